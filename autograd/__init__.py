@@ -1,0 +1,21 @@
+"""Scalar automatic differentiation: numbers that remember how they were made.
+
+A `Value` is a number that knows its parents and the operation that made it; `backward()` walks that memory from the
+end and leaves in every number the derivative of the result with respect to it.
+
+>>> from autograd import Value
+>>> a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+>>> L = (a * b + c) * f
+>>> L.backward()
+>>> L.data, a.grad, b.grad, c.grad, f.grad
+(-8.0, 6.0, -4.0, -2.0, 4.0)
+"""
+
+from autograd import rules
+from autograd.drawing import draw, text
+from autograd.operation import operation
+from autograd.recording import no_grad, scope
+from autograd.rules import *
+from autograd.value import Constant, Value, softmax
+
+__all__ = sorted(["Constant", "Value", "draw", "no_grad", "operation", "scope", "softmax", "text", *rules.__all__])

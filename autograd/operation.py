@@ -1,0 +1,321 @@
+"""What a row of the table is: a name, a forward function, and one partial derivative for each operand.
+
+An `Operation` is called like the function it stands for, and its operands decide what happens: floats give a float,
+NumPy arrays are taken element by element, and a number that defines `_operate` (a Value does) says itself how an
+operation applies to it. So a partial derivative that is written with operations can be read with floats, with arrays,
+and with Values, and is then differentiable in its turn.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar, overload
+
+Edges = dict[tuple[float, ...], tuple[float, ...]]
+
+
+class Operand(Protocol):
+    """A number that says itself how an operation applies to it."""
+
+    def _operate(self, operation: Any, operands: Sequence[Any]) -> Any: ...
+
+
+T = TypeVar("T", bound=Operand)
+
+
+def real(number: Any, asker: str) -> float:
+    """Return a real number (int, float, bool or NumPy scalar) as a float; the TypeError otherwise names the asker.
+
+    >>> real(2, "tanh")
+    2.0
+    >>> real("2", "tanh")
+    Traceback (most recent call last):
+    TypeError: tanh takes a real number, got a str: '2'; convert it first, for example with float(...)
+    """
+    if isinstance(number, (float, int)):
+        return float(number)
+    numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
+    if numpy is not None and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_)):
+        return float(number)
+    remedy = "convert it first, for example with float(...)"
+    if hasattr(number, "_operate"):
+        remedy = "use it as it is, or its .data where you mean the plain number"
+    elif isinstance(number, complex):
+        remedy = "keep the real and the imaginary part in a number each"
+    elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
+        remedy = "make one call for each element"
+    found = repr(number)
+    found = found if len(found) <= 60 else found[:57] + "..."
+    raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
+
+
+class Operation:
+    """A function of a fixed number of real operands, together with its partial derivatives.
+
+    - `name`: what drawings and messages call it; `template` writes a call of it as Python.
+    - `forward(*operands)`: floats in, a float out; raises where the function is not defined.
+    - `partials`: for each operand a function of `(y, *operands)`, where `y` is the result.
+    - `definition` and `domain`: what the function is and where it is defined, as a textbook writes it, in the
+      variable `x` or `a`, `b`, `c`; `edges`: the derivatives chosen where it has none of its own, by operands.
+
+    >>> from autograd import tanh
+    >>> tanh(0.0), tanh.partials[0](0.0, 0.0)
+    (0.0, 1.0)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        *partials: Callable[..., Any],
+        template: str = "",
+        definition: str = "",
+        domain: str = "",
+        edges: Edges | None = None,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.partials = partials
+        self.arity: int | None = len(partials)  # None: any number of operands
+        self.template = template or f"{name}({', '.join('{}' for _ in partials)})"
+        self.definition = definition or self.expression(*self.arguments)
+        self.domain = domain
+        self.edges = edges or {}
+        self.family: tuple[Family, float] | None = None
+        self.__doc__ = f"Return {self.definition}, for {domain or 'real operands'}."
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """The names of the operands in `definition`, `domain` and messages: x, or a, b, c."""
+        return "x" if len(self.partials) == 1 else "abcdefghijklmnopqrstuvw"[: len(self.partials)]
+
+    def __call__(self, *operands: Any) -> Any:
+        if len(operands) != len(self.partials):
+            raise TypeError(f"{self.name} takes {len(self.partials)} operands, got {len(operands)}")
+        return self.apply(operands)
+
+    def apply(self, operands: Sequence[Any]) -> Any:
+        """Apply the operation to floats, to arrays, or as the first operand that defines `_operate` says."""
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and any(isinstance(operand, numpy.ndarray) for operand in operands):
+            return _elementwise(self, operands)
+        for operand in operands:
+            if hasattr(operand, "_operate"):
+                return operand._operate(self, operands)
+        return self.evaluate([real(operand, self.name) for operand in operands])
+
+    def evaluate(self, operands: Sequence[float]) -> float:
+        """Return the function's value at floats; the error where it has none says why."""
+        try:
+            return self._forward(operands)
+        except (ValueError, ArithmeticError) as error:
+            raise self.explain(error, operands) from None
+
+    def _forward(self, operands: Sequence[float]) -> float:
+        return real(self.forward(*operands), f"the result of {self.name}")
+
+    def derivatives(self, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
+        """Return the partial derivative for each operand, where the operation gave `y`."""
+        return [partial(y, *operands) for partial in self.partials]
+
+    def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
+        """Return an error of the same type that says what was asked, where it is defined, and what was found."""
+        found = ", ".join(f"{name} = {operand!r}" for name, operand in zip(self.arguments, operands, strict=True))
+        if isinstance(error, OverflowError):
+            return OverflowError(f"{self.expression(*self.arguments)} is too large for a float, got {found}")
+        if self.domain:
+            subject = self.name if self.name.isidentifier() else self.expression(*self.arguments)
+            return type(error)(f"{subject} is defined for {self.domain}, got {found}")
+        return type(error)(f"{self.name} failed: {error}, got {found}")
+
+    def expression(self, *operands: str) -> str:
+        """Write the call on operands of these names as a Python expression."""
+        return self.template.format(*operands)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.family is not None:
+            return _member, self.family
+        if variable := _variable(self):
+            return _row, (variable,)
+        return operation, (self.name, self.forward, *self.partials)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+        return self
+
+
+class Unary(Operation):
+    """A function of one real number."""
+
+    @overload
+    def __call__(self, x: float) -> float: ...
+    @overload
+    def __call__(self, x: T) -> T: ...
+    def __call__(self, x: Any) -> Any:
+        return self.evaluate((x,)) if type(x) is float else self.apply((x,))
+
+
+class Binary(Operation):
+    """A function of two real numbers."""
+
+    @overload
+    def __call__(self, a: float, b: float) -> float: ...
+    @overload
+    def __call__(self, a: T, b: float | T) -> T: ...
+    @overload
+    def __call__(self, a: float, b: T) -> T: ...
+    def __call__(self, a: Any, b: Any) -> Any:
+        return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
+
+
+class NAry(Operation):
+    """A function of any number of real operands, given in one sequence or in several of the same length.
+
+    `forward` takes all operands in one sequence, and the one function in `partials` is their gradient: of `(y, xs)`,
+    it returns the partial derivative for each of the operands `xs`.
+    """
+
+    def __init__(self, name: str, forward: Any, gradient: Any, *, sequences: int = 1, definition: str, domain: str = ""):
+        self.sequences = sequences
+        super().__init__(name, forward, gradient, definition=definition, domain=domain)
+        self.arity = None
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """The names of the sequences of operands: xs, or a and b."""
+        return ("xs",) if self.sequences == 1 else ("a", "b")
+
+    def __call__(self, *sequences: Iterable[Any]) -> Any:
+        if len(sequences) != self.sequences:
+            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
+        try:
+            groups = [tuple(sequence) for sequence in sequences]
+        except TypeError:
+            found = ", ".join(type(sequence).__name__ for sequence in sequences)
+            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}") from None
+        if len({len(group) for group in groups}) > 1:
+            lengths = " and ".join(str(len(group)) for group in groups)
+            raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
+        return self.apply(sum(groups[1:], groups[0]))
+
+    def _forward(self, operands: Sequence[float]) -> float:
+        return real(self.forward(operands), f"the result of {self.name}")
+
+    def derivatives(self, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
+        """Return the partial derivative for each operand, where the operation gave `y`."""
+        gradient: Sequence[Any] = self.partials[0](y, operands)
+        return gradient
+
+    def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
+        """Return an error of the same type that says what was asked, where it is defined, and what was found."""
+        found = f"{len(operands)} operands" if operands else "none"
+        extent = f" between {min(operands)!r} and {max(operands)!r}" if operands else ""
+        if isinstance(error, OverflowError):
+            return OverflowError(f"{self.name} is too large for a float, got {found}{extent}")
+        return type(error)(f"{self.name} is defined for {self.domain or 'real operands'}, got {found}{extent}")
+
+    def expression(self, *operands: str) -> str:
+        """Write the call on operands of these names as a Python expression."""
+        size = len(operands) // self.sequences
+        groups = [operands[start : start + size] for start in range(0, size * self.sequences, size or 1)]
+        return f"{self.name}({', '.join('[' + ', '.join(group) + ']' for group in groups)})"
+
+
+class Family:
+    """The unary operations that differ in one constant, such as `x ** 3` or `leaky_relu(x, 0.1)`.
+
+    `member(constant)` returns a member, made once by `make(constant)`; calling the family applies it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[float], Unary],
+        *,
+        constant: str,
+        default: float | None = None,
+        samples: Sequence[float],
+        definition: str,
+    ) -> None:
+        self.name = name
+        self.make = make
+        self.constant = constant
+        self.default = default
+        self.samples = samples
+        self.member = lru_cache(maxsize=4096)(self._member)
+        self.__doc__ = f"Return {definition}; the constant is called `{constant}`" + (
+            "." if default is None else f", {default} if not given."
+        )
+
+    def _member(self, constant: float) -> Unary:
+        member = self.make(constant)
+        member.family = self, constant
+        return member
+
+    @overload
+    def __call__(self, x: float, constant: float = ..., /, **named: float) -> float: ...
+    @overload
+    def __call__(self, x: T, constant: float = ..., /, **named: float) -> T: ...
+    def __call__(self, x: Any, constant: Any = None, /, **named: Any) -> Any:
+        if unknown := named.keys() - {self.constant}:
+            raise TypeError(f"{self.name} takes x and {self.constant}, got {', '.join(sorted(unknown))}")
+        given = named.get(self.constant, self.default if constant is None else constant)
+        return self.member(real(given, f"{self.constant} of {self.name}"))(x)
+
+    def __repr__(self) -> str:
+        return f"<operations {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row, (_variable(self),)
+
+
+def operation(name: str, forward: Callable[..., float], *partials: Callable[..., Any]) -> Operation:
+    """Return a new operation from its forward function and one partial derivative for each operand.
+
+    `forward(*operands)` is called with floats. Each of `partials` is called with `(y, *operands)`, `y` being the
+    result; written with the functions of `autograd` it is itself differentiable.
+
+    >>> from autograd import Value
+    >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    >>> x = Value(2.0)
+    >>> y = cube(x)
+    >>> y.backward()
+    >>> y.data, x.grad
+    (8.0, 12.0)
+    """
+    if not partials or not all(map(callable, (forward, *partials))):
+        raise TypeError(
+            f"operation({name!r}, forward, *partials) takes a forward function and one partial derivative for each "
+            f"of its operands, got {len(partials)} partials; write each as a function, such as lambda y, x: 3 * x * x"
+        )
+    return Operation(name, forward, *partials)
+
+
+# Pickled graphs refer to a row of the table by the variable that holds it, and to a member of a family by its constant.
+
+
+def _variable(row: Operation | Family) -> str | None:
+    table = vars(sys.modules["autograd.rules"])
+    return next((variable for variable, held in table.items() if held is row), None)
+
+
+def _row(variable: str) -> Any:
+    return getattr(sys.modules["autograd.rules"], variable)
+
+
+def _member(family: Family, constant: float) -> Unary:
+    return family.member(constant)
+
+
+def _elementwise(function: Operation, operands: Sequence[Any]) -> Any:
+    """Apply the operation to arrays element by element, with NumPy's broadcasting; floats give an array of floats."""
+    import numpy
+
+    result = numpy.frompyfunc(function, len(operands), 1)(*operands)
+    if isinstance(result, numpy.ndarray) and all(isinstance(element, float) for element in result.flat):
+        return result.astype(float)
+    return result

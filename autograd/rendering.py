@@ -1,0 +1,73 @@
+"""Where a picture is laid out: by the `dot` command, or by PyPI's port of it where no Graphviz is installed.
+
+Only `draw` imports this file, since it needs the graphviz package.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import graphviz
+from graphviz.backend import dot_command
+
+from autograd.drawing import text
+from autograd.value import Value
+
+NO_LAYOUT = (
+    "a drawing is laid out by the dot command, and neither Graphviz nor graphviz-pure was found; "
+    "python -m pip install graphviz-pure brings one that needs no system package"
+)
+
+
+class Drawing(graphviz.Digraph):
+    """A `graphviz.Digraph` of the graph of a Value: `render`, `save`, `pipe` and `source` are Graphviz's own.
+
+    In a notebook it shows itself as a picture, and as lines of Python where nothing is installed to lay it out.
+    """
+
+    root: Value | None = None  # of the whole drawing; its boxes are subgraphs, which Graphviz makes of the same class
+
+    def pipe(self, *arguments: Any, **options: Any) -> Any:
+        """Return the picture, as `graphviz.Digraph.pipe` does."""
+        with _layout():
+            return super().pipe(*arguments, **{"quiet": True, **options})
+
+    def render(self, *arguments: Any, **options: Any) -> str:
+        """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name."""
+        with _layout():
+            return super().render(*arguments, **{"quiet": True, **options})
+
+    def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> dict[str, bytes | str]:
+        try:
+            return super()._repr_mimebundle_(*arguments, **options)
+        except graphviz.ExecutableNotFound as error:
+            return {"text/plain": f"{self.source if self.root is None else text(self.root)}\n\n({error})"}
+
+
+class LayoutNotFound(graphviz.ExecutableNotFound):
+    """Nothing is installed that lays out a drawing."""
+
+    def __init__(self) -> None:
+        RuntimeError.__init__(self, NO_LAYOUT)
+
+
+@contextmanager
+def _layout() -> Iterator[None]:
+    """Let Graphviz's own command lay the picture out, or graphviz-pure where there is none."""
+    command = dot_command.DOT_BINARY
+    if shutil.which(command) is None:
+        scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+        found = shutil.which("graphviz-pure") or next(filter(None, (shutil.which("graphviz-pure", path=p) for p in scripts)), None)
+        if found is None:
+            raise LayoutNotFound
+        dot_command.DOT_BINARY = Path(found)
+    try:
+        yield
+    finally:
+        dot_command.DOT_BINARY = command
