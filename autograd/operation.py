@@ -202,6 +202,13 @@ class NAry(Operation):
             raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
         return self.apply(sum(groups[1:], groups[0]))
 
+    def apply(self, operands: Sequence[Any]) -> Any:
+        """Apply the operation to floats, or as the first operand that defines `_operate` says."""
+        for operand in operands:
+            if hasattr(operand, "_operate"):
+                return operand._operate(self, operands)
+        return self.evaluate([real(operand, self.name) for operand in operands])
+
     def _forward(self, operands: Sequence[float]) -> float:
         return real(self.forward(operands), f"the result of {self.name}")
 

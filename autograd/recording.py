@@ -84,8 +84,8 @@ class scope:
 
     def parameters(self) -> Sequence[Value]:
         """The parameters of the scope's owner, such as the weights of a Neuron, while the owner lives."""
-        owner = self.owner and self.owner()
-        return owner.parameters() if owner is not None else ()
+        owner = None if self.owner is None else self.owner()
+        return () if owner is None else owner.parameters()
 
     def __repr__(self) -> str:
         return f"scope({self.title!r})"

@@ -59,7 +59,7 @@ def _minimum(a: float, b: float) -> float:
 
 
 def _power(a: float, b: float) -> float:
-    y = a**b
+    y: float | complex = a**b
     if isinstance(y, complex):  # a fractional power of a negative number
         raise ValueError
     return y
@@ -163,6 +163,16 @@ def _elu(alpha: float) -> Unary:
         edges={(0.0,): (alpha,)},
     )
 
+
+# Declared here for the rows that refer to a later one.
+cos: Unary
+cosh: Unary
+hypot: Binary
+where: Operation
+ieee_divide: Binary
+ieee_log: Unary
+ieee_power: Operation
+ieee_unit: Binary
 
 # fmt: off
 

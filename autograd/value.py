@@ -11,10 +11,10 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from autograd import recording, rules
-from autograd.operation import Family, Operation, Unary, real
+from autograd.operation import Binary, Family, Operation, Unary, real
 from autograd.recording import Stamp, scope
 
 Number: TypeAlias = "Value | float"
@@ -156,7 +156,7 @@ class Value:
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
         """Apply the operation to operands of which one at least is a Value."""
-        if len(operands) == 1:
+        if operation.arity == 1:
             return _unary(operation, operands[0])
         nodes = tuple([x if type(x) is Value else _as_node(x, operation.name) for x in operands])
         return _node(operation, operation.evaluate([node._data for node in nodes]), nodes)
@@ -284,9 +284,9 @@ def _unary(op: Operation, x: Value) -> Value:
 
 def _binary(op: Operation, a: Any, b: Any) -> Value:
     if type(a) is not Value and (a := _as_operand(a)) is None:
-        return NotImplemented
+        return cast("Value", NotImplemented)
     if type(b) is not Value and (b := _as_operand(b)) is None:
-        return NotImplemented
+        return cast("Value", NotImplemented)
     try:
         data = op.forward(a._data, b._data)
     except (ValueError, ArithmeticError) as error:
@@ -296,7 +296,7 @@ def _binary(op: Operation, a: Any, b: Any) -> Value:
 
 def _compare(relation: Callable[[float, float], bool], a: Value, b: Any) -> bool:
     b = _as_operand(b)
-    return NotImplemented if b is None else relation(a._data, b._data)
+    return cast("bool", NotImplemented) if b is None else relation(a._data, b._data)
 
 
 def _as_node(number: Any, asker: str) -> Value:
@@ -386,8 +386,8 @@ def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> It
             return ((a, by_a(y, x, z)),)
         return ((b, by_b(y, x, z)),) if b in wanted else ()
     if op.arity == 1:
-        (x,) = parents
-        return ((x, op.partials[0](node._data, x._data)),) if x in wanted else ()
+        (a,) = parents
+        return ((a, op.partials[0](node._data, a._data)),) if a in wanted else ()
     return _edges(op, parents, wanted, node._data, [parent._data for parent in parents])
 
 
@@ -456,26 +456,24 @@ def _restore(
     return node
 
 
-# Each unary row of the table, and each family of them, is a method too. The methods carry NumPy's names, so that NumPy
-# applies its functions to arrays of Values.
+# The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values
+# by calling methods of the same names, of which a few differ from those of the math module.
 
 
-def _method(row: Unary | Family) -> Callable[..., Value]:
-    if isinstance(row, Family):
+def _method(row: Operation | Family) -> Callable[..., Any]:
+    def method(self: Value, *others: Any, **named: Any) -> Any:
+        return row(self, *others, **named)
 
-        def method(self: Value, *constant: float, **named: float) -> Value:
-            return row(self, *constant, **named)
-    else:
+    def unary_method(self: Value) -> Value:
+        return _unary(cast("Operation", row), self)
 
-        def method(self: Value) -> Value:
-            return _unary(row, self)
-
-    method.__doc__ = row.__doc__
-    return method
+    chosen = unary_method if isinstance(row, Unary) else method
+    chosen.__doc__ = row.__doc__
+    return chosen
 
 
 for _name in rules.__all__:
-    if isinstance(_row := rules.TABLE[_name], (Unary, Family)):
+    if isinstance(_row := rules.TABLE[_name], (Unary, Binary, Family)):
         setattr(Value, _name, _method(_row))
-for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh"):
+for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
     setattr(Value, _name.replace("a", "arc", 1), getattr(Value, _name))

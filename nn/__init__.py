@@ -1,0 +1,31 @@
+"""A thin neural-network package on top of `autograd`: modules, losses, an optimiser, a training loop.
+
+>>> from nn import MLP, SGD, fit, hinge
+>>> model = MLP(2, [4, 1], seed=2)
+>>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
+>>> history = fit(model, X, y, loss=hinge, optimizer=SGD(model.parameters(), lr=0.2), epochs=100)
+>>> history.accuracy[-1]
+1.0
+"""
+
+from nn import datasets, plots
+from nn.losses import cross_entropy, hinge, mse
+from nn.modules import MLP, Layer, Module, Neuron
+from nn.optim import SGD
+from nn.training import History, evaluate, fit
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "History",
+    "Layer",
+    "Module",
+    "Neuron",
+    "cross_entropy",
+    "datasets",
+    "evaluate",
+    "fit",
+    "hinge",
+    "mse",
+    "plots",
+]

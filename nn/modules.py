@@ -1,0 +1,261 @@
+"""Neurons, layers and multi-layer perceptrons: named groups of Values with a function.
+
+A `Module` finds its parameters in its own attributes, so a new kind of module is a class with an `__init__` and a
+`forward`. Calling one opens a `scope` of its name, by which drawings know what belongs together.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import autograd
+from autograd import Constant, Value, dot, scope
+from autograd.operation import Family, Unary
+
+Activation: TypeAlias = str | Callable[[Any], Any] | None
+Seed: TypeAlias = int | random.Random | None
+
+
+class Module:
+    """A part of a model: parameters in its attributes, a function in `forward`.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.intercept = Value(2.0), Value(1.0)
+    ...     def forward(self, x):
+    ...         return self.slope * x + self.intercept
+    >>> line = Line()
+    >>> line(3.0).data, len(line.parameters())
+    (7.0, 2)
+    """
+
+    def forward(self, *inputs: Any) -> Any:
+        """Return the module's output; every kind of module defines its own."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
+
+    def __call__(self, *inputs: Any) -> Any:
+        with scope(type(self).__name__, self):
+            return self.forward(*inputs)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Yield each parameter once, with the path of attributes and positions that leads to it.
+
+        >>> [name for name, _ in Layer(1, 2).named_parameters()]
+        ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
+        """
+        seen: set[Value] = set()
+        for name, parameter in _leaves(vars(self), ""):
+            if parameter not in seen:
+                seen.add(parameter)
+                yield name, parameter
+
+    def parameters(self) -> list[Value]:
+        """Return the parameters: the leaves kept in attributes of the module and of the modules in it."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the data of the parameters by name.
+
+        >>> Neuron(1, seed=0).state_dict()
+        {'w.0': 1.331..., 'b': 0.0}
+        """
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set the parameters to the numbers of a `state_dict()`, all of them or, if any does not fit, none.
+
+        Raises ValueError that lists every missing and unexpected name, and every entry that is not a number.
+        """
+        parameters = dict(self.named_parameters())
+        problems = {
+            "missing": sorted(parameters.keys() - state.keys()),
+            "unexpected": sorted(state.keys() - parameters.keys()),
+            "not a number": sorted(n for n in parameters.keys() & state.keys() if not isinstance(state[n], (int, float))),
+        }
+        if any(problems.values()):
+            listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+            raise ValueError(f"this state does not fit {type(self).__name__}: {listed}; nothing was changed")
+        for name, parameter in parameters.items():
+            parameter.data = state[name]
+
+
+def _leaves(attributes: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Value]]:
+    for name, attribute in attributes.items():
+        path = f"{prefix}{name}"
+        if isinstance(attribute, Value):
+            if attribute.op is None and not isinstance(attribute, Constant):
+                yield path, attribute
+        elif isinstance(attribute, Module):
+            yield from _leaves(vars(attribute), f"{path}.")
+        elif isinstance(attribute, Mapping):
+            yield from _leaves(attribute, f"{path}.")
+        elif isinstance(attribute, (list, tuple)):
+            yield from _leaves(dict(enumerate(attribute)), f"{path}.")
+
+
+class _Dense(Module):
+    """What a Neuron, a Layer and an MLP have in common: they take `nin` numbers."""
+
+    nin: int
+
+    def __call__(self, x: Sequence[Value | float]) -> Any:
+        """Return the output for `nin` inputs, floats or Values."""
+        try:
+            inputs = [number if isinstance(number, Value) else Constant(number) for number in x]
+        except TypeError as error:
+            if isinstance(x, Iterable):
+                raise
+            raise TypeError(f"{type(self).__name__} takes a sequence of {self.nin} numbers, got {x!r}") from error
+        if len(inputs) != self.nin:
+            raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
+        return super().__call__(inputs)
+
+
+class Neuron(_Dense):
+    """activation(w · x + b), with `nin` weights and one bias.
+
+    `activation` is the name of a function of `autograd`, a function of one Value, or None for none. Weights begin as
+    `initial_weights` says, the bias at 0; the same `seed` gives the same weights.
+
+    >>> neuron = Neuron(2, "tanh", seed=1)
+    >>> neuron([1.0, -2.0])
+    Value(data=0.99..., grad=0.0)
+    """
+
+    def __init__(self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1) -> None:
+        self.nin = _positive(nin, "nin")
+        self.activation = _function(activation)
+        self.w = [Value(w, label=f"w{i}") for i, w in enumerate(initial_weights(nin, nout, activation, seed))]
+        self.b = Value(0.0, label="b")
+
+    def forward(self, x: Sequence[Value]) -> Any:
+        """Return activation(w · x + b)."""
+        z = dot(self.w, x) + self.b
+        return z if self.activation is None else self.activation(z)
+
+    def __repr__(self) -> str:
+        return f"Neuron({self.nin}, {_name(self.activation)}, {self.nin + 1} parameters)"
+
+
+class Layer(_Dense):
+    """`nout` neurons on the same `nin` inputs; returns the list of their outputs.
+
+    >>> [output.data for output in Layer(2, 3, "relu", seed=1)([0.0, 0.0])]
+    [0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None) -> None:
+        self.nin = _positive(nin, "nin")
+        rng = _generator(seed)
+        self.neurons = [Neuron(nin, activation, seed=rng, nout=nout) for _ in range(_positive(nout, "nout"))]
+
+    def forward(self, x: Sequence[Value]) -> list[Any]:
+        """Return the outputs of the neurons."""
+        return [neuron(x) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        nout = len(self.neurons)
+        return f"Layer({self.nin} -> {nout}, {_name(self.neurons[0].activation)}, {(self.nin + 1) * nout} parameters)"
+
+
+class MLP(_Dense):
+    """A multi-layer perceptron: layers of `nouts` neurons, one after the other.
+
+    `activation` is that of the hidden layers, `output` that of the last one. Returns the list of outputs, or the one
+    output where the last layer has a single neuron.
+
+    >>> MLP(2, [16, 16, 1], seed=1)
+    MLP(2 -> 16 -> 16 -> 1, 337 parameters)
+      Layer(2 -> 16, relu, 48 parameters)
+      Layer(16 -> 16, relu, 272 parameters)
+      Layer(16 -> 1, linear, 17 parameters)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: Activation = "relu",
+        output: Activation = None,
+        *,
+        seed: Seed = None,
+    ) -> None:
+        if isinstance(nouts, int) or not nouts:
+            raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
+        self.nin = _positive(nin, "nin")
+        rng = _generator(seed)
+        sizes = [nin, *nouts]
+        activations = [activation] * (len(nouts) - 1) + [output]
+        self.layers = [
+            Layer(width, next_width, chosen, seed=rng)
+            for width, next_width, chosen in zip(sizes[:-1], sizes[1:], activations, strict=True)
+        ]
+
+    def forward(self, x: Sequence[Value]) -> Any:
+        """Return the outputs of the last layer."""
+        outputs: Sequence[Any] = x
+        for layer in self.layers:
+            outputs = layer(outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def __repr__(self) -> str:
+        sizes = " -> ".join(str(size) for size in (self.nin, *(len(layer.neurons) for layer in self.layers)))
+        lines = [f"MLP({sizes}, {len(self.parameters())} parameters)", *(f"  {layer}" for layer in self.layers)]
+        return "\n".join(lines)
+
+
+def initial_weights(nin: int, nout: int, activation: Activation, seed: Seed = None) -> list[float]:
+    """Return the `nin` first weights of a neuron, drawn so that signals keep their variance from layer to layer.
+
+    For the relu family normal with variance 2 / nin (He et al. 2015, arXiv:1502.01852, equation 10); else uniform in
+    +-sqrt(6 / (nin + nout)) (Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    networks", equation 16), where `nout` is the width of the neuron's layer.
+
+    >>> initial_weights(2, 16, "relu", seed=1) == initial_weights(2, 16, "relu", seed=1)
+    True
+    """
+    rng = _generator(seed)
+    if _name(_function(activation)) in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus"):
+        return [rng.gauss(0.0, math.sqrt(2.0 / nin)) for _ in range(nin)]
+    limit = math.sqrt(6.0 / (nin + nout))
+    return [rng.uniform(-limit, limit) for _ in range(nin)]
+
+
+def _generator(seed: Seed) -> random.Random:
+    return seed if isinstance(seed, random.Random) else random.Random(seed)
+
+
+def _function(activation: Activation) -> Callable[[Any], Any] | None:
+    if activation is None or activation == "linear":
+        return None
+    if callable(activation):
+        return activation
+    functions = {name: getattr(autograd, name) for name in autograd.__all__}
+    choices = sorted(name for name, function in functions.items() if isinstance(function, (Unary, Family)))
+    if activation not in choices:
+        raise ValueError(
+            f"activation {activation!r} is not known; choose one of linear, {', '.join(choices)}, or pass a function"
+        )
+    chosen: Callable[[Any], Any] = functions[activation]
+    return chosen
+
+
+def _name(activation: Callable[[Any], Any] | None) -> str:
+    if activation is None:
+        return "linear"
+    name: str = getattr(activation, "name", None) or getattr(activation, "__name__", repr(activation))
+    return name
+
+
+def _positive(size: int, name: str) -> int:
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"{name} is a number of neurons or inputs, 1 or more, got {size!r}")
+    return size
