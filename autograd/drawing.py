@@ -22,6 +22,7 @@ from autograd.value import UNREACHED, Constant, Value, topological_order
 if TYPE_CHECKING:
     from autograd.rendering import Drawing
 
+FONT = "Helvetica"
 MAX_NODES = 500  # a layout of more takes many seconds, and nobody can read it
 
 
@@ -121,8 +122,8 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
         )
     drawing = Drawing()
     drawing.root = root
-    drawing.attr(rankdir=direction, fontname="Helvetica", fontsize="12", nodesep="0.2", ranksep="0.35")
-    drawing.attr("node", fontname="Helvetica", fontsize="11", shape="plain")
+    drawing.attr(rankdir=direction, fontname=FONT, fontsize="12", nodesep="0.2", ranksep="0.35")
+    drawing.attr("node", fontname=FONT, fontsize="11", shape="plain")
     drawing.attr("edge", color="#666666", arrowsize="0.6")
     homes = _homes(visible)
     boxes: defaultdict[scope | None, list[_Mark]] = defaultdict(list)

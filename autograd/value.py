@@ -38,14 +38,17 @@ class Value:
     (-4.0, -2.0, 2.0)
     """
 
-    __slots__ = ("_data", "_stamp", "grad", "label", "op", "parents")
+    # A node is one object to Python's cyclic garbage collector, whose time would otherwise exceed the arithmetic's: one
+    # or two parents have slots of their own, and only more of them (or none) are kept as a tuple, in the first.
+    __slots__ = ("_data", "_first", "_second", "_stamp", "grad", "label", "op")
 
     _data: float
+    _first: Any
+    _second: Value | None
     _stamp: Stamp
     grad: float
     label: str
     op: Operation | None
-    parents: tuple[Value, ...]
 
     def __init__(self, data: float, label: str = "") -> None:
         self._data = real(data, "Value")
@@ -53,7 +56,16 @@ class Value:
         self.grad = UNREACHED
         self.label = label
         self.op = None
-        self.parents = ()
+        self._first = ()
+        self._second = None
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands, in order, repeated where an operand is repeated; none for a leaf."""
+        if self._second is not None:
+            return (self._first, self._second)
+        parents: tuple[Value, ...] = self._first if type(self._first) is tuple else (self._first,)
+        return parents
 
     @property
     def data(self) -> float:
@@ -159,7 +171,7 @@ class Value:
         if operation.arity == 1:
             return _unary(operation, operands[0])
         nodes = tuple([x if type(x) is Value else _as_node(x, operation.name) for x in operands])
-        return _node(operation, operation.evaluate([node._data for node in nodes]), nodes)
+        return _node(operation, operation.evaluate([node._data for node in nodes]), *_slots(operation, nodes))
 
     # Derivatives.
 
@@ -215,8 +227,8 @@ class Value:
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in topological_order(self):
             if id(node) not in memo:
-                memo[id(node)] = copied = node.__copy__()
-                copied.parents = tuple([memo[id(parent)] for parent in node.parents])
+                parents = tuple([memo[id(parent)] for parent in node.parents])
+                memo[id(node)] = _restore(None, type(node), node._data, node.grad, node.label, node.op, parents, node._stamp)
         result: Value = memo[id(self)]
         return result
 
@@ -259,19 +271,24 @@ def softmax(values: Iterable[Number]) -> list[Any]:
 _new = object.__new__
 
 
-def _node(op: Operation, data: float, parents: tuple[Value, ...]) -> Value:
+def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
+    if recording.pauses and recording.paused():
+        return Value(data)
     node = _new(Value)
     node._data = data
+    node._first = first
+    node._second = second
     node._stamp = recording.now
     node.grad = UNREACHED
     node.label = ""
-    if recording.pauses and recording.paused():
-        node.op = None
-        node.parents = ()
-    else:
-        node.op = op
-        node.parents = parents
+    node.op = op
     return node
+
+
+def _slots(op: Operation | None, parents: tuple[Value, ...]) -> tuple[Any, Value | None]:
+    """Return what the slots for the first and the second parent hold."""
+    arity = None if op is None else op.arity
+    return (parents[0], None) if arity == 1 else (parents[0], parents[1]) if arity == 2 else (parents, None)
 
 
 def _unary(op: Operation, x: Value) -> Value:
@@ -279,7 +296,7 @@ def _unary(op: Operation, x: Value) -> Value:
         data = op.forward(x._data)
     except (ValueError, ArithmeticError) as error:
         raise op.explain(error, (x._data,)) from None
-    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), (x,))
+    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
 
 
 def _binary(op: Operation, a: Any, b: Any) -> Value:
@@ -291,7 +308,7 @@ def _binary(op: Operation, a: Any, b: Any) -> Value:
         data = op.forward(a._data, b._data)
     except (ValueError, ArithmeticError) as error:
         raise op.explain(error, (a._data, b._data)) from None
-    return _node(op, data, (a, b))
+    return _node(op, data, a, b)
 
 
 def _compare(relation: Callable[[float, float], bool], a: Value, b: Any) -> bool:
@@ -325,23 +342,21 @@ def topological_order(*roots: Value) -> list[Value]:
     """
     order: list[Value] = []
     seen: set[Value] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        path = [(root, iter(root.parents))]  # from the root down to where we are; iterators remember what is left
-        while path:
-            node, parents = path[-1]
-            for parent in parents:
-                if parent not in seen:
-                    seen.add(parent)
-                    if parent.parents:
-                        path.append((parent, iter(parent.parents)))
-                        break
-                    order.append(parent)
-            else:
+    stack: list[Any] = [*roots][::-1]
+    while stack:
+        node = stack.pop()
+        if node is None:  # all that the node below this mark was made from is sorted
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            if node.op is None:
                 order.append(node)
-                path.pop()
+            else:
+                stack += (node, None)
+                if node._second is not None:
+                    stack += (node._second, node._first)
+                else:
+                    stack += node.parents[::-1]
     return order
 
 
@@ -375,9 +390,8 @@ class _Nothing:
 
 
 def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
-    parents = node.parents
-    if op.arity == 2:
-        a, b = parents
+    a, b = node._first, node._second
+    if b is not None:
         by_a, by_b = op.partials
         y, x, z = node._data, a._data, b._data
         if a in wanted:
@@ -386,9 +400,8 @@ def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> It
             return ((a, by_a(y, x, z)),)
         return ((b, by_b(y, x, z)),) if b in wanted else ()
     if op.arity == 1:
-        (a,) = parents
         return ((a, op.partials[0](node._data, a._data)),) if a in wanted else ()
-    return _edges(op, parents, wanted, node._data, [parent._data for parent in parents])
+    return _edges(op, a, wanted, node._data, [parent._data for parent in a])
 
 
 def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
@@ -449,7 +462,8 @@ def _restore(
     stamp: Stamp,
 ) -> Value:
     node = _new(kind)
-    node._data, node.label, node.op, node.parents, node._stamp = data, label, op, parents, stamp
+    node._data, node.label, node.op, node._stamp = data, label, op, stamp
+    node._first, node._second = _slots(op, parents)
     node.grad = UNREACHED if grad is None else grad
     if stamp.tick > recording.now.tick:  # a graph from another process: what is made from it here is newer than it
         recording.advance(stamp.tick)

@@ -40,7 +40,7 @@ def _iris(seed: int) -> tuple[Dataset, Dataset | None]:
 
 JOBS = {
     "moons": Job(_moons, [16, 16], "relu", epochs=60, lr=0.3, batch_size=10, features=(0, 1)),
-    "iris": Job(_iris, [16], "tanh", epochs=40, lr=0.2, batch_size=16, features=(2, 3)),
+    "iris": Job(_iris, [8], "tanh", epochs=30, lr=0.2, batch_size=16, features=(2, 3)),
 }
 
 
@@ -83,12 +83,12 @@ def _run(options: argparse.Namespace, job: Job, training: Dataset, testing: Data
     print(f"stopped: {history.stopped}")
     score = evaluate(model, scaled.X, _targets(scaled, binary), loss=loss)
     print(f"training: loss {score.loss:.4f}, accuracy {score.accuracy:.1%} of {len(scaled.X)} examples")
-    title = f"{options.dataset}: {score.accuracy:.1%} of the training examples"
+    title = f"{options.dataset}: {score.accuracy:.1%} of the training examples right"
     if testing is not None:
         unseen = datasets.standardized(testing, like=training)
         score = evaluate(model, unseen.X, _targets(unseen, binary), loss=loss)
         print(f"held out: loss {score.loss:.4f}, accuracy {score.accuracy:.1%} of {len(unseen.X)} examples")
-        title = f"{options.dataset}: {score.accuracy:.1%} of {len(unseen.X)} held-out examples"
+        title = f"{options.dataset}: {score.accuracy:.1%} of {len(unseen.X)} held-out examples right"
 
     boundary = options.out / f"{options.dataset}-boundary.png"
     names = [training.features[i] + ("" if testing is None else ", standardised") for i in job.features]

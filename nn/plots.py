@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import no_grad
 from nn.modules import Module
-from nn.training import predicted_class
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,44 +26,32 @@ def decision_boundary(
     names: Sequence[str] = ("x1", "x2"),
     classes: Sequence[str] = (),
     title: str = "",
-    resolution: int = 80,
+    resolution: int = 60,
 ) -> Figure:
     """Return a figure of the examples in the plane of two features, over the class the model finds at each point.
 
     The other features are held at their means. `y` are classes (0, 1, ...), `names` those of the two features;
     `resolution` is the number of points on a side at which the model is asked.
     """
-    figure_class, colour_map = _matplotlib()
+    figure_class = _figure_class()
     horizontal, vertical = features
     means = [sum(column) / len(column) for column in zip(*X, strict=True)]
-    left, right = _extent([x[horizontal] for x in X])
-    bottom, top = _extent([x[vertical] for x in X])
-    steps = [i / (resolution - 1) for i in range(resolution)]
-    regions = []
+    across = _steps([x[horizontal] for x in X], resolution)
+    up = _steps([x[vertical] for x in X], resolution)
+    margins = []
     with no_grad():
-        for v in steps:
-            row = []
-            for h in steps:
+        for v in up:
+            for h in across:
                 point = list(means)
-                point[horizontal], point[vertical] = left + h * (right - left), bottom + v * (top - bottom)
-                row.append(predicted_class(model(point)))
-            regions.append(row)
+                point[horizontal], point[vertical] = h, v
+                margins.append(_margins(model(point)))
 
-    number = max([*y, *(max(row) for row in regions)]) + 1
     figure = figure_class(figsize=(6, 5), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(
-        regions,
-        extent=(left, right, bottom, top),
-        origin="lower",
-        aspect="auto",
-        cmap=colour_map([COLOURS[k % len(COLOURS)] for k in range(number)]),
-        vmin=-0.5,
-        vmax=number - 0.5,
-        alpha=0.25,
-        interpolation="nearest",
-    )
-    for k in range(number):
+    for k in range(len(margins[0])):
+        grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
+        if max(map(max, grid)) > 0.0:
+            axes.contourf(across, up, grid, levels=[0.0, math.inf], colors=[COLOURS[k % len(COLOURS)]], alpha=0.22)
         members = [x for x, target in zip(X, y, strict=True) if target == k]
         axes.scatter(
             [x[horizontal] for x in members],
@@ -73,6 +61,7 @@ def decision_boundary(
             edgecolors="white",
             linewidths=0.6,
             s=36,
+            zorder=2,
             label=classes[k] if k < len(classes) else f"class {k}",
         )
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
@@ -80,16 +69,23 @@ def decision_boundary(
     return figure
 
 
-def _extent(coordinates: Sequence[float]) -> tuple[float, float]:
+def _margins(output: Any) -> list[float]:
+    """Return by how much each class wins over the best of the others; a single output is the score of class 1."""
+    if not isinstance(output, (list, tuple)):
+        return [-output.data, output.data]
+    scores = [z.data for z in output]
+    return [score - max(scores[:k] + scores[k + 1 :]) for k, score in enumerate(scores)]
+
+
+def _steps(coordinates: Sequence[float], number: int) -> list[float]:
     low, high = min(coordinates), max(coordinates)
     margin = 0.15 * (high - low) or 1.0
-    return low - margin, high + margin
+    return [low - margin + i / (number - 1) * (high - low + 2 * margin) for i in range(number)]
 
 
-def _matplotlib() -> tuple[Any, Any]:
+def _figure_class() -> Any:
     try:
-        from matplotlib.colors import ListedColormap
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots needs Matplotlib: python -m pip install 'scalar-autograd[demo]'") from error
-    return Figure, ListedColormap
+    return Figure

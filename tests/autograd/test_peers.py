@@ -100,13 +100,6 @@ def test_exponent_of_a_plain_base_gets_its_gradient():
     assert b.grad == 8.0 * math.log(2.0)
 
 
-def test_deep_copy_keeps_its_graph():
-    y = copy.deepcopy(Value(3.0) * 2 * 1)
-    y.backward()
-    leaf = y.parents[0].parents[0]
-    assert (leaf.data, leaf.grad) == (3.0, 2.0)
-
-
 def test_deep_copy_of_a_square_has_gradient_six_on_the_copy():
     x = Value(3.0)
     y = copy.deepcopy(x * x)

@@ -1,0 +1,145 @@
+"""PyTorch as a second oracle: the table at a grid and at its edges, and random expressions built in both."""
+
+import itertools
+import math
+import operator
+import random
+from types import SimpleNamespace
+
+import pytest
+
+import autograd
+from autograd import Value, rules
+from autograd.operation import Family, NAry
+
+torch = pytest.importorskip("torch")
+
+# Where PyTorch has the function under another name, or with other operands. Rows that it has not are left out.
+OTHER_NAMES = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "power_of": operator.pow,
+    "negative": operator.neg,
+    "softplus": lambda x: torch.nn.functional.softplus(x, threshold=40.0),
+    "where": lambda c, a, b: torch.where(c != 0.0, a, b),
+    "fsum": lambda *xs: torch.stack(xs).sum(),
+    "mean": lambda *xs: torch.stack(xs).mean(),
+    "logsumexp": lambda *xs: torch.logsumexp(torch.stack(xs), 0),
+    "dot": lambda *xs: torch.dot(torch.stack(xs[: len(xs) // 2]), torch.stack(xs[len(xs) // 2 :])),
+}
+
+
+def counterpart(variable):
+    return OTHER_NAMES.get(variable) or getattr(torch, variable, None) or getattr(torch.nn.functional, variable, None)
+
+
+def pairs():
+    for variable, entry in rules.TABLE.items():
+        function = counterpart(variable)
+        if function is None:
+            continue
+        if isinstance(entry, Family):
+            for constant in entry.samples:
+                yield entry.member(constant), lambda x, f=function, constant=constant: f(x, constant)
+        else:
+            yield entry, function
+
+
+PAIRS = list(pairs())
+FIXED = [(row, function) for row, function in PAIRS if not isinstance(row, NAry)]
+with_ids = {"ids": lambda part: getattr(part, "name", "")}
+
+GRID = [0.0, 0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 45.0, 300.0]
+GRID = [*GRID, *(-x for x in GRID[1:])]
+COARSE = [0.0, 0.5, 2.0, 3.0, 15.0, -0.5, -2.0, -3.0]
+
+
+def points(row):
+    grid = itertools.product(GRID if len(row.partials) == 1 else COARSE, repeat=len(row.partials))
+    names = {"inf": math.inf}
+    inside = [xs for xs in grid if not row.domain or eval(row.domain, names, dict(zip(row.arguments, xs, strict=True)))]
+    return [xs for xs in inside if xs not in row.edges]
+
+
+def by_autograd(row, operands):
+    leaves = [Value(x) for x in operands]
+    y = row.apply(leaves)
+    y.backward()
+    return [y.data, *(leaf.grad for leaf in leaves)]
+
+
+def by_torch(function, operands):
+    leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in operands]
+    y = function(*leaves)
+    y.backward()
+    return [y.item(), *(0.0 if leaf.grad is None else leaf.grad.item() for leaf in leaves)]
+
+
+def test_most_of_the_table_has_a_counterpart():
+    assert len({row.name.partition("(")[0] for row, _ in PAIRS}) >= 40
+
+
+@pytest.mark.parametrize(("row", "function"), FIXED, **with_ids)
+def test_values_and_first_derivatives_are_those_of_pytorch(row, function):
+    chosen = points(row)
+    assert len(chosen) >= 4
+    for operands in chosen:
+        found, wanted = by_autograd(row, operands), by_torch(function, operands)
+        assert found == pytest.approx(wanted, rel=1e-13, abs=1e-15, nan_ok=True), operands
+
+
+@pytest.mark.parametrize(("row", "function"), [pair for pair in FIXED if pair[0].edges], **with_ids)
+def test_derivatives_at_the_edges_are_those_of_pytorch(row, function):
+    for operands in row.edges:
+        assert by_autograd(row, operands) == pytest.approx(by_torch(function, operands), rel=0.0, abs=0.0, nan_ok=True), operands
+
+
+@pytest.mark.parametrize(("row", "function"), [pair for pair in PAIRS if isinstance(pair[0], NAry)], **with_ids)
+@pytest.mark.parametrize("operands", [(0.5, -1.0, 2.0, 3.0), (700.0, 700.0, -700.0, 1.0), (1.0, 1.0, 1.0, 1.0)])
+def test_functions_of_many_are_those_of_pytorch(row, function, operands):
+    assert by_autograd(row, operands) == pytest.approx(by_torch(function, operands), rel=1e-13, abs=1e-15)
+
+
+# Random expressions. Operands are mapped into a part of the domain where the function is well-conditioned.
+
+INTO = {
+    "": lambda x: x,
+    "-inf < x < inf": lambda x: x,
+    "-1 <= x <= 1": lambda x: 0.9 * x,
+    "-1 < x < 1": lambda x: 0.9 * x,
+    "x > -1": lambda x: 0.9 * x,
+    "x != 0": lambda x: x * x + 0.5,
+    "x > 0": lambda x: x * x + 0.5,
+    "x >= 0": lambda x: x * x + 0.5,
+    "x >= 1": lambda x: x * x + 1.5,
+    "b != 0": lambda x: x * x + 0.5,
+    "a > 0 or a == 0 <= b or a < 0 and b % 1 == 0": lambda x: x * x + 0.5,
+}
+CHOICES = [(row, function) for row, function in FIXED if row.domain in INTO]
+
+
+def expression(seed, leaves, engine):
+    """A random expression of 40 operations on these leaves, the same for the same seed whatever the engine is."""
+    rng = random.Random(seed)
+    nodes = list(leaves)
+    for _ in range(40):
+        row, function = rng.choice(CHOICES)
+        operands = [INTO[row.domain](0.6 * engine.atan(rng.choice(nodes[-12:]))) for _ in row.partials]
+        nodes.append((row if engine is autograd else function)(*operands))
+    total = nodes[-1]
+    for node in nodes[len(leaves) : -1]:
+        total = total + node * rng.uniform(-1.0, 1.0)
+    return total
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_gradients_of_random_expressions_are_those_of_pytorch(seed):
+    rng = random.Random(seed)
+    data = [rng.uniform(-2.0, 2.0) for _ in range(5)]
+    engine = SimpleNamespace(atan=torch.atan)
+    found = by_autograd(SimpleNamespace(apply=lambda leaves: expression(seed, leaves, autograd)), data)
+    wanted = by_torch(lambda *leaves: expression(seed, leaves, engine), data)
+    assert found == pytest.approx(wanted, rel=1e-12, abs=0.0)
