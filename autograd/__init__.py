@@ -11,11 +11,18 @@ end and leaves in every number the derivative of the result with respect to it.
 (-8.0, 6.0, -4.0, -2.0, 4.0)
 """
 
-from autograd import rules
-from autograd.drawing import draw, text
-from autograd.operation import operation
-from autograd.recording import no_grad, scope
-from autograd.rules import *
-from autograd.value import Constant, Value, softmax
+from typing import TYPE_CHECKING
 
-__all__ = sorted(["Constant", "Value", "draw", "no_grad", "operation", "scope", "softmax", "text", *rules.__all__])
+from autograd import rules
+from autograd.drawing import draw as draw
+from autograd.drawing import text as text
+from autograd.operation import operation as operation
+from autograd.recording import no_grad as no_grad
+from autograd.recording import scope as scope
+from autograd.rules import *
+from autograd.value import Constant as Constant
+from autograd.value import Value as Value
+from autograd.value import softmax as softmax
+
+if not TYPE_CHECKING:  # a type checker reads the imports
+    __all__ = sorted(["Constant", "Value", "draw", "no_grad", "operation", "scope", "softmax", "text", *rules.__all__])

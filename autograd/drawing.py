@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from autograd.rendering import Drawing
 
 FONT = "Helvetica"
+# Border and fill, told apart by brightness too.
+LEAF, CONSTANT, COMPUTED, ROOT = (
+    ("#0072B2", "#EAF3FA"),
+    ("#8A8A8A", "#F4F4F4"),
+    ("#444444", "#FFFFFF"),
+    ("#111111", "#FFF3CC"),
+)
 MAX_NODES = 500  # a layout of more takes many seconds, and nobody can read it
 
 
@@ -56,7 +63,7 @@ def text(root: Value) -> str:
 
 def _names(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
-    reserved = {"Value", "float", *rules.__all__}
+    reserved = {"Value", "float", *rules.FUNCTIONS}
     labels = {node.label for node in order}
     fresh = (name for number in range(1, 2 * len(order) + 2) if (name := f"v{number}") not in labels)
     names: dict[Value, str] = {}
@@ -93,13 +100,8 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a graph of more than 500 nodes.
 
     >>> x = Value(3.0, label="x")
-    >>> print(draw(x * x).source)
-    digraph {
-    ...
-    	n0 -> n1op
-    	n0 -> n1op
-    	n1op -> n1
-    }
+    >>> [line.strip() for line in draw(x * x).source.splitlines() if "->" in line]
+    ['n0 -> n1op', 'n0 -> n1op', 'n1op -> n1']
     """
     try:
         from autograd.rendering import Drawing
@@ -159,26 +161,27 @@ def _within(root: Value, depth: int) -> set[Value]:
 
 
 def _number_mark(identifier: str, node: Value, *, is_root: bool) -> _Mark:
+    gradient, style = _gradient(node), "ROUNDED"
     if type(node) is Constant:
-        border, fill, style = "#8A8A8A", "#F4F4F4", "ROUNDED,DASHED"
+        colours, gradient, style = CONSTANT, None, "ROUNDED,DASHED"
+    elif is_root:
+        colours = ROOT
     else:
-        border, fill, style = ("#0072B2", "#EAF3FA", "ROUNDED") if node.op is None else ("#444444", "#FFFFFF", "ROUNDED")
-    gradient = None if type(node) is Constant else _gradient(node)
-    if is_root:
-        border, fill = "#111111", "#FFF3CC"
-    return _Mark(identifier, {"label": _table(node.label, node.data, gradient, border, fill, style)})
+        colours = LEAF if node.op is None else COMPUTED
+    return _Mark(identifier, {"label": _table(node.label, node.data, gradient, colours, style)})
 
 
-def _gradient(node: Value) -> str:
+def _gradient(node: Value) -> str | None:
     return "not yet" if node.grad is UNREACHED else f"{node.grad:.4g}"
 
 
-def _table(label: str, data: float, gradient: str | None, border: str, fill: str, style: str) -> str:
+def _table(label: str, data: float, gradient: str | None, colours: tuple[str, str], style: str = "ROUNDED") -> str:
     """Return an HTML-like label: the name, the data and the gradient, one under the other."""
     rows = [f"<TR><TD><B>{_escaped(label)}</B></TD></TR>"] if label else []
     rows.append(f"<TR><TD>data {data:.4g}</TD></TR>")
     if gradient is not None:
         rows.append(f'<TR><TD><FONT COLOR="#A33B00">grad {gradient}</FONT></TD></TR>')
+    border, fill = colours
     return (
         f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" STYLE="{style}" '
         f'COLOR="{border}" BGCOLOR="{fill}">{"".join(rows)}</TABLE>>'
@@ -207,7 +210,7 @@ def _operation_marks(
     half = len(node.parents) // 2
     for number, (a, b) in enumerate(zip(node.parents[:half], node.parents[half:], strict=True)):
         times = _operation_mark(f"{result}op{number}", "*")
-        table = _table("", a.data * b.data, _gradient(node), "#444444", "#FFFFFF", "ROUNDED")
+        table = _table("", a.data * b.data, _gradient(node), COMPUTED)
         product = _Mark(f"{result}product{number}", {"label": table})
         marks += times, product
         arrows += (ids[a], times.id), (ids[b], times.id), (times.id, product.id), (product.id, total.id)

@@ -88,10 +88,12 @@ class Operation:
 
     @property
     def arguments(self) -> Sequence[str]:
-        """The names of the operands in `definition`, `domain` and messages: x, or a, b, c."""
-        return "x" if len(self.partials) == 1 else "abcdefghijklmnopqrstuvw"[: len(self.partials)]
+        """The names of the operands in `definition`, `domain` and messages: x, or a, b, c, or x1, x2, ..."""
+        number = len(self.partials)
+        return "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
 
     def __call__(self, *operands: Any) -> Any:
+        """Apply the operation to its operands."""
         if len(operands) != len(self.partials):
             raise TypeError(f"{self.name} takes {len(self.partials)} operands, got {len(operands)}")
         return self.apply(operands)
@@ -121,14 +123,15 @@ class Operation:
         return [partial(y, *operands) for partial in self.partials]
 
     def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
-        """Return an error of the same type that says what was asked, where it is defined, and what was found."""
+        """Return an error that says what was asked, where it is defined, and what was found."""
         found = ", ".join(f"{name} = {operand!r}" for name, operand in zip(self.arguments, operands, strict=True))
         if isinstance(error, OverflowError):
             return OverflowError(f"{self.expression(*self.arguments)} is too large for a float, got {found}")
         if self.domain:
             subject = self.name if self.name.isidentifier() else self.expression(*self.arguments)
             return type(error)(f"{subject} is defined for {self.domain}, got {found}")
-        return type(error)(f"{self.name} failed: {error}, got {found}")
+        error.add_note(f"in the operation {self.name}, for {found}")
+        return error
 
     def expression(self, *operands: str) -> str:
         """Write the call on operands of these names as a Python expression."""
@@ -156,7 +159,11 @@ class Unary(Operation):
     @overload
     def __call__(self, x: T) -> T: ...
     def __call__(self, x: Any) -> Any:
-        return self.evaluate((x,)) if type(x) is float else self.apply((x,))
+        """Apply the operation to its operand."""
+        if type(x) is float:
+            return self.evaluate((x,))
+        operate = getattr(x, "_operate", None)
+        return self.apply((x,)) if operate is None else operate(self, (x,))
 
 
 class Binary(Operation):
@@ -169,6 +176,7 @@ class Binary(Operation):
     @overload
     def __call__(self, a: float, b: T) -> T: ...
     def __call__(self, a: Any, b: Any) -> Any:
+        """Apply the operation to its operands."""
         return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
 
 
@@ -179,7 +187,16 @@ class NAry(Operation):
     it returns the partial derivative for each of the operands `xs`.
     """
 
-    def __init__(self, name: str, forward: Any, gradient: Any, *, sequences: int = 1, definition: str, domain: str = ""):
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[[Sequence[Any]], Any],
+        gradient: Callable[[Any, Sequence[Any]], Sequence[Any]],
+        *,
+        sequences: int = 1,
+        definition: str,
+        domain: str = "",
+    ) -> None:
         self.sequences = sequences
         super().__init__(name, forward, gradient, definition=definition, domain=domain)
         self.arity = None
@@ -190,6 +207,7 @@ class NAry(Operation):
         return ("xs",) if self.sequences == 1 else ("a", "b")
 
     def __call__(self, *sequences: Iterable[Any]) -> Any:
+        """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
             raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
         try:
@@ -218,7 +236,7 @@ class NAry(Operation):
         return gradient
 
     def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
-        """Return an error of the same type that says what was asked, where it is defined, and what was found."""
+        """Return an error that says what was asked, where it is defined, and what was found."""
         found = f"{len(operands)} operands" if operands else "none"
         extent = f" between {min(operands)!r} and {max(operands)!r}" if operands else ""
         if isinstance(error, OverflowError):
@@ -268,6 +286,7 @@ class Family:
     @overload
     def __call__(self, x: T, constant: float = ..., /, **named: float) -> T: ...
     def __call__(self, x: Any, constant: Any = None, /, **named: Any) -> Any:
+        """Apply the member with the given constant."""
         if unknown := named.keys() - {self.constant}:
             raise TypeError(f"{self.name} takes x and {self.constant}, got {', '.join(sorted(unknown))}")
         given = named.get(self.constant, self.default if constant is None else constant)

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 class HasParameters(Protocol):
     """What may own a scope: a module."""
 
-    def parameters(self) -> Sequence[Value]: ...
+    def parameters(self) -> Sequence[Value]:
+        """Return the parameters."""
+        ...
 
 
 class Stamp:
@@ -74,7 +75,7 @@ class scope:
         now = Stamp(now.tick, self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         global now
         self.closed = True
         innermost = now.scope
@@ -83,7 +84,7 @@ class scope:
         now = Stamp(now.tick, innermost)
 
     def parameters(self) -> Sequence[Value]:
-        """The parameters of the scope's owner, such as the weights of a Neuron, while the owner lives."""
+        """Return the parameters of the scope's owner, such as the weights of a Neuron, while the owner lives."""
         owner = None if self.owner is None else self.owner()
         return () if owner is None else owner.parameters()
 

@@ -62,11 +62,11 @@ def _layout() -> Iterator[None]:
     """Let Graphviz's own command lay the picture out, or graphviz-pure where there is none."""
     command = dot_command.DOT_BINARY
     if shutil.which(command) is None:
-        scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-        found = shutil.which("graphviz-pure") or next(filter(None, (shutil.which("graphviz-pure", path=p) for p in scripts)), None)
-        if found is None:
+        beside_python = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+        found = [path for place in (None, *beside_python) if (path := shutil.which("graphviz-pure", path=place))]
+        if not found:
             raise LayoutNotFound
-        dot_command.DOT_BINARY = Path(found)
+        dot_command.DOT_BINARY = Path(found[0])
     try:
         yield
     finally:

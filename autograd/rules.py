@@ -13,7 +13,7 @@ import math
 import operator
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd.operation import Binary, Family, NAry, Operation, Unary
 
@@ -100,7 +100,7 @@ def _ieee_log(x: float) -> float:
 
 
 def _ieee_power(a: float, b: float, k: float) -> float:
-    """a ** (b - k); where b - k would be rounded, which a tiny or huge base magnifies, a ** b is divided k times by a."""
+    # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
     exact = b - k + k == b or a == 0.0
     try:
         y = _power(a, b - k if exact else b)
@@ -239,4 +239,6 @@ ieee_unit   = Binary("unit", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b
 TABLE: dict[str, Operation | Family] = {
     variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
 }
-__all__ = sorted(variable for variable, row in TABLE.items() if variable == row.name)
+FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name
+if not TYPE_CHECKING:  # a type checker takes every name without an underscore
+    __all__ = sorted(FUNCTIONS)

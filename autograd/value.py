@@ -187,7 +187,7 @@ class Value:
         return tuple(float(derivative) for derivative in self.op.derivatives(self._data, operands))
 
     def backward(self, seed: float = 1.0) -> None:
-        """Set `grad` to seed x d(self)/d(node) in every node that self was made from.
+        """Set the gradient of every node that self was made from: seed times the derivative of self by that node.
 
         Leaves add it to the gradient they have, so gradients of several graphs add up until `zero_grad()`; computed
         nodes hold the gradient of the latest call. Raises RuntimeError if a leaf was changed after self was made.
@@ -228,7 +228,8 @@ class Value:
         for node in topological_order(self):
             if id(node) not in memo:
                 parents = tuple([memo[id(parent)] for parent in node.parents])
-                memo[id(node)] = _restore(None, type(node), node._data, node.grad, node.label, node.op, parents, node._stamp)
+                state = (node._data, node.grad, node.label, node.op, parents, node._stamp)
+                memo[id(node)] = _restore(None, type(node), *state)
         result: Value = memo[id(self)]
         return result
 
@@ -420,7 +421,7 @@ def _check_unchanged(order: Sequence[Value]) -> None:
             if parent._stamp.tick > node._stamp.tick:
                 name = parent.label or repr(parent)
                 raise RuntimeError(
-                    f"the data of the leaf {name} was changed (to {parent._data!r}) after this graph was built from it, "
+                    f"the data of the leaf {name} was changed to {parent._data!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
                     "or call backward() before changing the leaf"
                 )
@@ -486,8 +487,8 @@ def _method(row: Operation | Family) -> Callable[..., Any]:
     return chosen
 
 
-for _name in rules.__all__:
-    if isinstance(_row := rules.TABLE[_name], (Unary, Binary, Family)):
+for _name, _row in rules.FUNCTIONS.items():
+    if isinstance(_row, (Unary, Binary, Family)):
         setattr(Value, _name, _method(_row))
 for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
     setattr(Value, _name.replace("a", "arc", 1), getattr(Value, _name))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from autograd import Constant, Value, draw
+from autograd import Constant, draw
 from nn import datasets
 from nn.datasets import Dataset
 from nn.losses import cross_entropy, hinge
@@ -140,13 +140,17 @@ def _parser() -> argparse.ArgumentParser:
         "of them is held out for testing. Ctrl-C ends the training and keeps what was learned.",
     )
     parser.add_argument("dataset", choices=JOBS, help="what to train on: %(choices)s")
-    parser.add_argument("--seed", type=int, default=0, help="of the data, the first weights and the batches (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the data, the first weights and the batches (default 0)"
+    )
     parser.add_argument("--epochs", type=_count, help=f"rounds through the data (default {_defaults('epochs')})")
     parser.add_argument(
         "--hidden", type=_count, nargs="+", metavar="WIDTH", help=f"hidden layers (default {_defaults('hidden')})"
     )
     parser.add_argument("--lr", type=_rate, help=f"learning rate (default {_defaults('lr')})")
-    parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="where to write the pictures (default .)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="FOLDER", help="where to write the pictures (default .)"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress bar; there is none unless on a terminal")
     return parser
 

@@ -11,8 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import autograd
-from autograd import Constant, Value, dot, scope
+from autograd import Constant, Value, dot, rules, scope
 from autograd.operation import Family, Unary
 
 Activation: TypeAlias = str | Callable[[Any], Any] | None
@@ -37,6 +36,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
     def __call__(self, *inputs: Any) -> Any:
+        """Return the module's output; what is computed on the way belongs to its scope."""
         with scope(type(self).__name__, self):
             return self.forward(*inputs)
 
@@ -78,13 +78,17 @@ class Module:
         problems = {
             "missing": sorted(parameters.keys() - state.keys()),
             "unexpected": sorted(state.keys() - parameters.keys()),
-            "not a number": sorted(n for n in parameters.keys() & state.keys() if not isinstance(state[n], (int, float))),
+            "not a number": sorted(n for n in parameters.keys() & state.keys() if not _is_number(state[n])),
         }
         if any(problems.values()):
             listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
             raise ValueError(f"this state does not fit {type(self).__name__}: {listed}; nothing was changed")
         for name, parameter in parameters.items():
             parameter.data = state[name]
+
+
+def _is_number(entry: object) -> bool:
+    return isinstance(entry, (int, float)) and not isinstance(entry, bool)
 
 
 def _leaves(attributes: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Value]]:
@@ -238,21 +242,19 @@ def _function(activation: Activation) -> Callable[[Any], Any] | None:
         return None
     if callable(activation):
         return activation
-    functions = {name: getattr(autograd, name) for name in autograd.__all__}
-    choices = sorted(name for name, function in functions.items() if isinstance(function, (Unary, Family)))
+    choices = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
     if activation not in choices:
         raise ValueError(
-            f"activation {activation!r} is not known; choose one of linear, {', '.join(choices)}, or pass a function"
+            f"activation {activation!r} is not known; choose one of linear, {', '.join(sorted(choices))}, "
+            "or pass a function"
         )
-    chosen: Callable[[Any], Any] = functions[activation]
-    return chosen
+    return choices[activation]
 
 
 def _name(activation: Callable[[Any], Any] | None) -> str:
     if activation is None:
         return "linear"
-    name: str = getattr(activation, "name", None) or getattr(activation, "__name__", repr(activation))
-    return name
+    return str(getattr(activation, "name", None) or getattr(activation, "__name__", repr(activation)))
 
 
 def _positive(size: int, name: str) -> int:

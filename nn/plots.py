@@ -33,7 +33,6 @@ def decision_boundary(
     The other features are held at their means. `y` are classes (0, 1, ...), `names` those of the two features;
     `resolution` is the number of points on a side at which the model is asked.
     """
-    figure_class = _figure_class()
     horizontal, vertical = features
     means = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[horizontal] for x in X], resolution)
@@ -46,7 +45,7 @@ def decision_boundary(
                 point[horizontal], point[vertical] = h, v
                 margins.append(_margins(model(point)))
 
-    figure = figure_class(figsize=(6, 5), layout="constrained")
+    figure = _figure()
     axes = figure.subplots()
     for k in range(len(margins[0])):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
@@ -83,9 +82,9 @@ def _steps(coordinates: Sequence[float], number: int) -> list[float]:
     return [low - margin + i / (number - 1) * (high - low + 2 * margin) for i in range(number)]
 
 
-def _figure_class() -> Any:
+def _figure() -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots needs Matplotlib: python -m pip install 'scalar-autograd[demo]'") from error
-    return Figure
+    return Figure(figsize=(6, 5), layout="constrained")

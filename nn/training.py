@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import operator
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -131,12 +132,13 @@ def _step(model: Module, X: Data, y: Data, loss: Any, optimizer: SGD) -> Score:
 
 def _accuracy(outputs: Sequence[Any], targets: Data, loss: Any) -> float | None:
     if loss is hinge:
-        right = [(_number(output) > 0.0) == (target > 0) for output, target in zip(outputs, targets, strict=True)]
+        classes = [int(target > 0) for target in targets]
     elif loss is cross_entropy:
-        right = [predicted_class(output) == target for output, target in zip(outputs, targets, strict=True)]
+        classes = list(targets)
     else:
         return None
-    return sum(right) / len(right)
+    right: int = sum(map(operator.eq, map(predicted_class, outputs), classes))
+    return right / len(classes)
 
 
 def predicted_class(output: Any) -> int:

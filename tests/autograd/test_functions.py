@@ -1,21 +1,47 @@
-"""The functions: of floats, of Values and of arrays; their edges, their tails, and what they say outside their domain."""
+"""The functions: of floats, of Values and of arrays; at their edges, in their tails, and outside their domain."""
 
 import itertools
 import math
 import operator
+import re
 
 import numpy as np
 import pytest
 
 import autograd
 from autograd import (
-    Value, atan2, dot, elu, erfc, exp, fsum, hypot, leaky_relu, log, logsumexp, maximum, mean, minimum, operation, relu,
-    rules, sigmoid, sin, softmax, softplus, sqrt, tanh, where,
-)  # fmt: skip
+    Value,
+    atan2,
+    dot,
+    elu,
+    erfc,
+    exp,
+    fsum,
+    hypot,
+    leaky_relu,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    operation,
+    relu,
+    rules,
+    sigmoid,
+    sin,
+    softmax,
+    softplus,
+    sqrt,
+    tanh,
+    where,
+)
 from autograd.operation import Family, NAry
 
-UNARY = """exp expm1 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc
-sigmoid softplus relu leaky_relu elu gelu silu abs""".split()
+UNARY = [
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "sigmoid", "softplus", "relu", "leaky_relu",
+    "elu", "gelu", "silu", "abs",
+]  # fmt: skip
 BINARY = ["atan2", "hypot", "maximum", "minimum"]
 N_ARY = ["fsum", "mean", "logsumexp"]
 
@@ -51,7 +77,7 @@ def points(row):
 
 
 def same(found, wanted):
-    return found == wanted or math.isnan(found) and math.isnan(wanted)
+    return found == wanted or (math.isnan(found) and math.isnan(wanted))
 
 
 # Of floats and of Values
@@ -122,7 +148,7 @@ def test_function_of_a_string_is_a_type_error_that_names_the_function(name):
 
 
 def test_function_of_a_list_is_a_type_error():
-    with pytest.raises(TypeError, match=r"sin takes a real number, got a list: \[1\.0\]; make one call for each element"):
+    with pytest.raises(TypeError, match=r"sin takes a real number, got a list: \[1\.0\]; make one call for each"):
         sin([1.0])
 
 
@@ -188,7 +214,7 @@ def test_maximum_hands_the_whole_gradient_to_the_larger():
 NAN_BECOMES_ONE = rules.power_of.member(0.0)  # as in IEEE arithmetic and in Python, nan ** 0 is 1
 
 
-@pytest.mark.parametrize("row", [row for row in FIXED if len(row.partials) == 1 and row is not NAN_BECOMES_ONE], **by_name)
+@pytest.mark.parametrize("row", [row for row in FIXED if row.arity == 1 and row is not NAN_BECOMES_ONE], **by_name)
 def test_nan_in_gives_nan_out(row):
     x = Value(math.nan)
     y = row(x)
@@ -225,10 +251,10 @@ def test_error_outside_the_domain_says_where_the_function_is_defined_and_what_wa
         division = row.name.startswith(("/", "**")) and 0.0 in (operands[0], operands[-1])
         found = ", ".join(f"{name} = {x!r}" for name, x in zip(row.arguments, operands, strict=True))
         for numbers in (operands, [Value(x) for x in operands]):
-            with pytest.raises((ValueError, ZeroDivisionError)) as caught:  # noqa: PT011: the message is below
+            message = re.escape(f" is defined for {row.domain}, got {found}")
+            with pytest.raises((ValueError, ZeroDivisionError), match=f"{message}$") as caught:
                 row(*numbers)
             assert caught.type is (ZeroDivisionError if division else ValueError), operands
-            assert str(caught.value).endswith(f" is defined for {row.domain}, got {found}")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +269,7 @@ def test_error_outside_the_domain_says_where_the_function_is_defined_and_what_wa
         (lambda: 1 / Value(0.0), ZeroDivisionError, r"a / b is defined for b != 0, got a = 1\.0, b = 0\.0"),
         (lambda: Value(0.0) ** -1, ZeroDivisionError, r"x \*\* -1 is defined for x != 0, got x = 0\.0"),
         (lambda: Value(-8.0) ** 0.5, ValueError, r"x \*\* 0\.5 is defined for x >= 0, got x = -8\.0"),
-        (lambda: (-8) ** Value(0.5), ValueError, r"a \*\* b is defined for .* a < 0 and b % 1 == 0, got a = -8\.0, b = 0\.5"),
+        (lambda: (-8) ** Value(0.5), ValueError, r"a \*\* b is defined for .* b % 1 == 0, got a = -8\.0, b = 0\.5"),
         (lambda: mean([]), ValueError, "mean is defined for at least one operand, got none"),
         (lambda: logsumexp([]), ValueError, "logsumexp is defined for at least one operand, got none"),
         (lambda: softmax([]), ValueError, "softmax is defined for at least one operand, got none"),
@@ -265,11 +291,11 @@ def test_messages_outside_the_domain(call, error, message):
         (lambda: Value(800.0).cosh(), r"cosh\(x\) is too large for a float, got x = 800\.0"),
         (lambda: Value(10.0) ** 400, r"x \*\* 400 is too large for a float, got x = 10\.0"),
         (lambda: 10.0 ** Value(400.0), r"a \*\* b is too large for a float, got a = 10\.0, b = 400\.0"),
-        (lambda: fsum([1.5e308, Value(1e308)]), r"fsum is too large for a float, got 2 operands between 1e\+308 and 1\.5e\+308"),
+        (lambda: fsum([1.5e308, Value(1e308)]), "fsum is too large for a float, got 2 operands between 1e"),
     ],
 )  # fmt: skip
 def test_overflow_is_an_error_with_the_argument(call, message):
-    with pytest.raises(OverflowError, match=f"^{message}$"):
+    with pytest.raises(OverflowError, match=f"^{message}"):
         call()
 
 
@@ -516,7 +542,7 @@ def test_positive_side_of_the_families_is_the_identity():
         (lambda: leaky_relu(1.0, slope=0.1), "leaky_relu takes x and negative_slope, got slope"),
         (lambda: Value(1.0).elu(beta=0.1), "elu takes x and alpha, got beta"),
         (lambda: leaky_relu(1.0, "0.1"), "negative_slope of leaky_relu takes a real number, got a str: '0.1'"),
-        (lambda: elu(1.0, Value(0.1)), r"alpha of elu takes a real number, got a Value: .*; use it as it is, or its \.data"),
+        (lambda: elu(1.0, Value(0.1)), r"alpha of elu takes a real number, got a Value: .*; use it as it is"),
     ],
 )
 def test_wrong_constant_of_a_family(call, message):
@@ -543,7 +569,8 @@ def test_own_operation_of_one_operand():
 
 
 def test_own_operation_of_three_operands():
-    fma = operation("fma", lambda a, b, c: a * b + c, lambda y, a, b, c: b, lambda y, a, b, c: a, lambda y, a, b, c: 1.0)
+    partials = [lambda y, a, b, c: b, lambda y, a, b, c: a, lambda y, a, b, c: 1.0]
+    fma = operation("fma", lambda a, b, c: a * b + c, *partials)
     a, b, c = Value(2.0), Value(3.0), Value(4.0)
     y = fma(a, b, c)
     y.backward()
@@ -567,8 +594,8 @@ def test_partial_is_handed_the_result():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: operation("f", abs), r"operation\('f', forward, \*partials\) takes a forward .* got 0 partials; write each as"),
-        (lambda: operation("f", abs, 1.0), r"operation\('f', .* got 1 partials; write each as a function, such as lambda y, x"),
+        (lambda: operation("f", abs), r"operation\('f', forward, \*partials\) takes a forward .* got 0 partials"),
+        (lambda: operation("f", abs, 1.0), r"operation\('f', .* got 1 partials; write each as a function"),
         (lambda: operation("f", None, abs), r"operation\('f', "),
     ],
 )
@@ -721,7 +748,8 @@ def test_function_of_an_array_of_values_is_an_array_of_values():
 
 
 def test_function_of_two_arrays_broadcasts():
-    assert hypot(np.array([[3.0], [6.0]]), np.array([4.0, 8.0])).tolist() == [[5.0, math.hypot(3, 8)], [math.hypot(6, 4), 10]]
+    both = hypot(np.array([[3.0], [5.0]]), np.array([4.0, 12.0]))
+    assert both.tolist() == [[5.0, math.hypot(3, 12)], [math.hypot(5, 4), 13.0]]
     assert maximum(np.array([-1.0, 1.0]), 0).tolist() == [0.0, 1.0]
     assert leaky_relu(np.array([-1.0, 1.0]), 0.25).tolist() == [-0.25, 1.0]
 

@@ -45,8 +45,9 @@ import json, locale, logging, random, signal, sys, warnings
 def state():
     root = logging.getLogger()
     return [repr(thing) for thing in (
-        root.handlers, root.filters, root.level, root.manager.disable, sorted(root.manager.loggerDict), logging.lastResort,
-        logging.raiseExceptions, logging.getLoggerClass(), logging.getLogRecordFactory(), logging._nameToLevel,
+        root.handlers, root.filters, root.level, root.manager.disable, sorted(root.manager.loggerDict),
+        logging.lastResort, logging.raiseExceptions, logging.getLoggerClass(), logging.getLogRecordFactory(),
+        logging._nameToLevel,
         warnings.filters, warnings.showwarning, warnings.formatwarning,
         sys.getrecursionlimit(), sys.excepthook, sys.displayhook, sys.stdout, sys.stderr, sys.path, sys.argv,
         sys.gettrace(), sys.getprofile(), locale.getlocale(), signal.getsignal(signal.SIGINT), random.getstate(),
@@ -104,7 +105,7 @@ def test_every_file_has_a_docstring():
 
 
 def imported(nodes):
-    """The modules that these statements import: files of the package by their short name, others by their first name."""
+    """The modules that these statements import: those of the package by their short name, others by their first."""
     for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

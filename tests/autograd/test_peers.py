@@ -124,7 +124,7 @@ def test_string_is_not_a_number():
 
 
 def test_value_of_a_value_is_an_error_rather_than_a_lost_gradient():
-    with pytest.raises(TypeError, match="Value takes a real number, got a Value: .*; use it as it is, or its .data"):
+    with pytest.raises(TypeError, match=r"Value takes a real number, got a Value: .*; use it as it is, or its \.data"):
         Value(Value(1))
 
 

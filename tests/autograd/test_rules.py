@@ -22,7 +22,7 @@ from autograd.operation import Family, NAry, Operation
 from autograd.value import sweep, topological_order
 
 EPS = 2.0**-52
-SPAN=1e-100
+SPAN = 1e-100
 SMALLEST_NORMAL = 2.0**-1022
 DIGITS = {1: 420}  # exp(-745) is 324 digits below 1; 40 and more are left of it after any cancellation
 MORE_DIGITS = 800  # 1e200 + 5e-324 alone has 524
@@ -65,7 +65,7 @@ def compiled(expression: str) -> Any:
 
 
 def evaluated(expression: str, names: dict[str, Any], module: Any) -> Any:
-    return eval(compiled(expression), functions(module), names)  # noqa: S307: the table's own formulas
+    return eval(compiled(expression), functions(module), names)
 
 
 def defined(row: Operation, operands: tuple[float, ...]) -> bool:
@@ -124,7 +124,7 @@ def sensitivity(f: Any, operands: list[Any]) -> Any:
     total = mp.mpf(0)
     for i, x in enumerate(operands):
         if x != 0:
-            with_x = lambda value, i=i: f(*operands[:i], value, *operands[i + 1 :])  # noqa: E731
+            with_x = lambda value, i=i: f(*operands[:i], value, *operands[i + 1 :])
             try:
                 total += abs(x * difference(with_x, x))
             except (ValueError, ZeroDivisionError, TypeError):
@@ -136,7 +136,7 @@ def smooth(row: Operation, operands: tuple[float, ...], i: int) -> bool:
     """Whether the function has a two-sided derivative here."""
     x = mp.mpf(operands[i])
     h = step(x)
-    at = lambda value: exact(row, (*operands[:i], value, *operands[i + 1 :]))  # noqa: E731
+    at = lambda value: exact(row, (*operands[:i], value, *operands[i + 1 :]))
     try:
         right, left = (at(x + h) - at(x)) / h, (at(x) - at(x - h)) / h
     except (ValueError, ZeroDivisionError):
@@ -185,7 +185,9 @@ def test_first_derivative_has_full_accuracy_over_the_domain(row):
             xs = list(map(mp.mpf, operands))
             wanted = slope(*xs)
             saturated = 8 * EPS if abs(wanted) < 1 else 0.0
-            assert agrees(partial(y, *operands), wanted, sensitivity(slope, xs), saturated), (i, operands, partial(y, *operands), mpmath.nstr(wanted, 20))
+            found = partial(y, *operands)
+            context = (i, operands, found, mpmath.nstr(wanted, 20))
+            assert agrees(found, wanted, sensitivity(slope, xs), saturated), context
     assert tested >= 8
 
 
@@ -215,7 +217,7 @@ def test_second_and_third_derivatives_through_values(row, order):
                 continue
             if not smooth(row, operands, i):
                 continue
-            f = lambda x, i=i: exact(row, (*xs[:i], x, *xs[i + 1 :]))  # noqa: E731
+            f = lambda x, i=i, xs=xs: exact(row, (*xs[:i], x, *xs[i + 1 :]))
             wanted, third = difference(f, xs[i], order), difference(f, xs[i], 3)
             magnitude = max(abs(wanted), abs(xs[i] * third) if order == 2 else 0, 1)
             tested += 1

@@ -48,8 +48,8 @@ def test_data_is_stored_as_a_float(number):
         (1j, r"Value takes a real number, got a complex: 1j; keep the real and the imaginary part in a number each"),
         ([1.0], r"Value takes a real number, got a list: \[1\.0\]; make one call for each element"),
         ((1.0,), r"Value takes a real number, got a tuple: \(1\.0,\); make one call for each element"),
-        (np.array([1.0]), r"Value takes a real number, got a ndarray: array\(\[1\.\]\); make one call for each element"),
-        (Value(1.0), r"Value takes a real number, got a Value: Value\(data=1\.0, grad=0\.0\); use it as it is, or its \.data"),
+        (np.array([1.0]), r"Value takes a real number, got a ndarray: array\(\[1\.\]\); make one call for each"),
+        (Value(1.0), r"Value takes a real number, got a Value: Value\(data=1\.0, .*\); use it as it is, or its \.data"),
         (Fraction(1, 2), r"Value takes a real number, got a Fraction: Fraction\(1, 2\); convert it first"),
         (Decimal(1), r"Value takes a real number, got a Decimal: Decimal\('1'\); convert it first"),
     ],
@@ -250,7 +250,7 @@ def test_comparison_with_what_is_no_number_is_a_type_error(compare):
 
 def test_equality_is_identity():
     x = Value(2.0)
-    assert x == x  # noqa: PLR0124
+    assert x == x
     assert x != Value(2.0)
     assert x != 2.0
 
@@ -263,7 +263,7 @@ def test_hash_is_identity():
     assert x in {x}
 
 
-@pytest.mark.parametrize(("data", "truth"), [(0.0, False), (-0.0, False), (5e-324, True), (-1.0, True), (math.nan, True)])
+@pytest.mark.parametrize(("data", "truth"), [(0, False), (-0.0, False), (5e-324, True), (-1.0, True), (math.nan, True)])
 def test_truth_is_that_of_the_data(data, truth):
     assert bool(Value(data)) is truth
 
@@ -395,6 +395,19 @@ def test_diamonds_are_visited_once():
     assert x.grad == 2.0**60
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_sorted_graph_holds_every_node_once_and_after_its_parents(seed):
+    rng = random.Random(seed)
+    nodes = [Value(1.0) for _ in range(3)]
+    for _ in range(60):
+        nodes.append(rng.choice([operator.add, lambda a, b: fsum([a, b, a]), lambda a, b: -a])(*rng.choices(nodes, k=2)))
+    roots = rng.choices(nodes, k=4)
+    place = {node: i for i, node in enumerate(order := topological_order(*roots))}
+    assert len(place) == len(order)
+    assert place.keys() >= set(roots)
+    assert all(place[parent] < place[node] for node in order for parent in node.parents)
+
+
 def test_shared_node_hands_on_its_whole_gradient():
     x = Value(2.0)
     h = x * x
@@ -416,7 +429,8 @@ def test_partials_of_constants_are_never_evaluated():
 
 
 def test_partials_of_constants_among_three_operands_are_never_evaluated():
-    clamp = operation("clamp", lambda x, low, high: min(max(x, low), high), lambda y, *_: 1.0, failing_partial, failing_partial)
+    partials = [lambda y, x, low, high: 1.0, failing_partial, failing_partial]
+    clamp = operation("clamp", lambda x, low, high: min(max(x, low), high), *partials)
     x = Value(2.0)
     clamp(x, 0, 5.0).backward()
     assert x.grad == 1.0
@@ -799,13 +813,17 @@ def build_without_recording():
         graph(Value(0.5))
 
 
-@pytest.mark.parametrize(
-    "use",
-    [build, build_and_differentiate, fail_in_backward, fail_in_forward, fail_the_mutation_check, build_without_recording],
-    **of_function(
-        [build, build_and_differentiate, fail_in_backward, fail_in_forward, fail_the_mutation_check, build_without_recording]
-    ),
-)
+USES = [
+    build,
+    build_and_differentiate,
+    build_without_recording,
+    fail_in_backward,
+    fail_in_forward,
+    fail_the_mutation_check,
+]
+
+
+@pytest.mark.parametrize("use", USES, **of_function(USES))
 def test_no_reference_cycle_is_left_after(use):
     use()  # caches fill at the first use
     with collector_off():

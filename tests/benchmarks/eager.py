@@ -63,7 +63,7 @@ def micrograd_nn(engine: str) -> Any:
     source = Path(specification.origin).read_text()
     assert line in source
     module = types.ModuleType("micrograd_nn")
-    exec(source.replace(line, f"from {engine} import Value"), module.__dict__)  # noqa: S102: the same source for both
+    exec(source.replace(line, f"from {engine} import Value"), module.__dict__)
     return module
 
 
@@ -75,11 +75,11 @@ def measured_step(engine: str) -> dict[str, float]:
         from nn import MLP
 
         model = MLP(2, [16, 16, 1], seed=1)
-        loss: Callable[[], Any] = lambda: native_loss(model, X, y)  # noqa: E731
+        loss: Callable[[], Any] = lambda: native_loss(model, X, y)
     else:
         module = micrograd_nn(engine)
         model = module.MLP(2, [16, 16, 1])
-        loss = lambda: moons_loss(model, module.Value, X, y)  # noqa: E731
+        loss = lambda: moons_loss(model, module.Value, X, y)
     seconds = []
     for _ in range(STEPS + 1):
         gc.collect()
@@ -90,7 +90,8 @@ def measured_step(engine: str) -> dict[str, float]:
         data = total.data
         del total
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds[1:]), "loss": data, "checksum": sum(p.grad for p in model.parameters())}
+    checksum = sum(parameter.grad for parameter in model.parameters())
+    return {"seconds": statistics.median(seconds[1:]), "loss": data, "checksum": checksum}
 
 
 def measured_chain(length: str) -> dict[str, float]:
@@ -153,13 +154,14 @@ def main() -> None:
         goal = f"  (target: at least {target}x)" if target else ""
         print(f"moons step  {meaning:32s} {milliseconds:8.1f} ms  {ratio:6.2f}x{goal}")
     ours, theirs = rounds[0]["autograd"], rounds[0]["micrograd.engine"]
-    print(f"            losses {theirs['loss']!r} and {ours['loss']!r}, gradient sums {theirs['checksum']!r} and {ours['checksum']!r}\n")
+    print(f"            losses {theirs['loss']!r}, {ours['loss']!r}")
+    print(f"            gradient sums {theirs['checksum']!r}, {ours['checksum']!r}\n")
     pairs = [(run("chain", "10000"), run("chain", "1000000")) for _ in range(3)]
     for position, n in enumerate((10_000, 1_000_000)):
         ns = statistics.median(pair[position]["ns"] for pair in pairs)
         traced = pairs[0][position]["traced"]
         resident = f", {pairs[0][position]['resident']:.0f} of the process" if n > 100_000 else ""
-        print(f"chain of {n:9,}  {ns:6.0f} ns a node, {traced:.0f} bytes a node allocated{resident}  (target: at most 210)")
+        print(f"chain of {n:9,}  {ns:6.0f} ns and {traced:.0f} bytes a node allocated{resident}  (target: at most 210)")
     ratio = statistics.median(long["ns"] / short["ns"] for short, long in pairs)
     print(f"time a node, long against short: {ratio:.2f}  (target: at most 1.5)")
 
