@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from autograd import rules
+from autograd.chain import topological_order
 from autograd.operation import Operation
-from autograd.recording import scope
-from autograd.value import UNREACHED, Constant, Value, topological_order
+from autograd.recording import UNREACHED, scope
+from autograd.value import Constant, Value
 
 if TYPE_CHECKING:
     from autograd.rendering import Drawing

@@ -38,6 +38,9 @@ class Stamp:
 
 now = Stamp(0, None)
 
+# The gradient of a node that no backward() has reached: equal to 0.0, and told from a computed 0.0 by identity.
+UNREACHED = float("0")
+
 
 def advance(tick: int | None = None) -> Stamp:
     """Move the clock on, at least to the given tick, and return the new stamp."""

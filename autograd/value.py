@@ -1,26 +1,22 @@
-"""A number that remembers how it was made, and the chain rule that reads its memory backwards.
+"""A number that remembers how it was made.
 
 Each operation on Values makes a new Value that holds its result, its operands (`parents`) and the row of the table
-that made it (`op`). `backward()` sorts this graph so that every node comes after its parents, and walks it from the
-end, handing `upstream x local derivative` to each parent. Nothing here recurses and no node refers to its children,
-so a graph may be a million operations deep, and is freed the moment its last reference goes.
+that made it (`op`). Nothing refers from a node to its children, so there are no cycles, and a graph is freed the
+moment its last reference goes. A plain number that meets a Value becomes a constant leaf.
 """
 
 from __future__ import annotations
 
 import operator
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from autograd import recording, rules
+from autograd import copying, recording, rules
+from autograd.chain import check_unchanged, sweep, topological_order
 from autograd.operation import Binary, Family, Operation, Unary, real
-from autograd.recording import Stamp, scope
+from autograd.recording import UNREACHED, Stamp
 
 Number: TypeAlias = "Value | float"
-
-# The gradient of a node that no backward() has reached: equal to 0.0, and told from a computed 0.0 by identity.
-UNREACHED = float("0")
 
 
 class Value:
@@ -83,8 +79,8 @@ class Value:
         self._stamp = recording.advance()
 
     @property
-    def scope(self) -> scope | None:
-        """The innermost `with scope(...)` block, such as the call of a Neuron, in which this node was made."""
+    def scope(self) -> recording.scope | None:
+        """The innermost `with scope` block, such as the call of a Neuron, in which this node was made."""
         return self._stamp.scope
 
     # Arithmetic. A plain number that meets a Value becomes a constant leaf; what is neither is left to the other
@@ -171,7 +167,7 @@ class Value:
         if operation.arity == 1:
             return _unary(operation, operands[0])
         nodes = tuple([x if type(x) is Value else _as_node(x, operation.name) for x in operands])
-        return _node(operation, operation.evaluate([node._data for node in nodes]), *_slots(operation, nodes))
+        return _node(operation, operation.evaluate([node._data for node in nodes]), *copying.slots(operation, nodes))
 
     # Derivatives.
 
@@ -201,7 +197,7 @@ class Value:
         """
         order = [node for node in topological_order(self) if type(node) is not Constant]
         if self._stamp.tick != recording.now.tick:
-            _check_unchanged(order)
+            check_unchanged(order)
         for node, adjoint in sweep(order, self, real(seed, "backward(seed)")).items():
             node.grad = node.grad + adjoint if node.op is None else adjoint
 
@@ -219,24 +215,14 @@ class Value:
         """
         return Value(self._data)
 
-    # Copies. Both walk the sorted graph: to follow parents one inside the other would recurse.
-
     def __copy__(self) -> Value:
-        return _restore(None, type(self), self._data, self.grad, self.label, self.op, self.parents, self._stamp)
+        return copying.restore(None, *copying.state(self, self.parents))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                parents = tuple([memo[id(parent)] for parent in node.parents])
-                state = (node._data, node.grad, node.label, node.op, parents, node._stamp)
-                memo[id(node)] = _restore(None, type(node), *state)
-        result: Value = memo[id(self)]
-        return result
+        return copying.deep_copy(self, memo)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        ancestors = None if id(self) in _pickling.nodes else _Ancestors(topological_order(self)[:-1])
-        grad = None if self.grad is UNREACHED else self.grad
-        return _restore, (ancestors, type(self), self._data, grad, self.label, self.op, self.parents, self._stamp)
+        return copying.reduce(self)
 
 
 class Constant(Value):
@@ -286,12 +272,6 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     return node
 
 
-def _slots(op: Operation | None, parents: tuple[Value, ...]) -> tuple[Any, Value | None]:
-    """Return what the slots for the first and the second parent hold."""
-    arity = None if op is None else op.arity
-    return (parents[0], None) if arity == 1 else (parents[0], parents[1]) if arity == 2 else (parents, None)
-
-
 def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x._data)
@@ -328,147 +308,6 @@ def _as_operand(number: Any) -> Value | None:
         return _as_node(number, "arithmetic")
     except TypeError:
         return None
-
-
-# Sorting and sweeping the graph.
-
-
-def topological_order(*roots: Value) -> list[Value]:
-    """Return the roots and everything they were made from, each node once and after its parents.
-
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> topological_order(y) == [x, y]
-    True
-    """
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[Any] = [*roots][::-1]
-    while stack:
-        node = stack.pop()
-        if node is None:  # all that the node below this mark was made from is sorted
-            order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
-            if node.op is None:
-                order.append(node)
-            else:
-                stack += (node, None)
-                if node._second is not None:
-                    stack += (node._second, node._first)
-                else:
-                    stack += node.parents[::-1]
-    return order
-
-
-def sweep(order: Sequence[Value], root: Value, seed: Any, *, differentiable: bool = False) -> dict[Value, Any]:
-    """Return seed x d(root)/d(node) for each node of a sorted graph: the chain rule, once for every edge.
-
-    `order` ends with the root and may leave out nodes whose derivative nobody wants, such as constants. Where
-    `differentiable` is set, partial derivatives are read with Values, so the results are graphs themselves.
-    """
-    edges, zero = (_edges_of_values, _Nothing()) if differentiable else (_edges_of_floats, 0.0)
-    adjoints: dict[Value, Any] = dict.fromkeys(order, zero)
-    adjoints[root] = seed
-    for node in reversed(order):
-        if node.op is not None:
-            upstream = adjoints[node]
-            for parent, derivative in edges(node.op, node, adjoints):
-                adjoints[parent] += upstream * derivative
-    return adjoints
-
-
-class _Nothing:
-    """The adjoint of a node before anything has arrived: nothing + x is x, without making a node of the sum."""
-
-    def __add__(self, other: Any) -> Any:
-        return other
-
-
-# The two readings of a row at a node: each parent whose derivative is wanted, with the partial derivative there; the
-# partials of the others, constants among them, are not evaluated. The first is the engine's innermost code, so it
-# spells out one and two operands.
-
-
-def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
-    a, b = node._first, node._second
-    if b is not None:
-        by_a, by_b = op.partials
-        y, x, z = node._data, a._data, b._data
-        if a in wanted:
-            if b in wanted:
-                return ((a, by_a(y, x, z)), (b, by_b(y, x, z)))
-            return ((a, by_a(y, x, z)),)
-        return ((b, by_b(y, x, z)),) if b in wanted else ()
-    if op.arity == 1:
-        return ((a, op.partials[0](node._data, a._data)),) if a in wanted else ()
-    return _edges(op, a, wanted, node._data, [parent._data for parent in a])
-
-
-def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
-    return _edges(op, node.parents, wanted, node, node.parents)
-
-
-def _edges(op: Operation, parents: Any, wanted: dict[Value, Any], y: Any, operands: Any) -> Iterable[tuple[Value, Any]]:
-    if op.arity is None:
-        return [edge for edge in zip(parents, op.derivatives(y, operands), strict=True) if edge[0] in wanted]
-    return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
-
-
-def _check_unchanged(order: Sequence[Value]) -> None:
-    for node in order:
-        for parent in node.parents:
-            if parent._stamp.tick > node._stamp.tick:
-                name = parent.label or repr(parent)
-                raise RuntimeError(
-                    f"the data of the leaf {name} was changed to {parent._data!r} after this graph was built from it, "
-                    "so gradients would mix the old number with the new one; build the expression again, "
-                    "or call backward() before changing the leaf"
-                )
-
-
-# Pickling. Python's pickler follows references one inside the other. A node therefore hands it all of its ancestors
-# first, each after its own parents; while that list is being written, a node in it need not do the same again.
-
-
-class _Pickling(threading.local):
-    def __init__(self) -> None:
-        self.nodes: set[int] = set()
-
-
-_pickling = _Pickling()
-
-
-class _Ancestors(list[Value]):
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return list, (), None, self._in_order()
-
-    def _in_order(self) -> Iterator[Value]:
-        fresh = {id(node) for node in self} - _pickling.nodes
-        _pickling.nodes |= fresh
-        try:
-            yield from self
-        finally:
-            _pickling.nodes -= fresh
-
-
-def _restore(
-    ancestors: Any,
-    kind: type[Value],
-    data: float,
-    grad: float | None,
-    label: str,
-    op: Operation | None,
-    parents: tuple[Value, ...],
-    stamp: Stamp,
-) -> Value:
-    node = _new(kind)
-    node._data, node.label, node.op, node._stamp = data, label, op, stamp
-    node._first, node._second = _slots(op, parents)
-    node.grad = UNREACHED if grad is None else grad
-    if stamp.tick > recording.now.tick:  # a graph from another process: what is made from it here is newer than it
-        recording.advance(stamp.tick)
-    return node
 
 
 # The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values

@@ -18,8 +18,8 @@ import pytest
 from mpmath import mp
 
 from autograd import Value, rules
+from autograd.chain import sweep, topological_order
 from autograd.operation import Family, NAry, Operation
-from autograd.value import sweep, topological_order
 
 EPS = 2.0**-52
 SPAN = 1e-100
