@@ -1,7 +1,7 @@
 """A thin neural-network package on top of `autograd`: modules, losses, an optimiser, a training loop.
 
 >>> from nn import MLP, SGD, fit, hinge
->>> model = MLP(2, [4, 1], seed=2)
+>>> model = MLP(2, [8, 1], seed=1)
 >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
 >>> history = fit(model, X, y, loss=hinge, optimizer=SGD(model.parameters(), lr=0.2), epochs=100)
 >>> history.accuracy[-1]

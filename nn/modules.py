@@ -130,8 +130,8 @@ class Neuron(_Dense):
     `initial_weights` says, the bias at 0; the same `seed` gives the same weights.
 
     >>> neuron = Neuron(2, "tanh", seed=1)
-    >>> neuron([1.0, -2.0])
-    Value(data=0.99..., grad=0.0)
+    >>> neuron([0.0, 0.0]).data
+    0.0
     """
 
     def __init__(self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1) -> None:
