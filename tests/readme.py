@@ -1,0 +1,94 @@
+"""The parts of the README that are generated: `python -m tests.readme` writes them, tests/test_readme.py compares."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from autograd import Value, draw, rules
+from autograd.operation import Family, Operation
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+PICTURE = ROOT / ".github" / "pictures" / "graph.svg"
+
+
+def example() -> Value:
+    """The worked example: L = (a * b + c) * f, so dL/da = b f = 6, dL/db = a f = -4, dL/dc = f = -2, dL/df = 4."""
+    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+    L = (a * b + c) * f
+    L.label = "L"
+    L.backward()
+    return L
+
+
+def picture() -> str:
+    """The SVG of the example, laid out by graphviz-pure, which writes the same bytes on every platform."""
+    from graphviz.backend import dot_command
+
+    command = shutil.which("graphviz-pure") or str(Path(sys.executable).parent / "graphviz-pure")
+    default, dot_command.DOT_BINARY = dot_command.DOT_BINARY, Path(command)
+    try:
+        return draw(example()).pipe(format="svg", encoding="utf-8")
+    finally:
+        dot_command.DOT_BINARY = default
+
+
+def functions() -> str:
+    return " ".join(f"`{name}`" for name in sorted([*rules.FUNCTIONS, "softmax"]))
+
+
+def conventions() -> str:
+    """The edges of the rows: what was chosen where the mathematics leaves a choice, or has a pole."""
+    lines = ["| function | at | derivative |", "|---|---|---|"]
+    for row in rules.TABLE.values():
+        members = [row.member(constant) for constant in row.samples] if isinstance(row, Family) else [row]
+        shown = set()
+        for member in members:
+            for operands, derivatives in member.edges.items():
+                if not isinstance(row, Family) or derivatives not in shown:  # one member of a family for each outcome
+                    lines.append(f"| `{call(member)}` | {numbers(operands, member)} | {numbers(derivatives)} |")
+                shown.add(derivatives)
+    return "\n".join(lines)
+
+
+def call(row: Operation) -> str:
+    return row.expression(*row.arguments)
+
+
+def numbers(values: tuple[float, ...], row: Operation | None = None) -> str:
+    if row is None:
+        return ", ".join(f"{value:g}" for value in values)
+    return ", ".join(f"{name} = {value:g}" for name, value in zip(row.arguments, values, strict=True))
+
+
+def size() -> str:
+    """The files of the two packages: how long, and what for, by the first sentence of their docstrings."""
+    lines = ["| file | lines | what it is |", "|---|---:|---|"]
+    total = 0
+    for path in sorted([*(ROOT / "autograd").rglob("*.py"), *(ROOT / "nn").rglob("*.py")]):
+        source = path.read_text(encoding="utf-8")
+        docstring = ast.get_docstring(ast.parse(source)) or ""
+        sentence = re.split(r"(?<=[.:])\s", " ".join(docstring.split()), maxsplit=1)[0].rstrip(".:")
+        count = source.count("\n")
+        total += count
+        lines.append(f"| {path.relative_to(ROOT).as_posix()} | {count} | {sentence} |")
+    return "\n".join([*lines, f"| together | {total:,} | |"])
+
+
+def generated(readme: str) -> str:
+    """The README with its generated parts as they are now."""
+    for name, text in [("conventions", conventions()), ("size", size())]:
+        readme = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=text: f"{m[1]}{t}\n{m[2]}", readme, flags=re.S
+        )
+    return re.sub(r"(<!-- functions -->).*?(<!-- end -->)", lambda m: f"{m[1]}{functions()}{m[2]}", readme, flags=re.S)
+
+
+if __name__ == "__main__":
+    README.write_text(generated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text(picture(), encoding="utf-8")

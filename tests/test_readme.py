@@ -1,0 +1,56 @@
+import math
+import re
+
+import pytest
+
+from autograd import Value, rules
+from autograd.operation import Family
+from tests import readme
+
+
+def test_generated_parts_are_up_to_date():
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.generated(text) == text, "run: python -m tests.readme"
+
+
+def test_picture_is_up_to_date():
+    assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture(), "run: python -m tests.readme"
+
+
+def test_worked_example_has_its_hand_computed_gradients():
+    L = readme.example()
+    gradients = {node.label: node.grad for node in L.parents[0].parents[0].parents}
+    assert (L.data, gradients) == (-8.0, {"a": 6.0, "b": -4.0})
+
+
+def test_rule_row_is_quoted_as_it_stands_in_the_table():
+    quoted = re.search(r"^tanh = (.*)$", readme.README.read_text(encoding="utf-8"), re.M)[1]
+    rows = [" ".join(line.split()) for line in (readme.ROOT / "autograd/rules.py").read_text().splitlines()]
+    assert f"tanh = {quoted}" in rows
+
+
+def test_both_commands_are_there():
+    text = readme.README.read_text(encoding="utf-8")
+    assert 'python -m pip install -e ".[demo]" && python -m nn moons' in text
+    assert 'python -m pip install -e ".[test]" && python -m pytest' in text
+
+
+@pytest.mark.parametrize(
+    ("call", "derivative"),
+    [("relu(x)", 0.0), ("abs(x)", 0.0), ("x ** 0", 0.0), ("sqrt(x)", math.inf)],
+)
+def test_conventions_table_holds_what_users_look_for(call, derivative):
+    assert f"| `{call}` | x = 0 | {derivative:g} |" in readme.conventions()
+
+
+def test_every_edge_of_the_conventions_table_is_what_backward_gives():
+    rows = [row for row in rules.TABLE.values() if not isinstance(row, Family)]
+    rows += [row.member(c) for row in rules.TABLE.values() if isinstance(row, Family) for c in row.samples]
+    checked = 0
+    for row in rows:
+        for operands, derivatives in row.edges.items():
+            leaves = [Value(x) for x in operands]
+            row(*leaves).backward()
+            assert [leaf.grad for leaf in leaves] == pytest.approx(list(derivatives), nan_ok=True), row
+            checked += 1
+    assert checked >= 15
