@@ -55,7 +55,7 @@ def text(root: Value) -> str:
         if node.op is not None:
             call = node.op.expression(*[names[parent] for parent in node.parents])
             lines.append((f"{names[node]} = {call}", f"data = {node.data!r}, {gradient}"))
-        elif type(node) is not Constant:
+        elif type(node) is not Constant or node is root:
             label = f", label={node.label!r}" if node.label else ""
             lines.append((f"{names[node]} = Value({_literal(node.data)}{label})", gradient))
     width = min(max((len(code) for code, _ in lines), default=0), 80)
@@ -70,7 +70,7 @@ def _names(order: Sequence[Value]) -> dict[Value, str]:
     names: dict[Value, str] = {}
     for node in order:
         label = node.label
-        if type(node) is Constant:
+        if type(node) is Constant and node is not order[-1]:
             literal = _literal(node.data)
             names[node] = f"({literal})" if literal.startswith("-") else literal  # -2.0 ** x would be -(2.0 ** x)
         elif label.isidentifier() and not keyword.iskeyword(label) and label not in reserved:
@@ -154,10 +154,11 @@ def _within(root: Value, depth: int) -> set[Value]:
     """Return the nodes at most `depth` operations back from the root."""
     if depth < 0:
         raise ValueError(f"depth is the number of operations back from the root, 0 or more, got {depth}")
-    reached, frontier = {root}, [root]
-    for _ in range(depth):
-        frontier = [parent for node in frontier for parent in node.parents if parent not in reached]
-        reached.update(frontier)
+    reached, frontier = {root}, {root}
+    while frontier and depth > 0:
+        frontier = {parent for node in frontier for parent in node.parents} - reached
+        reached |= frontier
+        depth -= 1
     return reached
 
 

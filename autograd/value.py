@@ -322,7 +322,7 @@ def _method(row: Operation | Family) -> Callable[..., Any]:
         return _unary(cast("Operation", row), self)
 
     chosen = unary_method if isinstance(row, Unary) else method
-    chosen.__doc__ = row.__doc__
+    chosen.__name__, chosen.__qualname__, chosen.__doc__ = row.name, f"Value.{row.name}", row.__doc__
     return chosen
 
 
