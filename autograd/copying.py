@@ -7,7 +7,7 @@ graph, and a pickle writes all ancestors of a node first, each after its own par
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from autograd import recording
@@ -62,30 +62,42 @@ def deep_copy(root: Value, memo: dict[int, Any]) -> Value:
 
 def reduce(node: Value) -> tuple[Any, ...]:
     """Return how to restore a node, as `pickle` asks for it."""
-    ancestors = None if id(node) in _pickling.nodes else _Ancestors(topological_order(node)[:-1])
+    if any(id(node) in graph.ids for graph in _being_pickled.graphs):
+        ancestors = None
+    else:
+        graph = _Graph(topological_order(node)[:-1])
+        ancestors = (graph, _End(graph))
     return restore, (ancestors, *state(node, node.parents))
 
 
-class _Pickling(threading.local):
-    """The nodes whose ancestors have been written already, while the list that they are in is being written."""
+class _Graph:
+    """The sorted ancestors of a node, pickled as a plain list; while it is written, they need not list their own."""
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes = nodes
+        self.ids = {id(node) for node in nodes}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _being_pickled.graphs.add(self)
+        return list, (), None, iter(self.nodes)
+
+
+class _End:
+    """What is pickled after a `_Graph`, and so tells that all of it is written."""
+
+    def __init__(self, graph: _Graph) -> None:
+        self.graph = graph
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _being_pickled.graphs.discard(self.graph)
+        return tuple, ()
+
+
+class _BeingPickled(threading.local):
+    """The graphs that a pickler of this thread is writing; weak, so one that fails leaves nothing behind."""
 
     def __init__(self) -> None:
-        self.nodes: set[int] = set()
+        self.graphs: weakref.WeakSet[_Graph] = weakref.WeakSet()
 
 
-_pickling = _Pickling()
-
-
-class _Ancestors(list["Value"]):
-    """A sorted graph, pickled as a plain list item by item."""
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return list, (), None, self._in_order()
-
-    def _in_order(self) -> Iterator[Value]:
-        fresh = {id(node) for node in self} - _pickling.nodes
-        _pickling.nodes |= fresh
-        try:
-            yield from self
-        finally:
-            _pickling.nodes -= fresh
+_being_pickled = _BeingPickled()

@@ -42,7 +42,7 @@ def real(number: Any, asker: str) -> float:
     remedy = "convert it first, for example with float(...)"
     if hasattr(number, "_operate"):
         remedy = "use it as it is, or its .data where you mean the plain number"
-    elif isinstance(number, complex):
+    elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
     elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
         remedy = "make one call for each element"
@@ -79,7 +79,8 @@ class Operation:
         self.forward = forward
         self.partials = partials
         self.arity: int | None = len(partials)  # None: any number of operands
-        self.template = template or f"{name}({', '.join('{}' for _ in partials)})"
+        call = name.replace("{", "{{").replace("}", "}}")
+        self.template = template or f"{call}({', '.join('{}' for _ in partials)})"
         self.definition = definition or self.expression(*self.arguments)
         self.domain = domain
         self.edges = edges or {}
@@ -210,11 +211,10 @@ class NAry(Operation):
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
             raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
-        try:
-            groups = [tuple(sequence) for sequence in sequences]
-        except TypeError:
+        if not all(isinstance(sequence, Iterable) for sequence in sequences):
             found = ", ".join(type(sequence).__name__ for sequence in sequences)
-            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}") from None
+            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}")
+        groups = [tuple(sequence) for sequence in sequences]
         if len({len(group) for group in groups}) > 1:
             lengths = " and ".join(str(len(group)) for group in groups)
             raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
@@ -287,8 +287,9 @@ class Family:
     def __call__(self, x: T, constant: float = ..., /, **named: float) -> T: ...
     def __call__(self, x: Any, constant: Any = None, /, **named: Any) -> Any:
         """Apply the member with the given constant."""
-        if unknown := named.keys() - {self.constant}:
-            raise TypeError(f"{self.name} takes x and {self.constant}, got {', '.join(sorted(unknown))}")
+        if (unknown := named.keys() - {self.constant}) or (named and constant is not None):
+            found = ", ".join(sorted(unknown)) or f"{self.constant} twice"
+            raise TypeError(f"{self.name} takes x and {self.constant}, got {found}")
         given = named.get(self.constant, self.default if constant is None else constant)
         return self.member(real(given, f"{self.constant} of {self.name}"))(x)
 

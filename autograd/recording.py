@@ -35,6 +35,9 @@ class Stamp:
         self.tick = tick
         self.scope = scope
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stamp, (self.tick, self.scope)
+
 
 now = Stamp(0, None)
 

@@ -59,16 +59,19 @@ def _minimum(a: float, b: float) -> float:
 
 
 def _power(a: float, b: float) -> float:
-    y: float | complex = a**b
-    if isinstance(y, complex):  # a fractional power of a negative number
+    if a < 0.0 and b % 1.0 > 0.0:  # a complex number to Python
         raise ValueError
+    y: float = a**b
     return y
 
 
 def _mean(xs: Sequence[float]) -> float:
     if not xs:
         raise ValueError
-    return math.fsum(xs) / len(xs)
+    try:
+        return math.fsum(xs) / len(xs)
+    except OverflowError:
+        return math.fsum(x / len(xs) for x in xs)
 
 
 def _dot(xs: Sequence[float]) -> float:

@@ -76,7 +76,7 @@ class Value:
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
         self._data = real(number, "Value.data")
-        self._stamp = recording.advance()
+        self._stamp = Stamp(recording.advance().tick, self.scope)
 
     @property
     def scope(self) -> recording.scope | None:
@@ -196,7 +196,10 @@ class Value:
         54.0
         """
         order = [node for node in topological_order(self) if type(node) is not Constant]
-        if self._stamp.tick != recording.now.tick:
+        stamps = {node._stamp for node in order if node.op is not None}
+        if any(
+            stamp.tick != recording.now.tick for stamp in stamps
+        ):  # some leaf, of this graph or another, was assigned
             check_unchanged(order)
         for node, adjoint in sweep(order, self, real(seed, "backward(seed)")).items():
             node.grad = node.grad + adjoint if node.op is None else adjoint

@@ -14,7 +14,7 @@ from autograd import rules
 
 PACKAGE = Path(autograd.__file__).parent
 FILES = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-LINE = ["operation", "recording", "rules", "value"]  # each may import those before it, and none after
+LINE = ["operation", "rules", "recording", "chain", "copying", "value"]  # each may import those before it
 
 
 def fresh_python(code):

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-import autograd
 from autograd import Value, relu, sigmoid, tanh
+from autograd.recording import UNREACHED
 
 
 def test_second_backward_adds_the_same_gradient_again():
@@ -39,7 +39,7 @@ def test_leaf_changed_before_backward_is_an_error():
     x = Value(3.0, label="x")
     y = x * x
     x.data = 5
-    with pytest.raises(RuntimeError, match=r"leaf x was changed \(to 5\.0\)"):
+    with pytest.raises(RuntimeError, match=r"leaf x was changed to 5\.0 after"):
         y.backward()
     assert x.grad == 0.0
 
@@ -173,7 +173,7 @@ def test_relu_has_derivative_zero_at_zero():
 def test_gradient_that_was_never_computed_is_told_from_a_computed_zero():
     x = Value(0.0)
     y = relu(x)
-    assert x.grad is autograd.value.UNREACHED
+    assert x.grad is UNREACHED
     y.backward()
     assert x.grad == 0.0
-    assert x.grad is not autograd.value.UNREACHED
+    assert x.grad is not UNREACHED
