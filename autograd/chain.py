@@ -94,7 +94,8 @@ def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> It
 
 def _edges(op: Operation, parents: Any, wanted: dict[Value, Any], y: Any, operands: Any) -> Iterable[tuple[Value, Any]]:
     if op.arity is None:
-        return [edge for edge in zip(parents, op.derivatives(y, operands), strict=True) if edge[0] in wanted]
+        edges = zip(parents, op.derivatives(y, operands), strict=True)
+        return edges if all(map(wanted.__contains__, parents)) else [edge for edge in edges if edge[0] in wanted]
     return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
 
 

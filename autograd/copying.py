@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import recording
 from autograd.chain import topological_order
-from autograd.recording import UNREACHED, Stamp
+from autograd.recording import UNREACHED, Stamp, scope
 
 if TYPE_CHECKING:
     from autograd.operation import Operation
@@ -27,7 +27,7 @@ def restore(
     label: str,
     op: Operation | None,
     parents: tuple[Value, ...],
-    stamp: Stamp,
+    stamp: Stamp | scope,
 ) -> Value:
     """Return a node in the given state; `ancestors` only had to be restored before it."""
     node = object.__new__(kind)

@@ -211,14 +211,23 @@ class NAry(Operation):
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
             raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
-        if not all(isinstance(sequence, Iterable) for sequence in sequences):
-            found = ", ".join(type(sequence).__name__ for sequence in sequences)
-            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}")
-        groups = [tuple(sequence) for sequence in sequences]
-        if len({len(group) for group in groups}) > 1:
-            lengths = " and ".join(str(len(group)) for group in groups)
-            raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
-        return self.apply(sum(groups[1:], groups[0]))
+        operands, *others = map(self._listed, sequences)
+        for other in others:
+            if len(other) != len(operands):
+                lengths = f"{len(operands)} and {len(other)}"
+                raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
+            operands = (*operands, *other)
+        return self.apply(operands)
+
+    def _listed(self, sequence: Iterable[Any]) -> Sequence[Any]:
+        if isinstance(sequence, (list, tuple)):
+            return sequence
+        try:
+            elements = iter(sequence)
+        except TypeError:
+            found = type(sequence).__name__
+            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}") from None
+        return list(elements)
 
     def apply(self, operands: Sequence[Any]) -> Any:
         """Apply the operation to floats, or as the first operand that defines `_operate` says."""

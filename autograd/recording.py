@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from autograd.value import Value
@@ -39,17 +39,17 @@ class Stamp:
         return Stamp, (self.tick, self.scope)
 
 
-now = Stamp(0, None)
+now: Stamp | scope = Stamp(0, None)
 
 # The gradient of a node that no backward() has reached: equal to 0.0, and told from a computed 0.0 by identity.
 UNREACHED = float("0")
 
 
-def advance(tick: int | None = None) -> Stamp:
-    """Move the clock on, at least to the given tick, and return the new stamp."""
+def advance(tick: int | None = None) -> int:
+    """Move the clock on, by one or to the given tick, and return the new tick."""
     global now
-    now = Stamp(now.tick + 1 if tick is None else max(tick, now.tick), now.scope)
-    return now
+    now = Stamp(now.tick + 1 if tick is None else tick, now.scope)
+    return now.tick
 
 
 class scope:
@@ -58,7 +58,7 @@ class scope:
     Scopes nest. Every call of an `nn.Module` is one. They belong to the process rather than to a thread: where two
     threads build graphs at once the boxes of one may catch nodes of the other, and nothing but drawings is affected.
 
-    >>> from autograd import Value, text
+    >>> from autograd import Value
     >>> x = Value(3.0, label="x")
     >>> with scope("square"):
     ...     y = x * x
@@ -66,45 +66,62 @@ class scope:
     scope('square')
     """
 
-    __slots__ = ("closed", "outer", "owner", "title")
+    # A scope is itself the stamp of what is made in it: it has a tick, and a scope, which is itself.
+    __slots__ = ("before", "closed", "owner", "tick", "title")
+
+    before: Stamp | scope
+    tick: int
+    closed: bool
 
     def __init__(self, title: str, owner: HasParameters | None = None) -> None:
         self.title = title
-        self.outer: scope | None = None
-        self.closed = False
         # Weak, since the owner may keep nodes (the state of a recurrent cell, say), which refer back to this scope.
         self.owner = None if owner is None else weakref.ref(owner)
 
-    def __enter__(self) -> scope:
+    def __enter__(self) -> Self:
         global now
-        self.outer = now.scope
-        now = Stamp(now.tick, self)
+        self.closed = False
+        self.before = now
+        self.tick = now.tick
+        now = self
         return self
 
     def __exit__(self, *exception: object) -> None:
         global now
         self.closed = True
-        innermost = now.scope
-        while innermost is not None and innermost.closed:  # more than one, where threads closed theirs out of order
+        if now is self and (self.outer is None or not self.outer.closed):
+            now = self.before
+            return
+        innermost = now.scope  # the clock moved on, or another thread's scope was opened or closed meanwhile
+        while innermost is not None and innermost.closed:
             innermost = innermost.outer
         now = Stamp(now.tick, innermost)
+
+    @property
+    def outer(self) -> scope | None:
+        """The scope around this one."""
+        return self.before.scope
 
     def parameters(self) -> Sequence[Value]:
         """Return the parameters of the scope's owner, such as the weights of a Neuron, while the owner lives."""
         owner = None if self.owner is None else self.owner()
         return () if owner is None else owner.parameters()
 
+    @property
+    def scope(self) -> Self:
+        """The scope of the nodes that carry this one as their stamp: this one."""
+        return self
+
     def __repr__(self) -> str:
         return f"scope({self.title!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.title, self.outer)
+        return _restore, (self.title, self.before, self.tick)
 
 
-def _restore(title: str, outer: scope | None) -> scope:
+def _restore(title: str, before: Stamp | scope, tick: int) -> scope:
     restored = scope(title)
-    restored.outer = outer
-    restored.closed = True
+    restored.before, restored.tick, restored.closed = before, tick, True
     return restored
 
 

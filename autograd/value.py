@@ -41,7 +41,7 @@ class Value:
     _data: float
     _first: Any
     _second: Value | None
-    _stamp: Stamp
+    _stamp: Stamp | recording.scope
     grad: float
     label: str
     op: Operation | None
@@ -76,7 +76,7 @@ class Value:
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
         self._data = real(number, "Value.data")
-        self._stamp = Stamp(recording.advance().tick, self.scope)
+        self._stamp = Stamp(recording.advance(), self.scope)
 
     @property
     def scope(self) -> recording.scope | None:
@@ -166,8 +166,13 @@ class Value:
         """Apply the operation to operands of which one at least is a Value."""
         if operation.arity == 1:
             return _unary(operation, operands[0])
-        nodes = tuple([x if type(x) is Value else _as_node(x, operation.name) for x in operands])
-        return _node(operation, operation.evaluate([node._data for node in nodes]), *copying.slots(operation, nodes))
+        try:
+            data = [node._data for node in operands]
+        except AttributeError:  # plain numbers among them
+            operands = [_as_node(x, operation.name) for x in operands]
+            data = [node._data for node in operands]
+        y = operation.evaluate(data)
+        return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
 
     # Derivatives.
 

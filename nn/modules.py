@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from autograd import Constant, Value, dot, rules, scope
@@ -105,6 +105,10 @@ def _leaves(attributes: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, V
             yield from _leaves(dict(enumerate(attribute)), f"{path}.")
 
 
+class _Inputs(list[Value]):
+    """Inputs that a layer has taken already, and hands on to its neurons."""
+
+
 class _Dense(Module):
     """What a Neuron, a Layer and an MLP have in common: they take `nin` numbers."""
 
@@ -112,15 +116,17 @@ class _Dense(Module):
 
     def __call__(self, x: Sequence[Value | float]) -> Any:
         """Return the output for `nin` inputs, floats or Values."""
-        try:
-            inputs = [number if isinstance(number, Value) else Constant(number) for number in x]
-        except TypeError as error:
-            if isinstance(x, Iterable):
-                raise
-            raise TypeError(f"{type(self).__name__} takes a sequence of {self.nin} numbers, got {x!r}") from error
+        inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
         return super().__call__(inputs)
+
+    def _taken(self, x: Sequence[Value | float]) -> _Inputs:
+        try:
+            numbers = iter(x)
+        except TypeError:
+            raise TypeError(f"{type(self).__name__} takes a sequence of {self.nin} numbers, got {x!r}") from None
+        return _Inputs([number if isinstance(number, Value) else Constant(number) for number in numbers])
 
 
 class Neuron(_Dense):
