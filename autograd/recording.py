@@ -80,6 +80,8 @@ class scope:
 
     def __enter__(self) -> Self:
         global now
+        if hasattr(self, "before"):
+            raise RuntimeError(f"{self!r} was entered before; open a new scope for another part of the model")
         self.closed = False
         self.before = now
         self.tick = now.tick

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,17 +58,21 @@ class LayoutNotFound(graphviz.ExecutableNotFound):
         RuntimeError.__init__(self, NO_LAYOUT)
 
 
+_lock = threading.Lock()
+
+
 @contextmanager
 def _layout() -> Iterator[None]:
     """Let Graphviz's own command lay the picture out, or graphviz-pure where there is none."""
-    command = dot_command.DOT_BINARY
-    if shutil.which(command) is None:
-        beside_python = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-        found = [path for place in (None, *beside_python) if (path := shutil.which("graphviz-pure", path=place))]
-        if not found:
-            raise LayoutNotFound
-        dot_command.DOT_BINARY = Path(found[0])
-    try:
-        yield
-    finally:
-        dot_command.DOT_BINARY = command
+    with _lock:  # the graphviz package keeps the name of the command in one place for all threads
+        command = dot_command.DOT_BINARY
+        if shutil.which(command) is None:
+            beside_python = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+            found = [path for place in (None, *beside_python) if (path := shutil.which("graphviz-pure", path=place))]
+            if not found:
+                raise LayoutNotFound
+            dot_command.DOT_BINARY = Path(found[0])
+        try:
+            yield
+        finally:
+            dot_command.DOT_BINARY = command
