@@ -205,6 +205,18 @@ def test_scopes_survive(duplicate):
     assert twin.parents[1].scope is None
 
 
+@every_way
+def test_scope_survives_an_assignment_within_it(duplicate):
+    x = Value(3.0)
+    with scope("step"):
+        x.data = 5.0
+        y = x * x
+    twin = duplicate(y)
+    assert twin.scope.title == "step"
+    twin.backward()
+    assert twin.parents[0].grad == 10.0
+
+
 # Nodes that are shared
 
 
@@ -272,6 +284,22 @@ def test_deep_graph_may_be_pickled_again_and_within_a_larger_one():
     assert pickle.dumps(y) == first
     twin = pickled(tanh(y) + y)
     assert len(topological_order(twin)) == 5003
+
+
+def test_pickler_that_is_kept_leaves_later_ones_alone():
+    y = chain(5000)
+    kept = pickle.Pickler(io.BytesIO())
+    kept.dump(y)
+    assert len(topological_order(pickled(y))) == 5001
+
+
+# DEFECT: RecursionError, since the graph that failed counts as being written while its pickler (or a traceback) lives.
+def test_pickler_that_failed_and_is_kept_leaves_later_ones_alone():
+    y = chain(5000)
+    kept = pickle.Pickler(io.BytesIO())
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        kept.dump(operation("f", lambda x: x, lambda y, x: 1.0)(y) + 1)
+    assert len(topological_order(pickled(y))) == 5001
 
 
 def test_graph_may_be_deeper_than_the_recursion_limit_for_the_python_pickler_too():

@@ -680,6 +680,26 @@ def test_change_is_noticed_where_another_leaf_changed_later():
         z.backward()
 
 
+def test_change_within_a_scope_is_noticed_after_it():
+    x = Value(3.0, label="x")
+    y = x * x
+    with scope("outer"), scope("inner"):
+        x.data = 5.0
+    with pytest.raises(RuntimeError, match="leaf x was changed"):
+        y.backward()
+
+
+def test_graph_built_within_a_scope_after_a_change_is_fine():
+    x = Value(3.0)
+    with scope("outer"):
+        x.data = 5.0
+        with scope("inner"):
+            y = x * x
+        y = y + x
+    (y * x).backward()
+    assert x.grad == 85.0
+
+
 def test_failed_mutation_check_leaves_gradients_as_they_were():
     x, w = Value(3.0), Value(2.0)
     y = x * w
