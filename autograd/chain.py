@@ -77,15 +77,15 @@ def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> It
     a, b = node._first, node._second
     if b is not None:
         by_a, by_b = op.partials
-        y, x, z = node._data, a._data, b._data
+        y, x, z = node._datum, a._datum, b._datum
         if a in wanted:
             if b in wanted:
                 return ((a, by_a(y, x, z)), (b, by_b(y, x, z)))
             return ((a, by_a(y, x, z)),)
         return ((b, by_b(y, x, z)),) if b in wanted else ()
     if op.arity == 1:
-        return ((a, op.partials[0](node._data, a._data)),) if a in wanted else ()
-    return _edges(op, a, wanted, node._data, [parent._data for parent in a])
+        return ((a, op.partials[0](node._datum, a._datum)),) if a in wanted else ()
+    return _edges(op, a, wanted, node._datum, [parent._datum for parent in a])
 
 
 def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
@@ -94,7 +94,7 @@ def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> It
 
 def _edges(op: Operation, parents: Any, wanted: dict[Value, Any], y: Any, operands: Any) -> Iterable[tuple[Value, Any]]:
     if op.arity is None:
-        edges = zip(parents, op.derivatives(y, operands), strict=True)
+        edges = zip(parents, op.partials[0](y, operands), strict=True)
         return edges if all(map(wanted.__contains__, parents)) else [edge for edge in edges if edge[0] in wanted]
     return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
 
@@ -106,7 +106,7 @@ def check_unchanged(order: Sequence[Value]) -> None:
             if parent._stamp.tick > node._stamp.tick:
                 name = parent.label or repr(parent)
                 raise RuntimeError(
-                    f"the data of the leaf {name} was changed to {parent._data!r} after this graph was built from it, "
+                    f"the data of the leaf {name} was changed to {parent._datum!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
                     "or call backward() before changing the leaf"
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from autograd import recording
@@ -31,7 +32,7 @@ def restore(
 ) -> Value:
     """Return a node in the given state; `ancestors` only had to be restored before it."""
     node = object.__new__(kind)
-    node._data, node.label, node.op, node._stamp = data, label, op, stamp
+    node._datum, node.label, node.op, node._stamp = data, label, op, stamp
     node._first, node._second = slots(op, parents)
     node.grad = UNREACHED if grad is None else grad
     if stamp.tick > recording.now.tick:  # a graph from another process: what is made from it here is newer than it
@@ -48,7 +49,7 @@ def slots(op: Operation | None, parents: tuple[Value, ...]) -> tuple[Any, Value 
 def state(node: Value, parents: tuple[Value, ...]) -> tuple[Any, ...]:
     """Return what `restore` needs to make the node again, of these parents."""
     grad = None if node.grad is UNREACHED else node.grad
-    return type(node), node._data, grad, node.label, node.op, parents, node._stamp
+    return type(node), node._datum, grad, node.label, node.op, parents, node._stamp
 
 
 def deep_copy(root: Value, memo: dict[int, Any]) -> Value:
@@ -79,7 +80,14 @@ class _Graph:
 
     def __reduce__(self) -> tuple[Any, ...]:
         _being_pickled.graphs.add(self)
-        return list, (), None, iter(self.nodes)
+        return list, (), None, self._one_by_one()
+
+    def _one_by_one(self) -> Iterator[Value]:
+        try:
+            yield from self.nodes
+        except GeneratorExit:  # the pickler failed
+            _being_pickled.graphs.discard(self)
+            raise
 
 
 class _End:

@@ -129,10 +129,11 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     drawing.attr("node", fontname=FONT, fontsize="11", shape="plain")
     drawing.attr("edge", color="#666666", arrowsize="0.6")
     homes = _homes(visible)
-    boxes: defaultdict[scope | None, list[_Mark]] = defaultdict(list)
+    # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
+    boxes: dict[scope | None, list[_Mark]] = {node.scope: [] for node in visible if node.op is not None}
     edges: list[tuple[str, str]] = []
     for node in visible:
-        boxes[homes[node]].append(_number_mark(ids[node], node, is_root=node is root))
+        boxes.setdefault(homes[node], []).append(_number_mark(ids[node], node, is_root=node is root))
         if node.op is not None:
             marks, arrows = _operation_marks(node, ids, shown, expand)
             boxes[homes[node]].extend(marks)

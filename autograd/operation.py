@@ -112,12 +112,13 @@ class Operation:
     def evaluate(self, operands: Sequence[float]) -> float:
         """Return the function's value at floats; the error where it has none says why."""
         try:
-            return self._forward(operands)
+            y = self._forward(operands)
         except (ValueError, ArithmeticError) as error:
             raise self.explain(error, operands) from None
+        return y if type(y) is float else real(y, f"the result of {self.name}")
 
-    def _forward(self, operands: Sequence[float]) -> float:
-        return real(self.forward(*operands), f"the result of {self.name}")
+    def _forward(self, operands: Sequence[float]) -> Any:
+        return self.forward(*operands)
 
     def derivatives(self, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
         """Return the partial derivative for each operand, where the operation gave `y`."""
@@ -236,8 +237,8 @@ class NAry(Operation):
                 return operand._operate(self, operands)
         return self.evaluate([real(operand, self.name) for operand in operands])
 
-    def _forward(self, operands: Sequence[float]) -> float:
-        return real(self.forward(operands), f"the result of {self.name}")
+    def _forward(self, operands: Sequence[float]) -> Any:
+        return self.forward(operands)
 
     def derivatives(self, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
         """Return the partial derivative for each operand, where the operation gave `y`."""

@@ -71,16 +71,16 @@ class scope:
 
     before: Stamp | scope
     tick: int
-    closed: bool
 
     def __init__(self, title: str, owner: HasParameters | None = None) -> None:
         self.title = title
         # Weak, since the owner may keep nodes (the state of a recurrent cell, say), which refer back to this scope.
         self.owner = None if owner is None else weakref.ref(owner)
+        self.closed: bool | None = None  # not entered yet
 
     def __enter__(self) -> Self:
         global now
-        if hasattr(self, "before"):
+        if self.closed is not None:
             raise RuntimeError(f"{self!r} was entered before; open a new scope for another part of the model")
         self.closed = False
         self.before = now
@@ -141,7 +141,7 @@ def paused() -> bool:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Record nothing in this block: results are leaves, as cheap as numbers can be. Also a decorator.
+    """Record nothing in this block: results are leaves, whatever they were made from. Also a decorator.
 
     >>> from autograd import Value
     >>> x = Value(3.0)

@@ -36,9 +36,9 @@ class Value:
 
     # A node is one object to Python's cyclic garbage collector, whose time would otherwise exceed the arithmetic's: one
     # or two parents have slots of their own, and only more of them (or none) are kept as a tuple, in the first.
-    __slots__ = ("_data", "_first", "_second", "_stamp", "grad", "label", "op")
+    __slots__ = ("_datum", "_first", "_second", "_stamp", "grad", "label", "op")
 
-    _data: float
+    _datum: float
     _first: Any
     _second: Value | None
     _stamp: Stamp | recording.scope
@@ -47,7 +47,7 @@ class Value:
     op: Operation | None
 
     def __init__(self, data: float, label: str = "") -> None:
-        self._data = real(data, "Value")
+        self._datum = real(data, "Value")
         self._stamp = recording.now
         self.grad = UNREACHED
         self.label = label
@@ -66,7 +66,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself."""
-        return self._data
+        return self._datum
 
     @data.setter
     def data(self, number: float) -> None:
@@ -75,7 +75,7 @@ class Value:
                 f"{self!r} was computed by {self.op.name}, so its data cannot be assigned; "
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
-        self._data = real(number, "Value.data")
+        self._datum = real(number, "Value.data")
         self._stamp = Stamp(recording.advance(), self.scope)
 
     @property
@@ -142,7 +142,7 @@ class Value:
         return _compare(operator.ge, self, other)
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        return self._datum != 0.0
 
     def __float__(self) -> float:
         raise TypeError(
@@ -151,11 +151,11 @@ class Value:
         )
 
     def __format__(self, specification: str) -> str:
-        return format(self._data, specification) if specification else repr(self)
+        return format(self._datum, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={float(self.grad)!r}{label})"
+        return f"Value(data={self._datum!r}, grad={float(self.grad)!r}{label})"
 
     if TYPE_CHECKING:
         # The unary functions of the table are methods too, attached below; a type checker need not know which.
@@ -167,10 +167,10 @@ class Value:
         if operation.arity == 1:
             return _unary(operation, operands[0])
         try:
-            data = [node._data for node in operands]
+            data = [node._datum for node in operands]
         except AttributeError:  # plain numbers among them
             operands = [_as_node(x, operation.name) for x in operands]
-            data = [node._data for node in operands]
+            data = [node._datum for node in operands]
         y = operation.evaluate(data)
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
 
@@ -184,8 +184,8 @@ class Value:
         """
         if self.op is None:
             return ()
-        operands = [parent._data for parent in self.parents]
-        return tuple(float(derivative) for derivative in self.op.derivatives(self._data, operands))
+        operands = [parent._datum for parent in self.parents]
+        return tuple(float(derivative) for derivative in self.op.derivatives(self._datum, operands))
 
     def backward(self, seed: float = 1.0) -> None:
         """Set the gradient of every node that self was made from: seed times the derivative of self by that node.
@@ -221,7 +221,7 @@ class Value:
         >>> (x * x.detach()).parents[1].parents
         ()
         """
-        return Value(self._data)
+        return Value(self._datum)
 
     def __copy__(self) -> Value:
         return copying.restore(None, *copying.state(self, self.parents))
@@ -270,7 +270,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     if recording.pauses and recording.paused():
         return Value(data)
     node = _new(Value)
-    node._data = data
+    node._datum = data
     node._first = first
     node._second = second
     node._stamp = recording.now
@@ -282,9 +282,9 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
 
 def _unary(op: Operation, x: Value) -> Value:
     try:
-        data = op.forward(x._data)
+        data = op.forward(x._datum)
     except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (x._data,)) from None
+        raise op.explain(error, (x._datum,)) from None
     return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
 
 
@@ -294,15 +294,15 @@ def _binary(op: Operation, a: Any, b: Any) -> Value:
     if type(b) is not Value and (b := _as_operand(b)) is None:
         return cast("Value", NotImplemented)
     try:
-        data = op.forward(a._data, b._data)
+        data = op.forward(a._datum, b._datum)
     except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (a._data, b._data)) from None
+        raise op.explain(error, (a._datum, b._datum)) from None
     return _node(op, data, a, b)
 
 
 def _compare(relation: Callable[[float, float], bool], a: Value, b: Any) -> bool:
     b = _as_operand(b)
-    return cast("bool", NotImplemented) if b is None else relation(a._data, b._data)
+    return cast("bool", NotImplemented) if b is None else relation(a._datum, b._datum)
 
 
 def _as_node(number: Any, asker: str) -> Value:

@@ -15,12 +15,12 @@ from nn.optim import SGD
 from nn.training import History, evaluate, fit
 
 __all__ = [
-    "MLP",
-    "SGD",
     "History",
     "Layer",
+    "MLP",
     "Module",
     "Neuron",
+    "SGD",
     "cross_entropy",
     "datasets",
     "evaluate",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from autograd import Constant, Value, dot, rules, scope
-from autograd.operation import Family, Unary
+from autograd.operation import Family, Unary, real
 
 Activation: TypeAlias = str | Callable[[Any], Any] | None
 Seed: TypeAlias = int | random.Random | None
@@ -76,19 +76,25 @@ class Module:
         """
         parameters = dict(self.named_parameters())
         problems = {
-            "missing": sorted(parameters.keys() - state.keys()),
-            "unexpected": sorted(state.keys() - parameters.keys()),
-            "not a number": sorted(n for n in parameters.keys() & state.keys() if not _is_number(state[n])),
+            "missing": parameters.keys() - state.keys(),
+            "unexpected": state.keys() - parameters.keys(),
+            "not a number": {name for name in parameters.keys() & state.keys() if not _is_number(state[name])},
         }
         if any(problems.values()):
-            listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+            listed = "; ".join(
+                f"{kind}: {', '.join(sorted(map(str, names)))}" for kind, names in problems.items() if names
+            )
             raise ValueError(f"this state does not fit {type(self).__name__}: {listed}; nothing was changed")
         for name, parameter in parameters.items():
             parameter.data = state[name]
 
 
-def _is_number(entry: object) -> bool:
-    return isinstance(entry, (int, float)) and not isinstance(entry, bool)
+def _is_number(entry: Any) -> bool:
+    try:
+        real(entry, "state")
+    except (TypeError, OverflowError):
+        return False
+    return not isinstance(entry, bool)
 
 
 def _leaves(attributes: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Value]]:
@@ -119,7 +125,8 @@ class _Dense(Module):
         inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
-        return super().__call__(inputs)
+        with scope(type(self).__name__, self):
+            return self.forward(inputs)
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
         try:

@@ -1,4 +1,4 @@
-"""Graphs as text and as pictures: what is shown, that nothing in a label can do harm, and what is said when it fails."""
+"""Graphs as text and as pictures: what they show, that no label does harm, what is said when something fails."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import autograd
-from autograd import Constant, Value, abs, dot, draw, fsum, leaky_relu, logsumexp, maximum, scope, tanh, text, where
+from autograd import Constant, Value, dot, draw, fsum, leaky_relu, logsumexp, maximum, scope, tanh, text, where
 from autograd.chain import topological_order
 from autograd.drawing import MAX_NODES
 
@@ -32,12 +32,9 @@ def example():
 
 def everything():
     x, y = Value(0.5, "x"), Value(-1.5, "y")
-    return fsum(
-        [
-            -x, x**3, x**-1.5, 2.0**y, (-2.0) * y, x - 1.0, 1.0 / x, abs(y), leaky_relu(y, 0.1), where(x > y, x, y),
-            maximum(x, 0.0), dot([x, 2.0], [y, -3.0]), logsumexp([x, y, 0.0]), Value(float("inf"), "inf") * 0.0 + x,
-        ]
-    )  # fmt: skip
+    terms = [-x, x**3, x**-1.5, 2.0**y, (-2.0) * y, x - 1.0, 1.0 / x, autograd.abs(y), leaky_relu(y, 0.1)]
+    terms += [where(x > y, x, y), maximum(x, 0.0), dot([x, 2.0], [y, -3.0]), logsumexp([x, y, 0.0])]
+    return fsum([*terms, Value(float("inf"), "inf") * 0.0 + x])
 
 
 # Text
@@ -236,6 +233,15 @@ def test_modules_are_boxes():
 
     shown = words(draw(fsum(Layer(2, 2, seed=1)([1.0, 2.0]))))
     assert {"Layer", "Neuron 1", "Neuron 2"} <= set(shown)
+
+
+def test_boxes_are_numbered_in_the_order_of_computation():
+    from nn import MLP
+
+    lines = [line.strip() for line in draw(MLP(1, [1, 1, 1], seed=1)([1.0])).source.splitlines()]
+    first = lines[lines.index("subgraph cluster1 {") : lines.index("subgraph cluster3 {")]
+    assert "Layer 1" in first[1]
+    assert any("n0 " in line or "relu" in line for line in first)
 
 
 def test_scope_is_entered_once():

@@ -456,7 +456,7 @@ def test_data_without_scikit_learn_names_the_command(monkeypatch):
 
 
 def test_public_names_are_sorted_and_there():
-    assert sorted(nn.__all__) == sorted(set(nn.__all__))
+    assert nn.__all__ == sorted(set(nn.__all__))
     assert all(hasattr(nn, name) for name in nn.__all__)
 
 
