@@ -47,6 +47,7 @@ def text(root: Value) -> str:
     v2 = v1 * b                 # data = -12.0, grad = 1.0
     v3 = v2 + a                 # data = -10.0, grad = 1.0
     """
+    _check(root, "text")
     order = topological_order(root)
     names = _names(order)
     lines = []
@@ -62,9 +63,15 @@ def text(root: Value) -> str:
     return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
 
 
+def _check(root: Any, asker: str) -> None:
+    if not isinstance(root, Value):
+        raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
+
+
 def _names(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
-    reserved = {"Value", "float", *rules.FUNCTIONS}
+    operations = {node.op.template.split("(")[0] for node in order if node.op is not None}
+    reserved = {"Value", "float", "__debug__", *rules.FUNCTIONS, *operations}
     labels = {node.label for node in order}
     fresh = (name for number in range(1, 2 * len(order) + 2) if (name := f"v{number}") not in labels)
     names: dict[Value, str] = {}
@@ -111,6 +118,7 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
             f"draw needs the {error.name} package: python -m pip install 'scalar-autograd[draw]'; "
             "text(root) needs nothing"
         ) from error
+    _check(root, "draw")
     if direction not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"direction is one of LR, TB, RL, BT, got {direction!r}")
     order = topological_order(root)

@@ -8,6 +8,7 @@ and with Values, and is then differentiable in its turn.
 
 from __future__ import annotations
 
+import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -79,8 +80,7 @@ class Operation:
         self.forward = forward
         self.partials = partials
         self.arity: int | None = len(partials)  # None: any number of operands
-        call = name.replace("{", "{{").replace("}", "}}")
-        self.template = template or f"{call}({', '.join('{}' for _ in partials)})"
+        self.template = template or f"{_identifier(name)}({', '.join('{}' for _ in partials)})"
         self.definition = definition or self.expression(*self.arguments)
         self.domain = domain
         self.edges = edges or {}
@@ -330,6 +330,12 @@ def operation(name: str, forward: Callable[..., float], *partials: Callable[...,
             f"of its operands, got {len(partials)} partials; write each as a function, such as lambda y, x: 3 * x * x"
         )
     return Operation(name, forward, *partials)
+
+
+def _identifier(name: str) -> str:
+    """Return the name as it can stand in Python: other characters become underscores."""
+    letters = "".join(letter if f"a{letter}".isidentifier() else "_" for letter in name)
+    return letters if letters.isidentifier() and not keyword.iskeyword(letters) else f"_{letters}"
 
 
 # Pickled graphs refer to a row of the table by the variable that holds it, and to a member of a family by its constant.

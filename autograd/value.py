@@ -111,9 +111,12 @@ class Value:
         return _binary(rules.divide, other, self)
 
     def __pow__(self, other: Number) -> Value:
-        if isinstance(other, (int, float)):  # the exponent is part of the operation: x ** 3 has one parent
-            return _unary(rules.power_of.member(float(other)), self)
-        return _binary(rules.power, self, other)
+        if isinstance(other, Value):
+            return _binary(rules.power, self, other)
+        exponent = _as_operand(other)  # a plain one is part of the operation: x ** 3 has one parent
+        if exponent is None:
+            return cast("Value", NotImplemented)
+        return _unary(rules.power_of.member(exponent._datum), self)
 
     def __rpow__(self, other: Number) -> Value:
         return _binary(rules.power, other, self)

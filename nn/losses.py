@@ -58,7 +58,9 @@ def _pairs(outputs: Sequence[Any], targets: Sequence[Any], asker: str) -> Iterat
     if len(outputs) != len(targets):
         raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
     for output, target in zip(outputs, targets, strict=True):
-        if isinstance(output, (list, tuple)):
+        if hasattr(output, "__len__") != hasattr(target, "__len__"):
+            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
+        if hasattr(output, "__len__"):
             yield from _pairs(output, target, asker)
         else:
             yield output, target

@@ -22,8 +22,8 @@ class SGD:
 
     def __init__(self, parameters: Iterable[Value], lr: float = 0.1) -> None:
         self.parameters = list(parameters)
-        if not lr > 0.0:
-            raise ValueError(f"lr, the learning rate, is above 0, got {lr!r}")
+        if not 0.0 < lr < float("inf"):
+            raise ValueError(f"lr, the learning rate, is above 0 and finite, got {lr!r}")
         self.lr = lr
 
     def step(self) -> None:

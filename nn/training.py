@@ -99,7 +99,7 @@ def fit(
                         )
                         return history
                     scores.append((score, len(batch)))
-                _record(history, _mean(scores), None if validation is None else evaluate(model, *validation, loss=loss))
+                _record(history, _mean(scores), None if validation is None else _validated(model, validation, loss))
                 bar.update()
                 bar.set_postfix_str(repr(history).split(", ", 1)[1].rsplit(", stopped", 1)[0])
         except KeyboardInterrupt:
@@ -114,20 +114,39 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Callable[[Sequence[Any], 
         return Score(_number(loss(outputs, y)), _accuracy(outputs, y, loss))
 
 
+def _validated(model: Module, validation: tuple[Data, Data], loss: Any) -> Score:
+    try:
+        return evaluate(model, *validation, loss=loss)
+    except (ValueError, OverflowError):
+        return _diverged(model.parameters())
+
+
 def _step(model: Module, X: Data, y: Data, loss: Any, optimizer: SGD) -> Score:
+    """Train on one batch; where the loss or a new parameter is not finite, change nothing and return that score."""
+    parameters = optimizer.parameters
     try:
         outputs = [model(x) for x in X]
         total = loss(outputs, y)
     except (ValueError, OverflowError):
-        if max(abs(parameter.data) for parameter in optimizer.parameters) < 1e50:
-            raise  # a mistake in the data; else the parameters have grown beyond what floats can multiply
-        return Score(math.inf, None)
+        return _diverged(parameters)
     score = Score(_number(total), _accuracy(outputs, y, loss))
     if math.isfinite(score.loss):
+        before = [parameter.data for parameter in parameters]
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
+        if not all(math.isfinite(parameter.data) for parameter in parameters):
+            for parameter, number in zip(parameters, before, strict=True):
+                parameter.data = number
+            return Score(math.inf, None)
     return score
+
+
+def _diverged(parameters: Sequence[Value]) -> Score:
+    """Return an infinite score where an error came from parameters beyond what floats can multiply; else raise it."""
+    if max((abs(parameter.data) for parameter in parameters), default=0.0) < 1e30:
+        raise  # the error that is being handled
+    return Score(math.inf, None)
 
 
 def _accuracy(outputs: Sequence[Any], targets: Data, loss: Any) -> float | None:
@@ -178,7 +197,8 @@ def _record(history: History, training: Score, validation: Score | None) -> None
 
 
 def _bar(epochs: int, progress: bool) -> Any:
-    if not progress or not (sys.stderr.isatty() or "ipykernel" in sys.modules):  # nobody is looking
+    watched = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+    if not (progress and watched):
         return _NoBar()
     try:
         from tqdm.auto import tqdm

@@ -293,7 +293,6 @@ def test_pickler_that_is_kept_leaves_later_ones_alone():
     assert len(topological_order(pickled(y))) == 5001
 
 
-# DEFECT: RecursionError, since the graph that failed counts as being written while its pickler (or a traceback) lives.
 def test_pickler_that_failed_and_is_kept_leaves_later_ones_alone():
     y = chain(5000)
     kept = pickle.Pickler(io.BytesIO())

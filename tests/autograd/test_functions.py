@@ -164,7 +164,6 @@ def test_gradient_is_a_float_for_every_row():
         assert [type(leaf.grad) for leaf in leaves] == [float] * len(leaves), row
 
 
-# DEFECT: whatever has an attribute _data, as a pandas Series has, is taken for a Value and becomes a parent.
 @pytest.mark.parametrize("function", [hypot, lambda a, b: fsum([a, b])], ids=["hypot", "fsum"])
 def test_stranger_with_a_data_attribute_is_no_value(function):
     class Stranger:

@@ -596,6 +596,14 @@ def test_result_of_no_grad_is_a_leaf_to_assign_to():
     assert y.grad == 10.0
 
 
+def test_result_of_no_grad_hands_no_gradient_back():
+    x = Value(3.0)
+    with no_grad():
+        h = x * 2.0
+    (h * x).backward()
+    assert (h.grad, x.grad) == (3.0, 6.0)
+
+
 def test_node_knows_the_scope_it_was_made_in():
     x = Value(3.0)
     with scope("outer"):

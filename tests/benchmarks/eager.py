@@ -5,7 +5,8 @@ collector, which is left on as users have it. The contestants take turns, and ra
 
 - moons: one training step (loss with L2 penalty, zero_grad, backward) of an MLP 2-16-16-1 on 100 points. First with
   micrograd's own nn source, in which only the import line is changed; then with `nn.MLP`.
-- chain: x = x * a + b, 10,000 and 1,000,000 operations long: time and memory for each node.
+- chain: x = x * b + b, 10,000 and 1,000,000 operations long: time and memory for each node, with the garbage collector
+  on and, as `fit` has it, paused.
 """
 
 from __future__ import annotations
@@ -104,15 +105,18 @@ def measured_chain(length: str) -> dict[str, float]:
             x = x * b + b
         return x, b
 
-    n = int(length)
+    n = int(length.removeprefix("paused "))
     seconds = []
     for _ in range(max(3, 300_000 // n)):
         gc.collect()
+        if length.startswith("paused"):
+            gc.disable()
         start = time.perf_counter()
         graph = build(n)
         graph[0].backward()
         del graph
         seconds.append(time.perf_counter() - start)
+        gc.enable()
     gc.collect()
     tracemalloc.start()
     graph = build(min(n, 100_000))
@@ -156,14 +160,16 @@ def main() -> None:
     ours, theirs = rounds[0]["autograd"], rounds[0]["micrograd.engine"]
     print(f"            losses {theirs['loss']!r}, {ours['loss']!r}")
     print(f"            gradient sums {theirs['checksum']!r}, {ours['checksum']!r}\n")
-    pairs = [(run("chain", "10000"), run("chain", "1000000")) for _ in range(3)]
-    for position, n in enumerate((10_000, 1_000_000)):
-        ns = statistics.median(pair[position]["ns"] for pair in pairs)
-        traced = pairs[0][position]["traced"]
-        resident = f", {pairs[0][position]['resident']:.0f} of the process" if n > 100_000 else ""
-        print(f"chain of {n:9,}  {ns:6.0f} ns and {traced:.0f} bytes a node allocated{resident}  (target: at most 210)")
-    ratio = statistics.median(long["ns"] / short["ns"] for short, long in pairs)
-    print(f"time a node, long against short: {ratio:.2f}  (target: at most 1.5)")
+    sizes = ("10000", "1000000", "paused 10000", "paused 1000000")
+    chains = [{size: run("chain", size) for size in sizes} for _ in range(5)]
+    short, long = chains[0]["10000"], chains[0]["1000000"]
+    print(f"chain       {short['traced']:.0f} bytes a node allocated (10,000 operations; target: at most 210)")
+    print(f"            {long['resident']:.0f} bytes a node of the process's memory (1,000,000 operations)")
+    for collector in ("", "paused "):
+        few, many = (statistics.median(c[collector + n]["ns"] for c in chains) for n in sizes[:2])
+        ratio = statistics.median(c[f"{collector}1000000"]["ns"] / c[f"{collector}10000"]["ns"] for c in chains)
+        print(f"            {few:.0f} ns a node of 10,000, {many:.0f} of 1,000,000: {ratio:.2f}x", end="")
+        print(f" with the garbage collector {collector.strip() or 'on'} (target: at most 1.5)")
 
 
 if __name__ == "__main__":
