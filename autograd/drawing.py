@@ -31,7 +31,7 @@ LEAF, CONSTANT, COMPUTED, ROOT = (
     ("#444444", "#FFFFFF"),
     ("#111111", "#FFF3CC"),
 )
-MAX_NODES = 500  # a layout of more takes many seconds, and nobody can read it
+MAX_NODES = 500  # nobody can read more, and the time of a layout grows fast
 
 
 def text(root: Value) -> str:
@@ -56,9 +56,9 @@ def text(root: Value) -> str:
         if node.op is not None:
             call = node.op.expression(*[names[parent] for parent in node.parents])
             lines.append((f"{names[node]} = {call}", f"data = {node.data!r}, {gradient}"))
-        elif type(node) is not Constant or node is root:
+        elif names[node].isidentifier():  # and not the literal of a constant
             label = f", label={node.label!r}" if node.label else ""
-            lines.append((f"{names[node]} = Value({_literal(node.data)}{label})", gradient))
+            lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.data)}{label})", gradient))
     width = min(max((len(code) for code, _ in lines), default=0), 80)
     return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
 
@@ -71,16 +71,27 @@ def _check(root: Any, asker: str) -> None:
 def _names(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
     operations = {node.op.template.split("(")[0] for node in order if node.op is not None}
-    reserved = {"Value", "float", "__debug__", *rules.FUNCTIONS, *operations}
+    reserved = {"Value", "Constant", "float", "__debug__", *rules.FUNCTIONS, *operations}
+    literals = {node for node in order[:-1] if type(node) is Constant and not node.label}
+    for node in order:
+        if node.op is rules.power:
+            literals.discard(node.parents[1])  # x ** 2.0 would be another operation
+        if node.op is not None and literals.issuperset(node.parents):
+            literals.difference_update(node.parents)  # and 2.0 * 3.0 a plain number
     labels = {node.label for node in order}
     fresh = (name for number in range(1, 2 * len(order) + 2) if (name := f"v{number}") not in labels)
     names: dict[Value, str] = {}
     for node in order:
         label = node.label
-        if type(node) is Constant and node is not order[-1]:
+        if node in literals:
             literal = _literal(node.data)
             names[node] = f"({literal})" if literal.startswith("-") else literal  # -2.0 ** x would be -(2.0 ** x)
-        elif label.isidentifier() and not keyword.iskeyword(label) and label not in reserved:
+        elif (
+            label.isidentifier()
+            and unicodedata.is_normalized("NFKC", label)
+            and not keyword.iskeyword(label)
+            and label not in reserved
+        ):
             names[node] = label
             reserved.add(label)
         else:
@@ -131,9 +142,10 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
             f"this graph has {size:,} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part of it: "
             "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
         )
-    drawing = Drawing()
+    drawing = Drawing(format="svg")
     drawing.root = root
     drawing.attr(rankdir=direction, fontname=FONT, fontsize="12", nodesep="0.2", ranksep="0.35")
+    drawing.attr(nslimit="1", nslimit1="1", mclimit="0.2")  # else long arrows take Graphviz minutes
     drawing.attr("node", fontname=FONT, fontsize="11", shape="plain")
     drawing.attr("edge", color="#666666", arrowsize="0.6")
     homes = _homes(visible)
@@ -161,8 +173,8 @@ class _Mark(NamedTuple):
 
 def _within(root: Value, depth: int) -> set[Value]:
     """Return the nodes at most `depth` operations back from the root."""
-    if depth < 0:
-        raise ValueError(f"depth is the number of operations back from the root, 0 or more, got {depth}")
+    if not isinstance(depth, int) or depth < 0:
+        raise ValueError(f"depth is the number of operations back from the root, 0 or more, got {depth!r}")
     reached, frontier = {root}, {root}
     while frontier and depth > 0:
         frontier = {parent for node in frontier for parent in node.parents} - reached
@@ -202,7 +214,8 @@ def _table(label: str, data: float, gradient: str | None, colours: tuple[str, st
 def _escaped(label: str) -> str:
     """Return the label as text for HTML-like DOT: markup escaped, what cannot be printed replaced."""
     printable = "".join(c if c.isprintable() or unicodedata.category(c) == "Cf" else " " for c in label)
-    return html.escape(printable) if printable.strip() else "&#160;"
+    # DOT has escapes of its own, such as \\N for the name of the node, so a backslash is written as two.
+    return html.escape(printable).replace("\\", "\\\\") if printable.strip() else "&#160;"
 
 
 def _operation_marks(

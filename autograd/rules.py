@@ -128,9 +128,13 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
     return (a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
 
 
+def _literal(number: float) -> str:
+    return repr(number) if math.isfinite(number) else f"float('{number!r}')"
+
+
 def _power_of(n: float) -> Unary:
     whole = n.is_integer()
-    exponent = str(int(n)) if whole and math.fabs(n) < 1e16 else repr(n)
+    exponent = str(int(n)) if whole and math.fabs(n) < 1e16 else _literal(n)
     return Unary(
         f"**{exponent}",
         lambda x: _power(x, n),
@@ -150,7 +154,7 @@ def _leaky_relu(slope: float) -> Unary:
         f"leaky_relu({slope})",
         lambda x: x if x > 0.0 else slope * x,
         lambda y, x: _select(x > 0.0, 1.0, slope),
-        template=f"leaky_relu({{}}, {slope})",
+        template=f"leaky_relu({{}}, {_literal(slope)})",
         definition=f"x if x > 0 else {slope!r} * x",
         edges={(0.0,): (slope,)},
     )
@@ -161,7 +165,7 @@ def _elu(alpha: float) -> Unary:
         f"elu({alpha})",
         lambda x: x if x > 0.0 else alpha * math.expm1(x),
         lambda y, x: _select(x > 0.0, 1.0, y + alpha),
-        template=f"elu({{}}, {alpha})",
+        template=f"elu({{}}, {_literal(alpha)})",
         definition=f"x if x > 0 else {alpha!r} * expm1(x)",
         edges={(0.0,): (alpha,)},
     )

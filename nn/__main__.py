@@ -52,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         training, testing = job.load(options.seed)
         return _run(options, job, training, testing)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:  # no library, no folder, no layout program
         print(f"python -m nn: error: {error}", file=sys.stderr)
+        return 1
+    except ArithmeticError as error:
+        print(f"python -m nn: error: the network has diverged ({error}); try a smaller --lr", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("python -m nn: interrupted", file=sys.stderr)
@@ -81,13 +84,15 @@ def _run(options: argparse.Namespace, job: Job, training: Dataset, testing: Data
         progress=not options.quiet,
     )
     print(f"stopped: {history.stopped}")
+    if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
+        raise ArithmeticError("its parameters are too large to compute with")
     score = evaluate(model, scaled.X, _targets(scaled, binary), loss=loss)
-    print(f"training: loss {score.loss:.4f}, accuracy {score.accuracy:.1%} of {len(scaled.X)} examples")
+    print(f"training: loss {score.loss:.4g}, accuracy {score.accuracy:.1%} of {len(scaled.X)} examples")
     title = f"{options.dataset}: {score.accuracy:.1%} of the training examples right"
     if testing is not None:
         unseen = datasets.standardized(testing, like=training)
         score = evaluate(model, unseen.X, _targets(unseen, binary), loss=loss)
-        print(f"held out: loss {score.loss:.4f}, accuracy {score.accuracy:.1%} of {len(unseen.X)} examples")
+        print(f"held out: loss {score.loss:.4g}, accuracy {score.accuracy:.1%} of {len(unseen.X)} examples")
         title = f"{options.dataset}: {score.accuracy:.1%} of {len(unseen.X)} held-out examples right"
 
     boundary = options.out / f"{options.dataset}-boundary.png"
@@ -98,14 +103,18 @@ def _run(options: argparse.Namespace, job: Job, training: Dataset, testing: Data
     figure.savefig(boundary, dpi=150)
     print(f"wrote {boundary}: the decision boundary")
     neuron = options.out / f"{options.dataset}-neuron.svg"
-    example = neuron_drawing(model, scaled, loss, binary)
+    example, of_what = neuron_drawing(model, scaled, loss, binary)
     neuron.write_text(example.pipe(format="svg", encoding="utf-8"), encoding="utf-8")
-    print(f"wrote {neuron}: a neuron of the first layer, with the gradients of the loss of one example")
+    print(f"wrote {neuron}: a neuron of the first layer, with the gradients of {of_what} of one example")
     return 0
 
 
-def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> Any:
-    """Return a drawing of the first-layer neuron with the largest gradient on the example with the largest loss."""
+def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
+    """Return a drawing of the first-layer neuron with the largest gradient, on the example with the largest loss.
+
+    Where the loss is flat, since the margin of every example is kept, the gradients are those of the score; the
+    second item says which.
+    """
     targets = _targets(data, binary)
     losses = [evaluate(model, [x], [target], loss=loss).loss for x, target in zip(data.X, targets, strict=True)]
     worst = max(range(len(losses)), key=losses.__getitem__)
@@ -115,11 +124,12 @@ def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: 
     for layer in model.layers[1:]:
         outputs = layer(outputs)
     model.zero_grad()
+    of_what = "the loss" if losses[worst] > 0.0 else "the score"
     if losses[worst] > 0.0:
         loss([outputs[0] if binary else outputs], [targets[worst]]).backward()
-    else:  # the margin of every example is kept, so the loss is flat; the score is not
+    else:
         outputs[0].backward()
-    return draw(max(hidden, key=lambda output: abs(output.grad)), expand=True)
+    return draw(max(hidden, key=lambda output: abs(output.grad)), expand=True), of_what
 
 
 def _targets(data: Dataset, binary: bool) -> list[int]:
@@ -128,7 +138,7 @@ def _targets(data: Dataset, binary: bool) -> list[int]:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("dataset", choices=JOBS, help="what to train on: %(choices)s")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the data, the first weights and the batches (default 0)"
+        "--seed", type=_seed, default=0, help="of the data, the first weights and the batches (default 0)"
     )
     parser.add_argument("--epochs", type=_count, help=f"rounds through the data (default {_defaults('epochs')})")
     parser.add_argument(
@@ -164,6 +174,12 @@ def _defaults(setting: str) -> str:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"takes a whole number, 1 or more, got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"takes a whole number from 0 to 4294967295, got {text!r}")
     return int(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -68,11 +69,9 @@ def standardized(data: Dataset, like: Dataset | None = None) -> Dataset:
     [-1.0, 1.0]
     """
     columns = list(zip(*(like or data).X, strict=True))
-    means = [sum(column) / len(column) for column in columns]
-    spreads = [
-        (sum((x - m) ** 2 for x in column) / len(column)) ** 0.5 or 1.0
-        for column, m in zip(columns, means, strict=True)
-    ]
+    means = [statistics.fmean(column) for column in columns]
+    spreads = [statistics.pstdev(column) if min(column) < max(column) else 1.0 for column in columns]
+    means = [m if min(column) < max(column) else column[0] for m, column in zip(means, columns, strict=True)]
     scaled = [[(x - m) / s for x, m, s in zip(row, means, spreads, strict=True)] for row in data.X]
     return data._replace(X=scaled)
 

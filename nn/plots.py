@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import no_grad
 from nn.modules import Module
+from nn.training import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,8 @@ def decision_boundary(
     The other features are held at their means. `y` are classes (0, 1, ...), `names` those of the two features;
     `resolution` is the number of points on a side at which the model is asked.
     """
+    if resolution < 2:
+        raise ValueError(f"resolution is the number of points on a side, 2 or more, got {resolution}")
     horizontal, vertical = features
     means = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[horizontal] for x in X], resolution)
@@ -45,6 +48,8 @@ def decision_boundary(
                 point[horizontal], point[vertical] = h, v
                 margins.append(_margins(model(point)))
 
+    if wrong := [target for target in y if target not in range(len(margins[0]))]:
+        raise ValueError(f"the model tells classes 0 to {len(margins[0]) - 1} apart, got an example of {wrong[0]!r}")
     figure = _figure()
     axes = figure.subplots()
     for k in range(len(margins[0])):
@@ -71,8 +76,8 @@ def decision_boundary(
 def _margins(output: Any) -> list[float]:
     """Return by how much each class wins over the best of the others; a single output is the score of class 1."""
     if not isinstance(output, (list, tuple)):
-        return [-output.data, output.data]
-    scores = [z.data for z in output]
+        return [-number(output), number(output)]
+    scores = [number(z) for z in output]
     return [score - max(scores[:k] + scores[k + 1 :]) for k, score in enumerate(scores)]
 
 

@@ -111,7 +111,7 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Callable[[Sequence[Any], 
     """Return the model's mean loss, and accuracy where it is a classifier, without training it."""
     with no_grad():
         outputs = [model(x) for x in X]
-        return Score(_number(loss(outputs, y)), _accuracy(outputs, y, loss))
+        return Score(number(loss(outputs, y)), _accuracy(outputs, y, loss))
 
 
 def _validated(model: Module, validation: tuple[Data, Data], loss: Any) -> Score:
@@ -129,15 +129,15 @@ def _step(model: Module, X: Data, y: Data, loss: Any, optimizer: SGD) -> Score:
         total = loss(outputs, y)
     except (ValueError, OverflowError):
         return _diverged(parameters)
-    score = Score(_number(total), _accuracy(outputs, y, loss))
+    score = Score(number(total), _accuracy(outputs, y, loss))
     if math.isfinite(score.loss):
         before = [parameter.data for parameter in parameters]
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
         if not all(math.isfinite(parameter.data) for parameter in parameters):
-            for parameter, number in zip(parameters, before, strict=True):
-                parameter.data = number
+            for parameter, data in zip(parameters, before, strict=True):
+                parameter.data = data
             return Score(math.inf, None)
     return score
 
@@ -167,11 +167,12 @@ def predicted_class(output: Any) -> int:
     (1, 0)
     """
     if isinstance(output, (list, tuple)):
-        return max(range(len(output)), key=lambda k: _number(output[k]))
-    return int(_number(output) > 0.0)
+        return max(range(len(output)), key=lambda k: number(output[k]))
+    return int(number(output) > 0.0)
 
 
-def _number(output: Any) -> float:
+def number(output: Any) -> float:
+    """Return the data of a Value, or a plain number as it is."""
     return output.data if isinstance(output, Value) else float(output)
 
 

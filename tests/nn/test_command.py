@@ -67,7 +67,7 @@ def test_same_seed_prints_the_same(tmp_path, capsys):
         (["moons", "--hidden", "4", "x"], "takes a whole number, 1 or more, got 'x'"),
         (["moons", "--lr", "-1"], "takes a number above 0, got '-1'"),
         (["moons", "--lr", "nan"], "takes a number above 0, got 'nan'"),
-        (["moons", "--seed", "a"], "invalid int value: 'a'"),
+        (["moons", "--seed", "a"], "takes a whole number from 0 to 4294967295, got 'a'"),
         (["moons", "--colour", "red"], "unrecognized arguments: --colour red"),
     ],
 )

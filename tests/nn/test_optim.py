@@ -106,16 +106,10 @@ def test_graph_built_before_a_step_is_stale_after_it():
         y.backward()
 
 
-@pytest.mark.parametrize("lr", [0, 0.0, -0.1, math.nan, -math.inf])
-def test_lr_that_is_not_above_zero_is_an_error(lr):
-    with pytest.raises(ValueError, match=f"^lr, the learning rate, is above 0, got {lr!r}$"):
+@pytest.mark.parametrize("lr", [0, 0.0, -0.1, math.nan, -math.inf, math.inf])
+def test_lr_that_is_not_above_zero_and_finite_is_an_error(lr):
+    with pytest.raises(ValueError, match=f"^lr, the learning rate, is above 0 and finite, got {lr!r}$"):
         SGD([Value(1.0)], lr=lr)
-
-
-# DEFECT: an infinite rate passes, and makes every parameter infinite, or nan, with the first step.
-def test_infinite_lr_is_an_error():
-    with pytest.raises(ValueError, match=r"lr, the learning rate, .*got inf$"):
-        SGD([Value(1.0)], lr=math.inf)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])

@@ -1,0 +1,374 @@
+"""text(root): Python that makes the same graph again, whatever its operations, numbers and labels.
+
+The oracle is the interpreter: the text is executed, and what it made is compared node by node with what it lists.
+"""
+
+import ast
+import operator
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+from autograd import Constant, Value, elu, exp, fsum, leaky_relu, no_grad, operation, rules, softmax, tanh, text
+from autograd.chain import topological_order
+from autograd.operation import Family, NAry, Unary
+
+ROOT = Path(autograd.__file__).parents[1]
+PUBLIC = {}
+exec("from autograd import *", PUBLIC)
+
+
+def executed(root):
+    """What the lines of the text make, and at the end the same graph again."""
+    names = dict(PUBLIC)
+    exec(text(root), names)
+    return [names[statement.targets[0].id] for statement in ast.parse(text(root)).body]
+
+
+def described(node, position):
+    label = "" if node.parents else node.label
+    return type(node), repr(node.data), label, node.op and node.op.name, [position[parent] for parent in node.parents]
+
+
+def assert_text_makes_the_same_graph(root):
+    made = executed(root)
+    assert {type(thing) for thing in made} <= {Value, Constant}
+    originals, twins = topological_order(root), topological_order(made[-1])
+    positions = {node: i for order in (originals, twins) for i, node in enumerate(order)}
+    assert [described(node, positions) for node in twins] == [described(node, positions) for node in originals]
+    assert [node for node in twins if node in made] == made
+    root.backward()
+    made[-1].backward()
+    assert [repr(node.grad) for node in twins] == [repr(node.grad) for node in originals]
+
+
+def example():
+    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+    e = a * b
+    d = e + c
+    L = d * f
+    e.label, d.label, L.label = "e", "d", "L"
+    return L
+
+
+# What it says
+
+
+def test_each_node_is_a_line_with_its_data_and_gradient():
+    L = example()
+    L.backward()
+    assert text(L).splitlines() == [
+        "a = Value(2.0, label='a')   # grad = 6.0",
+        "b = Value(-3.0, label='b')  # grad = -4.0",
+        "e = a * b                   # data = -6.0, grad = -2.0",
+        "c = Value(10.0, label='c')  # grad = -2.0",
+        "d = e + c                   # data = 4.0, grad = -2.0",
+        "f = Value(-2.0, label='f')  # grad = 4.0",
+        "L = d * f                   # data = -8.0, grad = 1.0",
+    ]
+
+
+def test_gradient_is_not_yet_before_backward_and_after_zero_grad():
+    x = Value(0.0, "x")
+    y = x * x
+    assert text(y).count("grad: not yet") == 2
+    y.backward()
+    assert text(y).splitlines()[0].endswith("# grad = 0.0")
+    assert "not yet" not in text(y)
+    y.zero_grad()
+    assert text(y).count("grad: not yet") == 2
+
+
+def test_operand_used_twice_is_written_twice_and_its_node_once():
+    a = Value(1.0, "a")
+    assert [line.split("  ")[0] for line in text(a + a).splitlines()] == ["a = Value(1.0, label='a')", "v1 = a + a"]
+
+
+def test_result_of_no_grad_is_a_leaf():
+    with no_grad():
+        y = Value(3.0) * Value(2.0)
+    assert text(y) == "v1 = Value(6.0)  # grad: not yet"
+
+
+def test_chain_of_50_000_operations_is_listed():
+    y = Value(1.0)
+    for _ in range(50_000):
+        y = -y
+    assert text(y).count("\n") == 50_000
+
+
+# Same graph
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        example,
+        lambda: Value(1.0),
+        lambda: Constant(-1.0),
+        lambda: 2.0 ** Value(3.0),
+        lambda: (-2.0) ** Value(3.0),
+        lambda: -Value(3.0),
+        lambda: operator.neg(-Value(3.0)),
+        lambda: Value(-3.0) ** 3,
+        lambda: Value(3.0) ** -1,
+        lambda: Value(3.0) ** -1.5,
+        lambda: Value(1.0) ** 1e300,
+        lambda: Value(2.0) ** 0,
+        lambda: 1 - Value(3.0),
+        lambda: Value(3.0) - -1,
+        lambda: 1 / Value(-0.0001),
+        lambda: Value(3.0) * float("inf") + float("nan"),
+        lambda: -0.0 * Value(-0.0),
+        lambda: leaky_relu(Value(-3.0), 0.1),
+        lambda: leaky_relu(Value(-3.0), negative_slope=-1.0),
+        lambda: elu(Value(-3.0), 1e-300),
+        lambda: fsum([Value(3.0)]),
+        lambda: fsum(softmax([Value(1.0), 2.0, Value(3.0)])),
+        lambda: Value(float("nan")) + Value(float("-inf")) + Value(5e-324),
+    ],
+)
+def test_text_makes_the_same_graph(make):
+    assert_text_makes_the_same_graph(make())
+
+
+def applications(function):
+    """The function of Values, and with a plain number in the place of each operand in turn."""
+    arity = {Unary: 1, Family: 1, NAry: 4}.get(type(function)) or len(function.partials)
+    for numbers in ([0.5, 0.25, -0.5, 2.0], [1.5, -0.25, 3.0, 1.0]):
+        plain = numbers[:arity]
+        for constant in [None, *range(arity if arity > 1 else 0)]:
+            operands = [x if i == constant else Value(x) for i, x in enumerate(plain)]
+            split = {NAry: getattr(function, "sequences", 1)}.get(type(function), 0)
+            yield [operands] if split == 1 else [operands[:2], operands[2:]] if split else operands
+
+
+@pytest.mark.parametrize("name", sorted(rules.FUNCTIONS))
+def test_text_makes_the_same_graph_of_each_function(name):
+    function, made = rules.FUNCTIONS[name], 0
+    for operands in applications(function):
+        try:
+            root = function(*operands)
+        except ValueError:  # outside the function's domain
+            continue
+        made += 1
+        assert text(root).splitlines()[-1].partition(" = ")[2].startswith(f"{name}(")
+        assert_text_makes_the_same_graph(root)
+    assert made
+
+
+LABELS = st.sampled_from(
+    ["", "x", "y", "v1", "v2", "v3", "Value", "float", "exp", "dot", "abs", "class", "lambda", "None", "True",
+     "match", "_", "nan", "inf", "print", "Constant", "two words", "2x", "a.b", "x = 1", "#", "'", '"', "\\", "\\n",
+     "a\nb", "\0", "\r", "\u2028", "🙂", "naïve", "漢字", "\ud800", "שלום", "x" * 200]
+)  # fmt: skip
+NUMBERS = st.one_of(st.floats(-3.0, 3.0), st.floats(), st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0]))
+CONSTANTS = st.one_of(NUMBERS, st.integers(-3, 3))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ARITHMETIC = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "reflected": lambda a, b: b - a,
+    "divided": lambda a, b: b / a,
+    "power": lambda a, b: a**b if isinstance(b, Value) else b**a,
+}
+
+
+@st.composite
+def expressions(draw):
+    """A graph that any function may be part of; an operation outside its domain leaves it as it is."""
+    kinds = draw(st.lists(st.sampled_from([Value, Value, Constant]), min_size=1, max_size=4))
+    nodes = [kind(draw(NUMBERS), draw(LABELS)) for kind in kinds]
+
+    def node():
+        return draw(st.sampled_from(nodes))
+
+    def operands(size):
+        """As many nodes or numbers, with one node among them at least."""
+        mixed = [node() if draw(st.booleans()) else draw(CONSTANTS) for _ in range(size)]
+        mixed[draw(st.integers(0, size - 1))] = node()
+        return mixed
+
+    def applied(name):
+        if name in ARITHMETIC:
+            return ARITHMETIC[name](node(), node() if draw(st.booleans()) else draw(CONSTANTS))
+        if name == "negative":
+            return -node()
+        if name == "power_of":
+            return node() ** draw(CONSTANTS)
+        function = rules.FUNCTIONS[name]
+        if isinstance(function, Family):
+            return function(node(), draw(FINITE))
+        if isinstance(function, NAry):
+            size = draw(st.integers(1, 3))
+            mixed = operands(size * function.sequences)
+            return function(*(mixed[start : start + size] for start in range(0, len(mixed), size)))
+        return function(*operands(len(function.partials)))
+
+    names = st.sampled_from([*ARITHMETIC, "negative", "power_of", *rules.FUNCTIONS])
+    for name in draw(st.lists(names, min_size=1, max_size=10)):
+        try:
+            nodes.append(applied(name))
+        except (ValueError, ArithmeticError):
+            continue
+        nodes[-1].label = draw(LABELS)
+    return nodes[-1]
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(expressions())
+def test_text_makes_the_same_graph_of_any_expression(root):
+    assert_text_makes_the_same_graph(root)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Value(0.5) ** float("inf"),
+        lambda: Value(1.0) ** float("nan"),
+        lambda: leaky_relu(Value(-1.0), float("inf")),
+        lambda: elu(Value(-1.0), float("nan")),
+    ],
+    ids=["** inf", "** nan", "leaky_relu inf", "elu nan"],
+)
+def test_constant_inside_an_operation_may_be_infinite_or_nan(make):
+    assert_text_makes_the_same_graph(make())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: exp(Constant(2.0)),
+        lambda: Constant(2.0) * Constant(3.0) * Value(1.0),
+        lambda: -Constant(2.0),
+        lambda: fsum([Constant(1.0), Constant(-2.0)]),
+    ],
+    ids=["exp", "mul", "neg", "fsum"],
+)
+def test_operation_on_constants_alone_makes_a_node(make):
+    assert_text_makes_the_same_graph(make())
+
+
+def test_power_with_a_constant_node_keeps_its_two_operands():
+    assert_text_makes_the_same_graph(Value(0.003743672625166669) ** Constant(0.3))
+
+
+def test_labelled_constant_keeps_its_label():
+    root = Value(2.0, "x") * Constant(3.0, "scale")
+    assert "scale = Constant(3.0, label='scale')" in text(root)
+    assert_text_makes_the_same_graph(root)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["class", "None", "True", "exp", "where", "Value", "float", "", "2x", "two words", "a\nb", "'\"", "🙂", "\ud800"],
+)
+def test_label_that_is_no_free_name_stays_a_label(label):
+    root = Value(2.0, label) * Value(3.0, label)
+    assert [line.split(" = ")[0] for line in text(root).splitlines()] == ["v1", "v2", "v3"]
+    assert_text_makes_the_same_graph(root)
+
+
+def test_label_that_looks_like_a_number_of_a_node_is_its_own():
+    root = Value(2.0) * Value(3.0, "v1") + Value(4.0, "v3")
+    assert [line.split(" = ")[0] for line in text(root).splitlines()] == ["v2", "v1", "v4", "v3", "v5"]
+    assert_text_makes_the_same_graph(root)
+
+
+def test_second_node_of_a_label_gets_a_number():
+    root = Value(2.0, "x") * Value(3.0, "x")
+    assert [line.split(" = ")[0] for line in text(root).splitlines()] == ["x", "v1", "v2"]
+
+
+@pytest.mark.parametrize("label", ["\u202eevil", "a\u2028b", "\x1b[31m", "\r# x", "\0", "\ud800"])
+def test_text_holds_printable_characters_only(label):
+    assert all(line.isprintable() for line in text(Value(1.0, label)).split("\n"))
+
+
+# Python reads identifiers in their NFKC form, so two labels may be one name, or the name of a function.
+@pytest.mark.parametrize(
+    "labels",
+    [["ﬁ", "fi"], ["ｅｘｐ"], ["𝐕alue", "x"], ["ｖ１", ""], ["__debug__"]],
+    ids=["ligature", "exp", "Value", "v1", "__debug__"],
+)
+def test_label_that_python_reads_as_another_name_is_not_used(labels):
+    root = fsum([exp(Value(float(number), label)) for number, label in enumerate(labels)])
+    assert_text_makes_the_same_graph(root)
+
+
+def test_own_operation_is_written_as_a_call_of_its_name():
+    cube = operation("cube", lambda x: x**3, lambda y, x: 3 * x * x)
+    assert text(cube(Value(2.0, "x"))).splitlines()[1].startswith("v1 = cube(x) ")
+
+
+def test_label_that_is_the_name_of_an_own_operation_is_not_used():
+    cube = operation("cube", lambda x: x**3, lambda y, x: 3 * x * x)
+    root = cube(Value(2.0, "cube"))
+    names = {**PUBLIC, "cube": cube}
+    exec(text(root), names)
+    assert root.data in [value.data for value in names.values() if type(value) is Value]
+
+
+@pytest.mark.parametrize("name", ["my op", "a}", "lambda", "x²", "1st", "a\nb"])
+def test_own_operation_of_any_name_is_written_as_valid_python(name):
+    own = operation(name, lambda x: x, lambda y, x: 1.0)
+    assert len(ast.parse(text(own(Value(1.0, "x")))).body) == 2
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [(3.0, "float"), (None, "NoneType"), ([Value(1.0)], "list")], ids=["float", "None", "list"]
+)
+def test_text_of_what_is_no_value_says_what_was_given(given, kind):
+    with pytest.raises(TypeError, match=f"Value.*{kind}"):
+        text(given)
+
+
+# Stability
+
+
+PROGRAM = """
+from autograd import *
+made = [Value(0.5, name) for name in ("x", "y", "exp", "", "x")]
+root = fsum([tanh(a * b + 2.0) ** 3 for a in made for b in made])
+root.backward()
+print(text(root))
+"""
+
+
+def run(hash_seed):
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", PROGRAM]
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
+
+
+def test_text_is_the_same_in_every_process():
+    first = run(hash_seed=1)
+    assert first.count("\n") == 5 + 25 * 4 + 1
+    assert run(hash_seed=2) == first
+
+
+def test_text_is_the_same_for_the_same_graph_built_again():
+    assert text(example()) == text(example())
+    L = example()
+    assert text(L) == text(L)
+
+
+def test_text_leaves_the_graph_as_it_is():
+    x = Value(2.0)
+    y = tanh(x)
+    text(y)
+    assert (x.label, y.label, x.grad, y.parents) == ("", "", 0.0, (x,))
