@@ -306,9 +306,10 @@ def test_backslashes_are_shown_as_they_are(label):
     assert [words(found["n0"])[0], words(found["n1op"])[0], words(box)[0]] == [label] * 3
 
 
-# Backslashes are left out here: see above.
 @settings(max_examples=25, deadline=None, database=None)
-@given(st.lists(st.text(st.characters(exclude_characters="\\"), max_size=8), min_size=1, max_size=12))
+@given(
+    st.lists(st.text(st.one_of(st.characters(), st.sampled_from("\\\\NGETHL<>&")), max_size=8), min_size=1, max_size=12)
+)
 def test_any_labels_are_shown_as_text(labels):
     found = nodes(draw(fsum([Value(1.0, label) for label in labels])))
     shown = [found[f"n{position}"] for position in range(len(labels))]
@@ -678,11 +679,7 @@ def test_largest_graph_that_is_drawn_is_laid_out_in_seconds(make, record_propert
     assert seconds < 10
 
 
-LOOP = """
-from autograd import *
-a, b, y = Value(1.0), Value(2.0), Value(0.5)
-for _ in range(60):
-    y = y + 0.1 * sin(a * y + b)
+DRAW = """
 try:
     drawing = draw(y)
 except ValueError as error:
@@ -690,19 +687,34 @@ except ValueError as error:
 else:
     print(drawing.pipe(format="svg", encoding="utf-8")[-7:])
 """
+LOOP = """
+from autograd import *
+a, b, y = Value(1.0), Value(2.0), Value(0.5)
+for _ in range(60):
+    y = y + 0.1 * sin(a * y + b)
+"""
+RECURRENT = """
+from autograd import *
+weights, state = [[Value(0.1) for _ in range(5)] for _ in range(4)], [Value(0.0) for _ in range(4)]
+for _ in range(40):
+    x = Value(1.0)
+    state = [tanh(dot(row, [*state, x])) for row in weights]
+y = mean(state)
+"""
 
 
-def test_graph_whose_arrows_are_long_is_laid_out_in_seconds_or_an_error():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", LOOP], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+# DEFECT: in this recurrent net of 385 nodes the weights are used at every step, so their arrows go along the whole
+# picture, and the layout takes minutes. The number of nodes alone does not bound the time of a layout.
+@pytest.mark.parametrize("graph", [LOOP, RECURRENT], ids=["loop", "recurrent"])
+def test_graph_whose_arrows_are_long_is_laid_out_in_seconds_or_an_error(graph):
+    command, environment = [sys.executable, "-c", graph + DRAW], {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        out, _ = process.communicate(timeout=5)
+        out, _ = process.communicate(timeout=10)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # with the layout program it started
         process.communicate()
-        pytest.fail("no picture and no error in 5 seconds")
+        pytest.fail("no picture and no error in 10 seconds")
     assert out.strip() == "</svg>" or "draw(root, depth=4)" in out
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 import nn
-from nn.__main__ import main
+from nn.__main__ import JOBS, main, neuron_drawing
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent), "COLUMNS": "80"}
@@ -70,6 +70,11 @@ def accuracy(out, kind):
     return float(found[1]), int(found[2])
 
 
+def run_main(capsys, folder, *arguments):
+    assert main([*arguments, "--out", str(folder)]) == 0
+    return capsys.readouterr().out.replace(str(folder), "OUT")
+
+
 def texts(svg):
     """Return the lines of text in a picture."""
     root = ElementTree.fromstring(svg.read_bytes())
@@ -107,6 +112,19 @@ def test_other_seeds_learn_as_well(seed, tmp_path, capsys):
     assert accuracy(capsys.readouterr().out, "training")[0] == 100.0
     assert main(["iris", "--seed", seed, "--out", str(tmp_path)]) == 0
     assert accuracy(capsys.readouterr().out, "held out")[0] >= 93.0
+
+
+def test_iris_prints_the_scores_of_flowers_scaled_as_those_it_was_trained_on(tmp_path, capsys):
+    training, testing = nn.datasets.split(nn.datasets.iris(), held_out=0.2, seed=3)
+    seen, unseen = nn.datasets.standardized(training), nn.datasets.standardized(testing, like=training)
+    model = nn.MLP(4, [3, 3], "tanh", seed=3)
+    optimizer, size = nn.SGD(model.parameters(), lr=0.2), JOBS["iris"].batch_size
+    nn.fit(model, seen.X, seen.y, loss=nn.cross_entropy, optimizer=optimizer, epochs=2, batch_size=size, seed=3)
+    out = run_main(capsys, tmp_path, "iris", *QUICK, "--seed", "3")
+    for kind, data in (("training", seen), ("held out", unseen)):
+        score = nn.evaluate(model, data.X, data.y, loss=nn.cross_entropy)
+        expected = f"{kind}: loss {score.loss:.4f}, accuracy {score.accuracy:.1%} of {len(data.X)} examples"
+        assert expected in out.splitlines()
 
 
 # What it writes
@@ -171,12 +189,31 @@ def test_line_about_the_neuron_does_not_speak_of_the_loss_where_it_is_flat(moons
     assert "gradients of the loss" not in moons.out
 
 
+def test_neuron_drawn_has_the_largest_gradient_on_the_example_with_the_largest_loss():
+    data = nn.datasets.moons(n=20, seed=1)
+    signs = [2 * y - 1 for y in data.y]
+    model = nn.MLP(2, [4, 3, 1], "tanh", seed=1)
+    losses = [nn.evaluate(model, [x], [sign], loss=nn.hinge).loss for x, sign in zip(data.X, signs, strict=True)]
+    worst = losses.index(max(losses))
+    model([0.5, 0.5]).backward()  # gradients from before, which do not count
+    root = neuron_drawing(model, data, nn.hinge, binary=True).root
+
+    hidden = model.layers[0](data.X[worst])
+    output = model.layers[2](model.layers[1](hidden))
+    nn.hinge(output, [signs[worst]]).backward()
+    largest = max(hidden, key=lambda node: abs(node.grad))
+    assert (root.data, root.grad) == (largest.data, largest.grad)
+    assert root.grad != 0.0
+
+
+def test_neuron_drawn_shows_gradients_of_one_backward_only():
+    data = nn.datasets.moons(n=20, seed=1)
+    model = nn.MLP(2, [4, 1], "tanh", seed=1)
+    first = neuron_drawing(model, data, nn.hinge, binary=True).source
+    assert neuron_drawing(model, data, nn.hinge, binary=True).source == first
+
+
 # Options
-
-
-def run_main(capsys, folder, *arguments):
-    assert main([*arguments, "--out", str(folder)]) == 0
-    return capsys.readouterr().out.replace(str(folder), "OUT")
 
 
 def pictures(folder):
