@@ -31,7 +31,7 @@ LEAF, CONSTANT, COMPUTED, ROOT = (
     ("#444444", "#FFFFFF"),
     ("#111111", "#FFF3CC"),
 )
-MAX_NODES = 500  # nobody can read more, and the time of a layout grows fast
+MAX_NODES, MAX_ARROWS = 500, 1500  # nobody can read more, and the time of a layout grows fast
 
 
 def text(root: Value) -> str:
@@ -116,7 +116,8 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     - `depth`: how many operations back from the root to draw; where the graph goes on, a dashed operation says so.
     - `expand`: draw each `dot` as its products and their sum.
 
-    `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a graph of more than 500 nodes.
+    `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a graph of more than 500
+    nodes or 1500 arrows.
 
     >>> x = Value(3.0, label="x")
     >>> [line.strip() for line in draw(x * x).source.splitlines() if "->" in line]
@@ -137,11 +138,13 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     shown = set(order) if depth is None else _within(root, depth)
     visible = [node for node in order if node in shown]
     size = sum(len(node.parents) if expand and node.op is rules.dot else 1 for node in visible)
-    if size > MAX_NODES:
-        raise ValueError(
-            f"this graph has {size:,} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part of it: "
-            "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
-        )
+    links = sum(len(node.parents) + 1 for node in visible if node.op is not None)
+    for number, things, most in ((size, "nodes", MAX_NODES), (links, "arrows", MAX_ARROWS)):
+        if number > most:
+            raise ValueError(
+                f"this graph has {number:,} {things} to draw, and more than {most} are not laid out; draw a part of it: "
+                "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
+            )
     drawing = Drawing(format="svg")
     drawing.root = root
     drawing.attr(rankdir=direction, fontname=FONT, fontsize="12", nodesep="0.2", ranksep="0.35")
