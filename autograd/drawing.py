@@ -142,7 +142,7 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     for number, things, most in ((size, "nodes", MAX_NODES), (links, "arrows", MAX_ARROWS)):
         if number > most:
             raise ValueError(
-                f"this graph has {number:,} {things} to draw, and more than {most} are not laid out; draw a part of it: "
+                f"this graph has {number:,} {things} to draw, and more than {most} are not laid out; draw a part: "
                 "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
             )
     drawing = Drawing(format="svg")

@@ -636,7 +636,7 @@ def test_graph_of_more_nodes_than_can_be_laid_out_is_an_error(make):
     root = make(MAX_NODES + 2 if make is tree else MAX_NODES + 1)
     size = len(topological_order(root))
     message = (
-        rf"^this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part of it: "
+        rf"^this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part: "
         r"draw\(root, depth=4\), or draw\(node\) of a node nearer to the leaves; text\(root\) lists all of it$"
     )
     with pytest.raises(ValueError, match=message):
