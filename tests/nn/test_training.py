@@ -342,6 +342,19 @@ def test_huge_learning_rate_keeps_finite_parameters(loss, activation, batch_size
     assert finite(model)
 
 
+# DEFECT: whether an error is a mistake in the data or a network that has diverged is decided by parameters above 1e30.
+# The product of many layers overflows with far smaller ones; fit then ends with the error of dot or of **, and what was
+# learned before is lost.
+@pytest.mark.parametrize("lr", [1e5, 1e20, 1e25])
+@pytest.mark.parametrize(("loss", "hidden"), [(mse, [8] * 8), (hinge, [16] * 20)], ids=["8 layers", "20 layers"])
+def test_huge_learning_rate_ends_without_an_exception_in_a_deep_network(loss, hidden, lr):
+    model = MLP(2, [*hidden, 1], seed=0)
+    optimizer = SGD(model.parameters(), lr=lr)
+    history = fit(model, XOR, SIGNS, loss=loss, optimizer=optimizer, epochs=3, batch_size=1, seed=0)
+    assert finite(model)
+    assert history.stopped
+
+
 def test_infinite_gradient_of_a_finite_loss_stops_and_keeps_finite_parameters():
     class Root(Module):
         def __init__(self):
