@@ -144,7 +144,7 @@ def _step(model: Module, X: Data, y: Data, loss: Any, optimizer: SGD) -> Score:
 
 def _diverged(parameters: Sequence[Value]) -> Score:
     """Return an infinite score where an error came from parameters beyond what floats can multiply; else raise it."""
-    if max((abs(parameter.data) for parameter in parameters), default=0.0) < 1e30:
+    if max((abs(parameter.data) for parameter in parameters), default=0.0) < 1e10:
         raise  # the error that is being handled
     return Score(math.inf, None)
 
