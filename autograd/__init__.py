@@ -20,9 +20,21 @@ from autograd.operation import operation as operation
 from autograd.recording import no_grad as no_grad
 from autograd.recording import scope as scope
 from autograd.rules import *
+from autograd.transforms import grad as grad
+from autograd.transforms import gradients as gradients
+from autograd.transforms import hessian as hessian
+from autograd.transforms import hvp as hvp
+from autograd.transforms import jacobian as jacobian
+from autograd.transforms import jvp as jvp
+from autograd.transforms import value_and_grad as value_and_grad
+from autograd.transforms import vjp as vjp
 from autograd.value import Constant as Constant
 from autograd.value import Value as Value
 from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
-    __all__ = sorted(["Constant", "Value", "draw", "no_grad", "operation", "scope", "softmax", "text", *rules.__all__])
+    _OWN = """
+        Constant Value draw grad gradients hessian hvp jacobian jvp no_grad operation scope softmax text
+        value_and_grad vjp
+    """
+    __all__ = sorted([*_OWN.split(), *rules.__all__])

@@ -1,22 +1,29 @@
 """The sorted graph and the chain rule: the two loops that everything else is written with.
 
-A node comes after its parents in the sorted order, so when the sweep walks it backwards, every contribution to a
-node's adjoint has arrived before the node hands it on. That is what makes backpropagation cheap: one multiplication an
-edge, however many paths there are.
+A node comes after its parents in the sorted order, so when its edges are swept in the opposite order, every
+contribution to a node's adjoint has arrived before the node hands it on. That is what makes backpropagation cheap: one
+multiplication an edge, however many paths there are. Forward mode is the same sweep over the same edges turned around.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from autograd import recording
 
 if TYPE_CHECKING:
     from autograd.operation import Operation
     from autograd.value import Value
 
+# A node, and where its adjoint goes: each neighbour, with the partial derivative by which it is multiplied on the way.
+Step: TypeAlias = "tuple[Value, Iterable[tuple[Value, Any]]]"
 
-def topological_order(*roots: Value) -> list[Value]:
+
+def topological_order(*roots: Value, since: int = 0) -> list[Value]:
     """Return the roots and everything they were made from, each node once and after its parents.
+
+    Nodes made before the tick `since` of the recording's clock stand in the order like leaves, without their parents.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -33,7 +40,7 @@ def topological_order(*roots: Value) -> list[Value]:
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
-            if node.op is None:
+            if node.op is None or (since and node._stamp.tick < since):
                 order.append(node)
             else:
                 stack += (node, None)
@@ -44,63 +51,119 @@ def topological_order(*roots: Value) -> list[Value]:
     return order
 
 
-def sweep(order: Sequence[Value], root: Value, seed: Any, *, differentiable: bool = False) -> dict[Value, Any]:
-    """Return seed x d(root)/d(node) for each node of a sorted graph: the chain rule, once for every edge.
+def dependents(order: Sequence[Value], inputs: Iterable[Value]) -> list[Value]:
+    """Return those nodes of a sorted graph that are one of the inputs or were made from one, in their order.
 
-    `order` ends with the root and may leave out nodes whose derivative nobody wants, such as constants. Where
-    `differentiable` is set, partial derivatives are read with Values, so the results are graphs themselves.
+    >>> from autograd import Value
+    >>> x, w = Value(3.0), Value(2.0)
+    >>> y = (w * w) * x
+    >>> dependents(topological_order(y), [x]) == [x, y]
+    True
     """
-    edges, zero = (_edges_of_values, _Nothing()) if differentiable else (_edges_of_floats, 0.0)
-    adjoints: dict[Value, Any] = dict.fromkeys(order, zero)
-    adjoints[root] = seed
-    for node in reversed(order):
+    found = set(inputs)
+    for node in order:
+        if node.op is not None and not found.isdisjoint(node.parents):
+            found.add(node)
+    return [node for node in order if node in found]
+
+
+def sweep(steps: Iterable[Step], flow: dict[Value, Any]) -> None:
+    """Run the chain rule: hand the number that `flow` has for a node on to its neighbours, for every edge once.
+
+    `flow` holds the seeds at first and the derivatives at the end; the steps are `edges`, or these `turned`.
+    """
+    if recording.blocks:
+        steps = recording.inspected_steps(steps, flow)
+    for node, outgoing in steps:
+        upstream = flow[node]
+        for neighbour, derivative in outgoing:
+            flow[neighbour] += derivative * upstream
+
+
+def edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
+    """Yield each computed node with its edges: those of its parents that are wanted, with the partial derivative there.
+
+    Partial derivatives by other parents, such as constants, are not evaluated.
+    """
+    for node in nodes:  # the engine's innermost code, so one and two operands are spelled out
+        op = node.op
+        if op is None:
+            continue
+        a, b = node._first, node._second
+        if b is not None:
+            by_a, by_b = op.partials
+            y, x, z = node._datum, a._datum, b._datum
+            if a in wanted:
+                if b in wanted:
+                    yield node, ((a, by_a(y, x, z)), (b, by_b(y, x, z)))
+                else:
+                    yield node, ((a, by_a(y, x, z)),)
+            elif b in wanted:
+                yield node, ((b, by_b(y, x, z)),)
+        elif op.arity == 1:
+            if a in wanted:
+                yield node, ((a, op.partials[0](node._datum, a._datum)),)
+        else:
+            yield node, _read(op, a, wanted, node._datum, [parent._datum for parent in a])
+
+
+def differentiable_edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
+    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn."""
+    for node in nodes:
         if node.op is not None:
-            upstream = adjoints[node]
-            for parent, derivative in edges(node.op, node, adjoints):
-                adjoints[parent] += upstream * derivative
-    return adjoints
+            found = _read(node.op, node.parents, wanted, node, node.parents)
+            yield node, [(p, ONE if isinstance(d, float) and d == 1.0 else d) for p, d in found]
+
+
+def turned(steps: Iterable[Step]) -> Iterator[Step]:
+    """Turn every edge around, so that what flows along them goes from operands to results: forward mode.
+
+    The steps are those of `edges`, in the sorted order: all edges into a node come before the first one out of it.
+    """
+    for node, outgoing in steps:
+        for parent, derivative in outgoing:
+            yield parent, ((node, derivative),)
+
+
+def reached(steps: Iterable[Step], flow: dict[Value, Any]) -> Iterator[Step]:
+    """Leave out the steps at nodes to which nothing has flowed when the sweep comes by."""
+    return (step for step in steps if step[0] in flow)
+
+
+def _read(
+    op: Operation, parents: Sequence[Value], wanted: Container[Value], y: Any, operands: Sequence[Any]
+) -> Iterable[tuple[Value, Any]]:
+    if op.arity is None:
+        found = zip(parents, op.partials[0](y, operands), strict=True)
+        return found if all(map(wanted.__contains__, parents)) else [edge for edge in found if edge[0] in wanted]
+    return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
+
+
+# Where Values flow, the neutral elements of the chain rule are these, since 0.0 + x and x * 1.0 would make a node.
 
 
 class _Nothing:
-    """The adjoint of a node before anything has arrived: nothing + x is x, without making a node of the sum."""
+    """What has arrived at a node before anything has: nothing + x is x."""
 
     def __add__(self, other: Any) -> Any:
         return other
 
 
-# The two readings of a row at a node: each parent whose derivative is wanted, with the partial derivative there; the
-# partials of the others, constants among them, are not evaluated. The first is the engine's innermost code, so it
-# spells out one and two operands.
+class _One:
+    """The derivative of a sum by its terms: one * x is x."""
+
+    def __mul__(self, other: Any) -> Any:
+        return other
 
 
-def _edges_of_floats(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
-    a, b = node._first, node._second
-    if b is not None:
-        by_a, by_b = op.partials
-        y, x, z = node._datum, a._datum, b._datum
-        if a in wanted:
-            if b in wanted:
-                return ((a, by_a(y, x, z)), (b, by_b(y, x, z)))
-            return ((a, by_a(y, x, z)),)
-        return ((b, by_b(y, x, z)),) if b in wanted else ()
-    if op.arity == 1:
-        return ((a, op.partials[0](node._datum, a._datum)),) if a in wanted else ()
-    return _edges(op, a, wanted, node._datum, [parent._datum for parent in a])
-
-
-def _edges_of_values(op: Operation, node: Value, wanted: dict[Value, Any]) -> Iterable[tuple[Value, Any]]:
-    return _edges(op, node.parents, wanted, node, node.parents)
-
-
-def _edges(op: Operation, parents: Any, wanted: dict[Value, Any], y: Any, operands: Any) -> Iterable[tuple[Value, Any]]:
-    if op.arity is None:
-        edges = zip(parents, op.partials[0](y, operands), strict=True)
-        return edges if all(map(wanted.__contains__, parents)) else [edge for edge in edges if edge[0] in wanted]
-    return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
+NOTHING, ONE = _Nothing(), _One()
 
 
 def check_unchanged(order: Sequence[Value]) -> None:
-    """Raise RuntimeError if a leaf's data was assigned after a node of the graph was computed from it."""
+    """Raise RuntimeError if a leaf's data was assigned after a node of the sorted graph was computed from it."""
+    stamps = {node._stamp for node in order if node.op is not None}
+    if all(stamp.tick == recording.now.tick for stamp in stamps):
+        return  # no leaf, of this graph or another, was assigned meanwhile
     for node in order:
         for parent in node.parents:
             if parent._stamp.tick > node._stamp.tick:
@@ -108,5 +171,5 @@ def check_unchanged(order: Sequence[Value]) -> None:
                 raise RuntimeError(
                     f"the data of the leaf {name} was changed to {parent._datum!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
-                    "or call backward() before changing the leaf"
+                    "or ask for the gradient before changing the leaf"
                 )

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
+    from autograd.operation import Operation
     from autograd.value import Value
 
 
@@ -45,11 +46,18 @@ now: Stamp | scope = Stamp(0, None)
 UNREACHED = float("0")
 
 
-def advance(tick: int | None = None) -> int:
-    """Move the clock on, by one or to the given tick, and return the new tick."""
+# The clock never goes back, also where several threads move it: CPython switches threads at calls and at jumps back,
+# and wherever `now` is set, neither stands between reading the tick and setting it.
+
+
+def advance(tick: int = 0) -> int:
+    """Move the clock on, by one or as far as the given tick, and return the new tick."""
     global now
-    now = Stamp(now.tick + 1 if tick is None else tick, now.scope)
-    return now.tick
+    stamp = Stamp(tick, now.scope)
+    if stamp.tick <= now.tick:
+        stamp.tick = now.tick + 1
+    now = stamp
+    return stamp.tick
 
 
 class scope:
@@ -91,13 +99,16 @@ class scope:
     def __exit__(self, *exception: object) -> None:
         global now
         self.closed = True
-        if now is self and (self.outer is None or not self.outer.closed):
+        innermost = self.outer
+        if (innermost is None or not innermost.closed) and now is self:
             now = self.before
             return
         innermost = now.scope  # the clock moved on, or another thread's scope was opened or closed meanwhile
         while innermost is not None and innermost.closed:
             innermost = innermost.outer
-        now = Stamp(now.tick, innermost)
+        stamp = Stamp(0, innermost)
+        stamp.tick = now.tick
+        now = stamp
 
     @property
     def outer(self) -> scope | None:
@@ -127,11 +138,39 @@ def _restore(title: str, before: Stamp | scope, tick: int) -> scope:
     return restored
 
 
-# Reading a context variable for every node would cost more than the node, so a plain count of the open `no_grad`
-# blocks, in whatever thread or task, says whether the variable needs to be asked at all.
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
+# Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
+# change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
+
+blocks = 0
 _lock = threading.Lock()
-pauses = 0
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
+
+
+class Inspector(Protocol):
+    """What looks at every node that is made, and at every edge that is swept: `detect_anomaly`."""
+
+    def made(self, op: Operation, data: float, operands: Sequence[Value]) -> Stamp:
+        """Look at a result before it becomes a node, and return the node's stamp."""
+        ...
+
+    def swept(self, steps: Iterable[Any], flow: dict[Value, Any]) -> Iterable[Any]:
+        """Return the steps of a sweep, each looked at before it is made."""
+        ...
+
+
+@contextmanager
+def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    global blocks
+    token = variable.set(value)
+    with _lock:
+        blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            blocks -= 1
+        variable.reset(token)
 
 
 def paused() -> bool:
@@ -139,8 +178,7 @@ def paused() -> bool:
     return not _recording.get()
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+def no_grad() -> AbstractContextManager[None]:
     """Record nothing in this block: results are leaves, whatever they were made from. Also a decorator.
 
     >>> from autograd import Value
@@ -150,13 +188,26 @@ def no_grad() -> Iterator[None]:
     >>> y.data, y.parents
     (9.0, ())
     """
-    global pauses
-    token = _recording.set(False)
-    with _lock:
-        pauses += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            pauses -= 1
-        _recording.reset(token)
+    return _block(_recording, False)
+
+
+def enable_grad() -> AbstractContextManager[None]:
+    """Record in this block, also within a `no_grad` block."""
+    return _block(_recording, True)
+
+
+def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
+    """Have every node made and every edge swept in this block looked at."""
+    return _block(_inspector, inspector)
+
+
+def inspected(op: Operation, data: float, operands: Sequence[Value]) -> Stamp | scope:
+    """Return the stamp of a node that is about to be made, after the inspector, if there is one, has looked at it."""
+    inspector = _inspector.get()
+    return now if inspector is None else inspector.made(op, data, operands)
+
+
+def inspected_steps(steps: Iterable[Any], flow: dict[Value, Any]) -> Iterable[Any]:
+    """Return the steps of a sweep, looked at by the inspector, if there is one."""
+    inspector = _inspector.get()
+    return steps if inspector is None else inspector.swept(steps, flow)

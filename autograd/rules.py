@@ -191,6 +191,7 @@ power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b), b *
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, math.nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
+positive = Unary("pos", operator.pos,    lambda y, x: 1.0, template="+{}")
 power_of = Family("**", _power_of, constant="n", samples=(2.0, 3.0, -1.0, 0.0, 0.5, 1 / 3, -0.7, 0.9, 1.5, 7.0), definition="x ** n")
 
 exp     = Unary("exp",   math.exp,   lambda y, x: y)

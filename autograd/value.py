@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from autograd import copying, recording, rules
-from autograd.chain import check_unchanged, sweep, topological_order
+from autograd.chain import check_unchanged, edges, sweep, topological_order
 from autograd.operation import Binary, Family, Operation, Unary, real
 from autograd.recording import UNREACHED, Stamp
 
@@ -58,10 +58,7 @@ class Value:
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands, in order, repeated where an operand is repeated; none for a leaf."""
-        if self._second is not None:
-            return (self._first, self._second)
-        parents: tuple[Value, ...] = self._first if type(self._first) is tuple else (self._first,)
-        return parents
+        return _operands(self._first, self._second)
 
     @property
     def data(self) -> float:
@@ -204,12 +201,11 @@ class Value:
         54.0
         """
         order = [node for node in topological_order(self) if type(node) is not Constant]
-        stamps = {node._stamp for node in order if node.op is not None}
-        if any(
-            stamp.tick != recording.now.tick for stamp in stamps
-        ):  # some leaf, of this graph or another, was assigned
-            check_unchanged(order)
-        for node, adjoint in sweep(order, self, real(seed, "backward(seed)")).items():
+        check_unchanged(order)
+        adjoints = dict.fromkeys(order, 0.0)
+        adjoints[self] = real(seed, "backward(seed)")
+        sweep(edges(reversed(order), adjoints), adjoints)
+        for node, adjoint in adjoints.items():
             node.grad = node.grad + adjoint if node.op is None else adjoint
 
     def zero_grad(self) -> None:
@@ -270,17 +266,27 @@ _new = object.__new__
 
 
 def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
-    if recording.pauses and recording.paused():
-        return Value(data)
+    stamp = recording.now
+    if recording.blocks:  # a no_grad or detect_anomaly block is open somewhere
+        stamp = recording.inspected(op, data, _operands(first, second))
+        if recording.paused():
+            return Value(data)
     node = _new(Value)
     node._datum = data
     node._first = first
     node._second = second
-    node._stamp = recording.now
+    node._stamp = stamp
     node.grad = UNREACHED
     node.label = ""
     node.op = op
     return node
+
+
+def _operands(first: Any, second: Value | None) -> tuple[Value, ...]:
+    """Return the operands that these two slots of a node hold."""
+    if second is not None:
+        return (first, second)
+    return first if type(first) is tuple else (first,)
 
 
 def _unary(op: Operation, x: Value) -> Value:

@@ -1,0 +1,159 @@
+"""How the numbers of an argument are nested: taken apart into a flat list, and put together again.
+
+Functions of many numbers take them in lists, tuples, dicts and NumPy arrays, nested as their writer likes, and want
+their derivatives in the same form. All that handles arguments knows flat lists only, and one `Structure` beside them.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from autograd.operation import real
+
+Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The nesting of an argument, without its numbers: hashable, and equal for arguments that are nested alike.
+
+    - `container`: list, tuple, a named tuple, dict, OrderedDict or `numpy.ndarray`; None for a number by itself.
+    - `keys`: the names of the parts in their container; the shape, for an array.
+    - `parts`: the structures of the parts; none for a number or an array.
+    """
+
+    container: type[Any] | None = None
+    keys: tuple[Any, ...] = ()
+    parts: tuple[Structure, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of an array; None for a number by itself."""
+        return None if self.container is None else self.keys
+
+    def build(self, make: Callable[[Shape], Any]) -> Any:
+        """Nest what `make` returns for each number (shape None) and each array (its shape), in order.
+
+        >>> _, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> structure.build(lambda shape: 0.0)
+        {'w': [0.0, 0.0], 'b': 0.0}
+        """
+        if self.container is None or not issubclass(self.container, (list, tuple, dict)):
+            return make(self.shape)
+        parts = [part.build(make) for part in self.parts]
+        if issubclass(self.container, dict):
+            return self.container(zip(self.keys, parts, strict=True))
+        return self.container(*parts) if hasattr(self.container, "_fields") else self.container(parts)
+
+    def unflatten(self, numbers: Iterable[Any]) -> Any:
+        """Nest the numbers of a flat list.
+
+        >>> numbers, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> structure.unflatten([-x for x in numbers])
+        {'w': [-1.0, -2.0], 'b': -3.0}
+        """
+        remaining = iter(numbers)
+        return self.build(lambda shape: pack([next(remaining) for _ in range(size(shape))], shape))
+
+    def names(self, name: str) -> Iterator[str]:
+        """Yield the name of each number, as an expression in the name of the whole.
+
+        >>> list(flatten({"w": [1.0, 2.0], "b": 3.0})[1].names("x"))
+        ["x['w'][0]", "x['w'][1]", "x['b']"]
+        """
+        if self.container is None:
+            yield name
+        elif self.parts:
+            fields = getattr(self.container, "_fields", None)
+            for key, part in zip(self.keys, self.parts, strict=True):
+                yield from part.names(f"{name}.{fields[key]}" if fields else f"{name}[{key!r}]")
+        elif not issubclass(self.container, (list, tuple, dict)):
+            yield from (f"{name}[{', '.join(map(str, index))}]" for index in _indices(self.keys))
+
+    def __str__(self) -> str:
+        """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
+        if self.container is None:
+            return "number"
+        if not issubclass(self.container, (list, tuple, dict)):
+            return f"array{self.keys}"
+        parts = list(map(str, self.parts))
+        if issubclass(self.container, dict):
+            return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True)) + "}"
+        inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
+        return f"[{inside}]" if issubclass(self.container, list) else f"({inside})"
+
+
+def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -> tuple[list[Any], Structure]:
+    """Return the numbers of an argument, floats or Values, in a flat list, and how they were nested.
+
+    Raises TypeError, in the asker's name, where something is neither a number nor a container of numbers.
+
+    >>> numbers, structure = flatten([1, (2.5, 3)])
+    >>> numbers
+    [1.0, 2.5, 3.0]
+    """
+    numbers: list[Any] = []
+
+    def visit(thing: Any, path: tuple[Hashable, ...]) -> Structure:
+        kind = type(thing)
+        if kind in (dict, OrderedDict):
+            return Structure(kind, tuple(thing), tuple([visit(part, (*path, key)) for key, part in thing.items()]))
+        if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+            parts = tuple([visit(part, (*path, position)) for position, part in enumerate(thing)])
+            return Structure(kind, tuple(range(len(parts))), parts)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and kind is numpy.ndarray:
+            if thing.dtype.kind in "biuf":
+                numbers.extend(thing.ravel().astype(float).tolist())
+            else:
+                for index, element in zip(_indices(thing.shape), thing.ravel().tolist(), strict=True):
+                    number(element, (*path, *index))
+            return Structure(kind, thing.shape)
+        number(thing, path)
+        return Structure()
+
+    def number(thing: Any, path: tuple[Hashable, ...]) -> None:
+        if type(thing) is float or hasattr(thing, "_operate"):
+            numbers.append(thing)
+            return
+        try:
+            numbers.append(real(thing, asker))
+        except TypeError:
+            where = name + "".join(f"[{key!r}]" for key in path)
+            found = repr(thing)
+            found = found if len(found) <= 60 else found[:57] + "..."
+            raise TypeError(
+                f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; "
+                f"{where} is of type {type(thing).__name__}: {found}"
+            ) from None
+
+    return numbers, visit(argument, ())
+
+
+def pack(numbers: Sequence[Any], shape: Shape) -> Any:
+    """Return the one number, or the array of this shape: of floats, or of objects if one of them is a Value."""
+    if shape is None:
+        return numbers[0]
+    import numpy
+
+    if all(isinstance(x, float) for x in numbers):
+        return numpy.array(numbers, dtype=float).reshape(shape)
+    array = numpy.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape(shape)
+
+
+def size(shape: Shape) -> int:
+    """Return how many numbers an array of this shape holds; 1 for a number by itself."""
+    return 1 if shape is None else math.prod(shape)
+
+
+def _indices(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    import numpy
+
+    return iter(numpy.ndindex(shape))

@@ -1,0 +1,304 @@
+"""Functions in, derivatives out: grad, jacobian, hessian and their kin, to any order.
+
+A transform calls the function on fresh nodes in place of its numbers, and sweeps the graph that comes back: from
+results to operands for products with the transposed Jacobian (vjp, reverse mode), from operands to results for
+products with the Jacobian (jvp, forward mode). Inside another transform the fresh nodes are copies, tied by an
+identity to the numbers they stand for. So the inner derivative is by the copy alone, which rules out perturbation
+confusion, and the outer one finds its way through the identity. What was made before the fresh nodes cannot depend on
+them, so it is not walked: a derivative costs what its own function costs, wherever it is taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from autograd import recording
+from autograd.chain import (
+    NOTHING,
+    Step,
+    check_unchanged,
+    dependents,
+    differentiable_edges,
+    edges,
+    reached,
+    sweep,
+    topological_order,
+    turned,
+)
+from autograd.rules import positive
+from autograd.structure import Shape, Structure, flatten, pack, size
+from autograd.value import Constant, Number, Value
+
+Function: TypeAlias = Callable[..., Any]
+
+
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
+    """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
+
+    The results are floats, or with `create_graph` Values, which can be differentiated again. An input on which the
+    output does not depend has derivative 0. Raises RuntimeError if a leaf was changed after the output was made.
+
+    >>> x = Value(3.0)
+    >>> y = x ** 3
+    >>> gradients(y, [x])
+    [27.0]
+    >>> slope, = gradients(y, [x], create_graph=True)
+    >>> gradients(slope, [x])
+    [18.0]
+    """
+    if isinstance(inputs, Value) or not isinstance(output, Value):
+        raise TypeError(
+            "gradients(output, inputs) takes a Value and a list of Values, got "
+            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f)"
+        )
+    nodes = list(inputs)
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise TypeError(f"gradients takes the derivative by Values, got {type(node).__name__}: {node!r}")
+    return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the gradient of f, which returns one number, by the chosen arguments.
+
+    The gradient comes in the structure of the argument: a number, or nested lists, tuples, dicts and NumPy arrays;
+    with several `argnums`, in a tuple. Its numbers are floats, or Values if the arguments are Values or f uses Values
+    of its surroundings, such as the parameters of a model: then it can be differentiated by them.
+
+    >>> from autograd import sin
+    >>> grad(sin)(0.0)
+    1.0
+    >>> grad(grad(lambda x: x ** 3))(2.0)
+    12.0
+    >>> grad(lambda x, p: p["a"] * x + p["b"], argnums=1)(3.0, {"a": 2.0, "b": 1.0})
+    {'a': 3.0, 'b': 1.0}
+    """
+    both = value_and_grad(f, argnums)
+    return _named(lambda *args, **keywords: both(*args, **keywords)[1], "grad", f)
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes a pair: what f returns, which is one number, and its gradient as `grad` has it.
+
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (9.0, 6.0)
+    """
+
+    def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
+        call = _Call("grad", f, args, argnums, keywords)
+        if call.result.shape not in (None, ()) or call.result.parts:
+            raise TypeError(
+                f"grad takes a function that returns one number, {_name(f)} returned {call.result}; "
+                "jacobian differentiates every number that a function returns"
+            )
+        return call.value(), call.arguments.unflatten(call.pull([(call.outputs[0], 1.0)]))
+
+    return _named(value_and_gradient, "value_and_grad", f)
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """Return f(*primals), and the function that takes a cotangent to its product with the Jacobian: reverse mode.
+
+    The cotangent has the structure of what f returns; the product is a tuple with one entry for each of the primals,
+    in their structures. Each call is one sweep, whatever the number of primals.
+
+    >>> y, pullback = vjp(lambda x, w: [x * w, x + w], 2.0, 3.0)
+    >>> y, pullback([1.0, 10.0])
+    ([6.0, 5.0], (13.0, 12.0))
+    """
+    call = _Call("vjp", f, primals, tuple(range(len(primals))), {})
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        numbers = _fitting("a cotangent of vjp", cotangent, call.result)
+        product: tuple[Any, ...] = call.arguments.unflatten(call.pull(zip(call.outputs, numbers, strict=True)))
+        return product
+
+    return call.value(), pullback
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return f(*primals), and the product of its Jacobian with the tangents: forward mode, in one sweep.
+
+    The tangents have the structure of the primals, one for each; the product has that of what f returns.
+
+    >>> jvp(lambda x, w: [x * w, x + w], (2.0, 3.0), (1.0, 10.0))
+    ([6.0, 5.0], [23.0, 11.0])
+    """
+    if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        found = f"{type(primals).__name__} and {type(tangents).__name__}"
+        raise TypeError(f"jvp(f, primals, tangents) takes tuples with one entry for each argument of f, got {found}")
+    call = _Call("jvp", f, primals, tuple(range(len(primals))), {})
+    numbers = _fitting("a tangent of jvp", tuple(tangents), call.arguments)
+    return call.value(), call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the derivative of every number that f returns by every one of an argument.
+
+    In the structure of what f returns, each number is replaced by its gradient in the structure of the argument; an
+    array of shape R by an array of shape S gives one of shape R + S. It takes a sweep for each number returned or for
+    each number of the arguments, whichever are fewer.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
+    [[3.0, 2.0], [1.0, 1.0]]
+    """
+
+    def derivatives(*args: Any, **keywords: Any) -> Any:
+        call = _Call("jacobian", f, args, argnums, keywords)
+        return _nested(call.result, call.arguments, iter(call.rows()))
+
+    return _named(derivatives, "jacobian", f)
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the second derivatives of f, which returns one number: the Jacobian of `grad`.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return _named(jacobian(grad(f, argnums), argnums), "hessian", f)
+
+
+def hvp(f: Function) -> Function:
+    """Return the function of (x, v) that computes the product of the Hessian of f at x with v, without the Hessian.
+
+    It is one forward sweep over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
+    Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 10.0])
+    [46.0, 4.0]
+    """
+    return _named(lambda x, v: jvp(grad(f), (x,), (v,))[1], "hvp", f)
+
+
+class _Linearization:
+    """How nodes follow small changes of others: the edges of the graph between them, swept in either direction.
+
+    `valued` says whether derivatives are Values; where it is None, they are if anything that takes a gradient was
+    brought in from before the tick `since`.
+    """
+
+    def __init__(
+        self, outputs: Sequence[Any], inputs: Sequence[Value], *, since: int = 0, valued: bool | None = None
+    ) -> None:
+        self.outputs = outputs
+        self.inputs = inputs
+        order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
+        check_unchanged(order)
+        if valued is None:
+            brought_in = [*order, *(parent for x in inputs for parent in x.parents)]
+            valued = any(node._stamp.tick < since and type(node) is not Constant for node in brought_in)
+        self.valued = valued
+        active = dependents(order, inputs)
+        self.wanted = set(active)
+        read = differentiable_edges if valued and not recording.paused() else edges
+        self.steps: list[Step] = [(node, tuple(outgoing)) for node, outgoing in read(reversed(active), self.wanted)]
+
+    def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
+        """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
+        return self._swept(self.steps, cotangents, self.inputs)
+
+    def push(self, tangents: Iterable[tuple[Any, Number]]) -> list[Any]:
+        """Return d(output)/d(input) x tangent, summed over the given inputs, for each output."""
+        return self._swept(turned(reversed(self.steps)), tangents, self.outputs)
+
+    def _swept(self, steps: Iterable[Step], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
+        seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
+        valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
+        flow: defaultdict[Value, Any] = defaultdict((lambda: NOTHING) if valued else float)
+        for node, number in seeds:
+            flow[node] += _as_value(number) if valued else number
+        sweep(reached(steps, flow), flow)
+        found = [flow.get(end, 0.0) for end in ends]
+        return [_as_value(number) for number in found] if valued else found
+
+
+class _Call(_Linearization):
+    """A call of f on fresh nodes in place of the numbers of the chosen arguments, linearized there."""
+
+    def __init__(
+        self, asker: str, f: Function, args: Sequence[Any], argnums: int | Sequence[int], keywords: dict[str, Any]
+    ) -> None:
+        positions = _positions(asker, f, args, argnums)
+        taken = [flatten(args[i], asker, f"argument {i} of {_name(f)}") for i in positions]
+        arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
+        self.arguments = arguments.parts[0] if isinstance(argnums, int) else arguments
+        since = recording.advance()
+        placed = list(args)
+        with recording.enable_grad():
+            inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
+            for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
+                placed[i] = argument
+            result = f(*placed, **keywords)
+        outputs, self.result = flatten(result, asker, f"what {_name(f)} returned")
+        super().__init__(outputs, inputs, since=since)
+
+    def value(self) -> Any:
+        """Return what f returned, in its structure."""
+        return self.result.unflatten([_as_value(x) if self.valued else _as_float(x) for x in self.outputs])
+
+    def rows(self) -> Iterable[Sequence[Any]]:
+        """Return the Jacobian: for each output its derivatives by all inputs."""
+        if len(self.outputs) <= len(self.inputs):
+            return [self.pull([(output, 1.0)]) for output in self.outputs]
+        return zip(*[self.push([(x, 1.0)]) for x in self.inputs], strict=True)
+
+
+def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
+    positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
+    if not all(type(position) is int for position in positions):
+        raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
+    if not all(-len(args) <= position < len(args) for position in positions):
+        raise ValueError(f"argnums of {asker} is {argnums!r}, but {_name(f)} was called with {len(args)} arguments")
+    if len({position % len(args) for position in positions}) < len(positions):
+        raise ValueError(f"argnums of {asker} names an argument twice: {argnums!r}")
+    return tuple(positions)
+
+
+def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -> Any:
+    """Nest the rows of a matrix by the structure of what they stand for, and each row by that of its entries."""
+
+    def block(height: Shape) -> Any:
+        taken = [next(rows) for _ in range(size(height))]
+        start = 0
+
+        def part(width: Shape) -> Any:
+            nonlocal start
+            stop = start + size(width)
+            entries = [entry for row in taken for entry in row[start:stop]]
+            start = stop
+            return pack(entries, None if height is None and width is None else (height or ()) + (width or ()))
+
+        return inner.build(part)
+
+    return outer.build(block)
+
+
+def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
+    numbers, structure = flatten(given, what, what)
+    if structure != wanted:
+        raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
+    return numbers
+
+
+def _as_value(number: Number) -> Value:
+    return number if isinstance(number, Value) else Constant(number)
+
+
+def _as_float(number: Number) -> float:
+    return number.data if isinstance(number, Value) else number
+
+
+def _name(f: Any) -> str:
+    name: str = getattr(f, "__name__", None) or getattr(f, "name", None) or repr(f)
+    return name
+
+
+def _named(derivative: Function, transform: str, f: Any) -> Function:
+    if not callable(f):
+        raise TypeError(f"{transform} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")
+    derivative.__name__ = derivative.__qualname__ = f"{transform}({_name(f)})"
+    derivative.__doc__ = f"Return the {transform} of {_name(f)}."
+    return derivative

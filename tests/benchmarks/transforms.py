@@ -1,0 +1,83 @@
+"""What a derivative costs, in evaluations of the function itself: `python tests/benchmarks/transforms.py`.
+
+The function is the loss of an MLP 3-14-14-2 (296 parameters) on one example and on 20, mean squared error, as a function of its
+parameters. All are timed in turn in one process; ratios are medians over the rounds, the garbage collector on.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from autograd import dot, grad, gradients, hessian, hvp, jvp, mean, tanh, value_and_grad
+
+SIZES = [3, 14, 14, 2]
+ROUNDS = 7
+
+
+def network(parameters: list[Any], x: list[float]) -> list[Any]:
+    """An MLP with tanh, its parameters in one list: for each neuron its weights, then its bias."""
+    start, layer = 0, list(x)
+    for nin, nout in zip(SIZES, SIZES[1:], strict=False):
+        outputs = []
+        for _ in range(nout):
+            weights, bias = parameters[start : start + nin], parameters[start + nin]
+            start += nin + 1
+            outputs.append(dot(weights, layer) + bias)
+        layer = [tanh(z) for z in outputs] if len(outputs) > 2 else outputs
+    return layer
+
+
+def problem(examples: int) -> tuple[Callable[[list[Any]], Any], list[float]]:
+    """The loss on this many examples, and parameters to start with."""
+    import random
+
+    rng = random.Random(1)
+    count = sum((nin + 1) * nout for nin, nout in zip(SIZES, SIZES[1:], strict=False))
+    X = [[rng.gauss(0, 1) for _ in range(SIZES[0])] for _ in range(examples)]
+    Y = [[rng.gauss(0, 1) for _ in range(SIZES[-1])] for _ in range(examples)]
+
+    def loss(parameters: list[Any]) -> Any:
+        return mean(
+            [(p - y) ** 2 for x, ys in zip(X, Y, strict=True) for p, y in zip(network(parameters, x), ys, strict=True)]
+        )
+
+    return loss, [rng.gauss(0, 0.3) for _ in range(count)]
+
+
+def seconds(task: Callable[[], Any]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    from autograd import Value
+
+    for examples in (1, 20):
+        loss, theta = problem(examples)
+        v = [1.0] * len(theta)
+        tasks: dict[str, Callable[[], Any]] = {
+            "evaluation, recorded": lambda loss=loss, theta=theta: loss([Value(x) for x in theta]),
+            "backward": lambda loss=loss, theta=theta: loss([Value(x) for x in theta]).backward(),
+            "value_and_grad": lambda loss=loss, theta=theta: value_and_grad(loss)(theta),
+            "jvp": lambda loss=loss, theta=theta, v=v: jvp(loss, (theta,), (v,)),
+            "hvp": lambda loss=loss, theta=theta, v=v: hvp(loss)(theta, v),
+        }
+        if examples == 1 or "--all" in sys.argv:
+            tasks["hessian"] = lambda loss=loss, theta=theta: hessian(loss)(theta)
+        rounds = [{name: seconds(task) for name, task in tasks.items()} for _ in range(ROUNDS)]
+        print(f"{len(theta)} parameters, {examples} example(s)")
+        for name in tasks:
+            milliseconds = statistics.median(r[name] for r in rounds) * 1e3
+            ratio = statistics.median(r[name] / r["evaluation, recorded"] for r in rounds)
+            print(f"  {name:24s} {milliseconds:9.2f} ms  {ratio:8.2f} evaluations")
+
+
+if __name__ == "__main__":
+    main()
