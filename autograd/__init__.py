@@ -14,6 +14,9 @@ end and leaves in every number the derivative of the result with respect to it.
 from typing import TYPE_CHECKING
 
 from autograd import rules
+from autograd.anomaly import detect_anomaly as detect_anomaly
+from autograd.checking import GradientError as GradientError
+from autograd.checking import gradcheck as gradcheck
 from autograd.drawing import draw as draw
 from autograd.drawing import text as text
 from autograd.operation import operation as operation
@@ -34,7 +37,7 @@ from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant Value draw grad gradients hessian hvp jacobian jvp no_grad operation scope softmax text
-        value_and_grad vjp
+        Constant GradientError Value detect_anomaly draw grad gradcheck gradients hessian hvp jacobian jvp no_grad
+        operation scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

@@ -8,9 +8,10 @@ multiplication an edge, however many paths there are. Forward mode is the same s
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from autograd import recording
+from autograd.rules import ieee_dot
 
 if TYPE_CHECKING:
     from autograd.operation import Operation
@@ -77,7 +78,7 @@ def sweep(steps: Iterable[Step], flow: dict[Value, Any]) -> None:
     for node, outgoing in steps:
         upstream = flow[node]
         for neighbour, derivative in outgoing:
-            flow[neighbour] += derivative * upstream
+            flow[neighbour] += upstream * derivative
 
 
 def edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
@@ -111,8 +112,7 @@ def differentiable_edges(nodes: Iterable[Value], wanted: Container[Value]) -> It
     """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn."""
     for node in nodes:
         if node.op is not None:
-            found = _read(node.op, node.parents, wanted, node, node.parents)
-            yield node, [(p, ONE if isinstance(d, float) and d == 1.0 else d) for p, d in found]
+            yield node, _read(node.op, node.parents, wanted, node, node.parents)
 
 
 def turned(steps: Iterable[Step]) -> Iterator[Step]:
@@ -139,24 +139,38 @@ def _read(
     return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
 
 
-# Where Values flow, the neutral elements of the chain rule are these, since 0.0 + x and x * 1.0 would make a node.
+class Sum:
+    """What flows where Values flow: a sum of products, kept open until it is handed on, and then made into one node.
 
+    So a gradient graph has one dot for each node, where + and * would make two nodes for each edge.
+    """
 
-class _Nothing:
-    """What has arrived at a node before anything has: nothing + x is x."""
+    __slots__ = ("adjoints", "derivatives", "total")
 
-    def __add__(self, other: Any) -> Any:
-        return other
+    def __init__(self) -> None:
+        self.derivatives: list[Any] = []
+        self.adjoints: list[Value] = []
+        self.total: Any = None
 
+    def __iadd__(self, product: tuple[Any, Value]) -> Self:
+        derivative, adjoint = product
+        self.derivatives.append(derivative)
+        self.adjoints.append(adjoint)
+        return self
 
-class _One:
-    """The derivative of a sum by its terms: one * x is x."""
+    def __mul__(self, derivative: Any) -> tuple[Any, Value]:
+        return derivative, self.node()
 
-    def __mul__(self, other: Any) -> Any:
-        return other
-
-
-NOTHING, ONE = _Nothing(), _One()
+    def node(self) -> Any:
+        """Return the sum as one node."""
+        if self.total is None:
+            if len(self.adjoints) > 1:
+                self.total = ieee_dot(self.derivatives, self.adjoints)
+            else:
+                (derivative,), (adjoint,) = self.derivatives, self.adjoints
+                one = isinstance(derivative, float) and derivative == 1.0
+                self.total = adjoint if one else derivative * adjoint
+        return self.total
 
 
 def check_unchanged(order: Sequence[Value]) -> None:
@@ -171,5 +185,5 @@ def check_unchanged(order: Sequence[Value]) -> None:
                 raise RuntimeError(
                     f"the data of the leaf {name} was changed to {parent._datum!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
-                    "or ask for the gradient before changing the leaf"
+                    "or call backward() before changing the leaf"
                 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -193,7 +193,7 @@ def no_grad() -> AbstractContextManager[None]:
 
 def enable_grad() -> AbstractContextManager[None]:
     """Record in this block, also within a `no_grad` block."""
-    return _block(_recording, True)
+    return _block(_recording, True) if paused() else nullcontext()
 
 
 def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:

@@ -79,6 +79,14 @@ def _dot(xs: Sequence[float]) -> float:
     return math.fsum(map(operator.mul, xs[:n], xs[n:]))
 
 
+def _ieee_dot(xs: Sequence[float]) -> float:
+    try:
+        return _dot(xs)
+    except (ValueError, OverflowError):  # inf - inf, or a sum that overflows
+        n = len(xs) // 2
+        return float(sum(map(operator.mul, xs[:n], xs[n:])))
+
+
 def _logsumexp(xs: Sequence[float]) -> float:
     if not xs:
         raise ValueError
@@ -180,6 +188,7 @@ ieee_divide: Binary
 ieee_log: Unary
 ieee_power: Operation
 ieee_unit: Binary
+ieee_dot: NAry
 
 # fmt: off
 
@@ -242,6 +251,7 @@ ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lam
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
 ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_nonzero(a), y * ieee_log(a), 0.0), lambda y, a, b, k: _select(_nonzero(a), -y * ieee_log(a), 0.0), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("unit", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a) * ieee_unit(b, a), hypot(a, b)), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_dot    = NAry("dot", _ieee_dot, lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(a[i] * b[i])")
 # fmt: on
 
 TABLE: dict[str, Operation | Family] = {

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 from autograd import recording
 from autograd.chain import (
-    NOTHING,
     Step,
+    Sum,
     check_unchanged,
     dependents,
     differentiable_edges,
@@ -207,12 +207,13 @@ class _Linearization:
     def _swept(self, steps: Iterable[Step], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
-        flow: defaultdict[Value, Any] = defaultdict((lambda: NOTHING) if valued else float)
+        flow: defaultdict[Value, Any] = defaultdict(Sum if valued else float)
         for node, number in seeds:
-            flow[node] += _as_value(number) if valued else number
+            flow[node] += (1.0, _as_value(number)) if valued else number
         sweep(reached(steps, flow), flow)
-        found = [flow.get(end, 0.0) for end in ends]
-        return [_as_value(number) for number in found] if valued else found
+        if valued:
+            return [flow[end].node() if end in flow else Constant(0.0) for end in ends]
+        return [flow.get(end, 0.0) for end in ends]
 
 
 class _Call(_Linearization):
