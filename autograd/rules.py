@@ -21,6 +21,7 @@ LOG2_E = 1.4426950408889634
 LOG10_E = 0.4342944819032518
 SQRT_2 = 1.4142135623730951
 SQRT_2_PI = 2.5066282746310007
+SMALLEST_NORMAL = 2.0**-1022
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
 
@@ -112,7 +113,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0
+    exact = b - k + k == b or a == 0.0 or k % 1.0 > 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -129,6 +130,10 @@ def _ieee_unit(a: float, b: float) -> float:
 
 def _nonzero(x: Any) -> Any:  # x != 0 would compare Values by identity
     return (x > 0.0) | (x < 0.0)
+
+
+def _normal(x: Any) -> Any:  # so that 1 / x is finite
+    return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:
@@ -196,7 +201,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b), b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(_nonzero(a), y * ieee_log(a), 0.0), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(_nonzero(a), y * ieee_log(a), 0.0), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, math.nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -245,13 +250,13 @@ where   = Operation("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
 logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: [exp(x - y) for x in xs],  definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
-dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(a[i] * b[i])")
+dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_nonzero(a), y * ieee_log(a), 0.0), lambda y, a, b, k: _select(_nonzero(a), -y * ieee_log(a), 0.0), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_nonzero(a), y * ieee_log(a), 0.0), lambda y, a, b, k: _select(_nonzero(a), -y * ieee_log(a), 0.0), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("unit", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a) * ieee_unit(b, a), hypot(a, b)), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
-ieee_dot    = NAry("dot", _ieee_dot, lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(a[i] * b[i])")
+ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 
 TABLE: dict[str, Operation | Family] = {

@@ -6,8 +6,6 @@ floating point: zeros, subnormals, tails, poles and numbers beside them. A new r
 
 from __future__ import annotations
 
-import builtins
-import functools
 import itertools
 import math
 import random
@@ -18,7 +16,9 @@ import pytest
 from mpmath import mp
 
 from autograd import Value, gradients, rules
-from autograd.operation import Family, NAry, Operation
+from autograd.operation import NAry, Operation
+from autograd.testing import every_operation
+from tests.oracle import evaluated, exact
 
 EPS = 2.0**-52
 SPAN = 1e-100
@@ -36,44 +36,12 @@ COARSE = [0.0, 5e-324, 1e-200, 1e-9, 0.3, 0.7, 1.0, 2.0, 3.5, 40.0, 700.0, 1e9, 
 COARSE = [*COARSE, *(-x for x in COARSE[1:])]
 
 
-def rows() -> list[Operation]:
-    table = [
-        [row.member(constant) for constant in row.samples] if isinstance(row, Family) else [row]
-        for row in rules.TABLE.values()
-    ]
-    return list(itertools.chain.from_iterable(table))
-
-
-FIXED = [row for row in rows() if not isinstance(row, NAry)]
-N_ARY = [row for row in rows() if isinstance(row, NAry)]
+FIXED = [row for row in every_operation() if not isinstance(row, NAry)]
 ids = {"ids": lambda row: row.name}
-
-
-@functools.cache
-def functions(module: Any) -> dict[str, Any]:
-    own = {name: getattr(builtins, name) for name in ("abs", "max", "min", "sum", "len", "range")}
-    names = {"__builtins__": {}, **{name: getattr(module, name) for name in dir(module) if name[0] != "_"}, **own}
-    if module is mpmath:  # whose erfc fails on arguments beyond 1e19; from 1e6 on it is 0 or 2 to 10^11 digits
-        names["erfc"] = lambda x: mpmath.erfc(x) if abs(x) < 1e6 else mp.mpf(0 if x > 0 else 2)
-    return names
-
-
-@functools.cache
-def compiled(expression: str) -> Any:
-    return compile(expression, "the table", "eval")
-
-
-def evaluated(expression: str, names: dict[str, Any], module: Any) -> Any:
-    return eval(compiled(expression), functions(module), names)
 
 
 def defined(row: Operation, operands: tuple[float, ...]) -> bool:
     return not row.domain or bool(evaluated(row.domain, dict(zip(row.arguments, operands, strict=True)), math))
-
-
-def exact(row: Operation, operands: tuple[Any, ...]) -> Any:
-    """The definition in mpmath's arithmetic."""
-    return evaluated(row.definition, dict(zip(row.arguments, map(mp.mpf, operands), strict=True)), mpmath)
 
 
 def step(x: Any) -> Any:

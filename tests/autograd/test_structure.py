@@ -354,11 +354,6 @@ def test_different_structures_look_different_in_messages(a, b):
     assert str(flatten(a)[1]) != str(flatten(b)[1])
 
 
-def test_structure_of_a_container_has_no_shape():
-    assert flatten([])[1].shape is None
-    assert flatten([1.0, 2.0])[1].shape is None
-
-
 def test_integer_beyond_floats_is_an_error_that_names_its_place():
     with pytest.raises((OverflowError, ValueError, TypeError), match=r"flatten .*the argument\[1\]"):
         flatten([1.0, 10**400])

@@ -1,0 +1,285 @@
+"""Random expressions: their values and gradients against mpmath, and the identities of calculus.
+
+How far two results may differ is computed, not chosen: every operation may be off by 8 units of rounding times one plus
+its condition number, and the chain rule carries that through the graph, of the value as of the gradient.
+"""
+
+import math
+from collections import Counter
+
+import mpmath
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from mpmath import mp
+
+from autograd import Value, dot, fsum, grad, gradcheck, gradients, hessian, hvp, jacobian, jvp, rules, vjp
+from autograd.chain import topological_order
+from autograd.testing import Application, Expression, every_operation, expressions, is_tame, numbers, operands
+from tests.oracle import exact
+
+EPS = 2.0**-52
+DIGITS = 100
+
+thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+brief = settings(thorough, max_examples=60)
+
+
+def rounding(root):
+    """How far rounding may have moved a result, to first order."""
+    errors = {}
+    for node in topological_order(root):
+        own = carried = 0.0
+        if node.op is not None:
+            slopes = node.local_derivatives()
+            sizes = [abs(slope * parent.data) for slope, parent in zip(slopes, node.parents, strict=True)]
+            own = 8 * EPS * (abs(node.data) + sum(sizes))
+            carried = sum(abs(slope) * errors[parent] for slope, parent in zip(slopes, node.parents, strict=True))
+        errors[node] = own + carried
+    return errors[root]
+
+
+def agree(a, b):
+    """Whether two Values, computed in different ways, agree within what rounding may have done to each."""
+    slack = 4 * (rounding(a) + rounding(b)) + 1e-290
+    assume(math.isfinite(slack))
+    return abs(a.data - b.data) <= slack
+
+
+def leaves(xs):
+    return [Value(x) for x in xs]
+
+
+def graph_of_gradient(f, xs):
+    """The gradient as Values, of which it is known how they were computed."""
+    return gradients(f(*xs), xs, create_graph=True)
+
+
+def exactly(expression, xs):
+    return expression.evaluate(list(map(mp.mpf, xs)), exact)
+
+
+def exact_slope(expression, i):
+    xs = list(map(mp.mpf, expression.inputs))
+    h = mp.mpf(10) ** -(DIGITS // 3)
+    right, left = [exactly(expression, [*xs[:i], xs[i] + d, *xs[i + 1 :]]) for d in (h, -h)]
+    return (right - left) / (2 * h)
+
+
+@thorough
+@given(expressions())
+def test_value_agrees_with_mpmath(expression):
+    y = expression(*leaves(expression.inputs))
+    assume(isinstance(y, Value))
+    with mp.workdps(DIGITS):
+        assert abs(mp.mpf(y.data) - exactly(expression, expression.inputs)) <= 2 * rounding(y) + 1e-290
+
+
+@thorough
+@given(expressions())
+def test_gradient_agrees_with_mpmath(expression):
+    xs = leaves(expression.inputs)
+    y = expression(*xs)
+    y.backward()
+    with mp.workdps(DIGITS):
+        for i, slope in enumerate(gradients(y, xs, create_graph=True)):
+            wanted = exact_slope(expression, i)
+            slack = 4 * rounding(slope) + 1e-25
+            assert abs(mp.mpf(xs[i].grad) - wanted) <= slack, mpmath.nstr(wanted, 20)
+            assert abs(mp.mpf(slope.data) - wanted) <= slack, mpmath.nstr(wanted, 20)
+
+
+@brief
+@given(expressions())
+def test_plain_floats_give_the_same_value_and_no_graph(expression):
+    found = expression(*expression.inputs)
+    assert type(found) is float
+    assert found == expression(*leaves(expression.inputs)).data
+
+
+@brief
+@given(expressions(max_steps=5))
+@example(Expression((0.0,), (Application(rules.add, (0, 1.0)), Application(rules.power, (1, 0)))))  # (x + 1) ** x
+def test_gradcheck_accepts_random_expressions_to_second_order(expression):
+    assert gradcheck(expression, *expression.inputs, order=2)
+
+
+# The identities of calculus
+
+
+@brief
+@given(st.data())
+def test_gradient_of_a_sum_is_the_sum_of_the_gradients(data):
+    f = data.draw(expressions())
+    g = data.draw(expressions(inputs=f.inputs))
+    xs = leaves(f.inputs)
+    whole = graph_of_gradient(lambda *xs: f(*xs) + g(*xs), xs)
+    for total, a, b in zip(whole, graph_of_gradient(f, xs), graph_of_gradient(g, xs), strict=True):
+        assert agree(total, a + b)
+
+
+@brief
+@given(st.data())
+def test_gradient_of_a_product_follows_the_product_rule(data):
+    f = data.draw(expressions())
+    g = data.draw(expressions(inputs=f.inputs))
+    xs = leaves(f.inputs)
+    whole = graph_of_gradient(lambda *xs: f(*xs) * g(*xs), xs)
+    for total, a, b in zip(whole, graph_of_gradient(f, xs), graph_of_gradient(g, xs), strict=True):
+        assert agree(total, a * g(*xs) + f(*xs) * b)
+
+
+@brief
+@given(st.data())
+def test_gradient_of_a_composition_follows_the_chain_rule(data):
+    f = data.draw(expressions())
+    outer = data.draw(st.sampled_from([rules.sin, rules.tanh, rules.sigmoid, rules.atan, rules.erf]))
+    xs = leaves(f.inputs)
+    (slope,) = graph_of_gradient(outer, [f(*xs)])
+    for total, a in zip(graph_of_gradient(lambda *xs: outer(f(*xs)), xs), graph_of_gradient(f, xs), strict=True):
+        assert agree(total, slope * a)
+
+
+@brief
+@given(expressions())
+def test_hessian_is_symmetric(expression):
+    xs = leaves(expression.inputs)
+    rows = [gradients(slope, xs, create_graph=True) for slope in graph_of_gradient(expression, xs)]
+    for i in range(len(xs)):
+        for j in range(i):
+            assert agree(rows[i][j], rows[j][i])
+
+
+@brief
+@given(expressions(max_steps=5), st.integers(-2, 3), numbers().filter(lambda t: abs(t) > 0.1))
+def test_homogeneous_functions_obey_eulers_theorem(expression, degree, t):
+    def homogeneous(t, *xs):  # of the given degree, whatever the expression
+        return t**degree * expression(*[x / t for x in xs])
+
+    xs = leaves([t, *[t * x for x in expression.inputs]])
+    slopes = graph_of_gradient(homogeneous, xs)
+    assert agree(dot(xs, slopes), degree * homogeneous(*xs))
+
+
+@brief
+@given(expressions(), st.data())
+def test_hvp_is_the_hessian_times_the_vector(expression, data):
+    f = lambda xs: expression(*xs)
+    v = [data.draw(numbers()) for _ in expression.inputs]
+    xs = leaves(expression.inputs)
+    for product, row in zip(hvp(f)(xs, v), hessian(f)(xs), strict=True):
+        assert agree(product, dot(row, v))
+
+
+@brief
+@given(st.data())
+def test_vjp_and_jvp_are_transposes(data):
+    f = data.draw(expressions())
+    g = data.draw(expressions(inputs=f.inputs))
+    both = lambda *xs: [f(*xs), g(*xs)]
+    xs, v, u = leaves(f.inputs), [data.draw(numbers()) for _ in f.inputs], [data.draw(numbers()) for _ in range(2)]
+    _, forward = jvp(both, xs, v)
+    _, pullback = vjp(both, *xs)
+    assert agree(dot(forward, u), dot(list(pullback(u)), v))
+
+
+@brief
+@given(st.data())
+def test_rows_and_columns_give_the_same_jacobian(data):
+    f = data.draw(expressions())
+    g = data.draw(expressions(inputs=f.inputs))
+    xs = leaves(f.inputs)
+    both = lambda xs: [f(*xs), g(*xs)]
+    tall = lambda xs: both(xs) * (1 + len(xs))  # more results than arguments, so swept forward
+    for row, again in zip(jacobian(both)(xs), jacobian(tall)(xs), strict=False):
+        assert all(map(agree, row, again))
+
+
+@brief
+@given(expressions(max_steps=4))
+def test_forward_over_reverse_is_reverse_over_reverse_and_reverse_over_forward(expression):
+    f = lambda xs: expression(*xs)
+    xs = leaves(expression.inputs)
+    v = [1.0] * len(xs)
+    slopes = lambda xs: fsum(grad(f)(xs))
+    along = lambda xs: jvp(f, (xs,), (v,))[1]
+    for a, b, c in zip(hvp(f)(xs, v), grad(slopes)(xs), grad(along)(xs), strict=True):
+        assert agree(a, b)
+        assert agree(a, c)
+
+
+# The strategies
+
+
+def test_every_operation_is_drawn():
+    seen = Counter()
+
+    @settings(max_examples=1000, deadline=None, database=None, derandomize=True)
+    @given(expressions())
+    def draw(expression):
+        seen.update(step.operation for step in expression.steps)
+
+    draw()
+    assert set(every_operation()) <= seen.keys()
+
+
+def test_nodes_are_shared_and_constants_occur():
+    shared, constant = Counter(), Counter()
+
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    @given(expressions())
+    def draw(expression):
+        terms = [term for step in expression.steps for term in step.operands]
+        positions = [term for term in terms if isinstance(term, int)]
+        shared[len(set(positions)) < len(positions)] += 1
+        constant[len(positions) < len(terms)] += 1
+
+    draw()
+    assert shared[True] > 50
+    assert constant[True] > 50
+
+
+@pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
+def test_operands_are_in_the_domain_and_away_from_kinks(operation):
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(operands(operation))
+    def check(xs):
+        assert math.isfinite(operation.evaluate(xs))
+        assert is_tame(operation, xs)
+        assert not any(all(map(math.isclose, xs, edge)) for edge in operation.edges)
+
+    check()
+
+
+@brief
+@given(expressions())
+@example(Expression((2.0,), (Application(rules.sub, (0, -1.0)), Application(rules.power_of.member(2.0), (1,)))))
+def test_repr_is_python_that_gives_the_same_value(expression):
+    lines = repr(expression).splitlines()
+    names = {**{name: getattr(rules, name) for name in rules.TABLE}, "float": float}
+    names |= {"unit": rules.ieee_unit}
+    exec("\n".join(lines[:-1]), names)
+    found, wanted = eval(lines[-1], names), expression(*expression.inputs)
+    assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+
+
+def test_own_operations_can_be_drawn_from():
+    chosen = [rules.mul, rules.sin]
+
+    @settings(max_examples=30, deadline=None)
+    @given(expressions(chosen, max_inputs=1, max_steps=3, elements=st.floats(1.0, 2.0)))
+    def check(expression):
+        added = {rules.add, rules.fsum}  # what brings operands into the domain, and loose ends together
+        assert {step.operation for step in expression.steps} <= {*chosen, *added}
+        assert len(expression.inputs) == 1
+        assert 1.0 <= expression.inputs[0] <= 2.0
+
+    check()
+
+
+def test_shrunk_expressions_are_short():
+    from hypothesis import find
+
+    found = find(expressions(), lambda e: any(step.operation is rules.tanh for step in e.steps))
+    assert len(found.steps) <= 2
+    assert str(found).startswith("def f(x1):")

@@ -1,0 +1,42 @@
+"""The definitions of the table's rows, evaluated with as many digits as mpmath is set to."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import mpmath
+from mpmath import mp
+
+from autograd.operation import NAry, Operation
+
+
+@functools.cache
+def functions(module: Any) -> dict[str, Any]:
+    own = {name: getattr(builtins, name) for name in ("abs", "max", "min", "sum", "len", "range", "zip")}
+    names = {"__builtins__": {}, **{name: getattr(module, name) for name in dir(module) if name[0] != "_"}, **own}
+    if module is mpmath:  # whose erfc fails on arguments beyond 1e19; from 1e6 on it is 0 or 2 to 10^11 digits
+        names["erfc"] = lambda x: mpmath.erfc(x) if abs(x) < 1e6 else mp.mpf(0 if x > 0 else 2)
+    return names
+
+
+@functools.cache
+def compiled(expression: str) -> Any:
+    return compile(expression, "the table", "eval")
+
+
+def evaluated(expression: str, names: dict[str, Any], module: Any) -> Any:
+    return eval(compiled(expression), functions(module), names)
+
+
+def exact(row: Operation, operands: Sequence[Any]) -> Any:
+    """The definition in mpmath's arithmetic."""
+    numbers = list(map(mp.mpf, operands))
+    if isinstance(row, NAry):
+        size = len(numbers) // row.sequences
+        named = {name: numbers[i * size : (i + 1) * size] for i, name in enumerate(row.arguments)}
+    else:
+        named = dict(zip(row.arguments, numbers, strict=True))
+    return evaluated(row.definition, named, mpmath)
