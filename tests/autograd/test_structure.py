@@ -357,3 +357,17 @@ def test_different_structures_look_different_in_messages(a, b):
 def test_integer_beyond_floats_is_an_error_that_names_its_place():
     with pytest.raises((OverflowError, ValueError, TypeError), match=r"flatten .*the argument\[1\]"):
         flatten([1.0, 10**400])
+
+
+class Interval(namedtuple("Interval", "low high")):
+    __slots__ = ()
+
+    def __new__(cls, ends):
+        return super().__new__(cls, *sorted(ends))
+
+
+def test_named_tuple_with_a_constructor_of_its_own_is_restored():
+    numbers, structure = flatten(Interval([2.0, 1.0]))
+    restored = structure.unflatten([2.0 * x for x in numbers])
+    assert type(restored) is Interval
+    assert restored == (2.0, 4.0)
