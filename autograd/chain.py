@@ -63,7 +63,8 @@ def dependents(order: Sequence[Value], inputs: Iterable[Value]) -> list[Value]:
     """
     found = set(inputs)
     for node in order:
-        if node.op is not None and not found.isdisjoint(node.parents):
+        a, b = node._first, node._second
+        if (a in found or b in found) if b is not None else not found.isdisjoint(a) if type(a) is tuple else a in found:
             found.add(node)
     return [node for node in order if node in found]
 

@@ -188,8 +188,9 @@ class _Linearization:
         order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
         check_unchanged(order)
         if valued is None:
-            brought_in = [*order, *(parent for x in inputs for parent in x.parents)]
-            valued = any(node._stamp.tick < since and type(node) is not Constant for node in brought_in)
+            nodes = [*order, *(parent for x in inputs for parent in x.parents)]
+            older = {stamp for stamp in {node._stamp for node in nodes} if stamp.tick < since}
+            valued = any(node._stamp in older and type(node) is not Constant for node in nodes if older)
         self.valued = valued
         active = dependents(order, inputs)
         self.wanted = set(active)
