@@ -36,8 +36,28 @@ class Stamp:
         self.tick = tick
         self.scope = scope
 
+    @property
+    def born(self) -> int:
+        """The tick at which the nodes were made; `tick` moves when a leaf's data is assigned."""
+        return self.tick
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Stamp, (self.tick, self.scope)
+
+
+class Assigned(Stamp):
+    """The stamp of a leaf whose data was assigned after it was made."""
+
+    __slots__ = ("birth",)
+
+    def __init__(self, stamp: Stamp | scope) -> None:
+        super().__init__(advance(), stamp.scope)
+        self.birth = stamp.born
+
+    @property
+    def born(self) -> int:
+        """The tick at which the leaf was made."""
+        return self.birth
 
 
 now: Stamp | scope = Stamp(0, None)
@@ -124,6 +144,11 @@ class scope:
     def scope(self) -> Self:
         """The scope of the nodes that carry this one as their stamp: this one."""
         return self
+
+    @property
+    def born(self) -> int:
+        """The tick at which the nodes that carry this one as their stamp were made."""
+        return self.tick
 
     def __repr__(self) -> str:
         return f"scope({self.title!r})"

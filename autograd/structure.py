@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,14 +27,19 @@ class Structure:
     - `parts`: the structures of the parts; none for a number or an array.
     """
 
-    container: type[Any] | None = None
+    container: Any = None
     keys: tuple[Any, ...] = ()
     parts: tuple[Structure, ...] = ()
 
     @property
-    def shape(self) -> Shape:
-        """The shape of an array; None for a number by itself."""
-        return None if self.container is None else self.keys
+    def is_array(self) -> bool:
+        """Whether it is a NumPy array."""
+        return self.container is not None and not issubclass(self.container, (list, tuple, dict))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number: by itself, or in an array of shape ()."""
+        return self.container is None or (self.is_array and self.keys == ())
 
     def build(self, make: Callable[[Shape], Any]) -> Any:
         """Nest what `make` returns for each number (shape None) and each array (its shape), in order.
@@ -43,12 +48,14 @@ class Structure:
         >>> structure.build(lambda shape: 0.0)
         {'w': [0.0, 0.0], 'b': 0.0}
         """
-        if self.container is None or not issubclass(self.container, (list, tuple, dict)):
-            return make(self.shape)
+        if self.container is None:
+            return make(None)
+        if self.is_array:
+            return make(self.keys)
         parts = [part.build(make) for part in self.parts]
         if issubclass(self.container, dict):
             return self.container(zip(self.keys, parts, strict=True))
-        return self.container(*parts) if hasattr(self.container, "_fields") else self.container(parts)
+        return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
         """Nest the numbers of a flat list.
@@ -72,20 +79,24 @@ class Structure:
             fields = getattr(self.container, "_fields", None)
             for key, part in zip(self.keys, self.parts, strict=True):
                 yield from part.names(f"{name}.{fields[key]}" if fields else f"{name}[{key!r}]")
-        elif not issubclass(self.container, (list, tuple, dict)):
-            yield from (f"{name}[{', '.join(map(str, index))}]" for index in _indices(self.keys))
+        elif self.is_array:
+            yield from (f"{name}[{', '.join(map(str, index)) or '()'}]" for index in _indices(self.keys))
 
     def __str__(self) -> str:
         """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
         if self.container is None:
             return "number"
-        if not issubclass(self.container, (list, tuple, dict)):
+        if self.is_array:
             return f"array{self.keys}"
         parts = list(map(str, self.parts))
+        kind = "" if self.container in (list, tuple, dict) else self.container.__name__
         if issubclass(self.container, dict):
-            return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True)) + "}"
+            items = ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True))
+            return f"{kind}({{{items}}})" if kind else f"{{{items}}}"
         inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
-        return f"[{inside}]" if issubclass(self.container, list) else f"({inside})"
+        if issubclass(self.container, list):
+            return f"[{inside}]"
+        return f"{kind}({inside},)" if len(parts) == 1 else f"{kind}({inside})"
 
 
 def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -> tuple[list[Any], Structure]:
@@ -98,41 +109,74 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
     [1.0, 2.5, 3.0]
     """
     numbers: list[Any] = []
+    try:
+        return numbers, _visit(argument, (), numbers)
+    except _MisfitError as misfit:
+        where = name + "".join(f"[{key!r}]" for key in misfit.path)
+        raise type(misfit.__cause__)(
+            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {misfit.found}"
+        ) from None
 
-    def visit(thing: Any, path: tuple[Hashable, ...]) -> Structure:
-        kind = type(thing)
-        if kind in (dict, OrderedDict):
-            return Structure(kind, tuple(thing), tuple([visit(part, (*path, key)) for key, part in thing.items()]))
-        if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
-            parts = tuple([visit(part, (*path, position)) for position, part in enumerate(thing)])
-            return Structure(kind, tuple(range(len(parts))), parts)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and kind is numpy.ndarray:
-            if thing.dtype.kind in "biuf":
-                numbers.extend(thing.ravel().astype(float).tolist())
-            else:
-                for index, element in zip(_indices(thing.shape), thing.ravel().tolist(), strict=True):
-                    number(element, (*path, *index))
-            return Structure(kind, thing.shape)
-        number(thing, path)
-        return Structure()
 
-    def number(thing: Any, path: tuple[Hashable, ...]) -> None:
-        if type(thing) is float or hasattr(thing, "_operate"):
-            numbers.append(thing)
-            return
-        try:
-            numbers.append(real(thing, asker))
-        except TypeError:
-            where = name + "".join(f"[{key!r}]" for key in path)
-            found = repr(thing)
-            found = found if len(found) <= 60 else found[:57] + "..."
-            raise TypeError(
-                f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; "
-                f"{where} is of type {type(thing).__name__}: {found}"
-            ) from None
+def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
+    """Append the numbers in a thing to the list, and return its structure."""
+    kind = type(thing)
+    if kind in (dict, OrderedDict):
+        return Structure(
+            kind, tuple(thing), tuple([_visit(part, (*path, key), numbers) for key, part in thing.items()])
+        )
+    if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
+        return Structure(kind, tuple(range(len(parts))), parts)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is numpy.ndarray:
+        if thing.dtype.kind in "biuf":
+            numbers.extend(thing.ravel().astype(float).tolist())
+        else:
+            elements = zip(_indices(thing.shape), thing.ravel().tolist(), strict=True)
+            numbers.extend([_number(element, (*path, *index)) for index, element in elements])
+        return Structure(kind, thing.shape)
+    numbers.append(_number(thing, path))
+    return Structure()
 
-    return numbers, visit(argument, ())
+
+def _number(thing: Any, path: tuple[Any, ...]) -> Any:
+    if type(thing) is float or hasattr(thing, "_operate"):
+        return thing
+    try:
+        return real(thing, "flatten")
+    except (TypeError, OverflowError) as error:
+        found = "too large for a float" if isinstance(error, OverflowError) else f"of type {type(thing).__name__}"
+        shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
+        raise _MisfitError(path, f"{found}: {shown if len(shown) <= 60 else shown[:57] + '...'}") from error
+
+
+class _MisfitError(Exception):
+    """Something that is neither a number nor a container of numbers, found on this path."""
+
+    def __init__(self, path: tuple[Any, ...], found: str) -> None:
+        super().__init__(found)
+        self.path = path
+        self.found = found
+
+
+def arranged(argument: Any, structure: Structure) -> Any:
+    """Return the argument with its dicts in the order of the structure, as far as the two are alike.
+
+    >>> _, structure = flatten({"w": 1.0, "b": 2.0})
+    >>> arranged({"b": 3.0, "w": 4.0}, structure)
+    {'w': 4.0, 'b': 3.0}
+    """
+    kind = type(argument)
+    if kind is not structure.container or structure.is_array or len(argument) != len(structure.parts):
+        return argument
+    if isinstance(argument, dict):
+        if argument.keys() != set(structure.keys):
+            return argument
+        pairs = zip(structure.keys, structure.parts, strict=True)
+        return kind((key, arranged(argument[key], part)) for key, part in pairs)
+    parts = [arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)]
+    return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
 
 
 def pack(numbers: Sequence[Any], shape: Shape) -> Any:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from operator import index
+from typing import Any, SupportsIndex, TypeAlias
 
 from autograd import recording
 from autograd.chain import (
@@ -28,7 +29,7 @@ from autograd.chain import (
     turned,
 )
 from autograd.rules import positive
-from autograd.structure import Shape, Structure, flatten, pack, size
+from autograd.structure import Shape, Structure, arranged, flatten, pack, size
 from autograd.value import Constant, Number, Value
 
 Function: TypeAlias = Callable[..., Any]
@@ -48,7 +49,7 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     >>> gradients(slope, [x])
     [18.0]
     """
-    if isinstance(inputs, Value) or not isinstance(output, Value):
+    if not isinstance(output, Value) or isinstance(inputs, Value) or not isinstance(inputs, Iterable):
         raise TypeError(
             "gradients(output, inputs) takes a Value and a list of Values, got "
             f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f)"
@@ -75,8 +76,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> grad(lambda x, p: p["a"] * x + p["b"], argnums=1)(3.0, {"a": 2.0, "b": 1.0})
     {'a': 3.0, 'b': 1.0}
     """
-    both = value_and_grad(f, argnums)
-    return _named(lambda *args, **keywords: both(*args, **keywords)[1], "grad", f)
+    return _named("grad", f, lambda *args, **keywords: _gradient("grad", f, args, argnums, keywords)[1])
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -85,17 +85,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
-
-    def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
-        call = _Call("grad", f, args, argnums, keywords)
-        if call.result.shape not in (None, ()) or call.result.parts:
-            raise TypeError(
-                f"grad takes a function that returns one number, {_name(f)} returned {call.result}; "
-                "jacobian differentiates every number that a function returns"
-            )
-        return call.value(), call.arguments.unflatten(call.pull([(call.outputs[0], 1.0)]))
-
-    return _named(value_and_gradient, "value_and_grad", f)
+    return _named(
+        "value_and_grad", f, lambda *args, **keywords: _gradient("value_and_grad", f, args, argnums, keywords)
+    )
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -112,6 +104,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         numbers = _fitting("a cotangent of vjp", cotangent, call.result)
+        check_unchanged(call.order)
         product: tuple[Any, ...] = call.arguments.unflatten(call.pull(zip(call.outputs, numbers, strict=True)))
         return product
 
@@ -129,9 +122,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
         found = f"{type(primals).__name__} and {type(tangents).__name__}"
         raise TypeError(f"jvp(f, primals, tangents) takes tuples with one entry for each argument of f, got {found}")
-    call = _Call("jvp", f, primals, tuple(range(len(primals))), {})
-    numbers = _fitting("a tangent of jvp", tuple(tangents), call.arguments)
-    return call.value(), call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+    if len(primals) != len(tangents):
+        raise TypeError(f"jvp takes one tangent for each of the primals, got {len(tangents)} for {len(primals)}")
+    return _pushed("jvp", "a tangent of jvp", f, primals, tangents)
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -144,12 +137,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
-
-    def derivatives(*args: Any, **keywords: Any) -> Any:
-        call = _Call("jacobian", f, args, argnums, keywords)
-        return _nested(call.result, call.arguments, iter(call.rows()))
-
-    return _named(derivatives, "jacobian", f)
+    return _jacobian("jacobian", f, argnums)
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -158,7 +146,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    return _named(jacobian(grad(f, argnums), argnums), "hessian", f)
+    return _jacobian("hessian", _slopes("hessian", f, argnums), argnums)
 
 
 def hvp(f: Function) -> Function:
@@ -170,7 +158,44 @@ def hvp(f: Function) -> Function:
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 10.0])
     [46.0, 4.0]
     """
-    return _named(lambda x, v: jvp(grad(f), (x,), (v,))[1], "hvp", f)
+    slopes = _slopes("hvp", f)
+    return _named("hvp", f, lambda x, v: _pushed("hvp", "the vector of hvp", slopes, (x,), (v,))[1])
+
+
+def _gradient(asker: str, f: Function, args: Sequence[Any], argnums: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
+    call = _Call(asker, f, args, argnums, keywords)
+    if not call.result.is_number:
+        raise TypeError(
+            f"{asker} takes a function that returns one number, {_name(f)} returned {call.result}; "
+            "jacobian differentiates every number that a function returns"
+        )
+    return call.value(), call.arguments.unflatten(call.pull([(call.outputs[0], 1.0)]))
+
+
+def _slopes(asker: str, f: Function, argnums: Any = 0) -> Function:
+    """Return grad(f), whose errors speak in the asker's name of f."""
+    _check_function(asker, f)
+
+    def slopes(*args: Any, **keywords: Any) -> Any:
+        return _gradient(asker, f, args, argnums, keywords)[1]
+
+    slopes.__name__ = _name(f)
+    return slopes
+
+
+def _pushed(asker: str, what: str, f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    call = _Call(asker, f, primals, tuple(range(len(primals))), {})
+    fitting = [_fitting(what, *pair) for pair in zip(tangents, call.arguments.parts, strict=True)]
+    numbers = [number for listed in fitting for number in listed]
+    return call.value(), call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+
+
+def _jacobian(asker: str, f: Function, argnums: Any) -> Function:
+    def derivatives(*args: Any, **keywords: Any) -> Any:
+        call = _Call(asker, f, args, argnums, keywords)
+        return _nested(call.result, call.arguments, iter(call.rows()))
+
+    return _named(asker, f, derivatives)
 
 
 class _Linearization:
@@ -185,16 +210,17 @@ class _Linearization:
     ) -> None:
         self.outputs = outputs
         self.inputs = inputs
-        order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
-        check_unchanged(order)
+        self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
+        check_unchanged(self.order)
         if valued is None:
-            nodes = [*order, *(parent for x in inputs for parent in x.parents)]
-            older = {stamp for stamp in {node._stamp for node in nodes} if stamp.tick < since}
+            nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
+            older = {stamp for stamp in {node._stamp for node in nodes} if stamp.born < since}
             valued = any(node._stamp in older and type(node) is not Constant for node in nodes if older)
         self.valued = valued
-        active = dependents(order, inputs)
+        self.recorded = valued and not recording.paused()
+        active = dependents(self.order, inputs)
         self.wanted = set(active)
-        read = differentiable_edges if valued and not recording.paused() else edges
+        read = differentiable_edges if self.recorded else edges
         self.steps: list[Step] = [(node, tuple(outgoing)) for node, outgoing in read(reversed(active), self.wanted)]
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
@@ -209,12 +235,20 @@ class _Linearization:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
         flow: defaultdict[Value, Any] = defaultdict(Sum if valued else float)
+        given = []
         for node, number in seeds:
-            flow[node] += (1.0, _as_value(number)) if valued else number
+            given.append(_as_value(number) if valued else number)
+            flow[node] += (1.0, given[-1]) if valued else number
         sweep(reached(steps, flow), flow)
-        if valued:
-            return [flow[end].node() if end in flow else Constant(0.0) for end in ends]
-        return [flow.get(end, 0.0) for end in ends]
+        if not valued:
+            return [float(flow.get(end, 0.0)) for end in ends]
+        taken = set(given)  # each result is a node of its own, to be labelled as one likes
+        found = []
+        for end in ends:
+            node = flow[end].node() if end in flow else Constant(0.0)
+            found.append(positive(node) if node in taken else node)
+            taken.add(node)
+        return found
 
 
 class _Call(_Linearization):
@@ -223,10 +257,11 @@ class _Call(_Linearization):
     def __init__(
         self, asker: str, f: Function, args: Sequence[Any], argnums: int | Sequence[int], keywords: dict[str, Any]
     ) -> None:
+        _check_function(asker, f)
         positions = _positions(asker, f, args, argnums)
         taken = [flatten(args[i], asker, f"argument {i} of {_name(f)}") for i in positions]
         arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
-        self.arguments = arguments.parts[0] if isinstance(argnums, int) else arguments
+        self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = recording.advance()
         placed = list(args)
         with recording.enable_grad():
@@ -239,24 +274,30 @@ class _Call(_Linearization):
 
     def value(self) -> Any:
         """Return what f returned, in its structure."""
-        return self.result.unflatten([_as_value(x) if self.valued else _as_float(x) for x in self.outputs])
+        if self.recorded:
+            return self.result.unflatten(map(_as_value, self.outputs))
+        floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
+        return self.result.unflatten(map(Constant, floats) if self.valued else floats)
 
     def rows(self) -> Iterable[Sequence[Any]]:
         """Return the Jacobian: for each output its derivatives by all inputs."""
         if len(self.outputs) <= len(self.inputs):
             return [self.pull([(output, 1.0)]) for output in self.outputs]
-        return zip(*[self.push([(x, 1.0)]) for x in self.inputs], strict=True)
+        columns = [self.push([(x, 1.0)]) for x in self.inputs]
+        return [[column[row] for column in columns] for row in range(len(self.outputs))]
 
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
     positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
-    if not all(type(position) is int for position in positions):
+    if not all(isinstance(position, SupportsIndex) and not isinstance(position, bool) for position in positions):
         raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
+    positions = tuple(map(index, positions))
     if not all(-len(args) <= position < len(args) for position in positions):
-        raise ValueError(f"argnums of {asker} is {argnums!r}, but {_name(f)} was called with {len(args)} arguments")
+        number = f"{len(args)} argument{'' if len(args) == 1 else 's'}"
+        raise ValueError(f"argnums of {asker} is {argnums!r}, but {_name(f)} was called with {number}")
     if len({position % len(args) for position in positions}) < len(positions):
         raise ValueError(f"argnums of {asker} names an argument twice: {argnums!r}")
-    return tuple(positions)
+    return positions
 
 
 def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -> Any:
@@ -279,7 +320,7 @@ def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -
 
 
 def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
-    numbers, structure = flatten(given, what, what)
+    numbers, structure = flatten(arranged(given, wanted), what, what)
     if structure != wanted:
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
     return numbers
@@ -289,18 +330,18 @@ def _as_value(number: Number) -> Value:
     return number if isinstance(number, Value) else Constant(number)
 
 
-def _as_float(number: Number) -> float:
-    return number.data if isinstance(number, Value) else number
-
-
 def _name(f: Any) -> str:
     name: str = getattr(f, "__name__", None) or getattr(f, "name", None) or repr(f)
     return name
 
 
-def _named(derivative: Function, transform: str, f: Any) -> Function:
-    if not callable(f):
-        raise TypeError(f"{transform} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")
+def _named(transform: str, f: Function, derivative: Function) -> Function:
+    _check_function(transform, f)
     derivative.__name__ = derivative.__qualname__ = f"{transform}({_name(f)})"
     derivative.__doc__ = f"Return the {transform} of {_name(f)}."
     return derivative
+
+
+def _check_function(asker: str, f: Any) -> None:
+    if not callable(f):
+        raise TypeError(f"{asker} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")

@@ -73,7 +73,7 @@ class Value:
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
         self._datum = real(number, "Value.data")
-        self._stamp = Stamp(recording.advance(), self.scope)
+        self._stamp = recording.Assigned(self._stamp)
 
     @property
     def scope(self) -> recording.scope | None:

@@ -326,9 +326,6 @@ def test_flatten_leaves_numpy_unloaded():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# --- open
-
-
 def test_flatten_leaves_no_reference_cycle():
     gc.collect()
     gc.disable()
