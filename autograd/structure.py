@@ -113,7 +113,7 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
         return numbers, _visit(argument, (), numbers)
     except _MisfitError as misfit:
         where = name + "".join(f"[{key!r}]" for key in misfit.path)
-        raise type(misfit.__cause__)(
+        raise misfit.kind(
             f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {misfit.found}"
         ) from None
 
@@ -148,14 +148,16 @@ def _number(thing: Any, path: tuple[Any, ...]) -> Any:
     except (TypeError, OverflowError) as error:
         found = "too large for a float" if isinstance(error, OverflowError) else f"of type {type(thing).__name__}"
         shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
-        raise _MisfitError(path, f"{found}: {shown if len(shown) <= 60 else shown[:57] + '...'}") from error
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raise _MisfitError(type(error), path, f"{found}: {shown}") from error
 
 
 class _MisfitError(Exception):
     """Something that is neither a number nor a container of numbers, found on this path."""
 
-    def __init__(self, path: tuple[Any, ...], found: str) -> None:
+    def __init__(self, kind: type[Exception], path: tuple[Any, ...], found: str) -> None:
         super().__init__(found)
+        self.kind = kind
         self.path = path
         self.found = found
 
