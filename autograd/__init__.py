@@ -17,6 +17,8 @@ from autograd import rules
 from autograd.anomaly import detect_anomaly as detect_anomaly
 from autograd.checking import GradientError as GradientError
 from autograd.checking import gradcheck as gradcheck
+from autograd.compiler import TraceError as TraceError
+from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
 from autograd.drawing import text as text
 from autograd.operation import operation as operation
@@ -37,7 +39,7 @@ from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError Value detect_anomaly draw grad gradcheck gradients hessian hvp jacobian jvp no_grad
-        operation scope softmax text value_and_grad vjp
+        Constant GradientError TraceError Value compile detect_anomaly draw grad gradcheck gradients hessian hvp
+        jacobian jvp no_grad operation scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

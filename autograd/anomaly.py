@@ -51,7 +51,7 @@ class _Anomalies:
 
     def made(self, op: Operation, data: float, operands: Sequence[Value]) -> Stamp:
         """Look at a result before it becomes a node, and return a stamp that knows the line."""
-        stamp = _Located(recording.now, _users_frame())
+        stamp = Located(recording.now, users_frame())
         if not math.isfinite(data):
             report = f"{_call(op, operands)} is {data!r}{_operands(op, operands)}\n{stamp.line()}"
             if (node := _differentiated()) is not None:
@@ -112,7 +112,7 @@ def _operands(op: Operation | None, operands: Sequence[Value]) -> str:
     return f", for {', '.join(shown)}" + (f" among {len(operands)} operands" if len(operands) > SHOWN else "")
 
 
-class _Located(Stamp):
+class Located(Stamp):
     """A stamp that knows the line which made its node."""
 
     __slots__ = ("code", "instruction")
@@ -140,12 +140,12 @@ def _differentiated() -> Value | None:
 
 
 def _line(node: Value) -> str:
-    if isinstance(node._stamp, _Located):
+    if isinstance(node._stamp, Located):
         return node._stamp.line()
     return "" if node.op is None else "  made outside of detect_anomaly(); build it in the block to see its line"
 
 
-def _users_frame() -> FrameType:
+def users_frame() -> FrameType:
     """Return the innermost frame that belongs neither to this project nor to NumPy."""
     folders = [PACKAGE, PACKAGE.parent / "nn"]
     if numpy := sys.modules.get("numpy"):

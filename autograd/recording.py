@@ -172,6 +172,17 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 
 
+_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+
+
+class Tracer(Protocol):
+    """What wants to know where the data of a node is used as a plain number: `compile`."""
+
+    def used(self, node: Value, how: str) -> None:
+        """Raise an error if the number may be another one in the next call."""
+        ...
+
+
 class Inspector(Protocol):
     """What looks at every node that is made, and at every edge that is swept: `detect_anomaly`."""
 
@@ -224,6 +235,23 @@ def enable_grad() -> AbstractContextManager[None]:
 def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
     """Have every node made and every edge swept in this block looked at."""
     return _block(_inspector, inspector)
+
+
+def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
+    """Record comparisons in this block, and report where data is used as plain numbers."""
+    return _block(_tracer, tracer)
+
+
+def traced() -> bool:
+    """Whether the current thread or task is tracing a function to compile it."""
+    return _tracer.get() is not None
+
+
+def use(node: Value, how: str) -> None:
+    """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
+    tracer = _tracer.get()
+    if tracer is not None:
+        tracer.used(node, how)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Value]) -> Stamp | scope:

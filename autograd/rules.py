@@ -247,6 +247,10 @@ maximum = Binary("maximum", _maximum, lambda y, a, b: 0.5 * (a > b) + 0.5 * (a >
 minimum = Binary("minimum", _minimum, lambda y, a, b: 0.5 * (a < b) + 0.5 * (a <= b), lambda y, a, b: 0.5 * (b < a) + 0.5 * (b <= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5)})
 where   = Operation("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
 
+less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
+less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
+either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} | {})",  definition="1 if a or b else 0")
+
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
 logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: [exp(x - y) for x in xs],  definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
@@ -262,6 +266,10 @@ ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=do
 TABLE: dict[str, Operation | Family] = {
     variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
 }
+# Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
+# in the table, since their derivatives are not those of their functions but count as 0.
+detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
+largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
 FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore
     __all__ = sorted(FUNCTIONS)

@@ -180,6 +180,7 @@ def _slopes(asker: str, f: Function, argnums: Any = 0) -> Function:
         return _gradient(asker, f, args, argnums, keywords)[1]
 
     slopes.__name__ = _name(f)
+    slopes.__wrapped__ = f  # type: ignore[attr-defined]
     return slopes
 
 
@@ -339,6 +340,8 @@ def _named(transform: str, f: Function, derivative: Function) -> Function:
     _check_function(transform, f)
     derivative.__name__ = derivative.__qualname__ = f"{transform}({_name(f)})"
     derivative.__doc__ = f"Return the {transform} of {_name(f)}."
+    if transform != "hvp":
+        derivative.__wrapped__ = f  # type: ignore[attr-defined]  # it has the parameters of f
     return derivative
 
 

@@ -7,7 +7,6 @@ moment its last reference goes. A plain number that meets a Value becomes a cons
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -63,6 +62,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself."""
+        if recording.blocks:
+            recording.use(self, "the data of")
         return self._datum
 
     @data.setter
@@ -127,24 +128,29 @@ class Value:
     def __abs__(self) -> Value:
         return _unary(rules.abs, self)
 
-    # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number.
+    # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number. Where a
+    # function is traced to be compiled, a comparison is a node too, since its outcome may be another one next time.
 
     def __lt__(self, other: Number) -> bool:
-        return _compare(operator.lt, self, other)
+        return _compare(rules.less, self, other)
 
     def __le__(self, other: Number) -> bool:
-        return _compare(operator.le, self, other)
+        return _compare(rules.less_equal, self, other)
 
     def __gt__(self, other: Number) -> bool:
-        return _compare(operator.gt, self, other)
+        return _compare(rules.less, other, self)
 
     def __ge__(self, other: Number) -> bool:
-        return _compare(operator.ge, self, other)
+        return _compare(rules.less_equal, other, self)
 
     def __bool__(self) -> bool:
+        if recording.blocks:
+            recording.use(self, "a branch on")
         return self._datum != 0.0
 
     def __float__(self) -> float:
+        if recording.blocks:
+            recording.use(self, "a plain float of")
         raise TypeError(
             f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
             "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
@@ -220,7 +226,7 @@ class Value:
         >>> (x * x.detach()).parents[1].parents
         ()
         """
-        return Value(self._datum)
+        return _unary(rules.detached, self) if recording.blocks and recording.traced() else Value(self._datum)
 
     def __copy__(self) -> Value:
         return copying.restore(None, *copying.state(self, self.parents))
@@ -251,11 +257,14 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    xs = list(values)
+    xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
-    largest = max(x.data if isinstance(x, Value) else real(x, "softmax") for x in xs)  # exp cannot overflow then
-    exponentials = [rules.exp(x - largest) for x in xs]
+    if recording.blocks and recording.traced():
+        largest = rules.largest(xs)
+    else:
+        largest = max(x._datum if isinstance(x, Value) else x for x in xs)
+    exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 
@@ -309,9 +318,13 @@ def _binary(op: Operation, a: Any, b: Any) -> Value:
     return _node(op, data, a, b)
 
 
-def _compare(relation: Callable[[float, float], bool], a: Value, b: Any) -> bool:
-    b = _as_operand(b)
-    return cast("bool", NotImplemented) if b is None else relation(a._datum, b._datum)
+def _compare(op: Operation, a: Any, b: Any) -> bool:
+    a, b = _as_operand(a), _as_operand(b)
+    if a is None or b is None:
+        return cast("bool", NotImplemented)
+    if recording.blocks and recording.traced():
+        return cast("bool", _binary(op, a, b))
+    return bool(op.forward(a._datum, b._datum))
 
 
 def _as_node(number: Any, asker: str) -> Value:

@@ -1,0 +1,44 @@
+"""Write scalars, run arrays: a graph of Values becomes a few NumPy instructions that are replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autograd.compiler.trace import TraceError as TraceError
+from autograd.value import Value
+
+
+def compile(target: Any = None, *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = ()) -> Any:
+    """Return a program that computes what a graph or a function computes, in a few array instructions.
+
+    - `compile(loss)`, a Value or a list of them: a `CompiledGraph`. `wrt` are the leaves to differentiate by, all that
+      take a gradient if not given; the data of the others stays as it is now.
+    - `compile(f)`, also as a decorator: a `CompiledFunction`, traced once for each structure of its arguments.
+    - `compile(f, batched=("x", "y"))`: f is for one example, and the named arguments have a leading batch axis.
+
+    Raises TraceError where f decides by a number that may be another one in the next call.
+
+    >>> w, x = Value(3.0, "w"), Value(2.0, "x")
+    >>> program = compile(w * x + w, wrt=[w])
+    >>> w.data = 10.0
+    >>> program.forward()
+    30.0
+    >>> compile(lambda x: x[0] * x[1]).value_and_grad([3.0, 2.0])
+    (6.0, [2.0, 3.0])
+    """
+    try:
+        from autograd.compiler.function import CompiledFunction, CompiledGraph
+    except ImportError as error:
+        raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
+    if isinstance(target, Value):
+        return CompiledGraph([target], wrt, single=True)
+    if isinstance(target, (list, tuple)) and target and all(isinstance(root, Value) for root in target):
+        return CompiledGraph(list(target), wrt, single=False)
+    if wrt is not None:
+        raise TypeError("wrt is for compiling a graph; a compiled function differentiates by its arguments")
+    if target is None:
+        return lambda f: CompiledFunction(f, batched)
+    if not callable(target):
+        raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(target).__name__}")
+    return CompiledFunction(target, batched)

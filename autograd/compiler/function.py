@@ -1,0 +1,331 @@
+"""What `compile` returns: a graph that exists, or a function of one example or of a batch, replayed as a program.
+
+A program reads the data of the Values it was folded from only when some leaf has been assigned since, which the clock
+of the recording tells; so between steps that touch no Value there is no Python work for each of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autograd import recording
+from autograd.chain import check_unchanged, topological_order
+from autograd.compiler.fold import fold
+from autograd.compiler.program import Memory, Program
+from autograd.compiler.trace import Trace, trace
+from autograd.structure import Structure, flatten
+from autograd.value import Constant, Value
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+class _WithParameters:
+    """What reads the data of Values, and can have it as one vector: in the order of `wrt`."""
+
+    wrt: list[Value]
+
+    def read(self) -> Array:
+        """Return the data of the Values in `wrt` as a vector."""
+        return np.array([leaf._datum for leaf in self.wrt], dtype=float)
+
+    def write(self, theta: ArrayLike) -> None:
+        """Assign a vector to the data of the Values in `wrt`."""
+        for leaf, number in zip(self.wrt, self._vector(theta).tolist(), strict=True):
+            leaf.data = number
+
+    def _vector(self, theta: ArrayLike) -> Array:
+        vector = np.asarray(theta, dtype=float)
+        if vector.shape != (len(self.wrt),):
+            raise ValueError(f"theta is a vector with a number for each of {len(self.wrt)} leaves, got {vector.shape}")
+        return vector
+
+
+class CompiledGraph(_WithParameters):
+    """A graph as a program. `print` lists it; `wrt` are the leaves it differentiates by."""
+
+    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool) -> None:
+        order = topological_order(*roots)
+        check_unchanged(order)
+        if wrt is None:
+            self.wrt = [node for node in order if node.op is None and type(node) is not Constant]
+        else:
+            self.wrt = list(dict.fromkeys(wrt))
+        for leaf in self.wrt:
+            if not isinstance(leaf, Value) or leaf.op is not None:
+                raise TypeError(f"wrt takes leaves, got {leaf!r}")
+        self.roots = roots
+        self.single = single
+        folded = fold(order, roots, self.wrt)
+        self.program = Program(folded, [("theta", 0, len(self.wrt), False)])
+        self._memory = self.program.memory()
+        self._lock = threading.Lock()
+
+    def forward(self) -> Any:
+        """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
+        with self._lock:
+            values = self._forward()
+        return values[0] if self.single else values
+
+    def _forward(self) -> list[float]:
+        self._memory.plain[: len(self.wrt)] = [leaf._datum for leaf in self.wrt]
+        values = self.program.forward(self._memory)
+        self._memory.tick = recording.now.tick
+        for root, value in zip(self.roots, values, strict=True):
+            root._datum = value
+        return values
+
+    def backward(self, seed: Any = 1.0) -> None:
+        """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
+        with self._lock:
+            if self._memory.tick != recording.now.tick:
+                self._forward()
+            self.program.backward(self._memory, self._seeds(seed))
+            gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
+        for leaf, derivative in zip(self.wrt, gradient, strict=True):
+            leaf.grad += derivative
+
+    def value_and_grad(self, theta: ArrayLike, seed: Any = 1.0) -> tuple[Any, Array]:
+        """Return the value, and the gradient by `wrt` as a vector, at a vector; touches no Value."""
+        vector = self._vector(theta)
+        with self._lock:
+            self._memory.tick = -1
+            self._memory.plain[: len(self.wrt)] = vector
+            values = self.program.forward(self._memory)
+            self.program.backward(self._memory, self._seeds(seed))
+            gradient = self._memory.plain_adjoints[: len(self.wrt)].copy()
+        return (values[0] if self.single else values), gradient
+
+    def _seeds(self, seed: Any) -> list[float]:
+        if not isinstance(seed, (list, tuple)):
+            return [float(seed)] * len(self.roots)
+        if len(seed) != len(self.roots):
+            raise ValueError(f"backward takes one seed for each of {len(self.roots)} roots, got {len(seed)}")
+        return [float(s) for s in seed]
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
+        return self.program.stats
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+
+@dataclass
+class _Argument:
+    """An argument as it was given: its numbers (for a batched one, a row for each example) and their structure."""
+
+    numbers: Any
+    structure: Structure
+    batched: bool
+
+
+@dataclass
+class _Specialized:
+    """A program for arguments of one structure."""
+
+    program: Program
+    trace: Trace
+    starts: list[int]  # of the arguments, in the buffer of plain or batched numbers
+    captured: slice
+
+
+class CompiledFunction(_WithParameters):
+    """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
+
+    def __init__(self, f: Callable[..., Any], batched: Sequence[str] = ()) -> None:
+        self.f = f
+        self.__name__: str = getattr(f, "__name__", None) or getattr(f, "name", None) or "function"
+        self.__doc__ = f.__doc__
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(f)
+        except (TypeError, ValueError):
+            self._signature = None
+        names = [batched] if isinstance(batched, str) else list(batched)
+        known = [] if self._signature is None else list(self._signature.parameters)
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"batched names arguments of {self.__name__}({', '.join(known)}), got {unknown[0]!r}")
+        self.batched = {known.index(name) for name in names}
+        self.wrt = []
+        self._specialized: dict[Any, _Specialized] = {}
+        self._latest: _Specialized | None = None
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """Return what f returns: floats, in its structure; for a batch, the mean over the examples."""
+        with self._lock:
+            specialized, memory, _ = self._load(args, keywords)
+            values = self._values(specialized, memory)
+            return specialized.trace.structure.unflatten(values)
+
+    def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, Any]:
+        """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
+        with self._lock:
+            specialized, memory, arguments = self._load(args, keywords)
+            value = self._differentiated(specialized, memory)
+            first, start = arguments[0], specialized.starts[0]
+            adjoints = memory.batch_adjoints if first.batched else memory.plain_adjoints[None]
+            rows = adjoints[:, start : start + len(specialized.trace.inputs[0])].copy()
+        if not first.batched:
+            return value, _nested(rows[0], first.structure)
+        return value, _nested_batch(rows, first.structure, args[0])
+
+    def backward(self, *args: Any, **keywords: Any) -> float:
+        """Return the value of f, and add its derivatives to the `grad` of the Values that f uses (`wrt`)."""
+        with self._lock:
+            specialized, memory, _ = self._load(args, keywords)
+            value = self._differentiated(specialized, memory)
+            gradient = memory.plain_adjoints[specialized.captured].tolist()
+            captured = specialized.trace.captured
+        for leaf, derivative in zip(captured, gradient, strict=True):
+            leaf.grad += derivative
+        return value
+
+    def value_and_grad_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> tuple[float, Array]:
+        """Return the value of f, and its gradient by `wrt` as a vector, where `wrt` has these numbers.
+
+        Touches no Value, so a step of an optimiser on `theta` costs no Python work for each of them. `read()` gives
+        the vector to begin with, `write(theta)` puts one back. Before the first call `wrt` is not known.
+        """
+        with self._lock:
+            specialized, memory, _ = self._load(args, keywords, theta)
+            value = self._differentiated(specialized, memory)
+            return value, memory.plain_adjoints[specialized.captured].copy()
+
+    def specialize(self, *args: Any, **keywords: Any) -> Program:
+        """Return the program for arguments of this structure, without running it."""
+        with self._lock:
+            return self._load(args, keywords)[0].program
+
+    def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Memory, Any]:
+        if keywords and self._signature is not None:
+            args = self._signature.bind(*args, **keywords).args
+        arguments = [self._argument(position, argument) for position, argument in enumerate(args)]
+        key = tuple([argument.structure for argument in arguments])
+        examples = {len(argument.numbers) for argument in arguments if argument.batched}
+        if len(examples) > 1:
+            raise ValueError(f"{self.__name__} takes batches of one length, got lengths {sorted(examples)}")
+        specialized = self._specialized.get(key)
+        if specialized is None:
+            specialized = self._specialized[key] = self._specialize(arguments)
+        if self._latest is not specialized:
+            self._latest, self.wrt = specialized, specialized.trace.captured
+        memory = specialized.program.memory(examples.pop() if examples else 1)
+        for argument, start in zip(arguments, specialized.starts, strict=True):
+            numbers = argument.numbers
+            if argument.batched:
+                memory.batch[:, start : start + numbers.shape[1]] = numbers
+            else:
+                memory.plain[start : start + len(numbers)] = numbers
+        if theta is not None:
+            memory.plain[specialized.captured] = self._vector(theta)
+            memory.tick = -1
+        elif memory.tick != recording.now.tick:  # some leaf was assigned since
+            memory.plain[specialized.captured] = [leaf._datum for leaf in specialized.trace.captured]
+            memory.tick = recording.now.tick
+        return specialized, memory, arguments
+
+    def _argument(self, position: int, given: Any) -> _Argument:
+        name = f"argument {position} of {self.__name__}"
+        if position in self.batched:
+            return _batch(given, name)
+        if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
+            return _Argument(given.ravel(), Structure(np.ndarray, given.shape), False)
+        numbers, structure = flatten(given, "a compiled function", name)
+        if any(isinstance(x, Value) for x in numbers):
+            raise TypeError(f"{self.__name__} is compiled and takes plain numbers, got Values in {name}; use .data")
+        return _Argument(numbers, structure, False)
+
+    def _specialize(self, arguments: list[_Argument]) -> _Specialized:
+        names = [] if self._signature is None else list(self._signature.parameters)
+        names += [f"x{i}" for i in range(len(names), len(arguments))]
+        examples = [
+            (list(map(float, argument.numbers[0] if argument.batched else argument.numbers)), argument.structure)
+            for argument in arguments
+        ]
+        traced = trace(self.f, examples, names[: len(arguments)])
+        plain: list[Value] = []
+        batch: list[Value] = []
+        starts, blocks = [], []
+        for argument, leaves, name in zip(arguments, traced.inputs, names, strict=False):
+            buffer = batch if argument.batched else plain
+            starts.append(len(buffer))
+            blocks.append((name, len(buffer), len(leaves), argument.batched))
+            buffer += leaves
+        captured = slice(len(plain), len(plain) + len(traced.captured))
+        blocks.append(("theta", captured.start, len(traced.captured), False))
+        roots = [_as_value(output) for output in traced.outputs]
+        folded = fold(traced.order, roots, [*plain, *traced.captured], batch)
+        if self.batched and not traced.structure.is_number:
+            found = traced.structure
+            raise TypeError(f"{self.__name__} is batched and must return one number for an example, got {found}")
+        return _Specialized(Program(folded, blocks), traced, starts, captured)
+
+    def _values(self, specialized: _Specialized, memory: Memory) -> list[float]:
+        return [float(np.mean(value)) for value in specialized.program.forward(memory)]
+
+    def _differentiated(self, specialized: _Specialized, memory: Memory) -> float:
+        if not specialized.trace.structure.is_number:
+            found = specialized.trace.structure
+            raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
+        (value,) = self._values(specialized, memory)
+        ((_, batched),) = specialized.program.folded.roots
+        specialized.program.backward(memory, [1.0 / len(memory.batch) if batched else 1.0])
+        return value
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
+        return self._called().program.stats
+
+    def __str__(self) -> str:
+        return str(self._called().program)
+
+    def _called(self) -> _Specialized:
+        if self._latest is None:
+            raise RuntimeError(
+                f"{self.__name__} has no program before its first call: that tells what its arguments are"
+            )
+        return self._latest
+
+
+def _batch(given: Any, name: str) -> _Argument:
+    """Return an argument with a leading batch axis: an array, or a list of examples nested alike."""
+    if isinstance(given, np.ndarray) and given.dtype.kind in "biuf" and given.ndim:
+        examples = given.reshape(len(given), -1)
+        structure = Structure(np.ndarray, given.shape[1:]) if given.ndim > 1 else Structure()
+    elif isinstance(given, (list, tuple)):
+        flat = [flatten(example, "a compiled function", f"{name}[{i}]") for i, example in enumerate(given)]
+        structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
+        if len(structures) > 1:
+            (first, i), (second, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
+            raise ValueError(f"the examples in {name} are not alike: number {i} is {first}, number {j} is {second}")
+        examples = np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1)
+        structure = next(iter(structures), Structure())
+    else:
+        found = type(given).__name__
+        raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}")
+    if not len(examples):
+        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
+    return _Argument(examples, structure, True)
+
+
+def _nested(numbers: Array, structure: Structure) -> Any:
+    return numbers.reshape(structure.keys) if structure.is_array else structure.unflatten(numbers.tolist())
+
+
+def _nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
+    if isinstance(given, np.ndarray):
+        return rows.reshape(given.shape)
+    return type(given)(_nested(row, structure) for row in rows)
+
+
+def _as_value(number: Any) -> Value:
+    return number if isinstance(number, Value) else Constant(number)

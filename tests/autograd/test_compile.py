@@ -1,0 +1,57 @@
+"""Compiled programs against the eager engine: random expressions, every rule, every loss."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from autograd import Value, compile, gradients
+from autograd.testing import every_operation, expressions, operands
+
+thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def close(found, wanted):
+    scale = max(1e-300, *(abs(w) for w in wanted)) if len(wanted) else 1.0
+    return all(
+        (math.isnan(f) and math.isnan(w)) or f == w or abs(f - w) <= 1e-12 * max(abs(w), 1e-3 * scale)
+        for f, w in zip(found, wanted, strict=True)
+    )
+
+
+@thorough
+@given(expressions(max_steps=12))
+def test_graph_agrees_with_eager_in_value_and_gradient(expression):
+    xs = [Value(x) for x in expression.inputs]
+    y = expression(*xs)
+    program = compile(y, wrt=xs)
+    value, gradient = program.value_and_grad(expression.inputs)
+    assert close([value], [y.data])
+    assert close(gradient, gradients(y, xs))
+
+
+@thorough
+@given(expressions(max_steps=8))
+def test_function_agrees_with_eager_on_a_batch(expression):
+    rows = np.array([expression.inputs, expression.inputs])
+    f = compile(lambda x: expression(*x), batched=["x"])
+    value, gradient = f.value_and_grad(rows)
+    xs = [Value(x) for x in expression.inputs]
+    y = expression(*xs)
+    assert close([value], [y.data])
+    assert close(gradient.sum(axis=0), gradients(y, xs))
+
+
+@pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
+def test_every_rule_agrees_with_eager_on_arrays(operation):
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(operands(operation))
+    def check(numbers):
+        xs = [Value(x) for x in numbers]
+        y = operation.apply(xs)
+        value, gradient = compile(y, wrt=xs).value_and_grad(numbers)
+        assert close([value], [y.data])
+        assert close(gradient, gradients(y, xs))
+
+    check()
