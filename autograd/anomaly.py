@@ -62,35 +62,47 @@ class _Anomalies:
 
     def swept(self, steps: Iterable[Step], flow: dict[Value, Any]) -> Iterator[Step]:
         """Look at each product of the chain rule before the sweep makes it, and at the sums."""
+        came_from: dict[Value, Value] = {}  # for each node the last one that handed something on to it
         for source, outgoing in steps:
             edges = tuple(outgoing)
             upstream = _number(flow[source])
-            _check_sum(source, upstream)
+            _check_sum(source, upstream, came_from)
             for target, derivative in edges:
-                product = upstream * _number(derivative)
-                if not math.isfinite(product):
+                slope = _number(derivative)
+                if not math.isfinite(upstream * slope):
                     # An edge leads from the result of an operation to an operand, or in forward mode the other way.
-                    node = source if target in source.parents else target
-                    factors = f"its derivative {_number(derivative)!r} times the {upstream!r} that arrives"
-                    call, operands = _call(node.op, node.parents), _operands(node.op, node.parents)
+                    backward = target in source.parents
                     raise FloatingPointError(
-                        f"in the chain rule through {call}: {factors} is {product!r}{operands}\n{_line(node)}"
+                        _product_report(*((source, target) if backward else (target, source)), slope, upstream)
                     )
+                came_from[target] = source
             yield source, edges
         for node, total in flow.items():
-            _check_sum(node, _number(total))
+            _check_sum(node, _number(total), came_from)
 
 
-def _check_sum(node: Value, total: float) -> None:
+def _product_report(node: Value, operand: Value, slope: float, upstream: float) -> str:
+    names = operand_names(node.op, len(node.parents)) if node.op is not None else []
+    by = f" by {names[node.parents.index(operand)]}" if len(names) > 1 else ""
+    factors = f"its derivative{by} {slope!r} times the {upstream!r} that arrives is {upstream * slope!r}"
+    call = _call(node.op, node.parents)
+    return f"in the chain rule through {call}: {factors}{_operands(node.op, node.parents)}\n{_line(node)}"
+
+
+def _check_sum(node: Value, total: float, came_from: dict[Value, Value]) -> None:
     if not math.isfinite(total):
-        name = node.label or (f"the leaf {node.data!r}" if node.op is None else _call(node.op, node.parents))
-        raise FloatingPointError(f"in the chain rule, what arrives at {name} adds up to {total!r}\n{_line(node)}")
+        name = node.label or (f"the leaf {node._datum!r}" if node.op is None else _call(node.op, node.parents))
+        line = _line(came_from.get(node, node) if node.op is None else node)
+        report = f"in the chain rule, what arrives at {name} adds up to {total!r}"
+        raise FloatingPointError(f"{report}\n{line}" if line else report)
 
 
 def _number(flowing: Any) -> float:
-    """Return the number of what flows in a sweep: a float, a Value or a sum of Values."""
-    flowing = flowing.node() if isinstance(flowing, Sum) else flowing
-    return flowing.data if isinstance(flowing, Value) else flowing
+    """Return the number of what flows in a sweep: a float, a Value, or a sum of products of Values."""
+    if isinstance(flowing, Sum):
+        terms = zip(flowing.derivatives, flowing.adjoints, strict=True)
+        return sum(_number(derivative) * adjoint._datum for derivative, adjoint in terms)
+    return flowing._datum if isinstance(flowing, Value) else flowing
 
 
 def _call(op: Operation | None, operands: Sequence[Value]) -> str:
@@ -105,10 +117,9 @@ def _operands(op: Operation | None, operands: Sequence[Value]) -> str:
         return ""
     named = list(zip(operand_names(op, len(operands)), operands, strict=True))
     if len(named) > SHOWN:
-        named = [pair for pair in named if not math.isfinite(pair[1].data)][:SHOWN] or [
-            extreme(named, key=lambda pair: pair[1].data) for extreme in (min, max)
-        ]
-    shown = [f"{name} = {x.data!r}" + (f" ({x.label})" if x.label else "") for name, x in named]
+        ordered = sorted(named, key=lambda pair: pair[1]._datum)
+        named = [pair for pair in named if not math.isfinite(pair[1]._datum)][:SHOWN] or [ordered[0], ordered[-1]]
+    shown = [f"{name} = {x._datum!r}" + (f" ({x.label})" if x.label else "") for name, x in named]
     return f", for {', '.join(shown)}" + (f" among {len(operands)} operands" if len(operands) > SHOWN else "")
 
 

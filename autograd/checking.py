@@ -92,12 +92,14 @@ class _Contradiction(NamedTuple):
 
 def _contradiction(flat: Flat, point: list[float], order: int) -> _Contradiction | None:
     """Return the first derivative of this order that is not that of the derivatives below."""
+    magnitude = 0.0  # of all that the derivatives are made from
     for _ in range(order - 1):
+        magnitude = max([magnitude, *map(math.fabs, _evaluate(flat, point))])
         flat = _derivative(flat)
     analytic = _evaluate(_derivative(flat), point)
     for position, x in enumerate(point):
         beside = partial(_beside, flat, point, position)
-        for row, estimate in enumerate(differentiate(beside, x)):
+        for row, estimate in enumerate(differentiate(beside, x, magnitude)):
             exact = analytic[row * len(point) + position]
             off = math.fabs(exact - estimate.value)
             tolerance = TOLERANCE * max(math.fabs(exact), math.fabs(estimate.value)) + estimate.rounding
@@ -136,7 +138,7 @@ def _wrong_rule(flat: Flat, point: list[float], order: int) -> tuple[Operation, 
                 contradiction = _contradiction(partial(_applied, node.op), operands, order)
             except ValueError:  # at the edge of the operation's domain
                 continue
-            if contradiction and not contradiction.kink:
+            if contradiction and contradiction.numeric.settled and not contradiction.kink:
                 return node.op, operands, contradiction
     return None
 
@@ -150,8 +152,10 @@ def _error(
     message, rule = f"the {found.sentence(f' of {name}', names)}", None
     if found.kink:
         message += "; there is a kink at this point, where the slopes on the two sides differ: choose another point"
-    elif not found.numeric.error < 0.1 * math.fabs(found.analytic - found.numeric.value) < math.inf:
+    elif not found.numeric.settled:
         message += ", which do not settle: there is a pole, a jump or noise at this point; choose another one"
+    elif wrong is None and not math.isfinite(found.analytic):
+        message += "; no rule alone is wrong, an infinity meets a zero or another one: detect_anomaly() shows where"
     elif wrong is None:
         message += "; the rules of all operations are right, so part of the function is cut off from the graph"
     else:

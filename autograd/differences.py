@@ -3,31 +3,40 @@
 The error of a central difference is a series in the even powers of the step. With every halving of the step one more
 power can be eliminated, as in Richardson's extrapolation, and how far the extrapolations still move tells the error
 (Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4, 1982). So there is no
-step to choose: rounding, which grows as the step shrinks, is outrun before it matters.
+step to choose: rounding, which grows as the step shrinks, is outrun before it matters. What settles over steps that
+are wider than the function's features is caught by one difference of a tiny step, and begun again with smaller ones.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+Function: TypeAlias = Callable[[float], list[float]]
 
 HALVINGS = 14
+BEGINNINGS = 5
 SETTLED = 1e-9  # a relative error at which no further halving is worth its evaluations
-NEGLIGIBLE = 1e-10  # a derivative below this share of |f| / step is rounding
+ROUNDING = 64 * 2.0**-52  # how far a value of the function may be off, relatively
 
 
 class Estimate(NamedTuple):
-    """A numeric derivative: its value, how far it may be off, and how small a derivative would drown in rounding."""
+    """A numeric derivative: its value, how far it may be off, and how small a derivative would drown in rounding.
+
+    `settled` says whether the extrapolations agree with each other, and with the difference of a tiny step.
+    """
 
     value: float
     error: float
     rounding: float
+    settled: bool
 
 
-def differentiate(f: Callable[[float], list[float]], x: float) -> list[Estimate]:
+def differentiate(f: Function, x: float, magnitude: float = 0.0) -> list[Estimate]:
     """Return the derivative at x of each of the numbers that f returns.
 
+    `magnitude` is that of the terms of which f is made, where it exceeds |f|, so that rounding is told from slope.
     Raises ValueError if f has no finite values on both sides of x, however near.
 
     >>> import math
@@ -35,19 +44,62 @@ def differentiate(f: Callable[[float], list[float]], x: float) -> list[Estimate]
     >>> math.isclose(slope.value, 1.0, rel_tol=1e-9)
     True
     """
-    step, right, left = _first_step(f, x)
-    columns = [_Extrapolation(max(map(math.fabs, ends)) / step) for ends in zip(right, left, strict=True)]
-    for _ in range(HALVINGS):
-        for column, above, below in zip(columns, right, left, strict=True):
-            column.add((above - below) / (2.0 * step))
-        if all(column.settled for column in columns):
+    if not math.isfinite(x):
+        raise ValueError(f"finite differences need a finite point, got {x!r}; choose a point inside of the domain")
+    tiny = 2.0**-20 * max(math.fabs(x), 1.0)
+    step = 2.0 ** math.floor(math.log2(min(0.1 * max(math.fabs(x), 1.0), max(2.0, tiny))))
+    for _ in range(BEGINNINGS):
+        step, columns = _extrapolate(f, x, step, magnitude)
+        near = min(tiny, step / 16.0)
+        near = (x + near) - x
+        ends = _both_sides(f, x, near) if near else None
+        agrees = [
+            ends is not None and column.confirmed(ends[0][i], ends[1][i], near) for i, column in enumerate(columns)
+        ]
+        if all(agrees):
             break
-        step /= 2.0
+        step /= 128.0
+    return [
+        Estimate(column.value, column.error, column.rounding, column.settled and confirmed)
+        for column, confirmed in zip(columns, agrees, strict=True)
+    ]
+
+
+def _extrapolate(f: Function, x: float, step: float, magnitude: float) -> tuple[float, list[_Extrapolation]]:
+    """Return the extrapolations from this step, or from the first smaller one in which f is defined throughout."""
+    first = step
+    columns: list[_Extrapolation] | None = None
+    while x + step != x:
+        ends = _both_sides(f, x, step)
+        if ends is None:  # outside of the domain: all over again, from within
+            step /= 4.0
+            first, columns = step, None
+        else:
+            columns = columns or [_Extrapolation(magnitude) for _ in ends[0]]
+            for column, above, below in zip(columns, *ends, strict=True):
+                column.add(above, below, step)
+            if all(column.settled for column in columns) or step <= first * 2.0**-HALVINGS:
+                return first, columns
+            step /= 2.0
+    if columns is not None:
+        return first, columns
+    raise ValueError(
+        f"finite differences need finite values of the function on both sides of {x!r}, and found none, however near; "
+        "choose a point inside of its domain"
+    )
+
+
+def _both_sides(f: Function, x: float, step: float) -> tuple[list[float], list[float]] | None:
+    """Return the values on both sides of x; None if one is not defined, or a slope between them not finite."""
+    try:
         right, left = f(x + step), f(x - step)
-    return [Estimate(column.value, column.error, column.rounding) for column in columns]
+    except (ValueError, ArithmeticError):
+        return None
+    slopes = [_slope(above, below, step) for above, below in zip(right, left, strict=True)]
+    return (right, left) if all(map(math.isfinite, slopes)) else None
 
 
-def kink(f: Callable[[float], list[float]], x: float) -> list[bool]:
+def kink(f: Function, x: float) -> list[bool]:
     """Return for each of the numbers that f returns whether its slopes on the two sides of x differ.
 
     >>> kink(lambda x: [abs(x), x * x], 0.0)
@@ -57,52 +109,52 @@ def kink(f: Callable[[float], list[float]], x: float) -> list[bool]:
 
     def bends(step: float) -> list[tuple[float, float]]:
         """Return the difference of the slopes on the two sides, and the larger of them."""
-        slopes = [((right - y) / step, (y - left) / step) for right, y, left in zip(f(x + step), f(x), f(x - step))]
-        return [(math.fabs(right - left), max(math.fabs(right), math.fabs(left))) for right, left in slopes]
+        right, left = _both_sides(f, x, step) or (here, here)
+        slopes = [((above - y) / step, (y - below) / step) for above, y, below in zip(right, here, left, strict=True)]
+        return [(math.fabs(after - before), max(math.fabs(after), math.fabs(before))) for after, before in slopes]
 
-    try:
-        pairs = list(zip(bends(step), bends(step / 2.0), strict=True))
-    except (ValueError, ArithmeticError):  # too near to the edge of the domain
-        return [False] * len(f(x))
-    # Where f is smooth, the difference is proportional to the step.
-    return [finer > 0.75 * coarser and finer > 1e-3 * slope for (coarser, _), (finer, slope) in pairs]
+    here = f(x)
+    # Where f is smooth, the difference is proportional to the step; where it jumps, to 1 / step.
+    return [
+        1.5 * coarser > finer > 0.75 * coarser and finer > 1e-3 * slope
+        for (coarser, _), (finer, slope) in zip(bends(step), bends(step / 2.0), strict=True)
+    ]
 
 
 class _Extrapolation:
     """The extrapolations of one derivative to step 0, from more and more differences."""
 
-    def __init__(self, scale: float) -> None:
-        self.rounding = NEGLIGIBLE * scale
+    def __init__(self, magnitude: float) -> None:
+        self.magnitude = magnitude
         self.value, self.error = math.nan, math.inf
+        self.rounding = self.noise = 0.0
         self.row: list[float] = []
 
-    def add(self, difference: float) -> None:
+    def add(self, above: float, below: float, step: float) -> None:
         """Take in the difference of half the last step, and keep the extrapolation that moved least."""
-        row = [difference]
+        self.noise = max(self._noise(above, below, step), self.noise / 16.0)
+        row = [_slope(above, below, step)]
         for power, coarser in enumerate(self.row, 1):
             row.append(row[-1] + (row[-1] - coarser) / (4.0**power - 1.0))
             error = max(math.fabs(row[-1] - row[-2]), math.fabs(row[-1] - coarser))
             if error <= self.error:
-                self.value, self.error = row[-1], error
+                self.value, self.error, self.rounding = row[-1], error, self.noise
         self.row = row
 
     @property
     def settled(self) -> bool:
-        return self.error <= SETTLED * math.fabs(self.value) + 0.1 * self.rounding
+        """Whether the extrapolations agree with each other."""
+        return self.error <= SETTLED * math.fabs(self.value) + self.rounding / 64.0
+
+    def confirmed(self, above: float, below: float, step: float) -> bool:
+        """Return whether the difference of this tiny step is about the same."""
+        slope = _slope(above, below, step)
+        noise = 0.125 * self._noise(above, below, step) + self.rounding
+        return math.fabs(slope - self.value) <= 0.01 * max(math.fabs(slope), math.fabs(self.value)) + noise
+
+    def _noise(self, above: float, below: float, step: float) -> float:
+        return max(math.fabs(above), math.fabs(below), self.magnitude) * (ROUNDING / step)
 
 
-def _first_step(f: Callable[[float], list[float]], x: float) -> tuple[float, list[float], list[float]]:
-    """Return a step, at most a tenth of x or of 1, on both sides of which f has finite values, and the values."""
-    step = 2.0 ** math.floor(math.log2(0.1 * max(math.fabs(x), 1.0)))
-    while x + step != x:
-        try:
-            right, left = f(x + step), f(x - step)
-            if all(map(math.isfinite, (*right, *left))):
-                return step, right, left
-        except (ValueError, ArithmeticError):
-            pass  # outside of the domain, or beyond the largest float
-        step /= 2.0
-    raise ValueError(
-        f"finite differences need finite values of the function on both sides of {x!r}, and found none, however near; "
-        "choose a point inside of its domain"
-    )
+def _slope(above: float, below: float, step: float) -> float:
+    return (0.5 * above - 0.5 * below) / step  # above - below may overflow

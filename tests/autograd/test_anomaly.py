@@ -469,15 +469,15 @@ SWEEPS = {
     ),
     "overflowing product": (
         overflowing_product,
-        "a * b: its derivative 1e+200 times the 1e+200 that arrives is inf, for a = 1e-200 (x), b = 1e+200",
+        "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf, for a = 1e-200 (x), b = 1e+200",
     ),
     "undefined derivative": (
         undefined_derivative,
-        "a ** b: its derivative nan times the 1.0 that arrives is nan, for a = -2.0 (a), b = 3.0 (b)",
+        "a ** b: its derivative by b nan times the 1.0 that arrives is nan, for a = -2.0 (a), b = 3.0 (b)",
     ),
     "both undefined": (
         both_undefined,
-        "hypot(a, b): its derivative nan times the 1.0 that arrives is nan, for a = 0.0 (x), b = 0.0 (x)",
+        "hypot(a, b): its derivative by a nan times the 1.0 that arrives is nan, for a = 0.0 (x), b = 0.0 (x)",
     ),
     "branch not taken": (
         branch_not_taken,
@@ -485,7 +485,7 @@ SWEEPS = {
     ),
     "one of many": (
         one_of_many,
-        "dot: its derivative 1e+200 times the 1e+200 that arrives is inf, for "
+        "dot: its derivative by a[3] 1e+200 times the 1e+200 that arrives is inf, for "
         "a[3] = 1e-200 (w3), b[3] = 1e+200 among 16 operands",
     ),
     "own rule": (own_rule, "own_rule(x): its derivative nan times the 1.0 that arrives is nan, for x = 4.0"),
@@ -622,7 +622,7 @@ def test_the_second_derivative_is_looked_at_where_the_first_is_finite():
 
 
 def test_forward_mode_overflows_are_named():
-    assert "a * b: its derivative 1e+200 times the 1e+200 that arrives is inf" in anomaly(
+    assert "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf" in anomaly(
         lambda: jvp(lambda x: x * HUGE * HUGE, (1e-200,), (1.0,))
     )
     assert "what arrives at a + b adds up to inf" in anomaly(
@@ -1094,9 +1094,6 @@ def test_the_message_of_the_docstring_is_what_users_see_in_a_traceback(tmp_path)
         "FloatingPointError: in the chain rule through sqrt(x): its derivative inf times the 1.0 that arrives is inf, "
         f'for x = 0.0 (x)\n  File "{path}", line 6, in <module>\n    root = sqrt(Value(0.0, "x"))\n'
     ) in run.stderr
-
-
-# --- open
 
 
 @pytest.mark.parametrize("f", [lambda x: (x * 1e308 + x * 1e308).backward(), lambda x: x.backward(math.inf)])

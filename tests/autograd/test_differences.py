@@ -243,9 +243,6 @@ def test_next_to_the_edge_of_the_domain_there_is_no_telling_and_no_kink(x):
     assert kink(lambda x: [math.log(x), abs(x)], x) == [False, False]
 
 
-# --- open
-
-
 @pytest.mark.parametrize(
     ("f", "x", "wanted"),
     [
