@@ -110,7 +110,7 @@ def secant_polynomial(n):
 
 
 def polynomial(coefficients, u):
-    return mpmath.polyval(coefficients[::-1], u)
+    return sum(c * u**k for k, c in enumerate(coefficients))
 
 
 def sigmoid_derivative(n, x):
