@@ -15,7 +15,8 @@ def compile(target: Any = None, *, wrt: Iterable[Value] | None = None, batched: 
     - `compile(loss)`, a Value or a list of them: a `CompiledGraph`. `wrt` are the leaves to differentiate by, all that
       take a gradient if not given; the data of the others stays as it is now.
     - `compile(f)`, also as a decorator: a `CompiledFunction`, traced once for each structure of its arguments.
-    - `compile(f, batched=("x", "y"))`: f is for one example, and the named arguments have a leading batch axis.
+    - `compile(f, batched=("x", "y"))`: f is for one example, and the named arguments have a leading batch axis. Of a
+      function, `wrt` are the Values it uses beside its arguments, in the order in which a vector is to have them.
 
     Raises TraceError where f decides by a number that may be another one in the next call.
 
@@ -35,10 +36,8 @@ def compile(target: Any = None, *, wrt: Iterable[Value] | None = None, batched: 
         return CompiledGraph([target], wrt, single=True)
     if isinstance(target, (list, tuple)) and target and all(isinstance(root, Value) for root in target):
         return CompiledGraph(list(target), wrt, single=False)
-    if wrt is not None:
-        raise TypeError("wrt is for compiling a graph; a compiled function differentiates by its arguments")
     if target is None:
-        return lambda f: CompiledFunction(f, batched)
+        return lambda f: CompiledFunction(f, batched, wrt)
     if not callable(target):
         raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(target).__name__}")
-    return CompiledFunction(target, batched)
+    return CompiledFunction(target, batched, wrt)

@@ -43,6 +43,12 @@ class Operand:
         """The shape of the array."""
         return self.slots.shape if self.constants is None else self.constants.shape
 
+    def reshape(self, shape: tuple[int, ...]) -> Operand:
+        """Return the operand in another shape of as many numbers."""
+        if self.constants is None:
+            return Operand(self.slots.reshape(shape), self.batched)
+        return Operand(self.slots, constants=self.constants.reshape(shape))
+
 
 def constant(numbers: Any) -> Operand:
     """Return an operand of constants."""
@@ -55,7 +61,8 @@ class Instruction:
 
     The operands of a map and the terms of an add have one number for each of the results. The operand of a sum or a
     reduction is a matrix with a row for each result. The operands of a product are stacks of matrices, (c, n, k) and
-    (c, m, k), and its results are (c, n, m). Results are in the slots from `start` on.
+    (c, m, k), and its results are (c, n, m); its addends, such as a bias, have that shape too. Results are in the slots
+    from `start` on.
     """
 
     kind: str
@@ -65,6 +72,7 @@ class Instruction:
     shape: tuple[int, ...]
     batched: bool
     nodes: int  # how many of the graph's nodes it stands for
+    addends: list[Operand] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -120,6 +128,8 @@ class _Folder:
         self.batched: list[bool] = []
         self.groups: dict[int, dict[Any, _Group]] = {}
         self.constants: dict[float, int] = {}
+        self.parts: set[int] = set()  # products that occur in one sum only
+        self.products: dict[tuple[int, bool], Instruction] = {}  # by their first slot, and whether batched
         self.sizes = len(variables), len(batched)
         self.nodes = 0
         for flag, leaves in ((False, variables), (True, batched)):
@@ -183,11 +193,13 @@ class _Folder:
             products: list[tuple[Value, Value]] = []
             terms: list[Value] = []
             before = len(absorbed)
+            stack: list[Value] = []
             if node.op in DOTS:
                 products += _factors(node)
-                stack = []
+            elif node.op is rules.mean:  # of its terms as they are: it divides by their number
+                terms += node.parents
             else:
-                stack = list(reversed(node.parents))
+                stack += reversed(node.parents)
             while stack:
                 term = stack.pop()
                 op = term.op if uses.get(term, 2) == 1 else None
@@ -227,6 +239,7 @@ class _Folder:
                 flags = [left[0], right[0]]
                 signature = left, right, len(lefts)
                 parts.append(self._make("product", None, [*lefts, *rights], flags, len(lefts), signature))
+                self.parts.add(parts[-1])
         for term in map(self._term, terms):
             if isinstance(term, int):
                 parts.append(term)
@@ -242,6 +255,7 @@ class _Folder:
                 whole += alike
             parts, nodes = whole, 0
         if len(parts) == 1 and offset == 0.0:
+            self.parts.discard(parts[0])
             return parts[0]
         return self._map("add", None, [*parts, offset] if offset != 0.0 else [*parts], nodes)
 
@@ -339,8 +353,34 @@ class _Folder:
                 Operand(slots_of[j][by_row], flag) if j in slots_of else constant(column[by_row])
                 for j, (column, flag) in enumerate(zip(columns, group.flags, strict=True))
             ]
+            if group.kind == "add" and self._added_to_product(group, columns, operands, members[by_row]):
+                return []
         start = self._place(members[by_row], batched)
         return [Instruction(group.kind, group.operation, operands, start, (len(members),), batched, group.nodes)]
+
+    def _added_to_product(
+        self, group: _Group, columns: list[NDArray[Any]], operands: list[Operand], members: NDArray[Any]
+    ) -> bool:
+        """Have a product add the other terms itself, if these are the sums of all its results and of nothing else."""
+        for column, operand in zip(columns, operands, strict=True):
+            first = int(operand.slots[0]) if operand.constants is None else None
+            product = None if first is None else self.products.get((first, operand.batched))
+            if (
+                product is None
+                or (product.count, product.batched, operand.batched) != (len(members), group.batched, group.batched)
+                or not np.array_equal(operand.slots, np.arange(product.start, product.start + product.count))
+                or not self.parts.issuperset(column.tolist())
+            ):
+                continue
+            others = [other for other in range(len(columns)) if operands[other] is not operand]
+            terms = [term for j in others if operands[j].constants is None for term in columns[j].tolist()]
+            if max([self.depth[term] for term in terms], default=0) >= self.depth[column[0]]:
+                continue  # not computed yet where the product is
+            product.addends += [operands[j].reshape(product.shape) for j in others]
+            product.nodes += group.nodes
+            self.slot[members] = operand.slots
+            return True
+        return False
 
     def _lay_out_products(self, group: _Group) -> list[Instruction]:
         width = len(group.terms[0]) // 2
@@ -374,6 +414,7 @@ class _Folder:
             ]
             nodes = group.nodes * math.prod(shape) // len(edges)
             instructions.append(Instruction("product", None, operands, start, shape, batched, nodes))
+            self.products[start, batched] = instructions[-1]
         return instructions
 
 

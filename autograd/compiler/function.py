@@ -56,10 +56,7 @@ class CompiledGraph(_WithParameters):
         if wrt is None:
             self.wrt = [node for node in order if node.op is None and type(node) is not Constant]
         else:
-            self.wrt = list(dict.fromkeys(wrt))
-        for leaf in self.wrt:
-            if not isinstance(leaf, Value) or leaf.op is not None:
-                raise TypeError(f"wrt takes leaves, got {leaf!r}")
+            self.wrt = _leaves(wrt)
         self.roots = roots
         self.single = single
         folded = fold(order, roots, self.wrt)
@@ -134,13 +131,15 @@ class _Specialized:
     program: Program
     trace: Trace
     starts: list[int]  # of the arguments, in the buffer of plain or batched numbers
-    captured: slice
+    leaves: list[Value]  # that the function uses beside its arguments, those of `wrt` first
+    read: slice  # the slots of these
+    theta: slice  # the slots of `wrt`
 
 
 class CompiledFunction(_WithParameters):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
-    def __init__(self, f: Callable[..., Any], batched: Sequence[str] = ()) -> None:
+    def __init__(self, f: Callable[..., Any], batched: Sequence[str] = (), wrt: Iterable[Value] | None = None) -> None:
         self.f = f
         self.__name__: str = getattr(f, "__name__", None) or getattr(f, "name", None) or "function"
         self.__doc__ = f.__doc__
@@ -153,7 +152,8 @@ class CompiledFunction(_WithParameters):
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"batched names arguments of {self.__name__}({', '.join(known)}), got {unknown[0]!r}")
         self.batched = {known.index(name) for name in names}
-        self.wrt = []
+        self.wrt = [] if wrt is None else _leaves(wrt)
+        self._all = wrt is None
         self._specialized: dict[Any, _Specialized] = {}
         self._latest: _Specialized | None = None
         self._lock = threading.RLock()
@@ -182,9 +182,9 @@ class CompiledFunction(_WithParameters):
         with self._lock:
             specialized, memory, _ = self._load(args, keywords)
             value = self._differentiated(specialized, memory)
-            gradient = memory.plain_adjoints[specialized.captured].tolist()
-            captured = specialized.trace.captured
-        for leaf, derivative in zip(captured, gradient, strict=True):
+            gradient = memory.plain_adjoints[specialized.theta].tolist()
+            leaves = self.wrt
+        for leaf, derivative in zip(leaves, gradient, strict=True):
             leaf.grad += derivative
         return value
 
@@ -197,7 +197,7 @@ class CompiledFunction(_WithParameters):
         with self._lock:
             specialized, memory, _ = self._load(args, keywords, theta)
             value = self._differentiated(specialized, memory)
-            return value, memory.plain_adjoints[specialized.captured].copy()
+            return value, memory.plain_adjoints[specialized.theta].copy()
 
     def specialize(self, *args: Any, **keywords: Any) -> Program:
         """Return the program for arguments of this structure, without running it."""
@@ -215,8 +215,9 @@ class CompiledFunction(_WithParameters):
         specialized = self._specialized.get(key)
         if specialized is None:
             specialized = self._specialized[key] = self._specialize(arguments)
-        if self._latest is not specialized:
-            self._latest, self.wrt = specialized, specialized.trace.captured
+        self._latest = specialized
+        if self._all:
+            self.wrt = specialized.leaves
         memory = specialized.program.memory(examples.pop() if examples else 1)
         for argument, start in zip(arguments, specialized.starts, strict=True):
             numbers = argument.numbers
@@ -224,12 +225,16 @@ class CompiledFunction(_WithParameters):
                 memory.batch[:, start : start + numbers.shape[1]] = numbers
             else:
                 memory.plain[start : start + len(numbers)] = numbers
-        if theta is not None:
-            memory.plain[specialized.captured] = self._vector(theta)
+        if theta is not None and len(self.wrt) == len(specialized.leaves):
+            memory.plain[specialized.theta] = self._vector(theta)
             memory.tick = -1
-        elif memory.tick != recording.now.tick:  # some leaf was assigned since
-            memory.plain[specialized.captured] = [leaf._datum for leaf in specialized.trace.captured]
-            memory.tick = recording.now.tick
+        else:
+            if memory.tick != recording.now.tick:  # some leaf was assigned since
+                memory.plain[specialized.read] = [leaf._datum for leaf in specialized.leaves]
+                memory.tick = recording.now.tick
+            if theta is not None:
+                memory.plain[specialized.theta] = self._vector(theta)
+                memory.tick = -1
         return specialized, memory, arguments
 
     def _argument(self, position: int, given: Any) -> _Argument:
@@ -259,14 +264,19 @@ class CompiledFunction(_WithParameters):
             starts.append(len(buffer))
             blocks.append((name, len(buffer), len(leaves), argument.batched))
             buffer += leaves
-        captured = slice(len(plain), len(plain) + len(traced.captured))
-        blocks.append(("theta", captured.start, len(traced.captured), False))
+        theta = traced.captured if self._all else self.wrt
+        leaves = list(dict.fromkeys([*theta, *traced.captured]))
+        begin = len(plain)
+        blocks.append(("theta", begin, len(theta), False))
+        if len(leaves) > len(theta):
+            blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
         roots = [_as_value(output) for output in traced.outputs]
-        folded = fold(traced.order, roots, [*plain, *traced.captured], batch)
+        folded = fold(traced.order, roots, [*plain, *leaves], batch)
         if self.batched and not traced.structure.is_number:
             found = traced.structure
             raise TypeError(f"{self.__name__} is batched and must return one number for an example, got {found}")
-        return _Specialized(Program(folded, blocks), traced, starts, captured)
+        read, wrt = slice(begin, begin + len(leaves)), slice(begin, begin + len(theta))
+        return _Specialized(Program(folded, blocks), traced, starts, leaves, read, wrt)
 
     def _values(self, specialized: _Specialized, memory: Memory) -> list[float]:
         return [float(np.mean(value)) for value in specialized.program.forward(memory)]
@@ -325,6 +335,14 @@ def _nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
     if isinstance(given, np.ndarray):
         return rows.reshape(given.shape)
     return type(given)(_nested(row, structure) for row in rows)
+
+
+def _leaves(wrt: Iterable[Value]) -> list[Value]:
+    leaves = list(dict.fromkeys(wrt))
+    for leaf in leaves:
+        if not isinstance(leaf, Value) or leaf.op is not None:
+            raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")
+    return leaves
 
 
 def _as_value(number: Any) -> Value:

@@ -13,7 +13,7 @@ Block: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the f
 def floating_point_operations(instruction: Instruction) -> int:
     """Return how many additions, multiplications and function values an instruction takes, for one example."""
     if instruction.kind == "product":
-        return 2 * instruction.count * instruction.operands[0].shape[-1]
+        return instruction.count * (2 * instruction.operands[0].shape[-1] + len(instruction.addends))
     if instruction.kind in ("sum", "reduce"):
         return int(instruction.operands[0].slots.size)
     return instruction.count * max(1, len(instruction.operands) - (instruction.kind == "add"))
@@ -43,6 +43,7 @@ def listing(
         operation = instruction.operation
         if instruction.kind == "product":
             text = f"{names[0]} @ {names[1]}.T" if instruction.shape[1:] != (1, 1) else f"dot({names[0]}, {names[1]})"
+            text = " + ".join([text, *map(name, instruction.addends)])
             shape = tuple(n for n in instruction.shape if n > 1) or (1,)
         elif operation is None:
             text = " + ".join(names) if instruction.kind == "add" else f"sum({names[0]})"

@@ -170,11 +170,20 @@ class Writer:
         else:
             self.forward.append(f"np.matmul({right}, {left}.swapaxes(-1, -2), out={y})")
             by_right, by_left = f"{g} @ {left}", f"{g}.swapaxes(-1, -2) @ {right}"
+        lines = self._addends(number, instruction, y, g)
+        lines += self._collect(names[0], views[0], by_right, instruction)
+        return lines + self._collect(names[1], views[1], by_left, instruction)
+
+    def _addends(self, number: int, instruction: Instruction, y: str, g: str) -> list[str]:
         lines = []
-        if views[0] is not None:
-            lines += self._collect(names[0], views[0], by_right, instruction)
-        if views[1] is not None:
-            lines += self._collect(names[1], views[1], by_left, instruction)
+        for position, operand in enumerate(instruction.addends):
+            name = f"b{number}_{position}"
+            if operand.constants is None:
+                source, view = self._operand(name, operand.slots, operand.batched)
+                lines += self._collect(name, view, g, instruction)
+            else:
+                source = self._constant(name, operand.constants)
+            self.forward.append(f"{y} += {source}")
         return lines
 
 

@@ -1,0 +1,724 @@
+"""Compiled programs against the eager engine: one function, three forms, several points."""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograd import (
+    Constant,
+    Value,
+    compile,
+    cosh,
+    dot,
+    elu,
+    exp,
+    fsum,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    leaky_relu,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    no_grad,
+    relu,
+    rules,
+    sigmoid,
+    sin,
+    softmax,
+    sqrt,
+    tanh,
+    value_and_grad,
+    vjp,
+    where,
+)
+from autograd.operation import Family, Unary
+from autograd.testing import every_operation, expressions, operands
+from nn import MLP, SGD, cross_entropy, hinge, mse
+
+many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def assert_close(found, wanted, rtol=1e-12):
+    """To a relative error, or to that error of the largest of the numbers, where terms have cancelled."""
+    found, wanted = np.asarray(found, dtype=float), np.asarray(wanted, dtype=float)
+    assert found.shape == wanted.shape
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    scale = np.maximum(np.abs(wanted), finite.max(initial=0.0))
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        assert np.all(same | (np.abs(found - wanted) <= rtol * scale)), (found, wanted)
+
+
+def eager(f, numbers):
+    xs = [Value(x) for x in numbers]
+    y = f(xs)
+    return y.data, gradients(y, xs)
+
+
+def assert_exact(f, points, rtol=1e-12):
+    """As a graph made at the first point, a function traced there, and for one example of a batch of them all."""
+    points = np.asarray(points, dtype=float)
+    wanted = [eager(f, point) for point in points]
+    leaves = [Value(x) for x in points[0]]
+    programs = [compile(f(leaves), wrt=leaves), compile(f)]
+    for program, (point, (value, gradient)) in itertools.product(programs, zip(points, wanted, strict=True)):
+        found = program.value_and_grad(point)
+        assert_close(found[0], value, rtol)
+        assert_close(found[1], gradient, rtol)
+    value, gradients_of_examples = compile(f, batched=_first_argument(f)).value_and_grad(points)
+    assert_close(value, np.mean([value for value, _ in wanted]), rtol)
+    assert_close(gradients_of_examples * len(points), [gradient for _, gradient in wanted], rtol)
+
+
+def _first_argument(f):
+    return [f.__code__.co_varnames[0]]
+
+
+def points(n, count=3, seed=0, low=-1.5, high=1.5):
+    return np.random.default_rng(seed).uniform(low, high, size=(count, n))
+
+
+# Sums and products, in all the ways to write them
+
+SUMS = {
+    "sum()": sum,
+    "fsum": fsum,
+    "chain to the left": lambda xs: _chain(xs, lambda total, x: total + x),
+    "chain to the right": lambda xs: _chain(xs[::-1], lambda total, x: x + total),
+    "tree": lambda xs: _tree(xs),
+    "nested": lambda xs: fsum([*xs[:2], fsum(xs[2:])]),
+    "in two halves": lambda xs: sum(xs[: len(xs) // 2]) + fsum(xs[len(xs) // 2 :]),
+    "with constants": lambda xs: 1.5 + fsum([*xs, 2.0, Constant(0.25) * 3.0]) + 0.5,
+    "each twice": lambda xs: sum(xs) + sum(xs),
+    "minus": lambda xs: -sum(-x for x in xs),
+}
+
+
+def _chain(xs, add):
+    total = xs[0]
+    for x in xs[1:]:
+        total = add(total, x)
+    return total
+
+
+def _tree(xs):
+    return xs[0] if len(xs) == 1 else _tree(xs[: len(xs) // 2]) + _tree(xs[len(xs) // 2 :])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
+@pytest.mark.parametrize("style", SUMS)
+def test_sum_is_exact_in_every_style(style, n):
+    assert_exact(lambda xs: sin(SUMS[style](list(xs))), points(n))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
+@pytest.mark.parametrize("style", SUMS)
+def test_sum_of_products_is_exact_in_every_style(style, n):
+    assert_exact(
+        lambda xs: SUMS[style]([w * x if i % 2 else x * w for i, (w, x) in enumerate(zip(xs[:n], xs[n:]))]),
+        points(2 * n),
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 33, 200])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda xs: dot(xs, xs),
+        lambda xs: dot(xs, xs[::-1]),
+        lambda xs: dot(list(xs), [float(i) for i in range(len(xs))]),
+        lambda xs: dot([math.cos(i) for i in range(len(xs))], xs),
+        lambda xs: logsumexp(xs),
+        lambda xs: logsumexp([a * b for a, b in zip(xs, xs[::-1])]),
+        lambda xs: logsumexp([*xs, 1.0, 0.5]),
+        lambda xs: logsumexp([xs[0], *xs, xs[0]]),
+        lambda xs: mean(xs),
+        lambda xs: mean([sin(x) for x in xs]),
+        lambda xs: mean([xs[0], *xs, 3.0]) ** 2,
+        lambda xs: mean(xs) * sum(xs) + mean(xs[::-1]),
+        lambda xs: dot(softmax(xs), [math.sin(i) for i in range(len(xs))]),
+        lambda xs: dot(softmax([*xs, 0.5]), [*xs, 2.0]),
+        lambda xs: sum(a * a for a in xs) - sum(a * 3.0 for a in xs),
+        lambda xs: sum(a * a * a for a in xs),
+        lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs)) for a in xs),
+    ],
+)
+def test_function_of_many_numbers_is_exact_at_every_size(f, n):
+    assert_exact(f, points(n))
+
+
+FORMULAS = {
+    "a leaf": (lambda xs: xs[0], 2),
+    "a leaf minus itself": (lambda xs: xs[0] - xs[0], 1),
+    "times zero": (lambda xs: xs[0] * 0.0 + xs[1], 2),
+    "plus zero": (lambda xs: 0.0 + xs[0] + 0.0, 1),
+    "one leaf six times": (lambda xs: xs[0] + xs[0] + xs[0] + xs[0] + xs[0] + xs[0], 1),
+    "fsum of one": (lambda xs: fsum([xs[0]]), 1),
+    "square": (lambda xs: xs[0] * xs[0], 1),
+    "signs": (lambda xs: -(-xs[0]) + +xs[1], 2),
+    "powers 0 and 1": (lambda xs: xs[0] ** 0 + xs[1] ** 1, 2),
+    "power 1 alone": (lambda xs: xs[0] ** 1, 1),
+    "one weight twice": (lambda xs: xs[0] * xs[1] + xs[0] * xs[2] + xs[0] * xs[1], 3),
+    "a product within and without a sum": (lambda xs: _used_twice(xs[0] * xs[1], xs[0]), 2),
+    "a sum within and without a sum": (lambda xs: _used_twice(xs[0] + xs[1], xs[0]), 2),
+    "constants in a dot": (lambda xs: dot([xs[0], 1.0, 2.0], [3.0, 4.0, xs[1]]), 2),
+    "a chain of factors": (lambda xs: 2.0 * (3.0 * (4.0 * xs[0])) * xs[0], 1),
+    "products by depth": (lambda xs: sum(sin(x) * y * 2.0 for x, y in zip(xs, xs[1:])) + xs[0] * 2.0, 5),
+    "powers": (lambda xs: sum(c * xs[0] ** i for i, c in enumerate([1.0, 2.0, -3.0, 0.5, 2.0])), 1),
+    "Horner": (lambda xs: _chain([0.5, 1.0, -2.0, 3.0], lambda total, c: total * xs[0] + c), 1),
+    "bilinear": (lambda xs: sum(xs[i] * xs[3 + 3 * i + j] * xs[j] for i in range(3) for j in range(3)), 12),
+    "outer products": (lambda xs: sum(tanh(a * b) for a in xs[:4] for b in xs[4:]), 9),
+    "outer products with itself": (lambda xs: sum(tanh(a * b) for a in xs for b in xs), 5),
+    "all pairs": (lambda xs: sum(tanh(a * b) for a, b in itertools.combinations(xs, 2)), 6),
+    "running sums": (lambda xs: sum(s * s for s in itertools.accumulate(xs)), 12),
+    "running products": (lambda xs: sum(itertools.accumulate(xs, lambda a, b: a * b)), 8),
+    "max and min": (lambda xs: maximum(xs[0], xs[1]) * minimum(xs[1], xs[2]) + maximum(xs[0], 0.3), 3),
+    "comparisons": (lambda xs: where(xs[0] < xs[1], 2.0 * xs[0], xs[1]) + abs(xs[2]) + relu(xs[1]), 3),
+    "families": (lambda xs: sum(leaky_relu(x, 0.1 * i) + elu(x, 0.5 * i) for i, x in enumerate(xs)), 4),
+    "standard score": (lambda xs: _standard_score(list(xs)), 8),
+}
+
+
+def _used_twice(p, x):
+    return p + p * x + sin(p)
+
+
+def _standard_score(xs):
+    m = mean(xs)
+    deviations = [x - m for x in xs]
+    return sum(tanh(d / sqrt(sum(e * e for e in deviations) / len(xs) + 1e-5)) for d in deviations)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula_is_exact(name):
+    f, n = FORMULAS[name]
+    if "comparisons" in name:  # eagerly a comparison is a bool: the branch is that of each point
+        compiled = compile(f)
+        for point in points(n, 8):
+            value, gradient = compiled.value_and_grad(point)
+            assert_close(value, eager(f, point)[0])
+            assert_close(gradient, eager(f, point)[1])
+    else:
+        assert_exact(f, points(n))
+
+
+# Models written as loops
+
+
+def matrix(xs, rows, columns, start=0):
+    return [xs[start + i * columns : start + (i + 1) * columns] for i in range(rows)]
+
+
+def matmul_squared(xs):
+    return sum(tanh(sum(xs[3 * i + k] * xs[3 * k + j] for k in range(3))) for i in range(3) for j in range(3))
+
+
+def gram(xs):
+    return sum(tanh(sum(xs[3 * i + k] * xs[3 * j + k] for k in range(3))) for i in range(3) for j in range(3))
+
+
+def lower_triangle(xs):
+    rows = matrix(xs, 4, 3)
+    return sum(tanh(dot(rows[i], rows[j])) for i in range(4) for j in range(i + 1))
+
+
+def grid_with_a_gap(xs):
+    lefts, rights = matrix(xs, 3, 2), matrix(xs, 3, 2, 6)
+    return sum(tanh(dot(left, right)) for left in lefts for right in rights if (left, right) != (lefts[0], rights[1]))
+
+
+def gauss_elimination(xs):
+    n = 3
+    a = [[xs[i * n + j] + (5.0 if i == j else 0.0) for j in range(n)] for i in range(n)]
+    b = [1.0, 2.0, 3.0]
+    for k in range(n):
+        for i in range(k + 1, n):
+            factor = a[i][k] / a[k][k]
+            a[i] = [p - factor * q for p, q in zip(a[i], a[k])]
+            b[i] = b[i] - factor * b[k]
+    x = [0.0] * n
+    for i in reversed(range(n)):
+        x[i] = (b[i] - sum(a[i][j] * x[j] for j in range(i + 1, n))) / a[i][i]
+    return fsum(x)
+
+
+def convolution_1d(xs, stride=1):
+    kernel, signal = xs[:3], xs[3:]
+    return sum(tanh(sum(kernel[j] * signal[i + j] for j in range(3))) for i in range(0, len(signal) - 2, stride))
+
+
+def convolution_2d(xs, stride=1):
+    kernel, image = matrix(xs, 3, 3), matrix(xs, 6, 6, 10)
+    return fsum(
+        tanh(sum(kernel[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)) + xs[9])
+        for i in range(0, 4, stride)
+        for j in range(0, 4, stride)
+    )
+
+
+def recurrent(xs):
+    w, u, b, h = matrix(xs, 2, 2), xs[4:6], xs[6:8], [0.0, 0.0]
+    for x in xs[8:]:
+        h = [tanh(dot(row, h) + v * x + c) for row, v, c in zip(w, u, b)]
+    return h[0] * h[1] + sum(h)
+
+
+def lstm(xs):
+    rows, inputs = matrix(xs, 8, 4), xs[32:]
+    h, c = [0.0, 0.0], [0.0, 0.0]
+    for x in inputs:
+        z = [row[0] * h[0] + row[1] * h[1] + row[2] * x + row[3] for row in rows]
+        i, f, o, g = ([gate(v) for v in z[2 * k : 2 * k + 2]] for k, gate in enumerate((sigmoid, sigmoid, sigmoid, tanh)))
+        c = [p * q + r * s for p, q, r, s in zip(f, c, i, g)]
+        h = [p * tanh(q) for p, q in zip(o, c)]
+    return sum(v * v for v in h)
+
+
+def diagonal_recurrence(xs):
+    decays, state = xs[:4], [0.0] * 4
+    for t in range(4, len(xs), 4):
+        state = [sigmoid(a) * s + x for a, s, x in zip(decays, state, xs[t : t + 4])]
+    return sum(s * s for s in state)
+
+
+def logistic_map(xs):
+    v = 0.1 * xs[1]
+    for _ in range(12):
+        v = xs[0] * v * (1.0 - v)
+    return v
+
+
+def pendulum(xs):
+    angle, speed = xs[0], xs[1]
+    for _ in range(40):
+        angle, speed = angle + 0.05 * speed, speed - 0.05 * sin(angle) * xs[2]
+    return angle * angle + speed
+
+
+def attention(xs, steps=3, width=4, heads=2):
+    inputs = matrix(xs, steps, width)
+    weights = [matrix(xs, width, width, (steps + k * width) * width) for k in range(4)]
+    queries, keys, values = ([[dot(row, x) for row in w] for x in inputs] for w in weights[:3])
+    size = width // heads
+    outputs = []
+    for q in queries:
+        mixed = []
+        for head in range(heads):
+            part = slice(head * size, (head + 1) * size)
+            chances = softmax([dot(q[part], k[part]) / math.sqrt(size) for k in keys])
+            mixed += [dot(chances, [v[d] for v in values]) for d in range(size * head, size * (head + 1))]
+        outputs += [dot(row, mixed) for row in weights[3]]
+    return mean([tanh(y) for y in outputs])
+
+
+def embedding(xs):
+    table = matrix(xs, 5, 3)
+    return sum(tanh(dot(table[i], xs[15:18])) for i in [3, 1, 3, 0, 4, 4])
+
+
+def two_layers(xs):
+    first, second = matrix(xs, 4, 3), xs[12:16]
+    inputs = matrix(xs, 3, 3, 16)
+    return fsum(fsum(v * tanh(sum(w * x for w, x in zip(row, i))) for v, row in zip(second, first)) for i in inputs)
+
+
+MODELS = {
+    matmul_squared: 9,
+    gram: 9,
+    lower_triangle: 12,
+    grid_with_a_gap: 12,
+    gauss_elimination: 9,
+    convolution_1d: 15,
+    lambda xs: convolution_1d(xs, 2): 15,
+    convolution_2d: 46,
+    lambda xs: convolution_2d(xs, 2): 46,
+    recurrent: 14,
+    lstm: 36,
+    diagonal_recurrence: 20,
+    logistic_map: 2,
+    pendulum: 3,
+    attention: 76,
+    embedding: 18,
+    two_layers: 25,
+}
+
+
+@pytest.mark.parametrize(("f", "n"), MODELS.items())
+def test_model_written_as_loops_is_exact(f, n):
+    assert_exact(f, points(n, 2, low=-1.0, high=1.0))
+
+
+# Every rule, random expressions, random programs
+
+
+@pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
+def test_every_rule_is_exact_in_a_batch(operation):
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(st.lists(operands(operation), min_size=4, max_size=4))
+    def check(rows):
+        n = min(map(len, rows))
+        rows = [row[:n] for row in rows] if operation.arity is None else rows
+        n = len(rows[0]) - len(rows[0]) % (2 if operation.arity is None else 1)
+        rows = [row[:n] for row in rows if n]
+        if rows:
+            value, gradient = compile(lambda xs: operation.apply(list(xs)), batched=["xs"]).value_and_grad(rows)
+            wanted = [eager(operation.apply, row) for row in rows]
+            assert_close(value, np.mean([y for y, _ in wanted]), 2e-12)
+            for found, (_, by_operand) in zip(gradient, wanted, strict=True):
+                assert_close(np.array(found) * len(rows), by_operand, 1e-11)
+
+    check()
+
+
+@many
+@given(expressions(max_steps=15))
+def test_random_expression_is_exact_as_a_graph_and_for_arguments_it_was_not_traced_with(expression):
+    compiled = compile(lambda xs: expression(*xs))
+    compiled([x * 0.999 for x in expression.inputs])
+    value, gradient = compiled.value_and_grad(expression.inputs)
+    wanted = eager(lambda xs: expression(*xs), expression.inputs)
+    assert_close(value, wanted[0])
+    assert_close(gradient, wanted[1])
+
+
+@many
+@given(expressions(max_steps=8))
+def test_gradient_graph_of_a_random_expression_is_exact(expression):
+    slope = grad(lambda xs: expression(*xs))
+    compiled = compile(slope)
+    assert_close(compiled(list(expression.inputs)), slope(list(expression.inputs)))
+
+
+class Draft:
+    """A random function of a list of numbers, drawn once: steps that share operands, and the sum of the last ones."""
+
+    def __init__(self, seed):
+        rng = random.Random(seed)
+        self.size = rng.randint(1, 6)
+        self.steps = []
+        made = self.size
+        for _ in range(rng.randint(3, 25)):
+            kind = rng.choice(list(self.kinds))
+            terms = [self.term(rng, made) for _ in range(rng.choice([4, 4, 5, 6, 8]))]
+            self.steps.append((self.kinds[kind], terms))
+            made += len(self.kinds[kind]([0.1] * len(terms)))
+        self.last = rng.choice([1, 2, 4, 10])
+
+    @staticmethod
+    def term(rng, made):
+        if rng.random() < 0.12:
+            return rng.choice([-1.5, 0.5, 2.0, 1.0, 0.0])
+        return rng.randrange(made) if rng.random() < 0.5 else max(0, made - 1 - rng.randrange(6))
+
+    def __call__(self, xs):
+        numbers = list(xs)
+        for step, terms in self.steps:
+            numbers += step([numbers[k] if isinstance(k, int) else k for k in terms])
+        return sum(tanh(x) for x in numbers[-self.last :]) + 0.0 * numbers[0]
+
+    kinds = {
+        "*": lambda t: [t[0] * t[1]],
+        "+": lambda t: [t[0] + t[1]],
+        "-": lambda t: [t[0] - t[1]],
+        "sum": lambda t: [sum(t) * 0.2],
+        "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))],
+        "fsum": lambda t: [fsum(t)],
+        "dot": lambda t: [dot(t[:2], t[2:4])],
+        "constants": lambda t: [sum(x * c for x, c in zip(t, (0.5, -1.0, 0.25, 2.0, 1.0)))],
+        "tanh": lambda t: [tanh(t[0])],
+        "sin": lambda t: [sin(x) for x in t],
+        "logsumexp": lambda t: [logsumexp(t)],
+        "softmax": lambda t: softmax(t),
+        "square": lambda t: [t[0] * t[0]],
+        "divide": lambda t: [t[0] / (1.5 + t[0] * t[0])],
+        "nested": lambda t: [(t[0] + t[1] * t[2]) + (t[3] + t[0] * t[3]) * 1.0],
+        "grid": lambda t: [a * b + 0.5 * b for a in t[:2] for b in t[2:]],
+        "windows": lambda t: [t[0] * t[i] + t[i + 1] * t[1] for i in range(len(t) - 1)],
+    }
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_program_is_exact(first):
+    for seed in range(first, first + 10):
+        draft = Draft(seed)
+        assert_exact(lambda xs, draft=draft: draft(xs), points(draft.size, 2, seed), 1e-10)
+
+
+# Networks and losses
+
+ACTIVATIONS = ["relu", "tanh", "sigmoid", "softplus", "leaky_relu", "elu", "gelu", "silu", "sin", "abs", "erf", None]
+TARGETS = {mse: [0.5, -1.0, 2.0, 0.1], hinge: [1, -1, -1, 1], cross_entropy: [0, 2, 1, 1]}
+
+
+def network_and_data(activation, loss):
+    model = MLP(3, [5, 4, 3 if loss is cross_entropy else 1], activation=activation, seed=3)
+    return model, points(3, 4).tolist(), TARGETS[loss]
+
+
+@pytest.mark.parametrize("loss", [hinge, cross_entropy])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_loss_of_a_network_is_exact_as_a_graph(activation, loss):
+    model, X, y = network_and_data(activation, loss)
+    program = compile(loss([model(x) for x in X], y), wrt=model.parameters())
+    for _ in range(2):
+        wanted = loss([model(x) for x in X], y)
+        value, gradient = program.value_and_grad([p.data for p in model.parameters()])
+        assert_close(value, wanted.data)
+        assert_close(gradient, gradients(wanted, model.parameters()))
+        for parameter in model.parameters():
+            parameter.data = 0.9 * parameter.data + 0.01
+
+
+LOSSES_OF_AN_EXAMPLE = {
+    "squared": (mse, lambda output, target: (output - target) ** 2),
+    "hinge": (hinge, lambda output, target: relu(1.0 - target * output)),
+    "logits": (cross_entropy, lambda output, target: logsumexp(output) - dot(output, target)),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES_OF_AN_EXAMPLE)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_network_on_a_batch_follows_the_steps_of_an_optimizer(activation, name):
+    loss, of_example = LOSSES_OF_AN_EXAMPLE[name]
+    model, X, y = network_and_data(activation, loss)
+    targets = [[float(k == target) for k in range(3)] for target in y] if loss is cross_entropy else y
+    compiled = compile(lambda x, target: of_example(model(x), target), batched=("x", "target"))
+    optimizer = SGD(model.parameters(), lr=0.05)
+    for _ in range(3):
+        wanted = loss([model(x) for x in X], y)
+        optimizer.zero_grad()
+        value = compiled.backward(X, targets)
+        assert_close(value, wanted.data)
+        assert_close([p.grad for p in model.parameters()], gradients(wanted, model.parameters()))
+        by_theta = compiled.value_and_grad_at(compiled.read(), X, targets)
+        assert by_theta[0] == value
+        assert by_theta[1].tolist() == [p.grad for p in compiled.wrt]
+        optimizer.step()
+
+
+# Derivatives, compiled
+
+
+def curved(x):
+    return x[0] ** 3 * x[1] + sin(x[0] * x[1]) + exp(x[1]) * tanh(x[0])
+
+
+@pytest.mark.parametrize("transform", [grad, hessian, jacobian, value_and_grad, lambda f: jacobian(grad(f))])
+def test_compiled_derivative_is_exact(transform):
+    derivative = transform(curved)
+    compiled = compile(derivative)
+    for point in ([0.5, 1.5], [-1.0, 0.25]):
+        assert_close(_flat(compiled(point)), _flat(derivative(point)))
+
+
+def _flat(thing):
+    return [x for part in thing for x in _flat(part)] if isinstance(thing, (list, tuple)) else [thing]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, v: jvp(curved, (x,), (v,))[1],
+        lambda x, v: hvp(curved)(x, v),
+        lambda x, v: vjp(curved, x)[1](v[0])[0],
+        lambda x, v: gradients(curved(x) * v[0], [*x, *v], create_graph=True),
+        lambda x, v: grad(lambda a: sum(p * q for p, q in zip(grad(curved)(a), v)))(x),
+        lambda x, v: grad(lambda t: curved([p + t * q for p, q in zip(x, v)]))(0.0),
+    ],
+)
+def test_compiled_directional_derivative_is_exact(f):
+    compiled = compile(f)
+    for x, v in (([0.5, 1.5], [1.0, 2.0]), ([-1.0, 0.25], [0.5, -1.0])):
+        plain = [float(getattr(y, "_datum", y)) for y in _flat(f([Value(a) for a in x], [Value(a) for a in v]))]
+        assert_close(_flat(compiled(x, v)), plain)
+
+
+def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
+    assert compile(grad(lambda x: x**4)).value_and_grad(2.0) == (32.0, 48.0)
+
+
+# Numbers that are not finite, and errors of the eager engine
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * x,
+        lambda x: x - x,
+        lambda x: 2.0 * x + 1.0,
+        exp,
+        tanh,
+        relu,
+        sigmoid,
+        abs,
+        lambda x: maximum(x, 1.0),
+        lambda x: minimum(1.0, x),
+        lambda x: exp(-x * x),
+        lambda x: where(x > 0.0, x, -x),
+        lambda x: 1.0 / x,
+    ],
+)
+def test_what_is_not_finite_is_eagers(f, x):
+    compiled = compile(f)
+    compiled(0.5)
+    y = Value(x)
+    wanted = f(y)
+    value, gradient = compiled.value_and_grad(x)
+    assert_close(value, wanted.data)
+    assert_close(gradient, gradients(wanted, [y])[0])
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (log, -1.0),
+        (log, 0.0),
+        (lambda x: 1.0 / x, 0.0),
+        (exp, 1000.0),
+        (cosh, -1000.0),
+        (sqrt, -1.0),
+        (lambda x: x**0.5, -2.0),
+        (lambda x: x**-1, 0.0),
+        (lambda x: (-2.0) ** x, 0.5),
+        (lambda x: 10.0**x, 400.0),
+        (lambda x: x**x, -0.5),
+        (sin, math.inf),
+        (rules.acos, 1.5),
+        (rules.atanh, 1.0),
+        (rules.log1p, -1.0),
+        (lambda x: 3.0 * sum([log(x), x, x, x, x, x]), -1.0),
+    ],
+)
+def test_error_is_the_eager_one_and_leaves_the_program_usable(f, x):
+    with pytest.raises((ValueError, ArithmeticError)) as wanted:
+        f(Value(x))
+    compiled = compile(f)
+    expected = compiled.value_and_grad(0.75)
+    for call in (compiled, compiled.value_and_grad):
+        with pytest.raises((ValueError, ArithmeticError)) as found:
+            call(x)
+        assert (found.type, str(found.value)) == (wanted.type, str(wanted.value))
+    assert compiled.value_and_grad(0.75) == expected
+
+
+def test_error_in_a_batch_is_that_of_the_example_that_has_it():
+    compiled = compile(lambda x: log(x) * 2.0, batched=["x"])
+    compiled([1.0, 2.0])
+    with pytest.raises(ValueError, match="log is defined for x > 0, got x = -3.0"):
+        compiled([1.0, -3.0, 2.0])
+
+
+def test_where_masks_what_is_not_defined_on_the_other_side():
+    compiled = compile(lambda x: where(x > 0.0, log(x), -1.0))
+    compiled(2.0)
+    assert compiled.value_and_grad(-1.0) == (-1.0, 0.0)
+    assert compiled.value_and_grad(2.0) == (math.log(2.0), 0.5)
+
+
+@pytest.mark.parametrize("f", [logsumexp, lambda xs: fsum(softmax(xs)[:1]), mean, lambda xs: logsumexp([*xs, 1.0])])
+def test_large_numbers_do_not_overflow_on_the_way(f):
+    compiled = compile(f)
+    compiled([1.0, 2.0])
+    for x in ([1e308, 1e308], [-1e308, 0.5], [1000.0, 999.0], [-1000.0, -1001.0]):
+        assert_close(compiled.value_and_grad(x)[0], f(x))
+        assert_close(compiled.value_and_grad(x)[1], eager(f, x)[1])
+
+
+@pytest.mark.parametrize("x", [-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family)) and not getattr(row, "domain", "")],
+)
+def test_tails_are_exact(name, x):
+    row = rules.FUNCTIONS[name]
+    try:
+        wanted = eager(lambda xs: row(xs[0]), [x])
+    except OverflowError:
+        pytest.skip("too large for a float")
+    compiled = compile(row)
+    compiled(0.5)
+    value, slope = compiled.value_and_grad(x)
+    assert_close(value, wanted[0])
+    assert_close(slope, wanted[1][0])
+
+
+def test_graph_made_around_no_grad_and_detach_has_no_gradient_there():
+    x = Value(3.0)
+    with no_grad():
+        frozen = x * 2.0
+    value, gradient = compile(frozen * x + x.detach() * x, wrt=[x]).value_and_grad([5.0])
+    assert (value, gradient.tolist()) == (45.0, [9.0])
+
+
+# --- open
+
+
+MEANS = {
+    "of products": lambda xs: mean([a * b for a, b in zip(xs, xs[1:])]),
+    "of sums": lambda xs: mean([a + b for a, b in zip(xs, xs[1:])]),
+    "of products and leaves": lambda xs: mean([xs[0] * xs[1], xs[2]]),
+    "of means": lambda xs: mean([mean(xs), xs[0] * xs[1], 2.0]),
+    "of dots": lambda xs: mean([dot(xs, xs), fsum(xs)]),
+    "of squares": lambda xs: mean([x * x for x in xs]),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_mean_is_exact(name):
+    assert_exact(MEANS[name], points(5))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_mean_of_products_with_the_target_is_exact(activation):
+    model, X, y = network_and_data(activation, mse)
+    loss = mean([(model(x) - t) * (model(x) - t) for x, t in zip(X, y)])
+    program = compile(loss, wrt=model.parameters())
+    assert_close(program.value_and_grad([p.data for p in model.parameters()])[1], gradients(loss, model.parameters()))
+
+
+@pytest.mark.parametrize("f", [fsum, logsumexp, sum, lambda xs: softmax(xs)[0], lambda xs: logsumexp([*xs, 1.0])])
+def test_alike_functions_of_plain_and_of_batched_numbers_stay_apart(f):
+    w, X = points(5, 1)[0].tolist(), points(5, 3)
+    both = lambda w, x: f(list(w)) * 0.5 + f(list(x)) * sin(f(list(w)))
+    value, gradient = compile(both, batched=["x"]).value_and_grad(w, X)
+    wanted = [value_and_grad(both)(w, x.tolist()) for x in X]
+    assert_close(value, np.mean([v for v, _ in wanted]))
+    assert_close(gradient, np.mean([g for _, g in wanted], axis=0))
+
+
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [(fsum, [1e308, 1e308]), (fsum, [math.inf, -math.inf]), (lambda xs: dot(xs, xs), [1e200, 1e200])],
+)
+def test_error_of_a_sum_is_the_eager_one(f, xs):
+    with pytest.raises((ValueError, OverflowError)) as wanted:
+        f(xs)
+    compiled = compile(f)
+    compiled([1.0, 2.0])
+    with pytest.raises(wanted.type):
+        compiled(xs)
+
+
+def test_gradient_that_is_not_finite_by_a_masked_error_is_an_error():
+    compiled = compile(lambda x: where(x > 0.0, sqrt(x), -1.0))
+    compiled(2.0)
+    with pytest.raises(ValueError, match="sqrt is defined for x >= 0, got x = -1.0"):
+        compiled.value_and_grad(-1.0)
+
+
+def test_logsumexp_keeps_what_small_terms_add_to_zero():
+    compiled = compile(logsumexp)
+    compiled([1.0, 2.0])
+    assert_close(compiled([0.0, -50.0]), logsumexp([0.0, -50.0]))
