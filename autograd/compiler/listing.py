@@ -33,7 +33,8 @@ def listing(
         lowest, highest = int(operand.slots.min()), int(operand.slots.max())
         for title, start, count, batched in blocks:
             if batched == operand.batched and start <= lowest and highest < start + count:
-                return title
+                whole = (lowest, highest) == (start, start + count - 1)
+                return title if whole else f"{title}[{lowest - start}:{highest - start + 1}]"
         return f"scattered{_shape(operand.slots.shape)}"
 
     rows = []
