@@ -104,25 +104,14 @@ class _Group:
     nodes: int = 0
 
 
-def fold(
-    order: Sequence[Value], roots: Sequence[Value], variables: Sequence[Value], batched: Sequence[Value] = ()
-) -> Folded:
-    """Fold a sorted graph into instructions that compute the roots from the variables, leaves of the graph.
+class Folder:
+    """What folds a sorted graph: `add` makes items and groups of it, `laid_out` gives them slots and instructions.
 
-    The variables take the first slots of the plain buffer, the batched ones those of the batched buffer.
-    """
-    folder = _Folder(variables, batched)
-    folder.add(order, roots)
-    return folder.laid_out(roots)
-
-
-class _Folder:
-    """The items of a graph, their groups by depth, and in the end their slots.
-
-    An item is a number to be computed: a variable, a node, or a product that is part of a sum.
+    An item is a number to be computed: a variable, a node, or a product that is part of a sum. The variables, which
+    are leaves of the graph, take the first slots of the plain buffer, the batched ones those of the batched buffer.
     """
 
-    def __init__(self, variables: Sequence[Value], batched: Sequence[Value]) -> None:
+    def __init__(self, variables: Sequence[Value], batched: Sequence[Value] = ()) -> None:
         self.item: dict[Value, int] = {}
         self.depth: list[int] = []
         self.batched: list[bool] = []
@@ -140,6 +129,11 @@ class _Folder:
         self.depth.append(depth)
         self.batched.append(batched)
         return len(self.depth) - 1
+
+    @property
+    def width(self) -> float:
+        """How many nodes there are for each group of their like: what an array instruction is going to be worth."""
+        return self.nodes / max(1, sum(map(len, self.groups.values())))
 
     # From nodes to items
 

@@ -6,6 +6,7 @@ of the recording tells; so between steps that touch no Value there is no Python 
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd import recording
 from autograd.chain import check_unchanged, topological_order
-from autograd.compiler.fold import fold
-from autograd.compiler.program import Memory, Program
+from autograd.compiler.fold import Folder
+from autograd.compiler.listing import Block
+from autograd.compiler.program import Program
+from autograd.compiler.scalar import ScalarProgram, is_scalar
 from autograd.compiler.trace import Trace, trace
 from autograd.structure import Structure, flatten
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
+SEED = (1.0,)
 
 
 class _WithParameters:
@@ -59,9 +63,8 @@ class CompiledGraph(_WithParameters):
             self.wrt = _leaves(wrt)
         self.roots = roots
         self.single = single
-        folded = fold(order, roots, self.wrt)
-        self.program = Program(folded, [("theta", 0, len(self.wrt), False)])
-        self._memory = self.program.memory()
+        self.program = _program([("theta", 0, len(self.wrt), False)], order, roots, self.wrt)
+        self._memory: Any = self.program.memory()
         self._lock = threading.Lock()
 
     def forward(self) -> Any:
@@ -128,7 +131,7 @@ class _Argument:
 class _Specialized:
     """A program for arguments of one structure."""
 
-    program: Program
+    program: Any  # a Program or a ScalarProgram
     trace: Trace
     starts: list[int]  # of the arguments, in the buffer of plain or batched numbers
     leaves: list[Value]  # that the function uses beside its arguments, those of `wrt` first
@@ -155,11 +158,15 @@ class CompiledFunction(_WithParameters):
         self.wrt = [] if wrt is None else _leaves(wrt)
         self._all = wrt is None
         self._specialized: dict[Any, _Specialized] = {}
+        self._without_memory: dict[tuple[int | None, ...], _Specialized] = {}  # plain Python, of arguments alone
         self._latest: _Specialized | None = None
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Return what f returns: floats, in its structure; for a batch, the mean over the examples."""
+        if (quick := self._quick(args, keywords)) is not None:
+            specialized, numbers, _ = quick
+            return specialized.trace.structure.unflatten(specialized.program.evaluate(numbers)[0])
         with self._lock:
             specialized, memory, _ = self._load(args, keywords)
             values = self._values(specialized, memory)
@@ -167,6 +174,11 @@ class CompiledFunction(_WithParameters):
 
     def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[float, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
+        if (quick := self._quick(args, keywords)) is not None and quick[0].trace.structure.is_number:
+            specialized, numbers, size = quick
+            (value,), results = specialized.program.evaluate(numbers)
+            gradient = specialized.program.sweep(numbers, results, SEED)
+            return value, gradient[0] if size is None else gradient[:size]
         with self._lock:
             specialized, memory, arguments = self._load(args, keywords)
             value = self._differentiated(specialized, memory)
@@ -199,12 +211,29 @@ class CompiledFunction(_WithParameters):
             value = self._differentiated(specialized, memory)
             return value, memory.plain_adjoints[specialized.theta].copy()
 
-    def specialize(self, *args: Any, **keywords: Any) -> Program:
+    def specialize(self, *args: Any, **keywords: Any) -> Program | ScalarProgram:
         """Return the program for arguments of this structure, without running it."""
         with self._lock:
-            return self._load(args, keywords)[0].program
+            program: Program | ScalarProgram = self._load(args, keywords)[0].program
+            return program
 
-    def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Memory, Any]:
+    def _quick(self, args: Any, keywords: Any) -> tuple[_Specialized, list[float], int | None] | None:
+        """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
+        numbers: list[float] = []
+        sizes: list[int | None] = []
+        for argument in args:
+            if type(argument) is float:
+                numbers.append(argument)
+                sizes.append(None)
+            elif type(argument) is list and set(map(type, argument)) == {float}:
+                numbers += argument
+                sizes.append(len(argument))
+            else:
+                return None
+        specialized = None if keywords else self._without_memory.get(tuple(sizes))
+        return None if specialized is None else (specialized, numbers, sizes[0])
+
+    def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Any, Any]:
         if keywords and self._signature is not None:
             args = self._signature.bind(*args, **keywords).args
         arguments = [self._argument(position, argument) for position, argument in enumerate(args)]
@@ -215,6 +244,10 @@ class CompiledFunction(_WithParameters):
         specialized = self._specialized.get(key)
         if specialized is None:
             specialized = self._specialized[key] = self._specialize(arguments)
+            if isinstance(specialized.program, ScalarProgram) and not specialized.leaves:
+                sizes = [None if part.container is None else len(part.parts) for part in key]
+                if all(part == Structure() or part == _list_of(size) for part, size in zip(key, sizes, strict=True)):
+                    self._without_memory[tuple(sizes)] = specialized
         self._latest = specialized
         if self._all:
             self.wrt = specialized.leaves
@@ -271,29 +304,30 @@ class CompiledFunction(_WithParameters):
         if len(leaves) > len(theta):
             blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
         roots = [_as_value(output) for output in traced.outputs]
-        folded = fold(traced.order, roots, [*plain, *leaves], batch)
         if self.batched and not traced.structure.is_number:
             found = traced.structure
             raise TypeError(f"{self.__name__} is batched and must return one number for an example, got {found}")
         read, wrt = slice(begin, begin + len(leaves)), slice(begin, begin + len(theta))
-        return _Specialized(Program(folded, blocks), traced, starts, leaves, read, wrt)
+        program = _program(blocks, traced.order, roots, [*plain, *leaves], batch)
+        return _Specialized(program, traced, starts, leaves, read, wrt)
 
-    def _values(self, specialized: _Specialized, memory: Memory) -> list[float]:
+    def _values(self, specialized: _Specialized, memory: Any) -> list[float]:
         return [float(np.mean(value)) for value in specialized.program.forward(memory)]
 
-    def _differentiated(self, specialized: _Specialized, memory: Memory) -> float:
+    def _differentiated(self, specialized: _Specialized, memory: Any) -> float:
         if not specialized.trace.structure.is_number:
             found = specialized.trace.structure
             raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
         (value,) = self._values(specialized, memory)
-        ((_, batched),) = specialized.program.folded.roots
+        ((_, batched),) = specialized.program.roots
         specialized.program.backward(memory, [1.0 / len(memory.batch) if batched else 1.0])
         return value
 
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
-        return self._called().program.stats
+        stats: dict[str, int] = self._called().program.stats
+        return stats
 
     def __str__(self) -> str:
         return str(self._called().program)
@@ -337,12 +371,38 @@ def _nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
     return type(given)(_nested(row, structure) for row in rows)
 
 
+def _program(
+    blocks: Sequence[Block],
+    order: Sequence[Value],
+    roots: Sequence[Value],
+    variables: Sequence[Value],
+    batched: Sequence[Value] = (),
+) -> Program | ScalarProgram:
+    """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
+    collecting = gc.isenabled()
+    gc.disable()  # folding makes many objects and no garbage in cycles
+    try:
+        folder = Folder(variables, batched)
+        folder.add(order, roots)
+        if is_scalar(folder):
+            return ScalarProgram(order, roots, variables)
+        return Program(folder.laid_out(roots), blocks)
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _leaves(wrt: Iterable[Value]) -> list[Value]:
     leaves = list(dict.fromkeys(wrt))
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:
             raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")
     return leaves
+
+
+def _list_of(size: int | None) -> Structure:
+    """Return the structure of a list of so many numbers."""
+    return Structure(list, tuple(range(size or 0)), (Structure(),) * (size or 0))
 
 
 def _as_value(number: Any) -> Value:

@@ -45,6 +45,7 @@ class Program:
 
     def __init__(self, folded: Folded, variables: Sequence[Block]) -> None:
         self.folded = folded
+        self.roots = folded.roots
         self.variables = variables
         self.writer = Writer(folded.instructions)
         self.source = "\n".join([*self.writer.forward, "", *self.writer.backward])

@@ -9,7 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from autograd import Value, compile, gradients
 from autograd.testing import every_operation, expressions, operands
 
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(params=["arrays", "plain Python"], autouse=True)
+def backend(request, monkeypatch):
+    arrays = request.param == "arrays"
+    monkeypatch.setattr("autograd.compiler.function.is_scalar", lambda folder: not arrays and not folder.sizes[1])
 
 
 def close(found, wanted):

@@ -1,0 +1,1052 @@
+"""Compiled functions: arguments and results, batches, traces, own operations, captured Values, threads."""
+
+import functools
+import inspect
+import itertools
+import math
+import threading
+import warnings
+from collections import OrderedDict, namedtuple
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize, rosen, rosen_der
+
+from autograd import (
+    Constant,
+    TraceError,
+    Value,
+    compile,
+    cos,
+    detect_anomaly,
+    dot,
+    fsum,
+    grad,
+    gradients,
+    hessian,
+    log,
+    no_grad,
+    operation,
+    sin,
+    softmax,
+    tanh,
+    value_and_grad,
+    where,
+)
+from autograd.compiler import scalar
+from nn import MLP, SGD, cross_entropy, hinge
+
+
+@pytest.fixture(params=[0, 10**9], ids=["arrays", "scalars"])
+def kind_of_program(request, monkeypatch):
+    """Both kinds of programs, whatever the number of nodes for each instruction."""
+    monkeypatch.setattr(scalar, "NARROW", request.param)
+
+
+class Counted:
+    """A function that counts how often it runs."""
+
+    def __init__(self, f):
+        self.f = f
+        self.calls = 0
+        functools.update_wrapper(self, f)
+
+    def __call__(self, *args, **keywords):
+        self.calls += 1
+        return self.f(*args, **keywords)
+
+
+# Arguments and results
+
+Point = namedtuple("Point", ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("f", "argument", "value", "gradient"),
+    [
+        (lambda x: x * x, 3.0, 9.0, 6.0),
+        (lambda x: x * x, 3, 9.0, 6.0),
+        (lambda x: x * x, True, 1.0, 2.0),
+        (lambda x: x * x, np.float32(3.0), 9.0, 6.0),
+        (lambda x: x[0] * x[1], [3.0, 2.0], 6.0, [2.0, 3.0]),
+        (lambda x: x[0] * x[1], (3, 2), 6.0, (2.0, 3.0)),
+        (lambda x: x[0][1] * x[1], [[1.0, 3.0], 2.0], 6.0, [[0.0, 2.0], 3.0]),
+        (lambda p: p["k"] * p["x"][0], {"k": 0.5, "x": [2.0]}, 1.0, {"k": 2.0, "x": [0.5]}),
+        (lambda p: p["k"] * 2, OrderedDict(k=0.5), 1.0, OrderedDict(k=2.0)),
+        (lambda p: p.x * p.y, Point(3.0, 2.0), 6.0, Point(2.0, 3.0)),
+        (lambda p: p[0] * p[1]["a"], [2.0, {"a": 3.0, "b": 4.0}], 6.0, [3.0, {"a": 2.0, "b": 0.0}]),
+    ],
+)
+def test_gradient_has_the_structure_of_the_first_argument(f, argument, value, gradient):
+    found = compile(f).value_and_grad(argument)
+    assert found == (value, gradient)
+    assert type(found[0]) is float
+    assert type(found[1]) is type(gradient)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0),
+        np.arange(6.0).reshape(2, 3),
+        np.arange(6.0).reshape(1, 3, 2),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(24.0).reshape(4, 6)[::2, ::2],
+        np.arange(6.0)[::-1],
+        np.arange(6).reshape(2, 3),
+        np.arange(6, dtype=np.uint8),
+        np.arange(6, dtype=np.float32),
+        np.arange(6) > 2,
+        np.array(3.0),
+    ],
+)
+def test_gradient_by_an_array_is_an_array_of_its_shape(array):
+    value, gradient = compile(lambda x: np.sum(x * x)).value_and_grad(array)
+    assert value == (array.astype(float) ** 2).sum()
+    assert (gradient.shape, gradient.dtype) == (array.shape, np.float64)
+    assert np.array_equal(gradient, 2.0 * array.astype(float))
+
+
+def test_array_and_matrix_product_of_numpy_compile():
+    compiled = compile(lambda a, b: np.tanh(a @ b).sum())
+    a, b = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[0.5, -0.1], [0.2, 0.3]])
+    for factor in (1.0, -2.0):
+        assert compiled(a * factor, b) == pytest.approx(np.tanh(a * factor @ b).sum(), rel=1e-12)
+
+
+def test_gradient_is_by_the_first_argument_only():
+    assert compile(lambda x, y: x * y * y).value_and_grad(2.0, 3.0) == (18.0, 9.0)
+
+
+def test_result_has_the_structure_that_the_function_returns():
+    result = compile(lambda x: {"a": x, "b": [x * 2.0, 3.0, (x > 0.0, np.array([x, -x]))]})(1.0)
+    assert result["a"] == 1.0
+    assert result["b"][:2] == [2.0, 3.0]
+    assert result["b"][2][0] == 1.0
+    assert result["b"][2][1].tolist() == [1.0, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        (lambda f: f(2.0), 23.0),
+        (lambda f: f(2.0, 10.0), 50.0),
+        (lambda f: f(2.0, 10.0, 1.0), 21.0),
+        (lambda f: f(2.0, b=10.0), 50.0),
+        (lambda f: f(2.0, c=1.0, b=10.0), 21.0),
+        (lambda f: f(b=10.0, x=2.0), 50.0),
+        (lambda f: f.value_and_grad(x=2.0, b=10.0)[0], 50.0),
+        (lambda f: f.value_and_grad(x=2.0, b=10.0)[1], 10.0),
+    ],
+)
+def test_arguments_may_be_named_or_left_out(call, value):
+    @compile
+    def f(x, b=-3.5, c=30.0):
+        return x * b + c
+
+    assert call(f) == value
+
+
+def test_any_number_of_arguments():
+    compiled = compile(lambda *xs: sum(x * x for x in xs))
+    assert [compiled(1.0), compiled(1.0, 2.0), compiled(1.0, 2.0, 3.0)] == [1.0, 5.0, 14.0]
+
+
+def test_function_without_arguments_compiles():
+    assert compile(lambda: 3.0)() == 3.0
+
+
+@pytest.mark.parametrize("f", [sin, dot, softmax, MLP(2, [1], seed=1), functools.partial(lambda k, x: k * x, 2.0)])
+def test_whatever_is_callable_compiles(f):
+    arguments = {dot: ([1.0, 2.0], [3.0, 4.0])}.get(
+        f, (0.5,) if f is sin or isinstance(f, functools.partial) else ([1.0, 2.0],)
+    )
+    result = f(*arguments)
+    assert compile(f)(*arguments) == pytest.approx(getattr(result, "data", result), rel=1e-12)
+
+
+def test_decorator_with_and_without_arguments():
+    @compile
+    def square(x):
+        """Return the square."""
+        return x * x
+
+    @compile(batched=("x",))
+    def of_examples(x, k):
+        return k * x
+
+    assert (square(3.0), of_examples([1.0, 2.0], 10.0)) == (9.0, 15.0)
+    assert (square.__name__, square.__doc__) == ("square", "Return the square.")
+
+
+# One trace for each structure
+
+
+def test_structure_is_traced_once():
+    f = Counted(lambda x, y: x[0] * y)
+    compiled = compile(f)
+    for i in range(5):
+        assert compiled([float(i), 2.0], 3) == 3.0 * i
+        compiled.value_and_grad([i, 2], 3.0)
+    assert f.calls == 1
+    compiled([1.0, 2.0, 3.0], 3.0)
+    compiled((1.0, 2.0), 3.0)
+    assert f.calls == 3
+    assert compiled([5.0, 0.0], 2.0) == 10.0
+    assert f.calls == 3
+
+
+def test_kinds_of_numbers_share_a_trace():
+    f = Counted(lambda x: x * 2.0)
+    compiled = compile(f)
+    for x in (1.0, 1, True, np.float32(1.0), np.int8(1), np.bool_(True)):
+        assert compiled(x) == 2.0
+    assert f.calls == 1
+
+
+def test_types_of_arrays_share_a_trace():
+    f = Counted(lambda x: x.sum())
+    compiled = compile(f)
+    for kind in (float, np.float32, int, bool):
+        assert compiled(np.ones((2, 2), dtype=kind)) == 4.0
+    assert f.calls == 1
+
+
+def test_order_of_a_dict_does_not_matter():
+    compiled = compile(lambda p: p["a"] - p["b"])
+    assert compiled({"a": 3.0, "b": 1.0}) == compiled({"b": 1.0, "a": 3.0}) == 2.0
+    assert compiled.value_and_grad({"b": 1.0, "a": 3.0})[1] == {"a": 1.0, "b": -1.0}
+
+
+def test_specialize_traces_without_a_result():
+    f = Counted(lambda x: log(x))
+    compiled = compile(f)
+    assert compiled.specialize(2.0).stats["nodes"] == 1
+    assert compiled(1.0) == 0.0
+    assert f.calls == 1
+
+
+def test_stats_are_of_the_latest_structure():
+    compiled = compile(lambda x: fsum(sin(v) for v in x))
+    compiled([1.0] * 10)
+    assert compiled.stats["nodes"] == 11
+    compiled([1.0] * 20)
+    assert compiled.stats["nodes"] == 21
+
+
+# Batches
+
+
+def product_loss(x, y):
+    return (x[0] * y - x[1]) ** 2
+
+
+X, Y = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]]), np.array([2.0, 1.0, -1.0])
+VALUE = np.mean((X[:, 0] * Y - X[:, 1]) ** 2)
+BY_X = 2 / 3 * (X[:, 0] * Y - X[:, 1])[:, None] * np.stack([Y, -np.ones(3)], axis=1)
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [
+        X,
+        X.tolist(),
+        tuple(map(tuple, X.tolist())),
+        list(X),
+        [tuple(row) for row in X.tolist()],
+        np.asfortranarray(X),
+        np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+        X[::-1][::-1],
+    ],
+)
+@pytest.mark.parametrize("targets", [Y, Y.tolist(), tuple(Y), Y.astype(np.float32), Y.astype(int)])
+def test_batch_is_an_array_or_a_list_of_examples(examples, targets):
+    compiled = compile(product_loss, batched=("x", "y"))
+    value, gradient = compiled.value_and_grad(examples, targets)
+    assert value == pytest.approx(VALUE, rel=1e-12)
+    assert type(gradient) is type(examples)
+    assert np.allclose(np.array([list(row) for row in gradient]), BY_X, rtol=1e-12)
+    assert compiled(examples, targets) == value
+
+
+def test_examples_may_be_dicts():
+    compiled = compile(lambda d: d["a"] * d["b"][0], batched=["d"])
+    value, gradient = compiled.value_and_grad([{"a": 1.0, "b": [2.0]}, {"a": 3.0, "b": [4.0]}])
+    assert (value, gradient) == (7.0, [{"a": 1.0, "b": [0.5]}, {"a": 2.0, "b": [1.5]}])
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 2), (4, 1, 1, 1)])
+def test_batch_has_any_number_of_axes(shape):
+    x = np.linspace(-1.0, 1.0, math.prod(shape)).reshape(shape)
+    value, gradient = compile(lambda x: np.sum(x * x), batched="x").value_and_grad(x)
+    assert value == pytest.approx(np.sum(x * x) / 4, rel=1e-12)
+    assert np.allclose(gradient, x / 2, rtol=1e-12)
+
+
+def test_batch_is_of_any_size_without_a_new_trace():
+    f = Counted(lambda x, w: tanh(x[0] * w) + x[1])
+    compiled = compile(f, batched=("x",))
+    for n in (1, 2, 7, 1000, 3, 1, 5, 6, 1000):
+        x = np.random.default_rng(n).normal(size=(n, 2))
+        assert compiled(x, 0.5) == pytest.approx(np.mean(np.tanh(x[:, 0] * 0.5) + x[:, 1]), rel=1e-12, abs=1e-15)
+    assert f.calls == 1
+
+
+def test_batched_and_plain_arguments_beside_each_other():
+    plain_first = compile(lambda w, x, y: (w[0] * x + w[1] - y) ** 2, batched=("x", "y"))
+    batched_first = compile(lambda x, w, y: (w[0] * x + w[1] - y) ** 2, batched=("x", "y"))
+    w, x, y = [2.0, -1.0], np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0, 5.0])
+    rest = w[0] * x + w[1] - y
+    value, gradient = plain_first.value_and_grad(w, x, y)
+    assert value == pytest.approx(np.mean(rest**2), rel=1e-12)
+    assert gradient == pytest.approx([np.mean(2 * rest * x), np.mean(2 * rest)], rel=1e-12)
+    value, gradient = batched_first.value_and_grad(x, w, y)
+    assert value == pytest.approx(np.mean(rest**2), rel=1e-12)
+    assert gradient == pytest.approx(2 * rest * w[0] / 3, rel=1e-12)
+
+
+def test_function_that_no_example_changes_has_the_value_of_one():
+    compiled = compile(lambda w, x: w * w, batched="x")
+    assert compiled.value_and_grad(3.0, [1.0, 2.0]) == (9.0, 6.0)
+    assert compile(lambda x: 3.0, batched="x").value_and_grad([1.0, 2.0]) == (3.0, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_backward_of_a_batch_adds_the_gradient_of_the_mean(n):
+    model = MLP(2, [4, 1], activation="tanh", seed=1)
+    x, y = np.random.default_rng(0).normal(size=(n, 2)), np.random.default_rng(1).normal(size=n)
+    compiled = compile(lambda x, y: (model(x) - y) ** 2, batched=("x", "y"))
+    losses = [(model(row) - target) ** 2 for row, target in zip(x, y)]
+    wanted = gradients(sum(losses) / n, model.parameters())
+    for times in (1, 2):
+        assert compiled.backward(x, y) == pytest.approx(sum(loss.data for loss in losses) / n, rel=1e-12)
+        found = [p.grad for p in model.parameters()]
+        assert found == pytest.approx([times * w for w in wanted], rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (X, Y[:2], ValueError, "batches of one length, got lengths"),
+        (
+            [[1.0, 2.0], [1.0]],
+            [1.0, 2.0],
+            ValueError,
+            r"examples in argument 0 .* are not alike: number 0 is .* number 1",
+        ),
+        (1.0, Y, TypeError, "is batched, so it is an array or a list of examples, got float"),
+        (np.array(1.0), Y, TypeError, "is batched, so it is an array or a list of examples"),
+        ({"a": 1.0}, Y, TypeError, "is batched, so it is an array or a list of examples, got dict"),
+        ([["a", 2.0]], [1.0], TypeError, r"of type str: 'a'"),
+        ([None], [1.0], TypeError, "of type NoneType"),
+    ],
+)
+def test_batch_that_is_none_is_an_error(x, y, error, message):
+    compiled = compile(product_loss, batched=("x", "y"))
+    compiled(X, Y)
+    with pytest.raises(error, match=message):
+        compiled(x, y)
+    assert compiled(X, Y) == pytest.approx(VALUE, rel=1e-12)
+
+
+def test_batched_names_arguments():
+    with pytest.raises(ValueError, match=r"batched names arguments of product_loss\(x, y\), got 'z'"):
+        compile(product_loss, batched=("x", "z"))
+
+
+@pytest.mark.parametrize("f", [lambda x: [x, x], lambda x: (x,), lambda x: np.array([x])])
+def test_function_of_one_example_returns_one_number(f):
+    with pytest.raises(TypeError, match="is batched and must return one number for an example, got"):
+        compile(f, batched="x")([1.0, 2.0])
+
+
+@pytest.mark.parametrize("f", [lambda x: [x, x], lambda x: {"a": x}, lambda x: np.array([x, x])])
+def test_function_of_several_numbers_is_not_differentiated(f):
+    compiled = compile(f)
+    compiled(1.0)
+    for call in (compiled.value_and_grad, compiled.backward):
+        with pytest.raises(TypeError, match="must return one number to be differentiated, got"):
+            call(1.0)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [(None, "argument 1 of <lambda> is of type NoneType"), ("mean", "of type str: 'mean'"), ([1.0, "a"], r"\[1\]")],
+)
+def test_argument_that_is_no_number_is_an_error(argument, message):
+    with pytest.raises(TypeError, match=message):
+        compile(lambda x, y: x)(1.0, argument)
+
+
+@pytest.mark.parametrize("f", [lambda x: None, lambda x: "a", lambda x: [x, None]])
+def test_result_that_is_no_number_is_an_error(f):
+    with pytest.raises(TypeError, match="what the function returned"):
+        compile(f)(1.0)
+
+
+@pytest.mark.parametrize("call", [lambda f: f(), lambda f: f(1.0, 2.0, 3.0), lambda f: f(1.0, z=2.0)])
+def test_wrong_number_of_arguments_is_pythons_error(call):
+    with pytest.raises(TypeError, match=r"argument"):
+        call(compile(lambda x, y: x * y))
+
+
+# State between calls
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_results_are_not_buffers():
+    compiled = compile(lambda x: (x * x).sum())
+    x = np.array([1.0, 2.0])
+    _, first = compiled.value_and_grad(x)
+    _, second = compiled.value_and_grad(x * 10.0)
+    assert first.tolist() == [2.0, 4.0]
+    second[:] = 0.0
+    assert compiled.value_and_grad(x)[1].tolist() == [2.0, 4.0]
+
+
+def test_results_of_a_batch_are_not_buffers():
+    compiled = compile(lambda x: x * x, batched="x")
+    _, first = compiled.value_and_grad(np.array([1.0, 2.0]))
+    compiled.value_and_grad(np.array([10.0, 20.0]))
+    assert first.tolist() == [1.0, 2.0]
+
+
+def test_arrays_may_change_between_calls():
+    compiled = compile(lambda x: (x * x).sum())
+    x = np.array([1.0, 2.0])
+    assert compiled(x) == 5.0
+    x *= 2.0
+    assert compiled(x) == 20.0
+    assert x.tolist() == [2.0, 4.0]
+
+
+def test_batch_may_change_between_calls():
+    compiled = compile(lambda x: x[0] * x[1], batched="x")
+    x = np.array([[1.0, 2.0]])
+    assert compiled(x) == 2.0
+    x[0, 0] = 5.0
+    assert compiled(x) == 10.0
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_captured_value_is_read_at_every_call():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w)
+    assert compiled(1.0) == 2.0
+    w.data = 5.0
+    assert compiled(1.0) == 5.0
+    assert compiled.value_and_grad(3.0) == (15.0, 5.0)
+
+
+def test_captured_value_is_read_for_every_size_of_a_batch():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w, batched="x")
+    assert [compiled([1.0]), compiled([1.0, 3.0])] == [2.0, 4.0]
+    w.data = 5.0
+    assert [compiled([1.0]), compiled([1.0, 3.0]), compiled([1.0] * 3)] == [5.0, 10.0, 5.0]
+
+
+def test_values_computed_from_captured_leaves_follow_them():
+    w = Value(2.0)
+    square = w * w
+    compiled = compile(lambda x: x * square)
+    assert compiled(1.0) == 4.0
+    w.data = 3.0
+    assert compiled(1.0) == 9.0
+    compiled.backward(1.0)
+    assert w.grad == 6.0
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_backward_adds_to_captured_values_only():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w * w)
+    assert compiled.backward(3.0) == 12.0
+    compiled.backward(1.0)
+    assert (w.grad, w.data) == (16.0, 2.0)
+
+
+def test_value_and_grad_leaves_captured_gradients_alone():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w)
+    compiled.value_and_grad(3.0)
+    compiled(3.0)
+    assert w.grad == 0.0
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_vector_of_captured_values():
+    a, b = Value(2.0), Value(3.0)
+    compiled = compile(lambda x: a * x + b * x * x)
+    compiled(1.0)
+    assert compiled.wrt == [a, b]
+    assert compiled.read().tolist() == [2.0, 3.0]
+    value, gradient = compiled.value_and_grad_at([10.0, 20.0], 2.0)
+    assert (value, gradient.tolist()) == (100.0, [2.0, 4.0])
+    assert (a.data, b.data, a.grad, b.grad) == (2.0, 3.0, 0.0, 0.0)
+    assert compiled(2.0) == 16.0
+    compiled.write([10.0, 20.0])
+    assert (a.data, compiled(2.0)) == (10.0, 100.0)
+
+
+@pytest.mark.parametrize("theta", [[1.0], [1.0, 2.0, 3.0], 1.0, [[1.0, 2.0]]])
+def test_vector_of_another_length_is_an_error(theta):
+    a, b = Value(2.0), Value(3.0)
+    compiled = compile(lambda x: a * x + b)
+    compiled(1.0)
+    with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
+        compiled.value_and_grad_at(theta, 1.0)
+    assert compiled(1.0) == 5.0
+
+
+def test_order_of_the_vector_may_be_given():
+    a, b, unused = Value(2.0), Value(3.0), Value(4.0)
+    compiled = compile(lambda x: a * x + b * x * x, wrt=[unused, b, a])
+    compiled(1.0)
+    assert compiled.wrt == [unused, b, a]
+    assert compiled.read().tolist() == [4.0, 3.0, 2.0]
+    assert compiled.value_and_grad_at([0.0, 20.0, 10.0], 2.0)[1].tolist() == [0.0, 4.0, 2.0]
+
+
+def test_training_by_vectors_is_training_by_values():
+    model, twin = (MLP(2, [3, 1], activation="tanh", seed=4) for _ in range(2))
+    x, y = np.random.default_rng(0).normal(size=(8, 2)), np.linspace(-1.0, 1.0, 8)
+    of_model, of_twin = (compile(lambda x, y, m=m: (m(x) - y) ** 2, batched=("x", "y")) for m in (model, twin))
+    of_model(x, y)
+    theta, optimizer = of_model.read(), SGD(twin.parameters(), lr=0.1)
+    for _ in range(10):
+        theta -= 0.1 * of_model.value_and_grad_at(theta, x, y)[1]
+        optimizer.zero_grad()
+        of_twin.backward(x, y)
+        optimizer.step()
+    of_model.write(theta)
+    assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in twin.parameters()], rel=1e-12)
+
+
+# Traces
+
+
+@pytest.mark.parametrize(
+    ("f", "argument"),
+    [
+        (lambda x: x if x > 0 else -x, 1.0),
+        (lambda x: x if x else -x, 1.0),
+        (lambda x: [x for _ in iter(lambda: bool(x), True)], 1.0),
+        (lambda x: bool(x) * 1.0, 1.0),
+        (lambda x: where(not x > 0, x, -x), 1.0),
+        (lambda x: where(0 < x < 1, x, -x), 1.0),
+        (lambda x: where(x > 0 and x < 1, x, -x), 1.0),
+        (lambda x: 1.0 * any(v > 0 for v in x), [1.0]),
+        (max, [1.0, 2.0]),
+        (min, [1.0, 2.0]),
+        (sorted, [1.0, 2.0]),
+        (lambda x: x.data, 1.0),
+        (lambda x: (x * 2).data, 1.0),
+        (lambda x: float(x), 1.0),
+        (lambda x: math.sin(x), 1.0),
+        (lambda x: math.floor(x), 1.0),
+        (lambda x: np.maximum(x, 0.0).sum(), np.ones(2)),
+        (lambda x: np.where(x > 0, x, 0.0).sum(), np.ones(2)),
+        (lambda x: x.max(), np.ones(2)),
+        (lambda x: np.sort(x)[0], np.ones(2)),
+        (lambda x: x.astype(float).sum(), np.ones(2)),
+        (grad(lambda x: x if x > 0 else -x), 1.0),
+    ],
+)
+def test_use_of_a_traced_number_as_a_plain_one_is_a_trace_error(f, argument):
+    with pytest.raises(TraceError, match="would stay as it is in this first call"):
+        compile(f)(argument)
+
+
+def test_while_loop_on_a_traced_number_is_a_trace_error():
+    def halve(x):
+        while x > 1.0:
+            x = x / 2.0
+        return x
+
+    with pytest.raises(TraceError, match=r"(?s)where\(condition, a, b\).*while x > 1.0:"):
+        compile(halve)(8.0)
+
+
+def test_trace_error_shows_the_source_line():
+    def clipped(x):
+        if x[0] > 1.0:  # a line of its own
+            return x[0] * 0.0
+        return x[1]
+
+    with pytest.raises(TraceError, match=r"(?s)File .*test_functions\.py.*in clipped\n.*# a line of its own"):
+        compile(clipped)([0.5, 1.0])
+
+
+def test_trace_error_names_the_argument():
+    with pytest.raises(TraceError, match=r"the data of p\['k'\]\[1\] in a compiled function"):
+        compile(lambda p: p["k"][1].data)({"k": [1.0, 2.0]})
+
+
+def test_branch_on_a_captured_value_is_a_trace_error():
+    w = Value(1.0, "w")
+    with pytest.raises(TraceError, match="a branch on"):
+        compile(lambda x: x if w > 0 else -x)(1.0)
+
+
+def test_branch_on_constants_and_plain_data_is_none():
+    constant, flags = Constant(2.0), {"double": True}
+
+    @compile
+    def f(x):
+        if constant > 1.0 and flags["double"] and len(x) > 1 and constant.data == 2.0:
+            return 2.0 * x[0]
+        return x[0]
+
+    assert f([3.0, 1.0]) == 6.0
+    assert f([3.0]) == 3.0
+
+
+def test_trace_error_leaves_nothing_behind():
+    x = Value(1.0)
+    with pytest.raises(TraceError):
+        compile(lambda x: max(x))([1.0, 2.0])
+    assert (x > 0.5) is True
+    assert max([x, Value(2.0)]).data == 2.0
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_comparison_and_where_follow_the_data():
+    compiled = compile(lambda x: where(x > 0.0, x * x, -x))
+    assert [compiled(3.0), compiled(-3.0), compiled(0.0)] == [9.0, 3.0, 0.0]
+    assert [compiled.value_and_grad(3.0)[1], compiled.value_and_grad(-3.0)[1]] == [6.0, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "wanted"),
+    [
+        (lambda x: x > 0.0, [0, 0, 1]),
+        (lambda x: x >= 0.0, [0, 1, 1]),
+        (lambda x: x < 0.0, [1, 0, 0]),
+        (lambda x: x <= 0.0, [1, 1, 0]),
+        (lambda x: x, [1, 0, 1]),
+        (lambda x: (x > 0.0) * 1.0 + (x < 0.0), [1, 0, 1]),
+    ],
+)
+def test_every_comparison_follows_the_data(condition, wanted):
+    compiled = compile(lambda x: where(condition(x), 1.0, 0.0))
+    assert [compiled(x) for x in (-1.0, 0.0, 1.0)] == wanted
+    assert compile(lambda x: where(condition(x), 1.0, 0.0), batched="x")([-1.0, 0.0, 1.0]) == sum(wanted) / 3
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_comparisons_count():
+    compiled = compile(lambda x: sum(v > 0.0 for v in x))
+    assert [compiled([1.0, -1.0, 2.0]), compiled([1.0, 1.0, 1.0]), compiled([-1.0] * 3)] == [2.0, 3.0, 0.0]
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_detach_follows_the_data_and_has_no_gradient():
+    compiled = compile(lambda x: x * x.detach())
+    assert [compiled.value_and_grad(2.0), compiled.value_and_grad(3.0)] == [(4.0, 2.0), (9.0, 3.0)]
+
+
+def test_call_in_a_no_grad_block_differentiates():
+    with no_grad():
+        compiled = compile(lambda x: x * x)
+        assert [compiled.value_and_grad(2.0), compiled.value_and_grad(3.0)] == [(4.0, 4.0), (9.0, 6.0)]
+
+
+def test_call_in_a_detect_anomaly_block_is_as_elsewhere():
+    with detect_anomaly():
+        assert compile(lambda x: x * x).value_and_grad(3.0) == (9.0, 6.0)
+
+
+@pytest.mark.parametrize("transform", [grad, hessian, value_and_grad])
+def test_compiled_function_inside_a_derivative_is_an_error(transform):
+    compiled = compile(lambda x: x * x)
+    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
+        transform(compiled)(2.0)
+
+
+def test_compiled_function_inside_a_compiled_function_is_an_error():
+    inner = compile(lambda x: x * x)
+    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
+        compile(lambda x: inner(x))(2.0)
+
+
+def test_error_of_the_function_is_its_own():
+    def broken(x):
+        raise KeyError("missing")
+
+    with pytest.raises(KeyError, match="missing"):
+        compile(broken)(1.0)
+
+
+# Own operations
+
+cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
+gaussian = operation("gaussian", lambda x: math.exp(-x * x), lambda y, x: -2.0 * x * y)
+bent = operation("bent", lambda x: x if x > 0 else 2.0 * x, lambda y, x: 1.0 if x > 0 else 2.0)
+clipped = operation("clipped", lambda x: max(x, 0.5), lambda y, x: (x > 0.5) * 1.0)
+sine = operation("sine", np.sin, lambda y, x: math.cos(x))
+cosine = operation("cosine", np.cos, lambda y, x: -np.sin(x))
+area = operation("area", lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a)
+mixed = operation("mixed", lambda a, b: a * math.sin(b), lambda y, a, b: sin(b), lambda y, a, b: a * cos(b))
+level = operation("level", lambda x: 1.0, lambda y, x: 0.0)
+odd = operation("my op!", lambda x: 2 * x, lambda y, x: 2)
+POINTS = [[1.0, -2.0, 0.25], [0.75, 3.0, -0.5]]
+
+
+def own(f, numbers):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return f(numbers)
+
+
+@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.parametrize("op", [cube, gaussian, bent, clipped, sine, cosine, level, odd], ids=lambda op: op.name)
+def test_own_operation_is_exact(op):
+    f = lambda x: sum(op(v) * v for v in x)
+    compiled = compile(f)
+    for point in POINTS:
+        value, gradient = own(compiled.value_and_grad, point)
+        assert value == pytest.approx(f(point), rel=1e-12)
+        assert gradient == pytest.approx(grad(f)(point), rel=1e-12)
+
+
+@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.parametrize("op", [area, mixed], ids=lambda op: op.name)
+def test_own_operation_of_two_operands_is_exact(op):
+    f = lambda x: op(x[0], x[1]) + op(x[1], 2.0) * op(0.5, x[2])
+    compiled = compile(f)
+    for point in POINTS:
+        value, gradient = own(compiled.value_and_grad, point)
+        assert value == pytest.approx(f(point), rel=1e-12)
+        assert gradient == pytest.approx(grad(f)(point), rel=1e-12)
+
+
+@pytest.mark.parametrize("op", [cube, gaussian, bent, clipped, sine], ids=lambda op: op.name)
+def test_own_operation_is_exact_on_batches_of_every_size(op):
+    compiled = compile(lambda x: op(x), batched="x")
+    for batch in ([1.0], [1.0, -2.0], [-3.0], [0.5, 1.5, -0.5]):
+        assert own(compiled, batch) == pytest.approx(np.mean([op(x) for x in batch]), rel=1e-12)
+
+
+@pytest.mark.parametrize("op", [gaussian, bent, clipped], ids=lambda op: op.name)
+def test_formula_that_takes_floats_only_warns_once(op):
+    compiled = compile(lambda x: op(op(x)), batched="x")
+    message = f"the forward function of the operation {op.name} does not take arrays"
+    with pytest.warns(RuntimeWarning, match=message) as found:
+        compiled([1.0, -2.0, 0.25])
+    assert len(found) == 1
+    assert compiled([1.0, -2.0]) == pytest.approx(np.mean([op(op(1.0)), op(op(-2.0))]), rel=1e-12)
+
+
+@pytest.mark.parametrize("op", [cube, sine, cosine], ids=lambda op: op.name)
+def test_formula_that_takes_arrays_does_not_warn(op):
+    compile(lambda x: sum(op(v) for v in x)).value_and_grad(POINTS[0])
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_error_of_an_own_operation_is_eagers():
+    inverse = operation("inverse", lambda x: 1.0 / x, lambda y, x: -y * y)
+    compiled = compile(lambda x: inverse(x[0]) + inverse(x[1]))
+    compiled([1.0, 2.0])
+    with pytest.raises(ZeroDivisionError) as found:
+        compiled([1.0, 0.0])
+    assert found.value.__notes__ == ["in the operation inverse, for x = 0.0"]
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_derivatives_of_an_own_operation_compile():
+    f = lambda x: sum(cube(v) * x[0] for v in x)
+    for transform in (grad, hessian):
+        compiled = compile(transform(f))
+        for point in POINTS:
+            assert np.allclose(compiled(point), transform(f)(point), rtol=1e-12)
+
+
+# Threads
+
+
+def run(*works):
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_threads_that_call_one_function_do_not_mix_their_numbers():
+    f = lambda x: fsum(sin(a * b) for a, b in itertools.pairwise(x))
+    compiled = compile(f)
+    points = [np.random.default_rng(i).normal(size=12) for i in range(4)]
+    wanted = [compile(f).value_and_grad(x) for x in points]
+    mixed_up = []
+
+    def work(i):
+        for _ in range(100):
+            value, gradient = compiled.value_and_grad(points[i])
+            if value != wanted[i][0] or not np.array_equal(gradient, wanted[i][1]):
+                mixed_up.append(i)
+
+    run(*[functools.partial(work, i) for i in range(4)])
+    assert mixed_up == []
+
+
+def test_threads_with_batches_of_several_sizes_do_not_mix_their_numbers():
+    compiled = compile(lambda x: x[0] * tanh(x[1]), batched="x")
+    wrong = []
+
+    def work(n):
+        x = np.random.default_rng(n).normal(size=(n, 2))
+        for _ in range(100):
+            found, wanted = compiled(x), np.mean(x[:, 0] * np.tanh(x[:, 1]))
+            wrong.extend([n] * (not math.isclose(found, wanted, rel_tol=1e-11, abs_tol=1e-14)))
+
+    run(*[functools.partial(work, n) for n in (1, 2, 3, 5, 8, 13)])
+    assert wrong == []
+
+
+def test_threads_that_call_first_trace_once():
+    f = Counted(lambda x: x * x)
+    compiled = compile(f)
+    run(*[lambda: compiled(2.0)] * 6)
+    assert f.calls == 1
+
+
+def test_trace_in_one_thread_does_not_concern_another():
+    begun, checked, found = threading.Event(), threading.Event(), []
+
+    def slow(x):
+        begun.set()
+        checked.wait(10.0)
+        return x * 2.0
+
+    def bystander():
+        begun.wait(10.0)
+        found.append(Value(1.0) > 0.0)
+        found.append(float(Value(3.0).data))
+        checked.set()
+
+    run(lambda: compile(slow)(1.0), bystander)
+    assert found == [True, 3.0]
+    assert found[0] is True
+
+
+# SciPy
+
+
+@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.parametrize("n", [2, 6])
+def test_scipy_minimizes_rosenbrock(n):
+    loss = compile(lambda x: sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in itertools.pairwise(x)))
+    start = np.linspace(-1.2, 1.0, n)
+    assert loss.value_and_grad(start)[0] == pytest.approx(rosen(start), rel=1e-12)
+    assert loss.value_and_grad(start)[1] == pytest.approx(rosen_der(start), rel=1e-12)
+    result = minimize(loss.value_and_grad, start, jac=True, method="L-BFGS-B")
+    assert result.success
+    assert result.x == pytest.approx(np.ones(n), abs=1e-3)
+
+
+def test_scipy_fits_a_network_through_its_vector():
+    model = MLP(1, [4, 1], activation="tanh", seed=1)
+    x = np.linspace(-2.0, 2.0, 20)[:, None]
+    loss = compile(lambda x, y: (model(x) - y) ** 2, batched=("x", "y"))
+    loss(x, np.sin(x[:, 0]))
+    result = minimize(loss.value_and_grad_at, loss.read(), args=(x, np.sin(x[:, 0])), jac=True, method="L-BFGS-B")
+    loss.write(result.x)
+    assert loss(x, np.sin(x[:, 0])) == result.fun < 1e-3
+
+
+# --- open
+
+
+def test_argument_named_after_one_left_out_is_used():
+    @compile
+    def f(x, a=1.0, b=2.0):
+        return x * a + 10.0 * b
+
+    assert f(1.0, b=5.0) == 51.0
+    assert f.value_and_grad(1.0, b=5.0) == (51.0, 1.0)
+
+
+def test_keyword_only_argument_is_used():
+    @compile
+    def f(x, *, scale=1.0):
+        return x * scale
+
+    assert f(2.0, scale=3.0) == 6.0
+    assert f.value_and_grad(2.0, scale=3.0) == (6.0, 3.0)
+    assert f(2.0) == 2.0
+
+
+def test_first_argument_of_a_batch_may_be_named():
+    value, gradient = compile(product_loss, batched=("x", "y")).value_and_grad(x=X, y=Y)
+    assert value == pytest.approx(VALUE, rel=1e-12)
+    assert np.allclose(gradient, BY_X, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("x", "y"), [(X[:0], Y[:0]), ([], []), (np.zeros((0, 2)), [])])
+def test_batch_of_no_examples_is_an_error_that_says_so(x, y):
+    with pytest.raises(ValueError, match="holds no examples, and the mean over none is not defined"):
+        compile(product_loss, batched=("x", "y"))(x, y)
+
+
+def test_no_grad_inside_a_function_follows_the_data():
+    def f(x):
+        with no_grad():
+            frozen = x * 2.0
+        return x * frozen
+
+    compiled = compile(f)
+    assert compiled.value_and_grad(1.0) == (2.0, 2.0)
+    assert compiled.value_and_grad(3.0) == (18.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * gradients(x * x * x, [x])[0],
+        lambda x: x * (x * x * x).local_derivatives()[0],
+        lambda x: float(f"{x:.3f}") * x,
+        lambda x: ((x * x).backward(), x.grad * x)[1],
+    ],
+    ids=["gradients", "local_derivatives", "format", "backward"],
+)
+def test_plain_number_out_of_a_trace_is_a_trace_error(f):
+    compiled = compile(f)
+    with pytest.raises(TraceError):
+        compiled(2.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: where((x[0] > 0.0) == (x[1] > 0.0), 1.0, 0.0),
+        lambda x: where((x[0] > 0.0) != (x[1] > 0.0), 0.0, 1.0),
+        lambda x: where((x[0] > 0.0) & (x[1] > 0.0), 1.0, where((x[0] > 0.0) | (x[1] > 0.0), 0.0, 1.0)),
+        lambda x: 1.0 - where((x[0] > 0.0) ^ (x[1] > 0.0), 1.0, 0.0),
+    ],
+    ids=["==", "!=", "& |", "^"],
+)
+def test_comparisons_of_comparisons_follow_the_data_or_are_trace_errors(f):
+    compiled = compile(f)
+    try:
+        compiled([1.0, 1.0])
+    except TraceError:
+        return
+    assert [compiled([1.0, 1.0]), compiled([1.0, -1.0]), compiled([-1.0, -1.0])] == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("f", "argument"),
+    [
+        (lambda x: int(x), 1.0),
+        (lambda x: round(x), 1.0),
+        (lambda x: sum(1.0 for _ in range(x)), 2),
+        (lambda x: [1.0, 2.0][x], 1),
+    ],
+    ids=["int", "round", "range", "index"],
+)
+def test_integer_of_a_traced_number_is_a_trace_error(f, argument):
+    with pytest.raises(TraceError, match="would stay as it is in this first call"):
+        compile(f)(argument)
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_partial_that_compares_for_equality_is_exact():
+    safe = operation("safe", lambda x: x * x, lambda y, x: 0.0 if x == 0.0 else 2.0 * y / x)
+    assert compile(lambda x: sum(safe(v) for v in x)).value_and_grad([1.0, 0.0, 3.0]) == (10.0, [2.0, 0.0, 6.0])
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_partial_that_subtracts_comparisons_is_exact():
+    size = operation("size", abs, lambda y, x: (x > 0) - (x < 0))
+    assert compile(lambda x: size(x[0]) * size(x[1])).value_and_grad([2.0, -3.0]) == (6.0, [3.0, -2.0])
+
+
+@pytest.mark.usefixtures("kind_of_program")
+def test_error_of_an_own_scalar_formula_names_the_operation():
+    root = operation("root", lambda x: math.sqrt(x), lambda y, x: 0.5 / y)
+    compiled = compile(lambda x: root(x) * 2.0)
+    own(compiled, 4.0)
+    with pytest.raises(ValueError, match=r"math domain error|nonnegative") as found:
+        own(compiled, -1.0)
+    assert found.value.__notes__ == ["in the operation root, for x = -1.0"]
+
+
+def test_formula_that_takes_floats_only_warns_once_for_all_programs():
+    slow = operation("slow", lambda x: math.exp(x), lambda y, x: y)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            compile(lambda x: slow(x), batched="x")([1.0, 2.0])
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("loss", ["hinge", "cross_entropy"])
+def test_loss_that_looks_at_its_targets_says_what_to_do_in_a_batch(loss):
+    model = MLP(2, [1 if loss == "hinge" else 3], seed=1)
+    of_example = {
+        "hinge": lambda x, y: hinge([model(x)], [y]),
+        "cross_entropy": lambda x, y: cross_entropy([model(x)], [y]),
+    }
+    compiled = compile(of_example[loss], batched=("x", "y"))
+    examples, targets = [[1.0, 2.0], [0.0, 1.0]], [1, -1] if loss == "hinge" else [0, 2]
+    wanted = {"hinge": hinge, "cross_entropy": cross_entropy}[loss]([model(x) for x in examples], targets).data
+    assert compiled(examples, targets) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_vector_before_the_first_call_is_an_error():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w)
+    with pytest.raises(RuntimeError, match="before its first call"):
+        compiled.read()
+
+
+def test_value_made_in_a_function_is_no_captured_value():
+    w = Value(2.0)
+    compiled = compile(lambda x: sum((w * v for v in x), Value(0.0)))
+    compiled([1.0, 2.0])
+    assert compiled.wrt == [w]
+
+
+def test_captured_constant_that_was_assigned_is_read():
+    scale = Constant(2.0)
+    compiled = compile(lambda x: x * scale)
+    assert compiled(1.0) == 2.0
+    scale.data = 5.0
+    assert compiled(1.0) == 5.0
+
+
+def test_method_compiles():
+    class Spring:
+        stiffness = 2.0
+
+        @compile
+        def energy(self, x):
+            return 0.5 * self.stiffness * x * x
+
+    assert Spring().energy(3.0) == 9.0
+
+
+def test_compiled_function_keeps_signature_and_module():
+    def f(x, k=1.0):
+        return x * k
+
+    compiled = compile(f)
+    assert inspect.signature(compiled) == inspect.signature(f)
+    assert (compiled.__wrapped__, compiled.__module__) == (f, __name__)
+
+
+def test_derivative_of_a_function_without_arguments_is_an_error_that_says_so():
+    with pytest.raises(TypeError, match="argument"):
+        compile(lambda: 3.0).value_and_grad()
+
+
+def test_values_in_a_batch_are_the_same_error_as_elsewhere():
+    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
+        compile(product_loss, batched=("x", "y"))([[Value(1.0), 2.0]], [1.0])
+
+
+def test_batch_of_dicts_in_different_orders_is_a_batch():
+    compiled = compile(lambda d: d["a"] - d["b"], batched="d")
+    assert compiled([{"a": 1.0, "b": 2.0}, {"b": 3.0, "a": 4.0}]) == 0.0
