@@ -31,6 +31,13 @@ class Structure:
     keys: tuple[Any, ...] = ()
     parts: tuple[Structure, ...] = ()
 
+    def __hash__(self) -> int:
+        try:
+            return self._hash  # type: ignore[no-any-return, attr-defined]
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts)))
+            return hash(self)
+
     @property
     def is_array(self) -> bool:
         """Whether it is a NumPy array."""

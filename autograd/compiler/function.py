@@ -11,6 +11,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -181,7 +182,7 @@ class CompiledFunction(_WithParameters):
             return value, gradient[0] if size is None else gradient[:size]
         with self._lock:
             specialized, memory, arguments = self._load(args, keywords)
-            value = self._differentiated(specialized, memory)
+            value = self._differentiated(specialized, memory, "arguments")
             first, start = arguments[0], specialized.starts[0]
             adjoints = memory.batch_adjoints if first.batched else memory.plain_adjoints[None]
             rows = adjoints[:, start : start + len(specialized.trace.inputs[0])].copy()
@@ -276,6 +277,8 @@ class CompiledFunction(_WithParameters):
             return _batch(given, name)
         if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
             return _Argument(given.ravel(), Structure(np.ndarray, given.shape), False)
+        if type(given) is list and set(map(type, given)) == {float}:
+            return _Argument(given, _list_of(len(given)), False)
         numbers, structure = flatten(given, "a compiled function", name)
         if any(isinstance(x, Value) for x in numbers):
             raise TypeError(f"{self.__name__} is compiled and takes plain numbers, got Values in {name}; use .data")
@@ -314,13 +317,13 @@ class CompiledFunction(_WithParameters):
     def _values(self, specialized: _Specialized, memory: Any) -> list[float]:
         return [float(np.mean(value)) for value in specialized.program.forward(memory)]
 
-    def _differentiated(self, specialized: _Specialized, memory: Any) -> float:
+    def _differentiated(self, specialized: _Specialized, memory: Any, by: str = "captured") -> float:
         if not specialized.trace.structure.is_number:
             found = specialized.trace.structure
             raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
         (value,) = self._values(specialized, memory)
         ((_, batched),) = specialized.program.roots
-        specialized.program.backward(memory, [1.0 / len(memory.batch) if batched else 1.0])
+        specialized.program.backward(memory, [1.0 / len(memory.batch) if batched else 1.0], by)
         return value
 
     @property
@@ -400,6 +403,7 @@ def _leaves(wrt: Iterable[Value]) -> list[Value]:
     return leaves
 
 
+@lru_cache(maxsize=64)
 def _list_of(size: int | None) -> Structure:
     """Return the structure of a list of so many numbers."""
     return Structure(list, tuple(range(size or 0)), (Structure(),) * (size or 0))

@@ -6,7 +6,8 @@ axis; two more hold their adjoints. Operands are views of the buffers, made once
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from autograd.compiler.fold import Folded
 from autograd.compiler.listing import Block, floating_point_operations, listing
 from autograd.compiler.writer import Writer
 
+CAPTURED = ("theta", "captured")  # blocks of slots that are no arguments
 KEPT = 4  # numbers of examples of which the buffers are kept
 
 
@@ -35,6 +37,13 @@ class Memory:
             self.names[name] = view.of(self.batch if view.batched else self.plain)
         for name, view in writer.adjoints.items():
             self.names[name] = view.of(self.batch_adjoints if view.batched else self.plain_adjoints, adjoint=True)
+        exec("\n".join(writer.prelude), self.names)
+        self.run: dict[str, Callable[[], None]] = {}
+
+    def bind(self, name: str, code: CodeType) -> None:
+        """Make code a function of these names."""
+        exec(code, self.names)
+        self.run[name] = self.names["run"]
 
 
 class Program:
@@ -47,17 +56,34 @@ class Program:
         self.folded = folded
         self.roots = folded.roots
         self.variables = variables
-        self.writer = Writer(folded.instructions)
-        self.source = "\n".join([*self.writer.forward, "", *self.writer.backward])
-        self._forward = compile("\n".join(self.writer.forward) or "pass", "<forward program>", "exec")
-        self._backward = compile("\n".join(self.writer.backward) or "pass", "<backward program>", "exec")
+        self.writer = Writer(folded)
+        plain = [block for block in variables if not block[3]]
+        arguments = sum(count for name, _, count, _ in plain if name not in CAPTURED)
+        batched = sum(count for *_, count, flag in variables if flag)
+        nothing, captured = slice(0, 0), slice(arguments, sum(count for *_, count, _ in plain))
+        lines = {"forward": self.writer.forward}
+        self._zero: dict[str, bool] = {}  # whether the batched adjoints have to be zero at first
+        for by, unwanted in (
+            ("captured", (slice(0, arguments), slice(0, batched))),
+            ("arguments", (captured, nothing)),
+        ):
+            lines[by], self._zero[by] = self.writer.backward(unwanted, batched)
+        self.sources = {name: "\n".join(written) for name, written in lines.items()}
+        self._codes = {name: _compiled(name, written) for name, written in lines.items()}
         self._memories: dict[int, Memory] = {}
+
+    @property
+    def source(self) -> str:
+        """The NumPy source that runs: made once, forward, and backward to the Values that the function uses."""
+        return "\n\n".join(["\n".join(self.writer.prelude), self.sources["forward"], self.sources["captured"]])
 
     def memory(self, examples: int = 1) -> Memory:
         """Return buffers for this many examples; those of the last few numbers are kept."""
         memory = self._memories.pop(examples, None)
         if memory is None:
             memory = Memory(self.folded, self.writer, examples)
+            for name, code in self._codes.items():
+                memory.bind(name, code)
             while len(self._memories) >= KEPT:
                 del self._memories[next(iter(self._memories))]
         self._memories[examples] = memory
@@ -69,7 +95,7 @@ class Program:
         Where one is not finite and the eager engine would have raised an error on the way, the same error is raised.
         """
         with np.errstate(all="ignore"):
-            exec(self._forward, memory.names)
+            memory.run["forward"]()
         found = [
             slot if not isinstance(slot, int) else memory.batch[:, slot] if batched else float(memory.plain[slot])
             for slot, batched in self.folded.roots
@@ -78,16 +104,20 @@ class Program:
             self._raise_as_eager_would(memory)
         return found
 
-    def backward(self, memory: Memory, seeds: Sequence[Any]) -> None:
-        """Compute the adjoints of all numbers, for the sum of the roots times their seeds."""
+    def backward(self, memory: Memory, seeds: Sequence[Any], by: str = "captured") -> None:
+        """Compute the adjoints, for the sum of the roots times their seeds: by the "captured" Values or "arguments"."""
         memory.plain_adjoints.fill(0.0)
-        memory.batch_adjoints.fill(0.0)
-        for (slot, batched), seed in zip(self.folded.roots, seeds, strict=True):
+        if self._zero[by]:
+            memory.batch_adjoints.fill(0.0)
+        for slot, batched in self.roots:
+            if isinstance(slot, int) and batched:
+                memory.batch_adjoints[:, slot] = 0.0
+        for (slot, batched), seed in zip(self.roots, seeds, strict=True):
             if isinstance(slot, int):
                 adjoints = memory.batch_adjoints[:, slot] if batched else memory.plain_adjoints[slot : slot + 1]
                 adjoints += seed
         with np.errstate(all="ignore"):
-            exec(self._backward, memory.names)
+            memory.run[by]()
 
     def _raise_as_eager_would(self, memory: Memory) -> None:
         for instruction in self.folded.instructions:
@@ -120,3 +150,8 @@ class Program:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
         shapes = [self.writer.views[f"y{number}"].shape for number in range(len(self.folded.instructions))]
         return listing(self.folded, self.variables, shapes, self.stats)
+
+
+def _compiled(name: str, lines: Sequence[str]) -> CodeType:
+    body = "\n    ".join(lines or ["pass"])
+    return compile(f"def run():\n    {body}", f"<{name}>", "exec")

@@ -76,7 +76,7 @@ class ScalarProgram:
             self._raise_from(variables)
             raise
 
-    def backward(self, memory: ScalarMemory, seeds: Sequence[Any]) -> None:
+    def backward(self, memory: ScalarMemory, seeds: Sequence[Any], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         memory.plain_adjoints[:] = self.sweep(memory.plain.tolist(), memory.results, seeds)
 

@@ -7,6 +7,7 @@ Values: called on symbols, it writes itself down.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -198,7 +199,10 @@ def partial_source(operation: Operation, position: int, y: str, operands: Sequen
         derivative = operation.partials[position](Symbol(y), *map(Symbol, operands))
     except (TypeError, AttributeError):  # a user's formula that takes floats only
         return f"{own_name(operation)}_{position}({', '.join([y, *operands])})"
-    return _source(derivative) if isinstance(derivative, Symbol) else float(derivative)
+    if not isinstance(derivative, Symbol):
+        return float(derivative)
+    condition = re.fullmatch(r"\((\([^()]+ [<>]=? [^()]+\)) \* 1\.0\)", derivative.source)
+    return condition[1] if condition else derivative.source  # a factor of 1 or 0 may be a condition itself
 
 
 def own_name(operation: Operation) -> str:

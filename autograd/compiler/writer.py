@@ -7,36 +7,88 @@ it is scattered, with repeated slots added up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.fold import Instruction, Slots
+from autograd.compiler.fold import Folded, Instruction, Slots
 from autograd.compiler.symbols import NAMESPACE, forward_source, own_functions, own_name, partial_source
 from autograd.compiler.views import Array, View, common_shape
 
 
-class Writer:
-    """The source of a program: lines forward and backward, and the views and constants that they name."""
+@dataclass
+class Contribution:
+    """What an instruction hands back to an operand: an expression of the shape of the results.
 
-    def __init__(self, instructions: Sequence[Instruction]) -> None:
+    `summed` says that the expression has the shape of the operand's slots instead, each of them once.
+    """
+
+    name: str
+    view: View
+    source: str
+    summed: bool = False
+
+
+class Writer:
+    """The source of a program: lines forward and backward, and the views and constants that they name.
+
+    `prelude` is run once for each memory: views of views, so that the lines themselves only compute.
+    """
+
+    def __init__(self, folded: Folded) -> None:
+        self.folded = folded
+        self.prelude: list[str] = []
         self.forward: list[str] = []
         self.views: dict[str, View] = {}
         self.adjoints: dict[str, View] = {}
         self.fixed: dict[str, Any] = dict(NAMESPACE)
-        backward = []
-        for number, instruction in enumerate(instructions):
+        self.contributions: list[list[Contribution]] = []
+        for number, instruction in enumerate(folded.instructions):
             kinds = {"map": self._map, "add": self._add, "product": self._product}
-            backward.append(kinds.get(instruction.kind, self._reduction)(number, instruction))
-        self.backward = [line for lines in reversed(backward) for line in lines]
+            self.contributions.append(kinds.get(instruction.kind, self._reduction)(number, instruction))
+
+    def backward(self, unwanted: tuple[slice, slice], inputs: int) -> tuple[list[str], bool]:
+        """Return the lines that compute the adjoints; those of unwanted slots, plain and batched, are left out.
+
+        The first contribution to a slot is written, later ones are added to it. Also returns whether the adjoints of
+        the batched slots have to be zero at first, of which the `inputs` first ones are arguments.
+        """
+        written = [np.zeros(size, dtype=bool) for size in self.folded.slots]
+        for slot, batched in self.folded.roots:
+            if isinstance(slot, int):
+                written[batched][slot] = True
+        lines: list[str] = []
+        complete = True
+        for instruction, contributions in zip(reversed(self.folded.instructions), reversed(self.contributions)):
+            arrived = written[instruction.batched][instruction.start : instruction.start + instruction.count]
+            if arrived.any():
+                complete = complete and bool(arrived.all() or not instruction.batched)
+                for contribution in contributions:
+                    slots, batched = contribution.view.slots, contribution.view.batched
+                    if not _within(slots, unwanted[batched]):
+                        before = written[batched][slots]
+                        complete = complete and bool(before.all() or not before.any() or not batched)
+                        lines.append(self._collect(contribution, instruction, add=bool(before.any())))
+                        written[batched][slots] = True
+        return lines, not complete or not written[True][unwanted[True].stop : inputs].all()
 
     def _out(self, number: int, instruction: Instruction, shape: tuple[int, ...]) -> tuple[str, str]:
         slots = np.arange(instruction.start, instruction.start + instruction.count).reshape(shape)
         view = View(slots, instruction.batched)
         self.views[f"y{number}"] = self.adjoints[f"g{number}"] = view
         return f"y{number}", f"g{number}"
+
+    def _part(self, source: str, part: str) -> str:
+        """Return the source of a part of a view, made once; of what is gathered anew, an expression."""
+        if not source.isidentifier():
+            return f"{source}{part}"
+        name = f"{source}_{''.join(letter if letter.isalnum() else '_' for letter in part)}"
+        line = f"{name} = {source}{part}"
+        if line not in self.prelude:
+            self.prelude.append(line)
+        return name
 
     def _operand(self, name: str, slots: Slots, batched: bool) -> tuple[str, View]:
         """Return the source of an operand in slots, and its view."""
@@ -68,29 +120,34 @@ class Writer:
         self.fixed[name] = constants
         return name
 
-    def _collect(self, name: str, view: View | None, source: str, instruction: Instruction) -> list[str]:
-        """Return the lines that add a contribution, of the shape of the results, to the adjoints of an operand."""
-        if view is None:
-            return []
-        axes = list(view.repeated) if view.strides is not None else []
-        if instruction.batched:
-            axes = [axis + 1 for axis in axes]
-        whole = instruction.batched and not view.batched
+    def _collect(self, contribution: Contribution, instruction: Instruction, add: bool) -> str:
+        """Return the line that writes a contribution to the adjoints of an operand, or adds it."""
+        view, source = contribution.view, contribution.source
+        operator = "+=" if add else "="
+        over_examples = instruction.batched and not view.batched
         if view.strides is not None and view.distinct:
-            self.adjoints[f"d_{name}"] = view
-            if whole:
+            target = f"d_{contribution.name}"
+            self.adjoints[target] = view
+            axes = [axis + instruction.batched for axis in view.repeated]
+            if contribution.summed or not (axes or over_examples):
+                return _add_to(target, source) if add else _assign(target, source)
+            if over_examples:
                 axes = [0, *axes]
-            if axes:
-                source = f"np.sum({source}, axis={tuple(axes)}, keepdims=True){'[0]' if whole else ''}"
-            return [f"d_{name} += {source}"]
-        self.fixed[f"i_{name}"] = view.slots
-        source = f"np.sum({source}, axis=0)" if whole else source
-        target, where = ("batch_", f"(slice(None), i_{name})") if view.batched else ("plain_", f"i_{name}")
+            source = f"np.add.reduce({source}, axis={tuple(axes)}, keepdims=True)"
+            return f"{target}[...] {operator} {source}{'[0]' if over_examples else ''}"
+        index = f"i_{contribution.name}"
+        self.fixed[index] = view.slots
+        if contribution.summed:
+            source = f"np.broadcast_to({source}, {index}.shape)" if not view.batched else source
+        elif over_examples:
+            source = f"np.add.reduce({source}, axis=0)"
+        target, where = ("batch_", f":, {index}") if view.batched else ("plain_", index)
         if len(np.unique(view.slots)) == view.slots.size:
-            return [f"{target}[{where.strip('()') if not view.batched else f':, i_{name}'}] += {source}"]
-        return [f"np.add.at({target}, {where}, {source})"]
+            return f"{target}[{where}] {operator} {source}"
+        zero = "" if add else f"{target}[{where}] = 0.0; "
+        return f"{zero}np.add.at({target}, {f'(slice(None), {index})' if view.batched else index}, {source})"
 
-    def _map(self, number: int, instruction: Instruction) -> list[str]:
+    def _map(self, number: int, instruction: Instruction) -> list[Contribution]:
         operation = instruction.operation
         if operation is None:
             return []
@@ -101,7 +158,7 @@ class Writer:
         if own_name(operation) in source:
             self.fixed |= own_functions(operation)
         self.forward.append(_assign(y, source))
-        lines = []
+        contributions = []
         for position, (_, view) in enumerate(operands):
             if view is None:
                 continue
@@ -109,90 +166,126 @@ class Writer:
             if own_name(operation) in str(slope):
                 self.fixed |= own_functions(operation)
             if slope != 0.0:
-                product = g if slope == 1.0 else f"-{g}" if slope == -1.0 else f"{g} * {slope}"
-                lines += self._collect(f"a{number}_{position}", view, product, instruction)
-        return lines
+                product = f"np.multiply({g}, {slope})"
+                product = f"np.positive({g})" if slope == 1.0 else f"np.negative({g})" if slope == -1.0 else product
+                contributions.append(Contribution(f"a{number}_{position}", view, product))
+        return contributions
 
-    def _add(self, number: int, instruction: Instruction) -> list[str]:
+    def _add(self, number: int, instruction: Instruction) -> list[Contribution]:
         shape, operands = self._columns(number, instruction)
         y, g = self._out(number, instruction, shape)
         first, *others = [source for source, _ in operands]
         self.forward.append(_assign(y, f"np.add({first}, {others[0]})" if others else f"np.positive({first})"))
-        self.forward += [f"{y} += {source}" for source in others[1:]]
+        self.forward += [_add_to(y, source) for source in others[1:]]
         names = [f"a{number}_{position}" for position in range(len(operands))]
         views = [view for _, view in operands]
-        return [line for n, view in zip(names, views, strict=True) for line in self._collect(n, view, g, instruction)]
+        return [
+            Contribution(name, view, f"np.positive({g})")
+            for name, view in zip(names, views, strict=True)
+            if view is not None
+        ]
 
-    def _reduction(self, number: int, instruction: Instruction) -> list[str]:
+    def _reduction(self, number: int, instruction: Instruction) -> list[Contribution]:
         operand = instruction.operands[0]
         source, view = self._operand(f"a{number}_0", operand.slots, operand.batched)
         y, g = self._out(number, instruction, instruction.shape)
+        whole = self._part(g, "[..., None]")
         if instruction.kind == "sum":
-            self.forward.append(f"np.sum({source}, axis=-1, out={y})")
-            slope = f"np.broadcast_to({g}[..., None], {g}.shape + ({view.shape[-1]},))"
+            self.forward.append(f"np.add.reduce({source}, axis=-1, out={y})")
+            ones = f"ones{number}"
+            self.fixed[ones] = np.ones(view.shape[-1])
+            slope = f"np.multiply({whole}, {ones})"
         elif instruction.operation is rules.largest:
-            self.forward.append(f"np.max({source}, axis=-1, out={y})")
+            self.forward.append(f"np.maximum.reduce({source}, axis=-1, out={y})")
             return []
         else:
             self.forward.append(f"{y}[...] = logsumexp({source})")
-            slope = f"{g}[..., None] * np.exp({source} - {y}[..., None])"
-        return self._collect(f"a{number}_0", view, slope, instruction)
+            slope = f"np.multiply({whole}, np.exp({source} - {self._part(y, '[..., None]')}))"
+        return [Contribution(f"a{number}_0", view, slope)]
 
-    def _product(self, number: int, instruction: Instruction) -> list[str]:
+    def _product(self, number: int, instruction: Instruction) -> list[Contribution]:
         c, n, m = instruction.shape
-        names = [f"a{number}_0", f"a{number}_1"]
         sources: list[str] = []
         views: list[View | None] = []
-        for name, operand in zip(names, instruction.operands, strict=True):
+        for position, operand in enumerate(instruction.operands):
+            name = f"a{number}_{position}"
             if operand.constants is not None:
                 self.fixed[name] = operand.constants
-                sources.append(name)
-                views.append(None)
+                source, view = name, None
             else:
                 source, view = self._operand(name, operand.slots, operand.batched)
-                sources.append(source)
-                views.append(view)
+            sources.append(source)
+            views.append(view)
         y, g = self._out(number, instruction, instruction.shape)
         right, left = sources
-        batch = instruction.batched
-        both = batch and all(operand.batched for operand in instruction.operands)
-        if c == 1 and n == 1 and batch and not both:  # one row for each example: together a matrix
-            row = f"{right}[:, 0, 0]"
-            self.forward.append(f"np.matmul({row}, {left}[0].T, out={y}[:, 0, 0])")
-            by_right, by_left = f"({g}[:, 0, 0] @ {left}[0])[:, None, None]", f"({g}[:, 0, 0].T @ {row})[None, None]"
-        elif n == 1 and m == 1:
-            rows = f"{right}[..., 0, :], {left}[..., 0, :]"
-            self.forward.append(f"np.einsum('...k,...k->...', {rows}, out={y}[..., 0, 0])")
-            by_right, by_left = f"{g} * {left}", f"{g} * {right}"
-        elif c == 1 and not batch:
-            self.forward.append(f"np.matmul({right}[0], {left}[0].T, out={y}[0])")
-            by_right, by_left = f"({g}[0] @ {left}[0])[None]", f"({g}[0].T @ {right}[0])[None]"
+        mixed = instruction.batched and not all(operand.batched for operand in instruction.operands)
+        summed = False  # whether the contribution to the left operand is summed over the examples
+        if c == n == 1 and mixed:  # one row for each example: together a matrix
+            row, gs, matrix = self._part(right, "[:, 0, 0]"), self._part(g, "[:, 0, 0]"), self._part(left, "[0]")
+            self.forward.append(f"np.matmul({row}, {self._part(left, '[0].T')}, out={self._part(y, '[:, 0, 0]')})")
+            by_right = f"np.matmul({gs}, {matrix})[:, None, None]"
+            by_left, summed = f"np.matmul({self._part(g, '[:, 0, 0].T')}, {row})[None]", True
+        elif n == m == 1:
+            rows = f"{self._part(right, '[..., 0, :]')}, {self._part(left, '[..., 0, :]')}"
+            self.forward.append(f"np.einsum('...k,...k->...', {rows}, out={self._part(y, '[..., 0, 0]')})")
+            by_right, by_left = f"np.multiply({g}, {left})", f"np.multiply({g}, {right})"
+        elif c == 1 and not instruction.batched:
+            first, second = self._part(right, "[0]"), self._part(left, "[0]")
+            self.forward.append(f"np.matmul({first}, {self._part(left, '[0].T')}, out={self._part(y, '[0]')})")
+            by_right = f"np.matmul({self._part(g, '[0]')}, {second})[None]"
+            by_left = f"np.matmul({self._part(g, '[0].T')}, {first})[None]"
         else:
-            self.forward.append(f"np.matmul({right}, {left}.swapaxes(-1, -2), out={y})")
-            by_right, by_left = f"{g} @ {left}", f"{g}.swapaxes(-1, -2) @ {right}"
-        lines = self._addends(number, instruction, y, g)
-        lines += self._collect(names[0], views[0], by_right, instruction)
-        return lines + self._collect(names[1], views[1], by_left, instruction)
+            self.forward.append(f"np.matmul({right}, {self._part(left, '.swapaxes(-1, -2)')}, out={y})")
+            by_right = f"np.matmul({g}, {left})"
+            by_left = f"np.matmul({self._part(g, '.swapaxes(-1, -2)')}, {right})"
+            if mixed and c == 1:
+                summed = True
+                by_left = (
+                    f"np.tensordot({self._part(g, '[:, 0]')}, {self._part(right, '[:, 0]')}, ((0, 1), (0, 1)))[None]"
+                )
+        contributions = self._addends(number, instruction, y, g)
+        for position, (view, source) in enumerate(zip(views, (by_right, by_left), strict=True)):
+            if view is not None:
+                repeated = view.strides is not None and bool(view.repeated)
+                done = summed and position == 1 and not repeated
+                if summed and position == 1 and repeated:
+                    source = f"{source}[None]"
+                contributions.append(Contribution(f"a{number}_{position}", view, source, done))
+        return contributions
 
-    def _addends(self, number: int, instruction: Instruction, y: str, g: str) -> list[str]:
-        lines = []
+    def _addends(self, number: int, instruction: Instruction, y: str, g: str) -> list[Contribution]:
+        c, n, _ = instruction.shape
+        contributions = []
         for position, operand in enumerate(instruction.addends):
             name = f"b{number}_{position}"
-            if operand.constants is None:
-                source, view = self._operand(name, operand.slots, operand.batched)
-                lines += self._collect(name, view, g, instruction)
+            if operand.constants is not None:
+                self.forward.append(_add_to(y, self._constant(name, operand.constants)))
+                continue
+            source, view = self._operand(name, operand.slots, operand.batched)
+            self.forward.append(_add_to(y, source))
+            if c == 1 and n > 1 and view.repeated == (1,) and view.strides is not None and not instruction.batched:
+                self.fixed[f"ones{number}"] = np.ones(n)  # a sum over rows, as a product the fastest
+                source = f"np.matmul(ones{number}, {self._part(g, '[0]')})[None, None]"
+                contributions.append(Contribution(name, view, source, summed=True))
             else:
-                source = self._constant(name, operand.constants)
-            self.forward.append(f"{y} += {source}")
-        return lines
+                contributions.append(Contribution(name, view, f"np.positive({g})"))
+        return contributions
+
+
+def _within(slots: Slots, part: slice) -> bool:
+    return bool(slots.min() >= part.start and slots.max() < part.stop)
 
 
 UFUNCS = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
 
 
+def _add_to(target: str, source: str) -> str:
+    return f"np.add({target}, {source}, out={target})"
+
+
 def _assign(target: str, source: str) -> str:
     """Return the line that writes an expression to a view, without a copy where it is one function of NumPy."""
     name = source.partition("(")[0].removeprefix("np.")
-    if source.startswith("np.") and name in UFUNCS:
+    if source.startswith("np.") and source.endswith(")") and name in UFUNCS:
         return f"{source[:-1]}, out={target})"
     return f"{target}[...] = {source}"
