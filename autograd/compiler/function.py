@@ -184,8 +184,9 @@ class CompiledFunction(_WithParameters):
             specialized, memory, arguments = self._load(args, keywords)
             value = self._differentiated(specialized, memory, "arguments")
             first, start = arguments[0], specialized.starts[0]
-            adjoints = memory.batch_adjoints if first.batched else memory.plain_adjoints[None]
-            rows = adjoints[:, start : start + len(specialized.trace.inputs[0])].copy()
+            stop = start + len(specialized.trace.inputs[0])
+            found = memory.rows(start, adjoint=True) if first.batched else memory.plain_adjoints[None, start:stop]
+            rows = found.copy()
         if not first.batched:
             return value, _nested(rows[0], first.structure)
         return value, _nested_batch(rows, first.structure, args[0])
@@ -256,7 +257,7 @@ class CompiledFunction(_WithParameters):
         for argument, start in zip(arguments, specialized.starts, strict=True):
             numbers = argument.numbers
             if argument.batched:
-                memory.batch[:, start : start + numbers.shape[1]] = numbers
+                memory.rows(start)[...] = numbers
             else:
                 memory.plain[start : start + len(numbers)] = numbers
         if theta is not None and len(self.wrt) == len(specialized.leaves):
@@ -323,7 +324,7 @@ class CompiledFunction(_WithParameters):
             raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
         (value,) = self._values(specialized, memory)
         ((_, batched),) = specialized.program.roots
-        specialized.program.backward(memory, [1.0 / len(memory.batch) if batched else 1.0], by)
+        specialized.program.backward(memory, [1.0 / memory.examples if batched else 1.0], by)
         return value
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd.compiler.fold import Folded
 from autograd.compiler.listing import Block, floating_point_operations, listing
+from autograd.compiler.views import Array
 from autograd.compiler.writer import Writer
 
 CAPTURED = ("theta", "captured")  # blocks of slots that are no arguments
@@ -24,21 +25,34 @@ class Memory:
     """The buffers of a program for one number of examples, and the names by which its source knows their views."""
 
     def __init__(self, folded: Folded, writer: Writer, examples: int) -> None:
+        self.examples = examples
+        self.layout = writer.layout
         plain, batched = folded.slots
         self.plain, self.plain_adjoints = np.zeros(plain), np.zeros(plain)
-        self.batch, self.batch_adjoints = np.zeros((examples, batched)), np.zeros((examples, batched))
+        self.batch, self.batch_adjoints = np.zeros(examples * batched), np.zeros(examples * batched)
         start, constants = folded.constants
         self.plain[start : start + len(constants)] = constants
         self.tick = -1  # of the recording's clock, when the data of Values was read last
         self.names = dict(writer.fixed)
         self.names |= {"plain": self.plain, "plain_": self.plain_adjoints}
         self.names |= {"batch": self.batch, "batch_": self.batch_adjoints}
+        for name, slots in writer.scattered.items():
+            self.names[name] = self.layout.positions(slots, examples)
         for name, view in writer.views.items():
-            self.names[name] = view.of(self.batch if view.batched else self.plain)
+            self.names[name] = view.of(self.batch if view.batched else self.plain, examples)
         for name, view in writer.adjoints.items():
-            self.names[name] = view.of(self.batch_adjoints if view.batched else self.plain_adjoints, adjoint=True)
+            buffer = self.batch_adjoints if view.batched else self.plain_adjoints
+            self.names[name] = view.of(buffer, examples, adjoint=True)
         exec("\n".join(writer.prelude), self.names)
         self.run: dict[str, Callable[[], None]] = {}
+
+    def rows(self, slot: int, *, adjoint: bool = False) -> Array:
+        """Return the block of a batched slot, such as an argument, with a row for each example."""
+        return self.layout.block(slot, self.batch_adjoints if adjoint else self.batch, self.examples)
+
+    def column(self, slot: int, *, adjoint: bool = False) -> Array:
+        """Return the numbers of a batched slot."""
+        return self.rows(slot, adjoint=adjoint)[:, slot - int(self.layout.start[slot])]
 
     def bind(self, name: str, code: CodeType) -> None:
         """Make code a function of these names."""
@@ -56,7 +70,7 @@ class Program:
         self.folded = folded
         self.roots = folded.roots
         self.variables = variables
-        self.writer = Writer(folded)
+        self.writer = Writer(folded, [(start, count) for _, start, count, flag in variables if flag and count])
         plain = [block for block in variables if not block[3]]
         arguments = sum(count for name, _, count, _ in plain if name not in CAPTURED)
         batched = sum(count for *_, count, flag in variables if flag)
@@ -97,7 +111,7 @@ class Program:
         with np.errstate(all="ignore"):
             memory.run["forward"]()
         found = [
-            slot if not isinstance(slot, int) else memory.batch[:, slot] if batched else float(memory.plain[slot])
+            slot if not isinstance(slot, int) else memory.column(slot) if batched else float(memory.plain[slot])
             for slot, batched in self.folded.roots
         ]
         if not all(np.all(np.isfinite(value)) for value in found):
@@ -111,18 +125,20 @@ class Program:
             memory.batch_adjoints.fill(0.0)
         for slot, batched in self.roots:
             if isinstance(slot, int) and batched:
-                memory.batch_adjoints[:, slot] = 0.0
+                memory.column(slot, adjoint=True)[...] = 0.0
         for (slot, batched), seed in zip(self.roots, seeds, strict=True):
             if isinstance(slot, int):
-                adjoints = memory.batch_adjoints[:, slot] if batched else memory.plain_adjoints[slot : slot + 1]
+                adjoints = memory.column(slot, adjoint=True) if batched else memory.plain_adjoints[slot : slot + 1]
                 adjoints += seed
         with np.errstate(all="ignore"):
             memory.run[by]()
 
     def _raise_as_eager_would(self, memory: Memory) -> None:
         for instruction in self.folded.instructions:
-            buffer = memory.batch if instruction.batched else memory.plain[None]
-            results = buffer[:, instruction.start : instruction.start + instruction.count]
+            start = instruction.start
+            results = (
+                memory.rows(start) if instruction.batched else memory.plain[None, start : start + instruction.count]
+            )
             for example, position in np.argwhere(~np.isfinite(results)):
                 if instruction.operation is None or instruction.operation.arity is None:
                     break
@@ -131,8 +147,8 @@ class Program:
                     if operand.constants is not None:
                         numbers.append(float(operand.constants[position]))
                     else:
-                        row = memory.batch[example] if operand.batched else memory.plain
-                        numbers.append(float(row[operand.slots[position]]))
+                        slot = operand.slots[position]
+                        numbers.append(float(memory.column(slot)[example] if operand.batched else memory.plain[slot]))
                 instruction.operation.evaluate(numbers)
 
     @property

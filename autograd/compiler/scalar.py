@@ -39,7 +39,7 @@ class ScalarMemory:
 
     def __init__(self, size: int) -> None:
         self.plain, self.plain_adjoints = np.zeros(size), np.zeros(size)
-        self.batch = self.batch_adjoints = np.zeros((1, 0))
+        self.examples = 1
         self.results: tuple[float, ...] = ()
         self.tick = -1  # of the recording's clock, when the data of Values was read last
 

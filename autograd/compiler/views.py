@@ -14,18 +14,44 @@ from autograd.compiler.fold import Slots
 Array: TypeAlias = NDArray[np.float64]
 
 
-class View:
-    """Some slots of a buffer as an array: a strided view if they lie regularly, else an array of indices.
+class Layout:
+    """Where the slots of the batched buffer are: in blocks, each a contiguous array of (examples, count)."""
 
-    `shape` is the array's, without the batch axis; `strides` counts in slots; None stands for scattered ones.
+    def __init__(self, blocks: Sequence[tuple[int, int]], size: int) -> None:
+        self.start = np.zeros(size, dtype=np.intp)  # for each slot the first one of its block
+        self.count = np.ones(size, dtype=np.intp)  # and how many there are
+        for start, count in blocks:
+            self.start[start : start + count] = start
+            self.count[start : start + count] = count
+
+    def block(self, slot: int, buffer: Array, examples: int) -> Array:
+        """Return the block of a slot as an array, a row for each example."""
+        start, count = int(self.start[slot]), int(self.count[slot])
+        return buffer[examples * start : examples * (start + count)].reshape(examples, count)
+
+    def positions(self, slots: Slots, examples: int) -> Slots:
+        """Return where in the buffer the numbers of some slots are, with the examples in front."""
+        first, count = self.start[slots], self.count[slots]
+        rows = np.arange(examples).reshape([-1] + [1] * slots.ndim)
+        found: Slots = examples * first + rows * count + (slots - first)
+        return found
+
+
+class View:
+    """Some slots of a buffer as an array: a strided view if they lie regularly, else scattered.
+
+    `shape` is the array's, without the batch axis; `strides` counts in slots; None stands for scattered ones. Of the
+    batched buffer a view is of one block, with the examples in front.
     """
 
-    def __init__(self, slots: Slots, batched: bool) -> None:
+    def __init__(self, slots: Slots, layout: Layout | None = None) -> None:
         self.slots = slots
         self.shape = slots.shape
-        self.batched = batched
-        self.offset = int(slots.flat[0])
-        self.strides = regular(slots)
+        self.layout = layout
+        self.batched = layout is not None
+        self.first = int(slots.flat[0])
+        alike = layout is None or bool((layout.start[slots] == layout.start[self.first]).all())
+        self.strides = regular(slots) if alike else None
         # Slots that repeat along an axis are one slot there for the adjoint, to which the contributions are summed.
         self.repeated = tuple(
             axis for axis, stride in enumerate(self.strides or ()) if stride == 0 and self.shape[axis] > 1
@@ -34,13 +60,14 @@ class View:
         self.once = once.shape
         self.distinct = len(np.unique(once)) == once.size
 
-    def of(self, buffer: Array, adjoint: bool = False) -> Array:
+    def of(self, buffer: Array, examples: int, adjoint: bool = False) -> Array:
         """Return the view of a buffer; for the adjoint, without repetition."""
         shape = self.once if adjoint else self.shape
         strides = [stride * buffer.itemsize for stride in self.strides or ()]
-        if self.batched:
-            return as_strided(buffer[:, self.offset :], (len(buffer), *shape), (buffer.strides[0], *strides))
-        return as_strided(buffer[self.offset :], shape, strides)
+        if self.layout is None:
+            return as_strided(buffer[self.first :], shape, strides)
+        block = self.layout.block(self.first, buffer, examples)[:, self.first - int(self.layout.start[self.first]) :]
+        return as_strided(block, (examples, *shape), (block.strides[0], *strides))
 
 
 def regular(slots: Slots) -> tuple[int, ...] | None:

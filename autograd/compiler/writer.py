@@ -15,7 +15,7 @@ import numpy as np
 from autograd import rules
 from autograd.compiler.fold import Folded, Instruction, Slots
 from autograd.compiler.symbols import NAMESPACE, forward_source, own_functions, own_name, partial_source
-from autograd.compiler.views import Array, View, common_shape
+from autograd.compiler.views import Array, Layout, View, common_shape
 
 
 @dataclass
@@ -37,8 +37,11 @@ class Writer:
     `prelude` is run once for each memory: views of views, so that the lines themselves only compute.
     """
 
-    def __init__(self, folded: Folded) -> None:
+    def __init__(self, folded: Folded, arguments: Sequence[tuple[int, int]]) -> None:
         self.folded = folded
+        blocks = [(instruction.start, instruction.count) for instruction in folded.instructions if instruction.batched]
+        self.layout = Layout([*arguments, *blocks], folded.slots[1])
+        self.scattered: dict[str, Slots] = {}  # indices into the batched buffer, which depend on its size
         self.prelude: list[str] = []
         self.forward: list[str] = []
         self.views: dict[str, View] = {}
@@ -76,7 +79,7 @@ class Writer:
 
     def _out(self, number: int, instruction: Instruction, shape: tuple[int, ...]) -> tuple[str, str]:
         slots = np.arange(instruction.start, instruction.start + instruction.count).reshape(shape)
-        view = View(slots, instruction.batched)
+        view = self._view(slots, instruction.batched)
         self.views[f"y{number}"] = self.adjoints[f"g{number}"] = view
         return f"y{number}", f"g{number}"
 
@@ -92,12 +95,15 @@ class Writer:
 
     def _operand(self, name: str, slots: Slots, batched: bool) -> tuple[str, View]:
         """Return the source of an operand in slots, and its view."""
-        view = View(slots, batched)
+        view = self._view(slots, batched)
         if view.strides is None:
-            self.fixed[f"i_{name}"] = slots
-            return (f"batch[:, i_{name}]" if batched else f"plain[i_{name}]"), view
+            (self.scattered if batched else self.fixed)[f"i_{name}"] = slots
+            return f"{'batch' if batched else 'plain'}[i_{name}]", view
         self.views[name] = view
         return name, view
+
+    def _view(self, slots: Slots, batched: bool) -> View:
+        return View(slots, self.layout if batched else None)
 
     def _columns(self, number: int, instruction: Instruction) -> tuple[tuple[int, ...], list[tuple[str, View | None]]]:
         """Return a shape for the results in which the operands are regular, and the operands' sources and views."""
@@ -135,17 +141,16 @@ class Writer:
                 axes = [0, *axes]
             source = f"np.add.reduce({source}, axis={tuple(axes)}, keepdims=True)"
             return f"{target}[...] {operator} {source}{'[0]' if over_examples else ''}"
-        index = f"i_{contribution.name}"
-        self.fixed[index] = view.slots
+        index, target = f"i_{contribution.name}", "batch_" if view.batched else "plain_"
+        (self.scattered if view.batched else self.fixed)[index] = view.slots
         if contribution.summed:
-            source = f"np.broadcast_to({source}, {index}.shape)" if not view.batched else source
+            source = source if view.batched else f"np.broadcast_to({source}, {index}.shape)"
         elif over_examples:
             source = f"np.add.reduce({source}, axis=0)"
-        target, where = ("batch_", f":, {index}") if view.batched else ("plain_", index)
         if len(np.unique(view.slots)) == view.slots.size:
-            return f"{target}[{where}] {operator} {source}"
-        zero = "" if add else f"{target}[{where}] = 0.0; "
-        return f"{zero}np.add.at({target}, {f'(slice(None), {index})' if view.batched else index}, {source})"
+            return f"{target}[{index}] {operator} {source}"
+        zero = "" if add else f"{target}[{index}] = 0.0; "
+        return f"{zero}np.add.at({target}, {index}, {source})"
 
     def _map(self, number: int, instruction: Instruction) -> list[Contribution]:
         operation = instruction.operation

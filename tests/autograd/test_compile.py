@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from autograd import Value, compile, gradients
 from autograd.testing import every_operation, expressions, operands
 
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+thorough = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(params=["arrays", "plain Python"], autouse=True)

@@ -760,3 +760,18 @@ def test_softmax_of_a_graph_does_not_overflow_where_its_largest_operand_moved():
 def test_own_operation_may_have_any_name(name):
     own = rules.Operation(name, lambda x: x * x, lambda y, x: 2.0 * x)
     assert_exact(lambda xs: sum(sin(own(x)) * own(sin(x)) for x in xs), points(3))
+
+
+EQUAL_DOTS = {
+    "a bias on one": lambda dots, xs: tanh(dots() + 1.0) * sin(dots()),
+    "a bias on one, a term on the other": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + sin(xs[0])),
+    "a bias on one, many terms on the other": lambda dots, xs: tanh(dots() + 1.0) * (dots() + sum(map(sin, xs * 2))),
+    "a leaf on one": lambda dots, xs: tanh(dots() + xs[0]) * sin(dots()),
+    "two biases": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + 2.0),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL_DOTS)
+def test_equal_dots_in_different_sums_are_exact(name):
+    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: dot(xs[:2], xs[1:]), list(xs)), points(3))
+    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: xs[0] * xs[1] + xs[1] * xs[2], list(xs)), points(3))

@@ -25,6 +25,8 @@ from autograd import (
     gradients,
     hessian,
     log,
+    logsumexp,
+    mean,
     no_grad,
     operation,
     sin,
@@ -1050,3 +1052,16 @@ def test_values_in_a_batch_are_the_same_error_as_elsewhere():
 def test_batch_of_dicts_in_different_orders_is_a_batch():
     compiled = compile(lambda d: d["a"] - d["b"], batched="d")
     assert compiled([{"a": 1.0, "b": 2.0}, {"b": 3.0, "a": 4.0}]) == 0.0
+
+
+def test_batch_of_empty_examples_is_a_batch():
+    compiled = compile(lambda x, y: y * 2.0, batched=("x",))
+    value, gradient = compiled.value_and_grad(np.zeros((3, 0)), 1.0)
+    assert (value, gradient.shape) == (2.0, (3, 0))
+
+
+@pytest.mark.parametrize("f", [lambda x: dot(x[:5000], x[5000:]), logsumexp, mean, lambda x: fsum(x) + 1.0])
+def test_one_function_of_many_numbers_runs_on_arrays(f):
+    compiled = compile(f)
+    compiled(np.linspace(0.0, 1.0, 10_000))
+    assert "lines of Python" not in str(compiled)
