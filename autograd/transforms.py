@@ -58,6 +58,8 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"gradients takes the derivative by Values, got {type(node).__name__}: {node!r}")
+    if recording.blocks and not create_graph:
+        recording.use(output, "the gradients, without create_graph, of")
     return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 

@@ -143,6 +143,12 @@ class Value:
     def __ge__(self, other: Number) -> bool:
         return _compare(rules.less_equal, other, self)
 
+    def __or__(self, other: Number) -> Value:
+        return _binary(rules.either, self, other)
+
+    def __ror__(self, other: Number) -> Value:
+        return _binary(rules.either, other, self)
+
     def __bool__(self) -> bool:
         if recording.blocks:
             recording.use(self, "a branch on")
@@ -156,7 +162,19 @@ class Value:
             "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
         )
 
+    def __index__(self) -> int:
+        if recording.blocks:
+            recording.use(self, "an integer of")
+        raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
+
+    def __round__(self, digits: int | None = None) -> Value:
+        if recording.blocks:
+            recording.use(self, "a rounded number of")
+        raise TypeError(f"{self!r} is not rounded, since that has no derivative; use .data where you mean the number")
+
     def __format__(self, specification: str) -> str:
+        if recording.blocks:
+            recording.use(self, "the text of")
         return format(self._datum, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
@@ -188,6 +206,8 @@ class Value:
         >>> (Value(2.0) * Value(-3.0)).local_derivatives()
         (-3.0, 2.0)
         """
+        if recording.blocks:
+            recording.use(self, "the local derivatives of")
         if self.op is None:
             return ()
         operands = [parent._datum for parent in self.parents]
@@ -206,6 +226,8 @@ class Value:
         >>> x.grad
         54.0
         """
+        if recording.blocks:
+            recording.use(self, "the gradients of")
         order = [node for node in topological_order(self) if type(node) is not Constant]
         check_unchanged(order)
         adjoints = dict.fromkeys(order, 0.0)
@@ -260,10 +282,7 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
-    if recording.blocks and recording.traced():
-        largest = rules.largest(xs)
-    else:
-        largest = max(x._datum if isinstance(x, Value) else x for x in xs)
+    largest = rules.largest(xs)
     exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
@@ -279,7 +298,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     if recording.blocks:  # a no_grad or detect_anomaly block is open somewhere
         stamp = recording.inspected(op, data, _operands(first, second))
         if recording.paused():
-            return Value(data)
+            return _without_gradient(op, data, first, second) if recording.traced() else Value(data)
     node = _new(Value)
     node._datum = data
     node._first = first
@@ -289,6 +308,12 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node.label = ""
     node.op = op
     return node
+
+
+def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
+    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
+    with recording.enable_grad():
+        return _unary(rules.detached, _node(op, data, first, second))
 
 
 def _operands(first: Any, second: Value | None) -> tuple[Value, ...]:

@@ -1,4 +1,4 @@
-"""The definitions of the table's rows, evaluated with as many digits as mpmath is set to."""
+"""What tests compare with: the definitions of the rows in mpmath's digits, and what rounding explains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Any
 import mpmath
 from mpmath import mp
 
+from autograd import Value
+from autograd.chain import topological_order
 from autograd.operation import NAry, Operation
+
+EPS = 2.0**-52
 
 
 @functools.cache
@@ -40,3 +44,17 @@ def exact(row: Operation, operands: Sequence[Any]) -> Any:
     else:
         named = dict(zip(row.arguments, numbers, strict=True))
     return evaluated(row.definition, named, mpmath)
+
+
+def rounding(root: Value) -> float:
+    """How far rounding may have moved a result, to first order."""
+    errors: dict[Value, float] = {}
+    for node in topological_order(root):
+        own = carried = 0.0
+        if node.op is not None:
+            slopes = node.local_derivatives()
+            sizes = [abs(slope * parent.data) for slope, parent in zip(slopes, node.parents, strict=True)]
+            own = 8 * EPS * (abs(node.data) + sum(sizes))
+            carried = sum(abs(slope) * errors[parent] for slope, parent in zip(slopes, node.parents, strict=True))
+        errors[node] = own + carried
+    return errors[root]

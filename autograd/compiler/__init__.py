@@ -32,6 +32,8 @@ def compile(target: Any = None, *, wrt: Iterable[Value] | None = None, batched: 
         from autograd.compiler.function import CompiledFunction, CompiledGraph
     except ImportError as error:
         raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
+    if batched and isinstance(target, (Value, list, tuple)):
+        raise TypeError("batched is for a function of one example; a graph is compiled for its numbers as they are")
     if isinstance(target, Value):
         return CompiledGraph([target], wrt, single=True)
     if isinstance(target, (list, tuple)) and target and all(isinstance(root, Value) for root in target):

@@ -132,8 +132,9 @@ class Folder:
 
     @property
     def width(self) -> float:
-        """How many nodes there are for each group of their like: what an array instruction is going to be worth."""
-        return self.nodes / max(1, sum(map(len, self.groups.values())))
+        """How many operands there are for each group of alike: what an array instruction is going to be worth."""
+        groups = [group for alike in self.groups.values() for group in alike.values()]
+        return sum(len(terms) for group in groups for terms in group.terms) / max(1, len(groups))
 
     # From nodes to items
 
@@ -154,7 +155,7 @@ class Folder:
                 flag = any(self.batched[term] for term in terms)
                 if flag:
                     terms = [term if self.batched[term] else self._spread(term) for term in terms]
-                self.item[node] = self._make("reduce", op, terms, [flag], 1, len(terms))
+                self.item[node] = self._make("reduce", op, terms, [flag], 1, (flag, len(terms)))
             else:
                 self.item[node] = self._map("map", op, list(map(self._term, node.parents)), 1)
         self.nodes = len(active)
@@ -226,26 +227,29 @@ class Folder:
             lefts.append(a)
             rights.append(b)
         parts: list[int] = []
+        nodes, rest = (0, nodes) if not kinds else (nodes, 0)  # of the sum: those of its products, or of itself
         for (left, right), (lefts, rights) in kinds.items():
             if len(lefts) == 1:
-                parts.append(self._map("map", rules.mul, [lefts[0], rights[0]], 1))
+                parts.append(self._map("map", rules.mul, [lefts[0], rights[0]], nodes))
             else:
                 flags = [left[0], right[0]]
                 signature = left, right, len(lefts)
-                parts.append(self._make("product", None, [*lefts, *rights], flags, len(lefts), signature))
+                parts.append(self._make("product", None, [*lefts, *rights], flags, nodes, signature))
                 self.parts.add(parts[-1])
+            nodes = 0
         for term in map(self._term, terms):
             if isinstance(term, int):
                 parts.append(term)
             else:
                 offset += term
         parts.sort(key=lambda part: (not self.batched[part], -self.depth[part]))
+        nodes = rest
         if len(parts) > COLUMNS:
             whole = []
             for flag in (False, True):
                 alike = [part for part in parts if self.batched[part] is flag]
                 if len(alike) > 1:
-                    alike = [self._make("sum", None, alike, [flag], nodes, len(alike))]
+                    alike = [self._make("sum", None, alike, [flag], nodes, (flag, len(alike)))]
                 whole += alike
             parts, nodes = whole, 0
         if len(parts) == 1 and offset == 0.0:
@@ -382,6 +386,9 @@ class Folder:
         edges: dict[tuple[int, int], list[int]] = {}
         for edge, member in zip(zip(lefts.of, rights.of, strict=True), group.members, strict=True):
             edges.setdefault(edge, []).append(member)
+        for members in edges.values():
+            if len(members) > 1:  # they share a slot, to which nothing may be added for one of them
+                self.parts.difference_update(members)
         stacks: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
         for left, right in _grids(edges, len(lefts.rows), len(rights.rows)):
             stacks.setdefault((len(left), len(right)), []).append((left, right))

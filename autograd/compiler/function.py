@@ -24,7 +24,7 @@ from autograd.compiler.listing import Block
 from autograd.compiler.program import Program
 from autograd.compiler.scalar import ScalarProgram, is_scalar
 from autograd.compiler.trace import Trace, trace
-from autograd.structure import Structure, flatten
+from autograd.structure import Structure, arranged, flatten
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
@@ -38,6 +38,7 @@ class _WithParameters:
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
+        self._check_known()
         return np.array([leaf._datum for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
@@ -45,7 +46,12 @@ class _WithParameters:
         for leaf, number in zip(self.wrt, self._vector(theta).tolist(), strict=True):
             leaf.data = number
 
+    def _check_known(self) -> None:
+        """Raise an error where it is not known yet which Values there are."""
+
     def _vector(self, theta: ArrayLike) -> Array:
+        if np.iscomplexobj(theta):
+            raise TypeError("theta is a vector of real numbers, got complex ones")
         vector = np.asarray(theta, dtype=float)
         if vector.shape != (len(self.wrt),):
             raise ValueError(f"theta is a vector with a number for each of {len(self.wrt)} leaves, got {vector.shape}")
@@ -64,7 +70,10 @@ class CompiledGraph(_WithParameters):
             self.wrt = _leaves(wrt)
         self.roots = roots
         self.single = single
-        self.program = _program([("theta", 0, len(self.wrt), False)], order, roots, self.wrt)
+        blocks = [("theta", 0, len(self.wrt), False)]
+        if all(leaf.label for leaf in self.wrt):
+            blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
+        self.program = _program(blocks, order, roots, self.wrt)
         self._memory: Any = self.program.memory()
         self._lock = threading.Lock()
 
@@ -104,11 +113,14 @@ class CompiledGraph(_WithParameters):
         return (values[0] if self.single else values), gradient
 
     def _seeds(self, seed: Any) -> list[float]:
-        if not isinstance(seed, (list, tuple)):
+        if not isinstance(seed, (list, tuple, np.ndarray)):
             return [float(seed)] * len(self.roots)
         if len(seed) != len(self.roots):
             raise ValueError(f"backward takes one seed for each of {len(self.roots)} roots, got {len(seed)}")
         return [float(s) for s in seed]
+
+    def __repr__(self) -> str:
+        return f"<compiled graph: {str(self).splitlines()[-1]}>"
 
     @property
     def stats(self) -> dict[str, int]:
@@ -156,6 +168,15 @@ class CompiledFunction(_WithParameters):
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"batched names arguments of {self.__name__}({', '.join(known)}), got {unknown[0]!r}")
         self.batched = {known.index(name) for name in names}
+        self._batched_names = set(names)
+        self.__wrapped__ = f
+        self.__module__ = getattr(f, "__module__", __name__)
+        if self._signature is not None:
+            self.__signature__ = self._signature
+        kinds = [] if self._signature is None else [p.kind for p in self._signature.parameters.values()]
+        self._named_only = [
+            name for name, kind in zip(known, kinds, strict=True) if kind is inspect.Parameter.KEYWORD_ONLY
+        ]
         self.wrt = [] if wrt is None else _leaves(wrt)
         self._all = wrt is None
         self._specialized: dict[Any, _Specialized] = {}
@@ -181,7 +202,10 @@ class CompiledFunction(_WithParameters):
             gradient = specialized.program.sweep(numbers, results, SEED)
             return value, gradient[0] if size is None else gradient[:size]
         with self._lock:
-            specialized, memory, arguments = self._load(args, keywords)
+            args = tuple(self._positional(args, keywords))
+            if not args:
+                raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
+            specialized, memory, arguments = self._load(args, {})
             value = self._differentiated(specialized, memory, "arguments")
             first, start = arguments[0], specialized.starts[0]
             stop = start + len(specialized.trace.inputs[0])
@@ -236,8 +260,7 @@ class CompiledFunction(_WithParameters):
         return None if specialized is None else (specialized, numbers, sizes[0])
 
     def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Any, Any]:
-        if keywords and self._signature is not None:
-            args = self._signature.bind(*args, **keywords).args
+        args = self._positional(args, keywords)
         arguments = [self._argument(position, argument) for position, argument in enumerate(args)]
         key = tuple([argument.structure for argument in arguments])
         examples = {len(argument.numbers) for argument in arguments if argument.batched}
@@ -272,17 +295,35 @@ class CompiledFunction(_WithParameters):
                 memory.tick = -1
         return specialized, memory, arguments
 
+    def _positional(self, args: Sequence[Any], keywords: dict[str, Any]) -> Sequence[Any]:
+        """Return all arguments by position, defaults up to the last one that was given included."""
+        if not keywords:
+            return args
+        if self._signature is None:
+            raise TypeError(f"{self.__name__} has no signature that Python knows, so its arguments go by position")
+        bound = self._signature.bind(*args, **keywords)
+        given = max(list(self._signature.parameters).index(name) for name in bound.arguments)
+        bound.apply_defaults()
+        return (*bound.args, *[bound.kwargs[name] for name in self._named_only])[: given + 1]
+
+    def _run(self, *args: Any) -> Any:
+        """Call f with all arguments by position, also those that it takes by name only."""
+        if not self._named_only or self._signature is None:
+            return self.f(*args)
+        number = len(self._signature.parameters) - len(self._named_only)
+        return self.f(*args[:number], **dict(zip(self._named_only, args[number:], strict=False)))
+
     def _argument(self, position: int, given: Any) -> _Argument:
         name = f"argument {position} of {self.__name__}"
         if position in self.batched:
-            return _batch(given, name)
+            return _batch(given, name, self.__name__)
         if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
             return _Argument(given.ravel(), Structure(np.ndarray, given.shape), False)
         if type(given) is list and set(map(type, given)) == {float}:
             return _Argument(given, _list_of(len(given)), False)
         numbers, structure = flatten(given, "a compiled function", name)
         if any(isinstance(x, Value) for x in numbers):
-            raise TypeError(f"{self.__name__} is compiled and takes plain numbers, got Values in {name}; use .data")
+            raise TypeError(_with_values(self.__name__, name))
         return _Argument(numbers, structure, False)
 
     def _specialize(self, arguments: list[_Argument]) -> _Specialized:
@@ -292,7 +333,7 @@ class CompiledFunction(_WithParameters):
             (list(map(float, argument.numbers[0] if argument.batched else argument.numbers)), argument.structure)
             for argument in arguments
         ]
-        traced = trace(self.f, examples, names[: len(arguments)])
+        traced = trace(self._run, examples, names[: len(arguments)])
         plain: list[Value] = []
         batch: list[Value] = []
         starts, blocks = [], []
@@ -312,7 +353,7 @@ class CompiledFunction(_WithParameters):
             found = traced.structure
             raise TypeError(f"{self.__name__} is batched and must return one number for an example, got {found}")
         read, wrt = slice(begin, begin + len(leaves)), slice(begin, begin + len(theta))
-        program = _program(blocks, traced.order, roots, [*plain, *leaves], batch)
+        program = _program(blocks, traced.order, roots, [*plain, *leaves], batch, begin)
         return _Specialized(program, traced, starts, leaves, read, wrt)
 
     def _values(self, specialized: _Specialized, memory: Any) -> list[float]:
@@ -336,6 +377,21 @@ class CompiledFunction(_WithParameters):
     def __str__(self) -> str:
         return str(self._called().program)
 
+    def _check_known(self) -> None:
+        if self._all:
+            self._called()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Compile the method of each instance for itself."""
+        if instance is None:
+            return self
+        method = CompiledFunction(self.f.__get__(instance, owner), sorted(self._batched_names), None)
+        setattr(instance, self.__name__, method)
+        return method
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.__name__}>"
+
     def _called(self) -> _Specialized:
         if self._latest is None:
             raise RuntimeError(
@@ -344,24 +400,36 @@ class CompiledFunction(_WithParameters):
         return self._latest
 
 
-def _batch(given: Any, name: str) -> _Argument:
+def _with_values(function: str, name: str) -> str:
+    return (
+        f"{function} is compiled and takes plain numbers, got Values in {name}; to differentiate it there are "
+        "value_and_grad and compile(grad(f)), to use a Value as a number there is .data"
+    )
+
+
+def _batch(given: Any, name: str, function: str) -> _Argument:
     """Return an argument with a leading batch axis: an array, or a list of examples nested alike."""
+    if (isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim)) and not len(given):
+        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
     if isinstance(given, np.ndarray) and given.dtype.kind in "biuf" and given.ndim:
         examples = given.reshape(len(given), -1)
         structure = Structure(np.ndarray, given.shape[1:]) if given.ndim > 1 else Structure()
     elif isinstance(given, (list, tuple)):
-        flat = [flatten(example, "a compiled function", f"{name}[{i}]") for i, example in enumerate(given)]
+        _, first = flatten(given[0], "a compiled function", f"{name}[0]")
+        flat = [
+            flatten(arranged(example, first), "a compiled function", f"{name}[{i}]") for i, example in enumerate(given)
+        ]
+        if any(isinstance(x, Value) for numbers, _ in flat for x in numbers):
+            raise TypeError(_with_values(function, name))
         structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
         if len(structures) > 1:
-            (first, i), (second, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
-            raise ValueError(f"the examples in {name} are not alike: number {i} is {first}, number {j} is {second}")
+            (one, i), (other, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
+            raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}")
         examples = np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1)
         structure = next(iter(structures), Structure())
     else:
         found = type(given).__name__
         raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}")
-    if not len(examples):
-        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
     return _Argument(examples, structure, True)
 
 
@@ -381,6 +449,7 @@ def _program(
     roots: Sequence[Value],
     variables: Sequence[Value],
     batched: Sequence[Value] = (),
+    arguments: int = 0,
 ) -> Program | ScalarProgram:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
@@ -390,13 +459,15 @@ def _program(
         folder.add(order, roots)
         if is_scalar(folder):
             return ScalarProgram(order, roots, variables)
-        return Program(folder.laid_out(roots), blocks)
+        return Program(folder.laid_out(roots), blocks, arguments)
     finally:
         if collecting:
             gc.enable()
 
 
 def _leaves(wrt: Iterable[Value]) -> list[Value]:
+    if isinstance(wrt, Value):
+        raise TypeError("wrt takes a list of leaves, got one Value; write wrt=[leaf]")
     leaves = list(dict.fromkeys(wrt))
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:

@@ -51,17 +51,22 @@ def listing(
         else:
             text = operation.expression(*names) if instruction.kind == "map" else f"{operation.name}({names[0]})"
         batch = "batch x " if instruction.batched else ""
-        rows.append((f"v{number}", text, batch + _shape(shape), f"{instruction.nodes:,} nodes"))
+        rows.append((f"v{number}", text, batch + _shape(shape), count(instruction.nodes, "node")))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     lines = [
         f"{left:{widths[0]}} = {text:{widths[1]}}  {shape:{widths[2]}}  {nodes:>{widths[3]}}"
         for left, text, shape, nodes in rows
     ]
     lines.append(
-        f"{stats['nodes']:,} nodes in {stats['instructions']} instructions, {stats['operations']:,} floating-point "
-        f"operations, {stats['bytes']:,} bytes of buffers"
+        f"{count(stats['nodes'], 'node')} in {count(stats['instructions'], 'instruction')}, "
+        f"{count(stats['operations'], 'floating-point operation')}, {count(stats['bytes'], 'byte')} of buffers"
     )
     return "\n".join(lines)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural if it is not one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _shape(shape: Sequence[int]) -> str:

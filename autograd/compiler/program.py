@@ -6,6 +6,7 @@ axis; two more hold their adjoints. Operands are views of the buffers, made once
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any
@@ -17,7 +18,6 @@ from autograd.compiler.listing import Block, floating_point_operations, listing
 from autograd.compiler.views import Array
 from autograd.compiler.writer import Writer
 
-CAPTURED = ("theta", "captured")  # blocks of slots that are no arguments
 KEPT = 4  # numbers of examples of which the buffers are kept
 
 
@@ -63,16 +63,16 @@ class Memory:
 class Program:
     """Instructions that can be replayed: numbers in, values and adjoints out, without Python work for each node.
 
+    `variables` are blocks of slots; the first ones, so many as `arguments` says, are arguments of a function.
     `print(program)` lists the instructions, `source` is the NumPy code that runs, and `stats` has the numbers.
     """
 
-    def __init__(self, folded: Folded, variables: Sequence[Block]) -> None:
+    def __init__(self, folded: Folded, variables: Sequence[Block], arguments: int) -> None:
         self.folded = folded
         self.roots = folded.roots
         self.variables = variables
         self.writer = Writer(folded, [(start, count) for _, start, count, flag in variables if flag and count])
         plain = [block for block in variables if not block[3]]
-        arguments = sum(count for name, _, count, _ in plain if name not in CAPTURED)
         batched = sum(count for *_, count, flag in variables if flag)
         nothing, captured = slice(0, 0), slice(arguments, sum(count for *_, count, _ in plain))
         lines = {"forward": self.writer.forward}
@@ -106,7 +106,7 @@ class Program:
     def forward(self, memory: Memory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example.
 
-        Where one is not finite and the eager engine would have raised an error on the way, the same error is raised.
+        Where one is not finite, or an operation is not defined, what the eager engine raises there is raised.
         """
         with np.errstate(all="ignore"):
             memory.run["forward"]()
@@ -114,7 +114,9 @@ class Program:
             slot if not isinstance(slot, int) else memory.column(slot) if batched else float(memory.plain[slot])
             for slot, batched in self.folded.roots
         ]
-        if not all(np.all(np.isfinite(value)) for value in found):
+        if not (
+            all(map(_finite, found)) and all(_finite(np.add.reduce(memory.names[y], None)) for y in self.writer.risky)
+        ):
             self._raise_as_eager_would(memory)
         return found
 
@@ -139,9 +141,9 @@ class Program:
             results = (
                 memory.rows(start) if instruction.batched else memory.plain[None, start : start + instruction.count]
             )
+            if instruction.operation is None or instruction.operation.arity is None:
+                continue
             for example, position in np.argwhere(~np.isfinite(results)):
-                if instruction.operation is None or instruction.operation.arity is None:
-                    break
                 numbers = []
                 for operand in instruction.operands:
                     if operand.constants is not None:
@@ -166,6 +168,10 @@ class Program:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
         shapes = [self.writer.views[f"y{number}"].shape for number in range(len(self.folded.instructions))]
         return listing(self.folded, self.variables, shapes, self.stats)
+
+
+def _finite(value: Any) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else bool(np.isfinite(value).all())
 
 
 def _compiled(name: str, lines: Sequence[str]) -> CodeType:

@@ -7,6 +7,8 @@ rows' own forward functions, then the chain rule with their own partial derivati
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,12 +16,14 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.fold import Folder
+from autograd.compiler.listing import count
 from autograd.operation import Operation
 from autograd.value import Value
 
-NARROW = 24  # nodes for each array instruction, below which plain Python is faster
+NARROW = 48  # operands for each array instruction, below which plain Python is faster
 LARGEST = 50_000  # nodes that Python compiles in about a second
 
+RESERVED = r"[vxg]\d+|d|variables|results|seeds|forward|backward"  # names in the source itself
 INLINE = {rules.add: "{} + {}", rules.sub: "{} - {}", rules.mul: "{} * {}", rules.negative: "-{}"}
 SLOPES = {
     rules.add: ("{g}", "{g}"),
@@ -96,7 +100,8 @@ class ScalarProgram:
     def __str__(self) -> str:
         """List the lines: as Python, since there is too little alike for arrays."""
         stats = self.stats
-        last = f"{stats['nodes']:,} nodes in as many lines of Python, {stats['operations']:,} floating-point operations"
+        nodes, lines = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
+        last = f"{nodes} in {lines} of plain Python, {count(stats['operations'], 'floating-point operation')}"
         return "\n".join([*self.lines, last])
 
 
@@ -140,7 +145,9 @@ class _Source:
         """Return the name of a function in the source, such as sin; a number tells apart what is called alike."""
         if function not in self.called:
             letters = "f_" + "".join(letter if letter.isalnum() else "_" for letter in stem)
-            name = letters.removeprefix("f_") if letters.removeprefix("f_").isidentifier() else letters
+            name = letters.removeprefix("f_")
+            if not name.isidentifier() or keyword.iskeyword(name) or re.fullmatch(RESERVED, name):
+                name = letters
             while name in self.names:
                 name = f"{name}_"
             self.called[function] = name

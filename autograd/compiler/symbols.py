@@ -22,7 +22,7 @@ class Symbol:
     """An expression in NumPy source, which arithmetic and the operations of the table extend.
 
     >>> rules.tanh.partials[0](Symbol("y"), Symbol("x"))
-    (1.0 - (y * y))
+    np.subtract(1.0, (y * y), dtype=float)
     """
 
     def __init__(self, source: str) -> None:
@@ -35,17 +35,19 @@ class Symbol:
     def _operate(operation: Operation, operands: Sequence[Any]) -> Symbol:
         return Symbol(forward_source(operation, list(map(_source, operands))))
 
+    # A comparison is a number too, 1 or 0: NumPy's sum of two would be their disjunction, hence the type of the result.
+
     def __add__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} + {_source(other)})")
+        return Symbol(f"np.add({self}, {_source(other)}, dtype=float)")
 
     def __radd__(self, other: Any) -> Symbol:
-        return Symbol(f"({_source(other)} + {self})")
+        return Symbol(f"np.add({_source(other)}, {self}, dtype=float)")
 
     def __sub__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} - {_source(other)})")
+        return Symbol(f"np.subtract({self}, {_source(other)}, dtype=float)")
 
     def __rsub__(self, other: Any) -> Symbol:
-        return Symbol(f"({_source(other)} - {self})")
+        return Symbol(f"np.subtract({_source(other)}, {self}, dtype=float)")
 
     def __mul__(self, other: Any) -> Symbol:
         return Symbol(f"({self} * {_source(other)})")
@@ -71,8 +73,13 @@ class Symbol:
     def __bool__(self) -> bool:
         raise TypeError("an array has no one truth value")
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("whether numbers are equal is asked of one after the other")
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __neg__(self) -> Symbol:
-        return Symbol(f"(-{self})")
+        return Symbol(f"np.negative({self}, dtype=float)")
 
     def __lt__(self, other: Any) -> Symbol:
         return Symbol(f"({self} < {_source(other)})")
@@ -249,9 +256,13 @@ class _Forward:
 
 def logsumexp(x: Any) -> Any:
     """Return log(sum(exp(x))) along the last axis."""
-    largest = np.max(x, axis=-1, keepdims=True)
-    largest = np.where(np.isfinite(largest), largest, 0.0)
-    return largest[..., 0] + np.log(np.sum(np.exp(x - largest), axis=-1))
+    position = np.argmax(x, axis=-1)[..., None]
+    largest = np.take_along_axis(x, position, axis=-1)
+    shift = np.where(np.isfinite(largest), largest, 0.0)
+    rest = np.exp(x - shift)
+    np.put_along_axis(rest, position, 0.0, axis=-1)  # the largest term is the 1 of log1p
+    found = shift + np.log1p(np.sum(rest, axis=-1, keepdims=True))
+    return np.where(np.isfinite(largest), found, largest)[..., 0]
 
 
 NAMESPACE["logsumexp"] = logsumexp

@@ -38,13 +38,18 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
         [Value(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
         for (numbers, structure), name in zip(arguments, names, strict=True)
     ]
+    since = recording.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
     with recording.enable_grad(), recording.trace_with(_Tracer()):
         result = f(*placed)
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
-    captured = [node for node in order if node.op is None and type(node) is not Constant and node not in own]
+    captured = [
+        node
+        for node in order
+        if node.op is None and type(node) is not Constant and node not in own and node._stamp.born < since
+    ]
     return Trace(inputs, captured, outputs, structure, order)
 
 

@@ -7,6 +7,7 @@ it is scattered, with repeated slots added up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ class Writer:
         self.views: dict[str, View] = {}
         self.adjoints: dict[str, View] = {}
         self.fixed: dict[str, Any] = dict(NAMESPACE)
+        self.risky: list[str] = []  # results of operations that are not defined everywhere
         self.contributions: list[list[Contribution]] = []
         for number, instruction in enumerate(folded.instructions):
             kinds = {"map": self._map, "add": self._add, "product": self._product}
@@ -158,6 +160,8 @@ class Writer:
             return []
         shape, operands = self._columns(number, instruction)
         y, g = self._out(number, instruction, shape)
+        if operation.domain:
+            self.risky.append(y)
         sources = [source for source, _ in operands]
         source = forward_source(operation, sources)
         if own_name(operation) in source:

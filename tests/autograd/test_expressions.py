@@ -14,29 +14,13 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from autograd import Value, dot, fsum, grad, gradcheck, gradients, hessian, hvp, jacobian, jvp, rules, vjp
-from autograd.chain import topological_order
 from autograd.testing import Application, Expression, every_operation, expressions, is_tame, numbers, operands
-from tests.oracle import exact
+from tests.oracle import exact, rounding
 
-EPS = 2.0**-52
 DIGITS = 100
 
 thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 brief = settings(thorough, max_examples=60)
-
-
-def rounding(root):
-    """How far rounding may have moved a result, to first order."""
-    errors = {}
-    for node in topological_order(root):
-        own = carried = 0.0
-        if node.op is not None:
-            slopes = node.local_derivatives()
-            sizes = [abs(slope * parent.data) for slope, parent in zip(slopes, node.parents, strict=True)]
-            own = 8 * EPS * (abs(node.data) + sum(sizes))
-            carried = sum(abs(slope) * errors[parent] for slope, parent in zip(slopes, node.parents, strict=True))
-        errors[node] = own + carried
-    return errors[root]
 
 
 def agree(a, b):

@@ -328,9 +328,6 @@ def test_listing_before_the_first_call_is_an_error():
         str(compile(lambda x: x))
 
 
-# --- open
-
-
 @pytest.mark.parametrize(
     "f",
     [
