@@ -29,6 +29,7 @@ from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
 SEED = (1.0,)
+NAMED = 16  # leaves that a listing calls by their labels
 
 
 class _WithParameters:
@@ -71,7 +72,8 @@ class CompiledGraph(_WithParameters):
         self.roots = roots
         self.single = single
         blocks = [("theta", 0, len(self.wrt), False)]
-        if all(leaf.label for leaf in self.wrt):
+        labels = {leaf.label for leaf in self.wrt} - {""}
+        if len(labels) == len(self.wrt) <= NAMED:
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
         self.program = _program(blocks, order, roots, self.wrt)
         self._memory: Any = self.program.memory()
