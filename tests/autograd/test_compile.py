@@ -1,6 +1,8 @@
 """Compiled programs against the eager engine: random expressions, every rule, every loss."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,3 +64,9 @@ def test_every_rule_agrees_with_eager_on_arrays(operation):
         assert all(map(close, gradient, gradients(y, xs, create_graph=True)))
 
     check()
+
+
+def test_missing_numpy_is_an_error_that_names_the_command():
+    code = "import sys; sys.modules['numpy'] = None; from autograd import *; compile(lambda x: x)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ImportError: autograd.compile needs NumPy: python -m pip install" in run.stderr
