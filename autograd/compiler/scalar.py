@@ -21,7 +21,8 @@ from autograd.operation import Operation
 from autograd.value import Value
 
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
-LARGEST = 50_000  # nodes that Python compiles in about a second
+LARGEST = 1_000_000  # nodes; Python compiles some 50,000 in a second
+PIECE = 4_000  # lines of a function, of which the compiler's memory is some 10 kB each
 
 RESERVED = r"[vxg]\d+|d|variables|results|seeds|forward|backward"  # names in the source itself
 INLINE = {rules.add: "{} + {}", rules.sub: "{} - {}", rules.mul: "{} * {}", rules.negative: "-{}"}
@@ -55,10 +56,9 @@ class ScalarProgram:
         self.size = len(variables)
         written = _Source(order, roots, variables)
         self.source = "\n".join([*written.forward, "", *written.backward])
-        self.lines = [line for line in written.forward if line.startswith("v")]
+        self.lines = written.forward
         self.roots: list[tuple[Any, bool]] = [(root._datum, False) for root in roots]
-        self.run = _function("forward", "variables", written.forward, written.names)
-        self.sweep = _function("backward", "variables, results, seeds", written.backward, written.names)
+        self.run, self.sweep = written.functions()
         self.active = written.active
         self._memory = ScalarMemory(self.size)
 
@@ -106,7 +106,10 @@ class ScalarProgram:
 
 
 class _Source:
-    """The lines of a program: `x0`, `x1` are the variables, `v0`, `v1` the results, `g0`, `g1` adjoints of results."""
+    """The lines of a program: `x0`, `x1` are the variables, `v0`, `v1` the results, `g0`, `g1` the adjoints of both.
+
+    A long one is cut into pieces, which Python compiles one by one, with `x[0]`, `v[0]` and `g[0]` for what they share.
+    """
 
     def __init__(self, order: Sequence[Value], roots: Sequence[Value], variables: Sequence[Value]) -> None:
         position = {leaf: i for i, leaf in enumerate(variables)}
@@ -119,27 +122,62 @@ class _Source:
                 operands = [position.get(parent, parent._datum) for parent in node.parents]
                 self.active.append((node.op, operands))
                 position[node] = self.variables + len(self.active) - 1
+        self.pattern = "{}[{}]" if len(self.active) > PIECE else "{}{}"
+        self.roots = [self._term(position.get(root, root._datum)) for root in roots]
+        self.forward = [self._line(i, op, operands) for i, (op, operands) in enumerate(self.active)]
+        self.backward: list[str] = []
+        self.reached: set[int] = set()
+        self._write_backward([position.get(root) for root in roots])
+
+    def functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return what computes the roots and all results, and what computes the adjoints of the variables."""
+        if len(self.active) > PIECE:
+            return self._in_pieces()
         inputs = "".join(f"x{i}, " for i in range(self.variables))
         results = "".join(f"v{i}, " for i in range(len(self.active)))
         unpack = [f"{inputs}= variables"] if inputs else []
-        wanted = ", ".join(self._term(position.get(root, root._datum)) for root in roots)
-        self.forward = [*unpack, *[self._line(i, op, operands) for i, (op, operands) in enumerate(self.active)]]
-        self.forward.append(f"return [{wanted}], ({results})")
-        self.backward = [*unpack, *([f"{results}= results"] if results else [])]
-        self._write_backward([position.get(root) for root in roots])
+        adjoints = ", ".join(f"g{i}" if i in self.reached else "0.0" for i in range(self.variables))
+        forward = [*unpack, *self.forward, f"return [{', '.join(self.roots)}], ({results})"]
+        backward = [*unpack, *([f"{results}= results"] if results else []), *self.backward, f"return [{adjoints}]"]
+        return (
+            _function("forward", "variables", forward, self.names),
+            _function("backward", "variables, results, seeds", backward, self.names),
+        )
+
+    def _in_pieces(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        forward = [_function("forward", "x, v", piece, self.names) for piece in _pieces(self.forward)]
+        forward.append(_function("forward", "x, v", [f"return [{', '.join(self.roots)}]"], self.names))
+        backward = [_function("backward", "x, v, g, seeds", piece, self.names) for piece in _pieces(self.backward)]
+        variables, results = self.variables, len(self.active)
+
+        def run(x: list[float]) -> tuple[list[float], list[float]]:
+            v = [0.0] * results
+            for piece in forward:
+                found = piece(x, v)
+            return found, v
+
+        def sweep(x: list[float], v: list[float], seeds: Sequence[float]) -> list[float]:
+            g = [0.0] * (variables + results)
+            for piece in backward:
+                piece(x, v, g, seeds)
+            return g[:variables]
+
+        return run, sweep
 
     def _term(self, term: float) -> str:
         if not isinstance(term, int):
             return repr(term) if abs(term) < float("inf") else f"float('{term}')"
-        return f"x{term}" if term < self.variables else f"v{term - self.variables}"
+        kind, number = ("x", term) if term < self.variables else ("v", term - self.variables)
+        return self.pattern.format(kind, number)
 
     def _line(self, number: int, op: Operation, operands: list[int | float]) -> str:
         terms = list(map(self._term, operands))
+        result = self.pattern.format("v", number)
         if op in INLINE:
-            return f"v{number} = {INLINE[op].format(*terms)}"
+            return f"{result} = {INLINE[op].format(*terms)}"
         listed = ", ".join(terms)
         name = self._named(op.name, op.forward)
-        return f"v{number} = {name}([{listed}])" if op.arity is None else f"v{number} = {name}({listed})"
+        return f"{result} = {name}([{listed}])" if op.arity is None else f"{result} = {name}({listed})"
 
     def _named(self, stem: str, function: Any) -> str:
         """Return the name of a function in the source, such as sin; a number tells apart what is called alike."""
@@ -155,20 +193,19 @@ class _Source:
         return self.called[function]
 
     def _write_backward(self, roots: list[int | None]) -> None:
-        reached: set[int] = set()
-
         def add(term: int | float, source: str) -> None:
             if isinstance(term, int):
-                self.backward.append(f"g{term} {'+=' if term in reached else '='} {source}")
-                reached.add(term)
+                target = self.pattern.format("g", term)
+                self.backward.append(f"{target} {'+=' if term in self.reached else '='} {source}")
+                self.reached.add(term)
 
         for i, root in enumerate(roots):
             if root is not None:
                 add(root, f"seeds[{i}]")
         for number in reversed(range(len(self.active))):
             op, operands = self.active[number]
-            g = f"g{self.variables + number}"
-            if self.variables + number not in reached:
+            g, y = self.pattern.format("g", self.variables + number), self.pattern.format("v", number)
+            if self.variables + number not in self.reached:
                 continue
             terms = list(map(self._term, operands))
             if op in SLOPES:
@@ -176,21 +213,29 @@ class _Source:
                     add(term, slope.format(g=g, a=terms[0], b=terms[-1]))
             elif op.arity is None:
                 slopes = self._named(f"d_{op.name}", op.partials[0])
-                self.backward.append(f"d = {slopes}(v{number}, [{', '.join(terms)}])")
+                self.backward.append(f"d = {slopes}({y}, [{', '.join(terms)}])")
                 for i, term in enumerate(operands):
                     add(term, f"{g} * d[{i}]")
             else:
                 for term, partial in zip(operands, op.partials, strict=True):
                     if isinstance(term, int):
                         slope_of = self._named(f"d_{op.name}", partial)
-                        add(term, f"{g} * {slope_of}(v{number}, {', '.join(terms)})")
-        adjoints = [f"g{i}" if i in reached else "0.0" for i in range(self.variables)]
-        self.backward.append(f"return [{', '.join(adjoints)}]")
+                        add(term, f"{g} * {slope_of}({y}, {', '.join(terms)})")
+
+
+def _pieces(lines: Sequence[str]) -> list[list[str]]:
+    """Cut lines into pieces, but not between the gradient of an operation of many operands and its use."""
+    pieces: list[list[str]] = [[]]
+    for line in lines:
+        if len(pieces[-1]) >= PIECE and "* d[" not in line:
+            pieces.append([])
+        pieces[-1].append(line)
+    return pieces
 
 
 def _function(name: str, parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
     namespace = dict(names)
-    body = "\n    ".join(lines)
+    body = "\n    ".join(lines or ["pass"])
     exec(f"def {name}({parameters}):\n    {body}", namespace)
     function: Callable[..., Any] = namespace[name]
     return function

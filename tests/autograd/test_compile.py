@@ -17,9 +17,11 @@ thorough = settings(
 )
 
 
-@pytest.fixture(params=["arrays", "plain Python"], autouse=True)
+@pytest.fixture(params=["arrays", "plain Python", "plain Python in pieces"], autouse=True)
 def backend(request, monkeypatch):
     arrays = request.param == "arrays"
+    if request.param == "plain Python in pieces":
+        monkeypatch.setattr("autograd.compiler.scalar.PIECE", 2)
     monkeypatch.setattr("autograd.compiler.function.is_scalar", lambda folder: not arrays and not folder.sizes[1])
 
 
