@@ -258,7 +258,7 @@ class CompiledFunction(_WithParameters):
                 sizes.append(len(argument))
             else:
                 return None
-        specialized = None if keywords else self._without_memory.get(tuple(sizes))
+        specialized = self._without_memory.get(tuple(sizes)) if args and not keywords else None
         return None if specialized is None else (specialized, numbers, sizes[0])
 
     def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Any, Any]:
