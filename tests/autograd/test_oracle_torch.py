@@ -36,10 +36,13 @@ def counterpart(variable):
     return OTHER_NAMES.get(variable) or getattr(torch, variable, None) or getattr(torch.nn.functional, variable, None)
 
 
+COMPARISONS = (rules.less, rules.less_equal, rules.either)  # numbers here, truth values without derivatives there
+
+
 def pairs():
     for variable, entry in rules.TABLE.items():
         function = counterpart(variable)
-        if function is None:
+        if function is None or entry in COMPARISONS:
             continue
         if isinstance(entry, Family):
             for constant in entry.samples:
