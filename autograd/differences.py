@@ -18,7 +18,8 @@ Function: TypeAlias = Callable[[float], list[float]]
 HALVINGS = 14
 BEGINNINGS = 5
 SETTLED = 1e-9  # a relative error at which no further halving is worth its evaluations
-ROUNDING = 64 * 2.0**-52  # how far a value of the function may be off, relatively
+EPS = 2.0**-52
+ROUNDING = 64 * EPS  # how far a value of the function may be off, relatively
 
 
 class Estimate(NamedTuple):
@@ -54,7 +55,8 @@ def differentiate(f: Function, x: float, magnitude: float = 0.0) -> list[Estimat
         near = (x + near) - x
         ends = _both_sides(f, x, near) if near else None
         agrees = [
-            ends is not None and column.confirmed(ends[0][i], ends[1][i], near) for i, column in enumerate(columns)
+            ends is not None and column.confirmed(ends[0][i], ends[1][i], near, step)
+            for i, column in enumerate(columns)
         ]
         if all(agrees):
             break
@@ -127,18 +129,20 @@ class _Extrapolation:
     def __init__(self, magnitude: float) -> None:
         self.magnitude = magnitude
         self.value, self.error = math.nan, math.inf
-        self.rounding = self.noise = 0.0
+        self.rounding = self.noise = self.steepest = 0.0
         self.row: list[float] = []
 
     def add(self, above: float, below: float, step: float) -> None:
         """Take in the difference of half the last step, and keep the extrapolation that moved least."""
         self.noise = max(self._noise(above, below, step), self.noise / 16.0)
         row = [_slope(above, below, step)]
+        self.steepest = max(self.steepest, math.fabs(row[0]))
         for power, coarser in enumerate(self.row, 1):
             row.append(row[-1] + (row[-1] - coarser) / (4.0**power - 1.0))
             error = max(math.fabs(row[-1] - row[-2]), math.fabs(row[-1] - coarser))
             if error <= self.error:
-                self.value, self.error, self.rounding = row[-1], error, self.noise
+                self.value, self.error = row[-1], error
+                self.rounding = max(self.noise, EPS * self.steepest)  # where slopes nearby are steeper, so is the error
         self.row = row
 
     @property
@@ -146,10 +150,11 @@ class _Extrapolation:
         """Whether the extrapolations agree with each other."""
         return self.error <= SETTLED * math.fabs(self.value) + self.rounding / 64.0
 
-    def confirmed(self, above: float, below: float, step: float) -> bool:
-        """Return whether the difference of this tiny step is about the same."""
+    def confirmed(self, above: float, below: float, step: float, first: float) -> bool:
+        """Return whether the difference of this tiny step is about the same, but for its error of second order."""
         slope = _slope(above, below, step)
-        noise = 0.125 * self._noise(above, below, step) + self.rounding
+        curvature = 4.0 * self.steepest * (step / first) ** 2
+        noise = 0.125 * self._noise(above, below, step) + self.rounding + curvature
         return math.fabs(slope - self.value) <= 0.01 * max(math.fabs(slope), math.fabs(self.value)) + noise
 
     def _noise(self, above: float, below: float, step: float) -> float:

@@ -914,3 +914,8 @@ def test_a_right_rule_at_its_kink_or_pole_is_not_blamed_for_another_one():
 def test_a_point_that_is_not_finite_is_a_value_error_that_says_so(x):
     with pytest.raises(ValueError, match=f"finite .*{x!r}"):
         gradcheck(lambda x: 2.0 * x, x)
+
+
+def test_a_triple_zero_that_rounding_moves_is_accepted():
+    target = 2.02**3
+    assert gradcheck(lambda x: (x**3 - target * (1 + 2**-52)) ** 3, 2.02)

@@ -19,7 +19,9 @@ from tests.oracle import exact, rounding
 
 DIGITS = 100
 
-thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(
+    max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 brief = settings(thorough, max_examples=60)
 
 
