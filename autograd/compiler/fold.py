@@ -85,7 +85,8 @@ class Folded:
     """What a graph became: instructions, and where its roots are."""
 
     instructions: list[Instruction]
-    slots: tuple[int, int]  # how many, in the plain buffer and in the batched one
+    inputs: tuple[int, int]  # how many variables are in the plain buffer and in the batched one
+    slots: tuple[int, int]  # how many slots there are in all
     constants: tuple[int, list[float]]  # where in the plain buffer they begin, and what they are
     roots: list[tuple[Term, bool]]  # for each root its slot, or its value where it is a constant; and whether batched
     nodes: int
@@ -325,7 +326,7 @@ class Folder:
         where: list[tuple[Term, bool]] = [
             (int(self.slot[term]) if isinstance(term, int) else term, flag) for term, flag in terms
         ]
-        return Folded(instructions, (self.free[0], self.free[1]), constants, where, self.nodes)
+        return Folded(instructions, self.sizes, (self.free[0], self.free[1]), constants, where, self.nodes)
 
     def _place(self, items: Iterable[int], batched: bool) -> int:
         """Give items, in their order, the next slots; return the first of these."""

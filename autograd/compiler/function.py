@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class CompiledGraph(_WithParameters):
         labels = {leaf.label for leaf in self.wrt} - {""}
         if len(labels) == len(self.wrt) <= NAMED:
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
-        self.program = _program(blocks, order, roots, self.wrt)
+        self.program = _program(blocks, order, roots, self.wrt, wrt=len(self.wrt))
         self._memory: Any = self.program.memory()
         self._lock = threading.Lock()
 
@@ -106,12 +107,12 @@ class CompiledGraph(_WithParameters):
     def value_and_grad(self, theta: ArrayLike, seed: Any = 1.0) -> tuple[Any, Array]:
         """Return the value, and the gradient by `wrt` as a vector, at a vector; touches no Value."""
         vector = self._vector(theta)
+        size, memory = len(self.wrt), self._memory
         with self._lock:
-            self._memory.tick = -1
-            self._memory.plain[: len(self.wrt)] = vector
-            values = self.program.forward(self._memory)
-            self.program.backward(self._memory, self._seeds(seed))
-            gradient = self._memory.plain_adjoints[: len(self.wrt)].copy()
+            memory.tick = -1
+            memory.plain[:size] = vector
+            values = self.program.both(memory, self._seeds(seed))
+            gradient = memory.plain_adjoints[:size].copy()
         return (values[0] if self.single else values), gradient
 
     def _seeds(self, seed: Any) -> list[float]:
@@ -355,20 +356,19 @@ class CompiledFunction(_WithParameters):
             found = traced.structure
             raise TypeError(f"{self.__name__} is batched and must return one number for an example, got {found}")
         read, wrt = slice(begin, begin + len(leaves)), slice(begin, begin + len(theta))
-        program = _program(blocks, traced.order, roots, [*plain, *leaves], batch, begin)
+        program = _program(blocks, traced.order, roots, [*plain, *leaves], batch, begin, len(theta))
         return _Specialized(program, traced, starts, leaves, read, wrt)
 
     def _values(self, specialized: _Specialized, memory: Any) -> list[float]:
-        return [float(np.mean(value)) for value in specialized.program.forward(memory)]
+        return [_mean(value) for value in specialized.program.forward(memory)]
 
     def _differentiated(self, specialized: _Specialized, memory: Any, by: str = "captured") -> float:
         if not specialized.trace.structure.is_number:
             found = specialized.trace.structure
             raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
-        (value,) = self._values(specialized, memory)
         ((_, batched),) = specialized.program.roots
-        specialized.program.backward(memory, [1.0 / memory.examples if batched else 1.0], by)
-        return value
+        (value,) = specialized.program.both(memory, [1.0 / memory.examples if batched else 1.0], by)
+        return _mean(value)
 
     @property
     def stats(self) -> dict[str, int]:
@@ -452,6 +452,7 @@ def _program(
     variables: Sequence[Value],
     batched: Sequence[Value] = (),
     arguments: int = 0,
+    wrt: int = 0,
 ) -> Program | ScalarProgram:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
@@ -461,7 +462,7 @@ def _program(
         folder.add(order, roots)
         if is_scalar(folder):
             return ScalarProgram(order, roots, variables)
-        return Program(folder.laid_out(roots), blocks, arguments)
+        return Program(folder.laid_out(roots), blocks, arguments, wrt)
     finally:
         if collecting:
             gc.enable()
@@ -475,6 +476,14 @@ def _leaves(wrt: Iterable[Value]) -> list[Value]:
         if not isinstance(leaf, Value) or leaf.op is not None:
             raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")
     return leaves
+
+
+def _mean(value: Any) -> float:
+    """Return a float as it is, and the mean of an array with a number for each example."""
+    if isinstance(value, float):
+        return float(value)
+    mean = float(np.add.reduce(value) / len(value))
+    return mean if math.isfinite(mean) else float(np.add.reduce(value / len(value)))
 
 
 @lru_cache(maxsize=64)

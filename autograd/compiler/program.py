@@ -7,7 +7,7 @@ axis; two more hold their adjoints. Operands are views of the buffers, made once
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
@@ -34,7 +34,7 @@ class Memory:
         self.plain[start : start + len(constants)] = constants
         self.tick = -1  # of the recording's clock, when the data of Values was read last
         self.names = dict(writer.fixed)
-        self.names |= {"plain": self.plain, "plain_": self.plain_adjoints}
+        self.names |= {"ones": np.ones(examples), "plain": self.plain, "plain_": self.plain_adjoints}
         self.names |= {"batch": self.batch, "batch_": self.batch_adjoints}
         for name, slots in writer.scattered.items():
             self.names[name] = self.layout.positions(slots, examples)
@@ -44,7 +44,8 @@ class Memory:
             buffer = self.batch_adjoints if view.batched else self.plain_adjoints
             self.names[name] = view.of(buffer, examples, adjoint=True)
         exec("\n".join(writer.prelude), self.names)
-        self.run: dict[str, Callable[[], None]] = {}
+        self.run: dict[str, Callable[..., Any]] = {}
+        self.risky = [self.names[name] for name in writer.risky]
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
@@ -54,36 +55,38 @@ class Memory:
         """Return the numbers of a batched slot."""
         return self.rows(slot, adjoint=adjoint)[:, slot - int(self.layout.start[slot])]
 
-    def bind(self, name: str, code: CodeType) -> None:
-        """Make code a function of these names."""
-        exec(code, self.names)
-        self.run[name] = self.names["run"]
+    def bind(self, codes: Mapping[str, CodeType]) -> None:
+        """Make functions of code that uses these names."""
+        for name, code in codes.items():
+            exec(code, self.names)
+            self.run[name] = self.names["run"]
 
 
 class Program:
     """Instructions that can be replayed: numbers in, values and adjoints out, without Python work for each node.
 
-    `variables` are blocks of slots; the first ones, so many as `arguments` says, are arguments of a function.
+    `variables` names blocks of slots. The plain variables are `arguments` of a function, then those to differentiate
+    by (`wrt`), then others; all batched ones are arguments.
     `print(program)` lists the instructions, `source` is the NumPy code that runs, and `stats` has the numbers.
     """
 
-    def __init__(self, folded: Folded, variables: Sequence[Block], arguments: int) -> None:
+    def __init__(self, folded: Folded, variables: Sequence[Block], arguments: int, wrt: int) -> None:
         self.folded = folded
         self.roots = folded.roots
         self.variables = variables
         self.writer = Writer(folded, [(start, count) for _, start, count, flag in variables if flag and count])
-        plain = [block for block in variables if not block[3]]
-        batched = sum(count for *_, count, flag in variables if flag)
-        nothing, captured = slice(0, 0), slice(arguments, sum(count for *_, count, _ in plain))
-        lines = {"forward": self.writer.forward}
-        self._zero: dict[str, bool] = {}  # whether the batched adjoints have to be zero at first
-        for by, unwanted in (
-            ("captured", (slice(0, arguments), slice(0, batched))),
-            ("arguments", (captured, nothing)),
+        plain, batched = folded.inputs
+        seeds = [f"seed{number}" for number in range(len(self.roots))]
+        lines = {"forward": [*self.writer.forward, f"return [{', '.join(map(self.writer.root, self.roots))}]"]}
+        for by, wanted in (
+            ("captured", (slice(arguments, arguments + wrt), slice(0, 0))),
+            ("arguments", (slice(0, arguments), slice(0, batched))),
         ):
-            lines[by], self._zero[by] = self.writer.backward(unwanted, batched)
+            lines[by] = self.writer.backward(seeds, wanted, (plain, batched))
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
-        self._codes = {name: _compiled(name, written) for name, written in lines.items()}
+        self._codes = {
+            name: _compiled(name, [] if name == "forward" else seeds, written) for name, written in lines.items()
+        }
         self._memories: dict[int, Memory] = {}
 
     @property
@@ -96,8 +99,7 @@ class Program:
         memory = self._memories.pop(examples, None)
         if memory is None:
             memory = Memory(self.folded, self.writer, examples)
-            for name, code in self._codes.items():
-                memory.bind(name, code)
+            memory.bind(self._codes)
             while len(self._memories) >= KEPT:
                 del self._memories[next(iter(self._memories))]
         self._memories[examples] = memory
@@ -109,31 +111,29 @@ class Program:
         Where one is not finite, or an operation is not defined, what the eager engine raises there is raised.
         """
         with np.errstate(all="ignore"):
-            memory.run["forward"]()
-        found = [
-            slot if not isinstance(slot, int) else memory.column(slot) if batched else float(memory.plain[slot])
-            for slot, batched in self.folded.roots
-        ]
-        if not (
-            all(map(_finite, found)) and all(_finite(np.add.reduce(memory.names[y], None)) for y in self.writer.risky)
-        ):
-            self._raise_as_eager_would(memory)
+            return self._forward(memory)
+
+    def backward(self, memory: Memory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints, for the sum of the roots times their seeds: by the "captured" Values or "arguments"."""
+        with np.errstate(all="ignore"):
+            memory.run[by](*seeds)
+
+    def both(self, memory: Memory, seeds: Sequence[float], by: str = "captured") -> list[Any]:
+        """Compute the roots and the adjoints."""
+        with np.errstate(all="ignore"):
+            found = self._forward(memory)
+            memory.run[by](*seeds)
         return found
 
-    def backward(self, memory: Memory, seeds: Sequence[Any], by: str = "captured") -> None:
-        """Compute the adjoints, for the sum of the roots times their seeds: by the "captured" Values or "arguments"."""
-        memory.plain_adjoints.fill(0.0)
-        if self._zero[by]:
-            memory.batch_adjoints.fill(0.0)
-        for slot, batched in self.roots:
-            if isinstance(slot, int) and batched:
-                memory.column(slot, adjoint=True)[...] = 0.0
-        for (slot, batched), seed in zip(self.roots, seeds, strict=True):
-            if isinstance(slot, int):
-                adjoints = memory.column(slot, adjoint=True) if batched else memory.plain_adjoints[slot : slot + 1]
-                adjoints += seed
-        with np.errstate(all="ignore"):
-            memory.run[by]()
+    def _forward(self, memory: Memory) -> list[Any]:
+        found: list[Any] = memory.run["forward"]()
+        for value in found:
+            if not (math.isfinite(value) if type(value) is float else np.isfinite(value).all()):
+                self._raise_as_eager_would(memory)
+        for results in memory.risky:
+            if not (math.isfinite(np.add.reduce(results, None)) or np.isfinite(results).all()):
+                self._raise_as_eager_would(memory)
+        return found
 
     def _raise_as_eager_would(self, memory: Memory) -> None:
         for instruction in self.folded.instructions:
@@ -170,10 +170,6 @@ class Program:
         return listing(self.folded, self.variables, shapes, self.stats)
 
 
-def _finite(value: Any) -> bool:
-    return math.isfinite(value) if isinstance(value, float) else bool(np.isfinite(value).all())
-
-
-def _compiled(name: str, lines: Sequence[str]) -> CodeType:
+def _compiled(name: str, parameters: Sequence[str], lines: Sequence[str]) -> CodeType:
     body = "\n    ".join(lines or ["pass"])
-    return compile(f"def run():\n    {body}", f"<{name}>", "exec")
+    return compile(f"def run({', '.join(parameters)}):\n    {body}", f"<{name}>", "exec")

@@ -84,6 +84,12 @@ class ScalarProgram:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         memory.plain_adjoints[:] = self.sweep(memory.plain.tolist(), memory.results, seeds)
 
+    def both(self, memory: ScalarMemory, seeds: Sequence[Any], by: str = "captured") -> list[Any]:
+        """Compute the roots and the adjoints."""
+        found = self.forward(memory)
+        self.backward(memory, seeds, by)
+        return found
+
     def _raise_from(self, variables: list[float]) -> None:
         """Raise the error of the first operation that has one, as the eager engine words it."""
         data = list(variables)

@@ -59,6 +59,7 @@ class View:
         once = slots[tuple(slice(0, 1) if axis in self.repeated else slice(None) for axis in range(slots.ndim))]
         self.once = once.shape
         self.distinct = len(np.unique(once)) == once.size
+        self.is_matrix = self.strides is not None and self.strides[-1:] == (1,)  # as BLAS takes it: rows at a distance
 
     def of(self, buffer: Array, examples: int, adjoint: bool = False) -> Array:
         """Return the view of a buffer; for the adjoint, without repetition."""

@@ -23,13 +23,20 @@ from autograd.compiler.views import Array, Layout, View, common_shape
 class Contribution:
     """What an instruction hands back to an operand: an expression of the shape of the results.
 
-    `summed` says that the expression has the shape of the operand's slots instead, each of them once.
+    `summed` says that the expression has the shape of the operand's slots instead, each of them once; `part` is the
+    index of the part of that shape which the expression has, where the rest is of length 1.
     """
 
     name: str
     view: View
     source: str
     summed: bool = False
+    part: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The expression in the full shape."""
+        return f"{self.source}{self.part.replace('0', 'None')}"
 
 
 class Writer:
@@ -54,30 +61,46 @@ class Writer:
             kinds = {"map": self._map, "add": self._add, "product": self._product}
             self.contributions.append(kinds.get(instruction.kind, self._reduction)(number, instruction))
 
-    def backward(self, unwanted: tuple[slice, slice], inputs: int) -> tuple[list[str], bool]:
-        """Return the lines that compute the adjoints; those of unwanted slots, plain and batched, are left out.
+    def root(self, where: tuple[float, bool]) -> str:
+        """Return the source of a root: a float, or of a batched one an array."""
+        slot, batched = where
+        if not isinstance(slot, int):
+            return f"float('{slot!r}')"
+        if not batched:
+            return f"plain.item({slot})"
+        self.views[f"root{slot}"] = self.adjoints[f"root{slot}_"] = self._view(np.array(slot), batched)
+        return f"root{slot}"
 
-        The first contribution to a slot is written, later ones are added to it. Also returns whether the adjoints of
-        the batched slots have to be zero at first, of which the `inputs` first ones are arguments.
+    def backward(self, seeds: Sequence[str], wanted: tuple[slice, slice], inputs: tuple[int, int]) -> list[str]:
+        """Return the lines that compute the adjoints of the inputs, the first slots plain and batched, that are wanted.
+
+        The first contribution to a slot is written, later ones are added to it; where the first does not reach all of
+        an operand, the buffer is zero before.
         """
         written = [np.zeros(size, dtype=bool) for size in self.folded.slots]
-        for slot, batched in self.folded.roots:
+        start: list[str] = []
+        for (slot, batched), seed in zip(self.folded.roots, seeds, strict=True):
             if isinstance(slot, int):
+                target = f"root{slot}_[...]" if batched else f"plain_[{slot}]"
+                start.append(f"{target} {'+=' if written[batched][slot] else '='} {seed}")
                 written[batched][slot] = True
         lines: list[str] = []
-        complete = True
+        complete = [True, True]
         for instruction, contributions in zip(reversed(self.folded.instructions), reversed(self.contributions)):
             arrived = written[instruction.batched][instruction.start : instruction.start + instruction.count]
             if arrived.any():
-                complete = complete and bool(arrived.all() or not instruction.batched)
+                complete[instruction.batched] &= bool(arrived.all())
                 for contribution in contributions:
                     slots, batched = contribution.view.slots, contribution.view.batched
-                    if not _within(slots, unwanted[batched]):
+                    if not _within(slots, slice(0, inputs[batched])) or _overlap(slots, wanted[batched]):
                         before = written[batched][slots]
-                        complete = complete and bool(before.all() or not before.any() or not batched)
+                        complete[batched] &= bool(before.all() or not before.any())
                         lines.append(self._collect(contribution, instruction, add=bool(before.any())))
                         written[batched][slots] = True
-        return lines, not complete or not written[True][unwanted[True].stop : inputs].all()
+        for batched, buffer in enumerate(("plain_", "batch_")):
+            if not complete[batched] or not written[batched][wanted[batched]].all():
+                start.insert(0, f"{buffer}.fill(0.0)")
+        return [*start, *lines]
 
     def _out(self, number: int, instruction: Instruction, shape: tuple[int, ...]) -> tuple[str, str]:
         slots = np.arange(instruction.start, instruction.start + instruction.count).reshape(shape)
@@ -87,7 +110,7 @@ class Writer:
 
     def _part(self, source: str, part: str) -> str:
         """Return the source of a part of a view, made once; of what is gathered anew, an expression."""
-        if not source.isidentifier():
+        if not part or not source.isidentifier():
             return f"{source}{part}"
         name = f"{source}_{''.join(letter if letter.isalnum() else '_' for letter in part)}"
         line = f"{name} = {source}{part}"
@@ -130,7 +153,7 @@ class Writer:
 
     def _collect(self, contribution: Contribution, instruction: Instruction, add: bool) -> str:
         """Return the line that writes a contribution to the adjoints of an operand, or adds it."""
-        view, source = contribution.view, contribution.source
+        view, source = contribution.view, contribution.whole
         operator = "+=" if add else "="
         over_examples = instruction.batched and not view.batched
         if view.strides is not None and view.distinct:
@@ -138,7 +161,12 @@ class Writer:
             self.adjoints[target] = view
             axes = [axis + instruction.batched for axis in view.repeated]
             if contribution.summed or not (axes or over_examples):
-                return _add_to(target, source) if add else _assign(target, source)
+                target, source = self._part(target, contribution.part), contribution.source
+                if add:
+                    return _add_to(target, source)
+                # Where NumPy cannot hand the place of a matrix to BLAS, it multiplies by itself, which is slow.
+                in_place = view.is_matrix or "matmul" not in source or contribution.part == VECTOR
+                return _assign(target, source) if in_place else _copy(target, source)
             if over_examples:
                 axes = [0, *axes]
             source = f"np.add.reduce({source}, axis={tuple(axes)}, keepdims=True)"
@@ -176,7 +204,7 @@ class Writer:
                 self.fixed |= own_functions(operation)
             if slope != 0.0:
                 product = f"np.multiply({g}, {slope})"
-                product = f"np.positive({g})" if slope == 1.0 else f"np.negative({g})" if slope == -1.0 else product
+                product = g if slope == 1.0 else f"np.negative({g})" if slope == -1.0 else product
                 contributions.append(Contribution(f"a{number}_{position}", view, product))
         return contributions
 
@@ -189,7 +217,7 @@ class Writer:
         names = [f"a{number}_{position}" for position in range(len(operands))]
         views = [view for _, view in operands]
         return [
-            Contribution(name, view, f"np.positive({g})")
+            Contribution(name, view, g)
             for name, view in zip(names, views, strict=True)
             if view is not None
         ]
@@ -213,7 +241,6 @@ class Writer:
         return [Contribution(f"a{number}_0", view, slope)]
 
     def _product(self, number: int, instruction: Instruction) -> list[Contribution]:
-        c, n, m = instruction.shape
         sources: list[str] = []
         views: list[View | None] = []
         for position, operand in enumerate(instruction.operands):
@@ -226,41 +253,48 @@ class Writer:
             sources.append(source)
             views.append(view)
         y, g = self._out(number, instruction, instruction.shape)
-        right, left = sources
-        mixed = instruction.batched and not all(operand.batched for operand in instruction.operands)
-        summed = False  # whether the contribution to the left operand is summed over the examples
-        if c == n == 1 and mixed:  # one row for each example: together a matrix
-            row, gs, matrix = self._part(right, "[:, 0, 0]"), self._part(g, "[:, 0, 0]"), self._part(left, "[0]")
-            self.forward.append(f"np.matmul({row}, {self._part(left, '[0].T')}, out={self._part(y, '[:, 0, 0]')})")
-            by_right = f"np.matmul({gs}, {matrix})[:, None, None]"
-            by_left, summed = f"np.matmul({self._part(g, '[:, 0, 0].T')}, {row})[None]", True
-        elif n == m == 1:
-            rows = f"{self._part(right, '[..., 0, :]')}, {self._part(left, '[..., 0, :]')}"
-            self.forward.append(f"np.einsum('...k,...k->...', {rows}, out={self._part(y, '[..., 0, 0]')})")
-            by_right, by_left = f"np.multiply({g}, {left})", f"np.multiply({g}, {right})"
-        elif c == 1 and not instruction.batched:
-            first, second = self._part(right, "[0]"), self._part(left, "[0]")
-            self.forward.append(f"np.matmul({first}, {self._part(left, '[0].T')}, out={self._part(y, '[0]')})")
-            by_right = f"np.matmul({self._part(g, '[0]')}, {second})[None]"
-            by_left = f"np.matmul({self._part(g, '[0].T')}, {first})[None]"
-        else:
-            self.forward.append(f"np.matmul({right}, {self._part(left, '.swapaxes(-1, -2)')}, out={y})")
-            by_right = f"np.matmul({g}, {left})"
-            by_left = f"np.matmul({self._part(g, '.swapaxes(-1, -2)')}, {right})"
-            if mixed and c == 1:
-                summed = True
-                by_left = (
-                    f"np.tensordot({self._part(g, '[:, 0]')}, {self._part(right, '[:, 0]')}, ((0, 1), (0, 1)))[None]"
-                )
+        by_right, by_left = self._matrices(instruction, y, g, *sources)
         contributions = self._addends(number, instruction, y, g)
-        for position, (view, source) in enumerate(zip(views, (by_right, by_left), strict=True)):
-            if view is not None:
-                repeated = view.strides is not None and bool(view.repeated)
-                done = summed and position == 1 and not repeated
-                if summed and position == 1 and repeated:
-                    source = f"{source}[None]"
-                contributions.append(Contribution(f"a{number}_{position}", view, source, done))
+        for position, (view, (source, part, summed)) in enumerate(zip(views, (by_right, by_left), strict=True)):
+            if view is None:
+                continue
+            contribution = Contribution(f"a{number}_{position}", view, source, summed, part)
+            if summed and view.strides is not None and view.repeated:
+                contribution = Contribution(contribution.name, view, f"{contribution.whole}[None]")
+            contributions.append(contribution)
+        n, m = instruction.shape[1:]
+        if n == m == 1 and views[0] is not None and views[1] is not None and _same(views[0], views[1]):  # of squares
+            contributions[-2:] = [Contribution(f"a{number}_0", views[0], f"np.multiply(np.multiply(2.0, {g}), {sources[0]})")]
         return contributions
+
+    def _matrices(
+        self, instruction: Instruction, y: str, g: str, right: str, left: str
+    ) -> tuple[tuple[str, str, bool], tuple[str, str, bool]]:
+        """Write the lines of a product; return the sources, parts and summations of what its two sides get back."""
+        c, n, m = instruction.shape
+        part = self._part
+        mixed = instruction.batched and not all(operand.batched for operand in instruction.operands)
+        if n == m == 1 and not mixed:
+            if c == 1 and not instruction.batched:
+                rows = f"{part(right, '[0, 0]')}, {part(left, '[0, 0]')}"
+                self.forward.append(f"np.matmul({rows}, out={part(y, '[0, 0, 0, ...]')})")
+            else:
+                rows = f"{part(right, '[..., 0, :]')}, {part(left, '[..., 0, :]')}"
+                self.forward.append(f"np.einsum('...k,...k->...', {rows}, out={part(y, '[..., 0, 0]')})")
+            return (f"np.multiply({g}, {left})", "", False), (f"np.multiply({g}, {right})", "", False)
+        if c == 1 and (not instruction.batched or (n == 1 and mixed)):  # with a row for each example, if there are any
+            index = "[:, 0, 0]" if instruction.batched else "[0]"
+            rows, matrix, slopes = part(right, index), part(left, "[0]"), part(g, index)
+            self.forward.append(f"np.matmul({rows}, {part(left, '[0].T')}, out={part(y, index)})")
+            by_right = f"np.{'matmul' if m > 1 else 'multiply'}({slopes}, {matrix})"
+            return (by_right, index, False), (f"np.matmul({part(slopes, '.T')}, {rows})", "[0]", instruction.batched)
+        self.forward.append(f"np.matmul({right}, {part(left, '.swapaxes(-1, -2)')}, out={y})")
+        by_right = f"np.matmul({g}, {left})"
+        if mixed and c == 1:
+            axes = "((0, 1), (0, 1))"
+            by_left = f"np.tensordot({part(g, '[:, 0]')}, {part(right, '[:, 0]')}, {axes})"
+            return (by_right, "", False), (by_left, "[0]", True)
+        return (by_right, "", False), (f"np.matmul({part(g, '.swapaxes(-1, -2)')}, {right})", "", False)
 
     def _addends(self, number: int, instruction: Instruction, y: str, g: str) -> list[Contribution]:
         c, n, _ = instruction.shape
@@ -272,12 +306,17 @@ class Writer:
                 continue
             source, view = self._operand(name, operand.slots, operand.batched)
             self.forward.append(_add_to(y, source))
-            if c == 1 and n > 1 and view.repeated == (1,) and view.strides is not None and not instruction.batched:
-                self.fixed[f"ones{number}"] = np.ones(n)  # a sum over rows, as a product the fastest
-                source = f"np.matmul(ones{number}, {self._part(g, '[0]')})[None, None]"
-                contributions.append(Contribution(name, view, source, summed=True))
+            rows, summed_rows = n, view.repeated == (1,) and not instruction.batched
+            if instruction.batched and not view.batched and c == n == 1 and not view.repeated:
+                rows, summed_rows = 0, True
+            if c == 1 and summed_rows and view.strides is not None:  # a sum over rows, as a product the fastest
+                index, ones = ("[0]", f"ones{number}") if rows else ("[:, 0, 0]", "ones")
+                if rows:
+                    self.fixed[ones] = np.ones(rows)
+                source = f"np.matmul({ones}, {self._part(g, index)})"
+                contributions.append(Contribution(name, view, source, summed=True, part=VECTOR))
             else:
-                contributions.append(Contribution(name, view, f"np.positive({g})"))
+                contributions.append(Contribution(name, view, g))
         return contributions
 
 
@@ -285,6 +324,15 @@ def _within(slots: Slots, part: slice) -> bool:
     return bool(slots.min() >= part.start and slots.max() < part.stop)
 
 
+def _overlap(slots: Slots, part: slice) -> bool:
+    return bool(((slots >= part.start) & (slots < part.stop)).any())
+
+
+def _same(one: View, other: View) -> bool:
+    return one.batched is other.batched and np.array_equal(one.slots, other.slots)
+
+
+VECTOR = "[0, 0]"  # the part of a stack of matrices that is one row
 UFUNCS = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
 
 
@@ -292,9 +340,15 @@ def _add_to(target: str, source: str) -> str:
     return f"np.add({target}, {source}, out={target})"
 
 
+def _copy(target: str, source: str) -> str:
+    return f"{target}[...] = {source}"
+
+
 def _assign(target: str, source: str) -> str:
     """Return the line that writes an expression to a view, without a copy where it is one function of NumPy."""
+    if source.isidentifier():
+        return f"np.positive({source}, out={target})"
     name = source.partition("(")[0].removeprefix("np.")
     if source.startswith("np.") and source.endswith(")") and name in UFUNCS:
         return f"{source[:-1]}, out={target})"
-    return f"{target}[...] = {source}"
+    return _copy(target, source)
