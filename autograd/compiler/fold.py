@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import rules
+from autograd.compiler.views import Slots, regular
 from autograd.operation import Operation
 from autograd.value import Value
 
-Slots: TypeAlias = NDArray[np.intp]
 Term: TypeAlias = "int | float"  # what an item is made from: the number of another item; a float is a constant
 
 CHAINS = (rules.add, rules.fsum)
@@ -375,7 +375,10 @@ class Folder:
             terms = [term for j in others if operands[j].constants is None for term in columns[j].tolist()]
             if max([self.depth[term] for term in terms], default=0) >= self.depth[column[0]]:
                 continue  # not computed yet where the product is
-            product.addends += [operands[j].reshape(product.shape) for j in others]
+            for j in others:
+                addend = operands[j].reshape(product.shape)
+                if not _as_column(product, addend):
+                    product.addends.append(addend)
             product.nodes += group.nodes
             self.slot[members] = operand.slots
             return True
@@ -437,6 +440,22 @@ class _Rows:
     def operand(self, blocks: list[list[int]], slot: Slots, batched: bool) -> Operand:
         table = np.array([[self.rows[row] for row in block] for block in blocks])
         return constant(table) if self.constant else Operand(slot[table], batched)
+
+
+def _as_column(product: Instruction, addend: Operand) -> bool:
+    """Have a product with constants multiply a bias too, by ones in another column; return whether that is possible."""
+    for constants, axis in ((0, 1), (1, 2)):
+        numbers, other = product.operands[constants], product.operands[1 - constants]
+        once = np.take(addend.slots, [0], axis=axis) if addend.constants is None else None
+        if numbers.constants is None or once is None or other.constants is not None or addend.batched != other.batched:
+            continue
+        slots = np.concatenate([other.slots, once.swapaxes(1, 2) if axis == 1 else once], axis=2)
+        if (addend.slots == once).all() and regular(slots) is not None:
+            ones = np.ones((*numbers.constants.shape[:2], 1))
+            product.operands[constants] = constant(np.concatenate([numbers.constants, ones], axis=2))
+            product.operands[1 - constants] = Operand(slots, other.batched)
+            return True
+    return False
 
 
 def _distinct(slots: Slots) -> int:

@@ -32,6 +32,7 @@ class Memory:
         self.batch, self.batch_adjoints = np.zeros(examples * batched), np.zeros(examples * batched)
         start, constants = folded.constants
         self.plain[start : start + len(constants)] = constants
+        self.arguments: list[Array] = []  # where the arguments of a function are
         self.tick = -1  # of the recording's clock, when the data of Values was read last
         self.names = dict(writer.fixed)
         self.names |= {"ones": np.ones(examples), "plain": self.plain, "plain_": self.plain_adjoints}
@@ -127,11 +128,9 @@ class Program:
 
     def _forward(self, memory: Memory) -> list[Any]:
         found: list[Any] = memory.run["forward"]()
-        for value in found:
-            if not (math.isfinite(value) if type(value) is float else np.isfinite(value).all()):
-                self._raise_as_eager_would(memory)
-        for results in memory.risky:
-            if not (math.isfinite(np.add.reduce(results, None)) or np.isfinite(results).all()):
+        for results in (*found, *memory.risky):
+            total = results if type(results) is float else np.add.reduce(results, None)
+            if not (math.isfinite(total) or np.isfinite(results).all()):
                 self._raise_as_eager_would(memory)
         return found
 

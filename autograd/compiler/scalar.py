@@ -46,6 +46,7 @@ class ScalarMemory:
         self.plain, self.plain_adjoints = np.zeros(size), np.zeros(size)
         self.examples = 1
         self.results: tuple[float, ...] = ()
+        self.arguments: list[Any] = []
         self.tick = -1  # of the recording's clock, when the data of Values was read last
 
 

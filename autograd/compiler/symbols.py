@@ -256,13 +256,13 @@ class _Forward:
 
 def logsumexp(x: Any) -> Any:
     """Return log(sum(exp(x))) along the last axis."""
-    position = np.argmax(x, axis=-1)[..., None]
-    largest = np.take_along_axis(x, position, axis=-1)
-    shift = np.where(np.isfinite(largest), largest, 0.0)
-    rest = np.exp(x - shift)
-    np.put_along_axis(rest, position, 0.0, axis=-1)  # the largest term is the 1 of log1p
-    found = shift + np.log1p(np.sum(rest, axis=-1, keepdims=True))
-    return np.where(np.isfinite(largest), found, largest)[..., 0]
+    largest = np.maximum.reduce(x, axis=-1)
+    shift = largest if math.isfinite(np.add.reduce(largest, None)) else np.where(np.isfinite(largest), largest, 0.0)
+    rest = np.exp(x - shift[..., None])
+    rows = rest.reshape(-1, x.shape[-1])  # of new memory, so a view
+    rows[np.arange(len(rows)), x.argmax(axis=-1).ravel()] = 0.0  # the largest term is the 1 of log1p
+    found = shift + np.log1p(np.add.reduce(rest, axis=-1))
+    return found if shift is largest else np.where(np.isfinite(largest), found, largest)
 
 
 NAMESPACE["logsumexp"] = logsumexp

@@ -45,10 +45,11 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
+    used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     captured = [
-        node
-        for node in order
-        if node.op is None and type(node) is not Constant and node not in own and node._stamp.born < since
+        leaf
+        for leaf in dict.fromkeys([*used, *order])
+        if leaf.op is None and type(leaf) is not Constant and leaf not in own and leaf._stamp.born < since
     ]
     return Trace(inputs, captured, outputs, structure, order)
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from autograd.compiler.fold import Slots
-
 Array: TypeAlias = NDArray[np.float64]
+Slots: TypeAlias = NDArray[np.intp]
 
 
 class Layout:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.fold import Folded, Instruction, Slots
+from autograd.compiler.fold import Folded, Instruction
 from autograd.compiler.symbols import NAMESPACE, forward_source, own_functions, own_name, partial_source
-from autograd.compiler.views import Array, Layout, View, common_shape
+from autograd.compiler.views import Array, Layout, Slots, View, common_shape
 
 
 @dataclass
@@ -89,15 +89,15 @@ class Writer:
         for instruction, contributions in zip(reversed(self.folded.instructions), reversed(self.contributions)):
             arrived = written[instruction.batched][instruction.start : instruction.start + instruction.count]
             if arrived.any():
-                complete[instruction.batched] &= bool(arrived.all())
+                complete[instruction.batched] = complete[instruction.batched] and bool(arrived.all())
                 for contribution in contributions:
                     slots, batched = contribution.view.slots, contribution.view.batched
                     if not _within(slots, slice(0, inputs[batched])) or _overlap(slots, wanted[batched]):
                         before = written[batched][slots]
-                        complete[batched] &= bool(before.all() or not before.any())
+                        complete[batched] = complete[batched] and bool(before.all() or not before.any())
                         lines.append(self._collect(contribution, instruction, add=bool(before.any())))
                         written[batched][slots] = True
-        for batched, buffer in enumerate(("plain_", "batch_")):
+        for batched, buffer in ((False, "plain_"), (True, "batch_")):
             if not complete[batched] or not written[batched][wanted[batched]].all():
                 start.insert(0, f"{buffer}.fill(0.0)")
         return [*start, *lines]
@@ -216,11 +216,7 @@ class Writer:
         self.forward += [_add_to(y, source) for source in others[1:]]
         names = [f"a{number}_{position}" for position in range(len(operands))]
         views = [view for _, view in operands]
-        return [
-            Contribution(name, view, g)
-            for name, view in zip(names, views, strict=True)
-            if view is not None
-        ]
+        return [Contribution(name, view, g) for name, view in zip(names, views, strict=True) if view is not None]
 
     def _reduction(self, number: int, instruction: Instruction) -> list[Contribution]:
         operand = instruction.operands[0]
@@ -264,7 +260,9 @@ class Writer:
             contributions.append(contribution)
         n, m = instruction.shape[1:]
         if n == m == 1 and views[0] is not None and views[1] is not None and _same(views[0], views[1]):  # of squares
-            contributions[-2:] = [Contribution(f"a{number}_0", views[0], f"np.multiply(np.multiply(2.0, {g}), {sources[0]})")]
+            contributions[-2:] = [
+                Contribution(f"a{number}_0", views[0], f"np.multiply(np.multiply(2.0, {g}), {sources[0]})")
+            ]
         return contributions
 
     def _matrices(

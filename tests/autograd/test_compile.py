@@ -26,7 +26,7 @@ def backend(request, monkeypatch):
     arrays = request.param == "arrays"
     if request.param == "plain Python in pieces":
         monkeypatch.setattr("autograd.compiler.scalar.PIECE", 2)
-    monkeypatch.setattr("autograd.compiler.function.is_scalar", lambda folder: not arrays and not folder.sizes[1])
+    monkeypatch.setattr("autograd.compiler.graph.is_scalar", lambda folder: not arrays and not folder.sizes[1])
 
 
 def close(found, wanted):

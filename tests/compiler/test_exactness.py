@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import (
@@ -42,6 +42,7 @@ from autograd import (
     vjp,
     where,
 )
+from autograd.chain import topological_order
 from autograd.compiler import scalar
 from autograd.operation import Family, Unary
 from autograd.testing import every_operation, expressions, operands
@@ -421,6 +422,7 @@ def test_every_rule_is_exact_in_a_batch(operation):
 def test_random_expression_is_exact_as_a_graph_and_for_arguments_it_was_not_traced_with(expression):
     compiled = compile(lambda xs: expression(*xs))
     compiled([x * 0.999 for x in expression.inputs])
+    assume(not cancels(expression(*map(Value, expression.inputs))))
     value, gradient = compiled.value_and_grad(expression.inputs)
     wanted = eager(lambda xs: expression(*xs), expression.inputs)
     assert_close(value, wanted[0])
@@ -433,6 +435,18 @@ def test_gradient_graph_of_a_random_expression_is_exact(expression):
     slope = grad(lambda xs: expression(*xs))
     compiled = compile(slope)
     assert_close(compiled(list(expression.inputs)), slope(list(expression.inputs)))
+
+
+def cancels(root):
+    """Whether a sum loses the digits in which two libraries may differ, or a slope those of the terms it is made of."""
+    root.backward()
+    order = topological_order(root)
+    slopes = [abs(node.grad) for node in order if node.grad]
+    leaves = [abs(node.grad) for node in order if node.op is None and type(node) is not Constant]
+    sums = [node for node in order if node.op in (rules.add, rules.sub, rules.fsum, rules.mean, rules.dot)]
+    return max(leaves, default=0.0) < 1e-2 * max(slopes, default=0.0) or any(
+        abs(node.data) < 1e-2 * max(abs(parent.data) for parent in node.parents) for node in sums
+    )
 
 
 KINDS = {
