@@ -41,9 +41,10 @@ class Memory:
             self.names[name] = self.layout.positions(slots, examples)
         for name, view in writer.views.items():
             self.names[name] = view.of(self.batch if view.batched else self.plain, examples)
+        places = writer.adjoint_slots()
         for name, view in writer.adjoints.items():
             buffer = self.batch_adjoints if view.batched else self.plain_adjoints
-            self.names[name] = view.of(buffer, examples, adjoint=True)
+            self.names[name] = view.adjoint_of(buffer, examples, places[view.batched])
         exec("\n".join(writer.prelude), self.names)
         self.run: dict[str, Callable[..., Any]] = {}
         self.risky = [self.names[name] for name in writer.risky]

@@ -60,13 +60,19 @@ class View:
         self.distinct = len(np.unique(once)) == once.size
         self.is_matrix = self.strides is not None and self.strides[-1:] == (1,)  # as BLAS takes it: rows at a distance
 
-    def of(self, buffer: Array, examples: int, adjoint: bool = False) -> Array:
-        """Return the view of a buffer; for the adjoint, without repetition."""
-        shape = self.once if adjoint else self.shape
+    def of(self, buffer: Array, examples: int) -> Array:
+        """Return the view of a buffer."""
+        return self._from(self.first, self.shape, buffer, examples)
+
+    def adjoint_of(self, buffer: Array, examples: int, place: Slots) -> Array:
+        """Return the view of a buffer of adjoints, in which each slot has its place; without repetition."""
+        return self._from(int(place[self.first]), self.once, buffer, examples)
+
+    def _from(self, first: int, shape: tuple[int, ...], buffer: Array, examples: int) -> Array:
         strides = [stride * buffer.itemsize for stride in self.strides or ()]
         if self.layout is None:
-            return as_strided(buffer[self.first :], shape, strides)
-        block = self.layout.block(self.first, buffer, examples)[:, self.first - int(self.layout.start[self.first]) :]
+            return as_strided(buffer[first:], shape, strides)
+        block = self.layout.block(first, buffer, examples)[:, first - int(self.layout.start[first]) :]
         return as_strided(block, (examples, *shape), (block.strides[0], *strides))
 
 

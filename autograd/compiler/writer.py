@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd import rules
 from autograd.compiler.fold import Folded, Instruction
@@ -23,8 +24,9 @@ from autograd.compiler.views import Array, Layout, Slots, View, common_shape
 class Contribution:
     """What an instruction hands back to an operand: an expression of the shape of the results.
 
-    `summed` says that the expression has the shape of the operand's slots instead, each of them once; `part` is the
-    index of the part of that shape which the expression has, where the rest is of length 1.
+    Without an expression, the operand's adjoints are where those of the results are. `summed` says that the expression
+    has the shape of the operand's slots instead, each of them once; `part` is the index of the part of that shape which
+    the expression has, where the rest is of length 1.
     """
 
     name: str
@@ -57,7 +59,11 @@ class Writer:
         self.fixed: dict[str, Any] = dict(NAMESPACE)
         self.risky: list[str] = []  # results of operations that are not defined everywhere
         self.contributions: list[list[Contribution]] = []
+        self.uses = _uses(folded)
+        self.shared: list[tuple[Instruction, int]] = []  # results whose adjoints are those of others, which begin there
+        self.results: dict[tuple[int, bool], Instruction] = {}  # the instructions so far, by their first slots
         for number, instruction in enumerate(folded.instructions):
+            self.results[instruction.start, instruction.batched] = instruction
             kinds = {"map": self._map, "add": self._add, "product": self._product}
             self.contributions.append(kinds.get(instruction.kind, self._reduction)(number, instruction))
 
@@ -95,7 +101,8 @@ class Writer:
                     if not _within(slots, slice(0, inputs[batched])) or _overlap(slots, wanted[batched]):
                         before = written[batched][slots]
                         complete[batched] = complete[batched] and bool(before.all() or not before.any())
-                        lines.append(self._collect(contribution, instruction, add=bool(before.any())))
+                        if contribution.source:
+                            lines.append(self._collect(contribution, instruction, add=bool(before.any())))
                         written[batched][slots] = True
         for batched, buffer in ((False, "plain_"), (True, "batch_")):
             if not complete[batched] or not written[batched][wanted[batched]].all():
@@ -216,7 +223,11 @@ class Writer:
         self.forward += [_add_to(y, source) for source in others[1:]]
         names = [f"a{number}_{position}" for position in range(len(operands))]
         views = [view for _, view in operands]
-        return [Contribution(name, view, g) for name, view in zip(names, views, strict=True) if view is not None]
+        return [
+            Contribution(name, view, "" if self._shares(view, instruction) else g)
+            for name, view in zip(names, views, strict=True)
+            if view is not None
+        ]
 
     def _reduction(self, number: int, instruction: Instruction) -> list[Contribution]:
         operand = instruction.operands[0]
@@ -314,8 +325,44 @@ class Writer:
                 source = f"np.matmul({ones}, {self._part(g, index)})"
                 contributions.append(Contribution(name, view, source, summed=True, part=VECTOR))
             else:
-                contributions.append(Contribution(name, view, g))
+                contributions.append(Contribution(name, view, "" if self._shares(view, instruction) else g))
         return contributions
+
+    def _shares(self, view: View, instruction: Instruction) -> bool:
+        """Say whether an operand is all the results of another instruction, for this one only, and keep it in mind."""
+        first, flag = view.first, instruction.batched
+        results = self.results.get((first, view.batched))
+        slots = np.arange(first, first + instruction.count)
+        if (
+            results is None
+            or (results.batched, results.count) != (flag, instruction.count)
+            or not np.array_equal(view.slots.ravel(), slots)
+            or (self.uses[flag][slots] > 1).any()
+        ):
+            return False
+        self.shared.append((results, instruction.start))
+        return True
+
+    def adjoint_slots(self) -> tuple[Slots, Slots]:
+        """Return where the adjoint of each slot is, in the plain and in the batched buffer."""
+        places = np.arange(self.folded.slots[0]), np.arange(self.folded.slots[1])
+        for results, start in reversed(self.shared):
+            place = places[results.batched]
+            place[results.start : results.start + results.count] = place[start : start + results.count]
+        return places
+
+
+def _uses(folded: Folded) -> list[NDArray[np.int64]]:
+    """Return how often each slot is used: by instructions, and as a root."""
+    uses = [np.zeros(size, dtype=np.int64) for size in folded.slots]
+    for instruction in folded.instructions:
+        for operand in (*instruction.operands, *instruction.addends):
+            if operand.constants is None:
+                np.add.at(uses[operand.batched], operand.slots, 1)
+    for slot, batched in folded.roots:
+        if isinstance(slot, int):
+            uses[batched][slot] += 2
+    return uses
 
 
 def _within(slots: Slots, part: slice) -> bool:
