@@ -1,28 +1,19 @@
-"""Fold: a graph of scalars becomes a list of array instructions.
+"""Fold: a graph of scalars becomes groups of what is alike.
 
 Sums written as chains, and the products in them, are first taken together, whatever their writer's style. What is then
-alike (the same operation at the same depth) becomes one instruction. A group of dot products whose left factors and
-right factors are combined each with each is a matrix product; several of them, of one shape, are a stack of matrices.
-The results of an instruction lie side by side, in the order of what they were made from, so that the operands of the
-next one are slices rather than scattered numbers.
+alike, the same operation at the same depth, is a group, and is going to be one array instruction.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from autograd import rules
-from autograd.compiler.views import Slots, regular
+from autograd.compiler.instructions import Term
 from autograd.operation import Operation
 from autograd.value import Value
-
-Term: TypeAlias = "int | float"  # what an item is made from: the number of another item; a float is a constant
 
 CHAINS = (rules.add, rules.fsum)
 DOTS = (rules.dot, rules.ieee_dot)
@@ -31,69 +22,7 @@ COLUMNS = 4  # a sum of at most this many terms is written out; of more it is a 
 
 
 @dataclass
-class Operand:
-    """The slots of an operand's numbers, in an array of any shape; or the numbers, where they are constants."""
-
-    slots: Slots
-    batched: bool = False
-    constants: NDArray[np.float64] | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array."""
-        return self.slots.shape if self.constants is None else self.constants.shape
-
-    def reshape(self, shape: tuple[int, ...]) -> Operand:
-        """Return the operand in another shape of as many numbers."""
-        if self.constants is None:
-            return Operand(self.slots.reshape(shape), self.batched)
-        return Operand(self.slots, constants=self.constants.reshape(shape))
-
-
-def constant(numbers: Any) -> Operand:
-    """Return an operand of constants."""
-    return Operand(np.zeros(0, dtype=np.intp), constants=np.array(numbers, dtype=float))
-
-
-@dataclass
-class Instruction:
-    """One array operation: `kind` is "map" (of `operation`), "add", "sum", "reduce" (of `operation`) or "product".
-
-    The operands of a map and the terms of an add have one number for each of the results. The operand of a sum or a
-    reduction is a matrix with a row for each result. The operands of a product are stacks of matrices, (c, n, k) and
-    (c, m, k), and its results are (c, n, m); its addends, such as a bias, have that shape too. Results are in the slots
-    from `start` on.
-    """
-
-    kind: str
-    operation: Operation | None
-    operands: list[Operand]
-    start: int
-    shape: tuple[int, ...]
-    batched: bool
-    nodes: int  # how many of the graph's nodes it stands for
-    addends: list[Operand] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """The number of results."""
-        return math.prod(self.shape)
-
-
-@dataclass
-class Folded:
-    """What a graph became: instructions, and where its roots are."""
-
-    instructions: list[Instruction]
-    inputs: tuple[int, int]  # how many variables are in the plain buffer and in the batched one
-    slots: tuple[int, int]  # how many slots there are in all
-    constants: tuple[int, list[float]]  # where in the plain buffer they begin, and what they are
-    roots: list[tuple[Term, bool]]  # for each root its slot, or its value where it is a constant; and whether batched
-    nodes: int
-
-
-@dataclass
-class _Group:
+class Group:
     """Items that are made alike, and what each is made from."""
 
     kind: str
@@ -106,7 +35,7 @@ class _Group:
 
 
 class Folder:
-    """What folds a sorted graph: `add` makes items and groups of it, `laid_out` gives them slots and instructions.
+    """What folds a sorted graph: `add` makes items of it, in groups of what is alike.
 
     An item is a number to be computed: a variable, a node, or a product that is part of a sum. The variables, which
     are leaves of the graph, take the first slots of the plain buffer, the batched ones those of the batched buffer.
@@ -116,10 +45,9 @@ class Folder:
         self.item: dict[Value, int] = {}
         self.depth: list[int] = []
         self.batched: list[bool] = []
-        self.groups: dict[int, dict[Any, _Group]] = {}
+        self.groups: dict[int, dict[Any, Group]] = {}
         self.constants: dict[float, int] = {}
         self.parts: set[int] = set()  # products that occur in one sum only
-        self.products: dict[tuple[int, bool], Instruction] = {}  # by their first slot, and whether batched
         self.sizes = len(variables), len(batched)
         self.nodes = 0
         for flag, leaves in ((False, variables), (True, batched)):
@@ -152,13 +80,13 @@ class Folder:
             if node in sums:
                 self.item[node] = self._sum(node, *sums[node])
             elif op is not None and op.arity is None:
-                terms = [self._as_item(self._term(parent)) for parent in node.parents]
+                terms = [self._as_item(self.term(parent)) for parent in node.parents]
                 flag = any(self.batched[term] for term in terms)
                 if flag:
                     terms = [term if self.batched[term] else self._spread(term) for term in terms]
                 self.item[node] = self._make("reduce", op, terms, [flag], 1, (flag, len(terms)))
             else:
-                self.item[node] = self._map("map", op, list(map(self._term, node.parents)), 1)
+                self.item[node] = self._map("map", op, list(map(self.term, node.parents)), 1)
         self.nodes = len(active)
 
     def _active(self, order: Sequence[Value]) -> tuple[list[Value], dict[Value, int]]:
@@ -214,9 +142,9 @@ class Folder:
         """Return the item of a sum: of one product for each kind of factors, and of the other terms."""
         offset = 0.0
         kinds: dict[Any, tuple[list[Term], list[Term]]] = {}
-        pairs = [(self._term(a), self._term(b)) for a, b in products]
+        pairs = [(self.term(a), self.term(b)) for a, b in products]
         if node.op is rules.mean:
-            pairs, terms = [(1.0 / len(terms), self._term(term)) for term in terms], []
+            pairs, terms = [(1.0 / len(terms), self.term(term)) for term in terms], []
         for a, b in pairs:
             if not isinstance(a, int) and not isinstance(b, int):
                 offset += a * b
@@ -238,7 +166,7 @@ class Folder:
                 parts.append(self._make("product", None, [*lefts, *rights], flags, nodes, signature))
                 self.parts.add(parts[-1])
             nodes = 0
-        for term in map(self._term, terms):
+        for term in map(self.term, terms):
             if isinstance(term, int):
                 parts.append(term)
             else:
@@ -258,7 +186,8 @@ class Folder:
             return parts[0]
         return self._map("add", None, [*parts, offset] if offset != 0.0 else [*parts], nodes)
 
-    def _term(self, node: Value) -> Term:
+    def term(self, node: Value) -> Term:
+        """Return the item of a node; its data, where it does not depend on the variables."""
         item = self.item.get(node)
         return node._datum if item is None else item
 
@@ -299,167 +228,12 @@ class Folder:
         key = kind, op, signature
         group = groups.get(key)
         if group is None:
-            group = groups[key] = _Group(kind, op, flags, batched or any(flags))
+            group = groups[key] = Group(kind, op, flags, batched or any(flags))
         item = self._item(depth, group.batched)
         group.members.append(item)
         group.terms.append(terms)
         group.nodes += nodes
         return item
-
-    # From items to slots
-
-    def laid_out(self, roots: Sequence[Value]) -> Folded:
-        """Give every item its slot, and return the instructions."""
-        self.slot = np.zeros(len(self.depth), dtype=np.intp)
-        self.free = [0, 0]
-        for leaf_items, flag in ((range(self.sizes[0]), False), (range(self.sizes[0], sum(self.sizes)), True)):
-            self._place(leaf_items, flag)
-        constants = self.free[0], list(self.constants)
-        self._place(self.constants.values(), False)
-        instructions = [
-            instruction
-            for depth in sorted(self.groups)
-            for group in self.groups[depth].values()
-            for instruction in self._lay_out(group)
-        ]
-        terms = [(self._term(root), root in self.item and self.batched[self.item[root]]) for root in roots]
-        where: list[tuple[Term, bool]] = [
-            (int(self.slot[term]) if isinstance(term, int) else term, flag) for term, flag in terms
-        ]
-        return Folded(instructions, self.sizes, (self.free[0], self.free[1]), constants, where, self.nodes)
-
-    def _place(self, items: Iterable[int], batched: bool) -> int:
-        """Give items, in their order, the next slots; return the first of these."""
-        listed = np.fromiter(items, dtype=np.intp)
-        start = self.free[batched]
-        self.slot[listed] = np.arange(start, start + len(listed))
-        self.free[batched] += len(listed)
-        return start
-
-    def _lay_out(self, group: _Group) -> list[Instruction]:
-        if group.kind == "product":
-            return self._lay_out_products(group)
-        members, batched = np.array(group.members), group.batched
-        if group.kind in ("sum", "reduce"):
-            slots = self.slot[np.array(group.terms)]
-            by_row = np.argsort(slots[:, 0], kind="stable")
-            operands = [Operand(slots[by_row], group.flags[0])]
-        else:
-            columns = [np.array(column) for column in zip(*group.terms, strict=True)]
-            slots_of = {j: self.slot[column] for j, column in enumerate(columns) if column.dtype.kind == "i"}
-            by_row = np.argsort(max(slots_of.values(), key=_distinct), kind="stable")
-            operands = [
-                Operand(slots_of[j][by_row], flag) if j in slots_of else constant(column[by_row])
-                for j, (column, flag) in enumerate(zip(columns, group.flags, strict=True))
-            ]
-            if group.kind == "add" and self._added_to_product(group, columns, operands, members[by_row]):
-                return []
-        start = self._place(members[by_row], batched)
-        return [Instruction(group.kind, group.operation, operands, start, (len(members),), batched, group.nodes)]
-
-    def _added_to_product(
-        self, group: _Group, columns: list[NDArray[Any]], operands: list[Operand], members: NDArray[Any]
-    ) -> bool:
-        """Have a product add the other terms itself, if these are the sums of all its results and of nothing else."""
-        for column, operand in zip(columns, operands, strict=True):
-            first = int(operand.slots[0]) if operand.constants is None else None
-            product = None if first is None else self.products.get((first, operand.batched))
-            if (
-                product is None
-                or (product.count, product.batched, operand.batched) != (len(members), group.batched, group.batched)
-                or not np.array_equal(operand.slots, np.arange(product.start, product.start + product.count))
-                or not self.parts.issuperset(column.tolist())
-            ):
-                continue
-            others = [other for other in range(len(columns)) if operands[other] is not operand]
-            terms = [term for j in others if operands[j].constants is None for term in columns[j].tolist()]
-            if max([self.depth[term] for term in terms], default=0) >= self.depth[column[0]]:
-                continue  # not computed yet where the product is
-            for j in others:
-                addend = operands[j].reshape(product.shape)
-                if not _as_column(product, addend):
-                    product.addends.append(addend)
-            product.nodes += group.nodes
-            self.slot[members] = operand.slots
-            return True
-        return False
-
-    def _lay_out_products(self, group: _Group) -> list[Instruction]:
-        width = len(group.terms[0]) // 2
-        lefts, rights = _Rows(group.terms, slice(0, width)), _Rows(group.terms, slice(width, 2 * width))
-        edges: dict[tuple[int, int], list[int]] = {}
-        for edge, member in zip(zip(lefts.of, rights.of, strict=True), group.members, strict=True):
-            edges.setdefault(edge, []).append(member)
-        for members in edges.values():
-            if len(members) > 1:  # they share a slot, to which nothing may be added for one of them
-                self.parts.difference_update(members)
-        stacks: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
-        for left, right in _grids(edges, len(lefts.rows), len(rights.rows)):
-            stacks.setdefault((len(left), len(right)), []).append((left, right))
-        instructions = []
-        for (m, n), blocks in stacks.items():
-            for left, right in blocks:
-                left.sort(key=lambda row: lefts.position(row, self.slot))
-                right.sort(key=lambda row: rights.position(row, self.slot))
-            blocks.sort(key=lambda block: (rights.position(block[1][0], self.slot), block[0]))
-            batched = group.batched
-            shape = len(blocks), n, m
-            start = self.free[batched]
-            self.free[batched] += math.prod(shape)
-            position = start
-            for left, right in blocks:
-                for r in right:
-                    for one in left:
-                        for member in edges[one, r]:
-                            self.slot[member] = position
-                        position += 1
-            operands = [
-                rights.operand([right for _, right in blocks], self.slot, group.flags[1]),
-                lefts.operand([left for left, _ in blocks], self.slot, group.flags[0]),
-            ]
-            nodes = group.nodes * math.prod(shape) // len(edges)
-            instructions.append(Instruction("product", None, operands, start, shape, batched, nodes))
-            self.products[start, batched] = instructions[-1]
-        return instructions
-
-
-class _Rows:
-    """The distinct tuples of factors on one side of a group of products, and which of them each product has."""
-
-    def __init__(self, terms: Sequence[Sequence[Term]], part: slice) -> None:
-        numbers: dict[tuple[Term, ...], int] = {}
-        self.of = [numbers.setdefault(tuple(row[part]), len(numbers)) for row in terms]
-        self.rows = list(numbers)
-        self.constant = isinstance(self.rows[0][0], float)
-
-    def position(self, row: int, slot: Slots) -> int:
-        """Return by what the rows are put in order."""
-        first = self.rows[row][0]
-        return int(slot[first]) if isinstance(first, int) else row
-
-    def operand(self, blocks: list[list[int]], slot: Slots, batched: bool) -> Operand:
-        table = np.array([[self.rows[row] for row in block] for block in blocks])
-        return constant(table) if self.constant else Operand(slot[table], batched)
-
-
-def _as_column(product: Instruction, addend: Operand) -> bool:
-    """Have a product with constants multiply a bias too, by ones in another column; return whether that is possible."""
-    for constants, axis in ((0, 1), (1, 2)):
-        numbers, other = product.operands[constants], product.operands[1 - constants]
-        once = np.take(addend.slots, [0], axis=axis) if addend.constants is None else None
-        if numbers.constants is None or once is None or other.constants is not None or addend.batched != other.batched:
-            continue
-        slots = np.concatenate([other.slots, once.swapaxes(1, 2) if axis == 1 else once], axis=2)
-        if (addend.slots == once).all() and regular(slots) is not None:
-            ones = np.ones((*numbers.constants.shape[:2], 1))
-            product.operands[constants] = constant(np.concatenate([numbers.constants, ones], axis=2))
-            product.operands[1 - constants] = Operand(slots, other.batched)
-            return True
-    return False
-
-
-def _distinct(slots: Slots) -> int:
-    return len(np.unique(slots))
 
 
 def _factors(node: Value) -> list[tuple[Value, Value]]:
@@ -467,34 +241,3 @@ def _factors(node: Value) -> list[tuple[Value, Value]]:
     parents = node.parents
     half = len(parents) // 2
     return list(zip(parents[:half], parents[half:], strict=True))
-
-
-def _grids(edges: Iterable[tuple[int, int]], m: int, n: int) -> list[tuple[list[int], list[int]]]:
-    """Split pairs of (left, right) into grids, in each of which every left occurs with every right.
-
-    The connected components of the bipartite graph are grids as a rule; the pairs of one that is not stay single.
-    """
-    listed = list(edges)
-    if len(listed) == m * n:
-        return [(list(range(m)), list(range(n)))]
-    parent = list(range(m + n))
-
-    def top(vertex: int) -> int:
-        while parent[vertex] != vertex:
-            parent[vertex] = parent[parent[vertex]]
-            vertex = parent[vertex]
-        return vertex
-
-    for left, right in listed:
-        parent[top(left)] = top(m + right)
-    components: dict[int, list[tuple[int, int]]] = {}
-    for edge in listed:
-        components.setdefault(top(edge[0]), []).append(edge)
-    grids = []
-    for component in components.values():
-        lefts, rights = list(dict.fromkeys(e[0] for e in component)), list(dict.fromkeys(e[1] for e in component))
-        if len(component) == len(lefts) * len(rights):
-            grids.append((lefts, rights))
-        else:
-            grids += [([left], [right]) for left, right in component]
-    return grids

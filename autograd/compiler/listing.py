@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from autograd.compiler.fold import Folded, Instruction, Operand
+from autograd.compiler.instructions import Folded, Instruction, Operand
 
 Block: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
 

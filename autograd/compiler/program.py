@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.fold import Folded
+from autograd.compiler.adjoint import Adjoint
+from autograd.compiler.instructions import Folded
 from autograd.compiler.listing import Block, floating_point_operations, listing
-from autograd.compiler.views import Array
+from autograd.compiler.names import Names
+from autograd.compiler.views import Array, Slots
 from autograd.compiler.writer import Writer
 
 KEPT = 4  # numbers of examples of which the buffers are kept
@@ -24,9 +26,9 @@ KEPT = 4  # numbers of examples of which the buffers are kept
 class Memory:
     """The buffers of a program for one number of examples, and the names by which its source knows their views."""
 
-    def __init__(self, folded: Folded, writer: Writer, examples: int) -> None:
+    def __init__(self, folded: Folded, names: Names, places: tuple[Slots, Slots], examples: int) -> None:
         self.examples = examples
-        self.layout = writer.layout
+        self.layout = names.layout
         plain, batched = folded.slots
         self.plain, self.plain_adjoints = np.zeros(plain), np.zeros(plain)
         self.batch, self.batch_adjoints = np.zeros(examples * batched), np.zeros(examples * batched)
@@ -34,20 +36,19 @@ class Memory:
         self.plain[start : start + len(constants)] = constants
         self.arguments: list[Array] = []  # where the arguments of a function are
         self.tick = -1  # of the recording's clock, when the data of Values was read last
-        self.names = dict(writer.fixed)
+        self.names = dict(names.fixed)
         self.names |= {"ones": np.ones(examples), "plain": self.plain, "plain_": self.plain_adjoints}
         self.names |= {"batch": self.batch, "batch_": self.batch_adjoints}
-        for name, slots in writer.scattered.items():
+        for name, slots in names.scattered.items():
             self.names[name] = self.layout.positions(slots, examples)
-        for name, view in writer.views.items():
+        for name, view in names.views.items():
             self.names[name] = view.of(self.batch if view.batched else self.plain, examples)
-        places = writer.adjoint_slots()
-        for name, view in writer.adjoints.items():
+        for name, view in names.adjoints.items():
             buffer = self.batch_adjoints if view.batched else self.plain_adjoints
             self.names[name] = view.adjoint_of(buffer, examples, places[view.batched])
-        exec("\n".join(writer.prelude), self.names)
+        exec("\n".join(names.prelude), self.names)
         self.run: dict[str, Callable[..., Any]] = {}
-        self.risky = [self.names[name] for name in writer.risky]
+        self.risky: list[Array] = []  # results of operations that are not defined everywhere
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
@@ -57,11 +58,12 @@ class Memory:
         """Return the numbers of a batched slot."""
         return self.rows(slot, adjoint=adjoint)[:, slot - int(self.layout.start[slot])]
 
-    def bind(self, codes: Mapping[str, CodeType]) -> None:
-        """Make functions of code that uses these names."""
+    def bind(self, codes: Mapping[str, CodeType], risky: Sequence[str]) -> None:
+        """Make functions of code that uses these names; say which results to look at for numbers not finite."""
         for name, code in codes.items():
             exec(code, self.names)
             self.run[name] = self.names["run"]
+        self.risky = [self.names[name] for name in risky]
 
 
 class Program:
@@ -76,15 +78,17 @@ class Program:
         self.folded = folded
         self.roots = folded.roots
         self.variables = variables
-        self.writer = Writer(folded, [(start, count) for _, start, count, flag in variables if flag and count])
-        plain, batched = folded.inputs
+        blocks = [(start, count) for _, start, count, flag in variables if flag and count]
+        self.names = Names(folded, blocks)
+        self.writer = Writer(folded, self.names)
+        adjoint = Adjoint(folded, self.writer)
+        self.places = adjoint.slots()
         seeds = [f"seed{number}" for number in range(len(self.roots))]
-        lines = {"forward": [*self.writer.forward, f"return [{', '.join(map(self.writer.root, self.roots))}]"]}
-        for by, wanted in (
-            ("captured", (slice(arguments, arguments + wrt), slice(0, 0))),
-            ("arguments", (slice(0, arguments), slice(0, batched))),
-        ):
-            lines[by] = self.writer.backward(seeds, wanted, (plain, batched))
+        lines = {
+            "forward": self.writer.forward,
+            "captured": adjoint.lines(seeds, (slice(arguments, arguments + wrt), slice(0, 0))),
+            "arguments": adjoint.lines(seeds, (slice(0, arguments), slice(0, folded.inputs[1]))),
+        }
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
         self._codes = {
             name: _compiled(name, [] if name == "forward" else seeds, written) for name, written in lines.items()
@@ -94,14 +98,14 @@ class Program:
     @property
     def source(self) -> str:
         """The NumPy source that runs: made once, forward, and backward to the Values that the function uses."""
-        return "\n\n".join(["\n".join(self.writer.prelude), self.sources["forward"], self.sources["captured"]])
+        return "\n\n".join(["\n".join(self.names.prelude), self.sources["forward"], self.sources["captured"]])
 
     def memory(self, examples: int = 1) -> Memory:
         """Return buffers for this many examples; those of the last few numbers are kept."""
         memory = self._memories.pop(examples, None)
         if memory is None:
-            memory = Memory(self.folded, self.writer, examples)
-            memory.bind(self._codes)
+            memory = Memory(self.folded, self.names, self.places, examples)
+            memory.bind(self._codes, self.writer.risky)
             while len(self._memories) >= KEPT:
                 del self._memories[next(iter(self._memories))]
         self._memories[examples] = memory
@@ -166,7 +170,7 @@ class Program:
 
     def __str__(self) -> str:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
-        shapes = [self.writer.views[f"y{number}"].shape for number in range(len(self.folded.instructions))]
+        shapes = [self.names.views[f"y{number}"].shape for number in range(len(self.folded.instructions))]
         return listing(self.folded, self.variables, shapes, self.stats)
 
 

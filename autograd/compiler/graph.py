@@ -1,0 +1,162 @@
+"""What `compile` returns for a graph that exists: the graph as a program.
+
+A program reads the data of the Values it was folded from only when some leaf has been assigned since, which the clock
+of the recording tells; so between steps that touch no Value there is no Python work for each of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autograd import recording
+from autograd.chain import check_unchanged, topological_order
+from autograd.compiler.fold import Folder
+from autograd.compiler.listing import Block
+from autograd.compiler.place import placed
+from autograd.compiler.program import Program
+from autograd.compiler.scalar import ScalarProgram, is_scalar
+from autograd.value import Constant, Value
+
+Array: TypeAlias = NDArray[np.float64]
+NAMED = 16  # leaves that a listing calls by their labels
+
+
+class WithParameters:
+    """What reads the data of Values, and can have it as one vector: in the order of `wrt`."""
+
+    wrt: list[Value]
+
+    def read(self) -> Array:
+        """Return the data of the Values in `wrt` as a vector."""
+        self._check_known()
+        return np.array([leaf._datum for leaf in self.wrt], dtype=float)
+
+    def write(self, theta: ArrayLike) -> None:
+        """Assign a vector to the data of the Values in `wrt`."""
+        for leaf, number in zip(self.wrt, self._vector(theta).tolist(), strict=True):
+            leaf.data = number
+
+    def _check_known(self) -> None:
+        """Raise an error where it is not known yet which Values there are."""
+
+    def _vector(self, theta: ArrayLike) -> Array:
+        if np.iscomplexobj(theta):
+            raise TypeError("theta is a vector of real numbers, got complex ones")
+        vector = np.asarray(theta, dtype=float)
+        if vector.shape != (len(self.wrt),):
+            raise ValueError(f"theta is a vector with a number for each of {len(self.wrt)} leaves, got {vector.shape}")
+        return vector
+
+
+class CompiledGraph(WithParameters):
+    """A graph as a program. `print` lists it; `wrt` are the leaves it differentiates by."""
+
+    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool) -> None:
+        order = topological_order(*roots)
+        check_unchanged(order)
+        if wrt is None:
+            self.wrt = [node for node in order if node.op is None and type(node) is not Constant]
+        else:
+            self.wrt = leaves_of(wrt)
+        self.roots = roots
+        self.single = single
+        blocks = [("theta", 0, len(self.wrt), False)]
+        labels = {leaf.label for leaf in self.wrt} - {""}
+        if len(labels) == len(self.wrt) <= NAMED:
+            blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
+        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt))
+        self._memory: Any = self.program.memory()
+        self._lock = threading.Lock()
+
+    def forward(self) -> Any:
+        """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
+        with self._lock:
+            values = self._forward()
+        return values[0] if self.single else values
+
+    def _forward(self) -> list[float]:
+        self._memory.plain[: len(self.wrt)] = [leaf._datum for leaf in self.wrt]
+        values = self.program.forward(self._memory)
+        self._memory.tick = recording.now.tick
+        for root, value in zip(self.roots, values, strict=True):
+            root._datum = value
+        return values
+
+    def backward(self, seed: Any = 1.0) -> None:
+        """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
+        with self._lock:
+            if self._memory.tick != recording.now.tick:
+                self._forward()
+            self.program.backward(self._memory, self._seeds(seed))
+            gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
+        for leaf, derivative in zip(self.wrt, gradient, strict=True):
+            leaf.grad += derivative
+
+    def value_and_grad(self, theta: ArrayLike, seed: Any = 1.0) -> tuple[Any, Array]:
+        """Return the value, and the gradient by `wrt` as a vector, at a vector; touches no Value."""
+        vector = self._vector(theta)
+        size, memory = len(self.wrt), self._memory
+        with self._lock:
+            memory.tick = -1
+            memory.plain[:size] = vector
+            values = self.program.both(memory, self._seeds(seed))
+            gradient = memory.plain_adjoints[:size].copy()
+        return (values[0] if self.single else values), gradient
+
+    def _seeds(self, seed: Any) -> list[float]:
+        if not isinstance(seed, (list, tuple, np.ndarray)):
+            return [float(seed)] * len(self.roots)
+        if len(seed) != len(self.roots):
+            raise ValueError(f"backward takes one seed for each of {len(self.roots)} roots, got {len(seed)}")
+        return [float(s) for s in seed]
+
+    def __repr__(self) -> str:
+        return f"<compiled graph: {str(self).splitlines()[-1]}>"
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
+        return self.program.stats
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+
+def fold_to_program(
+    blocks: Sequence[Block],
+    order: Sequence[Value],
+    roots: Sequence[Value],
+    variables: Sequence[Value],
+    batched: Sequence[Value] = (),
+    arguments: int = 0,
+    wrt: int = 0,
+) -> Program | ScalarProgram:
+    """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
+    collecting = gc.isenabled()
+    gc.disable()  # folding makes many objects and no garbage in cycles
+    try:
+        folder = Folder(variables, batched)
+        folder.add(order, roots)
+        if is_scalar(folder):
+            return ScalarProgram(order, roots, variables)
+        return Program(placed(folder, roots), blocks, arguments, wrt)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def leaves_of(wrt: Iterable[Value]) -> list[Value]:
+    """Return the leaves to differentiate by, each once."""
+    if isinstance(wrt, Value):
+        raise TypeError("wrt takes a list of leaves, got one Value; write wrt=[leaf]")
+    leaves = list(dict.fromkeys(wrt))
+    for leaf in leaves:
+        if not isinstance(leaf, Value) or leaf.op is not None:
+            raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")
+    return leaves
