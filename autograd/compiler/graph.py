@@ -20,7 +20,7 @@ from autograd.compiler.fold import Folder
 from autograd.compiler.listing import Block
 from autograd.compiler.place import placed
 from autograd.compiler.program import Program
-from autograd.compiler.scalar import ScalarProgram, is_scalar
+from autograd.compiler.scalar import ScalarProgram, is_narrow, is_scalar
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
@@ -141,6 +141,8 @@ def fold_to_program(
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
+        if not batched and is_narrow(order, variables):
+            return ScalarProgram(order, roots, variables)
         folder = Folder(variables, batched)
         folder.add(order, roots)
         if is_scalar(folder):

@@ -3,35 +3,42 @@
 A short formula, or a recurrence in which each step waits for the last, folds to instructions of a few numbers each,
 and calling NumPy for one costs more than the arithmetic. Such a graph becomes straight-line code on local floats: the
 rows' own forward functions, then the chain rule with their own partial derivatives, without nodes, sorting or lookups.
+A long one is cut into pieces, since Python compiles long functions slowly, and what is repeated in it is a loop.
 """
 
 from __future__ import annotations
 
-import keyword
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.fold import Folder
+from autograd.compiler.fold import CHAINS, DOTS, Folder
+from autograd.compiler.lines import Lines, literal
 from autograd.compiler.listing import count
-from autograd.operation import Operation
+from autograd.compiler.loops import Step, Term, find_loops
+from autograd.compiler.rolled import RolledLoop
 from autograd.value import Value
 
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
-LARGEST = 1_000_000  # nodes; Python compiles some 50,000 in a second
-PIECE = 4_000  # lines of a function, of which the compiler's memory is some 10 kB each
+LARGEST = 1_000_000  # nodes; Python compiles some 50,000 in a second where nothing is repeated
+PIECE = 1_000  # steps of a function: the time and memory that Python takes to compile one grow fast
 
-RESERVED = r"[vxg]\d+|d|variables|results|seeds|forward|backward"  # names in the source itself
-INLINE = {rules.add: "{} + {}", rules.sub: "{} - {}", rules.mul: "{} * {}", rules.negative: "-{}"}
-SLOPES = {
-    rules.add: ("{g}", "{g}"),
-    rules.sub: ("{g}", "-{g}"),
-    rules.mul: ("{g} * {b}", "{g} * {a}"),
-    rules.negative: ("-{g}",),
-}
+NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
+
+
+def is_narrow(order: Sequence[Value], variables: Sequence[Value]) -> bool:
+    """Return whether it is plain before folding, from the longest way through it, that a graph has little alike."""
+    depth = dict.fromkeys(variables, 0)
+    operands = 0
+    for node in order:
+        if node.op is not None:
+            below = [depth[parent] for parent in node.parents if parent in depth]
+            if below:
+                depth[node] = max(below) + (node.op not in NOT_DEEPER)
+                operands += len(node.parents)
+    return 0 < len(depth) - len(variables) <= LARGEST and operands <= NARROW * max(depth.values())
 
 
 def is_scalar(folder: Folder) -> bool:
@@ -45,7 +52,7 @@ class ScalarMemory:
     def __init__(self, size: int) -> None:
         self.plain, self.plain_adjoints = np.zeros(size), np.zeros(size)
         self.examples = 1
-        self.results: tuple[float, ...] = ()
+        self.results: Any = ()
         self.arguments: list[Any] = []
         self.tick = -1  # of the recording's clock, when the data of Values was read last
 
@@ -55,12 +62,20 @@ class ScalarProgram:
 
     def __init__(self, order: Sequence[Value], roots: Sequence[Value], variables: Sequence[Value]) -> None:
         self.size = len(variables)
-        written = _Source(order, roots, variables)
-        self.source = "\n".join([*written.forward, "", *written.backward])
-        self.lines = written.forward
+        place: dict[Value, int] = {leaf: i for i, leaf in enumerate(variables)}
+        self.steps: list[Step] = []
+        for node in order:
+            if node.op is not None:
+                terms = [place.get(parent, parent._datum) for parent in node.parents]
+                if int in map(type, terms):
+                    place[node] = self.size + len(self.steps)
+                    self.steps.append((node.op, terms))
+        found = [place.get(root, root._datum) for root in roots]
+        written = (_Pieces if len(self.steps) > PIECE else _Straight)(self.steps, found, self.size)
+        self.source = written.source
+        self.lines = written.lines
         self.roots: list[tuple[Any, bool]] = [(root._datum, False) for root in roots]
-        self.run, self.sweep = written.functions()
-        self.active = written.active
+        self.run, self.sweep = written.run, written.sweep
         self._memory = ScalarMemory(self.size)
 
     def memory(self, examples: int = 1) -> ScalarMemory:
@@ -72,11 +87,10 @@ class ScalarProgram:
         values, memory.results = self.evaluate(memory.plain.tolist())
         return values
 
-    def evaluate(self, variables: list[float]) -> tuple[list[float], tuple[float, ...]]:
+    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
         """Return the roots, and all results, at these variables; raise what the eager engine would."""
         try:
-            found: tuple[list[float], tuple[float, ...]] = self.run(variables)
-            return found
+            return self.run(variables)
         except (ValueError, ArithmeticError):
             self._raise_from(variables)
             raise
@@ -94,15 +108,16 @@ class ScalarProgram:
     def _raise_from(self, variables: list[float]) -> None:
         """Raise the error of the first operation that has one, as the eager engine words it."""
         data = list(variables)
-        for op, operands in self.active:
+        for op, operands in self.steps:
             data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in operands]))
 
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes, instructions (lines of Python), floating-point operations forward, and bytes."""
-        nodes = len(self.active)
-        operations = sum(max(1, len(operands) - 1) for _, operands in self.active)
-        return {"nodes": nodes, "instructions": nodes, "operations": operations, "bytes": 16 * self.size + 24 * nodes}
+        nodes = len(self.steps)
+        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
+        size = 16 * self.size + 24 * nodes
+        return {"nodes": nodes, "instructions": len(self.lines), "operations": operations, "bytes": size}
 
     def __str__(self) -> str:
         """List the lines: as Python, since there is too little alike for arrays."""
@@ -112,137 +127,98 @@ class ScalarProgram:
         return "\n".join([*self.lines, last])
 
 
-class _Source:
-    """The lines of a program: `x0`, `x1` are the variables, `v0`, `v1` the results, `g0`, `g1` the adjoints of both.
+class _Straight:
+    """A short graph as two functions on local names: `x0`, `x1` for the variables, `v0` the results, `g0` adjoints."""
 
-    A long one is cut into pieces, which Python compiles one by one, with `x[0]`, `v[0]` and `g[0]` for what they share.
-    """
+    def __init__(self, steps: Sequence[Step], roots: Sequence[Term], size: int) -> None:
+        write = Lines()
 
-    def __init__(self, order: Sequence[Value], roots: Sequence[Value], variables: Sequence[Value]) -> None:
-        position = {leaf: i for i, leaf in enumerate(variables)}
-        self.names: dict[str, Any] = {}
-        self.called: dict[Any, str] = {}
-        self.active: list[tuple[Operation, list[int | float]]] = []
-        self.variables = len(variables)
-        for node in order:
-            if node.op is not None and not position.keys().isdisjoint(node.parents):
-                operands = [position.get(parent, parent._datum) for parent in node.parents]
-                self.active.append((node.op, operands))
-                position[node] = self.variables + len(self.active) - 1
-        self.pattern = "{}[{}]" if len(self.active) > PIECE else "{}{}"
-        self.roots = [self._term(position.get(root, root._datum)) for root in roots]
-        self.forward = [self._line(i, op, operands) for i, (op, operands) in enumerate(self.active)]
-        self.backward: list[str] = []
-        self.reached: set[int] = set()
-        self._write_backward([position.get(root) for root in roots])
+        def name(term: Term) -> str:
+            return literal(term) if not isinstance(term, int) else f"x{term}" if term < size else f"v{term - size}"
 
-    def functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Return what computes the roots and all results, and what computes the adjoints of the variables."""
-        if len(self.active) > PIECE:
-            return self._in_pieces()
-        inputs = "".join(f"x{i}, " for i in range(self.variables))
-        results = "".join(f"v{i}, " for i in range(len(self.active)))
-        unpack = [f"{inputs}= variables"] if inputs else []
-        adjoints = ", ".join(f"g{i}" if i in self.reached else "0.0" for i in range(self.variables))
-        forward = [*unpack, *self.forward, f"return [{', '.join(self.roots)}], ({results})"]
-        backward = [*unpack, *([f"{results}= results"] if results else []), *self.backward, f"return [{adjoints}]"]
-        return (
-            _function("forward", "variables", forward, self.names),
-            _function("backward", "variables, results, seeds", backward, self.names),
-        )
+        lines = [f"v{i} = {write.forward(op, list(map(name, terms)))}" for i, (op, terms) in enumerate(steps)]
+        slopes: list[str] = []
+        reached: set[int] = set()
 
-    def _in_pieces(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        forward = [_function("forward", "x, v", piece, self.names) for piece in _pieces(self.forward)]
-        forward.append(_function("forward", "x, v", [f"return [{', '.join(self.roots)}]"], self.names))
-        backward = [_function("backward", "x, v, g, seeds", piece, self.names) for piece in _pieces(self.backward)]
-        variables, results = self.variables, len(self.active)
-
-        def run(x: list[float]) -> tuple[list[float], list[float]]:
-            v = [0.0] * results
-            for piece in forward:
-                found = piece(x, v)
-            return found, v
-
-        def sweep(x: list[float], v: list[float], seeds: Sequence[float]) -> list[float]:
-            g = [0.0] * (variables + results)
-            for piece in backward:
-                piece(x, v, g, seeds)
-            return g[:variables]
-
-        return run, sweep
-
-    def _term(self, term: float) -> str:
-        if not isinstance(term, int):
-            return repr(term) if abs(term) < float("inf") else f"float('{term}')"
-        kind, number = ("x", term) if term < self.variables else ("v", term - self.variables)
-        return self.pattern.format(kind, number)
-
-    def _line(self, number: int, op: Operation, operands: list[int | float]) -> str:
-        terms = list(map(self._term, operands))
-        result = self.pattern.format("v", number)
-        if op in INLINE:
-            return f"{result} = {INLINE[op].format(*terms)}"
-        listed = ", ".join(terms)
-        name = self._named(op.name, op.forward)
-        return f"{result} = {name}([{listed}])" if op.arity is None else f"{result} = {name}({listed})"
-
-    def _named(self, stem: str, function: Any) -> str:
-        """Return the name of a function in the source, such as sin; a number tells apart what is called alike."""
-        if function not in self.called:
-            letters = "f_" + "".join(letter if letter.isalnum() else "_" for letter in stem)
-            name = letters.removeprefix("f_")
-            if not name.isidentifier() or keyword.iskeyword(name) or re.fullmatch(RESERVED, name):
-                name = letters
-            while name in self.names:
-                name = f"{name}_"
-            self.called[function] = name
-            self.names[name] = function
-        return self.called[function]
-
-    def _write_backward(self, roots: list[int | None]) -> None:
-        def add(term: int | float, source: str) -> None:
-            if isinstance(term, int):
-                target = self.pattern.format("g", term)
-                self.backward.append(f"{target} {'+=' if term in self.reached else '='} {source}")
-                self.reached.add(term)
+        def add(term: int, source: str) -> None:
+            slopes.append(f"g{term} {'+=' if term in reached else '='} {source}")
+            reached.add(term)
 
         for i, root in enumerate(roots):
-            if root is not None:
+            if isinstance(root, int):
                 add(root, f"seeds[{i}]")
-        for number in reversed(range(len(self.active))):
-            op, operands = self.active[number]
-            g, y = self.pattern.format("g", self.variables + number), self.pattern.format("v", number)
-            if self.variables + number not in self.reached:
-                continue
-            terms = list(map(self._term, operands))
-            if op in SLOPES:
-                for term, slope in zip(operands, SLOPES[op], strict=True):
-                    add(term, slope.format(g=g, a=terms[0], b=terms[-1]))
-            elif op.arity is None:
-                slopes = self._named(f"d_{op.name}", op.partials[0])
-                self.backward.append(f"d = {slopes}({y}, [{', '.join(terms)}])")
-                for i, term in enumerate(operands):
-                    add(term, f"{g} * d[{i}]")
-            else:
-                for term, partial in zip(operands, op.partials, strict=True):
-                    if isinstance(term, int):
-                        slope_of = self._named(f"d_{op.name}", partial)
-                        add(term, f"{g} * {slope_of}({y}, {', '.join(terms)})")
+        for number in reversed(range(len(steps))):
+            if size + number in reached:
+                op, terms = steps[number]
+                wanted = [isinstance(term, int) for term in terms]
+                before, parts = write.backward(op, f"v{number}", f"g{size + number}", list(map(name, terms)), wanted)
+                slopes += before
+                for position, source in parts:
+                    add(int(terms[position]), source)
+        inputs = "".join(f"x{i}, " for i in range(size))
+        results = "".join(f"v{i}, " for i in range(len(steps)))
+        unpack = [f"{inputs}= variables"] if inputs else []
+        adjoints = ", ".join(f"g{i}" if i in reached else "0.0" for i in range(size))
+        self.lines = lines
+        forward = [*unpack, *lines, f"return [{', '.join(map(name, roots))}], ({results})"]
+        backward = [*unpack, *([f"{results}= results"] if results else []), *slopes, f"return [{adjoints}]"]
+        self.source = "\n".join([*forward, "", *backward])
+        self.run = write.function("forward", "variables", forward)
+        self.sweep = write.function("backward", "variables, results, seeds", backward)
 
 
-def _pieces(lines: Sequence[str]) -> list[list[str]]:
-    """Cut lines into pieces, but not between the gradient of an operation of many operands and its use."""
-    pieces: list[list[str]] = [[]]
-    for line in lines:
-        if len(pieces[-1]) >= PIECE and "* d[" not in line:
-            pieces.append([])
-        pieces[-1].append(line)
-    return pieces
+class _Pieces:
+    """A long graph as many functions, in which `v` has all numbers and `g` all adjoints; what is repeated is a loop."""
 
+    def __init__(self, steps: Sequence[Step], roots: Sequence[Term], size: int) -> None:
+        self.write = Lines()
+        self.steps = steps
+        self.size = size
+        forward: list[list[str]] = []
+        backward: list[list[str]] = []
+        start = 0
+        loops = find_loops(steps, size)
+        for number, loop in enumerate(loops):
+            self._straight(start, loop.start, forward, backward)
+            written = RolledLoop(self.write, loop, f"c{number}_")
+            forward.append(written.forward)
+            backward.insert(0, written.backward)
+            start = loop.stop
+        self._straight(start, len(steps), forward, backward)
+        found = [f"return [{', '.join(map(self._name, roots))}]"]
+        seeds = [f"g[{root}] += seeds[{i}]" for i, root in enumerate(roots) if isinstance(root, int)]
+        self.lines = [line for piece in forward for line in piece]
+        self.source = "\n".join([*self.lines, *found, "", *seeds, *[line for piece in backward for line in piece]])
+        self._forward = [self.write.function("forward", "v", piece) for piece in [*forward, found]]
+        self._backward = [self.write.function("backward", "v, g, seeds", piece) for piece in [seeds, *backward]]
 
-def _function(name: str, parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
-    namespace = dict(names)
-    body = "\n    ".join(lines or ["pass"])
-    exec(f"def {name}({parameters}):\n    {body}", namespace)
-    function: Callable[..., Any] = namespace[name]
-    return function
+    def run(self, variables: list[float]) -> tuple[list[float], list[float]]:
+        """Return the roots, and all numbers."""
+        v = [*variables, *[0.0] * len(self.steps)]
+        for piece in self._forward:
+            found = piece(v)
+        return found, v
+
+    def sweep(self, variables: list[float], v: list[float], seeds: Sequence[float]) -> list[float]:
+        """Return the adjoints of the variables."""
+        g = [0.0] * len(v)
+        for piece in self._backward:
+            piece(v, g, seeds)
+        return g[: self.size]
+
+    def _name(self, term: Term) -> str:
+        return f"v[{term}]" if isinstance(term, int) else literal(term)
+
+    def _straight(self, start: int, stop: int, forward: list[list[str]], backward: list[list[str]]) -> None:
+        """Append what some steps do, piece by piece, and put before what is there what hands it back."""
+        for first in range(start, stop, PIECE):
+            lines, slopes = [], []
+            for number in range(first, min(first + PIECE, stop)):
+                op, terms = self.steps[number]
+                place, names = self.size + number, list(map(self._name, terms))
+                lines.append(f"v[{place}] = {self.write.forward(op, names)}")
+                wanted = [isinstance(term, int) for term in terms]
+                before, parts = self.write.backward(op, f"v[{place}]", f"g[{place}]", names, wanted)
+                slopes.append([*before, *[f"g[{terms[position]}] += {source}" for position, source in parts]])
+            forward.append(lines)
+            backward.insert(0, [line for group in reversed(slopes) for line in group])
