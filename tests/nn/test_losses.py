@@ -219,7 +219,9 @@ def test_wrong_number_of_targets_is_an_error_that_says_both(loss, outputs, numbe
 
 
 def test_target_of_another_length_than_its_output_is_an_error():
-    with pytest.raises(ValueError, match=r"^mse takes one target for each output, got 2 and 1$"):
+    with pytest.raises(
+        ValueError, match=r"^mse takes one target for each output, got 2 outputs and 1 targets in example 1$"
+    ):
         mse([[1.0, 2.0], [1.0, 2.0]], [[1.0, 2.0], [1.0]])
 
 
