@@ -200,7 +200,7 @@ class Adam(Optimizer):
 
         def update(p: Any, g: Any, m: Any, v: Any) -> tuple[Any, Any, Any]:
             if decay and decoupled:
-                p = p - lr * decay * p
+                p = (1.0 - lr * decay) * p
             elif decay:
                 g = g + decay * p
             m = beta1 * m + (1.0 - beta1) * g
@@ -213,7 +213,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with the decay of weights apart from their gradients, of which the averages would level it out.
 
-        p <- p - lr λ p                  λ: weight_decay
+        p <- (1 - lr λ) p                λ: weight_decay
         then as Adam, with g <- dL/dp
 
     Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", arXiv:1711.05101, algorithm 2, where λ is
