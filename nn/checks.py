@@ -1,25 +1,32 @@
-"""Checks of what optimisers, schedules and losses are given; their errors say what was asked, found, and what to do."""
+"""Checks of what the package is given: errors say what was asked, what was found, and what to do."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Iterable
+from typing import Any
 
 from autograd import Constant, Value
 from autograd.operation import real
 
 
-def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
-    """Return the parameters as a list; an error says what is wrong with them, if anything is."""
+def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
+    """Return parameters as a list that is not empty."""
     if isinstance(parameters, Value):
         raise TypeError(f"{asker} takes a list of parameters, got one Value, {parameters!r}; write [w]")
     if hasattr(parameters, "parameters") or not isinstance(parameters, Iterable):
         found = f"a {type(parameters).__name__}"
         raise TypeError(f"{asker} takes a list of parameters, got {found}; write model.parameters()")
-    leaves = list(parameters)
-    if not leaves:
+    numbers = list(parameters)
+    if not numbers:
         raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
+    return numbers
+
+
+def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
+    """Return parameters as a list of leaves, each there once, that may change and take a gradient."""
+    leaves = listed(parameters, asker)
     first: dict[Value, int] = {}
     for i, leaf in enumerate(leaves):
         if not isinstance(leaf, Value):
@@ -31,10 +38,19 @@ def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
             )
         if first.setdefault(leaf, i) != i:
             raise ValueError(
-                f"{asker} takes each parameter once, got {leaf!r} both at {first[leaf]} and at {i}; "
+                f"{asker} takes each parameter once, got {leaf!r} at {first[leaf]} and at {i}; "
                 "list(dict.fromkeys(parameters)) leaves out repetitions"
             )
     return leaves
+
+
+def plain(numbers: Any) -> Any:
+    """Return sequences as lists, and NumPy's numbers and arrays as Python's."""
+    if isinstance(numbers, (Value, float, int, list, str)):
+        return numbers
+    if hasattr(numbers, "tolist"):
+        return numbers.tolist()
+    return list(numbers) if isinstance(numbers, Iterable) else numbers
 
 
 def share(number: float, name: str) -> float:

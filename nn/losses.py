@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
-from nn.checks import above_zero
+from nn.checks import above_zero, listed, plain
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
 
@@ -97,7 +97,7 @@ def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[
     >>> cross_entropy([[0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])  # log 3
     1.0986...
     """
-    examples = ((_plain(z), _plain(y)) for z, y in _examples(outputs, targets, "cross_entropy"))
+    examples = ((plain(z), plain(y)) for z, y in _examples(outputs, targets, "cross_entropy"))
     scored = [(z, _score(z, y)) for z, y in examples]
     return mean(logsumexp(z) - score for z, score in scored)
 
@@ -110,7 +110,7 @@ def l1(parameters: Iterable[Value | float]) -> Any:
     >>> l1([3.0, -4.0])
     7.0
     """
-    return fsum([abs(p) for p in _some(parameters, "l1")])
+    return fsum([abs(p) for p in listed(parameters, "l1")])
 
 
 def l2(parameters: Iterable[Value | float]) -> Any:
@@ -121,7 +121,7 @@ def l2(parameters: Iterable[Value | float]) -> Any:
     >>> l2([3.0, -4.0])
     25.0
     """
-    numbers = _some(parameters, "l2")
+    numbers = listed(parameters, "l2")
     return dot(numbers, numbers)
 
 
@@ -145,7 +145,7 @@ _PROBABILITIES = _Targets(
 def _pairs(outputs: Any, targets: Any, asker: str, kind: _Targets = _NUMBERS) -> Iterator[tuple[Any, Any]]:
     """Yield each output number with its target."""
     for i, (output, target) in enumerate(_examples(outputs, targets, asker)):
-        output, target = _plain(output), _plain(target)
+        output, target = plain(output), plain(target)
         if isinstance(output, list) != isinstance(target, list):
             raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
         if isinstance(output, list):
@@ -163,24 +163,17 @@ def _pairs(outputs: Any, targets: Any, asker: str, kind: _Targets = _NUMBERS) ->
 
 def _examples(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
     """Return the pairs of an output and its target, one for each example."""
-    outputs, targets = _plain(outputs), _plain(targets)
+    outputs, targets = plain(outputs), plain(targets)
     for name, sequence in (("outputs", outputs), ("targets", targets)):
         if not isinstance(sequence, list):
-            raise TypeError(f"{asker} takes sequences, one of {name} among them, got {sequence!r}; write [x] for one")
+            raise TypeError(
+                f"{asker} takes a sequence of {name}, one for each example, got {sequence!r}; write [x] for one"
+            )
     if len(outputs) != len(targets):
         raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
     if not outputs:
         raise ValueError(f"{asker} takes at least one example: mean is defined for at least one operand, got none")
     return zip(outputs, targets, strict=True)
-
-
-def _plain(numbers: Any) -> Any:
-    """Return sequences as lists, and NumPy's numbers and arrays as Python's."""
-    if isinstance(numbers, (Value, float, int, list, str)):
-        return numbers
-    if hasattr(numbers, "tolist"):
-        return numbers.tolist()
-    return list(numbers) if isinstance(numbers, Iterable) else numbers
 
 
 def _score(logits: Any, target: Any) -> Any:
@@ -201,12 +194,3 @@ def _score(logits: Any, target: Any) -> Any:
     if known and not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
         raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
     return dot(target, logits)
-
-
-def _some(parameters: Iterable[Value | float], asker: str) -> list[Value | float]:
-    if isinstance(parameters, (Value, float, int)) or not isinstance(parameters, Iterable):
-        raise TypeError(f"{asker} takes a list of parameters, got {parameters!r}; write model.parameters()")
-    numbers = list(parameters)
-    if not numbers:
-        raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
-    return numbers
