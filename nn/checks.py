@@ -46,7 +46,7 @@ def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
 
 def plain(numbers: Any) -> Any:
     """Return sequences as lists, and NumPy's numbers and arrays as Python's."""
-    if isinstance(numbers, (Value, float, int, list, str)):
+    if type(numbers) in (Value, float, int, list, str):
         return numbers
     if hasattr(numbers, "tolist"):
         return numbers.tolist()

@@ -32,7 +32,8 @@ class Optimizer:
     - `lr`: the learning rate, a number or a schedule, a function of the number of steps taken so far such as those of
       `nn.schedules`. It may be assigned between steps; `rate` is the number that the next step takes.
     - `parameters`, in the order of which `updated` takes its vectors; `steps`, the number of steps taken.
-    - `state`: what is remembered from step to step, by name, a number for each parameter.
+    - `state`: what is remembered from step to step, by name, a number for each parameter. A step replaces it and
+      changes no part of it, so whoever keeps `state` and `steps` from before a step can take the step back.
 
     An optimiser of your own is a class with the names of its `state` in `remembers`, and a `rule`:
 

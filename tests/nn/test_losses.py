@@ -101,8 +101,9 @@ def test_huber_is_a_parabola_that_goes_on_as_a_line(outputs, targets, delta, exp
         ([1000.0, -1000.0], [1, 0], 0.0, [0.0, 0.0]),
         ([1000.0, -1000.0], [0, 1], 1000.0, [0.5, -0.5]),
         ([40.0], [1], math.exp(-40.0), [-math.exp(-40.0)]),
+        ([-40.0], [0], math.exp(-40.0), [math.exp(-40.0)]),
     ],
-    ids=["even", "two", "wrong", "right", "probability", "sure and right", "sure and wrong", "nearly sure"],
+    ids=["even", "two", "wrong", "right", "probability", "sure and right", "sure and wrong", "sure", "sure it is not"],
 )
 def test_binary_cross_entropy_is_the_mean_surprise_and_exact_in_its_tails(outputs, targets, expected, slopes):
     loss, found = gradients(binary_cross_entropy, outputs, targets)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Constant, Value, no_grad
+from autograd import Constant, Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, mse
 from nn.schedules import Cosine, Exponential, Step
 from tests.trajectories import OPTIMIZERS, RECORDED, SCHEDULES, by_turns, by_values, by_vectors, trajectory
@@ -328,6 +328,29 @@ def test_optimizer_without_a_rule_says_what_is_missing():
         Empty([Value(1.0)], lr=0.5).step()
 
 
+@pytest.mark.parametrize("way", [by_values, by_vectors, by_turns])
+@pytest.mark.parametrize(("kind", "options"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_step_is_taken_back_with_the_state_from_before(kind, options, way):
+    optimizer = getattr(nn, kind)([Value(1.0), Value(2.0), Value(3.0)], **options)
+    for t in range(3):
+        way(optimizer, t)
+    theta, state, steps = [p.data for p in optimizer.parameters], optimizer.state, optimizer.steps
+    ends = []
+    for detour in (math.inf, 0.0):
+        optimizer.updated(theta, [detour] * 3)
+        for parameter, number in zip(optimizer.parameters, theta, strict=True):
+            parameter.grad = detour
+            parameter.data = number
+        optimizer.step()
+        for parameter, number in zip(optimizer.parameters, theta, strict=True):
+            parameter.data = number
+        optimizer.state, optimizer.steps = state, steps
+        way(optimizer, 3)
+        ends.append([p.data for p in optimizer.parameters])
+    assert ends[0] == ends[1]
+    assert all(map(math.isfinite, ends[0]))
+
+
 # Copies
 
 
@@ -487,6 +510,30 @@ def test_optimizer_shows_its_options():
 
 
 # In a model
+
+
+@pytest.mark.parametrize("schedule", [0.02, Cosine(0.02, steps=100, warmup=5)], ids=repr)
+@pytest.mark.parametrize(("kind", "options"), OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_compiled_training_by_vectors_is_eager_training(kind, options, schedule):
+    X, y = np.array([[0.5, -1.0], [1.5, 2.0], [-0.7, 0.3], [0.0, 1.0]]), np.array([0.3, -0.8, 1.1, 0.0])
+    eager, model = MLP(2, [3, 1], "tanh", seed=1), MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = getattr(nn, kind)(eager.parameters(), schedule, **options)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss = mse([eager(x) for x in X], y)
+        loss.backward()
+        optimizer.step()
+
+    optimizer = getattr(nn, kind)(model.parameters(), schedule, **options)
+    program = compile(lambda x, y: mse([model(x)], [y]), batched=("x", "y"), wrt=optimizer.parameters)
+    theta = program.read()
+    for _ in range(100):
+        compiled, gradient = program.value_and_grad_at(theta, X, y)
+        theta = optimizer.updated(theta, gradient)
+    program.write(theta)
+
+    assert compiled == pytest.approx(loss.data, rel=1e-9)
+    assert list(model.state_dict().values()) == pytest.approx(list(eager.state_dict().values()), rel=1e-9, abs=1e-11)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
