@@ -135,7 +135,8 @@ class Optimizer:
     def __repr__(self) -> str:
         options = {name: option for name, option in vars(self).items() if name not in _COMMON}
         shown = "".join(f", {name}={option!r}" for name, option in options.items())
-        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr!r}{shown})"
+        count = len(self.parameters)
+        return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 
 
 _COMMON = ("parameters", "_lr", "steps", "state")

@@ -501,7 +501,7 @@ def test_parameters_that_are_none_are_an_error_that_says_what_to_write(parameter
 
 def test_optimizer_shows_its_options():
     assert repr(SGD([Value(1.0)], momentum=0.9)) == (
-        "SGD(1 parameters, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)"
+        "SGD(1 parameter, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)"
     )
     assert repr(AdamW([Value(1.0), Value(2.0)], Exponential(0.1, 0.5))) == (
         "AdamW(2 parameters, lr=Exponential(lr=0.1, warmup=0, factor=0.5), betas=(0.9, 0.999), eps=1e-08, "
