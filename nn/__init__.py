@@ -1,4 +1,4 @@
-"""A thin neural-network package on top of `autograd`: modules, losses, an optimiser, a training loop.
+"""A thin neural-network package on top of `autograd`: modules, losses, optimisers, a training loop.
 
 >>> from nn import MLP, SGD, fit, hinge
 >>> model = MLP(2, [8, 1], seed=1)
@@ -8,24 +8,40 @@
 1.0
 """
 
-from nn import datasets, plots
-from nn.losses import cross_entropy, hinge, mse
+from nn import datasets, plots, schedules
+from nn.clipping import clip_grad_norm
+from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
+from nn.metrics import accuracy
 from nn.modules import MLP, Layer, Module, Neuron
-from nn.optim import SGD
+from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from nn.optimizer import Optimizer
 from nn.training import History, evaluate, fit
 
 __all__ = [
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "History",
     "Layer",
     "MLP",
     "Module",
     "Neuron",
+    "Optimizer",
+    "RMSprop",
     "SGD",
+    "accuracy",
+    "binary_cross_entropy",
+    "clip_grad_norm",
     "cross_entropy",
     "datasets",
     "evaluate",
     "fit",
     "hinge",
+    "huber",
+    "l1",
+    "l2",
+    "mae",
     "mse",
     "plots",
+    "schedules",
 ]

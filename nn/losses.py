@@ -1,19 +1,34 @@
-"""Losses: what training makes small. Each is the mean over the examples, and a formula of its docstring's equation."""
+"""Losses: what training makes small. Each is the mean over the examples, and a formula of its docstring's equation.
+
+Outputs are Values, plain numbers, or NumPy arrays of either; of plain numbers alone a loss is a float. Targets are
+checked where they are plain numbers. Inside of a function that is compiled they are Values without a number yet; there
+a formula must not depend on which they are, so it chooses by `where` and `minimum`, never by `if`. A target that is nan
+makes a loss of real targets nan, as in NumPy.
+
+A penalty on the parameters is a term beside the loss:
+
+>>> from nn import MLP
+>>> model = MLP(1, [1], seed=1)
+>>> loss = lambda outputs, targets: mse(outputs, targets) + 1e-4 * l2(model.parameters())
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from autograd import Value, logsumexp, mean, relu
+from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
+from nn.checks import above_zero, listed, plain
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
 
 
 def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
-    """Return the mean squared error, (1/n) sum_i (ŷ_i - y_i)².
+    """Return the mean squared error, (1/n) Σ (ŷ - y)².
 
-    Outputs and targets are numbers, or sequences of one length for a model with several outputs.
+    Outputs and targets are numbers, or sequences of one length for a model with several outputs: n counts numbers.
+    Source: Legendre 1805, "Nouvelles méthodes pour la détermination des orbites des comètes".
 
     >>> mse([1.0, 2.0], [1.0, 4.0])
     2.0
@@ -21,46 +36,161 @@ def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     return mean((output - target) ** 2 for output, target in _pairs(outputs, targets, "mse"))
 
 
-def hinge(outputs: Sequence[Value | float], targets: Sequence[int]) -> Any:
-    """Return the mean hinge loss of a binary classifier, (1/n) sum_i max(0, 1 - y_i s_i), for targets y of -1 or 1.
+def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+    """Return the mean absolute error, (1/n) Σ |ŷ - y|, whose derivative counts as 0 where an error is 0.
+
+    >>> mae([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    return mean(abs(output - target) for output, target in _pairs(outputs, targets, "mae"))
+
+
+def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0) -> Any:
+    """Return the mean Huber loss, (1/n) Σ c (e - c/2), where e = |ŷ - y| and c = min(e, δ).
+
+    That is e²/2 for errors up to δ and δ (e - δ/2) beyond: squares for most, while outliers pull with a force of δ.
+    Source: Huber 1964, "Robust Estimation of a Location Parameter".
+
+    >>> huber([1.0, 2.0, 3.0], [1.0, 2.5, 7.0])  # 0, 0.5² / 2, 4 - 1/2
+    1.2083333333333333
+    """
+    delta = above_zero(delta, "delta")
+    errors = (abs(output - target) for output, target in _pairs(outputs, targets, "huber"))
+    return mean(c * (e - 0.5 * c) for e, c in ((e, minimum(e, delta)) for e in errors))
+
+
+def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+    """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y s), for targets y of -1 or 1.
 
     Source: Cortes & Vapnik 1995, "Support-Vector Networks".
 
     >>> hinge([0.5, 3.0], [1, -1])
     2.25
     """
-    if wrong := [target for target in targets if target not in (-1, 1)]:
-        raise ValueError(f"hinge takes targets of -1 or 1, got {wrong[0]!r}; write 2 * y - 1 for classes y of 0 and 1")
-    return mean(relu(1.0 - target * output) for output, target in _pairs(outputs, targets, "hinge"))
+    pairs = _pairs(outputs, targets, "hinge", _SIGNS)
+    return mean(relu(1.0 - target * output) for output, target in pairs)
 
 
-def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[int]) -> Any:
-    """Return the mean cross-entropy of a classifier, (1/n) sum_i (log sum_k exp(z_ik) - z_iy).
+def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+    """Return the mean cross-entropy of a binary classifier, (1/n) Σ y softplus(-z) + (1 - y) softplus(z).
+
+    The outputs z are logits; the target y is 1 or 0, or the probability of 1. With p = sigmoid(z) this is
+    -y log p - (1 - y) log(1 - p), computed without over- or underflow, since -log sigmoid(z) = softplus(-z).
+    Source: Good 1952, "Rational Decisions".
+
+    >>> binary_cross_entropy([1000.0, -1000.0], [1, 1])
+    500.0
+    """
+    pairs = _pairs(outputs, targets, "binary_cross_entropy", _PROBABILITIES)
+    return mean(target * softplus(-logit) + (1.0 - target) * softplus(logit) for logit, target in pairs)
+
+
+def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[Any]) -> Any:
+    """Return the mean cross-entropy of a classifier, (1/n) Σ_i (log Σ_k exp(z_ik) - z_iy).
 
     The outputs z_i are logits, one for each class; the target y is the index of the right class. It is the negative
-    logarithm of softmax(z_i)[y], computed without over- or underflow.
+    logarithm of softmax(z_i)[y], computed without over- or underflow. A target may also be a sequence of probabilities
+    p, one for each class; then z_iy is their mean of the logits, Σ_k p_k z_ik.
 
     >>> cross_entropy([[1000.0, 0.0]], [0])
     0.0
+    >>> cross_entropy([[0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])  # log 3
+    1.0986...
     """
-    if len(outputs) != len(targets):
-        raise ValueError(f"cross_entropy takes one target for each output, got {len(outputs)} and {len(targets)}")
-    for logits, target in zip(outputs, targets, strict=True):
-        if isinstance(logits, (Value, float, int)):
-            raise TypeError(f"cross_entropy takes a sequence of logits for each example, got {logits!r}")
-        if target not in range(len(logits)):
-            raise ValueError(f"cross_entropy takes targets from 0 to {len(logits) - 1}, got {target!r}")
-    return mean(logsumexp(logits) - logits[int(target)] for logits, target in zip(outputs, targets, strict=True))
+    examples = ((plain(z), plain(y)) for z, y in _examples(outputs, targets, "cross_entropy"))
+    scored = [(z, _score(z, y)) for z, y in examples]
+    return mean(logsumexp(z) - score for z, score in scored)
 
 
-def _pairs(outputs: Sequence[Any], targets: Sequence[Any], asker: str) -> Iterator[tuple[Any, Any]]:
+def l1(parameters: Iterable[Value | float]) -> Any:
+    """Return the sum of the absolute parameters, Σ |p|, a penalty that leaves few of them other than 0.
+
+    Source: Tibshirani 1996, "Regression Shrinkage and Selection via the Lasso".
+
+    >>> l1([3.0, -4.0])
+    7.0
+    """
+    return fsum([abs(p) for p in listed(parameters, "l1")])
+
+
+def l2(parameters: Iterable[Value | float]) -> Any:
+    """Return the sum of the squared parameters, Σ p², a penalty that keeps all of them small.
+
+    Source: Hoerl & Kennard 1970, "Ridge Regression: Biased Estimation for Nonorthogonal Problems".
+
+    >>> l2([3.0, -4.0])
+    25.0
+    """
+    numbers = listed(parameters, "l2")
+    return dot(numbers, numbers)
+
+
+class _Targets(NamedTuple):
+    """What the targets of a loss are, where they are plain numbers."""
+
+    wanted: str
+    remedy: str
+    allows: Callable[[Any], bool]
+
+
+_NUMBERS = _Targets("that are numbers", "convert them first", lambda y: isinstance(y, (int, float)))
+_SIGNS = _Targets("of -1 or 1", "write 2 * y - 1 for classes y of 0 and 1", lambda y: y in (-1, 1))
+_PROBABILITIES = _Targets(
+    "from 0 to 1",
+    "write (y + 1) / 2 for classes y of -1 and 1",
+    lambda y: isinstance(y, (int, float)) and 0.0 <= y <= 1.0,
+)
+
+
+def _pairs(outputs: Any, targets: Any, asker: str, kind: _Targets = _NUMBERS) -> Iterator[tuple[Any, Any]]:
     """Yield each output number with its target."""
+    for i, (output, target) in enumerate(_examples(outputs, targets, asker)):
+        output, target = plain(output), plain(target)
+        if isinstance(output, list) != isinstance(target, list):
+            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
+        if isinstance(output, list):
+            if len(output) != len(target):
+                raise ValueError(
+                    f"{asker} takes one target for each output, got {len(output)} outputs and {len(target)} targets in "
+                    f"example {i}"
+                )
+            yield from _pairs(output, target, asker, kind)
+        elif isinstance(target, Value) or kind.allows(target):
+            yield output, target
+        else:
+            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {kind.remedy}")
+
+
+def _examples(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
+    """Return the pairs of an output and its target, one for each example."""
+    outputs, targets = plain(outputs), plain(targets)
+    for name, sequence in (("outputs", outputs), ("targets", targets)):
+        if not isinstance(sequence, list):
+            raise TypeError(
+                f"{asker} takes a sequence of {name}, one for each example, got {sequence!r}; write [x] for one"
+            )
     if len(outputs) != len(targets):
         raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
-    for output, target in zip(outputs, targets, strict=True):
-        if hasattr(output, "__len__") != hasattr(target, "__len__"):
-            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
-        if hasattr(output, "__len__"):
-            yield from _pairs(output, target, asker)
-        else:
-            yield output, target
+    if not outputs:
+        raise ValueError(f"{asker} takes at least one example: mean is defined for at least one operand, got none")
+    return zip(outputs, targets, strict=True)
+
+
+def _score(logits: Any, target: Any) -> Any:
+    """Return the logit of the class that is the target, or their mean where it is a probability for each."""
+    if not isinstance(logits, list):
+        raise TypeError(f"cross_entropy takes a sequence of logits for each example, got {logits!r}")
+    if isinstance(target, Value):  # of a function that is compiled
+        return fsum([where(abs(target - k) < 0.5, logit, 0.0) for k, logit in enumerate(logits)])
+    if not isinstance(target, list):
+        if target not in range(len(logits)):
+            raise ValueError(f"cross_entropy takes targets from 0 to {len(logits) - 1}, got {target!r}")
+        return logits[int(target)]
+    if len(target) != len(logits):
+        raise ValueError(
+            f"cross_entropy takes one probability for each class, got {len(target)} for {len(logits)} classes"
+        )
+    known = not any(isinstance(p, Value) for p in target)
+    if known and not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
+        raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
+    return dot(target, logits)

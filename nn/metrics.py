@@ -1,0 +1,73 @@
+"""Metrics: what a model is judged by, beside its loss. They need no derivative, so they may count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd import Value
+from nn.checks import plain
+
+
+def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+    """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
+
+    A target is the index of a class, or -1 or 1 where outputs are single scores, or a probability for each class. An
+    output that is nan is never right. A NumPy array of outputs, with a row for each example, is judged at once.
+
+    >>> accuracy([2.5, -0.5, 0.1, 3.0], [1, -1, -1, 1])
+    0.75
+    >>> accuracy([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 0])
+    1.0
+    """
+    if len(outputs) != len(targets) or not len(outputs):
+        raise ValueError(
+            f"accuracy takes one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
+        )
+    if getattr(getattr(outputs, "dtype", None), "kind", "O") in "biuf":
+        return _accuracy_of_array(outputs, targets)
+    return sum(map(_is_right, outputs, targets)) / len(outputs)
+
+
+def predicted_class(output: Any) -> int:
+    """Return the class of a model's output: the first of the largest of several, or 1 for one positive score, else 0.
+
+    >>> predicted_class([0.1, 0.7, 0.2]), predicted_class(-3.0)
+    (1, 0)
+    """
+    scores = _scores(output)
+    return int(scores[0] > 0.0) if len(scores) == 1 else scores.index(max(scores))
+
+
+def _scores(output: Any) -> list[float]:
+    """Return the data of an output, of one number or several, as a list."""
+    numbers = plain(output)
+    return [z.data if isinstance(z, Value) else float(z) for z in (numbers if isinstance(numbers, list) else [numbers])]
+
+
+def _is_right(output: Any, target: Any) -> bool:
+    scores = _scores(output)
+    try:
+        wanted = _scores(target)
+    except (TypeError, ValueError):
+        raise ValueError(f"accuracy takes classes as numbers, got {target!r}; number them from 0") from None
+    if any(score != score for score in scores):
+        return False
+    if len(scores) == 1 or len(wanted) > 1:
+        return predicted_class(scores) == predicted_class(wanted)
+    return predicted_class(scores) == wanted[0]
+
+
+def _accuracy_of_array(outputs: Any, targets: Sequence[Any]) -> float:
+    import numpy as np
+
+    scores = outputs.reshape(len(outputs), -1)
+    try:
+        wanted = np.asarray(targets, dtype=float).reshape(len(targets), -1)
+    except (TypeError, ValueError):
+        raise ValueError(f"accuracy takes classes as numbers, got {targets!r}; number them from 0") from None
+    if scores.shape[1] == 1:
+        right = (scores > 0.0) == (wanted > 0.0)
+    else:
+        right = scores.argmax(axis=1) == (wanted.argmax(axis=1) if wanted.shape[1] > 1 else wanted[:, 0])
+    return float(np.mean(right.ravel() & ~np.isnan(scores).any(axis=1)))
