@@ -10,12 +10,13 @@
 
 from nn import datasets, plots, schedules
 from nn.clipping import clip_grad_norm
+from nn.history import History, Stop
 from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
 from nn.metrics import accuracy
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optimizer import Optimizer
-from nn.training import History, evaluate, fit
+from nn.training import evaluate, fit
 
 __all__ = [
     "Adagrad",
@@ -29,6 +30,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "SGD",
+    "Stop",
     "accuracy",
     "binary_cross_entropy",
     "clip_grad_norm",

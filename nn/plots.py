@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import no_grad
 from nn.modules import Module
-from nn.training import number
+from nn.stepping import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -299,7 +299,17 @@ def test_every_batch_epoch_sees_every_example_once():
 
     model = MLP(1, [1], seed=1)
     X = [[float(i)] for i in range(7)]
-    fit(model, X, list(range(7)), loss=spy, optimizer=SGD(model.parameters(), 1e-3), epochs=2, batch_size=3, seed=1)
+    fit(
+        model,
+        X,
+        list(range(7)),
+        loss=spy,
+        optimizer=SGD(model.parameters(), 1e-3),
+        epochs=2,
+        batch_size=3,
+        seed=1,
+        compiled=False,
+    )
     assert [len(batch) for batch in seen] == [3, 3, 1, 3, 3, 1]
     assert [sorted(y for batch in epoch for y in batch) for epoch in (seen[:3], seen[3:])] == [list(range(7))] * 2
 
@@ -330,7 +340,7 @@ def test_interrupt_keeps_what_was_learned():
 
     model = MLP(2, [6, 1], seed=3)
     before = model.state_dict()
-    history = fit(model, *XOR, loss=loss, epochs=100)
+    history = fit(model, *XOR, loss=loss, epochs=100, compiled=False)
     assert (len(history.loss), history.stopped) == (4, "interrupted in epoch 5")
     assert model.state_dict() != before
 
@@ -348,7 +358,7 @@ def test_garbage_collector_rests_and_is_restored(enabled):
     (gc.enable if enabled else gc.disable)()
     try:
         with pytest.raises(RuntimeError, match="stop"):
-            fit(MLP(2, [6, 1], seed=3), *XOR, loss=loss)
+            fit(MLP(2, [6, 1], seed=3), *XOR, loss=loss, compiled=False)
         assert gc.isenabled() is enabled
         assert states == [False] * 3
     finally:

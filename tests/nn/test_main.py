@@ -493,10 +493,10 @@ def test_interrupt_before_the_training_is_one_line(tmp_path, monkeypatch, capsys
 
 
 def test_interrupt_in_the_first_epoch_still_writes_both_pictures(tmp_path, monkeypatch, capsys):
-    def interrupted(optimizer):
+    def interrupted(optimizer, theta, gradient):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nn.SGD, "step", interrupted)
+    monkeypatch.setattr(nn.SGD, "updated", interrupted)
     assert main(["moons", "--hidden", "3", "--out", str(tmp_path)]) == 0
     assert "stopped: interrupted in epoch 1\n" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["moons-boundary.png", "moons-neuron.svg"]

@@ -1,6 +1,7 @@
 """The training loop: what it records, what ends it, and what it leaves as it was."""
 
 import copy
+import functools
 import gc
 import io
 import math
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 from autograd import Value, sqrt
-from nn import MLP, SGD, History, Module, cross_entropy, evaluate, fit, hinge, mse
+from nn import MLP, SGD, History, Module, cross_entropy, evaluate, hinge, mse
+from nn import fit as fit_somehow
+
+fit = functools.partial(fit_somehow, compiled=False)  # tests/nn/test_compiled_training.py compares the other way
 
 XOR = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 SIGNS = [-1, 1, 1, -1]
@@ -512,13 +516,15 @@ def test_error_of_a_model_of_small_parameters_is_passed_on():
         fit(Broken(), XOR, SIGNS, loss=hinge)
 
 
-def test_error_of_a_model_without_parameters_is_passed_on():
+def test_model_without_parameters_needs_an_optimizer_of_others():
     class Broken(Module):
         def forward(self, x):
             raise ValueError("no output today")
 
-    with pytest.raises(ValueError, match=r"^no output today$"):
+    with pytest.raises(ValueError, match="SGD takes at least one parameter, got none"):
         fit(Broken(), XOR, SIGNS, loss=hinge)
+    with pytest.raises(ValueError, match=r"^no output today$"):
+        fit(Broken(), XOR, SIGNS, loss=hinge, optimizer=SGD([Value(0.0)]))
 
 
 # Progress
