@@ -8,10 +8,12 @@
 1.0
 """
 
-from nn import datasets, plots
+from nn import datasets, plots, storage, tables
 from nn.losses import cross_entropy, hinge, mse
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD
+from nn.storage import load, save
+from nn.tables import read_csv
 from nn.training import History, evaluate, fit
 
 __all__ = [
@@ -26,6 +28,11 @@ __all__ = [
     "evaluate",
     "fit",
     "hinge",
+    "load",
     "mse",
     "plots",
+    "read_csv",
+    "save",
+    "storage",
+    "tables",
 ]
