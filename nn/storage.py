@@ -211,9 +211,10 @@ def _saved(written: bytes, source: str = "this") -> Saved:
 
 def _check_architecture(architecture: Any, count: int) -> None:
     """Refuse sizes and names that no model has, before a model of those sizes is made."""
-    if not isinstance(architecture, dict) or not str(architecture.get("type")).isidentifier():
+    kind = architecture.get("type") if isinstance(architecture, dict) else None
+    if not isinstance(kind, str) or not kind.isidentifier():
         raise ValueError("its architecture names no type")
-    if architecture["type"] != "MLP":
+    if kind != "MLP":
         _keys(architecture, {"type"}, "the architecture")
         return
     _keys(architecture, {"type", "nin", "nouts", "activation", "output"}, "the architecture")
