@@ -114,7 +114,5 @@ def _fits(architecture: dict[str, Any], features: int, classes: int) -> bool:
     """Whether a network has an input for each feature, and an output for each class, or one for two classes."""
     if architecture["type"] != "MLP":
         return True
-    outputs = architecture["nouts"][-1]
-    return architecture["nin"] == features and outputs in (
-        {1} if classes == 0 else {1, 2} if classes == 2 else {classes}
-    )
+    outputs = {0: {1}, 1: set(), 2: {1, 2}}.get(classes, {classes})
+    return architecture["nin"] == features and architecture["nouts"][-1] in outputs
