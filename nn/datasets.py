@@ -50,7 +50,7 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
     (4, [0, 0, 1, 1])
     """
     _check(n, noise)
-    X, y = _sklearn("moons").make_moons(n_samples=n, noise=noise, random_state=seed)
+    X, y = _sklearn("moons").make_moons(n_samples=n, noise=noise, random_state=_state(seed))
     return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["upper moon", "lower moon"])
 
 
@@ -62,7 +62,7 @@ def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Datas
     [(0.5, 1), (0.5, 1), (1.0, 0), (1.0, 0)]
     """
     _check(n, noise)
-    X, y = _sklearn("circles").make_circles(n_samples=n, noise=noise, random_state=seed, factor=0.5)
+    X, y = _sklearn("circles").make_circles(n_samples=n, noise=noise, random_state=_state(seed), factor=0.5)
     return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["outer circle", "inner circle"])
 
 
@@ -231,6 +231,11 @@ def _check(n: int, noise: float) -> None:
 
 def _moved(coordinate: float, noise: float, rng: random.Random) -> float:
     return coordinate + noise * rng.gauss(0.0, 1.0)
+
+
+def _state(seed: int | None) -> int:
+    """Return a seed for scikit-learn, which would else draw from NumPy's generator for everybody."""
+    return random.Random().getrandbits(32) if seed is None else seed
 
 
 def _sklearn(asker: str) -> Any:
