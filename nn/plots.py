@@ -189,10 +189,11 @@ def confusion_matrix(
     >>> figure.axes[0].get_title(), [text.get_text() for text in figure.axes[0].texts]
     ('2 of 3 right (66.7%)', ['1', '1', '1'])
     """
-    counts = Counter(zip(map(int, y), map(int, predicted), strict=True))
-    size = max(len(classes), *(1 + max(pair) for pair in counts)) if counts else 0
-    if not counts or min(map(min, counts)) < 0:
-        raise ValueError("confusion_matrix takes a class (0, 1, ...) for each of one example or more")
+    counts = Counter(zip(y, predicted, strict=True))
+    if not counts or (odd := [k for pair in counts for k in pair if k not in range(1000)]):
+        found = repr(odd[0]) if counts else "no example"
+        raise ValueError(f"confusion_matrix takes a class (0, 1, ...) for each of one example or more, got {found}")
+    size = max(len(classes), *(1 + int(max(pair)) for pair in counts))
     names = [_cut(classes[k] if k < len(classes) else f"class {k}", 22) for k in range(size)]
     totals = [sum(counts[row, column] for column in range(size)) for row in range(size)]
     side = max(4.0, 0.42 * size) + 0.08 * max(map(len, names))
@@ -215,8 +216,8 @@ def confusion_matrix(
     )
     axes.set_yticks(range(size), names)
     axes.tick_params(length=0)
-    axes.set_xticks([k - 0.5 for k in range(1, size)], minor=True)
-    axes.set_yticks([k - 0.5 for k in range(1, size)], minor=True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks([k - 0.5 for k in range(1, size)], minor=True)
     axes.grid(which="minor", color=PALE, linewidth=0.6)
     axes.spines[:].set_color(PALE)
     axes.tick_params(which="minor", length=0)
@@ -242,11 +243,10 @@ def mistakes(
     the darker. At most `limit` of them are shown.
     """
     wrong = [i for i, (target, found) in enumerate(zip(y, predicted, strict=True)) if target != found]
-    rows, columns = shape or (math.isqrt(len(X[0])), math.isqrt(len(X[0])))
-    if rows * columns != len(X[0]):
-        raise ValueError(
-            f"mistakes draws images of {rows} x {columns} pixels, got examples of {len(X[0])}; pass shape="
-        )
+    size = len(X[0]) if len(X) else 0
+    rows, columns = shape or (math.isqrt(size), math.isqrt(size))
+    if rows * columns != size:
+        raise ValueError(f"mistakes draws images of {rows} x {columns} pixels, got examples of {size}; pass shape=")
     shown = wrong[:limit]
     across = max(3, math.ceil(math.sqrt(1.5 * len(shown))))
     down = max(1, math.ceil(len(shown) / across))
@@ -261,8 +261,9 @@ def mistakes(
             i = shown[place]
             image = [X[i][row * columns : (row + 1) * columns] for row in range(rows)]
             axes.imshow(image, cmap="gray_r", vmin=lightest, vmax=darkest)
-            is_, found = (_cut(classes[k] if k < len(classes) else f"class {k}", 12) for k in (y[i], predicted[i]))
-            axes.set_title(f"{is_} taken for {found}" if len(is_ + found) < 6 else f"{is_}\ntaken for {found}", size=8)
+            kind, found = (_cut(classes[k] if k < len(classes) else f"class {k}", 12) for k in (y[i], predicted[i]))
+            between = " " if len(kind + found) < 6 else "\n"
+            axes.set_title(f"{kind}{between}taken for {found}", size=8)
     part = "" if len(shown) == len(wrong) else f", the first {len(shown)} of them"
     figure.suptitle(f"{len(wrong):,} of {len(y):,} wrong{part}" if title is None else title)
     return figure
