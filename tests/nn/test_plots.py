@@ -332,7 +332,7 @@ def test_measures_that_history_gains_get_their_panels():
 
 @pytest.mark.parametrize(
     ("losses", "scale"),
-    [([1.0, 0.1], "linear"), ([1.0, 0.01], "log"), ([1.0, 0.5, 0.0], "linear"), ([1.0, -100.0], "linear")],
+    [([1.0, 0.1], "linear"), ([1.0, 0.01], "log"), ([1.0, 0.5, 0.0], "linear"), ([100.0, 1.0, -1.0], "linear")],
 )
 def test_loss_is_logarithmic_where_it_spans_much(losses, scale):
     assert history(History(loss=losses)).axes[0].get_yscale() == scale
@@ -342,6 +342,7 @@ def test_loss_of_zero_is_marked_at_the_foot_of_a_logarithmic_axis():
     axes = history(History(loss=[1.0, 1e-3, 0.0, 0.0])).axes[0]
     (zeros,) = [line for line in axes.get_lines() if line.get_marker() == "v"]
     assert zeros.get_xydata().tolist() == [[3.0, axes.get_ylim()[0]], [4.0, axes.get_ylim()[0]]]
+    assert not zeros.get_clip_on()  # half of it is below the axis
 
 
 def test_epoch_in_which_training_diverged_is_marked():

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, leaky_relu, tanh
+from autograd import Value, leaky_relu, operation, tanh
 from nn import MLP, Layer, Module, Neuron, load, save
 from nn.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
 
@@ -161,7 +161,10 @@ def test_parameter_that_is_not_finite_is_not_saved(path, number):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("function", [lambda z: z * z, leaky_relu.member(0.3)], ids=["own", "another constant"])
+OWN = [lambda z: z * z, leaky_relu.member(0.3), operation("tanh", lambda x: x, lambda y, x: 1.0)]
+
+
+@pytest.mark.parametrize("function", OWN, ids=["own", "another constant", "of a name that is taken"])
 def test_activation_that_has_no_name_in_autograd_is_not_saved(path, function):
     with pytest.raises(StorageError, match=r"the activation .* is a function of your own, and a file keeps names only"):
         save(MLP(2, [2, 1], function, seed=1), path)

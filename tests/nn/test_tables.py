@@ -97,6 +97,8 @@ def test_table_is_the_same_however_it_is_written(table, contents):
 def test_target_tells_what_separates_columns_where_names_hold_commas(table):
     data = read_csv(table("length, in cm, or so;y\n1;p\n2;q\n"), "y")
     assert (data.features, data.X) == (["length, in cm, or so"], [[1.0], [2.0]])
+    with pytest.raises(TableError, match=r"line 2, column 'length, cm': '1,5' is not a number"):  # not in ' cm;y'
+        read_csv(table("length, cm;y\n1,5;p\n2,5;q\n"), "y")
 
 
 def test_quoted_cells_may_hold_separators_quotes_and_new_lines(table):
@@ -370,6 +372,7 @@ GOOD = Preparation(("a", "b"), "y", ("p", "q"), Standardization((0.0, 1.0), (1.0
         {"means": [0.0]},
         {"means": [0.0, "1"]},
         {"means": None},
+        {"means": [0.0], "spreads": [1.0]},
         {"spreads": [1.0, 0.0]},
         {"spreads": [1.0, -1.0]},
         {"spreads": [True, 1.0]},
