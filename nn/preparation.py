@@ -43,12 +43,13 @@ class Preparation:
 
     @classmethod
     def of_saved(cls, saved: Saved) -> Preparation:
-        """Return the preparation that was saved beside a model, as `extra=preparation.to_json()`.
+        """Return the preparation that was saved beside a model, as `extra={"preparation": preparation.to_json()}`.
 
         Raises StorageError where there is none, or one that does not fit the model.
         """
-        entries = saved.extra
-        if entries.keys() != {"features", "target", "classes", "means", "spreads", "target_scaling"}:
+        entries = saved.extra.get("preparation")
+        known = {"features", "target", "classes", "means", "spreads", "target_scaling"}
+        if not isinstance(entries, dict) or entries.keys() != known:
             raise StorageError(f"{saved.source} holds a model, but not what its inputs and outputs mean")
         features, classes = (_names(entries[key]) for key in ("features", "classes"))
         scaling = _scaling(entries["means"], entries["spreads"])
@@ -68,7 +69,7 @@ class Preparation:
         return cls(features, entries["target"], classes, scaling, target_scaling)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all this in lists, strings and numbers, for `save(model, path, extra=...)`."""
+        """Return all this in lists, strings and numbers, for `save(model, path, extra={"preparation": ...})`."""
         scaling = self.target_scaling
         return {
             "features": list(self.features),

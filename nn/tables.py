@@ -66,8 +66,8 @@ def read_csv(
     kinds = _kinds(column, cells) if classes is True else list(classes)
     index = {kind: k for k, kind in enumerate(kinds)}
     if odd := next((cell for cell in cells if cell[1] not in index), None):
-        listed = ", ".join(map(_shown, kinds))
-        raise TableError(f"{path}, line {odd[0]}, column {_shown(target)}: {_shown(odd[1])} is none of {listed}")
+        where = f"{path}, line {odd[0]}, column {_shown(target)}"
+        raise TableError(f"{where}: {_shown(odd[1])} is none of the classes {_listed(kinds)}")
     return Dataset(X, [index[text] for _, text in cells], names, kinds)
 
 
@@ -100,7 +100,7 @@ def _read(
         chosen = [name for name in names if name != target] if features is None else list(features)
         positions = [_position(path, header, names, name) for name in chosen]
         if not positions:
-            raise TableError(f"{path} has no column but {_shown(names[0])}: there is nothing to tell it from")
+            raise TableError(f"{path} has no column but {_shown(names[0])}, and so no features")
         wanted = positions if position is None else [*positions, position]
         for line, row in rows:
             if len(row) != len(names):
@@ -200,8 +200,7 @@ def _position(path: File, header: int, names: Sequence[str], name: str) -> int:
     hint = f"; did you mean {_shown(lowered[close[0]])}?" if close else ""
     if any(math.isfinite(_number(known)) for known in names):
         hint += f"; its line {header} must name the columns, and seems to be an example"
-    listed = ", ".join(map(_shown, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    raise TableError(f"{path} has no column {_shown(name)}; it has {listed}{hint}")
+    raise TableError(f"{path} has no column {_shown(name)}; it has {_listed(names)}{hint}")
 
 
 def _number(text: str) -> float:
@@ -261,6 +260,10 @@ def _order(text: str) -> float:
     """Return by what classes are sorted before their texts, so that class 10 comes after class 9."""
     number = _number(text)
     return math.inf if math.isnan(number) else number
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_shown, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def _shown(name: Any) -> str:

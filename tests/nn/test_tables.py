@@ -62,7 +62,7 @@ def test_classes_in_a_known_order_keep_it(table):
     only_cats = table("weight,kind\n4,cat\n5,cat\n", "cats.csv")
     data = read_csv(only_cats, "kind", classes=["cat", "dog"])
     assert (data.y, data.classes) == ([0, 0], ["cat", "dog"])
-    with pytest.raises(TableError, match=r"line 3, column 'kind': 'dog' is none of 'cat', 'bird'"):
+    with pytest.raises(TableError, match=r"line 3, column 'kind': 'dog' is none of the classes 'cat', 'bird'"):
         read_csv(table(PETS), "kind", classes=["cat", "bird"])
 
 
@@ -228,6 +228,8 @@ def test_close_name_is_suggested(table):
 def test_many_columns_are_not_all_listed(table):
     with pytest.raises(TableError, match=r"'c10', 'c11' and 988 more$"):
         read_csv(table(",".join(f"c{i}" for i in range(1000)) + "\n"), "target")
+    with pytest.raises(TableError, match=r"'cat' is none of the classes 'c0', .*'c11' and 988 more$"):
+        read_csv(table(PETS), "kind", classes=[f"c{i}" for i in range(1000)])
 
 
 def test_name_with_a_new_line_does_not_break_the_message(table):
@@ -319,7 +321,7 @@ def test_no_features_are_an_error(table):
 
 
 def saved(path, preparation, model):
-    save(model, path, preparation.to_json())
+    save(model, path, {"preparation": preparation.to_json(), "made by": "a test"})
     return storage.read(path)
 
 
@@ -383,7 +385,7 @@ GOOD = Preparation(("a", "b"), "y", ("p", "q"), Standardization((0.0, 1.0), (1.0
 )
 def test_preparation_that_does_not_fit_is_refused(tmp_path, change):
     path = tmp_path / "model.json"
-    save(MLP(2, [2, 1], seed=1), path, {**GOOD.to_json(), **change})
+    save(MLP(2, [2, 1], seed=1), path, {"preparation": {**GOOD.to_json(), **change}})
     with pytest.raises(StorageError, match="what its inputs and outputs mean does not fit the model"):
         Preparation.of_saved(storage.read(path))
 
@@ -392,7 +394,9 @@ def test_preparation_that_does_fit_is_read(tmp_path):
     assert Preparation.of_saved(saved(tmp_path / "model.json", GOOD, MLP(2, [2, 1], seed=1))) == GOOD
 
 
-@pytest.mark.parametrize("extra", [None, {"features": ["a"]}, {**GOOD.to_json(), "more": 1}])
+@pytest.mark.parametrize(
+    "extra", [None, GOOD.to_json(), {"preparation": []}, {"preparation": {**GOOD.to_json(), "more": 1}}]
+)
 def test_model_without_a_preparation_is_refused(tmp_path, extra):
     path = tmp_path / "model.json"
     save(MLP(2, [2, 1], seed=1), path, extra)
