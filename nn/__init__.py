@@ -8,7 +8,7 @@
 1.0
 """
 
-from nn import datasets, plots, schedules
+from nn import datasets, plots, schedules, storage, tables
 from nn.clipping import clip_grad_norm
 from nn.history import History, Stop
 from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
@@ -16,6 +16,8 @@ from nn.metrics import accuracy
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optimizer import Optimizer
+from nn.storage import load, save
+from nn.tables import read_csv
 from nn.training import evaluate, fit
 
 __all__ = [
@@ -42,8 +44,13 @@ __all__ = [
     "huber",
     "l1",
     "l2",
+    "load",
     "mae",
     "mse",
     "plots",
+    "read_csv",
+    "save",
     "schedules",
+    "storage",
+    "tables",
 ]

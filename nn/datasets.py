@@ -1,20 +1,45 @@
-"""Data to train on, generated or measured, in plain lists; scikit-learn makes and ships it."""
+"""Data to train on, generated or measured, in plain lists; scikit-learn makes and ships what it can.
+
+Whatever is scaled before training must be scaled the same way ever after: a `Standardization` keeps the means and the
+spreads, so that unseen examples, and those of a saved model, are shifted and divided by the same numbers.
+"""
 
 from __future__ import annotations
 
+import math
 import random
-import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
 class Dataset(NamedTuple):
-    """Examples `X` (a list of lists of floats), their classes `y` (0, 1, ...), and the names of both."""
+    """Examples `X` (a list of lists of floats), their targets `y`, and names.
+
+    The targets are classes (0, 1, ...) with their names in `classes`, or, where `classes` is empty, the numbers of a
+    regression.
+    """
 
     X: list[list[float]]
-    y: list[int]
+    y: list[Any]
     features: list[str]
     classes: list[str]
+
+
+def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> Dataset:
+    """Return exclusive or: `n` corners of the unit square in turn, each moved by Gaussian noise.
+
+    Source: Minsky & Papert 1969, "Perceptrons": no single neuron tells these two classes apart.
+
+    >>> data = xor()
+    >>> data.X, data.y
+    ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
+    """
+    _check(n, noise)
+    rng = random.Random(seed)
+    y = [(i // 2 + i) % 2 for i in range(n)]
+    X = [[_moved(i // 2 % 2, noise, rng), _moved(i % 2, noise, rng)] for i in range(n)]
+    return Dataset(X, y, ["x1", "x2"], ["equal", "different"])
 
 
 def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
@@ -24,8 +49,66 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
     >>> len(data.X), sorted(data.y)
     (4, [0, 0, 1, 1])
     """
-    X, y = _sklearn("moons").make_moons(n_samples=n, noise=noise, random_state=seed)
+    _check(n, noise)
+    X, y = _sklearn("moons").make_moons(n_samples=n, noise=noise, random_state=_state(seed))
     return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["upper moon", "lower moon"])
+
+
+def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Dataset:
+    """Return two circles around the origin, of radius 1 and 1/2, `n` points in all, each moved by Gaussian noise.
+
+    >>> data = circles(n=4, noise=0.0, seed=1)
+    >>> sorted((round(math.hypot(*x), 6), y) for x, y in zip(data.X, data.y))
+    [(0.5, 1), (0.5, 1), (1.0, 0), (1.0, 0)]
+    """
+    _check(n, noise)
+    X, y = _sklearn("circles").make_circles(n_samples=n, noise=noise, random_state=_state(seed), factor=0.5)
+    return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["outer circle", "inner circle"])
+
+
+def spirals(
+    n: int = 200, noise: float = 0.02, seed: int | None = None, *, arms: int = 2, turns: float = 1.5
+) -> Dataset:
+    """Return spirals of Archimedes, one inside the other, a class each: r = t, φ = 2π (turns · t + arm / arms).
+
+    The `n` points are taken from the arms in turn, with t up to 1, and each is moved by Gaussian noise.
+    Source: Lang & Witbrock 1988, "Learning to Tell Two Spirals Apart", whose spirals have three turns.
+
+    >>> data = spirals(n=6, noise=0.0, turns=1)
+    >>> [round(math.hypot(*x), 6) for x in data.X], data.y
+    ([0.333333, 0.333333, 0.666667, 0.666667, 1.0, 1.0], [0, 1, 0, 1, 0, 1])
+    """
+    _check(n, noise)
+    if arms < 1:
+        raise ValueError(f"arms is a number of spirals, 1 or more, got {arms!r}")
+    rng = random.Random(seed)
+    X, y = [], [i % arms for i in range(n)]
+    for i, arm in enumerate(y):
+        t = (i // arms + 1) / ((n - 1) // arms + 1)
+        angle = 2.0 * math.pi * (turns * t + arm / arms)
+        X.append([_moved(t * math.cos(angle), noise, rng), _moved(t * math.sin(angle), noise, rng)])
+    return Dataset(X, y, ["x1", "x2"], [f"arm {arm + 1}" for arm in range(arms)])
+
+
+def linear(
+    n: int = 100,
+    noise: float = 0.1,
+    seed: int | None = None,
+    *,
+    weights: Sequence[float] = (2.0,),
+    bias: float = 1.0,
+) -> Dataset:
+    """Return a regression, y = weights · x + bias, with x uniform between -1 and 1 and Gaussian noise added to y.
+
+    >>> data = linear(n=3, noise=0.0, seed=1)
+    >>> [y - 2 * x - 1 for (x,), y in zip(data.X, data.y)], data.classes
+    ([0.0, 0.0, 0.0], [])
+    """
+    _check(n, noise)
+    rng = random.Random(seed)
+    X = [[rng.uniform(-1.0, 1.0) for _ in weights] for _ in range(n)]
+    y = [_moved(sum(w * x for w, x in zip(weights, row)) + bias, noise, rng) for row in X]
+    return Dataset(X, y, [f"x{i + 1}" for i in range(len(weights))] if len(weights) > 1 else ["x"], [])
 
 
 def iris() -> Dataset:
@@ -41,6 +124,20 @@ def iris() -> Dataset:
     return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), bunch.target_names.tolist())
 
 
+def digits() -> Dataset:
+    """Return 1,797 handwritten digits of 8 x 8 pixels, row by row, from 0 (paper) to 16 (ink).
+
+    Source: Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
+    doi:10.24432/C50P49; scikit-learn ships the part that was kept for testing, by 13 of the 43 writers.
+
+    >>> data = digits()
+    >>> len(data.X), len(data.X[0]), data.y[:3], data.features[8]
+    (1797, 64, [0, 1, 2], 'pixel_1_0')
+    """
+    bunch = _sklearn("digits").load_digits()
+    return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), list("0123456789"))
+
+
 def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tuple[Dataset, Dataset]:
     """Return the examples in two parts, for training and for testing, with each class in the same proportion.
 
@@ -51,15 +148,56 @@ def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tupl
     if not 0.0 < held_out < 1.0:
         raise ValueError(f"held_out is a share between 0 and 1, got {held_out!r}")
     rng = random.Random(seed)
-    testing: set[int] = set()
-    for kind in sorted(set(data.y)):
-        members = [i for i, target in enumerate(data.y) if target == kind]
-        testing.update(rng.sample(members, round(held_out * len(members))))
+    groups: dict[Any, list[int]] = {}
+    for i, target in enumerate(data.y):
+        groups.setdefault(target if data.classes else None, []).append(i)  # a regression is one group
+    testing = {i for kind in sorted(groups) for i in rng.sample(groups[kind], round(held_out * len(groups[kind])))}
+    if len(testing) in (0, len(data.y)):
+        size = f"{len(data.y)} examples" + (f" of {len(groups)} classes" if data.classes else "")
+        raise ValueError(f"holding out {held_out:g} of {size} leaves {'all' if testing else 'none'} to test on")
     return _part(data, [i for i in range(len(data.y)) if i not in testing]), _part(data, sorted(testing))
 
 
 def _part(data: Dataset, rows: Sequence[int]) -> Dataset:
     return data._replace(X=[data.X[i] for i in rows], y=[data.y[i] for i in rows])
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """How columns of numbers are brought to mean 0 and variance 1: (x - mean) / spread, and back.
+
+    >>> scaling = standardization([[1.0, 5.0], [3.0, 5.0]])
+    >>> scaling
+    Standardization(means=(2.0, 5.0), spreads=(1.0, 1.0))
+    >>> scaling.apply([[4.0, 5.0]]), scaling.undo([[2.0, 0.0]])
+    ([[2.0, 0.0]], [[4.0, 5.0]])
+    """
+
+    means: tuple[float, ...]
+    spreads: tuple[float, ...]
+
+    def apply(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Return the examples with each feature shifted by its mean and divided by its spread."""
+        return [[(x - m) / s for x, m, s in self._columns(row)] for row in X]
+
+    def undo(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Return the examples as they were before `apply`."""
+        return [[x * s + m for x, m, s in self._columns(row)] for row in X]
+
+    def _columns(self, row: Sequence[float]) -> Any:
+        if len(row) != len(self.means):
+            raise ValueError(f"this standardization is of {len(self.means)} features, got an example of {len(row)}")
+        return zip(row, self.means, self.spreads)
+
+
+def standardization(data: Dataset | Sequence[Sequence[float]]) -> Standardization:
+    """Return the means and the spreads (standard deviations) of the features of a data set, or of rows of numbers.
+
+    A feature that is the same everywhere is only shifted: its spread counts as 1.
+    """
+    columns = list(zip(*(data.X if isinstance(data, Dataset) else data), strict=True))
+    moments = [_mean_and_spread(column) for column in columns]
+    return Standardization(tuple(mean for mean, _ in moments), tuple(spread for _, spread in moments))
 
 
 def standardized(data: Dataset, like: Dataset | None = None) -> Dataset:
@@ -68,12 +206,36 @@ def standardized(data: Dataset, like: Dataset | None = None) -> Dataset:
     >>> [round(x, 3) for x, in standardized(Dataset([[1.0], [3.0]], [0, 1], ["x"], ["a", "b"])).X]
     [-1.0, 1.0]
     """
-    columns = list(zip(*(like or data).X, strict=True))
-    means = [statistics.fmean(column) for column in columns]
-    spreads = [statistics.pstdev(column) if min(column) < max(column) else 1.0 for column in columns]
-    means = [m if min(column) < max(column) else column[0] for m, column in zip(means, columns, strict=True)]
-    scaled = [[(x - m) / s for x, m, s in zip(row, means, spreads, strict=True)] for row in data.X]
-    return data._replace(X=scaled)
+    return data._replace(X=standardization(like or data).apply(data.X))
+
+
+def _mean_and_spread(column: Sequence[float]) -> tuple[float, float]:
+    low, high = min(column), max(column)
+    if low == high:
+        return low, 1.0  # the mean itself might be rounded, and a constant feature then explode
+    if not math.isfinite(high - low):
+        raise ValueError(f"a feature from {low!r} to {high!r} has no standard deviation that fits a float")
+    # Distances from the lowest number, in units of the widest, can neither overflow nor vanish when squared.
+    width, n = high - low, len(column)
+    shares = [(x - low) / width for x in column]
+    middle = math.fsum(shares) / n
+    return low + width * middle, width * math.sqrt(math.fsum((x - middle) ** 2 for x in shares) / n)
+
+
+def _check(n: int, noise: float) -> None:
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n is a number of examples, 1 or more, got {n!r}")
+    if not 0.0 <= noise < math.inf:
+        raise ValueError(f"noise is a standard deviation, 0 or more, got {noise!r}")
+
+
+def _moved(coordinate: float, noise: float, rng: random.Random) -> float:
+    return coordinate + noise * rng.gauss(0.0, 1.0)
+
+
+def _state(seed: int | None) -> int:
+    """Return a seed for scikit-learn, which would else draw from NumPy's generator for everybody."""
+    return random.Random().getrandbits(32) if seed is None else seed
 
 
 def _sklearn(asker: str) -> Any:

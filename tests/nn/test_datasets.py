@@ -8,7 +8,22 @@ import sys
 import pytest
 
 from nn import datasets
-from nn.datasets import Dataset, iris, moons, split, standardized
+from nn.datasets import (
+    Dataset,
+    Standardization,
+    circles,
+    digits,
+    iris,
+    linear,
+    moons,
+    spirals,
+    split,
+    standardization,
+    standardized,
+    xor,
+)
+
+GENERATED = [xor, moons, circles, spirals, linear]
 
 
 def numbered(per_class):
@@ -100,21 +115,165 @@ def test_iris_may_be_changed_without_changing_the_next():
     assert iris().X[0] == [5.1, 3.5, 1.4, 0.2]
 
 
-@pytest.mark.parametrize("data", [moons(n=10, seed=1), iris()], ids=["moons", "iris"])
+# digits
+
+
+def test_digits_are_those_of_scikit_learn():
+    data = digits()
+    assert (len(data.X), {len(x) for x in data.X}, len(data.y)) == (1797, {64}, 1797)
+    assert [data.y.count(k) for k in range(10)] == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert {pixel for x in data.X for pixel in x} == {float(shade) for shade in range(17)}
+    assert data.classes == list("0123456789")
+    assert (data.features[0], data.features[1], data.features[8]) == ("pixel_0_0", "pixel_0_1", "pixel_1_0")
+
+
+def test_first_digit_is_a_zero_row_by_row():
+    first = digits().X[0]
+    assert first[:8] == [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]
+    assert [first[8 * row + 3] for row in range(8)] == [13.0, 15.0, 2.0, 0.0, 0.0, 0.0, 5.0, 13.0]  # hollow inside
+
+
+# xor, circles, spirals
+
+
+def test_xor_is_its_truth_table_if_nothing_is_said():
+    assert xor() == Dataset(
+        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0], ["x1", "x2"], ["equal", "different"]
+    )
+
+
+def test_xor_of_many_points_surrounds_each_corner_with_as_many():
+    data = xor(n=4000, noise=0.2, seed=1)
+    for corner in range(4):
+        cloud, kinds = data.X[corner::4], set(data.y[corner::4])
+        assert kinds == {(corner // 2) ^ (corner % 2)}
+        for coordinate, middle in zip(zip(*cloud, strict=True), (corner // 2, corner % 2), strict=True):
+            assert statistics.fmean(coordinate) == pytest.approx(middle, abs=0.03)
+            assert statistics.pstdev(coordinate) == pytest.approx(0.2, rel=0.06)
+
+
+def test_circles_have_radius_one_and_one_half():
+    data = circles(n=20, noise=0.0, seed=1)
+    assert [data.y.count(k) for k in (0, 1)] == [10, 10]
+    for x, kind in zip(data.X, data.y, strict=True):
+        assert math.hypot(*x) == pytest.approx([1.0, 0.5][kind], rel=1e-12)
+    assert data.classes == ["outer circle", "inner circle"]
+
+
+@pytest.mark.parametrize(("arms", "turns"), [(2, 1.5), (3, 1.0), (1, 3.0)])
+def test_spirals_wind_outwards_at_equal_angles(arms, turns):
+    data = spirals(n=arms * 20, noise=0.0, arms=arms, turns=turns)
+    assert [data.y.count(arm) for arm in range(arms)] == [20] * arms
+    assert len(data.classes) == arms
+    for x, arm in zip(data.X, data.y, strict=True):
+        t = math.hypot(*x)
+        angle = math.atan2(x[1], x[0]) / (2 * math.pi)
+        assert (angle - turns * t - arm / arms + 0.5) % 1.0 == pytest.approx(0.5, abs=1e-9)
+    assert max(math.hypot(*x) for x in data.X) == pytest.approx(1.0)
+
+
+def test_spirals_are_not_told_apart_by_a_line_but_by_their_neighbours():
+    data = spirals(seed=1)
+    for weights in [(math.cos(a / 10), math.sin(a / 10)) for a in range(63)]:
+        right = sum((weights[0] * x[0] + weights[1] * x[1] > 0.0) == y for x, y in zip(data.X, data.y, strict=True))
+        assert right < 0.75 * len(data.X)
+    for i, (x, y) in enumerate(zip(data.X, data.y, strict=True)):
+        others = [j for j in range(len(data.X)) if j != i and math.hypot(*data.X[j]) > 0.3 < math.hypot(*x)]
+        if others:
+            assert data.y[min(others, key=lambda j: math.dist(x, data.X[j]))] == y
+
+
+def test_number_of_arms_is_one_or_more():
+    with pytest.raises(ValueError, match="arms is a number of spirals, 1 or more, got 0"):
+        spirals(arms=0)
+
+
+# linear
+
+
+def test_linear_data_are_a_regression_on_a_known_line():
+    data = linear(n=50, noise=0.0, seed=1, weights=(3.0, -1.0), bias=0.5)
+    assert (data.classes, data.features) == ([], ["x1", "x2"])
+    assert [3.0 * a - b + 0.5 for a, b in data.X] == pytest.approx(data.y, rel=1e-15)
+    assert all(-1.0 <= x <= 1.0 for row in data.X for x in row)
+
+
+def test_noise_of_linear_data_is_added_to_the_target():
+    data = linear(n=3000, noise=0.3, seed=1)
+    residuals = [y - 2.0 * x - 1.0 for (x,), y in zip(data.X, data.y, strict=True)]
+    assert statistics.fmean(residuals) == pytest.approx(0.0, abs=0.03)
+    assert statistics.pstdev(residuals) == pytest.approx(0.3, rel=0.06)
+
+
+# All of them
+
+
+@pytest.mark.parametrize("make", GENERATED)
+def test_same_seed_gives_the_same_data_and_another_gives_others(make):
+    assert make(n=20, noise=0.1, seed=5) == make(n=20, noise=0.1, seed=5)
+    assert make(n=20, noise=0.1, seed=5).X != make(n=20, noise=0.1, seed=6).X
+    assert make(n=20, noise=0.1).X != make(n=20, noise=0.1).X
+
+
+@pytest.mark.parametrize("make", GENERATED)
+@pytest.mark.parametrize("n", [1, 2, 7, 30])
+def test_as_many_examples_are_made_as_asked_for(make, n):
+    data = make(n=n, noise=0.1, seed=1)
+    assert len(data.X) == len(data.y) == n
+    assert {len(x) for x in data.X} == {len(data.features)}
+    assert set(data.y) <= set(range(len(data.classes))) or not data.classes
+
+
+@pytest.mark.parametrize("make", GENERATED)
+def test_global_generators_are_left_alone(make):
+    import numpy
+
+    before, arrays = random.getstate(), numpy.random.get_state()[1].tolist()
+    make(n=10, noise=0.1, seed=1)
+    make(n=10, noise=0.1)
+    assert random.getstate() == before
+    assert numpy.random.get_state()[1].tolist() == arrays
+
+
+@pytest.mark.parametrize("make", GENERATED)
+@pytest.mark.parametrize("n", [0, -3, 2.5, "10", None])
+def test_number_of_examples_is_a_whole_number_above_zero(make, n):
+    with pytest.raises(ValueError, match=f"^n is a number of examples, 1 or more, got {n!r}$"):
+        make(n=n)
+
+
+@pytest.mark.parametrize("make", GENERATED)
+@pytest.mark.parametrize("noise", [-0.1, math.nan, math.inf])
+def test_noise_is_zero_or_more(make, noise):
+    with pytest.raises(ValueError, match=f"^noise is a standard deviation, 0 or more, got {noise!r}$"):
+        make(noise=noise)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [*(make(n=10, noise=0.1, seed=1) for make in GENERATED), iris(), digits()],
+    ids=lambda data: data.features[0],
+)
 def test_data_are_plain_lists_of_plain_numbers(data):
     assert {type(part) for part in data} == {list}
     assert {type(row) for row in data.X} == {list}
     assert {type(number) for row in data.X for number in row} == {float}
-    assert {type(kind) for kind in data.y} == {int}
+    assert {type(kind) for kind in data.y} == {int if data.classes else float}
     assert {type(name) for name in data.features + data.classes} == {str}
 
 
-@pytest.mark.parametrize(("load", "name"), [(moons, "moons"), (iris, "iris")])
-def test_missing_scikit_learn_is_an_error_that_names_the_remedy(load, name, monkeypatch):
+@pytest.mark.parametrize("load", [moons, circles, iris, digits])
+def test_missing_scikit_learn_is_an_error_that_names_the_remedy(load, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    message = rf"^{name} comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'$"
+    message = rf"^{load.__name__} comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'$"
     with pytest.raises(ImportError, match=message):
         load()
+
+
+@pytest.mark.parametrize("make", [xor, spirals, linear])
+def test_what_needs_no_library_is_made_without_one(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert len(make(n=4).X) == 4
 
 
 # split
@@ -177,6 +336,34 @@ def test_share_outside_zero_and_one_is_an_error_that_shows_it(share):
         split(numbered([5, 5]), held_out=share)
 
 
+def test_regression_is_split_without_classes():
+    data = linear(n=50, seed=1)
+    training, testing = split(data, held_out=0.3, seed=1)
+    assert (len(training.X), len(testing.X)) == (35, 15)
+    assert sorted(training.y + testing.y) == sorted(data.y)
+    pairs = {x[0]: y for x, y in zip(data.X, data.y, strict=True)}
+    assert [pairs[x[0]] for x in testing.X] == testing.y
+
+
+def test_large_regression_is_split_at_once():
+    n = 50_000  # a class for each number would take minutes
+    training, testing = split(Dataset([[0.0]] * n, [float(i) for i in range(n)], ["x"], []), seed=1)
+    assert (len(training.y), len(testing.y)) == (40_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "share", "message"),
+    [
+        (xor(), 0.2, "holding out 0.2 of 4 examples of 2 classes leaves none to test on"),
+        (linear(n=2), 0.1, "holding out 0.1 of 2 examples leaves none to test on"),
+        (linear(n=2), 0.9, "holding out 0.9 of 2 examples leaves all to test on"),
+    ],
+)
+def test_split_leaves_no_part_empty(data, share, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        split(data, held_out=share)
+
+
 # standardized
 
 
@@ -233,6 +420,54 @@ def test_held_out_number_of_a_constant_feature_does_not_explode():
     like = Dataset([[0.1]] * 3, [0, 1, 0], ["a"], ["p", "q"])
     data = Dataset([[0.2]], [0], ["a"], ["p", "q"])
     assert abs(standardized(data, like=like).X[0][0]) < 10.0
+
+
+# standardization
+
+
+def test_standardization_by_hand():
+    scaling = standardization(Dataset([[0.0, 5.0], [4.0, 9.0]], [0, 1], ["a", "b"], ["p", "q"]))
+    assert scaling == Standardization((2.0, 7.0), (2.0, 2.0))
+    assert scaling == standardization([[0.0, 5.0], [4.0, 9.0]])
+    assert scaling.apply([[2.0, 7.0], [10.0, 3.0]]) == [[0.0, 0.0], [4.0, -2.0]]
+
+
+def test_standardization_is_what_standardized_does():
+    training, testing = split(iris(), seed=1)
+    assert standardization(training).apply(testing.X) == standardized(testing, like=training).X
+
+
+@pytest.mark.parametrize("data", [iris(), digits(), linear(seed=1)], ids=["iris", "digits", "linear"])
+def test_means_and_spreads_are_those_of_exact_arithmetic(data):
+    scaling = standardization(data)
+    for column, mean, spread in zip(columns(data), scaling.means, scaling.spreads, strict=True):
+        assert mean == pytest.approx(statistics.fmean(column), rel=1e-14, abs=1e-15)
+        assert spread == pytest.approx(statistics.pstdev(column) or 1.0, rel=1e-14)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e307])
+def test_standardization_neither_overflows_nor_vanishes(unit):
+    scaling = standardization([[0.0], [unit], [2.0 * unit], [3.0 * unit]])
+    assert scaling.means[0] == pytest.approx(1.5 * unit)
+    assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=1e-3)
+    assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
+
+
+def test_feature_that_spans_more_than_floats_is_an_error():
+    with pytest.raises(ValueError, match=r"a feature from -1.7e\+308 to 1.7e\+308 has no standard deviation"):
+        standardization([[-1.7e308], [1.7e308]])
+
+
+def test_undo_gives_back_what_apply_took():
+    scaling = standardization(iris())
+    for row, again in zip(iris().X, scaling.undo(scaling.apply(iris().X)), strict=True):
+        assert again == pytest.approx(row, rel=1e-14)
+
+
+@pytest.mark.parametrize("method", ["apply", "undo"])
+def test_example_of_another_length_is_an_error_that_says_so(method):
+    with pytest.raises(ValueError, match="this standardization is of 4 features, got an example of 3"):
+        getattr(standardization(iris()), method)([[1.0, 2.0, 3.0]])
 
 
 def test_datasets_are_reached_by_the_package():

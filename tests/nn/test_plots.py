@@ -11,8 +11,17 @@ import pytest
 
 import nn
 from autograd import Value
-from nn import MLP, Module
-from nn.plots import COLOURS, decision_boundary
+from nn import MLP, SGD, History, Module, datasets, fit, mse
+from nn.plots import (
+    COLOURS,
+    RED,
+    confusion_matrix,
+    decision_boundary,
+    gradient_norms,
+    history,
+    mistakes,
+    regression_line,
+)
 
 SQUARE, CORNERS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 0, 1, 1]
 
@@ -225,3 +234,308 @@ def test_number_that_is_not_finite_does_not_break_the_picture(tmp_path):
 
     draw(Edge()).savefig(tmp_path / "edge.png")
     assert (tmp_path / "edge.png").exists()
+
+
+# All pictures
+
+
+LONG = "a class of a very long name that would fill the page"
+PICTURES = {
+    "history": lambda: history(History(loss=[0.9, 0.5, 0.4], accuracy=[0.5, 0.6, 0.9])),
+    "one epoch": lambda: history(History(loss=[0.9], validation_loss=[0.8], accuracy=[0.5])),
+    "diverged": lambda: history(History(loss=[1.0, 1e90, 1e305, math.inf, math.nan], accuracy=[0.5, math.nan])),
+    "nan": lambda: history(History(loss=[math.nan])),
+    "huge": lambda: history(History(loss=[1.7e308] * 3)),
+    "range": lambda: history(History(loss=[5e-324, 1e-150, 1.0, 1e150, 1.7e308])),
+    "negative": lambda: history(History(loss=[-1.0, 0.0, -100.0])),
+    "zero": lambda: history(History(loss=[1.0, 1e-3, 0.0, 0.0])),
+    "long history": lambda: history(History(loss=[math.exp(-i) for i in range(5000)])),
+    "norms": lambda: gradient_norms({"a": [0.1, 0.01], "b": [1.0, 0.9]}),
+    "norms of 0": lambda: gradient_norms({"a": [0.0, 0.0], "b": [0.0, 0.0]}),
+    "norms of many layers": lambda: gradient_norms({f"layers.{k}": [10.0**-k] for k in range(60)}),
+    "norms beyond floats": lambda: gradient_norms({"a": [1e-300, math.nan, 1e300, math.inf]}),
+    "confusion": lambda: confusion_matrix([0, 1, 2], [0, 2, 2], classes=[LONG, "b", LONG]),
+    "confusion of one": lambda: confusion_matrix([0], [0]),
+    "confusion of 26": lambda: confusion_matrix(list(range(26)) * 2, list(range(26)) + [0] * 26),
+    "mistakes": lambda: mistakes([[0.0, 1.0, 2.0, 3.0]] * 40, [0] * 40, [1] * 40, classes=[LONG, "b"]),
+    "no mistakes": lambda: mistakes([[0.0, 1.0, 2.0, 3.0]], [0], [0]),
+    "blank mistake": lambda: mistakes([[0.0] * 4], [0], [1]),
+    "regression": lambda: regression_line(lambda x: 2.0 * x[0], [[0.0], [1.0]], [0.1, 1.9]),
+    "regression of one": lambda: regression_line(lambda x: math.inf, [[3.0]], [1.0]),
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_picture_is_drawn_without_a_warning(picture, tmp_path):
+    from matplotlib.figure import Figure
+
+    figure = PICTURES[picture]()
+    assert type(figure) is Figure
+    figure.savefig(tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_everything_that_is_written_is_inside_the_picture_and_the_axes_fill_it(picture):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = PICTURES[picture]()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer, (width, height) = canvas.get_renderer(), canvas.get_width_height()
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    for artist in [*shown, *figure.texts, *figure.legends]:
+        box = artist.get_tightbbox(renderer)
+        assert -1.0 < box.x0 < box.x1 < width + 1.0
+        assert -1.0 < box.y0 < box.y1 < height + 1.0
+    assert all(axes.get_position().height * len(shown) > 0.4 for axes in shown)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_picture_without_matplotlib_is_an_error_that_names_the_remedy(picture, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"^plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'$"):
+        PICTURES[picture]()
+
+
+# history
+
+
+def curves(axes):
+    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_history_has_a_panel_for_each_measure_and_a_line_for_each_part():
+    run = History(loss=[3.0, 2.0], accuracy=[0.5, 0.7], validation_loss=[3.5, 2.5], validation_accuracy=[0.4, 0.6])
+    figure = history(run, title="a run")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "epoch"]
+    assert figure.axes[0].get_title() == "a run"
+    for axes, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        lines = curves(axes)
+        assert list(lines) == ["training", "validation"]
+        assert lines["training"].get_xydata().tolist() == [[1, getattr(run, name)[0]], [2, getattr(run, name)[1]]]
+        assert lines["validation"].get_ydata().tolist() == getattr(run, f"validation_{name}")
+        assert (lines["training"].get_color(), lines["validation"].get_color()) == (COLOURS[0], COLOURS[1])
+        assert lines["training"].get_linestyle() != lines["validation"].get_linestyle()
+
+
+def test_measures_that_history_gains_get_their_panels():
+    run = History(loss=[3.0, 2.0])
+    run.mean_error = [0.3, 0.2]
+    run.validation_mean_error = [0.4, 0.3]
+    run.gradient_norms = {"layers.0": [1.0, 1.0]}
+    figure = history(run)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mean error"]
+    assert list(curves(figure.axes[1])) == ["training", "validation"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "scale"),
+    [([1.0, 0.1], "linear"), ([1.0, 0.01], "log"), ([1.0, 0.5, 0.0], "linear"), ([100.0, 1.0, -1.0], "linear")],
+)
+def test_loss_is_logarithmic_where_it_spans_much(losses, scale):
+    assert history(History(loss=losses)).axes[0].get_yscale() == scale
+
+
+def test_loss_of_zero_is_marked_at_the_foot_of_a_logarithmic_axis():
+    axes = history(History(loss=[1.0, 1e-3, 0.0, 0.0])).axes[0]
+    (zeros,) = [line for line in axes.get_lines() if line.get_marker() == "v"]
+    assert zeros.get_xydata().tolist() == [[3.0, axes.get_ylim()[0]], [4.0, axes.get_ylim()[0]]]
+    assert not zeros.get_clip_on()  # half of it is below the axis
+
+
+def test_epoch_in_which_training_diverged_is_marked():
+    axes = history(History(loss=[1.0, 2.0, math.inf, math.nan])).axes[0]
+    lines = curves(axes)
+    assert lines["diverged in epoch 3"].get_xdata() == [3, 3]
+    assert [math.isnan(y) for y in lines["training"].get_ydata()] == [False, False, True, True]
+
+
+def test_epochs_are_whole_numbers_from_one():
+    for count in (1, 2, 3, 40):
+        figure = history(History(loss=[0.5] * count))
+        ticks = [t for t in figure.axes[0].get_xticks() if 0.5 <= t <= count + 0.5]
+        assert ticks
+        assert all(t == int(t) >= 1 for t in ticks)
+
+
+def test_accuracy_is_in_percent():
+    loss, accuracy = history(History(loss=[1.0], accuracy=[0.5])).axes
+    assert accuracy.yaxis.get_major_formatter()(0.5, 0).removesuffix("%") == "50.0"
+    assert "%" not in loss.yaxis.get_major_formatter()(0.5, 0)
+
+
+def test_history_without_epochs_is_an_error():
+    with pytest.raises(ValueError, match="history draws one epoch or more, got none"):
+        history(History())
+
+
+def test_history_of_a_real_training_is_drawn():
+    data = datasets.linear(seed=1)
+    model = MLP(1, [1], seed=1)
+    run = fit(model, data.X, data.y, loss=mse, optimizer=SGD(model.parameters(), 0.3), epochs=30)
+    assert curves(history(run).axes[0])["training"].get_ydata().tolist() == run.loss
+
+
+# gradient_norms
+
+
+def test_norms_are_a_line_a_layer_on_a_logarithmic_axis_from_dark_to_light():
+    run = History(loss=[1.0, 0.5])
+    run.gradient_norms = {"layers.0": [1e-6, 1e-7], "layers.1": [1e-3, 1e-3], "layers.2": [1.0, 0.9]}
+    axes = gradient_norms(run, title="vanishing").axes[0]
+    assert (axes.get_yscale(), axes.get_ylabel(), axes.get_title()) == ("log", "norm of the gradient", "vanishing")
+    lines = curves(axes)
+    assert {name: line.get_ydata().tolist() for name, line in lines.items()} == run.gradient_norms
+    lightness = [sum(np.array(line.get_color())[:3] * [0.2, 0.7, 0.1]) for line in lines.values()]
+    assert lightness == sorted(lightness)
+    assert lightness[-1] - lightness[0] > 0.4
+
+
+def test_norm_of_zero_is_a_triangle_at_the_foot_in_the_colour_of_its_layer():
+    axes = gradient_norms({"a": [0.1, 0.0, 0.2], "b": [1.0, 1.0, 1.0]}).axes[0]
+    (zeros,) = [line for line in axes.get_lines() if line.get_marker() == "v"]
+    assert zeros.get_xydata().tolist() == [[2.0, axes.get_ylim()[0]]]
+    assert list(zeros.get_color()) == list(curves(axes)["a"].get_color())
+
+
+def test_many_layers_are_all_drawn_and_some_named():
+    figure = gradient_norms({f"layers.{k}": [10.0**-k, 1.0] for k in range(30)})
+    assert len([line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]) == 30
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert (names[0], names[-1]) == ("layers.0", "layers.29")
+    assert len(names) <= 13
+
+
+@pytest.mark.parametrize("norms", [{}, {"a": []}, History(loss=[1.0]), [1.0]])
+def test_no_norms_are_an_error_that_says_where_they_come_from(norms):
+    with pytest.raises(ValueError, match="was fit asked to keep them"):
+        gradient_norms(norms)
+
+
+# confusion_matrix
+
+
+def test_counts_are_where_they_belong_and_zeros_are_blank():
+    axes = confusion_matrix([0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 0, 2], classes=["a", "b", "c"]).axes[0]
+    found = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text() for t in axes.texts}
+    assert found == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (2, 0): "1", (2, 2): "1"}
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == (
+        "class found",
+        "true class",
+        "4 of 6 right (66.7%)",
+    )
+    assert (
+        [t.get_text() for t in axes.get_xticklabels()] == [t.get_text() for t in axes.get_yticklabels()] == list("abc")
+    )
+
+
+def test_right_answers_are_blue_mistakes_orange_and_the_depth_is_the_share_of_the_row():
+    figure = confusion_matrix([0] * 4 + [1] * 100, [0] * 3 + [1] + [1] * 100)
+    pixels = np.array(figure.axes[0].images[0].get_array())
+    blue, orange = (np.array([int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)]) for c in COLOURS[:2])
+    assert pixels[1][1] == pytest.approx(blue)
+    assert pixels[1][0] == pytest.approx([1.0, 1.0, 1.0])
+    assert pixels[0][1] == pytest.approx(0.5 * orange + 0.5)  # a quarter of the row, and its root
+    assert pixels[0][0] == pytest.approx(1.0 - math.sqrt(0.75) * (1.0 - blue))
+
+
+def test_class_without_examples_is_an_empty_row():
+    axes = confusion_matrix([0, 2], [0, 0], classes=["a", "b", "c", "d"]).axes[0]
+    assert axes.images[0].get_array().shape == (4, 4, 3)
+    assert np.all(np.array(axes.images[0].get_array())[1] == 1.0)
+
+
+def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
+    def first_label(names):
+        return confusion_matrix([0, 1, 2], [0, 1, 2], classes=names).axes[0].get_xticklabels()[0]
+
+    label = first_label([LONG, "b", "c"])
+    assert (label.get_text(), label.get_rotation()) == (f"{LONG[:21]}…", 45.0)
+    label = first_label(["no", "yes", "perhaps"])
+    assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
+
+
+def test_numpy_classes_count_as_plain_ones():
+    axes = confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0])).axes[0]
+    assert axes.get_title() == "2 of 3 right (66.7%)"
+
+
+@pytest.mark.parametrize(
+    ("y", "predicted", "found"),
+    [
+        ([], [], "no example"),
+        ([0, -1], [0, 0], "-1"),
+        ([0], ["cat"], "'cat'"),
+        ([0.5], [1], "0.5"),
+        ([10**9], [0], "10"),
+    ],
+)
+def test_classes_that_are_none_are_an_error_that_shows_them(y, predicted, found):
+    with pytest.raises(ValueError, match=f"confusion_matrix takes a class .* got {found}"):
+        confusion_matrix(y, predicted)
+
+
+# mistakes
+
+
+def test_only_mistakes_are_shown_each_with_what_it_is_and_was_taken_for():
+    X = [[float(i), 0.0, 1.0, 2.0] for i in range(4)]
+    figure = mistakes(X, [0, 1, 2, 1], [0, 2, 2, 0], classes=["a", "b", "c"])
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == ["b taken for c", "b taken for a"]
+    assert [axes.images[0].get_array().tolist() for axes in shown] == [[X[i][:2], X[i][2:]] for i in (1, 3)]
+    assert figure.get_suptitle() == "2 of 4 wrong"
+    assert shown[0].images[0].get_clim() == shown[1].images[0].get_clim() == (0.0, 3.0)
+
+
+def test_large_numbers_are_ink():
+    (axes,) = [a for a in mistakes([[0.0, 0.0, 0.0, 9.0]], [0], [1]).axes if a.get_visible()]
+    image = axes.images[0]
+    assert image.cmap(image.norm(9.0))[:3] == (0.0, 0.0, 0.0)
+    assert image.cmap(image.norm(0.0))[:3] == (1.0, 1.0, 1.0)
+
+
+def test_more_mistakes_than_asked_for_are_counted_not_shown():
+    figure = mistakes([[0.0, 1.0, 2.0, 3.0]] * 50, [0] * 50, [1] * 50, limit=7)
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 7
+    assert figure.get_suptitle() == "50 of 50 wrong, the first 7 of them"
+
+
+def test_images_that_are_not_square_have_a_shape():
+    X = [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]
+    with pytest.raises(ValueError, match=r"images of 2 x 2 pixels, got examples of 6; pass shape="):
+        mistakes(X, [0], [1])
+    figure = mistakes(X, [0], [1], shape=(2, 3))
+    assert figure.axes[0].images[0].get_array().tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+
+
+# regression_line
+
+
+def test_line_is_red_and_says_what_the_model_says():
+    X, y = [[0.0], [2.0], [4.0]], [1.0, 5.0, 9.5]
+    axes = regression_line(lambda x: 2.0 * x[0] + 1.0, X, y, names=("years", "price"), title="t").axes[0]
+    (line,) = axes.get_lines()
+    assert line.get_color() == RED
+    assert int(RED[1:3], 16) > 180 > 60 > int(RED[3:5], 16) == int(RED[5:7], 16)
+    across, found = line.get_data()
+    assert list(found) == pytest.approx([2.0 * x + 1.0 for x in across])
+    assert across[0] < 0.0 < 4.0 < across[-1]
+    assert axes.collections[0].get_offsets().tolist() == [[0.0, 1.0], [2.0, 5.0], [4.0, 9.5]]
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("years", "price", "t")
+
+
+@pytest.mark.parametrize("model", [MLP(2, [3, 1], "tanh", seed=1), lambda x: [Value(x[0] + x[1])]], ids=["MLP", "list"])
+def test_line_lies_at_the_means_of_the_other_features(model):
+    X, y = [[0.0, 10.0], [1.0, 30.0]], [0.0, 1.0]
+    across, found = regression_line(model, X, y, feature=1, resolution=9).axes[0].get_lines()[0].get_data()
+    outputs = [model([0.5, step]) for step in across]
+    assert len(across) == 9
+    assert list(found) == [(z[0] if isinstance(z, list) else z).data for z in outputs]
+
+
+def test_line_of_one_point_is_an_error():
+    with pytest.raises(ValueError, match="resolution is the number of points of the line, 2 or more, got 1"):
+        regression_line(lambda x: x[0], [[0.0]], [0.0], resolution=1)
