@@ -114,7 +114,7 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
 
 
 def shown(cell: Any) -> list[str]:
-    """What the outputs of a cell say, as far as two machines agree: of a drawing the words, of a plot that it is one."""
+    """What the outputs of a cell say, as far as machines agree: the words of a drawing, that there is a plot."""
     said = []
     for output in cell["outputs"]:
         if output["output_type"] == "stream":
