@@ -11,6 +11,7 @@ from tests.notebooks import FOLDER, NOTEBOOKS, ROOT, answers, load, source
 
 LARGEST = 300_000  # bytes, pictures included
 LONGEST = 10  # lines of a cell, empty ones not counted
+WIDEST = 105  # characters: more are cut off on a small screen
 UNWRITTEN = {
     "04_gradient_descent.ipynb",
     "05_a_classifier.ipynb",
@@ -124,6 +125,7 @@ def test_cells_are_short(path):
     for cell in code(load(path)):
         lines = [line for line in source(cell).splitlines() if line.strip()]
         assert len(lines) <= LONGEST, source(cell)
+        assert all(len(line) <= WIDEST for line in lines), source(cell)
 
 
 @each_notebook
