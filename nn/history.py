@@ -81,15 +81,20 @@ class History:
         for name, norm in norms.items():
             self.gradient_norms.setdefault(name, []).append(norm)
 
-    def latest(self) -> str:
-        """Return the last numbers, as a line."""
+    @property
+    def measures(self) -> dict[str, list[float]]:
+        """The lists that are not empty, by name: the loss and the metric, in training and in validation."""
         named = {
             "loss": self.loss,
             self.metric_name: self.metric,
             "validation_loss": self.validation_loss,
             f"validation_{self.metric_name}": self.validation_metric,
         }
-        return ", ".join(f"{name} {numbers[-1]:.4g}" for name, numbers in named.items() if numbers)
+        return {name: numbers for name, numbers in named.items() if numbers}
+
+    def latest(self) -> str:
+        """Return the last numbers, as a line."""
+        return ", ".join(f"{name} {numbers[-1]:.4g}" for name, numbers in self.measures.items())
 
     def __repr__(self) -> str:
         count = len(self.loss)

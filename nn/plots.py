@@ -126,7 +126,7 @@ def history(history: History, *, title: str = "") -> Figure:
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
     ['training', 'validation']
     """
-    measures = {name: values for name, values in vars(history).items() if isinstance(values, list) and values}
+    measures = history.measures
     names = list(dict.fromkeys(name.removeprefix("validation_") for name in measures))
     if not names:
         raise ValueError("history draws one epoch or more, got none")

@@ -241,9 +241,9 @@ def test_number_that_is_not_finite_does_not_break_the_picture(tmp_path):
 
 LONG = "a class of a very long name that would fill the page"
 PICTURES = {
-    "history": lambda: history(History(loss=[0.9, 0.5, 0.4], accuracy=[0.5, 0.6, 0.9])),
-    "one epoch": lambda: history(History(loss=[0.9], validation_loss=[0.8], accuracy=[0.5])),
-    "diverged": lambda: history(History(loss=[1.0, 1e90, 1e305, math.inf, math.nan], accuracy=[0.5, math.nan])),
+    "history": lambda: history(History(loss=[0.9, 0.5, 0.4], metric=[0.5, 0.6, 0.9])),
+    "one epoch": lambda: history(History(loss=[0.9], validation_loss=[0.8], metric=[0.5])),
+    "diverged": lambda: history(History(loss=[1.0, 1e90, 1e305, math.inf, math.nan], metric=[0.5, math.nan])),
     "nan": lambda: history(History(loss=[math.nan])),
     "huge": lambda: history(History(loss=[1.7e308] * 3)),
     "range": lambda: history(History(loss=[5e-324, 1e-150, 1.0, 1e150, 1.7e308])),
@@ -306,7 +306,7 @@ def curves(axes):
 
 
 def test_history_has_a_panel_for_each_measure_and_a_line_for_each_part():
-    run = History(loss=[3.0, 2.0], accuracy=[0.5, 0.7], validation_loss=[3.5, 2.5], validation_accuracy=[0.4, 0.6])
+    run = History(loss=[3.0, 2.0], metric=[0.5, 0.7], validation_loss=[3.5, 2.5], validation_metric=[0.4, 0.6])
     figure = history(run, title="a run")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
     assert [axes.get_xlabel() for axes in figure.axes] == ["", "epoch"]
@@ -320,10 +320,8 @@ def test_history_has_a_panel_for_each_measure_and_a_line_for_each_part():
         assert lines["training"].get_linestyle() != lines["validation"].get_linestyle()
 
 
-def test_measures_that_history_gains_get_their_panels():
-    run = History(loss=[3.0, 2.0])
-    run.mean_error = [0.3, 0.2]
-    run.validation_mean_error = [0.4, 0.3]
+def test_metric_has_a_panel_of_its_name():
+    run = History(loss=[3.0, 2.0], metric=[0.3, 0.2], validation_metric=[0.4, 0.3], metric_name="mean_error")
     run.gradient_norms = {"layers.0": [1.0, 1.0]}
     figure = history(run)
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mean error"]
@@ -361,7 +359,7 @@ def test_epochs_are_whole_numbers_from_one():
 
 
 def test_accuracy_is_in_percent():
-    loss, accuracy = history(History(loss=[1.0], accuracy=[0.5])).axes
+    loss, accuracy = history(History(loss=[1.0], metric=[0.5])).axes
     assert accuracy.yaxis.get_major_formatter()(0.5, 0).removesuffix("%") == "50.0"
     assert "%" not in loss.yaxis.get_major_formatter()(0.5, 0)
 
