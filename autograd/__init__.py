@@ -20,7 +20,7 @@ from autograd.checking import gradcheck as gradcheck
 from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
-from autograd.drawing import text as text
+from autograd.lines import text as text
 from autograd.operation import operation as operation
 from autograd.recording import no_grad as no_grad
 from autograd.recording import scope as scope
