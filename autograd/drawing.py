@@ -222,7 +222,8 @@ class _Picture:
     ) -> None:
         """Add the arrow that brings an operand, with the local derivative of the node by it."""
         if self.derivatives and type(operand) is not Constant:
-            attributes["label"] = "∂ ?" if derivative is None else f"∂ {derivative:.4g}"
+            place = attributes.pop("headlabel", "")  # the two would stand one on the other
+            attributes["label"] = f"{place} ∂ {'?' if derivative is None else format(derivative, '.4g')}".strip()
             gradient = gradient_of(node)
             if gradient is not None and derivative is not None:
                 attributes |= arrow_colour(gradient * derivative, self.largest)

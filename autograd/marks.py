@@ -137,7 +137,7 @@ def _shade(number: float, largest: float, colours: Sequence[tuple[int, ...]], ne
     return "#{:02X}{:02X}{:02X}".format(*mixed)
 
 
-def operation_mark(identifier: str, name: str, *, dashed: bool = False, line: str = "#999999") -> Mark:
+def operation_mark(identifier: str, name: str, *, dashed: bool = False, fill: str = "") -> Mark:
     """Return the mark of an operation; a dashed one says that the graph goes on where the picture ends."""
     return Mark(
         identifier,
@@ -145,8 +145,8 @@ def operation_mark(identifier: str, name: str, *, dashed: bool = False, line: st
             "label": f"<{escaped(name)}>",
             "shape": "ellipse",
             "style": "filled,dashed" if dashed else "filled",
-            "fillcolor": "#EDEDED",
-            "color": line,
+            "fillcolor": fill or "#EDEDED",
+            "color": "#999999",
             "margin": "0.03,0.02",
             "width": "0.3",
             "height": "0.3",
