@@ -21,6 +21,8 @@ from autograd.lines import names_of, sorted_graph
 from autograd.marks import (
     INK,
     QUIET,
+    SIZE,
+    TITLE_SIZE,
     Mark,
     Row,
     arrow_colour,
@@ -257,16 +259,16 @@ class _Stage:
             owners[self._caption(step)] = None
             owners |= {self._box(node, step): node for node in self.order}
         drawing = blank(self.direction, "animate")
-        for number, label in enumerate(owners):
-            drawing.node(str(number), label=label)
+        for number, (label, owner) in enumerate(owners.items()):
+            drawing.node(str(number), label=label, fontsize=TITLE_SIZE if owner is None else SIZE)
         nodes = list(owners.values())
         sizes: dict[Value | None, tuple[int, int]] = dict.fromkeys(nodes, (0, 0))
         for line in drawing.pipe(format="plain", encoding="utf-8").splitlines():
             if line.startswith("node "):
                 _, number, _, _, *extent = line.split(maxsplit=6)
                 width, height = (math.ceil(72.0 * float(inches)) + 1 for inches in extent[:2])
-                owner = nodes[int(number)]
-                sizes[owner] = max(sizes[owner][0], width), max(sizes[owner][1], height)
+                node = nodes[int(number)]
+                sizes[node] = max(sizes[node][0], width), max(sizes[node][1], height)
         return sizes
 
 

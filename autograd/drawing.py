@@ -15,6 +15,8 @@ from autograd.lines import sorted_graph
 from autograd.marks import (
     COMPUTED,
     FONT,
+    SIZE,
+    TITLE_SIZE,
     Arrow,
     Mark,
     Row,
@@ -94,9 +96,9 @@ def blank(direction: str, asker: str) -> Any:
     if direction not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"direction is one of LR, TB, RL, BT, got {direction!r}")
     drawing = Drawing(format="svg")
-    drawing.attr(rankdir=direction, fontname=FONT, fontsize="12", nodesep="0.2", ranksep="0.35")
+    drawing.attr(rankdir=direction, fontname=FONT, fontsize=TITLE_SIZE, nodesep="0.2", ranksep="0.35")
     drawing.attr(nslimit="1", nslimit1="1", mclimit="0.2")  # else long arrows take Graphviz minutes
-    drawing.attr("node", fontname=FONT, fontsize="11", shape="plain")
+    drawing.attr("node", fontname=FONT, fontsize=SIZE, shape="plain")
     drawing.attr(
         "edge", color="#666666", arrowsize="0.6", fontname=FONT, fontsize="9", fontcolor="#4A4A4A", labeldistance="1.6"
     )

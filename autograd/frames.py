@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 NAMESPACE = "http://www.w3.org/2000/svg"
-DOTS_PER_INCH = "120"
+DOTS_PER_INCH, LEAST_DOTS_PER_INCH, DOTS = 120.0, 64.0, 1400.0  # sharp on a slide, readable, and a slide at most
 
 
 def write_gif(drawings: Sequence[Any], seconds: Sequence[float]) -> bytes:
@@ -27,22 +27,29 @@ def write_gif(drawings: Sequence[Any], seconds: Sequence[float]) -> bytes:
             "animate writes a GIF with the pillow package: python -m pip install 'scalar-autograd[draw]'; "
             "a file whose name ends in .svg needs nothing more"
         ) from error
+    dots = _dots_per_inch(drawings[0])
     pictures = []
     for drawing in drawings:
-        drawing.attr(dpi=DOTS_PER_INCH)
+        drawing.attr(dpi=f"{dots:.0f}")
         pictures.append(Image.open(io.BytesIO(drawing.pipe(format="png"))).convert("RGB"))
-    # One palette for all, so that a colour is the same in every frame: of a few frames beside each other.
-    width, height = pictures[0].size
-    chosen = [*pictures[:: max(1, len(pictures) // 6)], pictures[-1]]
-    sample = Image.new("RGB", (width, height * len(chosen)))
-    for number, picture in enumerate(chosen):
-        sample.paste(picture, (0, number * height))
-    palette = sample.quantize(256)
+    # One palette for all, of the colours that are most frequent, so that a colour is the same in every frame.
+    colours: Counter[Any] = Counter()
+    for picture in pictures:
+        for number, colour in picture.getcolors(picture.width * picture.height) or ():
+            colours[colour] += number
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for colour, _ in colours.most_common(256) for channel in colour])
     first, *others = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
     file = io.BytesIO()
     durations = [round(1000.0 * time) for time in seconds]
     first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
     return file.getvalue()
+
+
+def _dots_per_inch(drawing: Any) -> float:
+    """Return how finely to draw: as for a slide, and large pictures less so, as long as they can be read."""
+    _, _, width, height, *_ = drawing.pipe(format="plain", encoding="utf-8").split()
+    return max(min(DOTS_PER_INCH, DOTS / max(float(width), float(height))), LEAST_DOTS_PER_INCH)
 
 
 def write_svg(drawings: Sequence[Any], seconds: Sequence[float]) -> bytes:
@@ -80,9 +87,10 @@ def write_svg(drawings: Sequence[Any], seconds: Sequence[float]) -> bytes:
 
 def _parsed(source: str) -> ET.Element:
     """Return what Graphviz wrote, its names without the namespace, which is said once at the top again."""
-    picture = ET.fromstring(source)  # noqa: S314: Graphviz wrote it just now
+    picture = ET.fromstring(source)  # noqa: S314 Graphviz wrote it just now
     for element in picture.iter():
         element.tag = element.tag.removeprefix(f"{{{NAMESPACE}}}")
+        element.attrib.pop("id", None)  # which the looks of a part would share
     picture.set("xmlns", NAMESPACE)
     return picture
 

@@ -18,7 +18,7 @@ from autograd.operation import Operation
 from autograd.recording import UNREACHED
 from autograd.value import Constant, Value
 
-FONT = "Helvetica"
+FONT, SIZE, TITLE_SIZE = "Helvetica", "11", "12"
 # Border and fill of the boxes, told apart by brightness too.
 LEAF, CONSTANT, COMPUTED, ROOT = (
     ("#0072B2", "#EAF3FA"),
@@ -31,6 +31,7 @@ INK, QUIET = "#1A1A1A", "#5E5E5E"
 GROUNDS = ((0xF6, 0xA4, 0x5B), (0x7D, 0xB9, 0xE8))
 LINES = ((0xB3, 0x47, 0x00), (0x00, 0x56, 0x9E))
 GREY = (0x76, 0x76, 0x76)
+FRAME = 8  # points around the cells of a box, on both sides together
 ORDINALS = ("1st", "2nd", "3rd")
 # The operations whose operands may change places. Of the others, the arrows say which operand is which.
 COMMUTATIVE = {rules.add, rules.mul, rules.hypot, rules.maximum, rules.minimum, rules.either}
@@ -80,7 +81,8 @@ def box(
     for row in rows:
         text = f"<B>{escaped(row.text)}</B>" if row.bold else escaped(row.text)
         ground = f' STYLE="ROUNDED" BGCOLOR="{row.ground}"' if row.ground else ""
-        cells.append(f'<TR><TD{ground}><FONT COLOR="{row.ink}">{text}</FONT></TD></TR>')
+        width = "" if size is None else f' WIDTH="{size[0] - FRAME}"'  # in the middle of which the text stands
+        cells.append(f'<TR><TD{width}{ground}><FONT COLOR="{row.ink}">{text}</FONT></TD></TR>')
     line, fill = colours
     extent = "" if size is None else f' WIDTH="{size[0]}" HEIGHT="{size[1]}"'
     return (
