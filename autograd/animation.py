@@ -150,7 +150,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     sweep(((node, watched(node, outgoing)) for node, outgoing in edges(reversed(taking), flow)), flow)
     found = [f"∂{end}/∂{names[leaf]} = {flow[leaf]:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."
-    return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None)]
+    return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 
 
 def _names(order: Sequence[Value]) -> dict[Value, str]:

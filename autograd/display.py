@@ -13,7 +13,7 @@ import threading
 from autograd.drawing import draw
 from autograd.value import Value, shown_in_notebooks_by
 
-SECONDS = 0.07  # a tenth of a second at most, with all that stands around it
+SECONDS = 0.08  # a tenth of a second at most, with all that stands around it
 MAX_NODES, MAX_ARROWS = 40, 80  # more is not read at a glance, and takes too long to lay out
 MAX_COUNTED = 5000  # nodes and arrows are counted no further, so that a million takes no longer
 
