@@ -13,7 +13,7 @@ import threading
 from autograd.drawing import draw
 from autograd.value import Value, shown_in_notebooks_by
 
-SECONDS = 0.08  # a tenth of a second at most, with all that stands around it
+SECONDS = 0.07  # a tenth of a second at most, with what a busy machine adds to it
 MAX_NODES, MAX_ARROWS = 40, 80  # more is not read at a glance, and takes too long to lay out
 MAX_COUNTED = 5000  # nodes and arrows are counted no further, so that a million takes no longer
 
@@ -30,8 +30,8 @@ def bundle(root: Value) -> dict[str, str]:
         attempt.join(SECONDS)
     if attempt.picture:
         return {"image/svg+xml": attempt.picture}
-    # Not `repr`, which needs a gradient that is a number.
-    name = f"{root.label} = " if root.label else ""
+    # Not `repr`, which needs a gradient that is a number; and a label may have been assigned anything.
+    name = f"{root.label[:40]} = " if isinstance(root.label, str) and root.label else ""
     summary = f"{name}{root._datum!r}: {attempt.remark}"
     return {"text/html": f"<code>{html.escape(summary)}</code>"}
 

@@ -13,6 +13,7 @@ import autograd
 from autograd import Constant, Value, detect_anomaly, display, dot, draw, fsum, no_grad, scope, tanh
 
 SVG = "image/svg+xml"
+WAIT = display.SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +109,12 @@ def test_display_changes_nothing():
     assert (L.grad, L.label, [parent.grad for parent in L.parents]) == (0.0, "", [0.0, 0.0])
 
 
+def test_long_label_is_cut():
+    y = chain(41)
+    y.label = "x" * 1000
+    assert line(y).startswith("x" * 40 + " = 1.0: ")
+
+
 # Nothing raises
 
 
@@ -139,7 +146,7 @@ def test_label_and_gradient_that_were_assigned_anything_do_no_harm():
     y.grad = None
     assert SVG in y._repr_mimebundle_()
     y.label = 3
-    assert line(y).startswith("3 = -8.0: the root of a graph of 7 nodes, without a picture: draw shows labels")
+    assert line(y).startswith("-8.0: the root of a graph of 7 nodes, without a picture: draw shows labels")
 
 
 class Owner:
@@ -171,10 +178,16 @@ def test_where_no_thread_starts_there_is_a_line(monkeypatch):
 # Nobody waits
 
 
-def seconds_to_show(root):
-    start = time.perf_counter()
-    bundle = root._repr_mimebundle_()
-    return time.perf_counter() - start, bundle
+def assert_soon(show):
+    """Show until it took less than a tenth of a second: a busy machine takes its time for anything, now and then."""
+    seconds = []
+    while len(seconds) < 10:
+        start = time.perf_counter()
+        taken = show()
+        seconds.append(taken or time.perf_counter() - start)
+        if seconds[-1] < 0.1:
+            return
+    pytest.fail(f"showing took {seconds} seconds")
 
 
 def grown(size):
@@ -188,15 +201,14 @@ def grown(size):
     "make", [lambda: grown(300_000), lambda: fsum([Value(1.0) for _ in range(300_000)])], ids=["deep", "wide"]
 )
 def test_graph_of_any_size_is_counted_no_further_than_is_shown(make, monkeypatch):
-    monkeypatch.setattr(display, "SECONDS", 0.08)
     root = make()
-    times, bundles = zip(*[seconds_to_show(root) for _ in range(3)], strict=True)
-    assert "thousands of nodes" in bundles[0]["text/html"]
-    assert min(times) < 0.1  # the least, since a busy machine takes its time for anything
+    assert "thousands of nodes" in line(root)
+    monkeypatch.setattr(display, "SECONDS", WAIT)
+    assert_soon(lambda: root._repr_mimebundle_() and None)
 
 
 def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
-    monkeypatch.setattr(display, "SECONDS", 0.08)
+    monkeypatch.setattr(display, "SECONDS", WAIT)
     release = threading.Event()
 
     def slow():
@@ -206,10 +218,10 @@ def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
     owner, x = Owner(slow), Value(1.0)
     with scope("Slow", owner):
         y = tanh(x)
-    times, bundles = zip(*[seconds_to_show(y) for _ in range(3)], strict=True)
+    shown = []
+    assert_soon(lambda: shown.append(line(y)))
     release.set()
-    assert min(times) < 0.1
-    assert "not drawn yet" in bundles[0]["text/html"]
+    assert "not drawn yet" in shown[0]
 
 
 def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
@@ -217,8 +229,8 @@ def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
         "import time; from autograd import *; x = Value(2.0); y = x * x; start = time.perf_counter(); "
         "shown = y._repr_mimebundle_(); print(time.perf_counter() - start, *shown)"
     )
-    times = []
-    for _ in range(3):
+
+    def show():
         run = subprocess.run(
             [sys.executable, "-c", program],
             cwd=Path(autograd.__file__).parents[1],
@@ -227,6 +239,7 @@ def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
             check=True,
         )
         seconds, kind = run.stdout.split()
-        times.append(float(seconds))
         assert kind in (SVG, "text/html")
-    assert min(times) < 0.1
+        return float(seconds)
+
+    assert_soon(show)
