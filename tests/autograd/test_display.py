@@ -203,6 +203,7 @@ def grown(size):
 def test_graph_of_any_size_is_counted_no_further_than_is_shown(make, monkeypatch):
     root = make()
     assert "thousands of nodes" in line(root)
+    assert sum(display._counted(root)) < 3 * display.MAX_COUNTED
     monkeypatch.setattr(display, "SECONDS", WAIT)
     assert_soon(lambda: root._repr_mimebundle_() and None)
 
@@ -243,3 +244,25 @@ def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
         return float(seconds)
 
     assert_soon(show)
+
+
+def test_process_ends_while_a_picture_is_being_made():
+    program = """
+import time
+from autograd import *
+class Slow:
+    def parameters(self): time.sleep(60)
+owner, x = Slow(), Value(1.0)
+with scope("Slow", owner):
+    y = tanh(x)
+print(*y._repr_mimebundle_())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(autograd.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert run.stdout == "text/html\n"

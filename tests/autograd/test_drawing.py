@@ -26,6 +26,7 @@ import autograd
 from autograd import Constant, Value, dot, draw, exp, fsum, maximum, operation, scope, sin, tanh, text, where
 from autograd.chain import topological_order
 from autograd.drawing import MAX_NODES
+from autograd.operation import NAry
 
 ROOT = Path(autograd.__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -647,6 +648,25 @@ def test_derivative_that_cannot_be_evaluated_is_a_question_mark_and_the_others_a
     odd = operation("odd", lambda a, b: a, fails, lambda y, a, b: 7.0)
     found = labels(draw(odd(Value(1.0), Value(2.0)), derivatives=True))
     assert found == {"n0->n2op": ["1st ∂ ?"], "n1->n2op": ["2nd ∂ 7"], "n2op->n2": [""]}
+
+
+def test_derivatives_of_many_operands_that_cannot_be_evaluated_are_question_marks():
+    def fails(y, xs):
+        raise ValueError("no derivative")
+
+    odd = NAry("odd", sum, fails, definition="sum(xs)")
+    assert labels(draw(odd([Value(1.0), Value(2.0), 3.0]), derivatives=True)) == {
+        "n0->n3op": ["∂ ?"], "n1->n3op": ["∂ ?"], "n2->n3op": [""], "n3op->n3": [""],
+    }  # fmt: skip
+
+
+def test_derivative_by_a_constant_is_not_evaluated():
+    asked = []
+    odd = operation("odd", lambda a, b: a, lambda y, a, b: 1.0, lambda y, a, b: asked.append(b) or 1.0)
+    draw(odd(Value(1.0), 2.0), derivatives=True)
+    assert asked == []
+    draw(odd(Value(1.0), Value(2.0)), derivatives=True)
+    assert asked == [2.0]
 
 
 def test_derivatives_that_are_not_finite_are_shown():
