@@ -13,14 +13,16 @@ end and leaves in every number the derivative of the result with respect to it.
 
 from typing import TYPE_CHECKING
 
+from autograd import display as display
 from autograd import rules
+from autograd.animation import animate as animate
 from autograd.anomaly import detect_anomaly as detect_anomaly
 from autograd.checking import GradientError as GradientError
 from autograd.checking import gradcheck as gradcheck
 from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
-from autograd.drawing import text as text
+from autograd.lines import text as text
 from autograd.operation import operation as operation
 from autograd.recording import no_grad as no_grad
 from autograd.recording import scope as scope
@@ -39,7 +41,7 @@ from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError TraceError Value compile detect_anomaly draw grad gradcheck gradients hessian hvp
+        Constant GradientError TraceError Value animate compile detect_anomaly draw grad gradcheck gradients hessian hvp
         jacobian jvp no_grad operation scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

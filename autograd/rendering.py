@@ -17,7 +17,7 @@ from typing import Any
 import graphviz
 from graphviz.backend import dot_command
 
-from autograd.drawing import text
+from autograd.lines import text
 from autograd.value import Value
 
 NO_LAYOUT = (

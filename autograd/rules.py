@@ -259,7 +259,7 @@ dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *x
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
 ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_nonzero(a), y * ieee_log(a), 0.0), lambda y, a, b, k: _select(_nonzero(a), -y * ieee_log(a), 0.0), template="{} ** ({} - {})", domain="a > 0 and c == 1")
-ieee_unit   = Binary("unit", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a) * ieee_unit(b, a), hypot(a, b)), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a) * ieee_unit(b, a), hypot(a, b)), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 

@@ -16,6 +16,18 @@ from autograd.operation import Binary, Family, Operation, Unary, real
 from autograd.recording import UNREACHED, Stamp
 
 Number: TypeAlias = "Value | float"
+View: TypeAlias = "Callable[[Value], dict[str, str]]"
+
+_views: list[View] = []
+
+
+def shown_in_notebooks_by(view: View) -> View:
+    """Have notebooks show Values by this function too, which returns what is shown by media type.
+
+    It is called by `display`, which draws graphs and so stands after this file.
+    """
+    _views.append(view)
+    return view
 
 
 class Value:
@@ -46,6 +58,8 @@ class Value:
     op: Operation | None
 
     def __init__(self, data: float, label: str = "") -> None:
+        if label.__class__ is not str:
+            _check_label(label)
         self._datum = real(data, "Value")
         self._stamp = recording.now
         self.grad = UNREACHED
@@ -181,6 +195,9 @@ class Value:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._datum!r}, grad={float(self.grad)!r}{label})"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {media: shown for view in _views for media, shown in view(self).items()}
+
     if TYPE_CHECKING:
         # The unary functions of the table are methods too, attached below; a type checker need not know which.
         def __getattr__(self, name: str) -> Callable[..., Value]: ...
@@ -289,6 +306,13 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
+
+
+def _check_label(label: Any) -> None:
+    if not isinstance(label, str):
+        raise TypeError(
+            f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"
+        )
 
 
 # Making nodes.

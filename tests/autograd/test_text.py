@@ -371,3 +371,25 @@ def test_text_leaves_the_graph_as_it_is():
     y = tanh(x)
     text(y)
     assert (x.label, y.label, x.grad, y.parents) == ("", "", 0.0, (x,))
+
+
+def test_text_of_a_gradient_can_be_executed():
+    x, z = Value(3.0, "x"), Value(4.0, "z")
+    (gradient,) = autograd.gradients(autograd.hypot(x, z) ** z, [x], create_graph=True)
+    (second,) = autograd.gradients(gradient, [x], create_graph=True)
+    for root in (gradient, second):
+        names = dict(PUBLIC)
+        exec(text(root), names)
+        assert names[ast.parse(text(root)).body[-1].targets[0].id].data == pytest.approx(root.data, rel=1e-14)
+
+
+def test_text_in_a_traced_function_reads_no_number():
+    lines = []
+
+    @autograd.compile
+    def f(x):
+        lines.append(text(x * x))
+        return x * x
+
+    assert f(3.0) == 9.0
+    assert lines

@@ -1,0 +1,268 @@
+"""What a notebook shows of a Value: a picture while its graph is small, else a line; never an error, never a wait."""
+
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import autograd
+from autograd import Constant, Value, detect_anomaly, display, dot, draw, fsum, no_grad, scope, tanh
+
+SVG = "image/svg+xml"
+WAIT = display.SECONDS
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Time enough for a picture on a machine that does something else; the tests of time take it back."""
+    monkeypatch.setattr(display, "SECONDS", 30.0)
+
+
+def example():
+    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+    return (a * b + c) * f
+
+
+def chain(size):
+    y = Value(1.0)
+    for _ in range(size - 1):
+        y = -y
+    return y
+
+
+def line(root):
+    (shown,) = root._repr_mimebundle_().items()
+    assert shown[0] == "text/html"
+    assert "\n" not in shown[1]
+    return shown[1].removeprefix("<code>").removesuffix("</code>")
+
+
+def test_small_graph_draws_itself_as_draw_does():
+    L = example()
+    assert L._repr_mimebundle_() == {SVG: draw(L).pipe(format="svg", encoding="utf-8")}
+
+
+def test_leaf_and_constant_draw_themselves():
+    for leaf in (Value(1.0), Constant(1.0, "c")):
+        assert ET.fromstring(leaf._repr_mimebundle_()[SVG]).tag.endswith("svg")
+
+
+def test_repr_stays_python():
+    assert repr(example()) == "Value(data=-8.0, grad=0.0)"
+
+
+@pytest.mark.parametrize(("size", "drawn"), [(40, True), (41, False)])
+def test_graph_of_more_than_40_nodes_is_a_line_that_says_how_to_see_a_part(size, drawn):
+    if drawn:
+        assert SVG in chain(size)._repr_mimebundle_()
+    else:
+        assert line(chain(size)) == (
+            "1.0: the root of a graph of 41 nodes; "
+            "draw(root, depth=4) draws its last operations, text(root) lists all of it"
+        )
+
+
+def test_few_nodes_of_many_arrows_are_a_line():
+    x = Value(1.0)
+    assert "a graph of 2 nodes" in line(dot([x] * 50, [x] * 50))
+
+
+def test_label_stands_before_the_number_as_text():
+    y = chain(41)
+    y.label = "<script>alert('L')"
+    assert line(y).startswith("&lt;script&gt;alert(&#x27;L&#x27;) = 1.0: ")
+
+
+def test_jupyter_calls_it(monkeypatch):
+    formatters = pytest.importorskip("IPython.core.formatters")
+    formatter = formatters.DisplayFormatter()
+    formatter.active_types = ["text/plain", "text/html", SVG]
+    shown, _ = formatter.format(example())
+    assert set(shown) == {"text/plain", SVG}
+    assert shown["text/plain"] == "Value(data=-8.0, grad=0.0)"
+
+
+def test_it_is_shown_in_blocks_that_watch_and_in_functions_that_are_traced():
+    shown = []
+    with no_grad():
+        shown.append(example()._repr_mimebundle_())
+    with detect_anomaly():
+        shown.append(example()._repr_mimebundle_())
+
+    @autograd.compile
+    def f(x):
+        shown.append((x * x)._repr_mimebundle_())
+        return x * x
+
+    assert f(3.0) == 9.0
+    assert [list(bundle) for bundle in shown] == [[SVG]] * len(shown)
+    assert len(shown) >= 3
+
+
+def test_display_changes_nothing():
+    L = example()
+    L._repr_mimebundle_()
+    assert (L.grad, L.label, [parent.grad for parent in L.parents]) == (0.0, "", [0.0, 0.0])
+
+
+def test_long_label_is_cut():
+    y = chain(41)
+    y.label = "x" * 1000
+    assert line(y).startswith("x" * 40 + " = 1.0: ")
+
+
+# Nothing raises
+
+
+def test_without_the_graphviz_package_the_line_names_the_pip_command(monkeypatch):
+    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    assert "without a picture: draw needs the graphviz package: python -m pip install" in line(example())
+
+
+def test_without_a_layout_program_the_line_names_the_pip_command(monkeypatch):
+    monkeypatch.setattr("autograd.rendering.shutil.which", lambda *_, **__: None)
+    assert "python -m pip install graphviz-pure" in line(example())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("no memory"), subprocess.CalledProcessError(1, "dot"), UnicodeDecodeError("utf-8", b"", 0, 1, "x")],
+)
+def test_layout_that_fails_is_a_line(monkeypatch, error):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("autograd.rendering.Drawing.pipe", fails)
+    assert "the root of a graph of 7 nodes, without a picture" in line(example())
+
+
+def test_label_and_gradient_that_were_assigned_anything_do_no_harm():
+    y = example()
+    y.grad = None
+    assert SVG in y._repr_mimebundle_()
+    y.label = 3
+    assert line(y).startswith("-8.0: the root of a graph of 7 nodes, without a picture: draw shows labels")
+
+
+class Owner:
+    def __init__(self, parameters):
+        self.parameters = parameters
+
+
+def test_error_in_a_module_goes_where_those_of_threads_go(monkeypatch):
+    def fails():
+        raise KeyError("parameters")
+
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+    owner, x = Owner(fails), Value(1.0)
+    with scope("Broken", owner):
+        y = tanh(x)
+    assert "draw(root) waits for it" in line(y)
+    assert [caught.exc_type for caught in seen] == [KeyError]
+
+
+def test_where_no_thread_starts_there_is_a_line(monkeypatch):
+    def fails(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fails)
+    assert line(example()) == "-8.0: draw(root) draws it"
+
+
+# Nobody waits
+
+
+def assert_soon(show):
+    """Show until it took less than a tenth of a second: a busy machine takes its time for anything, now and then."""
+    seconds = []
+    while len(seconds) < 10:
+        start = time.perf_counter()
+        taken = show()
+        seconds.append(taken or time.perf_counter() - start)
+        if seconds[-1] < 0.1:
+            return
+    pytest.fail(f"showing took {seconds} seconds")
+
+
+def grown(size):
+    y = Value(1.0)
+    for _ in range(size):
+        y = y + 1.0
+    return y
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: grown(300_000), lambda: fsum([Value(1.0) for _ in range(300_000)])], ids=["deep", "wide"]
+)
+def test_graph_of_any_size_is_counted_no_further_than_is_shown(make, monkeypatch):
+    root = make()
+    assert "thousands of nodes" in line(root)
+    assert sum(display._counted(root)) < 3 * display.MAX_COUNTED
+    monkeypatch.setattr(display, "SECONDS", WAIT)
+    assert_soon(lambda: root._repr_mimebundle_() and None)
+
+
+def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
+    monkeypatch.setattr(display, "SECONDS", WAIT)
+    release = threading.Event()
+
+    def slow():
+        release.wait(10)
+        return []
+
+    owner, x = Owner(slow), Value(1.0)
+    with scope("Slow", owner):
+        y = tanh(x)
+    shown = []
+    assert_soon(lambda: shown.append(line(y)))
+    release.set()
+    assert "not drawn yet" in shown[0]
+
+
+def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
+    program = (
+        "import time; from autograd import *; x = Value(2.0); y = x * x; start = time.perf_counter(); "
+        "shown = y._repr_mimebundle_(); print(time.perf_counter() - start, *shown)"
+    )
+
+    def show():
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(autograd.__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seconds, kind = run.stdout.split()
+        assert kind in (SVG, "text/html")
+        return float(seconds)
+
+    assert_soon(show)
+
+
+def test_process_ends_while_a_picture_is_being_made():
+    program = """
+import time
+from autograd import *
+class Slow:
+    def parameters(self): time.sleep(60)
+owner, x = Slow(), Value(1.0)
+with scope("Slow", owner):
+    y = tanh(x)
+print(*y._repr_mimebundle_())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(autograd.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert run.stdout == "text/html\n"
