@@ -45,10 +45,11 @@ class Drawing(graphviz.Digraph):
             return super().render(*arguments, **{"quiet": True, **options})
 
     def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> dict[str, bytes | str]:
+        lines = self.source if self.root is None else text(self.root)
         try:
-            return super()._repr_mimebundle_(*arguments, **options)
+            return {**super()._repr_mimebundle_(*arguments, **options), "text/plain": lines}
         except graphviz.ExecutableNotFound as error:
-            return {"text/plain": f"{self.source if self.root is None else text(self.root)}\n\n({error})"}
+            return {"text/plain": f"{lines}\n\n({error})"}
 
 
 class LayoutNotFound(graphviz.ExecutableNotFound):

@@ -1137,4 +1137,6 @@ def test_without_the_graphviz_package_the_error_names_the_pip_command_and_text_s
 def test_command_in_the_error_names_an_extra_that_brings_both_packages():
     pyproject = (ROOT / "pyproject.toml").read_text()
     extra = re.search(r"^draw = (\[.*\])$", pyproject, re.MULTILINE)[1]
-    assert {"graphviz", "graphviz-pure"} <= {re.match(r"[\w-]+", requirement)[0] for requirement in json.loads(extra)}
+    assert {"graphviz", "graphviz-pure", "pillow"} <= {
+        re.match(r"[\w-]+", requirement)[0] for requirement in json.loads(extra)
+    }

@@ -269,8 +269,11 @@ def test_render_writes_a_file_and_pipe_gives_bytes(tmp_path):
 # What is missing
 
 
-def test_notebook_shows_a_picture():
-    assert set(draw(example())._repr_mimebundle_()) == {"image/svg+xml"}
+def test_notebook_shows_a_picture_and_keeps_the_text_for_where_pictures_are_not_trusted():
+    bundle = draw(example())._repr_mimebundle_()
+    assert bundle["image/svg+xml"].count("<svg") == 1
+    assert bundle["text/plain"] == text(example())
+    assert set(bundle) == {"image/svg+xml", "text/plain"}
 
 
 def test_without_any_layout_program_the_error_names_the_command_and_a_notebook_shows_text(monkeypatch):
