@@ -44,10 +44,13 @@ class Drawing(graphviz.Digraph):
         with _layout():
             return super().render(*arguments, **{"quiet": True, **options})
 
-    def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> dict[str, bytes | str]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, bytes | str]:
         lines = self.source if self.root is None else text(self.root)
         try:
-            return {**super()._repr_mimebundle_(*arguments, **options), "text/plain": lines}
+            bundle: dict[str, bytes | str] = super()._repr_mimebundle_(include, exclude, **options)
+            if include is None and "text/plain" not in (exclude or ()):
+                bundle["text/plain"] = lines  # for where pictures are not trusted, and where none can be shown
+            return bundle
         except graphviz.ExecutableNotFound as error:
             return {"text/plain": f"{lines}\n\n({error})"}
 
