@@ -1,0 +1,185 @@
+"""What `python -m nn` trains on, and how: a built-in data set with its settings, or any table in a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from nn import datasets
+from nn.datasets import Dataset, Standardization
+from nn.losses import cross_entropy, hinge, mse
+from nn.modules import MLP
+from nn.optim import SGD, Adam
+from nn.optimizer import Optimizer
+from nn.preparation import Preparation
+from nn.tables import read_csv
+
+Parts: TypeAlias = tuple[Dataset, Dataset | None]  # to train on, and held out
+
+
+@dataclass(frozen=True)
+class Job:
+    """A data set in its parts, and the settings it is trained with unless others are asked for."""
+
+    load: Callable[[int], Parts]  # by the seed
+    about: str
+    hidden: list[int]
+    activation: str
+    epochs: int
+    lr: float
+    batch_size: int
+    optimizer: Callable[..., Optimizer] = SGD
+    pictures: tuple[str, ...] = ("boundary", "neuron")
+    features: tuple[int, int] = (0, 1)  # the plane of the decision boundary
+    scale: float | None = None  # what all features are divided by; None: each is standardised
+    target: str = "class"
+    keeps_best: bool = False
+
+
+def _generated(make: Callable[..., Dataset], testing: bool = True, **options: Any) -> Callable[[int], Parts]:
+    """Return what makes points to train on, and as many others to test with."""
+
+    def load(seed: int) -> Parts:
+        training = make(**options, seed=seed)
+        return training, make(**options, seed=(seed + 1) % 2**32) if testing else None
+
+    return load
+
+
+def _held_out(load: Callable[[], Dataset]) -> Callable[[int], Parts]:
+    return lambda seed: datasets.split(load(), held_out=0.2, seed=seed)
+
+
+JOBS = {
+    "moons": Job(
+        _generated(lambda **options: datasets.moons(**options), testing=False, n=100, noise=0.1),
+        "two interleaving half circles, generated",
+        [16, 16],
+        "relu",
+        epochs=60,
+        lr=0.3,
+        batch_size=10,
+        scale=1.0,
+    ),
+    "iris": Job(
+        _held_out(lambda: datasets.iris()),
+        "150 flowers of three species, measured; a fifth is held out",
+        [8],
+        "tanh",
+        epochs=30,
+        lr=0.2,
+        batch_size=16,
+        features=(2, 3),
+    ),
+    "circles": Job(
+        _generated(lambda **options: datasets.circles(**options), n=100),
+        "a circle in another, generated",
+        [16],
+        "tanh",
+        epochs=60,
+        lr=0.02,
+        batch_size=10,
+        optimizer=Adam,
+        scale=1.0,
+    ),
+    "spirals": Job(
+        _generated(lambda **options: datasets.spirals(**options), n=200),
+        "two arms of a spiral, generated",
+        [24, 24],
+        "tanh",
+        epochs=300,
+        lr=0.01,
+        batch_size=20,
+        optimizer=Adam,
+        scale=1.0,
+    ),
+    "xor": Job(
+        _generated(lambda **options: datasets.xor(**options), testing=False),
+        "the truth table of exclusive or",
+        [4],
+        "tanh",
+        epochs=200,
+        lr=0.05,
+        batch_size=4,
+        optimizer=Adam,
+        scale=1.0,
+    ),
+    "digits": Job(
+        _held_out(lambda: datasets.digits()),
+        "1,797 handwritten digits of 8 x 8 pixels; a fifth is held out",
+        [32],
+        "relu",
+        epochs=60,
+        lr=0.005,
+        batch_size=64,
+        optimizer=Adam,
+        pictures=("history", "confusion", "mistakes"),
+        scale=16.0,
+    ),
+}
+
+
+def table_job(path: Path, target: str, classes: bool | None) -> Job:
+    """Return the job of learning a column of a CSV file from its other columns, a fifth of the rows held out.
+
+    Raises `TableError` where the file is no table of numbers.
+    """
+    data = read_csv(path, target, classes=classes)
+    pictures = ["history"]
+    pictures += ["confusion"] if data.classes else ["line"] if len(data.features) == 1 else ["answers"]
+    pictures += ["boundary"] if data.classes and len(data.features) > 1 else []
+    return Job(
+        _held_out(lambda: data),
+        f"{len(data.X)} rows of {path}",
+        [16, 16],
+        "tanh",
+        epochs=100,
+        lr=0.01,
+        batch_size=32,
+        optimizer=Adam,
+        pictures=tuple(pictures),
+        target=target,
+        keeps_best=True,
+    )
+
+
+class Task:
+    """A job with its data: examples as the network takes them, targets as the loss does."""
+
+    def __init__(self, job: Job, seed: int) -> None:
+        self.job = job
+        self.training, self.testing = job.load(seed)
+        self.preparation = Preparation.of(self.training, job.target)
+        if job.scale is not None:
+            count = len(self.training.features)
+            scaling = Standardization((0.0,) * count, (job.scale,) * count)
+            target_scaling = self.preparation.target_scaling
+            self.preparation = Preparation(
+                self.preparation.features, job.target, self.preparation.classes, scaling, target_scaling
+            )
+
+    @property
+    def binary(self) -> bool:
+        """Whether one score tells two classes apart."""
+        return len(self.training.classes) == 2
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The loss that fits the target: of two classes, of several, or of a number."""
+        return hinge if self.binary else cross_entropy if self.training.classes else mse
+
+    def model(self, hidden: Sequence[int] | None, seed: int) -> MLP:
+        """Return the network to train: an input for each feature, and the outputs that the loss takes."""
+        outputs = 1 if self.binary else max(1, len(self.training.classes))
+        widths = [*(hidden or self.job.hidden), outputs]
+        return MLP(len(self.training.features), widths, self.job.activation, seed=seed)
+
+    def inputs(self, data: Dataset) -> list[list[float]]:
+        """Return examples as the network takes them."""
+        return self.preparation.inputs(data.X)
+
+    def targets(self, data: Dataset) -> list[Any]:
+        """Return targets as the loss takes them."""
+        return [2 * y - 1 for y in data.y] if self.binary else self.preparation.targets(data.y)
