@@ -147,7 +147,7 @@ def fold_to_program(
         folder.add(order, roots)
         if is_scalar(folder):
             return ScalarProgram(order, roots, variables)
-        return Program(placed(folder, roots), blocks, arguments, wrt)
+        return Program(placed(folder, roots), blocks, arguments, wrt, lambda: (order, [*variables, *batched]))
     finally:
         if collecting:
             gc.enable()

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.compiler.steps import Step
 from autograd.operation import Operation
-
-Term: TypeAlias = "int | float"  # the place of a number, or a constant
-Step: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
 
 LEAST = 4  # repetitions
 CANDIDATES = 64  # lengths of blocks that are tried

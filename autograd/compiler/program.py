@@ -7,7 +7,7 @@ axis; two more hold their adjoints. Operands are views of the buffers, made once
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
@@ -17,8 +17,10 @@ from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.instructions import Folded
 from autograd.compiler.listing import Block, floating_point_operations, listing
 from autograd.compiler.names import Names
+from autograd.compiler.steps import replay, steps_of
 from autograd.compiler.views import Array, Slots
 from autograd.compiler.writer import Writer
+from autograd.value import Value
 
 KEPT = 4  # numbers of examples of which the buffers are kept
 
@@ -58,6 +60,10 @@ class Memory:
         """Return the numbers of a batched slot."""
         return self.rows(slot, adjoint=adjoint)[:, slot - int(self.layout.start[slot])]
 
+    def inputs(self, example: int, count: int) -> list[float]:
+        """Return the first slots of the batched buffer, so many, for an example."""
+        return [float(self.column(slot)[example]) for slot in range(count)]
+
     def bind(self, codes: Mapping[str, CodeType], risky: Sequence[str]) -> None:
         """Make functions of code that uses these names; say which results to look at for numbers not finite."""
         for name, code in codes.items():
@@ -70,12 +76,20 @@ class Program:
     """Instructions that can be replayed: numbers in, values and adjoints out, without Python work for each node.
 
     `variables` names blocks of slots. The plain variables are `arguments` of a function, then those to differentiate
-    by (`wrt`), then others; all batched ones are arguments.
+    by (`wrt`), then others; all batched ones are arguments. `graph` returns the sorted graph and its variables.
     `print(program)` lists the instructions, `source` is the NumPy code that runs, and `stats` has the numbers.
     """
 
-    def __init__(self, folded: Folded, variables: Sequence[Block], arguments: int, wrt: int) -> None:
+    def __init__(
+        self,
+        folded: Folded,
+        variables: Sequence[Block],
+        arguments: int,
+        wrt: int,
+        graph: Callable[[], tuple[Sequence[Value], Sequence[Value]]],
+    ) -> None:
         self.folded = folded
+        self._graph = graph
         self.roots = folded.roots
         self.variables = variables
         blocks = [(start, count) for _, start, count, flag in variables if flag and count]
@@ -132,30 +146,25 @@ class Program:
         return found
 
     def _forward(self, memory: Memory) -> list[Any]:
-        found: list[Any] = memory.run["forward"]()
-        for results in (*found, *memory.risky):
+        try:
+            found: list[Any] = memory.run["forward"]()
+        except (ValueError, ArithmeticError):  # of a user's own operation
+            self._raise_as_eager_would(memory, range(memory.examples))
+            raise
+        looked_at = [*found, *memory.risky]
+        for results in looked_at:
             total = results if type(results) is float else np.add.reduce(results, None)
             if not (math.isfinite(total) or np.isfinite(results).all()):
-                self._raise_as_eager_would(memory)
+                self._raise_as_eager_would(memory, _not_finite(looked_at, memory.examples))
+                break
         return found
 
-    def _raise_as_eager_would(self, memory: Memory) -> None:
-        for instruction in self.folded.instructions:
-            start = instruction.start
-            results = (
-                memory.rows(start) if instruction.batched else memory.plain[None, start : start + instruction.count]
-            )
-            if instruction.operation is None or instruction.operation.arity is None:
-                continue
-            for example, position in np.argwhere(~np.isfinite(results)):
-                numbers = []
-                for operand in instruction.operands:
-                    if operand.constants is not None:
-                        numbers.append(float(operand.constants[position]))
-                    else:
-                        slot = operand.slots[position]
-                        numbers.append(float(memory.column(slot)[example] if operand.batched else memory.plain[slot]))
-                instruction.operation.evaluate(numbers)
+    def _raise_as_eager_would(self, memory: Memory, examples: Iterable[int]) -> None:
+        """Compute examples as the eager engine does, which raises its error where an operation has one."""
+        steps, _ = steps_of(*self._graph())
+        plain, batched = self.folded.inputs
+        for example in examples:
+            replay(steps, [*memory.plain[:plain].tolist(), *memory.inputs(example, batched)])
 
     @property
     def stats(self) -> dict[str, int]:
@@ -172,6 +181,18 @@ class Program:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
         shapes = [self.names.views[f"y{number}"].shape for number in range(len(self.folded.instructions))]
         return listing(self.folded, self.variables, shapes, self.stats)
+
+
+def _not_finite(found: Sequence[Any], examples: int) -> list[int]:
+    """Return the examples with a result that is not finite; the first, if it is one that all have."""
+    odd = np.zeros(examples, dtype=bool)
+    for results in found:
+        finite = np.isfinite(results)
+        if np.shape(results)[:1] == (examples,):
+            odd |= ~finite.reshape(examples, -1).all(axis=1)
+        else:
+            odd[:1] |= not finite.all()
+    return np.flatnonzero(odd).tolist()
 
 
 def _compiled(name: str, parameters: Sequence[str], lines: Sequence[str]) -> CodeType:

@@ -17,8 +17,9 @@ from autograd import rules
 from autograd.compiler.fold import CHAINS, DOTS, Folder
 from autograd.compiler.lines import Lines, literal
 from autograd.compiler.listing import count
-from autograd.compiler.loops import Step, Term, find_loops
+from autograd.compiler.loops import find_loops
 from autograd.compiler.rolled import RolledLoop
+from autograd.compiler.steps import Step, Term, replay, steps_of
 from autograd.value import Value
 
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
@@ -62,15 +63,8 @@ class ScalarProgram:
 
     def __init__(self, order: Sequence[Value], roots: Sequence[Value], variables: Sequence[Value]) -> None:
         self.size = len(variables)
-        place: dict[Value, int] = {leaf: i for i, leaf in enumerate(variables)}
-        self.steps: list[Step] = []
-        for node in order:
-            if node.op is not None:
-                terms = [place.get(parent, parent._datum) for parent in node.parents]
-                if int in map(type, terms):
-                    place[node] = self.size + len(self.steps)
-                    self.steps.append((node.op, terms))
-        found = [place.get(root, root._datum) for root in roots]
+        self.steps, place = steps_of(order, variables)
+        found: list[Term] = [place.get(root, root._datum) for root in roots]
         written = (_Pieces if len(self.steps) > PIECE else _Straight)(self.steps, found, self.size)
         self.source = written.source
         self.lines = written.lines
@@ -92,7 +86,7 @@ class ScalarProgram:
         try:
             return self.run(variables)
         except (ValueError, ArithmeticError):
-            self._raise_from(variables)
+            replay(self.steps, variables)
             raise
 
     def backward(self, memory: ScalarMemory, seeds: Sequence[Any], by: str = "captured") -> None:
@@ -104,12 +98,6 @@ class ScalarProgram:
         found = self.forward(memory)
         self.backward(memory, seeds, by)
         return found
-
-    def _raise_from(self, variables: list[float]) -> None:
-        """Raise the error of the first operation that has one, as the eager engine words it."""
-        data = list(variables)
-        for op, operands in self.steps:
-            data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in operands]))
 
     @property
     def stats(self) -> dict[str, int]:

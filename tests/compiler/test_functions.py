@@ -998,3 +998,103 @@ def test_one_function_of_many_numbers_runs_on_arrays(f):
     compiled = compile(f)
     compiled(np.linspace(0.0, 1.0, 10_000))
     assert "lines of Python" not in str(compiled)
+
+
+# What a batched function computes for each example
+
+
+def test_each_returns_what_every_example_has_in_its_structure():
+    w = Value(2.0)
+    compiled = compile(lambda x, y: {"sum": x[0] + w * y, "parts": [x[1], sin(y)], "same": 3.0}, batched=("x", "y"))
+    X, Y = np.arange(8.0).reshape(4, 2), np.array([0.5, -1.0, 2.0, 0.0])
+    found = compiled.each(X, Y)
+    assert found["sum"].tolist() == (X[:, 0] + 2.0 * Y).tolist()
+    assert [part.shape for part in found["parts"]] == [(4,), (4,)]
+    assert found["parts"][1] == pytest.approx(np.sin(Y), rel=1e-15)
+    assert found["same"].tolist() == [3.0] * 4
+    assert compiled.each_at([10.0], X, Y)["sum"].tolist() == (X[:, 0] + 10.0 * Y).tolist()
+    assert w.data == 2.0
+
+
+def test_each_returns_arrays_of_its_own():
+    compiled = compile(lambda x: x * 2.0, batched="x")
+    first = compiled.each(np.array([1.0, 2.0]))
+    compiled.each(np.array([5.0, 6.0]))
+    assert first.tolist() == [2.0, 4.0]
+
+
+def test_each_of_an_array_is_an_array_with_the_examples_in_front():
+    compiled = compile(lambda x: np.array([[x[0], x[1]], [x[0] * x[1], 1.0]], dtype=object), batched="x")
+    found = compiled.each(np.array([[2.0, 3.0], [4.0, 5.0], [6.0, 7.0]]))
+    assert found.shape == (3, 2, 2)
+    assert found[1].tolist() == [[4.0, 5.0], [20.0, 1.0]]
+
+
+def test_batched_function_of_several_results_says_that_each_returns_them():
+    with pytest.raises(TypeError, match=r"returns? .*each\(\.\.\.\)|each\(\.\.\.\) returns them"):
+        compile(lambda x: [x, x], batched="x")(np.ones(3))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_aux_comes_for_each_example_and_changes_no_gradient(batch, kind_of_program):
+    model = MLP(3, [4, 2], "tanh", seed=1)
+
+    def with_outputs(x, y):
+        outputs = model(x)
+        return logsumexp(outputs) - dot(outputs, y), {"outputs": outputs, "norm": x[0]}
+
+    plain = compile(lambda x, y: with_outputs(x, y)[0], batched=("x", "y"), wrt=model.parameters())
+    both = compile(with_outputs, batched=("x", "y"), wrt=model.parameters(), has_aux=True)
+    random = np.random.default_rng(batch)
+    X, Y = random.normal(size=(batch, 3)), random.normal(size=(batch, 2))
+    theta = plain.read()
+    (value, aux), gradient = both.value_and_grad_at(theta, X, Y)
+    wanted, slopes = plain.value_and_grad_at(theta, X, Y)
+    assert value == pytest.approx(wanted, rel=1e-14)
+    assert gradient == pytest.approx(slopes, rel=1e-12, abs=1e-15)
+    assert np.stack(aux["outputs"], axis=1) == pytest.approx(
+        np.array([[output.data for output in model(x)] for x in X]), rel=1e-12
+    )
+    assert aux["norm"].tolist() == X[:, 0].tolist()
+
+
+def test_aux_of_a_plain_function_is_as_jax_returns_it(kind_of_program):
+    compiled = compile(lambda x: (x[0] * x[1], [x[0], {"twice": 2.0 * x[1]}]), has_aux=True)
+    assert compiled([2.0, 3.0]) == (6.0, [2.0, {"twice": 6.0}])
+    assert compiled.value_and_grad([2.0, 3.0]) == ((6.0, [2.0, {"twice": 6.0}]), [3.0, 2.0])
+
+
+@pytest.mark.parametrize("result", [1.0, (1.0,), (1.0, 2.0, 3.0), ([1.0], 2.0), [1.0, 2.0]])
+def test_function_that_has_aux_returns_a_pair(result):
+    with pytest.raises(TypeError, match="has_aux, so it returns a pair"):
+        compile(lambda x: result, has_aux=True)(1.0)
+
+
+def test_graph_has_no_aux():
+    with pytest.raises(TypeError, match="has_aux is for a function"):
+        compile(Value(1.0) * 2.0, has_aux=True)
+
+
+# Errors are the eager engine's
+
+
+@pytest.mark.parametrize("f", [fsum, lambda xs: log(fsum(xs)), lambda xs: dot(xs, [1.0] * len(xs))])
+def test_sum_that_overflows_raises_as_eagerly(f, kind_of_program):
+    xs = [1e308] * 60
+    with pytest.raises(OverflowError) as eager:
+        f([Value(x) for x in xs])
+    with pytest.raises(OverflowError) as compiled:
+        compile(f)(np.array(xs))
+    assert str(compiled.value) == str(eager.value)
+
+
+def test_error_of_an_own_formula_on_one_example_is_as_eagerly():
+    root = operation("root", math.sqrt, lambda y, x: 0.5 / y)
+    with pytest.raises(ValueError, match="math domain error") as eager:
+        root(Value(-3.0))
+    each = compile(lambda x: root(x), batched="x")
+    with pytest.warns(RuntimeWarning, match="root does not take arrays"):
+        each.each(np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match="math domain error") as compiled:
+        each.each(np.array([1.0, 2.0, -3.0]))
+    assert compiled.value.__notes__ == eager.value.__notes__ == ["in the operation root, for x = -3.0"]

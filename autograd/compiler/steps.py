@@ -1,0 +1,32 @@
+"""Steps: a graph as a list of operations on numbered places, first those of its variables, then one for each result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from autograd.operation import Operation
+from autograd.value import Value
+
+Term: TypeAlias = "int | float"  # the place of a number, or a constant
+Step: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
+
+
+def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[Step], dict[Value, int]]:
+    """Return the steps of a sorted graph that depend on the variables, and the places of the nodes."""
+    place = {leaf: i for i, leaf in enumerate(variables)}
+    steps: list[Step] = []
+    for node in order:
+        if node.op is not None:
+            terms = [place.get(parent, parent._datum) for parent in node.parents]
+            if int in map(type, terms):
+                place[node] = len(variables) + len(steps)
+                steps.append((node.op, terms))
+    return steps, place
+
+
+def replay(steps: Sequence[Step], variables: Sequence[float]) -> None:
+    """Compute the steps one by one; raise the error of the first that has one, as the eager engine words it."""
+    data = list(variables)
+    for op, terms in steps:
+        data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in terms]))
