@@ -46,6 +46,8 @@ class WithParameters:
         """Raise an error where it is not known yet which Values there are."""
 
     def _vector(self, theta: ArrayLike) -> Array:
+        if type(theta) is np.ndarray and theta.dtype == float and theta.shape == (len(self.wrt),):
+            return theta
         if np.iscomplexobj(theta):
             raise TypeError("theta is a vector of real numbers, got complex ones")
         vector = np.asarray(theta, dtype=float)
@@ -110,7 +112,7 @@ class CompiledGraph(WithParameters):
         return (values[0] if self.single else values), gradient
 
     def _seeds(self, seed: Any) -> list[float]:
-        if not isinstance(seed, (list, tuple, np.ndarray)):
+        if type(seed) is float or not isinstance(seed, (list, tuple, np.ndarray)):
             return [float(seed)] * len(self.roots)
         if len(seed) != len(self.roots):
             raise ValueError(f"backward takes one seed for each of {len(self.roots)} roots, got {len(seed)}")

@@ -7,6 +7,7 @@ axis; two more hold their adjoints. Operands are views of the buffers, made once
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any
@@ -105,7 +106,8 @@ class Program:
         }
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
         self._codes = {
-            name: _compiled(name, [] if name == "forward" else seeds, written) for name, written in lines.items()
+            name: _compiled(name, [] if name == "forward" else seeds, written, self.names.fixed)
+            for name, written in lines.items()
         }
         self._memories: dict[int, Memory] = {}
 
@@ -195,6 +197,21 @@ def _not_finite(found: Sequence[Any], examples: int) -> list[int]:
     return np.flatnonzero(odd).tolist()
 
 
-def _compiled(name: str, parameters: Sequence[str], lines: Sequence[str]) -> CodeType:
-    body = "\n    ".join(lines or ["pass"])
+# In a small program Python's own work counts: functions are looked up in one step, numbers are arrays already.
+FUNCTION = re.compile(r"\bnp\.([a-z_0-9]+)\(")
+NUMBER = re.compile(r"(?<=[ (])-?\d+\.\d+(?:e[-+]?\d+)?(?=[,)])")
+
+
+def _compiled(name: str, parameters: Sequence[str], lines: Sequence[str], names: dict[str, Any]) -> CodeType:
+    def function(found: re.Match[str]) -> str:
+        names[f"np_{found[1]}"] = getattr(np, found[1])
+        return f"np_{found[1]}("
+
+    def number(found: re.Match[str]) -> str:
+        key = f"number_{found[0].translate(str.maketrans('-+.', 'mp_'))}"
+        names[key] = np.array(float(found[0]))
+        return key
+
+    quick = [FUNCTION.sub(function, NUMBER.sub(number, line)) for line in lines]
+    body = "\n    ".join(quick or ["pass"])
     return compile(f"def run({', '.join(parameters)}):\n    {body}", f"<{name}>", "exec")

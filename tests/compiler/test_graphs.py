@@ -440,3 +440,11 @@ def test_complex_vector_is_an_error(leaves):
 
 def test_repr_tells_what_was_compiled(leaves):
     assert "1 instruction" in repr(compile(leaves[0] * leaves[1]))
+
+
+def test_constants_that_differ_in_the_sign_of_their_exponent_are_told_apart():
+    xs = [Value(float(i)) for i in range(4)]
+    program = compile(fsum([fsum([x * 1.5e16 for x in xs]), fsum([x * x * 1.5e-16 for x in xs])]), wrt=xs)
+    value, gradient = program.value_and_grad([1.0, 2.0, 3.0, 4.0])
+    assert value == pytest.approx(1.5e17, rel=1e-15)
+    assert gradient == pytest.approx([1.5e16] * 4, rel=1e-15)
