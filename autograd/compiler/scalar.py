@@ -26,20 +26,25 @@ NARROW = 48  # operands for each array instruction, below which plain Python is 
 LARGEST = 1_000_000  # nodes; Python compiles some 50,000 in a second where nothing is repeated
 PIECE = 1_000  # steps of a function: the time and memory that Python takes to compile one grow fast
 
+BEGINNING = 5_000  # nodes by which a wide graph is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
 
 
 def is_narrow(order: Sequence[Value], variables: Sequence[Value]) -> bool:
     """Return whether it is plain before folding, from the longest way through it, that a graph has little alike."""
     depth = dict.fromkeys(variables, 0)
-    operands = 0
-    for node in order:
+    operands = longest = 0
+    for number, node in enumerate(order):
         if node.op is not None:
-            below = [depth[parent] for parent in node.parents if parent in depth]
+            parents = node.parents
+            below = [depth[parent] for parent in parents if parent in depth]
             if below:
-                depth[node] = max(below) + (node.op not in NOT_DEEPER)
-                operands += len(node.parents)
-    return 0 < len(depth) - len(variables) <= LARGEST and operands <= NARROW * max(depth.values())
+                depth[node] = deep = max(below) + (node.op not in NOT_DEEPER)
+                operands += len(parents)
+                longest = max(longest, deep)
+        if number == BEGINNING and operands > NARROW * longest:
+            return False  # what begins wide is looked at no further
+    return 0 < len(depth) - len(variables) <= LARGEST and operands <= NARROW * longest
 
 
 def is_scalar(folder: Folder) -> bool:
