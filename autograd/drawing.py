@@ -47,9 +47,9 @@ def text(root: Value) -> str:
     v2 = v1 * b                 # data = -12.0, grad = 1.0
     v3 = v2 + a                 # data = -10.0, grad = 1.0
     """
-    _check(root, "text")
+    check_root(root, "text")
     order = topological_order(root)
-    names = _names(order)
+    names = names_of(order)
     lines = []
     for node in order:
         gradient = "grad: not yet" if node.grad is UNREACHED else f"grad = {float(node.grad)!r}"
@@ -63,12 +63,13 @@ def text(root: Value) -> str:
     return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
 
 
-def _check(root: Any, asker: str) -> None:
+def check_root(root: Any, asker: str) -> None:
+    """Raise TypeError, in the name of the asker, if the root is not a Value."""
     if not isinstance(root, Value):
         raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
 
 
-def _names(order: Sequence[Value]) -> dict[Value, str]:
+def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
     operations = {node.op.template.split("(")[0] for node in order if node.op is not None}
     reserved = {"Value", "Constant", "float", "__debug__", *rules.FUNCTIONS, *operations}
@@ -130,7 +131,7 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
             f"draw needs the {error.name} package: python -m pip install 'scalar-autograd[draw]'; "
             "text(root) needs nothing"
         ) from error
-    _check(root, "draw")
+    check_root(root, "draw")
     if direction not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"direction is one of LR, TB, RL, BT, got {direction!r}")
     order = topological_order(root)
@@ -151,7 +152,7 @@ def draw(root: Value, *, direction: str = "LR", depth: int | None = None, expand
     drawing.attr(nslimit="1", nslimit1="1", mclimit="0.2")  # else long arrows take Graphviz minutes
     drawing.attr("node", fontname=FONT, fontsize="11", shape="plain")
     drawing.attr("edge", color="#666666", arrowsize="0.6")
-    homes = _homes(visible)
+    homes = homes_of(visible)
     # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
     boxes: dict[scope | None, list[_Mark]] = {node.scope: [] for node in visible if node.op is not None}
     edges: list[tuple[str, str]] = []
@@ -260,13 +261,13 @@ def _operation_mark(identifier: str, name: str, *, dashed: bool = False) -> _Mar
     )
 
 
-def _homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
+def homes_of(nodes: Sequence[Value]) -> dict[Value, scope | None]:
     """Return the scope in whose box each node is drawn: where it was made; for a parameter, its owner's call."""
     paths: dict[Value, list[scope]] = {}  # for each leaf, the scopes around all of its children, outermost first
     for node in nodes:
         for parent in node.parents:
             if parent.op is None:
-                path = _path(node.scope)
+                path = path_to(node.scope)
                 paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
     homes = {node: node.scope for node in nodes}
     owned: dict[scope, set[int]] = {}
@@ -280,7 +281,8 @@ def _homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
     return homes
 
 
-def _path(innermost: scope | None) -> list[scope]:
+def path_to(innermost: scope | None) -> list[scope]:
+    """Return the scopes around and up to the innermost one, outermost first."""
     path = []
     while innermost is not None:
         path.append(innermost)
@@ -292,7 +294,7 @@ def _write_boxes(drawing: Any, boxes: dict[scope | None, list[_Mark]]) -> None:
     """Write each box with its marks and the boxes inside it; boxes of one title side by side are numbered."""
     inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
     for innermost in boxes:
-        for box in _path(innermost):
+        for box in path_to(innermost):
             if box not in inside[box.outer]:
                 inside[box.outer].append(box)
     counter = itertools.count()
