@@ -21,6 +21,7 @@ from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
 from autograd.drawing import text as text
+from autograd.explorer import explore as explore
 from autograd.operation import operation as operation
 from autograd.recording import no_grad as no_grad
 from autograd.recording import scope as scope
@@ -39,7 +40,7 @@ from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError TraceError Value compile detect_anomaly draw grad gradcheck gradients hessian hvp
+        Constant GradientError TraceError Value compile detect_anomaly draw explore grad gradcheck gradients hessian hvp
         jacobian jvp no_grad operation scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

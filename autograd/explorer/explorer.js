@@ -228,7 +228,7 @@ class Graph {
       : `${x.length} operands between ${python(Math.min(...x))} and ${python(Math.max(...x))}`;
     if (rule.defined && !rule.defined(x)) return `${op.subject} is defined for ${op.domain}, got ${found}`;
     const y = rule.forward(x);
-    if (Number.isNaN(y) && x.every(Number.isFinite)) return `${op.subject} gives no number for ${found}`;
+    if (Number.isNaN(y) && !op.silent && x.every(Number.isFinite)) return `${op.subject} gives no number for ${found}`;
     if (!Number.isFinite(y) && !op.silent && x.every(Number.isFinite))
       return `${op.call} is too large for a float, got ${found}`;
     return "";
@@ -311,7 +311,7 @@ class Plan {
     const waiting = [0];
     while (waiting.length) {
       for (const [kind, which] of this.boxes[waiting.shift()].items) {
-        if (kind === "box" && shown + count(which) - 1 <= room) {
+        if (kind === "box" && this.boxes[which].count === 1 && shown + count(which) - 1 <= room) {
           shown += count(which) - 1;
           this.open.add(which);
           waiting.push(which);
@@ -430,7 +430,8 @@ class Plan {
 
 /* ------------------------------------------------------------------------------------------------------ the layout --- */
 
-const MARGIN = { side: 14, top: 30, bottom: 12, gutter: 34 };
+const MARGIN = { side: 14, top: 30, bottom: 12, gutter: 8 };
+const ADJACENT = 80; // so far apart, at most, are neighbouring columns
 
 /** A map of one axis that stretches some intervals, and moves what lies beyond. */
 function stretch(intervals) {
@@ -479,23 +480,54 @@ function arrangeBox(plan, id) {
     return [(fx(x) + fx(x + w) - nw) / 2 + left, (fy(y) + fy(y + h) - nh) / 2 + top, nw, nh];
   });
   const curves = layout.curves.map((points, i) => {
-    const moved = points.map((number, k) => (k % 2 ? fy(number) + top : fx(number) + left));
     const [tail, head] = box.lines[i];
-    pull(moved, points, 0, 2, layout.places[tail], places[tail]);
-    pull(moved, points, points.length - 2, points.length - 4, layout.places[head], places[head]);
+    const [tx, , tw] = layout.places[tail];
+    const [hx] = layout.places[head];
+    const [from, to] = [0, 1].map((end) => landing(plan, box, places, inner, i, end));
+    if (hx > tx + tw && hx - tx - tw < ADJACENT) return bend(from, fx(tx + tw) + left, fx(hx) + left, to);
+    const moved = points.map((number, k) => (k % 2 ? fy(number) + top : fx(number) + left));
+    pull(moved, 0, 2, from);
+    pull(moved, points.length - 2, points.length - 4, to);
     return moved;
   });
   return { id, width, height, places, curves, inner };
 }
 
-/** Move an end of a curve, and the point that gives its direction, along with the item at which it ends. */
-function pull(moved, points, end, next, [x, y, w, h], [nx, ny, nw, nh]) {
-  const dx = nx + ((points[end] - x) / w) * nw - moved[end];
-  const dy = ny + ((points[end + 1] - y) / h) * nh - moved[end + 1];
+/** A line between neighbouring columns: straight within each of them, and bent between x0 and x1. */
+function bend([x, y], x0, x1, [u, v]) {
+  const middle = (x0 + x1) / 2;
+  const straight = (a, b, height) => [a + (b - a) / 3, height, a + (2 * (b - a)) / 3, height, b, height];
+  return [x, y, ...straight(x, x0, y), middle, y, middle, v, x1, v, ...straight(x1, u, v)];
+}
+
+/** Move an end of a curve to a place, and with it the point that gives the direction there. */
+function pull(curve, end, next, [x, y]) {
+  const [dx, dy] = [x - curve[end], y - curve[end + 1]];
   for (const at of [end, next]) {
-    moved[at] += dx;
-    moved[at + 1] += dy;
+    curve[at] += dx;
+    curve[at + 1] += dy;
   }
+}
+
+/** Where a line begins (end 0) or ends (end 1): in the middle of a card's side; at a box, beside its port within. */
+function landing(plan, box, places, inner, number, end) {
+  const which = box.lines[number][end];
+  const [kind, id] = box.items[which];
+  const [x, y, w, h] = places[which];
+  const side = end ? x : x + w;
+  if (kind !== "box") return [kind === "node" ? side : x + w / 2, y + h / 2];
+  const within = plan.boxes[id];
+  const yards = inner[which]?.places ?? plan.graph.model.layouts[within.layout].places;
+  const height = (line) => {
+    const found = within.items.flatMap(([port, nodes], k) =>
+      port === (end ? "in" : "out") && nodes.some((node) => line[2].includes(node)) ? [yards[k][1] + yards[k][3] / 2] : []);
+    return found.reduce((sum, one) => sum + one, 0) / Math.max(found.length, 1);
+  };
+  const line = box.lines[number];
+  if (inner[which]) return [side, y + height(line)];
+  const beside = box.lines.filter((one) => one[end] === which).map((one) => [height(one), one]).sort((a, b) => a[0] - b[0]);
+  const rank = beside.findIndex(([, one]) => one === line);
+  return [side, y + h / 2 + (rank - (beside.length - 1) / 2) * Math.min(10, (h - 20) / beside.length)];
 }
 
 /** Everything that is seen, in one system of coordinates: frames of open boxes, items, and lines. */
@@ -524,7 +556,7 @@ function arrangeAll(plan) {
     });
     box.lines.forEach(([tail, head, nodes], i) => {
       const points = arranged.curves[i].map((number, k) => number + (k % 2 ? y0 : x0));
-      lines.push({ points, nodes, tail: ref(box, tail), head: ref(box, head), bus: nodes.length > 1 });
+      lines.push({ points, nodes, tail: ref(box, tail), head: ref(box, head), opened: [Boolean(ends[tail]), Boolean(ends[head])], bus: nodes.length > 1 });
       const sides = [
         [ends[tail]?.out, points.slice(0, 2), "out"],
         [ends[head]?.in, points.slice(-2), "in"],
@@ -560,7 +592,7 @@ function make(tag, attributes = {}, ...content) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...content.flat().filter((part) => part !== null && part !== undefined && part !== ""));
+  element.append(...content.flat(Infinity).filter((part) => part !== null && part !== undefined && part !== ""));
   return element;
 }
 
@@ -673,8 +705,9 @@ class View {
     $("lines").replaceChildren();
     for (const line of arranged.lines) {
       const [x, y, ...rest] = line.points.map((number) => Math.round(number * 10) / 10);
-      const arrow = line.head !== undefined && line.head !== "";
-      line.element = make("path", { class: `line${line.bus ? " bus" : ""}${arrow ? " arrow" : ""}`, d: `M${x} ${y}C${rest.join(" ")}` });
+      const arrow = line.head && !line.opened[1];
+      const origin = line.tail && !line.opened[0];
+      line.element = make("path", { class: `line${line.bus ? " bus" : ""}${arrow ? " arrow" : ""}${origin ? " origin" : ""}`, d: `M${x} ${y}C${rest.join(" ")}` });
       $("lines").append(line.element);
     }
     this.order();
@@ -707,16 +740,12 @@ class View {
 
   drawBox(item) {
     const box = this.plan.boxes[item.box];
-    const inside = this.contents(item.box).map((id) => this.graph.nodes[id]);
-    const operations = inside.filter((node) => node.parents).length;
-    const parameters = inside.filter((node) => node.kind === "leaf").length;
-    const about = `${operations} op${operations === 1 ? "" : "s"}` + (parameters ? ` · ${parameters} leaves` : "");
     const sheets = box.count > 1 ? [6, 3].map((d) => make("rect", { class: "sheet", x: d, y: -d, width: item.w, height: item.h, rx: 10 })) : [];
-    return make("g", { class: "item box", role: "button", tabindex: -1, "data-key": item.key, "aria-expanded": "false", "aria-label": `${this.boxTitle(box)}, closed box of ${operations} operations; Enter opens it`, onclick: () => this.toggle(item.box) },
+    return make("g", { class: "item box", role: "button", tabindex: -1, "data-key": item.key, "aria-expanded": "false", "aria-label": `${this.boxTitle(box)}, closed box of ${box.about}; Enter opens it`, onclick: () => this.toggle(item.box) },
       sheets,
       make("rect", { class: "card", width: item.w, height: item.h, rx: 10 }),
       make("text", { class: "title", x: 14, y: 26 }, `▸ ${this.boxTitle(box)}`),
-      make("text", { class: "about", x: 14, y: 46 }, about));
+      make("text", { class: "about", x: 14, y: 46 }, box.about));
   }
 
   drawNode(item) {
@@ -829,10 +858,11 @@ class View {
     $("picture").style.height = `${Math.round(height * this.scale)}px`;
   }
 
-  fit() {
+  /** Choose a size that shows the whole graph, but none smaller than the least. */
+  fit(least = 0.75) {
     const { width, height } = this.arranged;
     const { clientWidth, clientHeight } = $("scroller");
-    this.scale = Math.max(0.62, Math.min(1.5, (clientWidth - 8) / width, Math.max(clientHeight, 200) / height));
+    this.scale = Math.max(least, Math.min(1.5, (clientWidth - 8) / width, Math.max(clientHeight, 200) / height));
     this.fitted = true;
     this.resize();
   }
@@ -1030,15 +1060,16 @@ class View {
 
   /** Mark the lines that carry these edges. */
   mark(edges, kind) {
+    const heads = new Map();
+    for (const [parent, child] of edges) heads.set(parent, [...(heads.get(parent) ?? []), child]);
     for (const line of this.arranged.lines) {
-      const on = edges.some(([parent, child]) => this.carries(line, parent, child));
+      const on = line.nodes.some((parent) => heads.get(parent)?.some((child) => this.carries(line, parent, child)));
       line.element.classList.toggle("forward", on && kind === "forward");
       line.element.classList.toggle("backward", on && kind === "backward");
     }
   }
 
   carries(line, parent, child) {
-    if (!line.nodes.includes(parent)) return false;
     const { plan } = this;
     const within = (key, id) => {
       if (key === "") return true;
@@ -1119,14 +1150,14 @@ class View {
     const root = graph.root;
     if (step.kind === "start") {
       return [["Some numbers are given; everything else is computed from them. First ", make("b", { class: "forward" }, "forward"), " to the result ", this.named(root), ", then ", make("b", { class: "backward" }, "backward"), ", to see what each number has to do with it."],
-        make("p", { class: "quiet" }, "Press → for the next step, or Space to play.")];
+        make("p", { class: "quiet" }, "Press ▶ to play, or the arrow keys to step.")];
     }
     if (step.kind === "problem") return [["The computation stops here: ", make("b", {}, graph.problem.message), "."], make("p", { class: "quiet" }, "Choose other numbers, or go back to the last ones that worked.")];
     if (step.kind === "seed") {
       return [["Now backward. The question at every number: when it changes a little, how many times as much does ", this.named(root), " change? For ", this.named(root), " itself the answer is 1."],
         make("p", { class: "equation" }, this.partial(root, root), " = ", this.number(1))];
     }
-    if (step.kind === "done") return [["Every number knows its gradient. Change a number on the right, or choose one in the graph to see where its gradient comes from."], null];
+    if (step.kind === "done") return [["Every number knows its gradient. Change a number on the right, or choose one in the graph to see where its gradient comes from."]];
     if (step.unit.key[0] === "b") return this.boxStory(step, state);
     return step.kind === "forward" ? this.forwardStory(step.node ?? step.unit.nodes[0]) : this.backwardStory(step, state);
   }
@@ -1184,7 +1215,8 @@ class View {
   boxStory(step, state) {
     const { graph, plan } = this;
     const id = Number(step.unit.key.slice(1));
-    const title = this.boxTitle(plan.boxes[id]);
+    const outer = plan.boxes[plan.boxes[id].outer];
+    const title = this.boxTitle(plan.boxes[id]) + (outer.id && outer.count === 1 ? ` of ${outer.title}` : "");
     const inside = new Set(this.contents(id));
     const outputs = [...inside].filter((one) => one === graph.root || graph.children[one].some(({ child }) => !inside.has(child)));
     const enters = [...new Set([...inside].flatMap((one) => (graph.nodes[one].parents ?? []).filter((p) => !inside.has(p))))];
@@ -1261,13 +1293,14 @@ class View {
     const edges = graph.children[id].filter(({ child }) => graph.paths[child] > 0);
     const shown = edges.slice(0, 24);
     const parts = [
-      make("h3", {}, edges.length === 1 ? "It goes into one number" : `It goes into ${edges.length} numbers: their shares add up`),
+      make("h3", {}, edges.length === 1 ? "It is used once" : `It is used ${edges.length} times: the shares add up`),
       make("table", {}, make("tbody", {}, shown.map(({ child, k }) => {
         const arrived = this.state.arrived.has(`${child}/${k}`);
-        return make("tr", { class: arrived ? "" : "waiting" },
+        const row = make("tr", { class: arrived ? "" : "waiting" },
           make("td", {}, this.partial(root, child), " · ", this.partial(child, id)),
           make("td", {}, "= ", this.number(graph.gradients[child]), " × ", this.number(graph.locals[child][k], true)),
           make("td", {}, "= ", this.number(graph.gradients[child] * graph.locals[child][k]), arrived ? "" : make("span", { class: "unseen" }, " (not yet)")));
+        return shown.length <= 6 ? [row, make("tr", { class: "why" }, make("td", { colspan: 3 }, this.localFormula(child, k)))] : row;
       })),
       make("tfoot", {}, make("tr", {}, make("th", { scope: "row" }, this.partial(root, id)), make("td"), make("td", {}, "= ", make("strong", {}, this.number(graph.gradients[id])))))),
     ];
@@ -1285,7 +1318,7 @@ class View {
     const now = graph.values[graph.root];
     if (moved === undefined) return "";
     const digits = (x) => short(x).replace("−", "-") === String(x) ? short(x) : Number(x.toPrecision(7)).toString().replace("-", "−");
-    return make("p", { class: "nudge" }, make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, this.named(graph.root), ` goes from ${digits(now)} to ${digits(moved)}: by about ${short((moved - now) / h)} times as much.`);
+    return make("p", { class: "nudge" }, make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, this.named(graph.root), ` goes from ${digits(now)} to ${digits(moved)}: it changes ${short((moved - now) / h)} times as much.`);
   }
 
   ways(id) {
@@ -1319,7 +1352,7 @@ class View {
     on("slider", "input", walk(() => this.go(Number($("slider").value))));
     on("smaller", "click", () => this.zoom(1 / 1.25));
     on("larger", "click", () => this.zoom(1.25));
-    on("fit", "click", () => this.fit());
+    on("fit", "click", () => this.fit(0.15));
     on("theme", "click", () => this.theme());
     addEventListener("resize", () => {
       if (this.fitted) this.fit();
@@ -1355,7 +1388,7 @@ class View {
       " ": control ? null : () => this.play(),
       "+": () => this.zoom(1.25),
       "-": () => this.zoom(1 / 1.25),
-      0: () => this.fit(),
+      0: () => this.fit(0.15),
       Escape: () => this.chosen !== null && this.choose(this.chosen),
     };
     const action = actions[event.key];

@@ -4,7 +4,7 @@
     nodes    in sorted order: name, kind (leaf, constant or computed), data, op (a position in ops), parents,
              badge (the sign of the operation and its width); partials where the page cannot compute them
     ops      badge, formulas of the value and the partial derivatives, and what an error message says
-    boxes    the whole first: title, count (of boxes alike), items, lines (the nodes whose numbers each carries), layout
+    boxes    the whole first: title, count (of boxes alike), about, items, lines (the nodes whose numbers each carries), layout
     layouts  width, height, and for each item and line its place; boxes that are alike share one
 
 A formula is a list of text, positions of operands, and "y". Numbers that JSON has not are strings.
@@ -20,7 +20,7 @@ from autograd.chain import check_unchanged, topological_order
 from autograd.drawing import check_root, names_of
 from autograd.explorer import formulas, javascript
 from autograd.explorer.boxes import Box, boxes
-from autograd.explorer.layout import Item, Layouts, Port, badge, insides, pill, size
+from autograd.explorer.layout import Item, Layouts, Port, about, badge, insides, pill, size
 from autograd.operation import NAry, Operation
 from autograd.rules import power_of
 from autograd.symbols import Symbol
@@ -52,7 +52,7 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         "title": names[root],
         "formula": _formula(root, order, names),
         "nodes": nodes,
-        "ops": [_op(*key, rule) for key, rule in zip(ops, rules, strict=True)],
+        "ops": [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)],
         **_boxes(order, names, number),
     }
     return model, f"[{', '.join('null' if rule is None else rule.source() for rule in rules)}]"
@@ -93,7 +93,8 @@ def _rule(operation: Operation, arity: int) -> javascript.Rule | None:
         return None
 
 
-def _op(operation: Operation, arity: int, rule: javascript.Rule | None) -> dict[str, Any]:
+def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> dict[str, Any]:
+    """Return what the page says about an operation: its formulas, and the words of an error."""
     nary = isinstance(operation, NAry)
     arguments = list(operation.arguments)
     call = operation.name if nary else operation.expression(*arguments)
@@ -145,6 +146,7 @@ def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, 
             {
                 "title": box.title,
                 "count": box.count,
+                "about": about(box),
                 "items": [written(item) for item in inside.items],
                 "lines": [[tail, head, [number[node] for node in nodes]] for tail, head, nodes in inside.lines],
                 "layout": layouts.number(inside, sizes),

@@ -110,11 +110,28 @@ def size(item: Item, name: str) -> tuple[int, int]:
     if isinstance(item, Port):
         return 2, 2
     if isinstance(item, Box):
-        return max(118, round(width(name) + 44)), 62
+        return round(max(width(name) + 44, 0.86 * width(about(item)) + 28)), 62
     text = max(width(name[:24]), 84.0)
     if type(item) is Constant:
         return (max(44, round(width(f"{item.data:.4g}") + 26)), 32) if not item.label else (round(text + 22), 44)
     return round(text + 26 + (pill(item) if item.op else 0)), 62
+
+
+def about(box: Box) -> str:
+    """Return what is in a box, in a few words.
+
+    >>> inside = Box("Neuron", None)
+    >>> inside.nodes = [Value(2.0), Value(3.0) * 4.0]
+    >>> about(inside)
+    '1 operation, 1 leaf'
+    """
+    nodes = list(box.contents())
+    operations = sum(node.op is not None for node in nodes)
+    leaves = sum(node.op is None and type(node) is not Constant for node in nodes)
+    words = [f"{operations:,} operation{'s' * (operations != 1)}"]
+    if leaves:
+        words.append(f"{leaves:,} {'leaves' if leaves > 1 else 'leaf'}")
+    return ", ".join(words)
 
 
 def pill(node: Value) -> int:
@@ -160,7 +177,7 @@ def _drawing(inside: Inside, sizes: Sequence[tuple[int, int]]) -> Any:
     from autograd.rendering import Drawing
 
     drawing = Drawing()
-    drawing.attr(rankdir="LR", nodesep="0.25", ranksep="0.55", nslimit="1", nslimit1="1", mclimit="0.2")
+    drawing.attr(rankdir="LR", nodesep="0.25", ranksep="0.65", nslimit="1", nslimit1="1", mclimit="0.2")
     drawing.attr("node", shape="box", fixedsize="true", label="")
     drawing.attr("edge", arrowhead="none")
     ports: dict[str, list[str]] = {"source": [], "sink": []}
@@ -175,9 +192,8 @@ def _drawing(inside: Inside, sizes: Sequence[tuple[int, int]]) -> Any:
                 for name in names:
                     border.node(name)
     for number, (tail, head, nodes) in enumerate(inside.lines):
-        ends = [("" if isinstance(inside.items[end], Box) else side) for end, side in ((tail, ":e"), (head, ":w"))]
         weight = {} if len(nodes) < BUS else {"weight": "2"}
-        drawing.edge(f"i{tail}{ends[0]}", f"i{head}{ends[1]}", id=str(number), **weight)
+        drawing.edge(f"i{tail}:e", f"i{head}:w", id=str(number), **weight)
     return drawing
 
 
