@@ -1,6 +1,5 @@
 /* The page of a graph. Four parts: functions that JavaScript lacks, the graph and the chain rule, the plan of steps, and
    the view. No derivative stands here: start() is given the rules, which Python has written from its own table. */
-"use strict";
 
 /* ---------------------------------------------------------------------------------------------------- functions --- */
 
@@ -22,10 +21,10 @@ function exactSum(numbers) {
       continue;
     }
     let kept = 0;
-    for (let part of parts) {
-      if (Math.abs(x) < Math.abs(part)) [x, part] = [part, x];
-      const sum = x + part;
-      const rest = part - (sum - x);
+    for (const part of parts) {
+      const [large, small] = Math.abs(x) < Math.abs(part) ? [part, x] : [x, part];
+      const sum = large + small;
+      const rest = small - (sum - large);
       if (rest !== 0) parts[kept++] = rest;
       x = sum;
     }
@@ -69,7 +68,7 @@ const fn = {
     return Number.isFinite(sum) ? sum / x.length : exactSum(x.map((one) => one / x.length));
   },
 
-  largest: (x) => x.reduce((a, b) => (b > a ? b : a)),
+  largest: (x) => Math.max(...x),
 
   logsumexp(x) {
     if (x.some(Number.isNaN)) return NaN;
@@ -179,7 +178,7 @@ class Graph {
     this.nodes.forEach((node, id) => {
       node.id = id;
       node.takes = node.kind !== "constant";
-      (node.parents ?? []).forEach((parent, k) => this.children[parent].push({ child: id, k }));
+      for (const [k, parent] of (node.parents ?? []).entries()) this.children[parent].push({ child: id, k });
     });
     this.paths = this.countPaths();
     this.compute();
@@ -290,14 +289,14 @@ class Plan {
     this.graph = graph;
     this.boxes = graph.model.boxes;
     this.home = [];
-    this.boxes.forEach((box, id) => {
+    for (const [id, box] of this.boxes.entries()) {
       box.id = id;
       box.outer ??= null;
       for (const [kind, which] of box.items) {
         if (kind === "box") this.boxes[which].outer = id;
         if (kind === "node") this.home[which] = id;
       }
-    });
+    }
     this.open = new Set([0]);
     this.unfold();
     this.refresh();
@@ -440,7 +439,10 @@ function stretch(intervals) {
   let moved = 0;
   for (let i = 0; i + 1 < ends.length; i++) {
     const [from, to] = [ends[i], ends[i + 1]];
-    const factor = Math.max(1, ...intervals.filter(([a, b]) => a <= from && to <= b).map(([a, b, size]) => size / (b - a)));
+    const factor = Math.max(
+      1,
+      ...intervals.filter(([a, b]) => a <= from && to <= b).map(([a, b, size]) => size / (b - a)),
+    );
     pieces.push({ from, to, factor, start: from + moved });
     moved += (to - from) * (factor - 1);
   }
@@ -456,7 +458,9 @@ function stretch(intervals) {
 function arrangeBox(plan, id) {
   const box = plan.boxes[id];
   const layout = plan.graph.model.layouts[box.layout];
-  const inner = box.items.map(([kind, which]) => (kind === "box" && plan.open.has(which) ? arrangeBox(plan, which) : null));
+  const inner = box.items.map(([kind, which]) =>
+    kind === "box" && plan.open.has(which) ? arrangeBox(plan, which) : null,
+  );
   const across = [];
   const down = [];
   inner.forEach((child, i) => {
@@ -520,12 +524,18 @@ function landing(plan, box, places, inner, number, end) {
   const yards = inner[which]?.places ?? plan.graph.model.layouts[within.layout].places;
   const height = (line) => {
     const found = within.items.flatMap(([port, nodes], k) =>
-      port === (end ? "in" : "out") && nodes.some((node) => line[2].includes(node)) ? [yards[k][1] + yards[k][3] / 2] : []);
+      port === (end ? "in" : "out") && nodes.some((node) => line[2].includes(node))
+        ? [yards[k][1] + yards[k][3] / 2]
+        : [],
+    );
     return found.reduce((sum, one) => sum + one, 0) / Math.max(found.length, 1);
   };
   const line = box.lines[number];
   if (inner[which]) return [side, y + height(line)];
-  const beside = box.lines.filter((one) => one[end] === which).map((one) => [height(one), one]).sort((a, b) => a[0] - b[0]);
+  const beside = box.lines
+    .filter((one) => one[end] === which)
+    .map((one) => [height(one), one])
+    .sort((a, b) => a[0] - b[0]);
   const rank = beside.findIndex(([, one]) => one === line);
   return [side, y + h / 2 + (rank - (beside.length - 1) / 2) * Math.min(10, (h - 20) / beside.length)];
 }
@@ -556,7 +566,14 @@ function arrangeAll(plan) {
     });
     box.lines.forEach(([tail, head, nodes], i) => {
       const points = arranged.curves[i].map((number, k) => number + (k % 2 ? y0 : x0));
-      lines.push({ points, nodes, tail: ref(box, tail), head: ref(box, head), opened: [Boolean(ends[tail]), Boolean(ends[head])], bus: nodes.length > 1 });
+      lines.push({
+        points,
+        nodes,
+        tail: ref(box, tail),
+        head: ref(box, head),
+        opened: [Boolean(ends[tail]), Boolean(ends[head])],
+        bus: nodes.length > 1,
+      });
       const sides = [
         [ends[tail]?.out, points.slice(0, 2), "out"],
         [ends[head]?.in, points.slice(-2), "in"],
@@ -565,16 +582,31 @@ function arrangeAll(plan) {
         for (const port of openPorts ?? []) {
           const carried = nodes.filter((node) => port.nodes.has(node));
           if (!carried.length) continue;
-          const [a, b] = side === "in" ? [[bx, by], [port.x, port.y]] : [[port.x, port.y], [bx, by]];
+          const [a, b] =
+            side === "in"
+              ? [
+                  [bx, by],
+                  [port.x, port.y],
+                ]
+              : [
+                  [port.x, port.y],
+                  [bx, by],
+                ];
           const middle = (a[0] + b[0]) / 2;
           const curve = [...a, middle, a[1], middle, b[1], ...b];
-          lines.push({ points: curve, nodes: carried, inside: side === "in" ? box.items[head][1] : box.items[tail][1], bus: carried.length > 1 });
+          lines.push({
+            points: curve,
+            nodes: carried,
+            inside: side === "in" ? box.items[head][1] : box.items[tail][1],
+            bus: carried.length > 1,
+          });
         }
       }
     });
     return ports;
   };
-  const ref = (box, i) => (box.items[i][0] === "node" ? `n${box.items[i][1]}` : box.items[i][0] === "box" ? `b${box.items[i][1]}` : "");
+  const ref = (box, i) =>
+    box.items[i][0] === "node" ? `n${box.items[i][1]}` : box.items[i][0] === "box" ? `b${box.items[i][1]}` : "";
   const whole = arrangeBox(plan, 0);
   put(whole, 0, 0);
   return { width: whole.width, height: whole.height, frames, items, lines };
@@ -590,7 +622,8 @@ function make(tag, attributes = {}, ...content) {
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value !== undefined && value !== null)
+      element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...content.flat(Infinity).filter((part) => part !== null && part !== undefined && part !== ""));
   return element;
@@ -669,7 +702,11 @@ class View {
   title() {
     const { title, formula } = this.graph.model;
     $("formula").append(make("bdi", {}, title), ...(formula ? [" = ", make("bdi", {}, formula)] : []));
-    $("purpose").append("How much does ", make("bdi", { class: "name root" }, title), " change when one number changes? Walk through the graph, and see where every gradient comes from.");
+    $("purpose").append(
+      "How much does ",
+      make("bdi", { class: "name root" }, title),
+      " change when one number changes? Walk through the graph, and see where every gradient comes from.",
+    );
   }
 
   /* The picture. */
@@ -689,12 +726,16 @@ class View {
       element.firstChild.setAttribute("height", frame.h);
       $("frames").append(element);
     }
-    for (const item of arranged.items) {
+    // In the order in which one reads, for screen readers; what is in its place already stays, and can glide.
+    let next = $("items").firstElementChild;
+    for (const item of arranged.items.sort((a, b) => a.x - b.x || a.y - b.y)) {
       seen.add(item.key);
-      if (!this.elements.has(item.key)) this.elements.set(item.key, item.box === undefined ? this.drawNode(item) : this.drawBox(item));
+      if (!this.elements.has(item.key))
+        this.elements.set(item.key, item.box === undefined ? this.drawNode(item) : this.drawBox(item));
       const element = this.elements.get(item.key);
       this.place(element, item);
-      if (element.parentNode !== $("items")) $("items").append(element);
+      if (element === next) next = next.nextElementSibling;
+      else $("items").insertBefore(element, next);
     }
     for (const [key, element] of this.elements) {
       if (!seen.has(key)) {
@@ -707,7 +748,10 @@ class View {
       const [x, y, ...rest] = line.points.map((number) => Math.round(number * 10) / 10);
       const arrow = line.head && !line.opened[1];
       const origin = line.tail && !line.opened[0];
-      line.element = make("path", { class: `line${line.bus ? " bus" : ""}${arrow ? " arrow" : ""}${origin ? " origin" : ""}`, d: `M${x} ${y}C${rest.join(" ")}` });
+      line.element = make("path", {
+        class: `line${line.bus ? " bus" : ""}${arrow ? " arrow" : ""}${origin ? " origin" : ""}`,
+        d: `M${x} ${y}C${rest.join(" ")}`,
+      });
       $("lines").append(line.element);
     }
     this.order();
@@ -722,11 +766,25 @@ class View {
     const box = this.plan.boxes[frame.box];
     const toggle = () => this.toggle(frame.box);
     const title = this.boxTitle(box);
-    return make("g", { class: "frame" },
+    return make(
+      "g",
+      { class: "frame" },
       make("rect", { rx: 12 }),
-      make("g", { class: "fold", role: "button", tabindex: -1, "data-key": `f${frame.box}`, "aria-expanded": "true", "aria-label": `${title}, open box; Enter closes it`, onclick: toggle },
+      make(
+        "g",
+        {
+          class: "fold",
+          role: "button",
+          tabindex: -1,
+          "data-key": `f${frame.box}`,
+          "aria-expanded": "true",
+          "aria-label": `${title}, open box; Enter closes it`,
+          onclick: toggle,
+        },
         make("rect", { class: "hit", x: 4, y: 3, width: Math.max(44, 30 + title.length * 8), height: 24, rx: 6 }),
-        make("text", { x: 12, y: 19 }, `▾ ${title}`)));
+        make("text", { x: 12, y: 19 }, `▾ ${title}`),
+      ),
+    );
   }
 
   boxTitle(box) {
@@ -735,17 +793,33 @@ class View {
 
   /** All nodes in a box and in the boxes inside it. */
   contents(id) {
-    return this.plan.boxes[id].items.flatMap(([kind, which]) => (kind === "node" ? [which] : kind === "box" ? this.contents(which) : []));
+    return this.plan.boxes[id].items.flatMap(([kind, which]) =>
+      kind === "node" ? [which] : kind === "box" ? this.contents(which) : [],
+    );
   }
 
   drawBox(item) {
     const box = this.plan.boxes[item.box];
-    const sheets = box.count > 1 ? [6, 3].map((d) => make("rect", { class: "sheet", x: d, y: -d, width: item.w, height: item.h, rx: 10 })) : [];
-    return make("g", { class: "item box", role: "button", tabindex: -1, "data-key": item.key, "aria-expanded": "false", "aria-label": `${this.boxTitle(box)}, closed box of ${box.about}; Enter opens it`, onclick: () => this.toggle(item.box) },
+    const sheets =
+      box.count > 1
+        ? [6, 3].map((d) => make("rect", { class: "sheet", x: d, y: -d, width: item.w, height: item.h, rx: 10 }))
+        : [];
+    return make(
+      "g",
+      {
+        class: "item box",
+        role: "button",
+        tabindex: -1,
+        "data-key": item.key,
+        "aria-expanded": "false",
+        "aria-label": `${this.boxTitle(box)}, closed box of ${box.about}; Enter opens it`,
+        onclick: () => this.toggle(item.box),
+      },
       sheets,
       make("rect", { class: "card", width: item.w, height: item.h, rx: 10 }),
       make("text", { class: "title", x: 14, y: 26 }, `▸ ${this.boxTitle(box)}`),
-      make("text", { class: "about", x: 14, y: 46 }, box.about));
+      make("text", { class: "about", x: 14, y: 46 }, box.about),
+    );
   }
 
   drawNode(item) {
@@ -753,17 +827,37 @@ class View {
     const [badge, pill] = node.badge ?? ["", 0];
     const x = pill / 2; // the badge straddles the left border
     const inset = node.parents ? pill + 8 : 13;
-    const element = make("g", { class: `item node ${this.kind(item.node)}`, role: "button", tabindex: -1, "data-key": item.key, onclick: () => element.dragged || this.choose(item.node) },
-      make("rect", { class: "card", x, width: item.w - x, height: item.h, rx: 9 }));
+    const element = make(
+      "g",
+      {
+        class: `item node ${this.kind(item.node)}`,
+        role: "button",
+        tabindex: -1,
+        "data-key": item.key,
+        onclick: () => element.dragged || this.choose(item.node),
+      },
+      make("rect", { class: "card", x, width: item.w - x, height: item.h, rx: 9 }),
+    );
     if (node.parents) {
-      element.append(make("g", { class: "pill" },
-        make("rect", { y: item.h / 2 - 14, width: pill, height: 28, rx: 14 }),
-        make("text", { x: x, y: item.h / 2 + 5 }, badge)));
+      element.append(
+        make(
+          "g",
+          { class: "pill" },
+          make("rect", { y: item.h / 2 - 14, width: pill, height: 28, rx: 14 }),
+          make("text", { x: x, y: item.h / 2 + 5 }, badge),
+        ),
+      );
     }
     const bare = node.kind === "constant" && !node.name;
     if (!bare) {
       const letters = [...node.name];
-      element.append(make("text", { class: "name", x: inset, y: 18 }, letters.length > 24 ? `${letters.slice(0, 23).join("")}…` : node.name));
+      element.append(
+        make(
+          "text",
+          { class: "name", x: inset, y: 18 },
+          letters.length > 24 ? `${letters.slice(0, 23).join("")}…` : node.name,
+        ),
+      );
       if (letters.length > 24) element.append(make("title", {}, node.name));
     }
     const line = (cls, caption, y) => {
@@ -816,7 +910,10 @@ class View {
   order() {
     // One stop for the Tab key: the current item. Arrow keys move on from there.
     const keys = [...document.querySelectorAll("#picture [data-key]")];
-    const current = keys.find((element) => element.dataset.key === this.current) ?? keys.find((element) => element.dataset.key === this.plan.shown[this.graph.root]) ?? keys[0];
+    const current =
+      keys.find((element) => element.dataset.key === this.current) ??
+      keys.find((element) => element.dataset.key === this.plan.shown[this.graph.root]) ??
+      keys[0];
     for (const element of keys) element.setAttribute("tabindex", element === current ? 0 : -1);
   }
 
@@ -833,7 +930,8 @@ class View {
     this.position = this.wanted = this.same(before);
     this.render();
     if (focused) document.querySelector(`#picture [data-key="${key}"]`)?.focus();
-    const frame = this.arranged.frames.find((one) => one.box === box) ?? this.arranged.items.find((one) => one.box === box);
+    const frame =
+      this.arranged.frames.find((one) => one.box === box) ?? this.arranged.items.find((one) => one.box === box);
     if (frame) this.reveal(frame);
   }
 
@@ -917,8 +1015,25 @@ class View {
     const few = leaves.length <= 12;
     $("inputs").replaceChildren(
       make("h2", {}, "Change the numbers"),
-      ...(few ? leaves.map((node) => this.field(node.id)) : [make("p", { class: "quiet" }, `Choose one of the ${leaves.length} blue numbers in the graph, or drag it sideways.`)]),
-      make("p", { class: "buttons" }, make("button", { id: "reset", type: "button", onclick: () => this.restore(this.graph.original) }, "Reset all numbers")));
+      ...(few
+        ? leaves.map((node) => this.field(node.id))
+        : [
+            make(
+              "p",
+              { class: "quiet" },
+              `Choose one of the ${leaves.length} blue numbers in the graph, or drag it sideways.`,
+            ),
+          ]),
+      make(
+        "p",
+        { class: "buttons" },
+        make(
+          "button",
+          { id: "reset", type: "button", onclick: () => this.restore(this.graph.original) },
+          "Reset all numbers",
+        ),
+      ),
+    );
   }
 
   field(id) {
@@ -930,14 +1045,34 @@ class View {
     const change = (event) => {
       if (event.target.value.trim() !== "" && event.target.validity.valid) this.assign(id, Number(event.target.value));
     };
-    const slide = make("input", { type: "range", min: middle - span, max: middle + span, step: "any", "aria-label": `Slide ${label}`, oninput: (event) => this.assign(id, Number(Number(event.target.value).toPrecision(3))), onkeydown: (event) => {
-      const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-      if (!way) return;
-      event.preventDefault();
-      this.assign(id, Number((this.graph.given[id] + way * this.unit(original)).toPrecision(12)));
-    } });
-    const text = make("input", { type: "number", step: "any", "aria-label": `Value of ${label}`, oninput: change, onfocus: () => this.choose(id, true) });
-    const row = make("div", { class: "field", "data-node": id }, make("bdi", { class: `name ${this.kind(id)}` }, label), slide, text);
+    const slide = make("input", {
+      type: "range",
+      min: middle - span,
+      max: middle + span,
+      step: "any",
+      "aria-label": `Slide ${label}`,
+      oninput: (event) => this.assign(id, Number(Number(event.target.value).toPrecision(3))),
+      onkeydown: (event) => {
+        const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+        if (!way) return;
+        event.preventDefault();
+        this.assign(id, Number((this.graph.given[id] + way * this.unit(original)).toPrecision(12)));
+      },
+    });
+    const text = make("input", {
+      type: "number",
+      step: "any",
+      "aria-label": `Value of ${label}`,
+      oninput: change,
+      onfocus: () => this.choose(id, true),
+    });
+    const row = make(
+      "div",
+      { class: "field", "data-node": id },
+      make("bdi", { class: `name ${this.kind(id)}` }, label),
+      slide,
+      text,
+    );
     const fields = this.fields.get(id) ?? [];
     this.fields.set(id, [...fields, { row, slide, text }]);
     return row;
@@ -1009,11 +1144,21 @@ class View {
     const failed = graph.problem ? plan.shown[graph.problem.node] : null;
     for (const item of this.arranged.items) {
       const element = this.elements.get(item.key);
-      const flags = { active: item.key === active, receiving: receiving.has(item.key), failed: item.key === failed, chosen: item.node !== undefined && item.node === this.chosen };
+      const flags = {
+        active: item.key === active,
+        receiving: receiving.has(item.key),
+        failed: item.key === failed,
+        chosen: item.node !== undefined && item.node === this.chosen,
+      };
       if (item.node === undefined) {
         const inside = this.contents(item.box).filter((id) => graph.nodes[id].parents);
         flags.known = inside.length > 0 && inside.every((id) => state.known[id]);
-        flags.done = flags.known && state.reached.size > 0 && inside.every((id) => graph.nodes[id].parents.every((p, k) => !graph.nodes[p].takes || state.arrived.has(`${id}/${k}`)));
+        flags.done =
+          flags.known &&
+          state.reached.size > 0 &&
+          inside.every((id) =>
+            graph.nodes[id].parents.every((p, k) => !graph.nodes[p].takes || state.arrived.has(`${id}/${k}`)),
+          );
       } else {
         const node = graph.nodes[item.node];
         const value = graph.values[item.node];
@@ -1031,8 +1176,15 @@ class View {
           flags.waiting = !reached;
           spoken = `, gradient ${grad}`;
         }
-        const made = node.parents ? `computed by ${graph.model.ops[node.op].name}` : node.kind === "leaf" ? "given number" : "constant";
-        element.setAttribute("aria-label", `${node.name || "number"}, ${made}, data ${known ? short(value) : "not known yet"}${spoken}`);
+        const made = node.parents
+          ? `computed by ${graph.model.ops[node.op].name}`
+          : node.kind === "leaf"
+            ? "given number"
+            : "constant";
+        element.setAttribute(
+          "aria-label",
+          `${node.name || "number"}, ${made}, data ${known ? short(value) : "not known yet"}${spoken}`,
+        );
       }
       for (const [name, on] of Object.entries(flags)) element.classList.toggle(name, Boolean(on));
     }
@@ -1074,7 +1226,8 @@ class View {
     const within = (key, id) => {
       if (key === "") return true;
       if (key[0] === "n") return Number(key.slice(1)) === id;
-      for (let box = plan.home[id]; box !== null; box = plan.boxes[box].outer) if (box === Number(key.slice(1))) return true;
+      for (let box = plan.home[id]; box !== null; box = plan.boxes[box].outer)
+        if (box === Number(key.slice(1))) return true;
       return false;
     };
     if (line.inside !== undefined) {
@@ -1090,7 +1243,14 @@ class View {
     const at = (k) => (p[segment + k] + 3 * p[segment + 2 + k] + 3 * p[segment + 4 + k] + p[segment + 6 + k]) / 8;
     const [x, y] = p.length >= 8 ? [at(0), at(1)] : [p[middle], p[middle + 1]];
     const width = text.length * 8 + 14;
-    $("notes").append(make("g", { class: "note" }, make("rect", { x: x - width / 2, y: y - 12, width, height: 24, rx: 12 }), make("text", { x, y: y + 5 }, text)));
+    $("notes").append(
+      make(
+        "g",
+        { class: "note" },
+        make("rect", { x: x - width / 2, y: y - 12, width, height: 24, rx: 12 }),
+        make("text", { x, y: y + 5 }, text),
+      ),
+    );
   }
 
   renderTransport(step) {
@@ -1098,7 +1258,10 @@ class View {
     const last = steps.length - 1;
     $("slider").max = last;
     $("slider").value = this.position;
-    $("slider").setAttribute("aria-valuetext", `step ${this.position} of ${last}, ${step.kind === "backward" || step.kind === "seed" ? "backward" : step.kind === "done" ? "done" : "forward"}`);
+    $("slider").setAttribute(
+      "aria-valuetext",
+      `step ${this.position} of ${last}, ${step.kind === "backward" || step.kind === "seed" ? "backward" : step.kind === "done" ? "done" : "forward"}`,
+    );
     const share = `${(100 * Math.max(split - 1, 0)) / Math.max(last, 1)}%`;
     $("track").style.setProperty("--split", share);
     $("track").style.setProperty("--now", `${(100 * this.position) / Math.max(last, 1)}%`);
@@ -1116,8 +1279,19 @@ class View {
     if (problem) {
       $("problem").append(
         make("p", {}, make("b", {}, problem.message), "."),
-        make("p", {}, "So ", this.named(this.graph.root), " has no value now, and no number has a gradient. What does not depend on it is still shown."),
-        make("button", { id: "undo", type: "button", onclick: () => this.restore(this.good) }, "Back to the last numbers that worked"));
+        make(
+          "p",
+          {},
+          "So ",
+          this.named(this.graph.root),
+          " has no value now, and no number has a gradient. What does not depend on it is still shown.",
+        ),
+        make(
+          "button",
+          { id: "undo", type: "button", onclick: () => this.restore(this.good) },
+          "Back to the last numbers that worked",
+        ),
+      );
     }
   }
 
@@ -1140,38 +1314,93 @@ class View {
   renderStory(step, state) {
     const [heading, ...content] = this.story(step, state);
     const last = this.plan.steps.length - 1;
-    const phase = { start: "Start", seed: "Backward", backward: "Backward", forward: "Forward", problem: "Stopped", done: "Done" }[step.kind];
+    const phase = {
+      start: "Start",
+      seed: "Backward",
+      backward: "Backward",
+      forward: "Forward",
+      problem: "Stopped",
+      done: "Done",
+    }[step.kind];
     $("story").className = step.kind;
-    $("story").replaceChildren(make("p", { class: "count" }, make("b", {}, phase), ` step ${this.position} of ${last}`), make("p", { class: "sentence" }, heading), ...content);
+    $("story").replaceChildren(
+      make("p", { class: "count" }, make("b", {}, phase), ` step ${this.position} of ${last}`),
+      make("p", { class: "sentence" }, heading),
+      ...content,
+    );
   }
 
   story(step, state) {
     const { graph } = this;
     const root = graph.root;
     if (step.kind === "start") {
-      return [["Some numbers are given; everything else is computed from them. First ", make("b", { class: "forward" }, "forward"), " to the result ", this.named(root), ", then ", make("b", { class: "backward" }, "backward"), ", to see what each number has to do with it."],
-        make("p", { class: "quiet" }, "Press ▶ to play, or the arrow keys to step.")];
+      return [
+        [
+          "Some numbers are given; everything else is computed from them. First ",
+          make("b", { class: "forward" }, "forward"),
+          " to the result ",
+          this.named(root),
+          ", then ",
+          make("b", { class: "backward" }, "backward"),
+          ", to see what each number has to do with it.",
+        ],
+        make("p", { class: "quiet" }, "Press ▶ to play, or the arrow keys to step."),
+      ];
     }
-    if (step.kind === "problem") return [["The computation stops here: ", make("b", {}, graph.problem.message), "."], make("p", { class: "quiet" }, "Choose other numbers, or go back to the last ones that worked.")];
+    if (step.kind === "problem")
+      return [
+        ["The computation stops here: ", make("b", {}, graph.problem.message), "."],
+        make("p", { class: "quiet" }, "Choose other numbers, or go back to the last ones that worked."),
+      ];
     if (step.kind === "seed") {
-      return [["Now backward. The question at every number: when it changes a little, how many times as much does ", this.named(root), " change? For ", this.named(root), " itself the answer is 1."],
-        make("p", { class: "equation" }, this.partial(root, root), " = ", this.number(1))];
+      return [
+        [
+          "Now backward. The question at every number: when it changes a little, how many times as much does ",
+          this.named(root),
+          " change? For ",
+          this.named(root),
+          " itself the answer is 1.",
+        ],
+        make("p", { class: "equation" }, this.partial(root, root), " = ", this.number(1)),
+      ];
     }
-    if (step.kind === "done") return [["Every number knows its gradient. Change a number on the right, or choose one in the graph to see where its gradient comes from."]];
+    if (step.kind === "done")
+      return [
+        [
+          "Every number knows its gradient. Change a number on the right, or choose one in the graph to see where its gradient comes from.",
+        ],
+      ];
     if (step.unit.key[0] === "b") return this.boxStory(step, state);
-    return step.kind === "forward" ? this.forwardStory(step.node ?? step.unit.nodes[0]) : this.backwardStory(step, state);
+    return step.kind === "forward"
+      ? this.forwardStory(step.node ?? step.unit.nodes[0])
+      : this.backwardStory(step, state);
   }
 
   forwardStory(id) {
     const node = this.graph.nodes[id];
     const op = this.graph.model.ops[node.op];
-    return [[this.named(id), " is computed from ", this.list([...new Set(node.parents)]), "."],
-      make("p", { class: "equation" }, this.named(id), " = ", this.formula(op.value, id, false), " = ", this.formula(op.value, id, true), " = ", make("strong", {}, this.number(this.value(id))))];
+    return [
+      [this.named(id), " is computed from ", this.list([...new Set(node.parents)]), "."],
+      make(
+        "p",
+        { class: "equation" },
+        this.named(id),
+        " = ",
+        this.formula(op.value, id, false),
+        " = ",
+        this.formula(op.value, id, true),
+        " = ",
+        make("strong", {}, this.number(this.value(id))),
+      ),
+    ];
   }
 
   list(ids) {
     const shown = ids.length > 5 ? ids.slice(0, 3) : ids;
-    const parts = shown.flatMap((id, i) => [i === 0 ? "" : i === shown.length - 1 && shown.length === ids.length ? " and " : ", ", this.named(id)]);
+    const parts = shown.flatMap((id, i) => [
+      i === 0 ? "" : i === shown.length - 1 && shown.length === ids.length ? " and " : ", ",
+      this.named(id),
+    ]);
     return shown.length < ids.length ? [...parts, ` and ${ids.length - shown.length} more`] : parts;
   }
 
@@ -1183,16 +1412,47 @@ class View {
     const before = this.plan.state(this.position - 1);
     const first = !before.reached.has(parent);
     const local = graph.locals[child][k];
-    const sentence = child === root
-      ? [this.named(root), " changes ", this.number(local), " times as much as ", this.named(parent), "."]
-      : [this.named(root), " changes ", this.number(graph.gradients[child]), " times as much as ", this.named(child), ", and ", this.named(child), " ", this.number(local), " times as much as ", this.named(parent), ". One after the other, they multiply."];
-    if (!first) sentence.push(" This is one more way from ", this.named(parent), " to ", this.named(root), ": the ways add up.");
+    const sentence =
+      child === root
+        ? [this.named(root), " changes ", this.number(local), " times as much as ", this.named(parent), "."]
+        : [
+            this.named(root),
+            " changes ",
+            this.number(graph.gradients[child]),
+            " times as much as ",
+            this.named(child),
+            ", and ",
+            this.named(child),
+            " ",
+            this.number(local),
+            " times as much as ",
+            this.named(parent),
+            ". One after the other, they multiply.",
+          ];
+    if (!first)
+      sentence.push(" This is one more way from ", this.named(parent), " to ", this.named(root), ": the ways add up.");
     if (!Number.isFinite(contribution)) sentence.push(" This derivative is not a finite number here.");
     const sum = first ? [] : [this.number(before.gradients[parent]), " + "];
     const total = first ? [] : [" = ", make("strong", {}, this.number(state.gradients[parent]))];
-    return [sentence,
-      make("p", { class: "equation" }, this.partial(root, parent), " += ", this.partial(root, child), " · ", this.partial(child, parent), " = ", sum, this.number(graph.gradients[child], !first), " × ", this.number(local, true), ...(first ? [" = ", make("strong", {}, this.number(contribution))] : total)),
-      make("p", { class: "rule" }, this.localFormula(child, k))];
+    return [
+      sentence,
+      make(
+        "p",
+        { class: "equation" },
+        this.partial(root, parent),
+        " += ",
+        this.partial(root, child),
+        " · ",
+        this.partial(child, parent),
+        " = ",
+        sum,
+        this.number(graph.gradients[child], !first),
+        " × ",
+        this.number(local, true),
+        ...(first ? [" = ", make("strong", {}, this.number(contribution))] : total),
+      ),
+      make("p", { class: "rule" }, this.localFormula(child, k)),
+    ];
   }
 
   /** Where a local derivative comes from: ∂child/∂operand = formula = number. */
@@ -1204,7 +1464,8 @@ class View {
     const formula = op.partials?.[k];
     if (formula) {
       parts.push(" = ", ...this.formula(formula, child, false));
-      if (formula.length > 1 && formula.some((piece) => typeof piece !== "string" || piece === "y")) parts.push(" = ", ...this.formula(formula, child, true));
+      if (formula.length > 1 && formula.some((piece) => typeof piece !== "string" || piece === "y"))
+        parts.push(" = ", ...this.formula(formula, child, true));
     }
     const plain = formula?.length === 1 && typeof formula[0] === "string" && formula[0] !== "y";
     if (!plain) parts.push(" = ", this.number(graph.locals[child][k]));
@@ -1218,18 +1479,42 @@ class View {
     const outer = plan.boxes[plan.boxes[id].outer];
     const title = this.boxTitle(plan.boxes[id]) + (outer.id && outer.count === 1 ? ` of ${outer.title}` : "");
     const inside = new Set(this.contents(id));
-    const outputs = [...inside].filter((one) => one === graph.root || graph.children[one].some(({ child }) => !inside.has(child)));
-    const enters = [...new Set([...inside].flatMap((one) => (graph.nodes[one].parents ?? []).filter((p) => !inside.has(p))))];
+    const outputs = [...inside].filter(
+      (one) => one === graph.root || graph.children[one].some(({ child }) => !inside.has(child)),
+    );
+    const enters = [
+      ...new Set([...inside].flatMap((one) => (graph.nodes[one].parents ?? []).filter((p) => !inside.has(p)))),
+    ];
     const box = make("bdi", { class: "name" }, title);
-    const equations = (ids, of) => make("p", { class: "equation" }, ids.slice(0, 3).flatMap((one, i) => [i ? ",  " : "", ...of(one)]), ids.length > 3 ? `, … (${ids.length})` : "");
+    const equations = (ids, of) =>
+      make(
+        "p",
+        { class: "equation" },
+        ids.slice(0, 3).flatMap((one, i) => [i ? ",  " : "", ...of(one)]),
+        ids.length > 3 ? `, … (${ids.length})` : "",
+      );
     if (step.kind === "forward") {
-      return [[box, " computes ", this.list(outputs), " from ", this.list(enters), ". Open the box to see how."],
-        equations(outputs, (one) => [this.named(one), " = ", make("strong", {}, this.number(this.value(one)))])];
+      return [
+        [box, " computes ", this.list(outputs), " from ", this.list(enters), ". Open the box to see how."],
+        equations(outputs, (one) => [this.named(one), " = ", make("strong", {}, this.number(this.value(one)))]),
+      ];
     }
     const parameters = [...inside].filter((one) => graph.nodes[one].kind === "leaf");
     const targets = [...enters, ...parameters].filter((one) => graph.nodes[one].takes);
-    return [["The chain rule runs through ", box, " and hands gradients on to ", this.list(targets), ". Open the box to see how."],
-      equations(targets, (one) => [this.partial(graph.root, one), plan.complete(one, state) ? " = " : " = … + ", make("strong", {}, this.number(state.gradients[one]))])];
+    return [
+      [
+        "The chain rule runs through ",
+        box,
+        " and hands gradients on to ",
+        this.list(targets),
+        ". Open the box to see how.",
+      ],
+      equations(targets, (one) => [
+        this.partial(graph.root, one),
+        plan.complete(one, state) ? " = " : " = … + ",
+        make("strong", {}, this.number(state.gradients[one])),
+      ]),
+    ];
   }
 
   /* Where the gradient of the chosen number comes from. */
@@ -1244,10 +1529,18 @@ class View {
   renderDetails() {
     const id = this.chosen;
     const details = $("details");
-    const focused = details.contains(document.activeElement) ? document.activeElement.getAttribute("data-path") ?? document.activeElement.type : null;
+    const focused = details.contains(document.activeElement)
+      ? (document.activeElement.getAttribute("data-path") ?? document.activeElement.type)
+      : null;
     if (id === null) {
       details.dataset.node = "";
-      details.replaceChildren(make("p", { class: "quiet" }, "Choose a number in the graph to see where its value and its gradient come from."));
+      details.replaceChildren(
+        make(
+          "p",
+          { class: "quiet" },
+          "Choose a number in the graph to see where its value and its gradient come from.",
+        ),
+      );
       return;
     }
     const { graph } = this;
@@ -1256,7 +1549,8 @@ class View {
     let controls = details.dataset.node === String(id) ? details.querySelector(".field") : null;
     const listed = $("inputs").querySelector(`[data-node="${id}"]`);
     if (!controls && !node.parents && !listed) {
-      for (const key of this.fields.keys()) if (!$("inputs").querySelector(`[data-node="${key}"]`)) this.fields.delete(key);
+      for (const key of this.fields.keys())
+        if (!$("inputs").querySelector(`[data-node="${key}"]`)) this.fields.delete(key);
       controls = this.field(id);
     }
     details.dataset.node = id;
@@ -1264,16 +1558,39 @@ class View {
     if (controls) parts.push(controls);
     if (node.parents) {
       const op = graph.model.ops[node.op];
-      parts.push(make("p", { class: "equation" }, this.named(id), " = ", this.formula(op.value, id, false), graph.values[id] === undefined ? "" : [make("br"), " = ", this.formula(op.value, id, true), " = ", make("strong", {}, this.number(this.value(id)))]));
+      parts.push(
+        make(
+          "p",
+          { class: "equation" },
+          this.named(id),
+          " = ",
+          this.formula(op.value, id, false),
+          graph.values[id] === undefined
+            ? ""
+            : [
+                make("br"),
+                " = ",
+                this.formula(op.value, id, true),
+                " = ",
+                make("strong", {}, this.number(this.value(id))),
+              ],
+        ),
+      );
     }
-    if (node.takes) parts.push(...(graph.problem ? [make("p", { class: "quiet" }, "There is no gradient while ", this.named(graph.root), " has no value.")] : this.derivation(id)));
+    if (node.takes)
+      parts.push(
+        ...(graph.problem
+          ? [make("p", { class: "quiet" }, "There is no gradient while ", this.named(graph.root), " has no value.")]
+          : this.derivation(id)),
+      );
     else parts.push(make("p", { class: "quiet" }, "A constant takes no gradient."));
     if (controls && details.contains(controls)) {
       for (const child of [...details.childNodes]) if (child !== controls) child.remove();
       controls.before(...heading);
       controls.after(...parts.slice(heading.length + 1));
     } else details.replaceChildren(...parts);
-    if (focused && !details.contains(document.activeElement)) details.querySelector(`[data-path="${focused}"]`)?.focus();
+    if (focused && !details.contains(document.activeElement))
+      details.querySelector(`[data-path="${focused}"]`)?.focus();
     this.renderFields();
   }
 
@@ -1282,32 +1599,89 @@ class View {
     for (let box = this.plan.home[node.id]; box; box = this.plan.boxes[box].outer) {
       if (this.plan.boxes[box].count === 1) where.push(this.plan.boxes[box].title);
     }
-    const what = node.id === this.graph.root ? "the result" : node.kind === "leaf" ? "a given number" : node.kind === "constant" ? "a constant" : "computed";
+    const what =
+      node.id === this.graph.root
+        ? "the result"
+        : node.kind === "leaf"
+          ? "a given number"
+          : node.kind === "constant"
+            ? "a constant"
+            : "computed";
     return ` ${what}${where.length ? `, in ${where.join(" of ")}` : ""}`;
   }
 
   derivation(id) {
-    const { graph, plan } = this;
+    const { graph } = this;
     const root = graph.root;
-    if (id === root) return [make("p", { class: "equation" }, this.partial(root, root), " = ", make("strong", {}, "1")), make("p", { class: "quiet" }, "A change of the result is a change of the result.")];
+    if (id === root)
+      return [
+        make("p", { class: "equation" }, this.partial(root, root), " = ", make("strong", {}, "1")),
+        make("p", { class: "quiet" }, "A change of the result is a change of the result."),
+      ];
     const edges = graph.children[id].filter(({ child }) => graph.paths[child] > 0);
     const shown = edges.slice(0, 24);
     const parts = [
       make("h3", {}, edges.length === 1 ? "It is used once" : `It is used ${edges.length} times: the shares add up`),
-      make("table", {}, make("tbody", {}, shown.map(({ child, k }) => {
-        const arrived = this.state.arrived.has(`${child}/${k}`);
-        const row = make("tr", { class: arrived ? "" : "waiting" },
-          make("td", {}, this.partial(root, child), " · ", this.partial(child, id)),
-          make("td", {}, "= ", this.number(graph.gradients[child]), " × ", this.number(graph.locals[child][k], true)),
-          make("td", {}, "= ", this.number(graph.gradients[child] * graph.locals[child][k]), arrived ? "" : make("span", { class: "unseen" }, " (not yet)")));
-        return shown.length <= 6 ? [row, make("tr", { class: "why" }, make("td", { colspan: 3 }, this.localFormula(child, k)))] : row;
-      })),
-      make("tfoot", {}, make("tr", {}, make("th", { scope: "row" }, this.partial(root, id)), make("td"), make("td", {}, "= ", make("strong", {}, this.number(graph.gradients[id])))))),
+      make(
+        "table",
+        {},
+        make(
+          "tbody",
+          {},
+          shown.map(({ child, k }) => {
+            const arrived = this.state.arrived.has(`${child}/${k}`);
+            const row = make(
+              "tr",
+              { class: arrived ? "" : "waiting" },
+              make("td", {}, this.partial(root, child), " · ", this.partial(child, id)),
+              make(
+                "td",
+                {},
+                "= ",
+                this.number(graph.gradients[child]),
+                " × ",
+                this.number(graph.locals[child][k], true),
+              ),
+              make(
+                "td",
+                {},
+                "= ",
+                this.number(graph.gradients[child] * graph.locals[child][k]),
+                arrived ? "" : make("span", { class: "unseen" }, " (not yet)"),
+              ),
+            );
+            return shown.length <= 6
+              ? [row, make("tr", { class: "why" }, make("td", { colspan: 3 }, this.localFormula(child, k)))]
+              : row;
+          }),
+        ),
+        make(
+          "tfoot",
+          {},
+          make(
+            "tr",
+            {},
+            make("th", { scope: "row" }, this.partial(root, id)),
+            make("td"),
+            make("td", {}, "= ", make("strong", {}, this.number(graph.gradients[id]))),
+          ),
+        ),
+      ),
     ];
-    if (edges.length > shown.length) parts.splice(2, 0, make("p", { class: "quiet" }, `and ${edges.length - shown.length} more`));
+    if (edges.length > shown.length)
+      parts.splice(2, 0, make("p", { class: "quiet" }, `and ${edges.length - shown.length} more`));
     if (graph.nodes[id].kind === "leaf") parts.push(this.nudge(id));
     if (graph.paths[id] <= 6) parts.push(...this.ways(id));
-    else parts.push(make("p", { class: "quiet" }, `${graph.paths[id].toLocaleString("en")} paths lead from here to `, this.named(root), "; the chain rule walks each arrow only once."));
+    else
+      parts.push(
+        make(
+          "p",
+          { class: "quiet" },
+          `${graph.paths[id].toLocaleString("en")} paths lead from here to `,
+          this.named(root),
+          "; the chain rule walks each arrow only once.",
+        ),
+      );
     return parts;
   }
 
@@ -1317,8 +1691,18 @@ class View {
     const moved = graph.rootWith(id, graph.given[id] + h);
     const now = graph.values[graph.root];
     if (moved === undefined) return "";
-    const digits = (x) => short(x).replace("−", "-") === String(x) ? short(x) : Number(x.toPrecision(7)).toString().replace("-", "−");
-    return make("p", { class: "nudge" }, make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, this.named(graph.root), ` goes from ${digits(now)} to ${digits(moved)}: it changes ${short((moved - now) / h)} times as much.`);
+    const digits = (x) =>
+      short(x).replace("−", "-") === String(x) ? short(x) : Number(x.toPrecision(7)).toString().replace("-", "−");
+    return make(
+      "p",
+      { class: "nudge" },
+      make("b", {}, "Try it: "),
+      "raise ",
+      this.named(id),
+      ` by ${h}, and `,
+      this.named(graph.root),
+      ` goes from ${digits(now)} to ${digits(moved)}: it changes ${short((moved - now) / h)} times as much.`,
+    );
   }
 
   ways(id) {
@@ -1329,11 +1713,44 @@ class View {
       const pairs = edges.map(({ child, k }) => [graph.nodes[child].parents[k], child]);
       const show = () => this.mark(pairs, "backward");
       const hide = () => this.renderLines(this.plan.steps[this.position]);
-      return make("li", {}, make("button", { class: "path", type: "button", "data-path": i, onpointerenter: show, onpointerleave: hide, onfocus: show, onblur: hide, onclick: show },
-        this.named(id), edges.flatMap(({ child }) => [" → ", this.named(child)])),
-        make("span", { class: "product" }, edges.length > 1 ? [edges.flatMap(({ child, k }, j) => [j ? " × " : "", this.number(graph.locals[child][k], j > 0)]), " = "] : "", this.number(product)));
+      return make(
+        "li",
+        {},
+        make(
+          "button",
+          {
+            class: "path",
+            type: "button",
+            "data-path": i,
+            onpointerenter: show,
+            onpointerleave: hide,
+            onfocus: show,
+            onblur: hide,
+            onclick: show,
+          },
+          this.named(id),
+          edges.flatMap(({ child }) => [" → ", this.named(child)]),
+        ),
+        make(
+          "span",
+          { class: "product" },
+          edges.length > 1
+            ? [edges.flatMap(({ child, k }, j) => [j ? " × " : "", this.number(graph.locals[child][k], j > 0)]), " = "]
+            : "",
+          this.number(product),
+        ),
+      );
     });
-    return [make("h3", {}, ways.length === 1 ? "Along its one path, the derivatives multiply" : `Along each of ${ways.length} paths the derivatives multiply, and the products add up`), make("ol", { class: "ways" }, rows)];
+    return [
+      make(
+        "h3",
+        {},
+        ways.length === 1
+          ? "Along its one path, the derivatives multiply"
+          : `Along each of ${ways.length} paths the derivatives multiply, and the products add up`,
+      ),
+      make("ol", { class: "ways" }, rows),
+    ];
   }
 
   /* Listening. */
@@ -1344,12 +1761,32 @@ class View {
       this.stop();
       action();
     };
-    on("first", "click", walk(() => this.go(0)));
-    on("back", "click", walk(() => this.go(this.position - 1)));
-    on("next", "click", walk(() => this.go(this.position + 1)));
-    on("last", "click", walk(() => this.go(this.plan.steps.length - 1)));
+    on(
+      "first",
+      "click",
+      walk(() => this.go(0)),
+    );
+    on(
+      "back",
+      "click",
+      walk(() => this.go(this.position - 1)),
+    );
+    on(
+      "next",
+      "click",
+      walk(() => this.go(this.position + 1)),
+    );
+    on(
+      "last",
+      "click",
+      walk(() => this.go(this.plan.steps.length - 1)),
+    );
     on("play", "click", () => this.play());
-    on("slider", "input", walk(() => this.go(Number($("slider").value))));
+    on(
+      "slider",
+      "input",
+      walk(() => this.go(Number($("slider").value))),
+    );
     on("smaller", "click", () => this.zoom(1 / 1.25));
     on("larger", "click", () => this.zoom(1.25));
     on("fit", "click", () => this.fit(0.15));
@@ -1405,18 +1842,19 @@ class View {
     }
     const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
     if (!way) return false;
-    const centre = (one) => {
-      const box = (one.querySelector(".card, .hit") ?? one).getBoundingClientRect();
-      return [box.x + box.width / 2, box.y + box.height / 2];
-    };
-    const [x, y] = centre(element);
+    const place = (one) => (one.querySelector(".card, .hit") ?? one).getBoundingClientRect();
+    const here = place(element);
     let best = null;
     for (const other of document.querySelectorAll("#picture [data-key]")) {
-      const [ox, oy] = centre(other);
-      const along = (ox - x) * way[0] + (oy - y) * way[1];
-      const aside = Math.abs((ox - x) * way[1]) + Math.abs((oy - y) * way[0]);
-      if (other === element || along < 6) continue;
-      const cost = along + 2.5 * aside;
+      const there = place(other);
+      const [dx, dy] = [
+        there.x + there.width / 2 - here.x - here.width / 2,
+        there.y + there.height / 2 - here.y - here.height / 2,
+      ];
+      const along = dx * way[0] + dy * way[1];
+      // What lies to the side: no part of it is above or below; and the other way round.
+      if (other === element || along < (way[0] ? here.width : here.height) / 2) continue;
+      const cost = along + 2.5 * (Math.abs(dx * way[1]) + Math.abs(dy * way[0]));
       if (!best || cost < best.cost) best = { other, cost };
     }
     if (best) {
@@ -1428,10 +1866,8 @@ class View {
   }
 }
 
-let view;
-
 /** Open the page: called by its last script with the rules, one for each operation of the graph. */
-function start(rules) {
+window.start = (rules) => {
   const graph = new Graph(JSON.parse($("graph").textContent), rules);
-  view = new View(graph, new Plan(graph));
-}
+  window.view = new View(graph, new Plan(graph));
+};

@@ -25,16 +25,29 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """Contexts of the browser by their options, each made once."""
+    made = {}
+
+    def context(**options):
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        return made[key]
+
+    return context
+
+
 @pytest.fixture
-def opened(browser, tmp_path):
+def opened(contexts, tmp_path):
     """A function that opens the page of a graph; at the end, nothing may have gone wrong or left the page."""
-    contexts, trouble = [], []
+    pages, trouble = [], []
 
     def opened(root, **options):
-        file = explore(root).save(tmp_path / f"page{len(contexts)}.html")
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
-        page = context.new_page()
+        file = explore(root).save(tmp_path / f"page{len(pages)}.html")
+        page = contexts(**options).new_page()
+        pages.append(page)
         page.set_default_timeout(10_000)
         page.on("console", lambda message: trouble.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: trouble.append(f"error: {error}"))
@@ -44,8 +57,8 @@ def opened(browser, tmp_path):
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert trouble == []
 
 

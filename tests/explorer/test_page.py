@@ -148,7 +148,7 @@ def test_speed_is_that_of_the_choice(opened, example):
     page = opened(example)
     page.clock.install()
     for speed, steps in (("0.5", 2), ("5", 11)):
-        page.locator("#first").click()
+        page.evaluate("view.go(0)")
         page.locator("#speed").select_option(speed)
         page.locator("#play").click()
         page.clock.run_for(5000)
@@ -161,8 +161,9 @@ def test_edge_of_a_step_is_marked_and_carries_its_local_derivative(opened, examp
     page = opened(example)
     page.locator("#slider").fill("9")
     assert page.locator(".line.backward").count() == 1
-    assert page.locator(".note").inner_text() == "× −3"
-    assert page.locator(".active").get_attribute("data-key") == page.locator(".node:has-text('e')").first.get_attribute("data-key")
+    assert page.locator(".note").text_content() == "× −3"
+    assert page.locator(".active .name").text_content() == "e"
+    assert page.locator(".receiving .name").text_content() == "a"
     page.locator("#slider").fill("1")
     assert page.locator(".line.forward").count() == 2
     assert page.locator(".note").count() == 0
@@ -354,7 +355,7 @@ def test_infinity_that_python_lets_pass_is_shown(opened):
     page = opened(Value(1.0, "x") * 1e300 * 1e5)
     fill(page, "x", 1e10)
     assert page.locator("#problem").inner_text() == ""
-    page.keyboard.press("End")
+    page.locator("#last").click()
     assert "∞" in {data for data, *_ in cards(page).values()}
 
 
@@ -374,6 +375,7 @@ def test_own_operation_in_plain_python_says_so_when_its_operand_changes(opened):
     x, k = Value(1.0, "x"), Value(2.0, "k")
     y = gaussian(x) * k + k * k
     page = opened(y)
+    page.locator("#last").click()
     assert_same_numbers(numbers(page), in_python(y))
     fill(page, "k", 3)  # which it does not depend on
     assert page.locator("#problem").inner_text() == ""
@@ -395,7 +397,7 @@ def network():
     model = MLP(2, [16, 16, 1], activation="tanh", seed=1)
     loss = hinge([model([1.0, 2.0])], [-1])
     loss.label = "loss"
-    return loss
+    yield loss
 
 
 def boxes(page):
@@ -405,9 +407,14 @@ def boxes(page):
 def test_network_opens_folded_with_repeated_neurons_as_one_box(opened, network):
     page = opened(network)
     assert boxes(page) == ["▸ Neuron ×16", "▸ Neuron ×16", "▸ Neuron"]
-    assert page.locator(".frame").all_inner_texts() == ["▾ MLP", "▾ Layer 1", "▾ Layer 2", "▾ Layer 3"]
+    assert page.locator(".frame").all_text_contents() == ["▾ MLP", "▾ Layer 1", "▾ Layer 2", "▾ Layer 3"]
     assert last(page) < 20
     assert_same_numbers(numbers(page), in_python(network), 1e-12)
+
+
+def test_parameters_stay_in_their_boxes_when_the_model_is_gone(opened):
+    loss = hinge([MLP(2, [16, 16, 1], seed=1)([1.0, 2.0])], [-1])
+    assert boxes(opened(loss)) == ["▸ Neuron ×16", "▸ Neuron ×16", "▸ Neuron"]
 
 
 def test_boxes_open_on_a_click_and_close_on_another(opened, network):
@@ -539,7 +546,8 @@ def test_everything_is_reached_by_tab_and_the_graph_is_one_stop(opened, example)
         stop = page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()")
         if stop in stops:
             break
-        stops.append(stop)
+        if page.evaluate("document.activeElement !== document.body"):
+            stops.append(stop)
     graph = [stop for stop in stops if ", data" in stop]
     assert len(graph) == 1
     assert {"theme", "play", "next", "slider", "speed", "fit", "Value of a", "Slide f"} <= set(stops)
@@ -549,10 +557,10 @@ def test_arrow_keys_move_in_the_graph_and_enter_chooses(opened, example):
     page = opened(example)
     page.locator("[data-key=n6]").focus()
     labels = []
-    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft"):
+    for key in ("ArrowLeft", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight"):
         page.keyboard.press(key)
         labels.append(page.evaluate("document.activeElement.getAttribute('aria-label')").partition(",")[0])
-    assert labels[-1] in {"a", "b"}
+    assert labels == ["d", "e", "a", "a", "b", "e"]
     page.keyboard.press("Enter")
     assert page.locator(".chosen").get_attribute("aria-label").startswith(labels[-1])
     assert position(page) == 0
@@ -703,7 +711,9 @@ def test_policy_lets_no_other_script_run_and_nothing_be_fetched(browser, example
         document.body.insertAdjacentHTML("beforeend", "<button id=bad onclick='window.ran = 2'>x</button>");
         document.getElementById("bad").click();
         document.body.insertAdjacentHTML("beforeend", "<p id=styled style='color: rgb(1, 2, 3)'>x</p>");
-        try { new Function("window.ran = 3")(); } catch { /* as it should be */ }
+        await new Promise(done => setTimeout(() => {
+            try { new Function("window.ran = 3")(); } catch { /* as it should be */ } finally { done(); }
+        }));
         await fetch("http://127.0.0.1:9/").catch(() => {});
         const colour = getComputedStyle(document.getElementById("styled")).color;
         return [window.ran ?? null, colour === "rgb(1, 2, 3)"];
