@@ -69,7 +69,7 @@ def _left_behind(order: Sequence[Value]) -> dict[Value, scope]:
 
 
 def _number(siblings: Sequence[Box]) -> None:
-    """Number those boxes side by side that have one title."""
+    """Give those boxes side by side that have one title numbers."""
     titles = Counter(box.title for box in siblings)
     numbers: Counter[str] = Counter()
     for box in siblings:

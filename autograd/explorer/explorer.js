@@ -53,6 +53,7 @@ function exactSum(numbers) {
 
 const products = (x) => x.slice(0, x.length / 2).map((a, i) => a * x[x.length / 2 + i]);
 
+// biome-ignore lint/correctness/noUnusedVariables: the rules call these functions
 const fn = {
   fsum: exactSum,
 
@@ -488,7 +489,8 @@ function arrangeBox(plan, id) {
     const [tx, , tw] = layout.places[tail];
     const [hx] = layout.places[head];
     const [from, to] = [0, 1].map((end) => landing(plan, box, places, inner, i, end));
-    if (hx > tx + tw && hx - tx - tw < ADJACENT) return bend(from, fx(tx + tw) + left, fx(hx) + left, to);
+    const twins = box.lines.filter(([a, b]) => a === tail && b === head).length > 1 && box.items[head][0] === "node";
+    if (hx > tx + tw && hx - tx - tw < ADJACENT && !twins) return bend(from, fx(tx + tw) + left, fx(hx) + left, to);
     const moved = points.map((number, k) => (k % 2 ? fy(number) + top : fx(number) + left));
     pull(moved, 0, 2, from);
     pull(moved, points.length - 2, points.length - 4, to);

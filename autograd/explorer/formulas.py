@@ -83,7 +83,7 @@ LEVELS = {
     "**": (POWER, ATOM, ATOM),
     "neg": (SIGN, ATOM, PRODUCT),
     "abs": (ATOM, ATOM, CHOICE),
-    **{sign: (COMPARISON, SUM, SUM) for sign in ("<", "<=", ">", ">=")},
+    **dict.fromkeys(("<", "<=", ">", ">="), (COMPARISON, SUM, SUM)),
     "|": (GUARD, GUARD, GUARD),
 }
 

@@ -4,7 +4,8 @@
     nodes    in sorted order: name, kind (leaf, constant or computed), data, op (a position in ops), parents,
              badge (the sign of the operation and its width); partials where the page cannot compute them
     ops      badge, formulas of the value and the partial derivatives, and what an error message says
-    boxes    the whole first: title, count (of boxes alike), about, items, lines (the nodes whose numbers each carries), layout
+    boxes    the whole first: title, count (of boxes alike), about (a few words), items, lines between items (tail, head,
+             and the nodes whose numbers it carries), layout (a position in layouts)
     layouts  width, height, and for each item and line its place; boxes that are alike share one
 
 A formula is a list of text, positions of operands, and "y". Numbers that JSON has not are strings.
@@ -89,7 +90,7 @@ def json_number(number: float) -> float | str:
 def _rule(operation: Operation, arity: int) -> javascript.Rule | None:
     try:
         return javascript.rule(operation, arity)
-    except javascript.Unreadable:
+    except javascript.UnreadableError:
         return None
 
 
@@ -110,7 +111,8 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
         "subject": operation.name if operation.name.isidentifier() else call,
         "arguments": None if nary else arguments,
         "domain": operation.domain,
-        "silent": operation in javascript.SILENT or operation.family is not None and operation.family[0] is not power_of,
+        "silent": operation in javascript.SILENT
+        or (operation.family is not None and operation.family[0] is not power_of),
         "readable": rule is not None,
     }
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from autograd import rules
 from autograd.operation import NAry, Operation
-from autograd.symbols import Dialect, Symbol
+from autograd.symbols import Dialect
 
 UNREADABLE = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 
-class Unreadable(TypeError):
+class UnreadableError(TypeError):
     """A user's own operation cannot be read as JavaScript, since it wants floats."""
 
 
@@ -120,7 +120,7 @@ class Rule(NamedTuple):
 def rule(operation: Operation, arity: int) -> Rule:
     """Return an operation on so many operands as JavaScript.
 
-    Raises Unreadable for an own operation whose functions want floats.
+    Raises UnreadableError for an own operation whose functions want floats.
 
     >>> rule(rules.tanh, 1).source()
     '{forward: x => Math.tanh(x[0]), partials: (y, x) => [(1.0 - (y * y))]}'
@@ -130,7 +130,7 @@ def rule(operation: Operation, arity: int) -> Rule:
         forward = _sum(operation, "x") if isinstance(operation, NAry) else JAVASCRIPT.forward(operation, operands)
         partials = [JAVASCRIPT.symbol(p).source for p in JAVASCRIPT.derivatives(operation, "y", operands)]
     except UNREADABLE as error:
-        raise Unreadable(f"the operation {operation.name} takes floats only: {error}") from error
+        raise UnreadableError(f"the operation {operation.name} takes floats only: {error}") from error
     guarded = bool(operation.domain) and not isinstance(operation, NAry) and operation not in IEEE
     return Rule(forward, partials, condition(operation.domain, operation.arguments) if guarded else "")
 
@@ -160,7 +160,9 @@ def condition(domain: str, arguments: Sequence[str]) -> str:
                 return f"x[{list(arguments).index(name)}]"
             case ast.Constant(int() | float() as number):
                 return repr(number)
-        raise ValueError(f"the domain {domain!r} is not a condition on {', '.join(arguments)} that JavaScript can check")
+        raise ValueError(
+            f"the domain {domain!r} is not a condition on {', '.join(arguments)} that JavaScript can check"
+        )
 
     return written(ast.parse(domain, mode="eval").body)
 

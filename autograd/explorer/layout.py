@@ -163,8 +163,8 @@ class Layouts:
         for count, things, most in ((len(inside.items), "nodes", MAX_NODES), (len(inside.lines), "lines", MAX_ARROWS)):
             if count > most:
                 raise ValueError(
-                    f"{count:,} {things} stand side by side, and more than {most} are not laid out; compute parts of the "
-                    "model in `with scope(...)` blocks, which fold, or explore(node) of a node nearer to the leaves"
+                    f"{count:,} {things} stand side by side, and more than {most} are not laid out; compute parts of "
+                    "the model in `with scope(...)` blocks, which fold, or explore(node) of a node nearer to the leaves"
                 )
         drawing = _drawing(inside, sizes)
         if drawing.source not in self.numbers:

@@ -1,7 +1,7 @@
 """Every row of the table, computed by the page in a real browser beside Python: values and partial derivatives.
 
-The rows are read as JavaScript, so what can differ is V8's Math, which is a few units of rounding off, and the functions
-that the page supplies. The operands are those of the row's domain: ordinary, tiny, huge, and at its edges.
+The rows are read as JavaScript, so what can differ is V8's Math, which is a few units of rounding off, and what the page
+supplies. The operands are those of the row's domain: ordinary, tiny, huge, and at its edges.
 """
 
 import itertools
@@ -31,8 +31,16 @@ def operations():
 def operands(row):
     if isinstance(row, NAry):
         rng = random.Random(1)
-        lists = [[rng.gauss(0, 10.0 ** rng.randint(-3, 6)) for _ in range(size)] for size in (2, 6, 64) for _ in range(8)]
-        return [*lists, [1e100, 1.0, -1e100, 1e-9], [1e16, 1.0, 1e-16, 0.0], [0.1] * 10, [1.0, 2.0**-53, 2.0**-106, 1.0]]
+        lists = [
+            [rng.gauss(0, 10.0 ** rng.randint(-3, 6)) for _ in range(size)] for size in (2, 6, 64) for _ in range(8)
+        ]
+        return [
+            *lists,
+            [1e100, 1.0, -1e100, 1e-9],
+            [1e16, 1.0, 1e-16, 0.0],
+            [0.1] * 10,
+            [1.0, 2.0**-53, 2.0**-106, 1.0],
+        ]
     if row.arity == 1:
         rng = random.Random(2)
         return [[x] for x in ORDINARY + EXTREME + [rng.uniform(-3, 3) for _ in range(200)]]
@@ -107,7 +115,9 @@ def test_page_computes_what_python_computes_and_objects_where_it_does(name, row,
     assert computed >= 20
 
 
-@pytest.mark.parametrize("xs", [[0.1] * 10, [1e16, 1.0, -1e16], [1.0, 2.0**-53, 2.0**-106], [1.0, 2.0**-53, -(2.0**-106)]])
+@pytest.mark.parametrize(
+    "xs", [[0.1] * 10, [1e16, 1.0, -1e16], [1.0, 2.0**-53, 2.0**-106], [1.0, 2.0**-53, -(2.0**-106)]]
+)
 def test_sums_are_rounded_once(xs, blank):
     assert blank.evaluate("xs => fn.fsum(xs)", xs) == math.fsum(xs)
 
@@ -118,7 +128,23 @@ def test_sums_of_many_random_numbers_are_those_of_fsum(blank):
     assert blank.evaluate("lists => lists.map(fn.fsum)", lists) == [math.fsum(xs) for xs in lists]
 
 
-NUMBERS = [0.0, -0.0, 1.0, -1.5, 0.1, 1e15, 123456789012345680.0, 1e16, 1e22, 1e-4, 1e-5, 5e-324, -2.5e-7, 1.7976931348623157e308, 1 / 3]
+NUMBERS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    0.1,
+    1e15,
+    123456789012345680.0,
+    1e16,
+    1e22,
+    1e-4,
+    1e-5,
+    5e-324,
+    -2.5e-7,
+    1.7976931348623157e308,
+    1 / 3,
+]
 
 
 @pytest.mark.parametrize("x", NUMBERS)
