@@ -14,6 +14,7 @@ from autograd.recording import scope
 from autograd.value import Constant, Value
 
 ALIKE = 3  # so many boxes of one kind, or more, are put into a box of their own
+MANY = 13  # so many leaves, or more, of which the boxes beside them make use, likewise
 
 
 class Box:
@@ -54,6 +55,7 @@ def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
     for box in list(whole):
         _number(box.boxes)
         _gather(box, order)
+    _store(whole, order)
     return whole, {node: box for box in whole for node in box.nodes}
 
 
@@ -93,6 +95,28 @@ def _gather(box: Box, order: Sequence[Value]) -> None:
                     member.outer = group
                 box.boxes[box.boxes.index(members[0])] = group
                 box.boxes = [inner for inner in box.boxes if inner.outer is box]
+
+
+def _store(whole: Box, order: Sequence[Value]) -> None:
+    """Put leaves that only the boxes beside them use, such as the weights that every example shares, into a box."""
+    home = {node: box for box in whole for node in box.nodes}
+    beside: dict[Value, bool] = {}
+    for node in order:
+        for parent in node.parents:
+            if parent.op is None:
+                outer = home[node].outer
+                while outer is not None and outer is not home[parent]:
+                    outer = outer.outer
+                beside[parent] = beside.get(parent, True) and outer is not None
+    for box in list(whole):
+        for title, kind in (("given numbers", Value), ("constants", Constant)):
+            leaves = [node for node in box.nodes if type(node) is kind and beside.get(node, False)]
+            if len(leaves) >= MANY:
+                store = Box(title, box)
+                store.nodes = leaves
+                box.boxes.insert(0, store)
+                stored = set(leaves)
+                box.nodes = [node for node in box.nodes if node not in stored]
 
 
 def _structure(box: Box) -> Iterable[str]:

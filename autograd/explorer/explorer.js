@@ -263,12 +263,16 @@ class Graph {
     return found;
   }
 
-  /** How many ways lead from each node to the root. */
+  /** How many ways lead from each node to the root, and how many arrows the longest of them has. */
   countPaths() {
     const counts = this.nodes.map(() => 0);
+    this.lengths = this.nodes.map(() => 0);
     counts[this.root] = 1;
     for (let id = this.root; id >= 0; id--) {
-      for (const parent of this.nodes[id].parents ?? []) counts[parent] += counts[id];
+      for (const parent of this.nodes[id].parents ?? []) {
+        counts[parent] += counts[id];
+        this.lengths[parent] = Math.max(this.lengths[parent], this.lengths[id] + 1);
+      }
     }
     return counts;
   }
@@ -435,7 +439,9 @@ const ADJACENT = 80; // so far apart, at most, are neighbouring columns
 
 /** A map of one axis that stretches some intervals, and moves what lies beyond. */
 function stretch(intervals) {
-  const ends = [...new Set(intervals.flatMap(([from, to]) => [from, to]))].sort((a, b) => a - b);
+  const ends = [...new Set(intervals.map(([from]) => from).concat(intervals.map(([, to]) => to)))].sort(
+    (a, b) => a - b,
+  );
   const pieces = [];
   let moved = 0;
   for (let i = 0; i + 1 < ends.length; i++) {
@@ -1131,6 +1137,7 @@ class View {
       const key = step.unit?.key ?? (step.kind === "seed" || step.kind === "done" ? plan.shown[graph.root] : null);
       const item = this.arranged.items.find((one) => one.key === key);
       if (item) this.reveal(item);
+      else if (step.kind === "start") this.reveal({ x: 0, y: this.arranged.height / 2, w: 0, h: 0 });
     }
   }
 
@@ -1673,13 +1680,15 @@ class View {
     if (edges.length > shown.length)
       parts.splice(2, 0, make("p", { class: "quiet" }, `and ${edges.length - shown.length} more`));
     if (graph.nodes[id].kind === "leaf") parts.push(this.nudge(id));
-    if (graph.paths[id] <= 6) parts.push(...this.ways(id));
+    if (graph.paths[id] <= 6 && graph.lengths[id] <= 16) parts.push(...this.ways(id));
     else
       parts.push(
         make(
           "p",
           { class: "quiet" },
-          `${graph.paths[id].toLocaleString("en")} paths lead from here to `,
+          graph.paths[id] === 1
+            ? `One path of ${graph.lengths[id].toLocaleString("en")} arrows leads from here to `
+            : `${graph.paths[id].toLocaleString("en")} paths lead from here to `,
           this.named(root),
           "; the chain rule walks each arrow only once.",
         ),

@@ -4,8 +4,8 @@
     nodes    in sorted order: name, kind (leaf, constant or computed), data, op (a position in ops), parents,
              badge (the sign of the operation and its width); partials where the page cannot compute them
     ops      badge, formulas of the value and the partial derivatives, and what an error message says
-    boxes    the whole first: title, count (of boxes alike), about (a few words), items, lines between items (tail, head,
-             and the nodes whose numbers it carries), layout (a position in layouts)
+    boxes    the whole first: title, count (of boxes alike), about (a few words), items, lines from item to item with
+             the nodes whose numbers they carry, layout (a position in layouts)
     layouts  width, height, and for each item and line its place; boxes that are alike share one
 
 A formula is a list of text, positions of operands, and "y". Numbers that JSON has not are strings.

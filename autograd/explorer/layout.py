@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from autograd.chain import topological_order as topological_order
 from autograd.drawing import MAX_ARROWS, MAX_NODES
 from autograd.explorer.boxes import Box
+from autograd.explorer.formulas import FORMULAS
+from autograd.rules import power_of
 from autograd.value import Constant, Value
 
 BUS = 4  # so many numbers, or more, that go the same way to or from a box are drawn as one line
@@ -127,11 +128,14 @@ def about(box: Box) -> str:
     """
     nodes = list(box.contents())
     operations = sum(node.op is not None for node in nodes)
-    leaves = sum(node.op is None and type(node) is not Constant for node in nodes)
-    words = [f"{operations:,} operation{'s' * (operations != 1)}"]
-    if leaves:
-        words.append(f"{leaves:,} {'leaves' if leaves > 1 else 'leaf'}")
-    return ", ".join(words)
+    constants = sum(type(node) is Constant for node in nodes)
+    leaves = len(nodes) - operations - constants
+    words = {"operation": operations, "leaf": leaves, "constant": 0 if operations else constants}
+    found = [f"{n:,} {word if n == 1 else PLURALS.get(word, word + 's')}" for word, n in words.items() if n]
+    return ", ".join(found)
+
+
+PLURALS = {"leaf": "leaves"}
 
 
 def pill(node: Value) -> int:
@@ -141,9 +145,14 @@ def pill(node: Value) -> int:
 
 def badge(node: Value) -> str:
     """Return the sign or name of the operation that made a node."""
-    name = "" if node.op is None else node.op.name
-    signs = {"*": "×", "/": "÷", "neg": "−", "-": "−", "pos": "+"}
-    return signs.get(name, name.replace("**", "^").replace("-", "−"))
+    if node.op is None:
+        return ""
+    if node.op.family is not None and node.op.family[0] is power_of:
+        return FORMULAS.apply(node.op, [FORMULAS.symbol("x")]).source
+    return SIGNS.get(node.op.name, node.op.name)
+
+
+SIGNS = {"*": "×", "/": "÷", "neg": "\N{MINUS SIGN}", "-": "\N{MINUS SIGN}", "pos": "+", "**": "^"}
 
 
 def width(text: str) -> float:

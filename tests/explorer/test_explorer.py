@@ -24,7 +24,7 @@ from autograd.explorer.formulas import partial_formulas, value_formula
 from autograd.explorer.graph import graph
 from autograd.explorer.javascript import UnreadableError, condition, rule
 from autograd.operation import Family, NAry
-from nn import MLP, hinge
+from nn import MLP, hinge, mse
 
 HERE = Path(autograd.__file__).parent / "explorer"
 
@@ -144,6 +144,30 @@ def test_steps_that_follow_each_other_are_put_into_one_box():
             y = sin(y)
     whole, _ = boxes(topological_order(y))
     assert tree(whole) == ["", ["step x4", "step 1", "step 2", "step 3", "step 4"]]
+
+
+def test_weights_that_every_example_shares_are_put_into_one_box():
+    model = MLP(2, [8, 1], activation="tanh", seed=1)
+    loss = mse([model([0.1 * i, 0.5]) for i in range(8)], [1.0] * 8)
+    whole, _ = boxes(topological_order(loss))
+    assert [(box.title, box.count) for box in whole.boxes] == [("constants", 1), ("given numbers", 1), ("MLP", 8)]
+    assert set(whole.boxes[1].nodes) == set(model.parameters())
+    assert len(whole.boxes[0].nodes) == 16  # the inputs; the targets go into no box
+    page_model, _ = graph(loss)
+    assert {box["about"] for box in page_model["boxes"][1:3]} == {"16 constants", "33 leaves"}
+
+
+def test_few_leaves_stay_where_they_are():
+    x = [Value(1.0) for _ in range(12)]
+    with scope("sum"):
+        y = fsum(x)
+    assert tree(boxes(topological_order(y))[0]) == ["", "sum"]
+
+
+def test_powers_have_badges_of_their_own():
+    x = Value(2.0, "x")
+    badges = [node["badge"][0] for node in model_of(x**2 + x**-1 + x**0.5 + x**x - x / 2.0)["nodes"] if "badge" in node]
+    assert badges == ["x²", "x⁻¹", "+", "x^0.5", "+", "^", "+", "÷", "−"]
 
 
 def test_alike_boxes_share_one_layout(network):
@@ -448,7 +472,7 @@ def names_called(row):
 
 
 def test_explorer_files_import_in_a_line():
-    line = ["boxes", "layout", "formulas", "javascript", "graph", "__init__"]
+    line = ["boxes", "formulas", "layout", "javascript", "graph", "__init__"]
     for position, name in enumerate(line):
         tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
         imported = {

@@ -216,6 +216,17 @@ def test_many_paths_are_counted_rather_than_listed(opened):
     assert page.locator(".ways").count() == 0
 
 
+def test_path_of_a_thousand_arrows_is_not_spelled_out(opened):
+    y = Value(0.5, "x")
+    for _ in range(200):
+        with scope("step"):
+            for _ in range(5):
+                y = sin(y)
+    page = opened(y)
+    page.evaluate("view.choose(0)")
+    assert "One path of 1,000 arrows leads from here" in page.locator("#details").inner_text()
+
+
 def test_choosing_again_or_escape_chooses_nothing(opened, example):
     page = opened(example)
     for leave in (lambda: page.locator("[data-key=n0]").click(), lambda: page.keyboard.press("Escape")):

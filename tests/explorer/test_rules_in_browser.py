@@ -1,7 +1,7 @@
 """Every row of the table, computed by the page in a real browser beside Python: values and partial derivatives.
 
-The rows are read as JavaScript, so what can differ is V8's Math, which is a few units of rounding off, and what the page
-supplies. The operands are those of the row's domain: ordinary, tiny, huge, and at its edges.
+The rows are read as JavaScript, so what can differ is V8's Math, which is a few units of rounding off, and what the
+page supplies. The operands are those of the row's domain: ordinary, tiny, huge, and at its edges.
 """
 
 import itertools
@@ -9,11 +9,15 @@ import math
 import random
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
-from autograd import Value, explore, operation, rules
-from autograd.explorer.graph import op_model
+from autograd import Constant, Value, explore, operation, rules
+from autograd.chain import topological_order
+from autograd.explorer.graph import graph, op_model
 from autograd.explorer.javascript import rule
 from autograd.operation import Family, NAry
+from autograd.testing import expressions
 
 EPS = 2.0**-52
 ORDINARY = [-40.0, -7.3, -2.0, -1.0, -0.7, -1e-3, 0.0, 1e-3, 0.25, 0.5, 0.9999, 1.0, 1.0001, 1.5, 2.0, 3.0, 8.5, 26.0]
@@ -126,6 +130,36 @@ def test_sums_of_many_random_numbers_are_those_of_fsum(blank):
     rng = random.Random(3)
     lists = [[rng.gauss(0, 1) * 10.0 ** rng.randint(-12, 12) for _ in range(50)] for _ in range(400)]
     assert blank.evaluate("lists => lists.map(fn.fsum)", lists) == [math.fsum(xs) for xs in lists]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(expressions(), st.floats(-0.2, 0.2))
+def test_page_computes_the_gradients_of_random_expressions(blank, expression, shift):
+    leaves = [Value(x) for x in expression.inputs]
+    root = expression(*leaves)
+    assume(isinstance(root, Value))
+    model, rules = graph(root)
+    order = topological_order(root)
+    code = """([model, rules, given]) => {
+        const graph = new Graph(model, eval(rules));
+        for (const [id, value] of given) graph.given[id] = value;
+        graph.compute();
+        return [graph.values, graph.gradients, graph.problem?.message];
+    }"""
+    for inputs in (expression.inputs, [x + shift for x in expression.inputs]):
+        given_numbers = [[order.index(leaf), x] for leaf, x in zip(leaves, inputs, strict=True) if leaf in order]
+        values, gradients, problem = blank.evaluate(code, [model, rules, given_numbers])
+        try:
+            wanted = expression(*[Value(x) for x in inputs])
+        except (ValueError, ArithmeticError):
+            wanted = None
+        assert (problem is None) == (wanted is not None)
+        if wanted is None:
+            continue
+        wanted.backward()
+        for node, value, gradient in zip(topological_order(wanted), values, gradients, strict=True):
+            assert value == pytest.approx(node.data, rel=1e-9, abs=1e-12, nan_ok=True)
+            assert type(node) is Constant or gradient == pytest.approx(node.grad, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
 NUMBERS = [
