@@ -1,34 +1,25 @@
 """A page on which a graph is walked step by step, forwards and backwards, and its numbers can be changed.
 
 The page is one file without any network: the graph as JSON, the rules of its operations as JavaScript, and the
-explorer.html, .css and .js that stand beside this file.
+explorer.html, .css and .js that stand beside this file. Nothing of it is loaded before a page is asked for.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import html
-import json
-import os
-import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from autograd.explorer.graph import graph
 from autograd.value import Value
 
-HERE = Path(__file__).parent
-HEIGHT = 720  # of the page in a notebook, in pixels
+if TYPE_CHECKING:
+    from autograd.explorer.page import Explorer
 
 
 def explore(root: Value) -> Explorer:
     """Return a page that walks through the graph of a Value, forwards and backwards, and lets its leaves be changed.
 
     It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. What was made in one
-    `scope`, such as the call of a Neuron, folds. Own operations are recomputed on the page if their functions also
-    take the symbols of `autograd.symbols`, as arithmetic and the functions of autograd do.
+    `scope`, such as the call of a Neuron, folds. An own operation is recomputed on the page if its functions are made
+    of arithmetic and of the functions of autograd; of others the page knows the present numbers only.
 
     Raises ValueError for a graph that is too large, RuntimeError if a leaf was changed after the graph was built.
 
@@ -37,82 +28,10 @@ def explore(root: Value) -> Explorer:
     <page of v2 = a × b + a, 4 nodes>
     """
     try:
-        model, rules = graph(root)
+        from autograd.explorer.page import Explorer
     except ImportError as error:
         raise ImportError(
             f"explore needs the {error.name} package: python -m pip install 'scalar-autograd[draw]'; "
             "text(root) needs nothing"
         ) from error
-    return Explorer(model, rules)
-
-
-class Explorer:
-    """The page of a graph; `html` is its source.
-
-    >>> explore(Value(2.0, "a") * 3).html.startswith("<!doctype html>")
-    True
-    """
-
-    def __init__(self, model: dict[str, Any], rules: str) -> None:
-        self.html = page(model, rules)
-        formula = f" = {model['formula']}" if model["formula"] else ""
-        self.title = f"{model['title']}{formula}"
-        self.nodes = len(model["nodes"])
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page to a file, whole or not at all, and return the file's path."""
-        target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            part.write_text(self.html, encoding="utf-8", newline="\n")
-            part.replace(target)
-        except OSError as error:
-            remedy = "make the folder first" if not target.parent.exists() else "choose a file that can be written"
-            raise type(error)(error.errno, f"the page was not saved, {error.strerror}; {remedy}", str(target)) from None
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
-        return target
-
-    def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
-        return (
-            f'<iframe sandbox="allow-scripts" title="{html.escape(f"The graph of {self.title}")}" '
-            f'width="100%" height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
-            f'srcdoc="{html.escape(self.html)}"></iframe>'
-        )
-
-    def __repr__(self) -> str:
-        return f"<page of {self.title}, {self.nodes} nodes>"
-
-
-def page(model: dict[str, Any], rules: str) -> str:
-    """Return the page of a graph: the files beside this one, put together."""
-    script, style = _read("explorer.js"), _read("explorer.css")
-    start = f"start({rules});"
-    parts = {
-        "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
-        "policy": f"default-src 'none'; script-src {_hash(script)} {_hash(start)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'",
-        "style": style,
-        "graph": _escaped(json.dumps(model, separators=(",", ":"), allow_nan=False)),
-        "script": script,
-        "start": start,
-    }
-    pieces = _read("explorer.html").split("{{")
-    return pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
-
-
-def _read(name: str) -> str:
-    """Return a file that stands beside this one, without its indentation, which is a fifth of the page."""
-    return re.sub(r"^[ ]+", "", (HERE / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
-
-
-def _escaped(source: str) -> str:
-    """Return JSON in which no string ends or opens a script element; other letters than ASCII are escaped already."""
-    return source.replace("<", "\\u003c")
-
-
-def _hash(source: str) -> str:
-    """Return the source of a script or style as a Content-Security-Policy names it."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+    return Explorer(root)

@@ -311,11 +311,15 @@ class Plan {
   unfold() {
     const room = 26;
     const count = (id) => this.boxes[id].items.filter(([kind]) => kind === "node" || kind === "box").length;
+    const computes = (id) =>
+      this.boxes[id].items.some(
+        ([kind, which]) => kind === "box" || (kind === "node" && this.graph.nodes[which].parents),
+      );
     let shown = count(0);
     const waiting = [0];
     while (waiting.length) {
       for (const [kind, which] of this.boxes[waiting.shift()].items) {
-        if (kind === "box" && this.boxes[which].count === 1 && shown + count(which) - 1 <= room) {
+        if (kind === "box" && this.boxes[which].count === 1 && computes(which) && shown + count(which) - 1 <= room) {
           shown += count(which) - 1;
           this.open.add(which);
           waiting.push(which);
@@ -1362,13 +1366,21 @@ class View {
         make("p", { class: "quiet" }, "Choose other numbers, or go back to the last ones that worked."),
       ];
     if (step.kind === "seed") {
+      const leaf = Math.max(
+        0,
+        graph.nodes.findIndex((node) => node.kind === "leaf"),
+      );
       return [
         [
-          "Now backward. The question at every number: when it changes a little, how many times as much does ",
+          "Now backward. The question at every number: if it rises a little, how many times as much does ",
           this.named(root),
           " change? For ",
           this.named(root),
-          " itself the answer is 1.",
+          " itself the answer is 1. The answer is called the gradient of a number ",
+          this.named(leaf),
+          ", and written ",
+          this.partial(root, leaf),
+          ".",
         ],
         make("p", { class: "equation" }, this.partial(root, root), " = ", this.number(1)),
       ];
@@ -1421,23 +1433,26 @@ class View {
     const before = this.plan.state(this.position - 1);
     const first = !before.reached.has(parent);
     const local = graph.locals[child][k];
-    const sentence =
-      child === root
-        ? [this.named(root), " changes ", this.number(local), " times as much as ", this.named(parent), "."]
-        : [
-            this.named(root),
-            " changes ",
-            this.number(graph.gradients[child]),
-            " times as much as ",
-            this.named(child),
-            ", and ",
-            this.named(child),
-            " ",
-            this.number(local),
-            " times as much as ",
-            this.named(parent),
-            ". One after the other, they multiply.",
-          ];
+    const sentence = [
+      "If ",
+      this.named(parent),
+      " rises a little, ",
+      this.named(child),
+      " changes ",
+      this.number(local),
+      " times as much",
+    ];
+    if (child === root) sentence.push(": that is its share of the gradient.");
+    else
+      sentence.push(
+        ", and ",
+        this.named(root),
+        " changes ",
+        this.number(graph.gradients[child]),
+        " times as much as ",
+        this.named(child),
+        ". One after the other, they multiply.",
+      );
     if (!first)
       sentence.push(" This is one more way from ", this.named(parent), " to ", this.named(root), ": the ways add up.");
     if (!Number.isFinite(contribution)) sentence.push(" This derivative is not a finite number here.");

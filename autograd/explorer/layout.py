@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from autograd.drawing import MAX_ARROWS, MAX_NODES
 from autograd.explorer.boxes import Box
 from autograd.explorer.formulas import FORMULAS
+from autograd.rendering import Drawing
 from autograd.rules import power_of
 from autograd.value import Constant, Value
 
@@ -140,7 +141,7 @@ PLURALS = {"leaf": "leaves"}
 
 def pill(node: Value) -> int:
     """Return the width of the name of an operation, which stands on the left border of its result."""
-    return max(28, round(width(badge(node)) + 16))
+    return max(28, round(1.12 * width(badge(node)) + 18))
 
 
 def badge(node: Value) -> str:
@@ -182,9 +183,7 @@ class Layouts:
         return self.numbers[drawing.source]
 
 
-def _drawing(inside: Inside, sizes: Sequence[tuple[int, int]]) -> Any:
-    from autograd.rendering import Drawing
-
+def _drawing(inside: Inside, sizes: Sequence[tuple[int, int]]) -> Drawing:
     drawing = Drawing()
     drawing.attr(rankdir="LR", nodesep="0.25", ranksep="0.65", nslimit="1", nslimit1="1", mclimit="0.2")
     drawing.attr("node", shape="box", fixedsize="true", label="")

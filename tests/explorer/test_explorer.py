@@ -433,6 +433,21 @@ def test_without_graphviz_the_error_names_the_pip_command():
     assert run.stdout.startswith("explore needs the graphviz package: python -m pip install 'scalar-autograd[draw]'")
 
 
+def test_nothing_of_the_page_is_loaded_before_one_is_asked_for():
+    code = (
+        "import sys, autograd; print(sorted(name for name in sys.modules if name.startswith('autograd.explorer')))\n"
+        "from autograd.explorer import explore; print(explore is autograd.explore)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines() == ["['autograd.explorer']", "True"]
+
+
 def test_import_reads_none_of_the_pages_files():
     code = (
         "import sys; opened = []; "
@@ -472,7 +487,7 @@ def names_called(row):
 
 
 def test_explorer_files_import_in_a_line():
-    line = ["boxes", "formulas", "layout", "javascript", "graph", "__init__"]
+    line = ["boxes", "formulas", "layout", "javascript", "graph", "page", "__init__"]
     for position, name in enumerate(line):
         tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
         imported = {
