@@ -1312,6 +1312,8 @@ class View {
     for (const [id, fields] of this.fields) {
       const value = this.graph.given[id];
       for (const { slide, text } of fields) {
+        text.placeholder = short(value);
+        if (!Number.isFinite(value)) continue; // a field cannot hold it
         if (Number(text.value) !== value || text.value === "") {
           if (document.activeElement !== text) text.value = Number(value.toPrecision(12));
           else if (text.value !== "" && text.validity.valid) text.value = value;

@@ -7,7 +7,26 @@ import math
 
 import pytest
 
-from autograd import Constant, Value, dot, exp, explore, log, logsumexp, operation, scope, sin, sqrt, tanh
+from autograd import (
+    Constant,
+    Value,
+    cbrt,
+    dot,
+    exp,
+    explore,
+    gradients,
+    hypot,
+    log,
+    logsumexp,
+    maximum,
+    operation,
+    relu,
+    scope,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)
 from autograd.chain import topological_order
 from nn import MLP, hinge
 
@@ -373,6 +392,44 @@ def test_infinity_that_python_lets_pass_is_shown(opened):
     assert "∞" in {data for data, *_ in cards(page).values()}
 
 
+def odd_graphs():
+    x, y = Value(0.7, "x"), Value(1.3, "x")  # two of one name
+    z = Value(-2.0, "z")
+    detached = (x * y).detach()
+    derivative = gradients(sin(x * y) / sqrt(x) + x**y + hypot(x, y) + cbrt(x), [x], create_graph=True)[0]
+    return {
+        "leaf": Value(3.0, "x"),
+        "leaf without a label": Value(3.0),
+        "constant": Constant(3.0),
+        "constants only": Constant(3.0) * 2.0,
+        "two leaves of one name": x * y + x,
+        "branch": where(z < 0.0, x, y) + maximum(x, y) + abs(z) + relu(z),
+        "detached": detached * x,
+        "derivative": derivative,
+        "infinite": Value(math.inf, "x") + 1.0,
+        "not a number": Value(math.nan, "x") * 2.0,
+        "long label": Value(1.0, "x" * 300) * 2.0,
+        "minus": -(x - z) - (-z * -2.0) ** 3 / -z,
+    }
+
+
+@pytest.mark.parametrize("name", odd_graphs())
+def test_odd_graphs_are_walked_like_others(name, opened):
+    root = odd_graphs()[name]
+    page = opened(root)
+    for _ in range(last(page) + 1):
+        page.keyboard.press("ArrowRight")
+    assert "Done" in story(page)
+    texts = page.locator("body").inner_text()
+    assert "[object" not in texts
+    assert "NaN" not in texts
+    values, gradients = numbers(page)
+    wanted = in_python(root)
+    assert values == pytest.approx(wanted[0], rel=1e-13, nan_ok=True)
+    for node, found in zip(topological_order(root), gradients, strict=True):
+        assert type(node) is Constant or found == pytest.approx(node.grad, rel=1e-12, nan_ok=True)
+
+
 # Own operations
 
 
@@ -653,6 +710,26 @@ def test_text_has_contrast(scheme, opened, example):
     for place in (1, 6, 11):
         page.locator("#slider").fill(str(place))
         assert page.evaluate(CONTRAST) == []
+
+
+def test_text_in_the_graph_has_contrast(opened, example):
+    pairs = [
+        *(("ink", fill) for fill in ("surface", "frame", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        *(("quiet", fill) for fill in ("surface", "frame", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        *(("backward", fill) for fill in ("surface", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        ("surface", "backward"),
+    ]
+    luminance = """name => {
+        const hex = getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+        const linear = c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = [1, 3, 5].map(i => linear(parseInt(hex.slice(i, i + 2), 16) / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    }"""
+    for scheme in ("light", "dark"):
+        page = opened(example, color_scheme=scheme)
+        for text, fill in pairs:
+            dark, light = sorted(page.evaluate(luminance, name) for name in (text, fill))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, text, fill)
 
 
 @pytest.mark.parametrize("size", [(320, 200), (320, 640), (480, 900), (1280, 500)])  # the first: 1280 x 800 at 400 %
