@@ -85,6 +85,27 @@ def test_every_item_and_line_has_its_place(network):
             assert len(curve) >= 8
 
 
+def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_the_right(network):
+    model, _ = graph(network)
+    inside = {}
+    for number, box in reversed(list(enumerate(model["boxes"]))):
+        inside[number] = {which for kind, which in box["items"] if kind == "node"}.union(
+            *[inside[which] for kind, which in box["items"] if kind == "box"]
+        )
+        places = model["layouts"][box["layout"]]["places"]
+        by_kind = {
+            kind: [p for p, (k, _) in zip(places, box["items"], strict=True) if k == kind] for kind in ("in", "out")
+        }
+        others = [p for p, (kind, _) in zip(places, box["items"], strict=True) if kind in ("node", "box")]
+        entering = {node for kind, which in box["items"] if kind == "in" for node in which}
+        leaving = {node for kind, which in box["items"] if kind == "out" for node in which}
+        assert entering.isdisjoint(inside[number])
+        assert leaving <= inside[number]
+        assert bool(entering) == bool(leaving) == (number > 0)
+        assert max([x for x, *_ in by_kind["in"]], default=-1) < min(x for x, *_ in others)
+        assert min([x for x, *_ in by_kind["out"]], default=1e9) > max(x + w for x, _, w, _ in others)
+
+
 def test_every_edge_of_the_graph_is_carried_by_a_line(network):
     model, _ = graph(network)
     shown = {which: box for box in model["boxes"] for kind, which in box["items"] if kind == "node"}

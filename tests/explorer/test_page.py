@@ -572,6 +572,23 @@ def test_lines_end_at_their_cards(opened, network):
     assert max(gaps) < 1
 
 
+def test_lines_are_smooth(opened, network):
+    page = opened(network)
+    page.locator(".item.box").nth(0).click()
+    kinks = page.evaluate("""view.arranged.lines.flatMap(({points}) => {
+        const found = [];
+        for (let k = 6; k + 8 <= points.length - 2; k += 6) {
+            const [ax, ay] = [points[k] - points[k - 2], points[k + 1] - points[k - 1]];
+            const [bx, by] = [points[k + 2] - points[k], points[k + 3] - points[k + 1]];
+            const lengths = Math.hypot(ax, ay) * Math.hypot(bx, by);
+            if (lengths > 4) found.push((ax * bx + ay * by) / lengths);
+        }
+        return found;
+    })""")
+    assert len(kinks) > 20
+    assert min(kinks) > 0.6  # the cosine of each bend
+
+
 def test_boxes_that_need_each_other_are_walked_in_parts(opened):
     x = Value(0.5, "x")
     with scope("A"):
