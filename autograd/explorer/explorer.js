@@ -693,7 +693,7 @@ class View {
   formula(pieces, id, numbers) {
     const { parents } = this.graph.nodes[id];
     let parts = pieces;
-    if (parts.length > 16) parts = [...parts.slice(0, 8), " … ", ...parts.slice(-3)];
+    if (parts.length > 16) parts = [...parts.slice(0, 8), parts[7] === " + " ? "… + " : " … ", ...parts.slice(-3)];
     return parts.map((piece, i) => {
       if (typeof piece === "string" && piece !== "y") return piece;
       const which = piece === "y" ? id : parents[piece];
@@ -1213,13 +1213,18 @@ class View {
   }
 
   renderLines(step) {
+    const { graph } = this;
     const edges = this.edgesOf(step);
     const kind = step.kind === "forward" ? "forward" : "backward";
     this.mark(edges, kind);
     $("notes").replaceChildren();
     if (step.kind === "backward" && step.k !== undefined) {
+      // An operand that is used twice has two lines: one for each step.
+      const twins = this.arranged.lines.filter((one) => one.tail === `n${step.parent}` && one.head === `n${step.node}`);
+      const which = graph.nodes[step.node].parents.slice(0, step.k).filter((parent) => parent === step.parent).length;
+      for (const [i, twin] of twins.entries()) twin.element.classList.toggle("backward", i === which);
       const line = this.arranged.lines.find((one) => one.element.classList.contains("backward") && !one.bus);
-      if (line) this.note(line, `× ${short(this.graph.locals[step.node][step.k])}`);
+      if (line) this.note(line, `× ${short(graph.locals[step.node][step.k])}`);
     }
   }
 
@@ -1250,12 +1255,13 @@ class View {
   }
 
   note(line, text) {
-    const middle = Math.floor(line.points.length / 4) * 2;
     const p = line.points;
-    const segment = Math.min(Math.floor((p.length - 2) / 6 / 2) * 6, p.length - 8);
-    const at = (k) => (p[segment + k] + 3 * p[segment + 2 + k] + 3 * p[segment + 4 + k] + p[segment + 6 + k]) / 8;
-    const [x, y] = p.length >= 8 ? [at(0), at(1)] : [p[middle], p[middle + 1]];
+    const k = Math.floor((p.length - 2) / 12) * 6; // the piece in the middle
+    const at = (axis) => (p[k + axis] + 3 * p[k + 2 + axis] + 3 * p[k + 4 + axis] + p[k + 6 + axis]) / 8;
     const width = text.length * 8 + 14;
+    // Beside the line rather than on it, on the side where the cards at its ends are not.
+    const rise = Math.sign(Math.round((p[k + 7] - p[k + 1]) / 8));
+    const [x, y] = [at(0) + Math.abs(rise) * (width / 2 + 2), at(1) + (rise > 0 ? -14 : rise < 0 ? 14 : -20)];
     $("notes").append(
       make(
         "g",
@@ -1277,7 +1283,6 @@ class View {
     );
     const share = `${(100 * Math.max(split - 1, 0)) / Math.max(last, 1)}%`;
     $("track").style.setProperty("--split", share);
-    $("track").style.setProperty("--now", `${(100 * this.position) / Math.max(last, 1)}%`);
     $("first").disabled = $("back").disabled = this.position === 0;
     $("last").disabled = $("next").disabled = this.position === last;
   }

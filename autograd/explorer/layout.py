@@ -33,14 +33,15 @@ class Port:
 
 
 Item: TypeAlias = "Value | Box | Port"
+Line: TypeAlias = "tuple[int, int, list[Value]]"  # from an item to an item, with the nodes whose numbers it carries
 
 
 @dataclass
 class Inside:
-    """What stands in a box, and the lines between: the items at their ends, and the nodes whose numbers they carry."""
+    """What stands in a box, and the lines between."""
 
     items: list[Item]
-    lines: list[tuple[int, int, list[Value]]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
 
 def insides(whole: Box, order: Sequence[Value], home: dict[Value, Box]) -> dict[Box, Inside]:
@@ -179,7 +180,8 @@ class Layouts:
         drawing = _drawing(inside, sizes)
         if drawing.source not in self.numbers:
             self.numbers[drawing.source] = len(self.found)
-            self.found.append(_read(json.loads(drawing.pipe(format="json0", encoding="utf-8")), sizes))
+            picture = json.loads(drawing.pipe(format="json0", encoding="utf-8"))
+            self.found.append(_read(picture, inside.lines, sizes))
         return self.numbers[drawing.source]
 
 
@@ -205,17 +207,28 @@ def _drawing(inside: Inside, sizes: Sequence[tuple[int, int]]) -> Drawing:
     return drawing
 
 
-def _read(graph: dict[str, Any], sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+def _read(picture: dict[str, Any], lines: Sequence[Line], sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Return what Graphviz has laid out: width, height, the corner and size of each item, the curve of each line."""
-    _, _, w, h = map(float, graph["bb"].split(","))
-    places: list[Any] = [None] * len(sizes)
-    for thing in graph.get("objects", []):
-        if "pos" in thing:
-            x, y = map(float, thing["pos"].split(","))
-            place = int(thing["name"][1:])
-            places[place] = [round(x - sizes[place][0] / 2), round(h - y - sizes[place][1] / 2), *sizes[place]]
-    curves: list[Any] = [None] * len(graph.get("edges", []))
-    for edge in graph.get("edges", []):
-        points = [tuple(map(float, point.split(","))) for point in edge["pos"].split()]
-        curves[int(edge["id"])] = [round(number) for x, y in points for number in (x, h - y)]
-    return {"width": round(w), "height": round(h), "places": places, "curves": curves}
+    _, _, width, height = map(float, picture["bb"].split(","))
+
+    def points(position: str) -> list[tuple[float, float]]:
+        pairs = (pair.split(",") for pair in position.split())
+        return [(float(x), height - float(y)) for x, y in pairs]
+
+    centres = {
+        int(thing["name"][1:]): points(thing["pos"])[0] for thing in picture.get("objects", []) if "pos" in thing
+    }
+    places = [
+        [round(centres[place][0] - w / 2), round(centres[place][1] - h / 2), w, h] for place, (w, h) in enumerate(sizes)
+    ]
+    # A line that Graphviz has given up on is straight.
+    curves = [[centres[tail], centres[tail], centres[head], centres[head]] for tail, head, _ in lines]
+    for edge in picture.get("edges", []):
+        if "pos" in edge:
+            curves[int(edge["id"])] = points(edge["pos"].partition(";")[0])
+    return {
+        "width": round(width),
+        "height": round(height),
+        "places": places,
+        "curves": [[round(number) for point in curve for number in point] for curve in curves],
+    }

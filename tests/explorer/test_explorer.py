@@ -106,6 +106,23 @@ def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_t
         assert min([x for x, *_ in by_kind["out"]], default=1e9) > max(x + w for x, _, w, _ in others)
 
 
+def test_line_that_graphviz_gives_up_on_is_straight(monkeypatch, example):
+    from autograd.rendering import Drawing
+
+    whole = Drawing.pipe
+
+    def pipe(self, **options):
+        picture = json.loads(whole(self, **options))
+        del picture["edges"][0]["pos"]
+        return json.dumps(picture)
+
+    monkeypatch.setattr(Drawing, "pipe", pipe)
+    model, _ = graph(example)
+    curve = model["layouts"][0]["curves"][0]
+    assert curve[:2] == curve[2:4]
+    assert curve[4:6] == curve[6:]
+
+
 def test_every_edge_of_the_graph_is_carried_by_a_line(network):
     model, _ = graph(network)
     shown = {which: box for box in model["boxes"] for kind, which in box["items"] if kind == "node"}

@@ -129,6 +129,23 @@ def test_contributions_to_a_shared_node_add_up_one_by_one(opened):
     assert told == [("1 × 1 = 1", "1 + …"), ("1 + 1 × 3 = 4", "4 + …"), ("4 + 1 × 3 = 7", "7")]
 
 
+def test_operand_used_twice_has_two_lines_and_each_step_marks_one(opened):
+    x = Value(3.0, "x")
+    page = opened(x * x)
+    marked = []
+    for place in (3, 4):
+        page.locator("#slider").fill(str(place))
+        marked.append(page.evaluate("view.arranged.lines.map(line => line.element.classList.contains('backward'))"))
+    assert marked == [[True, False], [False, True]]
+    assert page.evaluate("new Set(view.arranged.lines.map(line => line.points.join())).size") == 2
+
+
+def test_formula_of_many_operands_is_shortened(opened):
+    page = opened(dot([Value(1.0, f"w{k}") for k in range(20)], [Value(2.0, f"x{k}") for k in range(20)]))
+    page.locator("#next").click()
+    assert "v1 = w0 × x0 + w1 × x1 + … + w19 × x19 = 1 × 2 + 1 × 2 + … + 1 × 2 = 40" in story(page)
+
+
 def test_buttons_and_slider_move_through_the_steps(opened, example):
     page = opened(example)
     assert page.locator("#back").is_disabled()
