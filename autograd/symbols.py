@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograd import rules
 from autograd.operation import Family, Operation
 
 ATOM = 9  # how tightly a name, a number or a call binds: no parentheses are ever needed around it
@@ -19,7 +20,6 @@ ATOM = 9  # how tightly a name, a number or a call binds: no parentheses are eve
 class Symbol:
     """An expression in the source of some dialect, which arithmetic and the operations of the table extend.
 
-    >>> from autograd import rules
     >>> dialect = Dialect(operators={"-": "({} - {})", "*": "({} * {})"})
     >>> rules.tanh.partials[0](Symbol("y", dialect), Symbol("x", dialect))
     (1.0 - (y * y))
@@ -95,6 +95,13 @@ class Symbol:
     def __or__(self, other: Any) -> Symbol:
         return self._write("|", self, other)
 
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # NumPy applies its functions to objects by calling methods of the same names.
+        row = METHODS.get(name) if self.dialect.numpy else None
+        if row is None:
+            raise AttributeError(f"a symbol has no {name}")
+        return lambda *others: row(self, *others)
+
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no one truth value")
 
@@ -105,6 +112,16 @@ class Symbol:
         raise TypeError("whether symbols are equal is asked of numbers, one after the other")
 
     __hash__ = None  # type: ignore[assignment]
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **rules.FUNCTIONS,
+    **{
+        name.replace("a", "arc", 1): rules.FUNCTIONS[name]
+        for name in rules.FUNCTIONS
+        if name.startswith("a") and name != "abs"
+    },
+}
 
 
 def python_literal(number: float) -> str:
@@ -124,6 +141,7 @@ class Dialect:
     - `operators`: a template for each of `+ - * / ** neg abs < <= > >= |`.
     - `rows`, `members`: templates for rows; for members of families, by their constant.
     - `call`: writes any other operation, such as a user's own.
+    - `numpy`: whether a formula written with NumPy's functions can be read too.
     """
 
     operators: Mapping[str, str]
@@ -131,6 +149,7 @@ class Dialect:
     members: Mapping[Family, Callable[[float], str]] = field(default_factory=dict)
     literal: Callable[[float], str] = python_literal
     call: Callable[[Operation, Sequence[str]], str] = call_by_name
+    numpy: bool = False
 
     def symbol(self, operand: Any) -> Symbol:
         """Return a symbol as it is, a name as the symbol of that name, and a number as a literal."""

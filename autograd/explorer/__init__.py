@@ -19,7 +19,7 @@ def explore(root: Value) -> Explorer:
 
     It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. What was made in one
     `scope`, such as the call of a Neuron, folds. An own operation is recomputed on the page if its functions are made
-    of arithmetic and of the functions of autograd; of others the page knows the present numbers only.
+    of arithmetic and functions of autograd or NumPy; of others the page knows the present numbers only.
 
     Raises ValueError for a graph that is too large, RuntimeError if a leaf was changed after the graph was built.
 

@@ -101,7 +101,8 @@ FORMULAS = Formulas(
         ">": "{} > {}",
         ">=": "{} ≥ {}",
         "|": "{} or {}",
-    }
+    },
+    numpy=True,
 )
 
 OPERATORS = {

@@ -97,6 +97,7 @@ JAVASCRIPT = Dialect(
     },
     literal=_literal,
     call=_own,
+    numpy=True,
 )
 
 # Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd
@@ -295,17 +296,28 @@ def test_own_operation_made_of_others_is_read_too():
     assert rule(twice, 1).forward == "(Math.tanh((Math.tanh(x[0]) * 2.0)) * 2.0)"
 
 
+def test_own_operation_written_with_numpy_is_read_too():
+    bell = operation("bell", lambda x: np.exp(-x * x), lambda y, x: -2.0 * x * y)
+    assert rule(bell, 1).forward == "Math.exp(((-x[0]) * x[0]))"
+    turned = operation(
+        "turned", lambda a, b: np.arctan2(a, np.arcsin(np.square(b))), lambda y, a, b: y, lambda y, a, b: y
+    )
+    assert rule(turned, 2).forward == "Math.atan2(x[0], Math.asin((x[1] * x[1])))"
+
+
 @pytest.mark.parametrize(
     "forward",
     [
         math.exp,
+        np.sign,
+        np.floor,
         lambda x: x if x > 0.0 else 0.0,
         lambda x: float(x),
         lambda x: {1.0: 2.0}[x],
         lambda x: max(x, 0.0),
         lambda x: round(x),
     ],
-    ids=["math", "branch", "float", "lookup", "max", "round"],
+    ids=["math", "sign", "floor", "branch", "float", "lookup", "max", "round"],
 )
 def test_own_operation_that_wants_floats_is_left_to_python(forward):
     own = operation("own", forward, lambda y, x: y)
