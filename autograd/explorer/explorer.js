@@ -713,7 +713,7 @@ class View {
 
   title() {
     const { title, formula } = this.graph.model;
-    $("formula").append(make("bdi", {}, title), ...(formula ? [" = ", make("bdi", {}, formula)] : []));
+    $("formula").append(make("bdi", {}, title), ...(formula ? [" = ", make("bdi", { dir: "ltr" }, formula)] : []));
     $("purpose").append(
       "How much does ",
       make("bdi", { class: "name root" }, title),

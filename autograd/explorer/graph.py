@@ -122,7 +122,9 @@ def _formula(root: Value, order: Sequence[Value], names: dict[Value, str]) -> st
     found: dict[Value, Symbol] = {}
     for node in order:
         if node.op is None:
-            found[node] = formulas.FORMULAS.symbol(names[node] or node.data)
+            name = names[node]
+            isolated = name if name.isascii() else f"\u2068{name}\u2069"  # from the direction of the letters around it
+            found[node] = formulas.FORMULAS.symbol(isolated or node.data)
         else:
             found[node] = formulas.applied(node.op, [found[parent] for parent in node.parents])
         if len(found[node].source) > LONGEST_FORMULA:

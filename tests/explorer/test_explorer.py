@@ -62,6 +62,10 @@ def test_names_are_those_of_text_and_constants_are_their_numbers():
     assert [node["kind"] for node in model_of(y)["nodes"]] == ["leaf", "computed", "constant", "computed", "computed"]
 
 
+def test_formula_keeps_its_order_whatever_way_a_name_is_read():
+    assert model_of(Value(2.0, "שלום") * Value(3.0, "b"))["formula"] == "\u2068שלום\u2069 × b"
+
+
 def test_numbers_that_json_has_not_are_strings():
     model = model_of(Value(math.inf, "x") * Value(math.nan, "y") + -math.inf)
     assert [node["data"] for node in model["nodes"]] == ["Infinity", "NaN", "NaN", "-Infinity", "NaN"]
