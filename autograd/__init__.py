@@ -22,6 +22,7 @@ from autograd.checking import gradcheck as gradcheck
 from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
+from autograd.explorer import explore as explore
 from autograd.lines import text as text
 from autograd.operation import operation as operation
 from autograd.recording import no_grad as no_grad
@@ -41,7 +42,7 @@ from autograd.value import softmax as softmax
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError TraceError Value animate compile detect_anomaly draw grad gradcheck gradients hessian hvp
-        jacobian jvp no_grad operation scope softmax text value_and_grad vjp
+        Constant GradientError TraceError Value animate compile detect_anomaly draw explore grad gradcheck gradients
+        hessian hvp jacobian jvp no_grad operation scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

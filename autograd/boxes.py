@@ -21,7 +21,7 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
     for node in nodes:
         for parent in node.parents:
             if parent.op is None:
-                path = _path(node.scope)
+                path = path_to(node.scope)
                 paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
     homes = {node: node.scope for node in nodes}
     owned: dict[scope, set[int]] = {}
@@ -35,7 +35,8 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
     return homes
 
 
-def _path(innermost: scope | None) -> list[scope]:
+def path_to(innermost: scope | None) -> list[scope]:
+    """Return the scopes around a place in the code, the outermost first."""
     path = []
     while innermost is not None:
         path.append(innermost)
@@ -47,7 +48,7 @@ def write_boxes(drawing: Any, boxes: dict[scope | None, list[Mark]]) -> None:
     """Write each box with its marks and the boxes inside it; boxes of one title side by side are numbered."""
     inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
     for innermost in boxes:
-        for box in _path(innermost):
+        for box in path_to(innermost):
             if box not in inside[box.outer]:
                 inside[box.outer].append(box)
     counter = itertools.count()

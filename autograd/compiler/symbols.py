@@ -1,12 +1,7 @@
-"""A rule read as NumPy source: what the operations of the table are called there, and their partial derivatives.
-
-A partial derivative is a formula in the table's own functions, so it is read here as it is read with floats and with
-Values: called on symbols, it writes itself down.
-"""
+"""A rule read as NumPy source: what the operations of the table are called there, and their partial derivatives."""
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,92 +11,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.operation import Family, Operation
-
-
-class Symbol:
-    """An expression in NumPy source, which arithmetic and the operations of the table extend.
-
-    >>> rules.tanh.partials[0](Symbol("y"), Symbol("x"))
-    np.subtract(1.0, (y * y), dtype=float)
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def __repr__(self) -> str:
-        return self.source
-
-    @staticmethod
-    def _operate(operation: Operation, operands: Sequence[Any]) -> Symbol:
-        return Symbol(forward_source(operation, list(map(_source, operands))))
-
-    # A comparison is a number too, 1 or 0: NumPy's sum of two would be their disjunction, hence the type of the result.
-
-    def __add__(self, other: Any) -> Symbol:
-        return Symbol(f"np.add({self}, {_source(other)}, dtype=float)")
-
-    def __radd__(self, other: Any) -> Symbol:
-        return Symbol(f"np.add({_source(other)}, {self}, dtype=float)")
-
-    def __sub__(self, other: Any) -> Symbol:
-        return Symbol(f"np.subtract({self}, {_source(other)}, dtype=float)")
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return Symbol(f"np.subtract({_source(other)}, {self}, dtype=float)")
-
-    def __mul__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} * {_source(other)})")
-
-    def __rmul__(self, other: Any) -> Symbol:
-        return Symbol(f"({_source(other)} * {self})")
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} / {_source(other)})")
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return Symbol(f"({_source(other)} / {self})")
-
-    def __pow__(self, other: Any) -> Symbol:
-        return Symbol(f"np.power({self}, {_source(other)})")
-
-    def __rpow__(self, other: Any) -> Symbol:
-        return Symbol(f"np.power({_source(other)}, {self})")
-
-    def __abs__(self) -> Symbol:
-        return Symbol(f"np.abs({self})")
-
-    def __bool__(self) -> bool:
-        raise TypeError("an array has no one truth value")
-
-    def __eq__(self, other: object) -> bool:
-        raise TypeError("whether numbers are equal is asked of one after the other")
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __neg__(self) -> Symbol:
-        return Symbol(f"np.negative({self}, dtype=float)")
-
-    def __lt__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} < {_source(other)})")
-
-    def __le__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} <= {_source(other)})")
-
-    def __gt__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} > {_source(other)})")
-
-    def __ge__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} >= {_source(other)})")
-
-    def __or__(self, other: Any) -> Symbol:
-        return Symbol(f"({self} | {_source(other)})")
-
-
-def _source(number: Any) -> str:
-    if isinstance(number, Symbol):
-        return number.source
-    return repr(float(number)) if math.isfinite(number) else f"float('{number}')"
-
+from autograd.symbols import Dialect, Symbol
 
 # Functions that NumPy lacks, each as accurate in its tails as the table's own.
 
@@ -182,18 +92,40 @@ MEMBERS: dict[Family, Callable[[float], str]] = {
 }
 
 
+def own_name(operation: Operation) -> str:
+    """Return the name under which the source calls an operation that is not in the table."""
+    return f"own_{id(operation)}"
+
+
+NUMPY = Dialect(
+    # A comparison is a number too, 1 or 0: NumPy's sum of two would be their disjunction, hence the type of a result.
+    operators={
+        "+": "np.add({}, {}, dtype=float)",
+        "-": "np.subtract({}, {}, dtype=float)",
+        "*": "({} * {})",
+        "/": "({} / {})",
+        "**": "np.power({}, {})",
+        "abs": "np.abs({})",
+        "neg": "np.negative({}, dtype=float)",
+        "<": "({} < {})",
+        "<=": "({} <= {})",
+        ">": "({} > {})",
+        ">=": "({} >= {})",
+        "|": "({} | {})",
+    },
+    rows=SOURCES,
+    members=MEMBERS,
+    call=lambda operation, operands: f"{own_name(operation)}({', '.join(operands)})",
+)
+
+
 def forward_source(operation: Operation, operands: Sequence[str]) -> str:
     """Return the NumPy source of an operation on operands of these names; a user's own is called by its name.
 
     >>> forward_source(rules.tanh, ["x"])
     'np.tanh(x)'
     """
-    if operation.family is not None:
-        family, constant = operation.family
-        return MEMBERS[family](constant).format(*operands)
-    if operation in SOURCES:
-        return SOURCES[operation].format(*operands)
-    return f"{own_name(operation)}({', '.join(operands)})"
+    return NUMPY.forward(operation, operands)
 
 
 def partial_source(operation: Operation, position: int, y: str, operands: Sequence[str]) -> str | float:
@@ -203,18 +135,13 @@ def partial_source(operation: Operation, position: int, y: str, operands: Sequen
     'b'
     """
     try:
-        derivative = operation.partials[position](Symbol(y), *map(Symbol, operands))
+        derivative = operation.partials[position](NUMPY.symbol(y), *map(NUMPY.symbol, operands))
     except (TypeError, AttributeError):  # a user's formula that takes floats only
         return f"{own_name(operation)}_{position}({', '.join([y, *operands])})"
     if not isinstance(derivative, Symbol):
         return float(derivative)
     condition = re.fullmatch(r"\((\([^()]+ [<>]=? [^()]+\)) \* 1\.0\)", derivative.source)
     return condition[1] if condition else derivative.source  # a factor of 1 or 0 may be a condition itself
-
-
-def own_name(operation: Operation) -> str:
-    """Return the name under which the source calls an operation that is not in the table."""
-    return f"own_{id(operation)}"
 
 
 def own_functions(operation: Operation) -> dict[str, Callable[..., Any]]:

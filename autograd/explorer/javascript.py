@@ -1,0 +1,171 @@
+"""The rules read as JavaScript, so that the page computes with the derivatives of the table and has none of its own.
+
+What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: explorer.js supplies
+these functions, and nothing else of the rules.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd import rules
+from autograd.operation import NAry, Operation
+from autograd.symbols import Dialect
+
+UNREADABLE = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
+
+
+class UnreadableError(TypeError):
+    """A user's own operation cannot be read as JavaScript, since it wants floats."""
+
+
+def _literal(number: float) -> str:
+    if math.isfinite(number):
+        return repr(number) if number >= 0.0 and str(number)[0] != "-" else f"({number!r})"
+    return "NaN" if number != number else "Infinity" if number > 0.0 else "(-Infinity)"
+
+
+def _own(operation: Operation, operands: Sequence[str]) -> str:
+    """Write a user's own operation by running its forward function on symbols."""
+    if isinstance(operation, NAry):
+        return _sum(operation, f"[{', '.join(operands)}]")
+    y = JAVASCRIPT.symbol(operation.forward(*map(JAVASCRIPT.symbol, operands)))
+    return y.source
+
+
+def _sum(operation: NAry, operands: str) -> str:
+    """Write an operation on the operands in an array."""
+    return f"fn.{SUMS[operation]}({operands})"
+
+
+SUMS: dict[Operation, str] = {
+    rules.fsum: "fsum",
+    rules.mean: "mean",
+    rules.dot: "dot",
+    rules.logsumexp: "logsumexp",
+    rules.ieee_dot: "openDot",
+    rules.largest: "largest",
+}
+
+# Functions of one operand that JavaScript's Math has under the same name.
+MATH = (
+    *(rules.abs, rules.acos, rules.acosh, rules.asin, rules.asinh, rules.atan, rules.atanh, rules.cbrt, rules.cos),
+    *(rules.cosh, rules.exp, rules.expm1, rules.log, rules.log10, rules.log1p, rules.log2, rules.sin, rules.sinh),
+    *(rules.sqrt, rules.tan, rules.tanh),
+)
+SUPPLIED = (rules.erf, rules.erfc, rules.sigmoid, rules.softplus, rules.silu, rules.gelu)
+
+JAVASCRIPT = Dialect(
+    operators={
+        **{operator: f"({{}} {operator} {{}})" for operator in ("+", "-", "*", "/", "<", "<=", ">", ">=", "|")},
+        "**": "fn.power({}, {})",
+        "neg": "(-{})",
+        "abs": "Math.abs({})",
+    },
+    rows={
+        **{row: f"Math.{row.name}({{}})" for row in MATH},
+        rules.atan2: "Math.atan2({}, {})",
+        rules.hypot: "Math.hypot({}, {})",
+        **{row: f"fn.{row.name}({{}})" for row in SUPPLIED},
+        rules.relu: "fn.maximum(0, {})",
+        rules.maximum: "fn.maximum({}, {})",
+        rules.minimum: "fn.minimum({}, {})",
+        rules.add: "({} + {})",
+        rules.sub: "({} - {})",
+        rules.mul: "({} * {})",
+        rules.divide: "({} / {})",
+        rules.power: "fn.power({}, {})",
+        rules.negative: "(-{})",
+        rules.positive: "{}",
+        rules.detached: "{}",
+        rules.where: "({} ? {} : {})",
+        rules.less: "+({} < {})",
+        rules.less_equal: "+({} <= {})",
+        rules.either: "+!!({} || {})",
+        rules.ieee_divide: "({} / {})",
+        rules.ieee_log: "Math.log({})",
+        rules.ieee_power: "fn.powerBelow({}, {}, {})",
+        rules.ieee_unit: "fn.unit({}, {})",
+    },
+    members={
+        rules.power_of: lambda n: f"fn.power({{}}, {_literal(n)})",
+        rules.leaky_relu: lambda slope: f"({{0}} > 0 ? {{0}} : {_literal(slope)} * {{0}})",
+        rules.elu: lambda alpha: f"({{0}} > 0 ? {{0}} : {_literal(alpha)} * Math.expm1({{0}}))",
+    },
+    literal=_literal,
+    call=_own,
+    numpy=True,
+)
+
+# Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
+IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot}
+SILENT = IEEE | {rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.where, rules.detached}
+
+
+class Rule(NamedTuple):
+    """A row as JavaScript: expressions in `x`, the array of the operands, and `y`, the result."""
+
+    forward: str
+    partials: list[str]
+    domain: str  # a condition, or nothing
+
+    def source(self) -> str:
+        """Return the rule as an object with functions of `x`, and of `y` and `x`."""
+        parts = [f"forward: x => {self.forward}", f"partials: (y, x) => [{', '.join(self.partials)}]"]
+        return f"{{{', '.join([*parts, *([f'defined: x => {self.domain}'] if self.domain else [])])}}}"
+
+
+def rule(operation: Operation, arity: int) -> Rule:
+    """Return an operation on so many operands as JavaScript.
+
+    Raises UnreadableError for an own operation whose functions want floats.
+
+    >>> rule(rules.tanh, 1).source()
+    '{forward: x => Math.tanh(x[0]), partials: (y, x) => [(1.0 - (y * y))]}'
+    """
+    operands = [f"x[{position}]" for position in range(arity)]
+    try:
+        forward = _sum(operation, "x") if isinstance(operation, NAry) else JAVASCRIPT.forward(operation, operands)
+        partials = [JAVASCRIPT.symbol(p).source for p in JAVASCRIPT.derivatives(operation, "y", operands)]
+    except UNREADABLE as error:
+        raise UnreadableError(f"the operation {operation.name} takes floats only: {error}") from error
+    guarded = bool(operation.domain) and not isinstance(operation, NAry) and operation not in IEEE
+    return Rule(forward, partials, condition(operation.domain, operation.arguments) if guarded else "")
+
+
+def condition(domain: str, arguments: Sequence[str]) -> str:
+    """Return a row's domain, a condition in Python on its arguments, as JavaScript on the array `x` of them.
+
+    >>> condition("-1 < a or b % 1 == 0", "ab")
+    '((-1 < x[0]) || ((x[1] % 1) === 0))'
+    """
+
+    def written(node: ast.expr) -> str:
+        match node:
+            case ast.BoolOp(op, values):
+                return f"({(' && ' if isinstance(op, ast.And) else ' || ').join(map(written, values))})"
+            case ast.Compare(left, operators, rights):
+                sides = [left, *rights]
+                links = zip(sides, operators, rights)
+                return f"({' && '.join(f'{written(a)} {SIGNS[type(o)]} {written(b)}' for a, o, b in links)})"
+            case ast.BinOp(left, ast.Mod(), right):
+                return f"({written(left)} % {written(right)})"
+            case ast.UnaryOp(ast.USub(), operand):
+                return f"-{written(operand)}"
+            case ast.Name("inf"):
+                return "Infinity"
+            case ast.Name(name) if name in arguments:
+                return f"x[{list(arguments).index(name)}]"
+            case ast.Constant(int() | float() as number):
+                return repr(number)
+        raise ValueError(
+            f"the domain {domain!r} is not a condition on {', '.join(arguments)} that JavaScript can check"
+        )
+
+    return written(ast.parse(domain, mode="eval").body)
+
+
+SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!=="}

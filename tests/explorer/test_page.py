@@ -1,0 +1,872 @@
+"""The page in a real browser: walking, changing numbers, folding, the keyboard, colours, and that it is safe.
+
+The fixture `opened` adds to every test that nothing was written to the console and that no request left the page.
+"""
+
+import math
+
+import pytest
+
+from autograd import (
+    Constant,
+    Value,
+    cbrt,
+    dot,
+    exp,
+    explore,
+    gradients,
+    hypot,
+    log,
+    logsumexp,
+    maximum,
+    operation,
+    relu,
+    scope,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)
+from autograd.chain import topological_order
+from nn import MLP, hinge
+
+
+def cards(page):
+    """What the cards of the picture show, by name: data, and gradient."""
+    found = page.evaluate(
+        "[...document.querySelectorAll('.item.node')].map(card => "
+        "[card.querySelector('.name')?.textContent, ...[...card.querySelectorAll('.figure')].map(f => f.textContent)])"
+    )
+    return {name: tuple(figures) for name, *figures in found}
+
+
+def story(page):
+    return page.locator("#story").inner_text().replace("\u2009", " ")
+
+
+def position(page):
+    return int(page.locator("#slider").input_value())
+
+
+def last(page):
+    return int(page.locator("#slider").get_attribute("max"))
+
+
+def numbers(page):
+    """The values and gradients that the page has computed, in sorted order, in full precision."""
+    return page.evaluate("[view.graph.values, view.graph.gradients]")
+
+
+def fill(page, label, value):
+    page.get_by_label(f"Value of {label}", exact=True).fill(str(value))
+
+
+def in_python(root):
+    root.zero_grad()
+    root.backward()
+    order = topological_order(root)
+    return [[node.data for node in order], [node.grad for node in order]]
+
+
+def assert_same_numbers(found, wanted, tolerance=1e-13):
+    for some, others in zip(found, wanted, strict=True):
+        assert some == pytest.approx(others, rel=tolerance, abs=1e-300)
+
+
+# Walking
+
+
+def test_page_begins_with_the_leaves_and_nothing_else(opened, example):
+    page = opened(example)
+    assert cards(page) == {
+        "a": ("2", "not yet"),
+        "b": ("−3", "not yet"),
+        "c": ("10", "not yet"),
+        "f": ("−2", "not yet"),
+        "e": ("?", "not yet"),
+        "d": ("?", "not yet"),
+        "L": ("?", "not yet"),
+    }
+    assert page.locator("h1").inner_text() == "L = (a × b + c) × f"
+    assert page.title() == "The gradient of L"
+
+
+def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, example):
+    page = opened(example)
+    told = []
+    for _ in range(last(page)):
+        page.locator("#next").click()
+        told.append([line for line in story(page).splitlines() if "=" in line])
+    assert told == [
+        ["e = a × b = 2 × (−3) = −6"],
+        ["d = e + c = −6 + 10 = 4"],
+        ["L = d × f = 4 × (−2) = −8"],
+        ["∂L/∂L = 1"],
+        ["∂L/∂d += ∂L/∂L · ∂L/∂d = 1 × (−2) = −2", "where ∂L/∂d = f = −2, since L = d × f"],
+        ["∂L/∂f += ∂L/∂L · ∂L/∂f = 1 × 4 = 4", "where ∂L/∂f = d = 4, since L = d × f"],
+        ["∂L/∂e += ∂L/∂d · ∂d/∂e = −2 × 1 = −2", "where ∂d/∂e = 1, since d = e + c"],
+        ["∂L/∂c += ∂L/∂d · ∂d/∂c = −2 × 1 = −2", "where ∂d/∂c = 1, since d = e + c"],
+        ["∂L/∂a += ∂L/∂e · ∂e/∂a = −2 × (−3) = 6", "where ∂e/∂a = b = −3, since e = a × b"],
+        ["∂L/∂b += ∂L/∂e · ∂e/∂b = −2 × 2 = −4", "where ∂e/∂b = a = 2, since e = a × b"],
+        [],
+    ]
+    assert {name: grad for name, (_, grad) in cards(page).items()} == {
+        "a": "6", "b": "−4", "c": "−2", "d": "−2", "e": "−2", "f": "4", "L": "1",
+    }  # fmt: skip
+
+
+def test_contributions_to_a_shared_node_add_up_one_by_one(opened):
+    x = Value(3.0, "x")
+    y = x * x + x
+    y.label = "y"
+    page = opened(y)
+    told = []
+    for _ in range(last(page)):
+        page.locator("#next").click()
+        if "∂y/∂x +=" in story(page):
+            equation = next(line for line in story(page).splitlines() if "+=" in line)
+            told.append((equation.partition(" = ")[2], cards(page)["x"][1]))
+    assert told == [("1 × 1 = 1", "1 + …"), ("1 + 1 × 3 = 4", "4 + …"), ("4 + 1 × 3 = 7", "7")]
+
+
+def test_operand_used_twice_has_two_lines_and_each_step_marks_one(opened):
+    x = Value(3.0, "x")
+    page = opened(x * x)
+    marked = []
+    for place in (3, 4):
+        page.locator("#slider").fill(str(place))
+        marked.append(page.evaluate("view.arranged.lines.map(line => line.element.classList.contains('backward'))"))
+    assert marked == [[True, False], [False, True]]
+    assert page.evaluate("new Set(view.arranged.lines.map(line => line.points.join())).size") == 2
+
+
+def test_formula_of_many_operands_is_shortened(opened):
+    page = opened(dot([Value(1.0, f"w{k}") for k in range(20)], [Value(2.0, f"x{k}") for k in range(20)]))
+    page.locator("#next").click()
+    assert "v1 = w0 × x0 + w1 × x1 + … + w19 × x19 = 1 × 2 + 1 × 2 + … + 1 × 2 = 40" in story(page)
+
+
+def test_buttons_and_slider_move_through_the_steps(opened, example):
+    page = opened(example)
+    assert page.locator("#back").is_disabled()
+    page.locator("#last").click()
+    assert position(page) == last(page) == 11
+    assert page.locator("#next").is_disabled()
+    page.locator("#back").click()
+    assert position(page) == 10
+    page.locator("#slider").fill("3")
+    assert "L = d × f" in story(page)
+    assert cards(page)["L"] == ("−8", "not yet")
+    page.locator("#first").click()
+    assert position(page) == 0
+    assert cards(page)["L"] == ("?", "not yet")
+
+
+def test_play_runs_to_the_end_and_can_be_paused(opened, example):
+    page = opened(example)
+    page.clock.install()
+    page.locator("#speed").select_option("5")
+    page.locator("#play").click()
+    page.clock.run_for(1000)
+    assert page.locator("#play").get_attribute("aria-label") == "Pause"
+    page.locator("#play").click()
+    paused = position(page)
+    assert 0 < paused < last(page)
+    page.clock.run_for(5000)
+    assert position(page) == paused
+    page.locator("#play").click()
+    page.clock.run_for(20_000)
+    assert position(page) == last(page)
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+
+
+def test_speed_is_that_of_the_choice(opened, example):
+    page = opened(example)
+    page.clock.install()
+    for speed, steps in (("0.5", 2), ("5", 11)):
+        page.evaluate("view.go(0)")
+        page.locator("#speed").select_option(speed)
+        page.locator("#play").click()
+        page.clock.run_for(5000)
+        assert position(page) == steps
+        if speed == "0.5":
+            page.locator("#play").click()
+
+
+def test_edge_of_a_step_is_marked_and_carries_its_local_derivative(opened, example):
+    page = opened(example)
+    page.locator("#slider").fill("9")
+    assert page.locator(".line.backward").count() == 1
+    assert page.locator(".note").text_content() == "× −3"
+    assert page.locator(".active .name").text_content() == "e"
+    assert page.locator(".receiving .name").text_content() == "a"
+    page.locator("#slider").fill("1")
+    assert page.locator(".line.forward").count() == 2
+    assert page.locator(".note").count() == 0
+
+
+# Where a gradient comes from
+
+
+def test_chosen_number_shows_the_sum_over_children_and_the_paths(opened):
+    x = Value(0.5, "x")
+    y = sin(x) * x
+    y.label = "y"
+    page = opened(y)
+    page.locator("[data-key=n0]").click()
+    details = page.locator("#details")
+    assert "(not yet)" in details.inner_text()
+    page.keyboard.press("End")
+    text = details.inner_text()
+    assert "(not yet)" not in text
+    assert "It is used 2 times: the shares add up" in text
+    rows = [row.inner_text().replace("\t", " ") for row in details.locator("tbody tr:not(.why)").all()]
+    assert rows == [
+        "∂y/∂v1 · ∂v1/∂x = 0.5 × 0.8776 = 0.4388",
+        "∂y/∂y · ∂y/∂x = 1 × 0.4794 = 0.4794",
+    ]
+    assert "where ∂v1/∂x = cos(x) = cos(0.5) = 0.8776, since v1 = sin(x)" in text
+    assert details.locator("tfoot").inner_text().split() == ["∂y/∂x", "=", "0.9182"]
+    ways = [way.inner_text().replace("\n", " ") for way in details.locator(".ways li").all()]
+    assert ways == ["x → v1 → y 0.8776 × 0.5 = 0.4388", "x → y 0.4794"]
+    details.locator(".path").first.hover()
+    assert page.locator(".line.backward").count() == 2
+
+
+def test_nudge_of_a_leaf_confirms_its_gradient(opened, example):
+    page = opened(example)
+    page.locator("[data-key=n0]").click()
+    assert (
+        "raise a by 0.001, and L goes from −8 to −7.994: it changes 6 times as much"
+        in page.locator(".nudge").inner_text()
+    )
+
+
+def test_many_paths_are_counted_rather_than_listed(opened):
+    y = Value(0.9, "x")
+    for _ in range(30):
+        y = y * y
+    page = opened(y)
+    page.locator("[data-key=n0]").click()
+    assert "1,073,741,824 paths lead from here" in page.locator("#details").inner_text()
+    assert page.locator(".ways").count() == 0
+
+
+def test_path_of_a_thousand_arrows_is_not_spelled_out(opened):
+    y = Value(0.5, "x")
+    for _ in range(200):
+        with scope("step"):
+            for _ in range(5):
+                y = sin(y)
+    page = opened(y)
+    page.evaluate("view.choose(0)")
+    assert "One path of 1,000 arrows leads from here" in page.locator("#details").inner_text()
+
+
+def test_choosing_again_or_escape_chooses_nothing(opened, example):
+    page = opened(example)
+    for leave in (lambda: page.locator("[data-key=n0]").click(), lambda: page.keyboard.press("Escape")):
+        page.locator("[data-key=n0]").click()
+        assert page.locator(".chosen").count() == 1
+        leave()
+        assert page.locator(".chosen").count() == 0
+
+
+# Changing numbers
+
+
+def formula(a, b, c):
+    return tanh(a * b + exp(c)) / (1.0 + sqrt(a) * log(b)) + (a - c) ** 3 + logsumexp([a, b, c]) * dot([a, b], [c, a])
+
+
+def test_page_recomputes_what_python_computes(opened):
+    leaves = [Value(0.7, "a"), Value(1.9, "b"), Value(-0.4, "c")]
+    page = opened(formula(*leaves))
+    assert_same_numbers(numbers(page), in_python(formula(*leaves)))
+    for changed in ({"a": 1.3}, {"b": 0.25, "c": 2.5}, {"a": 7.0}):
+        for leaf in leaves:
+            if leaf.label in changed:
+                leaf.data = changed[leaf.label]
+                fill(page, leaf.label, leaf.data)
+        assert_same_numbers(numbers(page), in_python(formula(*leaves)))
+
+
+def test_changing_a_leaf_changes_what_is_shown_at_this_step(opened, example):
+    page = opened(example)
+    page.keyboard.press("End")
+    fill(page, "b", 5)
+    assert cards(page)["L"] == ("−40", "1")
+    assert cards(page)["a"] == ("2", "−10")
+    page.locator("#slider").fill("2")
+    assert cards(page)["d"] == ("20", "not yet")
+
+
+def test_slider_of_a_leaf_and_its_keys_change_it(opened, example):
+    page = opened(example)
+    slide = page.get_by_label("Slide a", exact=True)
+    slide.fill("-1.5")
+    assert page.evaluate("view.graph.given[0]") == -1.5
+    assert page.get_by_label("Value of a", exact=True).input_value() == "-1.5"
+    page.locator("#reset").click()
+    slide.press("ArrowRight")
+    assert page.evaluate("view.graph.given[0]") == 2.05
+    slide.press("ArrowLeft")
+    assert page.evaluate("view.graph.given[0]") == 2
+    assert position(page) == 0  # the keys are the slider's
+
+
+def test_leaf_is_dragged_in_the_graph(opened, example):
+    page = opened(example)
+    box = page.locator("[data-key=n0]").bounding_box()
+    x, y = box["x"] + 80, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=5)
+    page.mouse.up()
+    assert page.evaluate("view.graph.given[0]") == 2.5
+    assert page.locator(".chosen").count() == 1
+    page.locator("[data-key=n0]").click()  # a click after it is a click again
+    assert page.locator(".chosen").count() == 0
+
+
+def test_reset_brings_all_numbers_back(opened, example):
+    page = opened(example)
+    before = numbers(page)
+    assert page.locator("#reset").is_disabled()
+    fill(page, "a", 100)
+    fill(page, "c", -0.125)
+    page.locator("#reset").click()
+    assert numbers(page) == before
+    assert page.get_by_label("Value of a", exact=True).input_value() == "2"
+
+
+def test_half_typed_number_changes_nothing(opened, example):
+    page = opened(example)
+    field = page.get_by_label("Value of a", exact=True)
+    field.fill("")
+    assert page.evaluate("view.graph.given[0]") == 2
+    field.press_sequentially("-")
+    assert page.evaluate("view.graph.given[0]") == 2
+    field.press_sequentially("1.5")
+    assert page.evaluate("view.graph.given[0]") == -1.5
+
+
+def test_constants_change_too(opened):
+    x = Value(2.0, "x")
+    page = opened(x * Constant(3.0, "scale"))
+    page.locator(".node.constant").click()
+    fill(page, "scale", 5)
+    assert numbers(page)[0] == [2, 5, 10]
+    assert "A constant takes no gradient" in page.locator("#details").inner_text()
+
+
+def test_number_outside_a_domain_is_pythons_message_and_not_a_nan(opened):
+    x, k = Value(2.0, "x"), Value(3.0, "k")
+    y = log(x) * 2.0 + k * k
+    y.label = "y"
+    page = opened(y)
+    page.keyboard.press("End")
+    fill(page, "x", -1)
+    with pytest.raises(ValueError, match="log is defined") as raised:
+        log(-1.0)
+    assert str(raised.value) in page.locator("#problem").inner_text()
+    assert "NaN" not in page.locator("body").inner_text()
+    shown = cards(page)
+    assert shown["y"][0] == "—"
+    assert "9" in {data for data, *_ in shown.values()}  # k * k is still shown
+    assert page.locator(".failed").count() == 1
+    assert "The computation stops here" in story(page)
+    page.locator("#undo").click()
+    assert page.locator("#problem").inner_text() == ""
+    assert page.evaluate("view.graph.given[0]") == 2
+    assert position(page) == last(page)  # and the walk is where it was
+
+
+@pytest.mark.parametrize(
+    ("make", "value"),
+    [
+        (lambda x: 1.0 / x, 0.0),
+        (lambda x: exp(x), 1000.0),
+        (lambda x: x**0.5, -4.0),
+        (lambda x: x**7, 1e300),
+        (lambda x: x**-2, 0.0),
+        (sqrt, -1e-9),
+    ],
+)
+def test_errors_say_what_python_says(make, value, opened):
+    page = opened(make(Value(1.5, "x")))
+    fill(page, "x", value)
+    with pytest.raises((ValueError, ArithmeticError)) as raised:
+        make(Value(value))
+    assert str(raised.value) in page.locator("#problem").inner_text()
+
+
+def test_infinity_that_python_lets_pass_is_shown(opened):
+    page = opened(Value(1.0, "x") * 1e300 * 1e5)
+    fill(page, "x", 1e10)
+    assert page.locator("#problem").inner_text() == ""
+    page.locator("#last").click()
+    assert "∞" in {data for data, *_ in cards(page).values()}
+
+
+def odd_graphs():
+    x, y = Value(0.7, "x"), Value(1.3, "x")  # two of one name
+    z = Value(-2.0, "z")
+    detached = (x * y).detach()
+    derivative = gradients(sin(x * y) / sqrt(x) + x**y + hypot(x, y) + cbrt(x), [x], create_graph=True)[0]
+    return {
+        "leaf": Value(3.0, "x"),
+        "leaf without a label": Value(3.0),
+        "constant": Constant(3.0),
+        "constants only": Constant(3.0) * 2.0,
+        "two leaves of one name": x * y + x,
+        "branch": where(z < 0.0, x, y) + maximum(x, y) + abs(z) + relu(z),
+        "detached": detached * x,
+        "derivative": derivative,
+        "infinite": Value(math.inf, "x") + 1.0,
+        "not a number": Value(math.nan, "x") * 2.0,
+        "long label": Value(1.0, "x" * 300) * 2.0,
+        "minus": -(x - z) - (-z * -2.0) ** 3 / -z,
+    }
+
+
+@pytest.mark.parametrize("name", odd_graphs())
+def test_odd_graphs_are_walked_like_others(name, opened):
+    root = odd_graphs()[name]
+    page = opened(root)
+    for _ in range(last(page) + 1):
+        page.keyboard.press("ArrowRight")
+    assert "Done" in story(page)
+    texts = page.locator("body").inner_text()
+    assert "[object" not in texts
+    assert "NaN" not in texts
+    values, gradients = numbers(page)
+    wanted = in_python(root)
+    assert values == pytest.approx(wanted[0], rel=1e-13, nan_ok=True)
+    for node, found in zip(topological_order(root), gradients, strict=True):
+        assert type(node) is Constant or found == pytest.approx(node.grad, rel=1e-12, nan_ok=True)
+
+
+# Own operations
+
+
+def test_own_operation_that_runs_on_symbols_is_recomputed(opened):
+    cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    x = Value(2.0, "x")
+    page = opened(cube(x) + x)
+    fill(page, "x", 5)
+    assert numbers(page) == [[5, 125, 130], [76, 1, 1]]
+
+
+def test_own_operation_in_plain_python_says_so_when_its_operand_changes(opened):
+    gaussian = operation("gaussian", lambda x: math.exp(-x * x), lambda y, x: -2 * x * y)
+    x, k = Value(1.0, "x"), Value(2.0, "k")
+    y = gaussian(x) * k + k * k
+    page = opened(y)
+    page.locator("#last").click()
+    assert_same_numbers(numbers(page), in_python(y))
+    fill(page, "k", 3)  # which it does not depend on
+    assert page.locator("#problem").inner_text() == ""
+    assert numbers(page)[1][0] == pytest.approx(-2 * math.exp(-1) * 3)
+    fill(page, "x", 2)
+    assert "gaussian is an operation of the author's own, written in Python, which this page cannot run" in (
+        page.locator("#problem").inner_text()
+    )
+    assert "9" in {data for data, *_ in cards(page).values()}
+    page.locator("#reset").click()
+    assert page.locator("#problem").inner_text() == ""
+
+
+# Modules
+
+
+@pytest.fixture
+def network():
+    model = MLP(2, [16, 16, 1], activation="tanh", seed=1)
+    loss = hinge([model([1.0, 2.0])], [-1])
+    loss.label = "loss"
+    return loss
+
+
+def boxes(page):
+    return page.evaluate("[...document.querySelectorAll('.item.box .title')].map(title => title.textContent)")
+
+
+def test_network_opens_folded_with_repeated_neurons_as_one_box(opened, network):
+    page = opened(network)
+    assert boxes(page) == ["▸ Neuron ×16", "▸ Neuron ×16", "▸ Neuron"]
+    assert page.locator(".frame").all_text_contents() == ["▾ MLP", "▾ Layer 1", "▾ Layer 2", "▾ Layer 3"]
+    assert last(page) < 20
+    assert_same_numbers(numbers(page), in_python(network), 1e-12)
+
+
+def test_parameters_stay_in_their_boxes_when_the_model_is_gone(opened):
+    loss = hinge([MLP(2, [16, 16, 1], seed=1)([1.0, 2.0])], [-1])
+    assert boxes(opened(loss)) == ["▸ Neuron ×16", "▸ Neuron ×16", "▸ Neuron"]
+
+
+def test_boxes_open_on_a_click_and_close_on_another(opened, network):
+    page = opened(network)
+    before = last(page)
+    page.locator(".item.box").first.click()
+    assert boxes(page) == [*(f"▸ Neuron {k}" for k in range(1, 17)), "▸ Neuron ×16", "▸ Neuron"]
+    assert last(page) == before + 30
+    page.locator(".item.box").nth(4).click()
+    assert {"w0", "w1", "b"} <= cards(page).keys()
+    page.locator(".fold:has-text('×16')").click()
+    assert boxes(page) == ["▸ Neuron ×16", "▸ Neuron ×16", "▸ Neuron"]
+    assert last(page) == before
+
+
+def test_folded_steps_give_the_gradients_of_the_unfolded_ones(opened, network):
+    page = opened(network)
+    wanted = in_python(network)[1]
+    open_all = "() => { for (const box of view.plan.boxes) if (!view.plan.open.has(box.id)) view.toggle(box.id); }"
+    for _ in range(2):
+        state = page.evaluate("view.plan.state(view.plan.steps.length - 1).gradients")
+        assert state == pytest.approx(wanted, rel=1e-12, abs=1e-300)
+        page.evaluate(open_all)
+    assert page.locator(".item.box").count() == 0
+    assert last(page) > 700
+
+
+def test_step_stays_when_a_box_opens(opened, network):
+    page = opened(network)
+    page.locator("#slider").fill("14")
+    assert "Backward" in story(page)
+    assert "of Layer 2" in story(page)
+    page.locator(".item.box").nth(1).click()
+    assert "Backward" in story(page)
+    assert "of Neuron" in story(page) or "Neuron" in story(page)
+    active = page.locator(".active").get_attribute("aria-label")
+    assert active.startswith("Neuron ")
+
+
+def test_smooth_with_everything_open(opened, network):
+    page = opened(network)
+    page.evaluate("for (const box of view.plan.boxes) if (!view.plan.open.has(box.id)) view.toggle(box.id)")
+    times = page.evaluate("""[...Array(40).keys()].map(k => {
+        const before = performance.now();
+        view.go(700 + k);
+        return performance.now() - before;
+    })""")
+    assert sorted(times)[20] < 50  # milliseconds a step, on a slow machine that is busy with other tests
+
+
+def test_no_two_cards_overlap_whatever_is_open(opened, network):
+    page = opened(network)
+    for _ in range(4):
+        places = page.evaluate("view.arranged.items.map(({x, y, w, h}) => [x, y, w, h])")
+        for i, (x, y, w, h) in enumerate(places):
+            for u, v, m, n in places[:i]:
+                assert x + w <= u + 1 or u + m <= x + 1 or y + h <= v + 1 or v + n <= y + 1
+        page.locator(".item.box").nth(3 if page.locator(".item.box").count() > 3 else 1).evaluate(
+            "box => box.dispatchEvent(new MouseEvent('click'))"
+        )
+
+
+def test_frames_lie_around_what_is_in_them(opened, network):
+    page = opened(network)
+    page.locator(".item.box").nth(0).click()
+    wrong = page.evaluate("""view.arranged.items.filter(item => {
+        const node = item.node ?? view.contents(item.box)[0];
+        const around = view.arranged.frames.filter(frame => view.contents(frame.box).includes(node));
+        return !around.every(frame => frame.x <= item.x && item.x + item.w <= frame.x + frame.w
+            && frame.y <= item.y && item.y + item.h <= frame.y + frame.h);
+    }).length""")
+    assert wrong == 0
+
+
+def test_lines_end_at_their_cards(opened, network):
+    page = opened(network)
+    page.locator(".item.box").nth(2).click()
+    gaps = page.evaluate("""view.arranged.lines.filter(line => line.head && !line.opened[1]).map(line => {
+        const item = view.arranged.items.find(one => one.key === line.head);
+        const [x, y] = line.points.slice(-2);
+        return Math.max(Math.abs(x - item.x), Math.max(0, item.y - y, y - item.y - item.h));
+    })""")
+    assert gaps
+    assert max(gaps) < 1
+
+
+def test_lines_are_smooth(opened, network):
+    page = opened(network)
+    page.locator(".item.box").nth(0).click()
+    kinks = page.evaluate("""view.arranged.lines.flatMap(({points}) => {
+        const found = [];
+        for (let k = 6; k + 8 <= points.length - 2; k += 6) {
+            const [ax, ay] = [points[k] - points[k - 2], points[k + 1] - points[k - 1]];
+            const [bx, by] = [points[k + 2] - points[k], points[k + 3] - points[k + 1]];
+            const lengths = Math.hypot(ax, ay) * Math.hypot(bx, by);
+            if (lengths > 4) found.push((ax * bx + ay * by) / lengths);
+        }
+        return found;
+    })""")
+    assert len(kinks) > 20
+    assert min(kinks) > 0.6  # the cosine of each bend
+
+
+def test_boxes_that_need_each_other_are_walked_in_parts(opened):
+    x = Value(0.5, "x")
+    with scope("A"):
+        one = sin(x)
+    with scope("B"):
+        two = one * one
+    with scope("A"):
+        pass
+    ping = scope("C")
+    with ping:
+        three = two + x
+        with scope("inner"):
+            four = three * 2.0
+        five = four * three
+    page = opened(five)
+    page.evaluate("for (const box of view.plan.boxes) if (box.id && view.plan.open.has(box.id)) view.toggle(box.id)")
+    assert_same_numbers(numbers(page), in_python(five))
+    state = page.evaluate("view.plan.state(view.plan.steps.length - 1).gradients")
+    assert state == pytest.approx(in_python(five)[1])
+
+
+# Keyboard and screen readers
+
+
+def test_keys_walk_play_and_zoom(opened, example):
+    page = opened(example)
+    for key, place in (("ArrowRight", 1), (".", 2), ("ArrowLeft", 1), (",", 0), ("End", 11), ("Home", 0)):
+        page.keyboard.press(key)
+        assert position(page) == place
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Pause"
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+    width = page.locator("#picture").bounding_box()["width"]
+    page.keyboard.press("+")
+    assert page.locator("#picture").bounding_box()["width"] > 1.2 * width
+    page.keyboard.press("0")
+    assert page.locator("#picture").bounding_box()["width"] == pytest.approx(width, rel=0.01)
+    page.keyboard.press("-")
+    assert page.locator("#picture").bounding_box()["width"] < width
+
+
+def test_everything_is_reached_by_tab_and_the_graph_is_one_stop(opened, example):
+    page = opened(example)
+    stops = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            "(({id, ariaLabel, textContent}) => id || ariaLabel || textContent.trim())(document.activeElement)"
+        )
+        if stop in stops:
+            break
+        if page.evaluate("document.activeElement !== document.body"):
+            stops.append(stop)
+    graph = [stop for stop in stops if ", data" in stop]
+    assert len(graph) == 1
+    assert {"theme", "play", "next", "slider", "speed", "fit", "Value of a", "Slide f"} <= set(stops)
+
+
+def test_arrow_keys_move_in_the_graph_and_enter_chooses(opened, example):
+    page = opened(example)
+    page.locator("[data-key=n6]").focus()
+    labels = []
+    for key in ("ArrowLeft", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+        labels.append(page.evaluate("document.activeElement.getAttribute('aria-label')").partition(",")[0])
+    assert labels == ["d", "e", "a", "a", "b", "c"]
+    page.keyboard.press("Enter")
+    assert page.locator(".chosen").get_attribute("aria-label").startswith(labels[-1])
+    assert position(page) == 0
+
+
+def test_box_opens_and_closes_by_enter_and_keeps_the_focus(opened, network):
+    page = opened(network)
+    page.locator(".item.box").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "false"
+
+
+def test_screen_readers_are_told_the_step_and_what_a_number_is(opened, example):
+    page = opened(example)
+    assert page.locator("#story").get_attribute("aria-live") == "polite"
+    page.keyboard.press("End")
+    assert page.locator("[data-key=n0]").get_attribute("aria-label") == "a, given number, data 2, gradient 6"
+    assert page.locator("#slider").get_attribute("aria-valuetext") == "step 11 of 11, done"
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, [role=button]')].filter(e => "
+        "!e.getAttribute('aria-label') && !e.textContent.trim() && !e.labels?.length).length"
+    )
+    assert unnamed == 0
+
+
+# Colours, sizes, motion
+
+
+def background(page):
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_colours_follow_the_system_and_the_button(opened, example):
+    light, dark = opened(example, color_scheme="light"), opened(example, color_scheme="dark")
+    assert background(light) != background(dark)
+    light.locator("#theme").click()
+    dark.locator("#theme").click()
+    assert background(light) == "rgb(20, 23, 28)"
+    assert background(dark) == "rgb(250, 249, 246)"
+
+
+CONTRAST = """() => {
+    const parse = colour => colour.match(/[\\d.]+/g).map(Number);
+    const linear = c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    const behind = element => { for (let e = element; e; e = e.parentElement) {
+        const colour = parse(getComputedStyle(e).backgroundColor);
+        if (colour.length < 4 || colour[3] > 0) return colour; } return [255, 255, 255]; };
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        const hidden = element.closest("script, style, :disabled, svg") || !element.checkVisibility();
+        if (hidden || !walker.currentNode.data.trim()) continue;
+        const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) faint.push([walker.currentNode.data, ratio]);
+    }
+    return faint;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(scheme, opened, example):
+    page = opened(example, color_scheme=scheme)
+    page.locator("[data-key=n0]").click()
+    for place in (1, 6, 11):
+        page.locator("#slider").fill(str(place))
+        assert page.evaluate(CONTRAST) == []
+
+
+def test_text_in_the_graph_has_contrast(opened, example):
+    pairs = [
+        *(("ink", fill) for fill in ("surface", "frame", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        *(("quiet", fill) for fill in ("surface", "frame", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        *(("backward", fill) for fill in ("surface", "leaf-fill", "root-fill", "forward-soft", "backward-soft")),
+        ("surface", "backward"),
+    ]
+    luminance = """name => {
+        const hex = getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+        const linear = c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = [1, 3, 5].map(i => linear(parseInt(hex.slice(i, i + 2), 16) / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    }"""
+    for scheme in ("light", "dark"):
+        page = opened(example, color_scheme=scheme)
+        for text, fill in pairs:
+            dark, light = sorted(page.evaluate(luminance, name) for name in (text, fill))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, text, fill)
+
+
+@pytest.mark.parametrize("size", [(320, 200), (320, 640), (480, 900), (1280, 500)])  # the first: 1280 x 800 at 400 %
+def test_small_windows_need_no_scrolling_sideways(size, opened, example):
+    width, height = size
+    page = opened(example, viewport={"width": width, "height": height})
+    page.locator("[data-key=n0]").focus()
+    page.keyboard.press("Enter")
+    page.locator("#slider").fill("9")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for control in ("#play", "#next", "#slider", "#reset", "#story"):
+        box = page.locator(control).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_reduced_motion_is_respected(opened, example):
+    calm = opened(example, reduced_motion="reduce")
+    calm.locator("#slider").fill("6")
+    style = """[getComputedStyle(document.querySelector('.item')).transitionDuration,
+        getComputedStyle(document.querySelector('.line.backward')).animationName]"""
+    assert calm.evaluate(style) == ["0s", "none"]
+
+
+# Safety
+
+NASTY = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "<img src=x onerror=alert(3)>",
+    "\"'`\\ \\n \\u003c",
+    "<!-- <script> ]]> {{graph}} {{script}}",
+    "${alert(4)}",
+    "🦉 naïve 数",
+    "\u202eRTL\u202c שלום مرحبا",
+    "line\u2028separator\u2029\nnext\x00\x07",
+    "&lt;b&gt;&amp;",
+    "__proto__",
+    "constructor",
+]
+
+
+@pytest.mark.parametrize("label", NASTY)
+def test_labels_are_text_wherever_they_are_shown(label, opened):
+    x = Value(2.0, label)
+    with scope(label):
+        y = x * x + Constant(3.0, label)
+    y.label = label
+    page = opened(y)
+    page.evaluate("for (const box of view.plan.boxes) if (!view.plan.open.has(box.id)) view.toggle(box.id)")
+    assert page.evaluate("view.graph.nodes[0].name") == label
+    page.locator("[data-key=n0]").focus()
+    page.keyboard.press("Enter")
+    for _ in range(last(page) + 1):
+        page.keyboard.press(".")
+    assert page.evaluate("document.querySelector('#details .name').textContent") == label
+    assert page.evaluate("document.querySelectorAll('script').length") == 3
+    assert page.evaluate("document.querySelectorAll('img, b b, iframe').length") == 0
+
+
+def test_names_of_own_operations_are_text(opened):
+    nasty = operation("</script><script>alert(1)</script>", math.sin, lambda y, x: math.cos(x))
+    page = opened(nasty(Value(1.0, "x")))
+    fill(page, "x", 2.0)
+    assert "</script><script>alert(1)</script> is an operation" in page.locator("#problem").inner_text()
+
+
+def test_policy_lets_no_other_script_run_and_nothing_be_fetched(browser, example, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    requests, blocked = [], []
+    page.goto(explore(example).save(tmp_path / "page.html").as_uri())
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: blocked.append(message.text))
+    ran = page.evaluate("""async () => {
+        const script = document.createElement("script");
+        script.textContent = "window.ran = 1";
+        document.body.append(script);
+        document.body.insertAdjacentHTML("beforeend", "<button id=bad onclick='window.ran = 2'>x</button>");
+        document.getElementById("bad").click();
+        document.body.insertAdjacentHTML("beforeend", "<p id=styled style='color: rgb(1, 2, 3)'>x</p>");
+        await new Promise(done => setTimeout(() => {
+            try { new Function("window.ran = 3")(); } catch { /* as it should be */ } finally { done(); }
+        }));
+        await fetch("http://127.0.0.1:9/").catch(() => {});
+        const colour = getComputedStyle(document.getElementById("styled")).color;
+        return [window.ran ?? null, colour === "rgb(1, 2, 3)"];
+    }""")
+    assert ran == [None, False]
+    assert requests == []
+    assert len(blocked) >= 4
+    context.close()
+
+
+def test_page_works_in_the_frame_of_a_notebook(browser, example):
+    page = browser.new_page()
+    trouble = []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.set_content(f"<!doctype html><title>notebook</title>{explore(example)._repr_html_()}")
+    frame = page.frame_locator("iframe")
+    frame.locator("#last").click()
+    assert frame.locator("[data-key=n0] .grad .figure").text_content() == "6"
+    assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+    page.close()
+    assert trouble == []
