@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import no_grad
+from nn.examples import number
 from nn.modules import Module
-from nn.stepping import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
