@@ -69,9 +69,7 @@ class Examples:
 
 
 def _is_odd(part: Any) -> bool:
-    numbers = plain(part)
-    if isinstance(numbers, Mapping):
-        return any(map(_is_odd, numbers.values()))
+    numbers = plain(list(part.values()) if isinstance(part, Mapping) else part)
     if isinstance(numbers, list):
         return any(map(_is_odd, numbers))
     return isinstance(numbers, float) and not math.isfinite(numbers)
@@ -101,9 +99,9 @@ def plain_outputs(outputs: Any) -> Any:
     >>> plain_outputs([(Value(1.0), 2.0), (3.0, 4.0)])
     [[1.0, 2.0], [3.0, 4.0]]
     """
+    if isinstance(outputs, Mapping):
+        return {name: plain_outputs(part) for name, part in outputs.items()}
     parts = plain(outputs)
-    if isinstance(parts, Mapping):
-        return {name: plain_outputs(part) for name, part in parts.items()}
     if isinstance(parts, list):
         return [plain_outputs(part) for part in parts]
     return number(parts, "an output")

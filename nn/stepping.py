@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import autograd
@@ -19,6 +20,7 @@ from nn.examples import Examples, evaluated, judged, one_by_one
 from nn.history import Metric, Score
 from nn.metrics import accuracy
 from nn.modules import Module
+from nn.norms import LayerNorms
 from nn.optimizer import Optimizer
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
@@ -52,8 +54,7 @@ class Steps:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.model, self.loss, self.metric, self.optimizer, self.max_norm, with_norms = task
-        self.layers = layers(self.model, self.optimizer.parameters) if with_norms else {}
-        self.norms: dict[str, list[float]] = {name: [] for name in self.layers}
+        self.norms = LayerNorms(self.model, self.optimizer.parameters) if with_norms else None
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
         self.start = self.snapshot(), self.optimizer.state, self.optimizer.steps
 
@@ -88,10 +89,8 @@ class Steps:
         score = Score(loss, self._judged(outputs, batch))
         if not self._all_finite(gradient):
             raise self._diverged("the gradient is not finite", batch)
-        if self.layers:
-            numbers = plain(gradient)
-            for name, places in self.layers.items():
-                self.norms[name].append(math.hypot(*[numbers[place] for place in places]))
+        if self.norms is not None:
+            self.norms.add(gradient)
         self._step(gradient)
         return score
 
@@ -127,11 +126,13 @@ class Steps:
         return Score(loss, self._judged(outputs, data))
 
     def can_begin(self, examples: Examples) -> bool:
-        """Say whether a few examples, and all targets, are without an error."""
+        """Say whether a few examples, and all targets, are without an error, unless numbers are too large."""
         few = examples.batch(examples.telling(CHECKED))
         try:
             evaluated(self.model, few.x, few.y, self.loss)
             self.look_at_targets(examples)
+        except OverflowError:
+            return True
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
             return False
         return True
@@ -140,12 +141,6 @@ class Steps:
         """Raise what the loss raises where a target is wrong; a program does not look at targets."""
         with no_grad():
             self.loss([self.model(examples.inputs[0])] * len(examples.targets), examples.targets)
-
-    def mean_norms(self) -> dict[str, float]:
-        """Return the mean of each layer's gradient norms since the last call."""
-        found = {name: math.fsum(norms) / len(norms) for name, norms in self.norms.items() if norms}
-        self.norms = {name: [] for name in self.norms}
-        return found
 
     # Who is to blame
 
@@ -160,13 +155,15 @@ class Steps:
                 self.restore(now)
             if isinstance(at_first, (ValueError, ZeroDivisionError)):
                 return error
-        message = "the loss became inf" if isinstance(error, OverflowError) else "the loss is not defined"
-        return self._diverged(message, batch, str(error))
+        became = "inf" if isinstance(error, OverflowError) else "nan"  # as without an exception
+        return self._diverged(f"the loss became {became}", batch, str(error))
 
     def _diverged(self, message: str, batch: Examples, cause: str = "") -> DivergedError:
         if oddity := batch.oddity():
             return DivergedError(message, oddity, "leave such examples out, or replace such numbers")
         trouble = self._first_trouble(batch)
+        if isinstance(trouble, (ValueError, ZeroDivisionError)):
+            message = "the loss is not defined"
         return DivergedError(message, cause if trouble is None else str(trouble).splitlines()[0])
 
     def _first_trouble(self, batch: Examples) -> Exception | None:
@@ -253,10 +250,11 @@ class CompiledSteps(Steps):
     def check(self, examples: Examples) -> None:
         """Raise ValueError where examples have another loss than eagerly."""
         few = examples.telling(CHECKED)
-        if self._compare(examples.batch(few)) == 0.0:  # as a sum of such losses is: look for one that is not 0
-            losses = self.program.each_at(self.theta, *examples.arrays)
-            losses = losses if self.metric is None else losses[0]
-            self._compare(examples.batch([int(abs(losses).argmax()), *few]))
+        with suppress(OverflowError):  # which ends training soon
+            if self._compare(examples.batch(few)) == 0.0:  # as a sum of such losses is: look for one that is not 0
+                losses = self.program.each_at(self.theta, *examples.arrays)
+                losses = losses if self.metric is None else losses[0]
+                self._compare(examples.batch([int(abs(losses).argmax()), *few]))
 
     def _compare(self, few: Examples) -> float:
         wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
@@ -328,21 +326,3 @@ def differentiable(total: Any) -> Value:
     if not isinstance(total, Value):
         raise TypeError(f"a loss is computed from the outputs of a model, and is a Value as they are, got {total!r}")
     return total
-
-
-def layers(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
-    """Return the places among parameters of those of each layer: of each module in an attribute, or in a list there.
-
-    >>> from nn import MLP
-    >>> model = MLP(1, [2, 1])
-    >>> layers(model, model.parameters())
-    {'layers.0': [0, 1, 2, 3], 'layers.1': [4, 5, 6]}
-    """
-    place = {parameter: i for i, parameter in enumerate(parameters)}
-    found: dict[str, list[int]] = {}
-    for name, parameter in model.named_parameters():
-        parts = name.split(".")
-        layer = ".".join(parts[: 2 if len(parts) > 2 and parts[1].isdecimal() else 1])
-        if parameter in place:
-            found.setdefault(layer, []).append(place[parameter])
-    return found

@@ -189,7 +189,7 @@ class _Run:
                 raise _StoppedError(reason)
         score = None if self.held_out is None else steps.evaluate(self.held_out)
         steps.settled = True
-        history.record(_mean(scores), score, steps.mean_norms())
+        history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
         self.shown.epoch(history.latest())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()
