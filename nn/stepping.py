@@ -56,6 +56,10 @@ class Steps:
         self.model, self.loss, self.metric, self.optimizer, self.max_norm, with_norms = task
         self.norms = LayerNorms(self.model, self.optimizer.parameters) if with_norms else None
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
+        self.start: Any = None
+
+    def begin(self) -> None:
+        """Remember the first parameters and the optimiser's state."""
         self.start = self.snapshot(), self.optimizer.state, self.optimizer.steps
 
     def snapshot(self) -> Any:
@@ -75,7 +79,8 @@ class Steps:
 
     def undo(self) -> None:
         """Leave parameters and optimiser as they were before the first step."""
-        self._take_back(*self.start)
+        if self.start is not None:
+            self._take_back(*self.start)
 
     def train(self, data: Examples, rows: Sequence[int] | None) -> Score:
         """Take a step on these examples, or on all, and return their score before it."""
@@ -230,7 +235,6 @@ class CompiledSteps(Steps):
     """
 
     def __init__(self, task: Task) -> None:
-        self.theta: Any = None
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
@@ -244,8 +248,10 @@ class CompiledSteps(Steps):
         import numpy as np
 
         self.numpy: Any = np
-        self.read()
+        self.theta: Any = None
         super().__init__(task)
+        self.read()
+        self.begin()
 
     def check(self, examples: Examples) -> None:
         """Raise ValueError where examples have another loss than eagerly."""

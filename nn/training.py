@@ -110,9 +110,9 @@ class _Run:
         callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,
     ) -> None:
-        if stop is not None and not callable(stop):
-            raise TypeError(f"stop is a Stop, or a function of the history, got {stop!r}")
-        if callable(callbacks) or not all(map(callable, callbacks := list(callbacks))):
+        if stop is not None and (isinstance(stop, type) or not callable(stop)):
+            raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
+        if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
             raise TypeError(f"callbacks is a list of functions of the history, got {callbacks!r}")
         self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
@@ -154,6 +154,7 @@ class _Run:
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
         """Compile, where that is wanted and possible."""
         self.data, self.held_out = examples, held_out
+        self.steps.begin()
         with chance_restored(self.steps.model) as drawn:
             parts = [part for part in (examples, held_out) if part is not None]
             if compiled is False or not all(map(self.steps.can_begin, parts)):
