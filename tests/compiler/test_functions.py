@@ -4,6 +4,8 @@ import functools
 import inspect
 import itertools
 import math
+import subprocess
+import sys
 import threading
 import warnings
 from collections import OrderedDict, namedtuple
@@ -998,3 +1000,18 @@ def test_one_function_of_many_numbers_runs_on_arrays(f):
     compiled = compile(f)
     compiled(np.linspace(0.0, 1.0, 10_000))
     assert "lines of Python" not in str(compiled)
+
+
+def test_numpy_that_is_there_and_broken_is_not_called_missing():
+    code = """
+import sys
+class Broken:
+    def find_spec(self, name, *rest):
+        if name == "numpy":
+            raise ImportError("DLL load failed")
+sys.meta_path.insert(0, Broken())
+from autograd import compile
+compile(lambda x: x)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.endswith("ImportError: DLL load failed\n")
