@@ -18,6 +18,7 @@ from nn.checks import plain
 from nn.clipping import clip_grad_norm, clipped
 from nn.examples import Examples, evaluated, judged, one_by_one
 from nn.history import Metric, Score
+from nn.interrupts import interrupts_wait
 from nn.metrics import accuracy
 from nn.modules import Module
 from nn.norms import LayerNorms
@@ -242,11 +243,11 @@ class CompiledSteps(Steps):
             value = differentiable(loss([output], [y]))
             return (value, output) if has_aux else value
 
-        self.program = autograd.compile(
-            example, batched=("x", "y"), wrt=task.optimizer.parameters, has_aux=has_aux
-        )  # an ImportError, where there is no NumPy, tells how to install it
-        import numpy as np
+        with interrupts_wait():
+            compiled = autograd.compile(example, batched=("x", "y"), wrt=task.optimizer.parameters, has_aux=has_aux)
+            import numpy as np  # after compile, whose error tells how to install it
 
+        self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
         super().__init__(task)
