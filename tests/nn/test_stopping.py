@@ -335,8 +335,8 @@ def test_no_epoch_has_a_best(compiled):
 
 @KINDS
 def test_first_of_equally_good_epochs_is_the_best(compiled):
-    model, history = halve(compiled, lr=1.0, epochs=5, validation=([[1.0]], [1.0]), restore_best=True)
-    assert (history.validation_loss, history.best_epoch, model.w.data) == ([4.0] * 5, 1, -1.0)
+    model, history = halve(compiled, lr=1.0, epochs=4, validation=([[1.0]], [1.0]), restore_best=True)
+    assert (history.validation_loss, history.best_epoch, model.w.data) == ([4.0] * 4, 1, -1.0)
 
 
 # Callbacks
@@ -433,7 +433,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("call", [1, 2, 3, 4])
+@pytest.mark.parametrize("call", [1, 2, 4, 7])  # the seventh write is the last
 @pytest.mark.parametrize(("kind", "moment", "compiled"), MOMENTS)
 def test_interrupt_at_any_moment_leaves_a_whole_number_of_steps(monkeypatch, kind, moment, compiled, call, before):
     model = Slope()
