@@ -77,6 +77,8 @@ def fit(
         raise ValueError(f"fit takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if epochs < 0 or (batch_size is not None and batch_size < 1):
         raise ValueError(f"epochs is 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
+    if restore_best and validation is None:
+        raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
         raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
     if max_norm is not None:
@@ -86,9 +88,7 @@ def fit(
     X, y, held_out = _held_out(X, y, validation, rng)
     batches = _batches(len(X), batch_size, epochs, rng)
     task = Task(model, loss, judge, optimizer or SGD(model.parameters()), max_norm, gradient_norms)
-    run = _Run(task, stop, callbacks, restore_best and held_out is not None)
-    if restore_best and held_out is None:
-        raise ValueError("restore_best compares losses on held-out examples; give them as validation")
+    run = _Run(task, stop, callbacks, restore_best)
     with _collector_paused(), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
