@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from autograd.operation import real
+from nn.checks import above_zero, not_negative
 from nn.losses import binary_cross_entropy, cross_entropy, hinge
 from nn.metrics import accuracy
 
@@ -67,7 +69,8 @@ class History:
         >>> History(loss=[3.0, 1.0, 2.0]).best_epoch
         2
         """
-        return min(range(len(self.watched)), key=self.watched.__getitem__) + 1 if self.watched else None
+        known = [(loss, epoch) for epoch, loss in enumerate(self.watched, 1) if not math.isnan(loss)]
+        return min(known)[1] if known else None
 
     def record(self, training: Score, validation: Score | None, norms: dict[str, float]) -> None:
         """Add an epoch."""
@@ -84,11 +87,12 @@ class History:
     @property
     def measures(self) -> dict[str, list[float]]:
         """The lists that are not empty, by name: the loss and the metric, in training and in validation."""
+        metric = "metric" if self.metric_name == "loss" else self.metric_name
         named = {
             "loss": self.loss,
-            self.metric_name: self.metric,
+            metric: self.metric,
             "validation_loss": self.validation_loss,
-            f"validation_{self.metric_name}": self.validation_metric,
+            f"validation_{metric}": self.validation_metric,
         }
         return {name: numbers for name, numbers in named.items() if numbers}
 
@@ -124,12 +128,14 @@ class Stop:
     def __post_init__(self) -> None:
         if (self.loss, self.metric, self.patience, self.seconds) == (None, None, None, None):
             raise ValueError("Stop takes a loss or metric to reach, a patience in epochs, or seconds; got none of them")
-        if self.patience is not None and (not isinstance(self.patience, int) or self.patience < 1):
-            raise ValueError(f"patience is a number of epochs, 1 or more, got {self.patience!r}")
-        if not self.least >= 0.0:
-            raise ValueError(f"least is by how much a loss has to shrink, 0 or more, got {self.least!r}")
-        if self.seconds is not None and not self.seconds > 0.0:
-            raise ValueError(f"seconds is a time above 0, got {self.seconds!r}")
+        for name, reached in (("loss", self.loss), ("metric", self.metric)):
+            if reached is not None and math.isnan(real(reached, f"{name}, which is to be reached,")):
+                raise ValueError(f"{name}, which is to be reached, is a number, got {reached!r}")
+        if self.patience is not None and (type(self.patience) is not int or self.patience < 1):
+            raise ValueError(f"patience is a whole number of epochs, 1 or more, got {self.patience!r}")
+        not_negative(self.least, "least, by how much a loss has to shrink,")
+        if self.seconds is not None:
+            above_zero(self.seconds, "seconds")
 
     def __call__(self, history: History) -> str:
         """Return why training ends now, after an epoch; nothing if it goes on."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import no_grad
+from nn.examples import number
 from nn.history import History
 from nn.modules import Module
-from nn.stepping import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nn.datasets import Dataset, Standardization, standardization
+from nn.examples import number
 from nn.metrics import predicted_class
-from nn.stepping import number
 from nn.storage import Saved, StorageError
 
 

@@ -1,129 +1,67 @@
 """How a step of training is made: on Values, one node after the other, or on arrays, with `autograd.compile`.
 
-Both kinds do the same to the same numbers, and the training loop does not know which it has. Where a step would leave
-the numbers that floats can hold, nothing is changed and `DivergedError` says what happened.
+Both kinds do the same to the same numbers, and the training loop does not know which it has. A step is taken as a whole
+or not at all: where it would leave the numbers that floats can hold, nothing is changed and `DivergedError` says where
+that began.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import autograd
-from autograd import Value, detect_anomaly, no_grad
+from autograd import Value, detect_anomaly, gradients, no_grad
+from nn.checks import plain
 from nn.clipping import clip_grad_norm, clipped
+from nn.examples import Examples, evaluated, judged, one_by_one
 from nn.history import Metric, Score
+from nn.interrupts import interrupts_wait
+from nn.metrics import accuracy
 from nn.modules import Module
+from nn.norms import LayerNorms
 from nn.optimizer import Optimizer
 
-LARGE = 1e10  # a parameter beyond it tells that the network, and not the data, is why an operation fails
-CHECKED = 8  # examples on which a compiled loss is compared with the eager one
+CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
+UNDEFINED = (ValueError, OverflowError, ZeroDivisionError)  # what operations raise where they have no finite result
+SMALLER = "try a smaller learning rate"
 
 
 class DivergedError(ArithmeticError):
-    """A step that cannot be taken, since a number is not finite; where that began, if it is known."""
+    """A step that cannot be taken, since a number is not finite: where that began, if it is known, and what to do."""
 
-    def __init__(self, message: str, cause: str = "") -> None:
+    def __init__(self, message: str, cause: str = "", remedy: str = SMALLER) -> None:
         super().__init__(message)
         self.cause = cause
+        self.remedy = remedy
+
+
+class Task(NamedTuple):
+    """What a step is asked to do."""
+
+    model: Module
+    loss: Callable[[Sequence[Any], Sequence[Any]], Any]
+    metric: Metric | None
+    optimizer: Optimizer
+    max_norm: float | None = None
+    with_norms: bool = False
 
 
 class Steps:
-    """What the two kinds of steps have in common."""
+    """What the two kinds of steps have in common: all that is not arithmetic."""
 
-    def __init__(
-        self,
-        model: Module,
-        loss: Callable[[Sequence[Any], Sequence[Any]], Any],
-        metric: Metric | None,
-        optimizer: Optimizer,
-        max_norm: float | None = None,
-        with_norms: bool = False,
-    ) -> None:
-        self.model = model
-        self.loss = loss
-        self.metric = metric
-        self.optimizer = optimizer
-        self.max_norm = max_norm
-        self.layers = layers(model, optimizer.parameters) if with_norms else {}
-        self.norms: dict[str, list[float]] = {name: [] for name in self.layers}
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.model, self.loss, self.metric, self.optimizer, self.max_norm, with_norms = task
+        self.norms = LayerNorms(self.model, self.optimizer.parameters) if with_norms else None
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
+        self.start: Any = None
 
-    def mean_norms(self) -> dict[str, float]:
-        """Return the mean of each layer's gradient norms since the last call."""
-        found = {name: math.fsum(norms) / len(norms) for name, norms in self.norms.items() if norms}
-        self.norms = {name: [] for name in self.norms}
-        return found
-
-    def has_diverged(self, parameters: Sequence[float]) -> bool:
-        """Say whether an error in the middle of training is the parameters' fault rather than that of the data."""
-        return self.settled or max(map(abs, parameters), default=0.0) >= LARGE
-
-
-class EagerSteps(Steps):
-    """Steps on Values."""
-
-    def data(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
-        """Return examples and targets in the form in which steps take them."""
-        return X, y
-
-    def train(self, data: tuple[Any, Any], rows: Sequence[int] | None) -> Score:
-        """Take a step on these examples, or on all, and return their score before it."""
-        X, y = ([part[i] for i in (range(len(part)) if rows is None else rows)] for part in data)
-        parameters = self.optimizer.parameters
-        before = [parameter.data for parameter in parameters]
-        try:
-            outputs = [self.model(x) for x in X]
-            total = self.loss(outputs, y)
-        except (ValueError, OverflowError) as error:
-            if self.has_diverged(before):
-                raise DivergedError("the loss became inf", str(error)) from error
-            raise
-        score = Score(number(total), self._metric(outputs, y))
-        if not math.isfinite(score.loss):
-            raise DivergedError(f"the loss became {score.loss}", self._cause(X, y))
-        self.optimizer.zero_grad()
-        total.backward()
-        for name, places in self.layers.items():
-            self.norms[name].append(math.hypot(*[parameters[place].grad for place in places]))
-        self._step(before)
-        return score
-
-    def _step(self, before: Sequence[float]) -> None:
-        optimizer = self.optimizer
-        remembered = optimizer.state, optimizer.steps
-        try:
-            if self.max_norm is not None:
-                clip_grad_norm(optimizer.parameters, self.max_norm)
-            optimizer.step()
-        except (ValueError, OverflowError) as error:
-            raise DivergedError("the gradient became inf", str(error)) from error
-        if not all(math.isfinite(parameter.data) for parameter in optimizer.parameters):
-            self.restore(before)
-            optimizer.state, optimizer.steps = remembered
-            raise DivergedError("a parameter became infinite")
-
-    def _cause(self, X: Sequence[Any], y: Sequence[Any]) -> str:
-        """Return which operation was the first whose result was not finite, if it can be found again."""
-        try:
-            with no_grad(), detect_anomaly():
-                self.loss([self.model(x) for x in X], y)
-        except (FloatingPointError, ValueError, OverflowError) as error:
-            return str(error).splitlines()[0]
-        return ""
-
-    def evaluate(self, data: tuple[Any, Any]) -> Score:
-        """Return the score of examples, without a step."""
-        try:
-            return evaluated(self.model, *data, self.loss, self.metric)
-        except (ValueError, OverflowError):
-            if self.has_diverged([parameter.data for parameter in self.optimizer.parameters]):
-                return Score(math.inf, None)
-            raise
-
-    def _metric(self, outputs: Sequence[Any], y: Sequence[Any]) -> float | None:
-        return None if self.metric is None else self.metric([_numbers(output) for output in outputs], y)
+    def begin(self) -> None:
+        """Remember the first parameters and the optimiser's state."""
+        self.start = self.snapshot(), self.optimizer.state, self.optimizer.steps
 
     def snapshot(self) -> Any:
         """Return the parameters' numbers."""
@@ -135,117 +73,223 @@ class EagerSteps(Steps):
             parameter.data = data
 
     def write(self) -> None:
-        """Bring the Values up to date, which they are."""
+        """Bring the Values up to date."""
 
     def read(self) -> None:
         """Take over what the Values have become."""
+
+    def undo(self) -> None:
+        """Leave parameters and optimiser as they were before the first step."""
+        if self.start is not None:
+            self._take_back(*self.start)
+
+    def train(self, data: Examples, rows: Sequence[int] | None) -> Score:
+        """Take a step on these examples, or on all, and return their score before it."""
+        batch = data.batch(rows)
+        try:
+            loss, outputs, gradient = self._differentiated(batch)
+        except UNDEFINED as error:
+            raise self._blamed(batch, error) from error
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss became {loss}", batch)
+        score = Score(loss, self._judged(outputs, batch))
+        if not self._all_finite(gradient):
+            raise self._diverged("the gradient is not finite", batch)
+        if self.norms is not None:
+            self.norms.add(gradient)
+        self._step(gradient)
+        return score
+
+    def _step(self, gradient: Any) -> None:
+        optimizer = self.optimizer
+        before = self.snapshot(), optimizer.state, optimizer.steps
+        try:
+            self._updated(gradient)
+            if not self._all_finite(self.snapshot()):
+                raise DivergedError("a parameter became infinite")
+            for name, state in optimizer.state.items():
+                if not self._all_finite(state):
+                    raise DivergedError(f"the optimiser's {name} became infinite")
+        except OverflowError as error:
+            self._take_back(*before)
+            raise DivergedError("a parameter became infinite", str(error)) from error
+        except BaseException:  # Ctrl-C, for one
+            self._take_back(*before)
+            raise
+
+    def _take_back(self, numbers: Any, state: dict[str, Any], steps: int) -> None:
+        self.restore(numbers)
+        self.optimizer.state, self.optimizer.steps = state, steps
+
+    def evaluate(self, data: Examples) -> Score:
+        """Return the score of examples, without a step; where it is not defined, the loss is infinite."""
+        try:
+            loss, outputs = self._evaluated(data)
+        except UNDEFINED as error:
+            if self._blamed(data, error) is error:
+                raise
+            return Score(math.inf, None if self.metric is None else math.nan)
+        return Score(loss, self._judged(outputs, data))
+
+    def can_begin(self, examples: Examples) -> bool:
+        """Say whether a few examples, and all targets, are without an error, unless numbers are too large."""
+        few = examples.batch(examples.telling(CHECKED))
+        try:
+            evaluated(self.model, few.x, few.y, self.loss)
+            self.look_at_targets(examples)
+        except OverflowError:
+            return True
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+            return False
+        return True
+
+    def look_at_targets(self, examples: Examples) -> None:
+        """Raise what the loss raises where a target is wrong; a program does not look at targets."""
+        with no_grad():
+            self.loss([self.model(examples.inputs[0])] * len(examples.targets), examples.targets)
+
+    # Who is to blame
+
+    def _blamed(self, batch: Examples, error: Exception) -> Exception:
+        """Return the error itself, where it is one of the examples: that is, at the first parameters too."""
+        if not self.settled:
+            now = self.snapshot()
+            try:
+                self.restore(self.start[0])
+                at_first = self._first_trouble(batch)
+            finally:
+                self.restore(now)
+            if isinstance(at_first, (ValueError, ZeroDivisionError)):
+                return error
+        became = "inf" if isinstance(error, OverflowError) else "nan"  # as without an exception
+        return self._diverged(f"the loss became {became}", batch, str(error))
+
+    def _diverged(self, message: str, batch: Examples, cause: str = "") -> DivergedError:
+        if oddity := batch.oddity():
+            return DivergedError(message, oddity, "leave such examples out, or replace such numbers")
+        trouble = self._first_trouble(batch)
+        if isinstance(trouble, (ValueError, ZeroDivisionError)):
+            message = "the loss is not defined"
+        return DivergedError(message, cause if trouble is None else str(trouble).splitlines()[0])
+
+    def _first_trouble(self, batch: Examples) -> Exception | None:
+        """Return the error of the first operation whose result is not finite, in an eager run."""
+        self.write()
+        try:
+            with detect_anomaly():
+                gradients(self.loss([self.model(x) for x in batch.x], batch.y), self.optimizer.parameters)
+        except (*UNDEFINED, FloatingPointError) as error:
+            return error
+        return None
+
+    # What each kind does in its own way
+
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        """Return loss, outputs and gradient."""
+        raise NotImplementedError
+
+    def _updated(self, gradient: Any) -> None:
+        """Let the optimiser change the parameters."""
+        raise NotImplementedError
+
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        """Return loss and outputs."""
+        raise NotImplementedError
+
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        """Return the metric."""
+        raise NotImplementedError
+
+    def _all_finite(self, numbers: Any) -> bool:
+        return all(map(math.isfinite, plain(numbers)))
+
+
+class EagerSteps(Steps):
+    """Steps on Values."""
+
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        outputs = [self.model(x) for x in batch.x]
+        total = differentiable(self.loss(outputs, batch.y))
+        if not math.isfinite(total.data):
+            return total.data, outputs, []
+        self.optimizer.zero_grad()
+        total.backward()
+        return total.data, outputs, [parameter.grad for parameter in self.optimizer.parameters]
+
+    def _updated(self, gradient: Any) -> None:
+        if self.max_norm is not None:
+            clip_grad_norm(self.optimizer.parameters, self.max_norm)
+        self.optimizer.step()
+
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        return evaluated(self.model, data.x, data.y, self.loss)
+
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        return judged(self.metric, outputs, batch.y)
 
 
 class CompiledSteps(Steps):
     """Steps on arrays, by a program for one example that is replayed on batches.
 
     Raises `autograd.TraceError` and others where the model or the loss cannot be compiled, and ValueError where the
-    program does not compute what the eager engine does: where the loss is not the mean over its examples, or the model
-    draws random numbers.
+    program does not compute what the eager engine does, as where the loss is not the mean over its examples.
     """
 
-    def __init__(self, *arguments: Any, X: Sequence[Any], y: Sequence[Any]) -> None:
-        super().__init__(*arguments)
-        import numpy as np
-
-        self.numpy: Any = np
-        self.places = {name: np.array(places) for name, places in self.layers.items()}
-        has_aux = self.metric is not None
-        model, loss = self.model, self.loss
+    def __init__(self, task: Task) -> None:
+        model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
             output = model(x)
-            value = loss([output], [y])
+            value = differentiable(loss([output], [y]))
             return (value, output) if has_aux else value
 
-        self.program = autograd.compile(example, batched=("x", "y"), wrt=self.optimizer.parameters, has_aux=has_aux)
-        self.theta = self.program.read()
-        self.all = self.data(X, y)
-        self._check(X, y)
+        with interrupts_wait():
+            compiled = autograd.compile(example, batched=("x", "y"), wrt=task.optimizer.parameters, has_aux=has_aux)
+            import numpy as np  # after compile, whose error tells how to install it
 
-    def _check(self, X: Sequence[Any], y: Sequence[Any]) -> None:
-        """Raise an error where a few examples have another score than eagerly, or a target is wrong."""
-        few = slice(0, CHECKED)
-        wanted = evaluated(self.model, X[few], y[few], self.loss, self.metric)
-        with no_grad():
-            self.loss([self.model(X[0])] * len(y), y)  # looks at all targets, which the program does not
-        found = self.evaluate((self.all[0][few], self.all[1][few]))
-        if not all(_alike(a, b) for a, b in zip(found, wanted, strict=True)):
+        self.program = compiled
+        self.numpy: Any = np
+        self.theta: Any = None
+        super().__init__(task)
+        self.read()
+        self.begin()
+
+    def check(self, examples: Examples) -> None:
+        """Raise ValueError where examples have another loss than eagerly."""
+        few = examples.telling(CHECKED)
+        with suppress(OverflowError):  # which ends training soon
+            if self._compare(examples.batch(few)) == 0.0:  # as a sum of such losses is: look for one that is not 0
+                losses = self.program.each_at(self.theta, *examples.arrays)
+                losses = losses if self.metric is None else losses[0]
+                self._compare(examples.batch([int(abs(losses).argmax()), *few]))
+
+    def _compare(self, few: Examples) -> float:
+        wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
+        found, _ = self._evaluated(few)
+        if not (math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))):
             raise ValueError(
-                f"the mean over examples is {found.loss!r} where the loss of {len(y[few])} at once is {wanted.loss!r}, "
-                "so it is no mean over examples, or there is chance in it"
+                f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
+                f"{found!r}; a loss can be compiled where it is the mean over its examples, as those of nn are"
             )
+        return found
 
-    def data(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
-        """Return examples and targets as arrays."""
-        return self.numpy.asarray(X, dtype=float), self.numpy.asarray(y, dtype=float)
+    def data(self, examples: Examples) -> Examples:
+        """Return examples with their arrays."""
+        inputs, targets = examples.inputs, examples.targets
+        return Examples(inputs, targets, (self._array(inputs, "inputs"), self._array(targets, "targets")))
 
-    def train(self, data: tuple[Any, Any], rows: Sequence[int] | None) -> Score:
-        """Take a step on these examples, or on all, and return their score before it."""
-        X, y = data
-        if rows is not None:
-            chosen = self.numpy.array(rows)
-            X, y = X[chosen], y[chosen]
+    def _array(self, part: Sequence[Any], name: str) -> Any:
         try:
-            found, gradient = self.program.value_and_grad_at(self.theta, X, y)
-        except (ValueError, OverflowError) as error:
-            if self.has_diverged(self.theta.tolist()):
-                raise DivergedError("the loss became inf", str(error)) from error
-            raise
-        value, outputs = (found, None) if self.metric is None else found
-        score = Score(value, self._metric(outputs, y))
-        if not math.isfinite(value):
-            raise DivergedError(f"the loss became {value}", self._cause(X, y))
-        for name, places in self.places.items():
-            self.norms[name].append(float(self.numpy.linalg.norm(gradient[places])))
-        self._step(gradient)
-        return score
-
-    def _step(self, gradient: Any) -> None:
-        optimizer = self.optimizer
-        remembered = optimizer.state, optimizer.steps
-        try:
-            if self.max_norm is not None:
-                gradient, _ = clipped(gradient, self.max_norm)
-            theta = optimizer.updated(self.theta, gradient)
-        except (ValueError, OverflowError) as error:
-            raise DivergedError("the gradient became inf", str(error)) from error
-        if not self.numpy.isfinite(theta).all():
-            optimizer.state, optimizer.steps = remembered
-            raise DivergedError("a parameter became infinite")
-        self.theta = theta
-
-    def _cause(self, X: Any, y: Any) -> str:
-        self.write()
-        eager = EagerSteps(self.model, self.loss, None, self.optimizer)
-        return eager._cause(X.tolist(), y.tolist())
-
-    def evaluate(self, data: tuple[Any, Any]) -> Score:
-        """Return the score of examples, without a step."""
-        X, y = data
-        try:
-            found = self.program.each_at(self.theta, X, y)
-        except (ValueError, OverflowError):
-            if self.has_diverged(self.theta.tolist()):
-                return Score(math.inf, None)
-            raise
-        values, outputs = (found, None) if self.metric is None else found
-        return Score(float(values.mean()), self._metric(outputs, y))
-
-    def _metric(self, outputs: Any, y: Any) -> float | None:
-        if self.metric is None:
-            return None
-        rows = self.numpy.stack(outputs, axis=-1) if isinstance(outputs, (list, tuple)) else outputs
-        return self.metric(rows, y)
+            array = self.numpy.asarray(part)
+        except ValueError:
+            raise ValueError(f"the {name} are not all of one length or shape, as arrays are") from None
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"the {name} are not all plain numbers, such as {plain(part[0])!r}")
+        return array.astype(float)
 
     def snapshot(self) -> Any:
         """Return the parameters' numbers."""
-        return self.theta
+        return self.theta.copy()
 
     def restore(self, numbers: Any) -> None:
         """Set the parameters to numbers of before."""
@@ -259,41 +303,33 @@ class CompiledSteps(Steps):
         """Take over what the Values have become."""
         self.theta = self.program.read()
 
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)
+        loss, outputs = (found, None) if self.metric is None else found
+        return loss, outputs, gradient
 
-def evaluated(model: Module, X: Sequence[Any], y: Sequence[Any], loss: Any, metric: Metric | None) -> Score:
-    """Return the score of examples, computed eagerly and without a graph."""
-    with no_grad():
-        outputs = [model(x) for x in X]
-        total = number(loss(outputs, y))
-    return Score(total, None if metric is None else metric([_numbers(output) for output in outputs], y))
+    def _updated(self, gradient: Any) -> None:
+        if self.max_norm is not None:
+            gradient, _ = clipped(gradient, self.max_norm)
+        self.theta = self.optimizer.updated(self.theta, gradient)
 
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        found = self.program.each_at(self.theta, *data.arrays)
+        losses, outputs = (found, None) if self.metric is None else found
+        return float(losses.mean()), outputs
 
-def layers(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
-    """Return the places among parameters of those of each layer: of each module in an attribute, or in a list there.
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        if self.metric is accuracy:
+            rows = self.numpy.stack(outputs, axis=-1) if isinstance(outputs, (list, tuple)) else outputs
+            return accuracy(rows, batch.arrays[1])
+        return None if self.metric is None else judged(self.metric, one_by_one(outputs), batch.y)
 
-    >>> from nn import MLP
-    >>> model = MLP(1, [2, 1])
-    >>> layers(model, model.parameters())
-    {'layers.0': [0, 1, 2, 3], 'layers.1': [4, 5, 6]}
-    """
-    place = {parameter: i for i, parameter in enumerate(parameters)}
-    found: dict[str, list[int]] = {}
-    for name, parameter in model.named_parameters():
-        parts = name.split(".")
-        layer = ".".join(parts[: 2 if len(parts) > 2 and parts[1].isdecimal() else 1])
-        if parameter in place:
-            found.setdefault(layer, []).append(place[parameter])
-    return found
+    def _all_finite(self, numbers: Any) -> bool:
+        return bool(self.numpy.isfinite(numbers).all())
 
 
-def number(output: Any) -> float:
-    """Return the data of a Value, or a plain number as it is."""
-    return output.data if isinstance(output, Value) else float(output)
-
-
-def _alike(one: float | None, other: float | None) -> bool:
-    return one == other or (one is not None and other is not None and abs(one - other) <= 1e-9 * abs(other))
-
-
-def _numbers(output: Any) -> Any:
-    return [number(z) for z in output] if isinstance(output, (list, tuple)) else number(output)
+def differentiable(total: Any) -> Value:
+    """Return a loss, which is a Value."""
+    if not isinstance(total, Value):
+        raise TypeError(f"a loss is computed from the outputs of a model, and is a Value as they are, got {total!r}")
+    return total

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import gc
+import math
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any, TypeAlias
 
+from nn.chance import chance_restored
+from nn.checks import above_zero
+from nn.examples import Examples, evaluated, judged
 from nn.history import History, Metric, Score, Stop, metric_for
 from nn.modules import Module
 from nn.optim import SGD
 from nn.optimizer import Optimizer
 from nn.progress import bar
-from nn.stepping import CompiledSteps, DivergedError, EagerSteps, evaluated
+from nn.stepping import CompiledSteps, DivergedError, EagerSteps, Task
 
 Data: TypeAlias = Sequence[Any]
 Loss: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], Any]
@@ -32,7 +37,7 @@ def fit(
     batch_size: int | None = None,
     validation: tuple[Data, Data] | float | None = None,
     metric: Metric | str | None = "auto",
-    stop: Stop | Callable[[History], str] | None = None,
+    stop: Callable[[History], str | bool] | None = None,
     restore_best: bool = False,
     max_norm: float | None = None,
     gradient_norms: bool = False,
@@ -48,118 +53,171 @@ def fit(
     - `optimizer`: `SGD` with its own learning rate if not given. `max_norm`: clip gradients to this norm.
     - `batch_size`: examples in a step, all of them if not given; batches are drawn anew each epoch, by `seed`.
     - `validation`: held-out examples, as a pair like `(X, y)`, or the share of the examples to hold out, by `seed`.
-    - `metric`: a function of outputs and targets beside the loss; for classifiers the accuracy if not given.
+    - `metric`: a function beside the loss, of outputs as plain numbers, in lists where a model has several, and of
+      targets as they were given; for classifiers the accuracy if not given.
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
-    - `callbacks`: functions of the history, called after each epoch. `gradient_norms`: record them for each layer.
+    - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
+      parameters or `optimizer.lr`. `gradient_norms`: record those of each layer, before clipping.
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced once, so what they compute must not depend on anything that changes but the parameters.
 
-    Ctrl-C ends training early, and so does a loss that is not finite, before it spoils the parameters; `stopped` says
-    which. Python's cyclic garbage collector rests meanwhile, since graphs have no cycles to collect.
+    Ctrl-C ends training early, and so does a number that is not finite, before it spoils the parameters; `stopped` says
+    why. An error in the data is raised, and changes nothing. Python's cyclic garbage collector rests meanwhile, since
+    graphs have no cycles to collect.
 
     >>> from nn import MLP, mse
     >>> history = fit(MLP(1, [1], seed=1), [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], loss=mse, epochs=200)
     >>> history.loss[-1] < 1e-4
     True
     """
+    X, y = _taken(X), _taken(y)
     if len(X) != len(y) or not len(X):
         raise ValueError(f"fit takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if epochs < 0 or (batch_size is not None and batch_size < 1):
         raise ValueError(f"epochs is 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
     if restore_best and validation is None:
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
-    rng = random.Random(seed)
-    if isinstance(validation, float):
-        X, y, validation = _split(X, y, validation, rng)
+    if compiled not in (True, False, "auto"):
+        raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
+    if max_norm is not None:
+        above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
-    history = History(stopped=f"all {epochs} epochs done")
-    history.metric_name = "accuracy" if judge is None else getattr(judge, "__name__", "metric")
-    with _collector_paused(), bar(epochs, progress) as shown:
-        optimizer = optimizer or SGD(model.parameters())
-        arguments = (model, loss, judge, optimizer, max_norm, gradient_norms)
-        steps = _steps(arguments, X, y, compiled) if epochs else EagerSteps(*arguments)
-        history.compiled = isinstance(steps, CompiledSteps)
-        run = _Run(steps, history, stop, restore_best, list(callbacks), shown)
-        run.train(X, y, validation, _batches(len(X), batch_size, epochs, rng))
-    return history
+    rng = random.Random(seed)
+    X, y, held_out = _held_out(X, y, validation, rng)
+    batches = _batches(len(X), batch_size, epochs, rng)
+    task = Task(model, loss, judge, optimizer or SGD(model.parameters()), max_norm, gradient_norms)
+    run = _Run(task, stop, callbacks, restore_best)
+    with _collector_paused(), bar(epochs, progress) as run.shown:
+        run.train(X, y, held_out, batches, compiled if epochs else False)
+    return run.history
+
+
+class _StoppedError(Exception):
+    """The reason why training ends early."""
 
 
 class _Run:
     """A training run: what `fit` was asked for, and how far it has come."""
 
+    shown: Any
+
     def __init__(
         self,
-        steps: EagerSteps | CompiledSteps,
-        history: History,
-        stop: Stop | Callable[[History], str] | None,
+        task: Task,
+        stop: Callable[[History], str | bool] | None,
+        callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,
-        callbacks: Sequence[Callable[[History], Any]],
-        shown: Any,
     ) -> None:
-        self.steps = steps
-        self.history = history
+        if stop is not None and (isinstance(stop, type) or not callable(stop)):
+            raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
+        if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
+            raise TypeError(f"callbacks is a list of functions of the history, got {callbacks!r}")
+        self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
+        self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
         self.stop = stop
-        self.restore_best = restore_best
         self.callbacks = callbacks
-        self.shown = shown
+        self.restore_best = restore_best
         self.best: Any = None
+        self.epoch = 1
         self.begin = time.monotonic()
 
-    def train(self, X: Data, y: Data, validation: Any, epochs: Iterable[Iterable[Sequence[int] | None]]) -> None:
+    def train(self, X: Data, y: Data, held_out: Any, epochs: Iterable[Any], compiled: bool | str) -> None:
         """Train epoch by epoch, until all are done or there is a reason to stop; leave the model up to date."""
-        steps, history = self.steps, self.history
-        data = steps.data(X, y)
-        held_out = None if validation is None else steps.data(*validation)
+        history = self.history
+        kept = ""
         try:
-            for epoch, batches in enumerate(epochs, 1):
-                scores = []
-                for rows in batches:
-                    scores.append((self._step(data, rows, epoch), len(X) if rows is None else len(rows)))
-                    if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
-                        raise _StoppedError(f"{reason} in epoch {epoch}")
-                steps.settled = True
-                score = None if held_out is None else steps.evaluate(held_out)
-                history.record(_mean(scores), score, steps.mean_norms())
-                self._after_epoch()
+            self._choose(Examples(X, y), None if held_out is None else Examples(*held_out), compiled)
+            for self.epoch, batches in enumerate(epochs, 1):
+                self._train(batches)
+            history.stopped = f"all {len(history.loss)} epochs done"
         except _StoppedError as reason:
-            history.stopped = str(reason)
-        except KeyboardInterrupt:
-            history.stopped = f"interrupted in epoch {len(history.loss) + 1}"
-        finally:
-            if self.best is not None:
-                steps.restore(self.best)
-                history.stopped += f"; the parameters are those after epoch {history.best_epoch}"
-            steps.write()
-
-    def _step(self, data: Any, rows: Sequence[int] | None, epoch: int) -> Score:
-        try:
-            return self.steps.train(data, rows)
+            history.stopped = f"{reason} in epoch {self.epoch}"
         except DivergedError as error:
             first = f"; first of all, {error.cause}" if error.cause else ""
-            raise _StoppedError(
-                f"{error} in epoch {epoch}; the parameters are those of the step before it; try a smaller learning "
-                f"rate{first}"
-            ) from error
+            history.stopped = f"{error} in epoch {self.epoch}{first}; {error.remedy}"
+            kept = "; the parameters are those of the step before it"
+        except KeyboardInterrupt:
+            history.stopped = f"interrupted in epoch {self.epoch}"
+        except BaseException:
+            if not history.loss:
+                self.steps.undo()
+            raise
+        finally:
+            try:
+                self._leave()
+            except KeyboardInterrupt:  # in the middle of that
+                self._leave()
+        history.stopped += kept if self.best is None else f"; the parameters are those after epoch {self.best[0]}"
 
-    def _after_epoch(self) -> None:
-        history = self.history
-        if self.restore_best and history.best_epoch == len(history.loss):
-            self.best = self.steps.snapshot()
-        self.shown.update()
-        self.shown.set_postfix_str(history.latest(), refresh=False)
-        if self.callbacks:
-            self.steps.write()
+    def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
+        """Compile, where that is wanted and possible."""
+        self.data, self.held_out = examples, held_out
+        self.steps.begin()
+        with chance_restored(self.steps.model) as drawn:
+            parts = [part for part in (examples, held_out) if part is not None]
+            if compiled is False or not all(map(self.steps.can_begin, parts)):
+                return  # what the eager engine cannot do, it tells itself, in the first epoch
+            try:
+                steps = CompiledSteps(self.steps.task)
+                data = steps.data(examples)
+                held_out = None if held_out is None else steps.data(held_out)
+                steps.check(data)
+                if drawn():
+                    raise ValueError("the model or the loss draws random numbers, which a program would repeat")
+            except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+                if compiled is True:
+                    raise
+                reason = str(error) or type(error).__name__
+                warnings.warn(
+                    f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                return
+        self.steps, self.data, self.held_out = steps, data, held_out
+        self.history.compiled = True
+
+    def _train(self, batches: Sequence[Sequence[int] | None]) -> None:
+        """Train for an epoch."""
+        steps, history = self.steps, self.history
+        scores = []
+        for count, rows in enumerate(batches, 1):
+            scores.append((steps.train(self.data, rows), len(self.data.inputs if rows is None else rows)))
+            self.shown.step(count, len(batches))
+            if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
+                raise _StoppedError(reason)
+        score = None if self.held_out is None else steps.evaluate(self.held_out)
+        steps.settled = True
+        history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
+        self.shown.epoch(history.latest())
+        if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
+            self.best = self.epoch, score.loss, steps.snapshot()
+        if reason := self._hooks():
+            raise _StoppedError(reason)
+
+    def _hooks(self) -> str:
+        """Call the callbacks, with a model that is up to date; return why to stop, if it is time."""
+        stop, steps = self.stop, self.steps
+        if isinstance(stop, Stop) and not self.callbacks:
+            return stop(self.history)
+        if stop is None and not self.callbacks:
+            return ""
+        steps.write()
+        try:
             for callback in self.callbacks:
-                callback(history)
-            self.steps.read()
-        if self.stop is not None and (reason := self.stop(history)):
-            raise _StoppedError(f"{reason} in epoch {len(history.loss)}")
+                callback(self.history)
+            reason = "" if stop is None else stop(self.history)
+        finally:
+            steps.read()
+        return f"{_name(stop)} said so" if reason is True else reason or ""
 
-
-class _StoppedError(Exception):
-    """The reason why training ends early."""
+    def _leave(self) -> None:
+        """Leave the model as it is to be."""
+        if self.best is not None:
+            self.steps.restore(self.best[2])
+        self.steps.write()
 
 
 def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | str | None = "auto") -> Score:
@@ -169,58 +227,61 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     >>> evaluate(MLP(1, [1], seed=1), [[0.0]], [2.0], loss=mse).loss
     4.0
     """
-    return evaluated(model, X, y, loss, metric_for(metric, loss))
+    judge = metric_for(metric, loss)
+    total, outputs = evaluated(model, X, y, loss)
+    return Score(total, judged(judge, outputs, y))
 
 
-def _steps(arguments: Any, X: Data, y: Data, compiled: bool | str) -> EagerSteps | CompiledSteps:
-    """Return compiled steps where they are wanted and possible, else eager ones."""
-    if compiled not in (True, False, "auto"):
-        raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
-    if compiled is False:
-        return EagerSteps(*arguments)
-    if compiled is True:
-        return CompiledSteps(*arguments, X=X, y=y)
-    first = slice(0, 1)
-    evaluated(arguments[0], X[first], y[first], arguments[1], None)  # an error of the eager engine is not about compile
-    try:
-        return CompiledSteps(*arguments, X=X, y=y)
-    except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        warnings.warn(
-            f"training is not compiled, and slower, since {reason}; compiled=False says that this is all right",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return EagerSteps(*arguments)
+def _taken(data: Any) -> Data:
+    """Return a sequence as it is, and a table or column of pandas as an array."""
+    if hasattr(data, "to_numpy"):
+        return data.to_numpy()  # type: ignore[no-any-return]
+    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise TypeError(f"fit takes examples and targets in sequences, got a {type(data).__name__}; write list(...)")
+    return data  # type: ignore[no-any-return]
 
 
-def _split(X: Data, y: Data, share: float, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data]]:
-    """Hold out a share of the examples, by chance, and return the others and these."""
+def _held_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:
+    """Return the examples to train on, and those that are held out: given, or a share of all, by chance."""
+    if validation is None:
+        return X, y, None
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        inputs, targets = map(_taken, validation)
+        if len(inputs) != len(targets) or not len(inputs):
+            raise ValueError(
+                f"validation has one target for each example, and at least one, got {len(inputs)} and {len(targets)}"
+            )
+        return X, y, (inputs, targets)
+    share = float(validation) if isinstance(validation, Real) else math.nan
     if not 0.0 < share < 1.0:
-        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {share!r}")
-    held_out = set(rng.sample(range(len(X)), round(share * len(X))))
-    if not 0 < len(held_out) < len(X):
-        raise ValueError(f"validation={share!r} of {len(X)} examples leaves none to train on, or none to hold out")
-    kept = [i for i in range(len(X)) if i not in held_out]
-    chosen = sorted(held_out)
-    return [X[i] for i in kept], [y[i] for i in kept], ([X[i] for i in chosen], [y[i] for i in chosen])
+        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {validation!r}")
+    chosen = set(rng.sample(range(len(X)), round(share * len(X))))
+    if not 0 < len(chosen) < len(X):
+        raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")
+    parts = [([part[i] for i in range(len(X)) if (i in chosen) is out]) for out in (False, True) for part in (X, y)]
+    return parts[0], parts[1], (parts[2], parts[3])
 
 
-def _batches(count: int, size: int | None, epochs: int, rng: random.Random) -> Iterator[Iterator[Sequence[int] | None]]:
+def _batches(count: int, size: int | None, epochs: int, rng: random.Random) -> Iterator[Sequence[Sequence[int] | None]]:
     """Yield for each epoch its batches, as numbers of examples; None stands for all in their order."""
     order = list(range(count))
     for _ in range(epochs):
         if size is None:
-            yield iter([None])
+            yield [None]
         else:
             rng.shuffle(order)
-            yield (order[start : start + size] for start in range(0, count, size))
+            yield [order[start : start + size] for start in range(0, count, size)]
 
 
 def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
     total = sum(size for _, size in scores)
     metrics = [score.metric * size for score, size in scores if score.metric is not None]
     return Score(sum(s.loss * size for s, size in scores) / total, sum(metrics) / total if metrics else None)
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__name__", "")
+    return name if name.isidentifier() else "metric"
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def compile(
     try:
         from autograd.compiler.function import CompiledFunction
         from autograd.compiler.graph import CompiledGraph
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
     if (batched or has_aux) and isinstance(target, (Value, list, tuple)):
         raise TypeError(

@@ -4,6 +4,8 @@ import functools
 import inspect
 import itertools
 import math
+import subprocess
+import sys
 import threading
 import warnings
 from collections import OrderedDict, namedtuple
@@ -1098,3 +1100,18 @@ def test_error_of_an_own_formula_on_one_example_is_as_eagerly():
     with pytest.raises(ValueError, match="math domain error") as compiled:
         each.each(np.array([1.0, 2.0, -3.0]))
     assert compiled.value.__notes__ == eager.value.__notes__ == ["in the operation root, for x = -3.0"]
+
+
+def test_numpy_that_is_there_and_broken_is_not_called_missing():
+    code = """
+import sys
+class Broken:
+    def find_spec(self, name, *rest):
+        if name == "numpy":
+            raise ImportError("DLL load failed")
+sys.meta_path.insert(0, Broken())
+from autograd import compile
+compile(lambda x: x)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.endswith("ImportError: DLL load failed\n")

@@ -346,9 +346,6 @@ def test_huge_learning_rate_keeps_finite_parameters(loss, activation, batch_size
     assert finite(model)
 
 
-# DEFECT: whether an error is a mistake in the data or a network that has diverged is decided by parameters above 1e30.
-# The product of many layers overflows with far smaller ones; fit then ends with the error of dot or of **, and what was
-# learned before is lost.
 @pytest.mark.parametrize("lr", [1e5, 1e20, 1e25])
 @pytest.mark.parametrize(("loss", "hidden"), [(mse, [8] * 8), (hinge, [16] * 20)], ids=["8 layers", "20 layers"])
 def test_huge_learning_rate_ends_without_an_exception_in_a_deep_network(loss, hidden, lr):

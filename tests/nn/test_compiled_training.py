@@ -1,0 +1,1038 @@
+"""Compiled training beside eager training: the same numbers, the same errors, the same reasons to stop."""
+
+import builtins
+import functools
+import math
+import random
+import re
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import autograd
+import nn
+from autograd import TraceError, Value, exp, fsum, log, mean, relu, sqrt, tanh, where
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    History,
+    Module,
+    RMSprop,
+    accuracy,
+    binary_cross_entropy,
+    cross_entropy,
+    fit,
+    hinge,
+    huber,
+    l1,
+    l2,
+    mae,
+    mse,
+)
+from nn.optimizer import Optimizer
+from tests.trajectories import OPTIMIZERS, SCHEDULES
+
+CHANCE = random.Random(5)
+X = [[CHANCE.uniform(-1.5, 1.5), CHANCE.uniform(-1.5, 1.5)] for _ in range(7)]
+REAL = [math.sin(a) - 0.5 * b for a, b in X]
+SIGNS = [1 if a * b > 0 else -1 for a, b in X]
+BITS = [(sign + 1) // 2 for sign in SIGNS]
+CLASSES = [0, 2, 1, 1, 0, 2, 1]
+PAIRS = [[a - b, a * b] for a, b in X]
+ONE_HOT = [[float(k == c) for k in range(3)] for c in CLASSES]
+SOFT = [[0.5, 0.25, 0.25] if k == 0 else [0.125, 0.375, 0.5] for k in CLASSES]
+CLOSE = 1e-9
+
+
+def model_of(outputs, activation="tanh"):
+    return MLP(2, [4, outputs], activation, seed=1)
+
+
+def numbers(history):
+    return [
+        history.loss,
+        history.metric,
+        history.validation_loss,
+        history.validation_metric,
+        *history.gradient_norms.values(),
+    ]
+
+
+def train(compiled, y, X=X, *, outputs=1, model=None, optimizer=None, penalty=None, **options):
+    """Return the parameters after training, what was recorded, and how the optimiser was left."""
+    model = model_of(outputs) if model is None else model()
+    loss = options.pop("loss", mse)
+    if penalty is not None:
+        plain, parameters = loss, model.parameters()
+        loss = lambda outputs, targets: plain(outputs, targets) + 0.01 * penalty(parameters)
+    optimizer = SGD(model.parameters(), lr=0.05) if optimizer is None else optimizer(model)
+    history = fit(model, X, y, loss=loss, optimizer=optimizer, seed=3, compiled=compiled, **options)
+    assert history.compiled is (compiled is True or compiled == "auto")
+    return list(model.state_dict().values()), history, optimizer
+
+
+def assert_alike(y, X=X, validation=True, **options):
+    """Train for a hundred steps and more, compiled and eagerly; all numbers agree."""
+    steps_an_epoch = math.ceil(len(X) / (options.get("batch_size") or len(X)))
+    options.setdefault("epochs", math.ceil(100 / steps_an_epoch))
+    if validation:
+        options["validation"] = (X[2:6], y[2:6])
+    theta, history, optimizer = train(True, y, X, **options)
+    wanted, eager, other = train(False, y, X, **options)
+    assert theta == pytest.approx(wanted, rel=0, abs=CLOSE)
+    assert len(eager.loss) == options["epochs"]
+    for found, expected in zip(numbers(history), numbers(eager), strict=True):
+        assert found == pytest.approx(expected, rel=0, abs=CLOSE)
+    assert (history.stopped, history.metric_name) == (eager.stopped, eager.metric_name)
+    assert optimizer.steps == other.steps
+    for name, state in other.state.items():
+        assert list(optimizer.state[name]) == pytest.approx(state, rel=0, abs=CLOSE)
+    assert wanted != list(model_of(options.get("outputs", 1)).state_dict().values())
+    return history
+
+
+# The same numbers
+
+LOSSES = {
+    "mse": (mse, REAL, 1),
+    "mse of several outputs": (mse, PAIRS, 2),
+    "mae": (mae, REAL, 1),
+    "mae of several outputs": (mae, PAIRS, 2),
+    "huber": (huber, REAL, 1),
+    "huber, delta": (functools.partial(huber, delta=0.2), PAIRS, 2),
+    "hinge": (hinge, SIGNS, 1),
+    "binary cross-entropy": (binary_cross_entropy, BITS, 1),
+    "binary cross-entropy of probabilities": (binary_cross_entropy, [0.5 + x / 4 for x, _ in X], 1),
+    "cross-entropy": (cross_entropy, CLASSES, 3),
+    "cross-entropy, one-hot": (cross_entropy, ONE_HOT, 3),
+    "cross-entropy of probabilities": (cross_entropy, SOFT, 3),
+    "an own mean": (lambda outputs, targets: mean((o - t) ** 4 for o, t in zip(outputs, targets)), REAL, 1),
+}
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 3, 7, 100])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_at_every_size_of_batches(name, batch_size):
+    loss, y, outputs = LOSSES[name]
+    assert_alike(y, loss=loss, outputs=outputs, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_every_optimizer_with_its_options(name, batch_size):
+    kind, options = OPTIMIZERS[name]
+    assert_alike(REAL, optimizer=lambda m: getattr(nn, kind)(m.parameters(), lr=0.02, **options), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "AdamW"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule(name, kind):
+    assert_alike(REAL, optimizer=lambda m: getattr(nn, kind)(m.parameters(), lr=SCHEDULES[name]), batch_size=3)
+
+
+ACTIVATIONS = [
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "sin",
+    "atan",
+    "erf",
+    "linear",
+]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("loss", "y", "outputs"), [(mse, REAL, 1), (cross_entropy, CLASSES, 3)])
+def test_every_activation(activation, loss, y, outputs):
+    assert_alike(y, loss=loss, model=lambda: model_of(outputs, activation), outputs=outputs, batch_size=3)
+
+
+@pytest.mark.parametrize("max_norm", [1e-3, 0.3, 1e6])
+@pytest.mark.parametrize("penalty", [None, l1, l2])
+def test_clipping_and_penalties(penalty, max_norm):
+    assert_alike(REAL, penalty=penalty, max_norm=max_norm, batch_size=3, gradient_norms=True)
+
+
+def test_gradient_norms_of_each_layer_are_taken_before_clipping():
+    free = assert_alike(REAL, epochs=1, gradient_norms=True)
+    held = assert_alike(REAL, epochs=1, gradient_norms=True, max_norm=1e-3)
+    assert free.gradient_norms == held.gradient_norms
+    assert list(free.gradient_norms) == ["layers.0", "layers.1"]
+
+
+def test_parameters_the_optimizer_does_not_hold_stay_and_are_read_again():
+    half = lambda model: Adam(model.layers[1].parameters(), lr=0.05)
+    assert_alike(REAL, optimizer=half, batch_size=3, penalty=l2, gradient_norms=True)
+    for compiled in (True, False):
+        model = model_of(1)
+        frozen = model.layers[0].neurons[0].b
+
+        def move(history, frozen=frozen):
+            frozen.data = 0.1 * len(history.loss)
+
+        options = {"loss": mse, "epochs": 4, "callbacks": [move], "compiled": compiled}
+        losses = fit(model, X, REAL, optimizer=half(model), **options).loss
+        if compiled:
+            found = losses
+    assert found == pytest.approx(losses, rel=0, abs=CLOSE)
+    assert frozen.data == 0.4
+
+
+INPUTS = {
+    "tuples": tuple(map(tuple, X)),
+    "an array": np.array(X),
+    "an array of other order": np.asfortranarray(X),
+    "every other row, backwards": np.repeat(np.array(X)[::-1], 2, axis=0)[::2],
+    "float32": np.array(X, dtype=np.float32),
+    "integers": np.round(np.array(X) * 3).astype(np.int64),
+    "lists of integers": [[round(3 * a), round(3 * b)] for a, b in X],
+    "unsigned bytes": (np.abs(np.array(X)) * 10).astype(np.uint8),
+    "booleans": np.array(X) > 0,
+    "a list of arrays": [np.array(x) for x in X],
+    "lists of NumPy's numbers": [[np.float64(a), np.float32(b)] for a, b in X],
+}
+
+
+@pytest.mark.parametrize("given", INPUTS.values(), ids=INPUTS)
+def test_inputs_of_every_kind(given):
+    assert_alike(REAL, given, batch_size=3)
+
+
+TARGETS = {
+    "tuple": (cross_entropy, tuple(CLASSES), 3),
+    "array of integers": (cross_entropy, np.array(CLASSES), 3),
+    "array of bytes": (cross_entropy, np.array(CLASSES, dtype=np.int8), 3),
+    "array of one-hot": (cross_entropy, np.array(ONE_HOT, dtype=np.int32), 3),
+    "tuples of probabilities": (cross_entropy, tuple(map(tuple, SOFT)), 3),
+    "array of signs": (hinge, np.array(SIGNS), 1),
+    "float32": (mse, np.array(REAL, dtype=np.float32), 1),
+    "every other number": (mse, np.repeat(REAL, 2)[::2], 1),
+    "integers": (mse, CLASSES, 1),
+    "booleans": (binary_cross_entropy, [bool(bit) for bit in BITS], 1),
+    "array of pairs": (mse, np.array(PAIRS), 2),
+}
+
+
+@pytest.mark.parametrize(("loss", "y", "outputs"), TARGETS.values(), ids=TARGETS)
+def test_targets_of_every_kind(loss, y, outputs):
+    assert_alike(y, loss=loss, outputs=outputs, batch_size=3)
+
+
+class Table:
+    """What fit sees of a table or column of pandas: an index of its own, and the numbers on request."""
+
+    def __init__(self, rows):
+        self.rows = np.array(rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def to_numpy(self):
+        return self.rows
+
+
+def test_tables_and_columns_of_pandas_are_taken_by_position():
+    plain = train(True, REAL, epochs=5, batch_size=3, validation=(X, REAL))
+    for compiled in (True, False):
+        found = train(compiled, Table(REAL), Table(X), epochs=5, batch_size=3, validation=(Table(X), Table(REAL)))
+        assert found[0] == pytest.approx(plain[0], abs=CLOSE)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_inputs_may_be_numbers_by_themselves(compiled):
+    class Line(Module):
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def forward(self, x):
+            return self.w * x
+
+    theta, _, _ = train(compiled, [2.0, 4.0, 6.0], [1.0, 2.0, 3.0], model=Line, epochs=100)
+    assert theta == pytest.approx([2.0])
+
+
+class Tensor(Module):
+    """A layer as NumPy users write it: an array of Values times an array."""
+
+    def __init__(self):
+        rng = random.Random(2)
+        self.w = [[Value(rng.uniform(-1, 1)) for _ in range(2)] for _ in range(3)]
+
+    def forward(self, x):
+        return np.tanh(np.array(self.w) @ np.asarray(x))
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_model_that_returns_an_array_of_values(batch_size):
+    history = assert_alike(CLASSES, np.array(X), loss=cross_entropy, model=Tensor, outputs=3, batch_size=batch_size)
+    assert history.metric_name == "accuracy"
+
+
+class Grid(Module):
+    def __init__(self):
+        self.inner = MLP(2, [6], seed=2)
+
+    def forward(self, x):
+        a = self.inner(x)
+        return [a[:3], (a[3], a[4], a[5])]
+
+
+class Named(Module):
+    def __init__(self):
+        self.inner = MLP(2, [2], seed=2)
+
+    def forward(self, x):
+        position, speed = self.inner(x)
+        return {"position": position, "speeds": [speed, 2.0 * speed]}
+
+
+def squares(outputs, targets):
+    return mean((o["position"] - t) ** 2 + o["speeds"][1] ** 2 for o, t in zip(outputs, targets))
+
+
+@pytest.mark.parametrize("metric", [None, "count"])
+def test_model_that_returns_a_dict(metric):
+    seen = []
+
+    def largest(outputs, targets):
+        seen.append(outputs[0])
+        return max(output["position"] + output["speeds"][0] for output in outputs)
+
+    assert_alike(REAL, loss=squares, model=Named, batch_size=3, metric=largest if metric else None)
+    assert all(type(output["position"]) is float and type(output["speeds"]) is list for output in seen)
+
+
+def test_model_of_nested_outputs():
+    y = [[[a, b, a], (b, a, b)] for a, b in X]
+    assert_alike(y, model=Grid, batch_size=3, metric=lambda outputs, targets: outputs[0][0][1] + outputs[-1][1][2])
+
+
+def test_own_optimizer_that_works_in_place():
+    class InPlace(Optimizer):
+        remembers = ("velocity",)
+
+        def rule(self, lr, t):
+            def update(p, g, v):
+                v = 0.5 * v - lr * g
+                p += v
+                return p, v
+
+            return update
+
+    unlike = ([[-a, -b] for a, b in X], REAL)  # what is learned makes these worse
+    options = {"optimizer": lambda m: InPlace(m.parameters(), lr=0.05), "validation": unlike, "restore_best": True}
+    (found, history, _), (wanted, _, _) = (train(compiled, REAL, epochs=50, **options) for compiled in (True, False))
+    assert found == pytest.approx(wanted, abs=CLOSE)
+    assert history.best_epoch < 25
+
+
+# Metrics of one's own
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("outputs", "kind"), [(1, float), (3, list)])
+def test_metric_takes_plain_numbers_and_targets_as_they_were_given(compiled, outputs, kind):
+    calls = []
+
+    def hits(found, targets):
+        calls.append((found, targets))
+        return sum(isinstance(t, int) for t in targets)
+
+    loss, y = (hinge, SIGNS) if outputs == 1 else (cross_entropy, CLASSES)
+    options = {"loss": loss, "outputs": outputs, "metric": hits, "batch_size": 3, "validation": (X[:2], y[:2])}
+    _, history, _ = train(compiled, y, epochs=2, **options)
+    assert [type(history.metric[0]), history.metric_name] == [float, "hits"]
+    assert history.validation_metric == [2.0, 2.0]
+    assert [len(found) for found, _ in calls] == [3, 3, 1, 2] * 2
+    for found, targets in calls:
+        assert type(found) is type(targets) is list
+        assert {type(output) for output in found} == {kind}
+        assert {type(target) for target in targets} == {int}
+        if kind is list:
+            assert {type(z) for output in found for z in output} == {float}
+
+
+def test_metric_may_index_by_the_target():
+    assert_alike(
+        CLASSES,
+        loss=cross_entropy,
+        outputs=3,
+        batch_size=3,
+        metric=lambda outputs, targets: sum(z[k] for z, k in zip(outputs, targets)) / len(targets),
+    )
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_metric_that_is_no_number_is_an_error(compiled):
+    with pytest.raises(TypeError, match=r"^a metric takes a real number|metric .* a real number, got a NoneType"):
+        train(compiled, REAL, metric=lambda outputs, targets: None)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_metric_may_be_a_value_or_a_number_of_numpy(compiled):
+    for metric in (lambda o, t: Value(0.25), lambda o, t: np.float32(0.25), lambda o, t: mse(o, t) * 0.0 + 0.25):
+        history = train(compiled, REAL, metric=metric, epochs=1)[1]
+        assert history.metric == [0.25]
+        assert type(history.metric[0]) is float
+        assert history.metric_name == "metric"
+
+
+def test_accuracy_may_be_asked_for_where_the_loss_is_an_own_one():
+    loss = lambda outputs, targets: hinge(outputs, targets) + 0.0
+    assert assert_alike(SIGNS, loss=loss, metric=accuracy, batch_size=3).accuracy
+
+
+# Why not, said once
+
+
+class Branching(Module):
+    def __init__(self):
+        self.inner = MLP(2, [1], seed=2)
+
+    def forward(self, x):
+        y = self.inner(x)
+        return y if y > 0 else 0.1 * y
+
+
+class Dropout(Module):
+    """Half of the hidden neurons rest, by chance."""
+
+    def __init__(self, chance=random):
+        self.first, self.second, self.chance = MLP(2, [6], seed=2), MLP(6, [1], seed=3), chance
+
+    def forward(self, x):
+        return self.second([h * 2.0 if self.chance.random() < 0.5 else 0.0 for h in self.first(x)])
+
+
+class Reading(Module):
+    def __init__(self):
+        self.inner = MLP(2, [1], seed=2)
+
+    def forward(self, x):
+        y = self.inner(x)
+        return y * 2.0 if y.data > 0 else y
+
+
+class Stateful:
+    """A loss that grows from call to call."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, outputs, targets):
+        self.calls += 1
+        return mse(outputs, targets) * (1 + self.calls)
+
+
+def total(outputs, targets):
+    return fsum([(o - t) ** 2 for o, t in zip(outputs, targets)])
+
+
+def by_equality(outputs, targets):
+    """Tells targets apart by ==, which a graph cannot record."""
+    return mean(o**2 if t == 1 else (o - 2.0) ** 2 for o, t in zip(outputs, targets))
+
+
+def by_text(outputs, targets):
+    return mean((o - (1.0 if t == "cat" else -1.0)) ** 2 for o, t in zip(outputs, targets))
+
+
+class LengthOf(Module):
+    """A model of inputs of any length."""
+
+    def __init__(self):
+        self.w = Value(0.5)
+
+    def forward(self, x):
+        return self.w * sum(x) / len(x)
+
+
+RAGGED = [[1.0], [1.0, 2.0], [3.0], [0.0, 1.0, 5.0], [2.0], [1.0], [4.0]]
+REASONS = {
+    "branch on an output": ({"model": Branching, "y": REAL}, r"write where\(condition, a, b\)"),
+    "data of an output": ({"model": Reading, "y": REAL}, "the data of"),
+    "sum": ({"loss": total, "y": REAL}, "a loss can be compiled where it is the mean over its examples"),
+    "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),
+    "random numbers": ({"model": Dropout, "y": REAL}, "draws random numbers|the mean of the losses of each"),
+    "ragged examples": ({"model": LengthOf, "X": RAGGED, "y": REAL}, "the inputs are not all of one length"),
+    "text targets": (
+        {"loss": by_text, "y": ["cat", "dog"] * 3 + ["cat"]},
+        "the targets are not all plain numbers.*'cat'",
+    ),
+    "targets by ==": ({"loss": by_equality, "y": [0] * 6 + [1]}, "the mean of the losses of each"),
+    "validation alone is ragged": (
+        {"model": LengthOf, "X": [[1.0]] * 7, "y": REAL, "validation": (RAGGED, REAL)},
+        "the inputs are not all of one length",
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "reason"), REASONS.values(), ids=REASONS)
+def test_what_cannot_be_compiled_is_said_once_and_trained_eagerly(case, reason):
+    options = {"epochs": 4, "batch_size": 3, **case}
+    given = options.pop("X", X)
+    y = options.pop("y")
+    make = options.pop("model", lambda: model_of(1))
+    loss = options.pop("loss", mse)
+
+    def run(compiled):
+        random.seed(11)
+        model = make()
+        history = fit(model, given, y, loss=loss, seed=3, compiled=compiled, **options)
+        return history, model.state_dict()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = run("auto")
+    assert [w.category for w in caught] == [RuntimeWarning]
+    message = str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert message.startswith("training is not compiled, and slower: ")
+    assert message.endswith("compiled=False says that this is all right")
+    assert re.search(reason, message, re.DOTALL)
+    assert found == run(False)
+    assert not found[0].compiled
+    assert len(found[0].loss) == 4
+    before = make()
+    with pytest.raises((TypeError, ValueError)) as raised:
+        fit(before, given, y, loss=loss, seed=3, compiled=True, **options)
+    assert re.search(reason, str(raised.value), re.DOTALL)
+    assert before.state_dict() == make().state_dict()
+
+
+def test_branch_is_shown_with_its_line():
+    with pytest.raises(TraceError, match=r"return y if y > 0 else 0\.1 \* y"):
+        fit(Branching(), X, REAL, loss=mse, compiled=True)
+
+
+@pytest.mark.parametrize(
+    "chance", [lambda: random.Random(4), lambda: np.random.default_rng(4), lambda: np.random.RandomState(4)]
+)
+def test_dropout_with_a_generator_of_its_own_draws_as_if_nothing_was_tried(chance):
+    with pytest.warns(RuntimeWarning, match="random numbers|the mean of the losses of each"):
+        found = train_dropout(chance(), "auto")
+    assert found == train_dropout(chance(), False)
+
+
+def train_dropout(chance, compiled):
+    model = Dropout(chance)
+    history = fit(model, X, REAL, loss=mse, epochs=3, batch_size=3, seed=1, compiled=compiled)
+    return history, model.state_dict()
+
+
+def test_dropout_that_seldom_drops_is_noticed_by_the_numbers_it_draws():
+    class Seldom(Module):
+        def __init__(self):
+            self.inner = MLP(2, [1], seed=2)
+
+        def forward(self, x):
+            return self.inner(x) * (random.random() < 0.9999)
+
+    with pytest.warns(RuntimeWarning, match="draws random numbers"):
+        fit(Seldom(), X, REAL, loss=mse, epochs=1)
+
+
+def test_numpys_own_chance_is_put_back():
+    class Noisy(Module):
+        def __init__(self):
+            self.inner = MLP(2, [1], seed=2)
+
+        def forward(self, x):
+            return self.inner(x) + float(np.random.normal())
+
+    def run(compiled):
+        np.random.seed(7)
+        model = Noisy()
+        return fit(model, X, REAL, loss=mse, epochs=3, compiled=compiled), model.state_dict()
+
+    with pytest.warns(RuntimeWarning, match="random numbers|the mean of the losses of each"):
+        found = run("auto")
+    assert found == run(False)
+
+
+def test_loss_that_changes_from_call_to_call_is_noticed():
+    with pytest.warns(RuntimeWarning, match="the mean of the losses of each"):
+        assert not fit(model_of(1), X, REAL, loss=Stateful(), epochs=2).compiled
+
+
+def test_sum_that_is_zero_for_a_few_examples_is_noticed_by_another_one():
+    given = [[0.0, 0.0] for _ in range(100)]
+    given[33] = [50.0, -50.0]
+    loss = lambda outputs, targets: fsum([relu(o * o - 1.0) for o in outputs])
+    linear = functools.partial(model_of, 1, "linear")
+    with pytest.warns(RuntimeWarning, match="the mean of the losses of each"):
+        assert not fit(linear(), given, [0.0] * 100, loss=loss, epochs=1, batch_size=10, seed=1).compiled
+    mean_loss = lambda outputs, targets: mean(relu(o * o - 1.0) for o in outputs)
+    assert fit(linear(), given, [0.0] * 100, loss=mean_loss, epochs=1, batch_size=10, seed=1).compiled
+
+
+def test_rare_target_that_is_told_apart_by_equality_is_noticed():
+    y = [0] * 100
+    y[33] = 1
+    with pytest.warns(RuntimeWarning, match="the mean of the losses of each"):
+        assert not fit(model_of(1), [[0.5, 1.0]] * 100, y, loss=by_equality, epochs=1).compiled
+
+
+def test_float_of_an_output_is_the_same_error_in_both():
+    class Cut(Module):
+        def __init__(self):
+            self.w = Value(1.0)
+
+        def forward(self, x):
+            return self.w * math.sin(self.w)
+
+    for compiled in ("auto", True, False):
+        with pytest.raises(TypeError, match=r"autograd\.sin"):
+            fit(Cut(), X, REAL, loss=mse, compiled=compiled)
+
+
+def without_numpy(monkeypatch):
+    real_import = builtins.__import__
+
+    def guarded(name, *args, **keywords):
+        if name.split(".")[0] == "numpy":
+            raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+        return real_import(name, *args, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", guarded)
+    for name in [name for name in sys.modules if name.startswith(("numpy", "autograd.compiler."))]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_without_numpy_training_is_eager_and_says_what_to_install(monkeypatch):
+    wanted = train(False, REAL, epochs=3)[:2]
+    without_numpy(monkeypatch)
+    model = model_of(1)
+    with pytest.warns(RuntimeWarning, match=r"autograd.compile needs NumPy: python -m pip install"):
+        history = fit(model, X, REAL, loss=mse, optimizer=SGD(model.parameters(), lr=0.05), epochs=3, seed=3)
+    assert ([*model.state_dict().values()], history) == wanted
+    with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[compile\]'"):
+        fit(model, X, REAL, loss=mse, compiled=True)
+
+
+def test_eager_training_imports_no_numpy_and_warns_of_nothing():
+    program = """
+import sys, random
+from nn import MLP, Module, fit, cross_entropy, Adam, Stop
+class Branching(Module):
+    def __init__(self):
+        self.inner = MLP(2, [3], seed=1)
+    def forward(self, x):
+        return self.inner(x) if random.random() < 0.5 else [2.0 * z for z in self.inner(x)]
+model = Branching()
+X, y = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], [0, 1, 2, 1]
+fit(model, X, y, loss=cross_entropy, optimizer=Adam(model.parameters()), epochs=3, batch_size=3, compiled=False,
+    validation=0.25, restore_best=True, max_norm=1.0, gradient_norms=True, callbacks=[print], stop=Stop(patience=9))
+assert not {"numpy", "scipy", "tqdm", "matplotlib"} & set(sys.modules), sorted(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("model", [Branching, Dropout, Reading])
+def test_eager_training_on_request_warns_of_nothing(model, recwarn):
+    fit(model(), X, REAL, loss=mse, epochs=2, compiled=False)
+    fit(model_of(1), X, REAL, loss=total, epochs=2, compiled=False)
+    assert not recwarn
+
+
+# Wrong data: the same error, and nothing is changed
+
+WRONG = {
+    "target of another kind, far down": (
+        {"y": [*SIGNS[:6], 0], "loss": hinge},
+        ValueError,
+        "^hinge takes targets of -1",
+    ),
+    "nan as a sign": (
+        {"y": [*SIGNS[:6], math.nan], "loss": hinge},
+        ValueError,
+        "^hinge takes targets of -1 or 1, got nan",
+    ),
+    "text": ({"y": [*REAL[:6], "1.0"]}, ValueError, "^mse takes targets that are numbers, got '1.0'; convert"),
+    "None": ({"y": [*REAL[:6], None]}, ValueError, "^mse takes targets that are numbers, got None"),
+    "class too many": ({"y": [*CLASSES[:6], 3], "loss": cross_entropy, "outputs": 3}, ValueError, "from 0 to 2, got 3"),
+    "probabilities that do not sum to 1": (
+        {"y": [*SOFT[:6], [0.5, 0.5, 0.5]], "loss": cross_entropy, "outputs": 3},
+        ValueError,
+        "probabilities that sum to 1",
+    ),
+    "one-hot of another length": (
+        {"y": [[1.0, 0.0]] * 7, "loss": cross_entropy, "outputs": 3},
+        ValueError,
+        "one probability for each class, got 2 for 3",
+    ),
+    "pairs for one output": ({"y": PAIRS}, TypeError, "^mse takes a target of the same shape as the output, got"),
+    "numbers for pairs": ({"y": REAL, "outputs": 2}, TypeError, "^mse takes a target of the same shape as the output"),
+    "inputs too long": ({"X": [[1.0, 2.0, 3.0]] * 7, "y": REAL}, ValueError, "^MLP takes 2 inputs, got 3$"),
+    "one input too long": ({"X": [*X[:6], [1.0]], "y": REAL}, ValueError, "^MLP takes 2 inputs, got 1$"),
+    "text as input": ({"X": [*X[:6], ["1.0", "2.0"]], "y": REAL}, TypeError, "got a str: '1.0'"),
+    "None as input": ({"X": [*X[:6], [None, 1.0]], "y": REAL}, TypeError, "got a NoneType: None"),
+    "validation of another width": (
+        {"y": REAL, "validation": ([[1.0]], [1.0])},
+        ValueError,
+        "^MLP takes 2 inputs, got 1$",
+    ),
+    "validation of wrong targets": (
+        {"y": SIGNS, "loss": hinge, "validation": (X, BITS)},
+        ValueError,
+        "^hinge takes targets",
+    ),
+    "loss of no Value": (
+        {"y": REAL, "loss": lambda outputs, targets: 1.5},
+        TypeError,
+        "^a loss is computed from .* got 1.5",
+    ),
+}
+
+
+@pytest.mark.parametrize("compiled", ["auto", False])
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize(("case", "error", "message"), WRONG.values(), ids=WRONG)
+@pytest.mark.filterwarnings("ignore:training is not compiled")
+def test_wrong_data_are_the_same_error_and_change_nothing(case, error, message, batch_size, compiled):
+    options = {"loss": mse, "X": X, "outputs": 1, **case}
+    model = model_of(options.pop("outputs"))
+    optimizer = Adam(model.parameters(), lr=0.1)
+    before, state = model.state_dict(), optimizer.state
+    with pytest.raises(error, match=message):
+        fit(
+            model,
+            options.pop("X"),
+            options.pop("y"),
+            optimizer=optimizer,
+            epochs=3,
+            batch_size=batch_size,
+            seed=1,
+            compiled=compiled,
+            **options,
+        )
+    assert model.state_dict() == before
+    assert (optimizer.state, optimizer.steps) == (state, 0)
+
+
+class Logarithm(Module):
+    """log(w · x), which is not defined everywhere."""
+
+    def __init__(self, w=1.0):
+        self.w = Value(w, label="w")
+
+    def forward(self, x):
+        return log(self.w * x[0])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_input_outside_of_the_domain_is_an_error_and_changes_nothing(compiled, batch_size):
+    model = Logarithm()
+    given, y = [[1.0], [2.0], [3.0], [4.0], [0.0]] * 4, [0.0] * 20
+    with pytest.raises(ValueError, match=r"^log is defined for x > 0, got x = 0\.0$"):
+        fit(model, given, y, loss=mse, batch_size=batch_size, epochs=9, seed=1, compiled=compiled)
+    assert model.w.data == 1.0
+
+
+# Numbers that leave the floats in the middle of training
+
+
+def diverge(make, given, y, lr, compiled, kind=SGD, **options):
+    model = make()
+    optimizer = kind(model.parameters(), lr=lr)
+    path = []
+
+    def note(history):
+        path.append(([p.data for p in model.parameters()], optimizer.steps))
+
+    settings = {"loss": mse, "epochs": 200, "seed": 2, **options}
+    history = fit(model, given, y, optimizer=optimizer, callbacks=[note], compiled=compiled, **settings)
+    return model, optimizer, history, path
+
+
+class Inverse(Module):
+    def __init__(self):
+        self.w = Value(1.0, label="w")
+
+    def forward(self, x):
+        return 1.0 / relu(self.w * x[0])
+
+
+class Root(Module):
+    def __init__(self):
+        self.w, self.b = Value(1.0, label="w"), Value(1.0)
+
+    def forward(self, x):
+        return sqrt(self.w * x[0]) + self.b
+
+
+class Exponential(Module):
+    def __init__(self):
+        self.w = Value(1.0, label="w")
+
+    def forward(self, x):
+        return exp(self.w * x[0])
+
+
+class Product(Module):
+    """What grows without an error of its own: inf, and then nan."""
+
+    def __init__(self):
+        self.w = Value(3.0, label="w")
+
+    def forward(self, x):
+        big = self.w * self.w * self.w * x[0]
+        return big - big * 0.5
+
+
+DIVERGING = {
+    "log": (Logarithm, [[1.0], [2.0]], [-30.0, -30.0], 0.5, "the loss is not defined", "log is defined for x > 0, got"),
+    "division": (
+        Inverse,
+        [[1.0], [2.0]],
+        [9.0, 9.0],
+        0.5,
+        "the loss is not defined",
+        "a / b is defined for b != 0, got",
+    ),
+    "sqrt": (Root, [[1.0], [2.0]], [-30.0, -30.0], 0.5, "the loss is not defined", "sqrt is defined for x >= 0, got"),
+    "exp": (Exponential, [[1.0], [2.0]], [60.0, 70.0], 9.0, "the loss became inf", "exp"),
+    "square": (lambda: MLP(1, [1], seed=1), [[1.0], [9.0]], [1.0, 2.0], 9.0, "the loss became inf", "x ** 2"),
+    "product": (Product, [[1.0], [2.0]], [1.0, 2.0], 9.0, "the loss became", ""),
+    "deep": (lambda: MLP(2, [8] * 20 + [1], seed=0), X, REAL, 3e9, "", ""),
+    "deep, hinge": (lambda: MLP(2, [8] * 20 + [1], "leaky_relu", seed=0), X, SIGNS, 3e9, "", ""),
+}
+
+
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize("name", DIVERGING)
+def test_divergence_stops_alike_and_leaves_the_last_whole_step(name, batch_size):
+    make, given, y, lr, message, cause = DIVERGING[name]
+    loss = hinge if "hinge" in name else mse
+    runs = [diverge(make, given, y, lr, compiled, batch_size=batch_size, loss=loss) for compiled in (True, False)]
+    (model, optimizer, history, path), (other, reference, eager, eager_path) = runs
+    assert len(history.loss) < 200
+    found, wanted = (re.sub(r"-?\d[\d.e+-]*", "number", h.stopped) for h in (history, eager))
+    assert found == wanted
+    assert message in history.stopped
+    if message:
+        assert f"; first of all, {cause}" in history.stopped
+    assert "; try a smaller learning rate; the parameters are those of the step before it" in history.stopped
+    assert (optimizer.steps, len(history.loss)) == (reference.steps, len(eager.loss))
+    found, wanted = ([p.data for p in m.parameters()] for m in (model, other))
+    assert all(map(math.isfinite, found))
+    assert found == pytest.approx(wanted, rel=1e-6)
+    if batch_size is None and path:
+        assert (found, optimizer.steps) == path[-1]
+        assert (wanted, reference.steps) == eager_path[-1]
+    assert all(math.isfinite(x) for state in (*optimizer.state.values(), *reference.state.values()) for x in state)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_infinite_gradient_of_a_finite_loss_says_where_it_began(compiled):
+    model = Root()
+    model.w.data = 0.0
+    optimizer = Adam(model.parameters(), lr=0.1)
+    history = fit(model, [[1.0]], [5.0], loss=mse, optimizer=optimizer, compiled=compiled)
+    assert history.stopped.startswith(
+        "the gradient is not finite in epoch 1; first of all, in the chain rule through sqrt"
+    )
+    assert (model.w.data, model.b.data, optimizer.steps) == (0.0, 1.0, 0)
+    assert all(x == 0.0 for state in optimizer.state.values() for x in state)
+    assert history.compiled is compiled
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("kind", [RMSprop, Adam])
+def test_state_that_overflows_stops_where_training_would_stand_still(compiled, kind):
+    class Steep(Module):
+        def __init__(self):
+            self.w = Value(1.0)
+
+        def forward(self, x):
+            return 1e200 * self.w
+
+    model = Steep()
+    optimizer = kind(model.parameters(), lr=0.1)
+    loss = lambda outputs, targets: mean(o - t for o, t in zip(outputs, targets))
+    history = fit(model, [[1.0]] * 3, [0.0] * 3, loss=loss, optimizer=optimizer, compiled=compiled)
+    assert history.stopped.startswith("the optimiser's squares became infinite in epoch 1; ")
+    assert (model.w.data, optimizer.steps) == (1.0, 0)
+    assert all(x == 0.0 for state in optimizer.state.values() for x in state)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("place", ["input", "target"])
+def test_data_that_are_not_finite_are_named(place, bad, batch_size, compiled):
+    given, y = [list(x) for x in X], list(REAL)
+    if place == "input":
+        given[4][1] = bad
+    else:
+        y[4] = bad
+    model = model_of(1)
+    history = fit(model, given, y, loss=mse, batch_size=batch_size, seed=1, compiled=compiled)
+    assert history.stopped.startswith(("the loss became ", "the loss is not defined", "the gradient is not finite"))
+    shown = repr(given[4]) if place == "input" else repr(bad)
+    assert f" in epoch 1; first of all, {place} number 4, counted from 0, is {shown}; leave such" in history.stopped
+    assert "learning rate" not in history.stopped
+    assert all(map(math.isfinite, model.state_dict().values()))
+    if batch_size is None:
+        assert model.state_dict() == model_of(1).state_dict()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_training_goes_on_from_huge_parameters_with_a_reason_and_no_exception(compiled):
+    model = model_of(1, "relu")
+    for parameter in model.parameters():
+        parameter.data *= 1e200
+    before = model.state_dict()
+    history = fit(model, X, REAL, loss=mse, compiled=compiled)
+    assert history.stopped.startswith("the loss became nan in epoch 1; first of all, dot is -inf, for ")
+    assert model.state_dict() == before
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_validation_that_is_not_defined_any_more_counts_as_infinite(compiled):
+    model = Exponential()
+    history = fit(
+        model,
+        [[1.0]],
+        [20.0],
+        loss=mse,
+        optimizer=SGD(model.parameters(), lr=1e-4),
+        validation=([[800.0]], [1.0]),
+        metric=lambda outputs, targets: 1.0,
+        epochs=5,
+        compiled=compiled,
+    )
+    assert history.validation_loss == [math.inf] * 5
+    assert all(map(math.isnan, history.validation_metric))
+    assert len(history.validation_metric) == 5
+    assert history.compiled is compiled
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_schedule_that_goes_wrong_is_its_own_error(compiled):
+    model = model_of(1)
+    optimizer = SGD(model.parameters(), lr=lambda t: 0.1 - 0.05 * t)
+    with pytest.raises(ValueError, match="a schedule's rate is 0 or more and finite"):
+        fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=9, compiled=compiled)
+    assert optimizer.steps == 3
+    assert all(map(math.isfinite, model.state_dict().values()))
+
+
+# Again, side by side, inside of one another
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_same_seed_same_run_bit_for_bit(compiled):
+    options = {"batch_size": 3, "epochs": 20, "validation": 0.3, "gradient_norms": True}
+    first, second = (
+        train(compiled, CLASSES, loss=cross_entropy, outputs=3, optimizer=lambda m: Adam(m.parameters()), **options)
+        for _ in range(2)
+    )
+    assert first[:2] == second[:2]
+
+
+def test_kinds_take_turns_with_one_optimizer():
+    def run(kinds):
+        model = model_of(1)
+        optimizer = Adam(model.parameters(), lr=0.02)
+        losses = []
+        for compiled in kinds:
+            losses += fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=10, compiled=compiled).loss
+        assert optimizer.steps == 10 * len(kinds)
+        return losses, list(model.state_dict().values())
+
+    wanted = run([False] * 4)
+    for kinds in ([True, False, True, False], [False, False, True, True], [True] * 4):
+        losses, theta = run(kinds)
+        assert losses == pytest.approx(wanted[0], abs=CLOSE)
+        assert theta == pytest.approx(wanted[1], abs=CLOSE)
+
+
+@pytest.mark.parametrize("kinds", [(True, True), (True, False), (False, False)])
+def test_two_threads_train_two_models(kinds):
+    jobs = [(compiled, y) for compiled, y in zip(kinds, (REAL, CLASSES), strict=True)]
+    wanted = [train(compiled, y, epochs=60, batch_size=3)[:2] for compiled, y in jobs]
+    found = [None, None]
+
+    def work(place, compiled, y):
+        found[place] = train(compiled, y, epochs=60, batch_size=3)[:2]
+
+    threads = [threading.Thread(target=work, args=(place, *job)) for place, job in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == wanted
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_training_in_a_callback_of_training(compiled):
+    def run(inner, outer):
+        model, teacher = model_of(1), MLP(2, [1], seed=3)
+
+        def both(history):
+            fit(teacher, X, REAL, loss=mse, epochs=2, compiled=inner)
+            fit(model, X, REAL, loss=mse, optimizer=SGD(model.parameters(), lr=0.01), epochs=1, compiled=inner)
+
+        history = fit(model, X, REAL, loss=mse, epochs=5, callbacks=[both], compiled=outer)
+        return [*history.loss, *model.state_dict().values(), *teacher.state_dict().values()]
+
+    assert run(compiled, not compiled) == pytest.approx(run(False, False), abs=CLOSE)
+    assert run(compiled, compiled) == pytest.approx(run(False, False), abs=CLOSE)
+
+
+def test_two_models_may_share_parameters():
+    shared = MLP(2, [3], seed=1)
+
+    class Head(Module):
+        def __init__(self):
+            self.body, self.w = shared, Value(0.5)
+
+        def forward(self, x):
+            return self.w * fsum(tanh(h) for h in self.body(x))
+
+    first, second = Head(), Head()
+    before = shared.state_dict()
+    for model in (first, second):
+        assert fit(model, X, REAL, loss=mse, epochs=3, compiled=True).compiled
+    assert shared.state_dict() != before
+    assert first.w.data != second.w.data
+
+
+def test_compiled_is_true_false_or_auto():
+    with pytest.raises(ValueError, match=r"^compiled is True, False or 'auto', got 'yes'$"):
+        fit(model_of(1), X, REAL, loss=mse, compiled="yes")
+    with pytest.raises(ValueError, match=r"^compiled is True, False or 'auto', got None$"):
+        fit(model_of(1), X, REAL, loss=mse, epochs=0, compiled=None)
+
+
+def test_where_in_a_model_compiles():
+    class Choice(Module):
+        def __init__(self):
+            self.inner = MLP(2, [1], seed=2)
+
+        def forward(self, x):
+            y = self.inner(x)
+            return where(y > 0, y, 0.1 * y)
+
+    assert_alike(REAL, model=Choice, batch_size=3)
+
+
+def test_history_says_whether_training_was_compiled_and_compares_without():
+    assert History() == History(compiled=True)
+    assert autograd.compile is not None
