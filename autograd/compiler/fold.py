@@ -209,8 +209,15 @@ class Folder:
     def _map(self, kind: str, op: Operation | None, terms: list[Term], nodes: int) -> int:
         if op in IDENTITIES:
             return next(term for term in terms if isinstance(term, int))
-        kinds = tuple([self.batched[term] if isinstance(term, int) else None for term in terms])
-        return self._make(kind, op, terms, list(map(bool, kinds)), nodes, kinds)
+        deepest = 0
+        kinds: list[bool | None] = []  # of constants None
+        for term in terms:
+            if isinstance(term, int):
+                deepest = max(deepest, self.depth[term])
+                kinds.append(self.batched[term])
+            else:
+                kinds.append(None)
+        return self._grouped(deepest + 1, (kind, op, *kinds), terms, kinds, nodes)
 
     def _make(
         self,
@@ -224,11 +231,21 @@ class Folder:
     ) -> int:
         """Return a new item that is made from these terms, in the group of its like."""
         depth = 1 + max([self.depth[term] for term in terms if isinstance(term, int)])
+        return self._grouped(depth, (kind, op, signature), terms, flags, nodes, batched)
+
+    def _grouped(
+        self,
+        depth: int,
+        key: Any,
+        terms: Sequence[Term],
+        flags: Sequence[bool | None],
+        nodes: int,
+        batched: bool = False,
+    ) -> int:
         groups = self.groups.setdefault(depth, {})
-        key = kind, op, signature
         group = groups.get(key)
         if group is None:
-            group = groups[key] = Group(kind, op, flags, batched or any(flags))
+            group = groups[key] = Group(key[0], key[1], list(map(bool, flags)), batched or any(flags))
         item = self._item(depth, group.batched)
         group.members.append(item)
         group.terms.append(terms)
