@@ -223,9 +223,9 @@ def _predict_parser() -> argparse.ArgumentParser:
 
 
 def _defaults(setting: str) -> str:
-    values = {name: getattr(job, setting) for name, job in JOBS.items()}
+    values = {**{name: getattr(job, setting) for name, job in JOBS.items()}, "a table": TABLE_DEFAULTS[setting]}
     written = {name: " ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()}
-    return ", ".join(f"{name}: {value}" for name, value in {**written, "a table": TABLE_DEFAULTS[setting]}.items())
+    return ", ".join(f"{name}: {value}" for name, value in written.items())
 
 
 def _dataset(text: str) -> str:
