@@ -17,8 +17,8 @@ from nn import storage
 from nn.jobs import JOBS, TABLE_DEFAULTS, Task, table_job
 from nn.modules import MLP
 from nn.preparation import Preparation
+from nn.reports import Trained, pictures, score
 from nn.reports import neuron_drawing as neuron_drawing
-from nn.reports import pictures, score
 from nn.storage import save
 from nn.tables import read_inputs
 from nn.training import fit
@@ -79,14 +79,15 @@ def _train(options: argparse.Namespace) -> int:
     print(f"stopped: {history.stopped}")
     if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
         raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
-    print(score(task, model, training, "training")[0])
+    trained = Trained(task, model)
+    print(score(trained, training, "training")[0], flush=True)
     if task.testing is not None:
-        print(score(task, model, task.testing, "held out")[0])
+        print(score(trained, task.testing, "held out")[0])
     if options.save is not None:  # before the pictures, which may fail
         save(model, options.save, {"preparation": task.preparation.to_json()})
         print(f"wrote {options.save}: the network, which answers for a table with {_columns(training.features)}:")
         print(f"  python -m nn predict {shlex.quote(str(options.save))} FILE.csv")
-    for end, about, picture in pictures(task, model, history, name):
+    for end, about, picture in pictures(trained, history, name):
         path = options.out / f"{name}-{end}"
         print(f"wrote {path}: {about}{_write(picture, path)}", flush=True)
     return 0

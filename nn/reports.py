@@ -12,18 +12,47 @@ from nn import plots
 from nn.datasets import Dataset, standardized
 from nn.history import History
 from nn.jobs import Task
-from nn.metrics import predicted_class
+from nn.metrics import accuracy, predicted_class
 from nn.modules import MLP, Module
+from nn.stepping import number
 from nn.training import evaluate
 
 
-def score(task: Task, model: MLP, data: Dataset, kind: str) -> tuple[str, str]:
+class Trained:
+    """A task with its trained network, which is asked about each of the examples once, however often it is judged."""
+
+    def __init__(self, task: Task, model: MLP) -> None:
+        self.task = task
+        self.model = model
+        self._outputs: dict[bool, list[Any]] = {}
+
+    def outputs(self, data: Dataset) -> list[Any]:
+        """Return the outputs for the examples to train on, or for those held out."""
+        held_out = data is self.task.testing
+        if held_out not in self._outputs:
+            with no_grad():
+                self._outputs[held_out] = [self.model(x) for x in self.task.inputs(data)]
+        return self._outputs[held_out]
+
+    def classes(self, data: Dataset) -> list[int]:
+        """Return the class that is found for each example."""
+        return [predicted_class(output) for output in self.outputs(data)]
+
+    def answers(self, data: Dataset) -> list[float]:
+        """Return the number that is found for each example of a regression."""
+        return [float(self.task.preparation.answer(output)) for output in self.outputs(data)]
+
+
+def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
     """Return a line about how well a network does on some examples, and the number in it that a title shows."""
-    found = evaluate(model, task.inputs(data), task.targets(data), loss=task.loss)
-    if found.metric is not None:
-        line = f"{kind}: loss {found.loss:.4g}, accuracy {found.metric:.1%} of {_examples(data)}"
-        return line, f"{found.metric:.1%}"
-    answers = _answers(task, model, data)
+    task, outputs = trained.task, trained.outputs(data)
+    targets = task.targets(data)
+    with no_grad():
+        loss = number(task.loss(outputs, targets))
+    if data.classes:
+        share = f"{accuracy(outputs, targets):.1%}"
+        return f"{kind}: loss {loss:.4g}, accuracy {share} of {_examples(data)}", share
+    answers = trained.answers(data)
     errors = math.fsum((answer - y) ** 2 for answer, y in zip(answers, data.y, strict=True))
     mean = math.fsum(data.y) / len(data.y)
     spread = math.fsum((y - mean) ** 2 for y in data.y)
@@ -31,15 +60,16 @@ def score(task: Task, model: MLP, data: Dataset, kind: str) -> tuple[str, str]:
     if errors > spread > 0.0:
         explained = f", worse than to answer {mean:.4g} always"
     typical = math.sqrt(errors / len(answers))
-    line = f"{kind}: loss {found.loss:.4g}, root mean squared error {typical:.4g}{explained}, {_examples(data)}"
+    line = f"{kind}: loss {loss:.4g}, root mean squared error {typical:.4g}{explained}, {_examples(data)}"
     return line, f"{typical:.4g}"
 
 
-def pictures(task: Task, model: MLP, history: History, name: str) -> Iterator[tuple[str, str, Any]]:
+def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[str, str, Any]]:
     """Yield the job's pictures: the end of the file's name, what it shows, and a figure or a drawing."""
+    task, model = trained.task, trained.model
     data = task.training if task.testing is None else task.testing
     classes = [_plain(kind) for kind in data.classes]
-    title = _title(task, model, name)
+    title = _title(trained, name)
     for picture in task.job.pictures:
         if picture == "history" and history.loss:
             yield "history.png", "the loss, epoch by epoch", plots.history(history, title=title)
@@ -50,7 +80,7 @@ def pictures(task: Task, model: MLP, history: History, name: str) -> Iterator[tu
             about = f"a neuron of the first layer, with the gradients of {of_what} of one example"
             yield "neuron.svg", about, drawing
         elif picture in ("confusion", "mistakes"):
-            found = _classes(task, model, data)
+            found = trained.classes(data)
             if picture == "confusion":
                 shown = plots.confusion_matrix(data.y, found, classes=classes, title=title)
                 yield "confusion.png", "which class is taken for which", shown
@@ -60,7 +90,7 @@ def pictures(task: Task, model: MLP, history: History, name: str) -> Iterator[tu
         elif picture == "line":
             yield "line.png", "the data and the fitted line", _line(task, model, title)
         elif picture == "answers":
-            yield "answers.png", "what it answers, against the truth", _against(task, model, data, title)
+            yield "answers.png", "what it answers, against the truth", _against(trained, data, title)
 
 
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
@@ -90,28 +120,18 @@ def _prepared(task: Task) -> Dataset:
     return task.training._replace(X=task.inputs(task.training))
 
 
-def _classes(task: Task, model: MLP, data: Dataset) -> list[int]:
-    with no_grad():
-        return [predicted_class(model(x)) for x in task.inputs(data)]
-
-
-def _answers(task: Task, model: MLP, data: Dataset) -> list[float]:
-    units = InUnits(task, model)
-    with no_grad():
-        return [float(units(x)) for x in data.X]
-
-
 def _examples(data: Dataset) -> str:
     return f"{len(data.X)} example{'s' * (len(data.X) != 1)}"
 
 
-def _title(task: Task, model: MLP, name: str) -> str:
+def _title(trained: Trained, name: str) -> str:
     """Return what stands above a picture, in lines that fit it."""
+    task = trained.task
     data, part = (task.training, "training") if task.testing is None else (task.testing, "held-out")
     examples = _examples(data).replace(" ", f" {part} ")
-    _, figure = score(task, model, data, part)
+    _, figure = score(trained, data, part)
     found = f"{figure} of {examples} right" if data.classes else f"root mean squared error {figure} on {examples}"
-    return textwrap.fill(_plain(f"{name}: {found}"), 50)
+    return textwrap.fill(_plain(f"{name}: {found}"), 50, break_on_hyphens=False)
 
 
 def _plain(name: str) -> str:
@@ -170,18 +190,24 @@ class InUnits(Module):
         return output if self.task.training.classes else self.task.preparation.answer(output)
 
 
-def _against(task: Task, model: MLP, data: Dataset, title: str) -> Any:
+def _against(trained: Trained, data: Dataset, title: str) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.subplots()
-    answers = _answers(task, model, data)
     ends = [min(data.y), max(data.y)]
     axes.plot(ends, ends, color=plots.RED, linewidth=1.5, zorder=3, label="where both agree")
     axes.scatter(
-        data.y, answers, color=plots.COLOURS[0], s=24, edgecolors="white", linewidths=0.5, zorder=2, label="examples"
+        data.y,
+        trained.answers(data),
+        color=plots.COLOURS[0],
+        s=24,
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=2,
+        label="examples",
     )
-    target = _plain(task.job.target)
+    target = _plain(trained.task.job.target)
     axes.set(xlabel=f"{target}, the truth", ylabel=f"{target}, as answered", title=title)
     axes.legend(framealpha=0.9)
     return figure

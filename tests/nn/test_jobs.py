@@ -12,7 +12,7 @@ from nn.__main__ import main
 from nn.datasets import Dataset
 from nn.jobs import JOBS, Task, table_epochs
 from nn.preparation import Preparation
-from nn.reports import InUnits, pictures, telling_features
+from nn.reports import InUnits, Trained, pictures, score, telling_features
 from nn.training import fit
 
 SEEDS = range(6)
@@ -69,7 +69,7 @@ def drawn(name, seed=0, called="it", table=None):
         task.preparation = Preparation.of(table, "kind")
     model = task.model(None, seed)
     history = fit(model, task.inputs(task.training), task.targets(task.training), loss=task.loss, epochs=1)
-    return {end: (about, figure) for end, about, figure in pictures(task, model, history, called)}
+    return {end: (about, figure) for end, about, figure in pictures(Trained(task, model), history, called)}
 
 
 def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
@@ -107,6 +107,17 @@ def test_network_in_units_answers_as_the_preparation_says():
     model = MLP(4, [3], seed=1)
     (x,) = task.preparation.inputs([[5.0, 3.0, 4.0, 1.0]])
     assert [z.data for z in InUnits(task, model)([5.0, 3.0, 4.0, 1.0])] == [z.data for z in model(x)]
+
+
+def test_network_is_asked_about_each_example_once_however_often_it_is_judged(monkeypatch):
+    task = Task(JOBS["iris"], 0)
+    trained = Trained(task, task.model(None, 0))
+    asked = []
+    monkeypatch.setattr(MLP, "forward", lambda self, x: asked.append(x) or [0.3, 0.2, 0.1])
+    assert score(trained, task.training, "training") == score(trained, task.training, "training")
+    assert score(trained, task.testing, "held out")[1] == "33.3%"
+    assert trained.classes(task.testing) == [0] * 30
+    assert len(asked) == 150
 
 
 @pytest.mark.parametrize(("rows", "epochs"), [(1, 500), (640, 500), (3_200, 100), (1_000_000, 25)])
