@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd import no_grad
 from nn import storage
-from nn.jobs import JOBS, Task, table_job
+from nn.jobs import JOBS, TABLE_DEFAULTS, Task, table_job
 from nn.modules import MLP
 from nn.preparation import Preparation
+from nn.reports import Trained, pictures, score
 from nn.reports import neuron_drawing as neuron_drawing
-from nn.reports import pictures, score
 from nn.storage import save
 from nn.tables import read_inputs
 from nn.training import fit
@@ -29,24 +31,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _predict_parser().parse_args(given[1:]) if predicting else _train_parser().parse_args(given)
     try:
         return _predict(options) if predicting else _train(options)
-    except ArithmeticError as error:
-        print(f"python -m nn: error: the network has diverged ({error}); try a smaller --lr", file=sys.stderr)
-        return 1
     except BrokenPipeError:  # whoever read the answers has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ImportError, OSError, RuntimeError, ValueError) as error:  # no library, no folder, no table, no layout
-        print(f"python -m nn: error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        found = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+        return _failed(found)
+    except (ArithmeticError, ImportError, RuntimeError, ValueError) as error:  # no numbers, no library, no layout
+        return _failed(error)
     except KeyboardInterrupt:
         print("python -m nn: interrupted", file=sys.stderr)
         return 130
 
 
+def _failed(reason: object) -> int:
+    print(f"python -m nn: error: {' '.join(str(reason).split())}", file=sys.stderr)
+    return 1
+
+
 def _train(options: argparse.Namespace) -> int:
-    if options.out.is_file():
-        raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
-    options.out.mkdir(parents=True, exist_ok=True)
+    _check_places(options)
     if options.dataset in JOBS:
         name, job = options.dataset, JOBS[options.dataset]
     else:
@@ -58,7 +62,7 @@ def _train(options: argparse.Namespace) -> int:
     count = len(training.features)
     features = f"{count} features each" if count != 1 else "one feature each"
     print(f"{name}: {len(training.X)} examples to train on, {features}")
-    print(model)
+    print(model, flush=True)  # to be read while it trains, also through a pipe
     history = fit(
         model,
         task.inputs(training),
@@ -74,18 +78,40 @@ def _train(options: argparse.Namespace) -> int:
     )
     print(f"stopped: {history.stopped}")
     if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
-        raise ArithmeticError("its parameters are too large to compute with")
-    print(score(task, model, training, "training")[0])
+        raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
+    trained = Trained(task, model)
+    print(score(trained, training, "training")[0], flush=True)
     if task.testing is not None:
-        print(score(task, model, task.testing, "held out")[0])
-    for end, about, picture in pictures(task, model, history, name):
-        path = options.out / f"{name}-{end}"
-        _write(picture, path)
-        print(f"wrote {path}: {about}")
-    if options.save is not None:
+        print(score(trained, task.testing, "held out")[0])
+    if options.save is not None:  # before the pictures, which may fail
         save(model, options.save, {"preparation": task.preparation.to_json()})
-        print(f"wrote {options.save}: the network; python -m nn predict {options.save} FILE.csv asks it")
+        print(f"wrote {options.save}: the network, which answers for a table with {_columns(training.features)}:")
+        print(f"  python -m nn predict {shlex.quote(str(options.save))} FILE.csv")
+    for end, about, picture in pictures(trained, history, name):
+        path = options.out / f"{name}-{end}"
+        print(f"wrote {path}: {about}{_write(picture, path)}", flush=True)
     return 0
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Refuse what cannot be written, before time is spent on training."""
+    if options.out.is_file():
+        raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.save is None:
+        return
+    if options.save.is_dir() or not options.save.parent.is_dir():
+        found = f"{options.save} is a folder" if options.save.is_dir() else f"there is no {options.save.parent}"
+        raise ValueError(f"--save takes a file to write, in a folder that exists, and {found}")
+    if options.save.exists() and Path(options.dataset).exists() and options.save.samefile(options.dataset):
+        raise ValueError(f"--save would replace {options.dataset}, the table; choose another name")
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Return columns by name, or where they are many, the first and the last."""
+    if len(names) > 6:
+        return f"the {len(names)} columns {names[0]!r} to {names[-1]!r}"
+    return f"the column{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
 
 
 def _is_checked(task: Task) -> bool:
@@ -102,11 +128,16 @@ def _validation(task: Task) -> Any:
     return task.inputs(task.testing), task.targets(task.testing)
 
 
-def _write(picture: Any, path: Path) -> None:
+def _write(picture: Any, path: Path) -> str:
+    """Write a picture to a file, and return what there is to say about it."""
     if path.suffix == ".svg":
         path.write_text(picture.pipe(format="svg", encoding="utf-8"), encoding="utf-8")
-    else:
+        return ""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("error")
+        warnings.filterwarnings("always", "Glyph .* missing", UserWarning)
         picture.savefig(path, dpi=150)
+    return "; a box stands for a character that its font lacks" if caught else ""
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -115,11 +146,18 @@ def _predict(options: argparse.Namespace) -> int:
     model: MLP = saved.model()
     X = preparation.inputs(read_inputs(options.file, preparation.features))
     with no_grad():
-        answers = [preparation.answer(model(x)) for x in X]
+        answers = [_answer(model, preparation, x, f"{options.file}, row {row}") for row, x in enumerate(X, 1)]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([preparation.target])
     writer.writerows([answer] for answer in answers)
     return 0
+
+
+def _answer(model: MLP, preparation: Preparation, x: Sequence[float], where: str) -> str | float:
+    try:
+        return preparation.answer(model(x))
+    except (ArithmeticError, ValueError):  # numbers of a table are finite, but not everything that is made of them
+        raise ValueError(f"{where}: its numbers are too far from those that the network was trained on") from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -143,10 +181,11 @@ def _train_parser() -> argparse.ArgumentParser:
         "       python -m nn predict MODEL.json FILE.csv",
         description="Train a multi-layer perceptron made of scalars, and write pictures of what it has learned: the "
         "decision boundary (PNG), a neuron with its gradients (SVG), and for larger data the loss epoch by epoch, "
-        "which class is taken for which, and the mistakes (PNG).",
+        "which class is taken for which, the mistakes, and what it answers (PNG).",
         epilog=f"{about}. Of a CSV file with a line of column names, all columns but the target are features, which "
         "are standardised; a target of texts is a class, one of numbers is a regression; a fifth of the rows is held "
-        "out. Ctrl-C ends the training and keeps what was learned.",
+        "out, and of 50 rows or more the parameters are those of the best epoch, judged by a fifth of the other rows. "
+        "Ctrl-C ends the training and keeps what was learned.",
     )
     parser.add_argument(
         "dataset", type=_dataset, metavar="dataset", help=f"what to train on: {', '.join(JOBS)}, or a CSV file"
@@ -172,15 +211,20 @@ def _train_parser() -> argparse.ArgumentParser:
 def _predict_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m nn predict",
-        description="Ask a saved network about the rows of a CSV file; prints a CSV file of its answers.",
+        description="Ask a saved network about the rows of a CSV file; prints a CSV file of its answers, one a row.",
     )
     parser.add_argument("model", type=Path, metavar="MODEL.json", help="a network that --save has written")
-    parser.add_argument("file", type=Path, metavar="FILE.csv", help="the columns it was trained on, in any order")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE.csv",
+        help="a table with the columns that it was trained on, in any order; others are ignored",
+    )
     return parser
 
 
 def _defaults(setting: str) -> str:
-    values = {name: getattr(job, setting) for name, job in JOBS.items()}
+    values = {**{name: getattr(job, setting) for name, job in JOBS.items()}, "a table": TABLE_DEFAULTS[setting]}
     written = {name: " ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()}
     return ", ".join(f"{name}: {value}" for name, value in written.items())
 

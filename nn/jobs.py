@@ -14,7 +14,7 @@ from nn.modules import MLP
 from nn.optim import SGD, Adam
 from nn.optimizer import Optimizer
 from nn.preparation import Preparation
-from nn.tables import read_csv
+from nn.tables import TableError, read_csv
 
 Parts: TypeAlias = tuple[Dataset, Dataset | None]  # to train on, and held out
 
@@ -32,7 +32,6 @@ class Job:
     batch_size: int
     optimizer: Callable[..., Optimizer] = SGD
     pictures: tuple[str, ...] = ("boundary", "neuron")
-    features: tuple[int, int] = (0, 1)  # the plane of the decision boundary
     scale: float | None = None  # what all features are divided by; None: each is standardised
     target: str = "class"
     keeps_best: bool = False
@@ -63,15 +62,16 @@ JOBS = {
         batch_size=10,
         scale=1.0,
     ),
-    "iris": Job(
-        _held_out(lambda: datasets.iris()),
-        "150 flowers of three species, measured; a fifth is held out",
-        [8],
+    "spirals": Job(
+        _generated(lambda **options: datasets.spirals(**options), n=200),
+        "two arms of a spiral, generated",
+        [24, 24],
         "tanh",
-        epochs=30,
-        lr=0.2,
-        batch_size=16,
-        features=(2, 3),
+        epochs=300,
+        lr=0.01,
+        batch_size=20,
+        optimizer=Adam,
+        scale=1.0,
     ),
     "circles": Job(
         _generated(lambda **options: datasets.circles(**options), n=100),
@@ -81,17 +81,6 @@ JOBS = {
         epochs=60,
         lr=0.02,
         batch_size=10,
-        optimizer=Adam,
-        scale=1.0,
-    ),
-    "spirals": Job(
-        _generated(lambda **options: datasets.spirals(**options), n=200),
-        "two arms of a spiral, generated",
-        [24, 24],
-        "tanh",
-        epochs=300,
-        lr=0.01,
-        batch_size=20,
         optimizer=Adam,
         scale=1.0,
     ),
@@ -106,19 +95,47 @@ JOBS = {
         optimizer=Adam,
         scale=1.0,
     ),
+    "iris": Job(
+        _held_out(lambda: datasets.iris()),
+        "150 flowers of three species, measured; a fifth is held out",
+        [8],
+        "tanh",
+        epochs=30,
+        lr=0.2,
+        batch_size=16,
+    ),
     "digits": Job(
         _held_out(lambda: datasets.digits()),
         "1,797 handwritten digits of 8 x 8 pixels; a fifth is held out",
         [32],
-        "relu",
+        "sigmoid",
         epochs=60,
-        lr=0.005,
+        lr=0.02,
         batch_size=64,
         optimizer=Adam,
         pictures=("history", "confusion", "mistakes"),
         scale=16.0,
     ),
 }
+
+
+TABLE_DEFAULTS: dict[str, Any] = {"epochs": "500 to 25, by its rows", "hidden": [16, 16], "lr": 0.01}
+
+
+def table_epochs(rows: int) -> int:
+    """Return how often a table is gone through: the fewer its rows, the more often, since a step takes 32 of them.
+
+    >>> table_epochs(150), table_epochs(1_000), table_epochs(20_000)
+    (500, 320, 25)
+    """
+    return min(500, max(25, 320_000 // rows))
+
+
+def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
+    try:
+        return datasets.split(data, held_out=0.2, seed=seed)
+    except ValueError as error:
+        raise TableError(f"{path} is too small a table, since {error}; a dozen rows is a start") from None
 
 
 def table_job(path: Path, target: str, classes: bool | None) -> Job:
@@ -131,12 +148,12 @@ def table_job(path: Path, target: str, classes: bool | None) -> Job:
     pictures += ["confusion"] if data.classes else ["line"] if len(data.features) == 1 else ["answers"]
     pictures += ["boundary"] if data.classes and len(data.features) > 1 else []
     return Job(
-        _held_out(lambda: data),
+        lambda seed: _parts_of_table(data, path, seed),
         f"{len(data.X)} rows of {path}",
-        [16, 16],
+        list(TABLE_DEFAULTS["hidden"]),
         "tanh",
-        epochs=100,
-        lr=0.01,
+        epochs=table_epochs(len(data.X)),
+        lr=TABLE_DEFAULTS["lr"],
         batch_size=32,
         optimizer=Adam,
         pictures=tuple(pictures),

@@ -6,6 +6,7 @@ lets the network answer for a table it has never seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,10 @@ class Preparation:
         entries = saved.extra.get("preparation")
         known = {"features", "target", "classes", "means", "spreads", "target_scaling"}
         if not isinstance(entries, dict) or entries.keys() != known:
-            raise StorageError(f"{saved.source} holds a model, but not what its inputs and outputs mean")
+            raise StorageError(
+                f"{saved.source} holds a model, but not what its inputs and outputs mean, "
+                "which python -m nn ... --save keeps beside it"
+            )
         features, classes = (_names(entries[key]) for key in ("features", "classes"))
         scaling = _scaling(entries["means"], entries["spreads"])
         pair = entries["target_scaling"]
@@ -92,7 +96,13 @@ class Preparation:
         return [scaled for (scaled,) in self.target_scaling.apply([[target] for target in y])]
 
     def answer(self, output: Any) -> str | float:
-        """Return what an output of the network says: the name of a class, or a number in the units of the table."""
+        """Return what an output of the network says: the name of a class, or a number in the units of the table.
+
+        Raises ValueError where it is nan or infinite, and so says nothing.
+        """
+        scores = [number(z) for z in (output if isinstance(output, (list, tuple)) else [output])]
+        if not all(map(math.isfinite, scores)):
+            raise ValueError(f"an output that is not finite says nothing, got {scores}")
         if self.target_scaling is None:
             return self.classes[predicted_class(output)]
         return self.target_scaling.undo([[number(output)]])[0][0]

@@ -3,66 +3,94 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from autograd import Constant, draw, no_grad
 from nn import plots
-from nn.datasets import Dataset
+from nn.datasets import Dataset, standardized
 from nn.history import History
 from nn.jobs import Task
-from nn.metrics import predicted_class
-from nn.modules import MLP
+from nn.metrics import accuracy, predicted_class
+from nn.modules import MLP, Module
+from nn.stepping import number
 from nn.training import evaluate
 
 
-def score(task: Task, model: MLP, data: Dataset, kind: str) -> tuple[str, str]:
+class Trained:
+    """A task with its trained network, which is asked about each of the examples once, however often it is judged."""
+
+    def __init__(self, task: Task, model: MLP) -> None:
+        self.task = task
+        self.model = model
+        self._outputs: dict[bool, list[Any]] = {}
+
+    def outputs(self, data: Dataset) -> list[Any]:
+        """Return the outputs for the examples to train on, or for those held out."""
+        held_out = data is self.task.testing
+        if held_out not in self._outputs:
+            with no_grad():
+                self._outputs[held_out] = [self.model(x) for x in self.task.inputs(data)]
+        return self._outputs[held_out]
+
+    def classes(self, data: Dataset) -> list[int]:
+        """Return the class that is found for each example."""
+        return [predicted_class(output) for output in self.outputs(data)]
+
+    def answers(self, data: Dataset) -> list[float]:
+        """Return the number that is found for each example of a regression."""
+        return [float(self.task.preparation.answer(output)) for output in self.outputs(data)]
+
+
+def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
     """Return a line about how well a network does on some examples, and the number in it that a title shows."""
-    found = evaluate(model, task.inputs(data), task.targets(data), loss=task.loss)
-    if found.metric is not None:
-        line = f"{kind}: loss {found.loss:.4g}, accuracy {found.metric:.1%} of {len(data.X)} examples"
-        return line, f"{found.metric:.1%}"
-    answers = _answers(task, model, data)
+    task, outputs = trained.task, trained.outputs(data)
+    targets = task.targets(data)
+    with no_grad():
+        loss = number(task.loss(outputs, targets))
+    if data.classes:
+        share = f"{accuracy(outputs, targets):.1%}"
+        return f"{kind}: loss {loss:.4g}, accuracy {share} of {_examples(data)}", share
+    answers = trained.answers(data)
     errors = math.fsum((answer - y) ** 2 for answer, y in zip(answers, data.y, strict=True))
     mean = math.fsum(data.y) / len(data.y)
     spread = math.fsum((y - mean) ** 2 for y in data.y)
-    explained = f", {1.0 - errors / spread:.1%} of the variance explained" if spread else ""
+    explained = f", {1.0 - errors / spread:.1%} of the variance explained" if errors < spread else ""
+    if errors > spread > 0.0:
+        explained = f", worse than to answer {mean:.4g} always"
     typical = math.sqrt(errors / len(answers))
-    line = f"{kind}: loss {found.loss:.4g}, root mean squared error {typical:.4g}{explained}, {len(data.X)} examples"
+    line = f"{kind}: loss {loss:.4g}, root mean squared error {typical:.4g}{explained}, {_examples(data)}"
     return line, f"{typical:.4g}"
 
 
-def pictures(task: Task, model: MLP, history: History, name: str) -> Iterator[tuple[str, str, Any]]:
+def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[str, str, Any]]:
     """Yield the job's pictures: the end of the file's name, what it shows, and a figure or a drawing."""
-    data, part = (task.training, "training") if task.testing is None else (task.testing, "held-out")
-    _, figure = score(task, model, data, part)
-    if not task.training.classes:
-        title = f"{name}: root mean squared error {figure} on {len(data.X)} {part} examples"
-    elif task.testing is None:
-        title = f"{name}: {figure} of the training examples right"
-    else:
-        title = f"{name}: {figure} of {len(data.X)} held-out examples right"
+    task, model = trained.task, trained.model
+    data = task.training if task.testing is None else task.testing
+    classes = [_plain(kind) for kind in data.classes]
+    title = _title(trained, name)
     for picture in task.job.pictures:
         if picture == "history" and history.loss:
             yield "history.png", "the loss, epoch by epoch", plots.history(history, title=title)
         elif picture == "boundary":
-            yield "boundary.png", "the decision boundary", _boundary(task, model, title)
+            yield "boundary.png", *_boundary(task, model, title)
         elif picture == "neuron":
             drawing, of_what = neuron_drawing(model, _prepared(task), task.loss, task.binary)
             about = f"a neuron of the first layer, with the gradients of {of_what} of one example"
             yield "neuron.svg", about, drawing
         elif picture in ("confusion", "mistakes"):
-            found = _classes(task, model, data)
+            found = trained.classes(data)
             if picture == "confusion":
-                shown = plots.confusion_matrix(data.y, found, classes=data.classes, title=title)
+                shown = plots.confusion_matrix(data.y, found, classes=classes, title=title)
                 yield "confusion.png", "which class is taken for which", shown
             else:
-                shown = plots.mistakes(data.X, data.y, found, classes=data.classes)
+                shown = plots.mistakes(data.X, data.y, found, classes=classes)
                 yield "mistakes.png", "the examples that it gets wrong", shown
         elif picture == "line":
             yield "line.png", "the data and the fitted line", _line(task, model, title)
         elif picture == "answers":
-            yield "answers.png", "what it answers, against the truth", _against(task, model, data, title)
+            yield "answers.png", "what it answers, against the truth", _against(trained, data, title)
 
 
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
@@ -92,49 +120,94 @@ def _prepared(task: Task) -> Dataset:
     return task.training._replace(X=task.inputs(task.training))
 
 
-def _classes(task: Task, model: MLP, data: Dataset) -> list[int]:
-    with no_grad():
-        return [predicted_class(model(x)) for x in task.inputs(data)]
+def _examples(data: Dataset) -> str:
+    return f"{len(data.X)} example{'s' * (len(data.X) != 1)}"
 
 
-def _answers(task: Task, model: MLP, data: Dataset) -> list[float]:
-    with no_grad():
-        return [float(task.preparation.answer(model(x))) for x in task.inputs(data)]
+def _title(trained: Trained, name: str) -> str:
+    """Return what stands above a picture, in lines that fit it."""
+    task = trained.task
+    data, part = (task.training, "training") if task.testing is None else (task.testing, "held-out")
+    examples = _examples(data).replace(" ", f" {part} ")
+    _, figure = score(trained, data, part)
+    found = f"{figure} of {examples} right" if data.classes else f"root mean squared error {figure} on {examples}"
+    return textwrap.fill(_plain(f"{name}: {found}"), 50, break_on_hyphens=False)
 
 
-def _boundary(task: Task, model: MLP, title: str) -> Any:
-    data = _prepared(task)
-    names = [data.features[i] + (", standardised" if task.job.scale is None else "") for i in task.job.features]
-    return plots.decision_boundary(
-        model, data.X, data.y, features=task.job.features, names=names, classes=data.classes, title=title
+def _plain(name: str) -> str:
+    """Return a name for a picture: in one line, and with dollars that are dollars, not the signs of a formula."""
+    return " ".join(name.split()).replace("$", r"\$")
+
+
+def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
+    """Return what the plane of the decision boundary is, and a figure of it."""
+    data = task.training
+    across, up = telling_features(data)
+    names = [_plain(data.features[i]) for i in (across, up)]
+    others = ", the other features at their means" if len(data.features) > 2 else ""
+    figure = plots.decision_boundary(
+        InUnits(task, model),
+        data.X,
+        data.y,
+        features=(across, up),
+        names=names,
+        classes=[_plain(kind) for kind in data.classes],
+        title=f"{title}\nexamples to train on{others}",
     )
+    return f"the decision boundary{others}", figure
+
+
+def telling_features(data: Dataset) -> tuple[int, int]:
+    """Return the two features that tell the classes apart best: whose means by class differ most, in spreads.
+
+    >>> telling_features(Dataset([[0.0, 5.0, 1.0], [0.0, 7.0, 2.0]], [0, 1], ["same", "age", "size"], ["a", "b"]))
+    (1, 2)
+    """
+    columns = list(zip(*standardized(data).X, strict=True))
+    members = [[i for i, y in enumerate(data.y) if y == kind] for kind in set(data.y)]
+    told = [sum(math.fsum(column[i] for i in rows) ** 2 / len(rows) for rows in members) for column in columns]
+    first, second = sorted(sorted(range(len(told)), key=lambda k: -round(told[k], 9))[:2])
+    return first, second
 
 
 def _line(task: Task, model: MLP, title: str) -> Any:
     data = task.training
-    units = _Units(task, model)
-    return plots.regression_line(units, data.X, data.y, names=(data.features[0], task.job.target), title=title)
+    names = (_plain(data.features[0]), _plain(task.job.target))
+    return plots.regression_line(InUnits(task, model), data.X, data.y, names=names, title=title)
 
 
-class _Units:
-    """A network that takes and answers numbers in the units of the table."""
+class InUnits(Module):
+    """A network in the units of its table: it takes examples as they stand there, and answers a regression so."""
 
     def __init__(self, task: Task, model: MLP) -> None:
         self.task = task
         self.model = model
 
-    def __call__(self, x: Any) -> float:
+    def forward(self, x: Any) -> Any:
+        """Return the scores of the classes, or the number that is the answer."""
         (inputs,) = self.task.preparation.inputs([x])
-        return float(self.task.preparation.answer(self.model(inputs)))
+        output = self.model(inputs)
+        return output if self.task.training.classes else self.task.preparation.answer(output)
 
 
-def _against(task: Task, model: MLP, data: Dataset, title: str) -> Any:
+def _against(trained: Trained, data: Dataset, title: str) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.subplots()
-    answers = _answers(task, model, data)
-    axes.plot([min(data.y), max(data.y)], [min(data.y), max(data.y)], color=plots.RED, linewidth=1.5)
-    axes.scatter(data.y, answers, color=plots.COLOURS[0], s=24, edgecolors="white", linewidths=0.5, zorder=2)
-    axes.set(xlabel=f"{task.job.target}, the truth", ylabel=f"{task.job.target}, as answered", title=title)
+    ends = [min(data.y), max(data.y)]
+    axes.plot(ends, ends, color=plots.RED, linewidth=1.5, zorder=3, label="where both agree")
+    axes.scatter(
+        data.y,
+        trained.answers(data),
+        color=plots.COLOURS[0],
+        s=24,
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=2,
+        label="examples",
+    )
+    target = _plain(trained.task.job.target)
+    axes.set(xlabel=f"{target}, the truth", ylabel=f"{target}, as answered", title=title)
+    axes.legend(framealpha=0.9)
     return figure

@@ -1,140 +1,307 @@
-"""`python -m nn`, as a person at a shell meets it, and its pictures."""
+"""`python -m nn` on tables, saved networks and pipes: what it says, writes and refuses."""
 
+import io
+import json
+import math
 import os
-import signal
+import random
+import re
 import subprocess
 import sys
-import time
-import xml.etree.ElementTree as ET
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
-from nn import MLP
+import nn
 from nn.__main__ import main
-from nn.plots import decision_boundary
 
 PNG = b"\x89PNG\r\n\x1a\n"
+QUICK = ["--epochs", "2", "--hidden", "3"]
+ERROR = r"python -m nn: error: [^\n]*{}[^\n]*\n"
 
 
-def shell(*arguments, **options):
-    command = [sys.executable, "-m", "nn", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+def run(*arguments):
+    """Return the exit code of the main job, and what it writes to stdout and stderr."""
+    out, error = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(error):
+        try:
+            code = main(list(map(str, arguments)))
+        except SystemExit as exit_:
+            code = exit_.code
+    return code, out.getvalue(), error.getvalue()
 
 
-def test_moons_are_learned_completely(tmp_path):
-    done = shell("moons", "--out", str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "accuracy 100.0% of 100 examples" in done.stdout
-    assert "MLP(2 -> 16 -> 16 -> 1, 337 parameters)" in done.stdout
-    for name in ("moons-boundary.png", "moons-neuron.svg"):
-        assert str(tmp_path / name) in done.stdout
-    assert (tmp_path / "moons-boundary.png").read_bytes().startswith(PNG)
-    words = "".join(ET.parse(tmp_path / "moons-neuron.svg").getroot().itertext())
-    assert all(word in words for word in ("Neuron", "w0", "w1", "grad", "relu", "x1"))
-    assert "not yet" not in words
+def refused(*arguments):
+    """Return the one line that a run ends with that writes nothing else."""
+    code, out, error = run(*arguments)
+    assert (code, out) == (1, "")
+    assert re.fullmatch(ERROR.format(""), error)
+    return error
 
 
-@pytest.mark.parametrize("seed", ["0", "1"])
-def test_iris_reaches_93_percent_of_flowers_it_has_not_seen(tmp_path, capsys, seed):
-    assert main(["iris", "--seed", seed, "--out", str(tmp_path)]) == 0
-    held_out = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("held out"))
-    assert float(held_out.split("accuracy ")[1].split("%")[0]) >= 93.0
+def write(path, names, rows, delimiter=","):
+    path.write_text("\n".join(delimiter.join(map(str, row)) for row in [names, *rows]) + "\n", encoding="utf-8")
+    return path
 
 
-def test_options_are_followed(tmp_path, capsys):
-    folder = tmp_path / "new" / "folder"
-    main(["moons", "--hidden", "3", "2", "--epochs", "2", "--lr", "0.01", "--seed", "5", "--out", str(folder)])
-    out = capsys.readouterr().out
-    assert "MLP(2 -> 3 -> 2 -> 1" in out
-    assert "all 2 epochs done" in out
-    assert (folder / "moons-boundary.png").exists()
+def number(out, pattern):
+    found = re.search(pattern, out, re.MULTILINE)
+    assert found, out
+    return float(found[1])
 
 
-def test_same_seed_prints_the_same(tmp_path, capsys):
-    outputs = []
-    for seed in ("7", "7", "8"):
-        main(["moons", "--epochs", "3", "--seed", seed, "--out", str(tmp_path)])
-        outputs.append(capsys.readouterr().out)
-    assert outputs[0] == outputs[1] != outputs[2]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder of tables: a wave, a plane, two kinds of shells, and three of leaves, each named in its way."""
+    folder = tmp_path_factory.mktemp("tables")
+    rng = random.Random(1)
+    steps = [rng.uniform(-3.0, 3.0) for _ in range(120)]
+    write(folder / "wave.csv", ["t", "height"], [[t, 100.0 + 20.0 * math.sin(2 * t)] for t in steps])
+    points = [[rng.uniform(0.0, 9.0) for _ in range(3)] for _ in range(100)]
+    write(folder / "plane.CSV", ["a", "b", "c", "price"], [[*p, 1000.0 * p[0] - 50.0 * p[2]] for p in points], ";")
+    shells = [[x, y, "left" if x < y else "right"] for x, y, _ in points]
+    write(folder / "my shells.csv", ["x", "y", "turn"], shells, "\t")
+    leaves = [[7.0, 3 * k + 0.1 * x, -x, ["$oak$", "$\\ash", "楓"][k]] for k in range(3) for x, *_ in points[:20]]
+    write(folder / "leaves.csv", ['"always, the\nsame"', "$width$", "length", "tree"], leaves)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wave(folder):
+    places = ["--save", folder / "wave.json", "--out", folder / "wave"]
+    return run(folder / "wave.csv", "--target", "height", *places)
+
+
+@pytest.fixture(scope="module")
+def shells(folder):
+    places = ["--save", folder / "my model.json", "--out", folder / "a b"]
+    return run(folder / "my shells.csv", "--target", "turn", *places)
+
+
+@pytest.fixture(scope="module")
+def leaves(folder):
+    return run(folder / "leaves.csv", "--target", "tree", "--out", folder / "leaves", "--epochs", "40")
+
+
+# Tables
+
+
+def test_wave_of_one_feature_is_learned_in_its_own_units(wave):
+    code, out, error = wave
+    assert (code, error) == (0, "")
+    assert out.startswith("wave: 96 examples to train on, one feature each\nMLP(1 -> 16 -> 16 -> 1, 321 parameters)\n")
+    assert number(out, r"^held out: .* root mean squared error (\S+), .*, 24 examples$") < 4.0
+    assert number(out, r"^held out: .* ([\d.]+)% of the variance explained") > 92.0
+
+
+def test_regression_of_one_feature_draws_the_line_and_of_several_the_answers(wave, folder):
+    assert {path.name for path in (folder / "wave").iterdir()} == {"wave-history.png", "wave-line.png"}
+    code, _, error = run(folder / "plane.CSV", "--target", "price", *QUICK, "--out", folder / "plane")
+    assert (code, error) == (0, "")
+    assert {path.name for path in (folder / "plane").iterdir()} == {"plane-history.png", "plane-answers.png"}
+
+
+def test_text_target_is_learned_as_a_class(shells, folder):
+    code, out, error = shells
+    assert (code, error) == (0, "")
+    assert number(out, r"^held out: .* accuracy ([\d.]+)% of 20 examples$") >= 90.0
+    assert "; the parameters are those after epoch " in out
+    names = {f"my shells-{end}.png" for end in ("history", "confusion", "boundary")}
+    assert {path.name for path in (folder / "a b").iterdir()} == names
+    assert all((folder / "a b" / name).read_bytes().startswith(PNG) for name in names)
+
+
+def test_names_with_newlines_formulas_and_foreign_letters_are_drawn(leaves, folder):
+    code, out, error = leaves
+    assert (code, error) == (0, "")
+    assert number(out, r"^held out: .* accuracy ([\d.]+)%") > 90.0
+    confusion, boundary = folder / "leaves" / "leaves-confusion.png", folder / "leaves" / "leaves-boundary.png"
+    lacking = "; a box stands for a character that its font lacks\n"
+    assert f"wrote {confusion}: which class is taken for which{lacking}" in out
+    assert f"wrote {boundary}: the decision boundary, the other features at their means{lacking}" in out
+
+
+def test_target_of_numbers_is_a_class_on_request(tmp_path):
+    table = write(tmp_path / "t.csv", ["x", "kind"], [[i, i // 5] for i in range(30)])
+    arguments = [table, "--target", "kind", *QUICK, "--out", tmp_path]
+    assert "-> 1, " in run(*arguments)[1].splitlines()[1]
+    assert "-> 6, " in run(*arguments, "--classes")[1].splitlines()[1]
+
+
+def test_table_called_like_a_built_in_data_set_is_the_table(tmp_path, monkeypatch):
+    write(tmp_path / "moons.csv", ["x", "y"], [[i, 2 * i] for i in range(10)])
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("moons.csv", "--target", "y", *QUICK)
+    assert code == 0
+    assert out.startswith("moons: 8 examples to train on, one feature each\n")
+
+
+def test_three_rows_are_enough_for_a_regression_and_one_example_is_one(tmp_path):
+    table = write(tmp_path / "t.csv", ["x", "y"], [[0, 1], [1, 3], [2, 5]])
+    code, out, error = run(table, "--target", "y", *QUICK, "--out", tmp_path)
+    assert (code, error) == (0, "")
+    assert re.search(r"^held out: .*, 1 example$", out, re.MULTILINE)
+
+
+def test_answers_worse_than_the_mean_are_called_so(folder, tmp_path):
+    out = run(folder / "wave.csv", "--target", "height", *QUICK, "--lr", "1e6", "--out", tmp_path)[1]
+    assert re.search(r"^held out: .*, worse than to answer [\d.]+ always, 24 examples$", out, re.MULTILINE)
+    assert "variance explained" not in out
+
+
+NUMBERS = [[i, i * i] for i in range(9)]
+TABLES = [
+    ("x,k\n1,a\n2,\n3,b\n", "k", r"1 of 3 rows lack a value, the first in line 3, column 'k' \(empty\)"),
+    ("x,k\n1,a\n2,b\n", "K", "has no column 'K'; it has 'x', 'k'; did you mean 'k'"),
+    ("x,k\n1,a\n2,a\n3,a\n", "k", "one class only, 'a'"),
+    ("x,y\n1,5\n2,5\n3,5\n", "y", r"it is 5\.0 in all 3 rows, so there is nothing to learn"),
+    ("", "k", "is empty: its first line must name the columns"),
+    ("x,k\n", "k", "holds no examples"),
+    ("1,2,a\n3,4,b\n", "k", "line 1 must name the columns, and seems to be an example"),
+    ("x,colour,y\n1,red,2\n2,blue,3\n", "y", "line 2, column 'colour': 'red' is not a number"),
+    ("x,k\n1,2\n2,a\n3,4\n", "k", "numbers and texts are mixed"),
+    ("x,y\n1,2\n2,3\n", "y", "is too small a table, since holding out 0.2 of 2 examples leaves none to test on"),
+    ("x,k\n1,a\n2,b\n3,a\n", "k", "is too small a table, since holding out 0.2 of 3 examples of 2 classes"),
+    ("x,y\n1,1e999\n2,3\n", "y", "'1e999' is infinite, or beyond the range of floats"),
+    ("x\n1\n2\n", "x", "has no column but 'x', and so no features"),
+]
+
+
+@pytest.mark.parametrize(("text", "target", "message"), TABLES, ids=[message[:30] for *_, message in TABLES])
+def test_table_that_cannot_be_learned_from_is_one_clear_line(text, target, message, tmp_path):
+    (tmp_path / "t.csv").write_text(text)
+    assert re.search(message, refused(tmp_path / "t.csv", "--target", target, "--out", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_missing_file_and_folder_in_its_place_are_named(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    for name, reason in (("none.csv", "No such file or directory"), ("folder.csv", "Is a directory")):
+        line = refused(tmp_path / name, "--target", "x")
+        assert line == f"python -m nn: error: {tmp_path / name}: {reason}\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "required: dataset"),
-        (["mons"], "invalid choice: 'mons'"),
-        (["moons", "--epochs", "0"], "takes a whole number, 1 or more, got '0'"),
-        (["moons", "--hidden", "4", "x"], "takes a whole number, 1 or more, got 'x'"),
-        (["moons", "--lr", "-1"], "takes a number above 0, got '-1'"),
-        (["moons", "--lr", "nan"], "takes a number above 0, got 'nan'"),
-        (["moons", "--seed", "a"], "takes a whole number from 0 to 4294967295, got 'a'"),
-        (["moons", "--colour", "red"], "unrecognized arguments: --colour red"),
+        (["t.csv"], "--target COLUMN is missing: what is to be learned from t.csv"),
+        (["t.xlsx", "--target", "x"], r"invalid choice: 't\.xlsx' \(choose from moons, .*, or a FILE\.csv\)"),
+        (["moons", "--target", "x"], "are for a CSV file, and moons has its own classes"),
+        (["xor", "--classes"], "are for a CSV file, and xor has its own classes"),
+        (["--hidden", "4", "moons"], "takes widths of layers, got 'moons'; write the data set in front of it"),
+        (["predict"], r"required: MODEL\.json, FILE\.csv"),
+        (["predict", "model.json"], r"required: FILE\.csv"),
     ],
 )
-def test_bad_option_is_one_clear_line_and_exit_code_2(arguments, message, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    error = capsys.readouterr().err
-    assert exit_.value.code == 2
-    assert error.count("\n") == 1
-    assert message in error
-    assert error.startswith("python -m nn: error: ")
+def test_command_that_does_not_fit_a_table_is_a_mistake_of_code_two(arguments, message):
+    code, out, error = run(*arguments)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert re.search(message, error)
 
 
-def test_folder_that_cannot_be_made_is_one_clear_line(tmp_path, capsys):
-    taken = tmp_path / "taken"
-    taken.write_text("a file")
-    assert main(["moons", "--out", str(taken)]) == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "taken" in error
+# Networks saved, and asked
 
 
-def test_help_explains_itself(capsys):
-    with pytest.raises(SystemExit) as exit_:
-        main(["--help"])
-    out = capsys.readouterr().out
-    assert exit_.value.code == 0
-    for word in ("moons", "iris", "--seed", "--epochs", "--hidden", "--lr", "--out", "--quiet", "Ctrl-C", "default"):
-        assert word in out
+def predict(*arguments):
+    code, out, error = run("predict", *arguments)
+    assert (code, error) == (0, "")
+    return out.splitlines()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console")
-def test_ctrl_c_ends_with_what_was_learned(tmp_path):
-    command = [sys.executable, "-u", "-m", "nn", "moons", "--epochs", "100000", "--out", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert "moons" in process.stdout.readline()
-    time.sleep(2.0)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
-    assert "interrupted in epoch" in out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["moons-boundary.png", "moons-neuron.svg"]
+def test_saved_network_says_how_to_ask_it_and_with_which_columns(shells, wave, folder):
+    model = folder / "my model.json"
+    assert (
+        f"wrote {model}: the network, which answers for a table with the columns 'x', 'y':\n"
+        f"  python -m nn predict '{model}' FILE.csv\n"
+    ) in shells[1]
+    assert "a table with the column 't':\n" in wave[1]
 
 
-def test_missing_library_is_one_clear_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert main(["moons", "--out", str(tmp_path)]) == 1
-    assert "pip install 'scalar-autograd[demo]'" in capsys.readouterr().err
+def test_saved_network_answers_classes_of_columns_in_any_order(shells, folder, tmp_path):
+    table = write(tmp_path / "new.csv", ["note", "y", "x"], [["?", 8.0, 1.0], ["seen", 1.0, 8.0]], ";")
+    assert predict(folder / "my model.json", table) == ["turn", "left", "right"]
 
 
-# Plots
+def test_saved_network_answers_numbers_in_the_units_of_the_table(wave, folder, tmp_path):
+    table = write(tmp_path / "new.csv", ["t"], [[math.pi / 4], [-math.pi / 4]])
+    title, *answers = predict(folder / "wave.json", table)
+    assert title == "height"
+    assert list(map(float, answers)) == pytest.approx([120.0, 80.0], abs=4.0)
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_decision_boundary_is_a_labelled_figure(tmp_path, outputs):
-    X, y = [[0.0, 1.0, 5.0], [1.0, 0.0, 6.0], [2.0, 2.0, 7.0]], [0, 1, outputs - 1]
-    names, classes = ("width", "height"), ("a", "b", "c")
-    model = MLP(3, [4, outputs], seed=1)
-    figure = decision_boundary(model, X, y, names=names, classes=classes, title="t", resolution=8)
-    (axes,) = figure.axes
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("width", "height", "t")
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(classes[: max(2, outputs)])
-    figure.savefig(tmp_path / "boundary.png")
-    assert (tmp_path / "boundary.png").read_bytes().startswith(PNG)
+def test_saved_digits_name_their_64_columns_and_are_read_again(tmp_path):
+    out = run("digits", *QUICK, "--save", tmp_path / "d.json", "--out", tmp_path)[1]
+    assert "a table with the 64 columns 'pixel_0_0' to 'pixel_7_7':\n" in out
+    data = nn.datasets.digits()
+    table = write(tmp_path / "digits.csv", data.features, data.X[:20])
+    assert set(predict(tmp_path / "d.json", table)[1:]) <= set("0123456789")
 
 
-def test_plot_without_matplotlib_names_the_command(monkeypatch):
+def test_prediction_that_cannot_be_made_is_one_clear_line(wave, folder, tmp_path):
+    table = write(tmp_path / "t.csv", ["t"], [[1.0], [1e308]])
+    nn.save(nn.MLP(1, [1], seed=1), tmp_path / "bare.json")
+    (tmp_path / "other.json").write_text(json.dumps({"a": 1}))
+    (tmp_path / "empty.csv").write_text("t\n")
+    steep = nn.MLP(1, [1], seed=1)
+    steep.layers[0].neurons[0].w[0].data = 1e300
+    nn.save(steep, tmp_path / "steep.json", json.loads((folder / "wave.json").read_text())["extra"])
+    model = folder / "wave.json"
+    for arguments, message in [
+        ((tmp_path / "steep.json", table), r"t\.csv, row 2: its numbers are too far from those"),
+        ((model, folder / "my shells.csv"), "has no column 't'; it has 'x', 'y', 'turn'"),
+        ((model, tmp_path / "empty.csv"), "holds no examples below them"),
+        ((model, tmp_path / "none.csv"), r"none\.csv: No such file"),
+        ((tmp_path / "none.json", table), r"none\.json: No such file"),
+        ((tmp_path / "bare.json", table), "holds a model, but not what its inputs and outputs mean"),
+        ((tmp_path / "other.json", table), "is not a model that can be read"),
+        ((table, table), "is not a model that can be read: it is no JSON"),
+        ((tmp_path, table), "is not a file"),
+    ]:
+        assert re.search(message, refused("predict", *arguments))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("", "is a folder"), ("none/model.json", "there is no"), ("t.csv", "would replace .*, the table")],
+)
+def test_place_to_save_in_is_checked_before_the_training(place, message, tmp_path):
+    table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
+    before = table.read_bytes()
+    line = refused(table, "--target", "y", "--save", tmp_path / place, "--out", tmp_path / "out")
+    assert re.search(message, line)
+    assert table.read_bytes() == before
+
+
+def test_network_is_saved_even_where_no_picture_can_be_drawn(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'scalar-autograd\[demo\]'"):
-        decision_boundary(MLP(2, [1], seed=1), [[0.0, 1.0], [1.0, 0.0]], [0, 1], resolution=4)
+    code, _, error = run("xor", *QUICK, "--save", tmp_path / "xor.json", "--out", tmp_path)
+    assert (code, error.count("\n")) == (1, 1)
+    assert nn.load(tmp_path / "xor.json").nin == 2
+
+
+# Pipes
+
+
+def shell(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
+    command = [sys.executable, "-W", "error", "-m", "nn", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **{"stdout": subprocess.PIPE, **options})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_reader_who_has_seen_enough_ends_it_silently(wave, folder):
+    table = write(folder / "long.csv", ["t"], [[i / 5000] for i in range(5000)])
+    with shell("predict", folder / "wave.json", table) as process:
+        assert process.stdout.readline() == b"height\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk_is_one_clear_line(tmp_path):
+    with Path("/dev/full").open("w") as full, shell("xor", *QUICK, "--out", tmp_path, stdout=full) as process:
+        error = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert re.fullmatch(ERROR.format("No space left on device"), error)

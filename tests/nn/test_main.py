@@ -276,8 +276,10 @@ def test_help_explains_itself():
         assert word in help_text
     for phrase in ("decision boundary (PNG)", "neuron with its gradients (SVG)", "Ctrl-C ends the training and keeps"):
         assert phrase in help_text
-    assert "moons: 60, iris: 30" in help_text
-    assert "moons: 16 16, iris: 8" in help_text
+    assert "moons: 60, spirals: 300" in help_text
+    assert "a table: 500 to 25, by its rows" in help_text
+    assert "moons: 16 16, spirals: 24 24" in help_text
+    assert "a table: 16 16" in help_text
     assert max(map(len, run.stdout.splitlines())) <= 80
 
 

@@ -1,0 +1,132 @@
+"""The jobs of `python -m nn`: what each learns with its settings, whatever the seed, and what its pictures show."""
+
+import io
+import re
+import time
+from contextlib import redirect_stdout
+
+import pytest
+
+from nn import MLP, datasets
+from nn.__main__ import main
+from nn.datasets import Dataset
+from nn.jobs import JOBS, Task, table_epochs
+from nn.preparation import Preparation
+from nn.reports import InUnits, Trained, pictures, score, telling_features
+from nn.training import fit
+
+SEEDS = range(6)
+PROMISED = {"moons": 99.0, "spirals": 95.0, "circles": 98.0, "xor": 100.0, "iris": 93.0, "digits": 97.0}
+
+
+def share_right(name, seed):
+    """Train as the command does; return the share in percent on what was not seen, or on all where that is nothing."""
+    task = Task(JOBS[name], seed)
+    model = task.model(None, seed)
+    job, training = task.job, task.training
+    optimizer = job.optimizer(model.parameters(), lr=job.lr)
+    options = {"epochs": job.epochs, "batch_size": job.batch_size, "seed": seed, "progress": False}
+    fit(model, task.inputs(training), task.targets(training), loss=task.loss, optimizer=optimizer, **options)
+    data = task.testing or training
+    found = [task.preparation.answer(model(x)) for x in task.inputs(data)]
+    return 100.0 * sum(a == data.classes[y] for a, y in zip(found, data.y, strict=True)) / len(found)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_learns_whatever_the_seed(name):
+    shares = [share_right(name, seed) for seed in SEEDS]
+    assert min(shares) >= PROMISED[name], shares
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    folder, out = tmp_path_factory.mktemp("digits"), io.StringIO()
+    begin = time.monotonic()
+    with redirect_stdout(out):
+        assert main(["digits", "--out", str(folder)]) == 0
+    return time.monotonic() - begin, out.getvalue(), folder
+
+
+def test_digits_are_learned_in_less_than_half_a_minute(digits):
+    seconds, out, _ = digits
+    assert "MLP(64 -> 32 -> 10, 2410 parameters)" in out
+    right = re.search(r"^held out: loss \S+, accuracy ([\d.]+)% of 359 examples$", out, re.MULTILINE)
+    assert float(right[1]) >= 97.0
+    assert seconds < 30.0
+
+
+def test_digits_draw_the_loss_the_confusion_and_the_mistakes(digits):
+    names = sorted(path.name for path in digits[2].iterdir())
+    assert names == ["digits-confusion.png", "digits-history.png", "digits-mistakes.png"]
+
+
+def drawn(name, seed=0, called="it", table=None):
+    """Return the figures of a job whose network has not learned anything, by their kind."""
+    job = JOBS[name]
+    task = Task(job, seed)
+    if table is not None:
+        task.training = task.testing = table
+        task.preparation = Preparation.of(table, "kind")
+    model = task.model(None, seed)
+    history = fit(model, task.inputs(task.training), task.targets(task.training), loss=task.loss, epochs=1)
+    return {end: (about, figure) for end, about, figure in pictures(Trained(task, model), history, called)}
+
+
+def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
+    about, figure = drawn("iris")["boundary.png"]
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("petal length (cm)", "petal width (cm)")
+    low, high = axes.get_xlim()
+    assert low < 1.1 < 6.6 < high
+    assert about == "the decision boundary, the other features at their means"
+    assert axes.get_title().endswith("examples to train on, the other features at their means")
+
+
+def test_title_of_a_long_name_is_broken_into_lines():
+    _, figure = drawn("moons", called="a table of a hundred thousand very small observations")["boundary.png"]
+    lines = figure.axes[0].get_title().splitlines()
+    assert len(lines) >= 3
+    assert max(map(len, lines)) <= 50
+
+
+def test_dollars_and_newlines_in_names_are_shown_as_they_are():
+    data = Dataset([[0.0, 1.0], [1.0, 0.0]] * 5, [0, 1] * 5, ["$a$", "b\nc"], ["$low$", "high"])
+    _, figure = drawn("moons", table=data)["boundary.png"]
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (r"\$a\$", "b c")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [r"\$low\$", "high"]
+
+
+def test_features_that_tell_nothing_apart_are_the_first_two():
+    data = datasets.xor()
+    assert telling_features(data._replace(X=[[*x, x[0]] for x in data.X])) == (0, 1)
+
+
+def test_network_in_units_answers_as_the_preparation_says():
+    task = Task(JOBS["iris"], 0)
+    model = MLP(4, [3], seed=1)
+    (x,) = task.preparation.inputs([[5.0, 3.0, 4.0, 1.0]])
+    assert [z.data for z in InUnits(task, model)([5.0, 3.0, 4.0, 1.0])] == [z.data for z in model(x)]
+
+
+def test_network_is_asked_about_each_example_once_however_often_it_is_judged(monkeypatch):
+    task = Task(JOBS["iris"], 0)
+    trained = Trained(task, task.model(None, 0))
+    asked = []
+    monkeypatch.setattr(MLP, "forward", lambda self, x: asked.append(x) or [0.3, 0.2, 0.1])
+    assert score(trained, task.training, "training") == score(trained, task.training, "training")
+    assert score(trained, task.testing, "held out")[1] == "33.3%"
+    assert trained.classes(task.testing) == [0] * 30
+    assert len(asked) == 150
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(1, 500), (640, 500), (3_200, 100), (1_000_000, 25)])
+def test_small_tables_are_gone_through_more_often(rows, epochs):
+    assert table_epochs(rows) == epochs
+
+
+@pytest.mark.parametrize("output", [float("nan"), float("inf"), [0.0, float("nan")]])
+def test_output_that_is_not_finite_is_no_answer(output):
+    preparation = Preparation.of(Dataset([[0.0], [1.0]], [0, 1], ["x"], ["a", "b"]), "kind")
+    with pytest.raises(ValueError, match="not finite says nothing"):
+        preparation.answer(output)
