@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+LAYOUT = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} epochs [{elapsed}<{remaining}]{postfix}"
 INTERVAL = 0.2  # seconds between two drawings in the middle of an epoch
 
 
@@ -19,7 +20,9 @@ def bar(total: int, shown: bool) -> NoBar:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError("a progress bar needs tqdm: python -m pip install tqdm, or pass progress=False") from error
-    return Bar(tqdm(total=total, unit="epoch"))
+    # On a terminal the numbers leave the bar too little room, unless it has its own.
+    layout = {} if "ipykernel" in sys.modules else {"bar_format": LAYOUT}
+    return Bar(tqdm(total=total, unit="epoch", **layout))
 
 
 class NoBar:

@@ -10,11 +10,11 @@ from typing import Any
 from autograd import Constant, draw, no_grad
 from nn import plots
 from nn.datasets import Dataset, standardized
+from nn.examples import number
 from nn.history import History
 from nn.jobs import Task
 from nn.metrics import accuracy, predicted_class
 from nn.modules import MLP, Module
-from nn.stepping import number
 from nn.training import evaluate
 
 
