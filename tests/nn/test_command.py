@@ -136,5 +136,6 @@ def test_decision_boundary_is_a_labelled_figure(tmp_path, outputs):
 
 def test_plot_without_matplotlib_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)  # of the pictures before
     with pytest.raises(ImportError, match=r"pip install 'scalar-autograd\[demo\]'"):
         decision_boundary(MLP(2, [1], seed=1), [[0.0, 1.0], [1.0, 0.0]], [0, 1], resolution=4)
