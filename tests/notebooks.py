@@ -149,7 +149,9 @@ def shrink(notebook: Any) -> None:
             if "image/png" in output.get("data", {}):
                 plot = Image.open(io.BytesIO(base64.b64decode(_text(output["data"]["image/png"])))).convert("RGB")
                 small = io.BytesIO()
-                plot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+                plot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                    small, "png", optimize=True
+                )
                 output["data"]["image/png"] = base64.b64encode(small.getvalue()).decode()
 
 
