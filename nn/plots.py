@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 RED, GREY, PALE = "#D00000", "#777777", "#DDDDDD"
+POINT: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6, "s": 36, "zorder": 2}
 # Matplotlib's axes overflow near the ends of the floats; what is smaller counts as 0, what is larger has diverged.
 SMALLEST, LARGEST = 1e-150, 1e150
 
@@ -38,11 +39,13 @@ def decision_boundary(
     classes: Sequence[str] = (),
     title: str = "",
     resolution: int = 60,
+    axes: Axes | None = None,
 ) -> Figure:
     """Return a figure of the examples in the plane of two features, over the class the model finds at each point.
 
     The other features are held at their means. `y` are classes (0, 1, ...), `names` those of the two features;
-    `resolution` is the number of points on a side at which the model is asked.
+    `resolution` is the number of points on a side at which the model is asked. With `axes` it is drawn into these, and
+    their figure returned.
     """
     if resolution < 2:
         raise ValueError(f"resolution is the number of points on a side, 2 or more, got {resolution}")
@@ -60,27 +63,18 @@ def decision_boundary(
 
     if wrong := [target for target in y if target not in range(len(margins[0]))]:
         raise ValueError(f"the model tells classes 0 to {len(margins[0]) - 1} apart, got an example of {wrong[0]!r}")
-    figure = _figure()
-    axes = figure.subplots()
+    axes = axes or _figure().subplots()
     for k in range(len(margins[0])):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
             axes.contourf(across, up, grid, levels=[0.0, math.inf], colors=[COLOURS[k % len(COLOURS)]], alpha=0.22)
         members = [x for x, target in zip(X, y, strict=True) if target == k]
-        axes.scatter(
-            [x[horizontal] for x in members],
-            [x[vertical] for x in members],
-            c=COLOURS[k % len(COLOURS)],
-            marker=MARKERS[k % len(MARKERS)],
-            edgecolors="white",
-            linewidths=0.6,
-            s=36,
-            zorder=2,
-            label=classes[k] if k < len(classes) else f"class {k}",
-        )
+        name, look = classes[k] if k < len(classes) else f"class {k}", COLOURS[k % len(COLOURS)]
+        places = [x[horizontal] for x in members], [x[vertical] for x in members]
+        axes.scatter(*places, c=look, marker=MARKERS[k % len(MARKERS)], label=name, **POINT)
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
     axes.legend(framealpha=0.9)
-    return figure
+    return axes.figure  # type: ignore[return-value]  # it may be a part of one
 
 
 def regression_line(
@@ -92,11 +86,12 @@ def regression_line(
     names: Sequence[str] = ("x", "y"),
     title: str = "",
     resolution: int = 100,
+    axes: Axes | None = None,
 ) -> Figure:
     """Return a figure of the examples along one feature, and in red what the model finds there.
 
     The other features are held at their means. `names` are those of the feature and of the target; `resolution` is the
-    number of points of the line.
+    number of points of the line. With `axes` it is drawn into these, and their figure returned.
     """
     if resolution < 2:
         raise ValueError(f"resolution is the number of points of the line, 2 or more, got {resolution}")
@@ -107,14 +102,12 @@ def regression_line(
         for point[feature] in across:
             output = model(list(point))
             found.append(number(output[0] if isinstance(output, (list, tuple)) and len(output) == 1 else output))
-    figure = _figure()
-    axes = _plain(figure.subplots())
-    across_examples = [x[feature] for x in X]
-    axes.scatter(across_examples, y, c=COLOURS[0], edgecolors="white", linewidths=0.6, s=36, zorder=2, label="examples")
+    axes = _plain(axes or _figure().subplots())
+    axes.scatter([x[feature] for x in X], y, c=COLOURS[0], label="examples", **POINT)
     axes.plot(across, _drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
     axes.legend(framealpha=0.9)
-    return figure
+    return axes.figure  # type: ignore[return-value]  # it may be a part of one
 
 
 def history(history: History, *, title: str = "") -> Figure:
@@ -286,7 +279,7 @@ def _steps(coordinates: Sequence[float], number: int) -> list[float]:
 
 def _figure(width: float = 6.0, height: float = 5.0) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        from nn.figure import Figure
     except ImportError as error:
         raise ImportError("plots needs Matplotlib: python -m pip install 'scalar-autograd[demo]'") from error
     return Figure(figsize=(width, height), layout="constrained")

@@ -7,8 +7,10 @@ the machine, such as its speed.
 
 from __future__ import annotations
 
+import base64
 import copy
 import html
+import io
 import json
 import os
 import re
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SECONDS = 120  # for one cell
+COLOURS = 64  # of a plot: enough for lines, points and their soft edges, and a quarter of the bytes
 
 # Runs the examples of a folded answer in the notebook's kernel, with doctest's options of the README.
 CHECK = """
@@ -137,11 +140,27 @@ def _text(content: Any) -> str:
     return content if isinstance(content, str) else "".join(content)
 
 
+def shrink(notebook: Any) -> None:
+    """Store the plots of the notebook with few colours."""
+    from PIL import Image
+
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                plot = Image.open(io.BytesIO(base64.b64decode(_text(output["data"]["image/png"])))).convert("RGB")
+                small = io.BytesIO()
+                plot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                    small, "png", optimize=True
+                )
+                output["data"]["image/png"] = base64.b64encode(small.getvalue()).decode()
+
+
 def write(path: Path) -> None:
     """Execute the notebook and write it back with its outputs."""
     import nbformat
 
     notebook = cleaned(executed(path))
+    shrink(notebook)
     nbformat.validate(notebook)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 

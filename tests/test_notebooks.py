@@ -13,9 +13,6 @@ LARGEST = 300_000  # bytes, pictures included
 LONGEST = 10  # lines of a cell, empty ones not counted
 WIDEST = 105  # characters: more are cut off on a small screen
 UNWRITTEN = {
-    "04_gradient_descent.ipynb",
-    "05_a_classifier.ipynb",
-    "06_write_scalars_run_arrays.ipynb",
     "07_beyond_first_order.ipynb",
     "08_sequence_models.ipynb",
 }

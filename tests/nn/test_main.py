@@ -370,7 +370,8 @@ def test_file_where_the_folder_should_be_is_one_clear_line(below, tmp_path):
 )
 def test_missing_library_is_one_line_that_names_the_remedy(module, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    for ours in ("autograd.rendering", "nn.figure"):  # of the pictures before
+        monkeypatch.delitem(sys.modules, ours, raising=False)
     assert main(["moons", *QUICK, "--out", str(tmp_path)]) == 1
     assert re.fullmatch(rf"python -m nn: error: {message}\n", capsys.readouterr().err)
 

@@ -87,7 +87,7 @@ def test_figure_is_a_matplotlib_figure_and_saves_as_png(tmp_path):
     from matplotlib.figure import Figure
 
     figure = draw()
-    assert type(figure) is Figure
+    assert isinstance(figure, Figure)
     figure.savefig(tmp_path / "boundary.png")
     assert (tmp_path / "boundary.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -103,6 +103,23 @@ def test_pyplot_and_its_global_state_are_not_touched():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
     assert run.stdout == "True False\n"
+
+
+def test_figure_shows_itself_in_a_notebook_that_knows_nothing_of_matplotlib():
+    formatters = pytest.importorskip("IPython.core.formatters")
+    kinds, _ = formatters.DisplayFormatter().format(draw())
+    assert kinds["image/png"].startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_boundary_and_line_are_drawn_into_axes_that_are_given():
+    from matplotlib.figure import Figure
+
+    whole = Figure()
+    left, right = whole.subplots(1, 2)
+    assert draw(axes=left) is whole
+    assert regression_line(lambda x: x[0], SQUARE, CORNERS, axes=right) is whole
+    assert [len(axes.collections) > 0 for axes in whole.axes] == [True, True]
+    assert [line.get_label() for line in right.get_lines()] == ["model"]
 
 
 def test_all_examples_are_drawn_in_their_class():
@@ -223,6 +240,7 @@ def test_examples_of_no_class_are_not_left_out_silently():
 
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)  # of the pictures before
     with pytest.raises(ImportError, match=r"^plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'$"):
         draw()
 
@@ -270,7 +288,7 @@ def test_picture_is_drawn_without_a_warning(picture, tmp_path):
     from matplotlib.figure import Figure
 
     figure = PICTURES[picture]()
-    assert type(figure) is Figure
+    assert isinstance(figure, Figure)
     figure.savefig(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -294,6 +312,7 @@ def test_everything_that_is_written_is_inside_the_picture_and_the_axes_fill_it(p
 @pytest.mark.parametrize("picture", PICTURES)
 def test_every_picture_without_matplotlib_is_an_error_that_names_the_remedy(picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)  # of the pictures before
     with pytest.raises(ImportError, match=r"^plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'$"):
         PICTURES[picture]()
 
