@@ -143,7 +143,7 @@ class Folder:
         offset = 0.0
         kinds: dict[Any, tuple[list[Term], list[Term]]] = {}
         pairs = [(self.term(a), self.term(b)) for a, b in products]
-        if node.op is rules.mean:
+        if node.op is rules.mean and len(terms) > 1:
             pairs, terms = [(1.0 / len(terms), self.term(term)) for term in terms], []
         for a, b in pairs:
             if not isinstance(a, int) and not isinstance(b, int):

@@ -286,6 +286,12 @@ class CompiledFunction(WithParameters):
         stats: dict[str, int] = self._called().program.stats
         return stats
 
+    @property
+    def source(self) -> str:
+        """The Python source that runs, for the arguments of the latest call."""
+        source: str = self._called().program.source
+        return source
+
     def __str__(self) -> str:
         return str(self._called().program)
 

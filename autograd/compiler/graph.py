@@ -126,6 +126,11 @@ class CompiledGraph(WithParameters):
         """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
         return self.program.stats
 
+    @property
+    def source(self) -> str:
+        """The Python source that runs."""
+        return self.program.source
+
     def __str__(self) -> str:
         return str(self.program)
 

@@ -12,6 +12,7 @@ from autograd.operation import Operation
 
 RESERVED = r"[vxgabcfhij]\d*|d|variables|results|seeds|forward|backward|step|range|zip|reversed"  # names in the source
 INLINE = {rules.add: "{} + {}", rules.sub: "{} - {}", rules.mul: "{} * {}", rules.negative: "-{}"}
+WORDS = {"**": "power_", "/": "divide", "<=": "less_equal", "<": "less", "|": "either"}
 SLOPES = {
     rules.add: ("{g}", "{g}"),
     rules.sub: ("{g}", "-{g}"),
@@ -69,7 +70,9 @@ class Lines:
     def _named(self, stem: str, function: Callable[..., Any]) -> str:
         """Return the name of a function in the source, such as sin; what is called alike is told apart."""
         if function not in self._called:
-            letters = "f_" + "".join(letter if letter.isalnum() else "_" for letter in stem)
+            for sign, word in WORDS.items():
+                stem = stem.replace(sign, word)
+            letters = "f_" + "".join(letter if letter.isalnum() else "_" for letter in stem).rstrip("_")
             name = letters.removeprefix("f_")
             if not name.isidentifier() or keyword.iskeyword(name) or re.fullmatch(RESERVED, name):
                 name = letters

@@ -87,7 +87,7 @@ SOURCES: dict[Operation, str] = {
 }
 
 MEMBERS: dict[Family, Callable[[float], str]] = {
-    rules.power_of: lambda n: "np.square({})" if n == 2.0 else f"np.power({{}}, {n!r})",
+    rules.power_of: lambda n: "{}" if n == 1.0 else "np.square({})" if n == 2.0 else f"np.power({{}}, {n!r})",
     rules.leaky_relu: lambda slope: f"np.where({{0}} > 0.0, {{0}}, {slope!r} * {{0}})",
     rules.elu: lambda alpha: f"np.where({{0}} > 0.0, {{0}}, {alpha!r} * np.expm1({{0}}))",
 }
