@@ -13,7 +13,6 @@ LARGEST = 300_000  # bytes, pictures included
 LONGEST = 10  # lines of a cell, empty ones not counted
 WIDEST = 105  # characters: more are cut off on a small screen
 UNWRITTEN = {
-    "07_beyond_first_order.ipynb",
     "08_sequence_models.ipynb",
 }
 COLAB = """\
