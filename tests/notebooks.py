@@ -75,7 +75,9 @@ def run(notebook: Any, checks: Sequence[str] = ()) -> Any:
     cells = len(notebook.cells)
     notebook.cells += [nbformat.v4.new_code_cell(CHECK.format(answer=answer)) for answer in checks]
     with tempfile.TemporaryDirectory() as folder:  # where it neither finds nor leaves anything
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
+        # Matrices in the course are small: on a busy machine, threads of BLAS wait for each other most of the time.
+        single = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
+        environment = {**os.environ, **single, "PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
         resources = {"metadata": {"path": folder}}
         client = NotebookClient(
             notebook, timeout=SECONDS, kernel_name="python3", resources=resources, record_timing=False

@@ -12,10 +12,7 @@ from tests.notebooks import FOLDER, NOTEBOOKS, ROOT, answers, load, source
 LARGEST = 300_000  # bytes, pictures included
 LONGEST = 10  # lines of a cell, empty ones not counted
 WIDEST = 105  # characters: more are cut off on a small screen
-UNWRITTEN = {
-    "07_beyond_first_order.ipynb",
-    "08_sequence_models.ipynb",
-}
+UNWRITTEN: set[str] = set()
 COLAB = """\
 # In Google Colab, take the # off the next line and run it first.
 # !pip uninstall -qy autograd && pip install -q "scalar-autograd[notebooks]"
