@@ -109,7 +109,9 @@ def _batch(given: Any, name: str, function: str) -> Argument:
         examples = given.reshape(len(given), -1)
         structure = Structure(np.ndarray, given.shape[1:]) if given.ndim > 1 else Structure()
     elif isinstance(given, (list, tuple)):
-        _, first = flatten(given[0], "a compiled function", f"{name}[0]")
+        numbers, first = flatten(given[0], "a compiled function", f"{name}[0]")
+        if (rows := _regular(given, len(numbers))) is not None:
+            return Argument(rows, first, True)
         flat = [
             flatten(arranged(example, first), "a compiled function", f"{name}[{i}]") for i, example in enumerate(given)
         ]
@@ -125,6 +127,16 @@ def _batch(given: Any, name: str, function: str) -> Argument:
         found = type(given).__name__
         raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}")
     return Argument(examples, structure, True)
+
+
+def _regular(given: Sequence[Any], count: int) -> Array | None:
+    """Return the rows of examples that are lists of numbers, all alike; None for anything else."""
+    try:
+        array = np.array(given)
+    except ValueError:  # of different lengths
+        return None
+    rows = array.dtype.kind in "biuf" and array.size == count * len(given)
+    return array.reshape(len(given), -1) if rows else None
 
 
 def nested(numbers: Array, structure: Structure) -> Any:
