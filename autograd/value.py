@@ -296,6 +296,8 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
+    if isinstance(values, Value):
+        raise TypeError(f"softmax takes a sequence of numbers, got one Value, {values!r}; write softmax([a, b])")
     xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")

@@ -165,6 +165,8 @@ class Stop:
 
 def metric_for(metric: Metric | str | None, loss: Any) -> Metric | None:
     """Return a metric as it was given; for "auto" the accuracy, where the loss is one of a classifier."""
+    if not callable(loss):
+        raise TypeError(f"loss is a function of outputs and targets, such as nn.mse, got {loss!r}")
     if metric == "auto":
         return accuracy if loss in (hinge, binary_cross_entropy, cross_entropy) else None
     if metric is not None and not callable(metric):

@@ -1076,6 +1076,9 @@ class View {
       step: "any",
       "aria-label": `Value of ${label}`,
       oninput: change,
+      onchange: (event) => {
+        event.target.value = Number(this.graph.given[id].toPrecision(12)); // what is no number is not kept
+      },
       onfocus: () => this.choose(id, true),
     });
     const row = make(
@@ -1383,9 +1386,9 @@ class View {
           this.named(root),
           " change? For ",
           this.named(root),
-          " itself the answer is 1. The answer is called the gradient of a number ",
+          " itself the answer is 1. The answer is called the gradient; that of ",
           this.named(leaf),
-          ", and written ",
+          " is written ",
           this.partial(root, leaf),
           ".",
         ],
@@ -1551,7 +1554,9 @@ class View {
   /* Where the gradient of the chosen number comes from. */
 
   choose(id, keep = false) {
-    this.chosen = this.chosen === id && !keep ? null : id;
+    // A click on the chosen number lets it go again, but not if it was chosen by typing into its field.
+    this.chosen = this.chosen === id && !keep && !this.typed ? null : id;
+    this.typed = keep;
     if (id !== null) this.current = this.plan.shown[id];
     this.order();
     this.render();

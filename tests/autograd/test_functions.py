@@ -812,3 +812,10 @@ def test_function_of_arrays_is_the_function_of_each_element(row):
     at_once = row(*[np.array(column) for column in zip(*chosen, strict=True)])
     assert at_once.dtype == float
     assert at_once.tolist() == [row(*operands) for operands in chosen]
+
+
+def test_softmax_of_one_value_says_to_write_a_sequence():
+    with pytest.raises(
+        TypeError, match=r"softmax takes a sequence of numbers, got one Value, .*write softmax\(\[a, b\]\)"
+    ):
+        softmax(Value(1.0))

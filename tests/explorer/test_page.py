@@ -272,7 +272,30 @@ def test_choosing_again_or_escape_chooses_nothing(opened, example):
         assert page.locator(".chosen").count() == 0
 
 
+def test_number_chosen_by_its_field_stays_chosen_at_a_click(opened, example):
+    page = opened(example)
+    page.get_by_label("Value of a", exact=True).focus()
+    assert page.locator(".chosen").count() == 1
+    page.locator("[data-key=n0]").click()
+    assert page.locator(".chosen").count() == 1
+    page.locator("[data-key=n0]").click()
+    assert page.locator(".chosen").count() == 0
+
+
 # Changing numbers
+
+
+@pytest.mark.parametrize("typed", ["", "1e400"])
+def test_field_that_holds_no_number_shows_the_number_again(opened, example, typed):
+    page = opened(example)
+    field = page.get_by_label("Value of a", exact=True)
+    field.fill("5")
+    field.fill("")
+    field.press_sequentially(typed)
+    field.press("Enter")
+    shown = float(field.input_value())
+    assert shown == page.evaluate("view.graph.given[0]")
+    assert math.isfinite(shown)
 
 
 def formula(a, b, c):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from autograd import Value, mean
-from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, fit, hinge, mse, training
+from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse, training
 from nn.history import Score
 from nn.progress import Bar, NoBar
 from nn.stepping import CompiledSteps, EagerSteps
@@ -769,3 +769,9 @@ def test_compiled_training_leaves_the_collector_nothing_but_its_program():
     assert all(type(x) is float for x in [*history.loss, *history.metric])
     loss = lambda outputs, targets: mean(o for o in outputs)
     assert fit(MLP(2, [1], seed=1), XOR, SIGNS, loss=loss, epochs=1).compiled
+
+
+def test_loss_that_is_no_function_is_an_error():
+    for ask in (fit, evaluate):
+        with pytest.raises(TypeError, match=r"loss is a function of outputs and targets, such as nn\.mse, got 'mse'"):
+            ask(MLP(1, [1]), [[1.0]], [1.0], loss="mse")
