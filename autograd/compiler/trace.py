@@ -21,6 +21,13 @@ class TraceError(TypeError):
     """A function that is compiled uses a number that may be another one in the next call."""
 
 
+OTHERWISE = "write where(condition, a, b) for a choice, detach() for a number without gradient"
+ADVICE = {  # by what was done with a number
+    "an integer of": "bind a count before, as in compile(lambda x: f(x, 5)), which is then another program",
+    "a branch on": "write where(condition, a, b) for a choice; a loop until something holds cannot be compiled",
+}
+
+
 @dataclass
 class Trace:
     """The graph of a function at some arguments."""
@@ -63,5 +70,5 @@ class _Tracer:
             line = Located(recording.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
-                f"write where(condition, a, b) for a choice, detach() for a number without gradient\n{line}"
+                f"{ADVICE.get(how, OTHERWISE)}\n{line}"
             )
