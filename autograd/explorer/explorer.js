@@ -1079,7 +1079,10 @@ class View {
       onchange: (event) => {
         event.target.value = Number(this.graph.given[id].toPrecision(12)); // what is no number is not kept
       },
-      onfocus: () => this.choose(id, true),
+      onfocus: () => {
+        this.choose(id, true);
+        this.typed = true;
+      },
     });
     const row = make(
       "div",
@@ -1556,7 +1559,7 @@ class View {
   choose(id, keep = false) {
     // A click on the chosen number lets it go again, but not if it was chosen by typing into its field.
     this.chosen = this.chosen === id && !keep && !this.typed ? null : id;
-    this.typed = keep;
+    this.typed = false;
     if (id !== null) this.current = this.plan.shown[id];
     this.order();
     this.render();
