@@ -57,9 +57,9 @@ class Memory:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
         return self.layout.block(slot, self.batch_adjoints if adjoint else self.batch, self.examples)
 
-    def column(self, slot: int, *, adjoint: bool = False) -> Array:
+    def column(self, slot: int) -> Array:
         """Return the numbers of a batched slot."""
-        return self.rows(slot, adjoint=adjoint)[:, slot - int(self.layout.start[slot])]
+        return self.rows(slot)[:, slot - int(self.layout.start[slot])]
 
     def inputs(self, example: int, count: int) -> list[float]:
         """Return the first slots of the batched buffer, so many, for an example."""
