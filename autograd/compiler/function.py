@@ -15,7 +15,8 @@ from autograd import recording
 from autograd.compiler.arguments import Argument, Array, Key, Signature, list_of, nested, nested_batch
 from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
 from autograd.compiler.program import Program
-from autograd.compiler.scalar import ScalarProgram
+from autograd.compiler.backends.numpy import NumpyProgram
+from autograd.compiler.backends.python import ListProgram
 from autograd.compiler.trace import Trace, trace
 from autograd.structure import Structure
 from autograd.value import Constant, Value
@@ -70,7 +71,7 @@ class CompiledFunction(WithParameters):
         """
         if (quick := self._quick(args, keywords)) is not None:
             specialized, numbers, _ = quick
-            return specialized.trace.structure.unflatten(specialized.program.evaluate(numbers)[0])
+            return specialized.trace.structure.unflatten(specialized.program.runner.evaluate(numbers)[0])
         with self._lock:
             specialized, memory = self._load(args, keywords)
             found = specialized.program.forward(memory)
@@ -98,8 +99,8 @@ class CompiledFunction(WithParameters):
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
         if (quick := self._quick(args, keywords)) is not None and quick[0].trace.structure.is_number:
             specialized, numbers, size = quick
-            (value,), results = specialized.program.evaluate(numbers)
-            gradient = specialized.program.sweep(numbers, results, SEED)
+            (value,), results = specialized.program.runner.evaluate(numbers)
+            gradient = specialized.program.runner.sweep(numbers, results, SEED)
             return value, gradient[0] if size is None else gradient[:size]
         with self._lock:
             args = tuple(self.signature.positional(args, keywords))
@@ -141,10 +142,10 @@ class CompiledFunction(WithParameters):
             specialized, memory = self._load(args, keywords, theta)
             return _of_each(specialized.program.forward(memory), specialized.trace.structure, memory.examples)
 
-    def specialize(self, *args: Any, **keywords: Any) -> Program | ScalarProgram:
+    def specialize(self, *args: Any, **keywords: Any) -> Program:
         """Return the program for arguments of this structure, without running it."""
         with self._lock:
-            program: Program | ScalarProgram = self._load(args, keywords)[0].program
+            program: Program = self._load(args, keywords)[0].program
             return program
 
     # From arguments to a program that has them
@@ -178,7 +179,7 @@ class CompiledFunction(WithParameters):
                 place[...] = numbers
         else:
             specialized, memory = self._load_anything(args)
-            if shapes is not None and isinstance(specialized.program, Program):
+            if shapes is not None and isinstance(specialized.program.runner, NumpyProgram):
                 self._by_shapes[shapes] = specialized
         self._latest = specialized
         if self._all:
@@ -204,7 +205,7 @@ class CompiledFunction(WithParameters):
         specialized = self._specialized.get(key)
         if specialized is None:
             specialized = self._specialized[key] = self._specialize(arguments)
-            if isinstance(specialized.program, ScalarProgram) and not specialized.leaves and not self.has_aux:
+            if isinstance(specialized.program.runner, ListProgram) and not specialized.leaves and not self.has_aux:
                 sizes = [None if part.container is None else len(part.parts) for part in key]
                 if all(part == Structure() or part == list_of(size) for part, size in zip(key, sizes, strict=True)):
                     self._without_memory[tuple(sizes)] = specialized

@@ -16,11 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from autograd import recording
 from autograd.chain import check_unchanged, topological_order
-from autograd.compiler.fold import Folder
+from autograd.compiler.cut import compiled
 from autograd.compiler.listing import Block
-from autograd.compiler.place import placed
 from autograd.compiler.program import Program
-from autograd.compiler.scalar import ScalarProgram, is_narrow, is_scalar
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
@@ -143,18 +141,13 @@ def fold_to_program(
     batched: Sequence[Value] = (),
     arguments: int = 0,
     wrt: int = 0,
-) -> Program | ScalarProgram:
+    backend: str = "auto",
+) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
-        if not batched and is_narrow(order, variables):
-            return ScalarProgram(order, roots, variables)
-        folder = Folder(variables, batched)
-        folder.add(order, roots)
-        if is_scalar(folder):
-            return ScalarProgram(order, roots, variables)
-        return Program(placed(folder, roots), blocks, arguments, wrt, lambda: (order, [*variables, *batched]))
+        return compiled(blocks, order, roots, variables, batched, arguments, wrt, backend)
     finally:
         if collecting:
             gc.enable()

@@ -14,19 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.compiler.instructions import Affine
 from autograd.compiler.steps import Step
 from autograd.operation import Operation
 
 LEAST = 4  # repetitions
 CANDIDATES = 64  # lengths of blocks that are tried
-
-
-@dataclass
-class Affine:
-    """The place of an operand: `first` in the first block, `stride` further in each block after it."""
-
-    first: int
-    stride: int
 
 
 @dataclass

@@ -37,14 +37,14 @@ from autograd import (
     value_and_grad,
     where,
 )
-from autograd.compiler import scalar
+from autograd.compiler import cut
 from nn import MLP, SGD
 
 
 @pytest.fixture(params=[0, 10**9], ids=["arrays", "scalars"])
 def kind_of_program(request, monkeypatch):
     """Both kinds of programs, whatever the number of nodes for each instruction."""
-    monkeypatch.setattr(scalar, "NARROW", request.param)
+    monkeypatch.setattr(cut, "NARROW", request.param)
 
 
 class Counted:

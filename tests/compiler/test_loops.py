@@ -14,7 +14,7 @@ from autograd.compiler.loops import Affine, find_loops
 
 @pytest.fixture(autouse=True)
 def plain_python_in_pieces(monkeypatch):
-    monkeypatch.setattr(scalar, "NARROW", 10**9)
+    monkeypatch.setattr(cut, "NARROW", 10**9)
     monkeypatch.setattr(scalar, "PIECE", 5)
 
 
