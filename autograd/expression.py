@@ -312,19 +312,31 @@ def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequen
     >>> derivatives(rules.divide, symbol("y"), [symbol("a"), symbol("b")])
     [1.0 / b, -y / b]
     """
-    if is_own(operation) and not operation.vectorized:
-        return [
-            Expression(_own_partial(operation, position), [y, *operands]) for position in range(len(operation.partials))
-        ]
-    found = operation.derivatives(y, operands)
-    return [d if isinstance(d, Expression) else float(d) for d in found]
+    if not is_own(operation):
+        return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(y, operands)]
+    return [_own_derivative(operation, position, y, operands) for position in range(len(operation.partials))]
+
+
+def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:
+    if operation.vectorized:
+        try:
+            found = operation.partials[position](y, *operands)
+            return found if isinstance(found, Expression) else float(found)
+        except (TypeError, AttributeError):  # it takes floats only
+            pass
+    return Expression(_own_partial(operation, position), [y, *operands])
+
+
+class OwnPartial(Operation):
+    """A partial derivative of a user's own operation as an operation of its result and its operands."""
 
 
 def _own_partial(operation: Operation, position: int) -> Operation:
     """Return a partial derivative of a user's own operation as an operation, one object for each."""
     made: list[Operation] = operation.__dict__.setdefault("_partial_operations", [])
     if not made:
-        made += [Operation(f"d_{operation.name}", partial, *[partial] * (len(operation.partials) + 1)) for partial in operation.partials]
+        unknown = [lambda *_: math.nan] * (len(operation.partials) + 1)  # only first derivatives are taken of it
+        made += [OwnPartial(f"d_{operation.name}", partial, *unknown) for partial in operation.partials]
     return made[position]
 
 

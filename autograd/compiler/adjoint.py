@@ -37,6 +37,7 @@ class Adjoint:
 
     def __init__(self, code: Code) -> None:
         self.code = code
+        self.sizes = list(code.slots)
         self.first = [size + -size % 8 for size in code.slots]  # of the adjoints, plain and batched: as values are aligned
         self.place = [np.arange(size, 2 * size) for size in self.first]
         code.slots = [2 * size for size in self.first]

@@ -21,18 +21,18 @@ from autograd.operation import Operation
 PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
 
 
-def blocks_of(steps: Sequence[Operated], variables: int, piece: int = PIECE) -> list[Block]:
+def blocks_of(steps: Sequence[Operated], variables: int) -> list[Block]:
     """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces."""
     blocks: list[Block] = []
 
     def straight(start: int, stop: int) -> None:
-        for first in range(start, stop, piece):
-            part = steps[first : min(first + piece, stop)]
+        for first in range(start, stop, PIECE):
+            part = steps[first : min(first + PIECE, stop)]
             place = variables + first
             blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
 
     start = 0
-    for loop in find_loops(steps, variables) if len(steps) > piece else []:
+    for loop in find_loops(steps, variables) if len(steps) > PIECE else []:
         straight(start, loop.start)
         blocks.append(_repeated(loop))
         start = loop.stop

@@ -6,8 +6,7 @@ worth array instructions; a narrow one, such as a short formula or a recurrence,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from autograd import rules
 from autograd.compiler.backends.numpy import NumpyProgram
@@ -16,7 +15,7 @@ from autograd.compiler.fold import CHAINS, DOTS, Folder
 from autograd.compiler.listing import Block
 from autograd.compiler.place import placed
 from autograd.compiler.program import Program
-from autograd.compiler.steps import replay, steps_of
+from autograd.compiler.steps import steps_of
 from autograd.value import Value
 
 BACKENDS = ("auto", "numpy", "python")
@@ -49,11 +48,7 @@ def compiled(
         found = [place.get(root, root._datum) for root in roots]
         sizes = len(variables), len(batched)
 
-        def again(memory: Any, examples: Iterable[int]) -> None:
-            for example in examples:
-                replay(steps, memory.inputs(example))
-
-        runner = ListProgram(steps, found, sizes, starts, again, arrays)
+        runner = ListProgram(steps, found, sizes, starts, arrays)
         return Program(runner, name, blocks, graph)
 
     narrow = _is_narrow(order, everything, NARROW_BATCH if batched else NARROW)

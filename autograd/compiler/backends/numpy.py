@@ -94,7 +94,7 @@ class NumpyProgram:
             "nodes": self.code.nodes,
             "instructions": len(self.code.instructions),
             "operations": sum(map(floating_point_operations, self.code.instructions)),
-            "bytes": 16 * sum(self.adjoint.first),
+            "bytes": 16 * sum(self.adjoint.sizes),
         }
 
     def listing(self, variables: Sequence[Named]) -> str:

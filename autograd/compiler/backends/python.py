@@ -6,7 +6,7 @@ the rows' own forward functions and the formulas of their partial derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,11 @@ import numpy as np
 from autograd import rules
 from autograd.compiler.backends import words
 from autograd.compiler.backends.lists import Bound, Pieces, Straight
-from autograd.compiler.blocks import PIECE, adjoint_of, blocks_of
+from autograd.compiler.blocks import adjoint_of, blocks_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import Block as Named
 from autograd.compiler.listing import count
-from autograd.compiler.steps import Step
+from autograd.compiler.steps import Step, replay
 from autograd.compiler.views import Layout
 from autograd.expression import Dialect, infix, is_own
 from autograd.operation import NAry, Operation
@@ -42,7 +42,7 @@ def python_words(bound: Bound) -> Dialect:
             rules.less: "{} < {}",
             rules.less_equal: "{} <= {}",
         },
-        words={rules.where: "({1} if {0} else {2})", rules.either: "({} or {})"},
+        words={rules.where: "({1} if {0} else {2})", rules.either: "(1.0 if {} or {} else 0.0)"},
         call=call,
     )
 
@@ -53,8 +53,11 @@ def array_words(bound: Bound) -> Dialect:
     def call(operation: Operation, operands: Sequence[str]) -> str:
         if isinstance(operation, NAry):
             return f"listed_{operation.name}([{', '.join(operands)}])"
-        return f"{bound.bind(words.OwnForward(operation), 'own')}({', '.join(operands)})"
+        if operation not in own:
+            own[operation] = words.OwnForward(operation)
+        return f"{bound.bind(own[operation], 'own')}({', '.join(operands)})"
 
+    own: dict[Operation, words.OwnForward] = {}
     bound.names |= words.FUNCTIONS
     return replace(words.NUMPY, call=call)
 
@@ -95,18 +98,15 @@ class ListProgram:
         roots: Sequence[Any],
         sizes: tuple[int, int],
         blocks: Sequence[tuple[int, int]],
-        replay: Callable[[Any, Iterable[int]], None],
         arrays: bool = False,
-        piece: int = PIECE,
     ) -> None:
         self.steps, self.sizes, self.arrays = steps, sizes, arrays
-        self._replay = replay
         size = sum(sizes)
         self.layout = Layout(blocks, sizes[1], sizes)
         self._memory: ListMemory | None = None
         bound = Bound()
         dialect = (array_words if arrays else python_words)(bound)
-        forward = blocks_of(steps, size, piece)
+        forward = blocks_of(steps, size)
         total = size + len(steps)
         backward = [adjoint_of(block, total) for block in reversed(forward)]
         if len(forward) <= 1 and not any(block.repetitions > 1 for block in forward):
@@ -115,9 +115,18 @@ class ListProgram:
             written = Pieces(forward, backward, roots, (size, total), bound, dialect)
         self.written = written
         self.source, self.lines = written.source, written.lines
-        self.evaluate, self.sweep = written.run, written.sweep
+        self.run, self.sweep = written.run, written.sweep
         batched = _batched(steps, sizes)
         self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
+
+    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
+        """Return the roots, and all results, at these variables; raise what the eager engine would."""
+        try:
+            found: tuple[list[float], Any] = self.run(variables)
+        except (ValueError, ArithmeticError):
+            replay(self.steps, variables)
+            raise
+        return found
 
     def memory(self, examples: int = 1) -> ListMemory:
         """Return where the numbers of so many examples are; the latest is kept."""
@@ -142,11 +151,12 @@ class ListProgram:
         variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                found, memory.results = self.evaluate(variables)
+                found, memory.results = self.run(variables)
         except FloatingPointError:  # where an operation is not defined, or beyond the floats, which need not be an error
-            self._replay(memory, range(memory.examples))
+            for example in range(memory.examples):
+                replay(self.steps, memory.inputs(example))
             with np.errstate(all="ignore"):
-                found, memory.results = self.evaluate(variables)
+                found, memory.results = self.run(variables)
         size = memory.examples
         return [
             np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.expression import COMPARISONS, Dialect, Expression, infix
+from autograd.expression import COMPARISONS, Dialect, Expression, OwnPartial, infix
 from autograd.operation import Operation
+
+SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
 
 # Functions that NumPy lacks, each as accurate in its tails as the table's own.
 
@@ -153,9 +155,18 @@ class OwnForward:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.slow = elementwise(operation.forward, len(operation.partials))
+        self.warned = isinstance(operation, OwnPartial)
 
     def __call__(self, *operands: Any) -> Any:
         if not self.operation.vectorized:
+            if not self.warned and max(map(np.size, operands)) >= SLOW:
+                self.warned = True
+                warnings.warn(
+                    f"the operation {self.operation.name} runs on one number after the other, which is slow; where its "
+                    "functions take NumPy arrays, write operation(..., vectorized=True)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
             return self.slow(*operands)
         arrays = []
         for operand in operands:
