@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from autograd.compiler.instructions import Affine, Block, Step
+from autograd.compiler.instructions import Affine, Block, Step, Table
 from autograd.compiler.loops import Loop, find_loops
 from autograd.compiler.steps import Step as Operated
 from autograd.expression import Expression, derivatives, product, substitute, symbol, walk
@@ -68,21 +68,20 @@ def adjoint_of(block: Block, shift: int) -> Block:
     steps: list[Step] = []
 
     def backwards(operand: Any) -> Any:
-        if isinstance(operand, Affine):
+        if isinstance(operand, (Affine, Table)):
             return operand.backwards(block.repetitions)
         return operand[::-1] if isinstance(operand, list) else operand
 
     for number, step in reversed(list(enumerate(block.steps))):
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
-        named = {"y": y, "g": Affine(y.first + shift, y.stride), **dict(enumerate(map(backwards, step.operands)))}
-        wanted = tuple(isinstance(operand, Affine) for operand in step.operands)
+        named = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
+        wanted = tuple(isinstance(operand, (Affine, Table)) for operand in step.operands)
         temporaries, handed = _handed(step.expression.operation, len(step.operands), wanted)
         for name, expression in temporaries:
             named[name] = f"{name}_{number}"
             steps.append(_named_step(named[name], expression, named, add=False))
         for position, expression in handed:
-            target = named[position]
-            steps.append(_named_step(Affine(target.first + shift, target.stride), expression, named, add=True))
+            steps.append(_named_step(named[position].shifted(shift), expression, named, add=True))
     return Block(steps, block.start + last * block.stride, block.length, block.repetitions, -block.stride)
 
 

@@ -20,8 +20,8 @@ from autograd.value import Value
 
 BACKENDS = ("auto", "numpy", "python")
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
-NARROW_BATCH = 2  # the same where there are examples: steps of arrays cost as much as instructions
-DEEP = 5_000  # instructions that are worth writing out one by one
+NARROW_BATCH = 8  # the same where there are examples, and a step is one of arrays
+DEEP = 100  # instructions, one after the other, up to which they are written out for a batch
 BEGINNING = 5_000  # nodes by which a wide graph is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
 
@@ -54,7 +54,7 @@ def compiled(
     narrow = _is_narrow(order, everything, NARROW_BATCH if batched else NARROW)
     if backend == "python" or (backend == "auto" and narrow and not batched):
         return by_steps("python", arrays=False)
-    if narrow is not None and narrow > DEEP:
+    if narrow is not None and narrow > (DEEP if batched else 50 * DEEP):
         return by_steps("numpy", arrays=True)
     folder = Folder(variables, batched)
     folder.add(order, roots)

@@ -97,6 +97,25 @@ class Affine:
         """Return the same slots, the last one first."""
         return Affine(self.first + self.stride * (repetitions - 1), -self.stride)
 
+    def shifted(self, shift: int) -> Affine:
+        """Return the slots so many further."""
+        return Affine(self.first + shift, self.stride)
+
+
+@dataclass
+class Table:
+    """The slots of a step in a block where they follow no rule, such as a table indexed by data: one a repetition."""
+
+    slots: list[int]
+
+    def backwards(self, repetitions: int) -> Table:
+        """Return the same slots, the last one first."""
+        return Table(self.slots[::-1])
+
+    def shifted(self, shift: int) -> Table:
+        """Return the slots so many further."""
+        return Table([slot + shift for slot in self.slots])
+
 
 @dataclass
 class Step:
@@ -106,9 +125,9 @@ class Step:
     repetition.
     """
 
-    destination: Affine | str
+    destination: Affine | Table | str
     expression: Any
-    operands: Sequence[Affine | str | float | Sequence[float]]
+    operands: Sequence[Affine | Table | str | float | Sequence[float]]
     add: bool = False
 
 

@@ -1095,8 +1095,7 @@ def test_error_of_an_own_formula_on_one_example_is_as_eagerly():
     with pytest.raises(ValueError, match="math domain error") as eager:
         root(Value(-3.0))
     each = compile(lambda x: root(x), batched="x")
-    with pytest.warns(RuntimeWarning, match="root does not take arrays"):
-        each.each(np.array([1.0, 2.0]))
+    each.each(np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match="math domain error") as compiled:
         each.each(np.array([1.0, 2.0, -3.0]))
     assert compiled.value.__notes__ == eager.value.__notes__ == ["in the operation root, for x = -3.0"]

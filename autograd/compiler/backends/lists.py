@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.compiler.instructions import Affine, Block, Step
+from autograd.compiler.instructions import Affine, Block, Step, Table
 from autograd.expression import Dialect
 
 Words = Callable[["Bound"], Dialect]
@@ -148,6 +148,7 @@ class _BlockWriter:
         self.count = count  # slots of results; those of adjoints come after them
         self.bound = bound
         self.dialect = dialect
+        self.lists: dict[tuple[str, ...], list[Any]] = {}
 
     def lines(self, block: Block) -> list[str]:
         """Return the lines of a block."""
@@ -197,6 +198,10 @@ class _LoopWriter:
             return operand
         if isinstance(operand, list):
             return self._constants(operand)
+        if isinstance(operand, Table):
+            adjoint = operand.slots[0] >= self.write.count
+            slots = [slot - self.write.count * adjoint for slot in operand.slots]
+            return f"{'g' if adjoint else 'v'}[{self._through(self._listed(slots), 'j')}]"
         if not isinstance(operand, Affine):
             return self.write.dialect.literal(operand)
         adjoint = operand.first >= self.write.count
@@ -218,8 +223,12 @@ class _LoopWriter:
     def _constants(self, numbers: list[float]) -> str:
         if len(set(map(repr, numbers))) == 1:
             return self.write.dialect.literal(numbers[0])
-        source = self.write.bound.bind(numbers, f"numbers{len(self.write.bound.names)}")
-        return self._through(source, "c")
+        return self._through(self._listed(numbers), "c")
+
+    def _listed(self, numbers: list[Any]) -> str:
+        """Return the name of a list, the same for the same numbers."""
+        key = tuple(map(repr, numbers))
+        return self.write.bound.bind(self.write.lists.setdefault(key, numbers), f"list{len(self.write.bound.names)}")
 
     def _running(self, slot: int, stride: int) -> str:
         return self._through(str(range(slot, slot + stride * self.block.repetitions, stride)), "j")

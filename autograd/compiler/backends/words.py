@@ -78,7 +78,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "choose": np.where,
     "einsum": np.einsum,
     "tensordot": np.tensordot,
-    "listed_sum": lambda xs: functools.reduce(np.add, xs),
+    "listed_fsum": lambda xs: functools.reduce(np.add, xs),
     "listed_mean": lambda xs: functools.reduce(np.add, xs) / len(xs),
     "listed_dot": _dot,
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
