@@ -272,7 +272,9 @@ class Dialect:
 def _is_call(template: str) -> bool:
     """Whether a template is a call in which each operand is an argument by itself."""
     inside = template.partition("(")[2]
-    return inside.endswith(")") and set(inside[:-1].replace("{}", "").replace("{0}", "").replace("{1}", "")) <= set(", ")
+    return inside.endswith(")") and set(inside[:-1].replace("{}", "").replace("{0}", "").replace("{1}", "")) <= set(
+        ", "
+    )
 
 
 def infix() -> dict[Operation, str]:

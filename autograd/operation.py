@@ -358,7 +358,9 @@ def _row(variable: str) -> Any:
     return getattr(sys.modules["autograd.rules"], variable)
 
 
-def _own(name: str, forward: Callable[..., float], partials: Sequence[Callable[..., Any]], vectorized: bool) -> Operation:
+def _own(
+    name: str, forward: Callable[..., float], partials: Sequence[Callable[..., Any]], vectorized: bool
+) -> Operation:
     return operation(name, forward, *partials, vectorized=vectorized)
 
 

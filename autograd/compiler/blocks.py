@@ -100,7 +100,9 @@ def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> tuple
         for position, slope in enumerate(derivatives(operation, y, xs))
         if wanted[position] and not (isinstance(slope, float) and slope == 0.0)
     ]
-    uses = Counter(id(part) for _, expression in handed for part in _each_once(expression) if part.operation is not None)
+    uses = Counter(
+        id(part) for _, expression in handed for part in _each_once(expression) if part.operation is not None
+    )
     names: dict[int, Expression] = {}
     temporaries: list[tuple[str, Any]] = []
 

@@ -16,7 +16,7 @@ from autograd.compiler.arguments import Argument, Array, Key, Signature, list_of
 from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
 from autograd.compiler.program import Program
 from autograd.compiler.backends.numpy import NumpyProgram
-from autograd.compiler.backends.python import ListProgram
+from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.trace import Trace, trace
 from autograd.structure import Structure
 from autograd.value import Constant, Value
@@ -205,7 +205,7 @@ class CompiledFunction(WithParameters):
         specialized = self._specialized.get(key)
         if specialized is None:
             specialized = self._specialized[key] = self._specialize(arguments)
-            if isinstance(specialized.program.runner, ListProgram) and not specialized.leaves and not self.has_aux:
+            if isinstance(specialized.program.runner, FloatLists) and not specialized.leaves and not self.has_aux:
                 sizes = [None if part.container is None else len(part.parts) for part in key]
                 if all(part == Structure() or part == list_of(size) for part, size in zip(key, sizes, strict=True)):
                     self._without_memory[tuple(sizes)] = specialized

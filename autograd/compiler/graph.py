@@ -18,6 +18,7 @@ from autograd import recording
 from autograd.chain import check_unchanged, topological_order
 from autograd.compiler.cut import compiled
 from autograd.compiler.listing import Block
+from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.value import Constant, Value
 
@@ -147,7 +148,7 @@ def fold_to_program(
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
-        return compiled(blocks, order, roots, variables, batched, arguments, wrt, backend)
+        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
     finally:
         if collecting:
             gc.enable()

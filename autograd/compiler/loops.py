@@ -29,7 +29,9 @@ class Loop:
     start: int
     place: int
     operations: list[Operation]
-    operands: list[list[Affine | Table | list[float]]]  # for each operation; a list has the constants of all repetitions
+    operands: list[
+        list[Affine | Table | list[float]]
+    ]  # for each operation; a list has the constants of all repetitions
     repetitions: int
 
     @property

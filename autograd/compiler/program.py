@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograd.compiler.listing import Block
-from autograd.compiler.steps import replay, steps_of
-from autograd.value import Value
+from autograd.compiler.backends import Runner
+from autograd.compiler.lowering import Lowering
+from autograd.compiler.steps import replay
 
 
 class Program:
     """Instructions that can be replayed: numbers in, values and adjoints out, without Python work for each node.
 
-    `variables` names blocks of slots. The plain variables are `arguments` of a function, then those to differentiate
-    by (`wrt`), then others; all batched ones are arguments. `graph` returns the sorted graph and its variables.
     `print(program)` lists the instructions, `source` is the code that runs, `stats` has the numbers, and `backend` is
-    the name of what built it.
+    the name of the back end.
     """
 
-    def __init__(
-        self,
-        runner: Any,
-        backend: str,
-        variables: Sequence[Block],
-        graph: Callable[[], tuple[Sequence[Value], Sequence[Value]]],
-    ) -> None:
+    def __init__(self, runner: Runner, lowering: Lowering) -> None:
         self.runner = runner
-        self.backend = backend
-        self.variables = variables
+        self.backend = runner.backend
         self.roots = runner.roots
-        self._graph = graph
         self.memory = runner.memory
-        self.backward: Callable[..., None] = runner.backward
+        self.backward = runner.backward
+        self._lowering = lowering
 
     @property
     def source(self) -> str:
         """The source that runs."""
-        source: str = self.runner.source
-        return source
+        return self.runner.source
 
     def forward(self, memory: Any) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example.
@@ -46,7 +36,7 @@ class Program:
         Where one is not finite, or an operation is not defined, what the eager engine raises there is raised.
         """
         try:
-            found: list[Any] = self.runner.forward(memory)
+            found = self.runner.forward(memory)
         except (ValueError, ArithmeticError):  # of a user's own operation
             self._raise_as_eager_would(memory, range(memory.examples))
             raise
@@ -62,17 +52,14 @@ class Program:
 
     def _raise_as_eager_would(self, memory: Any, examples: Iterable[int]) -> None:
         """Compute examples as the eager engine does, which raises its error where an operation has one."""
-        steps, _ = steps_of(*self._graph())
         for example in examples:
-            replay(steps, memory.inputs(example))
+            replay(self._lowering.steps, memory.inputs(example))
 
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
-        stats: dict[str, int] = self.runner.stats
-        return stats
+        return self.runner.stats
 
     def __str__(self) -> str:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
-        listing: str = self.runner.listing(self.variables)
-        return listing
+        return self.runner.listing(self._lowering.blocks)

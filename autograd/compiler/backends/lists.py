@@ -251,7 +251,11 @@ class _LoopWriter:
         start = [f"{name} = v[{slot}]" for slot, name in self.fixed.items()]
         if block.stride > 0:  # forward: results go from one repetition to the next, and to the list
             start += [f"b{offset} = v[{block.start - length + offset}]" for offset in carried]
-            body = [*self.body, f"v[i : i + {length}] = {_listed('a', length)}", *[f"b{offset} = a{offset}" for offset in carried]]
+            body = [
+                *self.body,
+                f"v[i : i + {length}] = {_listed('a', length)}",
+                *[f"b{offset} = a{offset}" for offset in carried],
+            ]
             return [*start, f"for {names} in {through}:", *[f"    {line}" for line in body]]
         body = [f"{_listed('h', length)} = g[i : i + {length}]"]
         body += [f"{_listed('a', length)} = v[i : i + {length}]"] * any(f"a{n}" in self.used for n in range(length))

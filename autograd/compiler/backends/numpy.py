@@ -20,6 +20,7 @@ from autograd.compiler.backends.words import FUNCTIONS, NAMES, NUMPY, OwnForward
 from autograd.compiler.instructions import Array, Code, Instruction, Operand, Slots
 from autograd.compiler.listing import Block as Named
 from autograd.compiler.listing import floating_point_operations, listing
+from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import Layout, View
 from autograd.expression import Expression
 from autograd.operation import Operation
@@ -31,10 +32,14 @@ KEPT = 4  # numbers of examples of which the buffers are kept
 class NumpyProgram:
     """Instructions as NumPy source, compiled, and the buffers that it runs on."""
 
-    def __init__(self, code: Code, arguments: int, wrt: int) -> None:
-        self.code = code
+    backend = "numpy"
+    form = "arrays"
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.code = code = lowering.code
+        self.roots = code.roots
         self.adjoint = Adjoint(code)
-        plain, batched = code.inputs
+        arguments, wrt, (_, batched) = lowering.arguments, lowering.wrt, code.inputs
         backward = {
             "captured": self.adjoint.instructions((slice(arguments, arguments + wrt), slice(0, 0))),
             "arguments": self.adjoint.instructions((slice(0, arguments), slice(0, batched))),
@@ -62,11 +67,6 @@ class NumpyProgram:
                 del self._memories[next(iter(self._memories))]
         self._memories[examples] = memory
         return memory
-
-    @property
-    def roots(self) -> list[tuple[Any, bool]]:
-        """For each root its slot, or its value where it is a constant; and whether it is batched."""
-        return self.code.roots
 
     def forward(self, memory: Memory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
@@ -283,7 +283,10 @@ class Writer:
 
     def _alone(self, instruction: Instruction) -> bool:
         """Whether each result has a place of its own, in a view."""
-        view, over_examples = self.seen(instruction.destination), instruction.batched and not instruction.destination.batched
+        view, over_examples = (
+            self.seen(instruction.destination),
+            instruction.batched and not instruction.destination.batched,
+        )
         return view.strides is not None and view.distinct and not view.repeated and not over_examples
 
     def _arrive(self, instruction: Instruction, source: _Source, batched: bool) -> list[str]:
@@ -348,7 +351,10 @@ class Writer:
         else:
             turned = self.part(right, ".swapaxes(-1, -2)", lambda r: r.swapaxes(-1, -2))
             lines = self._arrive(instruction, _Source("", "matmul", [left, turned]), instruction.batched)
-        return [*lines, *[f"add({self.view(target)}, {self.view(addend)}, out={self.view(target)})" for addend in addends]]
+        return [
+            *lines,
+            *[f"add({self.view(target)}, {self.view(addend)}, out={self.view(target)})" for addend in addends],
+        ]
 
     def _matrices(self, instruction: Instruction, left: str, right: str) -> tuple[tuple[str, Any] | None, _Source]:
         """Return a product as the fastest call for its shapes, and the part of the results that it computes."""

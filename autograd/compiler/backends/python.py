@@ -6,9 +6,9 @@ the rows' own forward functions and the formulas of their partial derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from autograd.compiler.blocks import adjoint_of, blocks_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import Block as Named
 from autograd.compiler.listing import count
+from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import Step, replay
 from autograd.compiler.views import Layout
 from autograd.expression import Dialect, infix, is_own
@@ -31,7 +32,7 @@ def python_words(bound: Bound) -> Dialect:
     """Return the dialect in which an operation is a call of its own forward function."""
 
     def call(operation: Operation, operands: Sequence[str]) -> str:
-        stem = VARIABLES.get(operation) or ('own' if is_own(operation) else 'member')
+        stem = VARIABLES.get(operation) or ("own" if is_own(operation) else "member")
         listed = ", ".join(operands)
         name = bound.bind(operation.forward, stem)
         return f"{name}([{listed}])" if isinstance(operation, NAry) else f"{name}({listed})"
@@ -89,23 +90,20 @@ class ListMemory:
         return found + [float(column[example]) for column in self.columns()]
 
 
-class ListProgram:
+class _Lists:
     """A graph as blocks on lists: of floats, or of arrays with a number for each example."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        roots: Sequence[Any],
-        sizes: tuple[int, int],
-        blocks: Sequence[tuple[int, int]],
-        arrays: bool = False,
-    ) -> None:
-        self.steps, self.sizes, self.arrays = steps, sizes, arrays
+    form = "steps"
+    words: ClassVar[Callable[[Bound], Dialect]]
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.steps, self.sizes = lowering.steps, lowering.sizes
+        steps, sizes, roots = self.steps, self.sizes, lowering.places
         size = sum(sizes)
-        self.layout = Layout(blocks, sizes[1], sizes)
+        self.layout = Layout(lowering.together, sizes[1], sizes)
         self._memory: ListMemory | None = None
         bound = Bound()
-        dialect = (array_words if arrays else python_words)(bound)
+        dialect = type(self).words(bound)
         forward = blocks_of(steps, size)
         total = size + len(steps)
         backward = [adjoint_of(block, total) for block in reversed(forward)]
@@ -134,56 +132,6 @@ class ListProgram:
             self._memory = ListMemory(self.sizes, self.layout, examples)
         return self._memory
 
-    def forward(self, memory: ListMemory) -> list[Any]:
-        """Compute the roots: for each a float, or an array with one number for each example."""
-        if self.arrays:
-            return self._forward_arrays(memory)
-        columns = [column.tolist() for column in memory.columns()]
-        plain = memory.plain.tolist()
-        runs = [self.evaluate([*plain, *row]) for row in (zip(*columns, strict=True) if columns else [()])]
-        memory.results = [results for _, results in runs]
-        return [
-            np.array([float(found[n]) for found, _ in runs]) if batched else float(runs[0][0][n])
-            for n, (_, batched) in enumerate(self.roots)
-        ]
-
-    def _forward_arrays(self, memory: ListMemory) -> list[Any]:
-        variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
-        try:
-            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                found, memory.results = self.run(variables)
-        except FloatingPointError:  # where an operation is not defined, or beyond the floats, which need not be an error
-            for example in range(memory.examples):
-                replay(self.steps, memory.inputs(example))
-            with np.errstate(all="ignore"):
-                found, memory.results = self.run(variables)
-        size = memory.examples
-        return [
-            np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)
-            for number, (_, batched) in zip(found, self.roots, strict=True)
-        ]
-
-    def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
-        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
-        plain = memory.plain.tolist()
-        if self.arrays:
-            with np.errstate(all="ignore"):
-                found = self.sweep([*plain, *memory.columns()], memory.results, seeds)
-            for n, adjoint in enumerate(found[: len(plain)]):
-                memory.plain_adjoints[n] = np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint
-            for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
-                column[...] = adjoint
-            return
-        columns = [column.tolist() for column in memory.columns()]
-        rows = zip(*columns, strict=True) if columns else [()]
-        swept = [
-            self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results, strict=True)
-        ]
-        whole = np.array(swept).reshape(len(swept), -1)
-        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]
-        for n, column in enumerate(memory.columns(adjoint=True)):
-            column[...] = whole[:, len(plain) + n]
-
     def not_finite(self, memory: ListMemory, roots: Sequence[Any]) -> list[int]:
         """Return nothing: an operation of Python raises its error by itself."""
         return []
@@ -202,6 +150,72 @@ class ListProgram:
         nodes, lines = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
         last = f"{nodes} in {lines} of plain Python, {count(stats['operations'], 'floating-point operation')}"
         return "\n".join([*self.lines, last])
+
+
+class FloatLists(_Lists):
+    """Blocks on floats, one example after the other: plain Python."""
+
+    backend = "python"
+    words = python_words
+
+    def forward(self, memory: ListMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
+        columns = [column.tolist() for column in memory.columns()]
+        plain = memory.plain.tolist()
+        runs = [self.evaluate([*plain, *row]) for row in (zip(*columns, strict=True) if columns else [()])]
+        memory.results = [results for _, results in runs]
+        return [
+            np.array([float(found[n]) for found, _ in runs]) if batched else float(runs[0][0][n])
+            for n, (_, batched) in enumerate(self.roots)
+        ]
+
+    def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = memory.plain.tolist()
+        columns = [column.tolist() for column in memory.columns()]
+        rows = zip(*columns, strict=True) if columns else [()]
+        swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results, strict=True)]
+        whole = np.array(swept).reshape(len(swept), -1)
+        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]
+        for n, column in enumerate(memory.columns(adjoint=True)):
+            column[...] = whole[:, len(plain) + n]
+
+
+class ArrayLists(_Lists):
+    """Blocks on arrays with a number for each example: the steps of a recurrence in a batch, by NumPy."""
+
+    backend = "numpy"
+    words = array_words
+
+    def forward(self, memory: ListMemory) -> list[Any]:
+        variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
+        try:
+            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
+                found, memory.results = self.run(variables)
+        except (
+            FloatingPointError
+        ):  # where an operation is not defined, or beyond the floats, which need not be an error
+            for example in range(memory.examples):
+                replay(self.steps, memory.inputs(example))
+            with np.errstate(all="ignore"):
+                found, memory.results = self.run(variables)
+        size = memory.examples
+        return [
+            np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)
+            for number, (_, batched) in zip(found, self.roots, strict=True)
+        ]
+
+    def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = memory.plain.tolist()
+        with np.errstate(all="ignore"):
+            found = self.sweep([*plain, *memory.columns()], memory.results, seeds)
+        for n, adjoint in enumerate(found[: len(plain)]):
+            memory.plain_adjoints[n] = (
+                np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint
+            )
+        for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
+            column[...] = adjoint
 
 
 def _batched(steps: Sequence[Step], sizes: tuple[int, int]) -> list[bool]:

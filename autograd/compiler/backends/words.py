@@ -116,6 +116,7 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
     },
 }
 
+
 class ArrayDialect(Dialect):
     """NumPy's dialect, in which the sum of two comparisons is not their disjunction: they are made numbers first."""
 
