@@ -7,9 +7,9 @@ with floats and with Values: called on symbols, it builds the tree of its operat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from autograd import rules
 from autograd.operation import Family, Operation
@@ -28,7 +28,7 @@ class Expression:
 
     __slots__ = ("operands", "operation")
 
-    def __init__(self, operation: Operation | None, operands: Sequence[Any]) -> None:
+    def __init__(self, operation: Operation | None, operands: Iterable[Any]) -> None:
         self.operation = operation
         self.operands = tuple(operands)
 
@@ -138,7 +138,7 @@ def symbol(key: Any) -> Expression:
 
 def _binary(row: Operation, a: Any, b: Any) -> Expression:
     if not all(isinstance(x, (Expression, float, int)) for x in (a, b)):
-        return NotImplemented
+        return cast("Expression", NotImplemented)
     return Expression._operate(row, (a, b))
 
 
@@ -223,7 +223,7 @@ class Dialect:
     operators: Mapping[Operation, str]
     words: Mapping[Operation, str] = field(default_factory=dict)
     members: Mapping[Family, Callable[[float], str]] = field(default_factory=dict)
-    composed: Mapping[Operation, Callable[..., Any]] = field(default_factory=dict)
+    composed: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     literal: Callable[[float], str] = python_literal
     call: Callable[[Operation, Sequence[str]], str] | None = None
 
@@ -233,8 +233,8 @@ class Dialect:
 
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has."""
-        while isinstance(term, Expression) and term.operation in self.composed:
-            term = self.composed[term.operation](*term.operands)
+        while isinstance(term, Expression) and (compose := self.composed.get(term.operation)):
+            term = compose(*term.operands)
         return term
 
     def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:

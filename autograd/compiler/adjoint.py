@@ -1,9 +1,9 @@
 """The adjoint of a program: reverse-mode differentiation of its instructions, which gives instructions again.
 
 Each instruction hands on what has arrived at its results: to an operand of a map, times the partial derivative that is
-read from the rule; to the matrices of a product, two more products, of the other matrix transposed; to an operand that
-repeats, summed, since it is the destination now. The first contribution to an operand is set, later ones are added. Where
-a copy or a sum is all that uses some results, these and the sum have one adjoint, and nothing is done at all.
+read from the rule; to the matrices of a product, by two more products, each with the other matrix transposed; to an
+operand that repeats, summed, since it is the destination now. The first contribution to an operand is set, later ones
+are added. Where a copy or a sum is all that uses some results, these and the sum have one adjoint, and nothing is done.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd import rules
 from autograd.compiler.instructions import IDENTITY, Code, Instruction, Operand, Slots
 from autograd.expression import Expression, derivatives, product, pull, substitute, symbol, walk
-from autograd import rules
 from autograd.operation import Operation
 
 Y, G = symbol("y"), symbol("g")
@@ -85,9 +85,9 @@ class Adjoint:
                 instructions += contribution.before
                 if contribution.instruction is not None:
                     arrive(contribution.instruction)
-        for batched, inputs in enumerate(wanted):
-            adjoints = self.place[batched][inputs]
-            missing[batched][adjoints[~written[batched][adjoints]]] = True
+        for flag, inputs in enumerate(wanted):
+            adjoints = self.place[flag][inputs]
+            missing[flag][adjoints[~written[flag][adjoints]]] = True
         return [*self._zeros(missing), *instructions]
 
     def _zeros(self, missing: Sequence[Slots]) -> list[Instruction]:
@@ -144,7 +144,7 @@ class Adjoint:
 
     def _map(self, instruction: Instruction, position: int) -> Contribution | None:
         handed = _handed(instruction, position)
-        named = dict(enumerate(instruction.operands))
+        named: dict[Any, Operand] = dict(enumerate(instruction.operands))
         named |= {"y": instruction.destination, "g": self.of(instruction.destination)}
         return None if handed is None else self._arriving(handed, named, instruction.operands[position])
 
@@ -162,7 +162,7 @@ class Adjoint:
         def spread(results: Operand) -> Operand:
             return results.arranged(lambda row: np.broadcast_to(row[:, None], operand.shape))
 
-        (slope,) = derivatives(instruction.operation, Y, [symbol(0)])
+        (slope,) = derivatives(instruction.expression.operation, Y, [symbol(0)])
         if isinstance(slope, float) and slope == 0.0:
             return None
         named = {0: operand, "y": spread(instruction.destination), "g": spread(self.of(instruction.destination))}
@@ -205,7 +205,7 @@ class Adjoint:
         g = self.of(instruction.destination)
         if position > 1:  # an addend
             return Contribution(operand, Instruction("map", self.of(operand), [g]))
-        c, n, m = instruction.destination.shape
+        n, m = instruction.destination.shape[1:]
         if n == m == 1 and a.batched is b.batched and b.constants is None and np.array_equal(a.slots, b.slots):
             square = product(product(G, 2.0), symbol(0))  # a sum of squares hands back to one operand, not two
             named = {0: a, "g": g.arranged(lambda slots: np.broadcast_to(slots, a.shape))}

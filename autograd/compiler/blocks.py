@@ -74,7 +74,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
 
     for number, step in reversed(list(enumerate(block.steps))):
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
-        named = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
+        named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
         wanted = tuple(isinstance(operand, (Affine, Table)) for operand in step.operands)
         temporaries, handed = _handed(step.expression.operation, len(step.operands), wanted)
         for name, expression in temporaries:

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike
 
 from autograd import recording
 from autograd.compiler.arguments import Argument, Array, Key, Signature, list_of, nested, nested_batch
-from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
-from autograd.compiler.program import Program
 from autograd.compiler.backends.numpy import NumpyProgram
 from autograd.compiler.backends.python import FloatLists
+from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
+from autograd.compiler.program import Program
 from autograd.compiler.trace import Trace, trace
 from autograd.structure import Structure
 from autograd.value import Constant, Value

@@ -61,7 +61,7 @@ def listing(code: Code, variables: Sequence[Block], stats: dict[str, int]) -> st
         elif instruction.operation is None and math.prod(shape) > len(np.unique(instruction.destination.slots)):
             text, shape = f"sum({names[0]})", shape[:-1]
         else:
-            text = PYTHON.source(instruction.expression, lambda key: names[key])
+            text = PYTHON.source(instruction.expression, names.__getitem__)
         batch = "batch x " if instruction.destination.batched else ""
         rows.append((f"v{number}", text, batch + _shape(shape), count(instruction.nodes, "node")))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]

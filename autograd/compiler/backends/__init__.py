@@ -23,7 +23,7 @@ class Memory(Protocol):
     plain_adjoints: Any  # an array: their adjoints, after a run backward
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Any:
-        """Return an array with a row for each example: the numbers of the block of a batched slot, or their adjoints."""
+        """Return an array with a row for each example: the numbers of a batched slot's block, or their adjoints."""
         ...
 
     def inputs(self, example: int) -> list[float]:

@@ -175,9 +175,9 @@ class _BlockWriter:
 class _LoopWriter:
     """The lines of a repeated block, on local names.
 
-    In a repetition whose results begin at `i` they are `a0`, `a1`, ..., and their adjoints `h0`, `h1`, ...; those of the
-    block before are `b0`, `b1`, ...; `f0` are numbers that stay, `gf0` what is added to their adjoints, `c0` constants
-    that change, `j0` places of others.
+    In a repetition whose results begin at `i` they are `a0`, `a1`, ..., and their adjoints `h0`, `h1`, ...; those of
+    the block before are `b0`, `b1`, ...; `f0` are numbers that stay, `gf0` what is added to their adjoints, `c0`
+    constants that change, `j0` places of others.
     """
 
     def __init__(self, write: _BlockWriter, block: Block) -> None:

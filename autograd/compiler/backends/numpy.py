@@ -152,9 +152,8 @@ class Memory:
         """Return the numbers that the variables have in an example."""
         plain, batched = self.layout.inputs
         found: list[float] = self.plain[:plain].tolist()
-        for slot in range(batched):
-            found.append(float(self.rows(slot)[example, slot - int(self.layout.start[slot])]))
-        return found
+        first = self.layout.start
+        return found + [float(self.rows(slot)[example, slot - int(first[slot])]) for slot in range(batched)]
 
 
 class Writer:
@@ -203,8 +202,8 @@ class Writer:
     def view(self, operand: Operand, once: bool = False, whole: bool = False, small: bool = False) -> str:
         """Return the source of the numbers of an operand: a view; where its slots lie irregularly, a gather.
 
-        Constants that are all the same are one number, unless the `whole` array is wanted. Axes along which slots repeat
-        are left out where each slot is wanted `once`, and have length 1 in a `small` view, for NumPy to broadcast.
+        Constants that are all the same are one number, unless the `whole` array is wanted. Axes along which slots
+        repeat are left out where each slot is wanted `once`, and have length 1 in a `small` view, to be broadcast.
         """
         if operand.constants is not None:
             numbers = operand.constants

@@ -188,6 +188,7 @@ class ArrayLists(_Lists):
     words = array_words
 
     def forward(self, memory: ListMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
         variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):

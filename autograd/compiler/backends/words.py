@@ -159,6 +159,7 @@ class OwnForward:
         self.warned = isinstance(operation, OwnPartial)
 
     def __call__(self, *operands: Any) -> Any:
+        """Apply the function to arrays."""
         if not self.operation.vectorized:
             if not self.warned and max(map(np.size, operands)) >= SLOW:
                 self.warned = True
