@@ -51,7 +51,7 @@ class Sum:
 
     def __init__(self) -> None:
         self.derivatives: list[Any] = []
-        self.adjoints: list[Any] = []
+        self.adjoints: list[Node] = []
         self.total: Any = None
 
     def __iadd__(self, product: tuple[Any, Any]) -> Self:

@@ -23,39 +23,28 @@ class HasParameters(Protocol):
 
 
 class Stamp:
-    """When and where a node was made: the tick of the clock, and the innermost scope."""
+    """When and where a node was made: the tick of the clock, and the innermost scope.
 
-    __slots__ = ("scope", "tick")
+    `tick` moves when a leaf's data is assigned, `born` stays.
+    """
 
-    def __init__(self, tick: int, scope: scope | None) -> None:
+    __slots__ = ("born", "scope", "tick")
+
+    def __init__(self, tick: int, scope: scope | None, born: int | None = None) -> None:
         self.tick = tick
         self.scope = scope
-
-    @property
-    def born(self) -> int:
-        """The tick at which the nodes were made; `tick` moves when a leaf's data is assigned."""
-        return self.tick
+        self.born = tick if born is None else born
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Stamp, (self.tick, self.scope)
 
 
-class Assigned(Stamp):
-    """The stamp of a leaf whose data was assigned after it was made."""
-
-    __slots__ = ("birth",)
-
-    def __init__(self, stamp: Origin) -> None:
-        super().__init__(advance(), stamp.scope)
-        self.birth = stamp.born
-
-    @property
-    def born(self) -> int:
-        """The tick at which the leaf was made."""
-        return self.birth
-
-
 now: Stamp | scope = Stamp(0, None)
+
+
+def reassigned(stamp: Origin) -> Stamp:
+    """Move the clock on, and return the stamp of a leaf that is assigned now and had the given one."""
+    return Stamp(advance(), stamp.scope, stamp.born)
 
 
 # The clock never goes back, also where several threads move it: CPython switches threads at calls and at jumps back,
@@ -67,7 +56,7 @@ def advance(tick: int = 0) -> int:
     global now
     stamp = Stamp(tick, now.scope)
     if stamp.tick <= now.tick:
-        stamp.tick = now.tick + 1
+        stamp.tick = stamp.born = now.tick + 1
     now = stamp
     return stamp.tick
 
@@ -119,7 +108,7 @@ class scope:
         while innermost is not None and innermost.closed:
             innermost = innermost.outer
         stamp = Stamp(0, innermost)
-        stamp.tick = now.tick
+        stamp.tick = stamp.born = now.tick
         now = stamp
 
     @property

@@ -16,6 +16,7 @@ from autograd.node import UNREACHED, Node, Origin, operands_in
 from autograd.operation import Binary, Family, Operation, Unary, real
 
 Number: TypeAlias = "Value | float"
+Method: TypeAlias = "Callable[[Value, Number], Value]"
 View: TypeAlias = "Callable[[Value], dict[str, str]]"
 
 _views: list[View] = []
@@ -28,6 +29,94 @@ def shown_in_notebooks_by(view: View) -> View:
     """
     _views.append(view)
     return view
+
+
+# Making nodes.
+
+_new = object.__new__
+
+
+def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
+    stamp: Origin = clock.now
+    if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
+        stamp = modes.inspected(op, data, operands_in(first, second))
+        if modes.paused():
+            return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+    node = _new(Value)
+    node.number = data
+    node._first = first
+    node._second = second
+    node.stamp = stamp
+    node.grad = UNREACHED
+    node.label = ""
+    node.op = op
+    return node
+
+
+def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
+    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
+    with modes.enable_grad():
+        return _unary(rules.detached, _node(op, data, first, second))
+
+
+def _unary(op: Operation, x: Value) -> Value:
+    try:
+        data = op.forward(x.number)
+    except (ValueError, ArithmeticError) as error:
+        raise op.explain(error, (x.number,)) from None
+    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
+
+
+def _arithmetic(op: Binary) -> tuple[Method, Method]:
+    """Return the method that applies an operation to self and another operand, and the one for the other order."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value and (other := _as_operand(other)) is None:
+            return cast("Value", NotImplemented)
+        try:
+            number = forward(self.number, other.number)
+        except (ValueError, ArithmeticError) as error:
+            raise op.explain(error, (self.number, other.number)) from None
+        if modes.blocks:
+            return _node(op, number, self, other)
+        node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
+        node.number = number
+        node._first = self
+        node._second = other
+        node.stamp = clock.now
+        node.grad = UNREACHED
+        node.label = ""
+        node.op = op
+        return node
+
+    def reflected(self: Value, other: Any) -> Value:
+        operand = _as_operand(other)
+        return cast("Value", NotImplemented) if operand is None else method(operand, self)
+
+    return method, reflected
+
+
+def _compare(op: Operation, a: Any, b: Any) -> bool:
+    a, b = _as_operand(a), _as_operand(b)
+    if a is None or b is None:
+        return cast("bool", NotImplemented)
+    if modes.blocks and modes.traced():
+        return cast("bool", Value._operate(op, (a, b)))
+    return bool(op.forward(a.number, b.number))
+
+
+def _as_node(number: Any, asker: str) -> Value:
+    """Return a Value as it is, and a plain number as a constant leaf."""
+    return number if isinstance(number, Value) else Constant(real(number, asker))
+
+
+def _as_operand(number: Any) -> Value | None:
+    """Return a node for an operand of +, -, *, / or **; None for what is no number, to be left to Python."""
+    try:
+        return _as_node(number, "arithmetic")
+    except TypeError:
+        return None
 
 
 class Value(Node):
@@ -50,7 +139,7 @@ class Value(Node):
     def __init__(self, data: float, label: str = "") -> None:
         if label.__class__ is not str:
             _check_label(label)
-        self.number = real(data, "Value")
+        self.number = data if type(data) is float else real(data, "Value")
         self.stamp = clock.now
         self.grad = UNREACHED
         self.label = label
@@ -72,8 +161,8 @@ class Value(Node):
                 f"{self!r} was computed by {self.op.name}, so its data cannot be assigned; "
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
-        self.number = real(number, "Value.data")
-        self.stamp = clock.Assigned(self.stamp)
+        self.number = number if type(number) is float else real(number, "Value.data")
+        self.stamp = clock.reassigned(self.stamp)
 
     @property
     def scope(self) -> clock.scope | None:
@@ -84,40 +173,19 @@ class Value(Node):
     # Arithmetic. A plain number that meets a Value becomes a constant leaf; what is neither is left to the other
     # operand's own arithmetic (an ndarray then makes an array of Values), and else is Python's TypeError.
 
-    def __add__(self, other: Number) -> Value:
-        return _binary(rules.add, self, other)
-
-    def __radd__(self, other: Number) -> Value:
-        return _binary(rules.add, other, self)
-
-    def __sub__(self, other: Number) -> Value:
-        return _binary(rules.sub, self, other)
-
-    def __rsub__(self, other: Number) -> Value:
-        return _binary(rules.sub, other, self)
-
-    def __mul__(self, other: Number) -> Value:
-        return _binary(rules.mul, self, other)
-
-    def __rmul__(self, other: Number) -> Value:
-        return _binary(rules.mul, other, self)
-
-    def __truediv__(self, other: Number) -> Value:
-        return _binary(rules.divide, self, other)
-
-    def __rtruediv__(self, other: Number) -> Value:
-        return _binary(rules.divide, other, self)
+    __add__, __radd__ = _arithmetic(rules.add)
+    __sub__, __rsub__ = _arithmetic(rules.sub)
+    __mul__, __rmul__ = _arithmetic(rules.mul)
+    __truediv__, __rtruediv__ = _arithmetic(rules.divide)
+    _power, __rpow__ = _arithmetic(rules.power)
 
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Value):
-            return _binary(rules.power, self, other)
+            return self._power(other)
         exponent = _as_operand(other)  # a plain one is part of the operation: x ** 3 has one parent
         if exponent is None:
             return cast("Value", NotImplemented)
         return _unary(rules.power_of.member(exponent.number), self)
-
-    def __rpow__(self, other: Number) -> Value:
-        return _binary(rules.power, other, self)
 
     def __neg__(self) -> Value:
         return _unary(rules.negative, self)
@@ -143,11 +211,7 @@ class Value(Node):
     def __ge__(self, other: Number) -> bool:
         return _compare(rules.less_equal, other, self)
 
-    def __or__(self, other: Number) -> Value:
-        return _binary(rules.either, self, other)
-
-    def __ror__(self, other: Number) -> Value:
-        return _binary(rules.either, other, self)
+    __or__, __ror__ = _arithmetic(rules.either)
 
     def __bool__(self) -> bool:
         if modes.blocks:
@@ -299,76 +363,6 @@ def _check_label(label: Any) -> None:
         raise TypeError(
             f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"
         )
-
-
-# Making nodes.
-
-_new = object.__new__
-
-
-def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
-    stamp: Origin = clock.now
-    if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
-        stamp = modes.inspected(op, data, operands_in(first, second))
-        if modes.paused():
-            return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
-    node = _new(Value)
-    node.number = data
-    node._first = first
-    node._second = second
-    node.stamp = stamp
-    node.grad = UNREACHED
-    node.label = ""
-    node.op = op
-    return node
-
-
-def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
-    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
-    with modes.enable_grad():
-        return _unary(rules.detached, _node(op, data, first, second))
-
-
-def _unary(op: Operation, x: Value) -> Value:
-    try:
-        data = op.forward(x.number)
-    except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (x.number,)) from None
-    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
-
-
-def _binary(op: Operation, a: Any, b: Any) -> Value:
-    if type(a) is not Value and (a := _as_operand(a)) is None:
-        return cast("Value", NotImplemented)
-    if type(b) is not Value and (b := _as_operand(b)) is None:
-        return cast("Value", NotImplemented)
-    try:
-        data = op.forward(a.number, b.number)
-    except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (a.number, b.number)) from None
-    return _node(op, data, a, b)
-
-
-def _compare(op: Operation, a: Any, b: Any) -> bool:
-    a, b = _as_operand(a), _as_operand(b)
-    if a is None or b is None:
-        return cast("bool", NotImplemented)
-    if modes.blocks and modes.traced():
-        return cast("bool", _binary(op, a, b))
-    return bool(op.forward(a.number, b.number))
-
-
-def _as_node(number: Any, asker: str) -> Value:
-    """Return a Value as it is, and a plain number as a constant leaf."""
-    return number if isinstance(number, Value) else Constant(real(number, asker))
-
-
-def _as_operand(number: Any) -> Value | None:
-    """Return a node for an operand of +, -, *, / or **; None for what is no number, to be left to Python."""
-    try:
-        return _as_node(number, "arithmetic")
-    except TypeError:
-        return None
 
 
 # The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values
