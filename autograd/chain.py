@@ -40,17 +40,21 @@ def topological_order(*roots: N, since: int = 0) -> list[N]:
         node = stack.pop()
         if node is None:  # all that the node below this mark was made from is sorted
             order.append(stack.pop())
-        elif node not in seen:
+            continue
+        while node not in seen:  # go down by the first operand, and leave the others on the stack
             seen.add(node)
-            a, b = node._first, node._second
             if node.op is None or (since and node.stamp.tick < since):
                 order.append(node)
-            elif b is not None:
-                stack += (node, None, b, a)
-            elif type(a) is not tuple:
-                stack += (node, None, a)
+                break
+            first, second = node._first, node._second
+            if second is not None:
+                stack += (node, None, second)
+            elif type(first) is not tuple:
+                stack += (node, None)
             else:
-                stack += (node, None, *a[::-1])
+                stack += (node, None, *first[:0:-1])
+                first = first[0]
+            node = first
     return order
 
 
@@ -76,16 +80,19 @@ def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> N
 
     Leaves add it to the gradient they have, computed nodes hold it; after an error all have what they had before.
     """
-    nodes = [node for node in order if type(node) is not constant]
+    computed = [node for node in order if node.op is not None]
+    check_unchanged(computed)
+    leaves = [node for node in order if node.op is None and type(node) is not constant]
+    nodes = [*leaves, *computed]
     before = [node.grad for node in nodes]
     try:
         for node in nodes:
             node.grad = 0.0
         order[-1].grad = seed
-        accumulate(edges(reversed(nodes), constant=constant), nodes)
-        for node, grad in zip(nodes, before, strict=True):
-            if node.op is None and grad is not None:
-                node.grad = grad + node.grad
+        accumulate(edges(reversed(computed), constant=constant), nodes)
+        for leaf, grad in zip(leaves, before, strict=False):
+            if grad is not None:
+                leaf.grad = grad + leaf.grad
     except BaseException:
         for node, grad in zip(nodes, before, strict=True):
             node.grad = grad
@@ -163,12 +170,11 @@ def _read(
     return [(node, p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
 
 
-def check_unchanged(order: Iterable[Node]) -> None:
-    """Raise RuntimeError if a leaf's data was assigned after a node of the sorted graph was computed from it."""
-    stamps = {node.stamp for node in order if node.op is not None}
-    if all(stamp.tick == clock.now.tick for stamp in stamps):
+def check_unchanged(nodes: Iterable[Node]) -> None:
+    """Raise RuntimeError if a leaf's data was assigned after one of the nodes was computed from it."""
+    if all(stamp.tick == clock.now.tick for stamp in {node.stamp for node in nodes if node.op is not None}):
         return  # no leaf, of this graph or another, was assigned meanwhile
-    for node in order:
+    for node in nodes:
         for parent in node.parents:
             if parent.stamp.tick > node.stamp.tick:
                 name = parent.label or repr(parent)

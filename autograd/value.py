@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from autograd import clock, copying, modes, rules
-from autograd.chain import backpropagate, check_unchanged, topological_order
+from autograd.chain import backpropagate, topological_order
 from autograd.node import UNREACHED, Node, Origin, operands_in
 from autograd.operation import Binary, Family, Operation, Unary, real
 
@@ -295,9 +295,7 @@ class Value(Node):
         """
         if modes.blocks:
             modes.use(self, "the gradients of")
-        order = topological_order(self)
-        check_unchanged(order)
-        backpropagate(order, real(seed, "backward(seed)"), Constant)
+        backpropagate(topological_order(self), real(seed, "backward(seed)"), Constant)
 
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of every node it was made from."""
