@@ -86,7 +86,7 @@ class CompiledGraph(WithParameters):
         values = self.program.forward(self._memory)
         self._memory.tick = recording.now.tick
         for root, value in zip(self.roots, values, strict=True):
-            root._datum = value
+            root.number = value
         return values
 
     def backward(self, seed: Any = 1.0) -> None:

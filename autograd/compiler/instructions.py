@@ -9,9 +9,9 @@ arrives first.
 
 | kind | operands | destination | computes |
 |---|---|---|---|
-| `map` | any number, all of one shape | of that shape | `expression` of the operands, element by element |
+| `map` | any number, of one shape | of that shape | `expression` of the operands, element by element |
 | `reduce` | one, (n, k) | (n,) | `expression`, an n-ary row, of each row |
-| `product` | (c, n, k) and (c, m, k), addends (c, n, m) | (c, n, m) | A @ B.T of each pair of matrices, and the addends |
+| `product` | (c, n, k), (c, m, k), then (c, n, m) | (c, n, m) | A @ B.T of each pair of matrices, and the other terms |
 
 A `Block` is a list of scalar steps, done once or repeated with every place moved on by a fixed stride.
 """
