@@ -27,6 +27,11 @@ def _silu(x: Any) -> Any:
     return np.where(x >= 0.0, x, x * e * e) / (1.0 + e * e)
 
 
+def _sech2(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.square(2.0 * e / (1.0 + e * e))
+
+
 def _elementwise(function: Callable[..., float], number: int) -> Callable[..., Any]:
     """Return a function of floats as one of arrays, taken one by one in Python."""
     apply = np.frompyfunc(function, number, 1)
@@ -41,7 +46,7 @@ def _error_functions() -> dict[str, Callable[..., Any]]:
     return {"erf": erf, "erfc": erfc}
 
 
-NAMESPACE: dict[str, Any] = {"np": np, "sigmoid": _sigmoid, "silu": _silu, **_error_functions()}
+NAMESPACE: dict[str, Any] = {"np": np, "sigmoid": _sigmoid, "silu": _silu, "sech2": _sech2, **_error_functions()}
 
 SAME_NAME = {
     *("abs", "cbrt", "cos", "cosh", "exp", "expm1", "hypot", "log", "log10", "log1p", "log2"),
@@ -79,6 +84,8 @@ SOURCES: dict[Operation, str] = {
     rules.ieee_log: "np.log({})",
     rules.ieee_power: "np.power({}, {} - {})",
     rules.ieee_unit: "({0} / np.hypot({0}, {1}))",
+    rules.sech2: "sech2({})",
+    rules.cathetus: "np.sqrt((1.0 - {0}) * (1.0 + {0}))",
     **{
         row: f"np.{row.name}({', '.join(['{}'] * len(row.partials))})"
         for row in rules.TABLE.values()
@@ -141,8 +148,8 @@ def partial_source(operation: Operation, position: int, y: str, operands: Sequen
         return f"{own_name(operation)}_{position}({', '.join([y, *operands])})"
     if not isinstance(derivative, Symbol):
         return float(derivative)
-    condition = re.fullmatch(r"\((\([^()]+ [<>]=? [^()]+\)) \* 1\.0\)", derivative.source)
-    return condition[1] if condition else derivative.source  # a factor of 1 or 0 may be a condition itself
+    condition = re.fullmatch(r"np\.subtract\(1\.0, (\([^()]+ <= [^()]+\)), dtype=float\)", derivative.source)
+    return f"~{condition[1]}" if condition else derivative.source  # a factor of 1 or 0 may be a condition itself
 
 
 def own_functions(operation: Operation) -> dict[str, Callable[..., Any]]:

@@ -47,6 +47,8 @@ class Formulas(Dialect):
                     return Symbol(f"{factor} if {condition} else 0", self, CHOICE)
         if operator == "**" and operands[1].source == "1":
             return operands[0]
+        if operator == "-" and operands[0].source == "1" and "≤" in operands[1].source and operands[1].level == COMPARISON:
+            return Symbol(f"1 if {operands[1].source.replace('≤', '>')} else 0", self, CHOICE)
         level, left, right = LEVELS[operator]
         wanted = (left, right) if len(operands) == 2 else (right,)
         sources = [
@@ -72,6 +74,10 @@ class Formulas(Dialect):
             return self.write("**", operands[0], self.write("-", *operands[1:]))
         if operation is rules.ieee_unit:
             return self.write("/", operands[0], self.apply(rules.hypot, operands))
+        if operation is rules.sech2:
+            return Symbol(f"sech²({operands[0]})", self)
+        if operation is rules.cathetus:
+            return Symbol(f"sqrt(1 {MINUS} {self.write('**', operands[0], self.symbol(2.0))})", self)
         return Symbol(operation.expression(*[operand.source for operand in operands]), self)
 
 
