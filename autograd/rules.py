@@ -160,7 +160,7 @@ def softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
     of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
     """
-    if all(isinstance(x < xs[0], bool) for x in xs):
+    if len(xs) > 1 and all(isinstance(x < xs[0], bool) for x in xs):
         at = max(range(len(xs)), key=xs.__getitem__)
         one = 1.0 if -inf < xs[at] < inf else nan
         terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
@@ -217,8 +217,8 @@ def _elu(alpha: float) -> Unary:
 # Declared here for the rows that refer to a later one.
 cos: Unary
 cosh: Unary
-sech2: Unary
-cathetus: Unary
+ieee_sech2: Unary
+ieee_cathetus: Unary
 hypot: Binary
 where: Operation
 fsum: NAry
@@ -254,22 +254,22 @@ cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(1.0 / 
 sin     = Unary("sin",   math.sin,   lambda y, x: cos(x),                  domain="-inf < x < inf")
 cos     = Unary("cos",   math.cos,   lambda y, x: -sin(x),                 domain="-inf < x < inf")
 tan     = Unary("tan",   math.tan,   lambda y, x: 1.0 + y * y,             domain="-inf < x < inf")
-asin    = Unary("asin",  math.asin,  lambda y, x: ieee_divide(1.0, cathetus(x)),   domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (inf,)})
-acos    = Unary("acos",  math.acos,  lambda y, x: -ieee_divide(1.0, cathetus(x)),  domain="-1 <= x <= 1", edges={(-1.0,): (-inf,), (1.0,): (-inf,)})
+asin    = Unary("asin",  math.asin,  lambda y, x: ieee_divide(1.0, ieee_cathetus(x)),   domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (inf,)})
+acos    = Unary("acos",  math.acos,  lambda y, x: -ieee_divide(1.0, ieee_cathetus(x)),  domain="-1 <= x <= 1", edges={(-1.0,): (-inf,), (1.0,): (-inf,)})
 atan    = Unary("atan",  math.atan,  lambda y, x: 1.0 / hypot(1.0, x) / hypot(1.0, x))
 sinh    = Unary("sinh",  math.sinh,  lambda y, x: cosh(x))
 cosh    = Unary("cosh",  math.cosh,  lambda y, x: sinh(x))
-tanh    = Unary("tanh",  math.tanh,  lambda y, x: sech2(x))
+tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
-atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / cathetus(x) / cathetus(x),                 domain="-1 < x < 1")
+atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
 erf     = Unary("erf",   math.erf,   lambda y, x: TWO_OVER_SQRT_PI * exp(-x * x))
 erfc    = Unary("erfc",  math.erfc,  lambda y, x: -TWO_OVER_SQRT_PI * exp(-x * x))
 
-sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * sech2(0.5 * x), definition="1 / (1 + exp(-x))")
+sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
-silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) < 1e3, x * exp(-0.5 * x * x) / SQRT_2_PI, 0.0 * x), definition="x * (1 + erf(x / sqrt(2))) / 2")
+silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(1e3 < abs(x), 0.0 * x, x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
@@ -294,15 +294,14 @@ ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lam
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
 ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
-sech2       = Unary("sech²", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
-cathetus    = Unary("sqrt(1 - x²)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (-inf,)})
+ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (-inf,)})
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 
 TABLE: dict[str, Operation | Family] = {
     variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
 }
-CONDITIONS = (less, less_equal, either)  # 1 where they hold, 0 where not; true or false outside of a traced function
 # Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
 # in the table, since their derivatives are not those of their functions but count as 0.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")

@@ -28,7 +28,7 @@ from autograd.chain import (
     topological_order,
     turned,
 )
-from autograd.rules import CONDITIONS, positive
+from autograd.rules import positive
 from autograd.structure import Shape, Structure, arranged, flatten, pack, size
 from autograd.value import Constant, Number, Value
 
@@ -340,8 +340,6 @@ def _check_outputs(asker: str, f: Function, result: Any) -> None:
 
 def _is_condition(thing: Any) -> bool:
     """Say whether something is a truth value, or an array of such."""
-    if isinstance(thing, Value):
-        return thing.op in CONDITIONS and bool(recording.blocks) and recording.traced()
     return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
 
 

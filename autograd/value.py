@@ -301,9 +301,10 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
-    if not (recording.blocks and recording.traced()):
-        return rules.softmax(xs, None)
-    largest = rules.largest(xs)
+    if recording.blocks and recording.traced():
+        largest = rules.largest(xs)
+    else:
+        largest = max(x._datum if isinstance(x, Value) else x for x in xs)
     exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]

@@ -84,8 +84,8 @@ SOURCES: dict[Operation, str] = {
     rules.ieee_log: "np.log({})",
     rules.ieee_power: "np.power({}, {} - {})",
     rules.ieee_unit: "({0} / np.hypot({0}, {1}))",
-    rules.sech2: "sech2({})",
-    rules.cathetus: "np.sqrt((1.0 - {0}) * (1.0 + {0}))",
+    rules.ieee_sech2: "sech2({})",
+    rules.ieee_cathetus: "np.sqrt((1.0 - {0}) * (1.0 + {0}))",
     **{
         row: f"np.{row.name}({', '.join(['{}'] * len(row.partials))})"
         for row in rules.TABLE.values()
@@ -200,4 +200,10 @@ def logsumexp(x: Any) -> Any:
     return found if shift is largest else np.where(np.isfinite(largest), found, largest)
 
 
-NAMESPACE["logsumexp"] = logsumexp
+def softmax(x: Any, y: Any) -> Any:
+    """Return exp(x) / sum(exp(x)) along the last axis, of which y is the logsumexp or a number close to it."""
+    terms = np.exp(x - y)
+    return terms / np.add.reduce(terms, axis=-1, keepdims=True)
+
+
+NAMESPACE |= {"logsumexp": logsumexp, "softmax": softmax}

@@ -113,7 +113,7 @@ class Writer:
             return []
         else:
             self.forward.append(f"{y}[...] = logsumexp({source})")
-            slope = f"np.multiply({whole}, np.exp({source} - {self.names.part(y, '[..., None]')}))"
+            slope = f"np.multiply({whole}, softmax({source}, {self.names.part(y, '[..., None]')}))"
         return [Contribution(f"a{number}_0", view, slope)]
 
     def _product(self, number: int, instruction: Instruction) -> list[Contribution]:

@@ -89,8 +89,8 @@ JAVASCRIPT = Dialect(
         rules.ieee_log: "Math.log({})",
         rules.ieee_power: "fn.powerBelow({}, {}, {})",
         rules.ieee_unit: "fn.unit({}, {})",
-        rules.sech2: "fn.sech2({})",
-        rules.cathetus: "Math.sqrt((1 - {0}) * (1 + {0}))",
+        rules.ieee_sech2: "fn.sech2({})",
+        rules.ieee_cathetus: "Math.sqrt((1 - {0}) * (1 + {0}))",
     },
     members={
         rules.power_of: lambda n: f"fn.power({{}}, {_literal(n)})",
@@ -103,7 +103,7 @@ JAVASCRIPT = Dialect(
 )
 
 # Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
-IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot}
+IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot, rules.ieee_sech2}
 SILENT = IEEE | {rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.where, rules.detached}
 
 
