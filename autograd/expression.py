@@ -22,8 +22,8 @@ class Expression:
 
     Operands are expressions or floats. Equality is identity, so what a formula computes once is one object.
 
-    >>> rules.tanh.partials[0](symbol("y"), symbol("x"))
-    1.0 - y * y
+    >>> rules.tan.partials[0](symbol("y"), symbol("x"))
+    1.0 + y * y
     """
 
     __slots__ = ("operands", "operation")
@@ -39,6 +39,8 @@ class Expression:
 
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Expression:
+        if operation is rules.detached:  # what is not differentiated any further is the number itself
+            return cast("Expression", operands[0])
         return Expression(operation, [x if isinstance(x, Expression) else float(x) for x in operands])
 
     def __repr__(self) -> str:

@@ -273,6 +273,7 @@ class _Call(_Linearization):
                 placed[i] = argument
             result = f(*placed, **keywords)
         outputs, self.result = flatten(result, asker, f"what {_name(f)} returned")
+        _check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 
     def value(self) -> Any:
@@ -327,6 +328,19 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     if structure != wanted:
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
     return numbers
+
+
+def _check_outputs(asker: str, f: Function, result: Any) -> None:
+    if _is_condition(result):
+        raise TypeError(
+            f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "
+            "and has no derivative; return the number that it compares, or choose between two by where(condition, a, b)"
+        )
+
+
+def _is_condition(thing: Any) -> bool:
+    """Say whether something is a truth value, or an array of such."""
+    return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
 
 
 def _as_value(number: Number) -> Value:

@@ -1959,3 +1959,28 @@ def test_results_are_python_floats_whatever_a_partial_derivative_returns():
 )
 def test_order_of_the_keys_of_a_tangent_is_of_no_matter(call):
     assert call(lambda p: p["a"] * p["b"] ** 2, {"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0})
+
+
+CONDITIONS = {
+    "a comparison": lambda x: x > 1,
+    "of the other kind": lambda x: 1 <= x,
+    "NumPy's": lambda x: np.bool_(x > 1),
+    "of an array": lambda x: np.array([x, 2.0 * x]) > 1.0,
+}
+TRANSFORMS = {
+    "grad": lambda f: grad(f)(3.0),
+    "value_and_grad": lambda f: value_and_grad(f)(3.0),
+    "jacobian": lambda f: jacobian(f)(3.0),
+    "hessian": lambda f: hessian(f)(3.0),
+    "vjp": lambda f: vjp(f, 3.0),
+    "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
+    "hvp": lambda f: hvp(f)(3.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("f", CONDITIONS.values(), ids=CONDITIONS)
+def test_function_that_returns_a_comparison_is_a_type_error_that_says_what_to_do(f, transform):
+    message = f"^{transform} takes a function that returns numbers, <lambda> returned a comparison, .* where"
+    with pytest.raises(TypeError, match=message):
+        TRANSFORMS[transform](f)

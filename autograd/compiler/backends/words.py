@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.expression import COMPARISONS, Dialect, Expression, OwnPartial, infix
+from autograd.expression import ATOM, COMPARISONS, Dialect, Expression, OwnPartial, infix
 from autograd.operation import Operation
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
@@ -31,7 +31,12 @@ def _silu(x: Any) -> Any:
 
 def _unit(a: Any, b: Any) -> Any:
     scale = np.maximum(np.abs(a), np.abs(b))
-    return a / scale / np.hypot(a / scale, b / scale)
+    return np.where(np.isinf(scale), a / scale, a / scale / np.hypot(a / scale, b / scale))
+
+
+def _sech2(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.square(2.0 * e / (1.0 + e * e))
 
 
 def logsumexp(x: Any) -> Any:
@@ -75,6 +80,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": lambda x: np.logaddexp(x, 0.0),
     "gelu": lambda x: 0.5 * x * FUNCTIONS["erfc"](-x / rules.SQRT_2),
     "unit": _unit,
+    "sech2": _sech2,
+    "cathetus": lambda x: np.sqrt((1.0 - x) * (1.0 + x)),
     "choose": np.where,
     "einsum": np.einsum,
     "tensordot": np.tensordot,
@@ -109,6 +116,8 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
     rules.either: "logical_or",
     rules.ieee_log: "log",
     rules.ieee_unit: "unit",
+    rules.ieee_sech2: "sech2",
+    rules.ieee_cathetus: "cathetus",
     **{
         row: row.name
         for row in rules.TABLE.values()
@@ -122,14 +131,27 @@ class ArrayDialect(Dialect):
 
     def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
         if isinstance(term, Expression) and term.operation in (rules.add, rules.sub, rules.negative):
-            numbers = [
-                Expression(rules.mul, [1.0, part])
-                if isinstance(part, Expression) and part.operation in COMPARISONS
-                else part
-                for part in term.operands
-            ]
-            term = Expression(term.operation, numbers)
+            term = Expression(term.operation, [_number(part) for part in term.operands])
+        elif isinstance(term, Expression) and term.operation is rules.mul:
+            for part, other in (term.operands, term.operands[::-1]):
+                if _is_negation(part):  # a factor may be a condition itself
+                    condition = f"logical_not({self.source(part.operands[1], name)})"
+                    return self.printed(rules.mul, [self._print(other, name), (condition, ATOM)])
         return super()._print(term, name)
+
+
+def _number(part: Any) -> Any:
+    """Return an operand of a sum as a number, where it is a comparison."""
+    comparison = isinstance(part, Expression) and part.operation in COMPARISONS
+    return Expression(rules.mul, [1.0, part]) if comparison else part
+
+
+def _is_negation(part: Any) -> bool:
+    """Whether an expression is 1 minus a comparison."""
+    if not isinstance(part, Expression) or part.operation is not rules.sub:
+        return False
+    one, comparison = part.operands
+    return not isinstance(one, Expression) and one == 1.0 and comparison.operation in COMPARISONS
 
 
 NUMPY = ArrayDialect(
