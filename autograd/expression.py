@@ -157,7 +157,7 @@ def product(a: Any, b: Any) -> Any:
             if factor == -1.0:
                 return -other
         elif isinstance(factor, Expression) and factor.operation is rules.mul and 1.0 in factor_list(factor):
-            return product(next(x for x in factor.operands if not isinstance(x, float)), other)
+            return product(other, next(x for x in factor.operands if not isinstance(x, float)))
     return a * b
 
 
