@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from autograd.chain import Edge
 from autograd.node import Node
-from autograd.rules import ieee_dot
+from autograd.rules import Mask, ieee_dot
 
 
 class Accumulator:
@@ -61,6 +61,8 @@ class Sum:
         return self
 
     def __mul__(self, derivative: Any) -> tuple[Any, Any]:
+        if isinstance(derivative, Mask):
+            return 1.0, derivative * self.node()
         return derivative, self.node()
 
     def node(self) -> Any:

@@ -141,10 +141,16 @@ def edges(
 
 
 def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
-    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn."""
+    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn.
+
+    Nothing flows along an edge whose derivative is 0 everywhere, such as that of a condition: not even the nan that 0
+    times a nan would be.
+    """
     for node in nodes:
         if node.op is not None:
-            yield from _read(node.op, node, node.parents, wanted, node, node.parents)
+            for edge in _read(node.op, node, node.parents, wanted, node, node.parents):
+                if type(edge[2]) is not float or edge[2] != 0.0:
+                    yield edge
 
 
 def turned(edges: Sequence[Edge]) -> Iterator[Edge]:

@@ -23,6 +23,7 @@ _lock = threading.Lock()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+_side: ContextVar[Side | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
@@ -42,6 +43,20 @@ class Inspector(Protocol):
 
     def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
         """Return the edges, each looked at before its product is added; at the end look at what the holders hold."""
+        ...
+
+
+class Side(Protocol):
+    """One side of a choice that is traced: its operands from outside are guarded."""
+
+    taken: bool  # whether it is chosen while the function is traced, as are the sides around it
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        ...
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
         ...
 
 
@@ -90,6 +105,16 @@ def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
 def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
     """Record comparisons in this block, and report where data is used as plain numbers."""
     return _block(_tracer, tracer)
+
+
+def side() -> Side | None:
+    """Return the innermost side of a choice that the current thread or task is tracing."""
+    return _side.get()
+
+
+def in_side(side: Side | None) -> AbstractContextManager[None]:
+    """Trace a side of a choice in this block."""
+    return _block(_side, side)
 
 
 def traced() -> bool:

@@ -133,7 +133,10 @@ class Operation:
             return OverflowError(f"{self.expression(*self.arguments)} is too large for a float, got {found}")
         if self.domain:
             subject = self.name if self.name.isidentifier() else self.expression(*self.arguments)
-            return type(error)(f"{subject} is defined for {self.domain}, got {found}")
+            explained = type(error)(f"{subject} is defined for {self.domain}, got {found}")
+            call = self.expression(*self.arguments)
+            explained.add_note(f"where() calls a side that is a function only if it is chosen: where({self.domain}, lambda: {call}, 0.0)")
+            return explained
         error.add_note(f"in the operation {self.name}, for {found}")
         return error
 
@@ -182,6 +185,40 @@ class Binary(Operation):
     def __call__(self, a: Any, b: Any) -> Any:
         """Apply the operation to its operands."""
         return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
+
+
+class Where(Operation):
+    """The choice between two numbers by a condition, or between two functions that compute them.
+
+    A function as a side, such as `lambda: log(x)`, is called only where it is chosen. Where a condition cannot be known
+    yet, since a function is traced or a formula is read, its own `_choose` says what becomes of the sides. `decided`
+    and `chosen` are the rows of choices by a plain bool: the graph does not know the condition any more.
+    """
+
+    decided: Operation
+    chosen: Operation
+
+    @overload
+    def __call__(self, condition: Any, a: float | Callable[[], float], b: float | Callable[[], float]) -> float: ...
+    @overload
+    def __call__(self, condition: Any, a: T | Callable[[], T], b: float | T | Callable[[], T | float]) -> T: ...
+    @overload
+    def __call__(self, condition: Any, a: float | Callable[[], float], b: T | Callable[[], T]) -> T: ...
+    def __call__(self, condition: Any, a: Any, b: Any) -> Any:
+        """Apply the choice."""
+        if not (callable(a) or callable(b)):
+            return (self.decided if type(condition) is bool else self).apply((condition, a, b))
+        if hasattr(condition, "_choose"):
+            return condition._choose(self, condition, a, b)
+        if hasattr(condition, "__array__") and getattr(condition, "shape", ()):
+            return self.apply((condition, self.side(a), self.side(b)))
+        side = self.side(a if real(condition, self.name) else b)
+        return self.chosen(side) if hasattr(side, "_operate") else side
+
+    @staticmethod
+    def side(side: Any) -> Any:
+        """Return a side of the choice as a number, called where it is a function."""
+        return side() if callable(side) else side
 
 
 class NAry(Operation):

@@ -7,13 +7,14 @@ meets a Value becomes a constant leaf.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from autograd import clock, copying, modes, rules
 from autograd.chain import backpropagate, topological_order
-from autograd.node import UNREACHED, Node, Origin, operands_in
-from autograd.operation import Binary, Family, Operation, Unary, real
+from autograd.node import UNREACHED, Node, Origin, operands_in, slots_of
+from autograd.operation import Binary, Family, Operation, Unary, Where, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -42,6 +43,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
         stamp = modes.inspected(op, data, operands_in(first, second))
         if modes.paused():
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+        if (side := modes.side()) is not None:
+            first, second = slots_of(op, side.guarded(operands_in(first, second)))
     node = _new(Value)
     node.number = data
     node._first = first
@@ -50,7 +53,16 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node.grad = UNREACHED
     node.label = ""
     node.op = op
+    if modes.blocks and (side := modes.side()) is not None:
+        side.made(node)
     return node
+
+
+def _undefined(op: Operation, operands: Sequence[float], error: Exception) -> float:
+    """Return nan in a side of a choice that is traced without being taken; raise the error anywhere else."""
+    if modes.blocks and (side := modes.side()) is not None and not side.taken:
+        return math.nan
+    raise op.explain(error, operands) from None
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -63,7 +75,7 @@ def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x.number)
     except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (x.number,)) from None
+        data = _undefined(op, (x.number,), error)
     return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
 
 
@@ -77,7 +89,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         try:
             number = forward(self.number, other.number)
         except (ValueError, ArithmeticError) as error:
-            raise op.explain(error, (self.number, other.number)) from None
+            number = _undefined(op, (self.number, other.number), error)
         if modes.blocks:
             return _node(op, number, self, other)
         node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
@@ -255,6 +267,10 @@ class Value(Node):
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
         """Apply the operation to operands of which one at least is a Value."""
+        if modes.blocks and modes.traced():  # a plain bool is part of the program
+            if operation is rules.where.chosen:
+                return cast("Value", operands[0])
+            operation = rules.where if operation is rules.where.decided else operation
         if operation.arity == 1:
             return _unary(operation, operands[0])
         try:
@@ -262,8 +278,21 @@ class Value(Node):
         except AttributeError:  # plain numbers among them
             operands = [_as_node(x, operation.name) for x in operands]
             data = [node.number for node in operands]
-        y = operation.evaluate(data)
+        try:
+            y = operation.evaluate(data)
+        except (ValueError, ArithmeticError) as error:
+            if (side := modes.side()) is None or side.taken:
+                raise
+            y = math.nan
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
+
+    @staticmethod
+    def _choose(where: Where, condition: Value, a: Any, b: Any) -> Any:
+        """Apply the choice between functions: call the one that is chosen; where that is not known yet, both."""
+        if not (modes.blocks and modes.traced()):
+            side = where.side(a if condition.number else b)
+            return where.chosen(side) if isinstance(side, Value) else side
+        return where(condition, _Side(condition).run(a), _Side(where(condition, 0.0, 1.0)).run(b))
 
     # Derivatives.
 
@@ -321,6 +350,38 @@ class Value(Node):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copying.reduce(self)
+
+
+class _Side:
+    """One side of a choice while a function is traced; nodes made outside of it stand behind guards."""
+
+    def __init__(self, test: Value) -> None:
+        self.test = test
+        self.around = modes.side()
+        self.taken = bool(test.number) and (self.around is None or self.around.taken)
+        self.inside: set[Node] = set()
+        self.guards: dict[Node, Value] = {}
+
+    def run(self, side: Any) -> Any:
+        """Return what a side computes."""
+        if not callable(side):
+            return side
+        with modes.in_side(self):
+            return side()
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        return tuple([x if x in self.inside or type(x) is Constant else self._guard(x) for x in operands])
+
+    def _guard(self, x: Value) -> Value:
+        if x not in self.guards:
+            with modes.in_side(self.around):
+                self.guards[x] = rules.guard(self.test, x)
+        return self.guards[x]
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
+        self.inside.add(node)
 
 
 class Constant(Value):
