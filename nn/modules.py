@@ -147,7 +147,10 @@ class Neuron(_Dense):
     0.0
     """
 
-    def __init__(self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1) -> None:
+    def __init__(
+        self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1, nonlin: None = None
+    ) -> None:
+        _check_nonlin(self, nonlin)
         self.nin = _positive(nin, "nin")
         self.activation = _function(activation)
         self.w = [Value(w, label=f"w{i}") for i, w in enumerate(initial_weights(nin, nout, activation, seed))]
@@ -169,7 +172,10 @@ class Layer(_Dense):
     [0.0, 0.0, 0.0]
     """
 
-    def __init__(self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None) -> None:
+    def __init__(
+        self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None, nonlin: None = None
+    ) -> None:
+        _check_nonlin(self, nonlin)
         self.nin = _positive(nin, "nin")
         rng = _generator(seed)
         self.neurons = [Neuron(nin, activation, seed=rng, nout=nout) for _ in range(_positive(nout, "nout"))]
@@ -204,7 +210,9 @@ class MLP(_Dense):
         output: Activation = None,
         *,
         seed: Seed = None,
+        nonlin: None = None,
     ) -> None:
+        _check_nonlin(self, nonlin)
         if isinstance(nouts, int) or not nouts:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _positive(nin, "nin")
@@ -250,11 +258,21 @@ def _generator(seed: Seed) -> random.Random:
     return seed if isinstance(seed, random.Random) else random.Random(seed)
 
 
-def _function(activation: Activation) -> Callable[[Any], Any] | None:
+_NONLIN = 'micrograd\'s nonlin=True is activation="relu" here, and nonlin=False is activation=None'
+
+
+def _check_nonlin(module: Module, nonlin: Any) -> None:
+    if nonlin is not None:
+        raise TypeError(f"{type(module).__name__} takes activation=, got nonlin={nonlin!r}; {_NONLIN}")
+
+
+def _function(activation: Activation | bool) -> Callable[[Any], Any] | None:
     if activation is None or activation == "linear":
         return None
     if callable(activation):
         return activation
+    if isinstance(activation, bool):
+        raise TypeError(f"an activation is the name of a function, a function or None, got {activation}; {_NONLIN}")
     choices = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
     if activation not in choices:
         raise ValueError(
