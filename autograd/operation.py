@@ -45,6 +45,8 @@ def real(number: Any, asker: str) -> float:
         remedy = "use it as it is, or its .data where you mean the plain number"
     elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
+    elif getattr(number, "shape", None) == ():
+        remedy = "write .item() for the one number in it"
     elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
         remedy = "make one call for each element"
     found = repr(number)

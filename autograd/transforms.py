@@ -52,7 +52,8 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     if not isinstance(output, Value) or isinstance(inputs, Value) or not isinstance(inputs, Iterable):
         raise TypeError(
             "gradients(output, inputs) takes a Value and a list of Values, got "
-            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f)"
+            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f), "
+            "and a derivative is a Value again with gradients(..., create_graph=True)"
         )
     nodes = list(inputs)
     for node in nodes:

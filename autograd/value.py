@@ -8,11 +8,13 @@ moment its last reference goes. A plain number that meets a Value becomes a cons
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from autograd import copying, recording, rules
 from autograd.chain import check_unchanged, edges, sweep, topological_order
+from autograd.methods import Methods
 from autograd.operation import Binary, Family, Operation, Unary, real
+from autograd.peers import OWN_OPERATION, PeerNames
 from autograd.recording import UNREACHED, Stamp
 
 Number: TypeAlias = "Value | float"
@@ -30,7 +32,7 @@ def shown_in_notebooks_by(view: View) -> View:
     return view
 
 
-class Value:
+class Value(PeerNames, Methods):
     """A real number that remembers its parents and the operation that made it.
 
     - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
@@ -57,9 +59,9 @@ class Value:
     label: str
     op: Operation | None
 
-    def __init__(self, data: float, label: str = "") -> None:
-        if label.__class__ is not str:
-            _check_label(label)
+    def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
+        if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
+            _check_arguments(label, _op, _children)
         self._datum = real(data, "Value")
         self._stamp = recording.now
         self.grad = UNREACHED
@@ -173,7 +175,8 @@ class Value:
             recording.use(self, "a plain float of")
         raise TypeError(
             f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
-            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
+            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number; "
+            "a NumPy array that is to hold Values is made with dtype=object"
         )
 
     def __index__(self) -> int:
@@ -193,14 +196,11 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._datum!r}, grad={float(self.grad)!r}{label})"
+        grad = 0.0 if self.grad is None else float(self.grad)
+        return f"Value(data={self._datum!r}, grad={grad!r}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {media: shown for view in _views for media, shown in view(self).items()}
-
-    if TYPE_CHECKING:
-        # The unary functions of the table are methods too, attached below; a type checker need not know which.
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
@@ -251,7 +251,7 @@ class Value:
         adjoints[self] = real(seed, "backward(seed)")
         sweep(edges(reversed(order), adjoints), adjoints)
         for node, adjoint in adjoints.items():
-            node.grad = node.grad + adjoint if node.op is None else adjoint
+            node.grad = adjoint if node.op is not None or node.grad is None else node.grad + adjoint
 
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of every node it was made from."""
@@ -268,7 +268,7 @@ class Value:
         return _unary(rules.detached, self) if recording.blocks and recording.traced() else Value(self._datum)
 
     def __copy__(self) -> Value:
-        return copying.restore(None, *copying.state(self, self.parents))
+        return copying.shallow_copy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         return copying.deep_copy(self, memo)
@@ -310,7 +310,12 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     return [exponential / total for exponential in exponentials]
 
 
-def _check_label(label: Any) -> None:
+def _check_arguments(label: Any, op: Any, children: Any) -> None:
+    if op is not None or children is not None or isinstance(label, (tuple, list, set)):
+        raise TypeError(
+            "Value(data, label) makes a leaf, without the children and the operation that micrograd's takes; "
+            f"arithmetic records its operands by itself, and {OWN_OPERATION}"
+        )
     if not isinstance(label, str):
         raise TypeError(
             f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"

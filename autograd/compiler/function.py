@@ -121,7 +121,7 @@ class CompiledFunction(WithParameters):
             gradient = memory.plain_adjoints[specialized.theta].tolist()
             leaves = self.wrt
         for leaf, derivative in zip(leaves, gradient, strict=True):
-            leaf.grad += derivative
+            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
         return value
 
     def value_and_grad_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> tuple[Any, Array]:

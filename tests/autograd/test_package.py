@@ -14,7 +14,16 @@ from autograd import rules
 
 PACKAGE = Path(autograd.__file__).parent
 FILES = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-LINE = ["operation", "rules", "recording", "chain", "copying", "value"]  # each may import those before it
+LINE = [
+    "operation",
+    "rules",
+    "recording",
+    "chain",
+    "copying",
+    "methods",
+    "peers",
+    "value",
+]  # each may import those before it
 
 
 def fresh_python(code):
