@@ -12,7 +12,10 @@ import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Edges = dict[tuple[float, ...], tuple[float, ...]]
 
@@ -95,6 +98,12 @@ class Operation:
         number = len(self.partials)
         return "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
 
+    @overload  # without an operand, which is an error, all of these would match
+    def __call__(self, *operands: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: T | float) -> T: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: NDArray[Any] | Operand | float) -> NDArray[Any]: ...
     def __call__(self, *operands: Any) -> Any:
         """Apply the operation to its operands."""
         if len(operands) != len(self.partials):
@@ -158,10 +167,12 @@ class Operation:
 class Unary(Operation):
     """A function of one real number."""
 
-    @overload
+    @overload  # type: ignore[override]  # one operand
     def __call__(self, x: float) -> float: ...
     @overload
     def __call__(self, x: T) -> T: ...
+    @overload
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]: ...
     def __call__(self, x: Any) -> Any:
         """Apply the operation to its operand."""
         if type(x) is float:
@@ -173,12 +184,16 @@ class Unary(Operation):
 class Binary(Operation):
     """A function of two real numbers."""
 
-    @overload
+    @overload  # type: ignore[override]  # two operands
     def __call__(self, a: float, b: float) -> float: ...
     @overload
     def __call__(self, a: T, b: float | T) -> T: ...
     @overload
     def __call__(self, a: float, b: T) -> T: ...
+    @overload
+    def __call__(self, a: NDArray[Any], b: NDArray[Any] | Operand | float) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, a: Operand | float, b: NDArray[Any]) -> NDArray[Any]: ...
     def __call__(self, a: Any, b: Any) -> Any:
         """Apply the operation to its operands."""
         return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
@@ -210,6 +225,10 @@ class NAry(Operation):
         """The names of the sequences of operands: xs, or a and b."""
         return ("xs",) if self.sequences == 1 else ("a", "b")
 
+    @overload  # type: ignore[override]  # sequences of operands
+    def __call__(self, *sequences: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *sequences: Iterable[T | float]) -> T: ...
     def __call__(self, *sequences: Iterable[Any]) -> Any:
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
@@ -297,6 +316,8 @@ class Family:
     def __call__(self, x: float, constant: float = ..., /, **named: float) -> float: ...
     @overload
     def __call__(self, x: T, constant: float = ..., /, **named: float) -> T: ...
+    @overload
+    def __call__(self, x: NDArray[Any], constant: float = ..., /, **named: float) -> NDArray[Any]: ...
     def __call__(self, x: Any, constant: Any = None, /, **named: Any) -> Any:
         """Apply the member with the given constant."""
         if (unknown := named.keys() - {self.constant}) or (named and constant is not None):
@@ -312,6 +333,18 @@ class Family:
         return _row, (_variable(self),)
 
 
+@overload
+def operation(name: str, forward: Callable[[Any], float], partial: Callable[[Any, Any], Any], /) -> Operation: ...
+@overload
+def operation(
+    name: str,
+    forward: Callable[[Any, Any], float],
+    by_a: Callable[[Any, Any, Any], Any],
+    by_b: Callable[[Any, Any, Any], Any],
+    /,
+) -> Operation: ...
+@overload
+def operation(name: str, forward: Callable[..., float], *partials: Callable[..., Any]) -> Operation: ...
 def operation(name: str, forward: Callable[..., float], *partials: Callable[..., Any]) -> Operation:
     """Return a new operation from its forward function and one partial derivative for each operand.
 

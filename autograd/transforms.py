@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd import recording
 from autograd.chain import (
@@ -29,12 +29,19 @@ from autograd.chain import (
     turned,
 )
 from autograd.rules import positive
+from autograd.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.structure import Shape, Structure, arranged, flatten, pack, size
 from autograd.value import Constant, Number, Value
 
 Function: TypeAlias = Callable[..., Any]
 
 
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[False] = False) -> list[float]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True]) -> list[Value]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
     """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
 
@@ -64,6 +71,10 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 
+@overload
+def grad(f: Callable[Concatenate[A, P], Number], argnums: Literal[0] = 0) -> Gradient[A, A, P]: ...
+@overload
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes the gradient of f, which returns one number, by the chosen arguments.
 
@@ -82,6 +93,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named("grad", f, lambda *args, **keywords: _gradient("grad", f, args, argnums, keywords)[1])
 
 
+@overload
+def value_and_grad(f: Callable[Concatenate[A, P], R], argnums: Literal[0] = 0) -> ValueAndGradient[A, A, R, P]: ...
+@overload
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes a pair: what f returns, which is one number, and its gradient as `grad` has it.
 

@@ -8,7 +8,7 @@ moment its last reference goes. A plain number that meets a Value becomes a cons
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, overload
 
 from autograd import copying, recording, rules
 from autograd.chain import check_unchanged, edges, sweep, topological_order
@@ -290,6 +290,10 @@ class Constant(Value):
     __slots__ = ()
 
 
+@overload
+def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def softmax(values: Iterable[Number]) -> list[Value]: ...
 def softmax(values: Iterable[Number]) -> list[Any]:
     """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
 
@@ -302,10 +306,10 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
     if recording.blocks and recording.traced():
-        largest = rules.largest(xs)
+        largest: Any = rules.largest(xs)
     else:
         largest = max(x._datum if isinstance(x, Value) else x for x in xs)
-    exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
+    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 

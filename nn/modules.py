@@ -9,11 +9,18 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
 from autograd.operation import Family, Unary, real
 
+if TYPE_CHECKING:
+
+    class Prediction(Value, list[Value]):  # type: ignore[misc]  # there is no object of both kinds
+        """What a model returns, to a type checker: one Value or a list of them, used as what it is."""
+
+
+Out = TypeVar("Out", covariant=True)
 Activation: TypeAlias = str | Callable[[Any], Any] | None
 Seed: TypeAlias = int | random.Random | None
 
@@ -115,18 +122,19 @@ class _Inputs(list[Value]):
     """Inputs that a layer has taken already, and hands on to its neurons."""
 
 
-class _Dense(Module):
+class _Dense(Module, Generic[Out]):
     """What a Neuron, a Layer and an MLP have in common: they take `nin` numbers."""
 
     nin: int
 
-    def __call__(self, x: Sequence[Value | float]) -> Any:
+    def __call__(self, x: Sequence[Value | float]) -> Out:
         """Return the output for `nin` inputs, floats or Values."""
         inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
         with scope(type(self).__name__, self):
-            return self.forward(inputs)
+            output: Out = self.forward(inputs)
+            return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
         try:
@@ -136,7 +144,7 @@ class _Dense(Module):
         return _Inputs([number if isinstance(number, Value) else Constant(number) for number in numbers])
 
 
-class Neuron(_Dense):
+class Neuron(_Dense[Value]):
     """activation(w · x + b), with `nin` weights and one bias.
 
     `activation` is the name of a function of `autograd`, a function of one Value, or None for none. Weights begin as
@@ -165,7 +173,7 @@ class Neuron(_Dense):
         return f"Neuron({self.nin}, {_name(self.activation)}, {self.nin + 1} parameters)"
 
 
-class Layer(_Dense):
+class Layer(_Dense[list[Value]]):
     """`nout` neurons on the same `nin` inputs; returns the list of their outputs.
 
     >>> [output.data for output in Layer(2, 3, "relu", seed=1)([0.0, 0.0])]
@@ -189,7 +197,7 @@ class Layer(_Dense):
         return f"Layer({self.nin} -> {nout}, {_name(self.neurons[0].activation)}, {(self.nin + 1) * nout} parameters)"
 
 
-class MLP(_Dense):
+class MLP(_Dense["Prediction"]):
     """A multi-layer perceptron: layers of `nouts` neurons, one after the other.
 
     `activation` is that of the hidden layers, `output` that of the last one. Returns the list of outputs, or the one
