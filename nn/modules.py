@@ -38,9 +38,13 @@ class Module:
     (7.0, 2)
     """
 
-    def forward(self, *inputs: Any) -> Any:
-        """Return the module's output; every kind of module defines its own."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
+    if TYPE_CHECKING:
+        forward: Callable[..., Any]  # of any parameters
+    else:
+
+        def forward(self, *inputs: Any) -> Any:
+            """Return the module's output; every kind of module defines its own."""
+            raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the module's output; what is computed on the way belongs to its scope."""
