@@ -69,7 +69,8 @@ class Sum:
         """Return the sum as one node."""
         if self.total is None:
             if len(self.adjoints) > 1:
-                self.total = ieee_dot(self.derivatives, self.adjoints)
+                adjoints: list[Any] = list(self.adjoints)
+                self.total = ieee_dot(self.derivatives, adjoints)
             else:
                 (derivative,), (adjoint,) = self.derivatives, self.adjoints
                 one = isinstance(derivative, float) and derivative == 1.0

@@ -187,5 +187,6 @@ def check_unchanged(nodes: Iterable[Node]) -> None:
                 raise RuntimeError(
                     f"the data of the leaf {name} was changed to {parent.number!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
-                    "or call backward() before changing the leaf"
+                    "or call backward() before changing the leaf; where what was computed from the old number is meant "
+                    "as a constant, such as the state that a recurrent cell carries over, detach() it"
                 )

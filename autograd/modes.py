@@ -6,14 +6,18 @@ Each is a context variable, so a block changes what is recorded in its own threa
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Protocol
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from autograd import clock
 from autograd.node import Node, Origin
 from autograd.operation import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
@@ -79,8 +83,49 @@ def paused() -> bool:
     return not _recording.get()
 
 
-def no_grad() -> AbstractContextManager[None]:
-    """Record nothing in this block: results are leaves, whatever they were made from. Also a decorator.
+class NoGrad:
+    """A block in which nothing is recorded, and a decorator of functions that run in one; what `no_grad()` returns."""
+
+    def __init__(self) -> None:
+        self._open: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> None:
+        block = _block(_recording, False)
+        block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *exception: Any) -> None:
+        self._open.pop().__exit__(*exception)
+
+    def __call__(self, f: F) -> F:
+        """Return f as a function of which every call runs in a block of its own; a coroutine does until it returns."""
+        if not callable(f) or isinstance(f, type) or isgeneratorfunction(f) or isasyncgenfunction(f):
+            raise TypeError(
+                f"no_grad decorates functions and coroutine functions, got {f!r}; between two values of a generator "
+                "its caller runs, so there, as in a class, write `with no_grad():` around what is to be computed"
+            )
+
+        @wraps(f)
+        def without_gradients(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return f(*args, **keywords)
+
+        @wraps(f)
+        async def awaited(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return await f(*args, **keywords)
+
+        return cast("F", awaited if iscoroutinefunction(f) else without_gradients)
+
+
+@overload
+def no_grad() -> NoGrad: ...
+@overload
+def no_grad(f: F) -> F: ...
+def no_grad(f: Any = None) -> Any:
+    """Record nothing in this block: results are leaves, whatever they were made from.
+
+    Also a decorator of functions and coroutine functions, as `@no_grad()` or `@no_grad`.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -88,8 +133,13 @@ def no_grad() -> AbstractContextManager[None]:
     ...     y = x * x
     >>> y.data, y.parents
     (9.0, ())
+    >>> @no_grad()
+    ... def square(x):
+    ...     return x * x
+    >>> square(x).parents
+    ()
     """
-    return _block(_recording, False)
+    return NoGrad() if f is None else NoGrad()(f)
 
 
 def enable_grad() -> AbstractContextManager[None]:

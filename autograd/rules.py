@@ -168,7 +168,7 @@ class Mask:
     __mul__ = __rmul__
 
 
-def softmax(xs: Sequence[Any], y: Any) -> list[Any]:
+def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
 
     The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
@@ -284,7 +284,7 @@ erfc    = Unary("erfc",  math.erfc,  lambda y, x: -TWO_OVER_SQRT_PI * exp(-x * x
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(1e3 < abs(x), lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
@@ -302,7 +302,7 @@ either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0,
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
-logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: softmax(xs, y),            definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
+logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
@@ -321,7 +321,9 @@ TABLE: dict[str, Operation | Family] = {
 # in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
 # operands of a side of a choice: where the side is not chosen nothing goes in but nan, and nothing comes back but 0.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
-guard = Operation("guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan")
+guard = Operation(
+    "guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan"
+)
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")

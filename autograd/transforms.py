@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd import clock, modes
 from autograd.accumulators import Accumulators, Sum
@@ -27,12 +27,19 @@ from autograd.chain import (
     turned,
 )
 from autograd.rules import positive
+from autograd.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.structure import Shape, Structure, arranged, flatten, pack, size
 from autograd.value import Constant, Number, Value
 
 Function: TypeAlias = Callable[..., Any]
 
 
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[False] = False) -> list[float]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True]) -> list[Value]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
     """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
 
@@ -50,7 +57,8 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     if not isinstance(output, Value) or isinstance(inputs, Value) or not isinstance(inputs, Iterable):
         raise TypeError(
             "gradients(output, inputs) takes a Value and a list of Values, got "
-            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f)"
+            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f), "
+            "and a derivative is a Value again with gradients(..., create_graph=True)"
         )
     nodes = list(inputs)
     for node in nodes:
@@ -61,6 +69,10 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 
+@overload
+def grad(f: Callable[Concatenate[A, P], Number], argnums: Literal[0] = 0) -> Gradient[A, A, P]: ...
+@overload
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes the gradient of f, which returns one number, by the chosen arguments.
 
@@ -79,6 +91,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named("grad", f, lambda *args, **keywords: _gradient("grad", f, args, argnums, keywords)[1])
 
 
+@overload
+def value_and_grad(f: Callable[Concatenate[A, P], R], argnums: Literal[0] = 0) -> ValueAndGradient[A, A, R, P]: ...
+@overload
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes a pair: what f returns, which is one number, and its gradient as `grad` has it.
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, overload
 
 from autograd import clock, copying, modes, rules
 from autograd.chain import backpropagate, topological_order
+from autograd.methods import Methods
 from autograd.node import UNREACHED, Node, Origin, operands_in, slots_of
 from autograd.operation import Binary, Family, Operation, Unary, Where, real
+from autograd.peers import OWN_OPERATION, PeerNames
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -131,7 +133,7 @@ def _as_operand(number: Any) -> Value | None:
         return None
 
 
-class Value(Node):
+class Value(Node, PeerNames, Methods):
     """A real number that remembers its parents and the operation that made it.
 
     - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
@@ -148,9 +150,9 @@ class Value(Node):
 
     __slots__ = ()
 
-    def __init__(self, data: float, label: str = "") -> None:
-        if label.__class__ is not str:
-            _check_label(label)
+    def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
+        if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
+            _check_arguments(label, _op, _children)
         self.number = data if type(data) is float else real(data, "Value")
         self.stamp = clock.now
         self.grad = UNREACHED
@@ -235,7 +237,8 @@ class Value(Node):
             modes.use(self, "a plain float of")
         raise TypeError(
             f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
-            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
+            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number; "
+            "a NumPy array that is to hold Values is made with dtype=object"
         )
 
     def __index__(self) -> int:
@@ -255,14 +258,11 @@ class Value(Node):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self.number!r}, grad={float(self.grad)!r}{label})"
+        grad = 0.0 if self.grad is None else float(self.grad)
+        return f"Value(data={self.number!r}, grad={grad!r}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {media: shown for view in _views for media, shown in view(self).items()}
-
-    if TYPE_CHECKING:
-        # The unary functions of the table are methods too, attached below; a type checker need not know which.
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
@@ -280,7 +280,7 @@ class Value(Node):
             data = [node.number for node in operands]
         try:
             y = operation.evaluate(data)
-        except (ValueError, ArithmeticError) as error:
+        except (ValueError, ArithmeticError):
             if (side := modes.side()) is None or side.taken:
                 raise
             y = math.nan
@@ -292,7 +292,8 @@ class Value(Node):
         if not (modes.blocks and modes.traced()):
             side = where.side(a if condition.number else b)
             return where.chosen(side) if isinstance(side, Value) else side
-        return where(condition, _Side(condition).run(a), _Side(where(condition, 0.0, 1.0)).run(b))
+        otherwise = where(condition, 0.0, 1.0)
+        return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
 
     # Derivatives.
 
@@ -341,7 +342,7 @@ class Value(Node):
         return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
     def __copy__(self) -> Value:
-        copied: Value = copying.restore(None, *copying.state(self, self.parents))
+        copied: Value = copying.shallow_copy(self)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
@@ -397,6 +398,10 @@ class Constant(Value):
     __slots__ = ()
 
 
+@overload
+def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def softmax(values: Iterable[Number]) -> list[Value]: ...
 def softmax(values: Iterable[Number]) -> list[Any]:
     """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
 
@@ -409,15 +414,20 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
     if modes.blocks and modes.traced():
-        largest = rules.largest(xs)
+        largest: Any = rules.largest(xs)
     else:
         largest = max(x.number if isinstance(x, Value) else x for x in xs)
-    exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
+    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 
 
-def _check_label(label: Any) -> None:
+def _check_arguments(label: Any, op: Any, children: Any) -> None:
+    if op is not None or children is not None or isinstance(label, (tuple, list, set)):
+        raise TypeError(
+            "Value(data, label) makes a leaf, without the children and the operation that micrograd's takes; "
+            f"arithmetic records its operands by itself, and {OWN_OPERATION}"
+        )
     if not isinstance(label, str):
         raise TypeError(
             f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"

@@ -200,7 +200,7 @@ def _surprisal(logits: Any, target: Any) -> Any:
 
 
 def _below(logits: list[Any], score: Any, position: int | None = None) -> Any:
-    """Return log Σ_k exp(z_k - score), where the score is one of the logits: the one at this position, if that is known.
+    """Return log Σ_k exp(z_k - score), where the score is one of the logits: the one at this position, if known.
 
     Then its own term is the number 1, so that its gradient is a sum of the other probabilities, however small they are.
     """

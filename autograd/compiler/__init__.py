@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from autograd.compiler.trace import TraceError as TraceError
-from autograd.value import Value
+from autograd.value import Number, Value
+
+if TYPE_CHECKING:
+    from autograd.compiler.function import CompiledFunction
+    from autograd.compiler.graph import CompiledGraph
 
 
+@overload
+def compile(
+    target: None = None, *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = (), has_aux: bool = False
+) -> Callable[[Callable[..., Any]], CompiledFunction[Any]]: ...
+@overload
+def compile(target: Value | Sequence[Value], *, wrt: Iterable[Value] | None = None) -> CompiledGraph: ...
+@overload
+def compile(
+    target: Callable[..., Number], *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = ()
+) -> CompiledFunction[float]: ...
+@overload
+def compile(
+    target: Callable[..., Any],
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: Sequence[str] = (),
+    has_aux: bool = False,
+) -> CompiledFunction[Any]: ...
 def compile(
     target: Any = None, *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = (), has_aux: bool = False
 ) -> Any:

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
 from autograd.compiler.program import Program
 from autograd.compiler.trace import Trace, trace
+from autograd.signatures import R
 from autograd.structure import Structure
 from autograd.value import Constant, Value
 
@@ -37,7 +38,7 @@ class _Specialized:
     theta: slice  # the slots of `wrt`
 
 
-class CompiledFunction(WithParameters):
+class CompiledFunction(WithParameters, Generic[R]):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
     def __init__(
@@ -64,25 +65,26 @@ class CompiledFunction(WithParameters):
         if self.signature.python is not None:
             self.__signature__ = self.signature.python
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, *args: Any, **keywords: Any) -> R:
         """Return what f returns: floats, in its structure; for a batch, the mean over the examples.
 
         Where f `has_aux`, that is a pair, of which the second part has its numbers for each example.
         """
         if (quick := self._quick(args, keywords)) is not None:
             specialized, numbers, _ = quick
-            return specialized.trace.structure.unflatten(specialized.program.runner.evaluate(numbers)[0])
+            found = specialized.program.runner.evaluate(numbers)[0]
+            return specialized.trace.structure.unflatten(found)  # type: ignore[no-any-return]
         with self._lock:
             specialized, memory = self._load(args, keywords)
             found = specialized.program.forward(memory)
             if self.has_aux:
-                return self._value(specialized, memory, found)
+                return self._value(specialized, memory, found)  # type: ignore[no-any-return]
             if self.signature.batched and not specialized.trace.structure.is_number:
                 raise TypeError(
                     f"{self.__name__} is batched and must return one number for an example, got "
                     f"{specialized.trace.structure}; each(...) returns them for each example"
                 )
-            return specialized.trace.structure.unflatten(map(_mean, found))
+            return specialized.trace.structure.unflatten(map(_mean, found))  # type: ignore[no-any-return]
 
     def each(self, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example: its structure, with an array in place of each number.
@@ -122,7 +124,7 @@ class CompiledFunction(WithParameters):
             gradient = memory.plain_adjoints[specialized.theta].tolist()
             leaves = self.wrt
         for leaf, derivative in zip(leaves, gradient, strict=True):
-            leaf.grad += derivative
+            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
         return value
 
     def value_and_grad_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> tuple[Any, Array]:
@@ -304,7 +306,9 @@ class CompiledFunction(WithParameters):
         """Compile the method of each instance for itself."""
         if instance is None:
             return self
-        method = CompiledFunction(self.f.__get__(instance, owner), self.signature.batched_names, None, self.has_aux)
+        method: CompiledFunction[Any] = CompiledFunction(
+            self.f.__get__(instance, owner), self.signature.batched_names, None, self.has_aux
+        )
         setattr(instance, self.__name__, method)
         return method
 

@@ -261,7 +261,7 @@ def test_error_outside_the_domain_says_where_the_function_is_defined_and_what_wa
         found = ", ".join(f"{name} = {x!r}" for name, x in zip(row.arguments, operands, strict=True))
         for numbers in (operands, [Value(x) for x in operands]):
             message = re.escape(f" is defined for {row.domain}, got {found}")
-            with pytest.raises((ValueError, ZeroDivisionError), match=f"{message}$") as caught:
+            with pytest.raises((ValueError, ZeroDivisionError), match=f"{message}\n.*where\\(") as caught:
                 row(*numbers)
             assert caught.type is (ZeroDivisionError if division else ValueError), operands
 
@@ -285,7 +285,7 @@ def test_error_outside_the_domain_says_where_the_function_is_defined_and_what_wa
     ],
 )  # fmt: skip
 def test_messages_outside_the_domain(call, error, message):
-    with pytest.raises(error, match=f"^{message}$") as caught:
+    with pytest.raises(error, match=f"^{message}(\n|$)") as caught:
         call()
     assert caught.type is error
 

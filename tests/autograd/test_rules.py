@@ -1,8 +1,8 @@
 """Every row of the table against its own definition, evaluated by mpmath with thousands of digits.
 
-The tests iterate the table: each row, its value and its first three derivatives, over its whole domain. A row states its
-definition, its domain and its edges; the points are the corners of floating point: zeros, subnormals, tails where the
-function saturates, poles and numbers beside them. A new row is tested by being there.
+The tests iterate the table: each row, its value and its first three derivatives, over its whole domain. A row states
+its definition, its domain and its edges; the points are the corners of floating point: zeros, subnormals, tails where
+the function saturates, poles and numbers beside them. A new row is tested by being there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import mpmath
 import pytest
 from mpmath import mp
 
-from autograd import Value, gradients, rules
+from autograd import Value, gradients
 from autograd.operation import NAry, Operation
 from autograd.testing import every_operation
 from tests.oracle import evaluated, exact
@@ -103,7 +103,7 @@ def differ(right: Any, left: Any, scale: Any) -> bool:
 
 
 def sensitivity(row: Operation, operands: list[Any], i: int, order: int, derivatives: list[Any]) -> Any:
-    """The derivative's condition number times the derivative: how far errors of 1 in each operand, relatively, move it."""
+    """The derivative's condition number times the derivative: how far relative errors of 1 in each operand move it."""
     total = abs(operands[i] * derivatives[order + 1]) if len(derivatives) > order + 1 else mp.mpf(0)
     for j, other in enumerate(operands):
         if j != i and other:

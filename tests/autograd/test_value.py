@@ -516,6 +516,68 @@ def test_no_grad_is_a_decorator():
         assert (x * x).parents == (x, x)
 
 
+def test_no_grad_is_a_decorator_without_parentheses_too():
+    @no_grad
+    def square(x, power=2):
+        """Docstring."""
+        return x**power
+
+    assert (square(Value(3.0), power=3).data, square(Value(3.0)).parents) == (27.0, ())
+    assert (square.__name__, square.__doc__) == ("square", "Docstring.")
+    assert (Value(3.0) * 2.0).parents
+
+
+def test_no_grad_decorates_methods_and_recursive_functions():
+    class Model:
+        @no_grad()
+        def power(self, x, n):
+            return x if n == 1 else x * self.power(x, n - 1)
+
+    assert (Model().power(Value(2.0), 5).data, Model().power(Value(2.0), 5).parents) == (32.0, ())
+    assert (Value(3.0) * 2.0).parents
+
+
+def test_no_grad_of_a_coroutine_lasts_until_it_returns():
+    @no_grad()
+    async def square(x):
+        await asyncio.sleep(0)
+        return x * x
+
+    async def both():
+        squaring = asyncio.create_task(square(Value(3.0)))
+        recorded = Value(2.0) * 2.0
+        await asyncio.sleep(0)
+        return await squaring, recorded, Value(2.0) * 2.0
+
+    squared, *recorded = asyncio.run(both())
+    assert (squared.data, squared.parents) == (9.0, ())
+    assert all(y.parents for y in recorded)
+
+
+def generator():
+    yield 1
+
+
+async def generator_of_a_task():
+    yield 1
+
+
+@pytest.mark.parametrize("thing", [generator, generator_of_a_task, type("Model", (), {}), classmethod(generator), 3])
+def test_no_grad_decorates_no_generators_and_no_classes(thing):
+    with pytest.raises(TypeError, match=r"^no_grad decorates functions and .* write `with no_grad\(\):` around what"):
+        no_grad()(thing)
+    with pytest.raises(TypeError, match=r"^no_grad decorates functions"):
+        no_grad(thing)
+
+
+def test_no_grad_block_is_entered_again():
+    block = no_grad()
+    for _ in range(2):
+        with block, block:
+            assert not (Value(3.0) * 2.0).parents
+        assert (Value(3.0) * 2.0).parents
+
+
 def test_no_grad_nests():
     x = Value(3.0)
     with no_grad():
