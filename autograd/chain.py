@@ -82,18 +82,22 @@ def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> N
     computed = [node for node in order if node.op is not None]
     check_unchanged(computed)
     leaves = [node for node in order if node.op is None and type(node) is not constant]
-    nodes = [*leaves, *computed]
-    before = [node.grad for node in nodes]
+    nodes = [*computed, *leaves]
+    before = [node.grad for node in computed]
     try:
-        for node in nodes:
+        for node in computed:
             node.grad = 0.0
-        order[-1].grad = seed
+        for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
+            grad, leaf.grad = leaf.grad, 0.0
+            before.append(grad)
+        for root in (computed or leaves)[-1:]:  # none if it is a constant
+            root.grad = seed
         accumulate(edges(reversed(computed), constant=constant), nodes)
-        for leaf, grad in zip(leaves, before, strict=False):
+        for leaf, grad in zip(leaves, before[len(computed) :], strict=True):
             if grad is not None:
                 leaf.grad = grad + leaf.grad
     except BaseException:
-        for node, grad in zip(nodes, before, strict=True):
+        for node, grad in zip(nodes, before, strict=False):
             node.grad = grad
         raise
 
