@@ -297,7 +297,7 @@ class NAry(Operation):
         return list(elements)
 
     def apply(self, operands: Sequence[Any]) -> Any:
-        """Apply the operation to floats, to arrays element by element, or as the first `_operate` of an operand says."""
+        """Apply the operation to floats, to arrays, or as the first operand that defines `_operate` says."""
         numpy = sys.modules.get("numpy")
         if numpy is not None and any(isinstance(operand, numpy.ndarray) for operand in operands):
             return _elementwise(lambda *numbers: self.apply(numbers), operands)

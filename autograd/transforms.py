@@ -26,6 +26,7 @@ from autograd.chain import (
     topological_order,
     turned,
 )
+from autograd.node import UNREACHED
 from autograd.rules import positive
 from autograd.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.structure import Shape, Structure, arranged, flatten, pack, size
@@ -242,29 +243,43 @@ class _Linearization:
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
-        return self._accumulated(self.edges, cotangents, self.inputs)
+        return self._accumulated(self._backward(), cotangents, self.inputs)
 
     def push(self, tangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return d(output)/d(input) x tangent, summed over the given inputs, for each output."""
-        return self._accumulated(turned(self.edges), tangents, self.outputs)
+        return self._accumulated(self._forward(), tangents, self.outputs)
 
-    def _accumulated(
-        self, edges: Iterable[Edge], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]
-    ) -> list[Any]:
+    def rows(self) -> list[Sequence[Any]]:
+        """Return the Jacobian: for each output its derivatives by all inputs."""
+        if len(self.outputs) <= len(self.inputs):
+            flow = self._backward()
+            return [self._accumulated(flow, [(output, 1.0)], self.inputs) for output in self.outputs]
+        flow = self._forward()
+        columns = [self._accumulated(flow, [(x, 1.0)], self.outputs) for x in self.inputs]
+        return [[column[row] for column in columns] for row in range(len(self.outputs))]
+
+    def _backward(self) -> Accumulators:
+        return Accumulators(self.wanted, self.edges)
+
+    def _forward(self) -> Accumulators:
+        return Accumulators(self.wanted, turned(self.edges))
+
+    def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
-        flow = Accumulators(Sum if valued else float)
-        given = []
+        given: list[Any] = []
+        flow.clear_gradients()
         for node, number in seeds:
             given.append(_as_value(number) if valued else number)
-            flow[node].grad += (1.0, given[-1]) if valued else number
-        accumulate(flow.between(edges), flow.values())
+            flow[node].grad += Sum(1.0, given[-1]) if valued else number
+        accumulate(flow.reached(), flow.values())
+        sums: list[Any] = [flow[end].grad if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
         if not valued:
-            return [float(flow[end].grad) if end in flow else 0.0 for end in ends]
+            return [float(total) for total in sums]
         taken = set(given)  # each result is a node of its own, to be labelled as one likes
         found = []
-        for end in ends:
-            node = flow[end].grad.node() if end in flow else Constant(0.0)
+        for total in sums:
+            node = Constant(0.0) if total is UNREACHED else total.node()
             found.append(positive(node) if node in taken else node)
             taken.add(node)
         return found
@@ -298,13 +313,6 @@ class _Call(_Linearization):
             return self.result.unflatten(map(_as_value, self.outputs))
         floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
         return self.result.unflatten(map(Constant, floats) if self.valued else floats)
-
-    def rows(self) -> Iterable[Sequence[Any]]:
-        """Return the Jacobian: for each output its derivatives by all inputs."""
-        if len(self.outputs) <= len(self.inputs):
-            return [self.pull([(output, 1.0)]) for output in self.outputs]
-        columns = [self.push([(x, 1.0)]) for x in self.inputs]
-        return [[column[row] for column in columns] for row in range(len(self.outputs))]
 
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
