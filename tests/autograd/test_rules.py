@@ -17,7 +17,7 @@ import mpmath
 import pytest
 from mpmath import mp
 
-from autograd import Value, gradients
+from autograd import Value, gradients, rules
 from autograd.operation import NAry, Operation
 from autograd.testing import every_operation
 from tests.oracle import evaluated, exact
@@ -63,6 +63,8 @@ def points(row: Operation) -> list[tuple[float, ...]]:
         chosen = list(itertools.product(COARSE, COARSE))
     else:
         chosen = list(itertools.product([0.0, 1.0, -2.0, 3.0, 0.3], repeat=arity))
+    if row in (rules.power, rules.ieee_power):  # b a ** (b - 1) would pass through a ** (b - 1), which overflows there
+        chosen = [operands for operands in chosen if not 0.0 < abs(operands[0]) < SMALLEST_NORMAL]
     return [operands for operands in chosen if defined(row, operands) and not overflows(row, operands)]
 
 
