@@ -153,7 +153,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
     return (a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
 
 
-def softmax(xs: Sequence[Any], y: Any) -> list[Any]:
+def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
 
     The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
@@ -287,7 +287,7 @@ either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0,
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
-logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: softmax(xs, y),            definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
+logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
