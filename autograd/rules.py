@@ -123,7 +123,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or k % 1.0 > 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 > 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -278,8 +278,8 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: TWO_OVER_SQRT_PI * exp(-x * x))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: -TWO_OVER_SQRT_PI * exp(-x * x))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
@@ -290,7 +290,7 @@ abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
-atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, -0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
@@ -310,7 +310,7 @@ ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="
 ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
-ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (-inf,)})
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 
