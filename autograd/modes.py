@@ -162,6 +162,11 @@ def side() -> Side | None:
     return _side.get()
 
 
+def untaken() -> bool:
+    """Whether a side of a choice is traced that is not chosen now: what is not defined there is nan."""
+    return bool(blocks) and (side := _side.get()) is not None and not side.taken
+
+
 def in_side(side: Side | None) -> AbstractContextManager[None]:
     """Trace a side of a choice in this block."""
     return _block(_side, side)

@@ -181,7 +181,11 @@ class Unary(Operation):
     def __call__(self, x: Any) -> Any:
         """Apply the operation to its operand."""
         if type(x) is float:
-            return self.evaluate((x,))
+            try:
+                y = self.forward(x)
+            except (ValueError, ArithmeticError) as error:
+                raise self.explain(error, (x,)) from None
+            return y if type(y) is float else real(y, f"the result of {self.name}")
         operate = getattr(x, "_operate", None)
         return self.apply((x,)) if operate is None else operate(self, (x,))
 

@@ -7,10 +7,10 @@ differently here the name is known too, and the error of reading or assigning it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from autograd.value import Value
+    from autograd.node import Node
 
 OWN_OPERATION = "operation(name, forward, *partials) makes an operation with derivatives of your own"
 _STATE = "keep it in a dict by Value, {p: 0.0 for p in parameters}, or in a subclass: class Parameter(Value): pass"
@@ -22,7 +22,7 @@ class Peer:
     A subclass of Value has a `__dict__`, in which these names are as free as any other.
     """
 
-    def __init__(self, remedy: str, read: Callable[[Value], Any] | None = None) -> None:
+    def __init__(self, remedy: str, read: Callable[[Node], Any] | None = None) -> None:
         self.remedy = remedy
         self.read = read
 
@@ -50,7 +50,7 @@ class Peer:
         own[self.name] = thing
 
 
-def _op_name(node: Value) -> str:
+def _op_name(node: Node) -> str:
     return "" if node.op is None else node.op.name
 
 
@@ -62,7 +62,7 @@ class PeerNames:
     if TYPE_CHECKING:
 
         @property
-        def _prev(self) -> set[Value]: ...
+        def _prev(self) -> set[Self]: ...
         @property
         def _op(self) -> str: ...
 

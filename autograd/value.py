@@ -60,13 +60,6 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     return node
 
 
-def _undefined(op: Operation, operands: Sequence[float], error: Exception) -> float:
-    """Return nan in a side of a choice that is traced without being taken; raise the error anywhere else."""
-    if modes.blocks and (side := modes.side()) is not None and not side.taken:
-        return math.nan
-    raise op.explain(error, operands) from None
-
-
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
     """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
     with modes.enable_grad():
@@ -77,7 +70,9 @@ def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x.number)
     except (ValueError, ArithmeticError) as error:
-        data = _undefined(op, (x.number,), error)
+        if not modes.untaken():
+            raise op.explain(error, (x.number,)) from None
+        data = math.nan
     return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
 
 
@@ -91,7 +86,9 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         try:
             number = forward(self.number, other.number)
         except (ValueError, ArithmeticError) as error:
-            number = _undefined(op, (self.number, other.number), error)
+            if not modes.untaken():
+                raise op.explain(error, (self.number, other.number)) from None
+            number = math.nan
         if modes.blocks:
             return _node(op, number, self, other)
         node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
@@ -133,7 +130,7 @@ def _as_operand(number: Any) -> Value | None:
         return None
 
 
-class Value(Node, PeerNames, Methods):
+class Value(Node, PeerNames, Methods["Value"]):
     """A real number that remembers its parents and the operation that made it.
 
     - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
@@ -281,7 +278,7 @@ class Value(Node, PeerNames, Methods):
         try:
             y = operation.evaluate(data)
         except (ValueError, ArithmeticError):
-            if (side := modes.side()) is None or side.taken:
+            if not modes.untaken():
                 raise
             y = math.nan
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))

@@ -16,14 +16,13 @@ Written by `python -m tests.methods`. The methods themselves are attached to Val
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from autograd.value import Value
+V = TypeVar("V")
 
 
-class Methods:
-    """What type checkers know of the methods that a Value has from the table."""
+class Methods(Generic[V]):
+    """What type checkers know of the methods that a Value, V, has from the table."""
 
     __slots__ = ()
 
@@ -36,7 +35,7 @@ def parameters(row: Operation | Family) -> str:
     if isinstance(row, Family):
         return f", {row.constant}: float" + ("" if row.default is None else f" = {row.default}")
     others = row.arguments[1:]
-    return "".join(f", {name}: Value | float" for name in others) + (", /" if others else "")
+    return "".join(f", {name}: V | float" for name in others) + (", /" if others else "")
 
 
 def methods() -> dict[str, Operation | Family]:
@@ -48,7 +47,7 @@ def methods() -> dict[str, Operation | Family]:
 
 def generated() -> str:
     """The file as it is to be."""
-    lines = [f"        def {name}(self{parameters(row)}) -> Value: ..." for name, row in methods().items()]
+    lines = [f"        def {name}(self{parameters(row)}) -> V: ..." for name, row in methods().items()]
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,8 @@ def test_declared_methods_are_up_to_date():
 def test_every_public_method_of_a_value_is_known_to_type_checkers():
     body = set(PeerNames.__dict__) | {
         name
-        for name, thing in vars(Value).items()
+        for kind in Value.__mro__
+        for name, thing in vars(kind).items()
         if thing.__class__ in (property, types.MemberDescriptorType, staticmethod)
     }
     written = {name for name, thing in vars(Value).items() if getattr(thing, "__qualname__", "") == f"Value.{name}"}
