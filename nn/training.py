@@ -16,7 +16,7 @@ from nn.chance import chance_restored
 from nn.checks import above_zero
 from nn.examples import Examples, evaluated, judged
 from nn.history import History, Metric, Score, Stop, metric_for
-from nn.modules import Module
+from nn.modules import Module, generator
 from nn.optim import SGD
 from nn.optimizer import Optimizer
 from nn.progress import bar
@@ -84,7 +84,7 @@ def fit(
     if max_norm is not None:
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
-    rng = random.Random(seed)
+    rng = generator(seed)
     X, y, held_out = _held_out(X, y, validation, rng)
     batches = _batches(len(X), batch_size, epochs, rng)
     task = Task(model, loss, judge, optimizer or SGD(model.parameters()), max_norm, gradient_norms)
