@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, no_grad
 from autograd.operation import real
 from nn.checks import plain
-from nn.history import Metric
+from nn.metrics import Metric
 
 
 @dataclass
@@ -56,15 +56,17 @@ class Examples:
         return ""
 
     def telling(self, count: int) -> list[int]:
-        """Return the numbers of a few examples, at least two, by which to judge all: with each target, from everywhere.
+        """Return the numbers of a few examples, at least two, by which to judge all: with each target and length.
 
         >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).telling(3)
         [0, 7, 3, 6]
         """
         size = len(self.targets)
         firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
+        lengths = {len(x) if hasattr(x, "__len__") else 1: i for i, x in reversed(list(enumerate(self.inputs)))}
         spread = range(0, size, max(1, size // count))
-        chosen = list(dict.fromkeys([*sorted(firsts.values())[:count], *spread[:count]]))
+        chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
+        chosen = list(dict.fromkeys(chosen))
         return chosen if len(chosen) > 1 else chosen * 2
 
 

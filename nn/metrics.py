@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from autograd import Value
 from nn.checks import plain
+
+Metric: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], float]
 
 
 def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:

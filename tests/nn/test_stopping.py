@@ -424,7 +424,7 @@ def interrupt_once(monkeypatch, owner, name, call=3, before=True):
 
 
 STEP = ["_differentiated", "_updated", "_evaluated", "_judged", "_step", "snapshot", "write", "read", "restore"]
-TRIAL = ["can_begin", "look_at_targets"]
+TRIAL = ["look_at", "look_at_targets"]
 MOMENTS = [
     *[(EagerSteps, moment, False) for moment in STEP],
     *[(EagerSteps, moment, True) for moment in TRIAL],
