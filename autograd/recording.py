@@ -7,7 +7,6 @@ from a number that is no longer there, and its derivatives would mix old numbers
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -167,7 +166,6 @@ def _restore(title: str, before: Stamp | scope, tick: int) -> scope:
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
 
 blocks = 0
-_lock = threading.Lock()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 
@@ -198,15 +196,15 @@ class Inspector(Protocol):
 @contextmanager
 def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
     global blocks
-    token = variable.set(value)
-    with _lock:
+    before, counted = variable.get(), False
+    try:  # Ctrl-C may come after any call; better a block counted for ever, which is slow, than one that is not left
         blocks += 1
-    try:
+        counted = True
+        variable.set(value)
         yield
     finally:
-        with _lock:
-            blocks -= 1
-        variable.reset(token)
+        variable.set(before)
+        blocks -= counted
 
 
 def paused() -> bool:

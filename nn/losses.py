@@ -191,11 +191,12 @@ def metric_of(loss: Any) -> Metric | None:
 def calls_noted() -> Iterator[list[Call]]:
     """Note in this block each call of a loss of this file."""
     calls: list[Call] = []
-    token = _calls.set(calls)
+    before = _calls.get()
     try:
+        _calls.set(calls)
         yield calls
     finally:
-        _calls.reset(token)
+        _calls.set(before)
 
 
 def metric_among(calls: Iterable[Call], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:

@@ -103,7 +103,7 @@ def _is_number(entry: Any) -> bool:
     return not isinstance(entry, bool)
 
 
-_walked: ContextVar[frozenset[int]] = ContextVar("walked", default=frozenset())
+_asking: ContextVar[frozenset[int]] = ContextVar("asking", default=frozenset())
 
 
 def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
@@ -112,26 +112,22 @@ def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
     >>> held(MLP(1, [1]), int)
     [('nin', 1), ('layers.0.nin', 1), ('layers.0.neurons.0.nin', 1)]
     """
-    if id(module) in _walked.get():  # a module of another library in this one asks this one for its parameters
+    if id(module) in _asking.get():  # one of another library, in this one, asks this one for its parameters
         return []
-    token = _walked.set(_walked.get() | {id(module)})
-    try:
-        found = []
-        opened: dict[int, Any] = {}  # keeps the containers, since another thing could get the same id
-        waiting: list[tuple[str, Any]] = [("", module)]
-        while waiting:
-            path, thing = waiting.pop()
-            if isinstance(thing, kinds):
-                found.append((path, thing))
-            elif id(thing) not in opened and (parts := _parts(thing, path)):
-                opened[id(thing)] = thing
-                waiting += [(f"{path}.{name}" if path else str(name), part) for name, part in reversed(parts)]
-        return found
-    finally:
-        _walked.reset(token)
+    found = []
+    opened: dict[int, Any] = {}  # keeps the containers, since another thing could get the same id
+    waiting: list[tuple[str, Any]] = [("", module)]
+    while waiting:
+        path, thing = waiting.pop()
+        if isinstance(thing, kinds):
+            found.append((path, thing))
+        elif id(thing) not in opened and (parts := _parts(thing, path, module)):
+            opened[id(thing)] = thing
+            waiting += [(f"{path}.{name}" if path else str(name), part) for name, part in reversed(parts)]
+    return found
 
 
-def _parts(thing: Any, path: str) -> list[tuple[Any, Any]] | None:
+def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     """Return what is in a module or container, by name or position; None where it is neither."""
     if isinstance(thing, (Value, str, float, int, type)):
         return None
@@ -144,7 +140,7 @@ def _parts(thing: Any, path: str) -> list[tuple[Any, Any]] | None:
     if getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # an array of NumPy, or a column of pandas
         return [(".".join(map(str, place)), part) for place, part in _entries(thing)]
     if callable(getattr(thing, "parameters", None)):
-        return _foreign(thing, path)
+        return _foreign(thing, path, root)
     if isinstance(thing, Set) and any(isinstance(part, (Value, Module)) for part in thing):
         raise TypeError(f"parameters are kept in an order, and {path} is a {type(thing).__name__}; write a list")
     if dataclasses.is_dataclass(thing):
@@ -158,10 +154,15 @@ def _entries(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:
     return np.ndenumerate(np.atleast_1d(array))
 
 
-def _foreign(thing: Any, path: str) -> list[tuple[Any, Any]]:
+def _foreign(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]]:
     """Return the parameters of a module of another kind, by its own names if it has any."""
     named = getattr(thing, "named_parameters", None)
-    parts = list(named() if callable(named) else enumerate(thing.parameters()))
+    before = _asking.get()
+    try:
+        _asking.set(before | {id(root)})
+        parts = list(named() if callable(named) else enumerate(thing.parameters()))
+    finally:
+        _asking.set(before)
     for _, parameter in parts:
         if not isinstance(parameter, Value):
             raise TypeError(

@@ -16,6 +16,7 @@ from nn.chance import chance_restored
 from nn.checks import above_zero
 from nn.examples import Examples, evaluated, judged
 from nn.history import History, Score, Stop, metric_for
+from nn.interrupts import scopes_closed
 from nn.losses import calls_noted, is_known, metric_among, with_penalty
 from nn.metrics import Metric
 from nn.modules import Module, generator
@@ -98,7 +99,7 @@ def fit(
     hears = metric == "auto" and judge is None
     task = Task(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size)
-    with _collector_paused(), bar(epochs, progress) as run.shown:
+    with _collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
 
@@ -244,7 +245,7 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     4.0
     """
     judge = metric_for(metric, loss)
-    with calls_noted() as calls:
+    with scopes_closed(), calls_noted() as calls:
         total, outputs = evaluated(model, X, y, loss)
     if metric == "auto" and judge is None:
         judge = metric_among(calls, outputs, y)
@@ -306,8 +307,8 @@ def _name(function: Any) -> str:
 @contextmanager
 def _collector_paused() -> Iterator[None]:
     enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if enabled:
