@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from autograd.operation import real
 from nn.checks import above_zero, not_negative
-from nn.losses import metric_of
+from nn.judging import metric_of
 from nn.metrics import Metric
 
 

@@ -17,51 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import partial, wraps
-from inspect import signature
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.checks import above_zero, listed, plain
-from nn.metrics import Metric, accuracy
+from nn.judging import judged_by
+from nn.metrics import accuracy
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
-Call: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
-P = ParamSpec("P")
-
-LOSSES: list[Callable[..., Any]] = []  # those below
-
-_calls: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
-
-
-class Judged(Protocol[P]):
-    """A loss that carries its metric."""
-
-    metric: Metric | None
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Return the loss."""
-
-
-def judged_by(metric: Metric | None) -> Callable[[Callable[P, Any]], Judged[P]]:
-    """Give a loss its metric, and have its calls noted where `calls_noted` is open."""
-
-    def mark(loss: Callable[P, Any]) -> Any:
-        @wraps(loss)
-        def noted(*args: P.args, **kwargs: P.kwargs) -> Any:
-            calls = _calls.get()
-            if calls is not None:
-                given = signature(loss).bind(*args, **kwargs).arguments
-                calls.append((metric, given["outputs"], given["targets"]))
-            return loss(*args, **kwargs)
-
-        vars(noted)["metric"] = metric
-        LOSSES.append(noted)
-        return noted
-
-    return mark
 
 
 @judged_by(None)
@@ -169,95 +132,6 @@ def l2(parameters: Iterable[Value | float]) -> Any:
     """
     numbers = listed(parameters, "l2")
     return dot(numbers, numbers)
-
-
-# What a loss of one's own is made of: its metric, and a penalty beside it
-
-
-def is_known(loss: Any) -> bool:
-    """Whether a loss is one of this file, or a partial of one."""
-    return loss in LOSSES or (isinstance(loss, partial) and is_known(loss.func))
-
-
-def metric_of(loss: Any) -> Metric | None:
-    """Return the metric that a loss carries, such as `hinge.metric`; a partial carries that of its function."""
-    metric = getattr(loss, "metric", None)
-    if metric is None and isinstance(loss, partial):
-        return metric_of(loss.func)
-    return metric if callable(metric) else None
-
-
-@contextmanager
-def calls_noted() -> Iterator[list[Call]]:
-    """Note in this block each call of a loss of this file."""
-    calls: list[Call] = []
-    before = _calls.get()
-    try:
-        _calls.set(calls)
-        yield calls
-    finally:
-        _calls.set(before)
-
-
-def metric_among(calls: Iterable[Call], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:
-    """Return the metric of a loss that was among the calls, of just these outputs and targets, if there is one.
-
-    So a function around a loss, with a factor or a penalty, keeps its accuracy; one that gives it a part of the outputs
-    or other classes does not. For single scores, targets may have become 1 and -1 from 1 and 0.
-
-    >>> outputs, targets = [2.0, -1.0], [1, 0]
-    >>> with calls_noted() as calls:
-    ...     loss = 3 * hinge(outputs, [2 * y - 1 for y in targets]) + 0.1
-    >>> metric_among(calls, outputs, targets) is accuracy
-    True
-    """
-    metrics = {metric for metric, *given in calls if metric and _are_same(given, outputs, targets)}
-    return metrics.pop() if len(metrics) == 1 else None
-
-
-def _are_same(given: Sequence[Any], outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
-    if not all(isinstance(part, Sequence) and len(part) == len(outputs) for part in given):
-        return False
-    for found, output, y, target in zip(given[0], outputs, given[1], targets, strict=True):
-        single = isinstance(plain(target), (int, float)) and not isinstance(plain(output), list)
-        if found is not output or ((y > 0) != (target > 0) if single else plain(y) != plain(target)):
-            return False
-    return True
-
-
-def with_penalty(loss: Callable[..., Any], penalty: Any, parameters: Sequence[Value]) -> Callable[[Any, Any], Any]:
-    """Return the sum of a loss and a penalty, which is a function of the parameters, or of nothing.
-
-    >>> weights = [Value(3.0), Value(4.0)]
-    >>> for penalty in (l2, lambda p: 0.1 * l2(p), lambda: 0.1 * l2(weights)):
-    ...     with_penalty(mse, penalty, weights)([1.0], [2.0])
-    Value(data=26.0, grad=0.0)
-    Value(data=3.5, grad=0.0)
-    Value(data=3.5, grad=0.0)
-    """
-    if not callable(penalty):
-        raise TypeError(
-            f"penalty is a function of the parameters, or of nothing, called in each step, got {penalty!r:.60}; "
-            "write penalty=lambda p: 1e-4 * l2(p)"
-        )
-    term = penalty if _takes_nothing(penalty) else partial(penalty, parameters)
-
-    def penalised(outputs: Any, targets: Any) -> Any:
-        found = term()
-        if not isinstance(found, (Value, int, float)):
-            raise TypeError(f"penalty returns a Value, one number for all parameters, got {found!r:.60}")
-        return loss(outputs, targets) + found
-
-    return penalised
-
-
-def _takes_nothing(penalty: Callable[..., Any]) -> bool:
-    try:
-        wanted = signature(penalty)
-        wanted.bind()
-    except (TypeError, ValueError):  # it needs an argument, or is built in and does not tell
-        return False
-    return all(p.kind is not p.VAR_POSITIONAL for p in wanted.parameters.values())
 
 
 class _Targets(NamedTuple):

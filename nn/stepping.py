@@ -19,7 +19,7 @@ from nn.clipping import clip_grad_norm, clipped
 from nn.examples import Examples, evaluated, judged, one_by_one
 from nn.history import Score
 from nn.interrupts import interrupts_wait
-from nn.losses import calls_noted, metric_among
+from nn.judging import calls_noted, metric_among
 from nn.metrics import Metric, accuracy
 from nn.modules import Module
 from nn.norms import LayerNorms

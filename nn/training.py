@@ -17,11 +17,12 @@ from nn.checks import above_zero
 from nn.examples import Examples, evaluated, judged
 from nn.history import History, Score, Stop, metric_for
 from nn.interrupts import scopes_closed
-from nn.losses import calls_noted, is_known, metric_among, with_penalty
+from nn.judging import calls_noted, is_known, metric_among
 from nn.metrics import Metric
 from nn.modules import Module, generator
 from nn.optim import SGD
 from nn.optimizer import Optimizer
+from nn.penalties import with_penalty
 from nn.progress import bar
 from nn.stepping import CompiledSteps, DivergedError, EagerSteps, Task
 

@@ -10,7 +10,7 @@ import pytest
 import nn
 from autograd import Value, dot
 from nn import MLP, SGD, Module, accuracy, cross_entropy, evaluate, fit, hinge, l1, l2, mse
-from nn.losses import LOSSES, calls_noted, metric_among
+from nn.judging import LOSSES, calls_noted, metric_among
 
 X = [[math.sin(i), math.cos(2 * i)] for i in range(12)]
 CLASSES = [i % 2 for i in range(12)]
@@ -31,6 +31,7 @@ PENALTIES = {
     "partial": partial(dot, [0.1]),
     "any number of arguments": lambda *p: 0.1 * l2(*p),
     "a number": lambda p: 0.5,
+    "a number of NumPy": lambda p: np.float32(0.5),
 }
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
@@ -78,6 +79,7 @@ def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, batch
         "partial": partial(loss),
         "beside another": lambda o, t: loss(o, t) + 0.0 * mse([1.0], [1.0]),
         "copied": lambda o, t: loss(list(o), tuple(t)),
+        "array": lambda o, t: loss(o, np.array(t)),
     }
     for name, function in around.items():
         found, state = train(function, targets, of=loss, compiled=compiled, batch_size=batch_size)
@@ -85,7 +87,8 @@ def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, batch
         assert found.metric_name == expected.metric_name
         assert close(state.values(), parameters.values())
         model = model_for(loss)
-        assert evaluate(model, X, targets, loss=function) == evaluate(model, X, targets, loss=loss), name
+        for form in (targets, np.array(targets), tuple(targets)):
+            assert evaluate(model, X, form, loss=function) == evaluate(model, X, targets, loss=loss), name
 
 
 @compiled_or_not
@@ -101,6 +104,7 @@ NOT_TOLD = {
     "of other classes": lambda o, t: cross_entropy(o, [1 - k for k in t]),
     "of no loss of nn": lambda o, t: dot([z[0] for z in o], [z[0] for z in o]) * (1.0 / len(o)),
     "of one with no metric": lambda o, t: mse(o, [[0.0, 1.0]] * len(o)),
+    "of targets of another shape": lambda o, t: cross_entropy(o, [[1.0 - k, float(k)] for k in t]),
     "of one example": lambda o, t: cross_entropy(o[:1], t[:1]),
 }
 
