@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from autograd.boxes import homes, write_boxes
 from autograd.chain import check_unchanged, edges, sweep
@@ -19,6 +19,7 @@ from autograd.drawing import blank, keep_short
 from autograd.frames import write_gif, write_svg
 from autograd.lines import names_of, sorted_graph
 from autograd.marks import (
+    FRAME,
     INK,
     QUIET,
     SIZE,
@@ -29,12 +30,14 @@ from autograd.marks import (
     box,
     gradient_row,
     largest_of,
+    legend,
     local_derivatives,
     look,
     operation_mark,
+    ordinal,
     place_of_operand,
 )
-from autograd.operation import Operation, real
+from autograd.operation import real
 from autograd.recording import scope
 from autograd.value import Constant, Value
 
@@ -132,7 +135,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     known: dict[Value, float] = {root: 1.0}
     used: set[tuple[Value, int]] = set()
     end, told = names[root], "Backward: every gradient is handed on to the operands, times the local derivative."
-    steps = [_Step(len(order), dict(known), (told, f"∂{end}/∂{end} = 1"))]
+    steps = [_Step(len(order), dict(known), (told, f"d{end}/d{end} = 1"))]
 
     def watched(node: Value, outgoing: Iterable[tuple[Value, Any]]) -> Iterator[tuple[Value, Any]]:
         free = [operand for operand, parent in enumerate(node.parents) if type(parent) is not Constant]
@@ -141,14 +144,14 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
             yield parent, derivative
             known[parent] = flow[parent]  # the sweep has added to it meanwhile
             used.add((node, operand))
-            gradient, part = f"∂{end}/∂{names[parent]}", flow[node] * derivative
-            symbols = f"{gradient} += ∂{end}/∂{names[node]} · ∂{names[node]}/∂{names[parent]}"
-            formula = _joined(symbols, f" = {flow[node]:.4g} × {derivative:.4g} = {part:.4g}")
+            gradient, part = f"d{end}/d{names[parent]}", flow[node] * derivative
+            symbols = f"{gradient} += d{end}/d{names[node]} · ∂{names[node]}/∂{_operand_of(node, operand, names)}"
+            formula = _joined(symbols, f" = {flow[node]:.4g} × {_operand(derivative)} = {part:.4g}")
             total = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {flow[parent]:.4g}"
             steps.append(_Step(len(order), dict(known), (formula, total), node, operand, frozenset(used)))
 
     sweep(((node, watched(node, outgoing)) for node, outgoing in edges(reversed(taking), flow)), flow)
-    found = [f"∂{end}/∂{names[leaf]} = {flow[leaf]:.4g}" for leaf in taking if leaf.op is None and leaf.label]
+    found = [f"d{end}/d{names[leaf]} = {flow[leaf]:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."
     return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 
@@ -162,6 +165,13 @@ def _names(order: Sequence[Value]) -> dict[Value, str]:
         elif type(node) is Constant:
             names[node] = _operand(node._datum)
     return names
+
+
+def _operand_of(node: Value, operand: int, names: dict[Value, str]) -> str:
+    """Return what the local derivative of a node by one operand is taken by: its name, and its place if it has two."""
+    parent = node.parents[operand]
+    name = names[parent]
+    return f"({ordinal(operand)} {name})" if node.parents.count(parent) > 1 else name
 
 
 def _operand(number: float) -> str:
@@ -190,6 +200,7 @@ class _Stage:
         self.places = homes(order)
         self.local = {node: local_derivatives(node) for node in order}
         self.largest = largest_of(gradient for step in steps for gradient in step.gradients.values())
+        self.legend = legend(order, [gradient for step in steps for gradient in step.gradients.values()])
         self.sizes = self._measured()
 
     def drawings(self) -> list[Any]:
@@ -250,7 +261,7 @@ class _Stage:
 
     def _caption(self, step: _Step, size: tuple[int, int] | None = None) -> str:
         rows = [Row(step.caption[0], bold=True), Row(step.caption[1])]
-        return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size)
+        return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size, below=self.legend)
 
     def _measured(self) -> dict[Value | None, tuple[int, int]]:
         """Return the width and the height in points that the boxes of each node need, and the caption, under None."""
@@ -268,13 +279,14 @@ class _Stage:
                 _, number, _, _, *extent = line.split(maxsplit=6)
                 width, height = (math.ceil(72.0 * float(inches)) + 1 for inches in extent[:2])
                 node = nodes[int(number)]
+                width += 0 if node else FRAME  # the legend is as wide as its row, and the row never as its text
                 sizes[node] = max(sizes[node][0], width), max(sizes[node][1], height)
         return sizes
 
 
 def _arrow_label(node: Value, operand: int, parent: Value, derivative: float | None, *, seen: bool) -> str:
     """Return what stands on an arrow: which operand it brings, and the local derivative once that was needed."""
-    place = place_of_operand(cast("Operation", node.op), operand).get("headlabel", "")
+    place = "".join(place_of_operand(node, operand).values())
     if type(parent) is Constant or derivative is None:
         return place
     ink = "#4A4A4A" if seen else "transparent"  # and yet as wide

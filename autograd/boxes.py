@@ -1,6 +1,7 @@
 """Which box each node of a picture stands in: that of the scope it was made in, and boxes stand inside boxes.
 
-A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner.
+A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner. Where
+the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that used it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from autograd import rules
 from autograd.marks import Mark, escaped
 from autograd.recording import scope
-from autograd.value import Value
+from autograd.value import Constant, Value
 
 
 def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
@@ -23,7 +25,7 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
             if parent.op is None:
                 path = path_to(node.scope)
                 paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
-    homes = {node: node.scope for node in nodes}
+    homes = {node: node.scope for node in nodes} | _left_behind(nodes)
     owned: dict[scope, set[int]] = {}
     for leaf in homes.keys() & paths.keys():
         for around in reversed(paths[leaf]):
@@ -33,6 +35,21 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
                 homes[leaf] = around
                 break
     return homes
+
+
+def _left_behind(nodes: Sequence[Value]) -> dict[Value, scope]:
+    """Return the scopes of leaves that only one call of a module used, where the module itself is gone.
+
+    Such a leaf may also be an input. Modules write dot(weights, inputs), which tells the two apart.
+    """
+    inputs = {x for node in nodes if node.op is rules.dot for x in node.parents[len(node.parents) // 2 :]}
+    users: defaultdict[Value, set[scope | None]] = defaultdict(set)
+    for node in nodes:
+        for parent in node.parents:
+            if parent.op is None and parent.scope is None and type(parent) is not Constant and parent not in inputs:
+                users[parent].add(node.scope)
+    found = {leaf: next(iter(scopes)) for leaf, scopes in users.items() if len(scopes) == 1}
+    return {leaf: s for leaf, s in found.items() if s is not None and s.owner is not None and s.owner() is None}
 
 
 def path_to(innermost: scope | None) -> list[scope]:

@@ -25,6 +25,7 @@ from autograd.marks import (
     gradient_of,
     gradient_row,
     largest_of,
+    legend,
     local_derivatives,
     look,
     operation_mark,
@@ -46,9 +47,10 @@ def draw(
     """Return the graph of a Value as a `graphviz.Digraph`, which shows itself in a notebook.
 
     Each node shows its label, data and gradient ("not yet" before `backward()`); each operation is a small node of
-    its own. Leaves that take a gradient are blue, constants grey and dashed, the root yellow, and a box goes around
+    its own. Leaves that take a gradient are green, constants grey and dashed, the root yellow, and a box goes around
     what was made in one `scope`, such as the call of a Neuron, with its parameters. Behind a gradient is its colour:
-    orange above zero, blue below, the stronger the larger. Where the order of operands matters, arrows tell it.
+    orange above zero, blue below, the stronger the larger; a legend says so. Where the order of operands matters,
+    arrows tell it, and in a `dot` which of them are multiplied.
 
     - `direction`: "LR" (left to right), "TB" (top to bottom), "RL" or "BT".
     - `depth`: how many operations back from the root to draw; where the graph goes on, a dashed operation says so.
@@ -81,6 +83,7 @@ def draw(
     for node in visible:
         picture.add(node, is_root=node is root)
     picture.write(drawing, homes(visible))
+    drawing.attr(label=f"<{legend(visible, map(gradient_of, visible))}>", labelloc="b")
     return drawing
 
 
@@ -186,7 +189,7 @@ class _Picture:
         self.marks[node].append(mark)
         local = local_derivatives(node) if self.derivatives else [None] * len(node.parents)
         for position, (parent, derivative) in enumerate(zip(node.parents, local, strict=True)):
-            self._add_arrow(self.ids[parent], mark.id, node, derivative, parent, **place_of_operand(op, position))
+            self._add_arrow(self.ids[parent], mark.id, node, derivative, parent, **place_of_operand(node, position))
         self._add_result_arrow(mark.id, node)
 
     def _add_end(self, node: Value, op: Operation) -> None:
