@@ -168,10 +168,10 @@ def _names(order: Sequence[Value]) -> dict[Value, str]:
 
 
 def _operand_of(node: Value, operand: int, names: dict[Value, str]) -> str:
-    """Return what the local derivative of a node by one operand is taken by: its name, and its place if it has two."""
+    """Return what the local derivative of a node by one operand is taken by: its name, and which one if it is twice."""
     parent = node.parents[operand]
     name = names[parent]
-    return f"({ordinal(operand)} {name})" if node.parents.count(parent) > 1 else name
+    return f"({ordinal(node.parents[:operand].count(parent))} {name})" if node.parents.count(parent) > 1 else name
 
 
 def _operand(number: float) -> str:

@@ -1579,7 +1579,8 @@ class View {
       if (formula.length > 1 && formula.some((piece) => typeof piece !== "string" || piece === "y"))
         parts.push(" = ", ...this.formula(formula, child, true));
     }
-    const plain = formula?.length === 1 && typeof formula[0] === "string" && formula[0] !== "y";
+    const alone = formula?.length === 1 && formula[0] !== "y"; // a number, which needs no second mention
+    const plain = alone && (typeof formula[0] === "string" || !graph.nodes[node.parents[formula[0]]].name);
     if (!plain) parts.push(" = ", this.number(graph.locals[child][k]));
     parts.push(", since ", this.named(child), " = ", ...this.formula(op.value, child, false));
     return parts;
