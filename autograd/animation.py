@@ -38,7 +38,6 @@ from autograd.marks import (
     place_of_operand,
 )
 from autograd.operation import real
-from autograd.recording import scope
 from autograd.value import Constant, Value
 
 MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
@@ -211,17 +210,17 @@ class _Stage:
         drawing = blank(self.direction, "animate")
         keep_short(drawing, self.order, labelled=True)
         drawing.attr(label=self._caption(step, self.sizes[None]), labelloc="t")
-        boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in self.order if node.op is not None}
-        for node in self.order:
-            marks = boxes.setdefault(self.places[node], [])
-            marks.append(Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])}))
-            if node.op is not None:
-                at_work = node is step.node
-                marks.append(operation_mark(f"{self._id(node)}op", node.op.name, fill="#FFD966" if at_work else ""))
-        write_boxes(drawing, boxes)
+        write_boxes(drawing, {node: self._marks(node, step) for node in self.order}, self.places)
         for node in self.order:
             self._write_arrows(drawing, node, step)
         return drawing
+
+    def _marks(self, node: Value, step: _Step) -> list[Mark]:
+        number = Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])})
+        if node.op is None:
+            return [number]
+        fill = "#FFD966" if node is step.node else ""
+        return [number, operation_mark(f"{self._id(node)}op", node.op.name, fill=fill)]
 
     def _id(self, node: Value) -> str:
         return f"n{self.position[node]}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd import rules
@@ -61,8 +61,12 @@ def path_to(innermost: scope | None) -> list[scope]:
     return path[::-1]
 
 
-def write_boxes(drawing: Any, boxes: dict[scope | None, list[Mark]]) -> None:
-    """Write each box with its marks and the boxes inside it; boxes of one title side by side are numbered."""
+def write_boxes(drawing: Any, marks: Mapping[Value, list[Mark]], places: Mapping[Value, scope | None]) -> None:
+    """Write the marks of each node into the box of its place, and boxes into boxes; those of one title are numbered."""
+    # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
+    boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in marks if node.op is not None}
+    for node, drawn in marks.items():
+        boxes.setdefault(places[node], []).extend(drawn)
     inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
     for innermost in boxes:
         for box in path_to(innermost):

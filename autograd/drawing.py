@@ -240,10 +240,6 @@ class _Picture:
 
     def write(self, drawing: Any, places: dict[Value, scope | None]) -> None:
         """Write everything into the drawing: boxes with what stands in them, then the arrows."""
-        # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
-        boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in self.marks if node.op is not None}
-        for node, marks in self.marks.items():
-            boxes.setdefault(places[node], []).extend(marks)
-        write_boxes(drawing, boxes)
+        write_boxes(drawing, self.marks, places)
         for arrow in self.arrows:
             drawing.edge(arrow.tail, arrow.head, **arrow.attributes)
