@@ -166,6 +166,7 @@ class _Picture:
         self.largest = largest_of(map(gradient_of, shown))
         self.marks: dict[Value, list[Mark]] = {}
         self.arrows: list[Arrow] = []
+        self.placed: set[tuple[str, str | None]] = set()  # tails of arrows, and their labels
 
     def add(self, node: Value, *, is_root: bool) -> None:
         """Add a number, and if it was computed the operation that made it."""
@@ -227,11 +228,16 @@ class _Picture:
     ) -> None:
         """Add the arrow that brings an operand, with the local derivative of the node by it."""
         if self.derivatives and type(operand) is not Constant:
-            place = attributes.pop("headlabel", "")  # the two would stand one on the other
+            # The two would stand one on the other.
+            place = attributes.pop("headlabel", "") or attributes.pop("taillabel", "")
             attributes["label"] = f"{place} ∂ {'?' if derivative is None else format(derivative, '.4g')}".strip()
             gradient = gradient_of(node)
             if gradient is not None and derivative is not None:
                 attributes |= arrow_colour(gradient * derivative, self.largest)
+        if (tail, attributes.get("taillabel")) in self.placed:  # once beside a node says it of all its arrows
+            del attributes["taillabel"]
+        elif "taillabel" in attributes:
+            self.placed.add((tail, attributes["taillabel"]))
         self.arrows.append(Arrow(tail, head, attributes))
 
     def _add_result_arrow(self, tail: str, node: Value, head: str | None = None) -> None:

@@ -708,6 +708,19 @@ def test_arrows_tell_the_order_of_operands_where_it_matters(make, marks):
     assert [found[f"{names[parent]}->{names[y]}op"][0] for parent in y.parents] == marks
 
 
+def test_pairs_of_a_dot_are_told_once_beside_each_operand_and_on_the_arrow_beside_a_derivative():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    a, b, c, d = (Value(float(i)) for i in range(4))
+    root = dot([a, b], [x, y]) + dot([c, d], [x, y])
+    names = ids(root)
+    for node, place in [(a, "1st"), (b, "2nd"), (x, "1st"), (y, "2nd"), (d, "2nd")]:
+        arrows_of = lambda drawing, tail=names[node]: [
+            label for name, found in labels(drawing).items() if name.startswith(f"{tail}->") for label in found
+        ]
+        assert sorted(filter(None, arrows_of(draw(root)))) == [place]
+        assert all(label.startswith(f"{place} ∂") for label in arrows_of(draw(root, derivatives=True)))
+
+
 def test_number_minus_itself_has_a_first_and_a_second_arrow():
     x = Value(2.0)
     assert sorted(labels(draw(x - x))["n0->n1op"]) == ["1st", "2nd"]
