@@ -12,17 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from autograd.accumulators import Accumulator
 from autograd.boxes import homes, write_boxes
 from autograd.chain import Edge, accumulate, check_unchanged, edges
-from autograd.clock import scope
 from autograd.drawing import blank, keep_short
 from autograd.files import write_atomically
 from autograd.frames import write_gif, write_svg
 from autograd.lines import names_of, sorted_graph
 from autograd.marks import (
+    FRAME,
     INK,
     QUIET,
     SIZE,
@@ -33,12 +33,14 @@ from autograd.marks import (
     box,
     gradient_row,
     largest_of,
+    legend,
     local_derivatives,
     look,
     operation_mark,
+    ordinal,
     place_of_operand,
 )
-from autograd.operation import Operation, real
+from autograd.operation import real
 from autograd.value import Constant, Value
 
 MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
@@ -110,8 +112,8 @@ def _steps(order: Sequence[Value]) -> Iterator[_Step]:
     for position, node in enumerate(order):
         if node.op is not None:
             symbols = node.op.expression(*[names[parent] for parent in node.parents])
-            numbers = node.op.expression(*[_operand(parent._datum) for parent in node.parents])
-            formula = _joined(f"{names[node]} = {symbols}", f" = {numbers} = {node._datum:.4g}")
+            numbers = node.op.expression(*[_operand(parent.number) for parent in node.parents])
+            formula = _joined(f"{names[node]} = {symbols}", f" = {numbers} = {node.number:.4g}")
             yield _Step(position + 1, {}, (formula, ""), node)
     yield from _backward(order, names)
 
@@ -127,7 +129,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     known: dict[Value, float] = {root: 1.0}
     used: set[tuple[Value, int]] = set()
     end, told = names[root], "Backward: every gradient is handed on to the operands, times the local derivative."
-    steps = [_Step(len(order), dict(known), (told, f"∂{end}/∂{end} = 1"))]
+    steps = [_Step(len(order), dict(known), (told, f"d{end}/d{end} = 1"))]
 
     def watched(node: Value, outgoing: Iterable[Edge]) -> Iterator[Edge]:
         free = [operand for operand, parent in enumerate(node.parents) if type(parent) is not Constant]
@@ -137,15 +139,15 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
             arrived, total = flow[node].grad, flow[parent].grad  # the chain rule has added to it meanwhile
             known[parent] = total
             used.add((node, operand))
-            gradient, part = f"∂{end}/∂{names[parent]}", arrived * derivative
-            symbols = f"{gradient} += ∂{end}/∂{names[node]} · ∂{names[node]}/∂{names[parent]}"
-            formula = _joined(symbols, f" = {arrived:.4g} × {derivative:.4g} = {part:.4g}")
+            gradient, part = f"d{end}/d{names[parent]}", arrived * derivative
+            symbols = f"{gradient} += d{end}/d{names[node]} · ∂{names[node]}/∂{_operand_of(node, operand, names)}"
+            formula = _joined(symbols, f" = {arrived:.4g} × {_operand(derivative)} = {part:.4g}")
             added = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {total:.4g}"
             steps.append(_Step(len(order), dict(known), (formula, added), node, operand, frozenset(used)))
 
     by_source = groupby(edges(reversed(taking), constant=Constant), itemgetter(0))
     accumulate(chain.from_iterable(watched(*step) for step in by_source), flow.values())
-    found = [f"∂{end}/∂{names[leaf]} = {flow[leaf].grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
+    found = [f"d{end}/d{names[leaf]} = {flow[leaf].grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."
     return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 
@@ -157,8 +159,15 @@ def _names(order: Sequence[Value]) -> dict[Value, str]:
         if node.label.strip():
             names[node] = node.label if len(node.label) <= 12 else f"{node.label[:11]}…"
         elif type(node) is Constant:
-            names[node] = _operand(node._datum)
+            names[node] = _operand(node.number)
     return names
+
+
+def _operand_of(node: Value, operand: int, names: dict[Value, str]) -> str:
+    """Return what the local derivative of a node by one operand is taken by: its name, and which one if it is twice."""
+    parent = node.parents[operand]
+    name = names[parent]
+    return f"({ordinal(node.parents[:operand].count(parent))} {name})" if node.parents.count(parent) > 1 else name
 
 
 def _operand(number: float) -> str:
@@ -187,6 +196,7 @@ class _Stage:
         self.places = homes(order)
         self.local = {node: local_derivatives(node) for node in order}
         self.largest = largest_of(gradient for step in steps for gradient in step.gradients.values())
+        self.legend = legend(order, [gradient for step in steps for gradient in step.gradients.values()])
         self.sizes = self._measured()
 
     def drawings(self) -> list[Any]:
@@ -197,17 +207,17 @@ class _Stage:
         drawing = blank(self.direction, "animate")
         keep_short(drawing, self.order, labelled=True)
         drawing.attr(label=self._caption(step, self.sizes[None]), labelloc="t")
-        boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in self.order if node.op is not None}
-        for node in self.order:
-            marks = boxes.setdefault(self.places[node], [])
-            marks.append(Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])}))
-            if node.op is not None:
-                at_work = node is step.node
-                marks.append(operation_mark(f"{self._id(node)}op", node.op.name, fill="#FFD966" if at_work else ""))
-        write_boxes(drawing, boxes)
+        write_boxes(drawing, {node: self._marks(node, step) for node in self.order}, self.places)
         for node in self.order:
             self._write_arrows(drawing, node, step)
         return drawing
+
+    def _marks(self, node: Value, step: _Step) -> list[Mark]:
+        number = Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])})
+        if node.op is None:
+            return [number]
+        fill = "#FFD966" if node is step.node else ""
+        return [number, operation_mark(f"{self._id(node)}op", node.op.name, fill=fill)]
 
     def _id(self, node: Value) -> str:
         return f"n{self.position[node]}"
@@ -238,7 +248,7 @@ class _Stage:
         if not node.label and type(node) is not Constant:
             rows = [Row(self.names[node], QUIET)]
         known = node.op is None or self.position[node] < step.computed
-        rows.append(Row(f"data {node._datum:.4g}" if known else ""))
+        rows.append(Row(f"data {node.number:.4g}" if known else ""))
         if type(node) is not Constant:
             gradient = step.gradients.get(node)
             rows.append(Row("") if gradient is None else gradient_row(gradient, self.largest))
@@ -247,7 +257,7 @@ class _Stage:
 
     def _caption(self, step: _Step, size: tuple[int, int] | None = None) -> str:
         rows = [Row(step.caption[0], bold=True), Row(step.caption[1])]
-        return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size)
+        return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size, below=self.legend)
 
     def _measured(self) -> dict[Value | None, tuple[int, int]]:
         """Return the width and the height in points that the boxes of each node need, and the caption, under None."""
@@ -265,13 +275,14 @@ class _Stage:
                 _, number, _, _, *extent = line.split(maxsplit=6)
                 width, height = (math.ceil(72.0 * float(inches)) + 1 for inches in extent[:2])
                 node = nodes[int(number)]
+                width += 0 if node else FRAME  # the legend is as wide as its row, and the row never as its text
                 sizes[node] = max(sizes[node][0], width), max(sizes[node][1], height)
         return sizes
 
 
 def _arrow_label(node: Value, operand: int, parent: Value, derivative: float | None, *, seen: bool) -> str:
     """Return what stands on an arrow: which operand it brings, and the local derivative once that was needed."""
-    place = place_of_operand(cast("Operation", node.op), operand).get("headlabel", "")
+    place = "".join(place_of_operand(node, operand).values())
     if type(parent) is Constant or derivative is None:
         return place
     ink = "#4A4A4A" if seen else "transparent"  # and yet as wide

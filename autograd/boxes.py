@@ -1,18 +1,20 @@
 """Which box each node of a picture stands in: that of the scope it was made in, and boxes stand inside boxes.
 
-A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner.
+A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner. Where
+the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that used it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autograd import rules
 from autograd.clock import scope
 from autograd.marks import Mark, escaped
-from autograd.value import Value
+from autograd.value import Constant, Value
 
 
 def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
@@ -23,7 +25,7 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
             if parent.op is None:
                 path = path_to(node.scope)
                 paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
-    homes = {node: node.scope for node in nodes}
+    homes = {node: node.scope for node in nodes} | _left_behind(nodes)
     owned: dict[scope, set[int]] = {}
     for leaf in homes.keys() & paths.keys():
         for around in reversed(paths[leaf]):
@@ -35,6 +37,21 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
     return homes
 
 
+def _left_behind(nodes: Sequence[Value]) -> dict[Value, scope]:
+    """Return the scopes of leaves that only one call of a module used, where the module itself is gone.
+
+    Such a leaf may also be an input. Modules write dot(weights, inputs), which tells the two apart.
+    """
+    inputs = {x for node in nodes if node.op is rules.dot for x in node.parents[len(node.parents) // 2 :]}
+    users: defaultdict[Value, set[scope | None]] = defaultdict(set)
+    for node in nodes:
+        for parent in node.parents:
+            if parent.op is None and parent.scope is None and type(parent) is not Constant and parent not in inputs:
+                users[parent].add(node.scope)
+    found = {leaf: next(iter(scopes)) for leaf, scopes in users.items() if len(scopes) == 1}
+    return {leaf: s for leaf, s in found.items() if s is not None and s.owner is not None and s.owner() is None}
+
+
 def path_to(innermost: scope | None) -> list[scope]:
     """Return the scopes around a place in the code, the outermost first."""
     path = []
@@ -44,8 +61,12 @@ def path_to(innermost: scope | None) -> list[scope]:
     return path[::-1]
 
 
-def write_boxes(drawing: Any, boxes: dict[scope | None, list[Mark]]) -> None:
-    """Write each box with its marks and the boxes inside it; boxes of one title side by side are numbered."""
+def write_boxes(drawing: Any, marks: Mapping[Value, list[Mark]], places: Mapping[Value, scope | None]) -> None:
+    """Write the marks of each node into the box of its place, and boxes into boxes; those of one title are numbered."""
+    # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
+    boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in marks if node.op is not None}
+    for node, drawn in marks.items():
+        boxes.setdefault(places[node], []).extend(drawn)
     inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
     for innermost in boxes:
         for box in path_to(innermost):

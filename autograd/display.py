@@ -1,7 +1,7 @@
 """What a notebook shows where a cell ends with a Value: its graph while that is small, else one line.
 
-Nobody waits for it, and nothing that goes wrong on the way reaches the cell: the picture is made in a thread, and who
-asked goes on without it when the time is over.
+Nobody waits for it but the first time, when what draws has to be loaded, and nothing that goes wrong on the way reaches
+the cell: the picture is made in a thread, and who asked goes on without it when the time is over.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from autograd.drawing import draw
 from autograd.value import Value, shown_in_notebooks_by
 
 SECONDS = 0.07  # a tenth of a second at most, with what a busy machine adds to it
+FIRST = 5.0  # for the first picture of a process, which loads what draws it
 MAX_NODES, MAX_ARROWS = 40, 80  # more is not read at a glance, and takes too long to lay out
 MAX_COUNTED = 5000  # nodes and arrows are counted no further, so that a million takes no longer
 
@@ -27,12 +28,12 @@ def bundle(root: Value) -> dict[str, str]:
     except RuntimeError:  # no more threads, or none at all, as in a browser
         attempt.remark = "draw(root) draws it"
     else:
-        attempt.join(SECONDS)
+        attempt.join(SECONDS if _Attempt.drawn else max(SECONDS, FIRST))
     if attempt.picture:
         return {"image/svg+xml": attempt.picture}
     # Not `repr`, which needs a gradient that is a number; and a label may have been assigned anything.
     name = f"{root.label[:40]} = " if isinstance(root.label, str) and root.label else ""
-    summary = f"{name}{root._datum!r}: {attempt.remark}"
+    summary = f"{name}{root.number!r}: {attempt.remark}"
     return {"text/html": f"<code>{html.escape(summary)}</code>"}
 
 
@@ -42,6 +43,8 @@ class _Attempt(threading.Thread):
     It runs nobody's code but that of the modules whose parameters are drawn in their boxes; an error in there goes
     where those of threads go, and no picture comes of it.
     """
+
+    drawn = False  # whether a picture was made in this process
 
     def __init__(self, root: Value) -> None:
         super().__init__(daemon=True)
@@ -61,6 +64,7 @@ class _Attempt(threading.Thread):
             return
         try:
             self.picture = draw(self.root).pipe(format="svg", encoding="utf-8")
+            _Attempt.drawn = True
         except (ImportError, OSError, RuntimeError, TypeError, ValueError, subprocess.CalledProcessError) as error:
             self.remark = f"the root of a graph of {nodes} nodes, without a picture: {error}"
 

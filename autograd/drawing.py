@@ -26,6 +26,7 @@ from autograd.marks import (
     gradient_of,
     gradient_row,
     largest_of,
+    legend,
     local_derivatives,
     look,
     operation_mark,
@@ -46,9 +47,10 @@ def draw(
     """Return the graph of a Value as a `graphviz.Digraph`, which shows itself in a notebook.
 
     Each node shows its label, data and gradient ("not yet" before `backward()`); each operation is a small node of
-    its own. Leaves that take a gradient are blue, constants grey and dashed, the root yellow, and a box goes around
+    its own. Leaves that take a gradient are green, constants grey and dashed, the root yellow, and a box goes around
     what was made in one `scope`, such as the call of a Neuron, with its parameters. Behind a gradient is its colour:
-    orange above zero, blue below, the stronger the larger. Where the order of operands matters, arrows tell it.
+    orange above zero, blue below, the stronger the larger; a legend says so. Where the order of operands matters,
+    arrows tell it, and in a `dot` which of them are multiplied.
 
     - `direction`: "LR" (left to right), "TB" (top to bottom), "RL" or "BT".
     - `depth`: how many operations back from the root to draw; where the graph goes on, a dashed operation says so.
@@ -81,6 +83,7 @@ def draw(
     for node in visible:
         picture.add(node, is_root=node is root)
     picture.write(drawing, homes(visible))
+    drawing.attr(label=f"<{legend(visible, map(gradient_of, visible))}>", labelloc="b")
     return drawing
 
 
@@ -163,11 +166,12 @@ class _Picture:
         self.largest = largest_of(map(gradient_of, shown))
         self.marks: dict[Value, list[Mark]] = {}
         self.arrows: list[Arrow] = []
+        self.placed: set[tuple[str, str | None]] = set()  # tails of arrows, and their labels
 
     def add(self, node: Value, *, is_root: bool) -> None:
         """Add a number, and if it was computed the operation that made it."""
         rows = [Row(node.label, bold=True)] if node.label else []
-        rows.append(Row(f"data {node._datum:.4g}"))
+        rows.append(Row(f"data {node.number:.4g}"))
         if type(node) is not Constant:
             rows.append(gradient_row(gradient_of(node), self.largest))
         colours, style = look(node, is_root=is_root)
@@ -186,7 +190,7 @@ class _Picture:
         self.marks[node].append(mark)
         local = local_derivatives(node) if self.derivatives else [None] * len(node.parents)
         for position, (parent, derivative) in enumerate(zip(node.parents, local, strict=True)):
-            self._add_arrow(self.ids[parent], mark.id, node, derivative, parent, **place_of_operand(op, position))
+            self._add_arrow(self.ids[parent], mark.id, node, derivative, parent, **place_of_operand(node, position))
         self._add_result_arrow(mark.id, node)
 
     def _add_end(self, node: Value, op: Operation) -> None:
@@ -205,11 +209,11 @@ class _Picture:
         half = len(node.parents) // 2
         for number, (a, b) in enumerate(zip(node.parents[:half], node.parents[half:], strict=True)):
             times = operation_mark(f"{result}op{number}", "*")
-            rows = [Row(f"data {a._datum * b._datum:.4g}"), gradient_row(gradient_of(node), self.largest)]
+            rows = [Row(f"data {a.number * b.number:.4g}"), gradient_row(gradient_of(node), self.largest)]
             product = Mark(f"{result}product{number}", {"label": box(rows, COMPUTED)})
             self.marks[node] += times, product
-            self._add_arrow(self.ids[a], times.id, node, b._datum, a)
-            self._add_arrow(self.ids[b], times.id, node, a._datum, b)
+            self._add_arrow(self.ids[a], times.id, node, b.number, a)
+            self._add_arrow(self.ids[b], times.id, node, a.number, b)
             self._add_result_arrow(times.id, node, product.id)
             self._add_arrow(product.id, total.id, node, 1.0)
 
@@ -224,11 +228,16 @@ class _Picture:
     ) -> None:
         """Add the arrow that brings an operand, with the local derivative of the node by it."""
         if self.derivatives and type(operand) is not Constant:
-            place = attributes.pop("headlabel", "")  # the two would stand one on the other
+            # The two would stand one on the other.
+            place = attributes.pop("headlabel", "") or attributes.pop("taillabel", "")
             attributes["label"] = f"{place} ∂ {'?' if derivative is None else format(derivative, '.4g')}".strip()
             gradient = gradient_of(node)
             if gradient is not None and derivative is not None:
                 attributes |= arrow_colour(gradient * derivative, self.largest)
+        if (tail, attributes.get("taillabel")) in self.placed:  # once beside a node says it of all its arrows
+            del attributes["taillabel"]
+        elif "taillabel" in attributes:
+            self.placed.add((tail, attributes["taillabel"]))
         self.arrows.append(Arrow(tail, head, attributes))
 
     def _add_result_arrow(self, tail: str, node: Value, head: str | None = None) -> None:
@@ -237,10 +246,6 @@ class _Picture:
 
     def write(self, drawing: Any, places: dict[Value, scope | None]) -> None:
         """Write everything into the drawing: boxes with what stands in them, then the arrows."""
-        # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
-        boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in self.marks if node.op is not None}
-        for node, marks in self.marks.items():
-            boxes.setdefault(places[node], []).extend(marks)
-        write_boxes(drawing, boxes)
+        write_boxes(drawing, self.marks, places)
         for arrow in self.arrows:
             drawing.edge(arrow.tail, arrow.head, **arrow.attributes)

@@ -35,12 +35,14 @@ def text(root: Value) -> str:
     for node in order:
         reached = node.grad is not UNREACHED and node.grad is not None
         gradient = f"grad = {float(node.grad)!r}" if reached else "grad: not yet"
+        if type(node) is Constant:
+            gradient = "takes no gradient"
         if node.op is not None:
             call = node.op.expression(*[names[parent] for parent in node.parents])
-            lines.append((f"{names[node]} = {call}", f"data = {node._datum!r}, {gradient}"))
+            lines.append((f"{names[node]} = {call}", f"data = {node.number!r}, {gradient}"))
         elif names[node].isidentifier():  # and not the literal of a constant
             label = f", label={node.label!r}" if node.label else ""
-            lines.append((f"{names[node]} = {type(node).__name__}({_literal(node._datum)}{label})", gradient))
+            lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.number)}{label})", gradient))
     width = min(max((len(code) for code, _ in lines), default=0), 80)
     return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
 
@@ -76,7 +78,7 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     for node in order:
         label = node.label
         if node in literals:
-            literal = _literal(node._datum)
+            literal = _literal(node.number)
             names[node] = f"({literal})" if literal.startswith("-") else literal  # -2.0 ** x would be -(2.0 ** x)
         elif (
             label.isidentifier()

@@ -1,7 +1,8 @@
 """What a picture shows of a node: a box with its numbers, a small ellipse for the operation, an arrow for an operand.
 
 Colour repeats what is written, and never says more: orange for gradients above zero, blue for those below, the stronger
-the larger. The two are told apart in every kind of colour blindness. Labels are text, whatever characters are in them.
+the larger. The two are told apart in every kind of colour blindness, and mean nothing else in any picture; a legend
+says so. Labels are text, whatever characters are in them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import NamedTuple
 
 from autograd import rules
 from autograd.node import UNREACHED
-from autograd.operation import Operation
+from autograd.operation import NAry
 from autograd.value import Constant, Value
 
 FONT, SIZE, TITLE_SIZE = "Helvetica", "11", "12"
 # Border and fill of the boxes, told apart by brightness too.
 LEAF, CONSTANT, COMPUTED, ROOT = (
-    ("#0072B2", "#EAF3FA"),
+    ("#00735C", "#E6F4EF"),
     ("#767676", "#F4F4F4"),
     ("#444444", "#FFFFFF"),
     ("#111111", "#FFF3CC"),
@@ -32,7 +33,6 @@ GROUNDS = ((0xF6, 0xA4, 0x5B), (0x7D, 0xB9, 0xE8))
 LINES = ((0xB3, 0x47, 0x00), (0x00, 0x56, 0x9E))
 GREY = (0x76, 0x76, 0x76)
 FRAME = 8  # points around the cells of a box, on both sides together
-ORDINALS = ("1st", "2nd", "3rd")
 # The operations whose operands may change places. Of the others, the arrows say which operand is which.
 COMMUTATIVE = {rules.add, rules.mul, rules.hypot, rules.maximum, rules.minimum, rules.either}
 
@@ -75,14 +75,20 @@ def box(
     style: str = "ROUNDED",
     border: int = 1,
     size: tuple[int, int] | None = None,
+    below: str = "",
 ) -> str:
-    """Return an HTML-like label: the lines of text one under the other in a frame, at least of the size in points."""
+    """Return an HTML-like label: the lines of text one under the other in a frame, at least of the size in points.
+
+    `below` is a table to stand under the lines.
+    """
     cells = []
     for row in rows:
         text = f"<B>{escaped(row.text)}</B>" if row.bold else escaped(row.text)
         ground = f' STYLE="ROUNDED" BGCOLOR="{row.ground}"' if row.ground else ""
         width = "" if size is None else f' WIDTH="{size[0] - FRAME}"'  # in the middle of which the text stands
         cells.append(f'<TR><TD{width}{ground}><FONT COLOR="{row.ink}">{text}</FONT></TD></TR>')
+    if below:
+        cells.append(f'<TR><TD ALIGN="CENTER">{below}</TD></TR>')
     line, fill = colours
     extent = "" if size is None else f' WIDTH="{size[0]}" HEIGHT="{size[1]}"'
     return (
@@ -96,6 +102,25 @@ def look(node: Value, *, is_root: bool) -> tuple[tuple[str, str], str]:
     if type(node) is Constant:
         return CONSTANT, "ROUNDED,DASHED"
     return ROOT if is_root else LEAF if node.op is None else COMPUTED, "ROUNDED"
+
+
+def legend(order: Sequence[Value], gradients: Iterable[float | None]) -> str:
+    """Return an HTML-like table that says what the colours of a picture mean, those that occur in it."""
+    found = {look(node, is_root=node is order[-1]) for node in order}
+    names = {LEAF: "given", CONSTANT: "constant", ROOT: "result"}
+    cells = [
+        f'<TD BORDER="1" STYLE="{style}" COLOR="{line}" BGCOLOR="{fill}"><FONT COLOR="{INK}">{name}</FONT></TD>'
+        for (line, fill), name in names.items()
+        for style in ("ROUNDED,DASHED" if name == "constant" else "ROUNDED",)
+        if ((line, fill), style) in found
+    ]
+    known = [gradient for gradient in gradients if gradient is not None]
+    for sign, words in ((1.0, "grad above 0"), (-1.0, "grad below 0")):
+        if any(sign * gradient > 0.0 for gradient in known):
+            ground = _shade(sign, 1.0, GROUNDS, (255, 255, 255))
+            cells.append(f'<TD STYLE="ROUNDED" BGCOLOR="{ground}"><FONT COLOR="{INK}">{words}</FONT></TD>')
+    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2">'
+    return f'<FONT POINT-SIZE="9">{table}<TR>{"".join(cells)}</TR></TABLE></FONT>'
 
 
 def gradient_of(node: Value) -> float | None:
@@ -156,12 +181,27 @@ def operation_mark(identifier: str, name: str, *, dashed: bool = False, fill: st
     )
 
 
-def place_of_operand(op: Operation, position: int) -> dict[str, str]:
-    """Return the attributes by which an arrow says which operand it brings, where their order matters."""
-    if op.arity is None or op.arity < 2 or op in COMMUTATIVE:
-        return {}
-    ordinal = ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
-    return {"headlabel": ordinal}
+def place_of_operand(node: Value, position: int) -> dict[str, str]:
+    """Return the attributes by which an arrow says which operand it brings, where their order matters.
+
+    The operands of a dot are numbered by pairs, at the tails of their arrows, since many meet at its head.
+    """
+    op, count = node.op, len(node.parents)
+    if isinstance(op, NAry):
+        pairs = count // op.sequences
+        return {"taillabel": ordinal(position % pairs)} if 1 < pairs < count else {}
+    return {} if count < 2 or op in COMMUTATIVE else {"headlabel": ordinal(position)}
+
+
+def ordinal(position: int) -> str:
+    """Return the ordinal of what stands at a position.
+
+    >>> [ordinal(position) for position in (0, 1, 2, 3, 10, 20)]
+    ['1st', '2nd', '3rd', '4th', '11th', '21st']
+    """
+    number = position + 1
+    last = 0 if number % 100 in (11, 12, 13) else number % 10
+    return f"{number}{('th', 'st', 'nd', 'rd')[last] if last < 4 else 'th'}"
 
 
 # What a function of numbers may raise where it has no value, and also where somebody's own partial derivative is wrong:
@@ -177,15 +217,15 @@ def local_derivatives(node: Value) -> list[float | None]:
     op, parents = node.op, node.parents
     if op is None:
         return []
-    operands = [parent._datum for parent in parents]
+    operands = [parent.number for parent in parents]
     found: list[float | None] = []
     if op.arity is None:
         with suppress(*UNDEFINED):
-            found = [float(derivative) for derivative in op.derivatives(node._datum, operands)]
+            found = [float(derivative) for derivative in op.derivatives(node.number, operands)]
         return found if len(found) == len(parents) else [None] * len(parents)
     for parent, partial in zip(parents, op.partials, strict=True):
         found.append(None)
         if type(parent) is not Constant:
             with suppress(*UNDEFINED):
-                found[-1] = float(partial(node._datum, *operands))
+                found[-1] = float(partial(node.number, *operands))
     return found

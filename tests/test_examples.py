@@ -1,11 +1,18 @@
 """The examples of notebooks/examples run as they stand, and learn what they say."""
 
 import ast
+import functools
+import operator
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+
+from autograd import Value, gradients, rules
+from autograd.testing import every_operation, expressions, operands
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "examples"
 ACCURACY = {"recurrent_cell": 0.93, "convolution": 0.96}  # of 360 held-out digits
@@ -25,6 +32,87 @@ def test_example_learns_to_read_digits(name, capsys):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_example_is_a_page_with_its_idea_on_top(path):
     source = path.read_text(encoding="utf-8")
-    assert path.stem in ACCURACY
+    assert path.stem in {*ACCURACY, "hundred_lines"}
     assert source.count("\n") <= 100
     assert f"    python notebooks/examples/{path.name}\n" in ast.get_docstring(ast.parse(source), clean=False)
+
+
+HUNDRED_LINES = SimpleNamespace(**runpy.run_path(str(EXAMPLES / "hundred_lines.py")))
+ROWS = {row.name: row for row in vars(HUNDRED_LINES).values() if isinstance(row, HUNDRED_LINES.Operation)}
+ROWS |= {rules.power_of.member(n).name: HUNDRED_LINES.power_of(n) for n in rules.power_of.samples}
+ROWS |= {"fsum": lambda *xs: functools.reduce(operator.add, xs, 0.0)}  # which ends expressions with loose ends
+OURS = [row for row in every_operation() if row.name in ROWS and row not in (rules.ieee_divide, rules.ieee_log)]
+
+
+def both(expression):
+    """Return pairs of nodes, in the engine and in its hundred lines: those of the inputs, and those of the results."""
+    inputs = [(Value(x), HUNDRED_LINES.Value(x)) for x in expression.inputs]
+    results = []
+
+    def apply(operation, operands):
+        ours, theirs = zip(*[x if isinstance(x, tuple) else (x, x) for x in operands], strict=True)
+        results.append((operation.apply(list(ours)), ROWS[operation.name](*theirs)))
+        return results[-1]
+
+    expression.evaluate(inputs, apply)
+    return inputs, results
+
+
+def test_hundred_lines_has_rows_of_the_table():
+    assert {row.name for row in OURS} == ROWS.keys()
+    assert len(OURS) > 20
+
+
+@pytest.mark.parametrize("row", [row for row in OURS if row is not rules.fsum], ids=lambda row: row.name)
+def test_hundred_lines_gives_the_numbers_of_each_row(row):
+    @given(operands(row))
+    def check(numbers):
+        assert ROWS[row.name](*numbers) == row(*numbers)
+        ours, theirs = [list(map(make, numbers)) for make in (Value, HUNDRED_LINES.Value)]
+        expected = gradients(row(*ours), ours)
+        assert HUNDRED_LINES.gradients(ROWS[row.name](*theirs), theirs) == pytest.approx(expected, rel=1e-13, abs=0.0)
+
+    check()
+
+
+@given(expressions(OURS))
+def test_hundred_lines_gives_the_numbers_of_the_engine(expression):
+    inputs, results = both(expression)
+    (xs, zs), (y, w) = zip(*inputs, strict=True), results[-1]
+    assert w.data == pytest.approx(y.data, rel=1e-13, abs=1e-13)
+    assert HUNDRED_LINES.gradients(w, zs) == pytest.approx(gradients(y, xs), rel=1e-11, abs=1e-11)
+    slopes = zip(HUNDRED_LINES.gradients(w, zs, create_graph=True), gradients(y, xs, create_graph=True), strict=True)
+    for theirs, ours in slopes:
+        expected = gradients(ours, xs) if isinstance(ours, Value) else [0.0] * len(xs)
+        assert HUNDRED_LINES.gradients(theirs, zs) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(expressions(OURS))
+def test_hundred_lines_accumulates_in_leaves_as_the_engine_does(expression):
+    inputs, results = both(expression)
+    y, w = results[-1]
+    once = HUNDRED_LINES.gradients(w, [theirs for _, theirs in inputs])
+    for _ in range(2):
+        y.backward()
+        w.backward()
+    assert [theirs.grad for _, theirs in inputs] == [2.0 * derivative for derivative in once]
+    for ours, theirs in inputs + results:
+        assert theirs.grad == pytest.approx(ours.grad, rel=1e-11, abs=1e-11)
+
+
+def test_hundred_lines_sorts_deep_graphs():
+    y = x = HUNDRED_LINES.Value(1.0)
+    for _ in range(10_000):
+        y = y + 1.0
+    y.backward()
+    assert x.grad == 1.0
+
+
+def test_hundred_lines_shows_a_second_derivative(capsys):
+    runpy.run_path(str(EXAMPLES / "hundred_lines.py"), run_name="__main__")
+    x = Value(0.5)
+    y = rules.tanh(x) * x
+    (slope,) = gradients(y, [x], create_graph=True)
+    (curvature,) = gradients(slope, [x])
+    numbers = [float(number) for number in re.findall(r"= (\S+?),? ?(?=d|$)", capsys.readouterr().out.strip())]
+    assert numbers == pytest.approx([y.data, slope.data, curvature], abs=1e-6)

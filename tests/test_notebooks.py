@@ -1,5 +1,6 @@
 """The course in notebooks/: what is committed is what the cells give, and every notebook is built alike."""
 
+import colorsys
 import json
 import math
 import re
@@ -45,6 +46,21 @@ def alike(found, committed):
             if not math.isclose(float(one), float(other), rel_tol=1e-9, abs_tol=1e-12):
                 return False
     return True
+
+
+HUES = {"red": (345, 15), "orange": (15, 45), "yellow": (45, 70), "green": (90, 180), "blue": (195, 250)}
+
+
+@each_notebook
+def test_colour_that_is_spoken_of_is_in_a_picture(path):
+    notebook = load(path)
+    shown = "\n".join([*map(source, code(notebook)), *(json.dumps(cell["outputs"]) for cell in code(notebook))])
+    hues = set()
+    for red, green, blue in {bytes.fromhex(colour) for colour in re.findall(r"#([0-9a-fA-F]{6})\b", shown)}:
+        hue, _, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
+        if saturation > 0.2:
+            hues |= {name for name, (low, high) in HUES.items() if (360 * hue - low) % 360 <= (high - low) % 360}
+    assert set(re.findall(rf"\b(?:{'|'.join(HUES)})\b", "\n".join(prose(notebook)))) <= hues
 
 
 # Executed

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from autograd import Value, rules
+from autograd import Value, draw, rules
 from autograd.operation import Family
 from tests import readme
 
@@ -15,6 +15,13 @@ def test_generated_parts_are_up_to_date():
 
 def test_picture_is_up_to_date():
     assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture(), "run: python -m tests.readme"
+
+
+def test_picture_is_of_the_code_above_it():
+    first = re.search(r"```python\n(.*?)```", readme.README.read_text(encoding="utf-8"), re.S)[1]
+    names = {}
+    exec("\n".join(re.findall(r"^>>> (.*)", first, re.M)), names)
+    assert draw(names["L"]).source == draw(readme.example()).source
 
 
 def test_worked_example_has_its_hand_computed_gradients():

@@ -190,7 +190,7 @@ class Folder:
     def term(self, node: Value) -> Term:
         """Return the item of a node; its data, where it does not depend on the variables."""
         item = self.item.get(node)
-        return node._datum if item is None else item
+        return node.number if item is None else item
 
     def _kind(self, term: Term) -> tuple[bool, float]:
         """Return by what the two factors of a product are told apart: variables, constants, then results by depth."""

@@ -191,7 +191,7 @@ class CompiledFunction(WithParameters, Generic[R]):
             memory.tick = -1
         else:
             if memory.tick != recording.now.tick:  # some leaf was assigned since
-                memory.plain[specialized.read] = [leaf._datum for leaf in specialized.leaves]
+                memory.plain[specialized.read] = [leaf.number for leaf in specialized.leaves]
                 memory.tick = recording.now.tick
             if theta is not None:
                 memory.plain[specialized.theta] = self._vector(theta)

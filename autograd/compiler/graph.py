@@ -34,7 +34,7 @@ class WithParameters:
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
         self._check_known()
-        return np.array([leaf._datum for leaf in self.wrt], dtype=float)
+        return np.array([leaf.number for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
         """Assign a vector to the data of the Values in `wrt`."""
@@ -82,7 +82,7 @@ class CompiledGraph(WithParameters):
         return values[0] if self.single else values
 
     def _forward(self) -> list[float]:
-        self._memory.plain[: len(self.wrt)] = [leaf._datum for leaf in self.wrt]
+        self._memory.plain[: len(self.wrt)] = [leaf.number for leaf in self.wrt]
         values = self.program.forward(self._memory)
         self._memory.tick = recording.now.tick
         for root, value in zip(self.roots, values, strict=True):

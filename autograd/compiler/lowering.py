@@ -62,7 +62,7 @@ class Lowering:
     @property
     def places(self) -> list[Any]:
         """The places of the roots; the number, of a constant one."""
-        return [self._steps[1].get(root, root._datum) for root in self.roots]
+        return [self._steps[1].get(root, root.number) for root in self.roots]
 
     @cached_property
     def folder(self) -> Folder:

@@ -18,7 +18,7 @@ def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[S
     steps: list[Step] = []
     for node in order:
         if node.op is not None:
-            terms = [place.get(parent, parent._datum) for parent in node.parents]
+            terms = [place.get(parent, parent.number) for parent in node.parents]
             if int in map(type, terms):
                 place[node] = len(variables) + len(steps)
                 steps.append((node.op, terms))

@@ -56,7 +56,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     captured = [
         leaf
         for leaf in dict.fromkeys([*used, *order])
-        if leaf.op is None and type(leaf) is not Constant and leaf not in own and leaf._stamp.born < since
+        if leaf.op is None and type(leaf) is not Constant and leaf not in own and leaf.stamp.born < since
     ]
     return Trace(inputs, captured, outputs, structure, order)
 

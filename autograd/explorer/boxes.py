@@ -42,7 +42,7 @@ class Box:
 def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
     """Return the outermost box, which stands for the whole graph, and for each node of a sorted graph its box."""
     found: dict[scope | None, Box] = {None: Box("", None)}
-    home = homes(order) | _left_behind(order)
+    home = homes(order)
     for node in sorted(order, key=lambda node: node.op is None):  # in the order of what they compute, as draw does
         for around in path_to(home[node]):
             if around not in found:
@@ -57,17 +57,6 @@ def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
         _gather(box, order)
     _store(whole, order)
     return whole, {node: box for box in whole for node in box.nodes}
-
-
-def _left_behind(order: Sequence[Value]) -> dict[Value, scope]:
-    """Return the scopes of leaves that only one call of a module used, where the module itself is gone."""
-    users: dict[Value, set[scope | None]] = {}
-    for node in order:
-        for parent in node.parents:
-            if parent.op is None and type(parent) is not Constant:
-                users.setdefault(parent, set()).add(node.scope)
-    found = {leaf: next(iter(scopes)) for leaf, scopes in users.items() if len(scopes) == 1}
-    return {leaf: s for leaf, s in found.items() if s is not None and s.owner is not None and s.owner() is None}
 
 
 def _number(siblings: Sequence[Box]) -> None:

@@ -158,6 +158,12 @@ function short(x) {
   return text.replace(/^-/, "−").replace("e-", "e−");
 }
 
+/** 1st, 2nd, 3rd, and so on. */
+function ordinal(number) {
+  const last = Math.floor(number / 10) % 10 === 1 ? 0 : number % 10;
+  return `${number}${["th", "st", "nd", "rd"][last] ?? "th"}`;
+}
+
 /** A number as Python writes it. */
 function python(x) {
   if (Number.isNaN(x)) return "nan";
@@ -211,7 +217,8 @@ class Graph {
     const op = this.model.ops[node.op];
     const rule = this.rules[node.op];
     if (rule) {
-      const message = this.objection(op, rule, x);
+      const names = node.parents.map((parent) => this.nodes[parent].name);
+      const message = this.objection(op, rule, x, names);
       if (message) this.problem ??= { node: node.id, message };
       else {
         this.values[node.id] = rule.forward(x);
@@ -228,18 +235,57 @@ class Graph {
     }
   }
 
-  /** What Python would raise, or nothing. */
-  objection(op, rule, x) {
+  /** What Python would raise, or nothing. The operands go by these names, where Python's rule says x, or a and b. */
+  objection(op, rule, x, names = op.arguments) {
     if (x.some(Number.isNaN)) return "";
     const found = op.arguments
-      ? op.arguments.map((name, k) => `${name} = ${python(x[k])}`).join(", ")
+      ? x.flatMap((one, k) => (names[k] ? `${names[k]} = ${python(one)}` : [])).join(", ") || x.map(python).join(", ")
       : `${x.length} operands between ${python(Math.min(...x))} and ${python(Math.max(...x))}`;
-    if (rule.defined && !rule.defined(x)) return `${op.subject} is defined for ${op.domain}, got ${found}`;
+    const named = (text) =>
+      text.replace(/[A-Za-z_]\w*/g, (word) => {
+        const k = op.arguments ? op.arguments.indexOf(word) : -1;
+        return k < 0 ? word : names[k] || (x[k] < 0 ? `(${python(x[k])})` : python(x[k]));
+      });
+    const subject = op.subject === op.call ? named(op.call) : op.subject;
+    if (rule.defined && !rule.defined(x)) return `${subject} is defined for ${named(op.domain)}, got ${found}`;
     const y = rule.forward(x);
-    if (Number.isNaN(y) && !op.silent && x.every(Number.isFinite)) return `${op.subject} gives no number for ${found}`;
+    if (Number.isNaN(y) && !op.silent && x.every(Number.isFinite)) return `${subject} gives no number for ${found}`;
     if (!Number.isFinite(y) && !op.silent && x.every(Number.isFinite))
-      return `${op.call} is too large for a float, got ${found}`;
+      return `${named(op.call)} is too large for a float, got ${found}`;
     return "";
+  }
+
+  /** The slopes below and above, where an operation has a kink at one of its operands; else nothing.
+   *
+   * As the step gets smaller, the difference between them stays at a kink, vanishes where the function is smooth, and
+   * grows where it jumps.
+   */
+  kink(id, k) {
+    const rule = this.rules[this.nodes[id].op];
+    if (!rule || !this.model.ops[this.nodes[id].op].arguments) return null; // sums of many have none
+    const x = this.nodes[id].parents.map((parent) => this.values[parent]);
+    const slope = (h) => {
+      const moved = x.map((one, i) => (i === k ? one + h : one));
+      return rule.defined && !rule.defined(moved) ? NaN : (rule.forward(moved) - this.values[id]) / (moved[k] - x[k]);
+    };
+    const h = 1e-7 * Math.max(1, Math.abs(x[k]));
+    const [far, near] = [h, h / 64].map((step) => slope(step) - slope(-step));
+    const [below, above] = [slope(-h), slope(h)].map((one) => Number(one.toPrecision(5)) + 0);
+    const least = 1e-3 * Math.max(Math.abs(below), Math.abs(above)) + (1e-6 * Math.abs(this.values[id])) / h / 1e7;
+    return Math.abs(near) > least && near / far > 0.5 && near / far < 2 ? [below, above] : null;
+  }
+
+  /** The operations with a kink that a node's changes pass on their way to the root. */
+  kinksAbove(id) {
+    const passed = new Set([id]);
+    const found = [];
+    for (const node of this.nodes) {
+      const used = (node.parents ?? []).map((parent) => passed.has(parent));
+      if (!used.includes(true) || !this.paths[node.id]) continue;
+      passed.add(node.id);
+      if (used.some((on, k) => on && this.kink(node.id, k))) found.push(node.id);
+    }
+    return found;
   }
 
   /** The gradient of every node: the chain rule, along every edge once, from the root. */
@@ -688,9 +734,28 @@ class View {
     return id === this.graph.root ? "root" : this.graph.nodes[id].kind;
   }
 
-  /** d root / d node. */
-  partial(top, bottom) {
-    return make("span", { class: "partial" }, "∂", this.named(top), "/∂", this.named(bottom));
+  /** d root / d node: the derivative along all ways from the node to the root. */
+  total(id) {
+    return make("span", { class: "partial" }, "d", this.named(this.graph.root), "/d", this.named(id));
+  }
+
+  /** ∂ child / ∂ operand: the derivative along one arrow. Which one, is said where several come from the same node. */
+  local(child, k) {
+    const { parents } = this.graph.nodes[child];
+    const by = this.named(parents[k]);
+    const place = parents.slice(0, k + 1).filter((parent) => parent === parents[k]).length;
+    const several = parents.filter((parent) => parent === parents[k]).length > 1;
+    const bottom = several ? [`(${ordinal(place)} `, by, ")"] : by;
+    return make("span", { class: "partial" }, "∂", this.named(child), "/∂", bottom);
+  }
+
+  /** What a number does while another rises, by its derivative. */
+  rate(derivative) {
+    const size = Number(Math.abs(derivative).toPrecision(4));
+    if (Number.isNaN(size)) return "changes in a way that no number says";
+    if (size === 0) return "does not change";
+    const times = { 1: "just as", 2: "twice as", Infinity: "infinitely" }[size] ?? [this.number(size), " times as"];
+    return [derivative > 0 ? "rises " : "falls ", times, " fast"];
   }
 
   value(id) {
@@ -705,7 +770,7 @@ class View {
     return parts.map((piece, i) => {
       if (typeof piece === "string" && piece !== "y") return piece;
       const which = piece === "y" ? id : parents[piece];
-      if (!numbers) return this.named(which);
+      if (!numbers && this.graph.nodes[which].name) return this.named(which);
       const before = parts[i - 1] ?? "";
       const after = parts[i + 1] ?? "";
       const bare = (i === 0 && !/^[\^⁰-⁹⁻²³¹]/.test(after)) || /[(,] ?$/.test(before);
@@ -1041,7 +1106,7 @@ class View {
             make(
               "p",
               { class: "quiet" },
-              `Choose one of the ${leaves.length} blue numbers in the graph, or drag it sideways.`,
+              `Choose one of the ${leaves.length} green numbers in the graph, or drag it sideways.`,
             ),
           ]),
       make(
@@ -1198,6 +1263,8 @@ class View {
           const reached = state.reached.has(item.node);
           flags.done = plan.complete(item.node, state);
           flags.partly = reached && !flags.done;
+          flags.positive = reached && state.gradients[item.node] > 0;
+          flags.negative = reached && state.gradients[item.node] < 0;
           const grad = reached ? short(state.gradients[item.node]) + (flags.partly ? " + …" : "") : "not yet";
           if (element.gradText.textContent !== grad) element.gradText.textContent = grad;
           flags.waiting = !reached;
@@ -1393,17 +1460,17 @@ class View {
       );
       return [
         [
-          "Now backward. The question at every number: if it rises a little, how many times as much does ",
+          "Now backward. The question at every number: if it rises a little, how many times as fast does ",
           this.named(root),
-          " change? For ",
+          " rise? For ",
           this.named(root),
-          " itself the answer is 1. The answer is called the gradient; that of ",
+          " itself the answer is 1; below 0, it falls. The answer is called the gradient; that of ",
           this.named(leaf),
           " is written ",
-          this.partial(root, leaf),
-          ".",
+          this.total(leaf),
+          ", with d for all ways through the graph together. A ∂ is for one arrow alone.",
         ],
-        make("p", { class: "equation" }, this.partial(root, root), " = ", this.number(1)),
+        make("p", { class: "equation" }, this.total(root), " = ", this.number(1)),
       ];
     }
     if (step.kind === "done")
@@ -1454,49 +1521,57 @@ class View {
     const before = this.plan.state(this.position - 1);
     const first = !before.reached.has(parent);
     const local = graph.locals[child][k];
-    const sentence = [
-      "If ",
-      this.named(parent),
-      " rises a little, ",
-      this.named(child),
-      " changes ",
-      this.number(local),
-      " times as much",
-    ];
-    if (child === root) sentence.push(": that is its share of the gradient.");
+    const kink = graph.kink(child, k);
+    const sentence = kink
+      ? this.kinked(child, k, kink)
+      : ["If ", this.named(parent), " rises a little, then through this arrow alone ", this.named(child), " ", this.rate(local)];
+    if (child === root) sentence.push(kink ? "." : ": that is this arrow’s share of the gradient.");
     else
       sentence.push(
-        ", and ",
-        this.named(root),
-        " changes ",
-        this.number(graph.gradients[child]),
-        " times as much as ",
+        kink ? ". If " : ", and if ",
         this.named(child),
+        " rises, ",
+        this.named(root),
+        " ",
+        this.rate(graph.gradients[child]),
         ". One after the other, they multiply.",
       );
     if (!first)
       sentence.push(" This is one more way from ", this.named(parent), " to ", this.named(root), ": the ways add up.");
     if (!Number.isFinite(contribution)) sentence.push(" This derivative is not a finite number here.");
-    const sum = first ? [] : [this.number(before.gradients[parent]), " + "];
-    const total = first ? [] : [" = ", make("strong", {}, this.number(state.gradients[parent]))];
+    const share = this.number(contribution);
+    const sum = [this.number(before.gradients[parent]), " + ", this.number(contribution, true), " = "];
     return [
       sentence,
       make(
         "p",
         { class: "equation" },
-        this.partial(root, parent),
+        this.total(parent),
         " += ",
-        this.partial(root, child),
+        this.total(child),
         " · ",
-        this.partial(child, parent),
+        this.local(child, k),
         " = ",
-        sum,
-        this.number(graph.gradients[child], !first),
+        this.number(graph.gradients[child]),
         " × ",
         this.number(local, true),
-        ...(first ? [" = ", make("strong", {}, this.number(contribution))] : total),
+        " = ",
+        ...(first
+          ? [make("strong", {}, share)]
+          : [share, ", now ", sum, make("strong", {}, this.number(state.gradients[parent]))]),
       ),
       make("p", { class: "rule" }, this.localFormula(child, k)),
+    ];
+  }
+
+  /** That an operation has two slopes, and which of them counts. */
+  kinked(child, k, [below, above]) {
+    const parent = this.graph.nodes[child].parents[k];
+    const taken = this.graph.locals[child][k];
+    return [
+      ...["Here ", this.named(child), " has a kink: two slopes, ", this.number(below), " where ", this.named(parent)],
+      ...[" is a little smaller, and ", this.number(above), " where it is a little larger. "],
+      ...(Number.isNaN(taken) ? ["Neither is taken"] : ["By convention ", this.number(taken), " is taken"]),
     ];
   }
 
@@ -1505,14 +1580,15 @@ class View {
     const { graph } = this;
     const node = graph.nodes[child];
     const op = graph.model.ops[node.op];
-    const parts = ["where ", this.partial(child, node.parents[k])];
+    const parts = ["where ", this.local(child, k)];
     const formula = op.partials?.[k];
     if (formula) {
       parts.push(" = ", ...this.formula(formula, child, false));
       if (formula.length > 1 && formula.some((piece) => typeof piece !== "string" || piece === "y"))
         parts.push(" = ", ...this.formula(formula, child, true));
     }
-    const plain = formula?.length === 1 && typeof formula[0] === "string" && formula[0] !== "y";
+    const alone = formula?.length === 1 && formula[0] !== "y"; // a number, which needs no second mention
+    const plain = alone && (typeof formula[0] === "string" || !graph.nodes[node.parents[formula[0]]].name);
     if (!plain) parts.push(" = ", this.number(graph.locals[child][k]));
     parts.push(", since ", this.named(child), " = ", ...this.formula(op.value, child, false));
     return parts;
@@ -1555,7 +1631,7 @@ class View {
         ". Open the box to see how.",
       ],
       equations(targets, (one) => [
-        this.partial(graph.root, one),
+        this.total(one),
         plan.complete(one, state) ? " = " : " = … + ",
         make("strong", {}, this.number(state.gradients[one])),
       ]),
@@ -1662,7 +1738,7 @@ class View {
     const root = graph.root;
     if (id === root)
       return [
-        make("p", { class: "equation" }, this.partial(root, root), " = ", make("strong", {}, "1")),
+        make("p", { class: "equation" }, this.total(root), " = ", make("strong", {}, "1")),
         make("p", { class: "quiet" }, "A change of the result is a change of the result."),
       ];
     const edges = graph.children[id].filter(({ child }) => graph.paths[child] > 0);
@@ -1680,7 +1756,7 @@ class View {
             const row = make(
               "tr",
               { class: arrived ? "" : "waiting" },
-              make("td", {}, this.partial(root, child), " · ", this.partial(child, id)),
+              make("td", {}, this.total(child), " · ", this.local(child, k)),
               make(
                 "td",
                 {},
@@ -1708,7 +1784,7 @@ class View {
           make(
             "tr",
             {},
-            make("th", { scope: "row" }, this.partial(root, id)),
+            make("th", { scope: "row" }, this.total(id)),
             make("td"),
             make("td", {}, "= ", make("strong", {}, this.number(graph.gradients[id]))),
           ),
@@ -1742,16 +1818,20 @@ class View {
     if (moved === undefined) return "";
     const digits = (x) =>
       short(x).replace("−", "-") === String(x) ? short(x) : Number(x.toPrecision(7)).toString().replace("-", "−");
-    return make(
-      "p",
-      { class: "nudge" },
-      make("b", {}, "Try it: "),
-      "raise ",
-      this.named(id),
-      ` by ${h}, and `,
-      this.named(graph.root),
-      ` goes from ${digits(now)} to ${digits(moved)}: it changes ${short((moved - now) / h)} times as much.`,
-    );
+    const told = (there) => [
+      ...[this.named(graph.root), ` goes from ${digits(now)} to ${digits(there)}: it `],
+      ...[this.rate((there - now) / h), "."],
+    ];
+    const parts = [make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, told(moved)];
+    const kinks = graph.kinksAbove(id);
+    const lowered = kinks.length ? graph.rootWith(id, graph.given[id] - h) : undefined;
+    const bend = (moved - now + (lowered - now)) / h; // the difference of the slopes on both sides
+    if (Math.abs(bend) > 0.01 * Math.max(Math.abs(moved - now), Math.abs(lowered - now)) / h)
+      parts.push(
+        ...[" Lower it by as much, and ", told(lowered), " There is a kink on the way, at ", this.list(kinks)],
+        ...[", with two slopes: by convention the gradient is ", this.number(graph.gradients[id]), "."],
+      );
+    return make("p", { class: "nudge" }, parts);
   }
 
   ways(id) {

@@ -49,22 +49,29 @@ def test_walk_through_the_worked_example():
         "v1 = a * b = 2 * (-3) = -6",
         "v2 = v1 + c = (-6) + 10 = 4",
         "L = v2 * f = 4 * (-2) = -8",
-        "Backward: every gradient is handed on to the operands, times the local derivative. | ∂L/∂L = 1",
-        "∂L/∂v2 += ∂L/∂L · ∂L/∂v2 = 1 × -2 = -2",
-        "∂L/∂f += ∂L/∂L · ∂L/∂f = 1 × 4 = 4",
-        "∂L/∂v1 += ∂L/∂v2 · ∂v2/∂v1 = -2 × 1 = -2",
-        "∂L/∂c += ∂L/∂v2 · ∂v2/∂c = -2 × 1 = -2",
-        "∂L/∂a += ∂L/∂v1 · ∂v1/∂a = -2 × -3 = 6",
-        "∂L/∂b += ∂L/∂v1 · ∂v1/∂b = -2 × 2 = -4",
+        "Backward: every gradient is handed on to the operands, times the local derivative. | dL/dL = 1",
+        "dL/dv2 += dL/dL · ∂L/∂v2 = 1 × (-2) = -2",
+        "dL/df += dL/dL · ∂L/∂f = 1 × 4 = 4",
+        "dL/dv1 += dL/dv2 · ∂v2/∂v1 = -2 × 1 = -2",
+        "dL/dc += dL/dv2 · ∂v2/∂c = -2 × 1 = -2",
+        "dL/da += dL/dv1 · ∂v1/∂a = -2 × (-3) = 6",
+        "dL/db += dL/dv1 · ∂v1/∂b = -2 × 2 = -4",
         "Done: the gradient of a leaf says how fast the result changes with it. | "
-        "∂L/∂a = 6,  ∂L/∂b = -4,  ∂L/∂c = -2,  ∂L/∂f = 4",
+        "dL/da = 6,  dL/db = -4,  dL/dc = -2,  dL/df = 4",
     ]
 
 
 def test_contributions_to_a_shared_node_add_up_one_by_one():
     x = Value(3.0, "x")
-    totals = [total for _, total in captions(x * x + x) if "∂x = " in total]
-    assert totals[:2] == ["∂v2/∂x = 1 + 3 = 4", "∂v2/∂x = 4 + 3 = 7"]
+    found = captions(x * x + x)
+    totals = [total for _, total in found if "/dx = " in total]
+    assert totals[:2] == ["dv2/dx = 1 + 3 = 4", "dv2/dx = 4 + 3 = 7"]
+    shares = [formula for formula, _ in found if "/dx += " in formula]
+    assert shares == [
+        "dv2/dx += dv2/dv2 · ∂v2/∂x = 1 × 1 = 1",
+        "dv2/dx += dv2/dv1 · ∂v1/∂(1st x) = 1 × 3 = 3",
+        "dv2/dx += dv2/dv1 · ∂v1/∂(2nd x) = 1 × 3 = 3",
+    ]
 
 
 @pytest.mark.parametrize("make", [example, neuron, lambda: fsum([Value(2.0), Value(3.0) * 2.0])])

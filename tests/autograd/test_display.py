@@ -20,6 +20,7 @@ WAIT = display.SECONDS
 def _patience(monkeypatch):
     """Time enough for a picture on a machine that does something else; the tests of time take it back."""
     monkeypatch.setattr(display, "SECONDS", 30.0)
+    monkeypatch.setattr(display._Attempt, "drawn", True)
 
 
 def example():
@@ -225,25 +226,31 @@ def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
     assert "not drawn yet" in shown[0]
 
 
-def test_first_picture_of_a_process_is_there_in_time_or_a_line_is():
-    program = (
-        "import time; from autograd import *; x = Value(2.0); y = x * x; start = time.perf_counter(); "
-        "shown = y._repr_mimebundle_(); print(time.perf_counter() - start, *shown)"
+def test_first_picture_of_a_process_is_waited_for_and_later_ones_are_not(monkeypatch):
+    waited = []
+
+    def join(attempt, seconds):
+        waited.append(seconds)
+        threading.Thread.join(attempt)
+
+    monkeypatch.setattr(display._Attempt, "join", join)
+    monkeypatch.setattr(display, "SECONDS", WAIT)
+    monkeypatch.setattr(display._Attempt, "drawn", False)
+    for _ in range(3):
+        assert list(example()._repr_mimebundle_()) == [SVG]
+    assert waited == [display.FIRST, WAIT, WAIT]
+
+
+def test_first_picture_of_a_process_is_there():
+    program = "from autograd import *; x = Value(2.0); print(*(x * x)._repr_mimebundle_())"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(autograd.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-
-    def show():
-        run = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=Path(autograd.__file__).parents[1],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seconds, kind = run.stdout.split()
-        assert kind in (SVG, "text/html")
-        return float(seconds)
-
-    assert_soon(show)
+    assert run.stdout.split() == [SVG]
 
 
 def test_process_ends_while_a_picture_is_being_made():

@@ -23,10 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Constant, Value, dot, draw, exp, fsum, maximum, operation, scope, sin, tanh, text, where
+from autograd import Constant, Value, dot, draw, exp, fsum, marks, maximum, operation, scope, sin, tanh, text, where
 from autograd.chain import topological_order
 from autograd.drawing import MAX_NODES
 from autograd.operation import NAry
+from nn import MLP, Layer, Neuron
 
 ROOT = Path(autograd.__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -530,11 +531,19 @@ def test_parameter_is_in_the_innermost_box_whose_owner_has_it():
     assert (found[names[w]], found[names[bias]]) == (["Layer", "Neuron"], ["Layer"])
 
 
-def test_parameter_of_an_owner_that_is_gone_is_outside():
-    w = Value(2.0, "w")
-    with scope("Neuron", Owner(w)):
-        y = tanh(w)
-    assert boxes(draw(y))[ids(y)[w]] == []
+def test_parameter_of_an_owner_that_is_gone_is_in_the_box_of_the_call_and_an_input_outside():
+    w, x, b = Value(2.0, "w"), Value(3.0, "x"), Value(1.0, "b")
+    y = neuron([w], [x], Owner(w, b)) + b
+    assert (boxes(draw(y))[ids(y)[w]], boxes(draw(y))[ids(y)[x]]) == (["Neuron"], [])
+    assert boxes(draw(y))[ids(y)[b]] == []  # used outside too
+
+
+def test_model_that_is_gone_is_drawn_as_one_that_is_there():
+    inputs = [Value(1.0, "x0"), Value(-1.0, "x1")]
+    for make in (lambda: Neuron(2, seed=1), lambda: Layer(2, 2, seed=1), lambda: MLP(2, [2, 1], "tanh", seed=1)):
+        model = make()
+        y, z = (fsum(made) if isinstance(made, list) else made for made in (model(inputs), make()(inputs)))
+        assert draw(z).source == draw(y).source
 
 
 def test_leaf_and_constant_made_in_a_scope_are_in_its_box():
@@ -605,7 +614,7 @@ def ground(picture, name):
     """The colour behind the gradient in a box, as three numbers; None where there is none."""
     (box,) = (g for title, g in groups(picture, "node") if title == name)
     fills = [e.get("fill") for e in box.iter() if e.tag in (f"{SVG}polygon", f"{SVG}path")]
-    fills = [fill for fill in fills if fill not in ("none", "#eaf3fa", "#ffffff", "white", "#fff3cc", "#f4f4f4")]
+    fills = [fill for fill in fills if fill not in ("none", "#e6f4ef", "#ffffff", "white", "#fff3cc", "#f4f4f4")]
     return tuple(bytes.fromhex(fills[-1][1:])) if fills else None
 
 
@@ -688,14 +697,28 @@ def test_derivatives_that_are_not_finite_are_shown():
         (lambda a, b: a * b, ["", ""]),
         (lambda a, b: maximum(a, b), ["", ""]),
         (lambda a, b: dot([a], [b]), ["", ""]),
+        (lambda a, b: dot([a, b], [b, a]), ["1st", "2nd", "2nd", "1st"]),
         (lambda a, b: a**3, [""]),
     ],
-    ids=["-", "/", "**", "where", "+", "*", "maximum", "dot", "**3"],
+    ids=["-", "/", "**", "where", "+", "*", "maximum", "dot of 1", "dot", "**3"],
 )
 def test_arrows_tell_the_order_of_operands_where_it_matters(make, marks):
     y = make(Value(2.0), Value(3.0))
     found, names = labels(draw(y)), ids(y)
     assert [found[f"{names[parent]}->{names[y]}op"][0] for parent in y.parents] == marks
+
+
+def test_pairs_of_a_dot_are_told_once_beside_each_operand_and_on_the_arrow_beside_a_derivative():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    a, b, c, d = (Value(float(i)) for i in range(4))
+    root = dot([a, b], [x, y]) + dot([c, d], [x, y])
+    names = ids(root)
+    for node, place in [(a, "1st"), (b, "2nd"), (x, "1st"), (y, "2nd"), (d, "2nd")]:
+        arrows_of = lambda drawing, tail=names[node]: [
+            label for name, found in labels(drawing).items() if name.startswith(f"{tail}->") for label in found
+        ]
+        assert sorted(filter(None, arrows_of(draw(root)))) == [place]
+        assert all(label.startswith(f"{place} ∂") for label in arrows_of(draw(root, derivatives=True)))
 
 
 def test_number_minus_itself_has_a_first_and_a_second_arrow():
@@ -715,6 +738,37 @@ def test_ground_of_a_gradient_tells_its_sign_and_size():
     assert faint[0] > faint[2]
     assert min(faint) > min(up) + 50  # and fainter
     assert zero is None
+
+
+def legend(drawing):
+    """What the legend says, and the colour of the ground on which it says it."""
+    canvas = svg(drawing).find(f"{SVG}g")
+    grounds = [e.get("fill") for e in canvas if e.tag in (f"{SVG}polygon", f"{SVG}path") and e.get("fill") != "none"]
+    said = [e.text for e in canvas if e.tag == f"{SVG}text"]
+    return dict(zip(said, grounds[-len(said) :], strict=True))
+
+
+def test_legend_says_what_the_colours_in_the_picture_mean():
+    a, b = Value(2.0), Value(3.0)
+    assert list(legend(draw(a))) == ["result"]
+    y = a * b
+    assert list(legend(draw(y))) == ["given", "result"]
+    y = 2.0 * a - 2.0 * b
+    y.backward()
+    found = legend(draw(y))
+    assert list(found) == ["given", "constant", "result", "grad above 0", "grad below 0"]
+    grounds = [bytes.fromhex(fill[1:]) for fill in found.values()]
+    assert grounds[3][0] > grounds[3][2] + 50  # orange
+    assert grounds[4][2] > grounds[4][0] + 50  # blue
+    assert tuple(grounds[4]) == ground(svg(draw(y)), ids(y)[b])
+
+
+@pytest.mark.parametrize("colours", [marks.LEAF, marks.CONSTANT, marks.COMPUTED, marks.ROOT])
+def test_colours_of_gradients_mean_nothing_else(colours):
+    for colour in colours:
+        red, green, blue = bytes.fromhex(colour[1:])
+        assert not (blue > green > red and blue - red > 12)  # a blue
+        assert not (red > green > blue and red - blue > 60)  # an orange
 
 
 def luminance(colour):
@@ -840,7 +894,7 @@ def test_graph_of_more_nodes_than_can_be_laid_out_is_an_error(make):
 
 
 def test_largest_graph_that_is_drawn_has_500_nodes():
-    assert draw(chain(500)).source.count("TABLE BORDER") == 500
+    assert draw(chain(500)).source.count("data ") == 500
     with pytest.raises(ValueError, match=r"^this graph has 501 nodes"):
         draw(chain(501))
 

@@ -111,8 +111,8 @@ def test_constants_have_no_gradient_and_another_look():
     y.backward()
     drawing = draw(y)
     assert words(drawing).count("data 3") == 1
-    assert sum(word.startswith("grad") for word in words(drawing)) == 2
-    assert drawing.source.count("DASHED") == 1
+    assert sum(word.startswith("grad ") for word in words(drawing)) == 2 + 1  # the legend
+    assert drawing.source.count("DASHED") == 1 + 1
 
 
 def test_same_text_in_every_process():

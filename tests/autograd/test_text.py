@@ -85,6 +85,18 @@ def test_gradient_is_not_yet_before_backward_and_after_zero_grad():
     assert text(y).count("grad: not yet") == 2
 
 
+@pytest.mark.parametrize("after_backward", [False, True])
+def test_constant_takes_no_gradient_and_never_will(after_backward):
+    x, k = Value(2.0, "x"), Constant(3.0, "k")
+    y = x * k
+    if after_backward:
+        y.backward()
+    found = {line.split(" = ")[0]: line.partition("# ")[2] for line in text(y).splitlines()}
+    assert found["k"] == "takes no gradient"
+    assert found["x"] == ("grad = 3.0" if after_backward else "grad: not yet")
+    assert text(k) == "k = Constant(3.0, label='k')  # takes no gradient"
+
+
 def test_operand_used_twice_is_written_twice_and_its_node_once():
     a = Value(1.0, "a")
     assert [line.split("  ")[0] for line in text(a + a).splitlines()] == ["a = Value(1.0, label='a')", "v1 = a + a"]

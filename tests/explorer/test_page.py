@@ -4,6 +4,7 @@ The fixture `opened` adds to every test that nothing was written to the console 
 """
 
 import math
+import re
 
 import pytest
 
@@ -12,13 +13,16 @@ from autograd import (
     Value,
     cbrt,
     dot,
+    elu,
     exp,
     explore,
     gradients,
     hypot,
+    leaky_relu,
     log,
     logsumexp,
     maximum,
+    minimum,
     operation,
     relu,
     scope,
@@ -101,13 +105,13 @@ def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, exa
         ["e = a × b = 2 × (−3) = −6"],
         ["d = e + c = −6 + 10 = 4"],
         ["L = d × f = 4 × (−2) = −8"],
-        ["∂L/∂L = 1"],
-        ["∂L/∂d += ∂L/∂L · ∂L/∂d = 1 × (−2) = −2", "where ∂L/∂d = f = −2, since L = d × f"],
-        ["∂L/∂f += ∂L/∂L · ∂L/∂f = 1 × 4 = 4", "where ∂L/∂f = d = 4, since L = d × f"],
-        ["∂L/∂e += ∂L/∂d · ∂d/∂e = −2 × 1 = −2", "where ∂d/∂e = 1, since d = e + c"],
-        ["∂L/∂c += ∂L/∂d · ∂d/∂c = −2 × 1 = −2", "where ∂d/∂c = 1, since d = e + c"],
-        ["∂L/∂a += ∂L/∂e · ∂e/∂a = −2 × (−3) = 6", "where ∂e/∂a = b = −3, since e = a × b"],
-        ["∂L/∂b += ∂L/∂e · ∂e/∂b = −2 × 2 = −4", "where ∂e/∂b = a = 2, since e = a × b"],
+        ["dL/dL = 1"],
+        ["dL/dd += dL/dL · ∂L/∂d = 1 × (−2) = −2", "where ∂L/∂d = f = −2, since L = d × f"],
+        ["dL/df += dL/dL · ∂L/∂f = 1 × 4 = 4", "where ∂L/∂f = d = 4, since L = d × f"],
+        ["dL/de += dL/dd · ∂d/∂e = −2 × 1 = −2", "where ∂d/∂e = 1, since d = e + c"],
+        ["dL/dc += dL/dd · ∂d/∂c = −2 × 1 = −2", "where ∂d/∂c = 1, since d = e + c"],
+        ["dL/da += dL/de · ∂e/∂a = −2 × (−3) = 6", "where ∂e/∂a = b = −3, since e = a × b"],
+        ["dL/db += dL/de · ∂e/∂b = −2 × 2 = −4", "where ∂e/∂b = a = 2, since e = a × b"],
         [],
     ]
     assert {name: grad for name, (_, grad) in cards(page).items()} == {
@@ -123,10 +127,83 @@ def test_contributions_to_a_shared_node_add_up_one_by_one(opened):
     told = []
     for _ in range(last(page)):
         page.locator("#next").click()
-        if "∂y/∂x +=" in story(page):
+        if "dy/dx +=" in story(page):
             equation = next(line for line in story(page).splitlines() if "+=" in line)
-            told.append((equation.partition(" = ")[2], cards(page)["x"][1]))
-    assert told == [("1 × 1 = 1", "1 + …"), ("1 + 1 × 3 = 4", "4 + …"), ("4 + 1 × 3 = 7", "7")]
+            told.append((equation.removeprefix("dy/dx += "), cards(page)["x"][1]))
+    assert told == [
+        ("dy/dy · ∂y/∂x = 1 × 1 = 1", "1 + …"),
+        ("dy/dv1 · ∂v1/∂(1st x) = 1 × 3 = 3, now 1 + 3 = 4", "4 + …"),
+        ("dy/dv1 · ∂v1/∂(2nd x) = 1 × 3 = 3, now 4 + 3 = 7", "7"),
+    ]
+
+
+def test_derivative_along_one_arrow_and_along_all_have_symbols_of_their_own(opened):
+    x = Value(3.0, "x")
+    y = x * x
+    z = y + x
+    L = y * z
+    y.label, z.label, L.label = "y", "z", "L"
+    page = opened(L)
+    told = []
+    for _ in range(last(page)):
+        page.locator("#next").click()
+        told.append(story(page))
+    (arrow,) = (step for step in told if "dL/dy += dL/dL" in step)
+    assert "If y rises a little, then through this arrow alone L rises 12 times as fast" in arrow
+    assert "where ∂L/∂y = z = 12" in arrow
+    page.locator("[data-key=n1]").click()
+    assert page.locator("#details tfoot").inner_text().split() == ["dL/dy", "=", "21"]
+    # One symbol, one number: in no step, nor in the panels, does a symbol stand for two.
+    panels = []
+    for node in page.locator(".item.node").all():
+        node.click()
+        panels += page.locator("#details").inner_text().splitlines()
+    said = {}
+    for line in panels + "\n".join(told).splitlines():
+        for symbol, number in re.findall(r"^where (∂.*?)(?: = [^=,]+)? = ([−\d.]+),", line):
+            said.setdefault(symbol, set()).add(number)
+    assert said == {
+        "∂L/∂y": {"12"}, "∂L/∂z": {"9"}, "∂z/∂y": {"1"}, "∂z/∂x": {"1"}, "∂y/∂(1st x)": {"3"}, "∂y/∂(2nd x)": {"3"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        (1.0, "rises just as fast"), (-1.0, "falls just as fast"), (2.0, "rises twice as fast"),
+        (-2.0, "falls twice as fast"), (-0.25, "falls 0.25 times as fast"), (3.5, "rises 3.5 times as fast"),
+        (0.0, "does not change"),
+    ],
+)  # fmt: skip
+def test_rates_are_told_in_words(slope, said, opened):
+    x, k = Value(1.5, "x"), Constant(slope, "k")
+    y = x * k
+    y.label = "y"
+    page = opened(y)
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert f"If x rises a little, then through this arrow alone y {said}: that is" in story(page)
+    page.locator("[data-key=n0]").click()
+    assert page.locator(".nudge").inner_text().endswith(f": it {said}.")
+
+
+@pytest.mark.parametrize(
+    ("f", "formula"),
+    [
+        (lambda x: x * -3.0, "y = x × (−3) = 2 × (−3) = −6"),
+        (lambda x: x + -3.0, "y = x + (−3) = 2 + (−3) = −1"),
+        (lambda x: x - -3.0, "y = x − (−3) = 2 − (−3) = 5"),
+        (lambda x: -3.0 * x, "y = −3 × x = −3 × 2 = −6"),
+        (lambda x: (-3.0) ** x, "y = (−3)^x = (−3)^2 = 9"),
+        (lambda x: maximum(x, -3.0), "y = maximum(x, −3) = maximum(2, −3) = 2"),
+    ],
+)
+def test_negative_constant_is_in_parentheses_where_it_follows_an_operator(f, formula, opened):
+    y = f(Value(2.0, "x"))
+    y.label = "y"
+    page = opened(y)
+    page.keyboard.press("ArrowRight")
+    assert story(page).splitlines()[-1] == formula
 
 
 def test_operand_used_twice_has_two_lines_and_each_step_marks_one(opened):
@@ -222,11 +299,11 @@ def test_chosen_number_shows_the_sum_over_children_and_the_paths(opened):
     assert "It is used 2 times: the shares add up" in text
     rows = [row.inner_text().replace("\t", " ") for row in details.locator("tbody tr:not(.why)").all()]
     assert rows == [
-        "∂y/∂v1 · ∂v1/∂x = 0.5 × 0.8776 = 0.4388",
-        "∂y/∂y · ∂y/∂x = 1 × 0.4794 = 0.4794",
+        "dy/dv1 · ∂v1/∂x = 0.5 × 0.8776 = 0.4388",
+        "dy/dy · ∂y/∂x = 1 × 0.4794 = 0.4794",
     ]
     assert "where ∂v1/∂x = cos(x) = cos(0.5) = 0.8776, since v1 = sin(x)" in text
-    assert details.locator("tfoot").inner_text().split() == ["∂y/∂x", "=", "0.9182"]
+    assert details.locator("tfoot").inner_text().split() == ["dy/dx", "=", "0.9182"]
     ways = [way.inner_text().replace("\n", " ") for way in details.locator(".ways li").all()]
     assert ways == ["x → v1 → y 0.8776 × 0.5 = 0.4388", "x → y 0.4794"]
     details.locator(".path").first.hover()
@@ -237,9 +314,75 @@ def test_nudge_of_a_leaf_confirms_its_gradient(opened, example):
     page = opened(example)
     page.locator("[data-key=n0]").click()
     assert (
-        "raise a by 0.001, and L goes from −8 to −7.994: it changes 6 times as much"
+        "raise a by 0.001, and L goes from −8 to −7.994: it rises 6 times as fast."
         in page.locator(".nudge").inner_text()
     )
+
+
+KINKS = [
+    (lambda x: relu(x), 0.0, (0, 1), 0),
+    (lambda x: abs(x), 0.0, (-1, 1), 0),
+    (lambda x: leaky_relu(x), 0.0, (0.01, 1), 0.01),
+    (lambda x: elu(x, 0.5), 0.0, (0.5, 1), 0.5),
+    (lambda x: maximum(x, 2.0), 2.0, (0, 1), 0.5),
+    (lambda x: minimum(3.0, x), 3.0, (1, 0), 0.5),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "slopes", "taken"), KINKS)
+def test_kink_has_two_slopes_and_it_is_said_which_is_taken(f, at, slopes, taken, opened):
+    x = Value(at, "x")
+    y = f(x)
+    y.label = "y"
+    L = y * -2.0
+    L.label = "L"
+    page = opened(L)
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    below, above, number = (f"{n:g}".replace("-", "−") for n in (*slopes, taken))
+    assert (
+        f"Here y has a kink: two slopes, {below} where x is a little smaller, and {above} where it is a little larger. "
+        f"By convention {number} is taken"
+    ) in story(page)
+    assert "x rises a little" not in story(page)
+    page.locator(".node.leaf").click()
+    nudge = page.locator(".nudge").inner_text()
+    gradient = f"{-2 * taken:g}".replace("-", "−")
+    assert f"There is a kink on the way, at y, with two slopes: by convention the gradient is {gradient}." in nudge
+    assert "raise x by 0.001" in nudge
+    assert "Lower it by as much" in nudge
+    fill(page, "x", at + 0.5)
+    assert "kink" not in page.locator("#panel").inner_text() + story(page)
+
+
+def test_kinks_that_cancel_are_none(opened):
+    x = Value(0.0, "x")
+    page = opened(relu(x) - relu(-x))  # which is x
+    page.locator(".node.leaf").click()
+    assert "kink" not in page.locator(".nudge").inner_text()
+
+
+def test_colours_of_gradients_are_their_signs_as_in_draw(opened, example):
+    page = opened(example)
+    page.keyboard.press("End")
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.grad .figure')].map(f => [f.textContent, getComputedStyle(f).fill])"
+    )
+    rgb = lambda colour: [int(part) for part in re.findall(r"\d+", colour)]
+    for gradient, colour in colours:
+        red, _, blue = rgb(colour)
+        assert (red > blue + 50) if gradient[0] != "−" else (blue > red + 50)
+    assert len(colours) == 7
+    # And no other part of the page is orange or blue: cards, lines, phases, names.
+    others = page.evaluate(
+        "['leaf', 'leaf-fill', 'forward', 'forward-soft', 'backward', 'backward-soft', 'constant'].map(name => {"
+        "document.body.style.color = `var(--${name})`; return getComputedStyle(document.body).color; })"
+    )
+    for red, green, blue in map(rgb, others):
+        assert not (blue > green > red and blue - red > 40)
+        assert not (red > green > blue and red - blue > 40)
+    help_text = page.locator("#help").inner_text()
+    assert "orange above zero and blue below" in help_text
 
 
 def test_many_paths_are_counted_rather_than_listed(opened):
@@ -383,6 +526,28 @@ def test_constants_change_too(opened):
     assert "A constant takes no gradient" in page.locator("#details").inner_text()
 
 
+@pytest.mark.parametrize(
+    ("f", "value", "message"),
+    [
+        (lambda x: log(x - 3.0), 2.0, "log is defined for v1 > 0, got v1 = -1.0"),
+        (lambda a: sqrt(a - 3.0), 2.0, "sqrt is defined for v1 >= 0, got v1 = -1.0"),
+        (lambda b: b / (b - 1.0), 1.0, "x / v1 is defined for v1 != 0, got x = 1.0, v1 = 0.0"),
+        (lambda x: 1.0 / x, 0.0, "1.0 / x is defined for x != 0, got x = 0.0"),
+        (lambda x: exp(x - 5.0), 1005.0, "exp(v1) is too large for a float, got v1 = 1000.0"),
+        (lambda x: (x - 4.0) ** 0.5, 0.0, "v1 ** 0.5 is defined for v1 >= 0, got v1 = -4.0"),
+        (
+            lambda x: (-1.0) ** x,
+            0.5,
+            "(-1.0) ** x is defined for (-1.0) > 0 or (-1.0) == 0 <= x or (-1.0) < 0 and x % 1",
+        ),
+    ],
+)
+def test_message_calls_the_operands_by_their_names_in_the_graph(f, value, message, opened):
+    page = opened(f(Value(5.0, "x")))
+    fill(page, "x", value)
+    assert message in page.locator("#problem").inner_text()
+
+
 def test_number_outside_a_domain_is_pythons_message_and_not_a_nan(opened):
     x, k = Value(2.0, "x"), Value(3.0, "k")
     y = log(x) * 2.0 + k * k
@@ -408,7 +573,6 @@ def test_number_outside_a_domain_is_pythons_message_and_not_a_nan(opened):
 @pytest.mark.parametrize(
     ("make", "value"),
     [
-        (lambda x: 1.0 / x, 0.0),
         (lambda x: exp(x), 1000.0),
         (lambda x: x**0.5, -4.0),
         (lambda x: x**7, 1e300),

@@ -17,7 +17,7 @@ from autograd.chain import topological_order
 from autograd.explorer.graph import graph, op_model
 from autograd.explorer.javascript import rule
 from autograd.operation import Family, NAry
-from autograd.testing import expressions
+from autograd.testing import expressions, is_tame
 
 EPS = 2.0**-52
 ORDINARY = [-40.0, -7.3, -2.0, -1.0, -0.7, -1e-3, 0.0, 1e-3, 0.25, 0.5, 0.9999, 1.0, 1.0001, 1.5, 2.0, 3.0, 8.5, 26.0]
@@ -184,6 +184,35 @@ NUMBERS = [
 @pytest.mark.parametrize("x", NUMBERS)
 def test_messages_write_numbers_as_python_does(x, blank):
     assert blank.evaluate("text => python(Number(text))", repr(x)) == repr(x)
+
+
+KINKED = {
+    **dict.fromkeys(["relu", "abs", "leaky_relu(0.01)", "leaky_relu(0.3)", "elu(0.5)"], (0.0,)),
+    **dict.fromkeys(["maximum", "minimum"], (1.0, 1.0)),
+    "hypot": (0.0, 0.0),
+}
+KINKS = """([model, rules]) => {
+    const graph = new Graph(model, eval(rules));
+    return graph.nodes[graph.root].parents.map((_, k) => graph.kink(graph.root, k) !== null);
+}"""
+
+
+def kinks(page, row, xs):
+    """For each operand, whether the page takes the row to have a kink there."""
+    return page.evaluate(KINKS, list(graph(row.apply([Value(x) for x in xs]))))
+
+
+@pytest.mark.parametrize(("name", "row"), [(name, row) for name, row in operations() if not isinstance(row, NAry)])
+def test_kinks_are_those_of_the_rows(name, row, blank):
+    at = KINKED.get(row.name)
+    if at:
+        assert all(kinks(blank, row, at))
+    comparison = row in (rules.less, rules.less_equal, rules.either, rules.where)  # which jump
+    rng = random.Random(4)
+    tame = [[rng.uniform(-3.0, 3.0) for _ in range(row.arity)] for _ in range(200)]
+    edges = [] if at or comparison else [list(edge) for edge in row.edges]
+    for xs in [xs for xs in tame if comparison or is_tame(row, xs)][:20] + edges:
+        assert not any(kinks(blank, row, xs)), xs
 
 
 def test_a_wrong_rule_is_noticed(blank):
