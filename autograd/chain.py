@@ -169,7 +169,7 @@ def turned(edges: Iterable[Edge]) -> list[Edge]:
     return [(target, source, derivative) for outgoing in by_node[::-1] for source, target, derivative in outgoing]
 
 
-def check_unchanged(nodes: Iterable[Node]) -> None:
+def check_unchanged(nodes: Sequence[Node]) -> None:
     """Raise RuntimeError if a leaf's data was assigned after one of the nodes was computed from it."""
     if all(stamp.tick == clock.now.tick for stamp in {node.stamp for node in nodes if node.op is not None}):
         return  # no leaf, of this graph or another, was assigned meanwhile
