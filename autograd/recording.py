@@ -247,6 +247,31 @@ def traced() -> bool:
     return _tracer.get() is not None
 
 
+def inspecting() -> bool:
+    """Whether the current thread or task is in a `detect_anomaly` block."""
+    return _inspector.get() is not None
+
+
+_differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
+
+
+@contextmanager
+def differentiate_from(tick: int) -> Iterator[None]:
+    """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
+    token = _differentiating.set(tick) if _differentiating.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _differentiating.reset(token)
+
+
+def differentiated(leaf: Value) -> bool:
+    """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
+    tick = _differentiating.get()
+    return tick is not None and leaf._stamp.born >= tick
+
+
 def use(node: Value, how: str) -> None:
     """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
     tracer = _tracer.get()

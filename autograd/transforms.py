@@ -267,7 +267,7 @@ class _Call(_Linearization):
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = recording.advance()
         placed = list(args)
-        with recording.enable_grad():
+        with recording.enable_grad(), recording.differentiate_from(since):
             inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument

@@ -6,6 +6,7 @@ of the recording tells; so between steps that touch no Value there is no Python 
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import threading
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from autograd.compiler.listing import Block
 from autograd.compiler.place import placed
 from autograd.compiler.program import Program
 from autograd.compiler.scalar import ScalarProgram, is_narrow, is_scalar
+from autograd.transforms import gradients
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
@@ -34,16 +36,12 @@ class WithParameters:
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
-        self._check_known()
         return np.array([leaf._datum for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
         """Assign a vector to the data of the Values in `wrt`."""
         for leaf, number in zip(self.wrt, self._vector(theta).tolist(), strict=True):
             leaf.data = number
-
-    def _check_known(self) -> None:
-        """Raise an error where it is not known yet which Values there are."""
 
     def _vector(self, theta: ArrayLike) -> Array:
         if type(theta) is np.ndarray and theta.dtype == float and theta.shape == (len(self.wrt),):
@@ -59,7 +57,9 @@ class WithParameters:
 class CompiledGraph(WithParameters):
     """A graph as a program. `print` lists it; `wrt` are the leaves it differentiates by."""
 
-    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool) -> None:
+    def __init__(
+        self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool, backend: str = "auto"
+    ) -> None:
         order = topological_order(*roots)
         check_unchanged(order)
         if wrt is None:
@@ -68,24 +68,32 @@ class CompiledGraph(WithParameters):
             self.wrt = leaves_of(wrt)
         self.roots = roots
         self.single = single
+        self.backend = backend
         blocks = [("theta", 0, len(self.wrt), False)]
         labels = {leaf.label for leaf in self.wrt} - {""}
         if len(labels) == len(self.wrt) <= NAMED:
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
-        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt))
+        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = self.program.memory()
+        self._tick: int | None = None  # of the recording's clock, when the leaves were read; None if it is not their data
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_graph, (self.roots, self.wrt, self.single, self.backend)
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
         with self._lock:
+            if recording.blocks and recording.inspecting():
+                self._inspect([leaf._datum for leaf in self.wrt], differentiated=False)
             values = self._forward()
         return values[0] if self.single else values
 
     def _forward(self) -> list[float]:
+        tick = recording.now.tick
         self._memory.plain[: len(self.wrt)] = [leaf._datum for leaf in self.wrt]
         values = self.program.forward(self._memory)
-        self._memory.tick = recording.now.tick
+        self._tick = tick
         for root, value in zip(self.roots, values, strict=True):
             root._datum = value
         return values
@@ -93,7 +101,9 @@ class CompiledGraph(WithParameters):
     def backward(self, seed: Any = 1.0) -> None:
         """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
         with self._lock:
-            if self._memory.tick != recording.now.tick:
+            if recording.blocks and recording.inspecting():
+                self._inspect([leaf._datum for leaf in self.wrt], differentiated=True)
+            if self._tick != recording.now.tick:
                 self._forward()
             self.program.backward(self._memory, self._seeds(seed))
             gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
@@ -105,11 +115,24 @@ class CompiledGraph(WithParameters):
         vector = self._vector(theta)
         size, memory = len(self.wrt), self._memory
         with self._lock:
-            memory.tick = -1
+            if recording.blocks and recording.inspecting():
+                self._inspect(vector.tolist(), differentiated=True)
+            self._tick = None
             memory.plain[:size] = vector
             values = self.program.both(memory, self._seeds(seed))
             gradient = memory.plain_adjoints[:size].copy()
         return (values[0] if self.single else values), gradient
+
+    def _inspect(self, numbers: list[float], *, differentiated: bool) -> None:
+        """Compute the graph node by node at these numbers, in a detect_anomaly block, which looks at each."""
+        leaves = [Value(number, leaf.label) for number, leaf in zip(numbers, self.wrt, strict=True)]
+        nodes = dict(zip(self.wrt, leaves, strict=True))
+        for node in topological_order(*self.roots):
+            if node.op is not None and any(parent in nodes for parent in node.parents):
+                nodes[node] = node.op.apply([nodes.get(parent, parent) for parent in node.parents])
+        for root in self.roots if differentiated else ():
+            if root in nodes:
+                gradients(nodes[root], leaves)
 
     def _seeds(self, seed: Any) -> list[float]:
         if type(seed) is float or not isinstance(seed, (list, tuple, np.ndarray)):
@@ -134,6 +157,9 @@ class CompiledGraph(WithParameters):
     def __str__(self) -> str:
         return str(self.program)
 
+def _restore_graph(roots: list[Value], wrt: list[Value], single: bool, backend: str) -> CompiledGraph:
+    return CompiledGraph(roots, wrt, single=single, backend=backend)
+
 
 def fold_to_program(
     blocks: Sequence[Block],
@@ -143,21 +169,49 @@ def fold_to_program(
     batched: Sequence[Value] = (),
     arguments: int = 0,
     wrt: int = 0,
+    backend: str = "auto",
 ) -> Program | ScalarProgram:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
-        if not batched and is_narrow(order, variables):
-            return ScalarProgram(order, roots, variables)
-        folder = Folder(variables, batched)
-        folder.add(order, roots)
-        if is_scalar(folder):
-            return ScalarProgram(order, roots, variables)
-        return Program(placed(folder, roots), blocks, arguments, wrt, lambda: (order, [*variables, *batched]))
+        program = _folded(blocks, order, roots, variables, batched, arguments, wrt)
     finally:
         if collecting:
             gc.enable()
+    program.recipe = blocks, roots, variables, batched, arguments, wrt, backend  # type: ignore[union-attr]
+    return program
+
+
+def _folded(
+    blocks: Sequence[Block],
+    order: Sequence[Value],
+    roots: Sequence[Value],
+    variables: Sequence[Value],
+    batched: Sequence[Value],
+    arguments: int,
+    wrt: int,
+) -> Program | ScalarProgram:
+    if not batched and is_narrow(order, variables):
+        return ScalarProgram(order, roots, variables)
+    folder = Folder(variables, batched)
+    folder.add(order, roots)
+    if is_scalar(folder):
+        return ScalarProgram(order, roots, variables)
+    return Program(placed(folder, roots), blocks, arguments, wrt, lambda: (order, [*variables, *batched]))
+
+
+def _fold_again(blocks: Sequence[Block], roots: Sequence[Value], *rest: Any) -> Program | ScalarProgram:
+    return fold_to_program(blocks, topological_order(*roots), roots, *rest)
+
+
+def _reduce_program(program: Any) -> tuple[Any, ...]:
+    return _fold_again, program.recipe
+
+
+# A program is pickled as the graph that it was folded from, and is folded again where it is loaded.
+for _kind in (Program, ScalarProgram):
+    copyreg.pickle(_kind, _reduce_program)
 
 
 def leaves_of(wrt: Iterable[Value]) -> list[Value]:

@@ -22,9 +22,14 @@ class TraceError(TypeError):
 
 
 OTHERWISE = "write where(condition, a, b) for a choice, detach() for a number without gradient"
+STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
-    "an integer of": "bind a count before, as in compile(lambda x: f(x, 5)), which is then another program",
-    "a branch on": "write where(condition, a, b) for a choice; a loop until something holds cannot be compiled",
+    "an integer of": STATIC,
+    "a branch on": (
+        "write autograd's where(condition, a, b) for a choice; on an array element by element in place of np.where, as in "
+        "np.array([where(v > 0, v, 0.0) for v in x]), and autograd's maximum and minimum, which take arrays, in place "
+        f"of np.maximum, np.minimum and np.clip; {STATIC}; a loop until something holds cannot be compiled"
+    ),
 }
 
 
@@ -34,6 +39,7 @@ class Trace:
 
     inputs: list[list[Value]]  # for each argument
     captured: list[Value]  # the other leaves that take a gradient
+    constants: dict[Value, Any]  # the other leaves that take none, and were there before: the stamps of their data
     outputs: list[Any]
     structure: Structure  # of what the function returned
     order: list[Value]
@@ -47,26 +53,32 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     ]
     since = recording.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
-    with recording.enable_grad(), recording.trace_with(_Tracer()):
+    tracer = _Tracer()
+    with recording.enable_grad(), recording.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
-    captured = [
-        leaf
-        for leaf in dict.fromkeys([*used, *order])
-        if leaf.op is None and type(leaf) is not Constant and leaf not in own and leaf._stamp.born < since
-    ]
-    return Trace(inputs, captured, outputs, structure, order)
+    leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
+    older = [leaf for leaf in leaves if leaf._stamp.born < since]
+    captured = [leaf for leaf in older if type(leaf) is not Constant]
+    older += [leaf for leaf in tracer.decisive if leaf._stamp.born < since]
+    constants = {leaf: leaf._stamp for leaf in older if type(leaf) is Constant}
+    return Trace(inputs, captured, constants, outputs, structure, order)
 
 
 class _Tracer:
     """What refuses to let a number that may change be used as a plain one."""
 
+    def __init__(self) -> None:
+        self.decisive: list[Value] = []  # constants that were used as plain numbers
+
     def used(self, node: Value, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
-        if any(leaf.op is None and type(leaf) is not Constant for leaf in topological_order(node)):
+        leaves = [leaf for leaf in topological_order(node) if leaf.op is None]
+        self.decisive += leaves
+        if not all(type(leaf) is Constant for leaf in leaves):
             line = Located(recording.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
