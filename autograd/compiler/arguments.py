@@ -88,7 +88,7 @@ class Signature:
         key = (count, *keywords)
         form = self._forms.get(key)
         if form is None:
-            form = self._bind(count, key[1:])
+            form = self._bind(count, tuple(keywords))
             if len(self._forms) >= FORMS:
                 self._forms.clear()
             self._forms[key] = form
@@ -105,7 +105,9 @@ class Signature:
                 if isinstance(place, tuple):
                     called |= {one: (f"{name}[{i}]", name) for i, one in enumerate(place)}
                 elif isinstance(place, dict):
-                    called |= {one: (f"{name}[{key!r}]", name if name in self.roles else key) for key, one in place.items()}
+                    called |= {
+                        one: (f"{name}[{key!r}]", name if name in self.roles else key) for key, one in place.items()
+                    }
                 else:
                     called[place] = (name, name)
         order = [*args, *named.values()]
@@ -156,7 +158,9 @@ class Signature:
         if type(argument) is list and set(map(type, argument)) == {float}:
             return argument, len(argument)
         numbers, structure = _flat(argument, name)
-        return (None if _has_values(numbers) else numbers), part_of(structure)
+        if _has_values(numbers):
+            return None, part_of(structure)
+        return np.array(numbers) if structure.is_array else numbers, part_of(structure)
 
     def _static(self, argument: Any, name: str) -> Part:
         """Return the part of a static argument: equal for arguments that are the same to a function."""
@@ -213,7 +217,7 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
     return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(first)
 
 
-def _regular(given: Sequence[Any], first: Structure) -> Array | None:
+def _regular(given: Any, first: Structure) -> Array | None:
     """Return the rows of examples that are all numbers, flat lists or arrays, as the first is; None for others."""
     kinds = {*map(type, given)}
     if first.container not in (None, list, tuple, np.ndarray):

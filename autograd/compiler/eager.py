@@ -64,7 +64,9 @@ def on_values(call: Call) -> tuple[Call, list[list[Value]]]:
     """Return a call with fresh Values in place of its numbers, and those of each argument that is not static."""
     arguments = list(call.arguments)
     inputs = []
-    remaining = zip(call.numbers, (part for part, role in zip(call.key, call.form.roles, strict=False) if role != STATIC))
+    remaining = zip(
+        call.numbers, (part for part, role in zip(call.key, call.form.roles, strict=False) if role != STATIC)
+    )
     for position, (role, name) in enumerate(zip(call.form.roles, call.form.names, strict=True)):
         if role == STATIC:
             continue
@@ -106,5 +108,7 @@ def _columns(f: Function, call: Call, name: str) -> tuple[list[Any], Structure, 
         rows.append(numbers)
         structures[structure] = i
     if len(structures) > 1:
-        raise TypeError(f"{name} is batched and returns the same structure for each example, got {[*map(str, structures)]}")
+        raise TypeError(
+            f"{name} is batched and returns the same structure for each example, got {[*map(str, structures)]}"
+        )
     return [pack(column, (examples,)) for column in zip(*rows, strict=True)], structure, examples

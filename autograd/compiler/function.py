@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from autograd import recording
 from autograd.compiler import eager
-from autograd.compiler.arguments import BATCHED, Array, Call, Signature, nested, nested_batch, structure_of
+from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.methods import Methods
 from autograd.compiler.program import Program
@@ -31,7 +31,7 @@ from autograd.transforms import gradients
 from autograd.value import Value
 
 SEED = (1.0,)
-DATA = (float, int, list, tuple, dict, np.ndarray, np.generic, Value)  # what is no instance of a class with methods
+DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
 
 
 class CompiledFunction(WithParameters):
@@ -257,6 +257,8 @@ class CompiledFunction(WithParameters):
 
     def _value(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         structure = found.structure
+        if structure.container is None:
+            return mean(numbers[0])
         if self.has_aux:
             value, aux = structure.parts
             beside = numbers[1:]
@@ -271,13 +273,12 @@ class CompiledFunction(WithParameters):
 
     def _with_gradient(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         value = self._value(call, found, memory, numbers)
-        position = call.form.first or 0
         start, count, batched = found.starts[0]
-        structure = structure_of(call.key[position])
-        if batched:
-            rows = memory.rows(start, adjoint=True).copy() if count else call.numbers[0]
-            return value, nested_batch(rows, structure, call.arguments[position])
-        return value, nested(memory.plain_adjoints[start : start + count].copy(), structure)
+        structure: Any = found.first
+        if not batched:
+            return value, nested(memory.plain_adjoints[start : start + count].copy(), structure)
+        rows = memory.rows(start, adjoint=True).copy() if count else call.numbers[0]
+        return value, nested_batch(rows, structure, call.arguments[call.form.first or 0])
 
     def _with_vector(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         begin = found.beginning
@@ -338,7 +339,7 @@ class CompiledFunction(WithParameters):
 
     def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction, tuple[Any, ...]]:
         """Return the method of the first argument, where that is an instance as in M.f(a, x), and the other arguments."""
-        if self._takes_self and args and not isinstance(args[0], DATA):
+        if self._takes_self and args and type(args[0]) not in DATA and not isinstance(args[0], (Value, np.generic)):
             return self.__get__(args[0], type(args[0])), args[1:]
         return self, args
 

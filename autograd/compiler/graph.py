@@ -57,9 +57,7 @@ class WithParameters:
 class CompiledGraph(WithParameters):
     """A graph as a program. `print` lists it; `wrt` are the leaves it differentiates by."""
 
-    def __init__(
-        self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool, backend: str = "auto"
-    ) -> None:
+    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool, backend: str = "auto") -> None:
         order = topological_order(*roots)
         check_unchanged(order)
         if wrt is None:
@@ -75,7 +73,9 @@ class CompiledGraph(WithParameters):
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
         self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = self.program.memory()
-        self._tick: int | None = None  # of the recording's clock, when the leaves were read; None if it is not their data
+        self._tick: int | None = (
+            None  # of the recording's clock, when the leaves were read; None if it is not their data
+        )
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -156,6 +156,7 @@ class CompiledGraph(WithParameters):
 
     def __str__(self) -> str:
         return str(self.program)
+
 
 def _restore_graph(roots: list[Value], wrt: list[Value], single: bool, backend: str) -> CompiledGraph:
     return CompiledGraph(roots, wrt, single=single, backend=backend)

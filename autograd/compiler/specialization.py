@@ -42,6 +42,7 @@ class Specialization:
     program: Any  # a Program or a ScalarProgram
     structure: Structure  # of what the function returns
     starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
+    first: Structure | None  # of the first argument
     leaves: list[Value]
     beginning: int  # the slot of the first of them
     wrt: int
@@ -64,9 +65,15 @@ class Specialization:
                 memory.rows(start) if batched and count else memory.plain[start : start + count]
                 for start, count, batched in self.starts
             ]
+            for i, (place, numbers) in enumerate(zip(places, call.numbers, strict=True)):
+                if type(numbers) is not list and np.shares_memory(view := place.reshape(numbers.shape), place):
+                    places[i] = view  # so arrays of this shape are written as they are
             buffers = self.buffers = Buffers(memory, places, None)
         for place, numbers in zip(buffers.places, call.numbers, strict=True):
-            place[...] = numbers if type(numbers) is list else numbers.reshape(place.shape)
+            if type(numbers) is list or numbers.shape == place.shape:
+                place[...] = numbers
+            else:
+                place[...] = numbers.reshape(place.shape)
         return buffers
 
     def read(self, buffers: Buffers, theta: Array | None) -> None:
@@ -125,7 +132,14 @@ class Programs:
 
 
 def specialize(
-    f: Callable[..., Any], call: Call, name: str, wrt: list[Value] | None, *, all_leaves: bool, has_aux: bool, backend: str
+    f: Callable[..., Any],
+    call: Call,
+    name: str,
+    wrt: list[Value] | None,
+    *,
+    all_leaves: bool,
+    has_aux: bool,
+    backend: str,
 ) -> Specialization | None:
     """Trace a function and fold its graph into a program for calls like this one.
 
@@ -168,9 +182,24 @@ def specialize(
     program = fold_to_program(
         blocks, traced.order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend
     )
-    flags = [isinstance(program, ScalarProgram), not leaves, not has_aux, len(dynamic) == len(call.key), not any(batched)]
+    flags = [
+        isinstance(program, ScalarProgram),
+        not leaves,
+        not has_aux,
+        len(dynamic) == len(call.key),
+        not any(batched),
+    ]
     simple = all(part is None or isinstance(part, int) for part in call.key)
     scalar: Any = program if all(flags) and simple else None
     return Specialization(
-        program, traced.structure, starts, leaves, begin, len(theta), differentiated, traced.constants, scalar
+        program,
+        traced.structure,
+        starts,
+        structures[0] if structures else None,
+        leaves,
+        begin,
+        len(theta),
+        differentiated,
+        traced.constants,
+        scalar,
     )

@@ -64,7 +64,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     older = [leaf for leaf in leaves if leaf._stamp.born < since]
     captured = [leaf for leaf in older if type(leaf) is not Constant]
     older += [leaf for leaf in tracer.decisive if leaf._stamp.born < since]
-    constants = {leaf: leaf._stamp for leaf in older if type(leaf) is Constant}
+    constants: dict[Value, Any] = {leaf: leaf._stamp for leaf in older if type(leaf) is Constant}
     return Trace(inputs, captured, constants, outputs, structure, order)
 
 

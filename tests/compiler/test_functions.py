@@ -34,7 +34,6 @@ from autograd import (
     sin,
     softmax,
     tanh,
-    value_and_grad,
     where,
 )
 from autograd.compiler import scalar
@@ -661,19 +660,6 @@ def test_call_in_a_detect_anomaly_block_is_as_elsewhere():
         assert compile(lambda x: x * x).value_and_grad(3.0) == (9.0, 6.0)
 
 
-@pytest.mark.parametrize("transform", [grad, hessian, value_and_grad])
-def test_compiled_function_inside_a_derivative_is_an_error(transform):
-    compiled = compile(lambda x: x * x)
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        transform(compiled)(2.0)
-
-
-def test_compiled_function_inside_a_compiled_function_is_an_error():
-    inner = compile(lambda x: x * x)
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        compile(lambda x: inner(x))(2.0)
-
-
 def test_error_of_the_function_is_its_own():
     def broken(x):
         raise KeyError("missing")
@@ -983,11 +969,6 @@ def test_compiled_function_keeps_signature_and_module():
 def test_derivative_of_a_function_without_arguments_is_an_error_that_says_so():
     with pytest.raises(TypeError, match="argument"):
         compile(lambda: 3.0).value_and_grad()
-
-
-def test_values_in_a_batch_are_the_same_error_as_elsewhere():
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        compile(product_loss, batched=("x", "y"))([[Value(1.0), 2.0]], [1.0])
 
 
 def test_batch_of_dicts_in_different_orders_is_a_batch():
