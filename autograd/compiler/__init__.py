@@ -8,7 +8,6 @@ from typing import Any
 from autograd.compiler.trace import TraceError as TraceError
 from autograd.value import Value
 
-
 BACKENDS = ("auto", "numpy", "python")
 
 

@@ -204,7 +204,7 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
         raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
     if type(given) is np.ndarray and given.dtype.kind in "biuf":  # examples of no numbers
         return given.reshape(len(given), 0), given.shape[1:]
-    numbers, first = _flat(given[0], f"{name}[0]")
+    _, first = _flat(given[0], f"{name}[0]")
     if (rows := _regular(given, first)) is not None:
         return rows, part_of(first)
     flat = [_flat(arranged(example, first), f"{name}[{i}]") for i, example in enumerate(given)]

@@ -1,7 +1,7 @@
 """Compiled functions: what `compile` returns for a function, called, differentiated, bound, copied and pickled as one.
 
-A call of plain numbers replays the program for arguments of their structure. A call with Values, or one inside another
-function that is compiled or differentiated, is a call of the function that was compiled, so that derivatives go through.
+A call of plain numbers replays the program for arguments of their structure. A call with Values, or inside another
+function that is compiled or differentiated, is a call of the function itself, so that derivatives go through it.
 """
 
 from __future__ import annotations
@@ -338,7 +338,7 @@ class CompiledFunction(WithParameters):
         return method
 
     def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction, tuple[Any, ...]]:
-        """Return the method of the first argument, where that is an instance as in M.f(a, x), and the other arguments."""
+        """Return the method of the first argument, if that is an instance as in M.f(a, x), and the other arguments."""
         if self._takes_self and args and type(args[0]) not in DATA and not isinstance(args[0], (Value, np.generic)):
             return self.__get__(args[0], type(args[0])), args[1:]
         return self, args
