@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.structure import Structure, arranged, flatten
-from autograd.value import Value
 
 Array: TypeAlias = NDArray[np.float64]
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
@@ -192,7 +191,8 @@ def _flat(argument: Any, name: str) -> tuple[list[Any], Structure]:
 
 
 def _has_values(numbers: Iterable[Any]) -> bool:
-    return any(isinstance(number, Value) for number in numbers)
+    """Whether there are numbers that say themselves how operations apply to them, as Values do."""
+    return any(type(number) is not float for number in numbers)
 
 
 def _examples(given: Any, name: str) -> tuple[Any, Part]:

@@ -69,7 +69,7 @@ class CompiledFunction(WithParameters):
             self._called()
         return self._programs.wrt or []
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, /, *args: Any, **keywords: Any) -> Any:
         """Return what f returns: floats, in its structure; for a batch, the mean over the examples.
 
         Where f `has_aux`, that is a pair, of which the second part has its numbers for each example. Called with
@@ -81,7 +81,7 @@ class CompiledFunction(WithParameters):
         self, args = self._bound(args)
         return self._replay(args, keywords, self._value, self._eager_value)
 
-    def each(self, *args: Any, **keywords: Any) -> Any:
+    def each(self, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example: its structure, with an array in place of each number.
 
         >>> from autograd import compile, sin
@@ -91,7 +91,7 @@ class CompiledFunction(WithParameters):
         self, args = self._bound(args)
         return self._replay(args, keywords, self._each, lambda call: eager.each(self.f, call, self.__name__))
 
-    def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
+    def value_and_grad(self, /, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
         if not keywords and (quick := self._quick(args)) is not None and quick[0].structure.is_number:
             found, numbers, size = quick
@@ -104,12 +104,12 @@ class CompiledFunction(WithParameters):
         )
         return pair
 
-    def backward(self, *args: Any, **keywords: Any) -> Any:
+    def backward(self, /, *args: Any, **keywords: Any) -> Any:
         """Return the value of f, and add its derivatives to the `grad` of the Values that f uses (`wrt`)."""
         self, args = self._bound(args)
         return self._replay(args, keywords, self._accumulated, self._refuse, by="captured")
 
-    def value_and_grad_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> tuple[Any, Array]:
+    def value_and_grad_at(self, theta: ArrayLike, /, *args: Any, **keywords: Any) -> tuple[Any, Array]:
         """Return the value of f, and its gradient by `wrt` as a vector, where `wrt` has these numbers.
 
         Touches no Value, so a step of an optimiser on `theta` costs no Python work for each of them. `read()` gives
@@ -122,12 +122,12 @@ class CompiledFunction(WithParameters):
         )
         return pair
 
-    def each_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> Any:
+    def each_at(self, theta: ArrayLike, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example, where `wrt` has these numbers."""
         self, args = self._bound(args)
         return self._replay(args, keywords, self._each, self._refuse, theta=theta)
 
-    def specialize(self, *args: Any, **keywords: Any) -> Program | ScalarProgram:
+    def specialize(self, /, *args: Any, **keywords: Any) -> Program | ScalarProgram:
         """Return the program for arguments of this structure, without running it."""
         self, args = self._bound(args)
         call = self._signature.bind(args, keywords)

@@ -95,6 +95,19 @@ def test_calls_that_bind_alike_share_a_program():
     assert programs == [programs[0]] * 3
 
 
+@pytest.mark.parametrize("name", ["self", "args", "keywords", "theta", "f", "call", "by", "count", "arguments"])
+def test_argument_may_have_any_name(name):
+    w = Value(3.0)
+    f = eval(f"lambda {name}, *, other=1.0: {name} * other * w", {"w": w})
+    compiled = compile(f)
+    assert compiled(**{name: 2.0, "other": 5.0}) == 30.0
+    assert compiled.value_and_grad(**{name: 2.0, "other": 5.0}) == (30.0, 15.0)
+    assert compiled.value_and_grad_at([7.0], **{name: 2.0, "other": 5.0})[0] == 70.0
+    assert compiled.backward(**{name: 2.0}) == 6.0
+    assert compiled.each(**{name: 2.0}).tolist() == compiled.each_at([3.0], **{name: 2.0}).tolist() == [6.0]
+    assert compiled.specialize(**{name: 2.0, "other": 1.0}).stats["nodes"] == 2
+
+
 def test_numbers_in_keywords_and_variadic_arguments_may_be_nested():
     compiled = compile(lambda *r, **k: r[0]["a"] * r[1][0] + k["p"][1] * np.sum(k["q"]))
     for factor in (1.0, 2.0):
