@@ -26,7 +26,7 @@ def compile(
       take a gradient if not given; the data of the others stays as it is now.
     - `compile(f)`, also as a decorator, of methods too: a `CompiledFunction`, traced once for each structure of its
       arguments. With Values, or inside what is compiled or differentiated itself, it is f, node by node; the fast
-      derivative is `compile(grad(f))`. Other things that f reads, such as attributes, stay as they are when it is traced.
+      derivative is `compile(grad(f))`. What else f reads, such as attributes, stays as it is when f is traced.
     - `compile(f, batched=("x", "y"))`: f is for one example, and the named arguments have a leading batch axis. Of a
       function, `wrt` are the Values it uses beside its arguments, in the order in which a vector is to have them.
     - `compile(f, static=("n",))`: the named arguments are part of the program, as JAX's static_argnames: whatever is

@@ -7,11 +7,7 @@ function that is compiled or differentiated, is a call of the function itself, s
 from __future__ import annotations
 
 import copy
-import pickle
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -22,6 +18,7 @@ from autograd.compiler import eager
 from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.methods import Methods
+from autograd.compiler.pickling import reduce
 from autograd.compiler.program import Program
 from autograd.compiler.results import check_number, mean, of_each
 from autograd.compiler.scalar import ScalarProgram
@@ -345,43 +342,21 @@ class CompiledFunction(WithParameters):
 
     # Copies, of which each makes its own programs
 
-    def _options(self) -> dict[str, Any]:
-        given = {"batched": self.batched, "static": self.static, "backend": self.backend, "has_aux": self.has_aux}
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `compile` that this function was made with."""
+        given = {"batched": self.batched, "static": self.static, "has_aux": self.has_aux, "backend": self.backend}
         return given | {"wrt": self._programs.given}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFunction:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self.__self__ is not None:
-            return getattr(copy.deepcopy(self.__self__, memo), self._attribute)  # type: ignore[no-any-return]
-        f = copy.deepcopy(self.f, memo)
-        return self if f is self.f else _restore(f, copy.deepcopy(self._options(), memo))
+            return getattr(copy.deepcopy(self.__self__, memo), self._attribute)
+        f = copy.deepcopy(self.f, memo)  # a plain function is its own copy, and uses the Values that it used
+        return self if f is self.f else CompiledFunction(f, **copy.deepcopy(self.options, memo))
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if self.__self__ is not None:
-            return getattr, (self.__self__, self._attribute)
-        if (name := _global_name(self, self.__qualname__)) is not None:
-            return name
-        if self._programs.given and isinstance(self.f, FunctionType) and _global_name(self.f, self.f.__qualname__):
-            raise pickle.PicklingError(
-                f"{self.__name__} is pickled by its name, which its wrt={self._programs.given} are not; "
-                f"assign what compile returned to a name in {self.__module__}"
-            )
-        return _restore, (self.f, self._options())
-
-
-def _restore(f: Callable[..., Any], options: dict[str, Any]) -> CompiledFunction:
-    return CompiledFunction(f, **options)
+        return (getattr, (self.__self__, self._attribute)) if self.__self__ is not None else reduce(self)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _global_name(thing: Any, qualname: str) -> str | None:
-    """Return the name by which a thing is found in its module; None if there is none."""
-    module = sys.modules.get(thing.__module__)
-    try:
-        if reduce(getattr, qualname.split("."), module) is thing:
-            return qualname
-    except AttributeError:
-        pass
-    return next((name for name, held in vars(module).items() if held is thing), None) if module else None

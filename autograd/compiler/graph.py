@@ -10,6 +10,7 @@ import copyreg
 import gc
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -79,7 +80,7 @@ class CompiledGraph(WithParameters):
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore_graph, (self.roots, self.wrt, self.single, self.backend)
+        return partial(CompiledGraph, single=self.single, backend=self.backend), (self.roots, self.wrt)
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
@@ -156,10 +157,6 @@ class CompiledGraph(WithParameters):
 
     def __str__(self) -> str:
         return str(self.program)
-
-
-def _restore_graph(roots: list[Value], wrt: list[Value], single: bool, backend: str) -> CompiledGraph:
-    return CompiledGraph(roots, wrt, single=single, backend=backend)
 
 
 def fold_to_program(
