@@ -26,9 +26,9 @@ STATIC = "name an argument that is part of the program in compile(f, static=(...
 ADVICE = {  # by what was done with a number
     "an integer of": STATIC,
     "a branch on": (
-        "write autograd's where(condition, a, b) for a choice, element by element in place of np.where, as in "
-        "np.array([where(v > 0, v, 0.0) for v in x]), and autograd's maximum and minimum, which take arrays, in place "
-        f"of np.maximum, np.minimum and np.clip; {STATIC}; a loop until something holds cannot be compiled"
+        "write where(condition, a, b) for a choice; in place of np.where write it for each element, as in "
+        "np.array([where(v > 0, v, 0.0) for v in x]), in place of np.maximum, np.minimum and np.clip autograd's maximum"
+        f" and minimum, which take arrays; {STATIC}; a loop until something holds cannot be compiled"
     ),
 }
 

@@ -159,6 +159,21 @@ def test_instance_is_freed_with_the_last_reference(kind):
         gc.enable()
 
 
+def test_compiled_function_is_freed_with_the_last_reference():
+    gc.collect()
+    gc.disable()
+    try:
+        w = Value(2.0)
+        compiled = compile(lambda x, n: x * w * n, batched="x", static="n")
+        compiled.value_and_grad([1.0, 2.0], 3)
+        compiled.backward([1.0], n=4)
+        gone = weakref.ref(compiled)
+        del compiled
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 class Parent:
     __slots__ = ("w",)
 
