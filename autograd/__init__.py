@@ -19,14 +19,14 @@ from autograd.animation import animate as animate
 from autograd.anomaly import detect_anomaly as detect_anomaly
 from autograd.checking import GradientError as GradientError
 from autograd.checking import gradcheck as gradcheck
+from autograd.clock import scope as scope
 from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
 from autograd.drawing import draw as draw
 from autograd.explorer import explore as explore
 from autograd.lines import text as text
+from autograd.modes import no_grad as no_grad
 from autograd.operation import operation as operation
-from autograd.recording import no_grad as no_grad
-from autograd.recording import scope as scope
 from autograd.rules import *
 from autograd.transforms import grad as grad
 from autograd.transforms import gradients as gradients

@@ -1,7 +1,7 @@
 """The forward and the backward walk as a moving picture, one frame for each step of the chain rule.
 
-The walk is not told a second time: a frame is taken whenever the engine's own sweep hands a number on. All frames are
-the same graph with boxes as large as they ever get, so Graphviz lays all of them out alike, and nothing jumps.
+The walk is not told a second time: a frame is taken whenever the engine's own chain rule hands a number on. All frames
+are the same graph with boxes as large as they ever get, so Graphviz lays all of them out alike, and nothing jumps.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from autograd.accumulators import Accumulators
 from autograd.boxes import homes, write_boxes
-from autograd.chain import check_unchanged, edges, sweep
+from autograd.chain import Edge, accumulate, check_unchanged, edges
+from autograd.clock import scope
 from autograd.drawing import blank, keep_short
 from autograd.frames import write_gif, write_svg
 from autograd.lines import names_of, sorted_graph
@@ -35,7 +39,6 @@ from autograd.marks import (
     place_of_operand,
 )
 from autograd.operation import Operation, real
-from autograd.recording import scope
 from autograd.value import Constant, Value
 
 MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
@@ -122,33 +125,35 @@ def _steps(order: Sequence[Value]) -> Iterator[_Step]:
 
 
 def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
-    """Return the steps of the sweep through the graph: `backward()`, with nothing written into the nodes."""
+    """Return the steps of backpropagation through the graph: `backward()`, with nothing written into the nodes."""
     root, taking = order[-1], [node for node in order if type(node) is not Constant]
     if type(root) is Constant:
         return []
     check_unchanged(taking)
-    flow = dict.fromkeys(taking, 0.0)
-    flow[root] = 1.0
+    flow = Accumulators()
+    flow[root].grad = 1.0
     known: dict[Value, float] = {root: 1.0}
     used: set[tuple[Value, int]] = set()
     end, told = names[root], "Backward: every gradient is handed on to the operands, times the local derivative."
     steps = [_Step(len(order), dict(known), (told, f"∂{end}/∂{end} = 1"))]
 
-    def watched(node: Value, outgoing: Iterable[tuple[Value, Any]]) -> Iterator[tuple[Value, Any]]:
+    def watched(node: Value, outgoing: Iterable[Edge]) -> Iterator[Edge]:
         free = [operand for operand, parent in enumerate(node.parents) if type(parent) is not Constant]
-        for operand, (parent, derivative) in zip(free, outgoing, strict=True):
+        for operand, (_, parent, derivative) in zip(free, outgoing, strict=True):
             before = known.get(parent)
-            yield parent, derivative
-            known[parent] = flow[parent]  # the sweep has added to it meanwhile
+            yield flow[node], flow[parent], derivative
+            arrived, total = flow[node].grad, flow[parent].grad  # the chain rule has added to it meanwhile
+            known[parent] = total
             used.add((node, operand))
-            gradient, part = f"∂{end}/∂{names[parent]}", flow[node] * derivative
+            gradient, part = f"∂{end}/∂{names[parent]}", arrived * derivative
             symbols = f"{gradient} += ∂{end}/∂{names[node]} · ∂{names[node]}/∂{names[parent]}"
-            formula = _joined(symbols, f" = {flow[node]:.4g} × {derivative:.4g} = {part:.4g}")
-            total = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {flow[parent]:.4g}"
-            steps.append(_Step(len(order), dict(known), (formula, total), node, operand, frozenset(used)))
+            formula = _joined(symbols, f" = {arrived:.4g} × {derivative:.4g} = {part:.4g}")
+            added = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {total:.4g}"
+            steps.append(_Step(len(order), dict(known), (formula, added), node, operand, frozenset(used)))
 
-    sweep(((node, watched(node, outgoing)) for node, outgoing in edges(reversed(taking), flow)), flow)
-    found = [f"∂{end}/∂{names[leaf]} = {flow[leaf]:.4g}" for leaf in taking if leaf.op is None and leaf.label]
+    by_source = groupby(edges(reversed(taking), constant=Constant), itemgetter(0))
+    accumulate(chain.from_iterable(watched(*step) for step in by_source), flow.values())
+    found = [f"∂{end}/∂{names[leaf]} = {flow[leaf].grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."
     return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from autograd import recording
-from autograd.chain import Step, Sum, differentiable_edges
+from autograd import clock, modes
+from autograd.accumulators import Accumulator, Sum
+from autograd.chain import Edge, differentiable_edges
+from autograd.clock import Stamp
+from autograd.node import Node, Origin
 from autograd.operation import Operation
-from autograd.recording import Stamp, scope
-from autograd.value import Value
 
 SHOWN = 6  # operands in a message
 PACKAGE = Path(__file__).parent
@@ -34,24 +35,25 @@ def detect_anomaly() -> AbstractContextManager[None]:
     made the node, if it was made in the block. Other errors, as of log(0.0), are raised at their line anyhow. Also a
     decorator. Outside of the block nothing is looked at, and nothing costs more.
 
+    >>> from autograd import Value
     >>> x, y = Value(1e200, "x"), Value(1e200, "y")
     >>> with detect_anomaly():
     ...     z = x * y
     Traceback (most recent call last):
     FloatingPointError: a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)
-      File "<doctest autograd.anomaly.detect_anomaly[1]>", line 2, in <module>
+      File "<doctest autograd.anomaly.detect_anomaly[2]>", line 2, in <module>
         z = x * y
             ~~^~~
     """
-    return recording.inspect_with(_Anomalies())
+    return modes.inspect_with(_Anomalies())
 
 
 class _Anomalies:
     """What looks at every node and every edge in a `detect_anomaly` block."""
 
-    def made(self, op: Operation, data: float, operands: Sequence[Value]) -> Stamp:
+    def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Stamp:
         """Look at a result before it becomes a node, and return a stamp that knows the line."""
-        stamp = Located(recording.now, users_frame())
+        stamp = Located(clock.now, users_frame())
         if not math.isfinite(data):
             report = f"{_call(op, operands)} is {data!r}{_operands(op, operands)}\n{stamp.line()}"
             if (node := _differentiated()) is not None:
@@ -60,28 +62,34 @@ class _Anomalies:
             raise FloatingPointError(report)
         return stamp
 
-    def swept(self, steps: Iterable[Step], flow: dict[Value, Any]) -> Iterator[Step]:
-        """Look at each product of the chain rule before the sweep makes it, and at the sums."""
-        came_from: dict[Value, Value] = {}  # for each node the last one that handed something on to it
-        for source, outgoing in steps:
-            edges = tuple(outgoing)
-            upstream = _number(flow[source])
-            _check_sum(source, upstream, came_from)
-            for target, derivative in edges:
-                slope = _number(derivative)
-                if not math.isfinite(upstream * slope):
-                    # An edge leads from the result of an operation to an operand, or in forward mode the other way.
-                    backward = target in source.parents
-                    raise FloatingPointError(
-                        _product_report(*((source, target) if backward else (target, source)), slope, upstream)
-                    )
-                came_from[target] = source
-            yield source, edges
-        for node, total in flow.items():
-            _check_sum(node, _number(total), came_from)
+    def accumulated(self, edges: Iterable[Edge], holders: Iterable[Any]) -> Iterator[Edge]:
+        """Look at each product of the chain rule before it is added, and at the sums."""
+        came_from: dict[Node, Node] = {}  # for each node the last one that handed something on to it
+        previous = None
+        for source, target, derivative in edges:
+            node, neighbour = _node(source), _node(target)
+            upstream, slope = _number(source.grad), _number(derivative)
+            if source is not previous:
+                _check_sum(node, upstream, came_from)
+                previous = source
+            if not math.isfinite(upstream * slope):
+                # An edge leads from the result of an operation to an operand, or in forward mode the other way.
+                backward = neighbour in node.parents
+                raise FloatingPointError(
+                    _product_report(*((node, neighbour) if backward else (neighbour, node)), slope, upstream)
+                )
+            came_from[neighbour] = node
+            yield source, target, derivative
+        for holder in holders:
+            _check_sum(_node(holder), _number(holder.grad), came_from)
 
 
-def _product_report(node: Value, operand: Value, slope: float, upstream: float) -> str:
+def _node(holder: Node | Accumulator) -> Node:
+    """Return the node whose gradient is held here."""
+    return holder.node if isinstance(holder, Accumulator) else holder
+
+
+def _product_report(node: Node, operand: Node, slope: float, upstream: float) -> str:
     names = operand_names(node.op, len(node.parents)) if node.op is not None else []
     by = f" by {names[node.parents.index(operand)]}" if len(names) > 1 else ""
     factors = f"its derivative{by} {slope!r} times the {upstream!r} that arrives is {upstream * slope!r}"
@@ -89,37 +97,38 @@ def _product_report(node: Value, operand: Value, slope: float, upstream: float) 
     return f"in the chain rule through {call}: {factors}{_operands(node.op, node.parents)}\n{_line(node)}"
 
 
-def _check_sum(node: Value, total: float, came_from: dict[Value, Value]) -> None:
+def _check_sum(node: Node, total: float, came_from: dict[Node, Node]) -> None:
     if not math.isfinite(total):
-        name = node.label or (f"the leaf {node._datum!r}" if node.op is None else _call(node.op, node.parents))
+        name = node.label or (f"the leaf {node.number!r}" if node.op is None else _call(node.op, node.parents))
         line = _line(came_from.get(node, node) if node.op is None else node)
         report = f"in the chain rule, what arrives at {name} adds up to {total!r}"
         raise FloatingPointError(f"{report}\n{line}" if line else report)
 
 
 def _number(flowing: Any) -> float:
-    """Return the number of what flows in a sweep: a float, a Value, or a sum of products of Values."""
+    """Return the number of what is added up: a float, a Value, or a sum of products of Values."""
     if isinstance(flowing, Sum):
         terms = zip(flowing.derivatives, flowing.adjoints, strict=True)
-        return sum(_number(derivative) * adjoint._datum for derivative, adjoint in terms)
-    return flowing._datum if isinstance(flowing, Value) else flowing
+        return sum(_number(derivative) * adjoint.number for derivative, adjoint in terms)
+    number: float = flowing.number if isinstance(flowing, Node) else flowing
+    return number
 
 
-def _call(op: Operation | None, operands: Sequence[Value]) -> str:
+def _call(op: Operation | None, operands: Sequence[Node]) -> str:
     if op is None:
         return "a leaf"
     return op.expression(*operand_names(op, len(operands))) if len(operands) <= SHOWN else op.name
 
 
-def _operands(op: Operation | None, operands: Sequence[Value]) -> str:
+def _operands(op: Operation | None, operands: Sequence[Node]) -> str:
     """Return the operands by name, with their labels; of many, those that are not finite, or the extremes."""
     if op is None:
         return ""
     named = list(zip(operand_names(op, len(operands)), operands, strict=True))
     if len(named) > SHOWN:
-        ordered = sorted(named, key=lambda pair: pair[1]._datum)
-        named = [pair for pair in named if not math.isfinite(pair[1]._datum)][:SHOWN] or [ordered[0], ordered[-1]]
-    shown = [f"{name} = {x._datum!r}" + (f" ({x.label})" if x.label else "") for name, x in named]
+        ordered = sorted(named, key=lambda pair: pair[1].number)
+        named = [pair for pair in named if not math.isfinite(pair[1].number)][:SHOWN] or [ordered[0], ordered[-1]]
+    shown = [f"{name} = {x.number!r}" + (f" ({x.label})" if x.label else "") for name, x in named]
     return f", for {', '.join(shown)}" + (f" among {len(operands)} operands" if len(operands) > SHOWN else "")
 
 
@@ -128,7 +137,7 @@ class Located(Stamp):
 
     __slots__ = ("code", "instruction")
 
-    def __init__(self, stamp: Stamp | scope, frame: FrameType) -> None:
+    def __init__(self, stamp: Origin, frame: FrameType) -> None:
         super().__init__(stamp.tick, stamp.scope)
         self.code = frame.f_code
         self.instruction = frame.f_lasti // 2
@@ -142,7 +151,7 @@ class Located(Stamp):
         return "".join(traceback.StackSummary.from_list([summary]).format()).rstrip()
 
 
-def _differentiated() -> Value | None:
+def _differentiated() -> Node | None:
     """Return the node of which a partial derivative is being read with Values, if one is."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code is not differentiable_edges.__code__:
@@ -150,9 +159,9 @@ def _differentiated() -> Value | None:
     return None if frame is None else frame.f_locals["node"]
 
 
-def _line(node: Value) -> str:
-    if isinstance(node._stamp, Located):
-        return node._stamp.line()
+def _line(node: Node) -> str:
+    if isinstance(node.stamp, Located):
+        return node.stamp.line()
     return "" if node.op is None else "  made outside of detect_anomaly(); build it in the block to see its line"
 
 

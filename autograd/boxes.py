@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from autograd.clock import scope
 from autograd.marks import Mark, escaped
-from autograd.recording import scope
 from autograd.value import Value
 
 

@@ -1,30 +1,31 @@
-"""The sorted graph and the chain rule: the two loops that everything else is written with.
+"""Topological sort and chain rule: the two loops that everything else is written with.
 
-A node comes after its parents in the sorted order, so when its edges are swept in the opposite order, every
-contribution to a node's adjoint has arrived before the node hands it on. That is what makes backpropagation cheap: one
-multiplication an edge, however many paths there are. Forward mode is the same sweep over the same edges turned around.
+A node comes after its parents in the sorted order, so when its edges are read in the opposite order, every contribution
+to a node's gradient has arrived before the node hands it on. That is what makes backpropagation cheap: one
+multiplication an edge, however many paths there are. Forward mode is the same loop over the same edges turned around,
+and where derivatives are Values, it is the same loop again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeAlias, TypeVar
 
-from autograd import recording
-from autograd.rules import ieee_dot
+from autograd import clock, modes
+from autograd.node import Node
+from autograd.operation import Operation
 
-if TYPE_CHECKING:
-    from autograd.operation import Operation
-    from autograd.value import Value
-
-# A node, and where its adjoint goes: each neighbour, with the partial derivative by which it is multiplied on the way.
-Step: TypeAlias = "tuple[Value, Iterable[tuple[Value, Any]]]"
+# From where to where a gradient is handed on, and the partial derivative by which it is multiplied on the way.
+Edge: TypeAlias = tuple[Any, Any, Any]
+N = TypeVar("N", bound=Node)
 
 
-def topological_order(*roots: Value, since: int = 0) -> list[Value]:
+def topological_order(*roots: N, since: int = 0) -> list[N]:
     """Return the roots and everything they were made from, each node once and after its parents.
 
-    Nodes made before the tick `since` of the recording's clock stand in the order like leaves, without their parents.
+    Nodes made before the tick `since` of the clock stand in the order like leaves, without their parents.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -32,27 +33,32 @@ def topological_order(*roots: Value, since: int = 0) -> list[Value]:
     >>> topological_order(y) == [x, y]
     True
     """
-    order: list[Value] = []
-    seen: set[Value] = set()
+    order: list[N] = []
+    seen: set[N] = set()
     stack: list[Any] = [*roots][::-1]
     while stack:
         node = stack.pop()
         if node is None:  # all that the node below this mark was made from is sorted
             order.append(stack.pop())
-        elif node not in seen:
+            continue
+        while node not in seen:  # go down by the first operand, and leave the others on the stack
             seen.add(node)
-            if node.op is None or (since and node._stamp.tick < since):
+            if node.op is None or (since and node.stamp.tick < since):
                 order.append(node)
-            else:
+                break
+            first, second = node._first, node._second
+            if second is not None:
+                stack += (node, None, second)
+            elif type(first) is not tuple:
                 stack += (node, None)
-                if node._second is not None:
-                    stack += (node._second, node._first)
-                else:
-                    stack += node.parents[::-1]
+            else:
+                stack += (node, None, *first[:0:-1])
+                first = first[0]
+            node = first
     return order
 
 
-def dependents(order: Sequence[Value], inputs: Iterable[Value]) -> list[Value]:
+def dependents(order: Sequence[N], inputs: Iterable[N]) -> list[N]:
     """Return those nodes of a sorted graph that are one of the inputs or were made from one, in their order.
 
     >>> from autograd import Value
@@ -69,23 +75,47 @@ def dependents(order: Sequence[Value], inputs: Iterable[Value]) -> list[Value]:
     return [node for node in order if node in found]
 
 
-def sweep(steps: Iterable[Step], flow: dict[Value, Any]) -> None:
-    """Run the chain rule: hand the number that `flow` has for a node on to its neighbours, for every edge once.
+def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> None:
+    """Set the gradient of every node in the sorted order, but of constants: seed times the derivative of the last one.
 
-    `flow` holds the seeds at first and the derivatives at the end; the steps are `edges`, or these `turned`.
+    Leaves add it to the gradient they have, computed nodes hold it; after an error all have what they had before.
     """
-    if recording.blocks:
-        steps = recording.inspected_steps(steps, flow)
-    for node, outgoing in steps:
-        upstream = flow[node]
-        for neighbour, derivative in outgoing:
-            flow[neighbour] += upstream * derivative
+    computed = [node for node in order if node.op is not None]
+    check_unchanged(computed)
+    leaves = [node for node in order if node.op is None and type(node) is not constant]
+    nodes = [*leaves, *computed]
+    before = [node.grad for node in nodes]
+    try:
+        for node in nodes:
+            node.grad = 0.0
+        order[-1].grad = seed
+        accumulate(edges(reversed(computed), constant=constant), nodes)
+        for leaf, grad in zip(leaves, before, strict=False):
+            if grad is not None:
+                leaf.grad = grad + leaf.grad
+    except BaseException:
+        for node, grad in zip(nodes, before, strict=True):
+            node.grad = grad
+        raise
 
 
-def edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
-    """Yield each computed node with its edges: those of its parents that are wanted, with the partial derivative there.
+def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
+    """Run the chain rule: for every edge, add the gradient at its source, times the derivative, to that at its target.
 
-    Partial derivatives by other parents, such as constants, are not evaluated.
+    The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`).
+    """
+    if modes.blocks:
+        edges = modes.inspected_edges(edges, holders)
+    for source, target, derivative in edges:
+        target.grad += source.grad * derivative
+
+
+def edges(
+    nodes: Iterable[Node], wanted: Container[Node] | None = None, constant: type[Node] | None = None
+) -> Iterator[Edge]:
+    """Yield the edges from each computed node to those of its parents that are wanted, with the partial derivatives.
+
+    Partial derivatives by other parents are not evaluated. If `wanted` is None, constants are left out only.
     """
     for node in nodes:  # the engine's innermost code, so one and two operands are spelled out
         op = node.op
@@ -94,97 +124,62 @@ def edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
         a, b = node._first, node._second
         if b is not None:
             by_a, by_b = op.partials
-            y, x, z = node._datum, a._datum, b._datum
-            if a in wanted:
-                if b in wanted:
-                    yield node, ((a, by_a(y, x, z)), (b, by_b(y, x, z)))
-                else:
-                    yield node, ((a, by_a(y, x, z)),)
-            elif b in wanted:
-                yield node, ((b, by_b(y, x, z)),)
+            y, x, z = node.number, a.number, b.number
+            if type(a) is not constant if wanted is None else a in wanted:
+                yield node, a, by_a(y, x, z)
+            if type(b) is not constant if wanted is None else b in wanted:
+                yield node, b, by_b(y, x, z)
         elif op.arity == 1:
-            if a in wanted:
-                yield node, ((a, op.partials[0](node._datum, a._datum)),)
+            if type(a) is not constant if wanted is None else a in wanted:
+                yield node, a, op.partials[0](node.number, a.number)
         else:
-            yield node, _read(op, a, wanted, node._datum, [parent._datum for parent in a])
+            if wanted is None:
+                wanted_here: Container[Node] = {parent for parent in a if type(parent) is not constant}
+            else:
+                wanted_here = wanted
+            yield from _read(op, node, a, wanted_here, node.number, [parent.number for parent in a])
 
 
-def differentiable_edges(nodes: Iterable[Value], wanted: Container[Value]) -> Iterator[Step]:
+def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
     """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn."""
     for node in nodes:
         if node.op is not None:
-            yield node, _read(node.op, node.parents, wanted, node, node.parents)
+            yield from _read(node.op, node, node.parents, wanted, node, node.parents)
 
 
-def turned(steps: Iterable[Step]) -> Iterator[Step]:
+def turned(edges: Sequence[Edge]) -> Iterator[Edge]:
     """Turn every edge around, so that what flows along them goes from operands to results: forward mode.
 
-    The steps are those of `edges`, in the sorted order: all edges into a node come before the first one out of it.
+    The edges are those of the nodes in reverse order, and come here in the sorted order: all edges into a node come
+    before the first one out of it.
     """
-    for node, outgoing in steps:
-        for parent, derivative in outgoing:
-            yield parent, ((node, derivative),)
-
-
-def reached(steps: Iterable[Step], flow: dict[Value, Any]) -> Iterator[Step]:
-    """Leave out the steps at nodes to which nothing has flowed when the sweep comes by."""
-    return (step for step in steps if step[0] in flow)
+    for _, outgoing in groupby(reversed(edges), itemgetter(0)):
+        for source, target, derivative in [*outgoing][::-1]:
+            yield target, source, derivative
 
 
 def _read(
-    op: Operation, parents: Sequence[Value], wanted: Container[Value], y: Any, operands: Sequence[Any]
-) -> Iterable[tuple[Value, Any]]:
+    op: Operation, node: Node, parents: Sequence[Node], wanted: Container[Node], y: Any, operands: Sequence[Any]
+) -> Iterable[Edge]:
     if op.arity is None:
-        found = zip(parents, op.partials[0](y, operands), strict=True)
-        return found if all(map(wanted.__contains__, parents)) else [edge for edge in found if edge[0] in wanted]
-    return [(p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
+        return [
+            (node, parent, derivative)
+            for parent, derivative in zip(parents, op.partials[0](y, operands), strict=True)
+            if parent in wanted
+        ]
+    return [(node, p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
 
 
-class Sum:
-    """What flows where Values flow: a sum of products, kept open until it is handed on, and then made into one node.
-
-    So a gradient graph has one dot for each node, where + and * would make two nodes for each edge.
-    """
-
-    __slots__ = ("adjoints", "derivatives", "total")
-
-    def __init__(self) -> None:
-        self.derivatives: list[Any] = []
-        self.adjoints: list[Value] = []
-        self.total: Any = None
-
-    def __iadd__(self, product: tuple[Any, Value]) -> Self:
-        derivative, adjoint = product
-        self.derivatives.append(derivative)
-        self.adjoints.append(adjoint)
-        return self
-
-    def __mul__(self, derivative: Any) -> tuple[Any, Value]:
-        return derivative, self.node()
-
-    def node(self) -> Any:
-        """Return the sum as one node."""
-        if self.total is None:
-            if len(self.adjoints) > 1:
-                self.total = ieee_dot(self.derivatives, self.adjoints)
-            else:
-                (derivative,), (adjoint,) = self.derivatives, self.adjoints
-                one = isinstance(derivative, float) and derivative == 1.0
-                self.total = adjoint if one else derivative * adjoint
-        return self.total
-
-
-def check_unchanged(order: Sequence[Value]) -> None:
-    """Raise RuntimeError if a leaf's data was assigned after a node of the sorted graph was computed from it."""
-    stamps = {node._stamp for node in order if node.op is not None}
-    if all(stamp.tick == recording.now.tick for stamp in stamps):
+def check_unchanged(nodes: Iterable[Node]) -> None:
+    """Raise RuntimeError if a leaf's data was assigned after one of the nodes was computed from it."""
+    if all(stamp.tick == clock.now.tick for stamp in {node.stamp for node in nodes if node.op is not None}):
         return  # no leaf, of this graph or another, was assigned meanwhile
-    for node in order:
+    for node in nodes:
         for parent in node.parents:
-            if parent._stamp.tick > node._stamp.tick:
+            if parent.stamp.tick > node.stamp.tick:
                 name = parent.label or repr(parent)
                 raise RuntimeError(
-                    f"the data of the leaf {name} was changed to {parent._datum!r} after this graph was built from it, "
+                    f"the data of the leaf {name} was changed to {parent.number!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
                     "or call backward() before changing the leaf"
                 )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from autograd import recording
+from autograd import modes
 from autograd.anomaly import operand_names
 from autograd.chain import topological_order
 from autograd.differences import Estimate, differentiate, kink
@@ -119,7 +119,7 @@ def _derivative(flat: Flat) -> Flat:
 
 
 def _evaluate(flat: Flat, point: Sequence[float]) -> list[float]:
-    with recording.no_grad():
+    with modes.no_grad():
         return [y.data if isinstance(y, Value) else y for y in flat([Value(x) for x in point])]
 
 
@@ -129,7 +129,7 @@ def _applied(op: Operation, operands: list[Any]) -> list[Any]:
 
 def _wrong_rule(flat: Flat, point: list[float], order: int) -> tuple[Operation, list[float], _Contradiction] | None:
     """Return the first operation in the graph that is contradicted by itself too, and its operands there."""
-    with recording.enable_grad():
+    with modes.enable_grad():
         outputs = flat([Value(x) for x in point])
     for node in topological_order(*[y for y in outputs if isinstance(y, Value)]):
         if node.op is not None:

@@ -9,59 +9,49 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autograd import recording
+from autograd import clock
 from autograd.chain import topological_order
-from autograd.recording import UNREACHED, Stamp, scope
-
-if TYPE_CHECKING:
-    from autograd.operation import Operation
-    from autograd.value import Value
+from autograd.node import UNREACHED, Node, Origin, slots_of
+from autograd.operation import Operation
 
 
 def restore(
     ancestors: Any,
-    kind: type[Value],
+    kind: type[Node],
     data: float,
     grad: float | None,
     label: str,
     op: Operation | None,
-    parents: tuple[Value, ...],
-    stamp: Stamp | scope,
-) -> Value:
+    parents: tuple[Node, ...],
+    stamp: Origin,
+) -> Any:
     """Return a node in the given state; `ancestors` only had to be restored before it."""
     node = object.__new__(kind)
-    node._datum, node.label, node.op, node._stamp = data, label, op, stamp
-    node._first, node._second = slots(op, parents)
+    node.number, node.label, node.op, node.stamp = data, label, op, stamp
+    node._first, node._second = slots_of(op, parents)
     node.grad = UNREACHED if grad is None else grad
-    if stamp.tick > recording.now.tick:  # a graph from another process: what is made from it here is newer than it
-        recording.advance(stamp.tick)
+    if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it
+        clock.advance(stamp.tick)
     return node
 
 
-def slots(op: Operation | None, parents: tuple[Value, ...]) -> tuple[Any, Value | None]:
-    """Return what a node made by `op` keeps in its slots for the first and the second parent."""
-    arity = None if op is None else op.arity
-    return (parents[0], None) if arity == 1 else (parents[0], parents[1]) if arity == 2 else (parents, None)
-
-
-def state(node: Value, parents: tuple[Value, ...]) -> tuple[Any, ...]:
+def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
     """Return what `restore` needs to make the node again, of these parents."""
     grad = None if node.grad is UNREACHED else node.grad
-    return type(node), node._datum, grad, node.label, node.op, parents, node._stamp
+    return type(node), node.number, grad, node.label, node.op, parents, node.stamp
 
 
-def deep_copy(root: Value, memo: dict[int, Any]) -> Value:
+def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
     """Return a copy of a node and all it was made from, as `copy.deepcopy` asks for it."""
     for node in topological_order(root):
         if id(node) not in memo:
             memo[id(node)] = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
-    copied: Value = memo[id(root)]
-    return copied
+    return memo[id(root)]
 
 
-def reduce(node: Value) -> tuple[Any, ...]:
+def reduce(node: Node) -> tuple[Any, ...]:
     """Return how to restore a node, as `pickle` asks for it."""
     if any(id(node) in graph.ids for graph in _being_pickled.graphs):
         ancestors = None
@@ -74,7 +64,7 @@ def reduce(node: Value) -> tuple[Any, ...]:
 class _Graph:
     """The sorted ancestors of a node, pickled as a plain list; while it is written, they need not list their own."""
 
-    def __init__(self, nodes: list[Value]) -> None:
+    def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self.ids = {id(node) for node in nodes}
 
@@ -82,7 +72,7 @@ class _Graph:
         _being_pickled.graphs.add(self)
         return list, (), None, self._one_by_one()
 
-    def _one_by_one(self) -> Iterator[Value]:
+    def _one_by_one(self) -> Iterator[Node]:
         try:
             yield from self.nodes
         except GeneratorExit:  # the pickler failed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import rules
 from autograd.boxes import homes, write_boxes
+from autograd.clock import scope
 from autograd.lines import sorted_graph
 from autograd.marks import (
     COMPUTED,
@@ -31,7 +32,6 @@ from autograd.marks import (
     place_of_operand,
 )
 from autograd.operation import Operation
-from autograd.recording import scope
 from autograd.value import Constant, Value
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.chain import topological_order
-from autograd.recording import UNREACHED
+from autograd.node import UNREACHED
 from autograd.value import Constant, Value
 
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from autograd import rules
+from autograd.node import UNREACHED
 from autograd.operation import Operation
-from autograd.recording import UNREACHED
 from autograd.value import Constant, Value
 
 FONT, SIZE, TITLE_SIZE = "Helvetica", "11", "12"

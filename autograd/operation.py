@@ -58,6 +58,7 @@ class Operation:
     - `name`: what drawings and messages call it; `template` writes a call of it as Python.
     - `forward(*operands)`: floats in, a float out; raises where the function is not defined.
     - `partials`: for each operand a function of `(y, *operands)`, where `y` is the result.
+    - `vectorized`: whether the functions of a user's own operation also take NumPy arrays, element by element.
     - `definition` and `domain`: what the function is and where it is defined, as a textbook writes it, in the
       variable `x` or `a`, `b`, `c`; `edges`: the derivatives chosen where it has none of its own, by operands.
 
@@ -85,6 +86,7 @@ class Operation:
         self.domain = domain
         self.edges = edges or {}
         self.family: tuple[Family, float] | None = None
+        self.vectorized = False
         self.__doc__ = f"Return {self.definition}, for {domain or 'real operands'}."
 
     @property
@@ -147,7 +149,7 @@ class Operation:
             return _member, self.family
         if variable := _variable(self):
             return _row, (variable,)
-        return operation, (self.name, self.forward, *self.partials)
+        return _own, (self.name, self.forward, self.partials, self.vectorized)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
         return self
@@ -310,11 +312,15 @@ class Family:
         return _row, (_variable(self),)
 
 
-def operation(name: str, forward: Callable[..., float], *partials: Callable[..., Any]) -> Operation:
+def operation(
+    name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool = False
+) -> Operation:
     """Return a new operation from its forward function and one partial derivative for each operand.
 
     `forward(*operands)` is called with floats. Each of `partials` is called with `(y, *operands)`, `y` being the
-    result; written with the functions of `autograd` it is itself differentiable.
+    result; written with the functions of `autograd` it is itself differentiable. A compiled program calls both with
+    one number after the other, which is slow; with `vectorized` it calls `forward` with NumPy arrays that cannot be
+    written to, and reads the partials as formulas, so these must not ask for a truth value or catch an error.
 
     >>> from autograd import Value
     >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
@@ -329,7 +335,9 @@ def operation(name: str, forward: Callable[..., float], *partials: Callable[...,
             f"operation({name!r}, forward, *partials) takes a forward function and one partial derivative for each "
             f"of its operands, got {len(partials)} partials; write each as a function, such as lambda y, x: 3 * x * x"
         )
-    return Operation(name, forward, *partials)
+    made = Operation(name, forward, *partials)
+    made.vectorized = vectorized
+    return made
 
 
 def _identifier(name: str) -> str:
@@ -348,6 +356,12 @@ def _variable(row: Operation | Family) -> str | None:
 
 def _row(variable: str) -> Any:
     return getattr(sys.modules["autograd.rules"], variable)
+
+
+def _own(
+    name: str, forward: Callable[..., float], partials: Sequence[Callable[..., Any]], vectorized: bool
+) -> Operation:
+    return operation(name, forward, *partials, vectorized=vectorized)
 
 
 def _member(family: Family, constant: float) -> Unary:

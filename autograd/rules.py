@@ -12,7 +12,7 @@ import functools
 import math
 import operator
 from collections.abc import Sequence
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 from autograd.operation import Binary, Family, NAry, Operation, Unary
@@ -45,6 +45,16 @@ def _silu(x: float) -> float:
         return x / (1.0 + math.exp(-x))
     e = math.exp(0.5 * x)  # exp(x) would lose digits to underflow sooner than the product with x does
     return x * e * (e / (1.0 + e * e))
+
+
+def _sech2(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    sech = 2.0 * e / (1.0 + e * e)
+    return sech * sech
+
+
+def _cathetus(x: float) -> float:
+    return math.sqrt((1.0 - x) * (1.0 + x))
 
 
 def _gelu(x: float) -> float:
@@ -125,6 +135,8 @@ def _ieee_power(a: float, b: float, k: float) -> float:
 
 def _ieee_unit(a: float, b: float) -> float:
     scale = max(math.fabs(a), math.fabs(b))
+    if math.isinf(scale):
+        return a / scale
     return a / scale / math.hypot(a / scale, b / scale) if scale > 0.0 else math.nan
 
 
@@ -141,6 +153,24 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
     return (a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
 
 
+def softmax(xs: Sequence[Any], y: Any) -> list[Any]:
+    """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
+
+    The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
+    close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
+    of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
+    """
+    if len(xs) > 1 and all(isinstance(x < xs[0], bool) for x in xs):
+        at = max(range(len(xs)), key=xs.__getitem__)
+        one = 1.0 if -inf < xs[at] < inf else nan
+        terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
+        total = fsum(terms)
+    else:
+        terms = [exp(x - detached(y)) for x in xs]
+        total = fsum(terms)
+    return [term / total for term in terms]
+
+
 def _literal(number: float) -> str:
     return repr(number) if math.isfinite(number) else f"float('{number!r}')"
 
@@ -154,7 +184,7 @@ def _power_of(n: float) -> Unary:
         (lambda y, x: 0.0) if n == 0.0
         else (lambda y, x: n * power_of.member(n - 1.0)(x)) if n >= 1.0
         else (lambda y, x: ieee_divide(n, power_of.member(1.0 - n)(x))) if n >= 0.5
-        else (lambda y, x: _select(x > 0.0, ieee_divide(n * y, x), inf)) if n > 0.0
+        else (lambda y, x: n * ieee_power(x, n, 1.0)) if n > 0.0
         else (lambda y, x: ieee_divide(n * y, x)),
         template="{} ** " + exponent,
         domain=("" if n >= 0.0 else "x != 0") if whole else "x >= 0" if n >= 0.0 else "x > 0",
@@ -169,7 +199,7 @@ def _leaky_relu(slope: float) -> Unary:
         lambda y, x: _select(x > 0.0, 1.0, slope),
         template=f"leaky_relu({{}}, {_literal(slope)})",
         definition=f"x if x > 0 else {slope!r} * x",
-        edges={(0.0,): (slope,)},
+        edges={(0.0,): (slope,), (nan,): (slope,)},
     )
 
 
@@ -177,18 +207,22 @@ def _elu(alpha: float) -> Unary:
     return Unary(
         f"elu({alpha})",
         lambda x: x if x > 0.0 else alpha * math.expm1(x),
-        lambda y, x: _select(x > 0.0, 1.0, y + alpha),
+        lambda y, x: _select(x <= 0.0, alpha * exp(x - relu(x)), 1.0),
         template=f"elu({{}}, {_literal(alpha)})",
         definition=f"x if x > 0 else {alpha!r} * expm1(x)",
-        edges={(0.0,): (alpha,)},
+        edges={(0.0,): (alpha,), (nan,): (1.0,)},
     )
 
 
 # Declared here for the rows that refer to a later one.
 cos: Unary
 cosh: Unary
+ieee_sech2: Unary
+ieee_cathetus: Unary
 hypot: Binary
 where: Operation
+fsum: NAry
+detached: Unary
 ieee_divide: Binary
 ieee_log: Unary
 ieee_power: Operation
@@ -201,9 +235,9 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(_nonzero(a), y * ieee_log(a), 0.0), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, y * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
-                 edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, math.nan)})
+                 edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
 positive = Unary("pos", operator.pos,    lambda y, x: 1.0, template="+{}")
 power_of = Family("**", _power_of, constant="n", samples=(2.0, 3.0, -1.0, 0.0, 0.5, 1 / 3, -0.7, 0.9, 1.5, 7.0), definition="x ** n")
@@ -215,36 +249,36 @@ log1p   = Unary("log1p", math.log1p, lambda y, x: 1.0 / (1.0 + x),         domai
 log2    = Unary("log2",  math.log2,  lambda y, x: LOG2_E / x,              domain="x > 0", definition="log(x) / log(2)")
 log10   = Unary("log10", math.log10, lambda y, x: LOG10_E / x,             domain="x > 0", definition="log(x) / log(10)")
 sqrt    = Unary("sqrt",  math.sqrt,  lambda y, x: ieee_divide(0.5, y),     domain="x >= 0", edges={(0.0,): (inf,)})
-cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(1.0, 3.0 * y * y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
+cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(1.0 / 3.0, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
 
 sin     = Unary("sin",   math.sin,   lambda y, x: cos(x),                  domain="-inf < x < inf")
 cos     = Unary("cos",   math.cos,   lambda y, x: -sin(x),                 domain="-inf < x < inf")
 tan     = Unary("tan",   math.tan,   lambda y, x: 1.0 + y * y,             domain="-inf < x < inf")
-asin    = Unary("asin",  math.asin,  lambda y, x: ieee_divide(1.0, sqrt((1.0 - x) * (1.0 + x))),   domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (inf,)})
-acos    = Unary("acos",  math.acos,  lambda y, x: -ieee_divide(1.0, sqrt((1.0 - x) * (1.0 + x))),  domain="-1 <= x <= 1", edges={(-1.0,): (-inf,), (1.0,): (-inf,)})
-atan    = Unary("atan",  math.atan,  lambda y, x: 1.0 / (1.0 + x * x))
+asin    = Unary("asin",  math.asin,  lambda y, x: ieee_divide(1.0, ieee_cathetus(x)),   domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (inf,)})
+acos    = Unary("acos",  math.acos,  lambda y, x: -ieee_divide(1.0, ieee_cathetus(x)),  domain="-1 <= x <= 1", edges={(-1.0,): (-inf,), (1.0,): (-inf,)})
+atan    = Unary("atan",  math.atan,  lambda y, x: 1.0 / hypot(1.0, x) / hypot(1.0, x))
 sinh    = Unary("sinh",  math.sinh,  lambda y, x: cosh(x))
 cosh    = Unary("cosh",  math.cosh,  lambda y, x: sinh(x))
-tanh    = Unary("tanh",  math.tanh,  lambda y, x: 1.0 - y * y)
+tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
-atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)),                   domain="-1 < x < 1")
+atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
 erf     = Unary("erf",   math.erf,   lambda y, x: TWO_OVER_SQRT_PI * exp(-x * x))
 erfc    = Unary("erfc",  math.erfc,  lambda y, x: -TWO_OVER_SQRT_PI * exp(-x * x))
 
-sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: y * (1.0 - y),        definition="1 / (1 + exp(-x))")
+sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
-silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + x * exp(-0.5 * x * x) / SQRT_2_PI, definition="x * (1 + erf(x / sqrt(2))) / 2")
-relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: (x > 0.0) * 1.0, definition="max(x, 0)", edges={(0.0,): (0.0,)})
-abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,)})
+silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(1e3 < abs(x), 0.0 * x, x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
+abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
-atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(_nonzero(a) | _nonzero(b), ieee_divide(ieee_unit(b, a), hypot(a, b)), 0.0), lambda y, a, b: _select(_nonzero(a) | _nonzero(b), -ieee_divide(ieee_unit(a, b), hypot(a, b)), 0.0), edges={(0.0, 0.0): (0.0, 0.0)})
-hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (math.nan, math.nan)})
-maximum = Binary("maximum", _maximum, lambda y, a, b: 0.5 * (a > b) + 0.5 * (a >= b), lambda y, a, b: 0.5 * (b > a) + 0.5 * (b >= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5)})
-minimum = Binary("minimum", _minimum, lambda y, a, b: 0.5 * (a < b) + 0.5 * (a <= b), lambda y, a, b: 0.5 * (b < a) + 0.5 * (b <= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5)})
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, -0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
+maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
+minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 where   = Operation("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
@@ -253,13 +287,15 @@ either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0,
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
-logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: [exp(x - y) for x in xs],  definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
+logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: softmax(xs, y),            definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_nonzero(a), y * ieee_log(a), 0.0), lambda y, a, b, k: _select(_nonzero(a), -y * ieee_log(a), 0.0), template="{} ** ({} - {})", domain="a > 0 and c == 1")
-ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a) * ieee_unit(b, a), hypot(a, b)), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (-inf,)})
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 

@@ -20,9 +20,9 @@ ATOM = 9  # how tightly a name, a number or a call binds: no parentheses are eve
 class Symbol:
     """An expression in the source of some dialect, which arithmetic and the operations of the table extend.
 
-    >>> dialect = Dialect(operators={"-": "({} - {})", "*": "({} * {})"})
-    >>> rules.tanh.partials[0](Symbol("y", dialect), Symbol("x", dialect))
-    (1.0 - (y * y))
+    >>> dialect = Dialect(operators={"+": "({} + {})", "*": "({} * {})"})
+    >>> rules.tan.partials[0](Symbol("y", dialect), Symbol("x", dialect))
+    (1.0 + (y * y))
     """
 
     __slots__ = ("dialect", "level", "source")

@@ -10,21 +10,19 @@ them, so it is not walked: a derivative costs what its own function costs, where
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias
 
-from autograd import recording
+from autograd import clock, modes
+from autograd.accumulators import Accumulators, Sum
 from autograd.chain import (
-    Step,
-    Sum,
+    Edge,
+    accumulate,
     check_unchanged,
     dependents,
     differentiable_edges,
     edges,
-    reached,
-    sweep,
     topological_order,
     turned,
 )
@@ -58,8 +56,8 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"gradients takes the derivative by Values, got {type(node).__name__}: {node!r}")
-    if recording.blocks and not create_graph:
-        recording.use(output, "the gradients, without create_graph, of")
+    if modes.blocks and not create_graph:
+        modes.use(output, "the gradients, without create_graph, of")
     return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 
@@ -202,7 +200,7 @@ def _jacobian(asker: str, f: Function, argnums: Any) -> Function:
 
 
 class _Linearization:
-    """How nodes follow small changes of others: the edges of the graph between them, swept in either direction.
+    """How nodes follow small changes of others: the edges of the graph between them, followed in either direction.
 
     `valued` says whether derivatives are Values; where it is None, they are if anything that takes a gradient was
     brought in from before the tick `since`.
@@ -217,38 +215,40 @@ class _Linearization:
         check_unchanged(self.order)
         if valued is None:
             nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
-            older = {stamp for stamp in {node._stamp for node in nodes} if stamp.born < since}
-            valued = any(node._stamp in older and type(node) is not Constant for node in nodes if older)
+            older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
+            valued = any(node.stamp in older and type(node) is not Constant for node in nodes if older)
         self.valued = valued
-        self.recorded = valued and not recording.paused()
+        self.recorded = valued and not modes.paused()
         active = dependents(self.order, inputs)
         self.wanted = set(active)
         read = differentiable_edges if self.recorded else edges
-        self.steps: list[Step] = [(node, tuple(outgoing)) for node, outgoing in read(reversed(active), self.wanted)]
+        self.edges: list[Edge] = list(read(reversed(active), self.wanted))
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
-        return self._swept(self.steps, cotangents, self.inputs)
+        return self._accumulated(self.edges, cotangents, self.inputs)
 
     def push(self, tangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return d(output)/d(input) x tangent, summed over the given inputs, for each output."""
-        return self._swept(turned(reversed(self.steps)), tangents, self.outputs)
+        return self._accumulated(turned(self.edges), tangents, self.outputs)
 
-    def _swept(self, steps: Iterable[Step], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
+    def _accumulated(
+        self, edges: Iterable[Edge], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]
+    ) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
-        flow: defaultdict[Value, Any] = defaultdict(Sum if valued else float)
+        flow = Accumulators(Sum if valued else float)
         given = []
         for node, number in seeds:
             given.append(_as_value(number) if valued else number)
-            flow[node] += (1.0, given[-1]) if valued else number
-        sweep(reached(steps, flow), flow)
+            flow[node].grad += (1.0, given[-1]) if valued else number
+        accumulate(flow.between(edges), flow.values())
         if not valued:
-            return [float(flow.get(end, 0.0)) for end in ends]
+            return [float(flow[end].grad) if end in flow else 0.0 for end in ends]
         taken = set(given)  # each result is a node of its own, to be labelled as one likes
         found = []
         for end in ends:
-            node = flow[end].node() if end in flow else Constant(0.0)
+            node = flow[end].grad.node() if end in flow else Constant(0.0)
             found.append(positive(node) if node in taken else node)
             taken.add(node)
         return found
@@ -265,14 +265,15 @@ class _Call(_Linearization):
         taken = [flatten(args[i], asker, f"argument {i} of {_name(f)}") for i in positions]
         arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
-        since = recording.advance()
+        since = clock.advance()
         placed = list(args)
-        with recording.enable_grad(), recording.differentiate_from(since):
+        with modes.enable_grad(), modes.differentiate_from(since):
             inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument
             result = f(*placed, **keywords)
         outputs, self.result = flatten(result, asker, f"what {_name(f)} returned")
+        _check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 
     def value(self) -> Any:
@@ -327,6 +328,19 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     if structure != wanted:
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
     return numbers
+
+
+def _check_outputs(asker: str, f: Function, result: Any) -> None:
+    if _is_condition(result):
+        raise TypeError(
+            f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "
+            "and has no derivative; return the number that it compares, or choose between two by where(condition, a, b)"
+        )
+
+
+def _is_condition(thing: Any) -> bool:
+    """Say whether something is a truth value, or an array of such."""
+    return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
 
 
 def _as_value(number: Number) -> Value:

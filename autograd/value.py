@@ -1,8 +1,8 @@
 """A number that remembers how it was made.
 
 Each operation on Values makes a new Value that holds its result, its operands (`parents`) and the row of the table
-that made it (`op`). Nothing refers from a node to its children, so there are no cycles, and a graph is freed the
-moment its last reference goes. A plain number that meets a Value becomes a constant leaf.
+that made it (`op`). How a node refers to them stands in `node`; this file adds the arithmetic. A plain number that
+meets a Value becomes a constant leaf.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from autograd import copying, recording, rules
-from autograd.chain import check_unchanged, edges, sweep, topological_order
+from autograd import clock, copying, modes, rules
+from autograd.chain import backpropagate, topological_order
+from autograd.node import UNREACHED, Node, Origin, operands_in
 from autograd.operation import Binary, Family, Operation, Unary, real
-from autograd.recording import UNREACHED, Stamp
 
 Number: TypeAlias = "Value | float"
+Method: TypeAlias = "Callable[[Value, Number], Value]"
 View: TypeAlias = "Callable[[Value], dict[str, str]]"
 
 _views: list[View] = []
@@ -30,7 +31,95 @@ def shown_in_notebooks_by(view: View) -> View:
     return view
 
 
-class Value:
+# Making nodes.
+
+_new = object.__new__
+
+
+def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
+    stamp: Origin = clock.now
+    if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
+        stamp = modes.inspected(op, data, operands_in(first, second))
+        if modes.paused():
+            return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+    node = _new(Value)
+    node.number = data
+    node._first = first
+    node._second = second
+    node.stamp = stamp
+    node.grad = UNREACHED
+    node.label = ""
+    node.op = op
+    return node
+
+
+def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
+    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
+    with modes.enable_grad():
+        return _unary(rules.detached, _node(op, data, first, second))
+
+
+def _unary(op: Operation, x: Value) -> Value:
+    try:
+        data = op.forward(x.number)
+    except (ValueError, ArithmeticError) as error:
+        raise op.explain(error, (x.number,)) from None
+    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
+
+
+def _arithmetic(op: Binary) -> tuple[Method, Method]:
+    """Return the method that applies an operation to self and another operand, and the one for the other order."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value and (other := _as_operand(other)) is None:
+            return cast("Value", NotImplemented)
+        try:
+            number = forward(self.number, other.number)
+        except (ValueError, ArithmeticError) as error:
+            raise op.explain(error, (self.number, other.number)) from None
+        if modes.blocks:
+            return _node(op, number, self, other)
+        node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
+        node.number = number
+        node._first = self
+        node._second = other
+        node.stamp = clock.now
+        node.grad = UNREACHED
+        node.label = ""
+        node.op = op
+        return node
+
+    def reflected(self: Value, other: Any) -> Value:
+        operand = _as_operand(other)
+        return cast("Value", NotImplemented) if operand is None else method(operand, self)
+
+    return method, reflected
+
+
+def _compare(op: Operation, a: Any, b: Any) -> bool:
+    a, b = _as_operand(a), _as_operand(b)
+    if a is None or b is None:
+        return cast("bool", NotImplemented)
+    if modes.blocks and modes.traced():
+        return cast("bool", Value._operate(op, (a, b)))
+    return bool(op.forward(a.number, b.number))
+
+
+def _as_node(number: Any, asker: str) -> Value:
+    """Return a Value as it is, and a plain number as a constant leaf."""
+    return number if isinstance(number, Value) else Constant(real(number, asker))
+
+
+def _as_operand(number: Any) -> Value | None:
+    """Return a node for an operand of +, -, *, / or **; None for what is no number, to be left to Python."""
+    try:
+        return _as_node(number, "arithmetic")
+    except TypeError:
+        return None
+
+
+class Value(Node):
     """A real number that remembers its parents and the operation that made it.
 
     - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
@@ -45,23 +134,13 @@ class Value:
     (-4.0, -2.0, 2.0)
     """
 
-    # A node is one object to Python's cyclic garbage collector, whose time would otherwise exceed the arithmetic's: one
-    # or two parents have slots of their own, and only more of them (or none) are kept as a tuple, in the first.
-    __slots__ = ("_datum", "_first", "_second", "_stamp", "grad", "label", "op")
-
-    _datum: float
-    _first: Any
-    _second: Value | None
-    _stamp: Stamp | recording.scope
-    grad: float
-    label: str
-    op: Operation | None
+    __slots__ = ()
 
     def __init__(self, data: float, label: str = "") -> None:
         if label.__class__ is not str:
             _check_label(label)
-        self._datum = real(data, "Value")
-        self._stamp = recording.now
+        self.number = data if type(data) is float else real(data, "Value")
+        self.stamp = clock.now
         self.grad = UNREACHED
         self.label = label
         self.op = None
@@ -69,16 +148,11 @@ class Value:
         self._second = None
 
     @property
-    def parents(self) -> tuple[Value, ...]:
-        """The operands, in order, repeated where an operand is repeated; none for a leaf."""
-        return _operands(self._first, self._second)
-
-    @property
     def data(self) -> float:
         """The number itself."""
-        if recording.blocks:
-            recording.use(self, "the data of")
-        return self._datum
+        if modes.blocks:
+            modes.use(self, "the data of")
+        return self.number
 
     @data.setter
     def data(self, number: float) -> None:
@@ -87,51 +161,31 @@ class Value:
                 f"{self!r} was computed by {self.op.name}, so its data cannot be assigned; "
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
-        self._datum = real(number, "Value.data")
-        self._stamp = recording.Assigned(self._stamp)
+        self.number = number if type(number) is float else real(number, "Value.data")
+        self.stamp = clock.reassigned(self.stamp)
 
     @property
-    def scope(self) -> recording.scope | None:
+    def scope(self) -> clock.scope | None:
         """The innermost `with scope` block, such as the call of a Neuron, in which this node was made."""
-        return self._stamp.scope
+        scope: clock.scope | None = self.stamp.scope
+        return scope
 
     # Arithmetic. A plain number that meets a Value becomes a constant leaf; what is neither is left to the other
     # operand's own arithmetic (an ndarray then makes an array of Values), and else is Python's TypeError.
 
-    def __add__(self, other: Number) -> Value:
-        return _binary(rules.add, self, other)
-
-    def __radd__(self, other: Number) -> Value:
-        return _binary(rules.add, other, self)
-
-    def __sub__(self, other: Number) -> Value:
-        return _binary(rules.sub, self, other)
-
-    def __rsub__(self, other: Number) -> Value:
-        return _binary(rules.sub, other, self)
-
-    def __mul__(self, other: Number) -> Value:
-        return _binary(rules.mul, self, other)
-
-    def __rmul__(self, other: Number) -> Value:
-        return _binary(rules.mul, other, self)
-
-    def __truediv__(self, other: Number) -> Value:
-        return _binary(rules.divide, self, other)
-
-    def __rtruediv__(self, other: Number) -> Value:
-        return _binary(rules.divide, other, self)
+    __add__, __radd__ = _arithmetic(rules.add)
+    __sub__, __rsub__ = _arithmetic(rules.sub)
+    __mul__, __rmul__ = _arithmetic(rules.mul)
+    __truediv__, __rtruediv__ = _arithmetic(rules.divide)
+    _power, __rpow__ = _arithmetic(rules.power)
 
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Value):
-            return _binary(rules.power, self, other)
+            return self._power(other)
         exponent = _as_operand(other)  # a plain one is part of the operation: x ** 3 has one parent
         if exponent is None:
             return cast("Value", NotImplemented)
-        return _unary(rules.power_of.member(exponent._datum), self)
-
-    def __rpow__(self, other: Number) -> Value:
-        return _binary(rules.power, other, self)
+        return _unary(rules.power_of.member(exponent.number), self)
 
     def __neg__(self) -> Value:
         return _unary(rules.negative, self)
@@ -157,43 +211,39 @@ class Value:
     def __ge__(self, other: Number) -> bool:
         return _compare(rules.less_equal, other, self)
 
-    def __or__(self, other: Number) -> Value:
-        return _binary(rules.either, self, other)
-
-    def __ror__(self, other: Number) -> Value:
-        return _binary(rules.either, other, self)
+    __or__, __ror__ = _arithmetic(rules.either)
 
     def __bool__(self) -> bool:
-        if recording.blocks:
-            recording.use(self, "a branch on")
-        return self._datum != 0.0
+        if modes.blocks:
+            modes.use(self, "a branch on")
+        return self.number != 0.0
 
     def __float__(self) -> float:
-        if recording.blocks:
-            recording.use(self, "a plain float of")
+        if modes.blocks:
+            modes.use(self, "a plain float of")
         raise TypeError(
             f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
             "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
         )
 
     def __index__(self) -> int:
-        if recording.blocks:
-            recording.use(self, "an integer of")
+        if modes.blocks:
+            modes.use(self, "an integer of")
         raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
 
     def __round__(self, digits: int | None = None) -> Value:
-        if recording.blocks:
-            recording.use(self, "a rounded number of")
+        if modes.blocks:
+            modes.use(self, "a rounded number of")
         raise TypeError(f"{self!r} is not rounded, since that has no derivative; use .data where you mean the number")
 
     def __format__(self, specification: str) -> str:
-        if recording.blocks:
-            recording.use(self, "the text of")
-        return format(self._datum, specification) if specification else repr(self)
+        if modes.blocks:
+            modes.use(self, "the text of")
+        return format(self.number, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._datum!r}, grad={float(self.grad)!r}{label})"
+        return f"Value(data={self.number!r}, grad={float(self.grad)!r}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {media: shown for view in _views for media, shown in view(self).items()}
@@ -208,10 +258,10 @@ class Value:
         if operation.arity == 1:
             return _unary(operation, operands[0])
         try:
-            data = [node._datum for node in operands]
+            data = [node.number for node in operands]
         except AttributeError:  # plain numbers among them
             operands = [_as_node(x, operation.name) for x in operands]
-            data = [node._datum for node in operands]
+            data = [node.number for node in operands]
         y = operation.evaluate(data)
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
 
@@ -223,12 +273,12 @@ class Value:
         >>> (Value(2.0) * Value(-3.0)).local_derivatives()
         (-3.0, 2.0)
         """
-        if recording.blocks:
-            recording.use(self, "the local derivatives of")
+        if modes.blocks:
+            modes.use(self, "the local derivatives of")
         if self.op is None:
             return ()
-        operands = [parent._datum for parent in self.parents]
-        return tuple(float(derivative) for derivative in self.op.derivatives(self._datum, operands))
+        operands = [parent.number for parent in self.parents]
+        return tuple(float(derivative) for derivative in self.op.derivatives(self.number, operands))
 
     def backward(self, seed: float = 1.0) -> None:
         """Set the gradient of every node that self was made from: seed times the derivative of self by that node.
@@ -243,15 +293,9 @@ class Value:
         >>> x.grad
         54.0
         """
-        if recording.blocks:
-            recording.use(self, "the gradients of")
-        order = [node for node in topological_order(self) if type(node) is not Constant]
-        check_unchanged(order)
-        adjoints = dict.fromkeys(order, 0.0)
-        adjoints[self] = real(seed, "backward(seed)")
-        sweep(edges(reversed(order), adjoints), adjoints)
-        for node, adjoint in adjoints.items():
-            node.grad = node.grad + adjoint if node.op is None else adjoint
+        if modes.blocks:
+            modes.use(self, "the gradients of")
+        backpropagate(topological_order(self), real(seed, "backward(seed)"), Constant)
 
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of every node it was made from."""
@@ -265,13 +309,15 @@ class Value:
         >>> (x * x.detach()).parents[1].parents
         ()
         """
-        return _unary(rules.detached, self) if recording.blocks and recording.traced() else Value(self._datum)
+        return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
     def __copy__(self) -> Value:
-        return copying.restore(None, *copying.state(self, self.parents))
+        copied: Value = copying.restore(None, *copying.state(self, self.parents))
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return copying.deep_copy(self, memo)
+        copied: Value = copying.deep_copy(self, memo)
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copying.reduce(self)
@@ -301,10 +347,10 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
-    if recording.blocks and recording.traced():
+    if modes.blocks and modes.traced():
         largest = rules.largest(xs)
     else:
-        largest = max(x._datum if isinstance(x, Value) else x for x in xs)
+        largest = max(x.number if isinstance(x, Value) else x for x in xs)
     exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
@@ -315,83 +361,6 @@ def _check_label(label: Any) -> None:
         raise TypeError(
             f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"
         )
-
-
-# Making nodes.
-
-_new = object.__new__
-
-
-def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
-    stamp = recording.now
-    if recording.blocks:  # a no_grad or detect_anomaly block is open somewhere
-        stamp = recording.inspected(op, data, _operands(first, second))
-        if recording.paused():
-            return _without_gradient(op, data, first, second) if recording.traced() else Value(data)
-    node = _new(Value)
-    node._datum = data
-    node._first = first
-    node._second = second
-    node._stamp = stamp
-    node.grad = UNREACHED
-    node.label = ""
-    node.op = op
-    return node
-
-
-def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
-    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
-    with recording.enable_grad():
-        return _unary(rules.detached, _node(op, data, first, second))
-
-
-def _operands(first: Any, second: Value | None) -> tuple[Value, ...]:
-    """Return the operands that these two slots of a node hold."""
-    if second is not None:
-        return (first, second)
-    return first if type(first) is tuple else (first,)
-
-
-def _unary(op: Operation, x: Value) -> Value:
-    try:
-        data = op.forward(x._datum)
-    except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (x._datum,)) from None
-    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
-
-
-def _binary(op: Operation, a: Any, b: Any) -> Value:
-    if type(a) is not Value and (a := _as_operand(a)) is None:
-        return cast("Value", NotImplemented)
-    if type(b) is not Value and (b := _as_operand(b)) is None:
-        return cast("Value", NotImplemented)
-    try:
-        data = op.forward(a._datum, b._datum)
-    except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (a._datum, b._datum)) from None
-    return _node(op, data, a, b)
-
-
-def _compare(op: Operation, a: Any, b: Any) -> bool:
-    a, b = _as_operand(a), _as_operand(b)
-    if a is None or b is None:
-        return cast("bool", NotImplemented)
-    if recording.blocks and recording.traced():
-        return cast("bool", _binary(op, a, b))
-    return bool(op.forward(a._datum, b._datum))
-
-
-def _as_node(number: Any, asker: str) -> Value:
-    """Return a Value as it is, and a plain number as a constant leaf."""
-    return number if isinstance(number, Value) else Constant(real(number, asker))
-
-
-def _as_operand(number: Any) -> Value | None:
-    """Return a node for an operand of +, -, *, / or **; None for what is no number, to be left to Python."""
-    try:
-        return _as_node(number, "arithmetic")
-    except TypeError:
-        return None
 
 
 # The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values

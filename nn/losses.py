@@ -86,20 +86,19 @@ def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> A
 
 
 def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[Any]) -> Any:
-    """Return the mean cross-entropy of a classifier, (1/n) Σ_i (log Σ_k exp(z_ik) - z_iy).
+    """Return the mean cross-entropy of a classifier, (1/n) Σ_i log Σ_k exp(z_ik - z_iy).
 
     The outputs z_i are logits, one for each class; the target y is the index of the right class. It is the negative
-    logarithm of softmax(z_i)[y], computed without over- or underflow. A target may also be a sequence of probabilities
-    p, one for each class; then z_iy is their mean of the logits, Σ_k p_k z_ik.
+    logarithm of softmax(z_i)[y], computed without over- or underflow, and from differences of logits, so it is as
+    accurate for large ones. A target may also be a sequence of probabilities p, one for each class; then it is the mean
+    by these of what each class would give, where a class of probability 0 counts nothing, even with a logit of -inf.
 
     >>> cross_entropy([[1000.0, 0.0]], [0])
     0.0
     >>> cross_entropy([[0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])  # log 3
     1.0986...
     """
-    examples = ((plain(z), plain(y)) for z, y in _examples(outputs, targets, "cross_entropy"))
-    scored = [(z, _score(z, y)) for z, y in examples]
-    return mean(logsumexp(z) - score for z, score in scored)
+    return mean([_surprisal(plain(z), plain(y)) for z, y in _examples(outputs, targets, "cross_entropy")])
 
 
 def l1(parameters: Iterable[Value | float]) -> Any:
@@ -176,21 +175,46 @@ def _examples(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any
     return zip(outputs, targets, strict=True)
 
 
-def _score(logits: Any, target: Any) -> Any:
-    """Return the logit of the class that is the target, or their mean where it is a probability for each."""
+def _surprisal(logits: Any, target: Any) -> Any:
+    """Return -log softmax(logits) of the class that is the target, or its mean where that is a probability for each."""
     if not isinstance(logits, list):
         raise TypeError(f"cross_entropy takes a sequence of logits for each example, got {logits!r}")
     if isinstance(target, Value):  # of a function that is compiled
-        return fsum([where(abs(target - k) < 0.5, logit, 0.0) for k, logit in enumerate(logits)])
+        return _below(logits, fsum([where(abs(target - k) < 0.5, logit, 0.0) for k, logit in enumerate(logits)]))
     if not isinstance(target, list):
         if target not in range(len(logits)):
             raise ValueError(f"cross_entropy takes targets from 0 to {len(logits) - 1}, got {target!r}")
-        return logits[int(target)]
+        return _below(logits, logits[int(target)], int(target))
     if len(target) != len(logits):
         raise ValueError(
             f"cross_entropy takes one probability for each class, got {len(target)} for {len(logits)} classes"
         )
-    known = not any(isinstance(p, Value) for p in target)
-    if known and not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
+    if any(isinstance(p, Value) for p in target):
+        return dot(target, [where(p > 0.0, surprisal, 0.0) for p, surprisal in zip(target, _surprisals(logits))])
+    if not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
         raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
-    return dot(target, logits)
+    if 1 in target:
+        return _below(logits, logits[target.index(1)], target.index(1))
+    weighted = [(p, surprisal) for p, surprisal in zip(target, _surprisals(logits)) if p > 0.0]
+    return dot(*zip(*weighted))
+
+
+def _below(logits: list[Any], score: Any, position: int | None = None) -> Any:
+    """Return log Σ_k exp(z_k - score), where the score is one of the logits: the one at this position, if that is known.
+
+    Then its own term is the number 1, so that its gradient is a sum of the other probabilities, however small they are.
+    """
+    finite = score > -math.inf
+    if position is not None and finite is True and len(logits) > 1:
+        return logsumexp([0.0 if k == position else logit - score for k, logit in enumerate(logits)])
+    shift = where(finite, score, 0.0)
+    return logsumexp([logit - shift for logit in logits]) + (shift - score)
+
+
+def _surprisals(logits: list[Any]) -> list[Any]:
+    """Return -log softmax(logits), from differences of logits to a number close to the largest."""
+    shift = logsumexp(logits)
+    shift = shift.detach() if isinstance(shift, Value) else shift
+    shifted = [logit - shift for logit in logits]
+    total = logsumexp(shifted)
+    return [total - z for z in shifted]

@@ -8,8 +8,6 @@ from typing import Any
 from autograd.compiler.trace import TraceError as TraceError
 from autograd.value import Value
 
-BACKENDS = ("auto", "numpy", "python")
-
 
 def compile(
     target: Any = None,
@@ -47,12 +45,12 @@ def compile(
     (6.0, [2.0, 3.0])
     """
     try:
+        from autograd.compiler.cut import check_backend
         from autograd.compiler.function import CompiledFunction
         from autograd.compiler.graph import CompiledGraph
     except ModuleNotFoundError as error:
         raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
-    if backend not in BACKENDS:
-        raise ValueError(f"backend of compile is one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
+    check_backend(backend)
     roots = [target] if isinstance(target, Value) else target
     if isinstance(roots, (list, tuple)) and roots and all(isinstance(root, Value) for root in roots):
         for option, given in (("batched", batched), ("static", static), ("has_aux", has_aux)):

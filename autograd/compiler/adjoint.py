@@ -1,139 +1,266 @@
-"""The adjoint of a program: what every instruction hands back, in reverse order, as NumPy source.
+"""The adjoint of a program: reverse-mode differentiation of its instructions, which gives instructions again.
 
-The first contribution to an operand is written, later ones are added to it. A contribution to an operand that repeats
-(a bias, or a weight that every example uses) is summed over the repetition first; to one whose slots lie irregularly
-it is scattered, with repeated slots added up; and where a sum is all that uses an operand, both have one adjoint.
+Each instruction hands on what has arrived at its results: to an operand of a map, times the partial derivative that is
+read from the rule; to the matrices of a product, by two more products, each with the other matrix transposed; to an
+operand that repeats, summed, since it is the destination now. The first contribution to an operand is set, later ones
+are added. Where a copy or a sum is all that uses some results, these and the sum have one adjoint, and nothing is done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograd.compiler.instructions import Folded, Instruction
-from autograd.compiler.names import add_to, assign, copy
-from autograd.compiler.views import Slots, View
-from autograd.compiler.writer import VECTOR, Contribution, Writer
+from autograd import rules
+from autograd.compiler.instructions import IDENTITY, Code, Instruction, Operand, Slots
+from autograd.expression import Expression, derivatives, product, pull, substitute, symbol, walk
+from autograd.operation import Operation
+
+Y, G = symbol("y"), symbol("g")
+
+
+@dataclass
+class Contribution:
+    """What an instruction hands back to one of its operands, after instructions that prepare it; or nothing to do."""
+
+    operand: Operand
+    instruction: Instruction | None
+    before: Sequence[Instruction] = ()
 
 
 class Adjoint:
-    """The lines that compute adjoints from what instructions contribute, and where these adjoints are."""
+    """The adjoint slots of a program, and the instructions that compute them."""
 
-    def __init__(self, folded: Folded, writer: Writer) -> None:
-        self.folded = folded
-        self.writer = writer
-        self.names = writer.names
-        self.shared: list[tuple[Instruction, int]] = []  # results whose adjoints are those of others, which begin there
-        uses = _uses(folded)
-        results = {(instruction.start, instruction.batched): instruction for instruction in folded.instructions}
-        for number, (instruction, contributions) in enumerate(zip(folded.instructions, writer.contributions)):
-            for contribution in contributions:
-                view = contribution.view
-                made = results.get((view.first, view.batched))
-                if contribution.source == f"g{number}" and made and _is_all(view, instruction, made, uses):
-                    contribution.source = ""
-                    self.shared.append((made, instruction.start))
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.sizes = list(code.slots)
+        self.first = [
+            size + -size % 8 for size in code.slots
+        ]  # of the adjoints, plain and batched: as values are aligned
+        self.place = [np.arange(size, 2 * size) for size in self.first]
+        code.slots = [2 * size for size in self.first]
+        code.blocks += [(start + self.first[1], count) for start, count in code.blocks]
+        self.seeds = code.allocate((len(code.roots),), False).slots
+        self.shared: set[tuple[int, int]] = set()  # instruction and operand
+        self._share()
+        self.contributions = [list(self._contributions(n, i)) for n, i in enumerate(code.instructions)]
 
-    def lines(self, seeds: Sequence[str], wanted: tuple[slice, slice]) -> list[str]:
-        """Return the lines that compute the adjoints of the inputs, the first slots plain and batched, that are wanted.
+    def of(self, operand: Operand) -> Operand:
+        """Return the slots of the adjoints of an operand."""
+        return operand.arranged(lambda slots: self.place[operand.batched][slots])
 
-        The first contribution to a slot is written, later ones are added to it; where the first does not reach all of
-        an operand, the buffer is zero before.
-        """
-        written = [np.zeros(size, dtype=bool) for size in self.folded.slots]
-        start: list[str] = []
-        for (slot, batched), seed in zip(self.folded.roots, seeds, strict=True):
+    def instructions(self, wanted: tuple[slice, slice]) -> list[Instruction]:
+        """Return the instructions that compute the adjoints of the inputs, plain and batched, that are wanted."""
+        active = self._active(wanted)
+        written = [np.zeros(size, dtype=bool) for size in self.code.slots]
+        missing = [np.zeros(size, dtype=bool) for size in self.code.slots]  # read or added to, but not written before
+        instructions: list[Instruction] = []
+
+        def arrive(instruction: Instruction) -> None:
+            target = instruction.destination
+            before = written[target.batched][target.slots]
+            some = bool(before.any())
+            if some and not before.all():
+                missing[target.batched][target.slots[~before]] = True
+            written[target.batched][target.slots] = True
+            instructions.append(replace(instruction, add=some))
+
+        for (slot, batched), seed in zip(self.code.roots, self.seeds, strict=True):
             if isinstance(slot, int):
-                target = f"root{slot}_[...]" if batched else f"plain_[{slot}]"
-                start.append(f"{target} {'+=' if written[batched][slot] else '='} {seed}")
-                written[batched][slot] = True
-        lines: list[str] = []
-        complete = [True, True]
-        for instruction, contributions in zip(reversed(self.folded.instructions), reversed(self.writer.contributions)):
-            arrived = written[instruction.batched][instruction.start : instruction.start + instruction.count]
-            if arrived.any():
-                complete[instruction.batched] = complete[instruction.batched] and bool(arrived.all())
-                for contribution in contributions:
-                    slots, batched = contribution.view.slots, contribution.view.batched
-                    if not _within(slots, slice(0, self.folded.inputs[batched])) or _overlap(slots, wanted[batched]):
-                        before = written[batched][slots]
-                        complete[batched] = complete[batched] and bool(before.all() or not before.any())
-                        if contribution.source:
-                            lines.append(self._collect(contribution, instruction, add=bool(before.any())))
-                        written[batched][slots] = True
-        for batched, buffer in ((False, "plain_"), (True, "batch_")):
-            if not complete[batched] or not written[batched][wanted[batched]].all():
-                start.insert(0, f"{buffer}.fill(0.0)")
-        return [*start, *lines]
+                target = self.of(Operand(np.array([slot]), batched))
+                arrive(Instruction("map", target, [Operand(np.array([seed]))]))
+        for instruction, contributions in zip(reversed(self.code.instructions), reversed(self.contributions)):
+            results = self.of(instruction.destination)
+            arrived = written[results.batched][results.slots]
+            if not arrived.any():
+                continue
+            wanted_ones = [c for c in contributions if active[c.operand.batched][c.operand.slots].any()]
+            if wanted_ones and not arrived.all():
+                missing[results.batched][results.slots[~arrived]] = True
+            for contribution in wanted_ones:
+                instructions += contribution.before
+                if contribution.instruction is not None:
+                    arrive(contribution.instruction)
+        for flag, inputs in enumerate(wanted):
+            adjoints = self.place[flag][inputs]
+            missing[flag][adjoints[~written[flag][adjoints]]] = True
+        return [*self._zeros(missing), *instructions]
 
-    def _collect(self, contribution: Contribution, instruction: Instruction, add: bool) -> str:
-        """Return the line that writes a contribution to the adjoints of an operand, or adds it."""
-        view, source = contribution.view, contribution.whole
-        operator = "+=" if add else "="
-        over_examples = instruction.batched and not view.batched
-        if view.strides is not None and view.distinct:
-            target = f"d_{contribution.name}"
-            self.names.adjoints[target] = view
-            axes = [axis + instruction.batched for axis in view.repeated]
-            if contribution.summed or not (axes or over_examples):
-                target, source = self.names.part(target, contribution.part), contribution.source
-                if add:
-                    return add_to(target, source)
-                # Where NumPy cannot hand the place of a matrix to BLAS, it multiplies by itself, which is slow.
-                in_place = view.is_matrix or "matmul" not in source or contribution.part == VECTOR
-                return assign(target, source) if in_place else copy(target, source)
-            if over_examples:
-                axes = [0, *axes]
-            source = f"np.add.reduce({source}, axis={tuple(axes)}, keepdims=True)"
-            return f"{target}[...] {operator} {source}{'[0]' if over_examples else ''}"
-        index, target = f"i_{contribution.name}", "batch_" if view.batched else "plain_"
-        (self.names.scattered if view.batched else self.names.fixed)[index] = view.slots
-        if contribution.summed:
-            source = source if view.batched else f"np.broadcast_to({source}, {index}.shape)"
-        elif over_examples:
-            source = f"np.add.reduce({source}, axis=0)"
-        if len(np.unique(view.slots)) == view.slots.size:
-            return f"{target}[{index}] {operator} {source}"
-        zero = "" if add else f"{target}[{index}] = 0.0; "
-        return f"{zero}np.add.at({target}, {index}, {source})"
+    def _zeros(self, missing: Sequence[Slots]) -> list[Instruction]:
+        zeros = []
+        for batched, slots in enumerate(map(np.flatnonzero, missing)):
+            if len(slots):  # of the batched buffer all adjoints, which lie together
+                first, last = (self.first[1], 2 * self.first[1] - 1) if batched else (int(slots[0]), int(slots[-1]))
+                zeros.append(Instruction("map", Operand(np.arange(first, last + 1), bool(batched)), [], 0.0))
+        return zeros
 
-    def slots(self) -> tuple[Slots, Slots]:
-        """Return where the adjoint of each slot is, in the plain and in the batched buffer."""
-        places = np.arange(self.folded.slots[0]), np.arange(self.folded.slots[1])
-        for results, start in reversed(self.shared):
-            place = places[results.batched]
-            place[results.start : results.start + results.count] = place[start : start + results.count]
-        return places
+    def _active(self, wanted: tuple[slice, slice]) -> list[Slots]:
+        """Return which slots depend on the inputs that are wanted."""
+        active = [np.zeros(size, dtype=bool) for size in self.first]
+        for batched, inputs in enumerate(wanted):
+            active[batched][inputs] = True
+        for instruction in self.code.instructions:
+            if any(active[operand.batched][operand.slots].any() for operand in instruction.operands):
+                active[instruction.destination.batched][instruction.destination.slots] = True
+        return active
+
+    # Which adjoints are one
+
+    def _share(self) -> None:
+        """Give the results of which a copy or a sum is the only use the adjoint slots of that sum."""
+        uses = _uses(self.code)
+        made = {(int(i.destination.slots.flat[0]), i.destination.batched): i for i in self.code.instructions}
+        for number, instruction in reversed(list(enumerate(self.code.instructions))):
+            results = instruction.destination
+            if len(np.unique(results.slots)) < results.slots.size:
+                continue
+            for position, operand in enumerate(instruction.operands):
+                if operand.constants is not None or operand.batched is not results.batched:
+                    continue
+                source = made.get((int(operand.slots.flat[0]), operand.batched))
+                if (
+                    source is not None
+                    and _handed(instruction, position) is G
+                    and np.array_equal(np.unique(source.destination.slots), operand.slots.ravel())
+                    and bool((uses[operand.batched][operand.slots] == 1).all())
+                ):
+                    self.place[operand.batched][operand.slots] = self.place[results.batched][results.slots]
+                    self.shared.add((number, position))
+
+    # What an instruction hands back
+
+    def _contributions(self, number: int, instruction: Instruction) -> Any:
+        hand = {"map": self._map, "reduce": self._reduce, "product": self._product}[instruction.kind]
+        for position, operand in enumerate(instruction.operands):
+            if operand.constants is None:
+                if (number, position) in self.shared:
+                    yield Contribution(operand, None)
+                elif (contribution := hand(instruction, position)) is not None:
+                    yield contribution
+
+    def _map(self, instruction: Instruction, position: int) -> Contribution | None:
+        handed = _handed(instruction, position)
+        named: dict[Any, Operand] = dict(enumerate(instruction.operands))
+        named |= {"y": instruction.destination, "g": self.of(instruction.destination)}
+        return None if handed is None else self._arriving(handed, named, instruction.operands[position])
+
+    def _arriving(self, expression: Any, named: dict[Any, Operand], operand: Operand) -> Contribution:
+        """Return the map that computes an expression of named operands, and adds it to an operand's adjoints."""
+        return Contribution(operand, mapped(expression, named, self.of(operand)))
+
+    def _reduce(self, instruction: Instruction, position: int) -> Contribution | None:
+        """Return what the rows get back: the n-ary rule is read with one symbol, which stands for all of a row.
+
+        So each n-ary operation in its formula is a reduction again, done before, whose result all of the row has.
+        """
+        operand = instruction.operands[position]
+
+        def spread(results: Operand) -> Operand:
+            return results.arranged(lambda row: np.broadcast_to(row[:, None], operand.shape))
+
+        (slope,) = derivatives(instruction.expression.operation, Y, [symbol(0)])
+        if isinstance(slope, float) and slope == 0.0:
+            return None
+        named = {0: operand, "y": spread(instruction.destination), "g": spread(self.of(instruction.destination))}
+        batched = instruction.batched
+        before: list[Instruction] = []
+        done: dict[int, Any] = {}
+
+        def prepared(part: Any) -> Any:
+            """Return an expression without n-ary operations, which are instructions before it."""
+            if not isinstance(part, Expression) or part.operation is None:
+                return part
+            if id(part) not in done:
+                operands = list(map(prepared, part.operands))
+                if part.operation.arity is not None:
+                    done[id(part)] = Expression(part.operation, operands)
+                else:
+                    (row,) = operands
+                    if row.operation is not None:  # a formula, of which the numbers are needed
+                        name = f"row{len(named)}"
+                        named[name] = self.code.allocate(operand.shape, batched)
+                        before.append(mapped(row, named, named[name]))
+                        row = done[id(part.operands[0])] = symbol(name)
+                    name = f"result{len(named)}"
+                    results = self.code.allocate(operand.shape[:1], batched)
+                    named[name] = spread(results)
+                    if part.operation is rules.fsum:
+                        before.append(Instruction("map", named[name], [named[row.key]]))
+                    else:
+                        reduced = Expression(part.operation, [symbol(0)])
+                        before.append(Instruction("reduce", results, [named[row.key]], reduced))
+                    done[id(part)] = symbol(name)
+            return done[id(part)]
+
+        main = mapped(prepared(product(G, slope)), named, self.of(operand))
+        return Contribution(operand, main, before)
+
+    def _product(self, instruction: Instruction, position: int) -> Contribution | None:
+        a, b, *_ = instruction.operands
+        operand = instruction.operands[position]
+        g = self.of(instruction.destination)
+        if position > 1:  # an addend
+            return Contribution(operand, Instruction("map", self.of(operand), [g]))
+        n, m = instruction.destination.shape[1:]
+        if n == m == 1 and a.batched is b.batched and b.constants is None and np.array_equal(a.slots, b.slots):
+            square = product(product(G, 2.0), symbol(0))  # a sum of squares hands back to one operand, not two
+            named = {0: a, "g": g.arranged(lambda slots: np.broadcast_to(slots, a.shape))}
+            return None if position else self._arriving(square, named, a)
+        if position == 0:
+            other, upstream = b, g
+        else:
+            other, upstream = a, g.arranged(lambda slots: slots.swapaxes(1, 2))
+        if upstream.shape[2] == 1:  # an outer product
+            shape = operand.shape
+            named = {
+                "g": upstream.arranged(lambda slots: np.broadcast_to(slots, shape)),
+                0: other.arranged(lambda slots: np.broadcast_to(slots, shape)),
+            }
+            return self._arriving(product(G, symbol(0)), named, operand)
+        turned = other.arranged(lambda slots: slots.swapaxes(1, 2))
+        return Contribution(operand, Instruction("product", self.of(operand), [upstream, turned]))
 
 
-def _uses(folded: Folded) -> list[NDArray[np.int64]]:
+def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> Instruction:
+    """Return the map of an expression whose symbols are the names of operands."""
+    used = list(dict.fromkeys(part.key for part in walk(expression) if part.operation is None))
+    numbered = substitute(expression, lambda part: symbol(used.index(part.key)))
+    if isinstance(numbered, Expression) and numbered.operation is None:
+        numbered = IDENTITY
+    return Instruction("map", destination, [named[key] for key in used], numbered)
+
+
+def _handed(instruction: Instruction, position: int) -> Any:
+    """Return what a map hands back to an operand as an expression; None where that is nothing. Of an addend, G."""
+    if instruction.kind != "map":
+        return G if instruction.kind == "product" and position > 1 else None
+    expression = instruction.expression
+    operation = instruction.operation
+    if operation is None:
+        return G
+    if all(isinstance(part, Expression) and part.operation is None for part in expression.operands):
+        return _handed_by(operation, len(expression.operands)).get(position)
+    return pull(expression, Y, G).get(position)
+
+
+@lru_cache(maxsize=1024)
+def _handed_by(operation: Operation, arity: int) -> dict[Any, Any]:
+    """Return what an operation on the symbols 0, 1, ... hands back to each."""
+    return pull(Expression(operation, map(symbol, range(arity))), Y, G)
+
+
+def _uses(code: Code) -> list[Slots]:
     """Return how often each slot is used: by instructions, and as a root."""
-    uses = [np.zeros(size, dtype=np.int64) for size in folded.slots]
-    for instruction in folded.instructions:
-        for operand in (*instruction.operands, *instruction.addends):
+    uses = [np.zeros(size, dtype=np.intp) for size in code.slots]
+    for instruction in code.instructions:
+        for operand in instruction.operands:
             if operand.constants is None:
                 np.add.at(uses[operand.batched], operand.slots, 1)
-    for slot, batched in folded.roots:
+    for slot, batched in code.roots:
         if isinstance(slot, int):
             uses[batched][slot] += 2
     return uses
-
-
-def _within(slots: Slots, part: slice) -> bool:
-    return bool(slots.min() >= part.start and slots.max() < part.stop)
-
-
-def _overlap(slots: Slots, part: slice) -> bool:
-    return bool(((slots >= part.start) & (slots < part.stop)).any())
-
-
-def _is_all(view: View, instruction: Instruction, made: Instruction, uses: Sequence[NDArray[np.int64]]) -> bool:
-    """Say whether an operand is all that another instruction made, and whatever was made is for this one only."""
-    slots = np.arange(made.start, made.start + made.count)
-    return (
-        made.batched is instruction.batched
-        and np.array_equal(view.slots.ravel(), slots)
-        and bool((uses[made.batched][slots] == 1).all())
-    )

@@ -83,14 +83,14 @@ def on_values(call: Call) -> tuple[Call, list[list[Value]]]:
 @contextmanager
 def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None]:
     """Give leaves these numbers in a block, in which all graphs that are made of them are forgotten again."""
-    before = [leaf._datum for leaf in leaves]
+    before = [leaf.number for leaf in leaves]
     try:
         for leaf, number in zip(leaves, numbers, strict=True):
-            leaf._datum = number
+            leaf.number = number
         yield
     finally:
         for leaf, number in zip(leaves, before, strict=True):
-            leaf._datum = number
+            leaf.number = number
 
 
 def _columns(f: Function, call: Call, name: str) -> tuple[list[Any], Structure, int]:

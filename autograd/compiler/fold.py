@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from autograd import rules
-from autograd.compiler.instructions import Term
 from autograd.operation import Operation
 from autograd.value import Value
+
+Term: TypeAlias = "int | float"  # what an item is made from: the number of another item; a float is a constant
 
 CHAINS = (rules.add, rules.fsum)
 DOTS = (rules.dot, rules.ieee_dot)

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd import recording
+from autograd import modes
 from autograd.compiler import eager
 from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
+from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.methods import Methods
 from autograd.compiler.pickling import reduce
 from autograd.compiler.program import Program
 from autograd.compiler.results import check_number, mean, of_each
-from autograd.compiler.scalar import ScalarProgram
 from autograd.compiler.specialization import Programs, Specialization, specialize
 from autograd.structure import flatten
 from autograd.transforms import gradients
@@ -73,8 +73,8 @@ class CompiledFunction(WithParameters):
         Values, it returns Values.
         """
         if not keywords and (quick := self._quick(args)) is not None:
-            found, numbers, _ = quick
-            return found.structure.unflatten(found.program.evaluate(numbers)[0])
+            found, runner, numbers, _ = quick
+            return found.structure.unflatten(runner.evaluate(numbers)[0])
         self, args = self._bound(args)
         return self._replay(args, keywords, self._value, self._eager_value)
 
@@ -91,9 +91,9 @@ class CompiledFunction(WithParameters):
     def value_and_grad(self, /, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
         if not keywords and (quick := self._quick(args)) is not None and quick[0].structure.is_number:
-            found, numbers, size = quick
-            (value,), results = found.program.evaluate(numbers)
-            gradient = found.program.sweep(numbers, results, SEED)
+            _, runner, numbers, size = quick
+            (value,), results = runner.evaluate(numbers)
+            gradient = runner.sweep(numbers, results, SEED)
             return value, gradient[0] if size is None else gradient[:size]
         self, args = self._bound(args)
         pair: tuple[Any, Any] = self._replay(
@@ -124,7 +124,7 @@ class CompiledFunction(WithParameters):
         self, args = self._bound(args)
         return self._replay(args, keywords, self._each, self._refuse, theta=theta)
 
-    def specialize(self, /, *args: Any, **keywords: Any) -> Program | ScalarProgram:
+    def specialize(self, /, *args: Any, **keywords: Any) -> Program:
         """Return the program for arguments of this structure, without running it."""
         self, args = self._bound(args)
         call = self._signature.bind(args, keywords)
@@ -132,7 +132,7 @@ class CompiledFunction(WithParameters):
             found = None if call.has_values else self._specialization(call)
         if found is None:
             self._refuse(call)
-        program: Program | ScalarProgram = found.program  # type: ignore[union-attr]
+        program: Program = found.program  # type: ignore[union-attr]
         return program
 
     def clear(self) -> None:
@@ -144,9 +144,9 @@ class CompiledFunction(WithParameters):
 
     # From arguments to a program that has them
 
-    def _quick(self, args: Any) -> tuple[Specialization, list[float], Any] | None:
+    def _quick(self, args: Any) -> tuple[Specialization, FloatLists, list[float], Any] | None:
         """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
-        if recording.blocks or self._signature.roles:
+        if modes.blocks or self._signature.roles:
             return None
         numbers: list[float] = []
         key: list[int | None] = []
@@ -160,7 +160,7 @@ class CompiledFunction(WithParameters):
             else:
                 return None
         found = self._programs.find(tuple(key)) if key else None
-        return None if found is None or found.scalar is None else (found, numbers, key[0])
+        return None if found is None or found.scalar is None else (found, found.scalar, numbers, key[0])
 
     def _replay(
         self,
@@ -176,7 +176,7 @@ class CompiledFunction(WithParameters):
         call = self._signature.bind(args, keywords)
         if by == "arguments" and call.form.first is None:
             raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
-        if call.has_values or (recording.blocks and recording.traced()):
+        if call.has_values or (modes.blocks and modes.traced()):
             return otherwise(call)
         with self._programs.lock:
             found = self._specialization(call)
@@ -184,7 +184,7 @@ class CompiledFunction(WithParameters):
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None and not self.has_aux:
                     check_number(found.structure, self.__name__, batched=False)
-                if recording.blocks and recording.inspecting():
+                if modes.blocks and modes.inspecting():
                     self._inspect(call, found, by, vector)
                 buffers = found.place(call)
                 found.read(buffers, vector)

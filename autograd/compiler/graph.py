@@ -1,7 +1,7 @@
 """What `compile` returns for a graph that exists: the graph as a program.
 
 A program reads the data of the Values it was folded from only when some leaf has been assigned since, which the clock
-of the recording tells; so between steps that touch no Value there is no Python work for each of them.
+tells; so between steps that touch no Value there is no Python work for each of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd import recording
+from autograd import clock, modes
 from autograd.chain import check_unchanged, topological_order
-from autograd.compiler.fold import Folder
+from autograd.compiler.cut import compiled
 from autograd.compiler.listing import Block
-from autograd.compiler.place import placed
+from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
-from autograd.compiler.scalar import ScalarProgram, is_narrow, is_scalar
 from autograd.transforms import gradients
 from autograd.value import Constant, Value
 
@@ -37,7 +36,7 @@ class WithParameters:
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
-        return np.array([leaf._datum for leaf in self.wrt], dtype=float)
+        return np.array([leaf.number for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
         """Assign a vector to the data of the Values in `wrt`."""
@@ -74,9 +73,7 @@ class CompiledGraph(WithParameters):
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
         self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = self.program.memory()
-        self._tick: int | None = (
-            None  # of the recording's clock, when the leaves were read; None if it is not their data
-        )
+        self._tick: int | None = None  # of the clock when the leaves were read; None if it is not their data
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -85,26 +82,26 @@ class CompiledGraph(WithParameters):
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
         with self._lock:
-            if recording.blocks and recording.inspecting():
-                self._inspect([leaf._datum for leaf in self.wrt], differentiated=False)
+            if modes.blocks and modes.inspecting():
+                self._inspect([leaf.number for leaf in self.wrt], differentiated=False)
             values = self._forward()
         return values[0] if self.single else values
 
     def _forward(self) -> list[float]:
-        tick = recording.now.tick
-        self._memory.plain[: len(self.wrt)] = [leaf._datum for leaf in self.wrt]
+        tick = clock.now.tick
+        self._memory.plain[: len(self.wrt)] = [leaf.number for leaf in self.wrt]
         values = self.program.forward(self._memory)
         self._tick = tick
         for root, value in zip(self.roots, values, strict=True):
-            root._datum = value
+            root.number = value
         return values
 
     def backward(self, seed: Any = 1.0) -> None:
         """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
         with self._lock:
-            if recording.blocks and recording.inspecting():
-                self._inspect([leaf._datum for leaf in self.wrt], differentiated=True)
-            if self._tick != recording.now.tick:
+            if modes.blocks and modes.inspecting():
+                self._inspect([leaf.number for leaf in self.wrt], differentiated=True)
+            if self._tick != clock.now.tick:
                 self._forward()
             self.program.backward(self._memory, self._seeds(seed))
             gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
@@ -116,7 +113,7 @@ class CompiledGraph(WithParameters):
         vector = self._vector(theta)
         size, memory = len(self.wrt), self._memory
         with self._lock:
-            if recording.blocks and recording.inspecting():
+            if modes.blocks and modes.inspecting():
                 self._inspect(vector.tolist(), differentiated=True)
             self._tick = None
             memory.plain[:size] = vector
@@ -168,48 +165,30 @@ def fold_to_program(
     arguments: int = 0,
     wrt: int = 0,
     backend: str = "auto",
-) -> Program | ScalarProgram:
+) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
-        program = _folded(blocks, order, roots, variables, batched, arguments, wrt)
+        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
     finally:
         if collecting:
             gc.enable()
-    program.recipe = blocks, roots, variables, batched, arguments, wrt, backend  # type: ignore[union-attr]
-    return program
 
 
-def _folded(
-    blocks: Sequence[Block],
-    order: Sequence[Value],
-    roots: Sequence[Value],
-    variables: Sequence[Value],
-    batched: Sequence[Value],
-    arguments: int,
-    wrt: int,
-) -> Program | ScalarProgram:
-    if not batched and is_narrow(order, variables):
-        return ScalarProgram(order, roots, variables)
-    folder = Folder(variables, batched)
-    folder.add(order, roots)
-    if is_scalar(folder):
-        return ScalarProgram(order, roots, variables)
-    return Program(placed(folder, roots), blocks, arguments, wrt, lambda: (order, [*variables, *batched]))
-
-
-def _fold_again(blocks: Sequence[Block], roots: Sequence[Value], *rest: Any) -> Program | ScalarProgram:
+def _fold_again(blocks: Sequence[Block], roots: Sequence[Value], *rest: Any) -> Program:
     return fold_to_program(blocks, topological_order(*roots), roots, *rest)
 
 
-def _reduce_program(program: Any) -> tuple[Any, ...]:
-    return _fold_again, program.recipe
+def _reduce_program(program: Program) -> tuple[Any, ...]:
+    graph = program.lowering
+    given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.backend
+    return _fold_again, given
 
 
-# A program is pickled as the graph that it was folded from, and is folded again where it is loaded.
-for _kind in (Program, ScalarProgram):
-    copyreg.pickle(_kind, _reduce_program)
+copyreg.pickle(
+    Program, _reduce_program
+)  # as the graph that it was folded from, which is folded again where it is loaded
 
 
 def leaves_of(wrt: Iterable[Value]) -> list[Value]:

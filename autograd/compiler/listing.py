@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from autograd.compiler.instructions import Folded, Instruction, Operand
+import numpy as np
+
+from autograd.compiler.instructions import Code, Instruction, Operand
+from autograd.expression import PYTHON, Expression
 
 Block: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
 
 
 def floating_point_operations(instruction: Instruction) -> int:
     """Return how many additions, multiplications and function values an instruction takes, for one example."""
+    size = math.prod(instruction.destination.shape)
     if instruction.kind == "product":
-        return instruction.count * (2 * instruction.operands[0].shape[-1] + len(instruction.addends))
-    if instruction.kind in ("sum", "reduce"):
+        return size * (2 * instruction.operands[0].shape[-1] + len(instruction.operands) - 2)
+    if instruction.kind == "reduce":
         return int(instruction.operands[0].slots.size)
-    return instruction.count * max(1, len(instruction.operands) - (instruction.kind == "add"))
+    return size * max(1, _operations(instruction.expression))
 
 
-def listing(
-    folded: Folded, variables: Sequence[Block], shapes: Sequence[tuple[int, ...]], stats: dict[str, int]
-) -> str:
+def _operations(term: object) -> int:
+    if not isinstance(term, Expression) or term.operation is None:
+        return 0
+    return 1 + sum(map(_operations, term.operands))
+
+
+def listing(code: Code, variables: Sequence[Block], stats: dict[str, int]) -> str:
     """Return the instructions, one a line with the shape of its results, and a last line that sums up."""
     blocks = [*variables]
-    blocks += [(f"v{n}", i.start, i.count, i.batched) for n, i in enumerate(folded.instructions, 1)]
+    for number, instruction in enumerate(code.instructions, 1):
+        results = instruction.destination
+        blocks.append((f"v{number}", int(results.slots.min()), len(np.unique(results.slots)), results.batched))
 
     def name(operand: Operand) -> str:
         if operand.constants is not None:
@@ -38,19 +49,20 @@ def listing(
         return f"scattered{_shape(operand.slots.shape)}"
 
     rows = []
-    for number, instruction in enumerate(folded.instructions, 1):
+    for number, instruction in enumerate(code.instructions, 1):
         names = list(map(name, instruction.operands))
-        shape = shapes[number - 1]
-        operation = instruction.operation
+        shape = instruction.destination.shape
         if instruction.kind == "product":
-            text = f"{names[0]} @ {names[1]}.T" if instruction.shape[1:] != (1, 1) else f"dot({names[0]}, {names[1]})"
-            text = " + ".join([text, *map(name, instruction.addends)])
-            shape = tuple(n for n in instruction.shape if n > 1) or (1,)
-        elif operation is None:
-            text = " + ".join(names) if instruction.kind == "add" else f"sum({names[0]})"
+            text = f"{names[0]} @ {names[1]}.T" if shape[1:] != (1, 1) else f"dot({names[0]}, {names[1]})"
+            text = " + ".join([text, *names[2:]])
+            shape = tuple(n for n in shape if n > 1) or (1,)
+        elif instruction.kind == "reduce":
+            text = f"{instruction.expression.operation.name}({names[0]})"
+        elif instruction.operation is None and math.prod(shape) > len(np.unique(instruction.destination.slots)):
+            text, shape = f"sum({names[0]})", shape[:-1]
         else:
-            text = operation.expression(*names) if instruction.kind == "map" else f"{operation.name}({names[0]})"
-        batch = "batch x " if instruction.batched else ""
+            text = PYTHON.source(instruction.expression, names.__getitem__)
+        batch = "batch x " if instruction.destination.batched else ""
         rows.append((f"v{number}", text, batch + _shape(shape), count(instruction.nodes, "node")))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     lines = [

@@ -2,7 +2,7 @@
 
 Operation for operation the block's operands are those of the block before it, moved on by a fixed number of places:
 by as many as the block has results (what is computed in turn), by none (a parameter) or by any other number (one of
-many inputs). Constants may differ from block to block.
+many inputs). Constants may differ from block to block, and so may the places of variables, in any order.
 """
 
 from __future__ import annotations
@@ -14,19 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.compiler.instructions import Affine, Table
 from autograd.compiler.steps import Step
 from autograd.operation import Operation
 
 LEAST = 4  # repetitions
 CANDIDATES = 64  # lengths of blocks that are tried
-
-
-@dataclass
-class Affine:
-    """The place of an operand: `first` in the first block, `stride` further in each block after it."""
-
-    first: int
-    stride: int
 
 
 @dataclass
@@ -36,7 +29,9 @@ class Loop:
     start: int
     place: int
     operations: list[Operation]
-    operands: list[list[Affine | list[float]]]  # for each operation; a list has the constants of all repetitions
+    operands: list[
+        list[Affine | Table | list[float]]
+    ]  # for each operation; a list has the constants of all repetitions
     repetitions: int
 
     @property
@@ -49,7 +44,7 @@ class Loop:
         """Whether no block needs a number of its own before it has it, nor one that stays is made in the loop."""
         length, last = len(self.operations), self.repetitions - 1
         return all(
-            isinstance(operand, list)
+            not isinstance(operand, Affine)
             or operand.stride == length
             or (operand.first < self.place and operand.first + last * operand.stride < self.place + last * length)
             for operands in self.operands
@@ -59,14 +54,16 @@ class Loop:
     def without_first(self) -> Loop:
         """Return the loop from its second repetition on."""
         length = len(self.operations)
-        moved: list[list[Affine | list[float]]] = [
-            [
-                operand[1:] if isinstance(operand, list) else Affine(operand.first + operand.stride, operand.stride)
-                for operand in operands
-            ]
-            for operands in self.operands
-        ]
+        moved = [list(map(_without_first, operands)) for operands in self.operands]
         return Loop(self.start + length, self.place + length, self.operations, moved, self.repetitions - 1)
+
+
+def _without_first(operand: Affine | Table | list[float]) -> Affine | Table | list[float]:
+    if isinstance(operand, list):
+        return operand[1:]
+    if isinstance(operand, Table):
+        return Table(operand.slots[1:])
+    return Affine(operand.first + operand.stride, operand.stride)
 
 
 def find_loops(steps: Sequence[Step], variables: int) -> list[Loop]:
@@ -79,23 +76,43 @@ def find_loops(steps: Sequence[Step], variables: int) -> list[Loop]:
     """
     numbers: dict[Any, int] = {}
     kinds = np.array([numbers.setdefault((op, *map(type, terms)), len(numbers)) for op, terms in steps], dtype=np.intp)
+    windows = _windows(kinds)
     found: list[Loop] = []
     parts = [(0, len(steps))]
     while parts:
         start, stop = parts.pop()
-        loop = _longest(steps, kinds, (start, stop), variables) if stop - start >= LEAST else None
+        loop = _longest(steps, windows, (start, stop), variables) if stop - start >= LEAST else None
         if loop is not None:
             found.append(loop)
             parts += [(start, loop.start), (loop.stop, stop)]
     return sorted(found, key=lambda loop: loop.start)
 
 
-def _longest(steps: Sequence[Step], kinds: NDArray[np.intp], part: tuple[int, int], variables: int) -> Loop | None:
+def _windows(kinds: NDArray[np.intp]) -> list[NDArray[np.uint64]]:
+    """Return the kinds of steps, and hashes of 8, 64, 512, ... of them in turn: a long block is known by a long window.
+
+    A hash that says too much, by chance, costs time and nothing else, since what it finds is verified.
+    """
+    hashes = kinds.astype(np.uint64)
+    windows, size = [hashes], 1
+    while size * 8 < len(hashes):
+        for _ in range(3):
+            ahead = np.concatenate([hashes[size:], np.zeros(min(size, len(hashes)), dtype=np.uint64)])
+            hashes = (hashes * np.uint64(0x9E3779B97F4A7C15) ^ ahead) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(1)
+            size *= 2
+        windows.append(hashes)
+    return windows
+
+
+def _longest(
+    steps: Sequence[Step], windows: Sequence[NDArray[np.uint64]], part: tuple[int, int], variables: int
+) -> Loop | None:
     """Return a loop around the middle of a part of the steps, if it has one that is worth it."""
     start, stop = part
     middle = (start + stop) // 2
-    again = np.flatnonzero(kinds[middle + 1 : stop] == kinds[middle])[:CANDIDATES] + 1
-    for length in again.tolist():
+    kinds = windows[0]
+    again = [np.flatnonzero(alike[middle + 1 : stop] == alike[middle])[:CANDIDATES] + 1 for alike in windows]
+    for length in np.unique(np.concatenate(again)).tolist():
         different = np.flatnonzero(kinds[start : stop - length] != kinds[start + length : stop]) + start
         before, after = different[different < middle], different[different >= middle]
         first = int(before[-1]) + 1 if len(before) else start
@@ -107,10 +124,11 @@ def _longest(steps: Sequence[Step], kinds: NDArray[np.intp], part: tuple[int, in
         near = max(0, min(here - 2, repetitions - LEAST))  # a few of them tell soon whether it is worth a look at all
         if (
             repetitions < LEAST
-            or _verified(steps, first + near * length, length, min(LEAST, repetitions - near), here - near) is None
+            or _verified(steps, first + near * length, length, min(LEAST, repetitions - near), here - near, variables)
+            is None
         ):
             continue
-        loop = _verified(steps, first, length, repetitions, here)
+        loop = _verified(steps, first, length, repetitions, here, variables)
         if loop is not None:
             loop.place += variables
             loop = loop if loop.in_order else loop.without_first()
@@ -119,7 +137,9 @@ def _longest(steps: Sequence[Step], kinds: NDArray[np.intp], part: tuple[int, in
     return None
 
 
-def _verified(steps: Sequence[Step], first: int, length: int, repetitions: int, middle: int) -> Loop | None:
+def _verified(
+    steps: Sequence[Step], first: int, length: int, repetitions: int, middle: int, variables: int
+) -> Loop | None:
     """Return the loop of those repetitions around the middle one whose operands follow each other regularly."""
     columns: list[list[Any]] = []
     regular = np.ones(repetitions - 1, dtype=bool)  # from each repetition to the next
@@ -131,8 +151,12 @@ def _verified(steps: Sequence[Step], first: int, length: int, repetitions: int, 
             if isinstance(column[0], int):
                 places = np.array(column)
                 strides = np.diff(places)
-                regular &= strides == strides[middle]
-                columns[-1].append((places, int(strides[middle])))
+                alike = strides == strides[middle]
+                if not alike.all() and places.max() < variables:
+                    columns[-1].append((places, None))
+                else:
+                    regular &= alike
+                    columns[-1].append((places, int(strides[middle])))
             else:
                 columns[-1].append(column)
     breaks = np.flatnonzero(~regular)
@@ -141,12 +165,13 @@ def _verified(steps: Sequence[Step], first: int, length: int, repetitions: int, 
     high = (int(after[0]) if len(after) else repetitions - 1) + 1
     if high - low < LEAST or not regular[middle]:
         return None
-    operands = [
-        [
-            Affine(int(column[0][low]), column[1]) if isinstance(column[0], np.ndarray) else list(column[low:high])
-            for column in listed
-        ]
-        for listed in columns
-    ]
+
+    def operand(column: Any) -> Affine | Table | list[float]:
+        if not isinstance(column[0], np.ndarray):
+            return list(column[low:high])
+        places, stride = column
+        return Table(places[low:high].tolist()) if stride is None else Affine(int(places[low]), stride)
+
+    operands = [list(map(operand, listed)) for listed in columns]
     start = first + low * length
     return Loop(start, start, [op for op, _ in steps[first : first + length]], operands, high - low)

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.compiler.fold import Folder, Group
-from autograd.compiler.instructions import Folded, Instruction, Operand, Term, constant
-from autograd.compiler.views import Slots, regular
+from autograd.compiler.fold import Folder, Group, Term
+from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
+from autograd.compiler.views import common_shape, regular
+from autograd.expression import Expression, symbol
 from autograd.value import Value
 
 
-def placed(folder: Folder, roots: Sequence[Value]) -> Folded:
+def placed(folder: Folder, roots: Sequence[Value]) -> Code:
     """Return the instructions that compute the roots of what was folded."""
-    return _Placer(folder).folded(roots)
+    return _Placer(folder).code(roots)
 
 
 class _Placer:
@@ -34,7 +35,7 @@ class _Placer:
         self.free = [0, 0]
         self.products: dict[tuple[int, bool], Instruction] = {}  # by their first slot, and whether batched
 
-    def folded(self, roots: Sequence[Value]) -> Folded:
+    def code(self, roots: Sequence[Value]) -> Code:
         """Give every item its slot, and return the instructions."""
         folder = self.folder
         plain, batched = folder.sizes
@@ -52,7 +53,14 @@ class _Placer:
         for root in roots:
             term = folder.term(root)
             where.append((int(self.slot[term]), folder.batched[term]) if isinstance(term, int) else (term, False))
-        return Folded(instructions, folder.sizes, (self.free[0], self.free[1]), constants, where, folder.nodes)
+        code = Code(instructions, folder.sizes, self.free, constants, where, folder.nodes)
+        for instruction in instructions:
+            results = instruction.destination
+            if results.batched:
+                code.blocks.append((int(results.slots.flat[0]), len(np.unique(results.slots))))
+            if instruction.kind == "map" and instruction.operation is not None and instruction.operation.domain:
+                code.risky.append(results)
+        return code
 
     def _place(self, items: Iterable[int], batched: bool) -> int:
         """Give items, in their order, the next slots; return the first of these."""
@@ -69,19 +77,35 @@ class _Placer:
         if group.kind in ("sum", "reduce"):
             slots = self.slot[np.array(group.terms)]
             by_row = np.argsort(slots[:, 0], kind="stable")
-            operands = [Operand(slots[by_row], group.flags[0])]
-        else:
-            columns = [np.array(column) for column in zip(*group.terms, strict=True)]
-            slots_of = {j: self.slot[column] for j, column in enumerate(columns) if column.dtype.kind == "i"}
-            by_row = np.argsort(max(slots_of.values(), key=_distinct), kind="stable")
-            operands = [
-                Operand(slots_of[j][by_row], flag) if j in slots_of else constant(column[by_row])
-                for j, (column, flag) in enumerate(zip(columns, group.flags, strict=True))
-            ]
-            if group.kind == "add" and self._added_to_product(group, columns, operands, members[by_row]):
-                return []
-        start = self._place(members[by_row], batched)
-        return [Instruction(group.kind, group.operation, operands, start, (len(members),), batched, group.nodes)]
+            operand = Operand(slots[by_row], group.flags[0])
+            results = self._results(members[by_row], batched)
+            if group.operation is not None:
+                expression = Expression(group.operation, [symbol(0)])
+                return [Instruction("reduce", results, [operand], expression, nodes=group.nodes)]
+            every = results.arranged(lambda row: np.broadcast_to(row[:, None], operand.shape))  # all arrive at one slot
+            return [Instruction("map", every, [operand], nodes=group.nodes)]
+        columns = [np.array(column) for column in zip(*group.terms, strict=True)]
+        slots_of = {j: self.slot[column] for j, column in enumerate(columns) if column.dtype.kind == "i"}
+        by_row = np.argsort(max(slots_of.values(), key=_distinct), kind="stable")
+        operands = [
+            Operand(slots_of[j][by_row], flag) if j in slots_of else constant(column[by_row])
+            for j, (column, flag) in enumerate(zip(columns, group.flags, strict=True))
+        ]
+        if group.kind == "add" and self._added_to_product(group, columns, operands, members[by_row]):
+            return []
+        symbols = list(map(symbol, range(len(operands))))
+        expression = Expression(group.operation, symbols) if group.operation else sum(symbols[1:], start=symbols[0])
+        regular_ones = [operand.slots for operand in operands if operand.constants is None]
+        regular_ones = [slots for slots in regular_ones if common_shape([slots])]
+        shape = (common_shape(regular_ones) if regular_ones else None) or (len(members),)
+        results = self._results(members[by_row], batched).reshape(shape)
+        operands = [operand.reshape(shape) for operand in operands]
+        return [Instruction("map", results, operands, expression, nodes=group.nodes)]
+
+    def _results(self, members: NDArray[Any], batched: bool) -> Operand:
+        """Give items the next slots, and return these."""
+        start = self._place(members, batched)
+        return Operand(np.arange(start, start + len(members)), batched)
 
     def _added_to_product(
         self, group: Group, columns: list[NDArray[Any]], operands: list[Operand], members: NDArray[Any]
@@ -92,8 +116,8 @@ class _Placer:
             product = None if first is None else self.products.get((first, operand.batched))
             if (
                 product is None
-                or (product.count, product.batched, operand.batched) != (len(members), group.batched, group.batched)
-                or not np.array_equal(operand.slots, np.arange(product.start, product.start + product.count))
+                or (product.destination.slots.size, operand.batched) != (len(members), group.batched)
+                or not np.array_equal(operand.slots, product.destination.slots.ravel())
                 or not self.folder.parts.issuperset(column.tolist())
             ):
                 continue
@@ -102,9 +126,9 @@ class _Placer:
             if max([self.folder.depth[term] for term in terms], default=0) >= self.folder.depth[column[0]]:
                 continue  # not computed yet where the product is
             for j in others:
-                addend = operands[j].reshape(product.shape)
+                addend = operands[j].reshape(product.destination.shape)
                 if not _as_column(product, addend):
-                    product.addends.append(addend)
+                    product.operands.append(addend)
             product.nodes += group.nodes
             self.slot[members] = operand.slots
             return True
@@ -130,9 +154,8 @@ class _Placer:
             blocks.sort(key=lambda block: (rights.position(block[1][0], self.slot), block[0]))
             batched = group.batched
             shape = len(blocks), n, m
-            start = self.free[batched]
+            start = position = self.free[batched]
             self.free[batched] += math.prod(shape)
-            position = start
             for left, right in blocks:
                 for r in right:
                     for one in left:
@@ -144,7 +167,8 @@ class _Placer:
                 lefts.operand([left for left, _ in blocks], self.slot, group.flags[0]),
             ]
             nodes = group.nodes * math.prod(shape) // len(edges)
-            instructions.append(Instruction("product", None, operands, start, shape, batched, nodes))
+            results = Operand(np.arange(start, position).reshape(shape), batched)
+            instructions.append(Instruction("product", results, operands, nodes=nodes))
             self.products[start, batched] = instructions[-1]
         return instructions
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd import recording
+from autograd import clock, modes
 from autograd.compiler.arguments import BATCHED, STATIC, Array, Call, Part, structure_of
+from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.results import check_pair
-from autograd.compiler.scalar import ScalarProgram
 from autograd.compiler.trace import trace
 from autograd.structure import Structure
 from autograd.value import Constant, Value
@@ -28,7 +28,7 @@ class Buffers:
 
     memory: Any
     places: list[Array]
-    tick: int | None  # of the recording's clock, when the data of the Values was read; None if it is not their data
+    tick: int | None  # of the clock the data of the Values was read; None if it is not their data
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class Specialization:
     beside its arguments, `wrt` first. It differentiates by the first so many of them.
     """
 
-    program: Any  # a Program or a ScalarProgram
+    program: Any  # a Program
     structure: Structure  # of what the function returns
     starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
     first: Structure | None  # of the first argument
@@ -48,13 +48,13 @@ class Specialization:
     wrt: int
     differentiated: int
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
-    scalar: ScalarProgram | None  # the program, if floats and lists of floats are all that it needs
+    scalar: FloatLists | None  # what runs it, if floats and lists of floats are all that it needs
     buffers: Buffers | None = None
 
     @property
     def is_current(self) -> bool:
         """Whether the constants that are part of the program still have the data that they had."""
-        return all(constant._stamp is stamp for constant, stamp in self.constants.items())
+        return all(constant.stamp is stamp for constant, stamp in self.constants.items())
 
     def place(self, call: Call) -> Buffers:
         """Write the numbers of a call to the program's memory."""
@@ -78,16 +78,16 @@ class Specialization:
 
     def read(self, buffers: Buffers, theta: Array | None) -> None:
         """Write the data of the Values to the memory, of `wrt` from the vector theta where there is one."""
-        tick = recording.now.tick
+        tick = clock.now.tick
         middle, stop = self.beginning + self.wrt, self.beginning + len(self.leaves)
         plain = buffers.memory.plain
         if theta is not None:
             if middle < stop:
-                plain[middle:stop] = [leaf._datum for leaf in self.leaves[self.wrt :]]
+                plain[middle:stop] = [leaf.number for leaf in self.leaves[self.wrt :]]
             plain[self.beginning : middle] = theta
             buffers.tick = None
         elif buffers.tick != tick:  # some leaf, of this function or another, was assigned since
-            plain[self.beginning : stop] = [leaf._datum for leaf in self.leaves]
+            plain[self.beginning : stop] = [leaf.number for leaf in self.leaves]
             buffers.tick = tick
 
 
@@ -159,7 +159,7 @@ def specialize(
         return call.form.call(f, arguments)
 
     traced = trace(on_nodes, list(zip(flat, structures, strict=True)), names)
-    if any(map(recording.differentiated, traced.captured)):
+    if any(map(modes.differentiated, traced.captured)):
         return None
     if has_aux:
         check_pair(traced.structure, name)
@@ -183,14 +183,14 @@ def specialize(
         blocks, traced.order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend
     )
     flags = [
-        isinstance(program, ScalarProgram),
+        isinstance(program.runner, FloatLists),
         not leaves,
         not has_aux,
         len(dynamic) == len(call.key),
         not any(batched),
     ]
     simple = all(part is None or isinstance(part, int) for part in call.key)
-    scalar: Any = program if all(flags) and simple else None
+    scalar: Any = program.runner if all(flags) and simple else None
     return Specialization(
         program,
         traced.structure,

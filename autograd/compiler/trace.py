@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import recording
+from autograd import clock, modes
 from autograd.anomaly import Located, users_frame
 from autograd.chain import topological_order
 from autograd.structure import Structure, flatten
@@ -51,20 +51,20 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
         [Value(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
         for (numbers, structure), name in zip(arguments, names, strict=True)
     ]
-    since = recording.advance()
+    since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
     tracer = _Tracer()
-    with recording.enable_grad(), recording.trace_with(tracer):
+    with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
-    older = [leaf for leaf in leaves if leaf._stamp.born < since]
+    older = [leaf for leaf in leaves if leaf.stamp.born < since]
     captured = [leaf for leaf in older if type(leaf) is not Constant]
-    older += [leaf for leaf in tracer.decisive if leaf._stamp.born < since]
-    constants: dict[Value, Any] = {leaf: leaf._stamp for leaf in older if type(leaf) is Constant}
+    older += [leaf for leaf in tracer.decisive if leaf.stamp.born < since]
+    constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if type(leaf) is Constant}
     return Trace(inputs, captured, constants, outputs, structure, order)
 
 
@@ -74,12 +74,12 @@ class _Tracer:
     def __init__(self) -> None:
         self.decisive: list[Value] = []  # constants that were used as plain numbers
 
-    def used(self, node: Value, how: str) -> None:
+    def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
         leaves = [leaf for leaf in topological_order(node) if leaf.op is None]
         self.decisive += leaves
         if not all(type(leaf) is Constant for leaf in leaves):
-            line = Located(recording.now, users_frame()).line()
+            line = Located(clock.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
-Slots: TypeAlias = NDArray[np.intp]
+from autograd.compiler.instructions import Array, Slots
 
 
 class Layout:
     """Where the slots of the batched buffer are: in blocks, each a contiguous array of (examples, count)."""
 
-    def __init__(self, blocks: Sequence[tuple[int, int]], size: int) -> None:
+    def __init__(self, blocks: Sequence[tuple[int, int]], size: int, inputs: tuple[int, int]) -> None:
+        self.inputs = inputs
         self.start = np.zeros(size, dtype=np.intp)  # for each slot the first one of its block
         self.count = np.ones(size, dtype=np.intp)  # and how many there are
         for start, count in blocks:
@@ -60,19 +59,20 @@ class View:
         self.distinct = len(np.unique(once)) == once.size
         self.is_matrix = self.strides is not None and self.strides[-1:] == (1,)  # as BLAS takes it: rows at a distance
 
-    def of(self, buffer: Array, examples: int) -> Array:
-        """Return the view of a buffer."""
-        return self._from(self.first, self.shape, buffer, examples)
+    def of(self, buffer: Array, examples: int, kind: str = "") -> Array:
+        """Return the view of a buffer; of the kind "once" or "small" without the axes along which slots repeat.
 
-    def adjoint_of(self, buffer: Array, examples: int, place: Slots) -> Array:
-        """Return the view of a buffer of adjoints, in which each slot has its place; without repetition."""
-        return self._from(int(place[self.first]), self.once, buffer, examples)
+        The small view keeps them, at length 1.
+        """
+        view = self._of(buffer, examples, self.once if kind else self.shape)
+        index = [0 if axis in self.repeated and kind == "once" else slice(None) for axis in range(len(self.shape))]
+        return view[(*[slice(None)] * self.batched, *index, ...)]
 
-    def _from(self, first: int, shape: tuple[int, ...], buffer: Array, examples: int) -> Array:
+    def _of(self, buffer: Array, examples: int, shape: tuple[int, ...]) -> Array:
         strides = [stride * buffer.itemsize for stride in self.strides or ()]
         if self.layout is None:
-            return as_strided(buffer[first:], shape, strides)
-        block = self.layout.block(first, buffer, examples)[:, first - int(self.layout.start[first]) :]
+            return as_strided(buffer[self.first :], shape, strides)
+        block = self.layout.block(self.first, buffer, examples)[:, self.first - int(self.layout.start[self.first]) :]
         return as_strided(block, (examples, *shape), (block.strides[0], *strides))
 
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from autograd.boxes import homes, path_to
-from autograd.recording import scope
+from autograd.clock import scope
 from autograd.value import Constant, Value
 
 ALIKE = 3  # so many boxes of one kind, or more, are put into a box of their own

@@ -97,7 +97,15 @@ const fn = {
   /** a / hypot(a, b), also where the hypotenuse is too large or too small. */
   unit(a, b) {
     const scale = Math.max(Math.abs(a), Math.abs(b));
+    if (scale === Infinity) return a / scale;
     return scale > 0 ? a / scale / Math.hypot(a / scale, b / scale) : NaN;
+  },
+
+  /** 1 / cosh(x)², also where the cosine is too large. */
+  sech2(x) {
+    const e = Math.exp(-Math.abs(x));
+    const sech = (2 * e) / (1 + e * e);
+    return sech * sech;
   },
 
   sigmoid(x) {

@@ -47,6 +47,13 @@ class Formulas(Dialect):
                     return Symbol(f"{factor} if {condition} else 0", self, CHOICE)
         if operator == "**" and operands[1].source == "1":
             return operands[0]
+        if (
+            operator == "-"
+            and operands[0].source == "1"
+            and "≤" in operands[1].source
+            and operands[1].level == COMPARISON
+        ):
+            return Symbol(f"1 if {operands[1].source.replace('≤', '>')} else 0", self, CHOICE)
         level, left, right = LEVELS[operator]
         wanted = (left, right) if len(operands) == 2 else (right,)
         sources = [
@@ -67,11 +74,17 @@ class Formulas(Dialect):
             return operands[0]
         if operation is rules.where:
             condition, a, b = operands
+            if condition.level == COMPARISON and "(" in condition.source and a.source.startswith("0"):
+                return b  # what a size is compared with decides about a pole
             return a if condition.level == GUARD else Symbol(f"{a} if {condition} else {b}", self, CHOICE)
         if operation is rules.ieee_power:
             return self.write("**", operands[0], self.write("-", *operands[1:]))
         if operation is rules.ieee_unit:
             return self.write("/", operands[0], self.apply(rules.hypot, operands))
+        if operation is rules.ieee_sech2:
+            return Symbol(f"sech²({operands[0]})", self)
+        if operation is rules.ieee_cathetus:
+            return Symbol(f"sqrt(1 {MINUS} {self.write('**', operands[0], self.symbol(2.0))})", self)
         return Symbol(operation.expression(*[operand.source for operand in operands]), self)
 
 

@@ -89,6 +89,8 @@ JAVASCRIPT = Dialect(
         rules.ieee_log: "Math.log({})",
         rules.ieee_power: "fn.powerBelow({}, {}, {})",
         rules.ieee_unit: "fn.unit({}, {})",
+        rules.ieee_sech2: "fn.sech2({})",
+        rules.ieee_cathetus: "Math.sqrt((1 - {0}) * (1 + {0}))",
     },
     members={
         rules.power_of: lambda n: f"fn.power({{}}, {_literal(n)})",
@@ -101,7 +103,7 @@ JAVASCRIPT = Dialect(
 )
 
 # Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
-IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot}
+IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot, rules.ieee_sech2}
 SILENT = IEEE | {rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.where, rules.detached}
 
 
@@ -124,7 +126,7 @@ def rule(operation: Operation, arity: int) -> Rule:
     Raises UnreadableError for an own operation whose functions want floats.
 
     >>> rule(rules.tanh, 1).source()
-    '{forward: x => Math.tanh(x[0]), partials: (y, x) => [(1.0 - (y * y))]}'
+    '{forward: x => Math.tanh(x[0]), partials: (y, x) => [fn.sech2(x[0])]}'
     """
     operands = [f"x[{position}]" for position in range(arity)]
     try:

@@ -24,6 +24,7 @@ import autograd
 from autograd import (
     Constant,
     Value,
+    clock,
     detect_anomaly,
     dot,
     draw,
@@ -40,9 +41,9 @@ from autograd import (
     logsumexp,
     maximum,
     mean,
+    modes,
     no_grad,
     operation,
-    recording,
     relu,
     rules,
     scope,
@@ -89,7 +90,7 @@ def array(*values):
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     yield
-    assert recording.blocks == 0
+    assert modes.blocks == 0
     assert (Value(HUGE) * Value(HUGE)).data == math.inf
 
 
@@ -693,13 +694,13 @@ def test_an_anomaly_caught_within_the_block_does_not_end_it():
         for _ in range(3):
             with pytest.raises(FloatingPointError, match=r"a \* b is inf"):
                 Value(HUGE) * HUGE
-        assert recording.blocks == 1
+        assert modes.blocks == 1
 
 
 def test_blocks_nest():
     with detect_anomaly():
         with detect_anomaly():
-            assert recording.blocks == 2
+            assert modes.blocks == 2
         with pytest.raises(FloatingPointError, match=r"a \* b is inf"):
             product(Value(HUGE), HUGE)
         with pytest.raises(FloatingPointError, match="is inf"), detect_anomaly():
@@ -719,7 +720,7 @@ def test_as_a_decorator_it_surrounds_every_call():
         with pytest.raises(FloatingPointError, match=r"a \* b is inf") as caught:
             f(Value(HUGE))
         assert_line(str(caught.value), "decorated")
-        assert recording.blocks == 0
+        assert modes.blocks == 0
     assert (f.__name__, f.__doc__) == ("f", "Return the square.")
 
 
@@ -787,7 +788,7 @@ def test_a_thread_within_the_block_does_not_disturb_another_outside():
     assert math.isnan(y.data)
     sqrt(x).backward()
     assert x.grad == math.inf
-    assert y._stamp is recording.now
+    assert y.stamp is clock.now
     done.set()
     thread.join()
     assert len(found) == 1
@@ -897,15 +898,15 @@ def test_results_and_gradients_are_the_same_to_the_last_bit():
 def test_graphs_outside_share_a_stamp_and_have_their_own_within_the_block():
     x = Value(2.0)
     a, b = x * x, x + x
-    assert a._stamp is b._stamp
+    assert a.stamp is b.stamp
     with detect_anomaly():
         c, d = x * x, x + x
         leaf = Value(1.0)
-    assert c._stamp is not d._stamp
-    assert leaf._stamp is a._stamp
+    assert c.stamp is not d.stamp
+    assert leaf.stamp is a.stamp
     e, f = x * x, x + x
-    assert e._stamp is f._stamp is a._stamp
-    assert c._stamp.tick == a._stamp.tick
+    assert e.stamp is f.stamp is a.stamp
+    assert c.stamp.tick == a.stamp.tick
 
 
 def test_scopes_are_kept():
@@ -1064,8 +1065,8 @@ def test_outside_of_the_block_nodes_are_made_as_ever(monkeypatch):
     def fail(*args):
         raise AssertionError("looked at")
 
-    monkeypatch.setattr(recording, "inspected", fail)
-    monkeypatch.setattr(recording, "inspected_steps", fail)
+    monkeypatch.setattr(modes, "inspected", fail)
+    monkeypatch.setattr(modes, "inspected_edges", fail)
     x = Value(2.0)
     (x * x).backward()
     assert x.grad == 4.0

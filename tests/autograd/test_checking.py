@@ -37,9 +37,9 @@ from autograd import (
     maximum,
     mean,
     minimum,
+    modes,
     no_grad,
     operation,
-    recording,
     relu,
     rules,
     sigmoid,
@@ -383,7 +383,7 @@ def test_nothing_depends_on_a_no_grad_block_around():
         with pytest.raises(GradientError, match="the rule of mutant is wrong"):
             gradcheck(lambda x: wrong(x) * x, 1.0)
         assert (Value(1.0) * 2).parents == ()
-    assert recording.blocks == 0
+    assert modes.blocks == 0
 
 
 def test_the_anomalies_of_a_wrong_rule_are_still_found_in_a_detect_anomaly_block():
@@ -392,7 +392,7 @@ def test_the_anomalies_of_a_wrong_rule_are_still_found_in_a_detect_anomaly_block
         assert gradcheck(lambda x: sin(x) * x, 1.0, order=2)
         with pytest.raises(GradientError, match="the rule of mutant is wrong"):
             gradcheck(lambda x: wrong(x) * x, 1.0)
-    assert recording.blocks == 0
+    assert modes.blocks == 0
 
 
 def test_blocks_are_closed_after_an_error_in_the_function():
@@ -401,7 +401,7 @@ def test_blocks_are_closed_after_an_error_in_the_function():
 
     with pytest.raises(KeyError, match="mine"):
         gradcheck(f, 1.0)
-    assert recording.blocks == 0
+    assert modes.blocks == 0
     assert (Value(1.0) * 2).parents
 
 

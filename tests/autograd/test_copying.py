@@ -15,8 +15,8 @@ import pytest
 import autograd
 from autograd import Constant, Value, dot, fsum, leaky_relu, logsumexp, mean, operation, rules, scope, tanh
 from autograd.chain import topological_order
+from autograd.node import UNREACHED
 from autograd.operation import Family, NAry
-from autograd.recording import UNREACHED
 
 ROWS = [
     row

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograd import Value, relu, sigmoid, tanh
-from autograd.recording import UNREACHED
+from autograd.node import UNREACHED
 
 
 def test_second_backward_adds_the_same_gradient_again():

@@ -22,6 +22,7 @@ from autograd import (
     Value,
     asin,
     atan2,
+    clock,
     cos,
     dot,
     exp,
@@ -38,9 +39,9 @@ from autograd import (
     maximum,
     mean,
     minimum,
+    modes,
     no_grad,
     operation,
-    recording,
     relu,
     scope,
     sin,
@@ -53,7 +54,7 @@ from autograd import (
     where,
 )
 from autograd.chain import topological_order
-from autograd.recording import UNREACHED
+from autograd.node import UNREACHED
 from autograd.structure import flatten
 from nn import MLP
 
@@ -1149,8 +1150,8 @@ def test_function_that_is_decorated_with_no_grad_has_derivative_zero():
 def test_no_grad_ends_where_it_ended_before():
     with no_grad():
         grad(lambda x: x * x)(2.0)
-        assert recording.paused()
-    assert not recording.paused()
+        assert modes.paused()
+    assert not modes.paused()
 
 
 class RefusalError(Exception):
@@ -1162,7 +1163,7 @@ class RefusalError(Exception):
 def test_function_that_raises_leaves_nothing_behind(order, paused):
     x, w = Value(2.0), Value(3.0)
     y = w * x * x
-    blocks = recording.blocks
+    blocks = modes.blocks
     left = []
 
     def f(t):
@@ -1172,8 +1173,8 @@ def test_function_that_raises_leaves_nothing_behind(order, paused):
 
     with no_grad() if paused else contextlib.nullcontext(), pytest.raises(RefusalError):
         derivative(["grad"] * order, f)(x)
-    assert recording.blocks == blocks
-    assert not recording.paused()
+    assert modes.blocks == blocks
+    assert not modes.paused()
     assert (x * x).scope is None
     y.backward()
     assert (x.grad, w.grad) == (12.0, 4.0)
@@ -1536,8 +1537,8 @@ def test_infinite_slope_of_what_is_not_asked_for_stays_away():
 @pytest.fixture
 def sweeps(monkeypatch):
     made = []
-    sweep = transforms.sweep
-    monkeypatch.setattr(transforms, "sweep", lambda *args, **named: made.append(1) or sweep(*args, **named))
+    accumulate = transforms.accumulate
+    monkeypatch.setattr(transforms, "accumulate", lambda *args, **named: made.append(1) or accumulate(*args, **named))
     return made
 
 
@@ -1751,7 +1752,7 @@ def test_threads_get_right_answers_and_the_clock_never_goes_back():
 
     def watch():
         while working[0]:
-            ticks.append(recording.now.tick)
+            ticks.append(clock.now.tick)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -1761,25 +1762,25 @@ def test_threads_get_right_answers_and_the_clock_never_goes_back():
         working[0] = False
         watcher.join()
     assert ticks == sorted(ticks)
-    assert recording.blocks == 0
+    assert modes.blocks == 0
 
 
 @pytest.mark.usefixtures("frequent_switches")
 def test_ticks_of_several_threads_only_rise():
-    first = recording.now.tick
+    first = clock.now.tick
     seen = [[] for _ in range(4)]
 
     def work(mine):
         for i in range(2000):
-            mine.append(recording.advance())
+            mine.append(clock.advance())
             if i % 10 == 0:
                 with scope("part"):
-                    mine.append(recording.advance())
+                    mine.append(clock.advance())
 
     in_threads([functools.partial(work, mine) for mine in seen])
     for mine in seen:
         assert mine == sorted(set(mine))
-    assert recording.now.tick >= max(map(max, seen)) > first
+    assert clock.now.tick >= max(map(max, seen)) > first
 
 
 def test_pullback_is_called_in_another_thread():
@@ -1958,3 +1959,28 @@ def test_results_are_python_floats_whatever_a_partial_derivative_returns():
 )
 def test_order_of_the_keys_of_a_tangent_is_of_no_matter(call):
     assert call(lambda p: p["a"] * p["b"] ** 2, {"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0})
+
+
+CONDITIONS = {
+    "a comparison": lambda x: x > 1,
+    "of the other kind": lambda x: 1 <= x,
+    "NumPy's": lambda x: np.bool_(x > 1),
+    "of an array": lambda x: np.array([x, 2.0 * x]) > 1.0,
+}
+TRANSFORMS = {
+    "grad": lambda f: grad(f)(3.0),
+    "value_and_grad": lambda f: value_and_grad(f)(3.0),
+    "jacobian": lambda f: jacobian(f)(3.0),
+    "hessian": lambda f: hessian(f)(3.0),
+    "vjp": lambda f: vjp(f, 3.0),
+    "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
+    "hvp": lambda f: hvp(f)(3.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("f", CONDITIONS.values(), ids=CONDITIONS)
+def test_function_that_returns_a_comparison_is_a_type_error_that_says_what_to_do(f, transform):
+    message = f"^{transform} takes a function that returns numbers, <lambda> returned a comparison, .* where"
+    with pytest.raises(TypeError, match=message):
+        TRANSFORMS[transform](f)

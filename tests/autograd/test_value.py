@@ -17,7 +17,7 @@ import pytest
 
 from autograd import Constant, Value, dot, exp, fsum, log, mean, no_grad, operation, scope, sin, tanh, where
 from autograd.chain import topological_order
-from autograd.recording import UNREACHED
+from autograd.node import UNREACHED
 
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 NUMBERS = [3, 2.5, True, np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True)]

@@ -43,7 +43,7 @@ from autograd import (
     where,
 )
 from autograd.chain import topological_order
-from autograd.compiler import scalar
+from autograd.compiler import cut
 from autograd.operation import Family, Unary
 from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
@@ -52,7 +52,7 @@ from nn import MLP, SGD, cross_entropy, hinge, mse
 @pytest.fixture(params=[0, 10**9], ids=["arrays", "scalars"], autouse=True)
 def kind_of_program(request, monkeypatch):
     """Both kinds of programs, whatever the number of nodes for each instruction."""
-    monkeypatch.setattr(scalar, "NARROW", request.param)
+    monkeypatch.setattr(cut, "NARROW", request.param)
 
 
 many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -744,7 +744,7 @@ def test_gradient_of_an_operation_that_asks_two_things_compiles(operation):
 @pytest.mark.parametrize("f", [log, sqrt, lambda x: x**0.5, lambda x: log(x) ** 2])
 def test_what_a_where_masks_is_the_same_in_every_kind_of_program(f, monkeypatch):
     def outcome(narrow):
-        monkeypatch.setattr(scalar, "NARROW", narrow)
+        monkeypatch.setattr(cut, "NARROW", narrow)
         compiled = compile(lambda x: where(x > 0.0, f(x), -1.0))
         compiled(2.0)
         try:

@@ -8,14 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, exp, fsum, gradients, maximum, relu, rules, sigmoid, sin, tanh
-from autograd.compiler import loops, scalar
-from autograd.compiler.loops import Affine, find_loops
+from autograd.compiler import blocks, cut, loops
+from autograd.compiler.instructions import Affine
+from autograd.compiler.loops import find_loops
 
 
 @pytest.fixture(autouse=True)
 def plain_python_in_pieces(monkeypatch):
-    monkeypatch.setattr(scalar, "NARROW", 10**9)
-    monkeypatch.setattr(scalar, "PIECE", 5)
+    monkeypatch.setattr(cut, "NARROW", 10**9)
+    monkeypatch.setattr(blocks, "PIECE", 5)
 
 
 def assert_as_eager(build, leaves, looped=True):

@@ -382,6 +382,12 @@ def test_copy_of_a_program_computes_the_same(number):
         assert np.array_equal(*found)
 
 
+def run(program):
+    memory = program.memory(1)
+    memory.plain[:] = 3.0
+    return program.forward(memory)
+
+
 def in_another_process(compiled, arguments):
     return compiled(*arguments)
 
@@ -390,7 +396,8 @@ def test_pickles_run_in_a_process_that_begins_anew():
     w = Value(2.0)
     graph = compile(w * w + 1.0)
     works = list(functions().values())
-    works += [(graph.forward, ()), (decorated.value_and_grad, (2.0,)), (decorated.specialize(2.0).evaluate, ([2.0],))]
+    works += [(graph.forward, ()), (decorated.value_and_grad, (2.0,))]
+    works += [(run, (decorated.specialize(2.0),))]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found = pool.starmap(in_another_process, works)
     assert found == [compiled(*arguments) for compiled, arguments in works]

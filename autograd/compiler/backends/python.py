@@ -1,0 +1,228 @@
+"""The back end `python`: blocks of steps as plain Python on floats, one example after the other.
+
+For a graph with little alike it is the fastest without a compiler: no nodes, no sorting and no lookups are left, only
+the rows' own forward functions and the formulas of their partial derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler.backends import words
+from autograd.compiler.backends.lists import Bound, Pieces, Straight
+from autograd.compiler.blocks import adjoint_of, blocks_of
+from autograd.compiler.instructions import Array
+from autograd.compiler.listing import Block as Named
+from autograd.compiler.listing import count
+from autograd.compiler.lowering import Lowering
+from autograd.compiler.steps import Step, replay
+from autograd.compiler.views import Layout
+from autograd.expression import Dialect, infix, is_own
+from autograd.operation import NAry, Operation
+
+VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
+
+
+def python_words(bound: Bound) -> Dialect:
+    """Return the dialect in which an operation is a call of its own forward function."""
+
+    def call(operation: Operation, operands: Sequence[str]) -> str:
+        stem = VARIABLES.get(operation) or ("own" if is_own(operation) else "member")
+        listed = ", ".join(operands)
+        name = bound.bind(operation.forward, stem)
+        return f"{name}([{listed}])" if isinstance(operation, NAry) else f"{name}({listed})"
+
+    return Dialect(
+        operators={
+            **{row: template for row, template in infix().items() if row is not rules.ieee_divide},
+            rules.less: "{} < {}",
+            rules.less_equal: "{} <= {}",
+        },
+        words={rules.where: "({1} if {0} else {2})", rules.either: "(1.0 if {} or {} else 0.0)"},
+        call=call,
+    )
+
+
+def array_words(bound: Bound) -> Dialect:
+    """Return the dialect in which a number is an array, with an element for each example."""
+
+    def call(operation: Operation, operands: Sequence[str]) -> str:
+        if isinstance(operation, NAry):
+            return f"listed_{operation.name}([{', '.join(operands)}])"
+        if operation not in own:
+            own[operation] = words.OwnForward(operation)
+        return f"{bound.bind(own[operation], 'own')}({', '.join(operands)})"
+
+    own: dict[Operation, words.OwnForward] = {}
+    bound.names |= words.FUNCTIONS
+    return replace(words.NUMPY, call=call)
+
+
+class ListMemory:
+    """The numbers of the variables of a program for some examples, their adjoints, and the results of the last run."""
+
+    def __init__(self, sizes: tuple[int, int], layout: Layout, examples: int) -> None:
+        self.examples = examples
+        self.layout = layout
+        self.plain, self.plain_adjoints = np.zeros(sizes[0]), np.zeros(sizes[0])
+        self.batch, self.batch_adjoints = np.zeros(examples * sizes[1]), np.zeros(examples * sizes[1])
+        self.results: Any = ()
+        self.arguments: list[Array] = []  # where the arguments of a function are
+        self.tick = -1  # of the recording's clock, when the data of Values was read last
+
+    def rows(self, slot: int, *, adjoint: bool = False) -> Array:
+        """Return the block of a batched slot, such as an argument, with a row for each example."""
+        return self.layout.block(slot, self.batch_adjoints if adjoint else self.batch, self.examples)
+
+    def columns(self, *, adjoint: bool = False) -> list[Array]:
+        """Return the numbers of each batched slot, with one for each example."""
+        starts = self.layout.start
+        return [self.rows(s, adjoint=adjoint)[:, s - int(starts[s])] for s in range(self.layout.inputs[1])]
+
+    def inputs(self, example: int) -> list[float]:
+        """Return the numbers that the variables have in an example."""
+        found: list[float] = self.plain.tolist()
+        return found + [float(column[example]) for column in self.columns()]
+
+
+class _Lists:
+    """A graph as blocks on lists: of floats, or of arrays with a number for each example."""
+
+    form = "steps"
+    words: ClassVar[Callable[[Bound], Dialect]]
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.steps, self.sizes = lowering.steps, lowering.sizes
+        steps, sizes, roots = self.steps, self.sizes, lowering.places
+        size = sum(sizes)
+        self.layout = Layout(lowering.together, sizes[1], sizes)
+        self._memory: ListMemory | None = None
+        bound = Bound()
+        dialect = type(self).words(bound)
+        forward = blocks_of(steps, size)
+        total = size + len(steps)
+        backward = [adjoint_of(block, total) for block in reversed(forward)]
+        if len(forward) <= 1 and not any(block.repetitions > 1 for block in forward):
+            written: Any = Straight(forward, backward, roots, (size, total), bound, dialect)
+        else:
+            written = Pieces(forward, backward, roots, (size, total), bound, dialect)
+        self.written = written
+        self.source, self.lines = written.source, written.lines
+        self.run, self.sweep = written.run, written.sweep
+        batched = _batched(steps, sizes)
+        self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
+
+    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
+        """Return the roots, and all results, at these variables; raise what the eager engine would."""
+        try:
+            found: tuple[list[float], Any] = self.run(variables)
+        except (ValueError, ArithmeticError):
+            replay(self.steps, variables)
+            raise
+        return found
+
+    def memory(self, examples: int = 1) -> ListMemory:
+        """Return where the numbers of so many examples are; the latest is kept."""
+        if self._memory is None or self._memory.examples != examples:
+            self._memory = ListMemory(self.sizes, self.layout, examples)
+        return self._memory
+
+    def not_finite(self, memory: ListMemory, roots: Sequence[Any]) -> list[int]:
+        """Return nothing: an operation of Python raises its error by itself."""
+        return []
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes, instructions (lines of Python), floating-point operations forward, and bytes."""
+        nodes = len(self.steps)
+        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
+        size = 16 * sum(self.sizes) + 24 * nodes
+        return {"nodes": nodes, "instructions": len(self.lines), "operations": operations, "bytes": size}
+
+    def listing(self, variables: Sequence[Named]) -> str:
+        """List the lines: as Python, since there is too little alike for arrays."""
+        stats = self.stats
+        nodes, lines = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
+        last = f"{nodes} in {lines} of plain Python, {count(stats['operations'], 'floating-point operation')}"
+        return "\n".join([*self.lines, last])
+
+
+class FloatLists(_Lists):
+    """Blocks on floats, one example after the other: plain Python."""
+
+    backend = "python"
+    words = python_words
+
+    def forward(self, memory: ListMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
+        columns = [column.tolist() for column in memory.columns()]
+        plain = memory.plain.tolist()
+        runs = [self.evaluate([*plain, *row]) for row in (zip(*columns, strict=True) if columns else [()])]
+        memory.results = [results for _, results in runs]
+        return [
+            np.array([float(found[n]) for found, _ in runs]) if batched else float(runs[0][0][n])
+            for n, (_, batched) in enumerate(self.roots)
+        ]
+
+    def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = memory.plain.tolist()
+        columns = [column.tolist() for column in memory.columns()]
+        rows = zip(*columns, strict=True) if columns else [()]
+        swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results, strict=True)]
+        whole = np.array(swept).reshape(len(swept), -1)
+        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]
+        for n, column in enumerate(memory.columns(adjoint=True)):
+            column[...] = whole[:, len(plain) + n]
+
+
+class ArrayLists(_Lists):
+    """Blocks on arrays with a number for each example: the steps of a recurrence in a batch, by NumPy."""
+
+    backend = "numpy"
+    words = array_words
+
+    def forward(self, memory: ListMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
+        variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
+        try:
+            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
+                found, memory.results = self.run(variables)
+        except (
+            FloatingPointError
+        ):  # where an operation is not defined, or beyond the floats, which need not be an error
+            for example in range(memory.examples):
+                replay(self.steps, memory.inputs(example))
+            with np.errstate(all="ignore"):
+                found, memory.results = self.run(variables)
+        size = memory.examples
+        return [
+            np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)
+            for number, (_, batched) in zip(found, self.roots, strict=True)
+        ]
+
+    def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = memory.plain.tolist()
+        with np.errstate(all="ignore"):
+            found = self.sweep([*plain, *memory.columns()], memory.results, seeds)
+        for n, adjoint in enumerate(found[: len(plain)]):
+            memory.plain_adjoints[n] = (
+                np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint
+            )
+        for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
+            column[...] = adjoint
+
+
+def _batched(steps: Sequence[Step], sizes: tuple[int, int]) -> list[bool]:
+    """Return for each place whether its number depends on a batched variable."""
+    plain, batched = sizes
+    flags = [False] * plain + [True] * batched
+    for _, terms in steps:
+        flags.append(batched > 0 and any(isinstance(term, int) and flags[term] for term in terms))
+    return flags

@@ -1,0 +1,207 @@
+"""The words of NumPy: what the operations of the table are called there, as functions of arrays."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import rules
+from autograd.expression import ATOM, COMPARISONS, Dialect, Expression, OwnPartial, infix
+from autograd.operation import Operation
+
+SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
+
+# Functions that NumPy lacks, each as accurate in its tails as the table's own.
+
+
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _silu(x: Any) -> Any:
+    e = np.exp(-0.5 * np.abs(x))
+    return np.where(x >= 0.0, x, x * e * e) / (1.0 + e * e)
+
+
+def _unit(a: Any, b: Any) -> Any:
+    scale = np.maximum(np.abs(a), np.abs(b))
+    return np.where(np.isinf(scale), a / scale, a / scale / np.hypot(a / scale, b / scale))
+
+
+def _sech2(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.square(2.0 * e / (1.0 + e * e))
+
+
+def logsumexp(x: Any) -> Any:
+    """Return log(sum(exp(x))) along the last axis."""
+    largest = np.maximum.reduce(x, axis=-1)
+    shift = largest if math.isfinite(np.add.reduce(largest, None)) else np.where(np.isfinite(largest), largest, 0.0)
+    rest = np.exp(x - shift[..., None])
+    rows = rest.reshape(-1, x.shape[-1])  # of new memory, so a view
+    rows[np.arange(len(rows)), x.argmax(axis=-1).ravel()] = 0.0  # the largest term is the 1 of log1p
+    found = shift + np.log1p(np.add.reduce(rest, axis=-1))
+    return found if shift is largest else np.where(np.isfinite(largest), found, largest)
+
+
+def elementwise(function: Callable[..., float], number: int) -> Callable[..., Any]:
+    """Return a function of floats as one of arrays, taken one by one in Python."""
+    apply = np.frompyfunc(function, number, 1)
+    return lambda *operands: np.asarray(apply(*[np.asarray(x, dtype=float) for x in operands]), dtype=float)
+
+
+def _error_functions() -> dict[str, Callable[..., Any]]:
+    try:
+        from scipy.special import erf, erfc
+    except ImportError:
+        return {row.name: elementwise(row.forward, 1) for row in (rules.erf, rules.erfc)}
+    return {"erf": erf, "erfc": erfc}
+
+
+def _stacked(function: Callable[[Any], Any]) -> Callable[[Sequence[Any]], Any]:
+    return lambda xs: function(np.stack(np.broadcast_arrays(*xs), axis=-1))
+
+
+def _dot(xs: Sequence[Any]) -> Any:
+    half = len(xs) // 2
+    return sum(a * b for a, b in zip(xs[:half], xs[half:], strict=True))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)},
+    "sigmoid": _sigmoid,
+    "silu": _silu,
+    "softplus": lambda x: np.logaddexp(x, 0.0),
+    "gelu": lambda x: 0.5 * x * FUNCTIONS["erfc"](-x / rules.SQRT_2),
+    "unit": _unit,
+    "sech2": _sech2,
+    "cathetus": lambda x: np.sqrt((1.0 - x) * (1.0 + x)),
+    "choose": np.where,
+    "einsum": np.einsum,
+    "tensordot": np.tensordot,
+    "listed_fsum": lambda xs: functools.reduce(np.add, xs),
+    "listed_mean": lambda xs: functools.reduce(np.add, xs) / len(xs),
+    "listed_dot": _dot,
+    "listed_max": lambda xs: functools.reduce(np.maximum, xs),
+    "listed_logsumexp": _stacked(logsumexp),
+    "logsumexp": logsumexp,
+}
+FUNCTIONS |= _error_functions()
+
+NAMES: dict[Operation, str] = {  # functions of as many operands as the row has, where the name is another one
+    rules.add: "add",
+    rules.sub: "subtract",
+    rules.mul: "multiply",
+    rules.divide: "divide",
+    rules.ieee_divide: "divide",
+    rules.power: "power",
+    rules.negative: "negative",
+    rules.positive: "positive",
+    rules.detached: "positive",
+    rules.asin: "arcsin",
+    rules.acos: "arccos",
+    rules.atan: "arctan",
+    rules.asinh: "arcsinh",
+    rules.acosh: "arccosh",
+    rules.atanh: "arctanh",
+    rules.atan2: "arctan2",
+    rules.less: "less",
+    rules.less_equal: "less_equal",
+    rules.either: "logical_or",
+    rules.ieee_log: "log",
+    rules.ieee_unit: "unit",
+    rules.ieee_sech2: "sech2",
+    rules.ieee_cathetus: "cathetus",
+    **{
+        row: row.name
+        for row in rules.TABLE.values()
+        if isinstance(row, Operation) and row.arity is not None and row.name in FUNCTIONS and row is not rules.ieee_log
+    },
+}
+
+
+class ArrayDialect(Dialect):
+    """NumPy's dialect, in which the sum of two comparisons is not their disjunction: they are made numbers first."""
+
+    def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
+        if isinstance(term, Expression) and term.operation in (rules.add, rules.sub, rules.negative):
+            term = Expression(term.operation, [_number(part) for part in term.operands])
+        elif isinstance(term, Expression) and term.operation is rules.mul:
+            for part, other in (term.operands, term.operands[::-1]):
+                if _is_negation(part):  # a factor may be a condition itself
+                    condition = f"logical_not({self.source(part.operands[1], name)})"
+                    return self.printed(rules.mul, [self._print(other, name), (condition, ATOM)])
+        return super()._print(term, name)
+
+
+def _number(part: Any) -> Any:
+    """Return an operand of a sum as a number, where it is a comparison."""
+    comparison = isinstance(part, Expression) and part.operation in COMPARISONS
+    return Expression(rules.mul, [1.0, part]) if comparison else part
+
+
+def _is_negation(part: Any) -> bool:
+    """Whether an expression is 1 minus a comparison."""
+    if not isinstance(part, Expression) or part.operation is not rules.sub:
+        return False
+    one, comparison = part.operands
+    return not isinstance(one, Expression) and one == 1.0 and comparison.operation in COMPARISONS
+
+
+NUMPY = ArrayDialect(
+    operators=infix(),
+    words={
+        **{row: f"{name}({', '.join(['{}'] * len(row.partials))})" for row, name in NAMES.items()},
+        rules.where: "choose({}, {}, {})",
+    },
+    members={
+        rules.power_of: lambda n: "{}" if n == 1.0 else "square({})" if n == 2.0 else f"power({{}}, {n!r})",
+        rules.leaky_relu: lambda slope: f"choose(greater({{0}}, 0.0), {{0}}, multiply({slope!r}, {{0}}))",
+        rules.elu: lambda alpha: f"choose(greater({{0}}, 0.0), {{0}}, multiply({alpha!r}, expm1({{0}})))",
+    },
+    composed={
+        rules.relu: lambda x: Expression(rules.maximum, [x, 0.0]),
+        rules.ieee_power: lambda a, b, k: Expression(rules.power, [a, b - k]),
+    },
+)
+
+
+class OwnForward:
+    """A user's forward function on arrays: one number after the other, unless he says that it takes arrays."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.slow = elementwise(operation.forward, len(operation.partials))
+        self.warned = isinstance(operation, OwnPartial)
+
+    def __call__(self, *operands: Any) -> Any:
+        """Apply the function to arrays."""
+        if not self.operation.vectorized:
+            if not self.warned and max(map(np.size, operands)) >= SLOW:
+                self.warned = True
+                warnings.warn(
+                    f"the operation {self.operation.name} runs on one number after the other, which is slow; where its "
+                    "functions take NumPy arrays, write operation(..., vectorized=True)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            return self.slow(*operands)
+        arrays = []
+        for operand in operands:
+            array = np.asarray(operand, dtype=float).view()
+            array.flags.writeable = False  # the program's own numbers
+            arrays.append(array)
+        result = np.asarray(self.operation.forward(*arrays), dtype=float)
+        wanted = np.broadcast_shapes(*map(np.shape, operands))
+        if result.shape != wanted:
+            raise ValueError(
+                f"the forward function of {self.operation.name} is vectorized, so it returns an array of the shape of "
+                f"its operands, {wanted}, got {result.shape}"
+            )
+        return result

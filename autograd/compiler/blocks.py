@@ -1,0 +1,125 @@
+"""Blocks: a graph step by step, for what has too little alike to be worth array instructions; and their adjoint.
+
+A short formula, or a recurrence in which each step waits for the last, would fold to instructions of a few numbers
+each, and calling NumPy for one costs more than the arithmetic. What is repeated in a long one is one block, with
+places that move on; its adjoint is the block backwards, from the last repetition to the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from autograd.compiler.instructions import Affine, Block, Step, Table
+from autograd.compiler.loops import Loop, find_loops
+from autograd.compiler.steps import Step as Operated
+from autograd.expression import Expression, derivatives, product, substitute, symbol, walk
+from autograd.operation import Operation
+
+PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
+
+
+def blocks_of(steps: Sequence[Operated], variables: int) -> list[Block]:
+    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces."""
+    blocks: list[Block] = []
+
+    def straight(start: int, stop: int) -> None:
+        for first in range(start, stop, PIECE):
+            part = steps[first : min(first + PIECE, stop)]
+            place = variables + first
+            blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
+
+    start = 0
+    for loop in find_loops(steps, variables) if len(steps) > PIECE else []:
+        straight(start, loop.start)
+        blocks.append(_repeated(loop))
+        start = loop.stop
+    straight(start, len(steps))
+    return blocks
+
+
+def _step(place: int, operation: Operation, terms: Sequence[Any]) -> Step:
+    operands = [Affine(term) if isinstance(term, int) else term for term in terms]
+    return Step(Affine(place), _call(operation, len(terms)), operands)
+
+
+def _repeated(loop: Loop) -> Block:
+    length = len(loop.operations)
+    steps = [
+        Step(Affine(loop.place + offset, length), _call(operation, len(operands)), operands)
+        for offset, (operation, operands) in enumerate(zip(loop.operations, loop.operands, strict=True))
+    ]
+    return Block(steps, loop.place, length, loop.repetitions, length)
+
+
+@lru_cache(maxsize=4096)
+def _call(operation: Operation, arity: int) -> Expression:
+    return Expression(operation, map(symbol, range(arity)))
+
+
+def adjoint_of(block: Block, shift: int) -> Block:
+    """Return the adjoint of a block, where the adjoint of a slot is so many slots after it.
+
+    Everything is added: the adjoints are zero at first.
+    """
+    last = block.repetitions - 1
+    steps: list[Step] = []
+
+    def backwards(operand: Any) -> Any:
+        if isinstance(operand, (Affine, Table)):
+            return operand.backwards(block.repetitions)
+        return operand[::-1] if isinstance(operand, list) else operand
+
+    for number, step in reversed(list(enumerate(block.steps))):
+        y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
+        named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
+        wanted = tuple(isinstance(operand, (Affine, Table)) for operand in step.operands)
+        temporaries, handed = _handed(step.expression.operation, len(step.operands), wanted)
+        for name, expression in temporaries:
+            named[name] = f"{name}_{number}"
+            steps.append(_named_step(named[name], expression, named, add=False))
+        for position, expression in handed:
+            steps.append(_named_step(named[position].shifted(shift), expression, named, add=True))
+    return Block(steps, block.start + last * block.stride, block.length, block.repetitions, -block.stride)
+
+
+def _named_step(destination: Any, expression: Any, named: dict[Any, Any], add: bool) -> Step:
+    used = list(dict.fromkeys(part.key for part in walk(expression) if part.operation is None))
+    numbered = substitute(expression, lambda part: symbol(used.index(part.key)))
+    return Step(destination, numbered, [named[key] for key in used], add)
+
+
+@lru_cache(maxsize=4096)
+def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> tuple[list[Any], list[Any]]:
+    """Return what an operation hands back to the wanted ones of its operands, after what these formulas share."""
+    y, g, xs = symbol("y"), symbol("g"), list(map(symbol, range(arity)))
+    handed = [
+        (position, product(g, slope))
+        for position, slope in enumerate(derivatives(operation, y, xs))
+        if wanted[position] and not (isinstance(slope, float) and slope == 0.0)
+    ]
+    uses = Counter(
+        id(part) for _, expression in handed for part in _each_once(expression) if part.operation is not None
+    )
+    names: dict[int, Expression] = {}
+    temporaries: list[tuple[str, Any]] = []
+
+    def named(part: Any) -> Any:
+        if not isinstance(part, Expression) or part.operation is None:
+            return part
+        if id(part) in names:
+            return names[id(part)]
+        whole = Expression(part.operation, map(named, part.operands))
+        if uses[id(part)] < 2:
+            return whole
+        temporaries.append((f"t{len(temporaries)}", whole))
+        names[id(part)] = symbol(temporaries[-1][0])
+        return names[id(part)]
+
+    return temporaries, [(position, named(expression)) for position, expression in handed]
+
+
+def _each_once(expression: Any) -> list[Expression]:
+    return list({id(part): part for part in walk(expression)}.values())

@@ -1,0 +1,139 @@
+"""Modes of recording: `no_grad`, inspection (`detect_anomaly`) and tracing (`compile`).
+
+Each is a context variable, so a block changes what is recorded in its own thread or task only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from autograd import clock
+from autograd.node import Node, Origin
+from autograd.operation import Operation
+
+# Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
+# change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
+
+blocks = 0
+_lock = threading.Lock()
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
+_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+_differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
+
+
+class Tracer(Protocol):
+    """What wants to know where the data of a node is used as a plain number: `compile`."""
+
+    def used(self, node: Node, how: str) -> None:
+        """Raise an error if the number may be another one in the next call."""
+        ...
+
+
+class Inspector(Protocol):
+    """What looks at every node that is made, and at every product of the chain rule: `detect_anomaly`."""
+
+    def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Origin:
+        """Look at a result before it becomes a node, and return the node's stamp."""
+        ...
+
+    def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
+        """Return the edges, each looked at before its product is added; at the end look at what the holders hold."""
+        ...
+
+
+@contextmanager
+def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    global blocks
+    token = variable.set(value)
+    with _lock:
+        blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            blocks -= 1
+        variable.reset(token)
+
+
+def paused() -> bool:
+    """Whether the current thread or task is in a `no_grad` block."""
+    return not _recording.get()
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Record nothing in this block: results are leaves, whatever they were made from. Also a decorator.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.parents
+    (9.0, ())
+    """
+    return _block(_recording, False)
+
+
+def enable_grad() -> AbstractContextManager[None]:
+    """Record in this block, also within a `no_grad` block."""
+    return _block(_recording, True) if paused() else nullcontext()
+
+
+def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
+    """Have every node made and every product of the chain rule in this block looked at."""
+    return _block(_inspector, inspector)
+
+
+def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
+    """Record comparisons in this block, and report where data is used as plain numbers."""
+    return _block(_tracer, tracer)
+
+
+def traced() -> bool:
+    """Whether the current thread or task is tracing a function to compile it."""
+    return _tracer.get() is not None
+
+
+def inspecting() -> bool:
+    """Whether the current thread or task is in a `detect_anomaly` block."""
+    return _inspector.get() is not None
+
+
+@contextmanager
+def differentiate_from(tick: int) -> Iterator[None]:
+    """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
+    token = _differentiating.set(tick) if _differentiating.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _differentiating.reset(token)
+
+
+def differentiated(leaf: Node) -> bool:
+    """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
+    tick = _differentiating.get()
+    return tick is not None and leaf.stamp.born >= tick
+
+
+def use(node: Node, how: str) -> None:
+    """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
+    tracer = _tracer.get()
+    if tracer is not None:
+        tracer.used(node, how)
+
+
+def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:
+    """Return the stamp of a node that is about to be made, after the inspector, if there is one, has looked at it."""
+    inspector = _inspector.get()
+    return clock.now if inspector is None else inspector.made(op, data, operands)
+
+
+def inspected_edges(edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
+    """Return the edges of the chain rule, looked at by the inspector, if there is one."""
+    inspector = _inspector.get()
+    return edges if inspector is None else inspector.accumulated(edges, holders)
