@@ -1,10 +1,13 @@
 """Arguments of compiled functions: bound as Python binds them, static ones, and what is no argument."""
 
+import copy
 import functools
 import inspect
 import itertools
 import math
+import pickle
 import re
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 
 from autograd import TraceError, Value, compile, sin, tanh
 from autograd.compiler import specialization
+from autograd.compiler.backends import BACKENDS
 
 
 def total(*numbers):
@@ -171,6 +175,19 @@ def test_unknown_backend_is_an_error(backend):
         compile(two, backend=backend)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_back_end_is_the_one_that_is_asked_for(backend):
+    w = Value(3.0)
+    f = lambda x: sum(sin(v) * w for v in x)
+    compiled, graph = compile(f, backend=backend), compile(sin(w) * w, backend=backend)
+    for x in ([0.5, 2.0], np.ones(3)):
+        assert compiled.specialize(x).backend == backend
+        assert compiled(x) == pytest.approx(f(x).data, rel=1e-12)
+        assert compiled.backward(x) == compiled(x)
+        for again in (copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
+            assert again(compiled.specialize(x)).backend == again(graph).program.backend == backend
+
+
 # What is no argument
 
 
@@ -315,3 +332,25 @@ def test_clear_forgets_programs_and_what_wrt_was():
     given = compile(lambda x: x * a, wrt=[a])
     given.clear()
     assert given.wrt == [a]
+
+
+def test_threads_share_a_cache_that_is_too_small(monkeypatch):
+    monkeypatch.setattr(specialization, "KEPT", 2)
+    w = Value(2.0)
+    compiled, quick = compile(lambda x: sum(v * w for v in x)), compile(lambda x: sum(v * 2.0 for v in x))
+    wrong = []
+
+    def work(size):
+        for i in range(60):
+            x = [float(i + j) for j in range(size)]
+            if i % 20 == 19:
+                compiled.clear()
+            wrong.extend(c for c in (compiled, quick) if c(x) != 2.0 * sum(x))
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert max(len(c._programs.kept) for c in (compiled, quick)) <= 2
