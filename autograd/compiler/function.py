@@ -285,7 +285,7 @@ class CompiledFunction(WithParameters):
         begin = found.beginning
         gradient = memory.plain_adjoints[begin : begin + found.differentiated].tolist()
         for leaf, derivative in zip(found.leaves, gradient, strict=False):
-            leaf.grad += derivative
+            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
         return self._value(call, found, memory, numbers)
 
     # What is known of the programs

@@ -50,11 +50,17 @@ class Specialization:
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
     scalar: FloatLists | None  # what runs it, if floats and lists of floats are all that it needs
     buffers: Buffers | None = None
+    checked: int | None = None  # the clock when the constants were looked at last
 
     @property
     def is_current(self) -> bool:
         """Whether the constants that are part of the program still have the data that they had."""
-        return all(constant.stamp is stamp for constant, stamp in self.constants.items())
+        tick = clock.now.tick
+        if self.checked != tick:  # some leaf was assigned since
+            if any(constant.stamp is not stamp for constant, stamp in self.constants.items()):
+                return False
+            self.checked = tick
+        return True
 
     def place(self, call: Call) -> Buffers:
         """Write the numbers of a call to the program's memory."""
