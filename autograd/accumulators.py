@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from autograd.chain import Edge
-from autograd.node import Node
-from autograd.rules import ieee_dot
+from autograd.node import UNREACHED, Node
+from autograd.rules import Mask, ieee_dot
 
 
 class Accumulator:
@@ -18,27 +18,26 @@ class Accumulator:
 
     __slots__ = ("grad", "node")
 
-    def __init__(self, node: Node, grad: Any) -> None:
+    def __init__(self, node: Node) -> None:
         self.node = node
-        self.grad = grad
+        self.grad: Any = UNREACHED
 
 
 class Accumulators(dict[Any, Accumulator]):
-    """An accumulator for each node that something has flowed to, made at the first access: 0.0, or an empty `Sum`."""
+    """An accumulator for each of the nodes that the edges connect, for any number of passes, one after the other."""
 
-    def __init__(self, zero: type[float] | type[Sum] = float) -> None:
-        super().__init__()
-        self.zero = zero
+    def __init__(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+        super().__init__((node, Accumulator(node)) for node in nodes)
+        self.edges = [(self[source], self[target], derivative) for source, target, derivative in edges]
 
-    def __missing__(self, node: Node) -> Accumulator:
-        accumulator = self[node] = Accumulator(node, self.zero())
-        return accumulator
+    def clear_gradients(self) -> None:
+        """Make ready for another pass."""
+        for accumulator in self.values():
+            accumulator.grad = UNREACHED
 
-    def between(self, edges: Iterable[Edge]) -> Iterator[Edge]:
-        """Yield the edges between accumulators in place of nodes, but none from a node that nothing flowed to."""
-        for source, target, derivative in edges:
-            if source in self:
-                yield self[source], self[target], derivative
+    def reached(self) -> Iterator[Edge]:
+        """Return the edges between the accumulators, but those from where nothing has arrived when they come up."""
+        return (edge for edge in self.edges if edge[0].grad is not UNREACHED)
 
 
 class Sum:
@@ -49,25 +48,28 @@ class Sum:
 
     __slots__ = ("adjoints", "derivatives", "total")
 
-    def __init__(self) -> None:
-        self.derivatives: list[Any] = []
-        self.adjoints: list[Node] = []
+    def __init__(self, derivative: Any, adjoint: Node) -> None:
+        self.derivatives = [derivative]
+        self.adjoints = [adjoint]
         self.total: Any = None
 
-    def __iadd__(self, product: tuple[Any, Any]) -> Self:
-        derivative, adjoint = product
-        self.derivatives.append(derivative)
-        self.adjoints.append(adjoint)
+    def __radd__(self, unreached: float) -> Sum:
         return self
 
-    def __mul__(self, derivative: Any) -> tuple[Any, Any]:
-        return derivative, self.node()
+    def __iadd__(self, other: Sum) -> Self:
+        self.derivatives += other.derivatives
+        self.adjoints += other.adjoints
+        return self
+
+    def __mul__(self, derivative: Any) -> Sum:
+        return Sum(1.0, derivative * self.node()) if isinstance(derivative, Mask) else Sum(derivative, self.node())
 
     def node(self) -> Any:
         """Return the sum as one node."""
         if self.total is None:
             if len(self.adjoints) > 1:
-                self.total = ieee_dot(self.derivatives, self.adjoints)
+                adjoints: list[Any] = list(self.adjoints)
+                self.total = ieee_dot(self.derivatives, adjoints)
             else:
                 (derivative,), (adjoint,) = self.derivatives, self.adjoints
                 one = isinstance(derivative, float) and derivative == 1.0

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from autograd.accumulators import Accumulators
+from autograd.accumulators import Accumulator
 from autograd.boxes import homes, write_boxes
 from autograd.chain import Edge, accumulate, check_unchanged, edges
 from autograd.clock import scope
@@ -130,7 +130,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     if type(root) is Constant:
         return []
     check_unchanged(taking)
-    flow = Accumulators()
+    flow = {node: Accumulator(node) for node in taking}
     flow[root].grad = 1.0
     known: dict[Value, float] = {root: 1.0}
     used: set[tuple[Value, int]] = set()

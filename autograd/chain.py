@@ -15,7 +15,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from autograd import clock, modes
 from autograd.node import Node
-from autograd.operation import Operation
 
 # From where to where a gradient is handed on, and the partial derivative by which it is multiplied on the way.
 Edge: TypeAlias = tuple[Any, Any, Any]
@@ -83,18 +82,22 @@ def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> N
     computed = [node for node in order if node.op is not None]
     check_unchanged(computed)
     leaves = [node for node in order if node.op is None and type(node) is not constant]
-    nodes = [*leaves, *computed]
-    before = [node.grad for node in nodes]
+    nodes = [*computed, *leaves]
+    before = [node.grad for node in computed]
     try:
-        for node in nodes:
+        for node in computed:
             node.grad = 0.0
-        order[-1].grad = seed
+        for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
+            grad, leaf.grad = leaf.grad, 0.0
+            before.append(grad)
+        for root in (computed or leaves)[-1:]:  # none if it is a constant
+            root.grad = seed
         accumulate(edges(reversed(computed), constant=constant), nodes)
-        for leaf, grad in zip(leaves, before, strict=False):
+        for leaf, grad in zip(leaves, before[len(computed) :], strict=True):
             if grad is not None:
                 leaf.grad = grad + leaf.grad
     except BaseException:
-        for node, grad in zip(nodes, before, strict=True):
+        for node, grad in zip(nodes, before, strict=False):
             node.grad = grad
         raise
 
@@ -115,7 +118,7 @@ def edges(
 ) -> Iterator[Edge]:
     """Yield the edges from each computed node to those of its parents that are wanted, with the partial derivatives.
 
-    Partial derivatives by other parents are not evaluated. If `wanted` is None, constants are left out only.
+    Partial derivatives by other parents are not evaluated. If `wanted` is None, that is by constants only.
     """
     for node in nodes:  # the engine's innermost code, so one and two operands are spelled out
         op = node.op
@@ -133,41 +136,37 @@ def edges(
             if type(a) is not constant if wanted is None else a in wanted:
                 yield node, a, op.partials[0](node.number, a.number)
         else:
-            if wanted is None:
-                wanted_here: Container[Node] = {parent for parent in a if type(parent) is not constant}
-            else:
-                wanted_here = wanted
-            yield from _read(op, node, a, wanted_here, node.number, [parent.number for parent in a])
+            y, operands = node.number, [parent.number for parent in a]
+            partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
+            for parent, partial in zip(a, partials, strict=True):
+                if type(parent) is not constant if wanted is None else parent in wanted:
+                    yield node, parent, partial(y, *operands) if op.arity else partial
 
 
 def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
-    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn."""
-    for node in nodes:
-        if node.op is not None:
-            yield from _read(node.op, node, node.parents, wanted, node, node.parents)
+    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn.
 
-
-def turned(edges: Sequence[Edge]) -> Iterator[Edge]:
-    """Turn every edge around, so that what flows along them goes from operands to results: forward mode.
-
-    The edges are those of the nodes in reverse order, and come here in the sorted order: all edges into a node come
-    before the first one out of it.
+    Nothing flows along an edge whose derivative is 0 everywhere, such as that of a condition: not even the nan that 0
+    times a nan would be.
     """
-    for _, outgoing in groupby(reversed(edges), itemgetter(0)):
-        for source, target, derivative in [*outgoing][::-1]:
-            yield target, source, derivative
+    for node in nodes:
+        if (op := node.op) is not None:
+            operands = node.parents
+            partials = op.partials if op.arity else op.partials[0](node, operands)
+            for parent, partial in zip(operands, partials, strict=True):
+                if parent in wanted:
+                    derivative = partial(node, *operands) if op.arity else partial
+                    if type(derivative) is not float or derivative != 0.0:
+                        yield node, parent, derivative
 
 
-def _read(
-    op: Operation, node: Node, parents: Sequence[Node], wanted: Container[Node], y: Any, operands: Sequence[Any]
-) -> Iterable[Edge]:
-    if op.arity is None:
-        return [
-            (node, parent, derivative)
-            for parent, derivative in zip(parents, op.partials[0](y, operands), strict=True)
-            if parent in wanted
-        ]
-    return [(node, p, partial(y, *operands)) for p, partial in zip(parents, op.partials, strict=True) if p in wanted]
+def turned(edges: Iterable[Edge]) -> list[Edge]:
+    """Turn the edges of nodes in reverse order around, so that what flows along them goes the other way: forward mode.
+
+    They come out in the sorted order: all edges into a node before the first one out of it.
+    """
+    by_node = [[*outgoing] for _, outgoing in groupby(edges, itemgetter(0))]
+    return [(target, source, derivative) for outgoing in by_node[::-1] for source, target, derivative in outgoing]
 
 
 def check_unchanged(nodes: Iterable[Node]) -> None:
@@ -181,5 +180,6 @@ def check_unchanged(nodes: Iterable[Node]) -> None:
                 raise RuntimeError(
                     f"the data of the leaf {name} was changed to {parent.number!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
-                    "or call backward() before changing the leaf"
+                    "or call backward() before changing the leaf; where what was computed from the old number is meant "
+                    "as a constant, such as the state that a recurrent cell carries over, detach() it"
                 )

@@ -6,9 +6,11 @@ graph, and a pickle writes all ancestors of a node first, each after its own par
 
 from __future__ import annotations
 
+import copy
 import threading
 import weakref
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from autograd import clock
@@ -43,11 +45,44 @@ def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
     return type(node), node.number, grad, node.label, node.op, parents, node.stamp
 
 
+# What every node has, and `state` holds. Beside these, a subclass of Value may have attributes of its own.
+FIELDS = ("_first", "_second", "grad", "label", "number", "op", "stamp")
+
+
+@lru_cache
+def _own_slots(kind: type[Any]) -> list[str]:
+    slots = [base.__dict__.get("__slots__", ()) for base in kind.__mro__]
+    names = [name for given in slots for name in ((given,) if isinstance(given, str) else given)]
+    return [name for name in names if name not in (*FIELDS, "__dict__", "__weakref__")]
+
+
+def own_attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes that a subclass of Value adds to a node's fields, by name."""
+    attributes = dict(getattr(node, "__dict__", {}))
+    slots = _own_slots(type(node))  # type: ignore[arg-type]  # a class is hashable
+    attributes.update((name, getattr(node, name)) for name in slots if hasattr(node, name))
+    return attributes
+
+
+def shallow_copy(node: Node) -> Any:
+    """Return a copy of a node, of the same parents, as `copy.copy` asks for it."""
+    return _assign(restore(None, *state(node, node.parents)), own_attributes(node))
+
+
+def _assign(node: Node, attributes: dict[str, Any]) -> Any:
+    for name, thing in attributes.items():
+        setattr(node, name, thing)
+    return node
+
+
 def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
     """Return a copy of a node and all it was made from, as `copy.deepcopy` asks for it."""
     for node in topological_order(root):
         if id(node) not in memo:
-            memo[id(node)] = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
+            copied = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
+            memo[id(node)] = copied
+            if attributes := own_attributes(node):
+                _assign(copied, copy.deepcopy(attributes, memo))
     return memo[id(root)]
 
 
@@ -58,7 +93,9 @@ def reduce(node: Node) -> tuple[Any, ...]:
     else:
         graph = _Graph(topological_order(node)[:-1])
         ancestors = (graph, _End(graph))
-    return restore, (ancestors, *state(node, node.parents))
+    attributes = own_attributes(node)
+    restored = restore, (ancestors, *state(node, node.parents))
+    return (*restored, (None, attributes)) if attributes else restored  # pickle sets these attributes one by one
 
 
 class _Graph:

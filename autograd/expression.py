@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from autograd import rules
-from autograd.operation import Family, Operation
+from autograd.operation import Family, Operation, Where
 
 COMPARISONS = (rules.less, rules.less_equal, rules.either)
 
@@ -42,6 +42,10 @@ class Expression:
         if operation is rules.detached:  # what is not differentiated any further is the number itself
             return cast("Expression", operands[0])
         return Expression(operation, [x if isinstance(x, Expression) else float(x) for x in operands])
+
+    @staticmethod
+    def _choose(where: Where, condition: Any, a: Any, b: Any) -> Any:
+        return Expression._operate(where, (condition, where.side(a), where.side(b)))
 
     def __repr__(self) -> str:
         return PYTHON.source(self, str)
@@ -306,7 +310,8 @@ def is_own(operation: Operation) -> bool:
     return operation.family[0] not in FAMILIES if operation.family is not None else operation not in ROWS
 
 
-ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)} | {rules.detached, rules.largest}
+ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
+ROWS |= {rules.detached, rules.largest, rules.guard, rules.where.decided, rules.where.chosen}
 FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
 
 
@@ -317,7 +322,8 @@ def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequen
     [1.0 / b, -y / b]
     """
     if not is_own(operation):
-        return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(y, operands)]
+        found = operation.derivatives(y, operands)
+        return [d if isinstance(d, (Expression, rules.Mask)) else float(d) for d in found]
     return [_own_derivative(operation, position, y, operands) for position in range(len(operation.partials))]
 
 

@@ -33,7 +33,8 @@ def text(root: Value) -> str:
     names = names_of(order)
     lines = []
     for node in order:
-        gradient = "grad: not yet" if node.grad is UNREACHED else f"grad = {float(node.grad)!r}"
+        reached = node.grad is not UNREACHED and node.grad is not None
+        gradient = f"grad = {float(node.grad)!r}" if reached else "grad: not yet"
         if node.op is not None:
             call = node.op.expression(*[names[parent] for parent in node.parents])
             lines.append((f"{names[node]} = {call}", f"data = {node._datum!r}, {gradient}"))

@@ -6,14 +6,18 @@ Each is a context variable, so a block changes what is recorded in its own threa
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Protocol
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from autograd import clock
 from autograd.node import Node, Origin
 from autograd.operation import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
@@ -24,6 +28,7 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 _differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
+_side: ContextVar[Side | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
@@ -46,6 +51,20 @@ class Inspector(Protocol):
         ...
 
 
+class Side(Protocol):
+    """One side of a choice that is traced: its operands from outside are guarded."""
+
+    taken: bool  # whether it is chosen while the function is traced, as are the sides around it
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        ...
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
+        ...
+
+
 @contextmanager
 def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
     global blocks
@@ -65,8 +84,49 @@ def paused() -> bool:
     return not _recording.get()
 
 
-def no_grad() -> AbstractContextManager[None]:
-    """Record nothing in this block: results are leaves, whatever they were made from. Also a decorator.
+class NoGrad:
+    """A block in which nothing is recorded, and a decorator of functions that run in one; what `no_grad()` returns."""
+
+    def __init__(self) -> None:
+        self._open: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> None:
+        block = _block(_recording, False)
+        block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *exception: Any) -> None:
+        self._open.pop().__exit__(*exception)
+
+    def __call__(self, f: F) -> F:
+        """Return f as a function of which every call runs in a block of its own; a coroutine does until it returns."""
+        if not callable(f) or isinstance(f, type) or isgeneratorfunction(f) or isasyncgenfunction(f):
+            raise TypeError(
+                f"no_grad decorates functions and coroutine functions, got {f!r}; between two values of a generator "
+                "its caller runs, so there, as in a class, write `with no_grad():` around what is to be computed"
+            )
+
+        @wraps(f)
+        def without_gradients(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return f(*args, **keywords)
+
+        @wraps(f)
+        async def awaited(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return await f(*args, **keywords)
+
+        return cast("F", awaited if iscoroutinefunction(f) else without_gradients)
+
+
+@overload
+def no_grad() -> NoGrad: ...
+@overload
+def no_grad(f: F) -> F: ...
+def no_grad(f: Any = None) -> Any:
+    """Record nothing in this block: results are leaves, whatever they were made from.
+
+    Also a decorator of functions and coroutine functions, as `@no_grad()` or `@no_grad`.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -74,8 +134,13 @@ def no_grad() -> AbstractContextManager[None]:
     ...     y = x * x
     >>> y.data, y.parents
     (9.0, ())
+    >>> @no_grad()
+    ... def square(x):
+    ...     return x * x
+    >>> square(x).parents
+    ()
     """
-    return _block(_recording, False)
+    return NoGrad() if f is None else NoGrad()(f)
 
 
 def enable_grad() -> AbstractContextManager[None]:
@@ -91,6 +156,21 @@ def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
 def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
     """Record comparisons in this block, and report where data is used as plain numbers."""
     return _block(_tracer, tracer)
+
+
+def side() -> Side | None:
+    """Return the innermost side of a choice that the current thread or task is tracing."""
+    return _side.get()
+
+
+def untaken() -> bool:
+    """Whether a side of a choice is traced that is not chosen now: what is not defined there is nan."""
+    return bool(blocks) and (side := _side.get()) is not None and not side.taken
+
+
+def in_side(side: Side | None) -> AbstractContextManager[None]:
+    """Trace a side of a choice in this block."""
+    return _block(_side, side)
 
 
 def traced() -> bool:

@@ -12,18 +12,21 @@ import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Edges = dict[tuple[float, ...], tuple[float, ...]]
 
 
-class Operand(Protocol):
-    """A number that says itself how an operation applies to it."""
-
-    def _operate(self, operation: Any, operands: Sequence[Any]) -> Any: ...
+T = TypeVar("T", covariant=True)
 
 
-T = TypeVar("T", bound=Operand)
+class Operand(Protocol[T]):
+    """A number that says itself how an operation applies to it: the result is a T, of a Value and its kinds a Value."""
+
+    def _operate(self, operation: Any, operands: Sequence[Any]) -> T: ...
 
 
 def real(number: Any, asker: str) -> float:
@@ -45,6 +48,8 @@ def real(number: Any, asker: str) -> float:
         remedy = "use it as it is, or its .data where you mean the plain number"
     elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
+    elif getattr(number, "shape", None) == ():
+        remedy = "write .item() for the one number in it"
     elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
         remedy = "make one call for each element"
     found = repr(number)
@@ -95,6 +100,12 @@ class Operation:
         number = len(self.partials)
         return "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
 
+    @overload  # without an operand, which is an error, all of these would match
+    def __call__(self, *operands: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: Operand[T] | float) -> T: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: NDArray[Any] | Operand[Any] | float) -> NDArray[Any]: ...
     def __call__(self, *operands: Any) -> Any:
         """Apply the operation to its operands."""
         if len(operands) != len(self.partials):
@@ -133,7 +144,10 @@ class Operation:
             return OverflowError(f"{self.expression(*self.arguments)} is too large for a float, got {found}")
         if self.domain:
             subject = self.name if self.name.isidentifier() else self.expression(*self.arguments)
-            return type(error)(f"{subject} is defined for {self.domain}, got {found}")
+            explained = type(error)(f"{subject} is defined for {self.domain}, got {found}")
+            guarded = f"where({self.domain}, lambda: {self.expression(*self.arguments)}, 0.0)"
+            explained.add_note(f"a side of a choice that is a function is called only if it is chosen: {guarded}")
+            return explained
         error.add_note(f"in the operation {self.name}, for {found}")
         return error
 
@@ -158,14 +172,20 @@ class Operation:
 class Unary(Operation):
     """A function of one real number."""
 
-    @overload
+    @overload  # type: ignore[override]  # one operand
     def __call__(self, x: float) -> float: ...
     @overload
-    def __call__(self, x: T) -> T: ...
+    def __call__(self, x: Operand[T]) -> T: ...
+    @overload
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]: ...
     def __call__(self, x: Any) -> Any:
         """Apply the operation to its operand."""
         if type(x) is float:
-            return self.evaluate((x,))
+            try:
+                y = self.forward(x)
+            except (ValueError, ArithmeticError) as error:
+                raise self.explain(error, (x,)) from None
+            return y if type(y) is float else real(y, f"the result of {self.name}")
         operate = getattr(x, "_operate", None)
         return self.apply((x,)) if operate is None else operate(self, (x,))
 
@@ -173,15 +193,59 @@ class Unary(Operation):
 class Binary(Operation):
     """A function of two real numbers."""
 
-    @overload
+    @overload  # type: ignore[override]  # two operands
     def __call__(self, a: float, b: float) -> float: ...
     @overload
-    def __call__(self, a: T, b: float | T) -> T: ...
+    def __call__(self, a: Operand[T], b: Operand[T] | float) -> T: ...
     @overload
-    def __call__(self, a: float, b: T) -> T: ...
+    def __call__(self, a: float, b: Operand[T]) -> T: ...
+    @overload
+    def __call__(self, a: NDArray[Any], b: NDArray[Any] | Operand[Any] | float) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, a: Operand[Any] | float, b: NDArray[Any]) -> NDArray[Any]: ...
     def __call__(self, a: Any, b: Any) -> Any:
         """Apply the operation to its operands."""
         return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
+
+
+S = TypeVar("S")
+Side: TypeAlias = "S | Callable[[], S]"  # of a choice
+
+
+class Where(Operation):
+    """The choice between two numbers by a condition, or between two functions that compute them.
+
+    A function as a side, such as `lambda: log(x)`, is called only where it is chosen. Where a condition cannot be known
+    yet, since a function is traced or a formula is read, its own `_choose` says what becomes of the sides. `decided`
+    and `chosen` are the rows of choices by a plain bool: the graph does not know the condition any more.
+    """
+
+    decided: Operation
+    chosen: Operation
+
+    @overload  # type: ignore[override]  # a condition and two sides
+    def __call__(self, condition: float, a: Side[float], b: Side[float]) -> float: ...
+    @overload
+    def __call__(
+        self, condition: Operand[T] | float, a: Side[Operand[T] | float], b: Side[Operand[T] | float]
+    ) -> T: ...
+    @overload
+    def __call__(self, condition: NDArray[Any], a: Side[Any], b: Side[Any]) -> NDArray[Any]: ...
+    def __call__(self, condition: Any, a: Any, b: Any) -> Any:
+        """Apply the choice."""
+        if not (callable(a) or callable(b)):
+            return (self.decided if type(condition) is bool else self).apply((condition, a, b))
+        if hasattr(condition, "_choose"):
+            return condition._choose(self, condition, a, b)
+        if getattr(condition, "shape", ()) != ():  # an array
+            return self.apply((condition, self.side(a), self.side(b)))
+        side = self.side(a if real(condition, self.name) else b)
+        return self.chosen(side) if hasattr(side, "_operate") else side
+
+    @staticmethod
+    def side(side: Any) -> Any:
+        """Return a side of the choice as a number, called where it is a function."""
+        return side() if callable(side) else side
 
 
 class NAry(Operation):
@@ -210,6 +274,10 @@ class NAry(Operation):
         """The names of the sequences of operands: xs, or a and b."""
         return ("xs",) if self.sequences == 1 else ("a", "b")
 
+    @overload  # type: ignore[override]  # sequences of operands
+    def __call__(self, *sequences: Iterable[float]) -> float: ...
+    @overload
+    def __call__(self, *sequences: Iterable[Operand[T] | float]) -> T: ...
     def __call__(self, *sequences: Iterable[Any]) -> Any:
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
@@ -233,7 +301,10 @@ class NAry(Operation):
         return list(elements)
 
     def apply(self, operands: Sequence[Any]) -> Any:
-        """Apply the operation to floats, or as the first operand that defines `_operate` says."""
+        """Apply the operation to floats, to arrays, or as the first operand that defines `_operate` says."""
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and any(isinstance(operand, numpy.ndarray) for operand in operands):
+            return _elementwise(lambda *numbers: self.apply(numbers), operands)
         for operand in operands:
             if hasattr(operand, "_operate"):
                 return operand._operate(self, operands)
@@ -296,7 +367,9 @@ class Family:
     @overload
     def __call__(self, x: float, constant: float = ..., /, **named: float) -> float: ...
     @overload
-    def __call__(self, x: T, constant: float = ..., /, **named: float) -> T: ...
+    def __call__(self, x: Operand[T], constant: float = ..., /, **named: float) -> T: ...
+    @overload
+    def __call__(self, x: NDArray[Any], constant: float = ..., /, **named: float) -> NDArray[Any]: ...
     def __call__(self, x: Any, constant: Any = None, /, **named: Any) -> Any:
         """Apply the member with the given constant."""
         if (unknown := named.keys() - {self.constant}) or (named and constant is not None):
@@ -312,6 +385,24 @@ class Family:
         return _row, (_variable(self),)
 
 
+@overload
+def operation(
+    name: str, forward: Callable[[Any], float], partial: Callable[[Any, Any], Any], /, *, vectorized: bool = ...
+) -> Operation: ...
+@overload
+def operation(
+    name: str,
+    forward: Callable[[Any, Any], float],
+    by_a: Callable[[Any, Any, Any], Any],
+    by_b: Callable[[Any, Any, Any], Any],
+    /,
+    *,
+    vectorized: bool = ...,
+) -> Operation: ...
+@overload
+def operation(
+    name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool = ...
+) -> Operation: ...
 def operation(
     name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool = False
 ) -> Operation:
@@ -368,7 +459,7 @@ def _member(family: Family, constant: float) -> Unary:
     return family.member(constant)
 
 
-def _elementwise(function: Operation, operands: Sequence[Any]) -> Any:
+def _elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     """Apply the operation to arrays element by element, with NumPy's broadcasting; floats give an array of floats."""
     import numpy
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
-from autograd.operation import Binary, Family, NAry, Operation, Unary
+from autograd.operation import Binary, Family, NAry, Operation, Unary, Where
 
 LOG2_E = 1.4426950408889634
 LOG10_E = 0.4342944819032518
@@ -123,7 +123,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or k % 1.0 > 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 > 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -149,11 +149,26 @@ def _normal(x: Any) -> Any:  # so that 1 / x is finite
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:
-    """Like where(condition, a, b), but a choice that is already made leaves no trace of the other side, nor its nan."""
-    return (a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
+    """Like where(condition, a, b), but a choice that is already made leaves no trace, not even of having been made."""
+    return Where.side(a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
 
 
-def softmax(xs: Sequence[Any], y: Any) -> list[Any]:
+class Mask:
+    """The derivative of a guarded operand: the linear map that hands on what arrives, or 0 where the guard is shut.
+
+    As a number it would be 1 or 0, and 0 times the nan of a side that is not chosen would be nan.
+    """
+
+    def __init__(self, condition: Any) -> None:
+        self.condition = condition
+
+    def __rmul__(self, upstream: Any) -> Any:
+        return where(self.condition, upstream, 0.0)
+
+    __mul__ = __rmul__
+
+
+def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
 
     The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
@@ -207,7 +222,7 @@ def _elu(alpha: float) -> Unary:
     return Unary(
         f"elu({alpha})",
         lambda x: x if x > 0.0 else alpha * math.expm1(x),
-        lambda y, x: _select(x <= 0.0, alpha * exp(x - relu(x)), 1.0),
+        lambda y, x: _select(x <= 0.0, lambda: alpha * exp(x), 1.0),
         template=f"elu({{}}, {_literal(alpha)})",
         definition=f"x if x > 0 else {alpha!r} * expm1(x)",
         edges={(0.0,): (alpha,), (nan,): (1.0,)},
@@ -220,7 +235,7 @@ cosh: Unary
 ieee_sech2: Unary
 ieee_cathetus: Unary
 hypot: Binary
-where: Operation
+where: Where
 fsum: NAry
 detached: Unary
 ieee_divide: Binary
@@ -235,7 +250,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, y * ieee_log(a)), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -263,23 +278,23 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: TWO_OVER_SQRT_PI * exp(-x * x))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: -TWO_OVER_SQRT_PI * exp(-x * x))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(1e3 < abs(x), 0.0 * x, x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
-atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, -0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
-where   = Operation("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
 less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
@@ -287,15 +302,15 @@ either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0,
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
-logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: softmax(xs, y),            definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
+logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
-ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (-inf,)})
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 
@@ -303,8 +318,14 @@ TABLE: dict[str, Operation | Family] = {
     variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
 }
 # Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
-# in the table, since their derivatives are not those of their functions but count as 0.
+# in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
+# operands of a side of a choice: where the side is not chosen nothing goes in but nan, and nothing comes back but 0.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
+guard = Operation(
+    "guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan"
+)
+where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
+where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
 FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore

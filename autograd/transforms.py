@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd import clock, modes
 from autograd.accumulators import Accumulators, Sum
@@ -26,13 +26,21 @@ from autograd.chain import (
     topological_order,
     turned,
 )
+from autograd.node import UNREACHED
 from autograd.rules import positive
+from autograd.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.structure import Shape, Structure, arranged, flatten, pack, size
 from autograd.value import Constant, Number, Value
 
 Function: TypeAlias = Callable[..., Any]
 
 
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[False] = False) -> list[float]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True]) -> list[Value]: ...
+@overload
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
     """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
 
@@ -50,7 +58,8 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     if not isinstance(output, Value) or isinstance(inputs, Value) or not isinstance(inputs, Iterable):
         raise TypeError(
             "gradients(output, inputs) takes a Value and a list of Values, got "
-            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f)"
+            f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f), "
+            "and a derivative is a Value again with gradients(..., create_graph=True)"
         )
     nodes = list(inputs)
     for node in nodes:
@@ -61,6 +70,10 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
     return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 
+@overload
+def grad(f: Callable[Concatenate[A, P], Number], argnums: Literal[0] = 0) -> Gradient[A, A, P]: ...
+@overload
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes the gradient of f, which returns one number, by the chosen arguments.
 
@@ -79,6 +92,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _named("grad", f, lambda *args, **keywords: _gradient("grad", f, args, argnums, keywords)[1])
 
 
+@overload
+def value_and_grad(f: Callable[Concatenate[A, P], R], argnums: Literal[0] = 0) -> ValueAndGradient[A, A, R, P]: ...
+@overload
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return the function that computes a pair: what f returns, which is one number, and its gradient as `grad` has it.
 
@@ -226,29 +243,43 @@ class _Linearization:
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
-        return self._accumulated(self.edges, cotangents, self.inputs)
+        return self._accumulated(self._backward(), cotangents, self.inputs)
 
     def push(self, tangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return d(output)/d(input) x tangent, summed over the given inputs, for each output."""
-        return self._accumulated(turned(self.edges), tangents, self.outputs)
+        return self._accumulated(self._forward(), tangents, self.outputs)
 
-    def _accumulated(
-        self, edges: Iterable[Edge], seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]
-    ) -> list[Any]:
+    def rows(self) -> list[Sequence[Any]]:
+        """Return the Jacobian: for each output its derivatives by all inputs."""
+        if len(self.outputs) <= len(self.inputs):
+            flow = self._backward()
+            return [self._accumulated(flow, [(output, 1.0)], self.inputs) for output in self.outputs]
+        flow = self._forward()
+        columns = [self._accumulated(flow, [(x, 1.0)], self.outputs) for x in self.inputs]
+        return [[column[row] for column in columns] for row in range(len(self.outputs))]
+
+    def _backward(self) -> Accumulators:
+        return Accumulators(self.wanted, self.edges)
+
+    def _forward(self) -> Accumulators:
+        return Accumulators(self.wanted, turned(self.edges))
+
+    def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
-        flow = Accumulators(Sum if valued else float)
-        given = []
+        given: list[Any] = []
+        flow.clear_gradients()
         for node, number in seeds:
             given.append(_as_value(number) if valued else number)
-            flow[node].grad += (1.0, given[-1]) if valued else number
-        accumulate(flow.between(edges), flow.values())
+            flow[node].grad += Sum(1.0, given[-1]) if valued else number
+        accumulate(flow.reached(), flow.values())
+        sums: list[Any] = [flow[end].grad if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
         if not valued:
-            return [float(flow[end].grad) if end in flow else 0.0 for end in ends]
+            return [float(total) for total in sums]
         taken = set(given)  # each result is a node of its own, to be labelled as one likes
         found = []
-        for end in ends:
-            node = flow[end].grad.node() if end in flow else Constant(0.0)
+        for total in sums:
+            node = Constant(0.0) if total is UNREACHED else total.node()
             found.append(positive(node) if node in taken else node)
             taken.add(node)
         return found
@@ -282,13 +313,6 @@ class _Call(_Linearization):
             return self.result.unflatten(map(_as_value, self.outputs))
         floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
         return self.result.unflatten(map(Constant, floats) if self.valued else floats)
-
-    def rows(self) -> Iterable[Sequence[Any]]:
-        """Return the Jacobian: for each output its derivatives by all inputs."""
-        if len(self.outputs) <= len(self.inputs):
-            return [self.pull([(output, 1.0)]) for output in self.outputs]
-        columns = [self.push([(x, 1.0)]) for x in self.inputs]
-        return [[column[row] for column in columns] for row in range(len(self.outputs))]
 
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:

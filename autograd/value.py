@@ -7,13 +7,16 @@ meets a Value becomes a constant leaf.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, overload
 
 from autograd import clock, copying, modes, rules
 from autograd.chain import backpropagate, topological_order
-from autograd.node import UNREACHED, Node, Origin, operands_in
-from autograd.operation import Binary, Family, Operation, Unary, real
+from autograd.methods import Methods
+from autograd.node import UNREACHED, Node, Origin, operands_in, slots_of
+from autograd.operation import Binary, Family, Operation, Unary, Where, real
+from autograd.peers import OWN_OPERATION, PeerNames
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -42,6 +45,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
         stamp = modes.inspected(op, data, operands_in(first, second))
         if modes.paused():
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+        if (side := modes.side()) is not None:
+            first, second = slots_of(op, side.guarded(operands_in(first, second)))
     node = _new(Value)
     node.number = data
     node._first = first
@@ -50,6 +55,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node.grad = UNREACHED
     node.label = ""
     node.op = op
+    if modes.blocks and (side := modes.side()) is not None:
+        side.made(node)
     return node
 
 
@@ -63,7 +70,9 @@ def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x.number)
     except (ValueError, ArithmeticError) as error:
-        raise op.explain(error, (x.number,)) from None
+        if not modes.untaken():
+            raise op.explain(error, (x.number,)) from None
+        data = math.nan
     return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
 
 
@@ -77,7 +86,9 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         try:
             number = forward(self.number, other.number)
         except (ValueError, ArithmeticError) as error:
-            raise op.explain(error, (self.number, other.number)) from None
+            if not modes.untaken():
+                raise op.explain(error, (self.number, other.number)) from None
+            number = math.nan
         if modes.blocks:
             return _node(op, number, self, other)
         node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
@@ -119,7 +130,7 @@ def _as_operand(number: Any) -> Value | None:
         return None
 
 
-class Value(Node):
+class Value(Node, PeerNames, Methods["Value"]):
     """A real number that remembers its parents and the operation that made it.
 
     - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
@@ -136,9 +147,9 @@ class Value(Node):
 
     __slots__ = ()
 
-    def __init__(self, data: float, label: str = "") -> None:
-        if label.__class__ is not str:
-            _check_label(label)
+    def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
+        if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
+            _check_arguments(label, _op, _children)
         self.number = data if type(data) is float else real(data, "Value")
         self.stamp = clock.now
         self.grad = UNREACHED
@@ -223,7 +234,8 @@ class Value(Node):
             modes.use(self, "a plain float of")
         raise TypeError(
             f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
-            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number"
+            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number; "
+            "a NumPy array that is to hold Values is made with dtype=object"
         )
 
     def __index__(self) -> int:
@@ -243,18 +255,19 @@ class Value(Node):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self.number!r}, grad={float(self.grad)!r}{label})"
+        grad = 0.0 if self.grad is None else float(self.grad)
+        return f"Value(data={self.number!r}, grad={grad!r}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {media: shown for view in _views for media, shown in view(self).items()}
 
-    if TYPE_CHECKING:
-        # The unary functions of the table are methods too, attached below; a type checker need not know which.
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
-
     @staticmethod
     def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
         """Apply the operation to operands of which one at least is a Value."""
+        if modes.blocks and modes.traced():  # a plain bool is part of the program
+            if operation is rules.where.chosen:
+                return cast("Value", operands[0])
+            operation = rules.where if operation is rules.where.decided else operation
         if operation.arity == 1:
             return _unary(operation, operands[0])
         try:
@@ -262,8 +275,22 @@ class Value(Node):
         except AttributeError:  # plain numbers among them
             operands = [_as_node(x, operation.name) for x in operands]
             data = [node.number for node in operands]
-        y = operation.evaluate(data)
+        try:
+            y = operation.evaluate(data)
+        except (ValueError, ArithmeticError):
+            if not modes.untaken():
+                raise
+            y = math.nan
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
+
+    @staticmethod
+    def _choose(where: Where, condition: Value, a: Any, b: Any) -> Any:
+        """Apply the choice between functions: call the one that is chosen; where that is not known yet, both."""
+        if not (modes.blocks and modes.traced()):
+            side = where.side(a if condition.number else b)
+            return where.chosen(side) if isinstance(side, Value) else side
+        otherwise = where(condition, 0.0, 1.0)
+        return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
 
     # Derivatives.
 
@@ -312,7 +339,7 @@ class Value(Node):
         return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
     def __copy__(self) -> Value:
-        copied: Value = copying.restore(None, *copying.state(self, self.parents))
+        copied: Value = copying.shallow_copy(self)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
@@ -321,6 +348,38 @@ class Value(Node):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copying.reduce(self)
+
+
+class _Side:
+    """One side of a choice while a function is traced; nodes made outside of it stand behind guards."""
+
+    def __init__(self, test: Value) -> None:
+        self.test = test
+        self.around = modes.side()
+        self.taken = bool(test.number) and (self.around is None or self.around.taken)
+        self.inside: set[Node] = set()
+        self.guards: dict[Node, Value] = {}
+
+    def run(self, side: Any) -> Any:
+        """Return what a side computes."""
+        if not callable(side):
+            return side
+        with modes.in_side(self):
+            return side()
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        return tuple([x if x in self.inside or type(x) is Constant else self._guard(x) for x in operands])
+
+    def _guard(self, x: Value) -> Value:
+        if x not in self.guards:
+            with modes.in_side(self.around):
+                self.guards[x] = rules.guard(self.test, x)
+        return self.guards[x]
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
+        self.inside.add(node)
 
 
 class Constant(Value):
@@ -336,6 +395,10 @@ class Constant(Value):
     __slots__ = ()
 
 
+@overload
+def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def softmax(values: Iterable[Number]) -> list[Value]: ...
 def softmax(values: Iterable[Number]) -> list[Any]:
     """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
 
@@ -348,15 +411,20 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     if not xs:
         raise ValueError("softmax is defined for at least one operand, got none")
     if modes.blocks and modes.traced():
-        largest = rules.largest(xs)
+        largest: Any = rules.largest(xs)
     else:
         largest = max(x.number if isinstance(x, Value) else x for x in xs)
-    exponentials = [rules.exp(x - largest) for x in xs]  # which cannot overflow
+    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 
 
-def _check_label(label: Any) -> None:
+def _check_arguments(label: Any, op: Any, children: Any) -> None:
+    if op is not None or children is not None or isinstance(label, (tuple, list, set)):
+        raise TypeError(
+            "Value(data, label) makes a leaf, without the children and the operation that micrograd's takes; "
+            f"arithmetic records its operands by itself, and {OWN_OPERATION}"
+        )
     if not isinstance(label, str):
         raise TypeError(
             f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"

@@ -33,11 +33,11 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     (3.0, 4.0)
     """
     leaves = parameter_list(parameters, "clip_grad_norm")
-    norm = math.hypot(*[leaf.grad for leaf in leaves])
+    norm = math.hypot(*[leaf.grad or 0.0 for leaf in leaves])
     factor = _factor(norm, max_norm)
     if factor < 1.0:
         for leaf in leaves:
-            leaf.grad *= factor
+            leaf.grad = (leaf.grad or 0.0) * factor
     return norm
 
 

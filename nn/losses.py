@@ -180,41 +180,40 @@ def _surprisal(logits: Any, target: Any) -> Any:
     if not isinstance(logits, list):
         raise TypeError(f"cross_entropy takes a sequence of logits for each example, got {logits!r}")
     if isinstance(target, Value):  # of a function that is compiled
-        return _below(logits, fsum([where(abs(target - k) < 0.5, logit, 0.0) for k, logit in enumerate(logits)]))
+        shifted, total = _shifted(logits)
+        return total - fsum([where(abs(target - k) < 0.5, z, 0.0) for k, z in enumerate(shifted)])
     if not isinstance(target, list):
         if target not in range(len(logits)):
             raise ValueError(f"cross_entropy takes targets from 0 to {len(logits) - 1}, got {target!r}")
-        return _below(logits, logits[int(target)], int(target))
+        return _surprisal_at(logits, int(target))
     if len(target) != len(logits):
         raise ValueError(
             f"cross_entropy takes one probability for each class, got {len(target)} for {len(logits)} classes"
         )
     if any(isinstance(p, Value) for p in target):
-        return dot(target, [where(p > 0.0, surprisal, 0.0) for p, surprisal in zip(target, _surprisals(logits))])
+        shifted, total = _shifted(logits)
+        return dot(target, [where(p > 0.0, total - z, 0.0) for p, z in zip(target, shifted, strict=True)])
     if not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
         raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
     if 1 in target:
-        return _below(logits, logits[target.index(1)], target.index(1))
-    weighted = [(p, surprisal) for p, surprisal in zip(target, _surprisals(logits)) if p > 0.0]
-    return dot(*zip(*weighted))
+        return _surprisal_at(logits, target.index(1))
+    shifted, total = _shifted(logits)
+    weighted = [(p, total - z) for p, z in zip(target, shifted, strict=True) if p > 0.0]
+    return dot(*zip(*weighted, strict=True))
 
 
-def _below(logits: list[Any], score: Any, position: int | None = None) -> Any:
-    """Return log Σ_k exp(z_k - score), where the score is one of the logits: the one at this position, if that is known.
-
-    Then its own term is the number 1, so that its gradient is a sum of the other probabilities, however small they are.
-    """
-    finite = score > -math.inf
-    if position is not None and finite is True and len(logits) > 1:
-        return logsumexp([0.0 if k == position else logit - score for k, logit in enumerate(logits)])
-    shift = where(finite, score, 0.0)
-    return logsumexp([logit - shift for logit in logits]) + (shift - score)
+def _surprisal_at(logits: list[Any], k: int) -> Any:
+    """Return -log softmax(logits)[k], with a gradient that keeps its digits however close to 1 that probability is."""
+    others = [*logits[:k], *logits[k + 1 :]]
+    if others and all((z <= logits[k]) is True for z in others) and logits[k] > -math.inf:
+        return logsumexp([0.0, *[z - logits[k] for z in others]])  # whose gradient is a sum of small probabilities
+    shifted, total = _shifted(logits)
+    return total - shifted[k]
 
 
-def _surprisals(logits: list[Any]) -> list[Any]:
-    """Return -log softmax(logits), from differences of logits to a number close to the largest."""
+def _shifted(logits: list[Any]) -> tuple[list[Any], Any]:
+    """Return the differences of logits from a number close to the largest, and the logsumexp of these."""
     shift = logsumexp(logits)
     shift = shift.detach() if isinstance(shift, Value) else shift
-    shifted = [logit - shift for logit in logits]
-    total = logsumexp(shifted)
-    return [total - z for z in shifted]
+    shifted = [z - shift for z in logits]
+    return shifted, logsumexp(shifted)

@@ -9,11 +9,18 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
 from autograd.operation import Family, Unary, real
 
+if TYPE_CHECKING:
+
+    class Prediction(Value, list[Value]):  # type: ignore[misc]  # there is no object of both kinds
+        """What a model returns, to a type checker: one Value or a list of them, used as what it is."""
+
+
+Out = TypeVar("Out", covariant=True)
 Activation: TypeAlias = str | Callable[[Any], Any] | None
 Seed: TypeAlias = int | random.Random | None
 
@@ -31,9 +38,13 @@ class Module:
     (7.0, 2)
     """
 
-    def forward(self, *inputs: Any) -> Any:
-        """Return the module's output; every kind of module defines its own."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
+    if TYPE_CHECKING:
+        forward: Callable[..., Any]  # of any parameters
+    else:
+
+        def forward(self, *inputs: Any) -> Any:
+            """Return the module's output; every kind of module defines its own."""
+            raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the module's output; what is computed on the way belongs to its scope."""
@@ -115,18 +126,19 @@ class _Inputs(list[Value]):
     """Inputs that a layer has taken already, and hands on to its neurons."""
 
 
-class _Dense(Module):
+class _Dense(Module, Generic[Out]):
     """What a Neuron, a Layer and an MLP have in common: they take `nin` numbers."""
 
     nin: int
 
-    def __call__(self, x: Sequence[Value | float]) -> Any:
+    def __call__(self, x: Sequence[Value | float]) -> Out:
         """Return the output for `nin` inputs, floats or Values."""
         inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
         with scope(type(self).__name__, self):
-            return self.forward(inputs)
+            output: Out = self.forward(inputs)
+            return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
         try:
@@ -136,7 +148,7 @@ class _Dense(Module):
         return _Inputs([number if isinstance(number, Value) else Constant(number) for number in numbers])
 
 
-class Neuron(_Dense):
+class Neuron(_Dense[Value]):
     """activation(w · x + b), with `nin` weights and one bias.
 
     `activation` is the name of a function of `autograd`, a function of one Value, or None for none. Weights begin as
@@ -147,7 +159,10 @@ class Neuron(_Dense):
     0.0
     """
 
-    def __init__(self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1) -> None:
+    def __init__(
+        self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1, nonlin: None = None
+    ) -> None:
+        _check_nonlin(self, nonlin)
         self.nin = _positive(nin, "nin")
         self.activation = _function(activation)
         self.w = [Value(w, label=f"w{i}") for i, w in enumerate(initial_weights(nin, nout, activation, seed))]
@@ -162,14 +177,17 @@ class Neuron(_Dense):
         return f"Neuron({self.nin}, {_name(self.activation)}, {self.nin + 1} parameters)"
 
 
-class Layer(_Dense):
+class Layer(_Dense[list[Value]]):
     """`nout` neurons on the same `nin` inputs; returns the list of their outputs.
 
     >>> [output.data for output in Layer(2, 3, "relu", seed=1)([0.0, 0.0])]
     [0.0, 0.0, 0.0]
     """
 
-    def __init__(self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None) -> None:
+    def __init__(
+        self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None, nonlin: None = None
+    ) -> None:
+        _check_nonlin(self, nonlin)
         self.nin = _positive(nin, "nin")
         rng = _generator(seed)
         self.neurons = [Neuron(nin, activation, seed=rng, nout=nout) for _ in range(_positive(nout, "nout"))]
@@ -183,7 +201,7 @@ class Layer(_Dense):
         return f"Layer({self.nin} -> {nout}, {_name(self.neurons[0].activation)}, {(self.nin + 1) * nout} parameters)"
 
 
-class MLP(_Dense):
+class MLP(_Dense["Prediction"]):
     """A multi-layer perceptron: layers of `nouts` neurons, one after the other.
 
     `activation` is that of the hidden layers, `output` that of the last one. Returns the list of outputs, or the one
@@ -204,7 +222,9 @@ class MLP(_Dense):
         output: Activation = None,
         *,
         seed: Seed = None,
+        nonlin: None = None,
     ) -> None:
+        _check_nonlin(self, nonlin)
         if isinstance(nouts, int) or not nouts:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _positive(nin, "nin")
@@ -250,11 +270,21 @@ def _generator(seed: Seed) -> random.Random:
     return seed if isinstance(seed, random.Random) else random.Random(seed)
 
 
-def _function(activation: Activation) -> Callable[[Any], Any] | None:
+_NONLIN = 'micrograd\'s nonlin=True is activation="relu" here, and nonlin=False is activation=None'
+
+
+def _check_nonlin(module: Module, nonlin: Any) -> None:
+    if nonlin is not None:
+        raise TypeError(f"{type(module).__name__} takes activation=, got nonlin={nonlin!r}; {_NONLIN}")
+
+
+def _function(activation: Activation | bool) -> Callable[[Any], Any] | None:
     if activation is None or activation == "linear":
         return None
     if callable(activation):
         return activation
+    if isinstance(activation, bool):
+        raise TypeError(f"an activation is the name of a function, a function or None, got {activation}; {_NONLIN}")
     choices = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
     if activation not in choices:
         raise ValueError(

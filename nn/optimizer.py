@@ -96,7 +96,7 @@ class Optimizer:
         """Change each parameter by its gradient: all of them, or, if an error occurs on the way, none."""
         update = self.rule(self.rate, self.steps + 1)
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
-        data, gradients = [p.data for p in self.parameters], [p.grad for p in self.parameters]
+        data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
         new, *state = map(list, zip(*map(update, data, gradients, *state), strict=True))
         self._remember(state)
         for parameter, number in zip(self.parameters, new, strict=True):

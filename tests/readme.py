@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import sys
@@ -65,26 +64,10 @@ def numbers(values: tuple[float, ...], row: Operation | None = None) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in zip(row.arguments, values, strict=True))
 
 
-def size() -> str:
-    """The files of the two packages: how long, and what for, by the first sentence of their docstrings."""
-    lines = ["| file | lines | what it is |", "|---|---:|---|"]
-    total = 0
-    for path in sorted([*(ROOT / "autograd").rglob("*.py"), *(ROOT / "nn").rglob("*.py")]):
-        source = path.read_text(encoding="utf-8")
-        docstring = ast.get_docstring(ast.parse(source)) or ""
-        sentence = re.split(r"(?<=[.:])\s", " ".join(docstring.split()), maxsplit=1)[0].rstrip(".:")
-        count = source.count("\n")
-        total += count
-        lines.append(f"| {path.relative_to(ROOT).as_posix()} | {count} | {sentence} |")
-    return "\n".join([*lines, f"| together | {total:,} | |"])
-
-
 def generated(readme: str) -> str:
     """The README with its generated parts as they are now."""
-    for name, text in [("conventions", conventions()), ("size", size())]:
-        readme = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, t=text: f"{m[1]}{t}\n{m[2]}", readme, flags=re.S
-        )
+    table = rf"\g<1>{conventions()}\n\g<2>"
+    readme = re.sub(r"(<!-- conventions -->\n).*?(<!-- end -->)", table, readme, flags=re.S)
     return re.sub(r"(<!-- functions -->).*?(<!-- end -->)", lambda m: f"{m[1]}{functions()}{m[2]}", readme, flags=re.S)
 
 

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from autograd.compiler.trace import TraceError as TraceError
-from autograd.value import Value
+from autograd.value import Number, Value
+
+if TYPE_CHECKING:
+    from autograd.compiler.function import CompiledFunction
+    from autograd.compiler.graph import CompiledGraph
 
 
+@overload
+def compile(
+    target: None = None,
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    has_aux: bool = False,
+    backend: str = "auto",
+) -> Callable[[Callable[..., Any]], CompiledFunction[Any]]: ...
+@overload
+def compile(
+    target: Value | Sequence[Value], *, wrt: Iterable[Value] | None = None, backend: str = "auto"
+) -> CompiledGraph: ...
+@overload
+def compile(
+    target: Callable[..., Number],
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    backend: str = "auto",
+) -> CompiledFunction[float]: ...
+@overload
+def compile(
+    target: Callable[..., Any],
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    has_aux: bool = False,
+    backend: str = "auto",
+) -> CompiledFunction[Any]: ...
 def compile(
     target: Any = None,
     *,

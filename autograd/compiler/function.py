@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ from autograd.compiler.pickling import reduce
 from autograd.compiler.program import Program
 from autograd.compiler.results import check_number, mean, of_each
 from autograd.compiler.specialization import Programs, Specialization, specialize
+from autograd.signatures import R
 from autograd.structure import flatten
 from autograd.transforms import gradients
 from autograd.value import Value
@@ -31,7 +32,7 @@ SEED = (1.0,)
 DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
 
 
-class CompiledFunction(WithParameters):
+class CompiledFunction(WithParameters, Generic[R]):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
     __self__: Any = None  # the instance, of a method
@@ -66,7 +67,7 @@ class CompiledFunction(WithParameters):
             self._called()
         return self._programs.wrt or []
 
-    def __call__(self, /, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, /, *args: Any, **keywords: Any) -> R:
         """Return what f returns: floats, in its structure; for a batch, the mean over the examples.
 
         Where f `has_aux`, that is a pair, of which the second part has its numbers for each example. Called with
@@ -74,9 +75,9 @@ class CompiledFunction(WithParameters):
         """
         if not keywords and (quick := self._quick(args)) is not None:
             found, runner, numbers, _ = quick
-            return found.structure.unflatten(runner.evaluate(numbers)[0])
+            return found.structure.unflatten(runner.evaluate(numbers)[0])  # type: ignore[no-any-return]
         self, args = self._bound(args)
-        return self._replay(args, keywords, self._value, self._eager_value)
+        return self._replay(args, keywords, self._value, self._eager_value)  # type: ignore[no-any-return]
 
     def each(self, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example: its structure, with an array in place of each number.
@@ -325,7 +326,7 @@ class CompiledFunction(WithParameters):
         """Return the method of an instance: it has programs of its own."""
         if instance is None or not hasattr(type(self.f), "__get__"):
             return self
-        method = object.__new__(CompiledFunction)
+        method: CompiledFunction[R] = object.__new__(CompiledFunction)
         method.__dict__.update(self.__dict__)
         f = method.f = method.__wrapped__ = self.f.__get__(instance, owner)
         method.__self__ = instance
@@ -334,7 +335,7 @@ class CompiledFunction(WithParameters):
         method._signature = self._methods.signature(lambda: Signature(f, self.batched, self.static))
         return method
 
-    def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction, tuple[Any, ...]]:
+    def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction[R], tuple[Any, ...]]:
         """Return the method of the first argument, if that is an instance as in M.f(a, x), and the other arguments."""
         if self._takes_self and args and type(args[0]) not in DATA and not isinstance(args[0], (Value, np.generic)):
             return self.__get__(args[0], type(args[0])), args[1:]

@@ -59,7 +59,7 @@ class _Placer:
             if results.batched:
                 code.blocks.append((int(results.slots.flat[0]), len(np.unique(results.slots))))
             if instruction.kind == "map" and instruction.operation is not None and instruction.operation.domain:
-                code.risky.append(results)
+                code.risky.append((results, instruction.operands))
         return code
 
     def _place(self, items: Iterable[int], batched: bool) -> int:

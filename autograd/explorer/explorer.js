@@ -88,7 +88,7 @@ const fn = {
 
   /** a ** (b - k), also where b - k is rounded. */
   powerBelow(a, b, k) {
-    if (b - k + k === b || a === 0 || k % 1 > 0 || k < 0) return fn.power(a, b - k);
+    if (b - k + k === b || a === 0 || Math.abs(a) === Infinity || k % 1 > 0 || k < 0) return fn.power(a, b - k);
     let y = fn.power(a, b);
     for (let i = 0; i < k; i++) y /= a;
     return y;

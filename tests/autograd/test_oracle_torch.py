@@ -101,6 +101,19 @@ def test_derivatives_at_the_edges_are_those_of_pytorch(row, function):
         assert by_autograd(row, operands) == exactly, operands
 
 
+BEYOND = [math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize(("row", "function"), FIXED, **with_ids)
+def test_derivatives_at_infinite_and_undefined_operands_are_those_of_pytorch(row, function):
+    finite = [] if len(row.partials) == 1 else [0.0, 3.0, -3.0]
+    for operands in itertools.product([*finite, *BEYOND], repeat=len(row.partials)):
+        if row.domain and not eval(row.domain, {"inf": math.inf}, dict(zip(row.arguments, operands, strict=True))):
+            continue
+        wanted = by_torch(function, operands)
+        assert by_autograd(row, operands) == pytest.approx(wanted, rel=1e-13, abs=0.0, nan_ok=True), operands
+
+
 @pytest.mark.parametrize(("row", "function"), [pair for pair in PAIRS if isinstance(pair[0], NAry)], **with_ids)
 @pytest.mark.parametrize("operands", [(0.5, -1.0, 2.0, 3.0), (700.0, 700.0, -700.0, 1.0), (1.0, 1.0, 1.0, 1.0)])
 def test_functions_of_many_are_those_of_pytorch(row, function, operands):

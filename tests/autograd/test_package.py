@@ -23,6 +23,8 @@ LINE = [
     "chain",
     "accumulators",
     "copying",
+    "methods",
+    "peers",
     "value",
 ]  # each may import those before it
 

@@ -1963,7 +1963,7 @@ def test_order_of_the_keys_of_a_tangent_is_of_no_matter(call):
 
 CONDITIONS = {
     "a comparison": lambda x: x > 1,
-    "of the other kind": lambda x: 1 <= x,
+    "of the other kind": lambda x: x >= 1,
     "NumPy's": lambda x: np.bool_(x > 1),
     "of an array": lambda x: np.array([x, 2.0 * x]) > 1.0,
 }

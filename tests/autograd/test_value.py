@@ -15,7 +15,23 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from autograd import Constant, Value, dot, exp, fsum, log, mean, no_grad, operation, scope, sin, tanh, where
+from autograd import (
+    Constant,
+    TraceError,
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    log,
+    mean,
+    no_grad,
+    operation,
+    scope,
+    sin,
+    tanh,
+    where,
+)
 from autograd.chain import topological_order
 from autograd.node import UNREACHED
 
@@ -483,6 +499,108 @@ def test_exception_in_backward_leaves_all_gradients_as_they_were():
     assert (x.grad, h.grad, y.grad) == (4.0, 1.0, 0.0)
 
 
+BREAKING = {  # the operations of which the partial derivative fails, by what stands below them
+    "unary": lambda failing, x: operation("broken", lambda x: x, failing)(x * x),
+    "binary": lambda failing, x: operation("broken", lambda a, b: a, lambda y, a, b: 1.0, failing)(x * x, x),
+    "ternary": lambda failing, x: operation("broken", lambda a, b, c: a, *[failing] * 3)(x * x, x, x),
+    "below a sum": lambda failing, x: fsum([x * x, operation("broken", lambda x: x, failing)(x), x]),
+}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("built", BREAKING.values(), ids=BREAKING)
+def test_whatever_ends_backward_halfway_leaves_every_gradient_as_it_was(built, error):
+    def failing(y, *operands):
+        raise error
+
+    x = Value(2.0)
+    x.grad = 0.25
+    y = built(failing, x) + exp(x)
+    nodes = topological_order(y)
+    nodes[-2].grad = 7.0
+    before = [node.grad for node in nodes]
+    with pytest.raises(error):
+        y.backward()
+    assert all(node.grad is grad for node, grad in zip(nodes, before, strict=True))
+    assert UNREACHED in before
+
+
+def test_gradient_that_cannot_be_added_to_leaves_every_gradient_as_it_was():
+    x, w = Value(2.0), Value(3.0)
+    w.grad = "none yet"
+    y = x * w
+    with pytest.raises(TypeError):
+        y.backward()
+    assert (x.grad, w.grad, y.grad) == (0.0, "none yet", 0.0)
+    assert x.grad is y.grad is UNREACHED
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_second_backward_doubles_a_sum_of_many_contributions_exactly(seed):
+    chance = random.Random(seed)
+    x = Value(chance.uniform(-2.0, 2.0))
+    x.grad = start = chance.choice([0.0, 0.1])
+    y = sum(sin(x * chance.uniform(-1.0, 1.0)) * chance.uniform(-1.0, 1.0) for _ in range(30))
+    y.backward()
+    x.grad = 0.0
+    y.backward()
+    once = x.grad
+    y.backward()
+    assert x.grad == once + once
+    x.grad = start
+    y.backward()
+    assert x.grad == start + once
+
+
+def test_backward_of_a_constant_gives_it_no_gradient():
+    scale = Constant(2.0)
+    scale.backward()
+    assert scale.grad is UNREACHED
+
+
+def test_threads_that_share_leaves_lose_no_gradient():
+    x, rounds, threads = Value(1.0), 40, 4
+
+    def work():
+        for _ in range(rounds):
+            sum(x * 3.0 for _ in range(50)).backward()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert x.grad == threads * rounds * 50 * 3.0
+
+
+def test_number_is_read_without_telling_a_tracer():
+    seen = []
+
+    def f(x):
+        y = x * x
+        seen.append((x.number, y.number))
+        return y
+
+    assert compile(f)(3.0) == 9.0
+    assert seen == [(3.0, 9.0)]
+    with pytest.raises(TraceError):
+        compile(lambda x: x * x.data)(3.0)
+
+
+def test_stamp_tells_the_tick_and_the_scope():
+    x = Value(3.0)
+    with scope("part") as part:
+        y = x * x
+    x.data = 4.0
+    assert (y.stamp.scope, x.stamp.scope) == (part, None)
+    assert x.stamp.tick > y.stamp.tick >= x.stamp.born
+
+
 def test_detached_value_is_a_fresh_leaf():
     x = Value(3.0, label="x")
     h = x * x
@@ -514,6 +632,68 @@ def test_no_grad_is_a_decorator():
     for _ in range(2):
         assert square(x).parents == ()
         assert (x * x).parents == (x, x)
+
+
+def test_no_grad_is_a_decorator_without_parentheses_too():
+    @no_grad
+    def square(x, power=2):
+        """Docstring."""
+        return x**power
+
+    assert (square(Value(3.0), power=3).data, square(Value(3.0)).parents) == (27.0, ())
+    assert (square.__name__, square.__doc__) == ("square", "Docstring.")
+    assert (Value(3.0) * 2.0).parents
+
+
+def test_no_grad_decorates_methods_and_recursive_functions():
+    class Model:
+        @no_grad()
+        def power(self, x, n):
+            return x if n == 1 else x * self.power(x, n - 1)
+
+    assert (Model().power(Value(2.0), 5).data, Model().power(Value(2.0), 5).parents) == (32.0, ())
+    assert (Value(3.0) * 2.0).parents
+
+
+def test_no_grad_of_a_coroutine_lasts_until_it_returns():
+    @no_grad()
+    async def square(x):
+        await asyncio.sleep(0)
+        return x * x
+
+    async def both():
+        squaring = asyncio.create_task(square(Value(3.0)))
+        recorded = Value(2.0) * 2.0
+        await asyncio.sleep(0)
+        return await squaring, recorded, Value(2.0) * 2.0
+
+    squared, *recorded = asyncio.run(both())
+    assert (squared.data, squared.parents) == (9.0, ())
+    assert all(y.parents for y in recorded)
+
+
+def generator():
+    yield 1
+
+
+async def generator_of_a_task():
+    yield 1
+
+
+@pytest.mark.parametrize("thing", [generator, generator_of_a_task, type("Model", (), {}), classmethod(generator), 3])
+def test_no_grad_decorates_no_generators_and_no_classes(thing):
+    with pytest.raises(TypeError, match=r"^no_grad decorates functions and .* write `with no_grad\(\):` around what"):
+        no_grad()(thing)
+    with pytest.raises(TypeError, match=r"^no_grad decorates functions"):
+        no_grad(thing)
+
+
+def test_no_grad_block_is_entered_again():
+    block = no_grad()
+    for _ in range(2):
+        with block, block:
+            assert not (Value(3.0) * 2.0).parents
+        assert (Value(3.0) * 2.0).parents
 
 
 def test_no_grad_nests():

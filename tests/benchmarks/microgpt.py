@@ -10,9 +10,7 @@ import math
 import random
 from typing import Any
 
-NAMES = """
-    emma olivia ava isabella sophia charlotte mia amelia harper evelyn noah liam oliver elijah mateo lucas
-""".split()
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "noah", "liam", "oliver", "elijah", "lucas"]
 EMBEDDING, HEADS, CONTEXT = 16, 4, 8
 HEAD = EMBEDDING // HEADS
 

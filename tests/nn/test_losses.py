@@ -1,5 +1,6 @@
 """Losses, against numbers computed by hand and against PyTorch, and what they say to wrong targets."""
 
+import itertools
 import math
 
 import numpy as np
@@ -419,6 +420,40 @@ def test_cross_entropy_agrees_with_torch(data):
     outputs = data.draw(rows())
     targets = [data.draw(st.integers(0, len(row) - 1)) for row in outputs]
     assert_as_torch(cross_entropy, torch.nn.functional.cross_entropy, outputs, targets, torch.tensor(targets))
+
+
+FAR = [0.0, 1.0, -40.0, 1e10, 1e16, -1e16, 1e300, -math.inf]
+
+
+@pytest.mark.parametrize("logits", list(itertools.product(FAR, repeat=3)), ids=str)
+def test_cross_entropy_of_logits_of_any_size_is_as_torch_has_it(logits):
+    torch = pytest.importorskip("torch")
+    if max(logits) == -math.inf:
+        return
+    for target in range(3):
+        one_hot = [float(k == target) for k in range(3)]
+        tensor = torch.tensor([logits], dtype=torch.float64, requires_grad=True)
+        expected = torch.nn.functional.cross_entropy(tensor, torch.tensor([target]))
+        expected.backward()
+        for label in (target, one_hot):
+            found, slopes = gradients(cross_entropy, [list(logits)], [label])
+            assert found == pytest.approx(expected.item(), rel=1e-14, abs=1e-15)
+            assert slopes == pytest.approx(tensor.grad[0].tolist(), rel=1e-14, abs=1e-15)
+        smooth = [(0.0 if z == -math.inf else 0.1 + one_hot[k]) for k, z in enumerate(logits)]
+        smooth = [p / sum(smooth) for p in smooth]
+        found, slopes = gradients(cross_entropy, [list(logits)], [smooth])
+        finite = [k for k in range(3) if logits[k] > -math.inf]
+        each = [gradients(cross_entropy, [list(logits)], [k]) for k in finite]
+        assert found == pytest.approx(math.fsum(smooth[k] * one[0] for k, one in zip(finite, each)), rel=1e-14)
+        wanted = [math.fsum(smooth[k] * one[1][i] for k, one in zip(finite, each)) for i in range(3)]
+        assert slopes == pytest.approx(wanted, rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("gap", [30.0, 37.0, 40.0, 300.0, 700.0])
+def test_gradient_of_cross_entropy_keeps_its_digits_where_the_class_is_all_but_certain(gap):
+    found, slopes = gradients(cross_entropy, [[gap, 0.0]], [0])
+    assert found == pytest.approx(math.log1p(math.exp(-gap)), rel=1e-15)
+    assert slopes == pytest.approx([-math.exp(-gap), math.exp(-gap)], rel=1e-12)
 
 
 @settings(deadline=None)

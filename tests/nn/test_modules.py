@@ -728,3 +728,14 @@ def test_copy_of_a_module_that_stores_its_output_has_a_living_graph(copied):
     other = copied(keeper)
     other.last.backward()
     assert (other.w.grad, keeper.w.grad) == (3.0, 0.0)
+
+
+@pytest.mark.parametrize("nonlin", [True, False, 0])
+@pytest.mark.parametrize(("kind", "sizes"), [(Neuron, (2,)), (Layer, (2, 3)), (MLP, (2, [3, 1]))])
+def test_nonlin_of_micrograd_names_activation(kind, sizes, nonlin):
+    remedy = 'nonlin=True is activation="relu" here, and nonlin=False is activation=None'
+    with pytest.raises(TypeError, match=f"^{kind.__name__} takes activation=, got nonlin={nonlin}; .*{remedy}"):
+        kind(*sizes, nonlin=nonlin)
+    if isinstance(nonlin, bool):
+        with pytest.raises(TypeError, match=f"^an activation is the name of a function, .* got {nonlin}; .*{remedy}"):
+            kind(*sizes, nonlin)

@@ -46,7 +46,7 @@ class NumpyProgram:
         }
         self.writer = Writer(code)
         roots = [self.writer.root(*root) for root in code.roots]
-        self.risky = [self.writer.view(operand) for operand in code.risky]
+        self.risky = [self.writer.view(results) for results, _ in code.risky]
         lines = {"forward": [*self.writer.lines(code.instructions), f"return [{', '.join(roots)}]"]}
         lines |= {by: self.writer.lines(instructions) for by, instructions in backward.items()}
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
@@ -84,8 +84,26 @@ class NumpyProgram:
         for results in looked_at:
             total = results if type(results) is float else np.add.reduce(results, None)
             if not (math.isfinite(total) or np.isfinite(results).all()):
-                return _not_finite(looked_at, memory.examples)
+                return self._not_finite(memory, roots)
         return []
+
+    def _not_finite(self, memory: Memory, roots: Sequence[Any]) -> list[int]:
+        odd = np.zeros(memory.examples, dtype=bool)
+
+        def look(finite: Any, batched: bool) -> None:
+            if batched:
+                np.logical_or(odd, ~finite.reshape(memory.examples, -1).all(axis=1), out=odd)
+            else:
+                odd[:1] |= not finite.all()
+
+        for number, (_, batched) in zip(roots, self.roots, strict=True):
+            look(np.isfinite(number), batched)
+        for results, operands in self.code.risky:
+            finite = np.isfinite(memory.gather(results))
+            for operand in operands:  # nan of nan is no error, nor what a guard lets in
+                finite = finite | np.isnan(memory.gather(operand))
+            look(finite, results.batched)
+        return np.flatnonzero(odd).tolist()
 
     @property
     def stats(self) -> dict[str, int]:
@@ -143,6 +161,14 @@ class Memory:
         """Run a part of the program: "forward", or backward by "captured" or "arguments"."""
         with np.errstate(all="ignore"):
             return self.runs[name]()
+
+    def gather(self, operand: Operand) -> Array:
+        """Return a copy of the numbers of an operand, of a batched one with the examples in front."""
+        if operand.constants is not None:
+            return operand.constants
+        if not operand.batched:
+            return self.buffer[False][operand.slots]
+        return self.buffer[True][self.layout.positions(operand.slots, self.examples)]
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
@@ -418,17 +444,6 @@ def _terms(expression: Any) -> list[Expression]:
         before, last = _terms(expression.operands[0]), expression.operands[1]
         return [*before, last] if before and last.operation is None else []
     return []
-
-
-def _not_finite(found: Sequence[Any], examples: int) -> list[int]:
-    odd = np.zeros(examples, dtype=bool)
-    for results in found:
-        finite = np.isfinite(results)
-        if np.shape(results)[:1] == (examples,):
-            odd |= ~finite.reshape(examples, -1).all(axis=1)
-        else:
-            odd[:1] |= not finite.all()
-    return np.flatnonzero(odd).tolist()
 
 
 def _compiled(name: str, lines: Sequence[str]) -> CodeType:

@@ -43,7 +43,11 @@ def python_words(bound: Bound) -> Dialect:
             rules.less: "{} < {}",
             rules.less_equal: "{} <= {}",
         },
-        words={rules.where: "({1} if {0} else {2})", rules.either: "(1.0 if {} or {} else 0.0)"},
+        words={
+            rules.where: "({1} if {0} else {2})",
+            rules.guard: "({1} if {0} else nan)",
+            rules.either: "(1.0 if {} or {} else 0.0)",
+        },
         call=call,
     )
 

@@ -159,6 +159,7 @@ NUMPY = ArrayDialect(
     words={
         **{row: f"{name}({', '.join(['{}'] * len(row.partials))})" for row, name in NAMES.items()},
         rules.where: "choose({}, {}, {})",
+        rules.guard: "choose({}, {}, nan)",
     },
     members={
         rules.power_of: lambda n: "{}" if n == 1.0 else "square({})" if n == 2.0 else f"power({{}}, {n!r})",
