@@ -1,4 +1,4 @@
-"""What `compile` returns for a graph that exists: the graph as a program.
+"""Compiled graphs: what `compile` returns for a graph that exists.
 
 A program reads the data of the Values it was folded from only when some leaf has been assigned since, which the clock
 tells; so between steps that touch no Value there is no Python work for each of them.
