@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
@@ -20,6 +19,7 @@ from autograd.boxes import homes, write_boxes
 from autograd.chain import Edge, accumulate, check_unchanged, edges
 from autograd.clock import scope
 from autograd.drawing import blank, keep_short
+from autograd.files import write_atomically
 from autograd.frames import write_gif, write_svg
 from autograd.lines import names_of, sorted_graph
 from autograd.marks import (
@@ -83,16 +83,8 @@ def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0,
     stage = _Stage(order, list(_steps(order)), direction)
     drawings = stage.drawings()
     times = [seconds] * (len(drawings) - 1) + [3.0 * seconds]
-    _write(target, WRITERS[target.suffix.lower()](drawings, times))
+    write_atomically(target, WRITERS[target.suffix.lower()](drawings, times))
     return target
-
-
-def _write(target: Path, content: bytes) -> None:
-    """Write a file in one step: who looks sees the old one or the whole new one."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".animate-") as folder:
-        whole = Path(folder) / target.name  # made as any file is, with the usual permissions
-        whole.write_bytes(content)
-        whole.replace(target)
 
 
 class _Step(NamedTuple):

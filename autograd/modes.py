@@ -5,7 +5,6 @@ Each is a context variable, so a block changes what is recorded in its own threa
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -23,7 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
 
 blocks = 0
-_lock = threading.Lock()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
@@ -68,15 +66,15 @@ class Side(Protocol):
 @contextmanager
 def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
     global blocks
-    token = variable.set(value)
-    with _lock:
+    before, counted = variable.get(), False
+    try:  # Ctrl-C may come after any call; better a block counted for ever, which is slow, than one that is not left
         blocks += 1
-    try:
+        counted = True
+        variable.set(value)
         yield
     finally:
-        with _lock:
-            blocks -= 1
-        variable.reset(token)
+        variable.set(before)
+        blocks -= counted
 
 
 def paused() -> bool:

@@ -1,4 +1,4 @@
-"""Chance: the random numbers that a model or a loss draws, such as those of a dropout.
+"""Random state: the generators of a model or a loss that draws random numbers, as a dropout does.
 
 A program that was traced once would repeat the numbers of that time for ever. So whoever tries one out has to know
 whether any were drawn, and puts the generators back to where they were.
@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
-from nn.modules import Module
+from nn.modules import held
 
 Generator: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns its state, and what sets it
 
 
 @contextmanager
-def chance_restored(model: Module) -> Iterator[Callable[[], bool]]:
+def chance_restored(model: Any) -> Iterator[Callable[[], bool]]:
     """Let a block draw random numbers as if it did not; yield what tells whether it has.
 
     Known are the generators of `random` and of NumPy, and those that are attributes of the model and of its parts.
@@ -31,7 +31,7 @@ def chance_restored(model: Module) -> Iterator[Callable[[], bool]]:
     >>> before, after, random.random() == number
     (False, True, True)
     """
-    generators = list(_generators(model, set()))
+    generators = list(_generators(model))
     states = [get() for get, _ in generators]
     first = [pickle.dumps(state) for state in states]
     try:
@@ -41,25 +41,17 @@ def chance_restored(model: Module) -> Iterator[Callable[[], bool]]:
             put(state)
 
 
-def _generators(model: Module, seen: set[int]) -> Iterator[Generator]:
+def _generators(model: Any) -> Iterator[Generator]:
     yield random.getstate, random.setstate
     numpy = sys.modules.get("numpy")
+    kinds: tuple[type, ...] = (random.Random,)
     if numpy is not None:
         yield numpy.random.get_state, numpy.random.set_state
-    yield from _held(model, numpy, seen)
-
-
-def _held(thing: Any, numpy: Any, seen: set[int]) -> Iterator[Generator]:
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, random.Random):
-        yield thing.getstate, thing.setstate
-    elif numpy is not None and isinstance(thing, numpy.random.RandomState):
-        yield thing.get_state, thing.set_state
-    elif numpy is not None and isinstance(thing, numpy.random.Generator):
-        yield partial(getattr, thing.bit_generator, "state"), partial(setattr, thing.bit_generator, "state")
-    elif isinstance(thing, (Module, dict, list, tuple)):
-        parts = vars(thing) if isinstance(thing, Module) else thing
-        for part in parts.values() if isinstance(parts, dict) else parts:
-            yield from _held(part, numpy, seen)
+        kinds += numpy.random.RandomState, numpy.random.Generator
+    for thing in {id(thing): thing for _, thing in held(model, kinds)}.values():
+        if isinstance(thing, random.Random):
+            yield thing.getstate, thing.setstate
+        elif hasattr(thing, "bit_generator"):
+            yield partial(getattr, thing.bit_generator, "state"), partial(setattr, thing.bit_generator, "state")
+        else:
+            yield thing.get_state, thing.set_state

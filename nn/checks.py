@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd import Constant, Value
@@ -58,6 +58,13 @@ def share(number: float, name: str) -> float:
     if not 0.0 <= real(number, name) < 1.0:
         raise ValueError(f"{name} is the share that is kept, from 0 to below 1, got {number!r}")
     return float(number)
+
+
+def two_shares(pair: Sequence[float], name: str) -> tuple[float, float]:
+    """Return two numbers from 0 to below 1."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(f"{name} is a pair, the shares that the two moving averages keep, got {pair!r}")
+    return share(pair[0], f"{name}[0]"), share(pair[1], f"{name}[1]")
 
 
 def above_zero(number: float, name: str, meaning: str = "") -> float:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import autograd
 from autograd import Value, no_grad
 from autograd.operation import real
+from nn.chance import chance_restored
 from nn.checks import plain
-from nn.history import Metric
+from nn.metrics import Metric
+
+MANY = 500  # inputs for which it pays to compile a model
+COMPARED = 10  # of these, by which the compiled model is compared with the eager one
 
 
 @dataclass
@@ -56,15 +61,17 @@ class Examples:
         return ""
 
     def telling(self, count: int) -> list[int]:
-        """Return the numbers of a few examples, at least two, by which to judge all: with each target, from everywhere.
+        """Return the numbers of a few examples, at least two, by which to judge all: with each target and length.
 
         >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).telling(3)
         [0, 7, 3, 6]
         """
         size = len(self.targets)
         firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
+        lengths = {len(x) if hasattr(x, "__len__") else 1: i for i, x in reversed(list(enumerate(self.inputs)))}
         spread = range(0, size, max(1, size // count))
-        chosen = list(dict.fromkeys([*sorted(firsts.values())[:count], *spread[:count]]))
+        chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
+        chosen = list(dict.fromkeys(chosen))
         return chosen if len(chosen) > 1 else chosen * 2
 
 
@@ -81,6 +88,36 @@ def evaluated(model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any) -> tupl
         outputs = [model(x) for x in X]
         total = loss(outputs, y)
     return number(total, "a loss"), outputs
+
+
+def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
+    """Return a model's outputs, as plain numbers: of many inputs on arrays where it compiles, else one by one.
+
+    >>> outputs_of(lambda x: [2.0 * x[0], x[0] + x[1]], [[1.0, 2.0], [3.0, 4.0]])
+    [[2.0, 3.0], [6.0, 7.0]]
+    """
+    if len(X) < MANY:
+        return [_output(model, x) for x in X]
+    try:
+        with chance_restored(model) as drawn:
+            found = one_by_one(autograd.compile(lambda x: model(x), batched="x").each(X))
+            few = range(0, len(X), max(1, len(X) // COMPARED))
+            if not drawn() and all(_agree(found[i], _output(model, X[i])) for i in few):
+                return found
+    except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+        pass  # what is wrong with the model, and not with compiling it, is said below
+    return [_output(model, x) for x in X]
+
+
+def _output(model: Any, x: Any) -> Any:
+    with no_grad():
+        return plain_outputs(model(x))
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    return isinstance(one, float) and isinstance(other, float) and (math.isclose(one, other) or one != one != other)
 
 
 def judged(metric: Metric | None, outputs: Any, y: Sequence[Any]) -> float | None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from autograd.operation import real
 from nn.checks import above_zero, not_negative
-from nn.losses import binary_cross_entropy, cross_entropy, hinge
-from nn.metrics import accuracy
-
-Metric: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], float]
+from nn.judging import metric_of
+from nn.metrics import Metric
 
 
 class Score(NamedTuple):
@@ -164,11 +162,11 @@ class Stop:
 
 
 def metric_for(metric: Metric | str | None, loss: Any) -> Metric | None:
-    """Return a metric as it was given; for "auto" the accuracy, where the loss is one of a classifier."""
+    """Return a metric as it was given; for "auto" the one that the loss carries."""
     if not callable(loss):
         raise TypeError(f"loss is a function of outputs and targets, such as nn.mse, got {loss!r}")
     if metric == "auto":
-        return accuracy if loss in (hinge, binary_cross_entropy, cross_entropy) else None
+        return metric_of(loss)
     if metric is not None and not callable(metric):
         raise TypeError(f"metric is a function of outputs and targets, None or 'auto', got {metric!r}")
     return metric

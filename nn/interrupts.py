@@ -1,4 +1,7 @@
-"""Ctrl-C at moments where Python code cannot be interrupted safely."""
+"""Ctrl-C (KeyboardInterrupt) at moments where Python code cannot be interrupted safely.
+
+Python raises it where a function begins, among others. Where that is the `__exit__` of a `with`, its block is not left.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from autograd import Value
 
 
 @contextmanager
@@ -34,3 +39,21 @@ def interrupts_wait() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if came:
             handler(*came[0])
+
+
+@contextmanager
+def scopes_closed() -> Iterator[None]:
+    """Close after a block the scopes that were opened in it, and which Ctrl-C has left open.
+
+    >>> from autograd import scope
+    >>> with scopes_closed():
+    ...     part = scope("part").__enter__()
+    >>> print(Value(1.0).scope)
+    None
+    """
+    outer = Value(0.0).scope
+    try:
+        yield
+    finally:
+        while (innermost := Value(0.0).scope) is not None and innermost is not outer:
+            innermost.__exit__()

@@ -5,11 +5,12 @@ checked where they are plain numbers. Inside of a function that is compiled they
 a formula must not depend on which they are, so it chooses by `where` and `minimum`, never by `if`. A target that is nan
 makes a loss of real targets nan, as in NumPy.
 
-A penalty on the parameters is a term beside the loss:
+A loss carries the metric that `fit` and `evaluate` report beside it, accuracy or none; so may a loss of your own:
 
->>> from nn import MLP
->>> model = MLP(1, [1], seed=1)
->>> loss = lambda outputs, targets: mse(outputs, targets) + 1e-4 * l2(model.parameters())
+>>> hinge.metric.__name__, mse.metric
+('accuracy', None)
+
+A penalty on the parameters is a term beside the loss: `fit(..., loss=mse, penalty=lambda p: 1e-4 * l2(p))`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.checks import above_zero, listed, plain
+from nn.judging import judged_by
+from nn.metrics import accuracy
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
 
 
+@judged_by(None)
 def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean squared error, (1/n) Σ (ŷ - y)².
 
@@ -36,6 +40,7 @@ def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     return mean((output - target) ** 2 for output, target in _pairs(outputs, targets, "mse"))
 
 
+@judged_by(None)
 def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean absolute error, (1/n) Σ |ŷ - y|, whose derivative counts as 0 where an error is 0.
 
@@ -45,6 +50,7 @@ def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     return mean(abs(output - target) for output, target in _pairs(outputs, targets, "mae"))
 
 
+@judged_by(None)
 def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0) -> Any:
     """Return the mean Huber loss, (1/n) Σ c (e - c/2), where e = |ŷ - y| and c = min(e, δ).
 
@@ -59,6 +65,7 @@ def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0)
     return mean(c * (e - 0.5 * c) for e, c in ((e, minimum(e, delta)) for e in errors))
 
 
+@judged_by(accuracy)
 def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y s), for targets y of -1 or 1.
 
@@ -71,6 +78,7 @@ def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     return mean(relu(1.0 - target * output) for output, target in pairs)
 
 
+@judged_by(accuracy)
 def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean cross-entropy of a binary classifier, (1/n) Σ y softplus(-z) + (1 - y) softplus(z).
 
@@ -85,6 +93,7 @@ def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> A
     return mean(target * softplus(-logit) + (1.0 - target) * softplus(logit) for logit, target in pairs)
 
 
+@judged_by(accuracy)
 def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[Any]) -> Any:
     """Return the mean cross-entropy of a classifier, (1/n) Σ_i log Σ_k exp(z_ik - z_iy).
 

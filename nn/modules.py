@@ -6,9 +6,12 @@ A `Module` finds its parameters in its own attributes, so a new kind of module i
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
@@ -54,14 +57,17 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield each parameter once, with the path of attributes and positions that leads to it.
 
+        They are looked for in modules, lists, tuples, mappings, NumPy arrays and dataclasses, nested as you like, and
+        in whatever else has a method `parameters()`, such as a module of another library.
+
         >>> [name for name, _ in Layer(1, 2).named_parameters()]
         ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
         """
-        seen: set[Value] = set()
-        for name, parameter in _leaves(vars(self), ""):
-            if parameter not in seen:
-                seen.add(parameter)
-                yield name, parameter
+        paths: dict[Value, str] = {}
+        for path, leaf in held(self, Value):
+            if leaf.op is None and not isinstance(leaf, Constant):
+                paths.setdefault(leaf, path)
+        yield from ((path, leaf) for leaf, path in paths.items())
 
     def parameters(self) -> list[Value]:
         """Return the parameters: the leaves kept in attributes of the module and of the modules in it."""
@@ -108,18 +114,73 @@ def _is_number(entry: Any) -> bool:
     return not isinstance(entry, bool)
 
 
-def _leaves(attributes: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Value]]:
-    for name, attribute in attributes.items():
-        path = f"{prefix}{name}"
-        if isinstance(attribute, Value):
-            if attribute.op is None and not isinstance(attribute, Constant):
-                yield path, attribute
-        elif isinstance(attribute, Module):
-            yield from _leaves(vars(attribute), f"{path}.")
-        elif isinstance(attribute, Mapping):
-            yield from _leaves(attribute, f"{path}.")
-        elif isinstance(attribute, (list, tuple)):
-            yield from _leaves(dict(enumerate(attribute)), f"{path}.")
+_asking: ContextVar[frozenset[int]] = ContextVar("asking", default=frozenset())
+
+
+def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
+    """Return what a module holds of these kinds, at any depth, each with its path; a container is opened once.
+
+    >>> held(MLP(1, [1]), int)
+    [('nin', 1), ('layers.0.nin', 1), ('layers.0.neurons.0.nin', 1)]
+    """
+    if id(module) in _asking.get():  # one of another library, in this one, asks this one for its parameters
+        return []
+    found = []
+    opened: dict[int, Any] = {}  # keeps the containers, since another thing could get the same id
+    waiting: list[tuple[str, Any]] = [("", module)]
+    while waiting:
+        path, thing = waiting.pop()
+        if isinstance(thing, kinds):
+            found.append((path, thing))
+        elif id(thing) not in opened and (parts := _parts(thing, path, module)):
+            opened[id(thing)] = thing
+            waiting += [(f"{path}.{name}" if path else str(name), part) for name, part in reversed(parts)]
+    return found
+
+
+def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
+    """Return what is in a module or container, by name or position; None where it is neither."""
+    if isinstance(thing, (Value, str, float, int, type)):
+        return None
+    if isinstance(thing, Module):
+        return list(vars(thing).items())
+    if isinstance(thing, Mapping):
+        return list(thing.items())
+    if isinstance(thing, (list, tuple, deque)):
+        return list(enumerate(thing))
+    if getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # an array of NumPy, or a column of pandas
+        return [(".".join(map(str, place)), part) for place, part in _entries(thing)]
+    if callable(getattr(thing, "parameters", None)):
+        return _foreign(thing, path, root)
+    if isinstance(thing, Set) and any(isinstance(part, (Value, Module)) for part in thing):
+        raise TypeError(f"parameters are kept in an order, and {path} is a {type(thing).__name__}; write a list")
+    if dataclasses.is_dataclass(thing):
+        return [(field.name, getattr(thing, field.name, None)) for field in dataclasses.fields(thing)]
+    return None
+
+
+def _entries(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:
+    import numpy as np
+
+    return np.ndenumerate(np.atleast_1d(array))
+
+
+def _foreign(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]]:
+    """Return the parameters of a module of another kind, by its own names if it has any."""
+    named = getattr(thing, "named_parameters", None)
+    before = _asking.get()
+    try:
+        _asking.set(before | {id(root)})
+        parts = list(named() if callable(named) else enumerate(thing.parameters()))
+    finally:
+        _asking.set(before)
+    for _, parameter in parts:
+        if not isinstance(parameter, Value):
+            raise TypeError(
+                f"the parameters of a Module are Values, but {path or 'the model'}, a {type(thing).__name__}, has a "
+                f"{type(parameter).__name__}: {parameter!r:.40}; keep what is not to be trained outside of it"
+            )
+    return parts
 
 
 class _Inputs(list[Value]):
@@ -189,7 +250,7 @@ class Layer(_Dense[list[Value]]):
     ) -> None:
         _check_nonlin(self, nonlin)
         self.nin = _positive(nin, "nin")
-        rng = _generator(seed)
+        rng = generator(seed)
         self.neurons = [Neuron(nin, activation, seed=rng, nout=nout) for _ in range(_positive(nout, "nout"))]
 
     def forward(self, x: Sequence[Value]) -> list[Any]:
@@ -228,7 +289,7 @@ class MLP(_Dense["Prediction"]):
         if isinstance(nouts, int) or not nouts:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _positive(nin, "nin")
-        rng = _generator(seed)
+        rng = generator(seed)
         sizes = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + [output]
         self.layers = [
@@ -259,15 +320,18 @@ def initial_weights(nin: int, nout: int, activation: Activation, seed: Seed = No
     >>> initial_weights(2, 16, "relu", seed=1) == initial_weights(2, 16, "relu", seed=1)
     True
     """
-    rng = _generator(seed)
+    rng = generator(seed)
     if _name(_function(activation)) in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus"):
         return [rng.gauss(0.0, math.sqrt(2.0 / nin)) for _ in range(nin)]
     limit = math.sqrt(6.0 / (nin + nout))
     return [rng.uniform(-limit, limit) for _ in range(nin)]
 
 
-def _generator(seed: Seed) -> random.Random:
-    return seed if isinstance(seed, random.Random) else random.Random(seed)
+def generator(seed: Seed) -> random.Random:
+    """Return the generator of a seed; without one it is seeded by the module `random`, hence by `random.seed`."""
+    if isinstance(seed, random.Random):
+        return seed
+    return random.Random(random.getrandbits(64) if seed is None else seed)
 
 
 _NONLIN = 'micrograd\'s nonlin=True is activation="relu" here, and nonlin=False is activation=None'

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from autograd import Value
-from nn.checks import above_zero, not_negative, share
 from nn.optimizer import Optimizer, Rate
 
 
@@ -33,6 +32,9 @@ class SGD(Optimizer):
     """
 
     remembers = ("velocity",)
+    momentum: float
+    nesterov: bool
+    weight_decay: float
 
     def __init__(
         self,
@@ -43,10 +45,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        self.momentum = share(momentum, "momentum")
-        self.nesterov = nesterov
-        self.weight_decay = not_negative(weight_decay, "weight_decay")
+        super().__init__(parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError(f"nesterov looks ahead along the momentum, so it needs one above 0, got {momentum!r}")
 
@@ -83,13 +82,13 @@ class Adagrad(Optimizer):
     """
 
     remembers = ("squares",)
+    eps: float
+    weight_decay: float
 
     def __init__(
         self, parameters: Iterable[Value], lr: Rate = 0.01, *, eps: float = 1e-10, weight_decay: float = 0.0
     ) -> None:
-        super().__init__(parameters, lr)
-        self.eps = above_zero(eps, "eps")
-        self.weight_decay = not_negative(weight_decay, "weight_decay")
+        super().__init__(parameters, lr, eps=eps, weight_decay=weight_decay)
 
     def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
         """Return the formula of step t."""
@@ -123,6 +122,10 @@ class RMSprop(Optimizer):
     """
 
     remembers = ("squares", "velocity")
+    alpha: float
+    eps: float
+    momentum: float
+    weight_decay: float
 
     def __init__(
         self,
@@ -134,11 +137,7 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        self.alpha = share(alpha, "alpha")
-        self.eps = above_zero(eps, "eps")
-        self.momentum = share(momentum, "momentum")
-        self.weight_decay = not_negative(weight_decay, "weight_decay")
+        super().__init__(parameters, lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
 
     def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
         """Return the formula of step t."""
@@ -175,6 +174,9 @@ class Adam(Optimizer):
     """
 
     remembers = ("mean", "squares")
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
     decoupled: ClassVar[bool] = False  # whether weight_decay acts on the parameters themselves
 
     def __init__(
@@ -186,12 +188,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr)
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"betas is a pair, the shares that the two moving averages keep, got {betas!r}")
-        self.betas = (share(betas[0], "betas[0]"), share(betas[1], "betas[1]"))
-        self.eps = above_zero(eps, "eps")
-        self.weight_decay = not_negative(weight_decay, "weight_decay")
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
         """Return the formula of step t."""

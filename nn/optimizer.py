@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from autograd import Value
 from autograd.operation import real
-from nn.checks import above_zero, parameter_list
+from nn.checks import above_zero, not_negative, parameter_list, share, two_shares
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+
+# What the options of optimisers may be, by their names.
+OPTIONS: dict[str, Callable[[Any, str], Any]] = {
+    "alpha": share,
+    "betas": two_shares,
+    "eps": above_zero,
+    "momentum": share,
+    "weight_decay": not_negative,
+}
 
 Schedule: TypeAlias = Callable[[int], float]
 Rate: TypeAlias = "float | Schedule"
@@ -56,11 +65,13 @@ class Optimizer:
 
     remembers: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, parameters: Iterable[Value], lr: Rate) -> None:
+    def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
         self.parameters = parameter_list(parameters, type(self).__name__)
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.remembers}
+        for name, option in options.items():
+            setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
 
     @property
     def lr(self) -> Rate:

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autograd import no_grad
-from nn.examples import number
+from nn.examples import number, outputs_of
 from nn.history import History
+from nn.metrics import class_indices
 from nn.modules import Module
 
 if TYPE_CHECKING:
@@ -43,33 +43,32 @@ def decision_boundary(
 ) -> Figure:
     """Return a figure of the examples in the plane of two features, over the class the model finds at each point.
 
-    The other features are held at their means. `y` are classes (0, 1, ...), `names` those of the two features;
-    `resolution` is the number of points on a side at which the model is asked. With `axes` it is drawn into these, and
-    their figure returned.
+    The other features are held at their means. `y` are classes, 0, 1, ... or -1 and 1, `names` those of the two
+    features; `resolution` is the number of points on a side at which the model is asked, compiled where it can be. With
+    `axes` it is drawn into these, and their figure returned.
     """
     if resolution < 2:
         raise ValueError(f"resolution is the number of points on a side, 2 or more, got {resolution}")
     horizontal, vertical = features
-    means = [sum(column) / len(column) for column in zip(*X, strict=True)]
+    indices, signed = class_indices(y, "decision_boundary")
+    point = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[horizontal] for x in X], resolution)
     up = _steps([x[vertical] for x in X], resolution)
-    margins = []
-    with no_grad():
-        for v in up:
-            for h in across:
-                point = list(means)
-                point[horizontal], point[vertical] = h, v
-                margins.append(_margins(model(point)))
-
-    if wrong := [target for target in y if target not in range(len(margins[0]))]:
-        raise ValueError(f"the model tells classes 0 to {len(margins[0]) - 1} apart, got an example of {wrong[0]!r}")
+    points = []
+    for point[vertical] in up:
+        for point[horizontal] in across:
+            points.append(list(point))
+    margins = [_margins(output) for output in outputs_of(model, points)]
+    count = len(margins[0])
+    if wrong := [index for index in indices if index >= count]:
+        raise ValueError(f"the model tells classes 0 to {count - 1} apart, got an example of {wrong[0]!r}")
     axes = axes or _figure().subplots()
-    for k in range(len(margins[0])):
+    for k, name in enumerate(_names(classes, count, signed)):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
             axes.contourf(across, up, grid, levels=[0.0, math.inf], colors=[COLOURS[k % len(COLOURS)]], alpha=0.22)
-        members = [x for x, target in zip(X, y, strict=True) if target == k]
-        name, look = classes[k] if k < len(classes) else f"class {k}", COLOURS[k % len(COLOURS)]
+        members = [x for x, index in zip(X, indices, strict=True) if index == k]
+        look = COLOURS[k % len(COLOURS)]
         places = [x[horizontal] for x in members], [x[vertical] for x in members]
         axes.scatter(*places, c=look, marker=MARKERS[k % len(MARKERS)], label=name, **POINT)
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
@@ -97,11 +96,11 @@ def regression_line(
         raise ValueError(f"resolution is the number of points of the line, 2 or more, got {resolution}")
     point = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[feature] for x in X], resolution)
-    found = []
-    with no_grad():
-        for point[feature] in across:
-            output = model(list(point))
-            found.append(number(output[0] if isinstance(output, (list, tuple)) and len(output) == 1 else output))
+    points = []
+    for point[feature] in across:
+        points.append(list(point))
+    outputs = outputs_of(model, points)
+    found = [number(output[0] if isinstance(output, list) and len(output) == 1 else output) for output in outputs]
     axes = _plain(axes or _figure().subplots())
     axes.scatter([x[feature] for x in X], y, c=COLOURS[0], label="examples", **POINT)
     axes.plot(across, _drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
@@ -177,18 +176,19 @@ def confusion_matrix(
 ) -> Figure:
     """Return a figure that counts, for the examples of each class in a row, the classes a model has found for them.
 
-    Right answers are blue, mistakes orange, the darker the larger their share of the row.
+    Right answers are blue, mistakes orange, the darker the larger their share of the row. Classes are 0, 1, ... or -1
+    and 1; where `y` are the latter, `predicted` may be the former, as of `predicted_class`.
 
     >>> figure = confusion_matrix([0, 0, 1], [0, 1, 1], classes=["cat", "dog"])
     >>> figure.axes[0].get_title(), [text.get_text() for text in figure.axes[0].texts]
     ('2 of 3 right (66.7%)', ['1', '1', '1'])
     """
-    counts = Counter(zip(y, predicted, strict=True))
-    if not counts or (odd := [k for pair in counts for k in pair if k not in range(1000)]):
-        found = repr(odd[0]) if counts else "no example"
-        raise ValueError(f"confusion_matrix takes a class (0, 1, ...) for each of one example or more, got {found}")
-    size = max(len(classes), *(1 + int(max(pair)) for pair in counts))
-    names = [_cut(classes[k] if k < len(classes) else f"class {k}", 22) for k in range(size)]
+    right, found = (class_indices(labels, "confusion_matrix") for labels in (y, predicted))
+    counts = Counter(zip(right.indices, found.indices, strict=True))
+    if not counts:
+        raise ValueError("confusion_matrix takes a class for each of one example or more, got no example")
+    size = max(len(classes), *(1 + max(pair) for pair in counts))
+    names = [_cut(name, 22) for name in _names(classes, size, right.signed or found.signed)]
     totals = [sum(counts[row, column] for column in range(size)) for row in range(size)]
     side = max(4.0, 0.42 * size) + 0.08 * max(map(len, names))
     figure = _figure(width=side + 1.0, height=side)
@@ -215,8 +215,8 @@ def confusion_matrix(
     axes.grid(which="minor", color=PALE, linewidth=0.6)
     axes.spines[:].set_color(PALE)
     axes.tick_params(which="minor", length=0)
-    right, total = sum(counts[k, k] for k in range(size)), sum(totals)
-    shown = f"{right:,} of {total:,} right ({right / total:.1%})" if title is None else title
+    hits, total = sum(counts[k, k] for k in range(size)), sum(totals)
+    shown = f"{hits:,} of {total:,} right ({hits / total:.1%})" if title is None else title
     axes.set(xlabel="class found", ylabel="true class", title=shown)
     return figure
 
@@ -234,9 +234,11 @@ def mistakes(
     """Return a figure of the images a model is wrong about, each with what it is and what it was taken for.
 
     An example is an image row by row, of the given `shape` (rows, columns), or else a square; the larger the number,
-    the darker. At most `limit` of them are shown.
+    the darker. At most `limit` of them are shown. Classes are 0, 1, ... or -1 and 1, as in `confusion_matrix`.
     """
-    wrong = [i for i, (target, found) in enumerate(zip(y, predicted, strict=True)) if target != found]
+    (right, signed), (found, found_signed) = (class_indices(labels, "mistakes") for labels in (y, predicted))
+    wrong = [i for i, (target, answer) in enumerate(zip(right, found, strict=True)) if target != answer]
+    names = [_cut(name, 12) for name in _names(classes, max([0, *right, *found]) + 1, signed or found_signed)]
     size = len(X[0]) if len(X) else 0
     rows, columns = shape or (math.isqrt(size), math.isqrt(size))
     if rows * columns != size:
@@ -255,12 +257,17 @@ def mistakes(
             i = shown[place]
             image = [X[i][row * columns : (row + 1) * columns] for row in range(rows)]
             axes.imshow(image, cmap="gray_r", vmin=lightest, vmax=darkest)
-            kind, found = (_cut(classes[k] if k < len(classes) else f"class {k}", 12) for k in (y[i], predicted[i]))
-            between = " " if len(kind + found) < 6 else "\n"
-            axes.set_title(f"{kind}{between}taken for {found}", size=8)
+            kind, other = names[right[i]], names[found[i]]
+            between = " " if len(kind + other) < 6 else "\n"
+            axes.set_title(f"{kind}{between}taken for {other}", size=8)
     part = "" if len(shown) == len(wrong) else f", the first {len(shown)} of them"
     figure.suptitle(f"{len(wrong):,} of {len(y):,} wrong{part}" if title is None else title)
     return figure
+
+
+def _names(classes: Sequence[str], count: int, signed: bool) -> list[str]:
+    """Return what so many classes are called: as given, or by their labels, of two classes 0 and 1 or -1 and 1."""
+    return [classes[k] if k < len(classes) else f"class {2 * k - 1 if signed else k}" for k in range(count)]
 
 
 def _margins(output: Any) -> list[float]:

@@ -124,7 +124,7 @@ def _scaling(means: Any, spreads: Any) -> Standardization | None:
 
 def _fits(architecture: dict[str, Any], features: int, classes: int) -> bool:
     """Whether a network has an input for each feature, and an output for each class, or one for two classes."""
-    if architecture["type"] != "MLP":
+    if "nin" not in architecture:
         return True
     outputs = {0: {1}, 1: set(), 2: {1, 2}}.get(classes, {classes})
     return architecture["nin"] == features and architecture["nouts"][-1] in outputs

@@ -17,14 +17,16 @@ from autograd import Value, detect_anomaly, gradients, no_grad
 from nn.checks import plain
 from nn.clipping import clip_grad_norm, clipped
 from nn.examples import Examples, evaluated, judged, one_by_one
-from nn.history import Metric, Score
+from nn.history import Score
 from nn.interrupts import interrupts_wait
-from nn.metrics import accuracy
+from nn.judging import calls_noted, metric_among
+from nn.metrics import Metric, accuracy
 from nn.modules import Module
 from nn.norms import LayerNorms
 from nn.optimizer import Optimizer
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
+REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
 UNDEFINED = (ValueError, OverflowError, ZeroDivisionError)  # what operations raise where they have no finite result
 SMALLER = "try a smaller learning rate"
 
@@ -47,6 +49,8 @@ class Task(NamedTuple):
     optimizer: Optimizer
     max_norm: float | None = None
     with_norms: bool = False
+    hears_metric: bool = False  # whether the metric is that of the loss of nn which `loss` calls
+    loss_is_known: bool = False  # whether it is one of nn, which only looks at examples, one by one
 
 
 class Steps:
@@ -54,10 +58,21 @@ class Steps:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.model, self.loss, self.metric, self.optimizer, self.max_norm, with_norms = task
-        self.norms = LayerNorms(self.model, self.optimizer.parameters) if with_norms else None
+        self.model, self.metric, self.optimizer, self.max_norm = task.model, task.metric, task.optimizer, task.max_norm
+        self.norms = LayerNorms(self.model, self.optimizer.parameters) if task.with_norms else None
+        self.hears_metric = task.hears_metric
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
         self.start: Any = None
+
+    def loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """Return the loss; learn from the first call what its metric is, if that is not known."""
+        if not self.hears_metric:
+            return self.task.loss(outputs, targets)
+        with calls_noted() as calls:
+            total = self.task.loss(outputs, targets)
+        self.metric = metric_among(calls, outputs, targets)
+        self.hears_metric = False
+        return total
 
     def begin(self) -> None:
         """Remember the first parameters and the optimiser's state."""
@@ -131,15 +146,28 @@ class Steps:
             return Score(math.inf, None if self.metric is None else math.nan)
         return Score(loss, self._judged(outputs, data))
 
-    def can_begin(self, examples: Examples) -> bool:
-        """Say whether a few examples, and all targets, are without an error, unless numbers are too large."""
+    def look_at(self, examples: Examples, size: int | None) -> bool:
+        """Raise the error of an example that the model or the loss refuses, be it the last one.
+
+        A few examples stand for all, and all targets are looked at with one output. Where that fails, all outputs are
+        computed, in batches of `size`. If they are right nevertheless, since the loss is one of all of them together,
+        return False: it cannot be compiled. What is too large for a float ends training in its time.
+        """
         few = examples.batch(examples.telling(CHECKED))
         try:
             evaluated(self.model, few.x, few.y, self.loss)
             self.look_at_targets(examples)
         except OverflowError:
             return True
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+        except REFUSED:
+            count = len(examples.inputs)
+            for start in range(0, count, size or count):
+                batch = examples.batch(range(start, min(count, start + (size or count))))
+                try:
+                    evaluated(self.model, batch.x, batch.y, self.loss)
+                except UNDEFINED as error:
+                    if self._blamed(batch, error) is error:
+                        raise
             return False
         return True
 

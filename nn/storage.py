@@ -1,8 +1,8 @@
 """Models in files: JSON with a version, whose numbers come back to the last bit and whose reading runs no code.
 
 A file is read whole and checked whole, and only then becomes a model or fills one, so whatever is in it, the outcome is
-a model or a `StorageError`. It is written beside the old one and then takes its place in one step of the file system,
-so that a crash at any moment leaves the old file or the new one.
+a model or a `StorageError`. It takes the place of the old one in one step, so that a crash at any moment leaves the old
+file or the new one.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
-import stat
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,14 +18,19 @@ from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 from autograd import rules
+from autograd.files import write_atomically
 from autograd.operation import Family, Unary
 from nn.modules import MLP, Module
 
 FORMAT = "scalar-autograd model"
 VERSION = 1
-LIMIT = 64 * 1024 * 1024  # bytes: a million parameters; what is longer was not written here and is not read
+# A million parameters; what is longer was not written here and is not read. An empty list takes three bytes of a file
+# and thirty times as many of the memory, so values are counted, by what separates them, before any is made.
+LIMIT = 64 * 1024 * 1024  # bytes
+VALUES = 2_000_000
 
 File: TypeAlias = "str | os.PathLike[str]"
+ARGUMENTS = ("nin", "nouts", "activation", "output")
 ACTIVATIONS = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
 
 
@@ -71,7 +75,10 @@ def save(model: Module, path: File, extra: Mapping[str, Any] | None = None) -> N
         raise StorageError(f"this cannot be kept as JSON: {_reason(error)}") from None
     if saved.extra != kept:
         raise StorageError("extra would not come back as it is: JSON keeps lists, strings, numbers, dicts by strings")
-    _replace(path, written)
+    try:
+        write_atomically(path, written)
+    except FileExistsError as error:
+        raise StorageError(f"{path} cannot be saved to: {error.strerror}") from None
 
 
 @overload
@@ -119,13 +126,17 @@ class Saved:
 
     def model(self) -> MLP:
         """Return a new MLP of this architecture, with these parameters."""
-        kind = self.architecture["type"]
-        if kind != "MLP":
-            raise StorageError(f"{self.source} holds a {kind}, which only its own class can make: load(model, path)")
-        arguments = [self.architecture[name] for name in ("nin", "nouts", "activation", "output")]
-        model = MLP(*arguments, seed=0)
+        if not self.arguments:
+            shown = _described(self.architecture)
+            raise StorageError(f"{self.source} holds {shown}, which only its own class can make: load(model, path)")
+        model = MLP(*self.arguments, seed=0)
         self.fill(model)
         return model
+
+    @property
+    def arguments(self) -> list[Any]:
+        """The arguments of nn's MLP; none where the model is of another class, whatever its name."""
+        return [self.architecture[name] for name in ARGUMENTS if name in self.architecture]
 
     def fill(self, model: Module) -> None:
         """Give a model these parameters, all of them, or none where its architecture is another."""
@@ -142,7 +153,7 @@ class Saved:
 
 
 def _architecture(model: Module) -> dict[str, Any]:
-    """Return what makes a model of the same kind: the arguments of an MLP, or the name of another class."""
+    """Return what makes a model of the same kind: the arguments of nn's MLP, or the name of another class."""
     if type(model) is not MLP:
         return {"type": type(model).__name__}
     activations = [[_activation(neuron.activation) for neuron in layer.neurons] for layer in model.layers]
@@ -172,10 +183,10 @@ def _activation(function: Any) -> str:
 
 
 def _described(architecture: Mapping[str, Any]) -> str:
-    if architecture["type"] != "MLP":
-        return f"a {architecture['type']}"
-    arguments = ", ".join(repr(architecture[name]) for name in ("nin", "nouts", "activation", "output"))
-    return f"an MLP({arguments})"
+    if "nin" not in architecture:
+        name = architecture["type"]
+        return f"a {name}" if name.isidentifier() and name != "MLP" else f"a class of its own called {name!r:.60}"
+    return f"an MLP({', '.join(repr(architecture[name]) for name in ARGUMENTS)})"
 
 
 def _saved(written: bytes, source: str = "this") -> Saved:
@@ -184,6 +195,8 @@ def _saved(written: bytes, source: str = "this") -> Saved:
         raise ValueError(f"it is longer than {LIMIT // 1024 // 1024} MiB")
     if not written.strip():
         raise ValueError("it is empty")
+    if sum(map(written.count, (b",", b"[", b"{"))) > VALUES:
+        raise ValueError(f"it has more than {VALUES:,} commas and opening brackets")
     document = json.loads(
         written.decode("utf-8"),
         object_pairs_hook=_object,
@@ -191,7 +204,8 @@ def _saved(written: bytes, source: str = "this") -> Saved:
         parse_float=_finite,
         parse_int=_integer,
     )
-    json.dumps(document, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair could not even be printed
+    if re.search(rb"\\u[dD][89a-fA-F]", written):  # half of a surrogate pair could not even be printed
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"it does not say that it is a {FORMAT!r}, as files of nn.save do")
     if type(document.get("version")) is not int or document["version"] != VERSION:
@@ -212,12 +226,12 @@ def _saved(written: bytes, source: str = "this") -> Saved:
 def _check_architecture(architecture: Any, count: int) -> None:
     """Refuse sizes and names that no model has, before a model of those sizes is made."""
     kind = architecture.get("type") if isinstance(architecture, dict) else None
-    if not isinstance(kind, str) or not kind.isidentifier():
+    if not isinstance(kind, str):
         raise ValueError("its architecture names no type")
-    if kind != "MLP":
+    if kind != "MLP" or len(architecture) == 1:  # a class of the user's own, which may be called MLP too
         _keys(architecture, {"type"}, "the architecture")
         return
-    _keys(architecture, {"type", "nin", "nouts", "activation", "output"}, "the architecture")
+    _keys(architecture, {"type", *ARGUMENTS}, "the architecture")
     sizes = [architecture["nin"]]
     sizes += architecture["nouts"] if isinstance(architecture["nouts"], list) else [None]
     if len(sizes) < 2 or not all(type(size) is int and size >= 1 for size in sizes):
@@ -277,36 +291,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"it is no JSON, or not all of it: {error}"
     return str(error)
-
-
-def _replace(path: File, written: bytes) -> None:
-    """Put a new file in the place of the old one, in one step.
-
-    It is written beside it, since a renaming is one step within a file system only, and forced to the disk before it is
-    renamed, since a power cut might else keep the name and lose the contents.
-    """
-    target = Path(os.path.realpath(path))  # where the path is a link, it stays one
-    mode = None
-    if target.exists():
-        mode = stat.S_IMODE(target.stat().st_mode)
-        if not target.is_file():
-            raise StorageError(f"{path} is not a file, and is not replaced by one")
-        if not os.access(target, os.W_OK):
-            raise PermissionError(f"{path} is protected against writing")
-    temporary = target.parent / f".nn-{secrets.token_hex(8)}.tmp"
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123
-            file.write(written)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # not on Windows
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -15,10 +15,14 @@ from typing import Any, TypeAlias
 from nn.chance import chance_restored
 from nn.checks import above_zero
 from nn.examples import Examples, evaluated, judged
-from nn.history import History, Metric, Score, Stop, metric_for
-from nn.modules import Module
+from nn.history import History, Score, Stop, metric_for
+from nn.interrupts import scopes_closed
+from nn.judging import calls_noted, is_known, metric_among
+from nn.metrics import Metric
+from nn.modules import Module, generator
 from nn.optim import SGD
 from nn.optimizer import Optimizer
+from nn.penalties import with_penalty
 from nn.progress import bar
 from nn.stepping import CompiledSteps, DivergedError, EagerSteps, Task
 
@@ -32,6 +36,7 @@ def fit(
     y: Data,
     *,
     loss: Loss,
+    penalty: Callable[..., Any] | None = None,
     optimizer: Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = None,
@@ -50,11 +55,14 @@ def fit(
 
     - `X` and `y`: one input and one target for each example; `loss(outputs, targets)` is a function of `nn.losses`, or
       any of outputs and targets.
+    - `penalty`: a term beside the loss, such as `lambda p: 1e-4 * l2(p)`, a function of the optimizer's parameters, or
+      `lambda: 1e-4 * l2(weights)`, one of nothing. It is a part of the losses in the history, held-out ones too.
     - `optimizer`: `SGD` with its own learning rate if not given. `max_norm`: clip gradients to this norm.
     - `batch_size`: examples in a step, all of them if not given; batches are drawn anew each epoch, by `seed`.
     - `validation`: held-out examples, as a pair like `(X, y)`, or the share of the examples to hold out, by `seed`.
     - `metric`: a function beside the loss, of outputs as plain numbers, in lists where a model has several, and of
-      targets as they were given; for classifiers the accuracy if not given.
+      targets as they were given. If not given it is `loss.metric`, which is accuracy for the losses of classifiers in
+      `nn`, or that of the loss that `loss` calls with these outputs and targets.
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
     - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
@@ -84,12 +92,15 @@ def fit(
     if max_norm is not None:
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
-    rng = random.Random(seed)
+    optimizer = optimizer or SGD(model.parameters())
+    whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    rng = generator(seed)
     X, y, held_out = _held_out(X, y, validation, rng)
     batches = _batches(len(X), batch_size, epochs, rng)
-    task = Task(model, loss, judge, optimizer or SGD(model.parameters()), max_norm, gradient_norms)
-    run = _Run(task, stop, callbacks, restore_best)
-    with _collector_paused(), bar(epochs, progress) as run.shown:
+    hears = metric == "auto" and judge is None
+    task = Task(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
+    run = _Run(task, stop, callbacks, restore_best, batch_size)
+    with _collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
 
@@ -109,6 +120,7 @@ class _Run:
         stop: Callable[[History], str | bool] | None,
         callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,
+        batch_size: int | None,
     ) -> None:
         if stop is not None and (isinstance(stop, type) or not callable(stop)):
             raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
@@ -116,6 +128,7 @@ class _Run:
             raise TypeError(f"callbacks is a list of functions of the history, got {callbacks!r}")
         self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
+        self.batch_size = batch_size
         self.stop = stop
         self.callbacks = callbacks
         self.restore_best = restore_best
@@ -152,15 +165,18 @@ class _Run:
         history.stopped += kept if self.best is None else f"; the parameters are those after epoch {self.best[0]}"
 
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
-        """Compile, where that is wanted and possible."""
+        """Look at the examples before anything changes, and compile, where that is wanted and possible."""
         self.data, self.held_out = examples, held_out
         self.steps.begin()
         with chance_restored(self.steps.model) as drawn:
+            if compiled is False and not self.steps.task.loss_is_known:
+                return  # a function of one's own is called once in a step, and never else
             parts = [part for part in (examples, held_out) if part is not None]
-            if compiled is False or not all(map(self.steps.can_begin, parts)):
-                return  # what the eager engine cannot do, it tells itself, in the first epoch
+            can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
+            if compiled is False or not all(can_compile):
+                return
             try:
-                steps = CompiledSteps(self.steps.task)
+                steps = CompiledSteps(self.steps.task._replace(metric=self.steps.metric, hears_metric=False))
                 data = steps.data(examples)
                 held_out = None if held_out is None else steps.data(held_out)
                 steps.check(data)
@@ -190,6 +206,8 @@ class _Run:
                 raise _StoppedError(reason)
         score = None if self.held_out is None else steps.evaluate(self.held_out)
         steps.settled = True
+        if steps.metric is not None:
+            history.metric_name = _name(steps.metric)
         history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
         self.shown.epoch(history.latest())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
@@ -228,7 +246,10 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     4.0
     """
     judge = metric_for(metric, loss)
-    total, outputs = evaluated(model, X, y, loss)
+    with scopes_closed(), calls_noted() as calls:
+        total, outputs = evaluated(model, X, y, loss)
+    if metric == "auto" and judge is None:
+        judge = metric_among(calls, outputs, y)
     return Score(total, judged(judge, outputs, y))
 
 
@@ -287,8 +308,8 @@ def _name(function: Any) -> str:
 @contextmanager
 def _collector_paused() -> Iterator[None]:
     enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if enabled:

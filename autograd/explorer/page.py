@@ -7,7 +7,6 @@ a label says.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import html
 import json
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd.explorer.graph import graph
+from autograd.files import write_atomically
 from autograd.value import Value
 
 HERE = Path(__file__).parent
@@ -40,16 +40,11 @@ class Explorer:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all, and return the file's path."""
         target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            part.write_text(self.html, encoding="utf-8", newline="\n")
-            part.replace(target)
+            write_atomically(target, self.html.encode())
         except OSError as error:
             remedy = "make the folder first" if not target.parent.exists() else "choose a file that can be written"
             raise type(error)(error.errno, f"the page was not saved, {error.strerror}; {remedy}", str(target)) from None
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
         return target
 
     def _repr_html_(self) -> str:

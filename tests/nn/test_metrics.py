@@ -23,6 +23,8 @@ from nn.metrics import predicted_class
         ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 2], 0.5),
         ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
         ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
+        ([[0.1, 0.7], [0.5, 0.2], [0.5, 0.2]], [1, -1, 1], 2 / 3),  # two classes may be signs
+        ([[0.5, 0.2, 0.1]], [-1], 0.0),  # three may not
         ([[0.1, math.nan], [math.nan, 0.2], [0.0, 1.0]], [1, 0, 1], 1 / 3),
         ([math.nan, math.nan], [1, 0], 0.0),
     ],
@@ -34,12 +36,23 @@ def test_accuracy_is_the_share_of_right_answers(outputs, targets, share):
         assert type(accuracy(form, targets)) is float
 
 
+@pytest.mark.parametrize("k", [1, 2])
+def test_signs_are_judged_as_classes_are(k):
+    outputs = np.random.default_rng(1).normal(size=(50, k))
+    classes = np.random.default_rng(2).integers(0, 2, 50)
+    for form in (outputs, outputs.tolist()):
+        assert (
+            0.2 < accuracy(form, classes) == accuracy(form, 2 * classes - 1) == accuracy(form, 2.0 * classes - 1) < 0.8
+        )
+        assert accuracy(form, (2 * classes - 1).tolist()) == accuracy(form, (2 * classes - 1).reshape(-1, 1).tolist())
+
+
 @given(st.data())
 def test_accuracy_of_arrays_is_that_of_lists(data):
     k = data.draw(st.integers(1, 4))
     score = st.one_of(st.sampled_from([0.0, 1.0, math.nan, math.inf, -math.inf]), st.floats(-1.0, 1.0))
     outputs = data.draw(st.lists(st.lists(score, min_size=k, max_size=k), min_size=1, max_size=8))
-    targets = [data.draw(st.integers(0, max(k - 1, 1))) for _ in outputs]
+    targets = [data.draw(st.integers(-1, max(k - 1, 1))) for _ in outputs]
     assert accuracy(np.array(outputs), targets) == accuracy(outputs, targets)
     if k == 1:
         assert accuracy(np.array(outputs)[:, 0], targets) == accuracy([z for (z,) in outputs], targets)

@@ -1,6 +1,7 @@
 """Modules: what counts as a parameter, what a neuron, a layer and an MLP compute, and what survives a copy."""
 
 import copy
+import dataclasses
 import gc
 import math
 import os
@@ -9,8 +10,9 @@ import random
 import statistics
 import subprocess
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -739,3 +741,195 @@ def test_nonlin_of_micrograd_names_activation(kind, sizes, nonlin):
     if isinstance(nonlin, bool):
         with pytest.raises(TypeError, match=f"^an activation is the name of a function, .* got {nonlin}; .*{remedy}"):
             kind(*sizes, nonlin)
+
+
+# What has parameters: other libraries' modules, containers, back references
+
+
+class Foreign:
+    """A neuron of another library: no Module, but with parameters()."""
+
+    def __init__(self, count=2):
+        self.w, self.frozen = [Value(float(i)) for i in range(count)], Value(9.0)
+
+    def parameters(self):
+        return self.w
+
+
+class Named(Foreign):
+    def named_parameters(self):
+        return zip("pq", self.w, strict=True)
+
+
+@dataclasses.dataclass
+class Pair:
+    w: Value
+    b: Value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    w: Value
+
+
+class Holder(Module):
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+def array_of(*shape):
+    array = np.empty(shape, dtype=object)
+    for place in np.ndindex(*shape):
+        array[place] = Value(1.0)
+    return array
+
+
+HELD = {
+    "module of another library": (Foreign, ["part.0", "part.1"]),
+    "its names": (Named, ["part.p", "part.q"]),
+    "a list of such": (lambda: [Foreign(1), Foreign(1)], ["part.0.0", "part.1.0"]),
+    "vector": (lambda: array_of(2), ["part.0", "part.1"]),
+    "matrix": (lambda: array_of(2, 2), ["part.0.0", "part.0.1", "part.1.0", "part.1.1"]),
+    "array of no dimensions": (lambda: array_of(), ["part.0"]),
+    "array of modules": (
+        lambda: np.array([Neuron(1), Neuron(1)]),
+        ["part.0.w.0", "part.0.b", "part.1.w.0", "part.1.b"],
+    ),
+    "dataclass": (lambda: Pair(Value(1.0), Value(2.0)), ["part.w", "part.b"]),
+    "frozen dataclass": (lambda: Frozen(Value(1.0)), ["part.w"]),
+    "deque": (lambda: deque([Value(1.0)]), ["part.0"]),
+    "mapping": (lambda: MappingProxyType({"a": (Value(1.0),)}), ["part.a.0"]),
+    "numbers": (lambda: [np.ones(3), np.float64(1.0), {1, 2}, "text", 1, None, Value, Foreign, range(10**9)], []),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), HELD.values(), ids=HELD)
+def test_parameters_are_found_wherever_they_are_held(make, expected):
+    model = Holder(part=make(), other=Value(0.0))
+    assert names(model) == [*expected, "other"]
+    assert len(model.parameters()) == len(expected) + 1
+
+
+@pytest.mark.parametrize(("make", "expected"), HELD.values(), ids=HELD)
+def test_what_is_held_is_trained_and_comes_back(make, expected, tmp_path):
+    if not expected:
+        return
+    model = Holder(part=make(), other=Value(0.5))
+    model.forward = lambda x: sum(p * x for p in Module.parameters(model))
+    before = model.state_dict()
+    nn.fit(model, [1.0, 2.0], [30.0, 60.0], loss=nn.mse, optimizer=nn.SGD(model.parameters(), lr=0.01), epochs=2)
+    assert all(model.state_dict()[name] != data for name, data in before.items())
+    nn.save(model, tmp_path / "model.json")
+    twin = Holder(part=make(), other=Value(0.5))
+    assert nn.load(twin, tmp_path / "model.json").state_dict() == model.state_dict()
+
+
+def test_module_of_another_library_with_other_numbers_is_an_error():
+    torch_like = Foreign()
+    torch_like.w = np.ones(2)
+    with pytest.raises(
+        TypeError, match=r"Values, but part, a Foreign, has a float64: .*keep what is not to be trained"
+    ):
+        Holder(part=torch_like).parameters()
+
+
+@pytest.mark.parametrize("part", [{Value(1.0)}, frozenset([Neuron(1)])])
+def test_set_of_parameters_has_no_order_and_is_an_error(part):
+    with pytest.raises(TypeError, match=r"kept in an order, and part is a (frozen)?set; write a list"):
+        Holder(part=part).parameters()
+
+
+def in_itself():
+    model = Holder(w=Value(1.0))
+    model.again = model
+    return model
+
+
+def child_that_knows_its_parent():
+    model = Holder(child=Neuron(1, seed=0))
+    model.child.parent = model
+    return model
+
+
+def list_in_itself():
+    model = Holder(parts=[Value(1.0)])
+    model.parts.append(model.parts)
+    return model
+
+
+def foreign_that_asks_back():
+    model = Holder(w=Value(1.0))
+    model.trainer = Holder()
+    model.trainer = type("Trainer", (), {"parameters": lambda self: model.parameters()})()
+    return model
+
+
+def two_foreign():
+    class Asking(Foreign):
+        def parameters(self):
+            return [*self.w, *self.other.parameters()]
+
+    one, two = Holder(part=Asking(1)), Holder(part=Foreign(2))
+    one.part.other = two
+    two.back = one
+    return one
+
+
+CIRCLES = [in_itself, child_that_knows_its_parent, list_in_itself, foreign_that_asks_back, two_foreign]
+
+
+@pytest.mark.parametrize("make", CIRCLES)
+def test_references_back_are_no_recursion(make):
+    model = make()
+    count = len(model.parameters())
+    assert count == {"child_that_knows_its_parent": 2, "two_foreign": 3}.get(make.__name__, 1)
+    twin = make()
+    twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
+    model.zero_grad()
+    with nn.training.chance_restored(model) as drawn:
+        assert not drawn()
+
+
+def test_modules_may_be_nested_deeper_than_calls():
+    model = Holder(w=Value(1.0))
+    for _ in range(5000):
+        model = Holder(inner=model)
+    assert len(model.parameters()) == 1
+
+
+# Without a seed
+
+
+MAKERS = [Neuron, lambda n: Layer(n, 2), lambda n: MLP(n, [3, 1]), lambda n: MLP(n, [3, 1], "tanh")]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_without_a_seed_the_module_random_decides(make):
+    random.seed(1337)
+    first, second = make(3), make(3)
+    random.seed(1337)
+    assert make(3).state_dict() == first.state_dict() != second.state_dict()
+    random.seed(1338)
+    assert make(3).state_dict() != first.state_dict()
+
+
+@pytest.mark.parametrize("make", [lambda: Neuron(3, seed=1), lambda: MLP(3, [2], seed=random.Random(1))])
+def test_with_a_seed_the_module_random_is_not_touched(make):
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    make()
+    assert random.random() == expected
+
+
+def test_batches_without_a_seed_are_those_of_the_module_random():
+    def trained():
+        model = MLP(1, [2, 1], seed=1)
+        X = [[i / 8] for i in range(8)]
+        nn.fit(model, X, [x[0] for x in X], loss=nn.mse, epochs=2, batch_size=3, validation=0.25)
+        return model.state_dict()
+
+    random.seed(5)
+    first, second = trained(), trained()
+    random.seed(5)
+    assert trained() == first != second

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import nn
 from autograd import Constant, Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, mse
+from nn.optimizer import OPTIONS
 from nn.schedules import Cosine, Exponential, Step
 from tests.trajectories import OPTIMIZERS, RECORDED, SCHEDULES, by_turns, by_values, by_vectors, trajectory
 
@@ -573,3 +575,40 @@ def test_fifty_steps_agree_with_torch(activation):
             assert biases == pytest.approx(linear.bias.tolist(), rel=1e-12, abs=1e-12)
     moved = max(abs(number - start[name]) for name, number in model.state_dict().items())
     assert moved > 0.1
+
+
+# Options, of every optimiser in the package
+
+KINDS = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, Optimizer)]
+TAKEN = [(kind, name) for kind in KINDS for name in signature(kind).parameters if name in OPTIONS]
+REFUSED = {
+    "alpha": [1.0, -0.1, math.nan, "1"],
+    "betas": [(0.9,), 0.9, (0.9, 1.0), (-0.1, 0.9), ("a", 0.9)],
+    "eps": [0.0, -1.0, math.inf, math.nan, None],
+    "momentum": [1.0, -0.1, math.nan, "1"],
+    "weight_decay": [-0.1, math.inf, math.nan, None],
+}
+
+
+def test_every_option_is_taken_by_an_optimiser():
+    assert {name for _, name in TAKEN} == set(OPTIONS) == set(REFUSED)
+    assert {kind for kind, _ in TAKEN} == {*ALL}
+
+
+@pytest.mark.parametrize(("kind", "name"), TAKEN, ids=lambda part: getattr(part, "__name__", part))
+def test_option_is_checked_and_kept(kind, name):
+    kept = {"betas": (0.5, 0.25)}.get(name, 0.5)
+    assert getattr(kind([Value(1.0)], 0.1, **{name: kept}), name) == kept
+    for wrong in REFUSED[name]:
+        with pytest.raises((TypeError, ValueError), match=rf"^{name}"):
+            kind([Value(1.0)], 0.1, **{name: wrong})
+
+
+def test_optimiser_of_ones_own_may_have_its_options_checked():
+    class Own(Optimizer):
+        def __init__(self, parameters, lr, momentum, mine):
+            super().__init__(parameters, lr, momentum=momentum, mine=mine)
+
+    assert repr(Own([Value(1.0)], 0.1, 0.5, "x")) == "Own(1 parameter, lr=0.1, momentum=0.5, mine='x')"
+    with pytest.raises(ValueError, match="momentum is the share that is kept"):
+        Own([Value(1.0)], 0.1, 2.0, "x")

@@ -2,8 +2,10 @@
 
 import math
 import os
+import random
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import nn
 from autograd import Value
 from nn import MLP, SGD, History, Module, datasets, fit, mse
+from nn.examples import MANY, outputs_of, plain_outputs
 from nn.plots import (
     COLOURS,
     RED,
@@ -234,8 +237,109 @@ def test_resolution_of_less_than_two_is_an_error_that_says_so(resolution):
 
 
 def test_examples_of_no_class_are_not_left_out_silently():
-    with pytest.raises(ValueError, match="-1"):
-        draw(y=[-1, -1, 1, 1])
+    with pytest.raises(ValueError, match="tells classes 0 to 1 apart, got an example of 2"):
+        draw(y=[0, 1, 1, 2])
+    with pytest.raises(ValueError, match=r"decision_boundary takes a class for each example, .* got -1 beside 0"):
+        draw(y=[-1, 0, 1, 1])
+
+
+# Labels of -1 and 1
+
+
+SIGNS = [2 * k - 1 for k in CORNERS]
+FORMS = {
+    "list": list,
+    "floats": lambda labels: [float(k) for k in labels],
+    "array": np.array,
+    "column": lambda labels: np.array(labels, dtype=float).reshape(-1, 1),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_boundary_is_the_same_for_signs_as_for_classes(form, outputs):
+    model = MLP(2, [4, outputs], "tanh", seed=1)
+    expected, found = draw(model, y=form(CORNERS)), draw(model, y=form(SIGNS))
+    for one, other in zip(expected.axes[0].collections, found.axes[0].collections, strict=True):
+        assert np.array_equal(one.get_offsets(), other.get_offsets())
+        assert np.array_equal(one.get_facecolor(), other.get_facecolor())
+    assert [text.get_text() for text in expected.axes[0].get_legend().get_texts()] == ["class 0", "class 1"]
+    assert [text.get_text() for text in found.axes[0].get_legend().get_texts()] == ["class -1", "class 1"]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("of_predicted", ["signs", "classes"])
+def test_confusion_and_mistakes_are_the_same_for_signs_as_for_classes(form, of_predicted):
+    classes, answers = [0, 1, 1, 0, 1], [0, 1, 0, 1, 1]
+    signs = form([2 * k - 1 for k in classes])
+    found = answers if of_predicted == "classes" else form([2 * k - 1 for k in answers])
+    X = [[0.0, 1.0, 0.5, 0.2]] * 5
+    for draw_it, names in ((confusion_matrix, ()), (partial(mistakes, X), ()), (partial(mistakes, X), ("no", "yes"))):
+        one, other = (texts(draw_it(*labels, classes=names)) for labels in ((classes, answers), (signs, found)))
+        assert other == [text.replace("class 0", "class -1") for text in one]
+        assert one != other or names
+
+
+def texts(figure):
+    found = [text for axes in figure.axes for text in (axes.title, *axes.texts, *axes.get_yticklabels())]
+    return [text.get_text() for text in [*found, *filter(None, [figure._suptitle])]]
+
+
+# Many points
+
+
+def plain_minus_half(x):
+    return x[0] - 0.5
+
+
+def branching(x):
+    return Value(1.0) if x[0] > 0.5 else Value(-1.0)
+
+
+def drawing_lots(x):
+    return x[0] + random.random()
+
+
+COMPILED = {
+    "MLP": (MLP(2, [4, 1], "tanh", seed=1), True),
+    "three classes": (MLP(2, [4, 3], "tanh", seed=1), True),
+    "floats": (plain_minus_half, True),
+    "a float in a list": (lambda x: [x[0] - x[1], 0.0], True),
+    "branch": (branching, False),
+    "by chance": (drawing_lots, False),
+    "identity": (lambda x: 1.0 if x[0] == x[0] and isinstance(x[0], float) else 0.0, False),
+    "math": (lambda x: math.sin(x[0]), False),
+}
+
+
+@pytest.mark.parametrize(("model", "compiles"), COMPILED.values(), ids=COMPILED)
+def test_outputs_of_many_inputs_are_those_of_each_and_compiled_where_it_can_be(model, compiles):
+    X = np.random.default_rng(1).normal(size=(MANY, 2)).tolist()
+    calls = []
+
+    def counted(x):
+        calls.append(x)
+        return model(x)
+
+    random.seed(1)
+    found = outputs_of(counted, X)
+    random.seed(1)
+    expected = [plain_outputs(model(x)) for x in X]
+    assert np.array(found) == pytest.approx(np.array(expected), rel=1e-12)
+    assert (len(calls) < 20) == compiles
+
+
+def test_error_of_a_model_of_many_inputs_is_its_own():
+    with pytest.raises(ValueError, match=r"^MLP takes 2 inputs, got 3$"):
+        outputs_of(MLP(2, [1]), [[1.0, 2.0, 3.0]] * MANY)
+
+
+def test_model_without_numpy_is_asked_point_by_point(monkeypatch):
+    def missing(*arguments, **options):
+        raise ImportError("compile needs NumPy")
+
+    monkeypatch.setattr("autograd.compile", missing)
+    assert outputs_of(lambda x: 2.0 * x[0], [[1.0]] * MANY) == [2.0] * MANY
 
 
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(monkeypatch):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import Value, leaky_relu, operation, tanh
-from nn import MLP, Layer, Module, Neuron, load, save
+from nn import MLP, Layer, Module, Neuron, load, save, storage
 from nn.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
 
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -300,7 +301,7 @@ BIG = 10**250
         (replaced(["parameters", "more"], 1.0), "has 13 parameters, and the file 14"),
         (renamed, "missing: layers.0.neurons.0.w.0; unexpected: layers.0.neurons.0.w.7"),
         (replaced(["architecture"], []), "its architecture names no type"),
-        (replaced(["architecture", "type"], "os.system"), "its architecture names no type"),
+        (replaced(["architecture", "type"], "os.system"), "the architecture holds 'activation'"),
         (replaced(["architecture", "type"], None), "its architecture names no type"),
         (replaced(["architecture", "type"], ["MLP"]), "its architecture names no type"),
         (replaced(["architecture"], {"type": "Line", "code": "print()"}), "the architecture holds 'code'"),
@@ -348,6 +349,7 @@ def test_contents_that_are_not_known_are_refused_with_the_reason(path, document,
         (b"[" * 1_000_000, "it is nested too deeply"),
         (b'{"a":' * 1_000_000, "it is nested too deeply"),
         (b'["\\ud800"]', "it is not UTF-8 text"),
+        (b'["\\uDFff"]', "it is not UTF-8 text"),
         (b"[" + b"0," * (LIMIT // 2) + b"0]", "it is longer than 64 MiB"),
     ],
     ids=lambda part: repr(part[:12]),
@@ -359,6 +361,47 @@ def test_foreign_and_hostile_files_are_refused_soon(path, text, message):
         load(path)
     assert time.perf_counter() - begin < 5.0
     assert "\n" not in str(error.value)
+
+
+# The smallest of each kind of JSON: what takes the most memory for its bytes.
+SMALL = [
+    b"[],",
+    b"{},",
+    b"0,",
+    b'"",',
+    b"[[]],",
+    b'{"a":{}},',
+    b'{"a":{"b":0}},',
+    b"1.5,",
+    b"true,",
+    "\U0001f600,".encode(),
+]
+
+
+@pytest.mark.parametrize("unit", SMALL, ids=lambda unit: unit.decode())
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"0]"), (b'{"extra": [', b"0]}"), (b"[", b"")])
+def test_reading_takes_no_more_memory_than_a_few_times_the_longest_file(path, unit, begin, end, monkeypatch):
+    monkeypatch.setattr(storage, "LIMIT", LIMIT // 32)
+    monkeypatch.setattr(storage, "VALUES", storage.VALUES // 32)
+    counted = sum(map(unit.count, b",[{"))
+    for number in (storage.LIMIT // len(unit) - 9, storage.VALUES // counted - 2):
+        path.write_bytes((begin + unit * number + end)[: storage.LIMIT])
+        tracemalloc.start()
+        try:
+            with pytest.raises(StorageError, match=r"commas and opening brackets|does not say|is no JSON"):
+                load(path)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 8 * storage.LIMIT
+
+
+def test_file_of_a_million_parameters_is_not_too_large():
+    names = (f"layers.0.neurons.{i}.w.{j}" for i in range(1000) for j in range(1000))
+    document = {"format": storage.FORMAT, "version": 1, "architecture": {"type": "Own"}, "extra": {}}
+    text = json.dumps({**document, "parameters": dict.fromkeys(names, -0.12345678901234567)}, indent=1)
+    assert len(text) < LIMIT
+    assert sum(map(text.count, ",[{")) < storage.VALUES
 
 
 def test_two_parameters_of_one_name_are_refused(path, document):
@@ -466,6 +509,38 @@ def test_file_with_other_bytes_anywhere_is_loaded_whole_or_refused(path, data):
         )
     path.write_bytes(contents)
     outcome(path)
+
+
+# Classes of one's own, of any name
+
+NAMES = [*nn.__all__, "Saved", "my model", "", "Größe", "os.system", "a" * 500, "{}", "None", "nin", '"']
+
+
+def of_a_class_called(name, number=2.0):
+    return type(name, (Line,), {})(number)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_class_of_ones_own_may_have_any_name(path, name):
+    model, twin = of_a_class_called(name), of_a_class_called(name, 7.0)
+    save(model, path)
+    assert load(twin, path).state_dict() == model.state_dict()
+    with pytest.raises(StorageError, match=r"which only its own class can make: load\(model, path\)"):
+        load(path)
+    with pytest.raises(StorageError, match="nothing was changed"):
+        load(MLP(1, [1]), path)
+
+
+def test_own_class_called_mlp_is_not_filled_by_the_file_of_an_mlp(path):
+    save(MLP(1, [1]), path)
+    with pytest.raises(StorageError, match=r"holds an MLP.* and the model is a class of its own called 'MLP'"):
+        load(of_a_class_called("MLP"), path)
+
+
+def test_own_subclass_called_mlp_keeps_its_parameters(path):
+    own = type("MLP", (MLP,), {})
+    save(own(2, [3, 1], seed=1), path)
+    assert load(own(2, [3, 1], seed=2), path).state_dict() == own(2, [3, 1], seed=1).state_dict()
 
 
 # Crashes
@@ -581,8 +656,8 @@ def test_process_killed_at_any_moment_leaves_one_whole_model(path):
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
         assert load(path).state_dict() in whole
-        for file in set(path.parent.iterdir()) - {path}:
-            file.unlink()
+    save(MLP(1, [1]), path)
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limits of resources")

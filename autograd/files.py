@@ -1,0 +1,104 @@
+"""Atomic writes: at any moment a path holds the old file or the whole new one, also where the process is killed.
+
+A file is written beside the old one, since a renaming is one step within a file system only, and forced to the disk
+before it is renamed, since a power cut might else keep the name and lose the contents. While it is written it is
+locked. One that a killed process has left is locked by nobody, and the next write to its folder removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+TEMPORARY = re.compile(r"\.autograd-[0-9a-f]{16}\.tmp")
+
+
+def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
+    """Put a file in the place of the one at the path, in one step; a symbolic link stays one, and its file is replaced.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(f"{folder}/greeting.txt", b"hello")
+    ...     Path(f"{folder}/greeting.txt").read_bytes()
+    b'hello'
+    """
+    target = Path(os.path.realpath(path))
+    mode = None
+    if target.exists():
+        mode = stat.S_IMODE(target.stat().st_mode)
+        if not target.is_file():
+            raise FileExistsError(errno.EEXIST, "it is not a file, and is not replaced by one", str(path))
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is protected against writing", str(path))
+    _remove_abandoned(target.parent)
+    with _temporary(target.parent) as (temporary, descriptor):
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(contents)
+        os.fsync(descriptor)
+        if mode is not None:
+            temporary.chmod(mode)
+        if sys.platform == "win32":  # where a file that is open is not renamed
+            os.close(descriptor)
+        temporary.replace(target)
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Make a file that nobody else has, open and locked; afterwards it is gone, unless it was renamed."""
+    while True:
+        temporary = folder / f".autograd-{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            _lock(descriptor)
+            if not os.fstat(descriptor).st_nlink:
+                continue  # between the two lines another process took it for abandoned
+            yield temporary, descriptor
+            return
+        finally:
+            with suppress(OSError):
+                os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int, *, wait: bool = True) -> None:
+    """Lock a file until it is closed; where the file system knows no locks, nothing is locked nor ever removed."""
+    if sys.platform != "win32":  # there a file that is open can't be removed
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            if not wait:
+                raise
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the files of earlier writes that were killed on the way."""
+    abandoned = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        abandoned = [Path(entry.path) for entry in entries if TEMPORARY.fullmatch(entry.name)]
+    for path in abandoned:
+        with suppress(OSError):  # it is locked, or somebody else's
+            if sys.platform == "win32":
+                path.unlink()
+                continue
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                _lock(descriptor, wait=False)
+                path.unlink()
+            finally:
+                os.close(descriptor)

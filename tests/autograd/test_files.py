@@ -1,0 +1,145 @@
+"""Atomic writes: what a file, a link and a folder are afterwards, and what a killed process leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import autograd
+from autograd import Value, animate, explore, files
+from autograd.files import write_atomically
+from nn import MLP, save
+
+# All that writes a file in one step: what to call, and the name of the file.
+WRITERS = {
+    "write_atomically": (lambda path: write_atomically(path, b"new"), "file.txt"),
+    "save": (lambda path: save(MLP(1, [1]), path), "model.json"),
+    "explore": (lambda path: explore(Value(1.0) * 2).save(path), "page.html"),
+    "animate": (lambda path: animate(Value(1.0) * 2, path), "moving.svg"),
+}
+ALL = pytest.mark.parametrize(("write", "name"), WRITERS.values(), ids=WRITERS)
+ABANDONED = f".autograd-{'0' * 16}.tmp"
+
+
+@ALL
+def test_link_stays_a_link_and_its_file_is_replaced(write, name, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / name).write_text("old")
+    link = tmp_path / name
+    link.symlink_to(folder / name)
+    write(link)
+    assert link.is_symlink()
+    assert (folder / name).read_bytes() not in (b"old", b"")
+    assert sorted(file.name for file in tmp_path.rglob("*")) == sorted(["folder", name, name])
+
+
+@ALL
+def test_link_to_nothing_yet_stays_a_link(write, name, tmp_path):
+    (tmp_path / name).symlink_to(tmp_path / f"other-{name}")
+    write(tmp_path / name)
+    assert (tmp_path / name).is_symlink()
+    assert (tmp_path / f"other-{name}").stat().st_size > 0
+
+
+@ALL
+def test_failure_leaves_the_old_file_and_nothing_else(write, name, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / name).write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write(tmp_path / name)
+    assert (tmp_path / name).read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+@ALL
+def test_file_that_a_killed_process_has_left_is_removed_by_the_next_write(write, name, tmp_path):
+    (tmp_path / ABANDONED).write_text("half of it")
+    (tmp_path / ".autograd-notes.tmp").write_text("of somebody else")
+    write(tmp_path / name)
+    assert {file.name for file in tmp_path.iterdir()} == {name, ".autograd-notes.tmp"}
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {path!r}
+from autograd import files
+os.{step} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically({target!r}, b"new")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("step", ["fsync", "replace", "fstat"])
+def test_kill_at_a_step_leaves_the_old_file_and_the_next_write_tidies_up(tmp_path, step):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    program = KILLED.format(path=[p for p in sys.path if p], step=step, target=str(target))
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == -signal.SIGKILL
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    write_atomically(target, b"newer")
+    assert target.read_text() == "newer"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open")
+def test_file_that_is_being_written_is_not_taken_for_abandoned(tmp_path, monkeypatch):
+    fsync, begun, finish = os.fsync, threading.Event(), threading.Event()
+
+    def slow(descriptor):
+        if threading.current_thread() is not threading.main_thread() and not begun.is_set():
+            begun.set()
+            assert finish.wait(30)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    writer = threading.Thread(target=write_atomically, args=(tmp_path / "one", b"1"))
+    writer.start()
+    assert begun.wait(30)
+    write_atomically(tmp_path / "two", b"2")
+    finish.set()
+    writer.join()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"one": b"1", "two": b"2"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open")
+def test_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    lock, taken = files._lock, []
+
+    def late(descriptor, **options):
+        if not taken:
+            taken.extend(tmp_path.glob(".autograd-*"))
+            taken[0].unlink()
+        lock(descriptor, **options)
+
+    monkeypatch.setattr(files, "_lock", late)
+    write_atomically(tmp_path / "file", b"new")
+    assert taken
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
+    def unsupported(*arguments):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(files.fcntl, "flock", unsupported)
+    (tmp_path / ABANDONED).touch()
+    write_atomically(tmp_path / "file", b"new")
+    assert {file.name for file in tmp_path.iterdir()} == {"file", ABANDONED}
+
+
+def test_nothing_else_renames_a_file():
+    folder = Path(autograd.__file__).parent.parent
+    for file in [*folder.glob("autograd/**/*.py"), *folder.glob("nn/**/*.py")]:
+        if file.name != "files.py":
+            text = file.read_text("utf-8")
+            assert not any(call in text for call in ("os.replace(", "os.rename(", ".replace(target", ".rename(")), file
