@@ -210,16 +210,11 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
 }
 
 
-def python_literal(number: float) -> str:
-    """Write a float as Python does; what is not finite by the names inf and nan."""
-    return repr(number)
-
-
 @dataclass(frozen=True)
 class Dialect:
     """How a language spells the rows of the table and the members of its families.
 
-    - `operators`: templates of infix and prefix operators; parentheses are set by `PRECEDENCE`.
+    - `operators`: templates of infix and prefix operators; parentheses are set by their `precedence`.
     - `words`, `members`: templates of calls; for members of families, by their constant. Each operand stands alone.
     - `composed`: what writes an operation by others, as an expression of its operands, where the language has no word.
     - `literal`: how a number is written; a name may be bound for it.
@@ -230,7 +225,8 @@ class Dialect:
     words: Mapping[Operation, str] = field(default_factory=dict)
     members: Mapping[Family, Callable[[float], str]] = field(default_factory=dict)
     composed: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
-    literal: Callable[[float], str] = python_literal
+    literal: Callable[[float], str] = repr
+    precedence: Mapping[Operation, tuple[int, ...]] = field(default_factory=lambda: PRECEDENCE)
     call: Callable[[Operation, Sequence[str]], str] | None = None
 
     def source(self, term: Any, name: Callable[[Any], str]) -> str:
@@ -256,7 +252,7 @@ class Dialect:
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
         template = self.operators.get(operation)
         if template is not None:
-            level, *least = PRECEDENCE[operation]
+            level, *least = self.precedence[operation]
             sources = [
                 f"({source})" if binds < wanted else source
                 for (source, binds), wanted in zip(operands, least, strict=True)
@@ -325,6 +321,14 @@ def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequen
         found = operation.derivatives(y, operands)
         return [d if isinstance(d, (Expression, rules.Mask)) else float(d) for d in found]
     return [_own_derivative(operation, position, y, operands) for position in range(len(operation.partials))]
+
+
+def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
+    """Return the partial derivatives of an operation as expressions of "y" and the operands, a user's own ones too.
+
+    Raises what a user's function raises that wants floats.
+    """
+    return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(symbol("y"), operands)]
 
 
 def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:

@@ -25,6 +25,7 @@ blocks = 0
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+_differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
 _side: ContextVar[Side | None] = ContextVar("side", default=None)
 
 
@@ -173,6 +174,28 @@ def in_side(side: Side | None) -> AbstractContextManager[None]:
 def traced() -> bool:
     """Whether the current thread or task is tracing a function to compile it."""
     return _tracer.get() is not None
+
+
+def inspecting() -> bool:
+    """Whether the current thread or task is in a `detect_anomaly` block."""
+    return _inspector.get() is not None
+
+
+@contextmanager
+def differentiate_from(tick: int) -> Iterator[None]:
+    """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
+    token = _differentiating.set(tick) if _differentiating.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _differentiating.reset(token)
+
+
+def differentiated(leaf: Node) -> bool:
+    """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
+    tick = _differentiating.get()
+    return tick is not None and leaf.stamp.born >= tick
 
 
 def use(node: Node, how: str) -> None:

@@ -7,7 +7,7 @@ last reference goes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 from autograd.operation import Operation
 
@@ -53,18 +53,10 @@ class Node:
     label: str
     op: Operation | None
 
-    if TYPE_CHECKING:
-        _datum: float
-        _stamp: Any
-
     @property
     def parents(self) -> tuple[Self, ...]:
         """The operands, in order, repeated where an operand is repeated; none for a leaf."""
         return operands_in(self._first, self._second)
-
-
-for _former, _name in (("_datum", "number"), ("_stamp", "stamp")):  # the former names, which the compiler still reads
-    setattr(Node, _former, vars(Node)[_name])
 
 
 def operands_in(first: Any, second: Any) -> tuple[Any, ...]:

@@ -298,7 +298,7 @@ class _Call(_Linearization):
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = clock.advance()
         placed = list(args)
-        with modes.enable_grad():
+        with modes.enable_grad(), modes.differentiate_from(since):
             inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument

@@ -15,34 +15,61 @@ if TYPE_CHECKING:
 
 @overload
 def compile(
-    target: None = None, *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = (), has_aux: bool = False
+    target: None = None,
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    has_aux: bool = False,
+    backend: str = "auto",
 ) -> Callable[[Callable[..., Any]], CompiledFunction[Any]]: ...
 @overload
-def compile(target: Value | Sequence[Value], *, wrt: Iterable[Value] | None = None) -> CompiledGraph: ...
+def compile(
+    target: Value | Sequence[Value], *, wrt: Iterable[Value] | None = None, backend: str = "auto"
+) -> CompiledGraph: ...
 @overload
 def compile(
-    target: Callable[..., Number], *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = ()
+    target: Callable[..., Number],
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    backend: str = "auto",
 ) -> CompiledFunction[float]: ...
 @overload
 def compile(
     target: Callable[..., Any],
     *,
     wrt: Iterable[Value] | None = None,
-    batched: Sequence[str] = (),
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
     has_aux: bool = False,
+    backend: str = "auto",
 ) -> CompiledFunction[Any]: ...
 def compile(
-    target: Any = None, *, wrt: Iterable[Value] | None = None, batched: Sequence[str] = (), has_aux: bool = False
+    target: Any = None,
+    *,
+    wrt: Iterable[Value] | None = None,
+    batched: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    has_aux: bool = False,
+    backend: str = "auto",
 ) -> Any:
     """Return a program that computes what a graph or a function computes, in a few array instructions.
 
     - `compile(loss)`, a Value or a list of them: a `CompiledGraph`. `wrt` are the leaves to differentiate by, all that
       take a gradient if not given; the data of the others stays as it is now.
-    - `compile(f)`, also as a decorator: a `CompiledFunction`, traced once for each structure of its arguments.
+    - `compile(f)`, also as a decorator, of methods too: a `CompiledFunction`, traced once for each structure of its
+      arguments. With Values, or inside what is compiled or differentiated itself, it is f, node by node; the fast
+      derivative is `compile(grad(f))`. What else f reads, such as attributes, stays as it is when f is traced.
     - `compile(f, batched=("x", "y"))`: f is for one example, and the named arguments have a leading batch axis. Of a
       function, `wrt` are the Values it uses beside its arguments, in the order in which a vector is to have them.
+    - `compile(f, static=("n",))`: the named arguments are part of the program, as JAX's static_argnames: whatever is
+      hashable, such as a bool, an int that counts, a str, None or a frozen dataclass. Defaults that are not given are
+      part of it anyhow, and so are Constants: a function is traced anew after one was assigned to.
     - `compile(f, has_aux=True)`: f returns a pair, of which the first part is differentiated, as in JAX. Of a batched
       function the second part is returned for each example.
+    - `backend` is what runs it: "numpy", "python", or "auto" for the faster one.
 
     Raises TraceError where f decides by a number that may be another one in the next call.
 
@@ -55,20 +82,24 @@ def compile(
     (6.0, [2.0, 3.0])
     """
     try:
+        from autograd.compiler.cut import check_backend
         from autograd.compiler.function import CompiledFunction
         from autograd.compiler.graph import CompiledGraph
     except ModuleNotFoundError as error:
         raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
-    if (batched or has_aux) and isinstance(target, (Value, list, tuple)):
-        raise TypeError(
-            f"{'batched' if batched else 'has_aux'} is for a function; a graph is compiled for its numbers as they are"
-        )
-    if isinstance(target, Value):
-        return CompiledGraph([target], wrt, single=True)
-    if isinstance(target, (list, tuple)) and target and all(isinstance(root, Value) for root in target):
-        return CompiledGraph(list(target), wrt, single=False)
-    if target is None:
-        return lambda f: CompiledFunction(f, batched, wrt, has_aux)
-    if not callable(target):
-        raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(target).__name__}")
-    return CompiledFunction(target, batched, wrt, has_aux)
+    check_backend(backend)
+    roots = [target] if isinstance(target, Value) else target
+    if isinstance(roots, (list, tuple)) and roots and all(isinstance(root, Value) for root in roots):
+        for option, given in (("batched", batched), ("static", static), ("has_aux", has_aux)):
+            if given:
+                raise TypeError(f"{option} is for a function; a graph is compiled for its numbers as they are")
+        return CompiledGraph(list(roots), wrt, single=roots is not target, backend=backend)
+
+    def compiled(f: Any) -> Any:
+        if isinstance(f, (classmethod, staticmethod)):
+            return type(f)(compiled(f.__func__))
+        if not callable(f):
+            raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(f).__name__}")
+        return CompiledFunction(f, batched, wrt, has_aux, static, backend)
+
+    return compiled if target is None else compiled(target)

@@ -1,9 +1,14 @@
-"""The arguments of a compiled function: by position, as flat numbers with their structure, one example or a batch."""
+"""Arguments of a compiled function: bound as Python binds them, and taken apart into numbers and their structure.
+
+How a call passes its arguments, by position or by keyword, is bound to the parameters once, and is then a `Form`. Of
+each argument there are its numbers and a `Part`: what a program is made for, and, of all arguments, the key by which
+it is found again. So calls that mean the same share a program, and calls that do not never do.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -12,131 +17,249 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.structure import Structure, arranged, flatten
-from autograd.value import Value
 
 Array: TypeAlias = NDArray[np.float64]
-Key: TypeAlias = "tuple[tuple[int, ...], ...]"
+Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
+
+PLAIN, BATCHED, STATIC = "plain", "batched", "static"
+NUMBERS = (float, int, np.generic)
+FORMS = 256  # of calls of one function, which are kept
 
 
 @dataclass
-class Argument:
-    """An argument as it was given: its numbers (for a batched one, a row for each example) and their structure."""
+class Form:
+    """How a call passes its arguments, bound to the parameters of the function.
 
-    numbers: Any
-    structure: Structure
-    batched: bool
+    - `order`: the places of the arguments among those given, by position and then by keyword; None if it is the same.
+    - `keywords`: the names by which the last of them are passed on; `names`: what all of them are called.
+    - `roles`: PLAIN, BATCHED or STATIC for each; `first`: the first that is not static, to differentiate by.
+    """
+
+    order: list[int] | None
+    keywords: tuple[str, ...]
+    names: list[str]
+    roles: list[str]
+    first: int | None
+
+    def call(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        """Call a function with these arguments."""
+        stop = len(arguments) - len(self.keywords)
+        return f(*arguments[:stop], **dict(zip(self.keywords, arguments[stop:], strict=True)))
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a compiled function: its arguments in their form, and the numbers of those that are not static."""
+
+    form: Form
+    arguments: Sequence[Any]
+    key: tuple[Part, ...]
+    numbers: list[Any]  # a list, or an array of any shape, whose first axis is that of the examples if it is batched
+    examples: int
+    has_values: bool
 
 
 class Signature:
-    """What the arguments of a function are called, and which of them are batched."""
+    """What the parameters of a function are called, and which of them are batched or static."""
 
-    def __init__(self, f: Callable[..., Any], batched: Sequence[str]) -> None:
-        self.f = f
-        self.function: str = getattr(f, "__name__", None) or getattr(f, "name", None) or "function"
+    def __init__(self, f: Callable[..., Any], batched: Sequence[str], static: Sequence[str]) -> None:
+        self.function: str = getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__
         try:
             self.python: inspect.Signature | None = inspect.signature(f)
         except (TypeError, ValueError):
             self.python = None
         parameters = {} if self.python is None else self.python.parameters
-        self.names = list(parameters)
-        self.batched_names = [batched] if isinstance(batched, str) else list(batched)
-        if unknown := [name for name in self.batched_names if name not in self.names]:
-            raise ValueError(f"batched names arguments of {self.function}({', '.join(self.names)}), got {unknown[0]!r}")
-        self.batched = {self.names.index(name) for name in self.batched_names}
-        self.by_name_only = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+        self.takes_self = next(iter(parameters), "") in ("self", "cls")
+        self.roles: dict[str, str] = {}
+        for role, names in ((BATCHED, batched), (STATIC, static)):
+            for name in names:
+                if name not in parameters and not open_ended:
+                    raise ValueError(
+                        f"{role} names arguments of {self.function}({', '.join(parameters)}), got {name!r}"
+                    )
+                if self.roles.setdefault(name, role) != role:
+                    raise ValueError(f"an argument is batched or static, not both, got {name!r} in both")
+        self._forms: dict[Any, Form] = {}
 
-    def positional(self, args: Sequence[Any], keywords: dict[str, Any]) -> Sequence[Any]:
-        """Return all arguments by position, defaults up to the last one that was given included."""
-        if not keywords:
-            return args
-        if self.python is None:
-            raise TypeError(f"{self.function} has no signature that Python knows, so its arguments go by position")
-        bound = self.python.bind(*args, **keywords)
-        given = max(self.names.index(name) for name in bound.arguments)
-        bound.apply_defaults()
-        return (*bound.args, *[bound.kwargs[name] for name in self.by_name_only])[: given + 1]
+    def form(self, count: int, keywords: Iterable[str]) -> Form:
+        """Return the form of calls with so many arguments by position, and these keywords; TypeError as Python has."""
+        key = (count, *keywords)
+        form = self._forms.get(key)
+        if form is None:
+            form = self._bind(count, tuple(keywords))
+            if len(self._forms) >= FORMS:
+                self._forms.clear()
+            self._forms[key] = form
+        return form
 
-    def call(self, *args: Any) -> Any:
-        """Call the function with all arguments by position, also those that it takes by name only."""
-        if not self.by_name_only:
-            return self.f(*args)
-        number = len(self.names) - len(self.by_name_only)
-        return self.f(*args[:number], **dict(zip(self.by_name_only, args[number:], strict=False)))
+    def _bind(self, count: int, keywords: tuple[str, ...]) -> Form:
+        places = range(count + len(keywords))  # stand for the arguments
+        args, named = tuple(places[:count]), dict(zip(keywords, places[count:], strict=True))
+        called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
+        if self.python is not None:
+            bound = self.python.bind(*args, **named)
+            args, named = bound.args, bound.kwargs
+            for name, place in bound.arguments.items():
+                if isinstance(place, tuple):
+                    called |= {one: (f"{name}[{i}]", name) for i, one in enumerate(place)}
+                elif isinstance(place, dict):
+                    called |= {
+                        one: (f"{name}[{key!r}]", name if name in self.roles else key) for key, one in place.items()
+                    }
+                else:
+                    called[place] = (name, name)
+        order = [*args, *named.values()]
+        roles = [self.roles.get(called[place][1], PLAIN) for place in order]
+        first = next((position for position, role in enumerate(roles) if role is not STATIC), None)
+        names = [called[place][0] for place in order]
+        return Form(None if order == list(places) else order, tuple(named), names, roles, first)
 
-    def argument(self, position: int, given: Any) -> Argument:
-        """Return an argument taken apart; raise TypeError or ValueError where it holds anything but numbers."""
-        name = f"argument {position} of {self.function}"
-        if position in self.batched:
-            return _batch(given, name, self.function)
-        if isinstance(given, np.ndarray) and given.dtype.kind in "biuf":
-            return Argument(given.ravel(), Structure(np.ndarray, given.shape), False)
-        if type(given) is list and set(map(type, given)) == {float}:
-            return Argument(given, list_of(len(given)), False)
-        numbers, structure = flatten(given, "a compiled function", name)
-        if any(isinstance(x, Value) for x in numbers):
-            raise TypeError(_with_values(self.function, name))
-        return Argument(numbers, structure, False)
-
-    def shapes(self, args: Sequence[Any]) -> tuple[Key | None, int]:
-        """Return the shapes of arguments that are arrays, and how many examples they hold; None where some are not."""
-        shapes = []
-        lengths = set()
-        for position, given in enumerate(args):
-            if type(given) is not np.ndarray or given.dtype.kind not in "biuf" or not given.size:
-                return None, 0
-            if position in self.batched:
-                if not given.ndim:
-                    return None, 0
-                lengths.add(len(given))
-                shapes.append(given.shape[1:])
+    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+        """Return a call with its arguments bound, as Python binds them, and taken apart."""
+        form = self.form(len(args), keywords)
+        given: Sequence[Any] = (*args, *keywords.values()) if keywords else args
+        arguments = given if form.order is None else [given[place] for place in form.order]
+        parts: list[Part] = []
+        taken: list[Any] = []
+        lengths = []
+        has_values = False
+        for position, (role, argument) in enumerate(zip(form.roles, arguments, strict=True)):
+            if role is STATIC:
+                parts.append(self._static(argument, form.names[position]))
+                continue
+            array = type(argument) is np.ndarray and argument.dtype.kind in "biuf"
+            numbers: Any
+            part: Part
+            if array and role is PLAIN:
+                numbers, part = argument, argument.shape
+            elif array and argument.ndim and argument.size:
+                numbers, part = argument, argument.shape[1:] or None
             else:
-                shapes.append(given.shape)
-        return (tuple(shapes), lengths.pop() if lengths else 1) if len(lengths) <= 1 else (None, 0)
+                numbers, part = self._taken_apart(argument, role, position, form)
+            if numbers is None:
+                has_values = True
+            elif role is BATCHED:
+                lengths.append(len(numbers))
+            parts.append(part)
+            taken.append(numbers)
+        if lengths and lengths.count(lengths[0]) < len(lengths):
+            raise ValueError(f"{self.function} takes batches of one length, got lengths {sorted(set(lengths))}")
+        key = (*parts, form.keywords) if form.keywords else tuple(parts)
+        return Call(form, arguments, key, taken, lengths[0] if lengths else 1, has_values)
+
+    def _taken_apart(self, argument: Any, role: str, position: int, form: Form) -> tuple[Any, Part]:
+        """Return the numbers of an argument and its part; None for the numbers where there are Values among them."""
+        plain = position < len(form.roles) - len(form.keywords)
+        name = f"argument {position if plain else form.names[position]} of {self.function}"
+        if role is BATCHED:
+            return _examples(argument, name)
+        if type(argument) is list and set(map(type, argument)) == {float}:
+            return argument, len(argument)
+        numbers, structure = _flat(argument, name)
+        if _has_values(numbers):
+            return None, part_of(structure)
+        return np.array(numbers) if structure.is_array else numbers, part_of(structure)
+
+    def _static(self, argument: Any, name: str) -> Part:
+        """Return the part of a static argument: equal for arguments that are the same to a function."""
+        try:
+            hash(argument)
+        except TypeError:
+            raise TypeError(
+                f"{name} is static, so {self.function} has a program for each of its values, and it must be hashable; "
+                f"got a {type(argument).__name__}: give a tuple or a frozen dataclass"
+            ) from None
+        return _identified(argument)
 
 
-def _with_values(function: str, name: str) -> str:
-    return (
-        f"{function} is compiled and takes plain numbers, got Values in {name}; to differentiate it there are "
-        "value_and_grad and compile(grad(f)), to use a Value as a number there is .data"
-    )
+def _identified(argument: Any) -> Part:
+    """Return what tells an argument from those that are equal to it and not the same, as 1, 1.0 and True are."""
+    if isinstance(argument, float):
+        return float, type(argument), argument.hex()  # which tells -0.0 from 0.0, and knows nan again
+    if isinstance(argument, tuple):
+        return type(argument), tuple(map(_identified, argument))
+    return type(argument), argument
 
 
-def _batch(given: Any, name: str, function: str) -> Argument:
-    """Return an argument with a leading batch axis: an array, or a list of examples nested alike."""
-    if (isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim)) and not len(given):
-        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
-    if isinstance(given, np.ndarray) and given.dtype.kind in "biuf" and given.ndim:
-        examples = given.reshape(len(given), -1)
-        structure = Structure(np.ndarray, given.shape[1:]) if given.ndim > 1 else Structure()
-    elif isinstance(given, (list, tuple)):
-        numbers, first = flatten(given[0], "a compiled function", f"{name}[0]")
-        if (rows := _regular(given, len(numbers))) is not None:
-            return Argument(rows, first, True)
-        flat = [
-            flatten(arranged(example, first), "a compiled function", f"{name}[{i}]") for i, example in enumerate(given)
-        ]
-        if any(isinstance(x, Value) for numbers, _ in flat for x in numbers):
-            raise TypeError(_with_values(function, name))
-        structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
-        if len(structures) > 1:
-            (one, i), (other, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
-            raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}")
-        examples = np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1)
-        structure = next(iter(structures), Structure())
-    else:
+def _flat(argument: Any, name: str) -> tuple[list[Any], Structure]:
+    try:
+        return flatten(argument, "a compiled function", name)
+    except TypeError as error:
+        error.add_note("An argument that is part of the program, and no number, is static: compile(f, static=(...)).")
+        raise
+
+
+def _has_values(numbers: Iterable[Any]) -> bool:
+    """Whether there are numbers that say themselves how operations apply to them, as Values do."""
+    return any(type(number) is not float for number in numbers)
+
+
+def _examples(given: Any, name: str) -> tuple[Any, Part]:
+    """Return a row of numbers for each example, in an array or in a list of examples nested alike; and their part."""
+    if not (isinstance(given, (list, tuple)) or (type(given) is np.ndarray and given.ndim)):
         found = type(given).__name__
         raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}")
-    return Argument(examples, structure, True)
+    if not len(given):
+        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
+    if type(given) is np.ndarray and given.dtype.kind in "biuf":  # examples of no numbers
+        return given.reshape(len(given), 0), given.shape[1:]
+    _, first = _flat(given[0], f"{name}[0]")
+    if (rows := _regular(given, first)) is not None:
+        return rows, part_of(first)
+    flat = [_flat(arranged(example, first), f"{name}[{i}]") for i, example in enumerate(given)]
+    structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
+    if len(structures) > 1:
+        (one, i), (other, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
+        raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}")
+    if any(_has_values(numbers) for numbers, _ in flat):
+        return None, part_of(first)
+    return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(first)
 
 
-def _regular(given: Sequence[Any], count: int) -> Array | None:
-    """Return the rows of examples that are lists of numbers, all alike; None for anything else."""
-    try:
-        array = np.array(given)
-    except ValueError:  # of different lengths
+def _regular(given: Any, first: Structure) -> Array | None:
+    """Return the rows of examples that are all numbers, flat lists or arrays, as the first is; None for others."""
+    kinds = {*map(type, given)}
+    if first.container not in (None, list, tuple, np.ndarray):
         return None
-    rows = array.dtype.kind in "biuf" and array.size == count * len(given)
-    return array.reshape(len(given), -1) if rows else None
+    if first.container is not None:
+        if kinds != {first.container} or {*map(len, given)} != {len(given[0])}:
+            return None
+        if first.is_array and len({example.shape for example in given}) > 1:
+            return None
+        kinds = {float} if first.is_array else {type(number) for example in given for number in example}
+    if not all(issubclass(kind, NUMBERS) for kind in kinds):
+        return None
+    array = np.array(given)
+    return array.reshape(len(given), -1) if array.dtype.kind in "biuf" else None
+
+
+def part_of(structure: Structure) -> Part:
+    """Return the part of arguments of a structure, which is the short one where they are of a common kind.
+
+    A list, a tuple and an array of one shape are different parts, since a function may treat them differently:
+    `x * 2` doubles a list.
+    """
+    if structure.container is None:
+        return None
+    if structure.is_array:
+        return structure.keys
+    return len(structure.parts) if structure == list_of(len(structure.parts)) else structure
+
+
+def structure_of(part: Part) -> Structure:
+    """Return the structure of the arguments of a part."""
+    if isinstance(part, Structure):
+        return part
+    if isinstance(part, tuple):
+        return Structure(np.ndarray, part)
+    return Structure() if part is None else list_of(part)
+
+
+@lru_cache(maxsize=64)
+def list_of(size: Any) -> Structure:
+    """Return the structure of a list of so many numbers."""
+    return Structure(list, tuple(range(size)), (Structure(),) * size)
 
 
 def nested(numbers: Array, structure: Structure) -> Any:
@@ -149,9 +272,3 @@ def nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
     if isinstance(given, np.ndarray):
         return rows.reshape(given.shape)
     return type(given)(nested(row, structure) for row in rows)
-
-
-@lru_cache(maxsize=64)
-def list_of(size: int | None) -> Structure:
-    """Return the structure of a list of so many numbers."""
-    return Structure(list, tuple(range(size or 0)), (Structure(),) * (size or 0))

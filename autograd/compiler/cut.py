@@ -20,9 +20,7 @@ VERY_DEEP = 5_000  # the same without a batch
 
 def compiled(lowering: Lowering, backend: str = "auto") -> Program:
     """Return a program for a graph by a back end, or by the one that is fastest for it."""
-    if backend not in ("auto", *BACKENDS):
-        names = ", ".join(map(repr, ("auto", *BACKENDS)))
-        raise ValueError(f"compile takes a backend of {names}, got {backend!r}")
+    check_backend(backend)
     batched = bool(lowering.batched)
     depth = lowering.depth(NARROW_BATCH if batched else NARROW)
     if depth is not None and backend == "auto" and not batched:
@@ -33,6 +31,13 @@ def compiled(lowering: Lowering, backend: str = "auto") -> Program:
         backend = "python" if narrow else "numpy"
     form = "steps" if steps or backend == "python" else "arrays"
     return Program(_runner(backend, form)(lowering), lowering)
+
+
+def check_backend(backend: str) -> None:
+    """Raise ValueError if there is no back end of this name."""
+    if backend not in ("auto", *BACKENDS):
+        names = ", ".join(map(repr, ("auto", *BACKENDS)))
+        raise ValueError(f"compile takes a backend of {names}, got {backend!r}")
 
 
 def _runner(backend: str, form: str) -> type[Any]:

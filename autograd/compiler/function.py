@@ -1,287 +1,295 @@
-"""What `compile` returns for a function: a program for each structure of its arguments."""
+"""Compiled functions: what `compile` returns for a function, called, differentiated, bound, copied and pickled as one.
+
+A call of plain numbers replays the program for arguments of their structure. A call with Values, or inside another
+function that is compiled or differentiated, is a call of the function itself, so that derivatives go through it.
+"""
 
 from __future__ import annotations
 
-import math
-import threading
+import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd import recording
-from autograd.compiler.arguments import Argument, Array, Key, Signature, list_of, nested, nested_batch
-from autograd.compiler.backends.numpy import NumpyProgram
+from autograd import modes
+from autograd.compiler import eager
+from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
 from autograd.compiler.backends.python import FloatLists
-from autograd.compiler.graph import WithParameters, fold_to_program, leaves_of
+from autograd.compiler.graph import WithParameters, leaves_of
+from autograd.compiler.methods import Methods
+from autograd.compiler.pickling import reduce
 from autograd.compiler.program import Program
-from autograd.compiler.trace import Trace, trace
+from autograd.compiler.results import check_number, mean, of_each
+from autograd.compiler.specialization import Programs, Specialization, specialize
 from autograd.signatures import R
-from autograd.structure import Structure
-from autograd.value import Constant, Value
+from autograd.structure import flatten
+from autograd.transforms import gradients
+from autograd.value import Value
 
 SEED = (1.0,)
-
-
-@dataclass
-class _Specialized:
-    """A program for arguments of one structure."""
-
-    program: Any  # a Program or a ScalarProgram
-    trace: Trace
-    structures: tuple[Structure, ...]  # of the arguments
-    starts: list[int]  # of these, in the buffer of plain or batched numbers
-    leaves: list[Value]  # that the function uses beside its arguments, those of `wrt` first
-    read: slice  # the slots of these
-    theta: slice  # the slots of `wrt`
+DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
 
 
 class CompiledFunction(WithParameters, Generic[R]):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
+    __self__: Any = None  # the instance, of a method
+
     def __init__(
         self,
         f: Callable[..., Any],
-        batched: Sequence[str] = (),
+        batched: str | Sequence[str] = (),
         wrt: Iterable[Value] | None = None,
         has_aux: bool = False,
+        static: str | Sequence[str] = (),
+        backend: str = "auto",
     ) -> None:
-        self.f = f
-        self.signature = Signature(f, batched)
+        self.f = self.__wrapped__ = f
+        self.batched, self.static = _names(batched), _names(static)
         self.has_aux = has_aux
-        self.wrt = [] if wrt is None else leaves_of(wrt)
-        self._all = wrt is None
-        self._specialized: dict[Any, _Specialized] = {}
-        self._by_shapes: dict[Key, _Specialized] = {}  # where all arguments are arrays
-        self._without_memory: dict[tuple[int | None, ...], _Specialized] = {}  # plain Python, of arguments alone
-        self._latest: _Specialized | None = None
-        self._lock = threading.RLock()
-        self.__name__ = self.signature.function
+        self.backend = backend
+        self._programs = Programs(None if wrt is None else leaves_of(wrt))
+        self._signature = Signature(f, self.batched, self.static)
+        self._methods = Methods()
+        self._takes_self = self._signature.takes_self
+        self._attribute = self._signature.function  # what it is called in its class
+        self.__name__ = self._signature.function
+        self.__qualname__ = getattr(f, "__qualname__", self.__name__)
         self.__doc__ = f.__doc__
-        self.__wrapped__ = f
-        self.__module__ = getattr(f, "__module__", __name__)
-        if self.signature.python is not None:
-            self.__signature__ = self.signature.python
+        self.__module__ = getattr(f, "__module__", None) or __name__
 
-    def __call__(self, *args: Any, **keywords: Any) -> R:
+    @property
+    def wrt(self) -> list[Value]:  # type: ignore[override]
+        """The Values that `backward` differentiates by: those given, or those that f uses in its first call."""
+        if self._programs.wrt is None:
+            self._called()
+        return self._programs.wrt or []
+
+    def __call__(self, /, *args: Any, **keywords: Any) -> R:
         """Return what f returns: floats, in its structure; for a batch, the mean over the examples.
 
-        Where f `has_aux`, that is a pair, of which the second part has its numbers for each example.
+        Where f `has_aux`, that is a pair, of which the second part has its numbers for each example. Called with
+        Values, it returns Values.
         """
-        if (quick := self._quick(args, keywords)) is not None:
-            specialized, numbers, _ = quick
-            found = specialized.program.runner.evaluate(numbers)[0]
-            return specialized.trace.structure.unflatten(found)  # type: ignore[no-any-return]
-        with self._lock:
-            specialized, memory = self._load(args, keywords)
-            found = specialized.program.forward(memory)
-            if self.has_aux:
-                return self._value(specialized, memory, found)  # type: ignore[no-any-return]
-            if self.signature.batched and not specialized.trace.structure.is_number:
-                raise TypeError(
-                    f"{self.__name__} is batched and must return one number for an example, got "
-                    f"{specialized.trace.structure}; each(...) returns them for each example"
-                )
-            return specialized.trace.structure.unflatten(map(_mean, found))  # type: ignore[no-any-return]
+        if not keywords and (quick := self._quick(args)) is not None:
+            found, runner, numbers, _ = quick
+            return found.structure.unflatten(runner.evaluate(numbers)[0])  # type: ignore[no-any-return]
+        self, args = self._bound(args)
+        return self._replay(args, keywords, self._value, self._eager_value)  # type: ignore[no-any-return]
 
-    def each(self, *args: Any, **keywords: Any) -> Any:
+    def each(self, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example: its structure, with an array in place of each number.
 
         >>> from autograd import compile, sin
         >>> compile(lambda x: [sin(x), 2.0 * x], batched="x").each([0.0, 1.0])[1]
         array([0., 2.])
         """
-        with self._lock:
-            specialized, memory = self._load(args, keywords)
-            return _of_each(specialized.program.forward(memory), specialized.trace.structure, memory.examples)
+        self, args = self._bound(args)
+        return self._replay(args, keywords, self._each, lambda call: eager.each(self.f, call, self.__name__))
 
-    def value_and_grad(self, *args: Any, **keywords: Any) -> tuple[Any, Any]:
+    def value_and_grad(self, /, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
-        if (quick := self._quick(args, keywords)) is not None and quick[0].trace.structure.is_number:
-            specialized, numbers, size = quick
-            (value,), results = specialized.program.runner.evaluate(numbers)
-            gradient = specialized.program.runner.sweep(numbers, results, SEED)
+        if not keywords and (quick := self._quick(args)) is not None and quick[0].structure.is_number:
+            _, runner, numbers, size = quick
+            (value,), results = runner.evaluate(numbers)
+            gradient = runner.sweep(numbers, results, SEED)
             return value, gradient[0] if size is None else gradient[:size]
-        with self._lock:
-            args = tuple(self.signature.positional(args, keywords))
-            if not args:
-                raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
-            specialized, memory = self._load(args, {})
-            value = self._differentiated(specialized, memory, "arguments")
-            start, structure = specialized.starts[0], specialized.structures[0]
-            if 0 not in self.signature.batched:
-                stop = start + len(specialized.trace.inputs[0])
-                return value, nested(memory.plain_adjoints[start:stop].copy(), structure)
-            return value, nested_batch(memory.rows(start, adjoint=True).copy(), structure, args[0])
+        self, args = self._bound(args)
+        pair: tuple[Any, Any] = self._replay(
+            args, keywords, self._with_gradient, self._eager_value_and_grad, by="arguments"
+        )
+        return pair
 
-    def backward(self, *args: Any, **keywords: Any) -> Any:
+    def backward(self, /, *args: Any, **keywords: Any) -> Any:
         """Return the value of f, and add its derivatives to the `grad` of the Values that f uses (`wrt`)."""
-        with self._lock:
-            specialized, memory = self._load(args, keywords)
-            value = self._differentiated(specialized, memory)
-            gradient = memory.plain_adjoints[specialized.theta].tolist()
-            leaves = self.wrt
-        for leaf, derivative in zip(leaves, gradient, strict=True):
-            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
-        return value
+        self, args = self._bound(args)
+        return self._replay(args, keywords, self._accumulated, self._refuse, by="captured")
 
-    def value_and_grad_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> tuple[Any, Array]:
+    def value_and_grad_at(self, theta: ArrayLike, /, *args: Any, **keywords: Any) -> tuple[Any, Array]:
         """Return the value of f, and its gradient by `wrt` as a vector, where `wrt` has these numbers.
 
         Touches no Value, so a step of an optimiser on `theta` costs no Python work for each of them. `read()` gives
-        the vector to begin with, `write(theta)` puts one back. Before the first call `wrt` is not known.
+        the vector to begin with, `write(theta)` puts one back. `wrt` is what was given, or what f uses in its first
+        call; where f uses other Values for arguments of another structure, give all of them.
         """
-        with self._lock:
-            specialized, memory = self._load(args, keywords, theta)
-            value = self._differentiated(specialized, memory)
-            return value, memory.plain_adjoints[specialized.theta].copy()
+        self, args = self._bound(args)
+        pair: tuple[Any, Array] = self._replay(
+            args, keywords, self._with_vector, self._refuse, by="captured", theta=theta
+        )
+        return pair
 
-    def each_at(self, theta: ArrayLike, *args: Any, **keywords: Any) -> Any:
+    def each_at(self, theta: ArrayLike, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example, where `wrt` has these numbers."""
-        with self._lock:
-            specialized, memory = self._load(args, keywords, theta)
-            return _of_each(specialized.program.forward(memory), specialized.trace.structure, memory.examples)
+        self, args = self._bound(args)
+        return self._replay(args, keywords, self._each, self._refuse, theta=theta)
 
-    def specialize(self, *args: Any, **keywords: Any) -> Program:
+    def specialize(self, /, *args: Any, **keywords: Any) -> Program:
         """Return the program for arguments of this structure, without running it."""
-        with self._lock:
-            program: Program = self._load(args, keywords)[0].program
-            return program
+        self, args = self._bound(args)
+        call = self._signature.bind(args, keywords)
+        with self._programs.lock:
+            found = None if call.has_values else self._specialization(call)
+        if found is None:
+            self._refuse(call)
+        program: Program = found.program  # type: ignore[union-attr]
+        return program
+
+    def clear(self) -> None:
+        """Forget all programs, and which Values `wrt` are if they were not given.
+
+        A function keeps its 64 programs used last.
+        """
+        self._programs.clear()
 
     # From arguments to a program that has them
 
-    def _quick(self, args: Any, keywords: Any) -> tuple[_Specialized, list[float], int | None] | None:
+    def _quick(self, args: Any) -> tuple[Specialization, FloatLists, list[float], Any] | None:
         """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
+        if modes.blocks or self._signature.roles:
+            return None
         numbers: list[float] = []
-        sizes: list[int | None] = []
+        key: list[int | None] = []
         for argument in args:
             if type(argument) is float:
                 numbers.append(argument)
-                sizes.append(None)
+                key.append(None)
             elif type(argument) is list and set(map(type, argument)) == {float}:
                 numbers += argument
-                sizes.append(len(argument))
+                key.append(len(argument))
             else:
                 return None
-        specialized = self._without_memory.get(tuple(sizes)) if args and not keywords else None
-        return None if specialized is None else (specialized, numbers, sizes[0])
+        found = self._programs.find(tuple(key)) if key else None
+        return None if found is None or found.scalar is None else (found, found.scalar, numbers, key[0])
 
-    def _load(self, args: Any, keywords: Any, theta: ArrayLike | None = None) -> tuple[_Specialized, Any]:
-        """Return the program for these arguments, and its memory, in which their numbers are."""
-        args = self.signature.positional(args, keywords)
-        shapes, examples = self.signature.shapes(args)
-        specialized = None if shapes is None else self._by_shapes.get(shapes)
-        if specialized is not None:
-            memory = specialized.program.memory(examples)
-            if not memory.arguments:
-                memory.arguments = [self._place(specialized, memory, i) for i in range(len(args))]
-            for place, numbers in zip(memory.arguments, args, strict=True):
-                place[...] = numbers
-        else:
-            specialized, memory = self._load_anything(args)
-            if shapes is not None and isinstance(specialized.program.runner, NumpyProgram):
-                self._by_shapes[shapes] = specialized
-        self._latest = specialized
-        if self._all:
-            self.wrt = specialized.leaves
-        if theta is not None and len(self.wrt) == len(specialized.leaves):
-            memory.plain[specialized.theta] = self._vector(theta)
-            memory.tick = -1
-        else:
-            if memory.tick != recording.now.tick:  # some leaf was assigned since
-                memory.plain[specialized.read] = [leaf.number for leaf in specialized.leaves]
-                memory.tick = recording.now.tick
-            if theta is not None:
-                memory.plain[specialized.theta] = self._vector(theta)
-                memory.tick = -1
-        return specialized, memory
+    def _replay(
+        self,
+        args: Any,
+        keywords: dict[str, Any],
+        finish: Callable[[Call, Specialization, Any, list[Any]], Any],
+        otherwise: Callable[[Call], Any],
+        *,
+        by: str | None = None,
+        theta: ArrayLike | None = None,
+    ) -> Any:
+        """Run the program for these arguments and finish; where f has to run on Values, do what is to be done there."""
+        call = self._signature.bind(args, keywords)
+        if by == "arguments" and call.form.first is None:
+            raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
+        if call.has_values or (modes.blocks and modes.traced()):
+            return otherwise(call)
+        with self._programs.lock:
+            found = self._specialization(call)
+            if found is not None:
+                vector = None if theta is None else self._checked(theta, found)
+                if by is not None and not self.has_aux:
+                    check_number(found.structure, self.__name__, batched=False)
+                if modes.blocks and modes.inspecting():
+                    self._inspect(call, found, by, vector)
+                buffers = found.place(call)
+                found.read(buffers, vector)
+                program, memory = found.program, buffers.memory
+                if by is None:
+                    return finish(call, found, memory, program.forward(memory))
+                seed = 1.0 / memory.examples if program.roots[0][1] else 1.0
+                seeds = [seed, *[0.0] * (len(program.roots) - 1)]
+                return finish(call, found, memory, program.both(memory, seeds, by))
+        return otherwise(call)
 
-    def _load_anything(self, args: Sequence[Any]) -> tuple[_Specialized, Any]:
-        arguments = [self.signature.argument(position, argument) for position, argument in enumerate(args)]
-        key = tuple([argument.structure for argument in arguments])
-        lengths = {len(argument.numbers) for argument in arguments if argument.batched}
-        if len(lengths) > 1:
-            raise ValueError(f"{self.__name__} takes batches of one length, got lengths {sorted(lengths)}")
-        specialized = self._specialized.get(key)
-        if specialized is None:
-            specialized = self._specialized[key] = self._specialize(arguments)
-            if isinstance(specialized.program.runner, FloatLists) and not specialized.leaves and not self.has_aux:
-                sizes = [None if part.container is None else len(part.parts) for part in key]
-                if all(part == Structure() or part == list_of(size) for part, size in zip(key, sizes, strict=True)):
-                    self._without_memory[tuple(sizes)] = specialized
-        memory = specialized.program.memory(lengths.pop() if lengths else 1)
-        for argument, start in zip(arguments, specialized.starts, strict=True):
-            if argument.batched:
-                memory.rows(start)[...] = argument.numbers
-            else:
-                memory.plain[start : start + len(argument.numbers)] = argument.numbers
-        return specialized, memory
-
-    def _place(self, specialized: _Specialized, memory: Any, position: int) -> Array:
-        """Return where the numbers of an argument are, which is an array."""
-        start, structure = specialized.starts[position], specialized.structures[position]
-        if position in self.signature.batched:
-            return memory.rows(start).reshape(memory.examples, *structure.keys)  # type: ignore[no-any-return]
-        count = len(specialized.trace.inputs[position])
-        return memory.plain[start : start + count].reshape(structure.keys)  # type: ignore[no-any-return]
-
-    def _specialize(self, arguments: list[Argument]) -> _Specialized:
-        names = [*self.signature.names, *[f"x{i}" for i in range(len(self.signature.names), len(arguments))]]
-        examples = [
-            (list(map(float, argument.numbers[0] if argument.batched else argument.numbers)), argument.structure)
-            for argument in arguments
-        ]
-        traced = trace(self.signature.call, examples, names[: len(arguments)])
-        if self.has_aux:
-            self._check_aux(traced)
-        plain: list[Value] = []
-        batch: list[Value] = []
-        starts, blocks = [], []
-        for argument, leaves, name in zip(arguments, traced.inputs, names, strict=False):
-            buffer = batch if argument.batched else plain
-            starts.append(len(buffer))
-            blocks.append((name, len(buffer), len(leaves), argument.batched))
-            buffer += leaves
-        theta = traced.captured if self._all else self.wrt
-        leaves = list(dict.fromkeys([*theta, *traced.captured]))
-        begin = len(plain)
-        blocks.append(("theta", begin, len(theta), False))
-        if len(leaves) > len(theta):
-            blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
-        roots = [_as_value(output) for output in traced.outputs]
-        read, wrt = slice(begin, begin + len(leaves)), slice(begin, begin + len(theta))
-        program = fold_to_program(blocks, traced.order, roots, [*plain, *leaves], batch, begin, len(theta))
-        structures = tuple(argument.structure for argument in arguments)
-        return _Specialized(program, traced, structures, starts, leaves, read, wrt)
-
-    def _check_aux(self, traced: Trace) -> None:
-        structure = traced.structure
-        if structure.container is not tuple or len(structure.parts) != 2 or not structure.parts[0].is_number:
-            raise TypeError(
-                f"{self.__name__} has_aux, so it returns a pair: one number to differentiate, and whatever else; "
-                f"got {structure}"
+    def _specialization(self, call: Call) -> Specialization | None:
+        """Return the program for a call; None where a transform differentiates by Values that f uses beside it."""
+        programs = self._programs
+        found = programs.find(call.key)
+        if found is None:
+            found = specialize(
+                self.f,
+                call,
+                self.__name__,
+                programs.wrt,
+                all_leaves=programs.given is None,
+                has_aux=self.has_aux,
+                backend=self.backend,
             )
+            if found is not None:
+                programs.keep(call.key, found)
+        return found
 
-    # From results to what is returned
+    def _checked(self, theta: ArrayLike, found: Specialization) -> Array:
+        """Return a vector for `wrt`, if these are all Values that the program uses, or were given."""
+        if found.differentiated > found.wrt:
+            raise RuntimeError(
+                f"for these arguments {self.__name__} uses Values that it did not use in its first call, so a vector "
+                "does not say what they are; name them all in compile(f, wrt=[...])"
+            )
+        return self._vector(theta)
 
-    def _value(self, specialized: _Specialized, memory: Any, found: list[Any]) -> Any:
-        """Return the value of a function that returns one number; with what it has beside it."""
-        if not self.has_aux:
-            return _mean(found[0])
-        value, aux = specialized.trace.structure.parts
-        beside = found[1:]
-        aux = _of_each(beside, aux, memory.examples) if self.signature.batched else aux.unflatten(map(float, beside))
-        return value.unflatten([_mean(found[0])]), aux
+    # On Values
 
-    def _differentiated(self, specialized: _Specialized, memory: Any, by: str = "captured") -> Any:
-        if not self.has_aux and not specialized.trace.structure.is_number:
-            found = specialized.trace.structure
-            raise TypeError(f"{self.__name__} must return one number to be differentiated, got {found}")
-        _, batched = specialized.program.roots[0]
-        seeds = [1.0 / memory.examples if batched else 1.0, *[0.0] * (len(specialized.program.roots) - 1)]
-        return self._value(specialized, memory, specialized.program.both(memory, seeds, by))
+    def _eager_value(self, call: Call) -> Any:
+        return eager.value(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
+
+    def _eager_value_and_grad(self, call: Call) -> Any:
+        return eager.value_and_grad(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
+
+    def _refuse(self, call: Call) -> Any:
+        raise TypeError(
+            f"{self.__name__} is compiled and takes plain numbers here, got Values or a call inside a function that is "
+            f"compiled or differentiated; call {self.__name__}(...) itself, which then returns Values, and "
+            "differentiate these; to use a Value as a number there is .data"
+        )
+
+    def _inspect(self, call: Call, found: Specialization, by: str | None, theta: Array | None) -> None:
+        """Compute node by node what is about to run, in a detect_anomaly block, which looks at each."""
+        on_nodes, inputs = eager.on_values(call)
+        theta_leaves = [] if theta is None else found.leaves[: found.wrt]
+        with eager.assigned(theta_leaves, [] if theta is None else theta.tolist()):
+            if by is None and self.batched:
+                eager.each(self.f, on_nodes, self.__name__)
+                return
+            value, *_ = flatten(self._eager_value(on_nodes))[0] or [0.0]
+            if by is not None and isinstance(value, Value):
+                gradients(value, inputs[0] if by == "arguments" else found.leaves[: found.differentiated])
+
+    # From what a program found to what is returned
+
+    def _value(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+        structure = found.structure
+        if structure.container is None:
+            return mean(numbers[0])
+        if self.has_aux:
+            value, aux = structure.parts
+            beside = numbers[1:]
+            parts = of_each(beside, aux, memory.examples) if self.batched else aux.unflatten(map(float, beside))
+            return value.unflatten([mean(numbers[0])]), parts
+        if self.batched:
+            check_number(structure, self.__name__, batched=True)
+        return structure.unflatten(map(mean, numbers))
+
+    def _each(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+        return of_each(numbers, found.structure, memory.examples)
+
+    def _with_gradient(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+        value = self._value(call, found, memory, numbers)
+        start, count, batched = found.starts[0]
+        structure: Any = found.first
+        if not batched:
+            return value, nested(memory.plain_adjoints[start : start + count].copy(), structure)
+        rows = memory.rows(start, adjoint=True).copy() if count else call.numbers[0]
+        return value, nested_batch(rows, structure, call.arguments[call.form.first or 0])
+
+    def _with_vector(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+        begin = found.beginning
+        return self._value(call, found, memory, numbers), memory.plain_adjoints[begin : begin + found.wrt].copy()
+
+    def _accumulated(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+        begin = found.beginning
+        gradient = memory.plain_adjoints[begin : begin + found.differentiated].tolist()
+        for leaf, derivative in zip(found.leaves, gradient, strict=False):
+            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
+        return self._value(call, found, memory, numbers)
+
+    # What is known of the programs
 
     @property
     def stats(self) -> dict[str, int]:
@@ -296,54 +304,60 @@ class CompiledFunction(WithParameters, Generic[R]):
         return source
 
     def __str__(self) -> str:
-        return str(self._called().program)
-
-    def _check_known(self) -> None:
-        if self._all:
-            self._called()
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """Compile the method of each instance for itself."""
-        if instance is None:
-            return self
-        method: CompiledFunction[Any] = CompiledFunction(
-            self.f.__get__(instance, owner), self.signature.batched_names, None, self.has_aux
-        )
-        setattr(instance, self.__name__, method)
-        return method
+        latest = self._programs.latest
+        return f"{self!r}: no program before its first call" if latest is None else str(latest.program)
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}>"
 
-    def _called(self) -> _Specialized:
-        if self._latest is None:
+    def _called(self) -> Specialization:
+        if self._programs.latest is None:
             raise RuntimeError(
                 f"{self.__name__} has no program before its first call: that tells what its arguments are"
             )
-        return self._latest
+        return self._programs.latest
+
+    # Methods
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._takes_self, self._attribute = True, name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the method of an instance: it has programs of its own."""
+        if instance is None or not hasattr(type(self.f), "__get__"):
+            return self
+        method: CompiledFunction[R] = object.__new__(CompiledFunction)
+        method.__dict__.update(self.__dict__)
+        f = method.f = method.__wrapped__ = self.f.__get__(instance, owner)
+        method.__self__ = instance
+        method._takes_self = False
+        method._programs = self._methods.programs(instance, lambda: Programs(self._programs.given))
+        method._signature = self._methods.signature(lambda: Signature(f, self.batched, self.static))
+        return method
+
+    def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction[R], tuple[Any, ...]]:
+        """Return the method of the first argument, if that is an instance as in M.f(a, x), and the other arguments."""
+        if self._takes_self and args and type(args[0]) not in DATA and not isinstance(args[0], (Value, np.generic)):
+            return self.__get__(args[0], type(args[0])), args[1:]
+        return self, args
+
+    # Copies, of which each makes its own programs
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `compile` that this function was made with."""
+        given = {"batched": self.batched, "static": self.static, "has_aux": self.has_aux, "backend": self.backend}
+        return given | {"wrt": self._programs.given}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if self.__self__ is not None:
+            return getattr(copy.deepcopy(self.__self__, memo), self._attribute)
+        f = copy.deepcopy(self.f, memo)  # a plain function is its own copy, and uses the Values that it used
+        return self if f is self.f else CompiledFunction(f, **copy.deepcopy(self.options, memo))
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return (getattr, (self.__self__, self._attribute)) if self.__self__ is not None else reduce(self)
 
 
-def _mean(value: Any) -> float:
-    """Return a float as it is, and the mean of an array with a number for each example."""
-    if isinstance(value, float):
-        return float(value)
-    mean = float(np.add.reduce(value) / len(value))
-    return mean if math.isfinite(mean) else float(np.add.reduce(value / len(value)))
-
-
-def _of_each(found: Sequence[Any], structure: Structure, examples: int) -> Any:
-    """Return results in a structure of arrays, which have a leading axis of the examples."""
-    columns = [np.full(examples, column) if isinstance(column, float) else column.copy() for column in found]
-    remaining = iter(columns)
-
-    def stacked(shape: tuple[int, ...] | None) -> Any:
-        if shape is None:
-            return next(remaining)
-        part = [next(remaining) for _ in range(math.prod(shape))]
-        return np.stack(part, axis=1).reshape(examples, *shape) if part else np.zeros((examples, *shape))
-
-    return structure.build(stacked)
-
-
-def _as_value(number: Any) -> Value:
-    return number if isinstance(number, Value) else Constant(number)
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

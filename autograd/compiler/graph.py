@@ -1,25 +1,28 @@
-"""What `compile` returns for a graph that exists: the graph as a program.
+"""Compiled graphs: what `compile` returns for a graph that exists.
 
 A program reads the data of the Values it was folded from only when some leaf has been assigned since, which the clock
-of the recording tells; so between steps that touch no Value there is no Python work for each of them.
+tells; so between steps that touch no Value there is no Python work for each of them.
 """
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd import recording
+from autograd import clock, modes
 from autograd.chain import check_unchanged, topological_order
 from autograd.compiler.cut import compiled
 from autograd.compiler.listing import Block
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
+from autograd.transforms import gradients
 from autograd.value import Constant, Value
 
 Array: TypeAlias = NDArray[np.float64]
@@ -33,16 +36,12 @@ class WithParameters:
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
-        self._check_known()
         return np.array([leaf.number for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
         """Assign a vector to the data of the Values in `wrt`."""
         for leaf, number in zip(self.wrt, self._vector(theta).tolist(), strict=True):
             leaf.data = number
-
-    def _check_known(self) -> None:
-        """Raise an error where it is not known yet which Values there are."""
 
     def _vector(self, theta: ArrayLike) -> Array:
         if type(theta) is np.ndarray and theta.dtype == float and theta.shape == (len(self.wrt),):
@@ -58,7 +57,7 @@ class WithParameters:
 class CompiledGraph(WithParameters):
     """A graph as a program. `print` lists it; `wrt` are the leaves it differentiates by."""
 
-    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool) -> None:
+    def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool, backend: str = "auto") -> None:
         order = topological_order(*roots)
         check_unchanged(order)
         if wrt is None:
@@ -67,24 +66,32 @@ class CompiledGraph(WithParameters):
             self.wrt = leaves_of(wrt)
         self.roots = roots
         self.single = single
+        self.backend = backend
         blocks = [("theta", 0, len(self.wrt), False)]
         labels = {leaf.label for leaf in self.wrt} - {""}
         if len(labels) == len(self.wrt) <= NAMED:
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
-        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt))
+        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = self.program.memory()
+        self._tick: int | None = None  # of the clock when the leaves were read; None if it is not their data
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(CompiledGraph, single=self.single, backend=self.backend), (self.roots, self.wrt)
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
         with self._lock:
+            if modes.blocks and modes.inspecting():
+                self._inspect([leaf.number for leaf in self.wrt], differentiated=False)
             values = self._forward()
         return values[0] if self.single else values
 
     def _forward(self) -> list[float]:
+        tick = clock.now.tick
         self._memory.plain[: len(self.wrt)] = [leaf.number for leaf in self.wrt]
         values = self.program.forward(self._memory)
-        self._memory.tick = recording.now.tick
+        self._tick = tick
         for root, value in zip(self.roots, values, strict=True):
             root.number = value
         return values
@@ -92,7 +99,9 @@ class CompiledGraph(WithParameters):
     def backward(self, seed: Any = 1.0) -> None:
         """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
         with self._lock:
-            if self._memory.tick != recording.now.tick:
+            if modes.blocks and modes.inspecting():
+                self._inspect([leaf.number for leaf in self.wrt], differentiated=True)
+            if self._tick != clock.now.tick:
                 self._forward()
             self.program.backward(self._memory, self._seeds(seed))
             gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
@@ -104,11 +113,24 @@ class CompiledGraph(WithParameters):
         vector = self._vector(theta)
         size, memory = len(self.wrt), self._memory
         with self._lock:
-            memory.tick = -1
+            if modes.blocks and modes.inspecting():
+                self._inspect(vector.tolist(), differentiated=True)
+            self._tick = None
             memory.plain[:size] = vector
             values = self.program.both(memory, self._seeds(seed))
             gradient = memory.plain_adjoints[:size].copy()
         return (values[0] if self.single else values), gradient
+
+    def _inspect(self, numbers: list[float], *, differentiated: bool) -> None:
+        """Compute the graph node by node at these numbers, in a detect_anomaly block, which looks at each."""
+        leaves = [Value(number, leaf.label) for number, leaf in zip(numbers, self.wrt, strict=True)]
+        nodes = dict(zip(self.wrt, leaves, strict=True))
+        for node in topological_order(*self.roots):
+            if node.op is not None and any(parent in nodes for parent in node.parents):
+                nodes[node] = node.op.apply([nodes.get(parent, parent) for parent in node.parents])
+        for root in self.roots if differentiated else ():
+            if root in nodes:
+                gradients(nodes[root], leaves)
 
     def _seeds(self, seed: Any) -> list[float]:
         if type(seed) is float or not isinstance(seed, (list, tuple, np.ndarray)):
@@ -152,6 +174,21 @@ def fold_to_program(
     finally:
         if collecting:
             gc.enable()
+
+
+def _fold_again(blocks: Sequence[Block], roots: Sequence[Value], *rest: Any) -> Program:
+    return fold_to_program(blocks, topological_order(*roots), roots, *rest)
+
+
+def _reduce_program(program: Program) -> tuple[Any, ...]:
+    graph = program.lowering
+    given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.backend
+    return _fold_again, given
+
+
+copyreg.pickle(
+    Program, _reduce_program
+)  # as the graph that it was folded from, which is folded again where it is loaded
 
 
 def leaves_of(wrt: Iterable[Value]) -> list[Value]:

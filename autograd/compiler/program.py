@@ -23,7 +23,7 @@ class Program:
         self.roots = runner.roots
         self.memory = runner.memory
         self.backward = runner.backward
-        self._lowering = lowering
+        self.lowering = lowering
 
     @property
     def source(self) -> str:
@@ -53,7 +53,7 @@ class Program:
     def _raise_as_eager_would(self, memory: Any, examples: Iterable[int]) -> None:
         """Compute examples as the eager engine does, which raises its error where an operation has one."""
         for example in examples:
-            replay(self._lowering.steps, memory.inputs(example))
+            replay(self.lowering.steps, memory.inputs(example))
 
     @property
     def stats(self) -> dict[str, int]:
@@ -62,4 +62,4 @@ class Program:
 
     def __str__(self) -> str:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
-        return self.runner.listing(self._lowering.blocks)
+        return self.runner.listing(self.lowering.blocks)

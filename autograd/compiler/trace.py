@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import recording
+from autograd import clock, modes
 from autograd.anomaly import Located, users_frame
 from autograd.chain import topological_order
 from autograd.structure import Structure, flatten
@@ -22,9 +22,14 @@ class TraceError(TypeError):
 
 
 OTHERWISE = "write where(condition, a, b) for a choice, detach() for a number without gradient"
+STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
-    "an integer of": "bind a count before, as in compile(lambda x: f(x, 5)), which is then another program",
-    "a branch on": "write where(condition, a, b) for a choice; a loop until something holds cannot be compiled",
+    "an integer of": STATIC,
+    "a branch on": (
+        "write where(condition, a, b) for a choice; in place of np.where write it for each element, as in "
+        "np.array([where(v > 0, v, 0.0) for v in x]), in place of np.maximum, np.minimum and np.clip autograd's maximum"
+        f" and minimum, which take arrays; {STATIC}; a loop until something holds cannot be compiled"
+    ),
 }
 
 
@@ -34,6 +39,7 @@ class Trace:
 
     inputs: list[list[Value]]  # for each argument
     captured: list[Value]  # the other leaves that take a gradient
+    constants: dict[Value, Any]  # the other leaves that take none, and were there before: the stamps of their data
     outputs: list[Any]
     structure: Structure  # of what the function returned
     order: list[Value]
@@ -45,29 +51,35 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
         [Value(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
         for (numbers, structure), name in zip(arguments, names, strict=True)
     ]
-    since = recording.advance()
+    since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
-    with recording.enable_grad(), recording.trace_with(_Tracer()):
+    tracer = _Tracer()
+    with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
-    captured = [
-        leaf
-        for leaf in dict.fromkeys([*used, *order])
-        if leaf.op is None and type(leaf) is not Constant and leaf not in own and leaf.stamp.born < since
-    ]
-    return Trace(inputs, captured, outputs, structure, order)
+    leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
+    older = [leaf for leaf in leaves if leaf.stamp.born < since]
+    captured = [leaf for leaf in older if type(leaf) is not Constant]
+    older += [leaf for leaf in tracer.decisive if leaf.stamp.born < since]
+    constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if type(leaf) is Constant}
+    return Trace(inputs, captured, constants, outputs, structure, order)
 
 
 class _Tracer:
     """What refuses to let a number that may change be used as a plain one."""
 
-    def used(self, node: Value, how: str) -> None:
+    def __init__(self) -> None:
+        self.decisive: list[Value] = []  # constants that were used as plain numbers
+
+    def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
-        if any(leaf.op is None and type(leaf) is not Constant for leaf in topological_order(node)):
-            line = Located(recording.now, users_frame()).line()
+        leaves = [leaf for leaf in topological_order(node) if leaf.op is None]
+        self.decisive += leaves
+        if not all(type(leaf) is Constant for leaf in leaves):
+            line = Located(clock.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"

@@ -6,15 +6,28 @@ The page sets names or numbers into them, so a formula is a list of pieces: text
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autograd import rules
+from autograd.expression import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    COMPARISONS,
+    POWER,
+    PRECEDENCE,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Dialect,
+    Expression,
+    formulas,
+    symbol,
+)
 from autograd.operation import NAry, Operation
-from autograd.symbols import ATOM, Dialect, Symbol
 
-# From loose to tight. A guard decides what a formula gives at a pole, and is not part of it.
-CHOICE, GUARD, COMPARISON, SUM, PRODUCT, SIGN, POWER = range(1, 8)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "\N{MINUS SIGN}"
 
@@ -32,110 +45,119 @@ def number(value: float) -> str:
 class Formulas(Dialect):
     """The dialect of textbooks."""
 
-    def symbol(self, operand: object) -> Symbol:
-        """Return a symbol as it is, a name as the symbol of that name, and a number as a literal."""
-        if isinstance(operand, (Symbol, str)):
-            return super().symbol(operand)
-        value = float(operand)  # type: ignore[arg-type]
-        return Symbol(number(value), self, ATOM if value >= 0.0 else SIGN)
-
-    def write(self, operator: str, *operands: Symbol) -> Symbol:
-        """Apply an operator to symbols."""
-        if operator == "*":
-            for condition, factor in (operands, operands[::-1]):
-                if condition.level == COMPARISON and factor.level == ATOM:  # 1 or 0, times a number
-                    return Symbol(f"{factor} if {condition} else 0", self, CHOICE)
-        if operator == "**" and operands[1].source == "1":
-            return operands[0]
-        if (
-            operator == "-"
-            and operands[0].source == "1"
-            and "≤" in operands[1].source
-            and operands[1].level == COMPARISON
-        ):
-            return Symbol(f"1 if {operands[1].source.replace('≤', '>')} else 0", self, CHOICE)
-        level, left, right = LEVELS[operator]
-        wanted = (left, right) if len(operands) == 2 else (right,)
-        sources = [
-            f"({operand})" if operand.level < least else str(operand)
-            for operand, least in zip(operands, wanted, strict=True)
-        ]
-        if operator == "**" and re.fullmatch(f"{MINUS}?[0-9]+", operands[1].source):
-            return Symbol(sources[0] + operands[1].source.replace(MINUS, "-").translate(SUPERSCRIPTS), self, POWER)
-        return Symbol(self.operators[operator].format(*sources), self, level)
-
-    def apply(self, operation: Operation, operands: Sequence[Symbol]) -> Symbol:
-        """Apply an operation to symbols."""
-        if operation.family is not None and operation.family[0] is rules.power_of:
-            return self.write("**", operands[0], self.symbol(operation.family[1]))
-        if operation in OPERATORS:
-            return self.write(OPERATORS[operation], *operands)
-        if operation in (rules.positive, rules.detached):
-            return operands[0]
+    def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
+        term = self.rewritten(term)
+        if not isinstance(term, Expression) or term.operation is None:
+            return super()._print(term, name)
+        operation, operands = term.operation, term.operands
+        if operation is rules.where and (side := _unguarded(*operands)) is not None:
+            return self._print(side, name)
         if operation is rules.where:
-            condition, a, b = operands
-            if condition.level == COMPARISON and "(" in condition.source and a.source.startswith("0"):
-                return b  # what a size is compared with decides about a pole
-            return a if condition.level == GUARD else Symbol(f"{a} if {condition} else {b}", self, CHOICE)
-        if operation is rules.ieee_power:
-            return self.write("**", operands[0], self.write("-", *operands[1:]))
-        if operation is rules.ieee_unit:
-            return self.write("/", operands[0], self.apply(rules.hypot, operands))
-        if operation is rules.ieee_sech2:
-            return Symbol(f"sech²({operands[0]})", self)
-        if operation is rules.ieee_cathetus:
-            return Symbol(f"sqrt(1 {MINUS} {self.write('**', operands[0], self.symbol(2.0))})", self)
-        return Symbol(operation.expression(*[operand.source for operand in operands]), self)
+            condition, a, b = [self._print(operand, name)[0] for operand in operands]
+            return f"{a} if {condition} else {b}", CHOICE
+        if operation in (rules.less, rules.less_equal) and isinstance(operands[0], float):  # the number on the right
+            sides = [self._print(operand, name) for operand in operands]
+            sign = ">" if operation is rules.less else "≥"
+            return f"{sides[1][0]} {sign} {sides[0][0]}", COMPARISON
+        if operation is rules.mul:
+            for condition, factor in (operands, operands[::-1]):  # 1 or 0, times a number
+                if _is_comparison(condition) and isinstance(factor, float):
+                    return f"{self._print(factor, name)[0]} if {self._print(condition, name)[0]} else 0", CHOICE
+        if operation is rules.sub and isinstance(operands[0], float) and _is_comparison(operands[1]):
+            (left, _), (right, _) = [self._print(operand, name) for operand in operands[1].operands]
+            return f"1 if {left} {'>' if operands[1].operation is rules.less_equal else '≥'} {right} else 0", CHOICE
+        base = exponent = None
+        if operation.family is not None and operation.family[0] is rules.power_of:
+            base, exponent = operands[0], operation.family[1]
+        elif operation is rules.power:
+            base, exponent = operands
+        if isinstance(exponent, float):
+            return self._power(base, exponent, name)
+        return super()._print(term, name)
+
+    def _power(self, base: Any, exponent: float, name: Callable[[Any], str]) -> tuple[str, int]:
+        """Print a power with a number as its exponent."""
+        source, binds = self._print(base, name)
+        if exponent == 1.0:
+            return source, binds
+        source = f"({source})" if binds < ATOM else source
+        if exponent.is_integer():
+            return source + f"{exponent:g}".translate(SUPERSCRIPTS), POWER
+        written = number(exponent)
+        return f"{source}^{f'({written})' if exponent < 0.0 else written}", POWER
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; sums of products are written out."""
+        if operation in (rules.dot, rules.ieee_dot):
+            half = len(operands) // 2
+            pairs = zip(operands[:half], operands[half:], strict=True)
+            return " + ".join(super(Formulas, self).printed(rules.mul, pair)[0] for pair in pairs), SUM
+        if operation is rules.fsum:
+            return " + ".join(source for source, _ in operands), SUM
+        if isinstance(operation, NAry):
+            return f"{operation.name}({', '.join(source for source, _ in operands)})", ATOM
+        return super().printed(operation, operands)
 
 
-LEVELS = {
-    "+": (SUM, SUM, SUM),
-    "-": (SUM, SUM, PRODUCT),
-    "*": (PRODUCT, PRODUCT, PRODUCT),
-    "/": (PRODUCT, PRODUCT, SIGN),
-    "**": (POWER, ATOM, ATOM),
-    "neg": (SIGN, ATOM, PRODUCT),
-    "abs": (ATOM, ATOM, CHOICE),
-    **dict.fromkeys(("<", "<=", ">", ">="), (COMPARISON, SUM, SUM)),
-    "|": (GUARD, GUARD, GUARD),
-}
+def _is_comparison(part: Any) -> bool:
+    return isinstance(part, Expression) and part.operation in COMPARISONS
+
+
+def _unguarded(condition: Any, a: Any, b: Any) -> Any:
+    """Return the side of a choice that a textbook gives, where the other one is for a pole; None for a real choice."""
+    if not _is_comparison(condition):
+        return None
+    if condition.operation is rules.either:
+        return a
+    sizes = [part for part in condition.operands if isinstance(part, Expression) and part.operation is not None]
+    if not sizes:
+        return None
+    (zero,) = [side for side in (a, b) if not isinstance(side, Expression) or _is_zero(side)] or [None]
+    return None if zero is None else b if zero is a else a
+
+
+def _is_zero(side: Expression) -> bool:
+    return side.operation is rules.mul and isinstance(side.operands[0], float) and side.operands[0] == 0.0
+
 
 FORMULAS = Formulas(
     operators={
-        "+": "{} + {}",
-        "-": f"{{}} {MINUS} {{}}",
-        "*": "{} × {}",
-        "/": "{} / {}",
-        "**": "{}^{}",
-        "neg": f"{MINUS}{{}}",
-        "abs": "abs({})",
-        "<": "{} < {}",
-        "<=": "{} ≤ {}",
-        ">": "{} > {}",
-        ">=": "{} ≥ {}",
-        "|": "{} or {}",
+        rules.add: "{} + {}",
+        rules.sub: f"{{}} {MINUS} {{}}",
+        rules.mul: "{} × {}",
+        rules.divide: "{} / {}",
+        rules.ieee_divide: "{} / {}",
+        rules.power: "{}^{}",
+        rules.negative: f"{MINUS}{{}}",
+        rules.less: "{} < {}",
+        rules.less_equal: "{} ≤ {}",
+        rules.either: "{} or {}",
     },
-    numpy=True,
+    words={rules.ieee_sech2: "sech²({})"},
+    composed={
+        rules.positive: lambda x: x,
+        rules.detached: lambda x: x,
+        rules.where.chosen: lambda x: x,
+        rules.where.decided: lambda c, a, b: Expression(rules.where, [c, a, b]),
+        rules.ieee_power: lambda a, b, k: Expression(rules.power, [a, b - k]),
+        rules.ieee_unit: lambda a, b: Expression(rules.divide, [a, Expression(rules.hypot, [a, b])]),
+        rules.ieee_cathetus: lambda x: Expression(rules.sqrt, [1.0 - rules.power_of.member(2.0)(x)]),
+    },
+    literal=lambda value: number(value),
+    call=lambda operation, operands: operation.expression(*operands),
+    precedence=PRECEDENCE
+    | {
+        rules.mul: (PRODUCT, PRODUCT, PRODUCT),
+        rules.negative: (SIGN, PRODUCT),
+        rules.power: (POWER, ATOM, ATOM),
+    },
 )
 
-OPERATORS = {
-    rules.add: "+",
-    rules.sub: "-",
-    rules.mul: "*",
-    rules.divide: "/",
-    rules.ieee_divide: "/",
-    rules.power: "**",
-    rules.negative: "neg",
-    rules.less: "<",
-    rules.less_equal: "<=",
-    rules.either: "|",
-}
 
-
-def pieces(symbol: Symbol) -> list[str | int]:
+def pieces(term: Any) -> list[str | int]:
     """Return a formula as text and, where an operand stands, its position; "y" for the result."""
     found: list[str | int] = []
-    for text, name in re.findall(r"([^{}]*)(?:\{(\w+)\})?", symbol.source):
+    for text, name in re.findall(r"([^{}]*)(?:\{(\w+)\})?", FORMULAS.source(term, lambda key: f"{{{key}}}")):
         found += ([text] if text else []) + ([int(name)] if name.isdigit() else ["y"] if name else [])
     return found
 
@@ -146,20 +168,7 @@ def value_formula(operation: Operation, arity: int) -> list[str | int]:
     >>> value_formula(rules.mul, 2)
     [0, ' × ', 1]
     """
-    return pieces(applied(operation, [FORMULAS.symbol(f"{{{position}}}") for position in range(arity)]))
-
-
-def applied(operation: Operation, operands: Sequence[Symbol]) -> Symbol:
-    """Return an operation on symbols as a formula; sums of products are written out."""
-    if operation in (rules.dot, rules.ieee_dot):
-        half = len(operands) // 2
-        operands = [FORMULAS.write("*", a, b) for a, b in zip(operands[:half], operands[half:], strict=True)]
-        return Symbol(" + ".join(map(str, operands)), FORMULAS, SUM)
-    if operation is rules.fsum:
-        return Symbol(" + ".join(map(str, operands)), FORMULAS, SUM)
-    if isinstance(operation, NAry):
-        return Symbol(f"{operation.name}({', '.join(map(str, operands))})", FORMULAS)
-    return FORMULAS.apply(operation, operands)
+    return pieces(Expression(operation, map(symbol, range(arity))))
 
 
 def partial_formulas(operation: Operation, arity: int) -> list[list[str | int]]:
@@ -168,5 +177,4 @@ def partial_formulas(operation: Operation, arity: int) -> list[list[str | int]]:
     >>> partial_formulas(rules.divide, 2)
     [['1 / ', 1], ['−', 'y', ' / ', 1]]
     """
-    operands = [f"{{{position}}}" for position in range(arity)]
-    return [pieces(FORMULAS.symbol(found)) for found in FORMULAS.derivatives(operation, "{y}", operands)]
+    return list(map(pieces, formulas(operation, list(map(symbol, range(arity))))))

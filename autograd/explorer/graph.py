@@ -21,10 +21,10 @@ from autograd.chain import check_unchanged
 from autograd.explorer import formulas, javascript
 from autograd.explorer.boxes import Box, boxes
 from autograd.explorer.layout import Item, Layouts, Port, about, badge, insides, pill, size
+from autograd.expression import Expression, symbol
 from autograd.lines import names_of, sorted_graph
 from autograd.operation import NAry, Operation
 from autograd.rules import power_of
-from autograd.symbols import Symbol
 from autograd.value import Constant, Value
 
 MAX_NODES = 5000  # a page of a megabyte
@@ -118,17 +118,21 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
 
 def _formula(root: Value, order: Sequence[Value], names: dict[Value, str]) -> str:
     """Return the root in terms of the leaves, where that is short."""
-    found: dict[Value, Symbol] = {}
+    found: dict[Value, Any] = {}
+    lengths: dict[Value, int] = {}
     for node in order:
         if node.op is None:
             name = names[node]
             isolated = name if name.isascii() else f"\u2068{name}\u2069"  # from the direction of the letters around it
-            found[node] = formulas.FORMULAS.symbol(isolated or node.data)
+            found[node] = symbol(isolated) if isolated else node.data
+            lengths[node] = max(1, len(name))
         else:
-            found[node] = formulas.applied(node.op, [found[parent] for parent in node.parents])
-        if len(found[node].source) > LONGEST_FORMULA:
+            found[node] = Expression(node.op, [found[parent] for parent in node.parents])
+            lengths[node] = sum(lengths[parent] for parent in node.parents)
+        if lengths[node] > LONGEST_FORMULA:
             return ""
-    return found[root].source if root.op is not None else ""
+    formula = formulas.FORMULAS.source(found[root], str)
+    return formula if root.op is not None and len(formula) <= LONGEST_FORMULA else ""
 
 
 def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, int]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd import rules
+from autograd.expression import ATOM, Dialect, Expression, formulas, infix, is_own, symbol
 from autograd.operation import NAry, Operation
-from autograd.symbols import Dialect
 
-UNREADABLE = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
+UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 
 class UnreadableError(TypeError):
@@ -23,22 +23,9 @@ class UnreadableError(TypeError):
 
 
 def _literal(number: float) -> str:
-    if math.isfinite(number):
-        return repr(number) if number >= 0.0 and str(number)[0] != "-" else f"({number!r})"
-    return "NaN" if number != number else "Infinity" if number > 0.0 else "(-Infinity)"
-
-
-def _own(operation: Operation, operands: Sequence[str]) -> str:
-    """Write a user's own operation by running its forward function on symbols."""
-    if isinstance(operation, NAry):
-        return _sum(operation, f"[{', '.join(operands)}]")
-    y = JAVASCRIPT.symbol(operation.forward(*map(JAVASCRIPT.symbol, operands)))
-    return y.source
-
-
-def _sum(operation: NAry, operands: str) -> str:
-    """Write an operation on the operands in an array."""
-    return f"fn.{SUMS[operation]}({operands})"
+    return (
+        repr(number) if math.isfinite(number) else "NaN" if number != number else str(number).replace("inf", "Infinity")
+    )
 
 
 SUMS: dict[Operation, str] = {
@@ -58,14 +45,34 @@ MATH = (
 )
 SUPPLIED = (rules.erf, rules.erfc, rules.sigmoid, rules.softplus, rules.silu, rules.gelu)
 
-JAVASCRIPT = Dialect(
-    operators={
-        **{operator: f"({{}} {operator} {{}})" for operator in ("+", "-", "*", "/", "<", "<=", ">", ">=", "|")},
-        "**": "fn.power({}, {})",
-        "neg": "(-{})",
-        "abs": "Math.abs({})",
-    },
-    rows={
+
+def _sum(operation: NAry, operands: str) -> str:
+    """Write an operation on the operands in an array."""
+    return f"fn.{SUMS[operation]}({operands})"
+
+
+class JavaScript(Dialect):
+    """The dialect of JavaScript, in which an operation on many operands takes an array.
+
+    A user's own operation is what its forward function builds of symbols.
+    """
+
+    def rewritten(self, term: Any) -> Any:
+        """Return an expression whose last operation the language has."""
+        while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
+            term = term.operation.forward(*term.operands)
+        return super().rewritten(term)
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
+        if isinstance(operation, NAry):
+            return _sum(operation, f"[{', '.join(source for source, _ in operands)}]"), ATOM
+        return super().printed(operation, operands)
+
+
+JAVASCRIPT = JavaScript(
+    operators=infix(),
+    words={
         **{row: f"Math.{row.name}({{}})" for row in MATH},
         rules.atan2: "Math.atan2({}, {})",
         rules.hypot: "Math.hypot({}, {})",
@@ -73,19 +80,16 @@ JAVASCRIPT = Dialect(
         rules.relu: "fn.maximum(0, {})",
         rules.maximum: "fn.maximum({}, {})",
         rules.minimum: "fn.minimum({}, {})",
-        rules.add: "({} + {})",
-        rules.sub: "({} - {})",
-        rules.mul: "({} * {})",
-        rules.divide: "({} / {})",
         rules.power: "fn.power({}, {})",
-        rules.negative: "(-{})",
         rules.positive: "{}",
         rules.detached: "{}",
+        rules.where.chosen: "{}",
         rules.where: "({} ? {} : {})",
+        rules.where.decided: "({} ? {} : {})",
+        rules.guard: "({} ? {} : NaN)",
         rules.less: "+({} < {})",
         rules.less_equal: "+({} <= {})",
         rules.either: "+!!({} || {})",
-        rules.ieee_divide: "({} / {})",
         rules.ieee_log: "Math.log({})",
         rules.ieee_power: "fn.powerBelow({}, {}, {})",
         rules.ieee_unit: "fn.unit({}, {})",
@@ -98,8 +102,6 @@ JAVASCRIPT = Dialect(
         rules.elu: lambda alpha: f"({{0}} > 0 ? {{0}} : {_literal(alpha)} * Math.expm1({{0}}))",
     },
     literal=_literal,
-    call=_own,
-    numpy=True,
 )
 
 # Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
@@ -128,10 +130,14 @@ def rule(operation: Operation, arity: int) -> Rule:
     >>> rule(rules.tanh, 1).source()
     '{forward: x => Math.tanh(x[0]), partials: (y, x) => [fn.sech2(x[0])]}'
     """
-    operands = [f"x[{position}]" for position in range(arity)]
+    operands = list(map(symbol, range(arity)))
+
+    def written(term: Any) -> str:
+        return JAVASCRIPT.source(term, lambda key: "y" if key == "y" else f"x[{key}]")
+
     try:
-        forward = _sum(operation, "x") if isinstance(operation, NAry) else JAVASCRIPT.forward(operation, operands)
-        partials = [JAVASCRIPT.symbol(p).source for p in JAVASCRIPT.derivatives(operation, "y", operands)]
+        forward = _sum(operation, "x") if isinstance(operation, NAry) else written(Expression(operation, operands))
+        partials = list(map(written, formulas(operation, operands)))
     except UNREADABLE as error:
         raise UnreadableError(f"the operation {operation.name} takes floats only: {error}") from error
     guarded = bool(operation.domain) and not isinstance(operation, NAry) and operation not in IEEE

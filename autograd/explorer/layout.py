@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from autograd.drawing import MAX_ARROWS, MAX_NODES
 from autograd.explorer.boxes import Box
 from autograd.explorer.formulas import FORMULAS
+from autograd.expression import Expression, symbol
 from autograd.rendering import Drawing
 from autograd.rules import power_of
 from autograd.value import Constant, Value
@@ -150,7 +151,7 @@ def badge(node: Value) -> str:
     if node.op is None:
         return ""
     if node.op.family is not None and node.op.family[0] is power_of:
-        return FORMULAS.apply(node.op, [FORMULAS.symbol("x")]).source
+        return FORMULAS.source(Expression(node.op, [symbol("x")]), str)
     return SIGNS.get(node.op.name, node.op.name)
 
 

@@ -323,11 +323,6 @@ def test_listing_of_a_function_names_its_arguments():
     assert expressions_of(compiled)[1] == "v1 * theta"
 
 
-def test_listing_before_the_first_call_is_an_error():
-    with pytest.raises(RuntimeError, match="no program before its first call"):
-        str(compile(lambda x: x))
-
-
 @pytest.mark.parametrize(
     "f",
     [

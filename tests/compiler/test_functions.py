@@ -4,6 +4,7 @@ import functools
 import inspect
 import itertools
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -28,13 +29,14 @@ from autograd import (
     hessian,
     log,
     logsumexp,
+    maximum,
     mean,
+    minimum,
     no_grad,
     operation,
     sin,
     softmax,
     tanh,
-    value_and_grad,
     where,
 )
 from autograd.compiler import cut
@@ -661,19 +663,6 @@ def test_call_in_a_detect_anomaly_block_is_as_elsewhere():
         assert compile(lambda x: x * x).value_and_grad(3.0) == (9.0, 6.0)
 
 
-@pytest.mark.parametrize("transform", [grad, hessian, value_and_grad])
-def test_compiled_function_inside_a_derivative_is_an_error(transform):
-    compiled = compile(lambda x: x * x)
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        transform(compiled)(2.0)
-
-
-def test_compiled_function_inside_a_compiled_function_is_an_error():
-    inner = compile(lambda x: x * x)
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        compile(lambda x: inner(x))(2.0)
-
-
 def test_error_of_the_function_is_its_own():
     def broken(x):
         raise KeyError("missing")
@@ -946,11 +935,158 @@ def test_partial_that_subtracts_comparisons_is_exact():
     assert compile(lambda x: size(x[0]) * size(x[1])).value_and_grad([2.0, -3.0]) == (6.0, [3.0, -2.0])
 
 
-def test_vector_before_the_first_call_is_an_error():
+@pytest.mark.parametrize(
+    "ask", [lambda c: c.read(), lambda c: c.write([1.0]), lambda c: c.wrt, lambda c: c.stats, lambda c: c.source]
+)
+def test_what_the_first_call_tells_is_an_error_before_it(ask):
     w = Value(2.0)
     compiled = compile(lambda x: x * w)
-    with pytest.raises(RuntimeError, match="before its first call"):
-        compiled.read()
+    with pytest.raises(RuntimeError, match="has no program before its first call"):
+        ask(compiled)
+    assert str(compiled) == f"{compiled!r}: no program before its first call"
+    compiled(1.0)
+    ask(compiled)
+    assert str(compiled) == str(compiled.specialize(1.0))
+
+
+# What a vector stands for
+
+
+def of_its_length(values):
+    """Return a function that uses other Values for lists of other lengths."""
+    return lambda x: sum((v * values[len(x)] for v in x), 0.0) * values.get("all", 1.0)
+
+
+def test_vector_is_for_the_values_of_the_first_call():
+    a, b, c = Value(2.0), Value(3.0), Value(5.0)
+    compiled = compile(of_its_length({1: a, 2: b, "all": c}))
+    assert compiled([1.0]) == 10.0
+    assert compiled([1.0, 1.0]) == 30.0
+    assert compiled.wrt == [a, c]
+    assert compiled.read().tolist() == [2.0, 5.0]
+    for call in (compiled.value_and_grad_at, compiled.each_at):
+        with pytest.raises(RuntimeError, match=r"uses Values that it did not use in its first call.*wrt=\[\.\.\.\]"):
+            call([7.0, 1.0], [1.0, 1.0])
+    assert compiled.value_and_grad_at([7.0, 1.0], [1.0])[1].tolist() == [1.0, 7.0]
+    compiled.write([7.0, 11.0])
+    assert [v.data for v in (a, b, c)] == [7.0, 3.0, 11.0]
+    assert compiled([1.0, 1.0]) == 66.0
+    assert compiled.wrt == [a, c]
+
+
+def test_backward_reaches_the_values_of_every_call():
+    a, b = Value(2.0), Value(3.0)
+    compiled = compile(of_its_length({1: a, 2: b}))
+    for _ in range(2):
+        compiled.backward([10.0])
+        compiled.backward([1.0, 2.0])
+    assert (a.grad, b.grad) == (20.0, 6.0)
+
+
+def test_values_that_a_later_call_does_not_use_have_derivative_zero():
+    a, b = Value(2.0), Value(3.0)
+    compiled = compile(of_its_length({1: a, 2: 1.0, "all": b}))
+    compiled([1.0])
+    value, gradient = compiled.value_and_grad_at([7.0, 11.0], [1.0, 1.0])
+    assert (value, gradient.tolist()) == (22.0, [0.0, 2.0])
+
+
+def test_vector_of_given_values_is_for_every_call():
+    a, b = Value(2.0), Value(3.0)
+    compiled = compile(of_its_length({1: a, 2: b}), wrt=[b, a])
+    assert compiled.read().tolist() == [3.0, 2.0]
+    assert compiled.value_and_grad_at([7.0, 11.0], [1.0])[1].tolist() == [0.0, 1.0]
+    assert compiled.value_and_grad_at([7.0, 11.0], [1.0, 1.0])[1].tolist() == [2.0, 0.0]
+
+
+def test_first_call_may_be_by_a_vector():
+    w = Value(2.0)
+    compiled = compile(lambda x: x * w)
+    assert compiled.value_and_grad_at([5.0], 3.0)[0] == 15.0
+    assert compiled(3.0) == 6.0
+
+
+def test_vector_is_forgotten_by_the_next_call():
+    w, v = Value(2.0), Value(1.0)
+    compiled = compile(lambda x: x * w * v, batched="x", wrt=[w])
+    for examples in (1, 2, 1):
+        x = np.ones(examples)
+        assert compiled.value_and_grad_at([5.0], x)[0] == 5.0 * v.data
+        assert compiled.each_at([7.0], x).tolist() == [7.0 * v.data] * examples
+        assert compiled(x) == 2.0 * v.data
+        v.data += 1.0
+
+
+# Constants that the function uses
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, k: x * k,
+        lambda x, k: x * (k.data + 0.0),
+        lambda x, k: x * 5.0 if k > 3.0 else x * 2.0,
+        lambda x, k: x ** (k / 2.0 - 1.5) * k if k == k else x,
+        lambda x, k: x * float(f"{k:.3f}"),
+    ],
+    ids=["graph", "data", "branch", "exponent", "format"],
+)
+@pytest.mark.usefixtures("kind_of_program")
+def test_constant_that_is_assigned_is_read_again(f):
+    k = Constant(2.0)
+    compiled, batched = compile(lambda x: f(x, k)), compile(lambda x: f(x, k), batched="x")
+    for data in (2.0, 5.0, 2.0, 7.0):
+        k.data = data
+        for x in (3.0, 4.0):
+            assert compiled(x) == pytest.approx(value_of(f(Value(x), k)), rel=1e-12)
+            assert compiled.value_and_grad(x)[1] == pytest.approx(grad(lambda x: f(x, k))(x), rel=1e-12)
+            assert batched([x, x]) == pytest.approx(value_of(f(Value(x), k)), rel=1e-12)
+
+
+def value_of(result):
+    """Return the number of a Value."""
+    return result.data if isinstance(result, Value) else result
+
+
+def test_constant_that_is_not_assigned_leaves_the_program_alone():
+    k, w, traces = Constant(2.0), Value(3.0), []
+    compiled = compile(lambda x: (traces.append(x), x * k * w)[1])
+    for data in (1.0, 2.0, 3.0):
+        w.data = data
+        assert compiled(1.0) == 2.0 * data
+    assert len(traces) == 1
+    k.data = 5.0
+    assert [compiled(1.0), compiled(2.0)] == [15.0, 30.0]
+    assert len(traces) == 2
+
+
+# What to write in place of a branch
+
+
+@pytest.mark.parametrize(
+    ("f", "remedy", "better"),
+    [
+        (lambda x: np.where(x > 0, x, 0.0).sum(), "where", lambda x: sum(where(v > 0, v, 0.0) for v in x)),
+        (lambda x: np.maximum(x, 0.0).sum(), "maximum", lambda x: maximum(x, 0.0).sum()),
+        (lambda x: np.minimum(x, 0.0).sum(), "minimum", lambda x: minimum(x, 0.0).sum()),
+        (lambda x: np.clip(x, -0.5, 0.5).sum(), "np.clip", lambda x: minimum(maximum(x, -0.5), 0.5).sum()),
+        (lambda x: x.clip(-0.5, 0.5).sum(), "np.clip", lambda x: minimum(maximum(x, -0.5), 0.5).sum()),
+        (lambda x: x[0] if x[0] > 0 else 0.0, "where", lambda x: where(x[0] > 0, x[0], 0.0)),
+    ],
+    ids=["where", "maximum", "minimum", "clip", "method", "if"],
+)
+def test_branch_on_an_array_says_what_to_write(f, remedy, better):
+    x = np.array([-2.0, 0.25, 3.0])
+    with pytest.raises(TraceError, match=rf"a branch on .* write .*{re.escape(remedy)}"):
+        compile(f)(x)
+    assert [compile(better)(x), compile(better)(-x)] == [f(x), f(-x)]
+
+
+@pytest.mark.parametrize("f", [lambda x, n: sum((x for _ in range(n)), 0.0), lambda x, n: x if n else -x])
+def test_number_that_is_part_of_the_program_is_told_to_be_static(f):
+    with pytest.raises(TraceError, match=r"compile\(f, static=\(\.\.\.\)\)"):
+        compile(f)(2.0, 3)
+    assert compile(f, static="n")(2.0, 3) == f(2.0, 3)
 
 
 def test_value_made_in_a_function_is_no_captured_value():
@@ -983,11 +1119,6 @@ def test_compiled_function_keeps_signature_and_module():
 def test_derivative_of_a_function_without_arguments_is_an_error_that_says_so():
     with pytest.raises(TypeError, match="argument"):
         compile(lambda: 3.0).value_and_grad()
-
-
-def test_values_in_a_batch_are_the_same_error_as_elsewhere():
-    with pytest.raises(TypeError, match="is compiled and takes plain numbers, got Values"):
-        compile(product_loss, batched=("x", "y"))([[Value(1.0), 2.0]], [1.0])
 
 
 def test_batch_of_dicts_in_different_orders_is_a_batch():

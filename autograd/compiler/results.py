@@ -1,0 +1,52 @@
+"""Results of a compiled function: means over a batch, or arrays with a number for each example."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.structure import Structure
+
+
+def mean(value: Any) -> float:
+    """Return a float as it is, and the mean of an array with a number for each example."""
+    if isinstance(value, float):
+        return float(value)
+    found = float(np.add.reduce(value) / len(value))
+    return found if math.isfinite(found) else float(np.add.reduce(value / len(value)))
+
+
+def of_each(found: Sequence[Any], structure: Structure, examples: int) -> Any:
+    """Return results in a structure of arrays, which have a leading axis of the examples."""
+    columns = [column.copy() if isinstance(column, np.ndarray) else np.full(examples, column) for column in found]
+    remaining = iter(columns)
+
+    def stacked(shape: tuple[int, ...] | None) -> Any:
+        if shape is None:
+            return next(remaining)
+        part = [next(remaining) for _ in range(math.prod(shape))]
+        return np.stack(part, axis=1).reshape(examples, *shape) if part else np.zeros((examples, *shape))
+
+    return structure.build(stacked)
+
+
+def check_pair(structure: Structure, name: str) -> None:
+    """Raise TypeError if a function that has_aux does not return a pair of one number and something else."""
+    if structure.container is not tuple or len(structure.parts) != 2 or not structure.parts[0].is_number:
+        raise TypeError(
+            f"{name} has_aux, so it returns a pair: one number to differentiate, and whatever else; got {structure}"
+        )
+
+
+def check_number(structure: Structure, name: str, *, batched: bool) -> None:
+    """Raise TypeError if a function does not return one number: for an example, or to be differentiated."""
+    if not structure.is_number:
+        raise TypeError(
+            f"{name} is batched and must return one number for an example, got {structure}; "
+            "each(...) returns them for each example"
+            if batched
+            else f"{name} must return one number to be differentiated, got {structure}"
+        )

@@ -1,0 +1,313 @@
+"""Compiled functions as parts of others: differentiated, called with Values, compiled again, inspected."""
+
+import re
+
+import numpy as np
+import pytest
+
+from autograd import (
+    GradientError,
+    Value,
+    compile,
+    detect_anomaly,
+    dot,
+    exp,
+    fsum,
+    grad,
+    gradcheck,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    log,
+    no_grad,
+    operation,
+    sin,
+    tanh,
+    value_and_grad,
+    vjp,
+)
+from nn import MLP
+
+FUNCTIONS = {
+    "number": (lambda x: x**3 * sin(x), 0.7),
+    "list": (lambda x: x[0] ** 3 * x[1] + exp(x[1]), [2.0, 0.5]),
+    "dict": (lambda p: tanh(p["w"][0] * p["x"]) * p["w"][1], {"w": [0.5, 2.0], "x": 0.3}),
+    "array": (lambda x: np.sum(x * x * x) * x[0, 1], np.arange(4.0).reshape(2, 2) + 0.5),
+}
+TRANSFORMS = {
+    "grad": grad,
+    "value_and_grad": value_and_grad,
+    "jacobian": jacobian,
+    "hessian": hessian,
+    "jacobian of grad": lambda f: jacobian(grad(f)),
+    "third": lambda f: jacobian(hessian(f)),
+    "vjp": lambda f: lambda x: vjp(f, x)[1](2.0),
+    "jvp": lambda f: lambda x: jvp(f, (x,), (x,)),
+    "hvp": lambda f: lambda x: hvp(f)(x, x),
+}
+
+
+def same(found, wanted):
+    """Whether two results are nested alike and hold the same numbers."""
+    if isinstance(wanted, (list, tuple)):
+        return type(found) is type(wanted) and len(found) == len(wanted) and all(map(same, found, wanted))
+    if isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(same(found[key], wanted[key]) for key in wanted)
+    return type(found) is type(wanted) and np.allclose(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("called_before", [False, True])
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_compiled_function_is_differentiated_as_the_function_is(name, transform, called_before):
+    f, x = FUNCTIONS[name]
+    compiled = compile(f)
+    if called_before:
+        compiled(x)
+    derivative = TRANSFORMS[transform]
+    assert same(derivative(compiled)(x), derivative(f)(x))
+    assert same(compile(derivative(compiled))(x), derivative(f)(x))
+    assert same(derivative(compile(compiled))(x), derivative(f)(x))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_derivatives_of_every_order_may_be_compiled_at_every_step(order):
+    f = compiled = lambda x: sin(x) * x**3
+    for _ in range(order):
+        f, compiled = grad(f), compile(grad(compile(compiled)))
+    assert [compiled(x) for x in (0.5, 2.0)] == pytest.approx([f(x) for x in (0.5, 2.0)], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradcheck_takes_a_compiled_function(name):
+    f, x = FUNCTIONS[name]
+    assert gradcheck(compile(f), x)
+    assert gradcheck(compile(f), x, order=2)
+
+
+def test_gradcheck_finds_a_wrong_rule_in_a_compiled_function():
+    wrong = operation("wrong", lambda x: x * x, lambda y, x: 2.002 * x)
+    with pytest.raises(GradientError, match="the rule of wrong is wrong"):
+        gradcheck(compile(lambda x: wrong(x) * x), 2.0)
+
+
+def test_called_with_values_it_returns_values_of_their_graph():
+    compiled = compile(lambda x, k: {"a": x[0] * k, "b": [x[1], 3.0]})
+    compiled([1.0, 2.0], 3.0)
+    x, k = [Value(2.0), Value(5.0)], Value(7.0)
+    found = compiled(x, k=k)
+    assert (found["a"].data, found["b"]) == (14.0, [x[1], 3.0])
+    found["a"].backward()
+    assert [x[0].grad, x[1].grad, k.grad] == [7.0, 0.0, 2.0]
+    assert compiled([1.0, 2.0], 3.0) == {"a": 3.0, "b": [2.0, 3.0]}
+
+
+def test_value_and_grad_of_values_are_values():
+    compiled = compile(lambda x: x**3)
+    x = Value(2.0)
+    value, slope = compiled.value_and_grad(x)
+    assert (value.data, slope.data) == (8.0, 12.0)
+    assert gradients(slope, [x]) == [12.0]
+
+
+def test_compiled_model_is_part_of_a_graph():
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    compiled = compile(model)
+    x = [Value(0.5), Value(-1.0)]
+    assert gradients(compiled(x), [*x, *model.parameters()]) == gradients(model(x), [*x, *model.parameters()])
+
+
+def test_compiled_functions_call_each_other():
+    inner = compile(lambda x: sin(x) * x)
+    outer = compile(lambda x: inner(x) + inner(2.0) * x)
+    f = lambda x: sin(x) * x + sin(2.0) * 2.0 * x
+    for x in (1.0, 3.0):
+        assert outer.value_and_grad(x) == pytest.approx(value_and_grad(f)(x), rel=1e-12)
+
+
+def test_values_that_an_inner_function_captures_are_followed():
+    w = Value(3.0)
+    inner = compile(lambda x: x * w)
+    assert inner(2.0) == 6.0
+    outer = compile(lambda x: x * inner(2.0))
+    assert outer(1.0) == 6.0
+    w.data = 5.0
+    assert outer(1.0) == 10.0
+    outer.backward(1.0)
+    assert w.grad == 2.0
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda w: compile(lambda x: x * w * w)(2.0),
+        lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
+        lambda w: compile(lambda x: x * w * w, batched="x")([1.0, 3.0]),
+        lambda w: compile(lambda x: x * w * w, batched="x").each([2.0])[0],
+        lambda w: compile(lambda: 2.0 * w * w)(),
+        lambda w: (lambda v: compile(lambda x: x * v)(2.0))(w * w),
+    ],
+)
+def test_values_of_a_transform_that_a_compiled_function_captures_are_differentiated(inside, times):
+    f = lambda w: 2.0 * w * w
+    for _ in range(times):
+        inside, f = grad(inside), grad(f)
+    assert inside(3.0) == f(3.0)
+
+
+def product_loss(x, y):
+    return (x[0] * y - x[1]) ** 2
+
+
+X, Y = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]]), np.array([2.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize(("x", "y"), [(X, Y), (X.tolist(), Y.tolist()), (list(map(tuple, X.tolist())), Y)])
+def test_mean_over_a_batch_is_differentiated(x, y):
+    compiled = compile(product_loss, batched=("x", "y"))
+    whole = lambda x, y: fsum(product_loss(*example) for example in zip(x, y)) / len(y)
+    assert compiled(x, y) == pytest.approx(whole(x, y), rel=1e-12)
+    for argument in (0, 1):
+        assert same(grad(compiled, argument)(x, y), grad(whole, argument)(x, y))
+    assert same(compiled.value_and_grad(x, y)[1], grad(compiled)(x, y))
+    assert same(compile(grad(compiled))(x, y), grad(whole)(x, y))
+    assert same(hessian(compiled)(x, y), hessian(whole)(x, y))
+
+
+def test_what_every_example_has_is_differentiated():
+    each = compile(lambda x, k: {"a": x[0] * k, "b": np.array([x[1], x[1] * x[0]])}, batched="x").each
+    found = jacobian(each)(X, 2.0)
+    assert found["a"].shape == (3, 3, 2)
+    assert found["a"][1, 1].tolist() == [2.0, 0.0]
+    assert found["b"].shape == (3, 2, 3, 2)
+    assert found["b"][1, 1, 1].tolist() == [X[1, 1], X[1, 0]]
+
+
+def test_second_part_comes_beside_the_derivative():
+    f = lambda x, k: (x[0] * x[1] * k, {"twice": 2.0 * x[0]})
+    x, k = [Value(2.0), Value(3.0)], Value(5.0)
+    (value, aux), gradient = compile(f, has_aux=True).value_and_grad(x, k)
+    assert (value.data, aux["twice"].data, [g.data for g in gradient]) == (30.0, 4.0, [15.0, 10.0])
+    assert gradients(gradient[0], [x[1], k]) == [5.0, 3.0]
+    batched = compile(f, batched="x", has_aux=True)
+    value, aux = batched([[Value(2.0), Value(3.0)], [Value(4.0), Value(5.0)]], k)
+    assert (value.data, [x.data for x in aux["twice"]]) == (65.0, [4.0, 8.0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, x: c.backward(x),
+        lambda c, x: c.value_and_grad_at([], x),
+        lambda c, x: c.each_at([], x),
+        lambda c, x: c.specialize(x),
+    ],
+)
+def test_what_takes_numbers_only_says_so(call):
+    compiled = compile(lambda x: x * x)
+    with pytest.raises(TypeError, match="takes plain numbers here, got Values"):
+        call(compiled, Value(2.0))
+
+
+@pytest.mark.parametrize("call", [lambda c: c.backward(2.0), lambda c: c.value_and_grad_at([3.0], 2.0)])
+def test_what_leaves_a_trace_says_so(call):
+    w = Value(3.0)
+    compiled = compile(lambda x: x * w)
+    compiled(1.0)
+    with pytest.raises(TypeError, match="takes plain numbers here, got Values or a call inside"):
+        compile(lambda x: (call(compiled), x)[1])(1.0)
+    assert w.grad == 0.0
+
+
+def test_batches_of_values_have_one_length():
+    with pytest.raises(ValueError, match=r"batches of one length, got lengths \[1, 2\]"):
+        compile(product_loss, batched=("x", "y"))([[Value(1.0), 2.0]], [1.0, 2.0])
+
+
+def test_no_grad_around_a_call_with_values_records_nothing():
+    compiled = compile(lambda x: x * x)
+    with no_grad():
+        assert compiled(Value(3.0)).parents == ()
+
+
+# detect_anomaly
+
+ANOMALIES = {
+    "value": (lambda x, w: x * x * w, 1e200, "is inf, for"),
+    "infinity minus infinity": (lambda x, w: (x * 1e308) - (x * 1e308) * w, 1e10, "is inf, for"),
+    "derivative": (lambda x, w: log(x * w + 1.0) * 0.0 + (x * 1e-300) ** 0.5, 0.0, "in the chain rule through"),
+}
+
+
+@pytest.mark.parametrize("called_before", [True, False])
+@pytest.mark.parametrize("batched", [(), ("x",)])
+@pytest.mark.parametrize("name", ANOMALIES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, x: c.value_and_grad(x),
+        lambda c, x: c.backward(x),
+        lambda c, x: c.value_and_grad_at([1.0], x),
+        lambda c, x: c(x),
+    ],
+    ids=["value_and_grad", "backward", "value_and_grad_at", "call"],
+)
+def test_anomaly_in_a_compiled_call_is_reported(name, batched, call, called_before, request):
+    f, x, message = ANOMALIES[name]
+    w = Value(1.0, "w")
+    compiled = compile(lambda x: f(x, w), batched=batched, wrt=[w])
+    if called_before:
+        compiled([1.0] if batched else 1.0)
+    given = [1.0, x] if batched else x
+    by_x = request.node.callspec.id.startswith("value_and_grad-")
+    if name == "derivative" and not by_x:
+        with detect_anomaly():
+            call(compiled, given)
+        return
+    with pytest.raises(FloatingPointError, match=re.escape(message)), detect_anomaly():
+        call(compiled, given)
+    assert (w.data, w.grad) == (1.0, 0.0)
+
+
+def test_anomaly_is_found_at_the_vector_and_leaves_no_trace():
+    w = Value(1.0, "w")
+    compiled = compile(lambda x: x * w * w)
+    compiled(1.0)
+    message = r"a \* b is inf, for a = 1e\+200, b = 1e\+200 \(w\)"
+    with pytest.raises(FloatingPointError, match=message), detect_anomaly():
+        compiled.value_and_grad_at([1e200], 1.0)
+    assert (w.data, compiled(3.0)) == (1.0, 3.0)
+
+
+def test_call_without_an_anomaly_is_as_elsewhere():
+    w = Value(2.0)
+    compiled = compile(lambda x: (x * w, [x]), batched="x", has_aux=True)
+    wanted = compiled([1.0, 2.0])
+    with detect_anomaly():
+        (value, (beside,)), gradient = compiled.value_and_grad([1.0, 2.0])
+        assert (value, beside.tolist(), gradient) == (wanted[0], wanted[1][0].tolist(), [1.0, 1.0])
+        compiled.backward([1.0, 2.0])
+    assert w.grad == 1.5
+
+
+@pytest.mark.parametrize("call", [lambda p: p.forward(), lambda p: p.backward(), lambda p: p.value_and_grad([1e200])])
+def test_anomaly_in_a_compiled_graph_is_reported(call):
+    w = Value(1.0, "w")
+    program = compile(dot([w, 1.0], [w, 2.0]))
+    w.data = 1e200
+    with pytest.raises(FloatingPointError, match=r"dot\(.*\) is inf, for .*1e\+200 \(w\)"), detect_anomaly():
+        call(program)
+    assert w.grad == 0.0
+
+
+def test_anomaly_in_the_derivative_of_a_compiled_graph_is_reported():
+    w = Value(1.0, "w")
+    program = compile(w**0.5)
+    w.data = 0.0
+    with detect_anomaly():
+        assert program.forward() == 0.0
+        with pytest.raises(FloatingPointError, match=r"in the chain rule through x \*\* 0.5"):
+            program.backward()
