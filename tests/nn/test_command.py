@@ -62,8 +62,10 @@ def folder(tmp_path_factory):
     write(folder / "plane.CSV", ["a", "b", "c", "price"], [[*p, 1000.0 * p[0] - 50.0 * p[2]] for p in points], ";")
     shells = [[x, y, "left" if x < y else "right"] for x, y, _ in points]
     write(folder / "my shells.csv", ["x", "y", "turn"], shells, "\t")
-    leaves = [[7.0, 3 * k + 0.1 * x, -x, ["$oak$", "$\\ash", "楓"][k]] for k in range(3) for x, *_ in points[:20]]
-    write(folder / "leaves.csv", ['"always, the\nsame"', "$width$", "length", "tree"], leaves)
+    leaves = [
+        [7.0 + 0.1 * y, 3 * k + 0.1 * x, -x, ["$oak$", "$\\ash", "楓"][k]] for k in range(3) for x, y, _ in points[:20]
+    ]
+    write(folder / "leaves.csv", ['"nearly, the\nsame"', "$width$", "length", "tree"], leaves)
     return folder
 
 
@@ -90,7 +92,7 @@ def leaves(folder):
 def test_wave_of_one_feature_is_learned_in_its_own_units(wave):
     code, out, error = wave
     assert (code, error) == (0, "")
-    assert out.startswith("wave: 96 examples to train on, one feature each\nMLP(1 -> 16 -> 16 -> 1, 321 parameters)\n")
+    assert "\nwave: 96 examples to train on, one input each\nMLP(1 -> 16 -> 16 -> 1, 321 parameters)\n" in out
     assert number(out, r"^held out: .* root mean squared error (\S+), .*, 24 examples$") < 4.0
     assert number(out, r"^held out: .* ([\d.]+)% of the variance explained") > 92.0
 
@@ -124,9 +126,9 @@ def test_names_with_newlines_formulas_and_foreign_letters_are_drawn(leaves, fold
 
 def test_target_of_numbers_is_a_class_on_request(tmp_path):
     table = write(tmp_path / "t.csv", ["x", "kind"], [[i, i // 5] for i in range(30)])
-    arguments = [table, "--target", "kind", *QUICK, "--out", tmp_path]
-    assert "-> 1, " in run(*arguments)[1].splitlines()[1]
-    assert "-> 6, " in run(*arguments, "--classes")[1].splitlines()[1]
+    arguments = [table, "--target", "kind", *QUICK, "--no-pictures", "--out", tmp_path]
+    assert "MLP(1 -> 3 -> 1, " in run(*arguments, "--numbers")[1]
+    assert "MLP(1 -> 3 -> 6, " in run(*arguments, "--classes")[1]
 
 
 def test_table_called_like_a_built_in_data_set_is_the_table(tmp_path, monkeypatch):
@@ -134,7 +136,7 @@ def test_table_called_like_a_built_in_data_set_is_the_table(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     code, out, _ = run("moons.csv", "--target", "y", *QUICK)
     assert code == 0
-    assert out.startswith("moons: 8 examples to train on, one feature each\n")
+    assert "\nmoons: 8 examples to train on, one input each\n" in out
 
 
 def test_three_rows_are_enough_for_a_regression_and_one_example_is_one(tmp_path):
@@ -152,19 +154,22 @@ def test_answers_worse_than_the_mean_are_called_so(folder, tmp_path):
 
 NUMBERS = [[i, i * i] for i in range(9)]
 TABLES = [
-    ("x,k\n1,a\n2,\n3,b\n", "k", r"1 of 3 rows lack a value, the first in line 3, column 'k' \(empty\)"),
+    ("x,k\n1,\n2,?\n3,NA\n", "k", "3 of 3 rows lack the target 'k'"),
     ("x,k\n1,a\n2,b\n", "K", "has no column 'K'; it has 'x', 'k'; did you mean 'k'"),
     ("x,k\n1,a\n2,a\n3,a\n", "k", "one class only, 'a'"),
     ("x,y\n1,5\n2,5\n3,5\n", "y", r"it is 5\.0 in all 3 rows, so there is nothing to learn"),
     ("", "k", "is empty: its first line must name the columns"),
     ("x,k\n", "k", "holds no examples"),
-    ("1,2,a\n3,4,b\n", "k", "line 1 must name the columns, and seems to be an example"),
-    ("x,colour,y\n1,red,2\n2,blue,3\n", "y", "line 2, column 'colour': 'red' is not a number"),
+    ("1,2,a\n3,4,b\n", "k", "its first line must name the columns, and seems to be an example"),
+    ("x,day,y\n1,2001-02-03,2\n1,2001-02-04,3\n", "y", "to learn from: 'x' is left out: it is '1' in every row; 'day'"),
     ("x,k\n1,2\n2,a\n3,4\n", "k", "numbers and texts are mixed"),
+    ("x,y\n1,1e308\n2,5\n3,7\n", "y", r"column 'y', row 1: 1e\+308 is too large to compute with"),
+    ("x,y\n-1e308,1\n2,5\n3,7\n", "y", r"column 'x', row 1: -1e\+308 is too large to compute with"),
+    ("x,y\n1,2\n3,4,5\n", "y", "line 3 has 3 cells, where the first one names 2 columns"),
     ("x,y\n1,2\n2,3\n", "y", "is too small a table, since holding out 0.2 of 2 examples leaves none to test on"),
     ("x,k\n1,a\n2,b\n3,a\n", "k", "is too small a table, since holding out 0.2 of 3 examples of 2 classes"),
     ("x,y\n1,1e999\n2,3\n", "y", "'1e999' is infinite, or beyond the range of floats"),
-    ("x\n1\n2\n", "x", "has no column but 'x', and so no features"),
+    ("x\n1\n2\n", "x", "has no column but 'x' to learn from, and so no features"),
 ]
 
 
@@ -189,6 +194,9 @@ def test_missing_file_and_folder_in_its_place_are_named(tmp_path):
         (["t.xlsx", "--target", "x"], r"invalid choice: 't\.xlsx' \(choose from moons, .*, or a FILE\.csv\)"),
         (["moons", "--target", "x"], "are for a CSV file, and moons has its own classes"),
         (["xor", "--classes"], "are for a CSV file, and xor has its own classes"),
+        (["iris", "--drop", "x", "--missing", "drop"], "--drop, --missing are for a CSV file, and iris"),
+        (["t.csv", "--target", "x", "--classes", "--numbers"], "not allowed with argument --classes"),
+        (["t.csv", "--target", "x", "--missing", "guess"], "invalid choice: 'guess'"),
         (["--hidden", "4", "moons"], "takes widths of layers, got 'moons'; write the data set in front of it"),
         (["predict"], r"required: MODEL\.json, FILE\.csv"),
         (["predict", "model.json"], r"required: FILE\.csv"),
