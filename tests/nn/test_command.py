@@ -1,5 +1,6 @@
 """`python -m nn` on tables, saved networks and pipes: what it says, writes and refuses."""
 
+import gzip
 import io
 import json
 import math
@@ -208,6 +209,94 @@ def test_command_that_does_not_fit_a_table_is_a_mistake_of_code_two(arguments, m
     assert re.search(message, error)
 
 
+def test_what_is_done_with_each_column_is_said_before_the_training(tmp_path):
+    rows = [[i, "" if i == 3 else i % 7, ["red", "blue"][i % 2], f"2001-02-{i + 1:02}", i % 2] for i in range(28)]
+    table = write(tmp_path / "t.csv", ["", "size", "colour", "day", "ill"], rows)
+    code, out, error = run(table, "--target", "ill", *QUICK, "--no-pictures", "--out", tmp_path / "out")
+    assert (code, error) == (0, "")
+    assert out.splitlines()[:8] == [
+        f"{table}: 28 examples, 5 columns",
+        "  'column 1'  left out: it numbers the rows",
+        "  'size'      numbers 0 to 6; 1 missing, filled with the median and marked",
+        "  'colour'    texts of 2 values, one input each",
+        "  'day'       left out: dates or times",
+        "  'ill'       the target: 2 classes, 50.0% of the rows are '0'; "
+        "taken for classes, since it is 0 or 1 (--numbers takes it for a number)",
+        "t: 22 examples to train on, 4 inputs each",
+        "MLP(4 -> 3 -> 1, 19 parameters)",
+    ]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_columns_are_chosen_and_rows_dropped_on_request(tmp_path):
+    rows = [[i, "" if i == 3 else i % 7, i % 5, i / 7] for i in range(28)]
+    table = write(tmp_path / "t.csv", ["a", "b", "c", "y"], rows)
+    arguments = [table, "--target", "y", *QUICK, "--no-pictures", "--out", tmp_path]
+    assert "t: 22 examples to train on, 2 inputs each" in run(*arguments, "--features", "a", "c")[1]
+    assert "t: 22 examples to train on, 3 inputs each" in run(*arguments, "--drop", "a")[1]
+    assert "t: 22 examples to train on, 4 inputs each" in run(*arguments)[1]
+    dropped = run(*arguments, "--missing", "drop")[1]
+    assert "1 of 28 rows lack a value and are left out" in dropped
+    assert "examples to train on, 3 inputs each" in dropped
+
+
+def test_names_of_the_columns_are_told_where_the_target_is_missing(tmp_path):
+    table = write(tmp_path / "t.csv", ["a", "kind"], NUMBERS)
+    code, out, error = run(table)
+    assert (code, out) == (2, "")
+    assert "--target COLUMN is missing: what is to be learned from " in error
+    assert "t.csv, whose columns are 'a', 'kind'; see" in error
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.data", "t.csv.gz", "table"])
+def test_tables_of_any_name_are_read_and_their_pictures_named_after_them(name, tmp_path):
+    text = "a\ty\n" + "".join(f"{i}\t{i / 7}\n" for i in range(20))
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    code, out, error = run(tmp_path / name, "--target", "y", *QUICK, "--out", tmp_path)
+    assert (code, error) == (0, "")
+    assert f"wrote {tmp_path / name.partition('.')[0]}-history.png" in out
+
+
+def test_accuracy_is_told_beside_the_share_of_the_most_frequent_class(tmp_path, shells):
+    assert re.search(
+        r"^always to answer '(left|right)', the most frequent class, is right for \d\d\.\d%$", shells[1], re.M
+    )
+    rng = random.Random(2)
+    table = write(
+        tmp_path / "t.csv", ["a", "state"], [[rng.random(), "bad" if i % 50 == 0 else "ok"] for i in range(500)]
+    )
+    out = run(table, "--target", "state", "--epochs", 20, "--no-pictures", "--out", tmp_path)[1]
+    assert re.search(r"^held out: .*, accuracy 98\.0% of 100 examples$", out, re.MULTILINE)
+    told = "always to answer 'ok', the most frequent class, is right for 98.0%; of the others, right are 0 of 2 'bad'"
+    assert told in out.splitlines()
+
+
+def test_training_of_a_wide_table_ends_early(tmp_path):
+    rng = random.Random(3)
+    rows = [[*(round(rng.gauss(0.0, 1.0), 3) for _ in range(300)), rng.choice("ab")] for _ in range(150)]
+    table = write(tmp_path / "t.csv", [*(f"c{i}" for i in range(300)), "kind"], rows)
+    out = run(table, "--target", "kind", "--no-pictures", "--out", tmp_path)[1]
+    epoch, best = map(int, re.search(r"in epoch (\d+); the parameters are those after epoch (\d+)", out).groups())
+    assert best < epoch < 150
+
+
+@pytest.mark.parametrize("dataset", ["moons", "table"])
+@pytest.mark.parametrize("width", ["100000000", "9" * 30])
+def test_network_that_fits_no_memory_is_refused_at_once(dataset, width, tmp_path):
+    name = write(tmp_path / "t.csv", ["x", "y"], NUMBERS) if dataset == "table" else dataset
+    target = ["--target", "y"] if dataset == "table" else []
+    line = refused(name, *target, "--hidden", width, "--out", tmp_path)
+    assert "parameters, and 1,000,000 is the limit here; make the layers of --hidden smaller" in line
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e90])
+def test_targets_of_any_size_are_learned_alike(scale, tmp_path):
+    table = write(tmp_path / "t.csv", ["x", "y"], [[i, (i * i % 11 + 0.5) * scale] for i in range(60)])
+    code, out, error = run(table, "--target", "y", *QUICK, "--no-pictures", "--out", tmp_path)
+    assert (code, error) == (0, "")
+    assert re.search(r"^held out: loss \S+, root mean squared error \S+, .*12 examples$", out, re.MULTILINE)
+
+
 # Networks saved, and asked
 
 
@@ -269,6 +358,71 @@ def test_prediction_that_cannot_be_made_is_one_clear_line(wave, folder, tmp_path
         assert re.search(message, refused("predict", *arguments))
 
 
+@pytest.fixture(scope="module")
+def pets(folder):
+    """Return a network that knows missing sizes, but not missing colours, and two colours."""
+    rows = [["" if i == 3 else i, ["red", "blue"][i % 2], "Katze 猫" if i < 20 else "dog"] for i in range(40)]
+    table = write(folder / "pets.csv", ["size", "colour", "kind"], rows)
+    model = folder / "pets.json"
+    assert run(table, "--target", "kind", *QUICK, "--no-pictures", "--save", model, "--out", folder)[0] == 0
+    return model
+
+
+def test_prediction_says_what_training_had_not_seen(pets, tmp_path):
+    table = write(tmp_path / "t.csv", ["colour", "size"], [["red", 1], ["green", "NA"], ["?", 3], ["green", 4]])
+    code, out, error = run("predict", pets, table)
+    assert (code, out.count("\n")) == (0, 5)
+    note = f"note: {table}, column 'colour': "
+    assert error.splitlines() == [
+        f"{note}'green' did not occur in training, and is taken for none of its values (2 rows)",
+        f"{note}missing cells are taken for 'blue', as in training (1 row)",
+    ]
+
+
+def test_prediction_ignores_columns_that_nobody_asked_for(pets, tmp_path):
+    rows = [[0, "red", "inf", 1.0, ""], [0, "blue", "1e999", 30, "?"]]
+    table = write(tmp_path / "t.csv", ["", "colour", "", "size", "size "], rows)
+    plain = write(tmp_path / "plain.csv", ["size", "colour"], [[1.0, "red"], [30, "blue"]], "\t")
+    assert predict(pets, table) == predict(pets, plain)
+
+
+def test_prediction_is_written_to_a_file_in_utf_8(pets, tmp_path):
+    table = write(tmp_path / "t.csv", ["size", "colour"], [[i, "red"] for i in range(40)])
+    code, out, error = run("predict", pets, table, "--out", tmp_path / "answers.csv")
+    assert (code, out, error) == (0, f"wrote {tmp_path / 'answers.csv'}: 40 answers\n", "")
+    lines = (tmp_path / "answers.csv").read_bytes().decode("utf-8").split("\n")
+    assert lines == [*predict(pets, table), ""]
+    assert "Katze 猫" in lines
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "shift-jis", "utf-8"])
+@pytest.mark.parametrize("is_console", [False, True])
+def test_any_encoding_of_the_console_is_survived(encoding, is_console, pets, folder, tmp_path, monkeypatch):
+    table = write(tmp_path / "t.csv", ["size", "colour"], [[i, "red"] for i in range(40)])
+    for arguments in (["predict", pets, table], [folder / "pets.csv", "--target", "kind", *QUICK, "--no-pictures"]):
+        written = io.BytesIO()
+        console = io.TextIOWrapper(written, encoding=encoding)
+        monkeypatch.setattr(console, "isatty", lambda: is_console) if is_console else None
+        monkeypatch.setattr(sys, "stdout", console)
+        monkeypatch.chdir(tmp_path)
+        assert main(list(map(str, arguments))) == 0
+        console.flush()
+        text = written.getvalue().decode(encoding if is_console else "utf-8")
+        kind = "Katze 猫" if not is_console or encoding in ("utf-8", "shift-jis") else r"Katze \u732b"
+        assert kind in text
+
+
+@pytest.mark.parametrize("bias", [1e300, -1e300, 1.7e308])
+def test_answer_beyond_floats_is_no_answer(bias, wave, folder, tmp_path):
+    steep = nn.MLP(1, [1], seed=1)
+    steep.layers[0].neurons[0].b.data = bias
+    extra = json.loads((folder / "wave.json").read_text())["extra"]
+    extra["encoder"]["target_scaling"] = [0.0, 1e10]
+    nn.save(steep, tmp_path / "steep.json", extra)
+    table = write(tmp_path / "t.csv", ["t"], [[1.0]])
+    assert "t.csv, row 1: its numbers are too far from those" in refused("predict", tmp_path / "steep.json", table)
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [("", "is a folder"), ("none/model.json", "there is no"), ("t.csv", "would replace .*, the table")],
@@ -281,11 +435,37 @@ def test_place_to_save_in_is_checked_before_the_training(place, message, tmp_pat
     assert table.read_bytes() == before
 
 
-def test_network_is_saved_even_where_no_picture_can_be_drawn(tmp_path, monkeypatch):
+def test_missing_matplotlib_is_told_before_the_training_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    code, _, error = run("xor", *QUICK, "--save", tmp_path / "xor.json", "--out", tmp_path)
+    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)
+    table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
+    for arguments in (["xor"], [table, "--target", "y"]):
+        code, out, error = run(*arguments, *QUICK, "--save", tmp_path / "m.json", "--out", tmp_path)
+        assert (code, error.count("\n")) == (1, 1)
+        assert "Matplotlib: python -m pip install 'scalar-autograd[demo]'" in error
+        assert out.index("note: there will be no pictures: they need Matplotlib") < out.index("stopped: ")
+        assert out.index("training: loss") < out.index(f"wrote {tmp_path / 'm.json'}")
+        assert nn.load(tmp_path / "m.json").nin >= 1
+        (tmp_path / "m.json").unlink()
+    code, out, error = run("xor", *QUICK, "--no-pictures", "--out", tmp_path)
+    assert (code, error) == (0, "")
+    assert "note:" not in out
+
+
+@pytest.mark.parametrize(
+    "failure", [ValueError("no room"), TypeError("no room"), MemoryError("no room"), OSError(28, "no room")]
+)
+def test_picture_that_fails_stops_neither_the_others_nor_the_saving(failure, tmp_path, monkeypatch):
+    def failing(*arguments, **options):
+        raise failure
+
+    monkeypatch.setattr(nn.plots, "history", failing)
+    table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
+    code, _, error = run(table, "--target", "y", *QUICK, "--save", tmp_path / "m.json", "--out", tmp_path)
     assert (code, error.count("\n")) == (1, 1)
-    assert nn.load(tmp_path / "xor.json").nin == 2
+    assert "no room" in error
+    assert (tmp_path / "t-line.png").read_bytes().startswith(PNG)
+    assert nn.load(tmp_path / "m.json").nin == 1
 
 
 # Pipes
