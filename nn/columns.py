@@ -28,13 +28,14 @@ TIME = r"\d{1,2}:\d{2}(:\d{2}\S*)?(\s?[ap]m)?"
 DAY = "|".join(
     [
         r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?",  # 2000-01-31, 2000-01
+        r"\d{4}[- ]?[qm]\d{1,2}",  # 2000Q1, 2000M12
         r"\d{1,2}([-/.])\d{1,2}\2\d{2,4}",  # 31.1.2000, 1/31/00
         rf"\d{{1,2}}[- ]?{MONTH}[-, ]*\d{{2,4}}",  # 31 Jan 2000, 31-Jan-00
         rf"{MONTH}[- ](\d{{1,2}},? )?\d{{2,4}}",  # January 31, 2000 and Jan 2000
     ]
 )
 DATE = re.compile(rf"({DAY})([ T]+{TIME}.*)?|{TIME}".replace(r"\2", r"\3"), re.IGNORECASE)
-ROW_NUMBERS = {"rownames", "row.names", "row_names", "index", "id", "row"}  # names of columns of 1, 2, 3, ...
+ROW_NUMBERS = {"rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of columns of 1, 2, 3, ...
 
 
 @dataclass

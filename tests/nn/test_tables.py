@@ -316,6 +316,8 @@ def test_texts_become_one_input_a_value_up_to_twenty(table):
         "February {}, 2001",
         "20{:02}-02",
         "12:{:02}",
+        "20{:02}Q1",
+        "2000-M{:02}",
         "1:{:02} pm",
     ],
 )
