@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import Any
 
 from nn.datasets import Dataset
-from nn.tables import SEPARATORS, Table, TableError, listed, number, numbers, shown
+from nn.dialect import SEPARATORS, TableError
+from nn.tables import Table, listed, number, numbers, shown
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
 MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many

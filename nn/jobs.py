@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 from nn import datasets
 from nn.columns import Examples
 from nn.datasets import Dataset
+from nn.dialect import TableError
 from nn.losses import cross_entropy, hinge, mse
 from nn.modules import MLP
 from nn.optim import SGD, Adam, AdamW
 from nn.optimizer import Optimizer
 from nn.preparation import Encoder
-from nn.tables import TableError
 
 Parts: TypeAlias = tuple[Dataset, Dataset | None]  # to train on, and held out
 

@@ -27,9 +27,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from nn.columns import examples
+from nn.dialect import TableError
 from nn.history import Stop
 from nn.jobs import Task, table_job
-from nn.tables import TableError, read_table
+from nn.tables import read_table
 from nn.training import fit
 
 ENDS = (".csv", ".tsv", ".csv.gz", ".data", ".txt.gz")

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from nn import MLP, datasets, load, read_csv, save, storage
 from nn.columns import DATE, LARGEST, MOST_CATEGORIES, examples
 from nn.datasets import Dataset, Standardization
+from nn.dialect import SEPARATORS, TableError
 from nn.preparation import Column, Encoder
 from nn.storage import StorageError
-from nn.tables import MISSING, SEPARATORS, TableError, number, read_inputs, read_table
+from nn.tables import MISSING, number, read_inputs, read_table
 
 SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
