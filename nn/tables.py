@@ -60,6 +60,7 @@ def read_table(path: File, wanted: Sequence[str] = (), encoding: str | None = No
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(f"{folder}/pets.csv").write_text("sep=;\nweight;kind\n4.5;cat\n?;dog\n")
     ...     read_table(f"{folder}/pets.csv").columns
@@ -206,6 +207,7 @@ def read_csv(
     Raises TableError where this cannot be trained on, and OSError where the file cannot be read.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(f"{folder}/pets.csv").write_text("weight,kind,home\n4.5,cat,flat\n30,dog,house\n,dog,flat\n")
     ...     read_csv(f"{folder}/pets.csv", "kind")  # doctest: +NORMALIZE_WHITESPACE
@@ -224,6 +226,7 @@ def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = 
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;?\n")
     ...     read_inputs(f"{folder}/pets.csv", {"weight": False, "height": False, "name": True})
