@@ -52,9 +52,9 @@ def contents(path: File) -> bytes:
 
 
 def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, list[str]]:
-    """Return the text of a file, and a note where its encoding had to be guessed.
+    r"""Return the text of a file, and a note where its encoding had to be guessed.
 
-    >>> decoded("pets.csv", b"K\\xe4tzchen", None)
+    >>> decoded("pets.csv", b"K\xe4tzchen", None)
     ('Kätzchen', ['not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding'])
     """
     utf16 = contents.startswith((b"\xff\xfe", b"\xfe\xff"))

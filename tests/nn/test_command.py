@@ -393,6 +393,9 @@ def test_prediction_is_written_to_a_file_in_utf_8(pets, tmp_path):
     lines = (tmp_path / "answers.csv").read_bytes().decode("utf-8").split("\n")
     assert lines == [*predict(pets, table), ""]
     assert "Katze 猫" in lines
+    before = table.read_bytes()
+    assert "--out would replace" in refused("predict", pets, table, "--out", table)
+    assert table.read_bytes() == before
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "shift-jis", "utf-8"])
