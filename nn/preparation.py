@@ -51,6 +51,11 @@ class Column:
         inputs = [f"{self.name}={category}" for category in self.categories] or [self.name]
         return [*inputs, f"{self.name} is missing"] if self.marks_missing else inputs
 
+    @property
+    def are_numbers(self) -> list[bool]:
+        """Which of its inputs are numbers, and not 0 or 1."""
+        return [not self.categories, *[False] * (len(self.names) - 1)]
+
     def inputs(self, cell: Any) -> list[float]:
         """Return the inputs for a cell, unscaled; a text of no known category is 0 in each of them."""
         missing = _is_missing(cell)
@@ -95,9 +100,8 @@ class Encoder:
         Inputs of numbers get mean 0 and variance 1; those of 0 and 1 stay as they are.
         """
         columns = tuple(map(Column.fit, data.features, zip(*data.X, strict=True)))
-        rows = _numbers(columns, data.X)
-        found = standardization(rows)
-        scaled = [x for column in columns for x in (not column.categories, *(False,) * (len(column.names) - 1))]
+        found = standardization(_numbers(columns, data.X))
+        scaled = [is_number for column in columns for is_number in column.are_numbers]
         scaling = Standardization(
             tuple(mean if yes else 0.0 for mean, yes in zip(found.means, scaled, strict=True)),
             tuple(spread if yes else 1.0 for spread, yes in zip(found.spreads, scaled, strict=True)),
@@ -119,6 +123,11 @@ class Encoder:
     def names(self) -> list[str]:
         """The names of the inputs."""
         return [name for column in self.columns for name in column.names]
+
+    @property
+    def are_numbers(self) -> list[bool]:
+        """Which of the inputs are numbers, and not 0 or 1."""
+        return [is_number for column in self.columns for is_number in column.are_numbers]
 
     def dataset(self, data: Dataset) -> Dataset:
         """Return examples as numbers in the table's units, with 0 and 1 for categories, and missing cells filled."""

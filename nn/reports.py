@@ -168,7 +168,9 @@ def _plain(name: str) -> str:
 def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
     """Return what the plane of the decision boundary is, and a figure of it."""
     data = task.training
-    across, up = telling_features(data)
+    numbers = [i for i, is_number in enumerate(task.encoder.are_numbers) if is_number]
+    first, second = telling_features(data._replace(X=[[x[i] for i in numbers] for x in data.X]))
+    across, up = numbers[first], numbers[second]
     names = [_plain(data.features[i]) for i in (across, up)]
     others = ", the other features at their means" if len(data.features) > 2 else ""
     figure = plots.decision_boundary(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, NamedTuple
 
+from nn.datasets import Dataset
 from nn.dialect import File, contents, decoded, layout
 from nn.dialect import TableError as TableError
 
@@ -190,8 +191,8 @@ def read_csv(
     classes: bool | Sequence[str] | None = None,
     missing: str = "fill",
     encoding: str | None = None,
-) -> Any:
-    r"""Return the table of a CSV file as a Dataset: `y` is its column `target`, X numbers made of the others.
+) -> Dataset:
+    r"""Return the table of a CSV file as a data set: `y` is its column `target`, X numbers made of the others.
 
     Columns of numbers stay as they are. A column of texts with up to 20 values becomes a column of 0 and 1 for each;
     row numbers, dates, longer texts and columns that never change are left out, as `nn.columns` tells. Missing cells

@@ -125,6 +125,21 @@ def test_names_with_newlines_formulas_and_foreign_letters_are_drawn(leaves, fold
     assert f"wrote {boundary}: the decision boundary, the other features at their means{lacking}" in out
 
 
+def test_boundary_is_drawn_of_numbers_and_not_of_categories(tmp_path, monkeypatch):
+    rows = [[i % 7, ["red", "blue"][i % 2], i * 3 % 11, "" if i % 3 else i, ["p", "q"][i % 2]] for i in range(40)]
+    table = write(tmp_path / "t.csv", ["a", "colour", "b", "c", "kind"], rows)
+    asked = []
+    drawn = nn.plots.decision_boundary
+    monkeypatch.setattr(
+        nn.plots, "decision_boundary", lambda *_, **options: asked.append(options) or drawn(*_, **options)
+    )
+    code, _, error = run(table, "--target", "kind", *QUICK, "--out", tmp_path)
+    assert (code, error) == (0, "")
+    assert set(asked[0]["names"]) < {"a", "b", "c"}
+    names = ["a", "colour=blue", "colour=red", "b", "c", "c is missing"]
+    assert [names[i] for i in asked[0]["features"]] == asked[0]["names"]
+
+
 def test_target_of_numbers_is_a_class_on_request(tmp_path):
     table = write(tmp_path / "t.csv", ["x", "kind"], [[i, i // 5] for i in range(30)])
     arguments = [table, "--target", "kind", *QUICK, "--no-pictures", "--out", tmp_path]
