@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -81,41 +81,28 @@ def examples(
     >>> found.lines[0]
     ('id', 'left out: it numbers the rows')
     """
-    _check(target, features, drop, classes, missing)
+    target, drop = table.name(target), [table.name(name) for name in drop]
+    asked = None if features is None else [table.name(name) for name in features]
+    _check(target, asked, drop, classes, missing)
     notes = [*table.notes]
     if table.separator != ",":
         notes.append(f"cells are separated by {SEPARATORS.get(table.separator, shown(table.separator))}")
-    for name in drop:
-        table.column(name)
-    known = [bool(cell) for cell in table.column(target)]
-    columns = {name: table.column(name) for name in (table.columns if features is None else [*features, target])}
+    columns = {name: table.columns[name] for name in (table.columns if asked is None else [*asked, target])}
+    known = [bool(cell) for cell in columns[target]]
     if not all(known):
-        share = f"{known.count(False)} of {table.rows} rows lack the target {shown(target)}"
+        share = f"{known.count(False)} of {len(known)} rows lack the target {shown(target)}"
         if not any(known):
             raise TableError(f"{table.path}: {share}")
         columns = {name: _kept(cells, known) for name, cells in columns.items()}
         notes.append(f"{share} and are left out")
-    said: dict[str, str] = {}
-    chosen: dict[str, Sequence[Any]] = {}
-    for name, cells in columns.items():
-        if name in drop or name == target:
-            said[name] = "left out, as asked for"
-            continue
-        reason = _reason_to_leave(table, name, cells, features is None)
-        if reason and features is not None:
-            raise TableError(f"{table.path}, column {shown(name)}: it cannot be a feature: {reason}")
-        if reason:
-            said[name] = f"left out: {reason}"
-            continue
-        chosen[name] = _parsed(table, name, cells)
-        said[name] = _described(chosen[name], missing)
+    goal = columns.pop(target)
+    chosen, said = _features(table, columns, drop, asked is None, missing)
     if not chosen:
-        reasons = [f"{shown(name)} is {what}" for name, what in said.items() if name != target][:6]
+        reasons = [f"{shown(name)} is {what}" for name, what in said.items()][:6]
         raise TableError(
             f"{table.path} has no column but {shown(target)} to learn from"
             + (f": {'; '.join(reasons)}" if reasons else ", and so no features")
         )
-    goal = columns[target]
     if missing == "drop":
         whole = [all(map(_is_known, row)) for row in zip(*chosen.values(), strict=True)]
         if not any(whole):
@@ -128,6 +115,24 @@ def examples(
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
     return Examples(Dataset(X, y, list(chosen), kinds), [(name, said[name]) for name in order], notes)
+
+
+def _features(
+    table: Table, columns: Mapping[str, Sequence[str]], drop: Sequence[str], is_guess: bool, missing: str
+) -> tuple[dict[str, Sequence[Any]], dict[str, str]]:
+    """Return the columns that are features, and for all columns what is done with them."""
+    chosen: dict[str, Sequence[Any]] = {}
+    said: dict[str, str] = {}
+    for name, cells in columns.items():
+        reason = "as asked for" if name in drop else _reason_to_leave(table, name, cells, is_guess)
+        if not reason:
+            chosen[name] = _parsed(table, name, cells)
+            said[name] = _described(chosen[name], missing)
+        elif is_guess or name in drop:
+            said[name] = f"left out: {reason}"
+        else:
+            raise TableError(f"{table.path}, column {shown(name)}: it cannot be a feature: {reason}")
+    return chosen, said
 
 
 def _check(target: str, features: Any, drop: Any, classes: Any, missing: str) -> None:

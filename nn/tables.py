@@ -35,11 +35,11 @@ class Table(NamedTuple):
         """The number of rows below the names."""
         return len(next(iter(self.columns.values())))
 
-    def column(self, name: str) -> list[str]:
-        """Return the cells of a column; an unknown one is an error that lists those there are."""
-        for known in (name, name.strip()):  # spaces around a name in the file are no part of it
+    def name(self, name: str) -> str:
+        """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
+        for known in (name, str(name).strip()):  # spaces around a name in the file are no part of it
             if known in self.columns:
-                return self.columns[known]
+                return known
         lowered = {known.casefold(): known for known in reversed(list(self.columns))}
         close = difflib.get_close_matches(str(name).strip().casefold(), lowered, 1)
         hint = f"; did you mean {shown(lowered[close[0]])}?" if close else ""
@@ -237,7 +237,9 @@ def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = 
         raise ValueError("columns names what to read, one or more, got none")
     table = read_table(path, list(columns), encoding)
     parts = [
-        table.column(name) if is_text else numbers(f"{path}, column {shown(name)}", table.column(name))
+        table.columns[table.name(name)]
+        if is_text
+        else numbers(f"{path}, column {shown(name)}", table.columns[table.name(name)])
         for name, is_text in columns.items()
     ]
     return [list(row) for row in zip(*parts, strict=True)]

@@ -108,7 +108,7 @@ def test_features_may_be_chosen_in_any_order_or_some_left_out(table):
     assert (data.X, data.features) == ([[2.0, 1.0], [4.0, 3.0]], ["b", "a"])
     data = read_csv(path, "y", drop=["name", "a"])
     assert (data.X, data.features) == ([[2.0], [4.0]], ["b"])
-    assert lines_of(path, "y", drop=["a"])["a"] == "left out, as asked for"
+    assert lines_of(path, "y", drop=["a"])["a"] == "left out: as asked for"
 
 
 CELLS = [["a", "b", "y"], ["1", "2", "p"], ["3", "4", "q"]]
@@ -248,6 +248,17 @@ def test_missing_pandas_is_an_error_that_names_the_remedy(table, monkeypatch):
     message = r"^tables are read with pandas: python -m pip install 'scalar-autograd\[demo\]'$"
     with pytest.raises(ImportError, match=message):
         read_csv(path, "kind")
+
+
+def test_spaces_around_names_are_no_part_of_them(table):
+    path = table("a , b,  y\n1,2,p\n3,4,q\n")
+    for target in ("y", " y", "  y "):
+        data = read_csv(path, target, features=["b ", "a"])
+        assert (data.X, data.features) == ([[2.0, 1.0], [4.0, 3.0]], ["b", "a"])
+        assert read_csv(path, target, drop=[" b"]).features == ["a"]
+        assert read_csv(path, target).features == ["a", "b"]
+    with pytest.raises(ValueError, match="columns other than the target 'y'"):
+        read_csv(path, "y", features=["a", "y "])
 
 
 # What becomes of a column
@@ -521,7 +532,7 @@ def test_endless_file_ends():
         ({"features": ["width"]}, TableError, "no column 'width'"),
         ({"drop": ["width"]}, TableError, "no column 'width'"),
         ({"drop": ["kind"]}, ValueError, "drop names columns other than the target 'kind'"),
-        ({"drop": ["weight", "height"]}, TableError, "'weight' is left out, as asked for; 'height' is left out"),
+        ({"drop": ["weight", "height"]}, TableError, "'weight' is left out: as asked for; 'height' is left out"),
         ({"missing": "guess"}, ValueError, "missing is 'fill' or 'drop', got 'guess'"),
     ],
 )
