@@ -130,7 +130,7 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
     name = path.name
     while Path(name).suffix.lower() in TABLE_ENDS and Path(name).stem:
         name = Path(name).stem
-    return name, table_job(path, options.target, found)
+    return name, table_job(path, found)
 
 
 def _no_pictures(job: Job) -> str:

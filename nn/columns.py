@@ -44,6 +44,7 @@ class Examples:
     """Examples as they stand in a table, with a summary: numbers, nan where missing, and texts, empty where missing."""
 
     data: Dataset
+    target: str
     lines: list[tuple[str, str]] = field(default_factory=list)  # columns, and what becomes of them
     notes: list[str] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class Examples:
         if len(self.lines) > MOST_LINES:
             odd = [line for line in self.lines if not re.fullmatch(r"numbers \S+ to \S+", line[1])]
             shown_lines, plain = odd[:MOST_LINES], len(self.lines) - len(odd)
-        width = min(30, max(len(shown(name)) for name, _ in shown_lines))
+        width = min(30, max((len(shown(name)) for name, _ in shown_lines), default=0))
         text = [f"{source}: {len(self.data.X)} examples, {len(self.lines)} columns"]
         text += [f"  {shown(name):{width}}  {what}" for name, what in shown_lines]
         if plain:
@@ -114,7 +115,7 @@ def examples(
     y, kinds, said[target] = _targets(table, target, goal, classes)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
-    return Examples(Dataset(X, y, list(chosen), kinds), [(name, said[name]) for name in order], notes)
+    return Examples(Dataset(X, y, list(chosen), kinds), target, [(name, said[name]) for name in order], notes)
 
 
 def _features(

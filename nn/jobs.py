@@ -145,7 +145,7 @@ def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
         raise TableError(f"{path} is too small a table, since {error}; a dozen rows is a start") from None
 
 
-def table_job(path: Path, target: str, found: Examples) -> Job:
+def table_job(path: Path, found: Examples) -> Job:
     """Return the job of learning a column of a table from its other columns, a fifth of the rows held out."""
     data = found.data
     first: list[Any] = list(data.X[0])
@@ -155,7 +155,8 @@ def table_job(path: Path, target: str, found: Examples) -> Job:
         pictures += ["confusion"] if len(data.classes) <= MOST_DRAWN else []
         pictures += ["boundary"] if len(numbers) > 1 and len(data.classes) <= MOST_DRAWN else []
     else:
-        pictures += ["line"] if numbers and len(data.features) == 1 else ["answers"]
+        is_line = len(data.features) == 1 and all(type(x) is float and x == x for (x,) in data.X)
+        pictures += ["line"] if is_line else ["answers"]
     epochs = table_epochs(len(data.X))
     return Job(
         lambda seed: _parts_of_table(data, path, seed),
@@ -167,7 +168,7 @@ def table_job(path: Path, target: str, found: Examples) -> Job:
         batch_size=32,
         optimizer=AdamW,
         pictures=tuple(pictures),
-        target=target,
+        target=found.target,
         summary=found.summary(str(path)),
         keeps_best=True,
         patience=max(10, epochs // 10),

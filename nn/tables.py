@@ -219,8 +219,8 @@ def read_csv(
     from nn.preparation import Encoder
 
     table = read_table(path, [target, *(features or ())], encoding)
-    data = examples(table, target, features=features, drop=drop, classes=classes, missing=missing).data
-    return Encoder.fit(data, target).dataset(data)
+    found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
+    return Encoder.fit(found.data, found.target).dataset(found.data)
 
 
 def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
@@ -236,12 +236,10 @@ def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = 
     if not columns:
         raise ValueError("columns names what to read, one or more, got none")
     table = read_table(path, list(columns), encoding)
-    parts = [
-        table.columns[table.name(name)]
-        if is_text
-        else numbers(f"{path}, column {shown(name)}", table.columns[table.name(name)])
-        for name, is_text in columns.items()
-    ]
+    parts: list[Sequence[Any]] = []
+    for name, is_text in columns.items():
+        cells = table.columns[table.name(name)]
+        parts.append(cells if is_text else numbers(f"{path}, column {shown(name)}", cells))
     return [list(row) for row in zip(*parts, strict=True)]
 
 

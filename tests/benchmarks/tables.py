@@ -70,7 +70,7 @@ def learned(path: Path, target: str, rows: int, seed: int) -> tuple[bool, float,
     if len(found.data.X) > rows:
         chosen = sorted(random.Random(seed).sample(range(len(found.data.X)), rows))
         found.data = found.data._replace(X=[found.data.X[i] for i in chosen], y=[found.data.y[i] for i in chosen])
-    job = table_job(path, target, found)
+    job = table_job(path, found)
     task = Task(job, seed)
     assert task.testing is not None
     model = task.model(None, seed)
@@ -120,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--learn", type=int, default=100)
+    parser.add_argument("--part", type=int, nargs=2, default=[1, 1], help="learn part I of N of them")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip", nargs="*", default=[])
@@ -134,7 +135,7 @@ def main() -> None:
             continue
         try:
             found = examples(read_table(path, [target]), target)
-            Task(table_job(path, target, found), options.seed)
+            Task(table_job(path, found), options.seed)
             accepted.append((path, target, len(found.data.X)))
         except (TableError, ValueError) as error:
             reasons[path] = str(error).replace(str(path), "")[:150]
@@ -148,7 +149,8 @@ def main() -> None:
     learnable = [entry for entry in accepted if entry[2] >= 50]
     step = max(1, len(learnable) // max(1, options.learn))
     differences: dict[str, list[tuple[float, float]]] = {"accuracy": [], "R2": []}
-    for path, target, _ in learnable[::step][: options.learn]:
+    part, parts = options.part
+    for path, target, _ in learnable[::step][: options.learn][part - 1 :: parts]:
         has_classes, ours, linear, mlp, seconds = learned(path, target, options.rows, options.seed)
         kind = "accuracy" if has_classes else "R2"
         differences[kind].append((ours - linear, ours - mlp))

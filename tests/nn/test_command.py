@@ -105,6 +105,17 @@ def test_regression_of_one_feature_draws_the_line_and_of_several_the_answers(wav
     assert {path.name for path in (folder / "plane").iterdir()} == {"plane-history.png", "plane-answers.png"}
 
 
+def test_one_feature_that_is_no_plain_number_draws_the_answers(tmp_path):
+    for name, cell in (
+        ("missing", lambda i: i if i % 3 else ""),
+        ("colour", lambda i: ["red", "blue", "green"][i % 3]),
+    ):
+        table = write(tmp_path / f"{name}.csv", [name, "y"], [[cell(i), i / 7] for i in range(40)])
+        code, _, error = run(table, "--target", "y", *QUICK, "--out", tmp_path)
+        assert (code, error) == (0, "")
+        assert (tmp_path / f"{name}-answers.png").exists()
+
+
 def test_text_target_is_learned_as_a_class(shells, folder):
     code, out, error = shells
     assert (code, error) == (0, "")
