@@ -44,7 +44,7 @@ def train_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m nn",
         usage="python -m nn DATASET [options]\n       python -m nn FILE.csv --target COLUMN [options]\n"
-        "       python -m nn predict MODEL.json FILE.csv",
+        "       python -m nn predict MODEL.json FILE.csv [--out ANSWERS.csv]",
         description="Train a multi-layer perceptron made of scalars, and write pictures of what it has learned: the "
         "decision boundary (PNG), a neuron with its gradients (SVG), and for larger data the loss epoch by epoch, "
         "which class is taken for which, the mistakes, and what it answers (PNG).",

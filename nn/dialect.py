@@ -23,7 +23,7 @@ File: TypeAlias = "str | os.PathLike[str]"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # tried in this order; the last one never fails
 COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-LARGEST_FILE = 1 << 30  # bytes, unpacked: beyond it, cells as Python's objects would not fit most memories
+LARGEST_FILE = 1 << 28  # bytes, unpacked: more cells would not fit most memories as objects of Python
 
 
 class TableError(ValueError):
@@ -60,7 +60,7 @@ def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, lis
     utf16 = contents.startswith((b"\xff\xfe", b"\xfe\xff"))
     for guess in [encoding] if encoding else ["utf-16"] if utf16 else ENCODINGS:
         try:
-            text = contents.decode(guess)
+            text = contents.decode(guess).removeprefix("\ufeff")
         except LookupError:
             raise TableError(f"{path}: {guess!r} is not an encoding; 'utf-8' and 'latin-1' are some") from None
         except UnicodeDecodeError as error:

@@ -56,7 +56,8 @@ def read_table(path: File, wanted: Sequence[str] = (), encoding: str | None = No
 
     The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
     and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
-    | or spaces separate the cells. The text is UTF-8, or else taken for Latin-1 (as Windows writes it), with a note.
+    | or spaces separate the cells, and a row of fewer cells lacks the last ones. The text is UTF-8, or else taken for
+    Latin-1 (as Windows writes it), with a note.
 
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
