@@ -76,26 +76,11 @@ def _train(options: argparse.Namespace) -> int:
     features = f"{count} {kind} each" if count != 1 else f"one {kind[:-1]} each"
     print(f"{name}: {len(training.X)} examples to train on, {features}")
     print(model)
-    if not options.no_pictures and (lacking := _no_pictures(job)):
+    if not options.no_pictures and (lacking := _lacking(job)):
         saved = "" if options.save else "; --save FILE.json keeps the network"
-        print(f"note: there will be no pictures: {lacking}{saved}")
+        print(f"note: pictures will be missing: {lacking}{saved}")
     sys.stdout.flush()  # to be read while it trains, also through a pipe
-    epochs = options.epochs or job.epochs
-    checked = _is_checked(task)
-    history = fit(
-        model,
-        task.inputs(training),
-        task.targets(training),
-        loss=task.loss,
-        optimizer=job.optimizer(model.parameters(), lr=options.lr or job.lr),
-        epochs=epochs,
-        batch_size=job.batch_size,
-        validation=_validation(task),
-        restore_best=checked,
-        stop=Stop(patience=job.patience) if checked and job.patience else None,
-        seed=options.seed,
-        progress=not options.quiet,
-    )
+    history = _fit(task, model, options)
     print(f"stopped: {history.stopped}")
     if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
         raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
@@ -112,6 +97,25 @@ def _train(options: argparse.Namespace) -> int:
         print(f"wrote {options.save}: the network, which answers for a table with {columns}:")
         print(f"  python -m nn predict {shlex.quote(str(options.save))} FILE.csv", flush=True)
     return 0 if options.no_pictures else _draw(trained, history, name, options.out)
+
+
+def _fit(task: Task, model: MLP, options: argparse.Namespace) -> History:
+    """Train the network as the job has it, or as the options say."""
+    job, checked = task.job, _is_checked(task)
+    return fit(
+        model,
+        task.inputs(task.training),
+        task.targets(task.training),
+        loss=task.loss,
+        optimizer=job.optimizer(model.parameters(), lr=options.lr or job.lr),
+        epochs=options.epochs or job.epochs,
+        batch_size=job.batch_size,
+        validation=_validation(task),
+        restore_best=checked,
+        stop=Stop(patience=job.patience) if checked and job.patience else None,
+        seed=options.seed,
+        progress=not options.quiet,
+    )
 
 
 def _table(options: argparse.Namespace) -> tuple[str, Job]:
@@ -133,14 +137,20 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
     return name, table_job(path, found)
 
 
-def _no_pictures(job: Job) -> str:
-    """Return why no picture can be drawn, if that is known before training."""
-    if job.pictures:
+def _lacking(job: Job) -> str:
+    """Return which libraries the job's pictures lack, so that it can be said before training."""
+    lacking = []
+    if set(job.pictures) - {"neuron"}:
         try:
             import nn.figure  # noqa: F401
-        except ImportError as error:
-            return f"they need Matplotlib: python -m pip install 'scalar-autograd[demo]' ({error})"
-    return ""
+        except ImportError:
+            lacking.append("Matplotlib (python -m pip install 'scalar-autograd[demo]')")
+    if "neuron" in job.pictures:
+        try:
+            import autograd.rendering  # noqa: F401
+        except ImportError:
+            lacking.append("graphviz (python -m pip install 'scalar-autograd[draw]')")
+    return f"there is no {' and no '.join(lacking)}" if lacking else ""
 
 
 def _draw(trained: Trained, history: History, name: str, folder: Path) -> int:

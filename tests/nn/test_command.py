@@ -472,13 +472,28 @@ def test_missing_matplotlib_is_told_before_the_training_and_nothing_is_lost(tmp_
         code, out, error = run(*arguments, *QUICK, "--save", tmp_path / "m.json", "--out", tmp_path)
         assert (code, error.count("\n")) == (1, 1)
         assert "Matplotlib: python -m pip install 'scalar-autograd[demo]'" in error
-        assert out.index("note: there will be no pictures: they need Matplotlib") < out.index("stopped: ")
+        told = (
+            "note: pictures will be missing: there is no Matplotlib (python -m pip install 'scalar-autograd[demo]')\n"
+        )
+        assert out.index(told) < out.index("stopped: ")
         assert out.index("training: loss") < out.index(f"wrote {tmp_path / 'm.json'}")
         assert nn.load(tmp_path / "m.json").nin >= 1
         (tmp_path / "m.json").unlink()
     code, out, error = run("xor", *QUICK, "--no-pictures", "--out", tmp_path)
     assert (code, error) == (0, "")
     assert "note:" not in out
+
+
+def test_missing_graphviz_is_told_before_the_training_and_other_pictures_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    code, out, error = run("xor", *QUICK, "--out", tmp_path)
+    assert (code, error.count("\n")) == (1, 1)
+    told = (
+        "note: pictures will be missing: there is no graphviz (python -m pip install 'scalar-autograd[draw]'); --save"
+    )
+    assert out.index(told) < out.index("stopped: ")
+    assert (tmp_path / "xor-boundary.png").exists()
 
 
 @pytest.mark.parametrize(
