@@ -12,6 +12,7 @@ same inputs of the same rows; compared is the accuracy, or R², on the fifth tha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import random
 import statistics
@@ -50,9 +51,14 @@ def files(folder: Path, skipped: list[str]) -> list[Path]:
 
 def target_of(path: Path) -> str | None:
     """Return the last column that pandas finds to be numbers, or texts of 2 to 20 values."""
-    separator = ";" if path.open("rb").readline().count(b";") > 2 else "\t" if path.suffix == ".tsv" else ","
+    options = {"encoding": "utf-8", "encoding_errors": "replace"}
+    best, width = ",", 1
+    for separator in (",", ";", "\t", r"\s+"):
+        with contextlib.suppress(ValueError):
+            found = len(pandas.read_csv(path, sep=separator, nrows=20, **options).columns)
+            best, width = (separator, found) if found > width else (best, width)
     try:
-        frame = pandas.read_csv(path, sep=separator, encoding="utf-8", encoding_errors="replace", low_memory=False)
+        frame = pandas.read_csv(path, sep=best, low_memory=False, **options)
     except ValueError:
         return None
     for name in reversed(frame.columns):
