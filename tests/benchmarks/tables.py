@@ -56,7 +56,8 @@ def target_of(path: Path) -> str | None:
     for separator in (",", ";", "\t", r"\s+"):
         with contextlib.suppress(ValueError):
             found = len(pandas.read_csv(path, sep=separator, nrows=20, **options).columns)
-            best, width = (separator, found) if found > width else (best, width)
+            if found > width and (separator != r"\s+" or width == 1):
+                best, width = separator, found
     try:
         frame = pandas.read_csv(path, sep=best, low_memory=False, **options)
     except ValueError:
