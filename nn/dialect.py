@@ -23,6 +23,7 @@ File: TypeAlias = "str | os.PathLike[str]"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # tried in this order; the last one never fails
 COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 LARGEST_FILE = 1 << 28  # bytes, unpacked: more cells would not fit most memories as objects of Python
 
 
@@ -55,7 +56,7 @@ def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, lis
     r"""Return the text of a file, and a note where its encoding had to be guessed.
 
     >>> decoded("pets.csv", b"K\xe4tzchen", None)
-    ('Kätzchen', ['not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding'])
+    ('Kätzchen', ['not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding (--encoding)'])
     """
     utf16 = contents.startswith((b"\xff\xfe", b"\xfe\xff"))
     for guess in [encoding] if encoding else ["utf-16"] if utf16 else ENCODINGS:
@@ -71,7 +72,9 @@ def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, lis
             raise TableError(f"{path} is not the text of a table: it holds characters of code 0")
         if guess in ENCODINGS[1:] and encoding is None:
             line = contents.count(b"\n", 0, _first_undecodable(contents)) + 1
-            return text, [f"not UTF-8 (line {line}), so read as Latin-1; if letters look wrong, pass its encoding"]
+            return text, [
+                f"not UTF-8 (line {line}), so read as Latin-1; if letters look wrong, pass its encoding (--encoding)"
+            ]
         return text, []
     raise AssertionError("latin-1 decodes everything")  # pragma: no cover
 
@@ -122,7 +125,7 @@ def layout(path: File, lines: list[str], wanted: Sequence[str]) -> tuple[str, li
         said_names = _split([lines[comments[-1]].lstrip("#% \t")], separator)[0]
         if len(said_names) == len(names) and set(wanted) & set(said_names) and not set(wanted) & set(names):
             names, start = said_names, comments[-1]  # as numpy.savetxt writes them
-    if not set(wanted) & set(names) and wanted and all(w in map(str, range(1, len(names) + 1)) for w in wanted):
+    if _are_positions(wanted, [names, *rows[1:]]):
         names = [str(position) for position in range(1, len(names) + 1)]  # no line of names
     else:
         _blank_row(lines, start)
@@ -133,6 +136,20 @@ def layout(path: File, lines: list[str], wanted: Sequence[str]) -> tuple[str, li
         trailing = all(row[-1] == "" for row in rows[1:] if len(row) == len(names) + 1)
         names = [*names, ""] if trailing else ["", *names]  # a separator at the end of rows; row names, as R has them
     return separator, names
+
+
+def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether columns are asked for by their numbers, since the first row has no names but is an example.
+
+    A row of texts above numbers has names; so has one whose numbers count up and hold what is wanted: `who,2019,2020`.
+    """
+    if not wanted or not all(name in map(str, range(1, len(rows[0]) + 1)) for name in wanted):
+        return False
+    first, second = ([cell for cell in row if NUMBER.fullmatch(cell)] for row in (rows[0], [*rows[1:2], []][0]))
+    if not first:
+        return not second
+    counts_up = first == [str(int(float(first[0])) + i) for i in range(len(first))]
+    return not set(wanted) & set(rows[0]) or not counts_up
 
 
 def _blank_row(lines: list[str], start: int) -> None:

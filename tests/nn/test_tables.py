@@ -164,7 +164,7 @@ def test_latin_1_is_read_with_a_hint(table):
     path = table("größe,y\n1,Bär\n2,Kuh\n".encode("latin-1"))
     assert read_csv(path, "y").classes == ["Bär", "Kuh"]
     assert read_table(path).notes == [
-        "not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding"
+        "not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding (--encoding)"
     ]
     assert read_table(path, encoding="latin-1").notes == []
     assert list(read_table(table("\ufeffa,y\n1,2\n", "bom.csv"), encoding="utf-8").columns) == ["a", "y"]
@@ -209,6 +209,33 @@ def test_lines_without_names_are_called_by_their_numbers(table):
     assert read_inputs(path, {"2": False, "1": False}) == [[3.5, 5.1], [3.0, 4.9]]
     years = table("1,2,1990\n5,6,7\n8,9,10\n", "years.csv")
     assert read_csv(years, "1990").features == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "target", "features"),
+    [
+        ("5,1,3,2", "3", ["1", "2", "4"]),
+        ("3,4,6,setosa", "3", ["1", "2", "4"]),
+        ("1,1,1,1", "1", ["2", "3", "4"]),
+        ("0,1,2,3", "3", ["0", "1", "2"]),
+        ("1,2,3,4", "3", ["1", "2", "4"]),
+        ("who,1,2,3", "3", ["who", "1", "2"]),
+        ("who,2019,2020,4", "2020", ["who", "2019", "4"]),
+        ("a,b,c,d", "3", None),
+    ],
+)
+def test_first_row_is_an_example_or_names_by_its_numbers(table, first, target, features):
+    path = table(f"{first}\n" + "".join(f"{i},{i * i},{i / 7},{-i}\n" for i in range(9)))
+    if features is None:
+        with pytest.raises(TableError, match="no column '3'; it has 'a', 'b', 'c', 'd'$"):
+            read_table(path, [target]).name(target)
+        return
+    assert [name for name in read_table(path, [target]).columns if name != target] == features
+
+
+def test_texts_without_names_are_called_by_their_numbers(table):
+    data = read_csv(table("e,x,s\np,y,s\ne,y,t\n"), "1")
+    assert (data.features, data.classes, data.y) == (["2=x", "2=y", "3=s", "3=t"], ["e", "p"], [0, 1, 0])
 
 
 def test_target_tells_what_separates_columns_where_names_hold_commas(table):
