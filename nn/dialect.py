@@ -145,10 +145,10 @@ def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool
     """
     if not wanted or not all(name in map(str, range(1, len(rows[0]) + 1)) for name in wanted):
         return False
-    first, second = ([cell for cell in row if NUMBER.fullmatch(cell)] for row in (rows[0], [*rows[1:2], []][0]))
+    first, second = ([cell for cell in row if NUMBER.fullmatch(cell)] for row in (rows[0], rows[min(1, len(rows) - 1)]))
     if not first:
         return not second
-    counts_up = first == [str(int(float(first[0])) + i) for i in range(len(first))]
+    counts_up = first[0].isdecimal() and first == [str(int(first[0]) + i) for i in range(len(first))]
     return not set(wanted) & set(rows[0]) or not counts_up
 
 
