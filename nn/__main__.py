@@ -10,25 +10,29 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from autograd import no_grad
 from nn import storage
-from nn.jobs import JOBS, TABLE_DEFAULTS, Task, table_job
+from nn.arguments import TABLE_ENDS, predict_parser, train_parser
+from nn.columns import examples
+from nn.history import History, Stop
+from nn.jobs import JOBS, Job, Task, table_job
 from nn.modules import MLP
-from nn.preparation import Preparation
-from nn.reports import Trained, pictures, score
+from nn.preparation import Encoder
+from nn.reports import Trained, balance, pictures, score
 from nn.reports import neuron_drawing as neuron_drawing
 from nn.storage import save
-from nn.tables import read_inputs
+from nn.tables import read_inputs, read_table
 from nn.training import fit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the main job with command-line arguments; return the exit code."""
+    _write_any_character()
     given = list(sys.argv[1:] if arguments is None else arguments)
     predicting = given[:1] == ["predict"]
-    options = _predict_parser().parse_args(given[1:]) if predicting else _train_parser().parse_args(given)
+    options = predict_parser().parse_args(given[1:]) if predicting else train_parser().parse_args(given)
     try:
         return _predict(options) if predicting else _train(options)
     except BrokenPipeError:  # whoever read the answers has seen enough
@@ -44,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _write_any_character() -> None:
+    """Write UTF-8 to files and pipes, and to a console of another encoding escapes for what it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(**({"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"}))
+
+
 def _failed(reason: object) -> int:
     print(f"python -m nn: error: {' '.join(str(reason).split())}", file=sys.stderr)
     return 1
@@ -54,43 +65,107 @@ def _train(options: argparse.Namespace) -> int:
     if options.dataset in JOBS:
         name, job = options.dataset, JOBS[options.dataset]
     else:
-        name = Path(options.dataset).stem
-        job = table_job(Path(options.dataset), options.target, True if options.classes else None)
+        name, job = _table(options)
     task = Task(job, options.seed)
     model = task.model(options.hidden, options.seed)
     training = task.training
     count = len(training.features)
-    features = f"{count} features each" if count != 1 else "one feature each"
+    kind = "features" if options.dataset in JOBS else "inputs"
+    if job.summary:
+        print(job.summary)
+    features = f"{count} {kind} each" if count != 1 else f"one {kind[:-1]} each"
     print(f"{name}: {len(training.X)} examples to train on, {features}")
-    print(model, flush=True)  # to be read while it trains, also through a pipe
-    history = fit(
+    print(model)
+    if not options.no_pictures and (lacking := _lacking(job)):
+        saved = "" if options.save else "; --save FILE.json keeps the network"
+        print(f"note: pictures will be missing: {lacking}{saved}")
+    sys.stdout.flush()  # to be read while it trains, also through a pipe
+    history = _fit(task, model, options)
+    print(f"stopped: {history.stopped}")
+    if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
+        raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
+    if options.save is not None:  # before all that may fail
+        save(model, options.save, {"encoder": task.encoder.to_json()})
+    trained = Trained(task, model)
+    print(score(trained, training, "training")[0], flush=True)
+    if task.testing is not None:
+        print(score(trained, task.testing, "held out")[0])
+        if options.dataset not in JOBS and training.classes:
+            print(balance(trained, task.testing))
+    if options.save is not None:
+        columns = _columns(list(task.encoder.features))
+        print(f"wrote {options.save}: the network, which answers for a table with {columns}:")
+        print(f"  python -m nn predict {shlex.quote(str(options.save))} FILE.csv", flush=True)
+    return 0 if options.no_pictures else _draw(trained, history, name, options.out)
+
+
+def _fit(task: Task, model: MLP, options: argparse.Namespace) -> History:
+    """Train the network as the job has it, or as the options say."""
+    job, checked = task.job, _is_checked(task)
+    return fit(
         model,
-        task.inputs(training),
-        task.targets(training),
+        task.inputs(task.training),
+        task.targets(task.training),
         loss=task.loss,
         optimizer=job.optimizer(model.parameters(), lr=options.lr or job.lr),
         epochs=options.epochs or job.epochs,
         batch_size=job.batch_size,
         validation=_validation(task),
-        restore_best=_is_checked(task),
+        restore_best=checked,
+        stop=Stop(patience=job.patience) if checked and job.patience else None,
         seed=options.seed,
         progress=not options.quiet,
     )
-    print(f"stopped: {history.stopped}")
-    if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
-        raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
-    trained = Trained(task, model)
-    print(score(trained, training, "training")[0], flush=True)
-    if task.testing is not None:
-        print(score(trained, task.testing, "held out")[0])
-    if options.save is not None:  # before the pictures, which may fail
-        save(model, options.save, {"preparation": task.preparation.to_json()})
-        print(f"wrote {options.save}: the network, which answers for a table with {_columns(training.features)}:")
-        print(f"  python -m nn predict {shlex.quote(str(options.save))} FILE.csv")
-    for end, about, picture in pictures(trained, history, name):
-        path = options.out / f"{name}-{end}"
-        print(f"wrote {path}: {about}{_write(picture, path)}", flush=True)
-    return 0
+
+
+def _table(options: argparse.Namespace) -> tuple[str, Job]:
+    """Return the name of a table and its job."""
+    path = Path(options.dataset)
+    classes = True if options.classes else False if options.numbers else None
+    wanted = [options.target, *(options.features or ())]
+    found = examples(
+        read_table(path, wanted, options.encoding),
+        options.target,
+        features=options.features,
+        drop=options.drop or (),
+        classes=classes,
+        missing=options.missing or "fill",
+    )
+    name = path.name
+    while Path(name).suffix.lower() in TABLE_ENDS and Path(name).stem:
+        name = Path(name).stem
+    return name, table_job(path, found)
+
+
+def _lacking(job: Job) -> str:
+    """Return which libraries the job's pictures lack, so that it can be said before training."""
+    lacking = []
+    if set(job.pictures) - {"neuron"}:
+        try:
+            import nn.figure  # noqa: F401
+        except ImportError:
+            lacking.append("Matplotlib (python -m pip install 'scalar-autograd[demo]')")
+    if "neuron" in job.pictures:
+        try:
+            import autograd.rendering  # noqa: F401
+        except ImportError:
+            lacking.append("graphviz (python -m pip install 'scalar-autograd[draw]')")
+    return f"there is no {' and no '.join(lacking)}" if lacking else ""
+
+
+def _draw(trained: Trained, history: History, name: str, folder: Path) -> int:
+    """Write the pictures, each for itself, and return the exit code: 1 where one of them could not be drawn."""
+    reasons = []
+    for end, draw_it in pictures(trained, history, name):
+        path = folder / f"{name}-{end}"
+        try:
+            about, picture = draw_it()
+            about += _write(picture, path)
+        except Exception as error:  # whatever it is, the other pictures are drawn, and the network has been saved
+            reasons.append(str(error) or type(error).__name__)
+            continue
+        print(f"wrote {path}: {about}", flush=True)
+    return _failed("; ".join(dict.fromkeys(reasons))) if reasons else 0
 
 
 def _check_places(options: argparse.Namespace) -> None:
@@ -141,126 +216,38 @@ def _write(picture: Any, path: Path) -> str:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    read = (options.model, options.file)
+    if options.out is not None and options.out.exists() and any(map(options.out.samefile, read)):
+        raise ValueError(f"--out would replace {options.out}; choose another name")
     saved = storage.read(options.model)
-    preparation = Preparation.of_saved(saved)
+    encoder = Encoder.of_saved(saved)
     model: MLP = saved.model()
-    X = preparation.inputs(read_inputs(options.file, preparation.features))
+    rows = read_inputs(options.file, encoder.features, options.encoding)
+    X = encoder.inputs(rows)
     with no_grad():
-        answers = [_answer(model, preparation, x, f"{options.file}, row {row}") for row, x in enumerate(X, 1)]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([preparation.target])
-    writer.writerows([answer] for answer in answers)
+        answers = [_answer(model, encoder, x, f"{options.file}, row {row}") for row, x in enumerate(X, 1)]
+    for complaint in encoder.complaints(rows):
+        print(f"note: {options.file}, {complaint}", file=sys.stderr)
+    if options.out is None:
+        _write_answers(sys.stdout, encoder.target, answers)
+        return 0
+    with options.out.open("w", encoding="utf-8", newline="") as file:
+        _write_answers(file, encoder.target, answers)
+    print(f"wrote {options.out}: {len(answers)} answers")
     return 0
 
 
-def _answer(model: MLP, preparation: Preparation, x: Sequence[float], where: str) -> str | float:
+def _write_answers(file: Any, target: str, answers: Sequence[str | float]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([target])
+    writer.writerows([answer] for answer in answers)
+
+
+def _answer(model: MLP, encoder: Encoder, x: Sequence[float], where: str) -> str | float:
     try:
-        return preparation.answer(model(x))
+        return encoder.answer(model(x))
     except (ArithmeticError, ValueError):  # numbers of a table are finite, but not everything that is made of them
         raise ValueError(f"{where}: its numbers are too far from those that the network was trained on") from None
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}; see {self.prog} --help\n")
-
-    def parse_args(self, *arguments: Any, **others: Any) -> Any:
-        options = super().parse_args(*arguments, **others)
-        if getattr(options, "dataset", None) in JOBS and (options.target is not None or options.classes):
-            self.error(f"--target and --classes are for a CSV file, and {options.dataset} has its own classes")
-        if getattr(options, "dataset", None) not in (*JOBS, None) and options.target is None:
-            self.error(f"--target COLUMN is missing: what is to be learned from {options.dataset}")
-        return options
-
-
-def _train_parser() -> argparse.ArgumentParser:
-    about = ". ".join(f"{name}: {job.about}" for name, job in JOBS.items())
-    parser = _Parser(
-        prog="python -m nn",
-        usage="python -m nn DATASET [options]\n       python -m nn FILE.csv --target COLUMN [options]\n"
-        "       python -m nn predict MODEL.json FILE.csv",
-        description="Train a multi-layer perceptron made of scalars, and write pictures of what it has learned: the "
-        "decision boundary (PNG), a neuron with its gradients (SVG), and for larger data the loss epoch by epoch, "
-        "which class is taken for which, the mistakes, and what it answers (PNG).",
-        epilog=f"{about}. Of a CSV file with a line of column names, all columns but the target are features, which "
-        "are standardised; a target of texts is a class, one of numbers is a regression; a fifth of the rows is held "
-        "out, and of 50 rows or more the parameters are those of the best epoch, judged by a fifth of the other rows. "
-        "Ctrl-C ends the training and keeps what was learned.",
-    )
-    parser.add_argument(
-        "dataset", type=_dataset, metavar="dataset", help=f"what to train on: {', '.join(JOBS)}, or a CSV file"
-    )
-    parser.add_argument("--target", metavar="COLUMN", help="the column of a CSV file to learn")
-    parser.add_argument("--classes", action="store_true", help="take a target of numbers for classes, not a regression")
-    parser.add_argument(
-        "--seed", type=_seed, default=0, help="of the data, the first weights and the batches (default 0)"
-    )
-    parser.add_argument("--epochs", type=_count, help=f"rounds through the data (default {_defaults('epochs')})")
-    parser.add_argument(
-        "--hidden", type=_width, nargs="+", metavar="WIDTH", help=f"hidden layers (default {_defaults('hidden')})"
-    )
-    parser.add_argument("--lr", type=_rate, help=f"learning rate (default {_defaults('lr')})")
-    parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="where to write the pictures (default .)"
-    )
-    parser.add_argument("--save", type=Path, metavar="FILE.json", help="write the network, to predict with")
-    parser.add_argument("--quiet", action="store_true", help="show no progress bar; there is none unless on a terminal")
-    return parser
-
-
-def _predict_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m nn predict",
-        description="Ask a saved network about the rows of a CSV file; prints a CSV file of its answers, one a row.",
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL.json", help="a network that --save has written")
-    parser.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE.csv",
-        help="a table with the columns that it was trained on, in any order; others are ignored",
-    )
-    return parser
-
-
-def _defaults(setting: str) -> str:
-    values = {**{name: getattr(job, setting) for name, job in JOBS.items()}, "a table": TABLE_DEFAULTS[setting]}
-    written = {name: " ".join(map(str, v)) if isinstance(v, list) else v for name, v in values.items()}
-    return ", ".join(f"{name}: {value}" for name, value in written.items())
-
-
-def _dataset(text: str) -> str:
-    if text not in JOBS and Path(text).suffix.lower() not in (".csv", ".tsv", ".txt"):
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(JOBS)}, or a FILE.csv)")
-    return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"takes a whole number, 1 or more, got {text!r}")
-    return int(text)
-
-
-def _width(text: str) -> int:
-    if text in JOBS:
-        raise argparse.ArgumentTypeError(f"takes widths of layers, got {text!r}; write the data set in front of it")
-    return _count(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"takes a whole number from 0 to 4294967295, got {text!r}")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"takes a number above 0, got {text!r}")
-    return rate
 
 
 if __name__ == "__main__":

@@ -1,20 +1,22 @@
-"""What `python -m nn` trains on, and how: a built-in data set with its settings, or any table in a CSV file."""
+"""Training jobs of `python -m nn`: a built-in data set with its settings, or any table in a CSV file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from nn import datasets
-from nn.datasets import Dataset, Standardization
+from nn.columns import Examples
+from nn.datasets import Dataset
+from nn.dialect import TableError
 from nn.losses import cross_entropy, hinge, mse
 from nn.modules import MLP
-from nn.optim import SGD, Adam
+from nn.optim import SGD, Adam, AdamW
 from nn.optimizer import Optimizer
-from nn.preparation import Preparation
-from nn.tables import TableError, read_csv
+from nn.preparation import Encoder
 
 Parts: TypeAlias = tuple[Dataset, Dataset | None]  # to train on, and held out
 
@@ -35,6 +37,8 @@ class Job:
     scale: float | None = None  # what all features are divided by; None: each is standardised
     target: str = "class"
     keeps_best: bool = False
+    summary: str = ""  # what is done with each column of a table
+    patience: int | None = None  # epochs without progress on held-out examples after which training ends
 
 
 def _generated(make: Callable[..., Dataset], testing: bool = True, **options: Any) -> Callable[[int], Parts]:
@@ -119,6 +123,9 @@ JOBS = {
 }
 
 
+MOST_PARAMETERS = 1_000_000  # what a file of `nn.save` holds, and a node of Python for each
+MOST_DRAWN = 40  # classes in a picture
+
 TABLE_DEFAULTS: dict[str, Any] = {"epochs": "500 to 25, by its rows", "hidden": [16, 16], "lr": 0.01}
 
 
@@ -138,44 +145,47 @@ def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
         raise TableError(f"{path} is too small a table, since {error}; a dozen rows is a start") from None
 
 
-def table_job(path: Path, target: str, classes: bool | None) -> Job:
-    """Return the job of learning a column of a CSV file from its other columns, a fifth of the rows held out.
-
-    Raises `TableError` where the file is no table of numbers.
-    """
-    data = read_csv(path, target, classes=classes)
+def table_job(path: Path, found: Examples) -> Job:
+    """Return the job of learning a column of a table from its other columns, a fifth of the rows held out."""
+    data = found.data
+    first: list[Any] = list(data.X[0])
+    numbers = [cell for cell in first if not isinstance(cell, str)]
     pictures = ["history"]
-    pictures += ["confusion"] if data.classes else ["line"] if len(data.features) == 1 else ["answers"]
-    pictures += ["boundary"] if data.classes and len(data.features) > 1 else []
+    if data.classes:
+        pictures += ["confusion"] if len(data.classes) <= MOST_DRAWN else []
+        pictures += ["boundary"] if len(numbers) > 1 and len(data.classes) <= MOST_DRAWN else []
+    else:
+        is_line = len(data.features) == 1 and all(type(x) is float and x == x for (x,) in data.X)
+        pictures += ["line"] if is_line else ["answers"]
+    epochs = table_epochs(len(data.X))
     return Job(
         lambda seed: _parts_of_table(data, path, seed),
         f"{len(data.X)} rows of {path}",
         list(TABLE_DEFAULTS["hidden"]),
         "tanh",
-        epochs=table_epochs(len(data.X)),
+        epochs=epochs,
         lr=TABLE_DEFAULTS["lr"],
         batch_size=32,
-        optimizer=Adam,
+        optimizer=AdamW,
         pictures=tuple(pictures),
-        target=target,
+        target=found.target,
+        summary=found.summary(str(path)),
         keeps_best=True,
+        patience=max(10, epochs // 10),
     )
 
 
 class Task:
-    """A job with its data: examples as the network takes them, targets as the loss does."""
+    """A job with its data: examples as numbers in their own units, as the network takes them, and as the loss does."""
 
     def __init__(self, job: Job, seed: int) -> None:
         self.job = job
-        self.training, self.testing = job.load(seed)
-        self.preparation = Preparation.of(self.training, job.target)
+        training, testing = job.load(seed)
+        self.encoder = Encoder.fit(training, job.target)
         if job.scale is not None:
-            count = len(self.training.features)
-            scaling = Standardization((0.0,) * count, (job.scale,) * count)
-            target_scaling = self.preparation.target_scaling
-            self.preparation = Preparation(
-                self.preparation.features, job.target, self.preparation.classes, scaling, target_scaling
-            )
+            self.encoder = self.encoder.divided(job.scale)
+        self.training = self.encoder.dataset(training)
+        self.testing = None if testing is None else self.encoder.dataset(testing)
 
     @property
     def binary(self) -> bool:
@@ -191,12 +201,19 @@ class Task:
         """Return the network to train: an input for each feature, and the outputs that the loss takes."""
         outputs = 1 if self.binary else max(1, len(self.training.classes))
         widths = [*(hidden or self.job.hidden), outputs]
-        return MLP(len(self.training.features), widths, self.job.activation, seed=seed)
+        sizes = [len(self.training.features), *widths]
+        count = sum((nin + 1) * nout for nin, nout in pairwise(sizes))
+        if count > MOST_PARAMETERS:
+            raise ValueError(
+                f"a network of {' -> '.join(map(str, sizes))} has {count:,} parameters, and {MOST_PARAMETERS:,} is the "
+                "limit here; make the layers of --hidden smaller"
+            )
+        return MLP(sizes[0], widths, self.job.activation, seed=seed)
 
     def inputs(self, data: Dataset) -> list[list[float]]:
         """Return examples as the network takes them."""
-        return self.preparation.inputs(data.X)
+        return self.encoder.scaling.apply(data.X)
 
     def targets(self, data: Dataset) -> list[Any]:
         """Return targets as the loss takes them."""
-        return [2 * y - 1 for y in data.y] if self.binary else self.preparation.targets(data.y)
+        return [2 * y - 1 for y in data.y] if self.binary else self.encoder.targets(data.y)

@@ -1,11 +1,13 @@
-"""What `python -m nn` tells of a trained network: scores as lines of text, and pictures."""
+"""Reports of `python -m nn` on a trained network: scores as lines of text, and pictures."""
 
 from __future__ import annotations
 
+import functools
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from autograd import Constant, draw, no_grad
 from nn import plots
@@ -15,6 +17,7 @@ from nn.history import History
 from nn.jobs import Task
 from nn.metrics import accuracy, predicted_class
 from nn.modules import MLP, Module
+from nn.tables import shown
 from nn.training import evaluate
 
 
@@ -40,7 +43,7 @@ class Trained:
 
     def answers(self, data: Dataset) -> list[float]:
         """Return the number that is found for each example of a regression."""
-        return [float(self.task.preparation.answer(output)) for output in self.outputs(data)]
+        return [float(self.task.encoder.answer(output)) for output in self.outputs(data)]
 
 
 def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
@@ -64,33 +67,56 @@ def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
     return line, f"{typical:.4g}"
 
 
-def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield the job's pictures: the end of the file's name, what it shows, and a figure or a drawing."""
+def balance(trained: Trained, data: Dataset) -> str:
+    """Return what an accuracy compares with: the share of the most frequent class, and how the others fare.
+
+    The others are told where that class is so frequent that the accuracy says little about them.
+    """
+    counts = Counter(data.y)
+    most, size = counts.most_common(1)[0]
+    name = shown(data.classes[most])
+    line = f"always to answer {name}, the most frequent class, is right for {size / len(data.y):.1%}"
+    if size < 0.7 * len(data.y):
+        return line
+    right = Counter(y for y, found in zip(data.y, trained.classes(data), strict=True) if y == found)
+    parts = [f"{right[k]} of {count} {shown(data.classes[k])}" for k, count in counts.most_common() if k != most]
+    others = f", and {len(parts) - 5} more classes" if len(parts) > 5 else ""
+    return f"{line}; of the others, right are {', '.join(parts[:5])}{others}" if parts else line
+
+
+Picture: TypeAlias = tuple[str, Any]  # what it shows, and a figure or a drawing
+
+
+def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[str, Callable[[], Picture]]]:
+    """Yield the job's pictures: the end of the file's name, and a function that draws it, which may fail alone."""
     task, model = trained.task, trained.model
     data = task.training if task.testing is None else task.testing
     classes = [_plain(kind) for kind in data.classes]
-    title = _title(trained, name)
-    for picture in task.job.pictures:
-        if picture == "history" and history.loss:
-            yield "history.png", "the loss, epoch by epoch", plots.history(history, title=title)
-        elif picture == "boundary":
-            yield "boundary.png", *_boundary(task, model, title)
-        elif picture == "neuron":
-            drawing, of_what = neuron_drawing(model, _prepared(task), task.loss, task.binary)
-            about = f"a neuron of the first layer, with the gradients of {of_what} of one example"
-            yield "neuron.svg", about, drawing
-        elif picture in ("confusion", "mistakes"):
-            found = trained.classes(data)
-            if picture == "confusion":
-                shown = plots.confusion_matrix(data.y, found, classes=classes, title=title)
-                yield "confusion.png", "which class is taken for which", shown
-            else:
-                shown = plots.mistakes(data.X, data.y, found, classes=classes)
-                yield "mistakes.png", "the examples that it gets wrong", shown
-        elif picture == "line":
-            yield "line.png", "the data and the fitted line", _line(task, model, title)
-        elif picture == "answers":
-            yield "answers.png", "what it answers, against the truth", _against(trained, data, title)
+    heading = functools.cache(lambda: _title(trained, name))
+
+    def neuron() -> Picture:
+        drawing, of_what = neuron_drawing(model, _prepared(task), task.loss, task.binary)
+        return f"a neuron of the first layer, with the gradients of {of_what} of one example", drawing
+
+    def confusion() -> Picture:
+        figure = plots.confusion_matrix(data.y, trained.classes(data), classes=classes, title=heading())
+        return "which class is taken for which", figure
+
+    def mistakes() -> Picture:
+        return "the examples that it gets wrong", plots.mistakes(data.X, data.y, trained.classes(data), classes=classes)
+
+    known: dict[str, Callable[[], Picture]] = {
+        "history.png": lambda: ("the loss, epoch by epoch", plots.history(history, title=heading())),
+        "boundary.png": lambda: _boundary(task, model, heading()),
+        "neuron.svg": neuron,
+        "confusion.png": confusion,
+        "mistakes.png": mistakes,
+        "line.png": lambda: ("the data and the fitted line", _line(task, model, heading())),
+        "answers.png": lambda: ("what it answers, against the truth", _against(trained, data, heading())),
+    }
+    for end, draw_it in known.items():
+        if end.partition(".")[0] in task.job.pictures and (end != "history.png" or history.loss):
+            yield end, draw_it
 
 
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
@@ -142,7 +168,9 @@ def _plain(name: str) -> str:
 def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
     """Return what the plane of the decision boundary is, and a figure of it."""
     data = task.training
-    across, up = telling_features(data)
+    numbers = [i for i, is_number in enumerate(task.encoder.are_numbers) if is_number]
+    first, second = telling_features(data._replace(X=[[x[i] for i in numbers] for x in data.X]))
+    across, up = numbers[first], numbers[second]
     names = [_plain(data.features[i]) for i in (across, up)]
     others = ", the other features at their means" if len(data.features) > 2 else ""
     figure = plots.decision_boundary(
@@ -185,9 +213,9 @@ class InUnits(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the scores of the classes, or the number that is the answer."""
-        (inputs,) = self.task.preparation.inputs([x])
+        (inputs,) = self.task.encoder.scaling.apply([x])
         output = self.model(inputs)
-        return output if self.task.training.classes else self.task.preparation.answer(output)
+        return output if self.task.training.classes else self.task.encoder.answer(output)
 
 
 def _against(trained: Trained, data: Dataset, title: str) -> Any:

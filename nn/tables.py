@@ -1,34 +1,186 @@
-"""Tables in CSV files, read with the standard library: a row is an example, one column the target, the others numbers.
+"""CSV reader: a file of separated text becomes columns of cells, by name.
 
-A table from elsewhere is rarely what one thinks it is. Whatever is not a whole table of numbers is refused in one line
-of text that names the file, the line and the column, rather than guessed at, for a guess would be trained on.
+Parsing is pandas' work, which is told the file's dialect by `nn.dialect`. What is ours is which cells are missing and
+which are numbers. What a column *means* is decided in `nn.columns`, and how it enters a network in `nn.preparation`.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
-import os
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from itertools import chain
-from pathlib import Path
-from typing import Any, TypeAlias
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from typing import Any, NamedTuple
 
 from nn.datasets import Dataset
-
-File: TypeAlias = "str | os.PathLike[str]"
-Cell: TypeAlias = tuple[int, str]  # the line it stands in, and its text
+from nn.dialect import File, contents, decoded, layout
+from nn.dialect import TableError as TableError
 
 # How tables write "not known". None of these is a number, or the name of a class.
-MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"}
-DELIMITERS = ",;\t|"
-LONGEST_LINE = 1_000_000  # characters; a file that begins with a longer one is no table, and might never end
+MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 
 
-class TableError(ValueError):
-    """A file that is not a table to train on or to predict from: where, and what to do."""
+class Table(NamedTuple):
+    """The cells of a file as texts, column by column; the text of a missing cell is empty."""
+
+    path: str
+    columns: dict[str, list[str]]
+    unnamed: frozenset[str]  # columns whose names the file does not give
+    separator: str
+    notes: list[str]  # what was unusual about the file
+
+    @property
+    def rows(self) -> int:
+        """The number of rows below the names."""
+        return len(next(iter(self.columns.values())))
+
+    def name(self, name: str) -> str:
+        """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
+        for known in (name, str(name).strip()):  # spaces around a name in the file are no part of it
+            if known in self.columns:
+                return known
+        lowered = {known.casefold(): known for known in reversed(list(self.columns))}
+        close = difflib.get_close_matches(str(name).strip().casefold(), lowered, 1)
+        hint = f"; did you mean {shown(lowered[close[0]])}?" if close else ""
+        if any(math.isfinite(number(known)) for known in self.columns):
+            hint += (
+                "; its first line must name the columns, and seems to be an example: columns without names are called "
+                f"by their numbers, '1' to '{len(self.columns)}'"
+            )
+        raise TableError(f"{self.path} has no column {shown(name)}; it has {listed(self.columns)}{hint}")
+
+
+def read_table(path: File, wanted: Sequence[str] = (), encoding: str | None = None) -> Table:
+    r"""Return the cells of a CSV file, plain or compressed; `wanted` are names of columns that are to be found in it.
+
+    The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
+    and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
+    | or spaces separate the cells, and a row of fewer cells lacks the last ones. The text is UTF-8, or else taken for
+    Latin-1 (as Windows writes it), with a note.
+
+    Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(f"{folder}/pets.csv").write_text("sep=;\nweight;kind\n4.5;cat\n?;dog\n")
+    ...     read_table(f"{folder}/pets.csv").columns
+    {'weight': ['4.5', ''], 'kind': ['cat', 'dog']}
+    """
+    text, notes = decoded(path, contents(path), encoding)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    separator, names = layout(path, lines, wanted)
+    try:
+        pandas = _pandas()
+        frame = pandas.read_csv(
+            StringIO("\n".join(lines)),
+            sep=r"\s+" if separator == " " else separator,
+            header=None,
+            names=range(len(names)),
+            dtype=object,
+            keep_default_na=False,
+            skipinitialspace=True,
+        )
+    except ValueError as error:  # pandas.errors.ParserError, which counts the lines
+        reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        found = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
+        if found:
+            reason = f"line {found[2]} has {found[3]} cells, where the first one names {found[1]} columns"
+        elif "inside string" in reason:
+            reason = "a quotation mark is opened and never closed"
+        raise TableError(f"{path}: {reason}") from None
+    columns = [[_cell(cell) for cell in frame[position]] for position in range(len(names))]
+    return _table(str(path), names, columns, separator, notes)
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("tables are read with pandas: python -m pip install 'scalar-autograd[demo]'") from error
+    return pandas
+
+
+def _cell(cell: Any) -> str:
+    text = str(cell).strip()
+    return "" if text.casefold() in MISSING else text
+
+
+def _table(path: str, names: Sequence[str], columns: list[list[str]], separator: str, notes: list[str]) -> Table:
+    """Return the table of columns that are not wholly blank, each under a name of its own."""
+    blank = [not any(cells) for cells in zip(*columns, strict=True)]
+    if any(blank):
+        columns = [[cell for cell, out in zip(column, blank, strict=True) if not out] for column in columns]
+        notes = [
+            *notes,
+            f"{sum(blank)} rows without any value left out" if sum(blank) > 1 else "one blank row left out",
+        ]
+    named: dict[str, list[str]] = {}
+    unnamed = []
+    for position, (name, column) in enumerate(zip(names, columns, strict=True), 1):
+        if not name and not any(column):
+            continue  # what a separator at the end of each line makes
+        given = name or f"column {position}"
+        unique, copy = given, 0
+        while unique in named:
+            copy += 1
+            unique = f"{given}.{copy}"
+        if copy:
+            notes = [
+                *notes,
+                f"two columns are named {shown(given)}: the one in place {position} is called {shown(unique)}",
+            ]
+        if not name or re.fullmatch(r"Unnamed: \d+", name):  # the latter is what pandas has called such a column
+            unnamed.append(unique)
+        named[unique] = column
+    if not any(map(len, named.values())):
+        raise TableError(f"{path} names its columns and holds no examples below them")
+    if separator != ",":
+        for name, column in named.items():
+            named[name] = _with_points(column)
+    return Table(path, named, frozenset(unnamed), separator, notes)
+
+
+def _with_points(column: list[str]) -> list[str]:
+    """Return numbers that are written with decimal commas (1,5) as they are written elsewhere (1.5)."""
+    decimal = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+    found = [bool(decimal.fullmatch(cell)) for cell in column]
+    if not any(found) or not all(
+        comma or not cell or _is_whole(cell) for comma, cell in zip(found, column, strict=True)
+    ):
+        return column
+    return [cell.replace(",", ".") for cell in column]
+
+
+def _is_whole(text: str) -> bool:
+    return text.lstrip("+-").isdecimal()
+
+
+def number(text: str) -> float:
+    """Return the number that a cell stands for, with or without commas between thousands; nan where it is none.
+
+    >>> number("1,234.5"), number("-2e3"), number("2020_1")
+    (1234.5, -2000.0, nan)
+    """
+    try:
+        return math.nan if "_" in text else float(text)  # 2020_1 is a number in Python's source, and a name in tables
+    except ValueError:
+        if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
+            return float(text.replace(",", ""))
+        return math.nan
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for an error message, the first dozen of them."""
+    known = list(names)
+    return ", ".join(map(shown, known[:12])) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+
+
+def shown(name: Any) -> str:
+    """Return a name in quotation marks, on one line, cut where it is long."""
+    text = repr(name)
+    return text if len(text) <= 50 else f"{text[:46]}...{text[-1]}"
 
 
 def read_csv(
@@ -36,236 +188,75 @@ def read_csv(
     target: str,
     *,
     features: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
     classes: bool | Sequence[str] | None = None,
+    missing: str = "fill",
+    encoding: str | None = None,
 ) -> Dataset:
-    r"""Return the table of a CSV file: `y` is its column `target`, X its columns `features`, by default all others.
+    r"""Return the table of a CSV file as a data set: `y` is its column `target`, X numbers made of the others.
 
-    The first line names the columns; commas, semicolons, tabs or | stand between them; the text is UTF-8. Features are
-    numbers. A target of numbers is a regression, even where they are few, such as 0 and 1; a target of texts is a
-    class, and the classes are in alphabetical order. `classes` says otherwise: True for classes that are called by
-    numbers, False for a regression, or the names of the classes in an order that is known already.
+    Columns of numbers stay as they are. A column of texts with up to 20 values becomes a column of 0 and 1 for each;
+    row numbers, dates, longer texts and columns that never change are left out, as `nn.columns` tells. Missing cells
+    become the median or the most frequent value, with a column of 0 and 1 beside it that marks them, or with
+    `missing="drop"` their rows are left out. `features` or `drop` name the columns to take or to leave.
 
-    Raises TableError where a cell is missing, not a number or not finite, and OSError where the file cannot be read.
+    A target of texts is a class, and so is one of two values or of the whole numbers 0, 1, 2, ... up to ten of them;
+    other numbers are a regression. `classes` says otherwise: True, False, or the names of the classes in order.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("weight,kind,height\n4.5,cat,25\n30,dog,60\n")
-    ...     read_csv(f"{folder}/pets.csv", "kind")
-    Dataset(X=[[4.5, 25.0], [30.0, 60.0]], y=[0, 1], features=['weight', 'height'], classes=['cat', 'dog'])
-    """
-    if isinstance(classes, str):
-        raise TypeError(f"classes is True, False or a list of names, got the text {classes!r}")
-    if features is not None and (not features or target in features):
-        raise ValueError(f"features names columns other than the target {target!r}, one or more, got {features!r}")
-    names, X, cells = _read(path, features, target)
-    column = f"{path}, column {_shown(target)}"
-    if classes is None:
-        classes = _says_classes(column, cells)
-    if classes is False:
-        return Dataset(X, _numbers(column, cells), names, [])
-    kinds = _kinds(column, cells) if classes is True else list(classes)
-    index = {kind: k for k, kind in enumerate(kinds)}
-    if odd := next((cell for cell in cells if cell[1] not in index), None):
-        where = f"{path}, line {odd[0]}, column {_shown(target)}"
-        raise TableError(f"{where}: {_shown(odd[1])} is none of the classes {_listed(kinds)}")
-    return Dataset(X, [index[text] for _, text in cells], names, kinds)
+    Medians and values are those of the whole table. To find them on a part for training only, as `python -m nn` does,
+    split `nn.columns.examples(...)` first and fit an `nn.preparation.Encoder` on that part.
 
-
-def read_inputs(path: File, features: Sequence[str]) -> list[list[float]]:
-    r"""Return the columns `features` of a CSV file, in this order, whatever else the file holds and in which order.
+    Raises TableError where this cannot be trained on, and OSError where the file cannot be read.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;4\n")
-    ...     read_inputs(f"{folder}/pets.csv", ["weight", "height"])
-    [[4.0, 24.0]]
+    ...     _ = Path(f"{folder}/pets.csv").write_text("weight,kind,home\n4.5,cat,flat\n30,dog,house\n,dog,flat\n")
+    ...     read_csv(f"{folder}/pets.csv", "kind")  # doctest: +NORMALIZE_WHITESPACE
+    Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
+            features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])
     """
-    if not features:
-        raise ValueError("features names the columns to read, one or more, got none")
-    return _read(path, features, None)[1]
+    from nn.columns import examples
+    from nn.preparation import Encoder
+
+    table = read_table(path, [target, *(features or ())], encoding)
+    found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
+    return Encoder.fit(found.data, found.target).dataset(found.data)
 
 
-def _read(
-    path: File, features: Sequence[str] | None, target: str | None
-) -> tuple[list[str], list[list[float]], list[Cell]]:
-    """Return the names of the features, their numbers, and the texts of the target."""
-    X: list[list[float]] = []
-    cells: list[Cell] = []
-    texts: dict[str, str] = {}  # each text is kept once, however many rows say the same
-    missing: list[str] = []
-    with closing(_rows(path, [*(features or ()), *([] if target is None else [target])])) as rows:
-        header, names = next(rows, (0, []))
-        _check_names(path, header, names)
-        position = None if target is None else _position(path, header, names, target)
-        chosen = [name for name in names if name != target] if features is None else list(features)
-        positions = [_position(path, header, names, name) for name in chosen]
-        if not positions:
-            raise TableError(f"{path} has no column but {_shown(names[0])}, and so no features")
-        wanted = positions if position is None else [*positions, position]
-        for line, row in rows:
-            if len(row) != len(names):
-                found = f"{len(row)} cell{'s' * (len(row) != 1)}"
-                raise TableError(f"{path}, line {line}: {found}, where line {header} names {len(names)} columns")
-            lacking = next((i for i in wanted if row[i].casefold() in MISSING), None)
-            if lacking is not None:
-                missing.append(f"line {line}, column {_shown(names[lacking])} ({row[lacking] or 'empty'})")
-                continue
-            numbers = [_number(row[i]) for i in positions]
-            if not all(map(math.isfinite, numbers)):
-                odd = next(i for i, x in zip(positions, numbers) if not math.isfinite(x))
-                raise TableError(f"{path}, line {line}, column {_shown(names[odd])}: {_complaint(row[odd])}")
-            X.append(numbers)
-            if position is not None:
-                cells.append((line, texts.setdefault(row[position], row[position])))
-    if missing:
-        share = f"{len(missing)} of {len(missing) + len(X)} rows lack a value"
-        raise TableError(f"{path}: {share}, the first in {missing[0]}; fill them in, or take these rows out")
-    if not X:
-        raise TableError(f"{path} names its columns in line {header} and holds no examples below them")
-    return chosen, X, cells
+def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
+    r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;?\n")
+    ...     read_inputs(f"{folder}/pets.csv", {"weight": False, "height": False, "name": True})
+    [[nan, 24.0, 'Mimi']]
+    """
+    if not columns:
+        raise ValueError("columns names what to read, one or more, got none")
+    table = read_table(path, list(columns), encoding)
+    parts: list[Sequence[Any]] = []
+    for name, is_text in columns.items():
+        cells = table.columns[table.name(name)]
+        parts.append(cells if is_text else numbers(f"{path}, column {shown(name)}", cells))
+    return [list(row) for row in zip(*parts, strict=True)]
 
 
-def _rows(path: File, wanted: Sequence[str]) -> Generator[tuple[int, list[str]], None, None]:
-    """Yield the rows that are not blank, each with the line it begins in; the first names the columns."""
-    begin = end = 0
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            sample: list[str] = []
-            while len(sample) < 20 and (text := file.readline(LONGEST_LINE)):
-                if len(text) == LONGEST_LINE or "\0" in text:
-                    raise TableError(f"{path}, line {len(sample) + 1}: this is not the text of a table")
-                sample.append(text)
-            delimiter = _delimiter(sample, wanted)
-            reader = csv.reader(chain(sample, file), delimiter=delimiter, skipinitialspace=True, strict=True)
-            begin = 1
-            for row in reader:
-                begin, end = end + 1, reader.line_num
-                cells = [cell.strip() for cell in row]
-                if len(cells) > 1 or any(cells):
-                    yield begin, cells
-    except UnicodeDecodeError:
-        raise TableError(
-            f"{path}, line {_undecodable(path, end)}: this is not UTF-8; save the table as UTF-8"
-        ) from None
-    except csv.Error as error:
-        raise TableError(f"{path}, line {end + 1}: its quotation marks or cells do not end well ({error})") from None
+def numbers(where: str, cells: Sequence[str]) -> list[float]:
+    """Return the numbers of a column, nan where a cell is missing; any other text, and infinity, is an error."""
+    found = [number(cell) for cell in cells]
+    for row, (cell, x) in enumerate(zip(cells, found, strict=True), 1):
+        if cell and not math.isfinite(x):
+            raise TableError(f"{where}, row {row}: {complaint(cell)}")
+    return found
 
 
-def _delimiter(sample: Sequence[str], wanted: Sequence[str]) -> str:
-    """Return what stands between the columns: what finds the wanted ones, then what makes most rows of one width."""
-
-    def merit(delimiter: str) -> tuple[int, bool, float, int]:
-        try:
-            rows = [row for row in csv.reader(sample, delimiter=delimiter, skipinitialspace=True) if row]
-        except csv.Error:
-            return (0, False, 0.0, 0)
-        names = [name.strip() for name in rows[0]] if rows else []
-        alike = sum(len(row) == len(names) for row in rows)
-        return (len(set(wanted) & set(names)), len(names) > 1, alike / (len(rows) or 1), len(names))
-
-    return max(DELIMITERS, key=merit)
-
-
-def _undecodable(path: File, read: int) -> int:
-    """Return the first line that is not UTF-8; of a pipe, which is read once, the one after those that are known."""
-    if Path(path).is_file():
-        with Path(path).open("rb") as file:
-            for line, text in enumerate(file, 1):
-                try:
-                    text.decode("utf-8")
-                except UnicodeDecodeError:
-                    return line
-    return read + 1
-
-
-def _check_names(path: File, header: int, names: Sequence[str]) -> None:
-    if not names:
-        raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
-    for position, name in enumerate(names):
-        if not name:
-            raise TableError(
-                f"{path}, line {header}: column {position + 1} has no name; give it one, or write the table without it"
-            )
-        if name in names[:position]:
-            first = names.index(name) + 1
-            raise TableError(f"{path}, line {header}: columns {first} and {position + 1} are both named {_shown(name)}")
-
-
-def _position(path: File, header: int, names: Sequence[str], name: str) -> int:
-    """Return where a column stands; an unknown one is an error that lists those there are."""
-    if name in names:
-        return names.index(name)
-    lowered = {known.casefold(): known for known in reversed(names)}
-    close = difflib.get_close_matches(str(name).strip().casefold(), lowered, 1)
-    hint = f"; did you mean {_shown(lowered[close[0]])}?" if close else ""
-    if any(math.isfinite(_number(known)) for known in names):
-        hint += f"; its line {header} must name the columns, and seems to be an example"
-    raise TableError(f"{path} has no column {_shown(name)}; it has {_listed(names)}{hint}")
-
-
-def _number(text: str) -> float:
-    """Return the number that a text stands for, and one that is not finite where it is none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan
-    return math.nan if "_" in text else number  # 2020_1 is a number in Python's source, and a name in tables
-
-
-def _complaint(text: str) -> str:
-    if math.isinf(_number(text)):
-        return f"{_shown(text)} is infinite, or beyond the range of floats"
-    if math.isfinite(_number(text.replace(",", ""))):
-        return f"{_shown(text)} is not a number: write a point for a decimal comma, and nothing between thousands"
-    return f"{_shown(text)} is not a number; take this column out, or put numbers in place of texts"
-
-
-def _says_classes(column: str, cells: Sequence[Cell]) -> bool:
-    """Return whether a target is a class: a column of texts is, one of numbers is not, and one of both is an error."""
-    texts = [cell for cell in cells if math.isnan(_number(cell[1]))]
-    if 0 < len(texts) < len(cells):
-        numbers = [cell for cell in cells if not math.isnan(_number(cell[1]))]
-        (line, odd), what = (texts[0], "text") if len(texts) <= len(numbers) else (numbers[0], "a number")
-        raise TableError(
-            f"{column}: numbers and texts are mixed, as {_shown(odd)} in line {line} is {what}; correct it, or pass "
-            "classes=True where all of them are names of classes"
-        )
-    return bool(texts)
-
-
-def _numbers(column: str, cells: Sequence[Cell]) -> list[float]:
-    """Return the target of a regression."""
-    numbers = [_number(text) for _, text in cells]
-    for (line, text), number in zip(cells, numbers, strict=True):
-        if not math.isfinite(number):
-            raise TableError(f"{column}, line {line}: {_complaint(text)}")
-    if min(numbers) == max(numbers):
-        raise TableError(f"{column}: it is {numbers[0]!r} in all {len(numbers)} rows, so there is nothing to learn")
-    return numbers
-
-
-def _kinds(column: str, cells: Sequence[Cell]) -> list[str]:
-    """Return the names of the classes in order."""
-    kinds = sorted({text for _, text in cells}, key=lambda text: (_order(text), text))
-    if len(kinds) == 1:
-        raise TableError(
-            f"{column}: one class only, {_shown(kinds[0])} in all {len(cells)} rows: nothing to tell apart"
-        )
-    if len(kinds) == len(cells) > 20:
-        raise TableError(f"{column}: each of its {len(cells)} texts occurs once, so these are no classes")
-    return kinds
-
-
-def _order(text: str) -> float:
-    """Return by what classes are sorted before their texts, so that class 10 comes after class 9."""
-    number = _number(text)
-    return math.inf if math.isnan(number) else number
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_shown, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-
-
-def _shown(name: Any) -> str:
-    shown = repr(name)
-    return shown if len(shown) <= 50 else f"{shown[:46]}...{shown[-1]}"
+def complaint(text: str) -> str:
+    """Return what is wrong with a cell that should be a number."""
+    if math.isinf(number(text)):
+        return f"{shown(text)} is infinite, or beyond the range of floats"
+    if math.isfinite(number(text.replace(",", "."))):
+        return f"{shown(text)} is not a number: write a point for a decimal comma"
+    return f"{shown(text)} is not a number; correct it, or take this column out"

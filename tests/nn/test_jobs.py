@@ -11,7 +11,7 @@ from nn import MLP, datasets
 from nn.__main__ import main
 from nn.datasets import Dataset
 from nn.jobs import JOBS, Task, table_epochs
-from nn.preparation import Preparation
+from nn.preparation import Encoder
 from nn.reports import InUnits, Trained, pictures, score, telling_features
 from nn.training import fit
 
@@ -28,7 +28,7 @@ def share_right(name, seed):
     options = {"epochs": job.epochs, "batch_size": job.batch_size, "seed": seed, "progress": False}
     fit(model, task.inputs(training), task.targets(training), loss=task.loss, optimizer=optimizer, **options)
     data = task.testing or training
-    found = [task.preparation.answer(model(x)) for x in task.inputs(data)]
+    found = [task.encoder.answer(model(x)) for x in task.inputs(data)]
     return 100.0 * sum(a == data.classes[y] for a, y in zip(found, data.y, strict=True)) / len(found)
 
 
@@ -66,10 +66,10 @@ def drawn(name, seed=0, called="it", table=None):
     task = Task(job, seed)
     if table is not None:
         task.training = task.testing = table
-        task.preparation = Preparation.of(table, "kind")
+        task.encoder = Encoder.fit(table, "kind")
     model = task.model(None, seed)
     history = fit(model, task.inputs(task.training), task.targets(task.training), loss=task.loss, epochs=1)
-    return {end: (about, figure) for end, about, figure in pictures(Trained(task, model), history, called)}
+    return {end: draw_it() for end, draw_it in pictures(Trained(task, model), history, called)}
 
 
 def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
@@ -102,10 +102,10 @@ def test_features_that_tell_nothing_apart_are_the_first_two():
     assert telling_features(data._replace(X=[[*x, x[0]] for x in data.X])) == (0, 1)
 
 
-def test_network_in_units_answers_as_the_preparation_says():
+def test_network_in_units_answers_as_the_encoder_says():
     task = Task(JOBS["iris"], 0)
     model = MLP(4, [3], seed=1)
-    (x,) = task.preparation.inputs([[5.0, 3.0, 4.0, 1.0]])
+    (x,) = task.encoder.inputs([[5.0, 3.0, 4.0, 1.0]])
     assert [z.data for z in InUnits(task, model)([5.0, 3.0, 4.0, 1.0])] == [z.data for z in model(x)]
 
 
@@ -127,6 +127,6 @@ def test_small_tables_are_gone_through_more_often(rows, epochs):
 
 @pytest.mark.parametrize("output", [float("nan"), float("inf"), [0.0, float("nan")]])
 def test_output_that_is_not_finite_is_no_answer(output):
-    preparation = Preparation.of(Dataset([[0.0], [1.0]], [0, 1], ["x"], ["a", "b"]), "kind")
+    encoder = Encoder.fit(Dataset([[0.0], [1.0]], [0, 1], ["x"], ["a", "b"]), "kind")
     with pytest.raises(ValueError, match="not finite says nothing"):
-        preparation.answer(output)
+        encoder.answer(output)

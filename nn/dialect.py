@@ -1,0 +1,197 @@
+"""CSV dialect: how a file of separated text is written, found out from its beginning.
+
+Tables in the wild do not say what their encoding is, what separates their cells, and where their names stand. A parser
+has to be told, so it is found out here; what is no example is blanked out, so that lines keep their numbers.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import lzma
+import os
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeAlias
+
+File: TypeAlias = "str | os.PathLike[str]"
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
+ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # tried in this order; the last one never fails
+COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+LARGEST_FILE = 1 << 28  # bytes, unpacked: more cells would not fit most memories as objects of Python
+
+
+class TableError(ValueError):
+    """A file that is not a table to train on or to predict from: where, and what to do."""
+
+
+def contents(path: File) -> bytes:
+    """Return the bytes of a file, unpacked where it is compressed; a pipe is read once."""
+    with Path(path).open("rb") as file:
+        beginning = file.read(1 << 16)
+        if beginning.startswith(b"PK\x03\x04"):
+            raise TableError(f"{path} is a ZIP archive or an Excel workbook, not a CSV file; save the table as CSV")
+        unpack = next((opener for magic, opener in COMPRESSED.items() if beginning.startswith(magic)), None)
+        if unpack is None and b"\0" in beginning and not beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise TableError(f"{path} is not the text of a table: it holds bytes of 0; save the table as CSV in UTF-8")
+        contents = beginning + file.read(LARGEST_FILE)
+    if unpack is not None:
+        try:
+            with unpack(BytesIO(contents)) as file:
+                contents = file.read(LARGEST_FILE + 1)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise TableError(f"{path} is compressed, and not whole: {error}") from None
+    if len(contents) > LARGEST_FILE:
+        raise TableError(f"{path} is larger than {LARGEST_FILE >> 20} MiB; take a part of its rows")
+    return contents
+
+
+def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, list[str]]:
+    r"""Return the text of a file, and a note where its encoding had to be guessed.
+
+    >>> decoded("pets.csv", b"K\xe4tzchen", None)
+    ('Kätzchen', ['not UTF-8 (line 1), so read as Latin-1; if letters look wrong, pass its encoding (--encoding)'])
+    """
+    utf16 = contents.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for guess in [encoding] if encoding else ["utf-16"] if utf16 else ENCODINGS:
+        try:
+            text = contents.decode(guess).removeprefix("\ufeff")
+        except LookupError:
+            raise TableError(f"{path}: {guess!r} is not an encoding; 'utf-8' and 'latin-1' are some") from None
+        except UnicodeDecodeError as error:
+            if guess == encoding or utf16:
+                raise TableError(f"{path} is not {guess}: {error.reason} in byte {error.start}") from None
+            continue
+        if "\0" in text:
+            raise TableError(f"{path} is not the text of a table: it holds characters of code 0")
+        if guess in ENCODINGS[1:] and encoding is None:
+            line = contents.count(b"\n", 0, _first_undecodable(contents)) + 1
+            return text, [
+                f"not UTF-8 (line {line}), so read as Latin-1; if letters look wrong, pass its encoding (--encoding)"
+            ]
+        return text, []
+    raise AssertionError("latin-1 decodes everything")  # pragma: no cover
+
+
+def _first_undecodable(contents: bytes) -> int:
+    try:
+        contents.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def layout(path: File, lines: list[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the separator and the names of the columns, and blank out all lines that are not examples.
+
+    Lines are blanked rather than removed, so that those that pandas complains about keep their numbers.
+
+    >>> lines = ["# measured in May", "weight;kind", "4.5;cat"]
+    >>> layout("pets.csv", lines, wanted=["kind"]), lines
+    ((';', ['weight', 'kind']), ['', '', '4.5;cat'])
+    """
+    separator = ""
+    first = next((i for i, line in enumerate(lines) if line.strip()), None)
+    said = None if first is None else re.fullmatch(r'\s*"?sep=(.|\\t)"?[,;\s]*', lines[first], re.IGNORECASE)
+    if first is not None and said:
+        separator = "\t" if said[1] == "\\t" else said[1]
+        lines[first] = ""
+    comments = []
+    sample: list[str] = []
+    start = 0
+    for i, line in enumerate(lines):
+        if not sample and line.lstrip().startswith(("#", "%")):
+            comments.append(i)
+        elif line.strip():
+            start = start if sample else i
+            sample.append(line)
+        if len(sample) == 20:
+            break
+    if not sample and comments:  # a line of names that begins with one of these characters, and nothing below it
+        start = comments.pop()
+        sample = [lines[start]]
+    if not sample:
+        raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
+    separator = separator or _separator(sample, wanted)
+    rows = _split(sample, separator)
+    names, widths = rows[0], [len(row) for row in rows[1:]]
+    if comments:
+        said_names = _split([lines[comments[-1]].lstrip("#% \t")], separator)[0]
+        if len(said_names) == len(names) and set(wanted) & set(said_names) and not set(wanted) & set(names):
+            names, start = said_names, comments[-1]  # as numpy.savetxt writes them
+    if _are_positions(wanted, [names, *rows[1:]]):
+        names = [str(position) for position in range(1, len(names) + 1)]  # no line of names
+    else:
+        _blank_row(lines, start)
+    for i in comments:
+        lines[i] = ""
+    _blank_comments(lines, separator, len(names))
+    if widths and sum(width == len(names) + 1 for width in widths) > len(widths) / 2:
+        trailing = all(row[-1] == "" for row in rows[1:] if len(row) == len(names) + 1)
+        names = [*names, ""] if trailing else ["", *names]  # a separator at the end of rows; row names, as R has them
+    return separator, names
+
+
+def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether columns are asked for by their numbers, since the first row has no names but is an example.
+
+    A row of texts above numbers has names; so has one whose numbers count up and hold what is wanted: `who,2019,2020`.
+    """
+    if not wanted or not all(name in map(str, range(1, len(rows[0]) + 1)) for name in wanted):
+        return False
+    first, second = ([cell for cell in row if NUMBER.fullmatch(cell)] for row in (rows[0], rows[min(1, len(rows) - 1)]))
+    if not first:
+        return not second
+    counts_up = (
+        len(first[0]) < 20 and first[0].isdecimal() and first == [str(int(first[0]) + i) for i in range(len(first))]
+    )
+    return not set(wanted) & set(rows[0]) or not counts_up
+
+
+def _blank_row(lines: list[str], start: int) -> None:
+    """Blank out a row: a line, and those below it into which its quoted texts go on."""
+    quotes = 0
+    for i in range(start, len(lines)):
+        quotes += lines[i].count('"')
+        lines[i] = ""
+        if quotes % 2 == 0:
+            break
+
+
+def _blank_comments(lines: list[str], separator: str, width: int) -> None:
+    """Blank out the lines that begin with # between quoted texts, unless they have a cell for each column."""
+    quotes = 0
+    for i, line in enumerate(lines):
+        if line.startswith("#") and quotes % 2 == 0 and len(_split([line], separator)[0]) != width:
+            lines[i] = ""
+        quotes += line.count('"')
+
+
+def _separator(sample: Sequence[str], wanted: Sequence[str]) -> str:
+    """Return what separates cells: what finds the wanted names, then what makes most rows as wide as the first."""
+
+    def merit(separator: str) -> tuple[int, bool, float, int]:
+        rows = _split(sample, separator)
+        width = len(rows[0])
+        alike = sum(len(row) in (width, width + 1) for row in rows) / len(rows)
+        return (len(set(wanted) & set(rows[0])), width > 1, alike, width if separator != " " else 0)
+
+    return max(SEPARATORS, key=merit)
+
+
+def _split(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """Return the cells of some lines; those of a quoted text with line breaks are one row."""
+    texts = [line.strip() for line in lines] if separator == " " else lines
+    if separator == " ":
+        texts = [re.sub(r"\s+", " ", text) for text in texts]
+    try:
+        rows = list(csv.reader([f"{text}\n" for text in texts], delimiter=separator, skipinitialspace=True))
+    except csv.Error:  # a cell of more than 131,072 characters
+        return [[""]]
+    return [[cell.strip() for cell in row] for row in rows if row] or [[""]]
