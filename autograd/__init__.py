@@ -13,32 +13,32 @@ end and leaves in every number the derivative of the result with respect to it.
 
 from typing import TYPE_CHECKING
 
-from autograd import display as display
 from autograd import rules
-from autograd.animation import animate as animate
-from autograd.anomaly import detect_anomaly as detect_anomaly
-from autograd.checking import GradientError as GradientError
-from autograd.checking import gradcheck as gradcheck
-from autograd.clock import scope as scope
+from autograd.checks.anomaly import detect_anomaly as detect_anomaly
+from autograd.checks.gradients import GradientError as GradientError
+from autograd.checks.gradients import gradcheck as gradcheck
 from autograd.compiler import TraceError as TraceError
 from autograd.compiler import compile as compile
-from autograd.drawing import draw as draw
-from autograd.explorer import explore as explore
-from autograd.lines import text as text
-from autograd.modes import no_grad as no_grad
-from autograd.operation import operation as operation
+from autograd.engine.clock import scope as scope
+from autograd.engine.modes import no_grad as no_grad
+from autograd.engine.value import Constant as Constant
+from autograd.engine.value import Value as Value
+from autograd.engine.value import softmax as softmax
+from autograd.functions.transforms import grad as grad
+from autograd.functions.transforms import gradients as gradients
+from autograd.functions.transforms import hessian as hessian
+from autograd.functions.transforms import hvp as hvp
+from autograd.functions.transforms import jacobian as jacobian
+from autograd.functions.transforms import jvp as jvp
+from autograd.functions.transforms import value_and_grad as value_and_grad
+from autograd.functions.transforms import vjp as vjp
+from autograd.pictures import display as display
+from autograd.pictures.animation import animate as animate
+from autograd.pictures.drawing import draw as draw
+from autograd.pictures.page import explore as explore
+from autograd.pictures.text import text as text
 from autograd.rules import *
-from autograd.transforms import grad as grad
-from autograd.transforms import gradients as gradients
-from autograd.transforms import hessian as hessian
-from autograd.transforms import hvp as hvp
-from autograd.transforms import jacobian as jacobian
-from autograd.transforms import jvp as jvp
-from autograd.transforms import value_and_grad as value_and_grad
-from autograd.transforms import vjp as vjp
-from autograd.value import Constant as Constant
-from autograd.value import Value as Value
-from autograd.value import softmax as softmax
+from autograd.rules.operation import operation as operation
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """

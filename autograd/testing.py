@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import rules
-from autograd.operation import Family, Operation
+from autograd.rules import Family, Operation
 
 try:
     from hypothesis import strategies as st

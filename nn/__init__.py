@@ -8,17 +8,19 @@
 1.0
 """
 
-from nn import datasets, plots, schedules, storage, tables
-from nn.clipping import clip_grad_norm
-from nn.history import History, Stop
+from nn import plots, schedules
+from nn.data import datasets, tables
+from nn.data.tables import read_csv
+from nn.fitting import evaluate, fit
 from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
-from nn.metrics import accuracy
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
-from nn.optimizer import Optimizer
-from nn.storage import load, save
-from nn.tables import read_csv
-from nn.training import evaluate, fit
+from nn.training import storage
+from nn.training.clipping import clip_grad_norm
+from nn.training.history import History, Stop
+from nn.training.metrics import accuracy
+from nn.training.optimizer import Optimizer
+from nn.training.storage import load, save
 
 __all__ = [
     "Adagrad",

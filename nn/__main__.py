@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from autograd import no_grad
-from nn import storage
-from nn.arguments import TABLE_ENDS, predict_parser, train_parser
-from nn.columns import examples
-from nn.history import History, Stop
-from nn.jobs import JOBS, Job, Task, table_job
+from nn.app.options import TABLE_ENDS, predict_parser, train_parser
+from nn.app.presets import JOBS, Job, Task, table_job
+from nn.app.reports import Trained, balance, pictures, score
+from nn.app.reports import neuron_drawing as neuron_drawing
+from nn.data.columns import examples
+from nn.data.encoder import Encoder
+from nn.data.tables import read_inputs, read_table
+from nn.fitting import fit
 from nn.modules import MLP
-from nn.preparation import Encoder
-from nn.reports import Trained, balance, pictures, score
-from nn.reports import neuron_drawing as neuron_drawing
-from nn.storage import save
-from nn.tables import read_inputs, read_table
-from nn.training import fit
+from nn.training import storage
+from nn.training.history import History, Stop
+from nn.training.storage import save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,12 +142,12 @@ def _lacking(job: Job) -> str:
     lacking = []
     if set(job.pictures) - {"neuron"}:
         try:
-            import nn.figure  # noqa: F401
+            import nn.plots.canvas  # noqa: F401
         except ImportError:
             lacking.append("Matplotlib (python -m pip install 'scalar-autograd[demo]')")
     if "neuron" in job.pictures:
         try:
-            import autograd.rendering  # noqa: F401
+            import autograd.pictures.rendering  # noqa: F401
         except ImportError:
             lacking.append("graphviz (python -m pip install 'scalar-autograd[draw]')")
     return f"there is no {' and no '.join(lacking)}" if lacking else ""

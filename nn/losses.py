@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
-from nn.checks import above_zero, listed, plain
-from nn.judging import judged_by
-from nn.metrics import accuracy
+from nn.training.checks import above_zero, listed, plain
+from nn.training.judging import judged_by
+from nn.training.metrics import accuracy
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
 

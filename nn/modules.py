@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
-from autograd.operation import Family, Unary, real
+from autograd.rules import Family, Unary, real
 
 if TYPE_CHECKING:
 

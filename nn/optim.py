@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from autograd import Value
-from nn.optimizer import Optimizer, Rate
+from nn.training.optimizer import Optimizer, Rate
 
 
 class SGD(Optimizer):

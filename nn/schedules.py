@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 
-from autograd.operation import real
-from nn.checks import above_zero, whole
+from autograd.rules import real
+from nn.training.checks import above_zero, whole
 
 
 @dataclass(frozen=True)

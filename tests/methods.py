@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from autograd import Value, rules
-from autograd.operation import Family, Operation
+from autograd.rules.operation import Family, Operation
 
-FILE = Path(__file__).resolve().parent.parent / "autograd" / "methods.py"
+FILE = Path(__file__).resolve().parent.parent / "autograd" / "engine" / "methods.py"
 HEAD = '''\
 """The functions of the table as methods of Value, declared for type checkers.
 

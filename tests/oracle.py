@@ -11,8 +11,8 @@ import mpmath
 from mpmath import mp
 
 from autograd import Value
-from autograd.chain import topological_order
-from autograd.operation import NAry, Operation
+from autograd.engine.chain import topological_order
+from autograd.rules.operation import NAry, Operation
 
 EPS = 2.0**-52
 

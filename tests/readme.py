@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from autograd import Value, draw, rules
-from autograd.operation import Family, Operation
+from autograd.rules.operation import Family, Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograd import Value
-from autograd.peers import PeerNames
+from autograd.engine.peers import PeerNames
 from tests import methods
 from tests.typed import mistakes, program
 

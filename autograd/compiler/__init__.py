@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from autograd.compiler.trace import TraceError as TraceError
-from autograd.value import Number, Value
+from autograd.engine import Number, Value
 
 if TYPE_CHECKING:
     from autograd.compiler.function import CompiledFunction

@@ -17,8 +17,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.instructions import IDENTITY, Code, Instruction, Operand, Slots
-from autograd.expression import Expression, derivatives, product, pull, substitute, symbol, walk
-from autograd.operation import Operation
+from autograd.rules import Expression, Operation, derivatives, product, pull, substitute, symbol, walk
 
 Y, G = symbol("y"), symbol("g")
 

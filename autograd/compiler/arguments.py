@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.structure import Structure, arranged, flatten
+from autograd.functions import Structure, arranged, flatten
 
 Array: TypeAlias = NDArray[np.float64]
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure

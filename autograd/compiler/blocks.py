@@ -15,8 +15,7 @@ from typing import Any
 from autograd.compiler.instructions import Affine, Block, Step, Table
 from autograd.compiler.loops import Loop, find_loops
 from autograd.compiler.steps import Step as Operated
-from autograd.expression import Expression, derivatives, product, substitute, symbol, walk
-from autograd.operation import Operation
+from autograd.rules import Expression, Operation, derivatives, product, substitute, symbol, walk
 
 PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd import rules, transforms
+from autograd import rules
 from autograd.compiler.arguments import BATCHED, STATIC, Call, structure_of
 from autograd.compiler.results import check_number, check_pair, of_each
-from autograd.structure import Structure, flatten, pack
-from autograd.value import Value
+from autograd.engine import Value
+from autograd.functions import Structure, flatten, pack, transforms
 
 Function = Callable[..., Any]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from autograd import rules
-from autograd.operation import Operation
-from autograd.value import Value
+from autograd.engine import Value
+from autograd.rules import Operation
 
 Term: TypeAlias = "int | float"  # what an item is made from: the number of another item; a float is a constant
 

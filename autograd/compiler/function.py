@@ -13,7 +13,6 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd import modes
 from autograd.compiler import eager
 from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
 from autograd.compiler.backends.python import FloatLists
@@ -23,10 +22,8 @@ from autograd.compiler.pickling import reduce
 from autograd.compiler.program import Program
 from autograd.compiler.results import check_number, mean, of_each
 from autograd.compiler.specialization import Programs, Specialization, specialize
-from autograd.signatures import R
-from autograd.structure import flatten
-from autograd.transforms import gradients
-from autograd.value import Value
+from autograd.engine import Value, modes
+from autograd.functions import R, flatten, gradients
 
 SEED = (1.0,)
 DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods

@@ -16,14 +16,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autograd import clock, modes
-from autograd.chain import check_unchanged, topological_order
 from autograd.compiler.cut import compiled
 from autograd.compiler.listing import Block
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
-from autograd.transforms import gradients
-from autograd.value import Constant, Value
+from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
+from autograd.functions import gradients
 
 Array: TypeAlias = NDArray[np.float64]
 NAMED = 16  # leaves that a listing calls by their labels

@@ -26,8 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.expression import Expression, symbol
-from autograd.operation import Operation
+from autograd.rules import Expression, Operation, symbol
 
 Array: TypeAlias = NDArray[np.float64]
 Slots: TypeAlias = NDArray[np.intp]

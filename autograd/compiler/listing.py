@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from autograd.compiler.instructions import Code, Instruction, Operand
-from autograd.expression import PYTHON, Expression
+from autograd.rules import PYTHON, Expression
 
 Block: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd.compiler.instructions import Affine, Table
 from autograd.compiler.steps import Step
-from autograd.operation import Operation
+from autograd.rules import Operation
 
 LEAST = 4  # repetitions
 CANDIDATES = 64  # lengths of blocks that are tried

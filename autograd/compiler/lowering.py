@@ -13,7 +13,7 @@ from autograd.compiler.instructions import Code
 from autograd.compiler.listing import Block
 from autograd.compiler.place import placed
 from autograd.compiler.steps import Step, steps_of
-from autograd.value import Value
+from autograd.engine import Value
 
 BEGINNING = 5_000  # nodes by which a wide graph is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them

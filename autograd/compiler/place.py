@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from autograd.compiler.fold import Folder, Group, Term
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
 from autograd.compiler.views import common_shape, regular
-from autograd.expression import Expression, symbol
-from autograd.value import Value
+from autograd.engine import Value
+from autograd.rules import Expression, symbol
 
 
 def placed(folder: Folder, roots: Sequence[Value]) -> Code:

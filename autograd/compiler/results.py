@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.structure import Structure
+from autograd.functions import Structure
 
 
 def mean(value: Any) -> float:

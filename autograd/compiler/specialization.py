@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd import clock, modes
 from autograd.compiler.arguments import BATCHED, STATIC, Array, Call, Part, structure_of
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.results import check_pair
 from autograd.compiler.trace import trace
-from autograd.structure import Structure
-from autograd.value import Constant, Value
+from autograd.engine import Constant, Value, clock, modes
+from autograd.functions import Structure
 
 KEPT = 64  # programs of one function
 

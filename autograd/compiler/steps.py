@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from autograd.operation import Operation
-from autograd.value import Value
+from autograd.engine import Value
+from autograd.rules import Operation
 
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
 Step: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands

@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import clock, modes
-from autograd.anomaly import Located, users_frame
-from autograd.chain import topological_order
-from autograd.structure import Structure, flatten
-from autograd.value import Constant, Value
+from autograd.checks import Located, users_frame
+from autograd.engine import Constant, Value, clock, modes, topological_order
+from autograd.functions import Structure, flatten
 
 
 class TraceError(TypeError):

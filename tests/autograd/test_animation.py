@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autograd import Constant, Value, animate, dot, draw, fsum, operation, scope, sqrt, tanh
-from autograd.animation import _Stage, _steps
-from autograd.chain import topological_order
-from autograd.frames import write_svg
+from autograd.engine.chain import topological_order
+from autograd.pictures.animation import _Stage, _steps
+from autograd.pictures.frames import write_svg
 
 Image = pytest.importorskip("PIL.Image")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -24,7 +24,6 @@ import autograd
 from autograd import (
     Constant,
     Value,
-    clock,
     detect_anomaly,
     dot,
     draw,
@@ -41,7 +40,6 @@ from autograd import (
     logsumexp,
     maximum,
     mean,
-    modes,
     no_grad,
     operation,
     relu,
@@ -56,8 +54,9 @@ from autograd import (
     vjp,
     where,
 )
-from autograd.chain import topological_order
-from autograd.operation import Family, NAry
+from autograd.engine import clock, modes
+from autograd.engine.chain import topological_order
+from autograd.rules.operation import Family, NAry
 from nn import MLP, SGD, Module, Neuron, cross_entropy, fit, hinge, mse
 
 ROOT = Path(autograd.__file__).parents[1]

@@ -37,7 +37,6 @@ from autograd import (
     maximum,
     mean,
     minimum,
-    modes,
     no_grad,
     operation,
     relu,
@@ -51,7 +50,8 @@ from autograd import (
     vjp,
     where,
 )
-from autograd.operation import Family, NAry, Unary
+from autograd.engine import modes
+from autograd.rules.operation import Family, NAry, Unary
 from nn import MLP, cross_entropy, hinge, mse
 
 Point = namedtuple("Point", "x y")

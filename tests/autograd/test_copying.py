@@ -14,9 +14,9 @@ import pytest
 
 import autograd
 from autograd import Constant, Value, dot, fsum, leaky_relu, logsumexp, mean, operation, rules, scope, tanh
-from autograd.chain import topological_order
-from autograd.node import UNREACHED
-from autograd.operation import Family, NAry
+from autograd.engine.chain import topological_order
+from autograd.engine.node import UNREACHED
+from autograd.rules.operation import Family, NAry
 
 ROWS = [
     row
@@ -416,7 +416,9 @@ def test_deep_graph_with_many_rows_loads_in_a_fresh_process(tmp_path):
     y = logsumexp([dot([x, 2.0], [x, x]), leaky_relu(-x, 0.1), x**3])
     for _ in range(5000):
         y = y * 0.999 + x * 0.001
-    code = "from autograd.chain import topological_order\nthing.backward()\nprint(topological_order(thing)[0].grad)"
+    code = (
+        "from autograd.engine.chain import topological_order\nthing.backward()\nprint(topological_order(thing)[0].grad)"
+    )
     (found,) = in_fresh_process(code, y, tmp_path / "graph")
     y.backward()
     assert float(found) == x.grad

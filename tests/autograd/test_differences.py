@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd.differences import HALVINGS, Estimate, differentiate, kink
+from autograd.checks.differences import HALVINGS, Estimate, differentiate, kink
 
 
 def single(f):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import autograd
-from autograd import Constant, Value, detect_anomaly, display, dot, draw, fsum, no_grad, scope, tanh
+from autograd import Constant, Value, detect_anomaly, dot, draw, fsum, no_grad, scope, tanh
+from autograd.pictures import display
 
 SVG = "image/svg+xml"
 WAIT = display.SECONDS

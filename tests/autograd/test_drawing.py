@@ -23,10 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Constant, Value, dot, draw, exp, fsum, marks, maximum, operation, scope, sin, tanh, text, where
-from autograd.chain import topological_order
-from autograd.drawing import MAX_NODES
-from autograd.operation import NAry
+from autograd import Constant, Value, dot, draw, exp, fsum, maximum, operation, scope, sin, tanh, text, where
+from autograd.engine.chain import topological_order
+from autograd.pictures import style as marks
+from autograd.pictures.drawing import MAX_NODES
+from autograd.rules.operation import NAry
 from nn import MLP, Layer, Neuron
 
 ROOT = Path(autograd.__file__).parents[1]

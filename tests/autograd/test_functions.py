@@ -36,7 +36,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.operation import Family, NAry
+from autograd.rules.operation import Family, NAry
 
 UNARY = [
     "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan",

@@ -52,7 +52,7 @@ from autograd import (
     value_and_grad,
     vjp,
 )
-from autograd.operation import Family, NAry
+from autograd.rules.operation import Family, NAry
 
 DIGITS = 70
 

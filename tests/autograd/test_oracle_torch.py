@@ -10,7 +10,7 @@ import pytest
 
 import autograd
 from autograd import Value, rules
-from autograd.operation import Family, NAry
+from autograd.rules.operation import Family, NAry
 
 torch = pytest.importorskip("torch")
 

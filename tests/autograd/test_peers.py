@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from autograd import Constant, Value, compile, draw, explore, gradients, relu, sigmoid, tanh, text
-from autograd.copying import FIELDS
-from autograd.node import UNREACHED
-from autograd.peers import Peer, PeerNames
+from autograd.engine.copying import FIELDS
+from autograd.engine.node import UNREACHED
+from autograd.engine.peers import Peer, PeerNames
 from nn import SGD, clip_grad_norm
 
 

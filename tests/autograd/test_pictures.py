@@ -9,8 +9,8 @@ import pytest
 
 import autograd
 from autograd import Constant, Value, dot, draw, fsum, leaky_relu, logsumexp, maximum, scope, tanh, text, where
-from autograd.chain import topological_order
-from autograd.drawing import MAX_NODES
+from autograd.engine.chain import topological_order
+from autograd.pictures.drawing import MAX_NODES
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -18,7 +18,7 @@ import pytest
 from mpmath import mp
 
 from autograd import Value, gradients, rules
-from autograd.operation import NAry, Operation
+from autograd.rules.operation import NAry, Operation
 from autograd.testing import every_operation
 from tests.oracle import evaluated, exact
 

@@ -12,7 +12,7 @@ import pytest
 
 import autograd
 from autograd import Constant, Value
-from autograd.structure import Structure, flatten, pack, size
+from autograd.functions.structure import Structure, flatten, pack, size
 
 Point = namedtuple("Point", "x y")
 
@@ -317,7 +317,7 @@ def test_structure_of_a_number_is_the_empty_structure():
 
 def test_flatten_leaves_numpy_unloaded():
     code = (
-        "import sys; from autograd import Value; from autograd.structure import flatten; "
+        "import sys; from autograd import Value; from autograd.functions.structure import flatten; "
         "numbers, structure = flatten([1, {'a': (Value(2.0), True)}]); structure.unflatten(numbers); "
         "assert 'numpy' not in sys.modules"
     )

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import Constant, Value, elu, exp, fsum, leaky_relu, no_grad, operation, rules, softmax, tanh, text
-from autograd.chain import topological_order
-from autograd.operation import Family, NAry, Unary
+from autograd.engine.chain import topological_order
+from autograd.rules.operation import Family, NAry, Unary
 
 ROOT = Path(autograd.__file__).parents[1]
 PUBLIC = {}

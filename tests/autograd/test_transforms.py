@@ -22,7 +22,6 @@ from autograd import (
     Value,
     asin,
     atan2,
-    clock,
     cos,
     dot,
     exp,
@@ -39,7 +38,6 @@ from autograd import (
     maximum,
     mean,
     minimum,
-    modes,
     no_grad,
     operation,
     relu,
@@ -48,14 +46,15 @@ from autograd import (
     softmax,
     sqrt,
     tanh,
-    transforms,
     value_and_grad,
     vjp,
     where,
 )
-from autograd.chain import topological_order
-from autograd.node import UNREACHED
-from autograd.structure import flatten
+from autograd.engine import clock, modes
+from autograd.engine.chain import topological_order
+from autograd.engine.node import UNREACHED
+from autograd.functions import transforms
+from autograd.functions.structure import flatten
 from nn import MLP
 
 Point = namedtuple("Point", "x y")

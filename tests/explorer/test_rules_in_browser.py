@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import Constant, Value, explore, operation, rules
-from autograd.chain import topological_order
-from autograd.explorer.graph import graph, op_model
-from autograd.explorer.javascript import rule
-from autograd.operation import Family, NAry
+from autograd.engine.chain import topological_order
+from autograd.pictures.page.javascript import rule
+from autograd.pictures.page.model import graph, op_model
+from autograd.rules.operation import Family, NAry
 from autograd.testing import expressions, is_tame
 
 EPS = 2.0**-52

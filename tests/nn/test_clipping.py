@@ -7,7 +7,7 @@ import pytest
 
 from autograd import Constant, Value
 from nn import SGD, clip_grad_norm
-from nn.clipping import clipped
+from nn.training.clipping import clipped
 
 
 def with_gradients(*gradients):

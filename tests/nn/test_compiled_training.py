@@ -34,7 +34,7 @@ from nn import (
     mae,
     mse,
 )
-from nn.optimizer import Optimizer
+from nn.training.optimizer import Optimizer
 from tests.trajectories import OPTIMIZERS, SCHEDULES
 
 CHANCE = random.Random(5)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nn import datasets
-from nn.datasets import (
+from nn.data.datasets import (
     Dataset,
     Standardization,
     circles,

@@ -10,7 +10,7 @@ import pytest
 import nn
 from autograd import Value, dot
 from nn import MLP, SGD, Module, accuracy, cross_entropy, evaluate, fit, hinge, l1, l2, mse
-from nn.judging import LOSSES, calls_noted, metric_among
+from nn.training.judging import LOSSES, calls_noted, metric_among
 
 X = [[math.sin(i), math.cos(2 * i)] for i in range(12)]
 CLASSES = [i % 2 for i in range(12)]

@@ -15,7 +15,7 @@ import autograd
 import nn
 from autograd import Value, scope
 from nn import MLP, Module, Neuron, evaluate, fit, mse
-from nn.interrupts import scopes_closed
+from nn.training.interrupts import scopes_closed
 
 FOLDERS = tuple(str(Path(module.__file__).parent) for module in (nn, autograd))
 

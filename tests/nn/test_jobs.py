@@ -9,11 +9,11 @@ import pytest
 
 from nn import MLP, datasets
 from nn.__main__ import main
-from nn.datasets import Dataset
-from nn.jobs import JOBS, Task, table_epochs
-from nn.preparation import Encoder
-from nn.reports import InUnits, Trained, pictures, score, telling_features
-from nn.training import fit
+from nn.app.presets import JOBS, Task, table_epochs
+from nn.app.reports import InUnits, Trained, pictures, score, telling_features
+from nn.data.datasets import Dataset
+from nn.data.encoder import Encoder
+from nn.fitting import fit
 
 SEEDS = range(6)
 PROMISED = {"moons": 99.0, "spirals": 95.0, "circles": 98.0, "xor": 100.0, "iris": 93.0, "digits": 97.0}

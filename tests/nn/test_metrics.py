@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from nn import MLP, accuracy
-from nn.metrics import predicted_class
+from nn.training.metrics import predicted_class
 
 
 @pytest.mark.parametrize(

@@ -886,7 +886,7 @@ def test_references_back_are_no_recursion(make):
     twin = make()
     twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
     model.zero_grad()
-    with nn.training.chance_restored(model) as drawn:
+    with nn.fitting.chance_restored(model) as drawn:
         assert not drawn()
 
 

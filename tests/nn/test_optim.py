@@ -11,8 +11,8 @@ import pytest
 import nn
 from autograd import Constant, Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, mse
-from nn.optimizer import OPTIONS
 from nn.schedules import Cosine, Exponential, Step
+from nn.training.optimizer import OPTIONS
 from tests.trajectories import OPTIMIZERS, RECORDED, SCHEDULES, by_turns, by_values, by_vectors, trajectory
 
 ALL = [SGD, Adagrad, RMSprop, Adam, AdamW]

@@ -9,8 +9,8 @@ import pytest
 import nn
 from autograd import Value
 from nn import clip_grad_norm
-from nn.clipping import clipped
 from nn.schedules import Constant, Cosine, Exponential, Step
+from nn.training.clipping import clipped
 from tests.trajectories import (
     OPTIMIZERS,
     RECORDED,

@@ -14,8 +14,7 @@ import pytest
 import nn
 from autograd import Value
 from nn import MLP, SGD, History, Module, datasets, fit, mse
-from nn.examples import MANY, outputs_of, plain_outputs
-from nn.plots import (
+from nn.plots.figures import (
     COLOURS,
     RED,
     confusion_matrix,
@@ -25,6 +24,7 @@ from nn.plots import (
     mistakes,
     regression_line,
 )
+from nn.training.examples import MANY, outputs_of, plain_outputs
 
 SQUARE, CORNERS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 0, 1, 1]
 

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from autograd import Value, mean
-from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse, training
-from nn.history import Score
-from nn.progress import Bar, NoBar
-from nn.stepping import CompiledSteps, EagerSteps
+from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
+from nn import fitting as training
+from nn.training.history import Score
+from nn.training.progress import Bar, NoBar
+from nn.training.stepping import CompiledSteps, EagerSteps
 
 KINDS = pytest.mark.parametrize("compiled", [True, False])
 LINE_X, LINE_Y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]

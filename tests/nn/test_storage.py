@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import Value, leaky_relu, operation, tanh
-from nn import MLP, Layer, Module, Neuron, load, save, storage
-from nn.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
+from nn import MLP, Layer, Module, Neuron, load, save
+from nn.training import storage
+from nn.training.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
 
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nn import MLP, datasets, load, read_csv, save, storage
-from nn.columns import DATE, LARGEST, MOST_CATEGORIES, examples
-from nn.datasets import Dataset, Standardization
-from nn.dialect import SEPARATORS, TableError
-from nn.preparation import Column, Encoder
-from nn.storage import StorageError
-from nn.tables import MISSING, number, read_inputs, read_table
+from nn import MLP, datasets, load, read_csv, save
+from nn.data.columns import DATE, LARGEST, MOST_CATEGORIES, examples
+from nn.data.csv_dialect import SEPARATORS, TableError
+from nn.data.datasets import Dataset, Standardization
+from nn.data.encoder import Column, Encoder
+from nn.data.tables import MISSING, number, read_inputs, read_table
+from nn.training import storage
+from nn.training.storage import StorageError
 
 SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

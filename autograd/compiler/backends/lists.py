@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.compiler.instructions import Affine, Block, Step, Table
-from autograd.expression import Dialect
+from autograd.rules import Dialect
 
 Words = Callable[["Bound"], Dialect]
 

@@ -22,8 +22,7 @@ from autograd.compiler.listing import Block as Named
 from autograd.compiler.listing import floating_point_operations, listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import Layout, View
-from autograd.expression import Expression
-from autograd.operation import Operation
+from autograd.rules import Expression, Operation
 
 UFUNCS = {name for name, function in FUNCTIONS.items() if isinstance(function, np.ufunc)}
 KEPT = 4  # numbers of examples of which the buffers are kept

@@ -22,8 +22,7 @@ from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import Step, replay
 from autograd.compiler.views import Layout
-from autograd.expression import Dialect, infix, is_own
-from autograd.operation import NAry, Operation
+from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
 VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
 

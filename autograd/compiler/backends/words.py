@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.expression import ATOM, COMPARISONS, Dialect, Expression, OwnPartial, infix
-from autograd.operation import Operation
+from autograd.rules import ATOM, COMPARISONS, Dialect, Expression, Operation, OwnPartial, infix
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
 

@@ -1,0 +1,179 @@
+"""Derivatives held against finite differences.
+
+`gradcheck` believes no rule. Where finite differences contradict a derivative, it asks every operation in the graph
+the same question, so that the error can name the rule that is wrong.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from autograd.checks.anomaly import operand_names
+from autograd.checks.differences import Estimate, differentiate, kink
+from autograd.engine import Value, modes, topological_order
+from autograd.functions import Function, Structure, flatten, jacobian
+from autograd.rules import Operation
+
+Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
+
+TOLERANCE = 1e-6  # relative
+
+
+class GradientError(ArithmeticError):
+    """A derivative that finite differences contradict.
+
+    - `argument`: what it is by, such as "x[0]"; for a derivative of higher order, one after the other.
+    - `analytic`, `numeric`: the derivative by the rules, and by finite differences.
+    - `rule`: the operation whose rule is wrong; None where the rules of all operations in the graph are right.
+    """
+
+    def __init__(self, message: str, argument: str, analytic: float, numeric: float, rule: Operation | None) -> None:
+        super().__init__(message)
+        self.argument = argument
+        self.analytic = analytic
+        self.numeric = numeric
+        self.rule = rule
+
+
+GradientError.__module__ = "autograd"  # as it is imported, and shown in a traceback
+
+
+def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
+    """Return True if the derivatives of f at these arguments agree with finite differences; raise otherwise.
+
+    All derivatives up to `order` by every number in the arguments are compared, to a relative 1e-6. Raises
+    GradientError where one differs, or where the finite differences do not settle, as at a kink; ValueError where f is
+    not defined on both sides of a number.
+
+    >>> gradcheck(lambda x, y: x * y ** 3, 2.0, 0.5, order=3)
+    True
+    >>> from autograd import operation
+    >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 2.99 * x * x)
+    >>> gradcheck(lambda x: 2 * cube(x), 2.0)
+    Traceback (most recent call last):
+    autograd.GradientError: the derivative of <lambda> by x is 23.92, but 24 by finite differences: the rule
+    of cube is wrong, whose derivative at x = 2.0 by x is 11.96, but 12 by finite differences
+    """
+    if type(order) is not int or order < 1:
+        raise ValueError(f"order of gradcheck is how many derivatives to compare, 1 or more, got {order!r}")
+    numbers, structure = flatten(args, "gradcheck", "the arguments")
+    point = [x.data if isinstance(x, Value) else x for x in numbers]
+
+    def flat(xs: list[Any]) -> list[Any]:
+        return flatten(f(*structure.unflatten(xs)), "gradcheck", "what the function returned")[0]
+
+    for level in range(1, order + 1):
+        if contradiction := _contradiction(flat, point, level):
+            name = getattr(f, "__name__", getattr(f, "name", "the function"))
+            raise _error(name, _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
+    return True
+
+
+class _Contradiction(NamedTuple):
+    """A derivative, by the numbers at these positions one after the other, and what finite differences say."""
+
+    positions: list[int]
+    analytic: float
+    numeric: Estimate
+    kink: bool  # whether the function below has different slopes on the two sides
+
+    def sentence(self, whose: str, names: Sequence[str]) -> str:
+        order = {1: "", 2: "second ", 3: "third "}.get(len(self.positions), f"{len(self.positions)}th ")
+        numeric = f"{self.numeric.value:.10g} by finite differences"
+        return f"{order}derivative{whose} by {self.argument(names)} is {self.analytic:.10g}, but {numeric}"
+
+    def argument(self, names: Sequence[str]) -> str:
+        return " and ".join(names[position] for position in self.positions)
+
+
+def _contradiction(flat: Flat, point: list[float], order: int) -> _Contradiction | None:
+    """Return the first derivative of this order that is not that of the derivatives below."""
+    magnitude = 0.0  # of all that the derivatives are made from
+    for _ in range(order - 1):
+        magnitude = max([magnitude, *map(math.fabs, _evaluate(flat, point))])
+        flat = _derivative(flat)
+    analytic = _evaluate(_derivative(flat), point)
+    for position, x in enumerate(point):
+        beside = partial(_beside, flat, point, position)
+        for row, estimate in enumerate(differentiate(beside, x, magnitude)):
+            exact = analytic[row * len(point) + position]
+            off = math.fabs(exact - estimate.value)
+            tolerance = TOLERANCE * max(math.fabs(exact), math.fabs(estimate.value)) + estimate.rounding
+            if not off <= tolerance or math.isinf(exact):
+                positions = [row // len(point) ** k % len(point) for k in reversed(range(order - 1))]
+                return _Contradiction([*positions, position], exact, estimate, kink(beside, x)[row])
+    return None
+
+
+def _beside(flat: Flat, point: list[float], position: int, x: float) -> list[float]:
+    return _evaluate(flat, [*point[:position], x, *point[position + 1 :]])
+
+
+def _derivative(flat: Flat) -> Flat:
+    rows = jacobian(flat)
+    return lambda xs: [entry for row in rows(xs) for entry in row]
+
+
+def _evaluate(flat: Flat, point: Sequence[float]) -> list[float]:
+    with modes.no_grad():
+        return [y.data if isinstance(y, Value) else y for y in flat([Value(x) for x in point])]
+
+
+def _applied(op: Operation, operands: list[Any]) -> list[Any]:
+    return [op.apply(operands)]
+
+
+def _wrong_rule(flat: Flat, point: list[float], order: int) -> tuple[Operation, list[float], _Contradiction] | None:
+    """Return the first operation in the graph that is contradicted by itself too, and its operands there."""
+    with modes.enable_grad():
+        outputs = flat([Value(x) for x in point])
+    for node in topological_order(*[y for y in outputs if isinstance(y, Value)]):
+        if node.op is not None:
+            operands = [parent.data for parent in node.parents]
+            try:
+                contradiction = _contradiction(partial(_applied, node.op), operands, order)
+            except ValueError:  # at the edge of the operation's domain
+                continue
+            if contradiction and contradiction.numeric.settled and not contradiction.kink:
+                return node.op, operands, contradiction
+    return None
+
+
+def _error(
+    name: str,
+    names: Sequence[str],
+    found: _Contradiction,
+    wrong: tuple[Operation, list[float], _Contradiction] | None,
+) -> GradientError:
+    message, rule = f"the {found.sentence(f' of {name}', names)}", None
+    if found.kink:
+        message += "; there is a kink at this point, where the slopes on the two sides differ: choose another point"
+    elif not found.numeric.settled:
+        message += ", which do not settle: there is a pole, a jump or noise at this point; choose another one"
+    elif wrong is None and not math.isfinite(found.analytic):
+        message += "; no rule alone is wrong, an infinity meets a zero or another one: detect_anomaly() shows where"
+    elif wrong is None:
+        message += "; the rules of all operations are right, so part of the function is cut off from the graph"
+    else:
+        rule, operands, contradiction = wrong
+        operand = operand_names(rule, len(operands))
+        point = ", ".join(f"{name} = {x!r}" for name, x in zip(operand, operands, strict=True))
+        message += f": the rule of {rule.name} is wrong, whose {contradiction.sentence(f' at {point}', operand)}"
+    return GradientError(message, found.argument(names), found.analytic, found.numeric.value, rule)
+
+
+def _argument_names(f: Function, arguments: Structure) -> list[str]:
+    """Return the name of each number in the arguments: the names of f's parameters, as far as Python knows them."""
+    if isinstance(f, Operation) and f.arity is not None:
+        return list(f.arguments)
+    try:
+        parameters = [p.name for p in inspect.signature(f).parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    except (TypeError, ValueError):
+        parameters = []
+    wholes = parameters[: len(arguments.parts)]
+    wholes += [f"argument {i}" for i in range(len(wholes), len(arguments.parts))]
+    return [name for part, whole in zip(arguments.parts, wholes, strict=True) for name in part.names(whole)]

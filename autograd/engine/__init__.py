@@ -1,0 +1,24 @@
+"""The engine: nodes of the graph, the clock and the modes of recording, the sort, the chain rule, copies, and `Value`."""
+
+from autograd.engine import clock as clock
+from autograd.engine import modes as modes
+from autograd.engine.accumulators import Accumulator as Accumulator
+from autograd.engine.accumulators import Accumulators as Accumulators
+from autograd.engine.accumulators import Sum as Sum
+from autograd.engine.chain import Edge as Edge
+from autograd.engine.chain import accumulate as accumulate
+from autograd.engine.chain import check_unchanged as check_unchanged
+from autograd.engine.chain import dependents as dependents
+from autograd.engine.chain import differentiable_edges as differentiable_edges
+from autograd.engine.chain import edges as edges
+from autograd.engine.chain import topological_order as topological_order
+from autograd.engine.chain import turned as turned
+from autograd.engine.clock import Stamp as Stamp
+from autograd.engine.clock import scope as scope
+from autograd.engine.node import UNREACHED as UNREACHED
+from autograd.engine.node import Node as Node
+from autograd.engine.node import Origin as Origin
+from autograd.engine.value import Constant as Constant
+from autograd.engine.value import Number as Number
+from autograd.engine.value import Value as Value
+from autograd.engine.value import shown_in_notebooks_by as shown_in_notebooks_by

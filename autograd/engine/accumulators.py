@@ -1,0 +1,77 @@
+"""Accumulators: what holds the gradients of nodes where the nodes' own `grad` is to be left alone.
+
+The chain rule adds floats, or where derivatives are Values themselves, sums of products of Values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+from autograd.engine.chain import Edge
+from autograd.engine.node import UNREACHED, Node
+from autograd.rules import Mask, ieee_dot
+
+
+class Accumulator:
+    """The gradient of a node, or in forward mode its tangent, held outside of it."""
+
+    __slots__ = ("grad", "node")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.grad: Any = UNREACHED
+
+
+class Accumulators(dict[Any, Accumulator]):
+    """An accumulator for each of the nodes that the edges connect, for any number of passes, one after the other."""
+
+    def __init__(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+        super().__init__((node, Accumulator(node)) for node in nodes)
+        self.edges = [(self[source], self[target], derivative) for source, target, derivative in edges]
+
+    def clear_gradients(self) -> None:
+        """Make ready for another pass."""
+        for accumulator in self.values():
+            accumulator.grad = UNREACHED
+
+    def reached(self) -> Iterator[Edge]:
+        """Return the edges between the accumulators, but those from where nothing has arrived when they come up."""
+        return (edge for edge in self.edges if edge[0].grad is not UNREACHED)
+
+
+class Sum:
+    """Accumulated derivative where Values flow: a sum of products, made into one node when it is handed on.
+
+    So a gradient graph has one dot for each node, where + and * would make two nodes for each edge.
+    """
+
+    __slots__ = ("adjoints", "derivatives", "total")
+
+    def __init__(self, derivative: Any, adjoint: Node) -> None:
+        self.derivatives = [derivative]
+        self.adjoints = [adjoint]
+        self.total: Any = None
+
+    def __radd__(self, unreached: float) -> Sum:
+        return self
+
+    def __iadd__(self, other: Sum) -> Self:
+        self.derivatives += other.derivatives
+        self.adjoints += other.adjoints
+        return self
+
+    def __mul__(self, derivative: Any) -> Sum:
+        return Sum(1.0, derivative * self.node()) if isinstance(derivative, Mask) else Sum(derivative, self.node())
+
+    def node(self) -> Any:
+        """Return the sum as one node."""
+        if self.total is None:
+            if len(self.adjoints) > 1:
+                adjoints: list[Any] = list(self.adjoints)
+                self.total = ieee_dot(self.derivatives, adjoints)
+            else:
+                (derivative,), (adjoint,) = self.derivatives, self.adjoints
+                one = isinstance(derivative, float) and derivative == 1.0
+                self.total = adjoint if one else derivative * adjoint
+        return self.total

@@ -1,0 +1,138 @@
+"""Copies of graphs, by copy and pickle, without recursion.
+
+Both modules follow references one inside the other, which would fail on a deep graph. So a deep copy walks the sorted
+graph, and a pickle writes all ancestors of a node first, each after its own parents.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import weakref
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from autograd.engine import clock
+from autograd.engine.chain import topological_order
+from autograd.engine.node import UNREACHED, Node, Origin, slots_of
+from autograd.rules import Operation
+
+
+def restore(
+    ancestors: Any,
+    kind: type[Node],
+    data: float,
+    grad: float | None,
+    label: str,
+    op: Operation | None,
+    parents: tuple[Node, ...],
+    stamp: Origin,
+) -> Any:
+    """Return a node in the given state; `ancestors` only had to be restored before it."""
+    node = object.__new__(kind)
+    node.number, node.label, node.op, node.stamp = data, label, op, stamp
+    node._first, node._second = slots_of(op, parents)
+    node.grad = UNREACHED if grad is None else grad
+    if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it
+        clock.advance(stamp.tick)
+    return node
+
+
+def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
+    """Return what `restore` needs to make the node again, of these parents."""
+    grad = None if node.grad is UNREACHED else node.grad
+    return type(node), node.number, grad, node.label, node.op, parents, node.stamp
+
+
+# What every node has, and `state` holds. Beside these, a subclass of Value may have attributes of its own.
+FIELDS = ("_first", "_second", "grad", "label", "number", "op", "stamp")
+
+
+@lru_cache
+def _own_slots(kind: type[Any]) -> list[str]:
+    slots = [base.__dict__.get("__slots__", ()) for base in kind.__mro__]
+    names = [name for given in slots for name in ((given,) if isinstance(given, str) else given)]
+    return [name for name in names if name not in (*FIELDS, "__dict__", "__weakref__")]
+
+
+def own_attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes that a subclass of Value adds to a node's fields, by name."""
+    attributes = dict(getattr(node, "__dict__", {}))
+    slots = _own_slots(type(node))  # type: ignore[arg-type]  # a class is hashable
+    attributes.update((name, getattr(node, name)) for name in slots if hasattr(node, name))
+    return attributes
+
+
+def shallow_copy(node: Node) -> Any:
+    """Return a copy of a node, of the same parents, as `copy.copy` asks for it."""
+    return _assign(restore(None, *state(node, node.parents)), own_attributes(node))
+
+
+def _assign(node: Node, attributes: dict[str, Any]) -> Any:
+    for name, thing in attributes.items():
+        setattr(node, name, thing)
+    return node
+
+
+def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
+    """Return a copy of a node and all it was made from, as `copy.deepcopy` asks for it."""
+    for node in topological_order(root):
+        if id(node) not in memo:
+            copied = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
+            memo[id(node)] = copied
+            if attributes := own_attributes(node):
+                _assign(copied, copy.deepcopy(attributes, memo))
+    return memo[id(root)]
+
+
+def reduce(node: Node) -> tuple[Any, ...]:
+    """Return how to restore a node, as `pickle` asks for it."""
+    if any(id(node) in graph.ids for graph in _being_pickled.graphs):
+        ancestors = None
+    else:
+        graph = _Graph(topological_order(node)[:-1])
+        ancestors = (graph, _End(graph))
+    attributes = own_attributes(node)
+    restored = restore, (ancestors, *state(node, node.parents))
+    return (*restored, (None, attributes)) if attributes else restored  # pickle sets these attributes one by one
+
+
+class _Graph:
+    """The sorted ancestors of a node, pickled as a plain list; while it is written, they need not list their own."""
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes = nodes
+        self.ids = {id(node) for node in nodes}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _being_pickled.graphs.add(self)
+        return list, (), None, self._one_by_one()
+
+    def _one_by_one(self) -> Iterator[Node]:
+        try:
+            yield from self.nodes
+        except GeneratorExit:  # the pickler failed
+            _being_pickled.graphs.discard(self)
+            raise
+
+
+class _End:
+    """What is pickled after a `_Graph`, and so tells that all of it is written."""
+
+    def __init__(self, graph: _Graph) -> None:
+        self.graph = graph
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _being_pickled.graphs.discard(self.graph)
+        return tuple, ()
+
+
+class _BeingPickled(threading.local):
+    """The graphs that a pickler of this thread is writing; weak, so one that fails leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self.graphs: weakref.WeakSet[_Graph] = weakref.WeakSet()
+
+
+_being_pickled = _BeingPickled()

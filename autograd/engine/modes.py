@@ -1,0 +1,217 @@
+"""Modes of recording: `no_grad`, inspection (`detect_anomaly`) and tracing (`compile`).
+
+Each is a context variable, so a block changes what is recorded in its own thread or task only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Protocol, TypeVar, cast, overload
+
+from autograd.engine import clock
+from autograd.engine.node import Node, Origin
+from autograd.rules import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
+# change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
+
+blocks = 0
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
+_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+_differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
+_side: ContextVar[Side | None] = ContextVar("side", default=None)
+
+
+class Tracer(Protocol):
+    """What wants to know where the data of a node is used as a plain number: `compile`."""
+
+    def used(self, node: Node, how: str) -> None:
+        """Raise an error if the number may be another one in the next call."""
+        ...
+
+
+class Inspector(Protocol):
+    """What looks at every node that is made, and at every product of the chain rule: `detect_anomaly`."""
+
+    def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Origin:
+        """Look at a result before it becomes a node, and return the node's stamp."""
+        ...
+
+    def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
+        """Return the edges, each looked at before its product is added; at the end look at what the holders hold."""
+        ...
+
+
+class Side(Protocol):
+    """One side of a choice that is traced: its operands from outside are guarded."""
+
+    taken: bool  # whether it is chosen while the function is traced, as are the sides around it
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        ...
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
+        ...
+
+
+@contextmanager
+def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    global blocks
+    before, counted = variable.get(), False
+    try:  # Ctrl-C may come after any call; better a block counted for ever, which is slow, than one that is not left
+        blocks += 1
+        counted = True
+        variable.set(value)
+        yield
+    finally:
+        variable.set(before)
+        blocks -= counted
+
+
+def paused() -> bool:
+    """Whether the current thread or task is in a `no_grad` block."""
+    return not _recording.get()
+
+
+class NoGrad:
+    """A block in which nothing is recorded, and a decorator of functions that run in one; what `no_grad()` returns."""
+
+    def __init__(self) -> None:
+        self._open: list[AbstractContextManager[None]] = []
+
+    def __enter__(self) -> None:
+        block = _block(_recording, False)
+        block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *exception: Any) -> None:
+        self._open.pop().__exit__(*exception)
+
+    def __call__(self, f: F) -> F:
+        """Return f as a function of which every call runs in a block of its own; a coroutine does until it returns."""
+        if not callable(f) or isinstance(f, type) or isgeneratorfunction(f) or isasyncgenfunction(f):
+            raise TypeError(
+                f"no_grad decorates functions and coroutine functions, got {f!r}; between two values of a generator "
+                "its caller runs, so there, as in a class, write `with no_grad():` around what is to be computed"
+            )
+
+        @wraps(f)
+        def without_gradients(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return f(*args, **keywords)
+
+        @wraps(f)
+        async def awaited(*args: Any, **keywords: Any) -> Any:
+            with NoGrad():
+                return await f(*args, **keywords)
+
+        return cast("F", awaited if iscoroutinefunction(f) else without_gradients)
+
+
+@overload
+def no_grad() -> NoGrad: ...
+@overload
+def no_grad(f: F) -> F: ...
+def no_grad(f: Any = None) -> Any:
+    """Record nothing in this block: results are leaves, whatever they were made from.
+
+    Also a decorator of functions and coroutine functions, as `@no_grad()` or `@no_grad`.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.data, y.parents
+    (9.0, ())
+    >>> @no_grad()
+    ... def square(x):
+    ...     return x * x
+    >>> square(x).parents
+    ()
+    """
+    return NoGrad() if f is None else NoGrad()(f)
+
+
+def enable_grad() -> AbstractContextManager[None]:
+    """Record in this block, also within a `no_grad` block."""
+    return _block(_recording, True) if paused() else nullcontext()
+
+
+def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
+    """Have every node made and every product of the chain rule in this block looked at."""
+    return _block(_inspector, inspector)
+
+
+def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
+    """Record comparisons in this block, and report where data is used as plain numbers."""
+    return _block(_tracer, tracer)
+
+
+def side() -> Side | None:
+    """Return the innermost side of a choice that the current thread or task is tracing."""
+    return _side.get()
+
+
+def untaken() -> bool:
+    """Whether a side of a choice is traced that is not chosen now: what is not defined there is nan."""
+    return bool(blocks) and (side := _side.get()) is not None and not side.taken
+
+
+def in_side(side: Side | None) -> AbstractContextManager[None]:
+    """Trace a side of a choice in this block."""
+    return _block(_side, side)
+
+
+def traced() -> bool:
+    """Whether the current thread or task is tracing a function to compile it."""
+    return _tracer.get() is not None
+
+
+def inspecting() -> bool:
+    """Whether the current thread or task is in a `detect_anomaly` block."""
+    return _inspector.get() is not None
+
+
+@contextmanager
+def differentiate_from(tick: int) -> Iterator[None]:
+    """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
+    token = _differentiating.set(tick) if _differentiating.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _differentiating.reset(token)
+
+
+def differentiated(leaf: Node) -> bool:
+    """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
+    tick = _differentiating.get()
+    return tick is not None and leaf.stamp.born >= tick
+
+
+def use(node: Node, how: str) -> None:
+    """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
+    tracer = _tracer.get()
+    if tracer is not None:
+        tracer.used(node, how)
+
+
+def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:
+    """Return the stamp of a node that is about to be made, after the inspector, if there is one, has looked at it."""
+    inspector = _inspector.get()
+    return clock.now if inspector is None else inspector.made(op, data, operands)
+
+
+def inspected_edges(edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
+    """Return the edges of the chain rule, looked at by the inspector, if there is one."""
+    inspector = _inspector.get()
+    return edges if inspector is None else inspector.accumulated(edges, holders)

@@ -1,0 +1,455 @@
+"""A number that remembers how it was made.
+
+Each operation on Values makes a new Value that holds its result, its operands (`parents`) and the row of the table
+that made it (`op`). How a node refers to them stands in `node`; this file adds the arithmetic. A plain number that
+meets a Value becomes a constant leaf.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, cast, overload
+
+from autograd import rules
+from autograd.engine import clock, copying, modes
+from autograd.engine.chain import backpropagate, topological_order
+from autograd.engine.methods import Methods
+from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
+from autograd.engine.peers import OWN_OPERATION, PeerNames
+from autograd.rules import Binary, Family, Operation, Unary, Where, real
+
+Number: TypeAlias = "Value | float"
+Method: TypeAlias = "Callable[[Value, Number], Value]"
+View: TypeAlias = "Callable[[Value], dict[str, str]]"
+
+_views: list[View] = []
+
+
+def shown_in_notebooks_by(view: View) -> View:
+    """Have notebooks show Values by this function too, which returns what is shown by media type.
+
+    It is called by `display`, which draws graphs and so stands after this file.
+    """
+    _views.append(view)
+    return view
+
+
+# Making nodes.
+
+_new = object.__new__
+
+
+def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
+    stamp: Origin = clock.now
+    if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
+        stamp = modes.inspected(op, data, operands_in(first, second))
+        if modes.paused():
+            return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+        if (side := modes.side()) is not None:
+            first, second = slots_of(op, side.guarded(operands_in(first, second)))
+    node = _new(Value)
+    node.number = data
+    node._first = first
+    node._second = second
+    node.stamp = stamp
+    node.grad = UNREACHED
+    node.label = ""
+    node.op = op
+    if modes.blocks and (side := modes.side()) is not None:
+        side.made(node)
+    return node
+
+
+def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
+    """Return a node for what a traced function computes in a `no_grad` block: it is computed anew in every call."""
+    with modes.enable_grad():
+        return _unary(rules.detached, _node(op, data, first, second))
+
+
+def _unary(op: Operation, x: Value) -> Value:
+    try:
+        data = op.forward(x.number)
+    except (ValueError, ArithmeticError) as error:
+        if not modes.untaken():
+            raise op.explain(error, (x.number,)) from None
+        data = math.nan
+    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
+
+
+def _arithmetic(op: Binary) -> tuple[Method, Method]:
+    """Return the method that applies an operation to self and another operand, and the one for the other order."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not Value and (other := _as_operand(other)) is None:
+            return cast("Value", NotImplemented)
+        try:
+            number = forward(self.number, other.number)
+        except (ValueError, ArithmeticError) as error:
+            if not modes.untaken():
+                raise op.explain(error, (self.number, other.number)) from None
+            number = math.nan
+        if modes.blocks:
+            return _node(op, number, self, other)
+        node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
+        node.number = number
+        node._first = self
+        node._second = other
+        node.stamp = clock.now
+        node.grad = UNREACHED
+        node.label = ""
+        node.op = op
+        return node
+
+    def reflected(self: Value, other: Any) -> Value:
+        operand = _as_operand(other)
+        return cast("Value", NotImplemented) if operand is None else method(operand, self)
+
+    return method, reflected
+
+
+def _compare(op: Operation, a: Any, b: Any) -> bool:
+    a, b = _as_operand(a), _as_operand(b)
+    if a is None or b is None:
+        return cast("bool", NotImplemented)
+    if modes.blocks and modes.traced():
+        return cast("bool", Value._operate(op, (a, b)))
+    return bool(op.forward(a.number, b.number))
+
+
+def _as_node(number: Any, asker: str) -> Value:
+    """Return a Value as it is, and a plain number as a constant leaf."""
+    return number if isinstance(number, Value) else Constant(real(number, asker))
+
+
+def _as_operand(number: Any) -> Value | None:
+    """Return a node for an operand of +, -, *, / or **; None for what is no number, to be left to Python."""
+    try:
+        return _as_node(number, "arithmetic")
+    except TypeError:
+        return None
+
+
+class Value(Node, PeerNames, Methods["Value"]):
+    """A real number that remembers its parents and the operation that made it.
+
+    - `data`: the number, a float; assigning to a leaf's data is how parameters are updated.
+    - `grad`: the derivative of the Value on which `backward()` was called with respect to this one; 0.0 at first.
+    - `parents`: the operands, in order, repeated where an operand is; `op`: the operation, None for a leaf.
+    - `label`: a name for drawings and messages.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> c = a * b + a
+    >>> c.backward()
+    >>> c.data, a.grad, b.grad
+    (-4.0, -2.0, 2.0)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
+        if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
+            _check_arguments(label, _op, _children)
+        self.number = data if type(data) is float else real(data, "Value")
+        self.stamp = clock.now
+        self.grad = UNREACHED
+        self.label = label
+        self.op = None
+        self._first = ()
+        self._second = None
+
+    @property
+    def data(self) -> float:
+        """The number itself."""
+        if modes.blocks:
+            modes.use(self, "the data of")
+        return self.number
+
+    @data.setter
+    def data(self, number: float) -> None:
+        if self.op is not None:
+            raise AttributeError(
+                f"{self!r} was computed by {self.op.name}, so its data cannot be assigned; "
+                "assign to a leaf and build the expression again, or detach() this node first"
+            )
+        self.number = number if type(number) is float else real(number, "Value.data")
+        self.stamp = clock.reassigned(self.stamp)
+
+    @property
+    def scope(self) -> clock.scope | None:
+        """The innermost `with scope` block, such as the call of a Neuron, in which this node was made."""
+        scope: clock.scope | None = self.stamp.scope
+        return scope
+
+    # Arithmetic. A plain number that meets a Value becomes a constant leaf; what is neither is left to the other
+    # operand's own arithmetic (an ndarray then makes an array of Values), and else is Python's TypeError.
+
+    __add__, __radd__ = _arithmetic(rules.add)
+    __sub__, __rsub__ = _arithmetic(rules.sub)
+    __mul__, __rmul__ = _arithmetic(rules.mul)
+    __truediv__, __rtruediv__ = _arithmetic(rules.divide)
+    _power, __rpow__ = _arithmetic(rules.power)
+
+    def __pow__(self, other: Number) -> Value:
+        if isinstance(other, Value):
+            return self._power(other)
+        exponent = _as_operand(other)  # a plain one is part of the operation: x ** 3 has one parent
+        if exponent is None:
+            return cast("Value", NotImplemented)
+        return _unary(rules.power_of.member(exponent.number), self)
+
+    def __neg__(self) -> Value:
+        return _unary(rules.negative, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(rules.abs, self)
+
+    # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number. Where a
+    # function is traced to be compiled, a comparison is a node too, since its outcome may be another one next time.
+
+    def __lt__(self, other: Number) -> bool:
+        return _compare(rules.less, self, other)
+
+    def __le__(self, other: Number) -> bool:
+        return _compare(rules.less_equal, self, other)
+
+    def __gt__(self, other: Number) -> bool:
+        return _compare(rules.less, other, self)
+
+    def __ge__(self, other: Number) -> bool:
+        return _compare(rules.less_equal, other, self)
+
+    __or__, __ror__ = _arithmetic(rules.either)
+
+    def __bool__(self) -> bool:
+        if modes.blocks:
+            modes.use(self, "a branch on")
+        return self.number != 0.0
+
+    def __float__(self) -> float:
+        if modes.blocks:
+            modes.use(self, "a plain float of")
+        raise TypeError(
+            f"{self!r} does not turn into a plain float by itself, since that would cut the graph; "
+            "use the functions of autograd (autograd.sin instead of math.sin), or .data where you mean the number; "
+            "a NumPy array that is to hold Values is made with dtype=object"
+        )
+
+    def __index__(self) -> int:
+        if modes.blocks:
+            modes.use(self, "an integer of")
+        raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
+
+    def __round__(self, digits: int | None = None) -> Value:
+        if modes.blocks:
+            modes.use(self, "a rounded number of")
+        raise TypeError(f"{self!r} is not rounded, since that has no derivative; use .data where you mean the number")
+
+    def __format__(self, specification: str) -> str:
+        if modes.blocks:
+            modes.use(self, "the text of")
+        return format(self.number, specification) if specification else repr(self)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        grad = 0.0 if self.grad is None else float(self.grad)
+        return f"Value(data={self.number!r}, grad={grad!r}{label})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {media: shown for view in _views for media, shown in view(self).items()}
+
+    @staticmethod
+    def _operate(operation: Operation, operands: Sequence[Any]) -> Value:
+        """Apply the operation to operands of which one at least is a Value."""
+        if modes.blocks and modes.traced():  # a plain bool is part of the program
+            if operation is rules.where.chosen:
+                return cast("Value", operands[0])
+            operation = rules.where if operation is rules.where.decided else operation
+        if operation.arity == 1:
+            return _unary(operation, operands[0])
+        try:
+            data = [node.number for node in operands]
+        except AttributeError:  # plain numbers among them
+            operands = [_as_node(x, operation.name) for x in operands]
+            data = [node.number for node in operands]
+        try:
+            y = operation.evaluate(data)
+        except (ValueError, ArithmeticError):
+            if not modes.untaken():
+                raise
+            y = math.nan
+        return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
+
+    @staticmethod
+    def _choose(where: Where, condition: Value, a: Any, b: Any) -> Any:
+        """Apply the choice between functions: call the one that is chosen; where that is not known yet, both."""
+        if not (modes.blocks and modes.traced()):
+            side = where.side(a if condition.number else b)
+            return where.chosen(side) if isinstance(side, Value) else side
+        otherwise = where(condition, 0.0, 1.0)
+        return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
+
+    # Derivatives.
+
+    def local_derivatives(self) -> tuple[float, ...]:
+        """Return the derivative of this node with respect to each of its parents.
+
+        >>> (Value(2.0) * Value(-3.0)).local_derivatives()
+        (-3.0, 2.0)
+        """
+        if modes.blocks:
+            modes.use(self, "the local derivatives of")
+        if self.op is None:
+            return ()
+        operands = [parent.number for parent in self.parents]
+        return tuple(float(derivative) for derivative in self.op.derivatives(self.number, operands))
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Set the gradient of every node that self was made from: seed times the derivative of self by that node.
+
+        Leaves add it to the gradient they have, so gradients of several graphs add up until `zero_grad()`; computed
+        nodes hold the gradient of the latest call. Raises RuntimeError if a leaf was changed after self was made.
+
+        >>> x = Value(3.0)
+        >>> y = x * x * x
+        >>> y.backward()
+        >>> y.backward()
+        >>> x.grad
+        54.0
+        """
+        if modes.blocks:
+            modes.use(self, "the gradients of")
+        backpropagate(topological_order(self), real(seed, "backward(seed)"), Constant)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of this node and of every node it was made from."""
+        for node in topological_order(self):
+            node.grad = UNREACHED
+
+    def detach(self) -> Value:
+        """Return a fresh leaf with the same data: no gradient flows through it.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).parents[1].parents
+        ()
+        """
+        return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
+
+    def __copy__(self) -> Value:
+        copied: Value = copying.shallow_copy(self)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        copied: Value = copying.deep_copy(self, memo)
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copying.reduce(self)
+
+
+class _Side:
+    """One side of a choice while a function is traced; nodes made outside of it stand behind guards."""
+
+    def __init__(self, test: Value) -> None:
+        self.test = test
+        self.around = modes.side()
+        self.taken = bool(test.number) and (self.around is None or self.around.taken)
+        self.inside: set[Node] = set()
+        self.guards: dict[Node, Value] = {}
+
+    def run(self, side: Any) -> Any:
+        """Return what a side computes."""
+        if not callable(side):
+            return side
+        with modes.in_side(self):
+            return side()
+
+    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+        return tuple([x if x in self.inside or type(x) is Constant else self._guard(x) for x in operands])
+
+    def _guard(self, x: Value) -> Value:
+        if x not in self.guards:
+            with modes.in_side(self.around):
+                self.guards[x] = rules.guard(self.test, x)
+        return self.guards[x]
+
+    def made(self, node: Node) -> None:
+        """Take note of a node that was made in this side."""
+        self.inside.add(node)
+
+
+class Constant(Value):
+    """A leaf that takes no gradient, such as a plain number that met a Value.
+
+    >>> x = Value(3.0)
+    >>> y = x * Constant(2.0, label="scale")
+    >>> y.backward()
+    >>> [parent.grad for parent in y.parents]
+    [2.0, 0.0]
+    """
+
+    __slots__ = ()
+
+
+@overload
+def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def softmax(values: Iterable[Number]) -> list[Value]: ...
+def softmax(values: Iterable[Number]) -> list[Any]:
+    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
+
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    if isinstance(values, Value):
+        raise TypeError(f"softmax takes a sequence of numbers, got one Value, {values!r}; write softmax([a, b])")
+    xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
+    if not xs:
+        raise ValueError("softmax is defined for at least one operand, got none")
+    if modes.blocks and modes.traced():
+        largest: Any = rules.largest(xs)
+    else:
+        largest = max(x.number if isinstance(x, Value) else x for x in xs)
+    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
+    total = rules.fsum(exponentials)
+    return [exponential / total for exponential in exponentials]
+
+
+def _check_arguments(label: Any, op: Any, children: Any) -> None:
+    if op is not None or children is not None or isinstance(label, (tuple, list, set)):
+        raise TypeError(
+            "Value(data, label) makes a leaf, without the children and the operation that micrograd's takes; "
+            f"arithmetic records its operands by itself, and {OWN_OPERATION}"
+        )
+    if not isinstance(label, str):
+        raise TypeError(
+            f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"
+        )
+
+
+# The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values
+# by calling methods of the same names, of which a few differ from those of the math module.
+
+
+def _method(row: Operation | Family) -> Callable[..., Any]:
+    def method(self: Value, *others: Any, **named: Any) -> Any:
+        return row(self, *others, **named)
+
+    def unary_method(self: Value) -> Value:
+        return _unary(cast("Operation", row), self)
+
+    chosen = unary_method if isinstance(row, Unary) else method
+    chosen.__name__, chosen.__qualname__, chosen.__doc__ = row.name, f"Value.{row.name}", row.__doc__
+    return chosen
+
+
+for _name, _row in rules.FUNCTIONS.items():
+    if isinstance(_row, (Unary, Binary, Family)):
+        setattr(Value, _name, _method(_row))
+for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
+    setattr(Value, _name.replace("a", "arc", 1), getattr(Value, _name))

@@ -1,0 +1,212 @@
+"""How the numbers of an argument are nested: taken apart into a flat list, and put together again.
+
+Functions of many numbers take them in lists, tuples, dicts and NumPy arrays, nested as their writer likes, and want
+their derivatives in the same form. All that handles arguments knows flat lists only, and one `Structure` beside them.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from autograd.rules import real
+
+Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The nesting of an argument, without its numbers: hashable, and equal for arguments that are nested alike.
+
+    - `container`: list, tuple, a named tuple, dict, OrderedDict or `numpy.ndarray`; None for a number by itself.
+    - `keys`: the names of the parts in their container; the shape, for an array.
+    - `parts`: the structures of the parts; none for a number or an array.
+    """
+
+    container: Any = None
+    keys: tuple[Any, ...] = ()
+    parts: tuple[Structure, ...] = ()
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash  # type: ignore[no-any-return, attr-defined]
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts)))
+            return hash(self)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is a NumPy array."""
+        return self.container is not None and not issubclass(self.container, (list, tuple, dict))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is one number: by itself, or in an array of shape ()."""
+        return self.container is None or (self.is_array and self.keys == ())
+
+    def build(self, make: Callable[[Shape], Any]) -> Any:
+        """Nest what `make` returns for each number (shape None) and each array (its shape), in order.
+
+        >>> _, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> structure.build(lambda shape: 0.0)
+        {'w': [0.0, 0.0], 'b': 0.0}
+        """
+        if self.container is None:
+            return make(None)
+        if self.is_array:
+            return make(self.keys)
+        parts = [part.build(make) for part in self.parts]
+        if issubclass(self.container, dict):
+            return self.container(zip(self.keys, parts, strict=True))
+        return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
+
+    def unflatten(self, numbers: Iterable[Any]) -> Any:
+        """Nest the numbers of a flat list.
+
+        >>> numbers, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> structure.unflatten([-x for x in numbers])
+        {'w': [-1.0, -2.0], 'b': -3.0}
+        """
+        remaining = iter(numbers)
+        return self.build(lambda shape: pack([next(remaining) for _ in range(size(shape))], shape))
+
+    def names(self, name: str) -> Iterator[str]:
+        """Yield the name of each number, as an expression in the name of the whole.
+
+        >>> list(flatten({"w": [1.0, 2.0], "b": 3.0})[1].names("x"))
+        ["x['w'][0]", "x['w'][1]", "x['b']"]
+        """
+        if self.container is None:
+            yield name
+        elif self.parts:
+            fields = getattr(self.container, "_fields", None)
+            for key, part in zip(self.keys, self.parts, strict=True):
+                yield from part.names(f"{name}.{fields[key]}" if fields else f"{name}[{key!r}]")
+        elif self.is_array:
+            yield from (f"{name}[{', '.join(map(str, index)) or '()'}]" for index in _indices(self.keys))
+
+    def __str__(self) -> str:
+        """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
+        if self.container is None:
+            return "number"
+        if self.is_array:
+            return f"array{self.keys}"
+        parts = list(map(str, self.parts))
+        kind = "" if self.container in (list, tuple, dict) else self.container.__name__
+        if issubclass(self.container, dict):
+            items = ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True))
+            return f"{kind}({{{items}}})" if kind else f"{{{items}}}"
+        inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
+        if issubclass(self.container, list):
+            return f"[{inside}]"
+        return f"{kind}({inside},)" if len(parts) == 1 else f"{kind}({inside})"
+
+
+def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -> tuple[list[Any], Structure]:
+    """Return the numbers of an argument, floats or Values, in a flat list, and how they were nested.
+
+    Raises TypeError, in the asker's name, where something is neither a number nor a container of numbers.
+
+    >>> numbers, structure = flatten([1, (2.5, 3)])
+    >>> numbers
+    [1.0, 2.5, 3.0]
+    """
+    numbers: list[Any] = []
+    try:
+        return numbers, _visit(argument, (), numbers)
+    except _MisfitError as misfit:
+        where = name + "".join(f"[{key!r}]" for key in misfit.path)
+        raise misfit.kind(
+            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {misfit.found}"
+        ) from None
+
+
+def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
+    """Append the numbers in a thing to the list, and return its structure."""
+    kind = type(thing)
+    if kind in (dict, OrderedDict):
+        return Structure(
+            kind, tuple(thing), tuple([_visit(part, (*path, key), numbers) for key, part in thing.items()])
+        )
+    if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
+        return Structure(kind, tuple(range(len(parts))), parts)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is numpy.ndarray:
+        if thing.dtype.kind in "biuf":
+            numbers.extend(thing.ravel().astype(float).tolist())
+        else:
+            elements = zip(_indices(thing.shape), thing.ravel().tolist(), strict=True)
+            numbers.extend([_number(element, (*path, *index)) for index, element in elements])
+        return Structure(kind, thing.shape)
+    numbers.append(_number(thing, path))
+    return Structure()
+
+
+def _number(thing: Any, path: tuple[Any, ...]) -> Any:
+    if type(thing) is float or hasattr(thing, "_operate"):
+        return thing
+    try:
+        return real(thing, "flatten")
+    except (TypeError, OverflowError) as error:
+        found = "too large for a float" if isinstance(error, OverflowError) else f"of type {type(thing).__name__}"
+        shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raise _MisfitError(type(error), path, f"{found}: {shown}") from error
+
+
+class _MisfitError(Exception):
+    """Something that is neither a number nor a container of numbers, found on this path."""
+
+    def __init__(self, kind: type[Exception], path: tuple[Any, ...], found: str) -> None:
+        super().__init__(found)
+        self.kind = kind
+        self.path = path
+        self.found = found
+
+
+def arranged(argument: Any, structure: Structure) -> Any:
+    """Return the argument with its dicts in the order of the structure, as far as the two are alike.
+
+    >>> _, structure = flatten({"w": 1.0, "b": 2.0})
+    >>> arranged({"b": 3.0, "w": 4.0}, structure)
+    {'w': 4.0, 'b': 3.0}
+    """
+    kind = type(argument)
+    if kind is not structure.container or structure.is_array or len(argument) != len(structure.parts):
+        return argument
+    if isinstance(argument, dict):
+        if argument.keys() != set(structure.keys):
+            return argument
+        pairs = zip(structure.keys, structure.parts, strict=True)
+        return kind((key, arranged(argument[key], part)) for key, part in pairs)
+    parts = [arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)]
+    return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
+
+
+def pack(numbers: Sequence[Any], shape: Shape) -> Any:
+    """Return the one number, or the array of this shape: of floats, or of objects if one of them is a Value."""
+    if shape is None:
+        return numbers[0]
+    import numpy
+
+    if all(isinstance(x, float) for x in numbers):
+        return numpy.array(numbers, dtype=float).reshape(shape)
+    array = numpy.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape(shape)
+
+
+def size(shape: Shape) -> int:
+    """Return how many numbers an array of this shape holds; 1 for a number by itself."""
+    return 1 if shape is None else math.prod(shape)
+
+
+def _indices(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    import numpy
+
+    return iter(numpy.ndindex(shape))

@@ -1,0 +1,287 @@
+"""The forward and the backward walk as a moving picture, one frame for each step of the chain rule.
+
+The walk is not told a second time: a frame is taken whenever the engine's own chain rule hands a number on. All frames
+are the same graph with boxes as large as they ever get, so Graphviz lays all of them out alike, and nothing jumps.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
+from autograd.files import write_atomically
+from autograd.pictures.drawing import blank, keep_short
+from autograd.pictures.frames import write_gif, write_svg
+from autograd.pictures.scopes import homes, write_boxes
+from autograd.pictures.style import (
+    FRAME,
+    INK,
+    QUIET,
+    SIZE,
+    TITLE_SIZE,
+    Mark,
+    Row,
+    arrow_colour,
+    box,
+    gradient_row,
+    largest_of,
+    legend,
+    local_derivatives,
+    look,
+    operation_mark,
+    ordinal,
+    place_of_operand,
+)
+from autograd.pictures.text import names_of, sorted_graph
+from autograd.rules import real
+
+MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
+CAPTION = 110  # characters in a line
+WRITERS = {".gif": write_gif, ".svg": write_svg}
+
+
+def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0, direction: str = "LR") -> Path:
+    """Write the forward and the backward walk through a graph as a moving picture, and return its path.
+
+    First every operation computes its result. Then the gradients flow back, contribution by contribution, each with
+    its formula: upstream gradient times local derivative. No gradient of the graph itself is read or changed.
+
+    - `path`: ends in ".gif", or in ".svg" for a picture that stays sharp in browsers and in the README of a repository.
+    - `duration`: the seconds of a step; the last one, where everything is there, stays three times as long.
+    - `direction`: "LR" (left to right), "TB" (top to bottom), "RL" or "BT".
+
+    Raises ValueError for a graph of more than 60 nodes, or more than 120 operands.
+
+    >>> import tempfile
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     animate(a * b + a, Path(folder) / "backward.svg").name
+    'backward.svg'
+    """
+    target = Path(path)
+    if target.suffix.lower() not in WRITERS:
+        raise ValueError(f"animate writes a file whose name ends in .gif or .svg, got {str(path)!r}")
+    seconds = real(duration, "animate(duration)")
+    if not 0.02 <= seconds <= 600.0:  # a GIF counts hundredths, and shows a single one as ten
+        raise ValueError(f"duration is the seconds of a step, from 0.02 to 600, got {duration!r}")
+    order = sorted_graph(root, "animate")
+    drawing = blank(direction, "animate")
+    arrows = sum(len(node.parents) for node in order)
+    for number, things, most in ((len(order), "nodes", MAX_NODES), (arrows, "operands", MAX_ARROWS)):
+        if number > most:
+            raise ValueError(
+                f"this graph has {number:,} {things}, and nobody watches a moving picture of more than {most}; "
+                "animate a part: animate(node, path) of a node nearer to the leaves, or draw(root, depth=4)"
+            )
+    keep_short(drawing, order, labelled=True)
+    stage = _Stage(order, list(_steps(order)), direction)
+    drawings = stage.drawings()
+    times = [seconds] * (len(drawings) - 1) + [3.0 * seconds]
+    write_atomically(target, WRITERS[target.suffix.lower()](drawings, times))
+    return target
+
+
+class _Step(NamedTuple):
+    """What is known at one step of the walk, and which arrows it goes along."""
+
+    computed: int  # how many nodes of the sorted graph have their data
+    gradients: dict[Value, float]
+    caption: tuple[str, str]
+    node: Value | None = None  # whose operation is at work
+    operand: int | None = None  # forward all of its operands are, backward one
+    used: frozenset[tuple[Value, int]] = frozenset()  # the operands of nodes to which a gradient was handed on
+
+    def at_work(self) -> set[Value]:
+        """Return the node whose operation is at work, and those of its operands that it works with."""
+        if self.node is None:
+            return set()
+        return {self.node, *(self.node.parents if self.operand is None else [self.node.parents[self.operand]])}
+
+
+def _steps(order: Sequence[Value]) -> Iterator[_Step]:
+    names = _names(order)
+    yield _Step(0, {}, ("Forward: every operation computes its result from its operands.", ""))
+    for position, node in enumerate(order):
+        if node.op is not None:
+            symbols = node.op.expression(*[names[parent] for parent in node.parents])
+            numbers = node.op.expression(*[_operand(parent.number) for parent in node.parents])
+            formula = _joined(f"{names[node]} = {symbols}", f" = {numbers} = {node.number:.4g}")
+            yield _Step(position + 1, {}, (formula, ""), node)
+    yield from _backward(order, names)
+
+
+def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
+    """Return the steps of backpropagation through the graph: `backward()`, with nothing written into the nodes."""
+    root, taking = order[-1], [node for node in order if type(node) is not Constant]
+    if type(root) is Constant:
+        return []
+    check_unchanged(taking)
+    flow = {node: Accumulator(node) for node in taking}
+    flow[root].grad = 1.0
+    known: dict[Value, float] = {root: 1.0}
+    used: set[tuple[Value, int]] = set()
+    end, told = names[root], "Backward: every gradient is handed on to the operands, times the local derivative."
+    steps = [_Step(len(order), dict(known), (told, f"d{end}/d{end} = 1"))]
+
+    def watched(node: Value, outgoing: Iterable[Edge]) -> Iterator[Edge]:
+        free = [operand for operand, parent in enumerate(node.parents) if type(parent) is not Constant]
+        for operand, (_, parent, derivative) in zip(free, outgoing, strict=True):
+            before = known.get(parent)
+            yield flow[node], flow[parent], derivative
+            arrived, total = flow[node].grad, flow[parent].grad  # the chain rule has added to it meanwhile
+            known[parent] = total
+            used.add((node, operand))
+            gradient, part = f"d{end}/d{names[parent]}", arrived * derivative
+            symbols = f"{gradient} += d{end}/d{names[node]} · ∂{names[node]}/∂{_operand_of(node, operand, names)}"
+            formula = _joined(symbols, f" = {arrived:.4g} × {_operand(derivative)} = {part:.4g}")
+            added = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {total:.4g}"
+            steps.append(_Step(len(order), dict(known), (formula, added), node, operand, frozenset(used)))
+
+    by_source = groupby(edges(reversed(taking), constant=Constant), itemgetter(0))
+    accumulate(chain.from_iterable(watched(*step) for step in by_source), flow.values())
+    found = [f"d{end}/d{names[leaf]} = {flow[leaf].grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
+    told = "Done: the gradient of a leaf says how fast the result changes with it."
+    return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
+
+
+def _names(order: Sequence[Value]) -> dict[Value, str]:
+    """Name each node in formulas: by its label, by its number if it is a constant, and else as `text` does."""
+    names = names_of(order)
+    for node in order:
+        if node.label.strip():
+            names[node] = node.label if len(node.label) <= 12 else f"{node.label[:11]}…"
+        elif type(node) is Constant:
+            names[node] = _operand(node.number)
+    return names
+
+
+def _operand_of(node: Value, operand: int, names: dict[Value, str]) -> str:
+    """Return what the local derivative of a node by one operand is taken by: its name, and which one if it is twice."""
+    parent = node.parents[operand]
+    name = names[parent]
+    return f"({ordinal(node.parents[:operand].count(parent))} {name})" if node.parents.count(parent) > 1 else name
+
+
+def _operand(number: float) -> str:
+    return f"{number:.4g}" if math.copysign(1.0, number) > 0.0 else f"({number:.4g})"
+
+
+def _joined(symbols: str, numbers: str) -> str:
+    """Return a formula with its numbers, shortened where it is longer than a line."""
+    if len(symbols) + len(numbers) <= CAPTION:
+        return symbols + numbers
+    if len(numbers) > CAPTION // 2:
+        numbers = f"{numbers[: CAPTION // 2 - 14]} … {numbers[-12:]}"
+    room = max(CAPTION - len(numbers), 0)
+    return (symbols if len(symbols) <= room else f"{symbols[: room - 2]} …") + numbers
+
+
+class _Stage:
+    """The boxes of all frames, each as large as that node's largest, and the arrows between them."""
+
+    def __init__(self, order: Sequence[Value], steps: Sequence[_Step], direction: str) -> None:
+        self.order = order
+        self.steps = steps
+        self.direction = direction
+        self.position = {node: position for position, node in enumerate(order)}
+        self.names = _names(order)
+        self.places = homes(order)
+        self.local = {node: local_derivatives(node) for node in order}
+        self.largest = largest_of(gradient for step in steps for gradient in step.gradients.values())
+        self.legend = legend(order, [gradient for step in steps for gradient in step.gradients.values()])
+        self.sizes = self._measured()
+
+    def drawings(self) -> list[Any]:
+        """Return a drawing for each step."""
+        return [self._frame(step) for step in self.steps]
+
+    def _frame(self, step: _Step) -> Any:
+        drawing = blank(self.direction, "animate")
+        keep_short(drawing, self.order, labelled=True)
+        drawing.attr(label=self._caption(step, self.sizes[None]), labelloc="t")
+        write_boxes(drawing, {node: self._marks(node, step) for node in self.order}, self.places)
+        for node in self.order:
+            self._write_arrows(drawing, node, step)
+        return drawing
+
+    def _marks(self, node: Value, step: _Step) -> list[Mark]:
+        number = Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])})
+        if node.op is None:
+            return [number]
+        fill = "#FFD966" if node is step.node else ""
+        return [number, operation_mark(f"{self._id(node)}op", node.op.name, fill=fill)]
+
+    def _id(self, node: Value) -> str:
+        return f"n{self.position[node]}"
+
+    def _write_arrows(self, drawing: Any, node: Value, step: _Step) -> None:
+        """Write the arrows of an operation: thick where it is at work, backwards once a gradient came along them."""
+        if node.op is None:
+            return
+        operation, gradient = f"{self._id(node)}op", step.gradients.get(node)
+        forward = node is step.node and step.operand is None
+        handed_on = False
+        for operand, (parent, derivative) in enumerate(zip(node.parents, self.local[node], strict=True)):
+            used = (node, operand) in step.used
+            handed_on |= used
+            attributes = {"label": _arrow_label(node, operand, parent, derivative, seen=used)}
+            if used and gradient is not None and derivative is not None:
+                attributes |= {"dir": "back", **arrow_colour(gradient * derivative, self.largest)}
+            if forward or (node is step.node and operand == step.operand):
+                attributes |= {"penwidth": "3"} if used else {"penwidth": "2", "color": INK}
+            drawing.edge(self._id(parent), operation, **attributes)
+        attributes = {"dir": "back", **arrow_colour(gradient, self.largest)} if handed_on else {}
+        if node is step.node:
+            attributes |= {"penwidth": "2", "color": INK} if forward else {"penwidth": "3"}
+        drawing.edge(operation, self._id(node), **attributes)
+
+    def _box(self, node: Value, step: _Step, size: tuple[int, int] | None = None) -> str:
+        rows = [Row(self.names[node], bold=True)] if node.label else []
+        if not node.label and type(node) is not Constant:
+            rows = [Row(self.names[node], QUIET)]
+        known = node.op is None or self.position[node] < step.computed
+        rows.append(Row(f"data {node.number:.4g}" if known else ""))
+        if type(node) is not Constant:
+            gradient = step.gradients.get(node)
+            rows.append(Row("") if gradient is None else gradient_row(gradient, self.largest))
+        colours, style = look(node, is_root=node is self.order[-1])
+        return box(rows, colours, style=style, border=2 if node in step.at_work() else 1, size=size)
+
+    def _caption(self, step: _Step, size: tuple[int, int] | None = None) -> str:
+        rows = [Row(step.caption[0], bold=True), Row(step.caption[1])]
+        return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size, below=self.legend)
+
+    def _measured(self) -> dict[Value | None, tuple[int, int]]:
+        """Return the width and the height in points that the boxes of each node need, and the caption, under None."""
+        owners: dict[str, Value | None] = {}
+        for step in self.steps:
+            owners[self._caption(step)] = None
+            owners |= {self._box(node, step): node for node in self.order}
+        drawing = blank(self.direction, "animate")
+        for number, (label, owner) in enumerate(owners.items()):
+            drawing.node(str(number), label=label, fontsize=TITLE_SIZE if owner is None else SIZE)
+        nodes = list(owners.values())
+        sizes: dict[Value | None, tuple[int, int]] = dict.fromkeys(nodes, (0, 0))
+        for line in drawing.pipe(format="plain", encoding="utf-8").splitlines():
+            if line.startswith("node "):
+                _, number, _, _, *extent = line.split(maxsplit=6)
+                width, height = (math.ceil(72.0 * float(inches)) + 1 for inches in extent[:2])
+                node = nodes[int(number)]
+                width += 0 if node else FRAME  # the legend is as wide as its row, and the row never as its text
+                sizes[node] = max(sizes[node][0], width), max(sizes[node][1], height)
+        return sizes
+
+
+def _arrow_label(node: Value, operand: int, parent: Value, derivative: float | None, *, seen: bool) -> str:
+    """Return what stands on an arrow: which operand it brings, and the local derivative once that was needed."""
+    place = "".join(place_of_operand(node, operand).values())
+    if type(parent) is Constant or derivative is None:
+        return place
+    ink = "#4A4A4A" if seen else "transparent"  # and yet as wide
+    return f'<{place} <FONT COLOR="{ink}">∂ {derivative:.4g}</FONT>>'

@@ -1,0 +1,37 @@
+"""A page on which a graph is walked step by step, forwards and backwards, and its numbers can be changed.
+
+The page is one file without any network: the graph as JSON, the rules of its operations as JavaScript, and the
+explorer.html, .css and .js that stand beside this file. Nothing of it is loaded before a page is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autograd.engine import Value
+
+if TYPE_CHECKING:
+    from autograd.pictures.page.page import Explorer
+
+
+def explore(root: Value) -> Explorer:
+    """Return a page that walks through the graph of a Value, forwards and backwards, and lets its leaves be changed.
+
+    It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. What was made in one
+    `scope`, such as the call of a Neuron, folds. An own operation is recomputed on the page if its functions are made
+    of arithmetic and functions of autograd or NumPy; of others the page knows the present numbers only.
+
+    Raises ValueError for a graph that is too large, RuntimeError if a leaf was changed after the graph was built.
+
+    >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
+    >>> explore(a * b + a)
+    <page of v2 = a × b + a, 4 nodes>
+    """
+    try:
+        from autograd.pictures.page.page import Explorer
+    except ImportError as error:
+        raise ImportError(
+            f"explore needs the {error.name} package: python -m pip install 'scalar-autograd[draw]'; "
+            "text(root) needs nothing"
+        ) from error
+    return Explorer(root)

@@ -1,0 +1,181 @@
+"""The rules read as formulas for people: × for `*`, parentheses only where they are needed, no guards.
+
+The page sets names or numbers into them, so a formula is a list of pieces: text, the position of an operand, or "y".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd import rules
+from autograd.rules import (
+    ATOM,
+    CHOICE,
+    COMPARISON,
+    COMPARISONS,
+    POWER,
+    PRECEDENCE,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Dialect,
+    Expression,
+    NAry,
+    Operation,
+    formulas,
+    symbol,
+)
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float) -> str:
+    """Write a constant of a formula.
+
+    >>> number(2.0), number(-0.5)
+    ('2', '−0.5')
+    """
+    return f"{value:.6g}".replace("-", MINUS).replace("inf", "∞")
+
+
+@dataclass(frozen=True)
+class Formulas(Dialect):
+    """The dialect of textbooks."""
+
+    def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
+        term = self.rewritten(term)
+        if not isinstance(term, Expression) or term.operation is None:
+            return super()._print(term, name)
+        operation, operands = term.operation, term.operands
+        if operation is rules.where and (side := _unguarded(*operands)) is not None:
+            return self._print(side, name)
+        if operation is rules.where:
+            condition, a, b = [self._print(operand, name)[0] for operand in operands]
+            return f"{a} if {condition} else {b}", CHOICE
+        if operation in (rules.less, rules.less_equal) and isinstance(operands[0], float):  # the number on the right
+            sides = [self._print(operand, name) for operand in operands]
+            sign = ">" if operation is rules.less else "≥"
+            return f"{sides[1][0]} {sign} {sides[0][0]}", COMPARISON
+        if operation is rules.mul:
+            for condition, factor in (operands, operands[::-1]):  # 1 or 0, times a number
+                if _is_comparison(condition) and isinstance(factor, float):
+                    return f"{self._print(factor, name)[0]} if {self._print(condition, name)[0]} else 0", CHOICE
+        if operation is rules.sub and isinstance(operands[0], float) and _is_comparison(operands[1]):
+            (left, _), (right, _) = [self._print(operand, name) for operand in operands[1].operands]
+            return f"1 if {left} {'>' if operands[1].operation is rules.less_equal else '≥'} {right} else 0", CHOICE
+        base = exponent = None
+        if operation.family is not None and operation.family[0] is rules.power_of:
+            base, exponent = operands[0], operation.family[1]
+        elif operation is rules.power:
+            base, exponent = operands
+        if isinstance(exponent, float):
+            return self._power(base, exponent, name)
+        return super()._print(term, name)
+
+    def _power(self, base: Any, exponent: float, name: Callable[[Any], str]) -> tuple[str, int]:
+        """Print a power with a number as its exponent."""
+        source, binds = self._print(base, name)
+        if exponent == 1.0:
+            return source, binds
+        source = f"({source})" if binds < ATOM else source
+        if exponent.is_integer():
+            return source + f"{exponent:g}".translate(SUPERSCRIPTS), POWER
+        written = number(exponent)
+        return f"{source}^{f'({written})' if exponent < 0.0 else written}", POWER
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; sums of products are written out."""
+        if operation in (rules.dot, rules.ieee_dot):
+            half = len(operands) // 2
+            pairs = zip(operands[:half], operands[half:], strict=True)
+            return " + ".join(super(Formulas, self).printed(rules.mul, pair)[0] for pair in pairs), SUM
+        if operation is rules.fsum:
+            return " + ".join(source for source, _ in operands), SUM
+        if isinstance(operation, NAry):
+            return f"{operation.name}({', '.join(source for source, _ in operands)})", ATOM
+        return super().printed(operation, operands)
+
+
+def _is_comparison(part: Any) -> bool:
+    return isinstance(part, Expression) and part.operation in COMPARISONS
+
+
+def _unguarded(condition: Any, a: Any, b: Any) -> Any:
+    """Return the side of a choice that a textbook gives, where the other one is for a pole; None for a real choice."""
+    if not _is_comparison(condition):
+        return None
+    if condition.operation is rules.either:
+        return a
+    sizes = [part for part in condition.operands if isinstance(part, Expression) and part.operation is not None]
+    if not sizes:
+        return None
+    (zero,) = [side for side in (a, b) if not isinstance(side, Expression) or _is_zero(side)] or [None]
+    return None if zero is None else b if zero is a else a
+
+
+def _is_zero(side: Expression) -> bool:
+    return side.operation is rules.mul and isinstance(side.operands[0], float) and side.operands[0] == 0.0
+
+
+FORMULAS = Formulas(
+    operators={
+        rules.add: "{} + {}",
+        rules.sub: f"{{}} {MINUS} {{}}",
+        rules.mul: "{} × {}",
+        rules.divide: "{} / {}",
+        rules.ieee_divide: "{} / {}",
+        rules.power: "{}^{}",
+        rules.negative: f"{MINUS}{{}}",
+        rules.less: "{} < {}",
+        rules.less_equal: "{} ≤ {}",
+        rules.either: "{} or {}",
+    },
+    words={rules.ieee_sech2: "sech²({})"},
+    composed={
+        rules.positive: lambda x: x,
+        rules.detached: lambda x: x,
+        rules.where.chosen: lambda x: x,
+        rules.where.decided: lambda c, a, b: Expression(rules.where, [c, a, b]),
+        rules.ieee_power: lambda a, b, k: Expression(rules.power, [a, b - k]),
+        rules.ieee_unit: lambda a, b: Expression(rules.divide, [a, Expression(rules.hypot, [a, b])]),
+        rules.ieee_cathetus: lambda x: Expression(rules.sqrt, [1.0 - rules.power_of.member(2.0)(x)]),
+    },
+    literal=lambda value: number(value),
+    call=lambda operation, operands: operation.expression(*operands),
+    precedence=PRECEDENCE
+    | {
+        rules.mul: (PRODUCT, PRODUCT, PRODUCT),
+        rules.negative: (SIGN, PRODUCT),
+        rules.power: (POWER, ATOM, ATOM),
+    },
+)
+
+
+def pieces(term: Any) -> list[str | int]:
+    """Return a formula as text and, where an operand stands, its position; "y" for the result."""
+    found: list[str | int] = []
+    for text, name in re.findall(r"([^{}]*)(?:\{(\w+)\})?", FORMULAS.source(term, lambda key: f"{{{key}}}")):
+        found += ([text] if text else []) + ([int(name)] if name.isdigit() else ["y"] if name else [])
+    return found
+
+
+def value_formula(operation: Operation, arity: int) -> list[str | int]:
+    """Return what an operation computes from so many operands.
+
+    >>> value_formula(rules.mul, 2)
+    [0, ' × ', 1]
+    """
+    return pieces(Expression(operation, map(symbol, range(arity))))
+
+
+def partial_formulas(operation: Operation, arity: int) -> list[list[str | int]]:
+    """Return the partial derivative of an operation for each of so many operands.
+
+    >>> partial_formulas(rules.divide, 2)
+    [['1 / ', 1], ['−', 'y', ' / ', 1]]
+    """
+    return list(map(pieces, formulas(operation, list(map(symbol, range(arity))))))

@@ -1,0 +1,91 @@
+"""The page of a graph: explorer.html, with the style and the script that stand beside it, the graph and its rules.
+
+Its policy names each script and the style by their hashes, so nothing else runs on it and nothing is fetched, whatever
+a label says.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from autograd.engine import Value
+from autograd.files import write_atomically
+from autograd.pictures.page.model import graph
+
+HERE = Path(__file__).parent
+HEIGHT = 720  # of the page in a notebook, in pixels
+
+
+class Explorer:
+    """The page of the graph of a Value; `html` is its source.
+
+    >>> Explorer(Value(2.0, "a") * 3).html.startswith("<!doctype html>")
+    True
+    """
+
+    def __init__(self, root: Value) -> None:
+        model, rules = graph(root)
+        self.html = page(model, rules)
+        formula = f" = {model['formula']}" if model["formula"] else ""
+        self.title = f"{model['title']}{formula}"
+        self.nodes = len(model["nodes"])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, whole or not at all, and return the file's path."""
+        target = Path(path)
+        try:
+            write_atomically(target, self.html.encode())
+        except OSError as error:
+            remedy = "make the folder first" if not target.parent.exists() else "choose a file that can be written"
+            raise type(error)(error.errno, f"the page was not saved, {error.strerror}; {remedy}", str(target)) from None
+        return target
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
+        return (
+            f'<iframe sandbox="allow-scripts" title="{html.escape(f"The graph of {self.title}")}" '
+            f'width="100%" height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
+            f'srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<page of {self.title}, {self.nodes} nodes>"
+
+
+def page(model: dict[str, Any], rules: str) -> str:
+    """Return the page of a graph: the files beside this one, put together."""
+    script, style = _read("explorer.js"), _read("explorer.css")
+    start = f"start({rules});"
+    parts = {
+        "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
+        "policy": f"default-src 'none'; script-src {_hash(script)} {_hash(start)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'",
+        "style": style,
+        "graph": _escaped(json.dumps(model, separators=(",", ":"), allow_nan=False)),
+        "script": script,
+        "start": start,
+    }
+    pieces = _read("explorer.html").split("{{")
+    return pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
+
+
+def _read(name: str) -> str:
+    """Return a file that stands beside this one, without its indentation, which is a fifth of the page."""
+    return re.sub(r"^[ ]+", "", (HERE / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def _escaped(source: str) -> str:
+    """Return JSON in which no string ends or opens a script element; other letters than ASCII are escaped already."""
+    return source.replace("<", "\\u003c")
+
+
+def _hash(source: str) -> str:
+    """Return the source of a script or style as a Content-Security-Policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

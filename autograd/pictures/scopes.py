@@ -1,0 +1,88 @@
+"""Which box each node of a picture stands in: that of the scope it was made in, and boxes stand inside boxes.
+
+A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner. Where
+the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that used it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograd import rules
+from autograd.engine import Constant, Value, scope
+from autograd.pictures.style import Mark, escaped
+
+
+def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
+    """Return the scope in whose box each node is drawn: where it was made; for a parameter, its owner's call."""
+    paths: dict[Value, list[scope]] = {}  # for each leaf, the scopes around all of its children, outermost first
+    for node in nodes:
+        for parent in node.parents:
+            if parent.op is None:
+                path = path_to(node.scope)
+                paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
+    homes = {node: node.scope for node in nodes} | _left_behind(nodes)
+    owned: dict[scope, set[int]] = {}
+    for leaf in homes.keys() & paths.keys():
+        for around in reversed(paths[leaf]):
+            if around not in owned:
+                owned[around] = {id(parameter) for parameter in around.parameters()}
+            if id(leaf) in owned[around]:
+                homes[leaf] = around
+                break
+    return homes
+
+
+def _left_behind(nodes: Sequence[Value]) -> dict[Value, scope]:
+    """Return the scopes of leaves that only one call of a module used, where the module itself is gone.
+
+    Such a leaf may also be an input. Modules write dot(weights, inputs), which tells the two apart.
+    """
+    inputs = {x for node in nodes if node.op is rules.dot for x in node.parents[len(node.parents) // 2 :]}
+    users: defaultdict[Value, set[scope | None]] = defaultdict(set)
+    for node in nodes:
+        for parent in node.parents:
+            if parent.op is None and parent.scope is None and type(parent) is not Constant and parent not in inputs:
+                users[parent].add(node.scope)
+    found = {leaf: next(iter(scopes)) for leaf, scopes in users.items() if len(scopes) == 1}
+    return {leaf: s for leaf, s in found.items() if s is not None and s.owner is not None and s.owner() is None}
+
+
+def path_to(innermost: scope | None) -> list[scope]:
+    """Return the scopes around a place in the code, the outermost first."""
+    path = []
+    while innermost is not None:
+        path.append(innermost)
+        innermost = innermost.outer
+    return path[::-1]
+
+
+def write_boxes(drawing: Any, marks: Mapping[Value, list[Mark]], places: Mapping[Value, scope | None]) -> None:
+    """Write the marks of each node into the box of its place, and boxes into boxes; those of one title are numbered."""
+    # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
+    boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in marks if node.op is not None}
+    for node, drawn in marks.items():
+        boxes.setdefault(places[node], []).extend(drawn)
+    inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
+    for innermost in boxes:
+        for box in path_to(innermost):
+            if box not in inside[box.outer]:
+                inside[box.outer].append(box)
+    counter = itertools.count()
+
+    def write(canvas: Any, box: scope | None) -> None:
+        for mark in boxes.get(box, []):
+            canvas.node(mark.id, **mark.attributes)
+        titles = Counter(child.title for child in inside[box])
+        numbers: Counter[str] = Counter()
+        for child in inside[box]:
+            numbers[child.title] += 1
+            title = escaped(child.title) + (f" {numbers[child.title]}" if titles[child.title] > 1 else "")
+            with canvas.subgraph(name=f"cluster{next(counter)}") as cluster:
+                cluster.attr(label=f"<{title}>", style="rounded,filled", color="#C5CBD3", fillcolor="#F7F8FA")
+                write(cluster, child)
+
+    write(drawing, None)

@@ -1,0 +1,97 @@
+"""A graph as lines of Python, each node after its parents.
+
+What is listed can be run again: a node is called by its label where that is a free name, and by a number where not.
+"""
+
+from __future__ import annotations
+
+import keyword
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from autograd import rules
+from autograd.engine import UNREACHED, Constant, Value, topological_order
+
+
+def text(root: Value) -> str:
+    """Return the graph of a Value as lines of Python, each node after its parents, with its data and gradient.
+
+    >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
+    >>> y = 2 * a * b + a
+    >>> y.backward()
+    >>> print(text(y))
+    a = Value(2.0, label='a')   # grad = -5.0
+    v1 = 2.0 * a                # data = 4.0, grad = -3.0
+    b = Value(-3.0, label='b')  # grad = 4.0
+    v2 = v1 * b                 # data = -12.0, grad = 1.0
+    v3 = v2 + a                 # data = -10.0, grad = 1.0
+    """
+    order = sorted_graph(root, "text")
+    names = names_of(order)
+    lines = []
+    for node in order:
+        reached = node.grad is not UNREACHED and node.grad is not None
+        gradient = f"grad = {float(node.grad)!r}" if reached else "grad: not yet"
+        if type(node) is Constant:
+            gradient = "takes no gradient"
+        if node.op is not None:
+            call = node.op.expression(*[names[parent] for parent in node.parents])
+            lines.append((f"{names[node]} = {call}", f"data = {node.number!r}, {gradient}"))
+        elif names[node].isidentifier():  # and not the literal of a constant
+            label = f", label={node.label!r}" if node.label else ""
+            lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.number)}{label})", gradient))
+    width = min(max((len(code) for code, _ in lines), default=0), 80)
+    return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
+
+
+def sorted_graph(root: Any, asker: str) -> list[Value]:
+    """Return the nodes of the graph that is to be shown, each after its parents; the asker names itself in errors."""
+    if not isinstance(root, Value):
+        raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
+    order = topological_order(root)
+    for node in order:
+        label: Any = node.label
+        if not isinstance(label, str):  # assigned to the node after it was made
+            found = f"a {type(label).__name__}: {label!r}"
+            raise TypeError(
+                f"{asker} shows labels, which are strings, got {found}; assign str(...) to the node's label"
+            )
+    return order
+
+
+def names_of(order: Sequence[Value]) -> dict[Value, str]:
+    """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
+    operations = {node.op.template.split("(")[0] for node in order if node.op is not None}
+    reserved = {"Value", "Constant", "float", "__debug__", *rules.FUNCTIONS, *operations}
+    literals = {node for node in order[:-1] if type(node) is Constant and not node.label}
+    for node in order:
+        if node.op is rules.power:
+            literals.discard(node.parents[1])  # x ** 2.0 would be another operation
+        if node.op is not None and literals.issuperset(node.parents):
+            literals.difference_update(node.parents)  # and 2.0 * 3.0 a plain number
+    labels = {node.label for node in order}
+    fresh = (name for number in range(1, 2 * len(order) + 2) if (name := f"v{number}") not in labels)
+    names: dict[Value, str] = {}
+    for node in order:
+        label = node.label
+        if node in literals:
+            literal = _literal(node.number)
+            names[node] = f"({literal})" if literal.startswith("-") else literal  # -2.0 ** x would be -(2.0 ** x)
+        elif (
+            label.isidentifier()
+            and unicodedata.is_normalized("NFKC", label)
+            and not keyword.iskeyword(label)
+            and label not in reserved
+        ):
+            names[node] = label
+            reserved.add(label)
+        else:
+            names[node] = next(fresh)
+    return names
+
+
+def _literal(number: float) -> str:
+    if number - number != 0.0:  # nan or infinite
+        return f"float('{number!r}')"
+    return repr(number)

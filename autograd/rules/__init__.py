@@ -1,0 +1,38 @@
+"""Rules: what an operation is, the table of operations, and a row read as a symbolic expression."""
+
+from typing import TYPE_CHECKING
+
+from autograd.rules.expression import ATOM as ATOM
+from autograd.rules.expression import CHOICE as CHOICE
+from autograd.rules.expression import COMPARISON as COMPARISON
+from autograd.rules.expression import COMPARISONS as COMPARISONS
+from autograd.rules.expression import POWER as POWER
+from autograd.rules.expression import PRECEDENCE as PRECEDENCE
+from autograd.rules.expression import PRODUCT as PRODUCT
+from autograd.rules.expression import PYTHON as PYTHON
+from autograd.rules.expression import SIGN as SIGN
+from autograd.rules.expression import SUM as SUM
+from autograd.rules.expression import Dialect as Dialect
+from autograd.rules.expression import Expression as Expression
+from autograd.rules.expression import OwnPartial as OwnPartial
+from autograd.rules.expression import derivatives as derivatives
+from autograd.rules.expression import formulas as formulas
+from autograd.rules.expression import infix as infix
+from autograd.rules.expression import is_own as is_own
+from autograd.rules.expression import product as product
+from autograd.rules.expression import pull as pull
+from autograd.rules.expression import substitute as substitute
+from autograd.rules.expression import symbol as symbol
+from autograd.rules.expression import walk as walk
+from autograd.rules.operation import Binary as Binary
+from autograd.rules.operation import Family as Family
+from autograd.rules.operation import NAry as NAry
+from autograd.rules.operation import Operation as Operation
+from autograd.rules.operation import Unary as Unary
+from autograd.rules.operation import Where as Where
+from autograd.rules.operation import real as real
+from autograd.rules.table import *
+from autograd.rules.table import FUNCTIONS
+
+if not TYPE_CHECKING:  # a type checker takes every name without an underscore
+    __all__ = sorted(FUNCTIONS)

@@ -1,0 +1,378 @@
+"""Symbolic expressions: a rule of the table read as a formula, to be printed in any language.
+
+A formula of the table is written with operators and with the table's own functions, so it is read here as it is read
+with floats and with Values: called on symbols, it builds the tree of its operations. A `Dialect` prints the tree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from autograd.rules import table as rules
+from autograd.rules.operation import Family, Operation, Where
+
+COMPARISONS = (rules.less, rules.less_equal, rules.either)
+
+
+class Expression:
+    """An operation on operands, or a symbol: then `operation` is None and its one operand is the symbol's key.
+
+    Operands are expressions or floats. Equality is identity, so what a formula computes once is one object.
+
+    >>> rules.tan.partials[0](symbol("y"), symbol("x"))
+    1.0 + y * y
+    """
+
+    __slots__ = ("operands", "operation")
+
+    def __init__(self, operation: Operation | None, operands: Iterable[Any]) -> None:
+        self.operation = operation
+        self.operands = tuple(operands)
+
+    @property
+    def key(self) -> Any:
+        """What a symbol stands for: the position of an operand, or a name."""
+        return self.operands[0]
+
+    @staticmethod
+    def _operate(operation: Operation, operands: Sequence[Any]) -> Expression:
+        if operation is rules.detached:  # what is not differentiated any further is the number itself
+            return cast("Expression", operands[0])
+        return Expression(operation, [x if isinstance(x, Expression) else float(x) for x in operands])
+
+    @staticmethod
+    def _choose(where: Where, condition: Any, a: Any, b: Any) -> Any:
+        return Expression._operate(where, (condition, where.side(a), where.side(b)))
+
+    def __repr__(self) -> str:
+        return PYTHON.source(self, str)
+
+    # Arithmetic, as the rows of the table.
+
+    def __add__(self, other: Any) -> Expression:
+        return _binary(rules.add, self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return _binary(rules.add, other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _binary(rules.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _binary(rules.sub, other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return _binary(rules.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _binary(rules.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _binary(rules.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _binary(rules.divide, other, self)
+
+    def __pow__(self, other: Any) -> Expression:
+        return _binary(rules.power, self, other)
+
+    def __rpow__(self, other: Any) -> Expression:
+        return _binary(rules.power, other, self)
+
+    def __neg__(self) -> Expression:
+        return Expression(rules.negative, [self])
+
+    def __abs__(self) -> Expression:
+        return Expression(rules.abs, [self])
+
+    def __lt__(self, other: Any) -> Expression:
+        return _binary(rules.less, self, other)
+
+    def __le__(self, other: Any) -> Expression:
+        return _binary(rules.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return _binary(rules.less, other, self)
+
+    def __ge__(self, other: Any) -> Expression:
+        return _binary(rules.less_equal, other, self)
+
+    def __or__(self, other: Any) -> Expression:
+        return _binary(rules.either, self, other)
+
+    def __ror__(self, other: Any) -> Expression:
+        return _binary(rules.either, other, self)
+
+    # What is asked of a number only. A formula that asks is read with floats, one after the other.
+
+    def __bool__(self) -> bool:
+        raise TypeError("a symbol has no one truth value")
+
+    def __float__(self) -> float:
+        raise TypeError("a symbol is not a number yet")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("whether symbols are equal is asked of numbers, one after the other")
+
+    __hash__ = object.__hash__
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # NumPy applies its functions to objects by calling methods of the same names.
+        row = METHODS.get(name)
+        if row is None:
+            raise AttributeError(f"a symbol has no {name}")
+        return lambda *others: row(self, *others)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **rules.FUNCTIONS,
+    **{
+        name.replace("a", "arc", 1): rules.FUNCTIONS[name]
+        for name in rules.FUNCTIONS
+        if name.startswith("a") and name != "abs"
+    },
+}
+
+
+def symbol(key: Any) -> Expression:
+    """Return the symbol with this key."""
+    return Expression(None, [key])
+
+
+def _binary(row: Operation, a: Any, b: Any) -> Expression:
+    if not all(isinstance(x, (Expression, float, int)) for x in (a, b)):
+        return cast("Expression", NotImplemented)
+    return Expression._operate(row, (a, b))
+
+
+def product(a: Any, b: Any) -> Any:
+    """Return the product of two expressions or floats, without factors of 1.
+
+    >>> product(symbol("g"), 1.0), product(symbol("g"), symbol("x") * 1.0), product(-1.0, symbol("g"))
+    (g, g * x, -g)
+    """
+    for factor, other in ((a, b), (b, a)):
+        if isinstance(factor, float):
+            if factor == 1.0:
+                return other
+            if factor == -1.0:
+                return -other
+        elif isinstance(factor, Expression) and factor.operation is rules.mul and 1.0 in factor_list(factor):
+            return product(other, next(x for x in factor.operands if not isinstance(x, float)))
+    return a * b
+
+
+def factor_list(expression: Expression) -> list[float]:
+    """Return those operands that are plain numbers."""
+    return [x for x in expression.operands if isinstance(x, float)]
+
+
+def walk(term: Any) -> Iterator[Expression]:
+    """Yield the parts of an expression, each after its operands; what is shared, as often as it is used."""
+    if isinstance(term, Expression):
+        if term.operation is not None:
+            for operand in term.operands:
+                yield from walk(operand)
+        yield term
+
+
+def substitute(term: Any, replace: Callable[[Expression], Any]) -> Any:
+    """Return an expression with its symbols replaced; what is shared stays shared."""
+    done: dict[int, Any] = {}
+
+    def visit(part: Any) -> Any:
+        if not isinstance(part, Expression):
+            return part
+        if id(part) not in done:
+            operation = part.operation
+            done[id(part)] = replace(part) if operation is None else Expression(operation, map(visit, part.operands))
+        return done[id(part)]
+
+    return visit(term)
+
+
+# How tightly operators bind in all languages that are printed, and what their operands must bind at least.
+ATOM, POWER, SIGN, PRODUCT, SUM, COMPARISON, EITHER, CHOICE = range(9, 1, -1)
+PRECEDENCE: dict[Operation, tuple[int, ...]] = {
+    rules.either: (EITHER, EITHER, EITHER),
+    rules.less: (COMPARISON, SUM, SUM),
+    rules.less_equal: (COMPARISON, SUM, SUM),
+    rules.add: (SUM, SUM, SUM),
+    rules.sub: (SUM, SUM, PRODUCT),
+    rules.mul: (PRODUCT, PRODUCT, SIGN),
+    rules.divide: (PRODUCT, PRODUCT, SIGN),
+    rules.ieee_divide: (PRODUCT, PRODUCT, SIGN),
+    rules.negative: (SIGN, SIGN),
+    rules.power: (POWER, ATOM, POWER),
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a language spells the rows of the table and the members of its families.
+
+    - `operators`: templates of infix and prefix operators; parentheses are set by their `precedence`.
+    - `words`, `members`: templates of calls; for members of families, by their constant. Each operand stands alone.
+    - `composed`: what writes an operation by others, as an expression of its operands, where the language has no word.
+    - `literal`: how a number is written; a name may be bound for it.
+    - `call`: what writes any other operation; without it, these are an error.
+    """
+
+    operators: Mapping[Operation, str]
+    words: Mapping[Operation, str] = field(default_factory=dict)
+    members: Mapping[Family, Callable[[float], str]] = field(default_factory=dict)
+    composed: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
+    literal: Callable[[float], str] = repr
+    precedence: Mapping[Operation, tuple[int, ...]] = field(default_factory=lambda: PRECEDENCE)
+    call: Callable[[Operation, Sequence[str]], str] | None = None
+
+    def source(self, term: Any, name: Callable[[Any], str]) -> str:
+        """Print an expression or a float; `name` writes a symbol, by its key."""
+        return self._print(term, name)[0]
+
+    def rewritten(self, term: Any) -> Any:
+        """Return an expression whose last operation the language has."""
+        while isinstance(term, Expression) and (compose := self.composed.get(term.operation)):
+            term = compose(*term.operands)
+        return term
+
+    def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
+        term = self.rewritten(term)
+        if not isinstance(term, Expression):
+            return self.literal(term), SIGN if math.copysign(1.0, term) < 0.0 else ATOM
+        operation = term.operation
+        if operation is None:
+            return name(term.key), ATOM
+        return self.printed(operation, [self._print(operand, name) for operand in term.operands])
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
+        template = self.operators.get(operation)
+        if template is not None:
+            level, *least = self.precedence[operation]
+            sources = [
+                f"({source})" if binds < wanted else source
+                for (source, binds), wanted in zip(operands, least, strict=True)
+            ]
+            return template.format(*sources), level
+        sources = [source for source, _ in operands]
+        template = self.words.get(operation)
+        if template is None and operation.family is not None and operation.family[0] in self.members:
+            template = self.members[operation.family[0]](operation.family[1])
+        if template is not None:
+            if _is_call(template):
+                return template.format(*sources), ATOM
+            return template.format(*[s if b == ATOM else f"({s})" for s, b in operands]), ATOM
+        if self.call is None:
+            raise NotImplementedError(f"the operation {operation.name} has no word in this language")
+        return self.call(operation, sources), ATOM
+
+
+def _is_call(template: str) -> bool:
+    """Whether a template is a call in which each operand is an argument by itself."""
+    inside = template.partition("(")[2]
+    return inside.endswith(")") and set(inside[:-1].replace("{}", "").replace("{0}", "").replace("{1}", "")) <= set(
+        ", "
+    )
+
+
+def infix() -> dict[Operation, str]:
+    """Return the operators that most languages have in common."""
+    signs = {rules.add: "+", rules.sub: "-", rules.mul: "*", rules.divide: "/", rules.ieee_divide: "/"}
+    return {**{row: f"{{}} {sign} {{}}" for row, sign in signs.items()}, rules.negative: "-{}"}
+
+
+PYTHON = Dialect(
+    operators={
+        **infix(),
+        rules.power: "{} ** {}",
+        rules.less: "{} < {}",
+        rules.less_equal: "{} <= {}",
+        rules.either: "{} or {}",
+    },
+    call=lambda operation, operands: operation.expression(*operands),
+)
+
+
+# What a formula says. The formulas of the table are read with symbols. A user's own functions are promised floats, so
+# they stay calls, unless he says that they take arrays.
+
+
+def is_own(operation: Operation) -> bool:
+    """Whether an operation is a user's own: neither in the table, nor a member of a family in it."""
+    return operation.family[0] not in FAMILIES if operation.family is not None else operation not in ROWS
+
+
+ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
+ROWS |= {rules.detached, rules.largest, rules.guard, rules.where.decided, rules.where.chosen}
+FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
+
+
+def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    """Return the partial derivatives of an operation as expressions of its result and its operands; or floats.
+
+    >>> derivatives(rules.divide, symbol("y"), [symbol("a"), symbol("b")])
+    [1.0 / b, -y / b]
+    """
+    if not is_own(operation):
+        found = operation.derivatives(y, operands)
+        return [d if isinstance(d, (Expression, rules.Mask)) else float(d) for d in found]
+    return [_own_derivative(operation, position, y, operands) for position in range(len(operation.partials))]
+
+
+def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
+    """Return the partial derivatives of an operation as expressions of "y" and the operands, a user's own ones too.
+
+    Raises what a user's function raises that wants floats.
+    """
+    return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(symbol("y"), operands)]
+
+
+def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:
+    if operation.vectorized:
+        try:
+            found = operation.partials[position](y, *operands)
+            return found if isinstance(found, Expression) else float(found)
+        except (TypeError, AttributeError):  # it takes floats only
+            pass
+    return Expression(_own_partial(operation, position), [y, *operands])
+
+
+class OwnPartial(Operation):
+    """A partial derivative of a user's own operation as an operation of its result and its operands."""
+
+
+def _own_partial(operation: Operation, position: int) -> Operation:
+    """Return a partial derivative of a user's own operation as an operation, one object for each."""
+    made: list[Operation] = operation.__dict__.setdefault("_partial_operations", [])
+    if not made:
+        unknown = [lambda *_: math.nan] * (len(operation.partials) + 1)  # only first derivatives are taken of it
+        made += [OwnPartial(f"d_{operation.name}", partial, *unknown) for partial in operation.partials]
+    return made[position]
+
+
+def pull(expression: Any, y: Any, upstream: Any) -> dict[Any, Any]:
+    """Return what the symbols of an expression get back where its result `y` gets `upstream`: the chain rule.
+
+    >>> pull(symbol("a") * symbol("b") + symbol("a"), symbol("y"), symbol("g"))
+    {'a': g * b + g, 'b': g * a}
+    """
+    found: dict[Any, Any] = {}
+    stack = [(expression, y, upstream)]
+    while stack:
+        part, y, g = stack.pop()
+        if not isinstance(part, Expression):
+            continue
+        if part.operation is None:
+            found[part.key] = g if part.key not in found else found[part.key] + g
+            continue
+        handed = [
+            (operand, operand, product(g, derivative))
+            for operand, derivative in zip(part.operands, derivatives(part.operation, y, part.operands), strict=True)
+            if isinstance(operand, Expression) and not (isinstance(derivative, float) and derivative == 0.0)
+        ]
+        stack += reversed(handed)
+    return found

@@ -1,0 +1,330 @@
+"""The table of operations: each row a name, a forward function, and a partial derivative for each operand.
+
+A partial derivative is written once, in the table's own functions, in terms of the result `y` and the operands. Read
+with floats it drives `backward()`; read with Values it is itself a graph, hence derivatives of any order; read with
+arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here and nothing
+anywhere else: the public function, the method of Value, and the tests follow from it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+from math import inf, nan
+from typing import Any
+
+from autograd.rules.operation import Binary, Family, NAry, Operation, Unary, Where
+
+LOG2_E = 1.4426950408889634
+LOG10_E = 0.4342944819032518
+SQRT_2 = 1.4142135623730951
+SQRT_2_PI = 2.5066282746310007
+SMALLEST_NORMAL = 2.0**-1022
+TWO_OVER_SQRT_PI = 1.1283791670955126
+
+
+# Forward functions that Python's math module lacks. Each keeps full relative accuracy in its tails and never overflows
+# on the way to a result that fits a float.
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-math.fabs(x))) if x == x else x
+
+
+def _silu(x: float) -> float:
+    if x >= 0.0:
+        return x / (1.0 + math.exp(-x))
+    e = math.exp(0.5 * x)  # exp(x) would lose digits to underflow sooner than the product with x does
+    return x * e * (e / (1.0 + e * e))
+
+
+def _sech2(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    sech = 2.0 * e / (1.0 + e * e)
+    return sech * sech
+
+
+def _cathetus(x: float) -> float:
+    return math.sqrt((1.0 - x) * (1.0 + x))
+
+
+def _gelu(x: float) -> float:
+    return 0.5 * x * math.erfc(-x / SQRT_2)
+
+
+def _maximum(a: float, b: float) -> float:
+    return a if a >= b or a != a else b  # nan wins, as in NumPy and PyTorch
+
+
+def _minimum(a: float, b: float) -> float:
+    return a if a <= b or a != a else b
+
+
+def _power(a: float, b: float) -> float:
+    if a < 0.0 and b % 1.0 > 0.0:  # a complex number to Python
+        raise ValueError
+    y: float = a**b
+    return y
+
+
+def _mean(xs: Sequence[float]) -> float:
+    if not xs:
+        raise ValueError
+    try:
+        return math.fsum(xs) / len(xs)
+    except OverflowError:
+        return math.fsum(x / len(xs) for x in xs)
+
+
+def _dot(xs: Sequence[float]) -> float:
+    n = len(xs) // 2
+    return math.fsum(map(operator.mul, xs[:n], xs[n:]))
+
+
+def _ieee_dot(xs: Sequence[float]) -> float:
+    try:
+        return _dot(xs)
+    except (ValueError, OverflowError):  # inf - inf, or a sum that overflows
+        n = len(xs) // 2
+        return float(sum(map(operator.mul, xs[:n], xs[n:])))
+
+
+def _logsumexp(xs: Sequence[float]) -> float:
+    if not xs:
+        raise ValueError
+    largest = max(xs)
+    if not math.isfinite(sum(xs)) and (any(x != x for x in xs) or math.isinf(largest)):
+        return math.nan if any(x != x for x in xs) else largest
+    rest = [math.exp(x - largest) for x in xs]
+    rest.remove(1.0)  # the largest term itself; log1p keeps what the others add to it, however little
+    return largest + math.log1p(math.fsum(rest))
+
+
+# A derivative may have a limit where the function itself raises. These give what IEEE arithmetic gives, without an
+# error; they occur in partial derivatives only.
+
+
+def _ieee_divide(a: float, b: float) -> float:
+    return a / b if b != 0.0 else a * math.copysign(inf, b)
+
+
+def _ieee_log(x: float) -> float:
+    return math.log(x) if x > 0.0 else -inf if x == 0.0 else math.nan
+
+
+def _ieee_power(a: float, b: float, k: float) -> float:
+    # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 > 0.0 or k < 0.0
+    try:
+        y = _power(a, b - k if exact else b)
+    except ValueError:
+        return math.nan
+    except ArithmeticError:  # 0 ** -1, or a result beyond the largest float
+        y = -inf if a < 0.0 and math.fmod(b - k, 2.0) in (1.0, -1.0) else inf
+    return y if exact else functools.reduce(operator.truediv, [a] * int(k), y)
+
+
+def _ieee_unit(a: float, b: float) -> float:
+    scale = max(math.fabs(a), math.fabs(b))
+    if math.isinf(scale):
+        return a / scale
+    return a / scale / math.hypot(a / scale, b / scale) if scale > 0.0 else math.nan
+
+
+def _nonzero(x: Any) -> Any:  # x != 0 would compare Values by identity
+    return (x > 0.0) | (x < 0.0)
+
+
+def _normal(x: Any) -> Any:  # so that 1 / x is finite
+    return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
+
+
+def _select(condition: Any, a: Any, b: Any) -> Any:
+    """Like where(condition, a, b), but a choice that is already made leaves no trace, not even of having been made."""
+    return Where.side(a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
+
+
+class Mask:
+    """The derivative of a guarded operand: the linear map that hands on what arrives, or 0 where the guard is shut.
+
+    As a number it would be 1 or 0, and 0 times the nan of a side that is not chosen would be nan.
+    """
+
+    def __init__(self, condition: Any) -> None:
+        self.condition = condition
+
+    def __rmul__(self, upstream: Any) -> Any:
+        return where(self.condition, upstream, 0.0)
+
+    __mul__ = __rmul__
+
+
+def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
+    """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
+
+    The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
+    close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
+    of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
+    """
+    if len(xs) > 1 and all(isinstance(x < xs[0], bool) for x in xs):
+        at = max(range(len(xs)), key=xs.__getitem__)
+        one = 1.0 if -inf < xs[at] < inf else nan
+        terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
+        total = fsum(terms)
+    else:
+        terms = [exp(x - detached(y)) for x in xs]
+        total = fsum(terms)
+    return [term / total for term in terms]
+
+
+def _literal(number: float) -> str:
+    return repr(number) if math.isfinite(number) else f"float('{number!r}')"
+
+
+def _power_of(n: float) -> Unary:
+    whole = n.is_integer()
+    exponent = str(int(n)) if whole and math.fabs(n) < 1e16 else _literal(n)
+    return Unary(
+        f"**{exponent}",
+        lambda x: _power(x, n),
+        (lambda y, x: 0.0) if n == 0.0
+        else (lambda y, x: n * power_of.member(n - 1.0)(x)) if n >= 1.0
+        else (lambda y, x: ieee_divide(n, power_of.member(1.0 - n)(x))) if n >= 0.5
+        else (lambda y, x: n * ieee_power(x, n, 1.0)) if n > 0.0
+        else (lambda y, x: ieee_divide(n * y, x)),
+        template="{} ** " + exponent,
+        domain=("" if n >= 0.0 else "x != 0") if whole else "x >= 0" if n >= 0.0 else "x > 0",
+        edges={(0.0,): (0.0,)} if n == 0.0 else {(0.0,): (inf,)} if 0.0 < n < 1.0 else {},
+    )  # fmt: skip
+
+
+def _leaky_relu(slope: float) -> Unary:
+    return Unary(
+        f"leaky_relu({slope})",
+        lambda x: x if x > 0.0 else slope * x,
+        lambda y, x: _select(x > 0.0, 1.0, slope),
+        template=f"leaky_relu({{}}, {_literal(slope)})",
+        definition=f"x if x > 0 else {slope!r} * x",
+        edges={(0.0,): (slope,), (nan,): (slope,)},
+    )
+
+
+def _elu(alpha: float) -> Unary:
+    return Unary(
+        f"elu({alpha})",
+        lambda x: x if x > 0.0 else alpha * math.expm1(x),
+        lambda y, x: _select(x <= 0.0, lambda: alpha * exp(x), 1.0),
+        template=f"elu({{}}, {_literal(alpha)})",
+        definition=f"x if x > 0 else {alpha!r} * expm1(x)",
+        edges={(0.0,): (alpha,), (nan,): (1.0,)},
+    )
+
+
+# Declared here for the rows that refer to a later one.
+cos: Unary
+cosh: Unary
+ieee_sech2: Unary
+ieee_cathetus: Unary
+hypot: Binary
+where: Where
+fsum: NAry
+detached: Unary
+ieee_divide: Binary
+ieee_log: Unary
+ieee_power: Operation
+ieee_unit: Binary
+ieee_dot: NAry
+
+# fmt: off
+
+add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0, template="{} + {}")
+sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
+mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
+divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), template="{} ** {}",
+                 domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
+                 edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
+negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
+positive = Unary("pos", operator.pos,    lambda y, x: 1.0, template="+{}")
+power_of = Family("**", _power_of, constant="n", samples=(2.0, 3.0, -1.0, 0.0, 0.5, 1 / 3, -0.7, 0.9, 1.5, 7.0), definition="x ** n")
+
+exp     = Unary("exp",   math.exp,   lambda y, x: y)
+expm1   = Unary("expm1", math.expm1, lambda y, x: exp(x),                  definition="exp(x) - 1")
+log     = Unary("log",   math.log,   lambda y, x: 1.0 / x,                 domain="x > 0")
+log1p   = Unary("log1p", math.log1p, lambda y, x: 1.0 / (1.0 + x),         domain="x > -1", definition="log(1 + x)")
+log2    = Unary("log2",  math.log2,  lambda y, x: LOG2_E / x,              domain="x > 0", definition="log(x) / log(2)")
+log10   = Unary("log10", math.log10, lambda y, x: LOG10_E / x,             domain="x > 0", definition="log(x) / log(10)")
+sqrt    = Unary("sqrt",  math.sqrt,  lambda y, x: ieee_divide(0.5, y),     domain="x >= 0", edges={(0.0,): (inf,)})
+cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(1.0 / 3.0, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
+
+sin     = Unary("sin",   math.sin,   lambda y, x: cos(x),                  domain="-inf < x < inf")
+cos     = Unary("cos",   math.cos,   lambda y, x: -sin(x),                 domain="-inf < x < inf")
+tan     = Unary("tan",   math.tan,   lambda y, x: 1.0 + y * y,             domain="-inf < x < inf")
+asin    = Unary("asin",  math.asin,  lambda y, x: ieee_divide(1.0, ieee_cathetus(x)),   domain="-1 <= x <= 1", edges={(-1.0,): (inf,), (1.0,): (inf,)})
+acos    = Unary("acos",  math.acos,  lambda y, x: -ieee_divide(1.0, ieee_cathetus(x)),  domain="-1 <= x <= 1", edges={(-1.0,): (-inf,), (1.0,): (-inf,)})
+atan    = Unary("atan",  math.atan,  lambda y, x: 1.0 / hypot(1.0, x) / hypot(1.0, x))
+sinh    = Unary("sinh",  math.sinh,  lambda y, x: cosh(x))
+cosh    = Unary("cosh",  math.cosh,  lambda y, x: sinh(x))
+tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
+asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
+acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
+atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, -TWO_OVER_SQRT_PI * exp(-x * x)))
+
+sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
+softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
+silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
+abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
+leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
+elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
+
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
+maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
+minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
+
+less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
+less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
+either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="either({}, {})", definition="1 if a or b else 0")
+
+fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
+mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
+logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
+dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
+
+ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
+ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
+ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
+# fmt: on
+
+TABLE: dict[str, Operation | Family] = {
+    variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
+}
+# Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
+# in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
+# operands of a side of a choice: where the side is not chosen nothing goes in but nan, and nothing comes back but 0.
+detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
+guard = Operation(
+    "guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan"
+)
+where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
+where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
+largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
+FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name

@@ -1,0 +1,305 @@
+"""Column types: which columns of a table are features, of numbers or of categories, and which are left out and why.
+
+What is done with a column is never silent: each has a line in a summary that can be read before training starts. The
+numbers that depend on the rows (medians, categories, means) are not found here but by `nn.preparation.Encoder`, on the
+part of the rows that is trained on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from nn.data.csv_dialect import SEPARATORS, TableError
+from nn.data.datasets import Dataset
+from nn.data.tables import Table, listed, number, numbers, shown
+
+MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
+MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many
+LARGEST = 1e100  # numbers whose squares can be summed; what is larger has no mean squared error
+MOST_LINES = 40  # of a summary; tables of a thousand columns get a shorter one
+
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+TIME = r"\d{1,2}:\d{2}(:\d{2}\S*)?(\s?[ap]m)?"
+DAY = "|".join(
+    [
+        r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?",  # 2000-01-31, 2000-01
+        r"\d{4}[- ]?[qm]\d{1,2}",  # 2000Q1, 2000M12
+        r"\d{1,2}([-/.])\d{1,2}\2\d{2,4}",  # 31.1.2000, 1/31/00
+        rf"\d{{1,2}}[- ]?{MONTH}[-, ]*\d{{2,4}}",  # 31 Jan 2000, 31-Jan-00
+        rf"{MONTH}[- ](\d{{1,2}},? )?\d{{2,4}}",  # January 31, 2000 and Jan 2000
+    ]
+)
+DATE = re.compile(rf"({DAY})([ T]+{TIME}.*)?|{TIME}".replace(r"\2", r"\3"), re.IGNORECASE)
+ROW_NUMBERS = {"rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of columns of 1, 2, 3, ...
+
+
+@dataclass
+class Examples:
+    """Examples as they stand in a table, with a summary: numbers, nan where missing, and texts, empty where missing."""
+
+    data: Dataset
+    target: str
+    lines: list[tuple[str, str]] = field(default_factory=list)  # columns, and what becomes of them
+    notes: list[str] = field(default_factory=list)
+
+    def summary(self, source: str) -> str:
+        """Return what was found and what was done with it, to be read before training."""
+        shown_lines, plain = self.lines, 0
+        if len(self.lines) > MOST_LINES:
+            odd = [line for line in self.lines if not re.fullmatch(r"numbers \S+ to \S+", line[1])]
+            shown_lines, plain = odd[:MOST_LINES], len(self.lines) - len(odd)
+        width = min(30, max((len(shown(name)) for name, _ in shown_lines), default=0))
+        text = [f"{source}: {len(self.data.X)} examples, {len(self.lines)} columns"]
+        text += [f"  {shown(name):{width}}  {what}" for name, what in shown_lines]
+        if plain:
+            text.append(f"  and {plain} columns of numbers")
+        if (cut := len(self.lines) - len(shown_lines) - plain) > 0:
+            text.append(f"  and {cut} more columns like these")
+        return "\n".join(text + [f"note: {note}" for note in self.notes])
+
+
+def examples(
+    table: Table,
+    target: str,
+    *,
+    features: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    classes: bool | Sequence[str] | None = None,
+    missing: str = "fill",
+) -> Examples:
+    """Return the examples of a table, in its own units and words; the arguments are those of `nn.read_csv`.
+
+    >>> table = Table("t.csv", {"id": ["1", "2"], "size": ["4.5", ""], "kind": ["cat", "dog"]}, frozenset(), ",", [])
+    >>> found = examples(table, "kind")
+    >>> found.data
+    Dataset(X=[[4.5], [nan]], y=[0, 1], features=['size'], classes=['cat', 'dog'])
+    >>> found.lines[0]
+    ('id', 'left out: it numbers the rows')
+    """
+    target, drop = table.name(target), [table.name(name) for name in drop]
+    asked = None if features is None else [table.name(name) for name in features]
+    _check(target, asked, drop, classes, missing)
+    notes = [*table.notes]
+    if table.separator != ",":
+        notes.append(f"cells are separated by {SEPARATORS.get(table.separator, shown(table.separator))}")
+    columns = {name: table.columns[name] for name in (table.columns if asked is None else [*asked, target])}
+    known = [bool(cell) for cell in columns[target]]
+    if not all(known):
+        share = f"{known.count(False)} of {len(known)} rows lack the target {shown(target)}"
+        if not any(known):
+            raise TableError(f"{table.path}: {share}")
+        columns = {name: _kept(cells, known) for name, cells in columns.items()}
+        notes.append(f"{share} and are left out")
+    goal = columns.pop(target)
+    chosen, said = _features(table, columns, drop, asked is None, missing)
+    if not chosen:
+        reasons = [f"{shown(name)} is {what}" for name, what in said.items()][:6]
+        raise TableError(
+            f"{table.path} has no column but {shown(target)} to learn from"
+            + (f": {'; '.join(reasons)}" if reasons else ", and so no features")
+        )
+    if missing == "drop":
+        whole = [all(map(_is_known, row)) for row in zip(*chosen.values(), strict=True)]
+        if not any(whole):
+            raise TableError(f"{table.path}: every row lacks a value, so that --missing drop leaves none")
+        if not all(whole):
+            notes.append(f"{whole.count(False)} of {len(whole)} rows lack a value and are left out")
+        chosen = {name: _kept(cells, whole) for name, cells in chosen.items()}
+        goal = _kept(goal, whole)
+    y, kinds, said[target] = _targets(table, target, goal, classes)
+    X = [list(row) for row in zip(*chosen.values(), strict=True)]
+    order = [name for name in table.columns if name in said]
+    return Examples(Dataset(X, y, list(chosen), kinds), target, [(name, said[name]) for name in order], notes)
+
+
+def _features(
+    table: Table, columns: Mapping[str, Sequence[str]], drop: Sequence[str], is_guess: bool, missing: str
+) -> tuple[dict[str, Sequence[Any]], dict[str, str]]:
+    """Return the columns that are features, and for all columns what is done with them."""
+    chosen: dict[str, Sequence[Any]] = {}
+    said: dict[str, str] = {}
+    for name, cells in columns.items():
+        reason = "as asked for" if name in drop else _reason_to_leave(table, name, cells, is_guess)
+        if not reason:
+            chosen[name] = _parsed(table, name, cells)
+            said[name] = _described(chosen[name], missing)
+        elif is_guess or name in drop:
+            said[name] = f"left out: {reason}"
+        else:
+            raise TableError(f"{table.path}, column {shown(name)}: it cannot be a feature: {reason}")
+    return chosen, said
+
+
+def _check(target: str, features: Any, drop: Any, classes: Any, missing: str) -> None:
+    if isinstance(classes, str):
+        raise TypeError(f"classes is True, False or a list of names, got the text {classes!r}")
+    if features is not None and (not features or target in features):
+        raise ValueError(f"features names columns other than the target {target!r}, one or more, got {features!r}")
+    if target in drop:
+        raise ValueError(f"drop names columns other than the target {target!r}, got {drop!r}")
+    if missing not in ("fill", "drop"):
+        raise ValueError(f"missing is 'fill' or 'drop', got {missing!r}")
+
+
+def _kept(cells: Sequence[Any], which: Sequence[bool]) -> list[Any]:
+    return [cell for cell, keep in zip(cells, which, strict=True) if keep]
+
+
+def _is_known(cell: Any) -> bool:
+    return bool(cell != "" and cell == cell)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Whether all cells of a column that are known are numbers; one that is infinite is, and is refused later."""
+    return all(not math.isnan(number(cell)) for cell in cells if cell)
+
+
+def _reason_to_leave(table: Table, name: str, cells: Sequence[str], is_guess: bool) -> str:
+    """Return why a column is no feature, if it is none; one that was asked for may number the rows."""
+    different = set(cells) - {""}
+    if not different:
+        return "no cell of it has a value"
+    if len(different) == 1 and "" not in cells:
+        return f"it is {shown(next(iter(different)))} in every row"
+    if is_guess and _is_index(table, name):
+        return "it numbers the rows"
+    if _is_numeric(cells):
+        return ""
+    if all(DATE.fullmatch(cell) for cell in different):
+        return "dates or times"
+    if len(different) > MOST_CATEGORIES:
+        texts = [cell for cell in cells if cell and math.isnan(number(cell))]
+        if len(texts) <= 0.1 * len(cells):
+            return f"numbers, but for texts such as {shown(texts[0])}"
+        return f"texts of {len(different)} values, more than {MOST_CATEGORIES}"
+    return ""
+
+
+def _is_index(table: Table, name: str) -> bool:
+    """Whether a column numbers the rows: 0, 1, 2, ... or 1, 2, 3, ...; without a name, some of them may be missing."""
+    if next(iter(table.columns)) != name or not (name in table.unnamed or name.casefold() in ROW_NUMBERS):
+        return False
+    found = [number(cell) for cell in table.columns[name]]
+    if name in table.unnamed:
+        return all(x >= 0.0 and x.is_integer() for x in found) and all(x < y for x, y in pairwise(found))
+    return found in ([float(i) for i in range(first, len(found) + first)] for first in (0, 1))
+
+
+def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:
+    """Return the cells of a feature: numbers, or texts as they are."""
+    if not _is_numeric(cells):
+        return cells
+    where = f"{table.path}, column {shown(name)}"
+    found = numbers(where, cells)
+    _check_size(where, found)
+    return found
+
+
+def _check_size(where: str, found: Sequence[float]) -> None:
+    for row, x in enumerate(found, 1):
+        if abs(x) > LARGEST:
+            raise TableError(
+                f"{where}, row {row}: {x:g} is too large to compute with; divide the column by a number first"
+            )
+
+
+def _described(cells: Sequence[Any], missing: str) -> str:
+    lacking = sum(not _is_known(cell) for cell in cells)
+    if isinstance(cells[0], str):
+        count = len(set(cells) - {""})
+        text, filling = f"texts of {count} values, one input each", "the most frequent one"
+    else:
+        known = [x for x in cells if _is_known(x)]
+        text, filling = f"numbers {min(known):.4g} to {max(known):.4g}", "the median"
+    if not lacking:
+        return text
+    if missing == "drop":
+        return f"{text}; {lacking} missing"
+    return f"{text}; {lacking} missing, filled with {filling} and marked"
+
+
+def _targets(
+    table: Table, target: str, cells: list[str], classes: bool | Sequence[str] | None
+) -> tuple[list[Any], list[str], str]:
+    """Return the targets, the names of their classes in order, and what they were taken for."""
+    where = f"{table.path}, column {shown(target)}"
+    remark = ""
+    if classes is None:
+        classes, remark = _choice(where, cells)
+    if classes is False:
+        found = numbers(where, cells)
+        _check_size(where, found)
+        if min(found) == max(found):
+            raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
+        return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}, a regression{remark}"
+    texts = _canonical(cells)
+    kinds = _kinds(where, texts) if classes is True else list(classes)
+    index = {kind: k for k, kind in enumerate(kinds)}
+    for row, text in enumerate(texts, 1):
+        if text not in index:
+            raise TableError(f"{where}, row {row}: {shown(text)} is none of the classes {listed(kinds)}")
+    counts = Counter(texts)
+    share = counts.most_common(1)[0][1] / len(texts)
+    described = f"{len(kinds)} classes, {share:.1%} of the rows are {shown(counts.most_common(1)[0][0])}"
+    return [index[text] for text in texts], kinds, f"the target: {described}{remark}"
+
+
+def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
+    """Return whether a target is a class, and a remark where that is not plain: texts are, numbers mostly are not."""
+    texts = [(row, cell) for row, cell in enumerate(cells, 1) if math.isnan(number(cell))]
+    if 0 < len(texts) < len(cells):
+        found = [(row, cell) for row, cell in enumerate(cells, 1) if not math.isnan(number(cell))]
+        (row, odd), what = (texts[0], "a text") if len(texts) <= len(found) else (found[0], "a number")
+        raise TableError(
+            f"{where}: numbers and texts are mixed, as {shown(odd)} in row {row} is {what}; correct it, or pass "
+            "classes=True (--classes) where all of them are names of classes"
+        )
+    if texts:
+        return True, ""
+    values = sorted({number(cell) for cell in cells})
+    if not 2 <= len(values) <= min(MOST_CLASSES, len(cells) - 1) or any(not x.is_integer() for x in values):
+        return False, ""
+    if len(values) == 2:
+        said = f"it is {values[0]:g} or {values[1]:g}"
+    elif values[0] in (0.0, 1.0) and values[-1] - values[0] == len(values) - 1 and len(cells) >= 5 * len(values):
+        said = f"it is a whole number from {values[0]:g} to {values[-1]:g}"
+    else:
+        return False, f"; it has {len(values)} values only (--classes takes them for classes)"
+    return True, f"; taken for classes, since {said} (--numbers takes it for a number)"
+
+
+def _canonical(cells: Sequence[str]) -> list[str]:
+    """Return the names of classes, one for each number however it is written: 1, 1.0 and 01 are one class."""
+    first: dict[float, str] = {}
+    return [cell if math.isnan(x := number(cell)) else first.setdefault(x, _short(cell)) for cell in cells]
+
+
+def _short(cell: str) -> str:
+    return cell.partition(".")[0] if re.fullmatch(r"[+-]?\d+\.0*", cell) else cell
+
+
+def _kinds(where: str, texts: Sequence[str]) -> list[str]:
+    """Return the names of the classes in order."""
+    counts = Counter(texts)
+    kinds = sorted(counts, key=lambda text: (_order(text), text))
+    if len(kinds) == 1:
+        raise TableError(f"{where}: one class only, {shown(kinds[0])} in all {len(texts)} rows: nothing to tell apart")
+    if len(kinds) > 20 and len(kinds) > len(texts) / 2:
+        raise TableError(
+            f"{where}: {len(kinds)} different texts in {len(texts)} rows are no classes; choose another target"
+        )
+    if all(DATE.fullmatch(kind) for kind in kinds):
+        raise TableError(f"{where}: dates or times cannot be learned; choose another target")
+    return kinds
+
+
+def _order(text: str) -> float:
+    """Return by what classes are sorted before their texts, so that class 10 comes after class 9."""
+    x = number(text)
+    return math.inf if math.isnan(x) else x

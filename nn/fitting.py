@@ -1,0 +1,316 @@
+"""The training loop: batches forward, gradients back, a step, and a record of how it went."""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any, TypeAlias
+
+from nn.data.random_state import chance_restored
+from nn.modules import Module, generator
+from nn.optim import SGD
+from nn.training.checks import above_zero
+from nn.training.examples import Examples, evaluated, judged
+from nn.training.history import History, Score, Stop, metric_for
+from nn.training.interrupts import scopes_closed
+from nn.training.judging import calls_noted, is_known, metric_among
+from nn.training.metrics import Metric
+from nn.training.optimizer import Optimizer
+from nn.training.penalties import with_penalty
+from nn.training.progress import bar
+from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, Task
+
+Data: TypeAlias = Sequence[Any]
+Loss: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], Any]
+
+
+def fit(
+    model: Module,
+    X: Data,
+    y: Data,
+    *,
+    loss: Loss,
+    penalty: Callable[..., Any] | None = None,
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    validation: tuple[Data, Data] | float | None = None,
+    metric: Metric | str | None = "auto",
+    stop: Callable[[History], str | bool] | None = None,
+    restore_best: bool = False,
+    max_norm: float | None = None,
+    gradient_norms: bool = False,
+    callbacks: Iterable[Callable[[History], Any]] = (),
+    seed: int | None = None,
+    progress: bool = True,
+    compiled: bool | str = "auto",
+) -> History:
+    """Train a model in place and return the history.
+
+    - `X` and `y`: one input and one target for each example; `loss(outputs, targets)` is a function of `nn.losses`, or
+      any of outputs and targets.
+    - `penalty`: a term beside the loss, such as `lambda p: 1e-4 * l2(p)`, a function of the optimizer's parameters, or
+      `lambda: 1e-4 * l2(weights)`, one of nothing. It is a part of the losses in the history, held-out ones too.
+    - `optimizer`: `SGD` with its own learning rate if not given. `max_norm`: clip gradients to this norm.
+    - `batch_size`: examples in a step, all of them if not given; batches are drawn anew each epoch, by `seed`.
+    - `validation`: held-out examples, as a pair like `(X, y)`, or the share of the examples to hold out, by `seed`.
+    - `metric`: a function beside the loss, of outputs as plain numbers, in lists where a model has several, and of
+      targets as they were given. If not given it is `loss.metric`, which is accuracy for the losses of classifiers in
+      `nn`, or that of the loss that `loss` calls with these outputs and targets.
+    - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
+    - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
+    - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
+      parameters or `optimizer.lr`. `gradient_norms`: record those of each layer, before clipping.
+    - `progress`: show a bar, where the output is a terminal or a notebook.
+    - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
+      are then traced once, so what they compute must not depend on anything that changes but the parameters.
+
+    Ctrl-C ends training early, and so does a number that is not finite, before it spoils the parameters; `stopped` says
+    why. An error in the data is raised, and changes nothing. Python's cyclic garbage collector rests meanwhile, since
+    graphs have no cycles to collect.
+
+    >>> from nn import MLP, mse
+    >>> history = fit(MLP(1, [1], seed=1), [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], loss=mse, epochs=200)
+    >>> history.loss[-1] < 1e-4
+    True
+    """
+    X, y = _taken(X), _taken(y)
+    if len(X) != len(y) or not len(X):
+        raise ValueError(f"fit takes one target for each example, and at least one, got {len(X)} and {len(y)}")
+    if epochs < 0 or (batch_size is not None and batch_size < 1):
+        raise ValueError(f"epochs is 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
+    if restore_best and validation is None:
+        raise ValueError("restore_best compares losses on held-out examples; give them as validation")
+    if compiled not in (True, False, "auto"):
+        raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
+    if max_norm is not None:
+        above_zero(max_norm, "max_norm")
+    judge = metric_for(metric, loss)
+    optimizer = optimizer or SGD(model.parameters())
+    whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    rng = generator(seed)
+    X, y, held_out = _held_out(X, y, validation, rng)
+    batches = _batches(len(X), batch_size, epochs, rng)
+    hears = metric == "auto" and judge is None
+    task = Task(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
+    run = _Run(task, stop, callbacks, restore_best, batch_size)
+    with _collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
+        run.train(X, y, held_out, batches, compiled if epochs else False)
+    return run.history
+
+
+class _StoppedError(Exception):
+    """The reason why training ends early."""
+
+
+class _Run:
+    """A training run: what `fit` was asked for, and how far it has come."""
+
+    shown: Any
+
+    def __init__(
+        self,
+        task: Task,
+        stop: Callable[[History], str | bool] | None,
+        callbacks: Iterable[Callable[[History], Any]],
+        restore_best: bool,
+        batch_size: int | None,
+    ) -> None:
+        if stop is not None and (isinstance(stop, type) or not callable(stop)):
+            raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
+        if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
+            raise TypeError(f"callbacks is a list of functions of the history, got {callbacks!r}")
+        self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
+        self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
+        self.batch_size = batch_size
+        self.stop = stop
+        self.callbacks = callbacks
+        self.restore_best = restore_best
+        self.best: Any = None
+        self.epoch = 1
+        self.begin = time.monotonic()
+
+    def train(self, X: Data, y: Data, held_out: Any, epochs: Iterable[Any], compiled: bool | str) -> None:
+        """Train epoch by epoch, until all are done or there is a reason to stop; leave the model up to date."""
+        history = self.history
+        kept = ""
+        try:
+            self._choose(Examples(X, y), None if held_out is None else Examples(*held_out), compiled)
+            for self.epoch, batches in enumerate(epochs, 1):
+                self._train(batches)
+            history.stopped = f"all {len(history.loss)} epochs done"
+        except _StoppedError as reason:
+            history.stopped = f"{reason} in epoch {self.epoch}"
+        except DivergedError as error:
+            first = f"; first of all, {error.cause}" if error.cause else ""
+            history.stopped = f"{error} in epoch {self.epoch}{first}; {error.remedy}"
+            kept = "; the parameters are those of the step before it"
+        except KeyboardInterrupt:
+            history.stopped = f"interrupted in epoch {self.epoch}"
+        except BaseException:
+            if not history.loss:
+                self.steps.undo()
+            raise
+        finally:
+            try:
+                self._leave()
+            except KeyboardInterrupt:  # in the middle of that
+                self._leave()
+        history.stopped += kept if self.best is None else f"; the parameters are those after epoch {self.best[0]}"
+
+    def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
+        """Look at the examples before anything changes, and compile, where that is wanted and possible."""
+        self.data, self.held_out = examples, held_out
+        self.steps.begin()
+        with chance_restored(self.steps.model) as drawn:
+            if compiled is False and not self.steps.task.loss_is_known:
+                return  # a function of one's own is called once in a step, and never else
+            parts = [part for part in (examples, held_out) if part is not None]
+            can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
+            if compiled is False or not all(can_compile):
+                return
+            try:
+                steps = CompiledSteps(self.steps.task._replace(metric=self.steps.metric, hears_metric=False))
+                data = steps.data(examples)
+                held_out = None if held_out is None else steps.data(held_out)
+                steps.check(data)
+                if drawn():
+                    raise ValueError("the model or the loss draws random numbers, which a program would repeat")
+            except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+                if compiled is True:
+                    raise
+                reason = str(error) or type(error).__name__
+                warnings.warn(
+                    f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                return
+        self.steps, self.data, self.held_out = steps, data, held_out
+        self.history.compiled = True
+
+    def _train(self, batches: Sequence[Sequence[int] | None]) -> None:
+        """Train for an epoch."""
+        steps, history = self.steps, self.history
+        scores = []
+        for count, rows in enumerate(batches, 1):
+            scores.append((steps.train(self.data, rows), len(self.data.inputs if rows is None else rows)))
+            self.shown.step(count, len(batches))
+            if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
+                raise _StoppedError(reason)
+        score = None if self.held_out is None else steps.evaluate(self.held_out)
+        steps.settled = True
+        if steps.metric is not None:
+            history.metric_name = _name(steps.metric)
+        history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
+        self.shown.epoch(history.latest())
+        if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
+            self.best = self.epoch, score.loss, steps.snapshot()
+        if reason := self._hooks():
+            raise _StoppedError(reason)
+
+    def _hooks(self) -> str:
+        """Call the callbacks, with a model that is up to date; return why to stop, if it is time."""
+        stop, steps = self.stop, self.steps
+        if isinstance(stop, Stop) and not self.callbacks:
+            return stop(self.history)
+        if stop is None and not self.callbacks:
+            return ""
+        steps.write()
+        try:
+            for callback in self.callbacks:
+                callback(self.history)
+            reason = "" if stop is None else stop(self.history)
+        finally:
+            steps.read()
+        return f"{_name(stop)} said so" if reason is True else reason or ""
+
+    def _leave(self) -> None:
+        """Leave the model as it is to be."""
+        if self.best is not None:
+            self.steps.restore(self.best[2])
+        self.steps.write()
+
+
+def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | str | None = "auto") -> Score:
+    """Return the model's mean loss, and accuracy where it is a classifier, without training it.
+
+    >>> from nn import MLP, mse
+    >>> evaluate(MLP(1, [1], seed=1), [[0.0]], [2.0], loss=mse).loss
+    4.0
+    """
+    judge = metric_for(metric, loss)
+    with scopes_closed(), calls_noted() as calls:
+        total, outputs = evaluated(model, X, y, loss)
+    if metric == "auto" and judge is None:
+        judge = metric_among(calls, outputs, y)
+    return Score(total, judged(judge, outputs, y))
+
+
+def _taken(data: Any) -> Data:
+    """Return a sequence as it is, and a table or column of pandas as an array."""
+    if hasattr(data, "to_numpy"):
+        return data.to_numpy()  # type: ignore[no-any-return]
+    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise TypeError(f"fit takes examples and targets in sequences, got a {type(data).__name__}; write list(...)")
+    return data  # type: ignore[no-any-return]
+
+
+def _held_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:
+    """Return the examples to train on, and those that are held out: given, or a share of all, by chance."""
+    if validation is None:
+        return X, y, None
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        inputs, targets = map(_taken, validation)
+        if len(inputs) != len(targets) or not len(inputs):
+            raise ValueError(
+                f"validation has one target for each example, and at least one, got {len(inputs)} and {len(targets)}"
+            )
+        return X, y, (inputs, targets)
+    share = float(validation) if isinstance(validation, Real) else math.nan
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {validation!r}")
+    chosen = set(rng.sample(range(len(X)), round(share * len(X))))
+    if not 0 < len(chosen) < len(X):
+        raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")
+    parts = [([part[i] for i in range(len(X)) if (i in chosen) is out]) for out in (False, True) for part in (X, y)]
+    return parts[0], parts[1], (parts[2], parts[3])
+
+
+def _batches(count: int, size: int | None, epochs: int, rng: random.Random) -> Iterator[Sequence[Sequence[int] | None]]:
+    """Yield for each epoch its batches, as numbers of examples; None stands for all in their order."""
+    order = list(range(count))
+    for _ in range(epochs):
+        if size is None:
+            yield [None]
+        else:
+            rng.shuffle(order)
+            yield [order[start : start + size] for start in range(0, count, size)]
+
+
+def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
+    total = sum(size for _, size in scores)
+    metrics = [score.metric * size for score, size in scores if score.metric is not None]
+    return Score(sum(s.loss * size for s, size in scores) / total, sum(metrics) / total if metrics else None)
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__name__", "")
+    return name if name.isidentifier() else "metric"
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    enabled = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,1 @@
+"""The training loop's machinery: steps, optimisers' base, history, metrics, progress, and models in files."""

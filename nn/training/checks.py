@@ -1,0 +1,92 @@
+"""Checks of what the package is given: errors say what was asked, what was found, and what to do."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autograd import Constant, Value
+from autograd.rules import real
+
+
+def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
+    """Return parameters as a list that is not empty."""
+    if isinstance(parameters, Value):
+        raise TypeError(f"{asker} takes a list of parameters, got one Value, {parameters!r}; write [w]")
+    if hasattr(parameters, "parameters") or not isinstance(parameters, Iterable):
+        found = f"a {type(parameters).__name__}"
+        raise TypeError(f"{asker} takes a list of parameters, got {found}; write model.parameters()")
+    numbers = list(parameters)
+    if not numbers:
+        raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
+    return numbers
+
+
+def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
+    """Return parameters as a list of leaves, each there once, that may change and take a gradient."""
+    leaves = listed(parameters, asker)
+    first: dict[Value, int] = {}
+    for i, leaf in enumerate(leaves):
+        if not isinstance(leaf, Value):
+            raise TypeError(f"{asker} takes Values as parameters, got a {type(leaf).__name__} at {i}: {leaf!r}")
+        if leaf.op is not None or isinstance(leaf, Constant):
+            kind = "a Constant" if leaf.op is None else f"computed by {leaf.op.name}"
+            raise ValueError(
+                f"{asker} takes leaves that may change as parameters, got {leaf!r} at {i}, which is {kind}"
+            )
+        if first.setdefault(leaf, i) != i:
+            raise ValueError(
+                f"{asker} takes each parameter once, got {leaf!r} at {first[leaf]} and at {i}; "
+                "list(dict.fromkeys(parameters)) leaves out repetitions"
+            )
+    return leaves
+
+
+def plain(numbers: Any) -> Any:
+    """Return sequences as lists, and NumPy's numbers and arrays as Python's."""
+    if type(numbers) in (Value, float, int, list, str):
+        return numbers
+    if hasattr(numbers, "tolist"):
+        return numbers.tolist()
+    return list(numbers) if isinstance(numbers, Iterable) else numbers
+
+
+def share(number: float, name: str) -> float:
+    """Return a number from 0 to below 1."""
+    if not 0.0 <= real(number, name) < 1.0:
+        raise ValueError(f"{name} is the share that is kept, from 0 to below 1, got {number!r}")
+    return float(number)
+
+
+def two_shares(pair: Sequence[float], name: str) -> tuple[float, float]:
+    """Return two numbers from 0 to below 1."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(f"{name} is a pair, the shares that the two moving averages keep, got {pair!r}")
+    return share(pair[0], f"{name}[0]"), share(pair[1], f"{name}[1]")
+
+
+def above_zero(number: float, name: str, meaning: str = "") -> float:
+    """Return a finite number above 0."""
+    if not 0.0 < real(number, name) < math.inf:
+        raise ValueError(f"{name}{meaning} is above 0 and finite, got {number!r}")
+    return float(number)
+
+
+def not_negative(number: float, name: str) -> float:
+    """Return a finite number of 0 or more."""
+    if not 0.0 <= real(number, name) < math.inf:
+        raise ValueError(f"{name} is 0 or more and finite, got {number!r}")
+    return float(number)
+
+
+def whole(number: int, name: str, least: int) -> int:
+    """Return a whole number, Python's or NumPy's, of at least `least`."""
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number of steps, got a {type(number).__name__}: {number!r}") from None
+    if found < least:
+        raise ValueError(f"{name} is a whole number of steps, {least} or more, got {number!r}")
+    return found

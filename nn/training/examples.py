@@ -1,0 +1,159 @@
+"""Examples: inputs with their targets, batches of them, and what a model makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import autograd
+from autograd import Value, no_grad
+from autograd.rules import real
+from nn.data.random_state import chance_restored
+from nn.training.checks import plain
+from nn.training.metrics import Metric
+
+MANY = 500  # inputs for which it pays to compile a model
+COMPARED = 10  # of these, by which the compiled model is compared with the eager one
+
+
+@dataclass
+class Examples:
+    """Inputs and targets, or those rows of them that are a batch; as arrays too, where steps are compiled."""
+
+    inputs: Sequence[Any]
+    targets: Sequence[Any]
+    arrays: tuple[Any, ...] = ()
+    rows: Sequence[int] | None = None
+
+    def batch(self, rows: Sequence[int] | None) -> Examples:
+        """Return the examples of these numbers; None stands for all."""
+        if rows is None:
+            return self
+        return Examples(self.inputs, self.targets, tuple([part.take(rows, axis=0) for part in self.arrays]), rows)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of the examples, from 0."""
+        return range(len(self.inputs)) if self.rows is None else self.rows
+
+    @property
+    def x(self) -> list[Any]:
+        """The inputs."""
+        return [self.inputs[i] for i in self.numbers]
+
+    @property
+    def y(self) -> list[Any]:
+        """The targets."""
+        return [self.targets[i] for i in self.numbers]
+
+    def oddity(self) -> str:
+        """Return which input or target is not finite, if one is.
+
+        >>> Examples([1.0, 2.0], [0, math.nan]).oddity()
+        'target number 1, counted from 0, is nan'
+        """
+        for i in self.numbers:
+            for name, part in (("input", self.inputs[i]), ("target", self.targets[i])):
+                if _is_odd(part):
+                    return f"{name} number {i}, counted from 0, is {plain(part)!r}"
+        return ""
+
+    def telling(self, count: int) -> list[int]:
+        """Return the numbers of a few examples, at least two, by which to judge all: with each target and length.
+
+        >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).telling(3)
+        [0, 7, 3, 6]
+        """
+        size = len(self.targets)
+        firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
+        lengths = {len(x) if hasattr(x, "__len__") else 1: i for i, x in reversed(list(enumerate(self.inputs)))}
+        spread = range(0, size, max(1, size // count))
+        chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
+        chosen = list(dict.fromkeys(chosen))
+        return chosen if len(chosen) > 1 else chosen * 2
+
+
+def _is_odd(part: Any) -> bool:
+    numbers = plain(list(part.values()) if isinstance(part, Mapping) else part)
+    if isinstance(numbers, list):
+        return any(map(_is_odd, numbers))
+    return isinstance(numbers, float) and not math.isfinite(numbers)
+
+
+def evaluated(model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any) -> tuple[float, list[Any]]:
+    """Return the loss and the outputs for examples, computed eagerly and without a graph."""
+    with no_grad():
+        outputs = [model(x) for x in X]
+        total = loss(outputs, y)
+    return number(total, "a loss"), outputs
+
+
+def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
+    """Return a model's outputs, as plain numbers: of many inputs on arrays where it compiles, else one by one.
+
+    >>> outputs_of(lambda x: [2.0 * x[0], x[0] + x[1]], [[1.0, 2.0], [3.0, 4.0]])
+    [[2.0, 3.0], [6.0, 7.0]]
+    """
+    if len(X) < MANY:
+        return [_output(model, x) for x in X]
+    try:
+        with chance_restored(model) as drawn:
+            found = one_by_one(autograd.compile(lambda x: model(x), batched="x").each(X))
+            few = range(0, len(X), max(1, len(X) // COMPARED))
+            if not drawn() and all(_agree(found[i], _output(model, X[i])) for i in few):
+                return found
+    except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+        pass  # what is wrong with the model, and not with compiling it, is said below
+    return [_output(model, x) for x in X]
+
+
+def _output(model: Any, x: Any) -> Any:
+    with no_grad():
+        return plain_outputs(model(x))
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    return isinstance(one, float) and isinstance(other, float) and (math.isclose(one, other) or one != one != other)
+
+
+def judged(metric: Metric | None, outputs: Any, y: Sequence[Any]) -> float | None:
+    """Return the metric of outputs, which it takes as plain numbers, and of targets as they were given."""
+    return None if metric is None else number(metric(plain_outputs(outputs), y), "a metric")
+
+
+def number(found: Any, asker: str = "nn") -> float:
+    """Return the data of a Value, or a plain number as a float."""
+    return found.data if isinstance(found, Value) else real(found, asker)
+
+
+def plain_outputs(outputs: Any) -> Any:
+    """Return outputs with floats in place of Values, and lists in place of tuples and arrays.
+
+    >>> plain_outputs([(Value(1.0), 2.0), (3.0, 4.0)])
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if isinstance(outputs, Mapping):
+        return {name: plain_outputs(part) for name, part in outputs.items()}
+    parts = plain(outputs)
+    if isinstance(parts, list):
+        return [plain_outputs(part) for part in parts]
+    return number(parts, "an output")
+
+
+def one_by_one(columns: Any) -> list[Any]:
+    """Return outputs as a list with one for each example, from a structure of arrays with a number for each.
+
+    >>> import numpy as np
+    >>> one_by_one([np.array([1.0, 3.0]), np.array([2.0, 4.0])])
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    if isinstance(columns, Mapping):
+        parts = map(one_by_one, columns.values())
+        return [dict(zip(columns, row, strict=True)) for row in zip(*parts, strict=True)]
+    if isinstance(columns, (list, tuple)):
+        return [list(row) for row in zip(*map(one_by_one, columns), strict=True)]
+    return columns.tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,105 @@
+"""The metric of a loss: the one it carries, or that of the loss of `nn` which a function around it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial, wraps
+from inspect import signature
+from typing import Any, ParamSpec, Protocol, TypeAlias
+
+from nn.training.checks import plain
+from nn.training.metrics import Metric
+
+Call: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
+P = ParamSpec("P")
+
+LOSSES: list[Callable[..., Any]] = []  # those of `nn.losses`
+
+_calls: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
+
+
+class Judged(Protocol[P]):
+    """A loss that carries its metric."""
+
+    metric: Metric | None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Return the loss."""
+
+
+def judged_by(metric: Metric | None) -> Callable[[Callable[P, Any]], Judged[P]]:
+    """Give a loss its metric, and have its calls noted where `calls_noted` is open."""
+
+    def mark(loss: Callable[P, Any]) -> Any:
+        @wraps(loss)
+        def noted(*args: P.args, **kwargs: P.kwargs) -> Any:
+            calls = _calls.get()
+            if calls is not None:
+                given = signature(loss).bind(*args, **kwargs).arguments
+                calls.append((metric, given["outputs"], given["targets"]))
+            return loss(*args, **kwargs)
+
+        vars(noted)["metric"] = metric
+        LOSSES.append(noted)
+        return noted
+
+    return mark
+
+
+def is_known(loss: Any) -> bool:
+    """Whether a loss is one of `nn.losses`, or a partial of one."""
+    return loss in LOSSES or (isinstance(loss, partial) and is_known(loss.func))
+
+
+def metric_of(loss: Any) -> Metric | None:
+    """Return the metric that a loss carries, such as `hinge.metric`; a partial carries that of its function."""
+    metric = getattr(loss, "metric", None)
+    if metric is None and isinstance(loss, partial):
+        return metric_of(loss.func)
+    return metric if callable(metric) else None
+
+
+@contextmanager
+def calls_noted() -> Iterator[list[Call]]:
+    """Note in this block each call of a loss of `nn.losses`."""
+    calls: list[Call] = []
+    before = _calls.get()
+    try:
+        _calls.set(calls)
+        yield calls
+    finally:
+        _calls.set(before)
+
+
+def metric_among(calls: Iterable[Call], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:
+    """Return the metric of a loss that was among the calls, of just these outputs and targets, if there is one.
+
+    So a function around a loss, with a factor or a penalty, keeps its accuracy; one that gives it a part of the outputs
+    or other classes does not. For single scores, targets may have become 1 and -1 from 1 and 0.
+
+    >>> from nn import accuracy, hinge
+    >>> outputs, targets = [2.0, -1.0], [1, 0]
+    >>> with calls_noted() as calls:
+    ...     loss = 3 * hinge(outputs, [2 * y - 1 for y in targets]) + 0.1
+    >>> metric_among(calls, outputs, targets) is accuracy
+    True
+    """
+    metrics = {metric for metric, *given in calls if metric and _are_same(given, outputs, targets)}
+    return metrics.pop() if len(metrics) == 1 else None
+
+
+def _are_same(given: Sequence[Any], outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
+    if not all(hasattr(part, "__len__") and len(part) == len(outputs) for part in given):
+        return False
+    if any(found is not output for found, output in zip(given[0], outputs, strict=True)):
+        return False
+    pairs = [(plain(y), plain(target)) for y, target in zip(given[1], targets, strict=True)]
+    if all(isinstance(label, (int, float)) for pair in pairs for label in pair) and not _are_several(outputs):
+        return all((y > 0) == (target > 0) for y, target in pairs)
+    return all(y == target for y, target in pairs)
+
+
+def _are_several(outputs: Sequence[Any]) -> bool:
+    return any(isinstance(plain(output), list) for output in outputs)

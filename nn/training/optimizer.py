@@ -1,0 +1,153 @@
+"""What an optimiser is: one formula, read with floats or with arrays.
+
+The formula, `rule`, leads from a parameter, its gradient and what is remembered of earlier steps to the new ones of
+each. Read with floats it is `step()`, which follows `backward()` and changes the parameters; read with arrays it is
+`updated(theta, gradient)`, which compiled training calls, and which costs no Python work for each parameter. Both count
+the same steps and remember in the same place, so they may take turns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from autograd import Value
+from autograd.rules import real
+from nn.training.checks import above_zero, not_negative, parameter_list, share, two_shares
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
+
+# What the options of optimisers may be, by their names.
+OPTIONS: dict[str, Callable[[Any, str], Any]] = {
+    "alpha": share,
+    "betas": two_shares,
+    "eps": above_zero,
+    "momentum": share,
+    "weight_decay": not_negative,
+}
+
+Schedule: TypeAlias = Callable[[int], float]
+Rate: TypeAlias = "float | Schedule"
+
+
+class Optimizer:
+    """What all optimisers have in common: the parameters, the learning rate, and the state of each parameter.
+
+    - `lr`: the learning rate, a number or a schedule, a function of the number of steps taken so far such as those of
+      `nn.schedules`. It may be assigned between steps; `rate` is the number that the next step takes.
+    - `parameters`, in the order of which `updated` takes its vectors; `steps`, the number of steps taken.
+    - `state`: what is remembered from step to step, by name, a number for each parameter. A step replaces it and
+      changes no part of it, so whoever keeps `state` and `steps` from before a step can take the step back.
+
+    An optimiser of your own is a class with the names of its `state` in `remembers`, and a `rule`:
+
+    >>> class Heavy(Optimizer):
+    ...     remembers = ("velocity",)
+    ...     def rule(self, lr, t):
+    ...         def update(p, g, v):
+    ...             v = 0.5 * v - lr * g
+    ...             return p + v, v
+    ...         return update
+    >>> x = Value(3.0)
+    >>> optimizer = Heavy([x], lr=0.1)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (x * x).backward()
+    ...     optimizer.step()
+    >>> optimizer.steps, round(x.data, 12)
+    (2, 1.62)
+    """
+
+    remembers: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
+        self.parameters = parameter_list(parameters, type(self).__name__)
+        self.lr = lr
+        self.steps = 0
+        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.remembers}
+        for name, option in options.items():
+            setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
+
+    @property
+    def lr(self) -> Rate:
+        """The learning rate as it was given, a number or a schedule."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: Rate) -> None:
+        if not callable(lr):
+            above_zero(lr, "lr", ", the learning rate,")
+        self._lr = lr
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step.
+
+        >>> from nn import SGD
+        >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).rate
+        0.5
+        """
+        if not callable(self._lr):
+            return float(self._lr)
+        rate = real(self._lr(self.steps), "a schedule's rate")
+        if not 0.0 <= rate < math.inf:
+            raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {self.steps} steps")
+        return rate
+
+    def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
+        """Return the formula of step t (1, 2, ...): (p, g, *state) to the new (p, *state), of floats or of arrays."""
+        raise NotImplementedError(f"{type(self).__name__} defines no rule(self, lr, t)")
+
+    def step(self) -> None:
+        """Change each parameter by its gradient: all of them, or, if an error occurs on the way, none."""
+        update = self.rule(self.rate, self.steps + 1)
+        state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
+        data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
+        new, *state = map(list, zip(*map(update, data, gradients, *state), strict=True))
+        self._remember(state)
+        for parameter, number in zip(self.parameters, new, strict=True):
+            parameter.data = number
+
+    def updated(self, theta: ArrayLike, gradient: ArrayLike) -> Array:
+        """Return the parameters after a step, from vectors of them and of their gradients; touches no Value.
+
+        >>> from nn import SGD
+        >>> SGD([Value(3.0), Value(1.0)], lr=0.5).updated([3.0, 1.0], [4.0, 2.0])
+        array([1., 0.])
+        """
+        import numpy as np
+
+        vectors = [np.asarray(vector, dtype=float) for vector in (theta, gradient, *self.state.values())]
+        for name, vector in zip(("theta", "gradient"), vectors, strict=False):
+            if vector.shape != (len(self.parameters),):
+                raise ValueError(
+                    f"{name} is a vector with a number for each of {len(self.parameters)} parameters, "
+                    f"got the shape {vector.shape}"
+                )
+        with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
+            new, *state = self.rule(self.rate, self.steps + 1)(*vectors)
+        self._remember(state)
+        return new  # type: ignore[no-any-return]
+
+    def _remember(self, state: Sequence[Any]) -> None:
+        self.state = dict(zip(self.state, state, strict=True))
+        self.steps += 1
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, before the next ones add to them."""
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+    def __repr__(self) -> str:
+        options = {name: option for name, option in vars(self).items() if name not in _COMMON}
+        shown = "".join(f", {name}={option!r}" for name, option in options.items())
+        count = len(self.parameters)
+        return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
+
+
+_COMMON = ("parameters", "_lr", "steps", "state")

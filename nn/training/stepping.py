@@ -1,0 +1,363 @@
+"""How a step of training is made: on Values, one node after the other, or on arrays, with `autograd.compile`.
+
+Both kinds do the same to the same numbers, and the training loop does not know which it has. A step is taken as a whole
+or not at all: where it would leave the numbers that floats can hold, nothing is changed and `DivergedError` says where
+that began.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import autograd
+from autograd import Value, detect_anomaly, gradients, no_grad
+from nn.modules import Module
+from nn.training.checks import plain
+from nn.training.clipping import clip_grad_norm, clipped
+from nn.training.examples import Examples, evaluated, judged, one_by_one
+from nn.training.history import Score
+from nn.training.interrupts import interrupts_wait
+from nn.training.judging import calls_noted, metric_among
+from nn.training.metrics import Metric, accuracy
+from nn.training.norms import LayerNorms
+from nn.training.optimizer import Optimizer
+
+CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
+REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
+UNDEFINED = (ValueError, OverflowError, ZeroDivisionError)  # what operations raise where they have no finite result
+SMALLER = "try a smaller learning rate"
+
+
+class DivergedError(ArithmeticError):
+    """A step that cannot be taken, since a number is not finite: where that began, if it is known, and what to do."""
+
+    def __init__(self, message: str, cause: str = "", remedy: str = SMALLER) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.remedy = remedy
+
+
+class Task(NamedTuple):
+    """What a step is asked to do."""
+
+    model: Module
+    loss: Callable[[Sequence[Any], Sequence[Any]], Any]
+    metric: Metric | None
+    optimizer: Optimizer
+    max_norm: float | None = None
+    with_norms: bool = False
+    hears_metric: bool = False  # whether the metric is that of the loss of nn which `loss` calls
+    loss_is_known: bool = False  # whether it is one of nn, which only looks at examples, one by one
+
+
+class Steps:
+    """What the two kinds of steps have in common: all that is not arithmetic."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.model, self.metric, self.optimizer, self.max_norm = task.model, task.metric, task.optimizer, task.max_norm
+        self.norms = LayerNorms(self.model, self.optimizer.parameters) if task.with_norms else None
+        self.hears_metric = task.hears_metric
+        self.settled = False  # whether all examples have passed once: what fails now did not fail then
+        self.start: Any = None
+
+    def loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+        """Return the loss; learn from the first call what its metric is, if that is not known."""
+        if not self.hears_metric:
+            return self.task.loss(outputs, targets)
+        with calls_noted() as calls:
+            total = self.task.loss(outputs, targets)
+        self.metric = metric_among(calls, outputs, targets)
+        self.hears_metric = False
+        return total
+
+    def begin(self) -> None:
+        """Remember the first parameters and the optimiser's state."""
+        self.start = self.snapshot(), self.optimizer.state, self.optimizer.steps
+
+    def snapshot(self) -> Any:
+        """Return the parameters' numbers."""
+        return [parameter.data for parameter in self.optimizer.parameters]
+
+    def restore(self, numbers: Any) -> None:
+        """Set the parameters to numbers of before."""
+        for parameter, data in zip(self.optimizer.parameters, numbers, strict=True):
+            parameter.data = data
+
+    def write(self) -> None:
+        """Bring the Values up to date."""
+
+    def read(self) -> None:
+        """Take over what the Values have become."""
+
+    def undo(self) -> None:
+        """Leave parameters and optimiser as they were before the first step."""
+        if self.start is not None:
+            self._take_back(*self.start)
+
+    def train(self, data: Examples, rows: Sequence[int] | None) -> Score:
+        """Take a step on these examples, or on all, and return their score before it."""
+        batch = data.batch(rows)
+        try:
+            loss, outputs, gradient = self._differentiated(batch)
+        except UNDEFINED as error:
+            raise self._blamed(batch, error) from error
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss became {loss}", batch)
+        score = Score(loss, self._judged(outputs, batch))
+        if not self._all_finite(gradient):
+            raise self._diverged("the gradient is not finite", batch)
+        if self.norms is not None:
+            self.norms.add(gradient)
+        self._step(gradient)
+        return score
+
+    def _step(self, gradient: Any) -> None:
+        optimizer = self.optimizer
+        before = self.snapshot(), optimizer.state, optimizer.steps
+        try:
+            self._updated(gradient)
+            if not self._all_finite(self.snapshot()):
+                raise DivergedError("a parameter became infinite")
+            for name, state in optimizer.state.items():
+                if not self._all_finite(state):
+                    raise DivergedError(f"the optimiser's {name} became infinite")
+        except OverflowError as error:
+            self._take_back(*before)
+            raise DivergedError("a parameter became infinite", str(error)) from error
+        except BaseException:  # Ctrl-C, for one
+            self._take_back(*before)
+            raise
+
+    def _take_back(self, numbers: Any, state: dict[str, Any], steps: int) -> None:
+        self.restore(numbers)
+        self.optimizer.state, self.optimizer.steps = state, steps
+
+    def evaluate(self, data: Examples) -> Score:
+        """Return the score of examples, without a step; where it is not defined, the loss is infinite."""
+        try:
+            loss, outputs = self._evaluated(data)
+        except UNDEFINED as error:
+            if self._blamed(data, error) is error:
+                raise
+            return Score(math.inf, None if self.metric is None else math.nan)
+        return Score(loss, self._judged(outputs, data))
+
+    def look_at(self, examples: Examples, size: int | None) -> bool:
+        """Raise the error of an example that the model or the loss refuses, be it the last one.
+
+        A few examples stand for all, and all targets are looked at with one output. Where that fails, all outputs are
+        computed, in batches of `size`. If they are right nevertheless, since the loss is one of all of them together,
+        return False: it cannot be compiled. What is too large for a float ends training in its time.
+        """
+        few = examples.batch(examples.telling(CHECKED))
+        try:
+            evaluated(self.model, few.x, few.y, self.loss)
+            self.look_at_targets(examples)
+        except OverflowError:
+            return True
+        except REFUSED:
+            count = len(examples.inputs)
+            for start in range(0, count, size or count):
+                batch = examples.batch(range(start, min(count, start + (size or count))))
+                try:
+                    evaluated(self.model, batch.x, batch.y, self.loss)
+                except UNDEFINED as error:
+                    if self._blamed(batch, error) is error:
+                        raise
+            return False
+        return True
+
+    def look_at_targets(self, examples: Examples) -> None:
+        """Raise what the loss raises where a target is wrong; a program does not look at targets."""
+        with no_grad():
+            self.loss([self.model(examples.inputs[0])] * len(examples.targets), examples.targets)
+
+    # Who is to blame
+
+    def _blamed(self, batch: Examples, error: Exception) -> Exception:
+        """Return the error itself, where it is one of the examples: that is, at the first parameters too."""
+        if not self.settled:
+            now = self.snapshot()
+            try:
+                self.restore(self.start[0])
+                at_first = self._first_trouble(batch)
+            finally:
+                self.restore(now)
+            if isinstance(at_first, (ValueError, ZeroDivisionError)):
+                return error
+        became = "inf" if isinstance(error, OverflowError) else "nan"  # as without an exception
+        return self._diverged(f"the loss became {became}", batch, str(error))
+
+    def _diverged(self, message: str, batch: Examples, cause: str = "") -> DivergedError:
+        if oddity := batch.oddity():
+            return DivergedError(message, oddity, "leave such examples out, or replace such numbers")
+        trouble = self._first_trouble(batch)
+        if isinstance(trouble, (ValueError, ZeroDivisionError)):
+            message = "the loss is not defined"
+        return DivergedError(message, cause if trouble is None else str(trouble).splitlines()[0])
+
+    def _first_trouble(self, batch: Examples) -> Exception | None:
+        """Return the error of the first operation whose result is not finite, in an eager run."""
+        self.write()
+        try:
+            with detect_anomaly():
+                gradients(self.loss([self.model(x) for x in batch.x], batch.y), self.optimizer.parameters)
+        except (*UNDEFINED, FloatingPointError) as error:
+            return error
+        return None
+
+    # What each kind does in its own way
+
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        """Return loss, outputs and gradient."""
+        raise NotImplementedError
+
+    def _updated(self, gradient: Any) -> None:
+        """Let the optimiser change the parameters."""
+        raise NotImplementedError
+
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        """Return loss and outputs."""
+        raise NotImplementedError
+
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        """Return the metric."""
+        raise NotImplementedError
+
+    def _all_finite(self, numbers: Any) -> bool:
+        return all(map(math.isfinite, plain(numbers)))
+
+
+class EagerSteps(Steps):
+    """Steps on Values."""
+
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        outputs = [self.model(x) for x in batch.x]
+        total = differentiable(self.loss(outputs, batch.y))
+        if not math.isfinite(total.data):
+            return total.data, outputs, []
+        self.optimizer.zero_grad()
+        total.backward()
+        return total.data, outputs, [parameter.grad for parameter in self.optimizer.parameters]
+
+    def _updated(self, gradient: Any) -> None:
+        if self.max_norm is not None:
+            clip_grad_norm(self.optimizer.parameters, self.max_norm)
+        self.optimizer.step()
+
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        return evaluated(self.model, data.x, data.y, self.loss)
+
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        return judged(self.metric, outputs, batch.y)
+
+
+class CompiledSteps(Steps):
+    """Steps on arrays, by a program for one example that is replayed on batches.
+
+    Raises `autograd.TraceError` and others where the model or the loss cannot be compiled, and ValueError where the
+    program does not compute what the eager engine does, as where the loss is not the mean over its examples.
+    """
+
+    def __init__(self, task: Task) -> None:
+        model, loss, has_aux = task.model, task.loss, task.metric is not None
+
+        def example(x: Any, y: Any) -> Any:
+            output = model(x)
+            value = differentiable(loss([output], [y]))
+            return (value, output) if has_aux else value
+
+        with interrupts_wait():
+            compiled = autograd.compile(example, batched=("x", "y"), wrt=task.optimizer.parameters, has_aux=has_aux)
+            import numpy as np  # after compile, whose error tells how to install it
+
+        self.program = compiled
+        self.numpy: Any = np
+        self.theta: Any = None
+        super().__init__(task)
+        self.read()
+        self.begin()
+
+    def check(self, examples: Examples) -> None:
+        """Raise ValueError where examples have another loss than eagerly."""
+        few = examples.telling(CHECKED)
+        with suppress(OverflowError):  # which ends training soon
+            if self._compare(examples.batch(few)) == 0.0:  # as a sum of such losses is: look for one that is not 0
+                losses = self.program.each_at(self.theta, *examples.arrays)
+                losses = losses if self.metric is None else losses[0]
+                self._compare(examples.batch([int(abs(losses).argmax()), *few]))
+
+    def _compare(self, few: Examples) -> float:
+        wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
+        found, _ = self._evaluated(few)
+        if not (math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))):
+            raise ValueError(
+                f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
+                f"{found!r}; a loss can be compiled where it is the mean over its examples, as those of nn are"
+            )
+        return found
+
+    def data(self, examples: Examples) -> Examples:
+        """Return examples with their arrays."""
+        inputs, targets = examples.inputs, examples.targets
+        return Examples(inputs, targets, (self._array(inputs, "inputs"), self._array(targets, "targets")))
+
+    def _array(self, part: Sequence[Any], name: str) -> Any:
+        try:
+            array = self.numpy.asarray(part)
+        except ValueError:
+            raise ValueError(f"the {name} are not all of one length or shape, as arrays are") from None
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"the {name} are not all plain numbers, such as {plain(part[0])!r}")
+        return array.astype(float)
+
+    def snapshot(self) -> Any:
+        """Return the parameters' numbers."""
+        return self.theta.copy()
+
+    def restore(self, numbers: Any) -> None:
+        """Set the parameters to numbers of before."""
+        self.theta = numbers
+
+    def write(self) -> None:
+        """Bring the Values up to date."""
+        self.program.write(self.theta)
+
+    def read(self) -> None:
+        """Take over what the Values have become."""
+        self.theta = self.program.read()
+
+    def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
+        found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)
+        loss, outputs = (found, None) if self.metric is None else found
+        return loss, outputs, gradient
+
+    def _updated(self, gradient: Any) -> None:
+        if self.max_norm is not None:
+            gradient, _ = clipped(gradient, self.max_norm)
+        self.theta = self.optimizer.updated(self.theta, gradient)
+
+    def _evaluated(self, data: Examples) -> tuple[float, Any]:
+        found = self.program.each_at(self.theta, *data.arrays)
+        losses, outputs = (found, None) if self.metric is None else found
+        return float(losses.mean()), outputs
+
+    def _judged(self, outputs: Any, batch: Examples) -> float | None:
+        if self.metric is accuracy:
+            rows = self.numpy.stack(outputs, axis=-1) if isinstance(outputs, (list, tuple)) else outputs
+            return accuracy(rows, batch.arrays[1])
+        return None if self.metric is None else judged(self.metric, one_by_one(outputs), batch.y)
+
+    def _all_finite(self, numbers: Any) -> bool:
+        return bool(self.numpy.isfinite(numbers).all())
+
+
+def differentiable(total: Any) -> Value:
+    """Return a loss, which is a Value."""
+    if not isinstance(total, Value):
+        raise TypeError(f"a loss is computed from the outputs of a model, and is a Value as they are, got {total!r}")
+    return total

@@ -1,0 +1,167 @@
+"""The house: imports form a line, rooms are entered by their doors, and a name means one thing."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")])
+ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}  # folders within the packages
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+# What is heavy or optional may be imported where it is used; what is ours may not.
+LAZY = {
+    "numpy",
+    "scipy",
+    "graphviz",
+    "PIL",
+    "hypothesis",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+    "tqdm",
+    "IPython",
+    "llvmlite",
+}
+
+
+def module(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+def imports(path):
+    """Yield every module of ours that a file imports, in types only too, and the import itself."""
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if inner in MODULES else node.module), node
+
+
+def room(path):
+    """The folder in the package in which a file stands; the package itself for what stands in no room."""
+    parts = path.relative_to(ROOT).parts
+    return parts[:2] if len(parts) > 2 else parts[:1]
+
+
+def test_imports_of_files_form_a_line():
+    after = {name: {other for other, _ in imports(path) if other != name} for name, path in MODULES.items()}
+    for name in MODULES:  # the first file of a package or a room stands for what is in it
+        after[name] = {other for other in after[name] if not name.startswith(f"{other}.")}
+    left = dict(after)
+    while ready := [name for name, others in left.items() if not others & left.keys()]:
+        for name in ready:
+            del left[name]
+    assert not left, "these files import each other in a circle"
+
+
+def test_rooms_of_autograd_stand_in_a_line():
+    line = ["rules", "engine", "functions", "checks", "compiler", "pictures"]
+    for path in FILES:
+        mine = room(path)
+        if mine[0] != "autograd" or len(mine) < 2:
+            continue
+        for name, _ in imports(path):
+            other = room(MODULES[name])
+            if len(other) == 2 and other != mine:
+                assert line.index(other[1]) < line.index(mine[1]), f"{module(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_other_rooms_are_entered_by_their_public_names(path):
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("autograd", "nn"):
+            private = [
+                name for name in [*node.module.split("."), *[a.name for a in node.names]] if name.startswith("_")
+            ]
+            target = MODULES.get(node.module)
+            assert not private or (target and room(target) == room(path)), f"{node.module}: {private}"
+
+
+def test_every_file_has_a_name_of_its_own():
+    names = defaultdict(list)
+    for path in FILES:
+        if path.stem not in ("__init__", "__main__"):
+            names[path.stem.lstrip("_")].append(module(path))
+    assert {name: found for name, found in names.items() if len(found) > 1} == {}
+
+
+def defined(tree):
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def test_public_name_means_one_thing_in_the_whole_house():
+    places = defaultdict(set)
+    for path in FILES:
+        for name in set(defined(TREES[path])):
+            if not name.startswith("_"):
+                places[name].add(module(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_file_says_first_what_it_is(path):
+    first = (ast.get_docstring(TREES[path]) or "").partition("\n")[0]
+    assert first, "a module docstring, whose first line is the field's term"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_imports_within_functions_are_of_what_is_heavy(path):
+    for function in ast.walk(TREES[path]):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                    for name in names:
+                        assert name.split(".")[0] in LAZY or name.startswith("autograd.compiler"), name
+
+
+PRIVATE = {
+    path: {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    for path, tree in TREES.items()
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_private_attributes_are_read_in_their_own_room(path):
+    known = {
+        "_fields",
+        "_make",
+        "_asdict",
+        "_replace",
+        "_operate",
+        "_choose",
+    }  # of named tuples; the protocol of operands
+    own = {
+        node.attr
+        for other, tree in TREES.items()
+        if room(other) == room(path)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+    }
+    own |= {name for other, tree in TREES.items() if room(other) == room(path) for name in names_within(tree)}
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            assert node.attr in own | known, f"line {node.lineno}: {node.attr}"
+
+
+def names_within(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value  # of __slots__
