@@ -1,8 +1,8 @@
 """Hypothesis strategies: random expressions, and operands for one operation, to hold rules against an oracle.
 
-An `Expression` is a program of a few operations on inputs, constants and earlier results, at inputs where it is tame:
-every number moderate, no kink or pole nearby. It runs on floats, on Values, and on any other numbers of which it is
-told what the operations mean, such as those of an oracle with more digits.
+A `RandomExpression` is a program of a few operations on inputs, constants and earlier results, at inputs where it is
+tame: every number moderate, no kink or pole nearby. It runs on floats, on Values, and on any other numbers of which it
+is told what the operations mean, such as those of an oracle with more digits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ except ImportError as error:  # nothing in this file works without
     message = "autograd.testing needs Hypothesis: python -m pip install 'scalar-autograd[test]'"
     raise ImportError(message) from error
 
-Term: TypeAlias = "int | float"  # a number: the position of an input or of an earlier result; a float is a constant
+Place: TypeAlias = "int | float"  # a number: the position of an input or of an earlier result; a float is a constant
 
-LARGEST = 100.0  # of results and derivatives
+LARGEST_RESULT = 100.0  # of results and derivatives
 MARGIN = 1e-3  # how far operands may move, relatively, without a kink or a pole
 
 
@@ -32,16 +32,16 @@ class Application(NamedTuple):
     """An operation, and what it is applied to."""
 
     operation: Operation
-    operands: tuple[Term, ...]
+    operands: tuple[Place, ...]
 
 
-class Expression:
+class RandomExpression:
     """A function of a few numbers, made of operations: call it on floats, Values, or a mix of them.
 
     - `inputs`: the floats at which it is tame.
     - `steps`: the operations in order; the last one gives the result.
 
-    >>> square_plus_one = Expression((3.0,), (Application(rules.mul, (0, 0)), Application(rules.add, (1, 1.0))))
+    >>> square_plus_one = RandomExpression((3.0,), (Application(rules.mul, (0, 0)), Application(rules.add, (1, 1.0))))
     >>> square_plus_one
     def f(x1):
         v1 = x1 * x1
@@ -132,7 +132,7 @@ def expressions(
     max_inputs: int = 3,
     max_steps: int = 8,
     elements: st.SearchStrategy[float] | None = None,
-) -> Expression:
+) -> RandomExpression:
     """Return expressions of these operations (all of the table, if none are given), with shared nodes and constants.
 
     Their inputs are drawn, or those given. Where an operand is outside of an operation's domain or near a kink, a
@@ -153,7 +153,7 @@ def expressions(
     values = list(given)
     steps: list[Application] = []
 
-    def add(operation: Operation, terms: Sequence[Term]) -> None:
+    def add(operation: Operation, terms: Sequence[Place]) -> None:
         steps.append(Application(operation, tuple(terms)))
         values.append(operation.evaluate([values[k] if isinstance(k, int) else k for k in terms]))
 
@@ -175,7 +175,7 @@ def expressions(
     loose = [position for position in range(len(values)) if position not in used]
     if len(loose) > 1:
         add(rules.fsum, loose)
-    return Expression(given, steps)
+    return RandomExpression(given, steps)
 
 
 def is_tame(operation: Operation, operands: Sequence[float]) -> bool:
@@ -187,7 +187,7 @@ def is_tame(operation: Operation, operands: Sequence[float]) -> bool:
     try:
         y = operation.evaluate(operands)
         slopes = operation.derivatives(y, operands)
-        if not all(math.fabs(number) <= LARGEST for number in (y, *slopes)):  # nan is not
+        if not all(math.fabs(number) <= LARGEST_RESULT for number in (y, *slopes)):  # nan is not
             return False
         if any(all(map(_near, operands, edge)) for edge in operation.edges):
             return False

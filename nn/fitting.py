@@ -24,7 +24,7 @@ from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.progress import bar
-from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, Task
+from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
 Data: TypeAlias = Sequence[Any]
 Loss: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], Any]
@@ -98,7 +98,7 @@ def fit(
     X, y, held_out = _held_out(X, y, validation, rng)
     batches = _batches(len(X), batch_size, epochs, rng)
     hears = metric == "auto" and judge is None
-    task = Task(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
+    task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size)
     with _collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
@@ -116,7 +116,7 @@ class _Run:
 
     def __init__(
         self,
-        task: Task,
+        task: TrainingTask,
         stop: Callable[[History], str | bool] | None,
         callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,

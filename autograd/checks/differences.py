@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-Function: TypeAlias = Callable[[float], list[float]]
+Curve: TypeAlias = Callable[[float], list[float]]
 
 HALVINGS = 14
 BEGINNINGS = 5
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
     settled: bool
 
 
-def differentiate(f: Function, x: float, magnitude: float = 0.0) -> list[Estimate]:
+def differentiate(f: Curve, x: float, magnitude: float = 0.0) -> list[Estimate]:
     """Return the derivative at x of each of the numbers that f returns.
 
     `magnitude` is that of the terms of which f is made, where it exceeds |f|, so that rounding is told from slope.
@@ -67,7 +67,7 @@ def differentiate(f: Function, x: float, magnitude: float = 0.0) -> list[Estimat
     ]
 
 
-def _extrapolate(f: Function, x: float, step: float, magnitude: float) -> tuple[float, list[_Extrapolation]]:
+def _extrapolate(f: Curve, x: float, step: float, magnitude: float) -> tuple[float, list[_Extrapolation]]:
     """Return the extrapolations from this step, or from the first smaller one in which f is defined throughout."""
     first = step
     columns: list[_Extrapolation] | None = None
@@ -91,7 +91,7 @@ def _extrapolate(f: Function, x: float, step: float, magnitude: float) -> tuple[
     )
 
 
-def _both_sides(f: Function, x: float, step: float) -> tuple[list[float], list[float]] | None:
+def _both_sides(f: Curve, x: float, step: float) -> tuple[list[float], list[float]] | None:
     """Return the values on both sides of x; None if one is not defined, or a slope between them not finite."""
     try:
         right, left = f(x + step), f(x - step)
@@ -101,7 +101,7 @@ def _both_sides(f: Function, x: float, step: float) -> tuple[list[float], list[f
     return (right, left) if all(map(math.isfinite, slopes)) else None
 
 
-def kink(f: Function, x: float) -> list[bool]:
+def kink(f: Curve, x: float) -> list[bool]:
     """Return for each of the numbers that f returns whether its slopes on the two sides of x differ.
 
     >>> kink(lambda x: [abs(x), x * x], 0.0)

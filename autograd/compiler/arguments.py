@@ -14,11 +14,10 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autograd.compiler.instructions import Array
 from autograd.functions import Structure, arranged, flatten
 
-Array: TypeAlias = NDArray[np.float64]
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
 PLAIN, BATCHED, STATIC = "plain", "batched", "static"
@@ -42,13 +41,13 @@ class Form:
     first: int | None
 
     def call(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        """Call a function with these arguments."""
+        """BoundCall a function with these arguments."""
         stop = len(arguments) - len(self.keywords)
         return f(*arguments[:stop], **dict(zip(self.keywords, arguments[stop:], strict=True)))
 
 
 @dataclass(slots=True)
-class Call:
+class BoundCall:
     """A call of a compiled function: its arguments in their form, and the numbers of those that are not static."""
 
     form: Form
@@ -115,7 +114,7 @@ class Signature:
         names = [called[place][0] for place in order]
         return Form(None if order == list(places) else order, tuple(named), names, roles, first)
 
-    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> BoundCall:
         """Return a call with its arguments bound, as Python binds them, and taken apart."""
         form = self.form(len(args), keywords)
         given: Sequence[Any] = (*args, *keywords.values()) if keywords else args
@@ -146,7 +145,7 @@ class Signature:
         if lengths and lengths.count(lengths[0]) < len(lengths):
             raise ValueError(f"{self.function} takes batches of one length, got lengths {sorted(set(lengths))}")
         key = (*parts, form.keywords) if form.keywords else tuple(parts)
-        return Call(form, arguments, key, taken, lengths[0] if lengths else 1, has_values)
+        return BoundCall(form, arguments, key, taken, lengths[0] if lengths else 1, has_values)
 
     def _taken_apart(self, argument: Any, role: str, position: int, form: Form) -> tuple[Any, Part]:
         """Return the numbers of an argument and its part; None for the numbers where there are Values among them."""

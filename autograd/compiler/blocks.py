@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from autograd.compiler.instructions import Affine, Block, Step, Table
+from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.compiler.loops import Loop, find_loops
-from autograd.compiler.steps import Step as Operated
+from autograd.compiler.steps import GraphStep
 from autograd.rules import Expression, Operation, derivatives, product, substitute, symbol, walk
 
 PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
 
 
-def blocks_of(steps: Sequence[Operated], variables: int) -> list[Block]:
+def blocks_of(steps: Sequence[GraphStep], variables: int) -> list[Block]:
     """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces."""
     blocks: list[Block] = []
 
@@ -39,15 +39,15 @@ def blocks_of(steps: Sequence[Operated], variables: int) -> list[Block]:
     return blocks
 
 
-def _step(place: int, operation: Operation, terms: Sequence[Any]) -> Step:
+def _step(place: int, operation: Operation, terms: Sequence[Any]) -> ScalarStep:
     operands = [Affine(term) if isinstance(term, int) else term for term in terms]
-    return Step(Affine(place), _call(operation, len(terms)), operands)
+    return ScalarStep(Affine(place), _call(operation, len(terms)), operands)
 
 
 def _repeated(loop: Loop) -> Block:
     length = len(loop.operations)
     steps = [
-        Step(Affine(loop.place + offset, length), _call(operation, len(operands)), operands)
+        ScalarStep(Affine(loop.place + offset, length), _call(operation, len(operands)), operands)
         for offset, (operation, operands) in enumerate(zip(loop.operations, loop.operands, strict=True))
     ]
     return Block(steps, loop.place, length, loop.repetitions, length)
@@ -64,17 +64,17 @@ def adjoint_of(block: Block, shift: int) -> Block:
     Everything is added: the adjoints are zero at first.
     """
     last = block.repetitions - 1
-    steps: list[Step] = []
+    steps: list[ScalarStep] = []
 
     def backwards(operand: Any) -> Any:
-        if isinstance(operand, (Affine, Table)):
+        if isinstance(operand, (Affine, IndexTable)):
             return operand.backwards(block.repetitions)
         return operand[::-1] if isinstance(operand, list) else operand
 
     for number, step in reversed(list(enumerate(block.steps))):
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
         named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
-        wanted = tuple(isinstance(operand, (Affine, Table)) for operand in step.operands)
+        wanted = tuple(isinstance(operand, (Affine, IndexTable)) for operand in step.operands)
         temporaries, handed = _handed(step.expression.operation, len(step.operands), wanted)
         for name, expression in temporaries:
             named[name] = f"{name}_{number}"
@@ -84,10 +84,10 @@ def adjoint_of(block: Block, shift: int) -> Block:
     return Block(steps, block.start + last * block.stride, block.length, block.repetitions, -block.stride)
 
 
-def _named_step(destination: Any, expression: Any, named: dict[Any, Any], add: bool) -> Step:
+def _named_step(destination: Any, expression: Any, named: dict[Any, Any], add: bool) -> ScalarStep:
     used = list(dict.fromkeys(part.key for part in walk(expression) if part.operation is None))
     numbered = substitute(expression, lambda part: symbol(used.index(part.key)))
-    return Step(destination, numbered, [named[key] for key in used], add)
+    return ScalarStep(destination, numbered, [named[key] for key in used], add)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ differentiated: it is then the function that it was made from, so derivatives of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,21 +14,19 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.arguments import BATCHED, STATIC, Call, structure_of
+from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, structure_of
 from autograd.compiler.results import check_number, check_pair, of_each
 from autograd.engine import Value
-from autograd.functions import Structure, flatten, pack, transforms
-
-Function = Callable[..., Any]
+from autograd.functions import Function, Structure, flatten, pack, transforms
 
 
-def each(f: Function, call: Call, name: str) -> Any:
+def each(f: Function, call: BoundCall, name: str) -> Any:
     """Return what a batched function returns for each example, in its structure."""
     columns, structure, examples = _columns(f, call, name)
     return of_each(columns, structure, examples)
 
 
-def value(f: Function, call: Call, name: str, *, batched: bool, has_aux: bool) -> Any:
+def value(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> Any:
     """Return what a function returns; for a batch, the mean over the examples, and the second part for each."""
     if not batched:
         return call.form.call(f, call.arguments)
@@ -41,7 +39,7 @@ def value(f: Function, call: Call, name: str, *, batched: bool, has_aux: bool) -
     return first.unflatten([rules.mean(columns[0])]), of_each(columns[1:], aux, examples)
 
 
-def value_and_grad(f: Function, call: Call, name: str, *, batched: bool, has_aux: bool) -> tuple[Any, Any]:
+def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> tuple[Any, Any]:
     """Return the value of a function, and its gradient by the first argument that is not static."""
     first = call.form.first
     beside: list[Any] = []
@@ -60,7 +58,7 @@ def value_and_grad(f: Function, call: Call, name: str, *, batched: bool, has_aux
     return ((found, *beside) if has_aux else found), gradient
 
 
-def on_values(call: Call) -> tuple[Call, list[list[Value]]]:
+def on_values(call: BoundCall) -> tuple[BoundCall, list[list[Value]]]:
     """Return a call with fresh Values in place of its numbers, and those of each argument that is not static."""
     arguments = list(call.arguments)
     inputs = []
@@ -93,8 +91,8 @@ def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None
             leaf.number = number
 
 
-def _columns(f: Function, call: Call, name: str) -> tuple[list[Any], Structure, int]:
-    """Call a function of one example for every example; return an array for each number that it returns."""
+def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int]:
+    """BoundCall a function of one example for every example; return an array for each number that it returns."""
     form = call.form
     lengths = {len(given) for given, role in zip(call.arguments, form.roles, strict=True) if role == BATCHED} or {1}
     if len(lengths) > 1:

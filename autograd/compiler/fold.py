@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from autograd import rules
+from autograd.compiler.steps import Term
 from autograd.engine import Value
 from autograd.rules import Operation
-
-Term: TypeAlias = "int | float"  # what an item is made from: the number of another item; a float is a constant
 
 CHAINS = (rules.add, rules.fsum)
 DOTS = (rules.dot, rules.ieee_dot)

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd.compiler import eager
-from autograd.compiler.arguments import Array, Call, Signature, nested, nested_batch
+from autograd.compiler.arguments import BoundCall, Signature, nested, nested_batch
 from autograd.compiler.backends.python import FloatLists
+from autograd.compiler.binding import MethodPrograms
 from autograd.compiler.graph import WithParameters, leaves_of
-from autograd.compiler.methods import Methods
-from autograd.compiler.pickling import reduce
+from autograd.compiler.instructions import Array
+from autograd.compiler.pickling import reduce_function
 from autograd.compiler.program import Program
-from autograd.compiler.results import check_number, mean, of_each
+from autograd.compiler.results import check_number, mean_over_examples, of_each
 from autograd.compiler.specialization import Programs, Specialization, specialize
 from autograd.engine import Value, modes
 from autograd.functions import R, flatten, gradients
@@ -49,7 +50,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         self.backend = backend
         self._programs = Programs(None if wrt is None else leaves_of(wrt))
         self._signature = Signature(f, self.batched, self.static)
-        self._methods = Methods()
+        self._methods = MethodPrograms()
         self._takes_self = self._signature.takes_self
         self._attribute = self._signature.function  # what it is called in its class
         self.__name__ = self._signature.function
@@ -164,8 +165,8 @@ class CompiledFunction(WithParameters, Generic[R]):
         self,
         args: Any,
         keywords: dict[str, Any],
-        finish: Callable[[Call, Specialization, Any, list[Any]], Any],
-        otherwise: Callable[[Call], Any],
+        finish: Callable[[BoundCall, Specialization, Any, list[Any]], Any],
+        otherwise: Callable[[BoundCall], Any],
         *,
         by: str | None = None,
         theta: ArrayLike | None = None,
@@ -194,7 +195,7 @@ class CompiledFunction(WithParameters, Generic[R]):
                 return finish(call, found, memory, program.both(memory, seeds, by))
         return otherwise(call)
 
-    def _specialization(self, call: Call) -> Specialization | None:
+    def _specialization(self, call: BoundCall) -> Specialization | None:
         """Return the program for a call; None where a transform differentiates by Values that f uses beside it."""
         programs = self._programs
         found = programs.find(call.key)
@@ -223,20 +224,20 @@ class CompiledFunction(WithParameters, Generic[R]):
 
     # On Values
 
-    def _eager_value(self, call: Call) -> Any:
+    def _eager_value(self, call: BoundCall) -> Any:
         return eager.value(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
 
-    def _eager_value_and_grad(self, call: Call) -> Any:
-        return eager.value_and_grad(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
+    def _eager_value_and_grad(self, call: BoundCall) -> Any:
+        return eager.eager_value_and_grad(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
 
-    def _refuse(self, call: Call) -> Any:
+    def _refuse(self, call: BoundCall) -> Any:
         raise TypeError(
             f"{self.__name__} is compiled and takes plain numbers here, got Values or a call inside a function that is "
             f"compiled or differentiated; call {self.__name__}(...) itself, which then returns Values, and "
             "differentiate these; to use a Value as a number there is .data"
         )
 
-    def _inspect(self, call: Call, found: Specialization, by: str | None, theta: Array | None) -> None:
+    def _inspect(self, call: BoundCall, found: Specialization, by: str | None, theta: Array | None) -> None:
         """Compute node by node what is about to run, in a detect_anomaly block, which looks at each."""
         on_nodes, inputs = eager.on_values(call)
         theta_leaves = [] if theta is None else found.leaves[: found.wrt]
@@ -250,23 +251,23 @@ class CompiledFunction(WithParameters, Generic[R]):
 
     # From what a program found to what is returned
 
-    def _value(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+    def _value(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         structure = found.structure
         if structure.container is None:
-            return mean(numbers[0])
+            return mean_over_examples(numbers[0])
         if self.has_aux:
             value, aux = structure.parts
             beside = numbers[1:]
             parts = of_each(beside, aux, memory.examples) if self.batched else aux.unflatten(map(float, beside))
-            return value.unflatten([mean(numbers[0])]), parts
+            return value.unflatten([mean_over_examples(numbers[0])]), parts
         if self.batched:
             check_number(structure, self.__name__, batched=True)
-        return structure.unflatten(map(mean, numbers))
+        return structure.unflatten(map(mean_over_examples, numbers))
 
-    def _each(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+    def _each(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         return of_each(numbers, found.structure, memory.examples)
 
-    def _with_gradient(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+    def _with_gradient(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         value = self._value(call, found, memory, numbers)
         start, count, batched = found.starts[0]
         structure: Any = found.first
@@ -275,11 +276,11 @@ class CompiledFunction(WithParameters, Generic[R]):
         rows = memory.rows(start, adjoint=True).copy() if count else call.numbers[0]
         return value, nested_batch(rows, structure, call.arguments[call.form.first or 0])
 
-    def _with_vector(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+    def _with_vector(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         begin = found.beginning
         return self._value(call, found, memory, numbers), memory.plain_adjoints[begin : begin + found.wrt].copy()
 
-    def _accumulated(self, call: Call, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
+    def _accumulated(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         begin = found.beginning
         gradient = memory.plain_adjoints[begin : begin + found.differentiated].tolist()
         for leaf, derivative in zip(found.leaves, gradient, strict=False):
@@ -353,7 +354,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         return self if f is self.f else CompiledFunction(f, **copy.deepcopy(self.options, memo))
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return (getattr, (self.__self__, self._attribute)) if self.__self__ is not None else reduce(self)
+        return (getattr, (self.__self__, self._attribute)) if self.__self__ is not None else reduce_function(self)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

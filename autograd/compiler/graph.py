@@ -11,19 +11,19 @@ import gc
 import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from autograd.compiler.cut import compiled
-from autograd.compiler.listing import Block
+from autograd.compiler.instructions import Array
+from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
 from autograd.functions import gradients
 
-Array: TypeAlias = NDArray[np.float64]
 NAMED = 16  # leaves that a listing calls by their labels
 
 
@@ -155,7 +155,7 @@ class CompiledGraph(WithParameters):
 
 
 def fold_to_program(
-    blocks: Sequence[Block],
+    blocks: Sequence[NamedSlots],
     order: Sequence[Value],
     roots: Sequence[Value],
     variables: Sequence[Value],
@@ -174,7 +174,7 @@ def fold_to_program(
             gc.enable()
 
 
-def _fold_again(blocks: Sequence[Block], roots: Sequence[Value], *rest: Any) -> Program:
+def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any) -> Program:
     return fold_to_program(blocks, topological_order(*roots), roots, *rest)
 
 

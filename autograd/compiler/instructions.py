@@ -102,31 +102,31 @@ class Affine:
 
 
 @dataclass
-class Table:
+class IndexTable:
     """The slots of a step in a block where they follow no rule, such as a table indexed by data: one a repetition."""
 
     slots: list[int]
 
-    def backwards(self, repetitions: int) -> Table:
+    def backwards(self, repetitions: int) -> IndexTable:
         """Return the same slots, the last one first."""
-        return Table(self.slots[::-1])
+        return IndexTable(self.slots[::-1])
 
-    def shifted(self, shift: int) -> Table:
+    def shifted(self, shift: int) -> IndexTable:
         """Return the slots so many further."""
-        return Table([slot + shift for slot in self.slots])
+        return IndexTable([slot + shift for slot in self.slots])
 
 
 @dataclass
-class Step:
+class ScalarStep:
     """A scalar operation: `expression` of the operands arrives at the destination.
 
     An operand is a slot, a temporary of this repetition (a string), a number, or a list with a number for each
     repetition.
     """
 
-    destination: Affine | Table | str
+    destination: Affine | IndexTable | str
     expression: Any
-    operands: Sequence[Affine | Table | str | float | Sequence[float]]
+    operands: Sequence[Affine | IndexTable | str | float | Sequence[float]]
     add: bool = False
 
 
@@ -138,7 +138,7 @@ class Block:
     of `stride`; of an adjoint they are the results whose adjoints are handed on, and the last repetition comes first.
     """
 
-    steps: list[Step]
+    steps: list[ScalarStep]
     start: int
     length: int
     repetitions: int = 1

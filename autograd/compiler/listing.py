@@ -11,7 +11,7 @@ import numpy as np
 from autograd.compiler.instructions import Code, Instruction, Operand
 from autograd.rules import PYTHON, Expression
 
-Block: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
+NamedSlots: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
 
 
 def floating_point_operations(instruction: Instruction) -> int:
@@ -30,7 +30,7 @@ def _operations(term: object) -> int:
     return 1 + sum(map(_operations, term.operands))
 
 
-def listing(code: Code, variables: Sequence[Block], stats: dict[str, int]) -> str:
+def listing(code: Code, variables: Sequence[NamedSlots], stats: dict[str, int]) -> str:
     """Return the instructions, one a line with the shape of its results, and a last line that sums up."""
     blocks = [*variables]
     for number, instruction in enumerate(code.instructions, 1):

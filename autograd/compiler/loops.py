@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.compiler.instructions import Affine, Table
-from autograd.compiler.steps import Step
+from autograd.compiler.instructions import Affine, IndexTable
+from autograd.compiler.steps import GraphStep
 from autograd.rules import Operation
 
 LEAST = 4  # repetitions
@@ -30,7 +30,7 @@ class Loop:
     place: int
     operations: list[Operation]
     operands: list[
-        list[Affine | Table | list[float]]
+        list[Affine | IndexTable | list[float]]
     ]  # for each operation; a list has the constants of all repetitions
     repetitions: int
 
@@ -58,15 +58,15 @@ class Loop:
         return Loop(self.start + length, self.place + length, self.operations, moved, self.repetitions - 1)
 
 
-def _without_first(operand: Affine | Table | list[float]) -> Affine | Table | list[float]:
+def _without_first(operand: Affine | IndexTable | list[float]) -> Affine | IndexTable | list[float]:
     if isinstance(operand, list):
         return operand[1:]
-    if isinstance(operand, Table):
-        return Table(operand.slots[1:])
+    if isinstance(operand, IndexTable):
+        return IndexTable(operand.slots[1:])
     return Affine(operand.first + operand.stride, operand.stride)
 
 
-def find_loops(steps: Sequence[Step], variables: int) -> list[Loop]:
+def find_loops(steps: Sequence[GraphStep], variables: int) -> list[Loop]:
     """Return the loops among steps, in their order; they do not overlap. The variables have the first places.
 
     >>> from autograd import rules
@@ -105,7 +105,7 @@ def _windows(kinds: NDArray[np.intp]) -> list[NDArray[np.uint64]]:
 
 
 def _longest(
-    steps: Sequence[Step], windows: Sequence[NDArray[np.uint64]], part: tuple[int, int], variables: int
+    steps: Sequence[GraphStep], windows: Sequence[NDArray[np.uint64]], part: tuple[int, int], variables: int
 ) -> Loop | None:
     """Return a loop around the middle of a part of the steps, if it has one that is worth it."""
     start, stop = part
@@ -138,7 +138,7 @@ def _longest(
 
 
 def _verified(
-    steps: Sequence[Step], first: int, length: int, repetitions: int, middle: int, variables: int
+    steps: Sequence[GraphStep], first: int, length: int, repetitions: int, middle: int, variables: int
 ) -> Loop | None:
     """Return the loop of those repetitions around the middle one whose operands follow each other regularly."""
     columns: list[list[Any]] = []
@@ -166,11 +166,11 @@ def _verified(
     if high - low < LEAST or not regular[middle]:
         return None
 
-    def operand(column: Any) -> Affine | Table | list[float]:
+    def operand(column: Any) -> Affine | IndexTable | list[float]:
         if not isinstance(column[0], np.ndarray):
             return list(column[low:high])
         places, stride = column
-        return Table(places[low:high].tolist()) if stride is None else Affine(int(places[low]), stride)
+        return IndexTable(places[low:high].tolist()) if stride is None else Affine(int(places[low]), stride)
 
     operands = [list(map(operand, listed)) for listed in columns]
     start = first + low * length

@@ -10,9 +10,9 @@ from typing import Any
 from autograd import rules
 from autograd.compiler.fold import CHAINS, DOTS, Folder
 from autograd.compiler.instructions import Code
-from autograd.compiler.listing import Block
+from autograd.compiler.listing import NamedSlots
 from autograd.compiler.place import placed
-from autograd.compiler.steps import Step, steps_of
+from autograd.compiler.steps import GraphStep, steps_of
 from autograd.engine import Value
 
 BEGINNING = 5_000  # nodes by which a wide graph is known
@@ -31,7 +31,7 @@ class Lowering:
     roots: Sequence[Value]
     variables: Sequence[Value]
     batched: Sequence[Value]
-    blocks: Sequence[Block]
+    blocks: Sequence[NamedSlots]
     arguments: int
     wrt: int
 
@@ -51,11 +51,11 @@ class Lowering:
         return [(start, count) for _, start, count, flag in self.blocks if flag and count]
 
     @cached_property
-    def _steps(self) -> tuple[list[Step], dict[Value, int]]:
+    def _steps(self) -> tuple[list[GraphStep], dict[Value, int]]:
         return steps_of(self.order, self.inputs)
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[GraphStep]:
         """The graph as operations on numbered places."""
         return self._steps[0]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autograd.compiler.function import CompiledFunction
 
 
-def reduce(compiled: CompiledFunction[Any]) -> str | tuple[Any, ...]:
+def reduce_function(compiled: CompiledFunction[Any]) -> str | tuple[Any, ...]:
     """Return how to restore a compiled function, as `pickle` asks for it."""
     if not _with_code(compiled.__module__):
         if (name := _global_name(compiled)) is not None:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.compiler.fold import Folder, Group, Term
+from autograd.compiler.fold import Folder, Group
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
+from autograd.compiler.steps import Term
 from autograd.compiler.views import common_shape, regular
 from autograd.engine import Value
 from autograd.rules import Expression, symbol

@@ -11,7 +11,7 @@ import numpy as np
 from autograd.functions import Structure
 
 
-def mean(value: Any) -> float:
+def mean_over_examples(value: Any) -> float:
     """Return a float as it is, and the mean of an array with a number for each example."""
     if isinstance(value, float):
         return float(value)

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.compiler.arguments import BATCHED, STATIC, Array, Call, Part, structure_of
+from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, Part, structure_of
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
+from autograd.compiler.instructions import Array
 from autograd.compiler.results import check_pair
 from autograd.compiler.trace import trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
 
-KEPT = 64  # programs of one function
+PROGRAMS_KEPT = 64  # programs of one function
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Specialization:
             self.checked = tick
         return True
 
-    def place(self, call: Call) -> Buffers:
+    def place(self, call: BoundCall) -> Buffers:
         """Write the numbers of a call to the program's memory."""
         memory = self.program.memory(call.examples)
         buffers = self.buffers
@@ -132,13 +133,13 @@ class Programs:
             self.wrt = made.leaves
         self.kept[key] = self.latest = made
         self.kept.move_to_end(key)
-        if len(self.kept) > KEPT:
+        if len(self.kept) > PROGRAMS_KEPT:
             self.kept.popitem(last=False)
 
 
 def specialize(
     f: Callable[..., Any],
-    call: Call,
+    call: BoundCall,
     name: str,
     wrt: list[Value] | None,
     *,

@@ -9,13 +9,13 @@ from autograd.engine import Value
 from autograd.rules import Operation
 
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
-Step: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
+GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
 
 
-def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[Step], dict[Value, int]]:
+def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[GraphStep], dict[Value, int]]:
     """Return the steps of a sorted graph that depend on the variables, and the places of the nodes."""
     place = {leaf: i for i, leaf in enumerate(variables)}
-    steps: list[Step] = []
+    steps: list[GraphStep] = []
     for node in order:
         if node.op is not None:
             terms = [place.get(parent, parent.number) for parent in node.parents]
@@ -25,7 +25,7 @@ def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[S
     return steps, place
 
 
-def replay(steps: Sequence[Step], variables: Sequence[float]) -> None:
+def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:
     """Compute the steps one by one; raise the error of the first that has one, as the eager engine words it."""
     data = list(variables)
     for op, terms in steps:

@@ -1,4 +1,4 @@
-"""The engine: nodes of the graph, the clock and the modes of recording, the sort, the chain rule, copies, and `Value`."""
+"""The engine: nodes of the graph, clock and modes of recording, topological sort, chain rule, copies, and `Value`."""
 
 from autograd.engine import clock as clock
 from autograd.engine import modes as modes

@@ -86,7 +86,7 @@ def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
     return memo[id(root)]
 
 
-def reduce(node: Node) -> tuple[Any, ...]:
+def reduce_node(node: Node) -> tuple[Any, ...]:
     """Return how to restore a node, as `pickle` asks for it."""
     if any(id(node) in graph.ids for graph in _being_pickled.graphs):
         ancestors = None

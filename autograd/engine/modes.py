@@ -26,7 +26,7 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
 _tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 _differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
-_side: ContextVar[Side | None] = ContextVar("side", default=None)
+_side: ContextVar[TracedSide | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
@@ -49,7 +49,7 @@ class Inspector(Protocol):
         ...
 
 
-class Side(Protocol):
+class TracedSide(Protocol):
     """One side of a choice that is traced: its operands from outside are guarded."""
 
     taken: bool  # whether it is chosen while the function is traced, as are the sides around it
@@ -156,7 +156,7 @@ def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
     return _block(_tracer, tracer)
 
 
-def side() -> Side | None:
+def side() -> TracedSide | None:
     """Return the innermost side of a choice that the current thread or task is tracing."""
     return _side.get()
 
@@ -166,7 +166,7 @@ def untaken() -> bool:
     return bool(blocks) and (side := _side.get()) is not None and not side.taken
 
 
-def in_side(side: Side | None) -> AbstractContextManager[None]:
+def in_side(side: TracedSide | None) -> AbstractContextManager[None]:
     """Trace a side of a choice in this block."""
     return _block(_side, side)
 

@@ -21,12 +21,12 @@ from autograd.rules import Binary, Family, Operation, Unary, Where, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
-View: TypeAlias = "Callable[[Value], dict[str, str]]"
+NotebookView: TypeAlias = "Callable[[Value], dict[str, str]]"
 
-_views: list[View] = []
+_views: list[NotebookView] = []
 
 
-def shown_in_notebooks_by(view: View) -> View:
+def shown_in_notebooks_by(view: NotebookView) -> NotebookView:
     """Have notebooks show Values by this function too, which returns what is shown by media type.
 
     It is called by `display`, which draws graphs and so stands after this file.
@@ -348,7 +348,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return copying.reduce(self)
+        return copying.reduce_node(self)
 
 
 class _Side:

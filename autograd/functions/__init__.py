@@ -1,4 +1,4 @@
-"""Derivatives of functions: how arguments are nested, and the transforms `grad`, `jacobian`, `hessian` and their kin."""
+"""Derivatives of functions: nesting of arguments, and the transforms `grad`, `jacobian`, `hessian` and their kin."""
 
 from autograd.functions import transforms as transforms
 from autograd.functions.signatures import R as R

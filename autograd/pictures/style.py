@@ -205,7 +205,7 @@ def ordinal(position: int) -> str:
 
 # What a function of numbers may raise where it has no value, and also where somebody's own partial derivative is wrong:
 # the picture is what one looks at to find that out, so it does not depend on it.
-UNDEFINED = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+FAILURES_OF_FORMULAS = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
 
 def local_derivatives(node: Value) -> list[float | None]:
@@ -219,12 +219,12 @@ def local_derivatives(node: Value) -> list[float | None]:
     operands = [parent.number for parent in parents]
     found: list[float | None] = []
     if op.arity is None:
-        with suppress(*UNDEFINED):
+        with suppress(*FAILURES_OF_FORMULAS):
             found = [float(derivative) for derivative in op.derivatives(node.number, operands)]
         return found if len(found) == len(parents) else [None] * len(parents)
     for parent, partial in zip(parents, op.partials, strict=True):
         found.append(None)
         if type(parent) is not Constant:
-            with suppress(*UNDEFINED):
+            with suppress(*FAILURES_OF_FORMULAS):
                 found[-1] = float(partial(node.number, *operands))
     return found

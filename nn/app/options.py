@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nn.app.presets import JOBS, TABLE_DEFAULTS
-from nn.data.tables import listed, read_table
+from nn.data.tables import listed_names, read_table
 
 TABLE_ENDS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".gz", ".bz2", ".xz")
 
@@ -33,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
 def _columns_of(path: str, encoding: str | None) -> str:
     """Return the columns of a table for an error message, where it can be read."""
     try:
-        return f", whose columns are {listed(read_table(path, (), encoding).columns)}"
+        return f", whose columns are {listed_names(read_table(path, (), encoding).columns)}"
     except (OSError, ImportError, ValueError):
         return ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from nn import datasets
-from nn.data.columns import Examples
+from nn.data.columns import TableExamples
 from nn.data.csv_dialect import TableError
 from nn.data.datasets import Dataset
 from nn.data.encoder import Encoder
@@ -145,7 +145,7 @@ def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
         raise TableError(f"{path} is too small a table, since {error}; a dozen rows is a start") from None
 
 
-def table_job(path: Path, found: Examples) -> Job:
+def table_job(path: Path, found: TableExamples) -> Job:
     """Return the job of learning a column of a table from its other columns, a fifth of the rows held out."""
     data = found.data
     first: list[Any] = list(data.X[0])

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 
 from autograd import Constant, draw, no_grad
 from nn import plots
-from nn.plots.figures import COLOURS, RED
 from nn.app.presets import Task
 from nn.data.datasets import Dataset, standardized
 from nn.data.tables import shown
 from nn.fitting import evaluate
 from nn.modules import MLP, Module
-from nn.training.examples import number
+from nn.plots.figures import COLOURS, RED
+from nn.training.examples import plain_number
 from nn.training.history import History
 from nn.training.metrics import accuracy, predicted_class
 
@@ -52,7 +52,7 @@ def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
     task, outputs = trained.task, trained.outputs(data)
     targets = task.targets(data)
     with no_grad():
-        loss = number(task.loss(outputs, targets))
+        loss = plain_number(task.loss(outputs, targets))
     if data.classes:
         share = f"{accuracy(outputs, targets):.1%}"
         return f"{kind}: loss {loss:.4g}, accuracy {share} of {_examples(data)}", share

@@ -17,11 +17,11 @@ from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
 from nn.data.datasets import Dataset
-from nn.data.tables import Table, listed, number, numbers, shown
+from nn.data.tables import Table, listed_names, number_in, numbers_in, shown
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
 MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many
-LARGEST = 1e100  # numbers whose squares can be summed; what is larger has no mean squared error
+LARGEST_CELL = 1e100  # numbers whose squares can be summed; what is larger has no mean squared error
 MOST_LINES = 40  # of a summary; tables of a thousand columns get a shorter one
 
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
@@ -40,7 +40,7 @@ ROW_NUMBERS = {"rownames", "row.names", "row_names", "index", "id", "row", "obs"
 
 
 @dataclass
-class Examples:
+class TableExamples:
     """Examples as they stand in a table, with a summary: numbers, nan where missing, and texts, empty where missing."""
 
     data: Dataset
@@ -72,7 +72,7 @@ def examples(
     drop: Sequence[str] = (),
     classes: bool | Sequence[str] | None = None,
     missing: str = "fill",
-) -> Examples:
+) -> TableExamples:
     """Return the examples of a table, in its own units and words; the arguments are those of `nn.read_csv`.
 
     >>> table = Table("t.csv", {"id": ["1", "2"], "size": ["4.5", ""], "kind": ["cat", "dog"]}, frozenset(), ",", [])
@@ -115,7 +115,7 @@ def examples(
     y, kinds, said[target] = _targets(table, target, goal, classes)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
-    return Examples(Dataset(X, y, list(chosen), kinds), target, [(name, said[name]) for name in order], notes)
+    return TableExamples(Dataset(X, y, list(chosen), kinds), target, [(name, said[name]) for name in order], notes)
 
 
 def _features(
@@ -157,7 +157,7 @@ def _is_known(cell: Any) -> bool:
 
 def _is_numeric(cells: Sequence[str]) -> bool:
     """Whether all cells of a column that are known are numbers; one that is infinite is, and is refused later."""
-    return all(not math.isnan(number(cell)) for cell in cells if cell)
+    return all(not math.isnan(number_in(cell)) for cell in cells if cell)
 
 
 def _reason_to_leave(table: Table, name: str, cells: Sequence[str], is_guess: bool) -> str:
@@ -174,7 +174,7 @@ def _reason_to_leave(table: Table, name: str, cells: Sequence[str], is_guess: bo
     if all(DATE.fullmatch(cell) for cell in different):
         return "dates or times"
     if len(different) > MOST_CATEGORIES:
-        texts = [cell for cell in cells if cell and math.isnan(number(cell))]
+        texts = [cell for cell in cells if cell and math.isnan(number_in(cell))]
         if len(texts) <= 0.1 * len(cells):
             return f"numbers, but for texts such as {shown(texts[0])}"
         return f"texts of {len(different)} values, more than {MOST_CATEGORIES}"
@@ -185,7 +185,7 @@ def _is_index(table: Table, name: str) -> bool:
     """Whether a column numbers the rows: 0, 1, 2, ... or 1, 2, 3, ...; without a name, some of them may be missing."""
     if next(iter(table.columns)) != name or not (name in table.unnamed or name.casefold() in ROW_NUMBERS):
         return False
-    found = [number(cell) for cell in table.columns[name]]
+    found = [number_in(cell) for cell in table.columns[name]]
     if name in table.unnamed:
         return all(x >= 0.0 and x.is_integer() for x in found) and all(x < y for x, y in pairwise(found))
     return found in ([float(i) for i in range(first, len(found) + first)] for first in (0, 1))
@@ -196,14 +196,14 @@ def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:
     if not _is_numeric(cells):
         return cells
     where = f"{table.path}, column {shown(name)}"
-    found = numbers(where, cells)
+    found = numbers_in(where, cells)
     _check_size(where, found)
     return found
 
 
 def _check_size(where: str, found: Sequence[float]) -> None:
     for row, x in enumerate(found, 1):
-        if abs(x) > LARGEST:
+        if abs(x) > LARGEST_CELL:
             raise TableError(
                 f"{where}, row {row}: {x:g} is too large to compute with; divide the column by a number first"
             )
@@ -233,7 +233,7 @@ def _targets(
     if classes is None:
         classes, remark = _choice(where, cells)
     if classes is False:
-        found = numbers(where, cells)
+        found = numbers_in(where, cells)
         _check_size(where, found)
         if min(found) == max(found):
             raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
@@ -243,7 +243,7 @@ def _targets(
     index = {kind: k for k, kind in enumerate(kinds)}
     for row, text in enumerate(texts, 1):
         if text not in index:
-            raise TableError(f"{where}, row {row}: {shown(text)} is none of the classes {listed(kinds)}")
+            raise TableError(f"{where}, row {row}: {shown(text)} is none of the classes {listed_names(kinds)}")
     counts = Counter(texts)
     share = counts.most_common(1)[0][1] / len(texts)
     described = f"{len(kinds)} classes, {share:.1%} of the rows are {shown(counts.most_common(1)[0][0])}"
@@ -252,9 +252,9 @@ def _targets(
 
 def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
     """Return whether a target is a class, and a remark where that is not plain: texts are, numbers mostly are not."""
-    texts = [(row, cell) for row, cell in enumerate(cells, 1) if math.isnan(number(cell))]
+    texts = [(row, cell) for row, cell in enumerate(cells, 1) if math.isnan(number_in(cell))]
     if 0 < len(texts) < len(cells):
-        found = [(row, cell) for row, cell in enumerate(cells, 1) if not math.isnan(number(cell))]
+        found = [(row, cell) for row, cell in enumerate(cells, 1) if not math.isnan(number_in(cell))]
         (row, odd), what = (texts[0], "a text") if len(texts) <= len(found) else (found[0], "a number")
         raise TableError(
             f"{where}: numbers and texts are mixed, as {shown(odd)} in row {row} is {what}; correct it, or pass "
@@ -262,7 +262,7 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
         )
     if texts:
         return True, ""
-    values = sorted({number(cell) for cell in cells})
+    values = sorted({number_in(cell) for cell in cells})
     if not 2 <= len(values) <= min(MOST_CLASSES, len(cells) - 1) or any(not x.is_integer() for x in values):
         return False, ""
     if len(values) == 2:
@@ -277,7 +277,7 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
 def _canonical(cells: Sequence[str]) -> list[str]:
     """Return the names of classes, one for each number however it is written: 1, 1.0 and 01 are one class."""
     first: dict[float, str] = {}
-    return [cell if math.isnan(x := number(cell)) else first.setdefault(x, _short(cell)) for cell in cells]
+    return [cell if math.isnan(x := number_in(cell)) else first.setdefault(x, _short(cell)) for cell in cells]
 
 
 def _short(cell: str) -> str:
@@ -301,5 +301,5 @@ def _kinds(where: str, texts: Sequence[str]) -> list[str]:
 
 def _order(text: str) -> float:
     """Return by what classes are sorted before their texts, so that class 10 comes after class 9."""
-    x = number(text)
+    x = number_in(text)
     return math.inf if math.isnan(x) else x

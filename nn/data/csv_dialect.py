@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
-File: TypeAlias = "str | os.PathLike[str]"
+TextFile: TypeAlias = "str | os.PathLike[str]"
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # tried in this order; the last one never fails
@@ -31,7 +31,7 @@ class TableError(ValueError):
     """A file that is not a table to train on or to predict from: where, and what to do."""
 
 
-def contents(path: File) -> bytes:
+def contents(path: TextFile) -> bytes:
     """Return the bytes of a file, unpacked where it is compressed; a pipe is read once."""
     with Path(path).open("rb") as file:
         beginning = file.read(1 << 16)
@@ -52,7 +52,7 @@ def contents(path: File) -> bytes:
     return contents
 
 
-def decoded(path: File, contents: bytes, encoding: str | None) -> tuple[str, list[str]]:
+def decoded(path: TextFile, contents: bytes, encoding: str | None) -> tuple[str, list[str]]:
     r"""Return the text of a file, and a note where its encoding had to be guessed.
 
     >>> decoded("pets.csv", b"K\xe4tzchen", None)
@@ -87,7 +87,7 @@ def _first_undecodable(contents: bytes) -> int:
     return 0
 
 
-def layout(path: File, lines: list[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
+def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
     """Return the separator and the names of the columns, and blank out all lines that are not examples.
 
     Lines are blanked rather than removed, so that those that pandas complains about keep their numbers.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nn.data.datasets import Dataset, Standardization, standardization
-from nn.training.examples import number
+from nn.training.examples import plain_number
 from nn.training.metrics import predicted_class
 from nn.training.storage import Saved, StorageError
 
@@ -158,7 +158,7 @@ class Encoder:
 
         Raises ValueError where it is nan or infinite, and so says nothing.
         """
-        scores = [number(z) for z in (output if isinstance(output, (list, tuple)) else [output])]
+        scores = [plain_number(z) for z in (output if isinstance(output, (list, tuple)) else [output])]
         if self.target_scaling is not None and len(scores) == 1:
             scores = self.target_scaling.undo([scores])[0]
         if not all(map(math.isfinite, scores)):

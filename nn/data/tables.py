@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, NamedTuple
 
-from nn.data.csv_dialect import File, contents, decoded, layout
 from nn.data.csv_dialect import TableError as TableError
+from nn.data.csv_dialect import TextFile, contents, decoded, layout
 from nn.data.datasets import Dataset
 
 # How tables write "not known". None of these is a number, or the name of a class.
@@ -43,15 +43,15 @@ class Table(NamedTuple):
         lowered = {known.casefold(): known for known in reversed(list(self.columns))}
         close = difflib.get_close_matches(str(name).strip().casefold(), lowered, 1)
         hint = f"; did you mean {shown(lowered[close[0]])}?" if close else ""
-        if any(math.isfinite(number(known)) for known in self.columns):
+        if any(math.isfinite(number_in(known)) for known in self.columns):
             hint += (
                 "; its first line must name the columns, and seems to be an example: columns without names are called "
                 f"by their numbers, '1' to '{len(self.columns)}'"
             )
-        raise TableError(f"{self.path} has no column {shown(name)}; it has {listed(self.columns)}{hint}")
+        raise TableError(f"{self.path} has no column {shown(name)}; it has {listed_names(self.columns)}{hint}")
 
 
-def read_table(path: File, wanted: Sequence[str] = (), encoding: str | None = None) -> Table:
+def read_table(path: TextFile, wanted: Sequence[str] = (), encoding: str | None = None) -> Table:
     r"""Return the cells of a CSV file, plain or compressed; `wanted` are names of columns that are to be found in it.
 
     The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
@@ -157,10 +157,10 @@ def _is_whole(text: str) -> bool:
     return text.lstrip("+-").isdecimal()
 
 
-def number(text: str) -> float:
+def number_in(text: str) -> float:
     """Return the number that a cell stands for, with or without commas between thousands; nan where it is none.
 
-    >>> number("1,234.5"), number("-2e3"), number("2020_1")
+    >>> number_in("1,234.5"), number_in("-2e3"), number_in("2020_1")
     (1234.5, -2000.0, nan)
     """
     try:
@@ -171,7 +171,7 @@ def number(text: str) -> float:
         return math.nan
 
 
-def listed(names: Iterable[str]) -> str:
+def listed_names(names: Iterable[str]) -> str:
     """Return names for an error message, the first dozen of them."""
     known = list(names)
     return ", ".join(map(shown, known[:12])) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
@@ -184,7 +184,7 @@ def shown(name: Any) -> str:
 
 
 def read_csv(
-    path: File,
+    path: TextFile,
     target: str,
     *,
     features: Sequence[str] | None = None,
@@ -224,7 +224,7 @@ def read_csv(
     return Encoder.fit(found.data, found.target).dataset(found.data)
 
 
-def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
+def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
 
     >>> import tempfile
@@ -240,13 +240,13 @@ def read_inputs(path: File, columns: Mapping[str, bool], encoding: str | None = 
     parts: list[Sequence[Any]] = []
     for name, is_text in columns.items():
         cells = table.columns[table.name(name)]
-        parts.append(cells if is_text else numbers(f"{path}, column {shown(name)}", cells))
+        parts.append(cells if is_text else numbers_in(f"{path}, column {shown(name)}", cells))
     return [list(row) for row in zip(*parts, strict=True)]
 
 
-def numbers(where: str, cells: Sequence[str]) -> list[float]:
+def numbers_in(where: str, cells: Sequence[str]) -> list[float]:
     """Return the numbers of a column, nan where a cell is missing; any other text, and infinity, is an error."""
-    found = [number(cell) for cell in cells]
+    found = [number_in(cell) for cell in cells]
     for row, (cell, x) in enumerate(zip(cells, found, strict=True), 1):
         if cell and not math.isfinite(x):
             raise TableError(f"{where}, row {row}: {complaint(cell)}")
@@ -255,8 +255,8 @@ def numbers(where: str, cells: Sequence[str]) -> list[float]:
 
 def complaint(text: str) -> str:
     """Return what is wrong with a cell that should be a number."""
-    if math.isinf(number(text)):
+    if math.isinf(number_in(text)):
         return f"{shown(text)} is infinite, or beyond the range of floats"
-    if math.isfinite(number(text.replace(",", "."))):
+    if math.isfinite(number_in(text.replace(",", "."))):
         return f"{shown(text)} is not a number: write a point for a decimal comma"
     return f"{shown(text)} is not a number; correct it, or take this column out"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nn.modules import Module
-from nn.training.examples import number, outputs_of
+from nn.training.examples import outputs_of, plain_number
 from nn.training.history import History
 from nn.training.metrics import class_indices
 
@@ -100,7 +100,7 @@ def regression_line(
     for point[feature] in across:
         points.append(list(point))
     outputs = outputs_of(model, points)
-    found = [number(output[0] if isinstance(output, list) and len(output) == 1 else output) for output in outputs]
+    found = [plain_number(output[0] if isinstance(output, list) and len(output) == 1 else output) for output in outputs]
     axes = _plain(axes or _figure().subplots())
     axes.scatter([x[feature] for x in X], y, c=COLOURS[0], label="examples", **POINT)
     axes.plot(across, _drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
@@ -273,8 +273,8 @@ def _names(classes: Sequence[str], count: int, signed: bool) -> list[str]:
 def _margins(output: Any) -> list[float]:
     """Return by how much each class wins over the best of the others; a single output is the score of class 1."""
     if not isinstance(output, (list, tuple)):
-        return [-number(output), number(output)]
-    scores = [number(z) for z in output]
+        return [-plain_number(output), plain_number(output)]
+    scores = [plain_number(z) for z in output]
     return [score - max(scores[:k] + scores[k + 1 :]) for k, score in enumerate(scores)]
 
 

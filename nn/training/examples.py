@@ -14,7 +14,7 @@ from nn.data.random_state import chance_restored
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 
-MANY = 500  # inputs for which it pays to compile a model
+MANY_INPUTS = 500  # inputs for which it pays to compile a model
 COMPARED = 10  # of these, by which the compiled model is compared with the eager one
 
 
@@ -87,7 +87,7 @@ def evaluated(model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any) -> tupl
     with no_grad():
         outputs = [model(x) for x in X]
         total = loss(outputs, y)
-    return number(total, "a loss"), outputs
+    return plain_number(total, "a loss"), outputs
 
 
 def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
@@ -96,7 +96,7 @@ def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
     >>> outputs_of(lambda x: [2.0 * x[0], x[0] + x[1]], [[1.0, 2.0], [3.0, 4.0]])
     [[2.0, 3.0], [6.0, 7.0]]
     """
-    if len(X) < MANY:
+    if len(X) < MANY_INPUTS:
         return [_output(model, x) for x in X]
     try:
         with chance_restored(model) as drawn:
@@ -122,10 +122,10 @@ def _agree(one: Any, other: Any) -> bool:
 
 def judged(metric: Metric | None, outputs: Any, y: Sequence[Any]) -> float | None:
     """Return the metric of outputs, which it takes as plain numbers, and of targets as they were given."""
-    return None if metric is None else number(metric(plain_outputs(outputs), y), "a metric")
+    return None if metric is None else plain_number(metric(plain_outputs(outputs), y), "a metric")
 
 
-def number(found: Any, asker: str = "nn") -> float:
+def plain_number(found: Any, asker: str = "nn") -> float:
     """Return the data of a Value, or a plain number as a float."""
     return found.data if isinstance(found, Value) else real(found, asker)
 
@@ -141,7 +141,7 @@ def plain_outputs(outputs: Any) -> Any:
     parts = plain(outputs)
     if isinstance(parts, list):
         return [plain_outputs(part) for part in parts]
-    return number(parts, "an output")
+    return plain_number(parts, "an output")
 
 
 def one_by_one(columns: Any) -> list[Any]:

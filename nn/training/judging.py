@@ -12,29 +12,29 @@ from typing import Any, ParamSpec, Protocol, TypeAlias
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 
-Call: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
-P = ParamSpec("P")
+LossCall: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
+Parameters = ParamSpec("Parameters")
 
 LOSSES: list[Callable[..., Any]] = []  # those of `nn.losses`
 
-_calls: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
+_calls: ContextVar[list[LossCall] | None] = ContextVar("calls", default=None)
 
 
-class Judged(Protocol[P]):
+class Judged(Protocol[Parameters]):
     """A loss that carries its metric."""
 
     metric: Metric | None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Any:
         """Return the loss."""
 
 
-def judged_by(metric: Metric | None) -> Callable[[Callable[P, Any]], Judged[P]]:
+def judged_by(metric: Metric | None) -> Callable[[Callable[Parameters, Any]], Judged[Parameters]]:
     """Give a loss its metric, and have its calls noted where `calls_noted` is open."""
 
-    def mark(loss: Callable[P, Any]) -> Any:
+    def mark(loss: Callable[Parameters, Any]) -> Any:
         @wraps(loss)
-        def noted(*args: P.args, **kwargs: P.kwargs) -> Any:
+        def noted(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Any:
             calls = _calls.get()
             if calls is not None:
                 given = signature(loss).bind(*args, **kwargs).arguments
@@ -62,9 +62,9 @@ def metric_of(loss: Any) -> Metric | None:
 
 
 @contextmanager
-def calls_noted() -> Iterator[list[Call]]:
+def calls_noted() -> Iterator[list[LossCall]]:
     """Note in this block each call of a loss of `nn.losses`."""
-    calls: list[Call] = []
+    calls: list[LossCall] = []
     before = _calls.get()
     try:
         _calls.set(calls)
@@ -73,7 +73,7 @@ def calls_noted() -> Iterator[list[Call]]:
         _calls.set(before)
 
 
-def metric_among(calls: Iterable[Call], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:
+def metric_among(calls: Iterable[LossCall], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:
     """Return the metric of a loss that was among the calls, of just these outputs and targets, if there is one.
 
     So a function around a loss, with a factor or a penalty, keeps its accuracy; one that gives it a part of the outputs

@@ -31,8 +31,8 @@ OPTIONS: dict[str, Callable[[Any, str], Any]] = {
     "weight_decay": not_negative,
 }
 
-Schedule: TypeAlias = Callable[[int], float]
-Rate: TypeAlias = "float | Schedule"
+RateOfStep: TypeAlias = Callable[[int], float]
+Rate: TypeAlias = "float | RateOfStep"
 
 
 class Optimizer:

@@ -27,7 +27,11 @@ from nn.training.optimizer import Optimizer
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
 REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
-UNDEFINED = (ValueError, OverflowError, ZeroDivisionError)  # what operations raise where they have no finite result
+NO_FINITE_RESULT = (
+    ValueError,
+    OverflowError,
+    ZeroDivisionError,
+)  # what operations raise where they have no finite result
 SMALLER = "try a smaller learning rate"
 
 
@@ -40,7 +44,7 @@ class DivergedError(ArithmeticError):
         self.remedy = remedy
 
 
-class Task(NamedTuple):
+class TrainingTask(NamedTuple):
     """What a step is asked to do."""
 
     model: Module
@@ -56,7 +60,7 @@ class Task(NamedTuple):
 class Steps:
     """What the two kinds of steps have in common: all that is not arithmetic."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: TrainingTask) -> None:
         self.task = task
         self.model, self.metric, self.optimizer, self.max_norm = task.model, task.metric, task.optimizer, task.max_norm
         self.norms = LayerNorms(self.model, self.optimizer.parameters) if task.with_norms else None
@@ -103,7 +107,7 @@ class Steps:
         batch = data.batch(rows)
         try:
             loss, outputs, gradient = self._differentiated(batch)
-        except UNDEFINED as error:
+        except NO_FINITE_RESULT as error:
             raise self._blamed(batch, error) from error
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}", batch)
@@ -140,7 +144,7 @@ class Steps:
         """Return the score of examples, without a step; where it is not defined, the loss is infinite."""
         try:
             loss, outputs = self._evaluated(data)
-        except UNDEFINED as error:
+        except NO_FINITE_RESULT as error:
             if self._blamed(data, error) is error:
                 raise
             return Score(math.inf, None if self.metric is None else math.nan)
@@ -165,7 +169,7 @@ class Steps:
                 batch = examples.batch(range(start, min(count, start + (size or count))))
                 try:
                     evaluated(self.model, batch.x, batch.y, self.loss)
-                except UNDEFINED as error:
+                except NO_FINITE_RESULT as error:
                     if self._blamed(batch, error) is error:
                         raise
             return False
@@ -206,7 +210,7 @@ class Steps:
         try:
             with detect_anomaly():
                 gradients(self.loss([self.model(x) for x in batch.x], batch.y), self.optimizer.parameters)
-        except (*UNDEFINED, FloatingPointError) as error:
+        except (*NO_FINITE_RESULT, FloatingPointError) as error:
             return error
         return None
 
@@ -263,7 +267,7 @@ class CompiledSteps(Steps):
     program does not compute what the eager engine does, as where the loss is not the mean over its examples.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: TrainingTask) -> None:
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:

@@ -29,7 +29,7 @@ VERSION = 1
 LIMIT = 64 * 1024 * 1024  # bytes
 VALUES = 2_000_000
 
-File: TypeAlias = "str | os.PathLike[str]"
+ModelFile: TypeAlias = "str | os.PathLike[str]"
 ARGUMENTS = ("nin", "nouts", "activation", "output")
 ACTIVATIONS = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
 
@@ -38,7 +38,7 @@ class StorageError(ValueError):
     """A file that is not a whole and known model, or a model that cannot be kept in one."""
 
 
-def save(model: Module, path: File, extra: Mapping[str, Any] | None = None) -> None:
+def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None) -> None:
     """Write a model to a JSON file, with `extra` beside it; `path` holds the old file or the new one at any moment.
 
     An MLP is kept with its architecture, so that `load(path)` makes it anew; of other modules the parameters are
@@ -82,10 +82,10 @@ def save(model: Module, path: File, extra: Mapping[str, Any] | None = None) -> N
 
 
 @overload
-def load(model: Module, path: File, /) -> Module: ...
+def load(model: Module, path: ModelFile, /) -> Module: ...
 @overload
-def load(path: File, /) -> MLP: ...
-def load(model: Module | File, path: File | None = None, /) -> Module:
+def load(path: ModelFile, /) -> MLP: ...
+def load(model: Module | ModelFile, path: ModelFile | None = None, /) -> Module:
     """Return a model with the parameters of a file: `load(model, path)` fills this one, `load(path)` makes an MLP.
 
     Raises StorageError where the file is not whole, not known, or of another model, which is then left as it was.
@@ -100,7 +100,7 @@ def load(model: Module | File, path: File | None = None, /) -> Module:
     return model
 
 
-def read(path: File) -> Saved:
+def read(path: ModelFile) -> Saved:
     """Return what a file holds: architecture, parameters and extra, checked, but not yet a model.
 
     Raises StorageError where it is not whole or not known, and OSError where it cannot be read.

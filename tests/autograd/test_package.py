@@ -1,6 +1,5 @@
 """The package as a whole: what importing it loads and does, what it offers, and which file may import which."""
 
-import ast
 import json
 import os
 import subprocess

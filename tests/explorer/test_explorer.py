@@ -3,7 +3,6 @@
 What the page does in a browser is in test_page.py; these tests need none.
 """
 
-import ast
 import html
 import json
 import math
@@ -486,7 +485,8 @@ def test_without_graphviz_the_error_names_the_pip_command():
 
 def test_nothing_of_the_page_is_loaded_before_one_is_asked_for():
     code = (
-        "import sys, autograd; print(sorted(name for name in sys.modules if name.startswith('autograd.pictures.page')))\n"
+        "import sys, autograd\n"
+        "print(sorted(name for name in sys.modules if name.startswith('autograd.pictures.page')))\n"
         "from autograd.pictures.page import explore; print(explore is autograd.explore)"
     )
     run = subprocess.run(

@@ -24,7 +24,7 @@ from nn.plots.figures import (
     mistakes,
     regression_line,
 )
-from nn.training.examples import MANY, outputs_of, plain_outputs
+from nn.training.examples import MANY_INPUTS, outputs_of, plain_outputs
 
 SQUARE, CORNERS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 0, 1, 1]
 
@@ -314,7 +314,7 @@ COMPILED = {
 
 @pytest.mark.parametrize(("model", "compiles"), COMPILED.values(), ids=COMPILED)
 def test_outputs_of_many_inputs_are_those_of_each_and_compiled_where_it_can_be(model, compiles):
-    X = np.random.default_rng(1).normal(size=(MANY, 2)).tolist()
+    X = np.random.default_rng(1).normal(size=(MANY_INPUTS, 2)).tolist()
     calls = []
 
     def counted(x):
@@ -331,7 +331,7 @@ def test_outputs_of_many_inputs_are_those_of_each_and_compiled_where_it_can_be(m
 
 def test_error_of_a_model_of_many_inputs_is_its_own():
     with pytest.raises(ValueError, match=r"^MLP takes 2 inputs, got 3$"):
-        outputs_of(MLP(2, [1]), [[1.0, 2.0, 3.0]] * MANY)
+        outputs_of(MLP(2, [1]), [[1.0, 2.0, 3.0]] * MANY_INPUTS)
 
 
 def test_model_without_numpy_is_asked_point_by_point(monkeypatch):
@@ -339,7 +339,7 @@ def test_model_without_numpy_is_asked_point_by_point(monkeypatch):
         raise ImportError("compile needs NumPy")
 
     monkeypatch.setattr("autograd.compile", missing)
-    assert outputs_of(lambda x: 2.0 * x[0], [[1.0]] * MANY) == [2.0] * MANY
+    assert outputs_of(lambda x: 2.0 * x[0], [[1.0]] * MANY_INPUTS) == [2.0] * MANY_INPUTS
 
 
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(monkeypatch):

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nn import MLP, datasets, load, read_csv, save
-from nn.data.columns import DATE, LARGEST, MOST_CATEGORIES, examples
+from nn.data.columns import DATE, LARGEST_CELL, MOST_CATEGORIES, examples
 from nn.data.csv_dialect import SEPARATORS, TableError
 from nn.data.datasets import Dataset, Standardization
 from nn.data.encoder import Column, Encoder
-from nn.data.tables import MISSING, number, read_inputs, read_table
+from nn.data.tables import MISSING, number_in, read_inputs, read_table
 from nn.training import storage
 from nn.training.storage import StorageError
 
@@ -259,7 +259,7 @@ def test_columns_of_one_name_are_told_apart_and_that_is_said(table):
     assert "two columns are named 'a': the one in place 3 is called 'a.1'" in read_table(path).notes
 
 
-@given(st.lists(st.floats(min_value=-LARGEST, max_value=LARGEST), min_size=3, unique=True))
+@given(st.lists(st.floats(min_value=-LARGEST_CELL, max_value=LARGEST_CELL), min_size=3, unique=True))
 @SETTINGS
 def test_numbers_are_read_to_the_last_bit(table, numbers):
     path = table("x,y\n" + "".join(f"{x!r},{x!r}\n" for x in numbers))
@@ -550,7 +550,7 @@ def test_texts_that_are_said_to_be_numbers_are_refused(table):
 
 @pytest.mark.parametrize("text", ["2020_1", "0x10", "50%", "1,5", "1,23", "abc", "1 2"])
 def test_other_texts_are_no_numbers(text):
-    assert math.isnan(number(text))
+    assert math.isnan(number_in(text))
 
 
 def test_folder_and_missing_file_are_errors_of_the_file_system(tmp_path):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from autograd.compiler.backends.numpy import NumpyProgram
 from autograd.compiler.backends.python import ArrayLists, FloatLists
-from autograd.compiler.listing import Block
+from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 
 
@@ -65,7 +65,7 @@ class Runner(Protocol):
         """The numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
         ...
 
-    def listing(self, variables: Sequence[Block]) -> str:
+    def listing(self, variables: Sequence[NamedSlots]) -> str:
         """Return what `print(program)` shows; the variables are blocks of slots with names."""
         ...
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd.compiler.instructions import Affine, Block, Step, Table
+from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.rules import Dialect
 
 Words = Callable[["Bound"], Dialect]
@@ -65,7 +65,7 @@ class Straight:
                 return f"g{operand.first - count}"
             return f"x{operand.first}" if operand.first < size else f"v{operand.first - size}"
 
-        def written(step: Step) -> str:
+        def written(step: ScalarStep) -> str:
             return dialect.source(step.expression, lambda key: name(step.operands[key]))
 
         self.lines = [f"{name(step.destination)} = {written(step)}" for block in forward for step in block.steps]
@@ -167,7 +167,7 @@ class _BlockWriter:
             return self.dialect.literal(operand)
         return f"v[{operand.first}]" if operand.first < self.count else f"g[{operand.first - self.count}]"
 
-    def written(self, step: Step, name: Callable[[Any], str]) -> str:
+    def written(self, step: ScalarStep, name: Callable[[Any], str]) -> str:
         """Return the source of what a step computes."""
         return self.dialect.source(step.expression, lambda key: name(step.operands[key]))
 
@@ -198,7 +198,7 @@ class _LoopWriter:
             return operand
         if isinstance(operand, list):
             return self._constants(operand)
-        if isinstance(operand, Table):
+        if isinstance(operand, IndexTable):
             adjoint = operand.slots[0] >= self.write.count
             slots = [slot - self.write.count * adjoint for slot in operand.slots]
             return f"{'g' if adjoint else 'v'}[{self._through(self._listed(slots), 'j')}]"

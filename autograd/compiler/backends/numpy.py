@@ -16,16 +16,16 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.adjoint import Adjoint
-from autograd.compiler.backends.words import FUNCTIONS, NAMES, NUMPY, OwnForward
+from autograd.compiler.backends.words import ARRAY_FUNCTIONS, NAMES, NUMPY, OwnForward
 from autograd.compiler.instructions import Array, Code, Instruction, Operand, Slots
-from autograd.compiler.listing import Block as Named
+from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import floating_point_operations, listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import Layout, View
 from autograd.rules import Expression, Operation
 
-UFUNCS = {name for name, function in FUNCTIONS.items() if isinstance(function, np.ufunc)}
-KEPT = 4  # numbers of examples of which the buffers are kept
+UFUNCS = {name for name, function in ARRAY_FUNCTIONS.items() if isinstance(function, np.ufunc)}
+MEMORIES_KEPT = 4  # numbers of examples of which the buffers are kept
 
 
 class NumpyProgram:
@@ -50,34 +50,34 @@ class NumpyProgram:
         lines |= {by: self.writer.lines(instructions) for by, instructions in backward.items()}
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
         self._codes = {name: _compiled(name, written) for name, written in lines.items()}
-        self._memories: dict[int, Memory] = {}
+        self._memories: dict[int, ArrayMemory] = {}
 
     @property
     def source(self) -> str:
         """The source that runs: forward, and backward to the Values that the function uses."""
         return "\n\n".join([self.sources["forward"], self.sources["captured"]])
 
-    def memory(self, examples: int = 1) -> Memory:
+    def memory(self, examples: int = 1) -> ArrayMemory:
         """Return buffers for this many examples; those of the last few numbers are kept."""
         memory = self._memories.pop(examples, None)
         if memory is None:
-            memory = Memory(self, examples)
-            while len(self._memories) >= KEPT:
+            memory = ArrayMemory(self, examples)
+            while len(self._memories) >= MEMORIES_KEPT:
                 del self._memories[next(iter(self._memories))]
         self._memories[examples] = memory
         return memory
 
-    def forward(self, memory: Memory) -> list[Any]:
+    def forward(self, memory: ArrayMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
         found: list[Any] = memory.run("forward")
         return found
 
-    def backward(self, memory: Memory, seeds: Sequence[float], by: str = "captured") -> None:
+    def backward(self, memory: ArrayMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints, for the sum of the roots times their seeds: by the "captured" Values or "arguments"."""
         memory.seeds[:] = seeds
         memory.run(by)
 
-    def not_finite(self, memory: Memory, roots: Sequence[Any]) -> list[int]:
+    def not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples with a root, or a result that may be, that is not finite; of what all have, the first."""
         looked_at = [*roots, *[memory.names[name] for name in self.risky]]
         for results in looked_at:
@@ -86,7 +86,7 @@ class NumpyProgram:
                 return self._not_finite(memory, roots)
         return []
 
-    def _not_finite(self, memory: Memory, roots: Sequence[Any]) -> list[int]:
+    def _not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         odd = np.zeros(memory.examples, dtype=bool)
 
         def look(finite: Any, batched: bool) -> None:
@@ -118,7 +118,7 @@ class NumpyProgram:
         """List the instructions: result, operands with their shapes, and how many nodes each stands for."""
         return listing(self.code, variables, self.stats)
 
-    def bind(self, memory: Memory) -> None:
+    def bind(self, memory: ArrayMemory) -> None:
         """Give a memory its views, and the functions that run on it."""
         names = memory.names
         names |= self.writer.fixed
@@ -134,7 +134,7 @@ class NumpyProgram:
             memory.runs[name] = names.pop("run")
 
 
-class Memory:
+class ArrayMemory:
     """The buffers of a program for one number of examples."""
 
     def __init__(self, program: NumpyProgram, examples: int) -> None:
@@ -190,7 +190,7 @@ class Writer:
 
     def __init__(self, code: Code) -> None:
         self.layout = Layout(code.blocks, code.slots[1], code.inputs)
-        self.fixed: dict[str, Any] = {"nan": math.nan, "inf": math.inf, **FUNCTIONS}
+        self.fixed: dict[str, Any] = {"nan": math.nan, "inf": math.inf, **ARRAY_FUNCTIONS}
         self.scattered: dict[str, Slots] = {}
         self.views: dict[str, tuple[View, str]] = {}
         self.parts: dict[str, Callable[[dict[str, Any]], Any]] = {}

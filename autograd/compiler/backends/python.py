@@ -17,10 +17,10 @@ from autograd.compiler.backends import words
 from autograd.compiler.backends.lists import Bound, Pieces, Straight
 from autograd.compiler.blocks import adjoint_of, blocks_of
 from autograd.compiler.instructions import Array
-from autograd.compiler.listing import Block as Named
+from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import Step, replay
+from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
@@ -62,7 +62,7 @@ def array_words(bound: Bound) -> Dialect:
         return f"{bound.bind(own[operation], 'own')}({', '.join(operands)})"
 
     own: dict[Operation, words.OwnForward] = {}
-    bound.names |= words.FUNCTIONS
+    bound.names |= words.ARRAY_FUNCTIONS
     return replace(words.NUMPY, call=call)
 
 
@@ -222,7 +222,7 @@ class ArrayLists(_Lists):
             column[...] = adjoint
 
 
-def _batched(steps: Sequence[Step], sizes: tuple[int, int]) -> list[bool]:
+def _batched(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[bool]:
     """Return for each place whether its number depends on a batched variable."""
     plain, batched = sizes
     flags = [False] * plain + [True] * batched

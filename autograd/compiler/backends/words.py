@@ -38,7 +38,7 @@ def _sech2(x: Any) -> Any:
     return np.square(2.0 * e / (1.0 + e * e))
 
 
-def logsumexp(x: Any) -> Any:
+def row_logsumexp(x: Any) -> Any:
     """Return log(sum(exp(x))) along the last axis."""
     largest = np.maximum.reduce(x, axis=-1)
     shift = largest if math.isfinite(np.add.reduce(largest, None)) else np.where(np.isfinite(largest), largest, 0.0)
@@ -72,12 +72,12 @@ def _dot(xs: Sequence[Any]) -> Any:
     return sum(a * b for a, b in zip(xs[:half], xs[half:], strict=True))
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)},
     "sigmoid": _sigmoid,
     "silu": _silu,
     "softplus": lambda x: np.logaddexp(x, 0.0),
-    "gelu": lambda x: 0.5 * x * FUNCTIONS["erfc"](-x / rules.SQRT_2),
+    "gelu": lambda x: 0.5 * x * ARRAY_FUNCTIONS["erfc"](-x / rules.SQRT_2),
     "unit": _unit,
     "sech2": _sech2,
     "cathetus": lambda x: np.sqrt((1.0 - x) * (1.0 + x)),
@@ -88,10 +88,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "listed_mean": lambda xs: functools.reduce(np.add, xs) / len(xs),
     "listed_dot": _dot,
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
-    "listed_logsumexp": _stacked(logsumexp),
-    "logsumexp": logsumexp,
+    "listed_logsumexp": _stacked(row_logsumexp),
+    "row_logsumexp": row_logsumexp,
 }
-FUNCTIONS |= _error_functions()
+ARRAY_FUNCTIONS |= _error_functions()
 
 NAMES: dict[Operation, str] = {  # functions of as many operands as the row has, where the name is another one
     rules.add: "add",
@@ -120,7 +120,10 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
     **{
         row: row.name
         for row in rules.TABLE.values()
-        if isinstance(row, Operation) and row.arity is not None and row.name in FUNCTIONS and row is not rules.ieee_log
+        if isinstance(row, Operation)
+        and row.arity is not None
+        and row.name in ARRAY_FUNCTIONS
+        and row is not rules.ieee_log
     },
 }
 

@@ -13,7 +13,7 @@ from autograd.engine import Constant, Value, scope
 from autograd.pictures.scopes import homes, path_to
 
 ALIKE = 3  # so many boxes of one kind, or more, are put into a box of their own
-MANY = 13  # so many leaves, or more, of which the boxes beside them make use, likewise
+MANY_LEAVES = 13  # so many leaves, or more, of which the boxes beside them make use, likewise
 
 
 class Box:
@@ -99,7 +99,7 @@ def _store(whole: Box, order: Sequence[Value]) -> None:
     for box in list(whole):
         for title, kind in (("given numbers", Value), ("constants", Constant)):
             leaves = [node for node in box.nodes if type(node) is kind and beside.get(node, False)]
-            if len(leaves) >= MANY:
+            if len(leaves) >= MANY_LEAVES:
                 store = Box(title, box)
                 store.nodes = leaves
                 box.boxes.insert(0, store)

@@ -33,10 +33,10 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float) -> str:
+def formula_number(value: float) -> str:
     """Write a constant of a formula.
 
-    >>> number(2.0), number(-0.5)
+    >>> formula_number(2.0), formula_number(-0.5)
     ('2', '−0.5')
     """
     return f"{value:.6g}".replace("-", MINUS).replace("inf", "∞")
@@ -84,7 +84,7 @@ class Formulas(Dialect):
         source = f"({source})" if binds < ATOM else source
         if exponent.is_integer():
             return source + f"{exponent:g}".translate(SUPERSCRIPTS), POWER
-        written = number(exponent)
+        written = formula_number(exponent)
         return f"{source}^{f'({written})' if exponent < 0.0 else written}", POWER
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
@@ -144,7 +144,7 @@ FORMULAS = Formulas(
         rules.ieee_unit: lambda a, b: Expression(rules.divide, [a, Expression(rules.hypot, [a, b])]),
         rules.ieee_cathetus: lambda x: Expression(rules.sqrt, [1.0 - rules.power_of.member(2.0)(x)]),
     },
-    literal=lambda value: number(value),
+    literal=lambda value: formula_number(value),
     call=lambda operation, operands: operation.expression(*operands),
     precedence=PRECEDENCE
     | {

@@ -108,7 +108,7 @@ def _bundled(nodes: list[Value]) -> list[list[Value]]:
     return [nodes] if len(nodes) >= BUS else [[node] for node in nodes]
 
 
-def size(item: Item, name: str) -> tuple[int, int]:
+def item_size(item: Item, name: str) -> tuple[int, int]:
     """Return width and height of an item on the page, in pixels: a card for a node, a closed box, a port."""
     if isinstance(item, Port):
         return 2, 2
@@ -151,10 +151,10 @@ def badge(node: Value) -> str:
         return ""
     if node.op.family is not None and node.op.family[0] is power_of:
         return FORMULAS.source(Expression(node.op, [symbol("x")]), str)
-    return SIGNS.get(node.op.name, node.op.name)
+    return BADGES.get(node.op.name, node.op.name)
 
 
-SIGNS = {"*": "×", "/": "÷", "neg": "\N{MINUS SIGN}", "-": "\N{MINUS SIGN}", "pos": "+", "**": "^"}
+BADGES = {"*": "×", "/": "÷", "neg": "\N{MINUS SIGN}", "-": "\N{MINUS SIGN}", "pos": "+", "**": "^"}
 
 
 def width(text: str) -> float:

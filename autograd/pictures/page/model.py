@@ -20,7 +20,7 @@ from typing import Any
 from autograd.engine import Constant, Value, check_unchanged
 from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page.folding import Box, boxes
-from autograd.pictures.page.layout import Item, Layouts, Port, about, badge, insides, pill, size
+from autograd.pictures.page.layout import Item, Layouts, Port, about, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import Expression, NAry, Operation, power_of, symbol
 
@@ -145,7 +145,7 @@ def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, 
 
     found = []
     for box, inside in contents.items():
-        sizes = [size(item, _shown(item, names)) for item in inside.items]
+        sizes = [item_size(item, _shown(item, names)) for item in inside.items]
         found.append(
             {
                 "title": box.title,

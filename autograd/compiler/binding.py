@@ -1,4 +1,4 @@
-"""Methods: a compiled function bound to instances, each with programs of its own that live as long as it does.
+"""MethodPrograms: a compiled function bound to instances, each with programs of its own that live as long as it does.
 
 Nothing is stored in the instance, so it may be frozen, have slots, be copied and be pickled; and no program refers to
 it, so it is freed with the last reference to it. One that cannot be referred to weakly (`__slots__` without
@@ -15,7 +15,7 @@ from autograd.compiler.arguments import Signature
 from autograd.compiler.specialization import Programs
 
 
-class Methods:
+class MethodPrograms:
     """The programs of a compiled function for each instance that it is bound to."""
 
     def __init__(self) -> None:
