@@ -26,7 +26,7 @@ def read_csv(
     r"""Return the table of a CSV file as a data set: `y` is its column `target`, X numbers made of the others.
 
     Columns of numbers stay as they are. A column of texts with up to 20 values becomes a column of 0 and 1 for each;
-    row numbers, dates, longer texts and columns that never change are left out, as `nn.data.columns` tells. Missing cells
+    row numbers, dates, longer texts and columns that never change are left out (see `nn.data.columns`). Missing cells
     become the median or the most frequent value, with a column of 0 and 1 beside it that marks them, or with
     `missing="drop"` their rows are left out. `features` or `drop` name the columns to take or to leave.
 
