@@ -195,6 +195,9 @@ class Adjoint:
                     done[id(part)] = symbol(name)
             return done[id(part)]
 
+        for part in list(walk(slope)):  # first, so that what they are reductions of is computed once
+            if part.operation is not None and part.operation.arity is None:
+                prepared(part)
         main = mapped(prepared(product(G, slope)), named, self.of(operand))
         return Contribution(operand, main, before)
 
@@ -213,7 +216,8 @@ class Adjoint:
             other, upstream = b, g
         else:
             other, upstream = a, g.arranged(lambda slots: slots.swapaxes(1, 2))
-        if upstream.shape[2] == 1:  # an outer product
+        summed = instruction.batched and not operand.batched  # over the examples, which is a product again
+        if upstream.shape[2] == 1 and not summed:  # an outer product
             shape = operand.shape
             named = {
                 "g": upstream.arranged(lambda slots: np.broadcast_to(slots, shape)),
