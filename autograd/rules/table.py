@@ -163,6 +163,12 @@ class Mask:
         self.condition = condition
         self.otherwise = otherwise
 
+    @property
+    def number(self) -> float:
+        """The derivative as a number, where the condition is a node."""
+        number: float = _mask(self.condition.number, otherwise=self.otherwise)
+        return number
+
     def __rmul__(self, upstream: Any) -> Any:
         return where(self.condition, 0.0, upstream) if self.otherwise else where(self.condition, upstream, 0.0)
 

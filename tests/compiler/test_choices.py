@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autograd import asin, compile, exp, grad, hessian, hypot, log, sqrt, where
+from autograd import asin, compile, detect_anomaly, exp, grad, hessian, hypot, log, sqrt, where
 from autograd.compiler.backends import BACKENDS
 
 POINTS = [[0.5, 2.0], [-0.5, 2.0], [0.5, -2.0], [-0.5, -2.0]]
@@ -45,3 +45,10 @@ def test_second_derivatives_are_finite_beside_a_side_that_is_not_defined(f, back
         assert all(math.isfinite(number) for row in compile(hessian(f), backend=backend)(p) for number in row)
     batch = compile(hessian(f), batched="p", backend=backend).each(POINTS)
     assert all(math.isfinite(number) for row in batch for numbers in row for number in numbers)
+
+
+def test_choices_are_looked_at_by_detect_anomaly_as_numbers():
+    f = OF_FUNCTIONS[1]
+    with detect_anomaly():
+        assert hessian(lambda p: where(p[0] < p[1], p[0] * p[1], p[1]) ** 2.0)([0.5, 2.0]) == [[8.0, 4.0], [4.0, 0.5]]
+        assert grad(f)([0.5, -2.0]) == [1.0, 0.0]
