@@ -154,18 +154,41 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 
 class Mask:
-    """The derivative of a guarded operand: the linear map that hands on what arrives, or 0 where the guard is shut.
+    """The derivative by a side of a choice: the linear map that hands on what arrives, or 0 where it is not chosen.
 
-    As a number it would be 1 or 0, and 0 times the nan of a side that is not chosen would be nan.
+    As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """
 
-    def __init__(self, condition: Any) -> None:
+    def __init__(self, condition: Any, *, otherwise: bool = False) -> None:
         self.condition = condition
+        self.otherwise = otherwise
+
+    @property
+    def number(self) -> float:
+        """The derivative as a number, where the condition is a node."""
+        number: float = _mask(self.condition.number, otherwise=self.otherwise)
+        return number
 
     def __rmul__(self, upstream: Any) -> Any:
-        return where(self.condition, upstream, 0.0)
+        return where(self.condition, 0.0, upstream) if self.otherwise else where(self.condition, upstream, 0.0)
 
     __mul__ = __rmul__
+
+
+class Zero(float):
+    """The number 0, whose product with anything is 0: `Mask` where the condition is known, and does not hold."""
+
+    def __rmul__(self, upstream: Any) -> Any:
+        return 0.0
+
+    __mul__ = __rmul__
+
+
+def _mask(condition: Any, *, otherwise: bool = False) -> Any:
+    """Return a mask; of a condition that is known, a number."""
+    if isinstance(condition, (bool, int, float)):
+        return 1.0 if bool(condition) is not otherwise else Zero()
+    return Mask(condition, otherwise=otherwise)
 
 
 def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
@@ -294,7 +317,7 @@ atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
-where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
 less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
