@@ -353,7 +353,7 @@ class Writer:
     def _reduce(self, instruction: Instruction) -> list[str]:
         source, y = self.view(instruction.operands[0]), self.view(instruction.destination)
         name = instruction.expression.operation.name
-        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = {name}({source})"]
+        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = row_{name}({source})"]
 
     def _product(self, instruction: Instruction) -> list[str]:
         a, b, *addends = instruction.operands
