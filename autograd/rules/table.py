@@ -123,13 +123,13 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 > 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not k % 1.0 == 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
         return math.nan
     except ArithmeticError:  # 0 ** -1, or a result beyond the largest float
-        y = -inf if a < 0.0 and math.fmod(b - k, 2.0) in (1.0, -1.0) else inf
+        y = -inf if math.copysign(1.0, a) < 0.0 and math.fmod(b - k, 2.0) in (1.0, -1.0) else inf
     return y if exact else functools.reduce(operator.truediv, [a] * int(k), y)
 
 
@@ -273,7 +273,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -301,8 +301,8 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, TWO_OVER_SQRT_PI * exp(-x * x)))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, -TWO_OVER_SQRT_PI * exp(-x * x)))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
@@ -330,7 +330,7 @@ dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *x
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
 ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
