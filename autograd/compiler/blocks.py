@@ -1,4 +1,4 @@
-"""Blocks: a graph step by step, for what has too little alike to be worth array instructions; and their adjoint.
+"""Blocks of scalar steps, the form of a graph with too little alike for array instructions; and their adjoint.
 
 A short formula, or a recurrence in which each step waits for the last, would fold to instructions of a few numbers
 each, and calling NumPy for one costs more than the arithmetic. What is repeated in a long one is one block, with
@@ -92,7 +92,7 @@ def _named_step(destination: Any, expression: Any, named: dict[Any, Any], add: b
 
 @lru_cache(maxsize=4096)
 def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> tuple[list[Any], list[Any]]:
-    """Return what an operation hands back to the wanted ones of its operands, after what these formulas share."""
+    """Return the contributions of an operation to its active operands, after the subexpressions that these share."""
     y, g, xs = symbol("y"), symbol("g"), list(map(symbol, range(arity)))
     handed = [
         (position, product(g, slope))

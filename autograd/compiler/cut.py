@@ -1,4 +1,4 @@
-"""The cut: which form of a graph is run, by which back end. This is the one place that decides.
+"""Back-end selection (the cut): which form of a graph is run, by which back end. This is the one place that decides.
 
 A wide graph, with many operations alike for each one that waits for another, is worth array instructions; a narrow one,
 such as a short formula or a recurrence, is run step by step, and what is repeated in it is a loop.

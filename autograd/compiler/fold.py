@@ -1,4 +1,4 @@
-"""Fold: a graph of scalars becomes groups of what is alike.
+"""Vectorization (fold): scalar operations of one kind at one depth of the graph become groups.
 
 Sums written as chains, and the products in them, are first taken together, whatever their writer's style. What is then
 alike, the same operation at the same depth, is a group, and is going to be one array instruction.
@@ -35,7 +35,7 @@ class Group:
 
 
 class Folder:
-    """What folds a sorted graph: `add` makes items of it, in groups of what is alike.
+    """The folding of a sorted graph: `add` makes items of it, in groups of what is alike.
 
     An item is a number to be computed: a variable, a node, or a product that is part of a sum. The variables, which
     are leaves of the graph, take the first slots of the plain buffer, the batched ones those of the batched buffer.
@@ -61,7 +61,7 @@ class Folder:
 
     @property
     def width(self) -> float:
-        """How many operands there are for each group of alike: what an array instruction is going to be worth."""
+        """The mean number of operands in a group: what an array instruction is going to be worth."""
         groups = [group for alike in self.groups.values() for group in alike.values()]
         return sum(len(terms) for group in groups for terms in group.terms) / max(1, len(groups))
 

@@ -1,4 +1,4 @@
-"""Loops: a recurrence in a graph is one block of operations, over and over; it is found, to be written once.
+"""Loop detection: a recurrence in a graph is one block of operations, repeated; it is found, to be written once.
 
 Operation for operation the block's operands are those of the block before it, moved on by a fixed number of places:
 by as many as the block has results (what is computed in turn), by none (a parameter) or by any other number (one of

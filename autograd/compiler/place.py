@@ -1,4 +1,4 @@
-"""Place: groups of items become array instructions, and every item gets a slot in a buffer.
+"""Memory layout (place): groups of items become array instructions, and every item gets a slot in a buffer.
 
 A group of dot products whose left factors and right factors are combined each with each is a matrix product; several of
 them, of one shape, are a stack of matrices. The results of an instruction lie side by side, in the order of what they
@@ -28,7 +28,7 @@ def placed(folder: Folder, roots: Sequence[Value]) -> Code:
 
 
 class _Placer:
-    """What gives slots to items: the variables take the first ones, then the constants, then results."""
+    """The allocation of slots to items: the variables take the first ones, then the constants, then results."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
 """Column types: which columns of a table are features, of numbers or of categories, and which are left out and why.
 
 What is done with a column is never silent: each has a line in a summary that can be read before training starts. The
-numbers that depend on the rows (medians, categories, means) are not found here but by `nn.preparation.Encoder`, on the
+numbers that depend on the rows (medians, categories, means) are not found here but by `nn.data.encoder.Encoder`, on the
 part of the rows that is trained on.
 """
 

@@ -1,7 +1,8 @@
 """CSV reader: a file of separated text becomes columns of cells, by name.
 
-Parsing is pandas' work, which is told the file's dialect by `nn.dialect`. What is ours is which cells are missing and
-which are numbers. What a column *means* is decided in `nn.columns`, and how it enters a network in `nn.preparation`.
+Parsing is pandas' work, which is told the file's dialect by `nn.data.csv_dialect`. What is ours is which cells are
+missing and which are numbers. What a column *means* is decided in `nn.data.columns`, and how it enters a network in
+`nn.data.encoder`.
 """
 
 from __future__ import annotations
