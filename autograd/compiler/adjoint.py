@@ -45,6 +45,7 @@ class Adjoint:
         code.blocks += [(start + self.first[1], count) for start, count in code.blocks]
         self.seeds = code.allocate((len(code.roots),), False).slots
         self.shared: set[tuple[int, int]] = set()  # instruction and operand
+        # Before the contributions, since these name the slots in which adjoints are.
         self._share()
         self.contributions = [list(self._contributions(n, i)) for n, i in enumerate(code.instructions)]
 
@@ -55,6 +56,10 @@ class Adjoint:
     def instructions(self, wanted: tuple[slice, slice]) -> list[Instruction]:
         """Return the instructions that compute the adjoints of the inputs, plain and batched, that are asked for."""
         active = self._active(wanted)
+        # Set or add is decided here, once, by the order of the instructions: what comes first at a slot sets it, so no
+        # buffer is cleared for each run. Zeros are needed only where that is not the same for all slots of an
+        # instruction: where it adds to some that have nothing yet, where it reads one at which nothing arrives, and for
+        # unused inputs.
         written = [np.zeros(size, dtype=bool) for size in self.code.slots]
         missing = [np.zeros(size, dtype=bool) for size in self.code.slots]  # read or added to, but not written before
         instructions: list[Instruction] = []
@@ -113,6 +118,8 @@ class Adjoint:
         """Give the results of which a copy or a sum is the only use the adjoint slots of that sum."""
         uses = _uses(self.code)
         made = {(int(i.destination.slots.flat[0]), i.destination.batched): i for i in self.code.instructions}
+        # Of s = a + b, the adjoint of a is that of s. If a is used nowhere else, both have one place and no copy is
+        # made. From the last instruction to the first, so that a sum within a sum gets the place of the outermost one.
         for number, instruction in reversed(list(enumerate(self.code.instructions))):
             results = instruction.destination
             if len(np.unique(results.slots)) < results.slots.size:
@@ -209,10 +216,13 @@ class Adjoint:
             square = product(product(G, 2.0), symbol(0))  # a sum of squares hands back to one operand, not two
             named = {0: a, "g": g.arranged(lambda slots: np.broadcast_to(slots, a.shape))}
             return None if position else self._arriving(square, named, a)
+        # Of C = A @ B.T the adjoints are A' = C' @ B and B' = C'.T @ A. A product instruction transposes its second
+        # matrix by itself, so the other matrix is given transposed: A' = C' @ (B.T).T.
         if position == 0:
             other, upstream = b, g
         else:
             other, upstream = a, g.arranged(lambda slots: slots.swapaxes(1, 2))
+        # Summed over an axis of one, a product is a map of two repeated operands, which costs no call of BLAS.
         if upstream.shape[2] == 1:  # an outer product
             shape = operand.shape
             named = {
