@@ -18,8 +18,8 @@ from nn.app.presets import JOBS, Job, Task, table_job
 from nn.app.reports import Trained, balance, pictures, score
 from nn.app.reports import neuron_drawing as neuron_drawing
 from nn.data.columns import examples
+from nn.data.csv_reader import read_inputs, read_table
 from nn.data.encoder import Encoder
-from nn.data.tables import read_inputs, read_table
 from nn.fitting import fit
 from nn.modules import MLP
 from nn.training import storage

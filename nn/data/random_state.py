@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
-from nn.modules import held
+from nn.training.parameters import held
 
 Generator: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns its state, and what sets it
 
