@@ -1,4 +1,4 @@
-"""Losses: what training makes small. Each is the mean over the examples, and a formula of its docstring's equation.
+"""Loss functions, which training minimizes: each is a mean over the examples, and its code is its docstring's equation.
 
 Outputs are Values, plain numbers, or NumPy arrays of either; of plain numbers alone a loss is a float. Targets are
 checked where they are plain numbers. Inside of a function that is compiled they are Values without a number yet; there

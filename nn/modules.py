@@ -1,4 +1,4 @@
-"""Neurons, layers and multi-layer perceptrons: named groups of Values with a function.
+"""Modules: neurons, layers and multi-layer perceptrons, which are named groups of parameters with a function.
 
 A `Module` finds its parameters in its own attributes, so a new kind of module is a class with an `__init__` and a
 `forward`. Calling one opens a `scope` of its name, by which drawings know what belongs together.
@@ -18,7 +18,7 @@ from nn.training.parameters import ParameterHolder, held
 if TYPE_CHECKING:
 
     class Prediction(Value, list[Value]):  # type: ignore[misc]  # there is no object of both kinds
-        """What a model returns, to a type checker: one Value or a list of them, used as what it is."""
+        """The output of a model, to a type checker: one Value or a list of them, used as either."""
 
 
 Out = TypeVar("Out", covariant=True)
@@ -117,7 +117,7 @@ class _Inputs(list[Value]):
 
 
 class _Dense(Module, Generic[Out]):
-    """What a Neuron, a Layer and an MLP have in common: they take `nin` numbers."""
+    """Base class of Neuron, Layer and MLP: they take `nin` numbers."""
 
     nin: int
 

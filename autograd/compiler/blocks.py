@@ -1,4 +1,4 @@
-"""Blocks: a graph step by step, for what has too little alike to be worth array instructions; and their adjoint.
+"""Blocks of scalar steps, the form of a graph with too little alike for array instructions; and their adjoint.
 
 A short formula, or a recurrence in which each step waits for the last, would fold to instructions of a few numbers
 each, and calling NumPy for one costs more than the arithmetic. What is repeated in a long one is one block, with
@@ -86,7 +86,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
 
 @lru_cache(maxsize=4096)
 def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
-    """Return what an operation hands back to the wanted ones of its operands, after what these formulas share.
+    """Return the contributions of an operation to its active operands, after the subexpressions that these share.
 
     Each is a target (the position of an operand, or the name of a temporary), an expression of the symbols 0, 1, ...,
     and what these stand for: "y", "g", positions and temporaries.

@@ -14,7 +14,7 @@ from typing import Any
 
 
 def reduce_function(compiled: Any) -> str | tuple[Any, ...]:
-    """Return how to restore a compiled function, as `pickle` asks for it."""
+    """Return how to restore a compiled function, in the form of `__reduce__`."""
     if not _with_code(compiled.__module__):
         if (name := _global_name(compiled)) is not None:
             return name

@@ -34,7 +34,7 @@ class Expression:
 
     @property
     def key(self) -> Any:
-        """What a symbol stands for: the position of an operand, or a name."""
+        """The key of a symbol: the position of an operand, or a name."""
         return self.operands[0]
 
     @staticmethod
@@ -212,7 +212,7 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a language spells the rows of the table and the members of its families.
+    """A dialect: how a language spells the rows of the table and the members of its families.
 
     - `operators`: templates of infix and prefix operators; parentheses are set by their `precedence`.
     - `words`, `members`: templates of calls; for members of families, by their constant. Each operand stands alone.

@@ -2,8 +2,8 @@
 
 A partial derivative is written once, in the table's own functions, in terms of the result `y` and the operands. Read
 with floats it drives `backward()`; read with Values it is itself a graph, hence derivatives of any order; read with
-arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here and nothing
-anywhere else: the public function, the method of Value, and the tests follow from it.
+arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here: the public
+function, the method of Value, the array code and the tests follow from it. Only the page needs its word in JavaScript.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Column types: which columns of a table are features, of numbers or of categories, and which are left out and why.
 
 What is done with a column is never silent: each has a line in a summary that can be read before training starts. The
-numbers that depend on the rows (medians, categories, means) are not found here but by the `Encoder`, on the
-part of the rows that is trained on.
+numbers that depend on the rows (medians, categories, means) are not found here but by the `Encoder`, on the part of
+the rows that is trained on.
 """
 
 from __future__ import annotations

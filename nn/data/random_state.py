@@ -21,7 +21,7 @@ Generator: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what r
 
 @contextmanager
 def chance_restored(model: Any) -> Iterator[Callable[[], bool]]:
-    """Let a block draw random numbers as if it did not; yield what tells whether it has.
+    """Restore the random state after a block; yield a function that tells whether numbers were drawn in it.
 
     Known are the generators of `random` and of NumPy, and those that are attributes of the model and of its parts.
 

@@ -1,4 +1,4 @@
-"""Tables as data to train on: a CSV file read, its columns chosen and encoded."""
+"""Data sets from tables: a CSV file is read, its columns are chosen and encoded."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from autograd import Value
 
 
 class ParameterHolder:
-    """What keeps parameters in its attributes: the base of a module."""
+    """Base class of what keeps parameters in its attributes, such as a module."""
 
 
 _asking: ContextVar[frozenset[int]] = ContextVar("asking", default=frozenset())

@@ -10,7 +10,7 @@ from nn.training.checks import plain
 
 
 class TargetKind(NamedTuple):
-    """What the targets of a loss are, where they are plain numbers."""
+    """Checks of the targets of a loss, where they are plain numbers."""
 
     wanted: str
     remedy: str

@@ -1,4 +1,4 @@
-"""Blocks as Python source: straight lines and loops on lists of numbers, `v` of results and `g` of adjoints.
+"""Code generator for blocks: Python source, straight lines and loops, on lists `v` of results and `g` of adjoints.
 
 The words decide what the numbers are: floats, one example after the other, or arrays with a number for each example.
 """
@@ -16,7 +16,7 @@ Words = Callable[["Bound"], Dialect]
 
 
 class Bound:
-    """What a source names: functions and lists, by names that are made here, never taken from a user."""
+    """The namespace of a source: functions and lists, by names that are made here, never taken from a user."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
@@ -165,7 +165,7 @@ class Pieces:
 
 
 class _BlockWriter:
-    """What writes blocks, each once, on the lists."""
+    """A code generator for blocks that are done once, on the lists."""
 
     def __init__(self, count: int, bound: Bound, dialect: Dialect) -> None:
         self.count = count  # slots of results; those of adjoints come after them
@@ -197,7 +197,7 @@ class _BlockWriter:
 
 
 class _LoopWriter:
-    """The lines of a repeated block, on local names.
+    """A code generator for a repeated block, on local names.
 
     In a repetition whose results begin at `i` they are `a0`, `a1`, ..., and their adjoints `h0`, `h1`, ...; those of
     the block before are `b0`, `b1`, ...; `f0` are numbers that stay, `gf0` what is added to their adjoints, `c0`

@@ -1,4 +1,4 @@
-"""The back end `numpy`: instructions as NumPy source, a line or two each, forward and backward alike.
+"""Back end and code generator `numpy`: each instruction is a line or two of NumPy source, forward and backward alike.
 
 Operands are views of the buffers, made once for each number of examples; only what lies irregularly is gathered and
 scattered. Nothing in the source but its layout comes from the graph: functions, numbers and views are bound by names.
@@ -183,7 +183,7 @@ class ArrayMemory:
 
 
 class Writer:
-    """What writes instructions as NumPy source, and binds what the source names.
+    """A code generator: it writes instructions as NumPy source, and binds what the source names.
 
     `fixed`: functions, numbers, constants and plain indices; `scattered`: indices into the batched buffer; `views`, and
     of which kind; `parts`: what is made of these, once for each memory, so that the lines only compute.

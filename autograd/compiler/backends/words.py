@@ -1,4 +1,4 @@
-"""The words of NumPy: what the operations of the table are called there, as functions of arrays."""
+"""NumPy dialect: the source or function by which each operation of the table is applied to arrays."""
 
 from __future__ import annotations
 

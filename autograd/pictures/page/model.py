@@ -1,4 +1,4 @@
-"""A graph as the page reads it: one JSON object of numbers and names, and the rules it uses as one JavaScript array.
+"""JSON model of a graph, as the page reads it: numbers and names, and the rules it uses as one JavaScript array.
 
     title    the name of the root, and its formula where that is short
     nodes    in sorted order: name, kind (leaf, constant or computed), data, op (a position in ops), parents,
