@@ -21,7 +21,7 @@ from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, 
 from autograd.rules import Operation
 
 SHOWN = 6  # operands in a message
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 def detect_anomaly() -> AbstractContextManager[None]:
