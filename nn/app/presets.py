@@ -176,7 +176,7 @@ def table_job(path: Path, found: TableExamples) -> Job:
 
 
 class Task:
-    """A preset with its data: examples as numbers in their own units, as the network takes them, and as the loss does."""
+    """A preset with its data: examples as numbers in their own units, as the network takes them, and the loss."""
 
     def __init__(self, job: Job, seed: int) -> None:
         self.job = job
