@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, differentiable_edges, modes
-from autograd.rules import Operation
+from autograd.rules import Mask, Operation
 
 SHOWN = 6  # operands in a message
 PACKAGE = Path(__file__).parents[1]
@@ -106,7 +106,7 @@ def _number(flowing: Any) -> float:
     if isinstance(flowing, Sum):
         terms = zip(flowing.derivatives, flowing.adjoints, strict=True)
         return sum(_number(derivative) * adjoint.number for derivative, adjoint in terms)
-    number: float = flowing.number if isinstance(flowing, Node) else flowing
+    number: float = flowing.number if isinstance(flowing, (Node, Mask)) else flowing
     return number
 
 

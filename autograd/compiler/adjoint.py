@@ -202,6 +202,9 @@ class Adjoint:
                     done[id(part)] = symbol(name)
             return done[id(part)]
 
+        for part in list(walk(slope)):  # first, so that what they are reductions of is computed once
+            if part.operation is not None and part.operation.arity is None:
+                prepared(part)
         main = mapped(prepared(product(G, slope)), named, self.of(operand))
         return Contribution(operand, main, before)
 
@@ -222,8 +225,10 @@ class Adjoint:
             other, upstream = b, g
         else:
             other, upstream = a, g.arranged(lambda slots: slots.swapaxes(1, 2))
-        # Summed over an axis of one, a product is a map of two repeated operands, which costs no call of BLAS.
-        if upstream.shape[2] == 1:  # an outer product
+        # Summed over an axis of one, a product is a map of two repeated operands, which costs no call of BLAS. Summed
+        # over the examples too, it is a product again.
+        summed = instruction.batched and not operand.batched
+        if upstream.shape[2] == 1 and not summed:  # an outer product
             shape = operand.shape
             named = {
                 "g": upstream.arranged(lambda slots: np.broadcast_to(slots, shape)),

@@ -328,7 +328,8 @@ def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
 
     Raises what a user's function raises that wants floats.
     """
-    return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(symbol("y"), operands)]
+    found = [1.0 * d if isinstance(d, rules.Mask) else d for d in operation.derivatives(symbol("y"), operands)]
+    return [d if isinstance(d, Expression) else float(d) for d in found]
 
 
 def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:

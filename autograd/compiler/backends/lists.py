@@ -33,6 +33,27 @@ class Bound:
         return self._known[id(thing)]
 
 
+class Templates:
+    """The sources of expressions with places for their operands: what occurs often is printed once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._known: dict[int, tuple[Any, str]] = {}  # an expression is kept, so its identity stays its own
+
+    def __call__(self, expression: Any) -> str:
+        """Return the template of an expression."""
+        known = self._known.get(id(expression))
+        if known is None:
+            known = self._known[id(expression)] = expression, self.dialect.source(expression, lambda key: f"{{{key}}}")
+        return known[1]
+
+
+def literal(dialect: Dialect, number: float) -> str:
+    """Return a number as an operand of any operator."""
+    written = dialect.literal(number)
+    return f"({written})" if written.startswith("-") else written
+
+
 def function(name: str, parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
     """Return a function made of lines."""
     body = "\n    ".join(lines or ["pass"])
@@ -60,13 +81,15 @@ class Straight:
             if isinstance(operand, str):
                 return operand
             if not isinstance(operand, Affine):
-                return dialect.literal(operand)
+                return literal(dialect, operand)
             if operand.first >= count:
                 return f"g{operand.first - count}"
             return f"x{operand.first}" if operand.first < size else f"v{operand.first - size}"
 
+        template = Templates(dialect)
+
         def written(step: ScalarStep) -> str:
-            return dialect.source(step.expression, lambda key: name(step.operands[key]))
+            return template(step.expression).format(*map(name, step.operands))
 
         self.lines = [f"{name(step.destination)} = {written(step)}" for block in forward for step in block.steps]
         reached: set[str] = set()
@@ -148,6 +171,7 @@ class _BlockWriter:
         self.count = count  # slots of results; those of adjoints come after them
         self.bound = bound
         self.dialect = dialect
+        self.template = Templates(dialect)
         self.lists: dict[tuple[str, ...], list[Any]] = {}
 
     def lines(self, block: Block) -> list[str]:
@@ -164,12 +188,12 @@ class _BlockWriter:
         if isinstance(operand, str):
             return operand
         if not isinstance(operand, Affine):
-            return self.dialect.literal(operand)
+            return literal(self.dialect, operand)
         return f"v[{operand.first}]" if operand.first < self.count else f"g[{operand.first - self.count}]"
 
     def written(self, step: ScalarStep, name: Callable[[Any], str]) -> str:
         """Return the source of what a step computes."""
-        return self.dialect.source(step.expression, lambda key: name(step.operands[key]))
+        return self.template(step.expression).format(*map(name, step.operands))
 
 
 class _LoopWriter:
@@ -203,7 +227,7 @@ class _LoopWriter:
             slots = [slot - self.write.count * adjoint for slot in operand.slots]
             return f"{'g' if adjoint else 'v'}[{self._through(self._listed(slots), 'j')}]"
         if not isinstance(operand, Affine):
-            return self.write.dialect.literal(operand)
+            return literal(self.write.dialect, operand)
         adjoint = operand.first >= self.write.count
         slot = operand.first - self.write.count * adjoint
         if operand.stride == 0:
@@ -222,7 +246,7 @@ class _LoopWriter:
 
     def _constants(self, numbers: list[float]) -> str:
         if len(set(map(repr, numbers))) == 1:
-            return self.write.dialect.literal(numbers[0])
+            return literal(self.write.dialect, numbers[0])
         return self._through(self._listed(numbers), "c")
 
     def _listed(self, numbers: list[Any]) -> str:

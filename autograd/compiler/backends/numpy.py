@@ -80,8 +80,9 @@ class NumpyProgram:
     def not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples with a root, or a result that may be, that is not finite; of what all have, the first."""
         looked_at = [*roots, *[memory.names[name] for name in self.risky]]
-        for results in looked_at:
-            total = results if type(results) is float else np.add.reduce(results, None)
+        with np.errstate(invalid="ignore"):  # inf - inf
+            totals = [results if type(results) is float else np.add.reduce(results, None) for results in looked_at]
+        for results, total in zip(looked_at, totals, strict=True):
             if not (math.isfinite(total) or np.isfinite(results).all()):
                 return self._not_finite(memory, roots)
         return []
@@ -353,7 +354,7 @@ class Writer:
     def _reduce(self, instruction: Instruction) -> list[str]:
         source, y = self.view(instruction.operands[0]), self.view(instruction.destination)
         name = instruction.expression.operation.name
-        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = {name}({source})"]
+        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = row_{name}({source})"]
 
     def _product(self, instruction: Instruction) -> list[str]:
         a, b, *addends = instruction.operands

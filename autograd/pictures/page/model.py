@@ -125,7 +125,7 @@ def _formula(root: Value, order: Sequence[Value], names: dict[Value, str]) -> st
             lengths[node] = max(1, len(name))
         else:
             found[node] = Expression(node.op, [found[parent] for parent in node.parents])
-            lengths[node] = sum(lengths[parent] for parent in node.parents)
+            lengths[node] = 1 + sum(lengths[parent] for parent in node.parents)
         if lengths[node] > LONGEST_FORMULA:
             return ""
     formula = formulas.FORMULAS.source(found[root], str)
