@@ -45,7 +45,7 @@ class Inspector(Protocol):
         ...
 
     def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
-        """Return the edges, each looked at before its product is added; at the end look at what the holders hold."""
+        """Return the edges, each looked at before its product is added; at the end look at all gradients."""
         ...
 
 

@@ -154,7 +154,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 
 class Mask:
-    """The derivative by a side of a choice: the linear map that hands on what arrives, or 0 where it is not chosen.
+    """The derivative by a side of a choice: the linear map that passes what arrives, or 0 where it is not chosen.
 
     As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """
