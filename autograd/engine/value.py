@@ -48,6 +48,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
         if (side := modes.side()) is not None:
             first, second = slots_of(op, side.guarded(operands_in(first, second)))
+            data = data if side.taken else math.nan  # what the guards hand on, also to derivatives read outside
     node = _new(Value)
     node.number = data
     node._first = first
