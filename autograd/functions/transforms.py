@@ -234,6 +234,8 @@ class _Linearization:
         self.inputs = inputs
         self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
         check_unchanged(self.order)
+        if modes.blocks:
+            modes.linearized(outputs)
         if valued is None:
             nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
             older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
