@@ -71,6 +71,10 @@ def compile(
       function the second part is returned for each example.
     - `backend` is what runs it: "numpy", "python", or "auto" for the faster one.
 
+    Sums are added up in another order than eagerly: those of n terms, such as `sum`, `fsum`, `mean`, `dot` and products
+    in sums, are within n * eps * sum(|terms|) of the exact sum, eps being 2**-52, where eager `fsum`, `mean` and `dot`
+    are exact to the last digit. So what cancels to less than that is not kept, and the order may depend on the batch.
+
     Raises TraceError where f decides by a number that may be another one in the next call.
 
     >>> w, x = Value(3.0, "w"), Value(2.0, "x")
