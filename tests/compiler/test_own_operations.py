@@ -114,9 +114,10 @@ def test_own_family_compiles_with_every_constant(constant):
 
 NAMES = [
     "float", "µ", "ﬁ", "ℌ", "١", "lambda", "None", "import", "it's", 'say "x"', "a\nb", "\r", "\x00", "\ud800", "'''",
-    "\\", "", "{}", "{0}", "%s", "x; y", "#", "__builtins__", "__import__('os')", "x0", "v0", "g0", "v", "i", "a0", "np",
-    "plain", "batch", "examples", "run", "seeds", "results", "variables", "own", "own_0", "list0", "member", "forward",
-    "add", "positive", "powers", "choose", "sin", "inf", "nan", "max", "logsumexp", "fsum", "mean", "dot", "power",
+    "\\", "", "{}", "{0}", "%s", "x; y", "#", "__builtins__", "__import__('os')", "x0", "v0", "g0", "v", "i", "a0",
+    "np", "g1", "d", "d_sin", "plain", "batch", "examples", "run", "seeds", "results", "variables", "own", "own_0",
+    "list0", "member", "forward", "add", "positive", "powers", "choose", "sin", "inf", "nan", "max", "logsumexp",
+    "fsum", "mean", "dot", "power",
 ]  # fmt: skip
 
 
