@@ -66,7 +66,7 @@ class CompiledGraph(WithParameters):
             self.wrt = leaves_of(wrt)
         self.roots = roots
         self.single = single
-        self.backend = backend
+        self._asked = backend
         _check_choices(order, self.wrt)
         blocks = [("theta", 0, len(self.wrt), False)]
         labels = {leaf.label for leaf in self.wrt} - {""}
@@ -78,7 +78,12 @@ class CompiledGraph(WithParameters):
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(CompiledGraph, single=self.single, backend=self.backend), (self.roots, self.wrt)
+        return partial(CompiledGraph, single=self.single, backend=self._asked), (self.roots, self.wrt)
+
+    @property
+    def backend(self) -> str:
+        """The name of the back end that runs the program."""
+        return self.program.backend
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
