@@ -12,6 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextvars import ContextVar
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
@@ -143,7 +144,7 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(thing, (Value, str, float, int, type)):
         return None
     if isinstance(thing, Module):
-        return list(vars(thing).items())
+        return [*vars(thing).items(), *_in_slots(thing)]
     if isinstance(thing, Mapping):
         return list(thing.items())
     if isinstance(thing, (list, tuple, deque)):
@@ -157,6 +158,14 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     if dataclasses.is_dataclass(thing):
         return [(field.name, getattr(thing, field.name, None)) for field in dataclasses.fields(thing)]
     return None
+
+
+def _in_slots(module: Module) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that a module keeps in `__slots__`, those of its base classes first."""
+    for cls in reversed(type(module).__mro__):
+        for name, member in vars(cls).items():
+            if isinstance(member, MemberDescriptorType) and hasattr(module, name):
+                yield name, getattr(module, name)
 
 
 def _entries(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:
@@ -289,6 +298,7 @@ class MLP(_Dense["Prediction"]):
         if isinstance(nouts, int) or not nouts:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _positive(nin, "nin")
+        _function(activation)  # an error, also where there is no hidden layer
         rng = generator(seed)
         sizes = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + [output]
