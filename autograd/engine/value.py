@@ -235,6 +235,10 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     __or__, __ror__ = _arithmetic(rules.either)
 
+    def conjugate(self) -> Value:
+        """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
+        return self
+
     def __bool__(self) -> bool:
         if modes.blocks:
             modes.use(self, "a branch on")
