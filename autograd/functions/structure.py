@@ -11,6 +11,8 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 from autograd.rules import real
@@ -43,6 +45,11 @@ class Structure:
         """Whether it is a NumPy array."""
         return self.container is not None and not issubclass(self.container, (list, tuple, dict))
 
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether all parts are numbers by themselves."""
+        return all(part.container is None for part in self.parts)
+
     @property
     def is_number(self) -> bool:
         """Whether it is one number: by itself, or in an array of shape ()."""
@@ -59,7 +66,10 @@ class Structure:
             return make(None)
         if self.is_array:
             return make(self.keys)
-        parts = [part.build(make) for part in self.parts]
+        return self.around([part.build(make) for part in self.parts])
+
+    def around(self, parts: Sequence[Any]) -> Any:
+        """Return the container of these parts."""
         if issubclass(self.container, dict):
             return self.container(zip(self.keys, parts, strict=True))
         return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
@@ -72,7 +82,15 @@ class Structure:
         {'w': [-1.0, -2.0], 'b': -3.0}
         """
         remaining = iter(numbers)
-        return self.build(lambda shape: pack([next(remaining) for _ in range(size(shape))], shape))
+
+        def nested(structure: Structure) -> Any:
+            if structure.container in (list, tuple) and structure.is_flat:
+                return structure.container(islice(remaining, len(structure.parts)))
+            if structure.parts:
+                return structure.around([nested(part) for part in structure.parts])
+            return structure.build(lambda shape: pack([*islice(remaining, size(shape))], shape))
+
+        return nested(self)
 
     def names(self, name: str) -> Iterator[str]:
         """Yield the name of each number, as an expression in the name of the whole.
@@ -194,7 +212,7 @@ def pack(numbers: Sequence[Any], shape: Shape) -> Any:
         return numbers[0]
     import numpy
 
-    if all(isinstance(x, float) for x in numbers):
+    if set(map(type, numbers)) <= {float}:
         return numpy.array(numbers, dtype=float).reshape(shape)
     array = numpy.empty(len(numbers), dtype=object)
     array[:] = numbers
