@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
+from autograd.functions.containers import Container, container_of
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
@@ -24,26 +25,36 @@ Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by it
 class Structure:
     """The nesting of an argument, without its numbers: hashable, and equal for arguments that are nested alike.
 
-    - `container`: list, tuple, a named tuple, dict, OrderedDict or `numpy.ndarray`; None for a number by itself.
+    - `container`: list, tuple, a named tuple, dict, OrderedDict, `numpy.ndarray`, or another class that
+      `container_of` knows; None for a number by itself.
     - `keys`: the names of the parts in their container; the shape, for an array.
     - `parts`: the structures of the parts; none for a number or an array.
+    - `rest`: what another container is made of beside its parts.
     """
 
     container: Any = None
     keys: tuple[Any, ...] = ()
     parts: tuple[Structure, ...] = ()
+    rest: Any = None
 
     def __hash__(self) -> int:
         try:
             return self._hash  # type: ignore[no-any-return, attr-defined]
         except AttributeError:
-            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts)))
+            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts, self.rest)))
             return hash(self)
 
     @property
     def is_array(self) -> bool:
         """Whether it is a NumPy array."""
-        return self.container is not None and not issubclass(self.container, (list, tuple, dict))
+        return "numpy" in sys.modules and self.container is sys.modules["numpy"].ndarray
+
+    @property
+    def known(self) -> Container | None:
+        """How to put the container together, where it is none of those that are taken apart here."""
+        kind = self.container
+        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict) or hasattr(kind, "_make")
+        return None if own else container_of(kind)
 
     @cached_property
     def is_flat(self) -> bool:
@@ -70,8 +81,10 @@ class Structure:
 
     def around(self, parts: Sequence[Any]) -> Any:
         """Return the container of these parts."""
-        if issubclass(self.container, dict):
+        if self.container in (dict, OrderedDict):
             return self.container(zip(self.keys, parts, strict=True))
+        if (known := self.known) is not None:
+            return known.unflatten(self.rest, parts)
         return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
@@ -81,16 +94,15 @@ class Structure:
         >>> structure.unflatten([-x for x in numbers])
         {'w': [-1.0, -2.0], 'b': -3.0}
         """
-        remaining = iter(numbers)
+        return self._filled(iter(numbers))
 
-        def nested(structure: Structure) -> Any:
-            if structure.container in (list, tuple) and structure.is_flat:
-                return structure.container(islice(remaining, len(structure.parts)))
-            if structure.parts:
-                return structure.around([nested(part) for part in structure.parts])
-            return structure.build(lambda shape: pack([*islice(remaining, size(shape))], shape))
-
-        return nested(self)
+    def _filled(self, remaining: Iterator[Any]) -> Any:
+        if self.parts:
+            listed = self.is_flat
+            return self.around(
+                [*islice(remaining, len(self.parts))] if listed else [part._filled(remaining) for part in self.parts]
+            )
+        return self.build(lambda shape: pack([*islice(remaining, size(shape))], shape))
 
     def names(self, name: str) -> Iterator[str]:
         """Yield the name of each number, as an expression in the name of the whole.
@@ -101,11 +113,18 @@ class Structure:
         if self.container is None:
             yield name
         elif self.parts:
-            fields = getattr(self.container, "_fields", None)
-            for key, part in zip(self.keys, self.parts, strict=True):
-                yield from part.names(f"{name}.{fields[key]}" if fields else f"{name}[{key!r}]")
+            for place, part in zip(self._places(), self.parts, strict=True):
+                yield from part.names(name + place)
         elif self.is_array:
             yield from (f"{name}[{', '.join(map(str, index)) or '()'}]" for index in _indices(self.keys))
+
+    def _places(self) -> Sequence[str]:
+        """Return what is written behind the name of the container for each of its parts."""
+        if fields := getattr(self.container, "_fields", None):
+            return [f".{fields[key]}" for key in self.keys]
+        if (known := self.known) is not None and known.names is not None:
+            return known.names(self.rest)
+        return [f"[{key!r}]" for key in self.keys]
 
     def __str__(self) -> str:
         """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
@@ -115,7 +134,9 @@ class Structure:
             return f"array{self.keys}"
         parts = list(map(str, self.parts))
         kind = "" if self.container in (list, tuple, dict) else self.container.__name__
-        if issubclass(self.container, dict):
+        if self.container is type(None):
+            return "None"
+        if self.container in (dict, OrderedDict):
             items = ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True))
             return f"{kind}({{{items}}})" if kind else f"{{{items}}}"
         inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
@@ -154,6 +175,9 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
         return Structure(kind, tuple(range(len(parts))), parts)
     numpy = sys.modules.get("numpy")
+    if kind is float or hasattr(thing, "_operate"):
+        numbers.append(thing)
+        return _NUMBER
     if numpy is not None and kind is numpy.ndarray:
         if thing.dtype.kind in "biuf":
             numbers.extend(thing.ravel().astype(float).tolist())
@@ -161,8 +185,15 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
             elements = zip(_indices(thing.shape), thing.ravel().tolist(), strict=True)
             numbers.extend([_number(element, (*path, *index)) for index, element in elements])
         return Structure(kind, thing.shape)
+    if (known := container_of(kind)) is not None:
+        inside, rest = known.flatten(thing)
+        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(inside)])
+        return Structure(kind, tuple(range(len(parts))), parts, rest)
     numbers.append(_number(thing, path))
-    return Structure()
+    return _NUMBER
+
+
+_NUMBER = Structure()
 
 
 def _number(thing: Any, path: tuple[Any, ...]) -> Any:
@@ -195,6 +226,14 @@ def arranged(argument: Any, structure: Structure) -> Any:
     {'w': 4.0, 'b': 3.0}
     """
     kind = type(argument)
+    if isinstance(structure.rest, tuple) and isinstance(argument, Mapping) and kind is structure.container:
+        order, default = structure.rest
+        if argument.keys() != set(order):
+            return argument
+        parts = [arranged(argument[key], part) for key, part in zip(order, structure.parts, strict=True)]
+        return structure.around(parts) if default == getattr(argument, "default_factory", None) else argument
+    if structure.known is not None:
+        return argument
     if kind is not structure.container or structure.is_array or len(argument) != len(structure.parts):
         return argument
     if isinstance(argument, dict):

@@ -359,6 +359,10 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
 
 
 def _check_outputs(asker: str, f: Function, result: Any) -> None:
+    if result is None:
+        raise TypeError(
+            f"{asker} takes a function that returns numbers; what {_name(f)} returned is of type NoneType: None"
+        )
     if _is_condition(result):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "

@@ -1367,9 +1367,9 @@ def test_function_that_returns_several_numbers_is_referred_to_jacobian(result, f
 )
 def test_function_that_returns_no_number_is_named(asker, call):
     def energy(x):
-        return {"a": [x, None]}
+        return {"a": [x, "b"]}
 
-    message = rf"^{asker} takes real numbers, .*; what energy returned\['a'\]\[1\] is of type NoneType: None$"
+    message = rf"^{asker} takes real numbers, .*; what energy returned\['a'\]\[1\] is of type str: 'b'$"
     with pytest.raises(TypeError, match=message):
         call(energy)
 
@@ -1475,7 +1475,9 @@ def test_vector_of_another_structure_is_refused():
 def test_cotangents_and_tangents_that_are_no_numbers_are_named():
     with pytest.raises(TypeError, match=r"^a cotangent of vjp takes real numbers, .*\[1\] is of type str: 'a'$"):
         vjp(lambda x: [x, x], 1.0)[1]([1.0, "a"])
-    with pytest.raises(TypeError, match=r"^a tangent of jvp takes real numbers, .* is of type NoneType: None$"):
+    with pytest.raises(
+        TypeError, match=r"^a tangent of jvp has the structure of what it multiplies, number; got None$"
+    ):
         jvp(sin, (1.0,), (None,))
 
 
@@ -1861,7 +1863,7 @@ def test_gradients_by_what_is_no_list_says_what_it_takes(inputs):
     [
         (lambda: value_and_grad(lambda x: [x])(1.0), "^value_and_grad takes a function that returns one number"),
         (lambda: hvp(squares)([1.0, 2.0], [1.0]), r"of hvp .*, \[number, number\]; got \[number\]$"),
-        (lambda: hvp(squares)([None], [1.0]), r"^hvp takes real numbers, .* of squares\[0\] is of type None"),
+        (lambda: hvp(squares)(["a"], [1.0]), r"^hvp takes real numbers, .* of squares\[0\] is of type str"),
     ],
     ids=["value_and_grad", "vector of hvp", "argument of hvp"],
 )
