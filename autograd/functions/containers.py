@@ -38,8 +38,8 @@ def register(
     """Make a class a container of numbers: what functions take and return that are differentiated or compiled.
 
     As `jax.tree_util.register_pytree_node`: `flatten(x)` returns the parts of x, which are numbers or containers, and
-    the rest, hashable; `unflatten(rest, parts)` returns an x of parts that may be Values. Raises ValueError if the class
-    is known already.
+    the rest, hashable; `unflatten(rest, parts)` returns an x of parts that may be Values. Raises ValueError if the
+    class is known already.
 
     >>> from autograd import grad
     >>> class Point:

@@ -53,7 +53,7 @@ from autograd import (
 from autograd.engine import clock, modes
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED
-from autograd.functions import transforms
+from autograd.functions import linearization
 from autograd.functions.structure import flatten
 from nn import MLP
 
@@ -1538,8 +1538,8 @@ def test_infinite_slope_of_what_is_not_asked_for_stays_away():
 @pytest.fixture
 def sweeps(monkeypatch):
     made = []
-    accumulate = transforms.accumulate
-    monkeypatch.setattr(transforms, "accumulate", lambda *args, **named: made.append(1) or accumulate(*args, **named))
+    accumulate = linearization.accumulate
+    monkeypatch.setattr(linearization, "accumulate", lambda *args, **named: made.append(1) or accumulate(*args, **named))
     return made
 
 
@@ -1552,7 +1552,7 @@ def walked(monkeypatch):
         lengths.append(len(order))
         return order
 
-    monkeypatch.setattr(transforms, "topological_order", counted)
+    monkeypatch.setattr(linearization, "topological_order", counted)
     return lengths
 
 
