@@ -164,27 +164,27 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
         ) from None
 
 
-def mapped(thing: Any, change: Callable[[Any], Any]) -> Any:
+def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
     """Return a thing with every Value in it changed, in whatever container; what else it holds stays as it is.
 
     >>> from autograd import Value
-    >>> mapped({"loss": Value(2.0), "title": "fit", "steps": 3}, lambda x: x.data)
+    >>> map_values({"loss": Value(2.0), "title": "fit", "steps": 3}, lambda x: x.data)
     {'loss': 2.0, 'title': 'fit', 'steps': 3}
     """
     if hasattr(thing, "_operate"):
         return change(thing)
     kind = type(thing)
     if kind in (dict, OrderedDict):
-        return kind([(key, mapped(part, change)) for key, part in thing.items()])
+        return kind([(key, map_values(part, change)) for key, part in thing.items()])
     if kind in (list, tuple):
-        return kind([mapped(part, change) for part in thing])
+        return kind([map_values(part, change) for part in thing])
     if isinstance(thing, tuple) and hasattr(kind, "_make"):
-        return kind._make([mapped(part, change) for part in thing])
+        return kind._make([map_values(part, change) for part in thing])
     if (numpy := sys.modules.get("numpy")) is not None and kind is numpy.ndarray and thing.dtype.kind == "O":
-        return pack([mapped(part, change) for part in thing.ravel().tolist()], thing.shape)
+        return pack([map_values(part, change) for part in thing.ravel().tolist()], thing.shape)
     if (known := container_of(kind)) is not None:
         parts, rest = known.flatten(thing)
-        return known.unflatten(rest, [mapped(part, change) for part in parts])
+        return known.unflatten(rest, [map_values(part, change) for part in parts])
     return thing
 
 

@@ -18,7 +18,7 @@ from autograd.engine import Constant, Number, Value, check_unchanged, clock, mod
 from autograd.functions.linearization import Linearization, as_value
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.functions.sparse import blocks_of_rows, check_scipy, vectors_of
-from autograd.functions.structure import Shape, Structure, arranged, flatten, mapped, pack, size
+from autograd.functions.structure import Shape, Structure, arranged, flatten, map_values, pack, size
 from autograd.rules import positive
 
 Function: TypeAlias = Callable[..., Any]
@@ -106,7 +106,11 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     return _named("value_and_grad", f, derivative)
 
 
-def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+@overload
+def vjp(f: Function, *primals: Any, has_aux: Literal[False] = False) -> tuple[Any, Function]: ...
+@overload
+def vjp(f: Function, *primals: Any, has_aux: Literal[True]) -> tuple[Any, Function, Any]: ...
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(*primals), and the function that takes a cotangent to its product with the Jacobian: reverse mode.
 
     The cotangent has the structure of what f returns; the product is a tuple with one entry for each of the primals,
@@ -128,7 +132,15 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     return (call.value(), pullback, call.aux()) if has_aux else (call.value(), pullback)
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+@overload
+def jvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[False] = False
+) -> tuple[Any, Any]: ...
+@overload
+def jvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[True]
+) -> tuple[Any, Any, Any]: ...
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(*primals), and the product of its Jacobian with the tangents: forward mode, in one sweep.
 
     The tangents have the structure of the primals, one for each; the product has that of what f returns. With
@@ -161,9 +173,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = F
     (jacobian, aux) is returned.
 
     With `sparse`, the matrix is SciPy's `csr_array` of the structural non-zeros: an entry is there if the number
-    returned was made from that number of the argument, whatever the derivative is. The work is in time of what each
-    number was made from. Both are lists, tuples or arrays of one dimension, or one number; for several `argnums` there
-    is a tuple of matrices. Where the derivatives are Values, a `SparseMatrix` of them is returned.
+    returned was made from that number of the argument, whatever the derivative is. (Of the side of a choice that is not
+    chosen, as in `relu`, entries may be missing, which are 0; a compiled function has those of both sides.) The work is
+    in time of what each number was made from. Argument and result are lists, tuples or arrays of one dimension, or one
+    number; for several `argnums` there is a tuple of matrices. Where the derivatives are Values, a `SparseMatrix` of
+    them is returned.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
@@ -302,7 +316,7 @@ class _Call(Linearization):
         """Return what f returned beside what is differentiated, with floats for its Values as in `value`."""
         if self.recorded:
             return self._aux
-        return mapped(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
+        return map_values(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
 
     def value(self) -> Any:
         """Return what f returned, in its structure."""
