@@ -55,7 +55,9 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     if result is None:
-        raise TypeError("compile takes a function that returns numbers; what it returned is of type NoneType: None")
+        raise TypeError(
+            "compile takes a function that returns numbers; what the function returned is of type NoneType: None"
+        )
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}

@@ -81,11 +81,13 @@ class Structure:
 
     def around(self, parts: Sequence[Any]) -> Any:
         """Return the container of these parts."""
+        if self.container is list or self.container is tuple:
+            return self.container(parts)
         if self.container in (dict, OrderedDict):
             return self.container(zip(self.keys, parts, strict=True))
         if (known := self.known) is not None:
             return known.unflatten(self.rest, parts)
-        return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
+        return self.container._make(parts)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
         """Nest the numbers of a flat list.

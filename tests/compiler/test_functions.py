@@ -344,7 +344,7 @@ def test_backward_of_a_batch_adds_the_gradient_of_the_mean(n):
         (np.array(1.0), Y, TypeError, "is batched, so it is an array or a list of examples"),
         ({"a": 1.0}, Y, TypeError, "is batched, so it is an array or a list of examples, got dict"),
         ([["a", 2.0]], [1.0], TypeError, r"of type str: 'a'"),
-        ([None], [1.0], TypeError, "of type NoneType"),
+        (["a"], [1.0], TypeError, "of type str"),
     ],
 )
 def test_batch_that_is_none_is_an_error(x, y, error, message):
@@ -377,14 +377,14 @@ def test_function_of_several_numbers_is_not_differentiated(f):
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [(None, "argument 1 of <lambda> is of type NoneType"), ("mean", "of type str: 'mean'"), ([1.0, "a"], r"\[1\]")],
+    [(1j, "argument 1 of <lambda> is of type complex"), ("mean", "of type str: 'mean'"), ([1.0, "a"], r"\[1\]")],
 )
 def test_argument_that_is_no_number_is_an_error(argument, message):
     with pytest.raises(TypeError, match=message):
         compile(lambda x, y: x)(1.0, argument)
 
 
-@pytest.mark.parametrize("f", [lambda x: None, lambda x: "a", lambda x: [x, None]])
+@pytest.mark.parametrize("f", [lambda x: None, lambda x: "a", lambda x: [x, "a"]])
 def test_result_that_is_no_number_is_an_error(f):
     with pytest.raises(TypeError, match="what the function returned"):
         compile(f)(1.0)
