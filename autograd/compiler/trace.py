@@ -56,6 +56,10 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     tracer = _Tracer()
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
+    if result is None:
+        raise TypeError(
+            "compile takes a function that returns numbers; what the function returned is of type NoneType: None"
+        )
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
