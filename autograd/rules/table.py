@@ -185,10 +185,12 @@ class Zero(float):
 
 
 def _mask(condition: Any, *, otherwise: bool = False) -> Any:
-    """Return a mask; of a condition that is known, a number."""
+    """Return a mask; of a condition that is known, a number or an array of numbers."""
     if isinstance(condition, (bool, int, float)):
         return 1.0 if bool(condition) is not otherwise else Zero()
-    return Mask(condition, otherwise=otherwise)
+    if hasattr(condition, "_operate"):
+        return Mask(condition, otherwise=otherwise)
+    return where(condition, 0.0, 1.0) if otherwise else where(condition, 1.0, 0.0)  # of an array
 
 
 def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:

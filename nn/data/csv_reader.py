@@ -51,13 +51,16 @@ class Table(NamedTuple):
         raise TableError(f"{self.path} has no column {shown(name)}; it has {listed_names(self.columns)}{hint}")
 
 
-def read_table(path: TextFile, wanted: Sequence[str] = (), encoding: str | None = None) -> Table:
+def read_table(
+    path: TextFile, wanted: Sequence[str] = (), encoding: str | None = None, *, blank_rows: bool = False
+) -> Table:
     r"""Return the cells of a CSV file, plain or compressed; `wanted` are names of columns that are to be found in it.
 
     The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
     and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
-    | or spaces separate the cells, and a row of fewer cells lacks the last ones. The text is UTF-8, or else taken for
-    Latin-1 (as Windows writes it), with a note.
+    | or spaces separate the cells, and a row of fewer cells lacks the last ones. Rows without any value are left out,
+    or with `blank_rows` those at the end only. The text is UTF-8, or else taken for Latin-1 (as Windows writes it),
+    with a note.
 
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
@@ -98,7 +101,7 @@ def read_table(path: TextFile, wanted: Sequence[str] = (), encoding: str | None 
             reason = "a quotation mark is opened and never closed"
         raise TableError(f"{path}: {reason}") from None
     columns = [[_cell(cell) for cell in frame[position]] for position in range(len(names))]
-    return _table(str(path), names, columns, separator, notes)
+    return _table(str(path), names, columns, separator, notes, blank_rows)
 
 
 def _pandas() -> Any:
@@ -114,9 +117,14 @@ def _cell(cell: Any) -> str:
     return "" if text.casefold() in MISSING else text
 
 
-def _table(path: str, names: Sequence[str], columns: list[list[str]], separator: str, notes: list[str]) -> Table:
+def _table(
+    path: str, names: Sequence[str], columns: list[list[str]], separator: str, notes: list[str], blank_rows: bool
+) -> Table:
     """Return the table of columns that are not wholly blank, each under a name of its own."""
     blank = [not any(cells) for cells in zip(*columns, strict=True)]
+    if blank_rows and not all(blank):
+        end = len(blank) - blank[::-1].index(False)
+        blank[:end] = [False] * end
     if any(blank):
         columns = [[cell for cell, out in zip(column, blank, strict=True) if not out] for column in columns]
         notes = [
@@ -202,7 +210,7 @@ def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | Non
     """
     if not columns:
         raise ValueError("columns names what to read, one or more, got none")
-    table = read_table(path, list(columns), encoding)
+    table = read_table(path, list(columns), encoding, blank_rows=True)
     parts: list[Sequence[Any]] = []
     for name, is_text in columns.items():
         cells = table.columns[table.name(name)]

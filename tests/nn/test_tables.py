@@ -181,6 +181,11 @@ def test_separator_at_the_end_of_the_first_row_moves_no_column(table):
     assert read_table(path, ["y"]).columns == {"a": ["1", "3", "5"], "b": ["2", "4", "6"], "y": ["no", "yes", "no"]}
 
 
+def test_inputs_keep_a_row_without_any_value_but_for_those_at_the_end(table):
+    rows = read_inputs(table("a,b\n,\n1,2\n,\n3,4\n,\n,\n"), {"a": True, "b": True})
+    assert rows == [["", ""], ["1", "2"], ["", ""], ["3", "4"]]
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_file_larger_than_memory_is_refused(table, pack, monkeypatch):
     monkeypatch.setattr("nn.data.csv_dialect.LARGEST_FILE", 1 << 20)
