@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from autograd.checks.anomaly import operand_names
 from autograd.checks.differences import Estimate, differentiate, kink
 from autograd.engine import Value, modes, topological_order
-from autograd.functions import Function, Structure, flatten, jacobian
+from autograd.functions import Function, Structure, flatten, flatten_result, jacobian
 from autograd.rules import Operation
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -64,7 +64,7 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     point = [x.data if isinstance(x, Value) else x for x in numbers]
 
     def flat(xs: list[Any]) -> list[Any]:
-        return flatten(f(*structure.unflatten(xs)), "gradcheck", "what the function returned")[0]
+        return flatten_result(f(*structure.unflatten(xs)), "gradcheck")[0]
 
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):

@@ -17,7 +17,7 @@ from autograd import rules
 from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, structure_of
 from autograd.compiler.results import check_number, check_pair, of_each
 from autograd.engine import Value
-from autograd.functions import Function, Structure, flatten, pack, transforms
+from autograd.functions import Function, Structure, flatten_result, pack, transforms
 
 
 def each(f: Function, call: BoundCall, name: str) -> Any:
@@ -49,7 +49,7 @@ def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bo
         found = value(f, replace(call, arguments=arguments), name, batched=batched, has_aux=has_aux)
         if not has_aux:
             return found
-        check_pair(flatten(found, "compile", "what the function returned")[1], name)
+        check_pair(flatten_result(found, "compile")[1], name)
         beside[:] = found[1:]
         return found[0]
 
@@ -102,7 +102,7 @@ def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Struct
     for i in range(examples):
         pairs = zip(call.arguments, form.roles, strict=True)
         found = form.call(f, [given[i] if role == BATCHED else given for given, role in pairs])
-        numbers, structure = flatten(found, "compile", "what the function returned")
+        numbers, structure = flatten_result(found, "compile")
         rows.append(numbers)
         structures[structure] = i
     if len(structures) > 1:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.checks import Located, users_frame
 from autograd.engine import Constant, Value, clock, modes, topological_order
-from autograd.functions import Structure, flatten
+from autograd.functions import Structure, flatten_result
 from autograd.rules import is_own
 
 
@@ -56,11 +56,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     tracer = _Tracer()
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
-    if result is None:
-        raise TypeError(
-            "compile takes a function that returns numbers; what the function returned is of type NoneType: None"
-        )
-    outputs, structure = flatten(result, "compile", "what the function returned")
+    outputs, structure = flatten_result(result, "compile")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together

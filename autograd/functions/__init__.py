@@ -5,6 +5,7 @@ from autograd.functions.signatures import R as R
 from autograd.functions.structure import Structure as Structure
 from autograd.functions.structure import arranged as arranged
 from autograd.functions.structure import flatten as flatten
+from autograd.functions.structure import flatten_result as flatten_result
 from autograd.functions.structure import pack as pack
 from autograd.functions.transforms import Function as Function
 from autograd.functions.transforms import gradients as gradients

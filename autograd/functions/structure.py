@@ -160,10 +160,14 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
     try:
         return numbers, _visit(argument, (), numbers)
     except _MisfitError as misfit:
-        where = name + "".join(f"[{key!r}]" for key in misfit.path)
-        raise misfit.kind(
-            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {misfit.found}"
-        ) from None
+        raise misfit.error(asker, name) from None
+
+
+def flatten_result(result: Any, asker: str, name: str = "what the function returned") -> tuple[list[Any], Structure]:
+    """Return what `flatten` does, of what a function returned; None, of one without a return, is an error."""
+    if result is None:
+        raise _MisfitError(TypeError, (), "of type NoneType: None").error(asker, name)
+    return flatten(result, asker, name)
 
 
 def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
@@ -242,6 +246,13 @@ class _MisfitError(Exception):
         self.kind = kind
         self.path = path
         self.found = found
+
+    def error(self, asker: str, name: str) -> Exception:
+        """Return the error, in the asker's name."""
+        where = name + "".join(f"[{key!r}]" for key in self.path)
+        return self.kind(
+            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {self.found}"
+        )
 
 
 def arranged(argument: Any, structure: Structure) -> Any:

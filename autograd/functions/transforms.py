@@ -18,7 +18,7 @@ from autograd.engine import Constant, Number, Value, check_unchanged, clock, mod
 from autograd.functions.linearization import Linearization, as_value
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.functions.sparse import blocks_of_rows, check_scipy, vectors_of
-from autograd.functions.structure import Shape, Structure, arranged, flatten, map_values, pack, size
+from autograd.functions.structure import Shape, Structure, arranged, flatten, flatten_result, map_values, pack, size
 from autograd.rules import positive
 
 Function: TypeAlias = Callable[..., Any]
@@ -304,7 +304,7 @@ class _Call(Linearization):
         self._aux = None
         if has_aux:
             result, self._aux = _pair(asker, f, result)
-        outputs, self.result = flatten(result, asker, f"what {_name(f)} returned")
+        outputs, self.result = flatten_result(result, asker, f"what {_name(f)} returned")
         _check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 
@@ -376,10 +376,6 @@ def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
 
 
 def _check_outputs(asker: str, f: Function, result: Any) -> None:
-    if result is None:
-        raise TypeError(
-            f"{asker} takes a function that returns numbers; what {_name(f)} returned is of type NoneType: None"
-        )
     if _is_condition(result):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "
