@@ -328,7 +328,7 @@ def test_without_pillow_the_error_names_the_command_and_svg_is_written(tmp_path,
 
 
 def test_without_the_graphviz_package_the_error_names_the_command(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(ImportError, match=r"^animate needs the graphviz package"):
         animate(example(), tmp_path / "a.svg")

@@ -121,13 +121,13 @@ def test_long_label_is_cut():
 
 
 def test_without_the_graphviz_package_the_line_names_the_pip_command(monkeypatch):
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     monkeypatch.setitem(sys.modules, "graphviz", None)
     assert "without a picture: draw needs the graphviz package: python -m pip install" in line(example())
 
 
 def test_without_a_layout_program_the_line_names_the_pip_command(monkeypatch):
-    monkeypatch.setattr("autograd.rendering.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("autograd.pictures.rendering.shutil.which", lambda *_, **__: None)
     assert "python -m pip install graphviz-pure" in line(example())
 
 
@@ -139,7 +139,7 @@ def test_layout_that_fails_is_a_line(monkeypatch, error):
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("autograd.rendering.Drawing.pipe", fails)
+    monkeypatch.setattr("autograd.pictures.rendering.Drawing.pipe", fails)
     assert "the root of a graph of 7 nodes, without a picture" in line(example())
 
 

@@ -1079,9 +1079,9 @@ def no_graphviz(tmp_path, monkeypatch, default_command):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setattr(
-        "autograd.rendering.sys", types.SimpleNamespace(executable=str(tmp_path / "elsewhere" / "python"))
+        "autograd.pictures.rendering.sys", types.SimpleNamespace(executable=str(tmp_path / "elsewhere" / "python"))
     )
-    monkeypatch.setattr("autograd.rendering.sysconfig.get_path", lambda *_, **__: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("autograd.pictures.rendering.sysconfig.get_path", lambda *_, **__: str(tmp_path / "elsewhere"))
 
 
 @posix
@@ -1113,9 +1113,9 @@ def test_graphviz_pure_off_the_path_takes_over(tmp_path, monkeypatch, no_graphvi
     other.mkdir()
     command(other, "graphviz-pure", "from graphviz-pure")
     if place == "beside Python":
-        monkeypatch.setattr("autograd.rendering.sys", types.SimpleNamespace(executable=str(other / "python")))
+        monkeypatch.setattr("autograd.pictures.rendering.sys", types.SimpleNamespace(executable=str(other / "python")))
     else:
-        monkeypatch.setattr("autograd.rendering.sysconfig.get_path", lambda *_, **__: str(other))
+        monkeypatch.setattr("autograd.pictures.rendering.sysconfig.get_path", lambda *_, **__: str(other))
     assert draw(example()).pipe(format="svg") == b"from graphviz-pure"
 
 
@@ -1180,7 +1180,7 @@ def test_layout_program_that_fails_is_an_error_and_not_a_missing_one(tmp_path, n
 
 
 def test_without_the_graphviz_package_the_error_names_the_pip_command_and_text_still_works(monkeypatch):
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     monkeypatch.setitem(sys.modules, "graphviz", None)
     command = r"python -m pip install 'scalar-autograd\[draw\]'"
     message = rf"^draw needs the graphviz package: {command}; text\(root\) needs nothing$"

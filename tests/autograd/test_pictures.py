@@ -277,7 +277,7 @@ def test_notebook_shows_a_picture_and_keeps_the_text_for_where_pictures_are_not_
 
 
 def test_without_any_layout_program_the_error_names_the_command_and_a_notebook_shows_text(monkeypatch):
-    monkeypatch.setattr("autograd.rendering.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("autograd.pictures.rendering.shutil.which", lambda *_, **__: None)
     drawing = draw(example())
     with pytest.raises(RuntimeError, match="python -m pip install graphviz-pure"):
         drawing.pipe(format="svg")
@@ -297,7 +297,7 @@ def test_graphviz_of_the_system_is_used_where_it_is(tmp_path, monkeypatch):
 
 
 def test_without_the_graphviz_package_the_error_names_the_command(monkeypatch):
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     monkeypatch.delattr(autograd, "rendering", raising=False)
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(

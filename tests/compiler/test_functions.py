@@ -563,7 +563,7 @@ def test_while_loop_on_a_traced_number_is_a_trace_error():
             x = x / 2.0
         return x
 
-    with pytest.raises(TraceError, match=r"(?s)where\(condition, a, b\).*while x > 1.0:"):
+    with pytest.raises(TraceError, match=r"(?s)where\(x > 0, a, b\).*while x > 1.0:"):
         compile(halve)(8.0)
 
 

@@ -257,7 +257,7 @@ def test_every_row_is_readable_as_javascript_and_as_a_formula(row):
         (rules.mul, 2, ["a × b", "b", "a"]),
         (rules.sub, 2, ["a − b", "1", "−1"]),
         (rules.divide, 2, ["a / b", "1 / b", "−y / b"]),
-        (rules.power, 2, ["a^b", "b × a^(b − 1)", "y × log(a)"]),
+        (rules.power, 2, ["a^b", "b × a^(b − 1)", "a^b × log(a)"]),
         (rules.tanh, 1, ["tanh(a)", "sech²(a)"]),
         (rules.relu, 1, ["relu(a)", "1 if a > 0 else 0"]),
         (rules.power_of.member(2.0), 1, ["a²", "2 × a"]),
