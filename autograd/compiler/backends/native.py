@@ -1,0 +1,299 @@
+"""The back end `native`: a graph step by step on a virtual machine of native code, forward and backward.
+
+It is for what is sequential or irregular. A batch is run in strips of `WIDTH` examples, each instruction on all of a
+strip; where the numbers of all strips are too many to be kept, the run backward computes them again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler.backends.machine import PYTHON_ROW, Callback, machine, machine_source, numbered, rows_by_number
+from autograd.compiler.backends.python import ListMemory, batched_places
+from autograd.compiler.backends.words import SLOW
+from autograd.compiler.instructions import Array
+from autograd.compiler.listing import NamedSlots as Named
+from autograd.compiler.listing import count
+from autograd.compiler.lowering import Lowering
+from autograd.compiler.steps import GraphStep
+from autograd.compiler.views import Layout
+from autograd.rules import Operation, is_own
+
+WIDTH = 64  # examples in a strip
+KEPT = 2**21  # numbers of which all strips are kept
+NO_DERIVATIVE = {rules.less, rules.less_equal, rules.either, rules.detached, rules.largest}  # they hand nothing back
+CHOICES = {rules.where, rules.where.decided, rules.guard}  # their condition gets nothing back
+
+
+class Tape:
+    """The steps of a graph as code of the machine: its instructions, lists of operands, and constants."""
+
+    def __init__(self, steps: Sequence[GraphStep], variables: int, roots: Sequence[Any]) -> None:
+        self.base = variables
+        self.called: list[tuple[Operation, int]] = []  # what Python computes, with the number of operands
+        self.constants: list[float] = []
+        total = variables + len(steps)
+        rows, constants = numbered(), self.constants
+        code: list[int] = []
+        listed: list[int] = []
+        quiet = False
+        known: dict[Operation, tuple[int, int | None, int]] = {}
+        for operation, terms in steps:
+            found = known.get(operation)
+            if found is None:
+                found = known[operation] = _encoded(operation, rows)
+                quiet = quiet or operation in NO_DERIVATIVE or operation in CHOICES
+            number, arity, kind = found
+            slots, wanted, bit = [], 0, 1
+            for term in terms:
+                if type(term) is int:
+                    wanted += bit
+                    slots.append(term)
+                else:
+                    slots.append(total + len(constants))
+                    constants.append(term)
+                bit += bit
+            if kind == PLAIN:
+                slots += (0,) * (3 - len(slots))
+                code += (number * 8 + wanted, *slots)
+            elif kind == SQUARE:
+                code += (number * 8 + 3, slots[0], slots[0], 0)
+            elif kind == MEMBER:
+                slots.append(total + len(constants))
+                constants.append(operation.family[1])  # type: ignore[index]
+                code += (number * 8 + 1, *slots, 0)
+            else:
+                key = 0
+                if number == PYTHON_ROW:
+                    key = len(self.called)
+                    self.called.append((operation, len(slots)))
+                code += (number * 8 + 1, len(listed), len(slots), key)
+                listed += slots
+        self.code = np.array(code, dtype=np.int32).reshape(-1, 4)
+        self.listed = np.array(listed or [0], dtype=np.int32)
+        self.slots = total + len(constants)
+        if quiet:
+            self._still(steps, roots)
+
+    def _still(self, steps: Sequence[GraphStep], roots: Sequence[Any]) -> None:
+        """Have the steps hand nothing back at whose results nothing arrives, not even 0 times an infinity."""
+        reached = {root for root in roots if isinstance(root, int)}
+        for number in range(len(steps) - 1, -1, -1):
+            operation, terms = steps[number]
+            if self.base + number not in reached:
+                self.code[number, 0] &= ~7
+            elif operation in CHOICES:
+                reached.update(term for term in terms[1:] if isinstance(term, int))
+            elif operation not in NO_DERIVATIVE:
+                reached.update(term for term in terms if isinstance(term, int))
+
+    def operands(self, number: int) -> list[int]:
+        """Return the slots of the operands of an instruction."""
+        word, a, b, c = self.code[number].tolist()
+        row = rows_by_number().get(word >> 3)
+        if row is None or getattr(row, "arity", 1) is None:
+            return self.listed[a : a + b].tolist()
+        return [a, b, c][: 2 if not isinstance(row, Operation) else row.arity]
+
+
+PLAIN, SQUARE, MEMBER, LISTED = range(4)
+
+
+def _encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int | None, int]:
+    """Return the number of an operation's row, its arity, and how its operands are written."""
+    if operation.family is not None:
+        family, number = operation.family
+        if family is rules.power_of:
+            return (rows[rules.mul], 2, SQUARE) if number == 2.0 else (rows[rules.power], 2, MEMBER)
+        if family in rows:
+            return rows[family], 2, MEMBER
+    found = rows.get(operation, PYTHON_ROW)
+    return found, operation.arity, LISTED if found == PYTHON_ROW or operation.arity is None else PLAIN
+
+
+class NativeMemory(ListMemory):
+    """The numbers of the variables, and the buffers of values and adjoints on which the machine runs."""
+
+    def __init__(self, program: NativeProgram, examples: int) -> None:
+        super().__init__(program.sizes, program.layout, examples)
+        tape, width = program.tape, program.width
+        self.strips = -(-examples // width) if width > 1 else 1
+        self.kept = self.strips * tape.slots * width <= KEPT
+        self.values = np.zeros((self.strips if self.kept else 1, tape.slots, width))
+        self.values[:, tape.slots - len(tape.constants) :] = np.array(tape.constants)[:, None]
+        self.adjoints = np.zeros((tape.slots, width))
+        self.addresses = [strip.ctypes.data for strip in self.values]
+
+    def fill(self, strip: int) -> Any:
+        """Write the numbers of a strip's examples to its buffer, and return this."""
+        values = self.values[strip if self.kept else 0]
+        plain = len(self.plain)
+        if self.layout.inputs[1] == 0:
+            values[:plain, 0] = self.plain
+            return values
+        values[:plain] = self.plain[:, None]
+        width = values.shape[1]
+        start = strip * width
+        for number, column in enumerate(self.columns(), plain):
+            part = column[start : start + width]
+            values[number, : len(part)] = part
+            values[number, len(part) :] = part[-1]
+        return values
+
+
+class NativeProgram:
+    """A graph's steps as code of the virtual machine."""
+
+    backend = "native"
+    form = "steps"
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.steps, self.sizes = lowering.steps, lowering.sizes
+        places = lowering.places
+        flags = batched_places(self.steps, self.sizes)
+        self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
+        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
+        self.width = WIDTH if self.sizes[1] else 1
+        self.tape = Tape(self.steps, sum(self.sizes), places)
+        self.machine = machine(self.width)
+        self._memory: NativeMemory | None = None
+        self._error: BaseException | None = None
+        self._warned = False
+        self._callback = Callback(self._call) if self.tape.called else None
+        tape = self.tape
+        self._code = tape.code.ctypes.data, len(tape.code)
+        python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None
+        self._rest = tape.base, tape.listed.ctypes.data, python
+        self._odd: list[int] = []
+
+    @property
+    def source(self) -> str:
+        """The source that runs: of the machine."""
+        return machine_source(self.width)
+
+    def memory(self, examples: int = 1) -> NativeMemory:
+        """Return where the numbers of so many examples are; the latest is kept."""
+        if self._memory is None or self._memory.examples != examples:
+            self._memory = NativeMemory(self, examples)
+            self._warn(examples)
+        return self._memory
+
+    def _warn(self, examples: int) -> None:
+        slow = {operation.name: 0 for operation, _ in self.tape.called if is_own(operation)}
+        if slow and not self._warned and len(self.tape.called) * examples >= SLOW:
+            self._warned = True
+            names = ", ".join(slow)
+            warnings.warn(
+                f"the operation {names} runs on one number after the other in Python, which is slow", RuntimeWarning, 2
+            )
+
+    def _call(self, key: int, backward: int, numbers: Any) -> None:
+        """Compute an operation, or its partial derivatives, in Python; what it raises is kept for after the run."""
+        operation, size = self.tape.called[key]
+        try:
+            if backward:
+                found = operation.derivatives(numbers[0], numbers[1 : size + 1])
+            else:
+                found = [operation.evaluate(numbers[:size])]
+            for position, number in enumerate(found):
+                numbers[position] = float(number)
+        except BaseException as error:  # it cannot pass through the machine
+            self._error = self._error or error
+            numbers[0] = math.nan
+
+    def _raise(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _run(self, memory: NativeMemory, strip: int) -> Any:
+        values = memory.fill(strip)
+        address = memory.addresses[strip if memory.kept else 0]
+        self.machine.forward(*self._code, address, memory.adjoints.ctypes.data, *self._rest)
+        self._raise()
+        return values
+
+    def forward(self, memory: NativeMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
+        found: list[Any] = [np.empty(memory.examples) if batched else root for root, batched in self.roots]
+        self._odd = []
+        for strip in range(memory.strips):
+            values = self._run(memory, strip)
+            start = strip * self.width
+            size = min(self.width, memory.examples - start)
+            for number, (root, batched) in enumerate(self.roots):
+                if batched:
+                    found[number][start : start + size] = values[root, :size]
+                elif strip == 0:
+                    found[number] = float(values[root, 0]) if isinstance(root, int) else float(root)
+            if not math.isfinite(np.dot(flat := values.ravel(), flat)):
+                self._odd += [start + lane for lane in range(size) if self._is_odd(values[:, lane])]
+        return found
+
+    def _is_odd(self, values: Array) -> bool:
+        """Whether a result is not finite though no operand is nan: the eager engine may have an error there."""
+        tape = self.tape
+        results = values[tape.base : tape.base + len(tape.code)]
+        return any(
+            self.steps[number][0] is not rules.guard and not np.isnan(values[tape.operands(number)]).any()
+            for number in np.flatnonzero(~np.isfinite(results)).tolist()
+        )
+
+    def backward(self, memory: NativeMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = self.sizes[0]
+        memory.plain_adjoints[:] = 0.0
+        columns = memory.columns(adjoint=True)
+        adjoints = memory.adjoints
+        for strip in range(memory.strips):
+            start = strip * self.width
+            size = min(self.width, memory.examples - start) if self.width > 1 else 1
+            if not memory.kept:
+                self._run(memory, strip)
+            adjoints.fill(0.0)
+            for (root, batched), seed in zip(self.roots, seeds, strict=True):
+                if batched:
+                    adjoints[root, :size] += seed
+                elif isinstance(root, int) and strip == 0:
+                    adjoints[root, 0] += seed
+            address = memory.addresses[strip if memory.kept else 0]
+            self.machine.backward(*self._code, address, adjoints.ctypes.data, *self._rest)
+            self._raise()
+            if self.width == 1:
+                memory.plain_adjoints[:] = adjoints[:plain, 0]
+            else:
+                memory.plain_adjoints += adjoints[:plain, :size].sum(axis=1)
+            for number, column in enumerate(columns, plain):
+                column[start : start + size] = adjoints[number, :size]
+
+    def not_finite(self, memory: NativeMemory, roots: Sequence[Any]) -> list[int]:
+        """Return the examples of the last run with a result that is not finite, though its operands are."""
+        return self._odd
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
+        nodes = len(self.steps)
+        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
+        return {"nodes": nodes, "instructions": nodes, "operations": operations, "bytes": 16 * self.tape.slots}
+
+    def listing(self, variables: Sequence[Named]) -> str:
+        """List the steps, one a line."""
+        inputs = self.tape.base
+
+        def name(term: Any) -> str:
+            if not isinstance(term, int):
+                return repr(term)
+            return f"x{term}" if term < inputs else f"v{term - inputs}"
+
+        lines = [f"v{n} = {row.expression(*map(name, terms))}" for n, (row, terms) in enumerate(self.steps)]
+        stats = self.stats
+        operations = count(stats["operations"], "floating-point operation")
+        return "\n".join([*lines, f"{count(stats['nodes'], 'node')} on the virtual machine, {operations}"])
