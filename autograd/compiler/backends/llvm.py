@@ -56,8 +56,8 @@ def _power(a: Any, b: Any) -> Any:
 
 def _ieee_power(a: Any, b: Any, k: Any) -> Any:
     """Return a ** (b - k); where b - k is rounded, a ** b divided by a, k times."""
-    rest = b - k + k - b
-    exact = (abs(rest) <= 0.0) | (abs(a) <= 0.0) | (abs(a) >= math.inf) | (_call(FLOOR, k) < k) | (k < 0.0)
+    again = b - k + k
+    exact = (again <= b) * (b <= again) | (abs(a) <= 0.0) | (abs(a) >= math.inf) | (_call(FLOOR, k) < k) | (k < 0.0)
     return rules.where(exact, _power(a, b - k), _power(a, b) / a / _call(C_POWER, a, k - 1.0))
 
 

@@ -20,6 +20,7 @@ from autograd import rules
 from autograd.compiler.backends.llvm import COMPOSED, Lines, c_library, literal, member_with_symbol
 from autograd.rules import Expression, Family, NAry, Operation, derivatives, product, symbol
 
+INF = float("inf")
 PARAMETERS = "ptr noalias %v, ptr noalias %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
 HANDED_ON = "ptr %v, ptr %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_double))
@@ -31,7 +32,8 @@ class Reduction:
     """An n-ary row: its value is `finish` of the sum of `term` over the operands; `slope` is a partial derivative.
 
     In these x is an operand, m the largest, n their number, s the sum, which begins with `start`, and y the value.
-    `other` is the operand's partner in a product, and t the sum of `total` over the operands.
+    `other` is the operand's partner in a product, t the sum of `total` over the operands for the slope, and u the sum
+    of `second` for the value.
     """
 
     term: Any
@@ -39,16 +41,17 @@ class Reduction:
     slope: Any
     start: float = 0.0
     total: Any = None
+    second: Any = None
     paired: bool = False
 
 
 def _reductions() -> dict[Operation, Reduction]:
-    m, n, s, t, other = map(symbol, ("m", "n", "s", "t", "other"))
+    m, n, s, t, u, other = map(symbol, ("m", "n", "s", "t", "u", "other"))
     softmax = rules.exp(X - Y)
-    infinite = abs(m) >= float("inf")
+    infinite = abs(m) >= INF
     return {
         rules.fsum: Reduction(X, s, 1.0),
-        rules.mean: Reduction(X, s / n, 1.0 / n),
+        rules.mean: Reduction(X, rules.where(abs(s) < INF, s / n, u), 1.0 / n, second=X / n),  # the sum may overflow
         rules.dot: Reduction(X * other, s, other, paired=True),
         rules.ieee_dot: Reduction(X * other, s, other, paired=True),
         rules.largest: Reduction(0.0, m, 0.0),
@@ -241,13 +244,14 @@ def _reduced(reduction: Reduction, width: int) -> list[str]:
     largest = Lines({"m": "%most.m", "x": "%most.x"}, "most.t")
     most = largest.write(rules.maximum(symbol("m"), X))
     body = [*_load("%v", "%most.xs", "most.x", width), *largest.lines]
-    names = {"m": most, "n": "%n", "s": "%sum"}
+    names = {"m": most, "n": "%n", "s": "%sum", "u": "%second"}
     finish = Lines(names)
     found = finish.write(reduction.finish)
     return [
         *COUNT,
-        *_each("most", "%b", {"m": (literal(-float("inf")), most)}, body, paired=False),
+        *_each("most", "%b", {"m": (literal(-INF), most)}, body, paired=False),
         *_summed("sum", reduction.term, reduction.start, names, reduction, width),
+        *(_summed("second", reduction.second, 0.0, names, reduction, width) if reduction.second is not None else []),
         *finish.lines,
         *_store("%v", "%d", "r", found, width),
     ]
@@ -327,9 +331,7 @@ def _cases(width: int) -> tuple[dict[int, str], dict[int, str]]:
 
 def _loop(name: str, letter: str, cases: dict[int, str], *, backward: bool) -> str:
     targets = " ".join(f"i32 {case}, label %c{case}" for case in cases)
-    blocks = "\n".join(
-        f"c{case}:\n  call void @{letter}{case}({HANDED_ON})\n  br label %next" for case in cases
-    )
+    blocks = "\n".join(f"c{case}:\n  call void @{letter}{case}({HANDED_ON})\n  br label %next" for case in cases)
     op = "%op = add i32 %word, 0" if backward else "%op = lshr i32 %word, 3"
     at = "%at = sub i64 %last, %i" if backward else "%at = add i64 %i, 0"
     loads = "\n".join(
@@ -425,6 +427,4 @@ def machine(width: int) -> Machine:
     engine.finalize_object()
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     kind = ctypes.CFUNCTYPE(None, pointer, integer, pointer, pointer, integer, pointer, pointer)
-    return Machine(
-        kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine
-    )
+    return Machine(kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine)

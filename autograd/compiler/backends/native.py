@@ -44,13 +44,13 @@ class Tape:
         code: list[int] = []
         listed: list[int] = []
         quiet = False
-        known: dict[Operation, tuple[int, int | None, int]] = {}
+        known: dict[Operation, tuple[int, int]] = {}
         for operation, terms in steps:
             found = known.get(operation)
             if found is None:
                 found = known[operation] = _encoded(operation, rows)
                 quiet = quiet or operation in NO_DERIVATIVE or operation in CHOICES
-            number, arity, kind = found
+            number, kind = found
             slots, wanted, bit = [], 0, 1
             for term in terms:
                 if type(term) is int:
@@ -99,23 +99,23 @@ class Tape:
         word, a, b, c = self.code[number].tolist()
         row = rows_by_number().get(word >> 3)
         if row is None or getattr(row, "arity", 1) is None:
-            return self.listed[a : a + b].tolist()
+            return [int(slot) for slot in self.listed[a : a + b]]
         return [a, b, c][: 2 if not isinstance(row, Operation) else row.arity]
 
 
 PLAIN, SQUARE, MEMBER, LISTED = range(4)
 
 
-def _encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int | None, int]:
-    """Return the number of an operation's row, its arity, and how its operands are written."""
+def _encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int]:
+    """Return the number of an operation's row, and how its operands are written."""
     if operation.family is not None:
         family, number = operation.family
         if family is rules.power_of:
-            return (rows[rules.mul], 2, SQUARE) if number == 2.0 else (rows[rules.power], 2, MEMBER)
+            return (rows[rules.mul], SQUARE) if number == 2.0 else (rows[rules.power], MEMBER)
         if family in rows:
-            return rows[family], 2, MEMBER
+            return rows[family], MEMBER
     found = rows.get(operation, PYTHON_ROW)
-    return found, operation.arity, LISTED if found == PYTHON_ROW or operation.arity is None else PLAIN
+    return found, LISTED if found == PYTHON_ROW or operation.arity is None else PLAIN
 
 
 class NativeMemory(ListMemory):
@@ -233,7 +233,9 @@ class NativeProgram:
                     found[number][start : start + size] = values[root, :size]
                 elif strip == 0:
                     found[number] = float(values[root, 0]) if isinstance(root, int) else float(root)
-            if not math.isfinite(np.dot(flat := values.ravel(), flat)):
+            with np.errstate(all="ignore"):
+                total = np.add.reduce(values, None)
+            if not math.isfinite(total):
                 self._odd += [start + lane for lane in range(size) if self._is_odd(values[:, lane])]
         return found
 
@@ -269,7 +271,8 @@ class NativeProgram:
             if self.width == 1:
                 memory.plain_adjoints[:] = adjoints[:plain, 0]
             else:
-                memory.plain_adjoints += adjoints[:plain, :size].sum(axis=1)
+                with np.errstate(all="ignore"):
+                    memory.plain_adjoints += adjoints[:plain, :size].sum(axis=1)
             for number, column in enumerate(columns, plain):
                 column[start : start + size] = adjoints[number, :size]
 
