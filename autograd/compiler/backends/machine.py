@@ -416,10 +416,10 @@ def machine(width: int) -> Machine:
             llvm.add_symbol(name, ctypes.cast(getattr(c_library(), name), ctypes.c_void_p).value)
     module = llvm.parse_assembly(text)
     target = llvm.Target.from_default_triple().create_target_machine(
-        opt=1, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
+        opt=0, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
     )
     options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization = width > 1
+    options.loop_vectorization, options.loop_unrolling = width > 1, False
     llvm.create_pass_builder(target, options).getModulePassManager().run(
         module, llvm.create_pass_builder(target, options)
     )
