@@ -123,7 +123,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not k % 1.0 == 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 != 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -253,6 +253,8 @@ def _elu(alpha: float) -> Unary:
 
 
 # Declared here for the rows that refer to a later one.
+abs: Unary
+power: Binary
 cos: Unary
 cosh: Unary
 ieee_sech2: Unary

@@ -206,14 +206,14 @@ def lstm(cells: int = 4, steps: int = 30) -> Program:
 def random_graph(nodes: int) -> Program:
     """A random graph of sums, products and functions, each of any earlier results."""
 
+    kinds = [lambda a, b: tanh(a * b), lambda a, b: sin(a + b), lambda a, b: 0.5 * a - b * 0.3]
+
     def f(p: Any) -> Any:
         rng = random.Random(0)
         v = list(p)
         for _ in range(nodes // 2):
             a, b = rng.choice(v[-50:]), rng.choice(v)
-            v.append(
-                rng.choice([lambda a, b: tanh(a * b), lambda a, b: sin(a + b), lambda a, b: 0.5 * a - b * 0.3])(a, b)
-            )
+            v.append(rng.choice(kinds)(a, b))
         return fsum(v[-20:])
 
     return f, [0.1 * i for i in range(1, 11)]
@@ -335,7 +335,8 @@ def main(wanted: list[str]) -> None:
     compile(lambda x: x, batched="x", backend="native")(np.ones(2))
     wide = time.process_time() - start - once
     print(
-        f"the machine is built in {once * 1e3:.0f} ms, that of batches in {wide * 1e3:.0f} ms; load {os.getloadavg()[0]:.1f}"
+        f"the machine is built in {once * 1e3:.0f} ms, that of batches in {wide * 1e3:.0f} ms; "
+        f"load {os.getloadavg()[0]:.1f}"
     )
     print(f"{'':22} {'nodes':>7} {'build us/node':>17} {'native':>9} {'python':>9} {'numpy':>9}   native is faster by")
     print(f"{'':22} {'':7} {'nat/py/np':>17} {'ns/node':>9} {'ns/node':>9} {'ns/node':>9} {'python':>9} {'numpy':>9}")

@@ -146,7 +146,7 @@ def test_strips_that_are_not_kept_are_computed_again(monkeypatch):
     w = [Value(0.5), Value(-1.0)]
     gradients = []
     for kept in (2**21, 1):
-        monkeypatch.setattr(module, "KEPT", kept)
+        monkeypatch.setattr(module, "TOGETHER", kept)
         step = compile(lambda x: sin(dot(w, x)) * x[0], batched="x", wrt=w, backend="native")
         step.backward(X)
         gradients.append([p.grad for p in w])

@@ -329,18 +329,46 @@ def _cases(width: int) -> tuple[dict[int, str], dict[int, str]]:
     return ahead, back
 
 
-def _loop(name: str, letter: str, cases: dict[int, str], *, backward: bool) -> str:
+STRIP = "ptr noalias %code, i64 %count, ptr noalias %v, ptr noalias %w, i64 %base, ptr %list, ptr %python"
+
+
+def _finite(width: int) -> str:
+    """Return a loop that counts the results in a strip that are not finite: those with all bits of the exponent."""
+    return f"""  %results = mul i64 %count, {width}
+  %start = mul i64 %base, {width}
+  %none = icmp eq i64 %results, 0
+  br i1 %none, label %checked, label %look
+look:
+  %k = phi i64 [ 0, %loop ], [ %k.next, %look ]
+  %found = phi i64 [ 0, %loop ], [ %found.next, %look ]
+  %slot = add i64 %start, %k
+  %p = getelementptr i64, ptr %v.at, i64 %slot
+  %bits = load i64, ptr %p
+  %exponent = and i64 %bits, 9218868437227405312
+  %is.odd = icmp eq i64 %exponent, 9218868437227405312
+  %one = zext i1 %is.odd to i64
+  %found.next = or i64 %found, %one
+  %k.next = add i64 %k, 1
+  %on = icmp ult i64 %k.next, %results
+  br i1 %on, label %look, label %looked
+looked:
+  %odd.sum = or i64 %odd, %found.next
+  br label %checked"""
+
+
+def _loop(name: str, letter: str, cases: dict[int, str], width: int, *, backward: bool) -> str:
     targets = " ".join(f"i32 {case}, label %c{case}" for case in cases)
     blocks = "\n".join(f"c{case}:\n  call void @{letter}{case}({HANDED_ON})\n  br label %next" for case in cases)
     op = "%op = add i32 %word, 0" if backward else "%op = lshr i32 %word, 3"
+    check = "  br label %checked" if backward else _finite(width)
+    odd = "0, %loop" if backward else "%odd, %loop ], [ %odd.sum, %looked"
     at = "%at = sub i64 %last, %i" if backward else "%at = add i64 %i, 0"
     loads = "\n".join(
         f"  %{s}.p = getelementptr i32, ptr %code.at, i64 {n}\n  %{s}.w = load i32, ptr %{s}.p\n"
         f"  %{s} = zext i32 %{s}.w to i64"
         for n, s in enumerate("abc", 1)
     )
-    return f"""define void @{name}(ptr noalias %code, i64 %count, ptr noalias %v, ptr noalias %w, i64 %base, ptr %list,
-  ptr %python) nounwind {{
+    return f"""define internal void @{name}.strip({STRIP}) nounwind {{
 entry:
   %last = sub i64 %count, 1
   %none = icmp eq i64 %count, 0
@@ -362,6 +390,25 @@ next:
   br i1 %more, label %loop, label %end
 end:
   ret void
+}}
+define i64 @{name}({STRIP}, i64 %stride, i64 %strips) nounwind {{
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %checked ]
+  %odd = phi i64 [ 0, %entry ], [ %odd.next, %checked ]
+  %offset = mul i64 %i, %stride
+  %v.at = getelementptr double, ptr %v, i64 %offset
+  %w.at = getelementptr double, ptr %w, i64 %offset
+  call void @{name}.strip(ptr %code, i64 %count, ptr %v.at, ptr %w.at, i64 %base, ptr %list, ptr %python)
+{check}
+checked:
+  %odd.next = phi i64 [ {odd} ]
+  %i.next = add i64 %i, 1
+  %more = icmp ult i64 %i.next, %strips
+  br i1 %more, label %loop, label %end
+end:
+  ret i64 %odd.next
 }}"""
 
 
@@ -375,7 +422,7 @@ def machine_source(width: int) -> str:
         f"declare double @{name}({', '.join(['double'] * arity)}) nounwind memory(none)"
         for name, arity in declared(text).items()
     ]
-    loops = [_loop("forward", "f", ahead, backward=False), _loop("backward", "b", back, backward=True)]
+    loops = [_loop("forward", "f", ahead, width, backward=False), _loop("backward", "b", back, width, backward=True)]
     return "\n".join([*heads, *parts, *loops])
 
 
@@ -399,8 +446,8 @@ def load_llvmlite() -> Any:
 class Machine:
     """The compiled machine: functions of the code's address, its length, the buffers, and what they need besides."""
 
-    forward: Callable[..., None]
-    backward: Callable[..., None]
+    forward: Callable[..., int]  # not 0 where a result is not finite
+    backward: Callable[..., int]
     engine: Any  # keeps the code alive
 
 
@@ -419,12 +466,12 @@ def machine(width: int) -> Machine:
         opt=0, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
     )
     options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization, options.loop_unrolling = width > 1, False
+    options.loop_vectorization, options.loop_unrolling = True, False
     llvm.create_pass_builder(target, options).getModulePassManager().run(
         module, llvm.create_pass_builder(target, options)
     )
     engine = llvm.create_mcjit_compiler(module, target)
     engine.finalize_object()
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    kind = ctypes.CFUNCTYPE(None, pointer, integer, pointer, pointer, integer, pointer, pointer)
+    kind = ctypes.CFUNCTYPE(integer, pointer, integer, pointer, pointer, integer, pointer, pointer, integer, integer)
     return Machine(kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine)

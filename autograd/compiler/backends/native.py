@@ -1,7 +1,7 @@
 """The back end `native`: a graph step by step on a virtual machine of native code, forward and backward.
 
 It is for what is sequential or irregular. A batch is run in strips of `WIDTH` examples, each instruction on all of a
-strip; where the numbers of all strips are too many to be kept, the run backward computes them again.
+strip. Where there are more numbers than fit into a cache, the run backward computes them again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autograd.compiler.views import Layout
 from autograd.rules import Operation, is_own
 
 WIDTH = 64  # examples in a strip
-KEPT = 2**21  # numbers of which all strips are kept
+TOGETHER = 2**18  # numbers of the strips that are run together
 NO_DERIVATIVE = {rules.less, rules.less_equal, rules.either, rules.detached, rules.largest}  # they hand nothing back
 CHOICES = {rules.where, rules.where.decided, rules.guard}  # their condition gets nothing back
 
@@ -124,27 +124,30 @@ class NativeMemory(ListMemory):
     def __init__(self, program: NativeProgram, examples: int) -> None:
         super().__init__(program.sizes, program.layout, examples)
         tape, width = program.tape, program.width
-        self.strips = -(-examples // width) if width > 1 else 1
-        self.kept = self.strips * tape.slots * width <= KEPT
-        self.values = np.zeros((self.strips if self.kept else 1, tape.slots, width))
+        strips = -(-examples // width) if width > 1 else 1
+        together = max(1, min(strips, TOGETHER // (tape.slots * width)))
+        self.kept = strips == together  # whether the values are still there for the run backward
+        self.values = np.zeros((together, tape.slots, width))
         self.values[:, tape.slots - len(tape.constants) :] = np.array(tape.constants)[:, None]
-        self.adjoints = np.zeros((tape.slots, width))
-        self.addresses = [strip.ctypes.data for strip in self.values]
+        self.adjoints = np.zeros_like(self.values)
+        self.runs = [  # for each run of the machine the first example, how many there are, and how many strips
+            (first * width, min(together * width, examples - first * width), min(together, strips - first))
+            for first in range(0, strips, together)
+        ]
+        code, listed = tape.code.ctypes.data, tape.listed.ctypes.data
+        buffers = self.values.ctypes.data, self.adjoints.ctypes.data
+        self.call = code, len(tape.code), *buffers, tape.base, listed, program.python, tape.slots * width
 
-    def fill(self, strip: int) -> Any:
-        """Write the numbers of a strip's examples to its buffer, and return this."""
-        values = self.values[strip if self.kept else 0]
-        plain = len(self.plain)
-        if self.layout.inputs[1] == 0:
-            values[:plain, 0] = self.plain
-            return values
-        values[:plain] = self.plain[:, None]
-        width = values.shape[1]
-        start = strip * width
+    def fill(self, first: int, size: int, strips: int) -> Array:
+        """Write the numbers of some examples to the buffer of values, and return this."""
+        values = self.values[:strips]
+        plain, width = len(self.plain), values.shape[2]
+        values[:, :plain] = self.plain[:, None]
         for number, column in enumerate(self.columns(), plain):
-            part = column[start : start + width]
-            values[number, : len(part)] = part
-            values[number, len(part) :] = part[-1]
+            part = column[first : first + size]
+            if size < strips * width:  # what is beyond the last example repeats it
+                part = np.concatenate([part, np.full(strips * width - size, part[-1])])
+            values[:, number] = part.reshape(strips, width)
         return values
 
 
@@ -166,12 +169,9 @@ class NativeProgram:
         self._memory: NativeMemory | None = None
         self._error: BaseException | None = None
         self._warned = False
-        self._callback = Callback(self._call) if self.tape.called else None
-        tape = self.tape
-        self._code = tape.code.ctypes.data, len(tape.code)
-        python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None
-        self._rest = tape.base, tape.listed.ctypes.data, python
         self._odd: list[int] = []
+        self._callback = Callback(self._call) if self.tape.called else None
+        self.python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None
 
     @property
     def source(self) -> str:
@@ -213,68 +213,65 @@ class NativeProgram:
         if error is not None:
             raise error
 
-    def _run(self, memory: NativeMemory, strip: int) -> Any:
-        values = memory.fill(strip)
-        address = memory.addresses[strip if memory.kept else 0]
-        self.machine.forward(*self._code, address, memory.adjoints.ctypes.data, *self._rest)
-        self._raise()
-        return values
-
     def forward(self, memory: NativeMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
         found: list[Any] = [np.empty(memory.examples) if batched else root for root, batched in self.roots]
         self._odd = []
-        for strip in range(memory.strips):
-            values = self._run(memory, strip)
-            start = strip * self.width
-            size = min(self.width, memory.examples - start)
+        for first, size, strips in memory.runs:
+            values = memory.fill(first, size, strips)
+            odd = self.machine.forward(*memory.call, strips)
+            self._raise()
+            if odd:
+                self._odd += [first + lane for lane in self._odd_ones(values, size)]
             for number, (root, batched) in enumerate(self.roots):
                 if batched:
-                    found[number][start : start + size] = values[root, :size]
-                elif strip == 0:
-                    found[number] = float(values[root, 0]) if isinstance(root, int) else float(root)
-            with np.errstate(all="ignore"):
-                total = np.add.reduce(values, None)
-            if not math.isfinite(total):
-                self._odd += [start + lane for lane in range(size) if self._is_odd(values[:, lane])]
+                    found[number][first : first + size] = values[:, root].ravel()[:size]
+                elif first == 0:
+                    found[number] = float(values[0, root, 0]) if isinstance(root, int) else float(root)
         return found
 
-    def _is_odd(self, values: Array) -> bool:
-        """Whether a result is not finite though no operand is nan: the eager engine may have an error there."""
+    def _odd_ones(self, values: Array, size: int) -> list[int]:
+        """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
         tape = self.tape
-        results = values[tape.base : tape.base + len(tape.code)]
-        return any(
-            self.steps[number][0] is not rules.guard and not np.isnan(values[tape.operands(number)]).any()
-            for number in np.flatnonzero(~np.isfinite(results)).tolist()
-        )
+        finite = np.isfinite(values[:, tape.base : tape.base + len(tape.code)])
+        lanes = np.flatnonzero(~finite.all(axis=1).ravel()[:size]).tolist()
+
+        def is_odd(strip: int, lane: int) -> bool:
+            return any(
+                self.steps[number][0] is not rules.guard
+                and not np.isnan(values[strip, tape.operands(number), lane]).any()
+                for number in np.flatnonzero(~finite[strip, :, lane]).tolist()
+            )
+
+        return [lane for lane in lanes if is_odd(*divmod(lane, self.width))]
 
     def backward(self, memory: NativeMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         plain = self.sizes[0]
-        memory.plain_adjoints[:] = 0.0
         columns = memory.columns(adjoint=True)
-        adjoints = memory.adjoints
-        for strip in range(memory.strips):
-            start = strip * self.width
-            size = min(self.width, memory.examples - start) if self.width > 1 else 1
+        memory.plain_adjoints[:] = 0.0
+        for first, size, strips in memory.runs:
             if not memory.kept:
-                self._run(memory, strip)
+                memory.fill(first, size, strips)
+                self.machine.forward(*memory.call, strips)
+                self._raise()
+            adjoints = memory.adjoints[:strips]
             adjoints.fill(0.0)
             for (root, batched), seed in zip(self.roots, seeds, strict=True):
                 if batched:
-                    adjoints[root, :size] += seed
-                elif isinstance(root, int) and strip == 0:
-                    adjoints[root, 0] += seed
-            address = memory.addresses[strip if memory.kept else 0]
-            self.machine.backward(*self._code, address, adjoints.ctypes.data, *self._rest)
+                    adjoints[:, root] += seed
+                elif isinstance(root, int) and first == 0:
+                    adjoints[0, root, 0] += seed
+            self.machine.backward(*memory.call, strips)
             self._raise()
             if self.width == 1:
-                memory.plain_adjoints[:] = adjoints[:plain, 0]
-            else:
-                with np.errstate(all="ignore"):
-                    memory.plain_adjoints += adjoints[:plain, :size].sum(axis=1)
+                memory.plain_adjoints[:] = adjoints[0, :plain, 0]
+                return
+            adjoints[-1, :plain, size - (strips - 1) * self.width :] = 0.0
+            with np.errstate(all="ignore"):
+                memory.plain_adjoints += np.add.reduce(adjoints[:, :plain], axis=(0, 2))
             for number, column in enumerate(columns, plain):
-                column[start : start + size] = adjoints[number, :size]
+                column[first : first + size] = adjoints[:, number].ravel()[:size]
 
     def not_finite(self, memory: NativeMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples of the last run with a result that is not finite, though its operands are."""
