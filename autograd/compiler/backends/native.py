@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep
+from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 from autograd.rules import Operation, is_own
 
@@ -126,6 +127,8 @@ class NativeMemory(ListMemory):
         tape, width = program.tape, program.width
         strips = -(-examples // width) if width > 1 else 1
         together = max(1, min(strips, TOGETHER // (tape.slots * width)))
+        self.number = 0  # of runs
+        self.odd: list[int] = []  # examples of the last run that the eager engine is to compute
         self.kept = strips == together  # whether the values are still there for the run backward
         self.values = np.zeros((together, tape.slots, width))
         self.values[:, tape.slots - len(tape.constants) :] = np.array(tape.constants)[:, None]
@@ -167,9 +170,10 @@ class NativeProgram:
         self.tape = Tape(self.steps, sum(self.sizes), places)
         self.machine = machine(self.width)
         self._memory: NativeMemory | None = None
-        self._error: BaseException | None = None
+        self._quick: NativeMemory | None = None  # of `evaluate` and `sweep`
+        self._lock = threading.Lock()
+        self._errors: dict[int, BaseException] = {}  # by threads
         self._warned = False
-        self._odd: list[int] = []
         self._callback = Callback(self._call) if self.tape.called else None
         self.python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None
 
@@ -205,30 +209,59 @@ class NativeProgram:
             for position, number in enumerate(found):
                 numbers[position] = float(number)
         except BaseException as error:  # it cannot pass through the machine
-            self._error = self._error or error
+            self._errors.setdefault(threading.get_ident(), error)
             numbers[0] = math.nan
 
     def _raise(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
+        if self._errors and (error := self._errors.pop(threading.get_ident(), None)) is not None:
             raise error
 
     def forward(self, memory: NativeMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
         found: list[Any] = [np.empty(memory.examples) if batched else root for root, batched in self.roots]
-        self._odd = []
+        memory.odd = []
         for first, size, strips in memory.runs:
             values = memory.fill(first, size, strips)
             odd = self.machine.forward(*memory.call, strips)
             self._raise()
             if odd:
-                self._odd += [first + lane for lane in self._odd_ones(values, size)]
+                memory.odd += [first + lane for lane in self._odd_ones(values, size)]
             for number, (root, batched) in enumerate(self.roots):
                 if batched:
                     found[number][first : first + size] = values[:, root].ravel()[:size]
                 elif first == 0:
                     found[number] = float(values[0, root, 0]) if isinstance(root, int) else float(root)
         return found
+
+    # The same for floats and lists of floats, in any number of threads
+
+    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
+        """Return the roots at these variables, and the memory's number of runs; raise what the eager engine would."""
+        with self._lock:
+            memory = self._quick = self._quick or NativeMemory(self, 1)
+            memory.plain[:] = variables
+            try:
+                found = self.forward(memory)
+            except (ValueError, ArithmeticError):  # of a user's own operation
+                replay(self.steps, variables)
+                raise
+            memory.number += 1
+            number, odd = memory.number, memory.odd
+        if odd:
+            replay(self.steps, variables)
+        return found, number
+
+    def sweep(self, variables: list[float], number: int, seeds: Sequence[float]) -> list[float]:
+        """Return the adjoints of the variables, after a run at these; where there was another since, run again."""
+        with self._lock:
+            memory: Any = self._quick
+            if memory.number != number:
+                memory.plain[:] = variables
+                memory.number += 1
+                self.forward(memory)
+            self.backward(memory, seeds)
+            found: list[float] = memory.plain_adjoints.tolist()
+            return found
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:
         """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
@@ -275,7 +308,7 @@ class NativeProgram:
 
     def not_finite(self, memory: NativeMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples of the last run with a result that is not finite, though its operands are."""
-        return self._odd
+        return memory.odd
 
     @property
     def stats(self) -> dict[str, int]:
