@@ -311,6 +311,14 @@ def test_without_llvmlite_native_is_an_error_and_the_rest_works():
     )
 
 
+def test_llvmlite_that_is_too_old_is_an_error(monkeypatch):
+    import llvmlite.binding
+
+    monkeypatch.setattr(llvmlite.binding, "llvm_version_info", (14, 0, 6))
+    with pytest.raises(ImportError, match=r"the back end 'native' needs llvmlite 0\.45 or newer, got \d"):
+        compile(lambda x: x, backend="native")
+
+
 def test_llvmlite_is_loaded_by_those_who_ask_for_it():
     source = "import sys; from autograd import compile; compile(lambda x: x * x)(3.0); print('llvmlite' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)

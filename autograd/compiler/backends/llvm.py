@@ -92,10 +92,10 @@ COMPOSED: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-def literal(number: float) -> str:
+def float_bits(number: float) -> str:
     """Write a float as its bits, which LLVM reads for every one of them.
 
-    >>> literal(1.0)
+    >>> float_bits(1.0)
     '0x3FF0000000000000'
     """
     return "0x" + struct.pack(">d", number).hex().upper()
@@ -121,7 +121,7 @@ class Lines:
     def write(self, term: Any) -> str:
         """Write an expression or a float, and return the name of its value."""
         if not isinstance(term, Expression):
-            return literal(float(term))
+            return float_bits(float(term))
         if term.operation is None:
             return self.names[term.key]
         if id(term) not in self._written:  # the term is kept, so its identity stays its own
@@ -154,7 +154,7 @@ class Lines:
         return self.new(f"fcmp {how} double {a}, {b}")
 
     def _truth(self, a: str) -> str:
-        return self._compared("une", a, literal(0.0))
+        return self._compared("une", a, float_bits(0.0))
 
     def _number(self, condition: str) -> str:
         return self.new(f"uitofp i1 {condition} to double")

@@ -17,10 +17,11 @@ from functools import cache
 from typing import Any
 
 from autograd import rules
-from autograd.compiler.backends.llvm import COMPOSED, Lines, c_library, literal, member_with_symbol
+from autograd.compiler.backends.llvm import COMPOSED, Lines, c_library, float_bits, member_with_symbol
 from autograd.rules import Expression, Family, NAry, Operation, derivatives, product, symbol
 
 INF = float("inf")
+OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, and memory(none)
 PARAMETERS = "ptr noalias %v, ptr noalias %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
 HANDED_ON = "ptr %v, ptr %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_double))
@@ -227,7 +228,7 @@ def _summed(name: str, term: Any, start: float, names: dict[Any, str], reduction
         f"{n}.e = fadd double {n}.d, {n}.two",
         f"{n}.err = fadd double {n}.c, {n}.e",
     ]
-    state = {"s": (literal(start), f"{n}.sum"), "c": (literal(0.0), f"{n}.err")}
+    state = {"s": (float_bits(start), f"{n}.sum"), "c": (float_bits(0.0), f"{n}.err")}
     count = "%half" if reduction.paired else "%b"
     return [
         *_each(name, count, state, body, reduction.paired),
@@ -249,7 +250,7 @@ def _reduced(reduction: Reduction, width: int) -> list[str]:
     found = finish.write(reduction.finish)
     return [
         *COUNT,
-        *_each("most", "%b", {"m": (literal(-INF), most)}, body, paired=False),
+        *_each("most", "%b", {"m": (float_bits(-INF), most)}, body, paired=False),
         *_summed("sum", reduction.term, reduction.start, names, reduction, width),
         *(_summed("second", reduction.second, 0.0, names, reduction, width) if reduction.second is not None else []),
         *finish.lines,
@@ -433,12 +434,14 @@ def declared(text: str) -> dict[str, int]:
 
 def load_llvmlite() -> Any:
     """Return llvmlite's binding of LLVM; the ImportError says how to install it."""
+    install = "python -m pip install 'scalar-autograd[native]'"
     try:
+        import llvmlite
         import llvmlite.binding
     except ImportError as error:
-        raise ImportError(
-            "the back end 'native' needs llvmlite: python -m pip install 'scalar-autograd[native]'"
-        ) from error
+        raise ImportError(f"the back end 'native' needs llvmlite: {install}") from error
+    if llvmlite.binding.llvm_version_info < OLDEST_LLVM:
+        raise ImportError(f"the back end 'native' needs llvmlite 0.45 or newer, got {llvmlite.__version__}: {install}")
     return llvmlite.binding
 
 

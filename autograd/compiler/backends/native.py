@@ -126,7 +126,7 @@ class NativeMemory(ListMemory):
         super().__init__(program.sizes, program.layout, examples)
         tape, width = program.tape, program.width
         strips = -(-examples // width) if width > 1 else 1
-        together = max(1, min(strips, TOGETHER // (tape.slots * width)))
+        together = max(1, min(strips, TOGETHER // (1 + tape.slots * width)))
         self.number = 0  # of runs
         self.odd: list[int] = []  # examples of the last run that the eager engine is to compute
         self.kept = strips == together  # whether the values are still there for the run backward
@@ -328,5 +328,6 @@ class NativeProgram:
 
         lines = [f"v{n} = {row.expression(*map(name, terms))}" for n, (row, terms) in enumerate(self.steps)]
         stats = self.stats
+        nodes, instructions = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
         operations = count(stats["operations"], "floating-point operation")
-        return "\n".join([*lines, f"{count(stats['nodes'], 'node')} on the virtual machine, {operations}"])
+        return "\n".join([*lines, f"{nodes} in {instructions} of the virtual machine, {operations}"])
