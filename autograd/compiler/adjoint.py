@@ -88,7 +88,7 @@ class Adjoint:
             for contribution in wanted_ones:
                 instructions += contribution.before
                 if contribution.instruction is not None:
-                    arrive(contribution.instruction)
+                    arrive(_where(arrived, contribution.instruction))
         for flag, inputs in enumerate(wanted):
             adjoints = self.place[flag][inputs]
             missing[flag][adjoints[~written[flag][adjoints]]] = True
@@ -246,6 +246,15 @@ def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> 
     if isinstance(numbered, Expression) and numbered.operation is None:
         numbered = IDENTITY
     return Instruction("map", destination, [named[key] for key in used], numbered)
+
+
+def _where(arrived: Any, instruction: Instruction) -> Instruction:
+    """Return a map for those results only at which something has arrived: 0 times an infinite derivative is nan."""
+    if arrived.all() or instruction.kind != "map" or len(instruction.operands) < 2:
+        return instruction
+    operands = [operand.arranged(lambda array: array[arrived]) for operand in instruction.operands]
+    destination = instruction.destination.arranged(lambda array: array[arrived])
+    return replace(instruction, operands=operands, destination=destination)
 
 
 def _handed(instruction: Instruction, position: int) -> Any:

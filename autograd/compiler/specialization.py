@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd import rules
 from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, Part, structure_of
 from autograd.compiler.backends.native import NativeProgram
 from autograd.compiler.backends.python import FloatLists
@@ -186,9 +187,12 @@ def specialize(
     if len(leaves) > len(theta):
         blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
     roots = [output if isinstance(output, Value) else Constant(output) for output in traced.outputs]
-    program = fold_to_program(
-        blocks, traced.order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend
-    )
+    order = traced.order
+    if has_aux:  # what is beside the value is not differentiated, not even to be multiplied by 0
+        with modes.enable_grad():
+            roots[1:] = [rules.detached(root) for root in roots[1:]]
+        order = [*order, *roots[1:]]
+    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
     flags = [
         isinstance(program.runner, (FloatLists, NativeProgram)),
         not leaves,

@@ -6,13 +6,14 @@ while it is traced, and a branch on one is an error that names the line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autograd.checks import Located, users_frame
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions import Structure, flatten
+from autograd.rules import is_own
 
 
 class TraceError(TypeError):
@@ -55,7 +56,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten(result, "compile", "what the function returned")
-    order = topological_order(*[x for x in outputs if isinstance(x, Value)])
+    order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
@@ -71,6 +72,7 @@ class _Tracer:
 
     def __init__(self) -> None:
         self.decisive: list[Value] = []  # constants that were used as plain numbers
+        self.primals: list[Value] = []  # what derivatives were taken of
 
     def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
@@ -82,3 +84,16 @@ class _Tracer:
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"
             )
+
+    def linearized(self, outputs: Iterable[Any]) -> None:
+        """Take note of what derivatives are taken of."""
+        self.primals += [x for x in outputs if isinstance(x, Value)]
+
+    def partial_functions(self) -> list[Value]:
+        """Return the nodes that derivatives were taken of and that are not defined everywhere.
+
+        They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
+        function.
+        """
+        nodes = topological_order(*self.primals)
+        return [node for node in nodes if node.op is not None and (node.op.domain or is_own(node.op))]

@@ -48,6 +48,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
         if (side := modes.side()) is not None:
             first, second = slots_of(op, side.guarded(operands_in(first, second)))
+            if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
+                data = _or_nan(op, operands_in(first, second))
     node = _new(Value)
     node.number = data
     node._first = first
@@ -59,6 +61,14 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     if modes.blocks and (side := modes.side()) is not None:
         side.made(node)
     return node
+
+
+def _or_nan(op: Operation, operands: Sequence[Value]) -> float:
+    """Apply an operation to nodes; where it is not defined, the result is nan."""
+    try:
+        return op.evaluate([node.number for node in operands])
+    except (ValueError, ArithmeticError):
+        return math.nan
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:

@@ -46,7 +46,7 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True
 @overload
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
-    """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
+    """Return the derivative of a Value by each of the inputs, leaves or not; no `grad` is changed.
 
     The results are floats, or with `create_graph` Values, which can be differentiated again. An input on which the
     output does not depend has derivative 0. Raises RuntimeError if a leaf was changed after the output was made.
@@ -194,7 +194,7 @@ def _gradient(asker: str, f: Function, args: Sequence[Any], argnums: Any, keywor
 
 
 def _slopes(asker: str, f: Function, argnums: Any = 0) -> Function:
-    """Return grad(f), whose errors speak in the asker's name of f."""
+    """Return grad(f), whose errors name the transform that was called."""
     _check_function(asker, f)
 
     def slopes(*args: Any, **keywords: Any) -> Any:
@@ -234,6 +234,8 @@ class _Linearization:
         self.inputs = inputs
         self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
         check_unchanged(self.order)
+        if modes.blocks:
+            modes.linearized(outputs)
         if valued is None:
             nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
             older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}

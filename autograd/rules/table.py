@@ -123,7 +123,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 != 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not (k >= 0.0 and k % 1.0 == 0.0)
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -154,7 +154,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 
 class Mask:
-    """The derivative by a side of a choice: the linear map that hands on what arrives, or 0 where it is not chosen.
+    """The derivative by a side of a choice: the linear map that passes what arrives, or 0 where it is not chosen.
 
     As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """

@@ -17,6 +17,9 @@ OF_NUMBERS = [  # at the number that is chosen, the outer function has an infini
 OF_FUNCTIONS = [  # the side that is not chosen is not defined
     lambda p: exp(where(p[1] > 0.0, lambda: log(p[1]), lambda: p[0])),
     lambda p: where(p[1] > 0.0, lambda: log(p[1]) * p[0], p[0]) ** 2.0,
+    lambda p: where(p[1] > 0.0, lambda: p[0] * p[1], lambda: log(1.0 + (p[1] - p[1]) * p[0])),
+    lambda p: where(p[0] > 0.0, lambda: p[1], lambda: log((abs(p[1]) + 0.1) ** p[0])),
+    lambda p: where(p[1] > 9.0, lambda: log(p[1] - p[1]), lambda: p[0] * p[1]),
     lambda p: p[0] * where(p[1] > 0.0, lambda: p[0] * where(p[0] > 0.0, lambda: log(p[0] * p[1]), p[1]), lambda: p[0]),
 ]
 

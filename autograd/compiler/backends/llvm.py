@@ -57,7 +57,8 @@ def _power(a: Any, b: Any) -> Any:
 def _ieee_power(a: Any, b: Any, k: Any) -> Any:
     """Return a ** (b - k); where b - k is rounded, a ** b divided by a, k times."""
     again = b - k + k
-    exact = (again <= b) * (b <= again) | (abs(a) <= 0.0) | (abs(a) >= math.inf) | (_call(FLOOR, k) < k) | (k < 0.0)
+    counts = (k >= 0.0) * (k < math.inf) * (_call(FLOOR, k) >= k)
+    exact = (again <= b) * (b <= again) | (abs(a) <= 0.0) | (abs(a) >= math.inf) | (1.0 - counts)
     return rules.where(exact, _power(a, b - k), _power(a, b) / a / _call(C_POWER, a, k - 1.0))
 
 
