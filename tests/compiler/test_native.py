@@ -1,6 +1,7 @@
 """The back end native: the virtual machine against the eager engine, on every row of the table and on random graphs."""
 
 import math
+import os
 import random
 import subprocess
 import sys
@@ -295,6 +296,49 @@ def test_two_threads_run_one_program():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+RUN = "from autograd import compile, sin; print(compile(lambda x: sin(x[0]) * x[1], backend='native')([1.0, 2.0]))"
+FOUND = f"{math.sin(1.0) * 2.0}\n"
+
+
+def run_with_cache(folder):
+    found = subprocess.run(
+        [sys.executable, "-c", RUN],
+        env=os.environ | {"XDG_CACHE_HOME": str(folder), "LOCALAPPDATA": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (found.stdout, found.stderr) == (FOUND, "")
+
+
+def test_machine_is_kept_on_disk_and_a_broken_file_written_anew(tmp_path):
+    run_with_cache(tmp_path)
+    (kept,) = (tmp_path / "scalar-autograd").iterdir()
+    whole = kept.read_bytes()
+    run_with_cache(tmp_path)
+    assert kept.read_bytes() == whole
+    for broken in (b"", b"nonsense", whole[:-100], whole[:-1] + bytes([whole[-1] ^ 1]), bytes(32) + whole[32:]):
+        kept.write_bytes(broken)
+        run_with_cache(tmp_path)
+        assert kept.read_bytes() == whole
+
+
+def test_machine_runs_where_nothing_can_be_kept(tmp_path):
+    (tmp_path / "scalar-autograd").write_text("in the way")
+    run_with_cache(tmp_path)
+    run_with_cache(tmp_path / "scalar-autograd" / "below")
+
+
+def test_several_processes_compile_at_once(tmp_path):
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", RUN], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[0] for process in running] == [FOUND] * 3
+    assert len(list((tmp_path / "scalar-autograd").iterdir())) == 1
 
 
 def test_without_llvmlite_native_is_an_error_and_the_rest_works():

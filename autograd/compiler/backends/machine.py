@@ -18,6 +18,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.compiler.backends.llvm import COMPOSED, Lines, c_library, float_bits, member_with_symbol
+from autograd.compiler.backends.objects import ObjectFile
 from autograd.rules import Expression, Family, NAry, Operation, derivatives, product, symbol
 
 INF = float("inf")
@@ -456,7 +457,7 @@ class Machine:
 
 @cache
 def machine(width: int) -> Machine:
-    """Compile the machine for numbers of this width, once in a process."""
+    """Compile the machine for numbers of this width, or load it, once in a process."""
     llvm = load_llvmlite()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -464,16 +465,19 @@ def machine(width: int) -> Machine:
     for name in declared(text):
         if not name.startswith("llvm."):
             llvm.add_symbol(name, ctypes.cast(getattr(c_library(), name), ctypes.c_void_p).value)
+    triple, cpu = llvm.get_default_triple(), llvm.get_host_cpu_name()
+    features = llvm.get_host_cpu_features().flatten()
+    kept = ObjectFile("\n".join([text, *map(str, llvm.llvm_version_info), triple, cpu, features]))
+    code = kept.read()
     module = llvm.parse_assembly(text)
-    target = llvm.Target.from_default_triple().create_target_machine(
-        opt=0, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
-    )
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization, options.loop_unrolling = True, False
-    llvm.create_pass_builder(target, options).getModulePassManager().run(
-        module, llvm.create_pass_builder(target, options)
-    )
+    target = llvm.Target.from_triple(triple).create_target_machine(opt=0, cpu=cpu, features=features)
+    if code is None:
+        options = llvm.create_pipeline_tuning_options(speed_level=1)
+        options.loop_vectorization, options.loop_unrolling = True, False
+        builder = llvm.create_pass_builder(target, options)
+        builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, target)
+    engine.set_object_cache(lambda _, made: kept.write(made), lambda _: code)
     engine.finalize_object()
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     kind = ctypes.CFUNCTYPE(integer, pointer, integer, pointer, pointer, integer, pointer, pointer, integer, integer)
