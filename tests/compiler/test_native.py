@@ -11,7 +11,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from autograd import Value, compile, dot, exp, fsum, grad, log, mean, operation, relu, rules, sin, sqrt, where
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    grad,
+    gradients,
+    log,
+    mean,
+    operation,
+    relu,
+    rules,
+    sin,
+    sqrt,
+    where,
+)
 from autograd.testing import every_operation, expressions
 
 pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
@@ -228,6 +244,11 @@ def test_side_that_is_not_chosen_brings_no_error_and_no_nan():
 def test_nothing_comes_back_from_a_condition():
     f = compile(lambda x: where(sqrt(x) > 0.5, x, 3.0 * x) + sqrt(x).detach(), backend="native")
     assert f.value_and_grad(0.0) == (0.0, 3.0)
+
+
+def test_nothing_comes_back_from_a_result_that_nothing_uses():
+    slope = lambda x: gradients(log(x), [x], create_graph=True)[0]  # 1 / x, with log(x) beside it
+    assert compile(slope, backend="native").value_and_grad(5e-324) == (INF, -INF)
 
 
 def test_fsum_keeps_what_cancels():

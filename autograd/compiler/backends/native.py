@@ -80,8 +80,17 @@ class Tape:
         self.code = np.array(code, dtype=np.int32).reshape(-1, 4)
         self.listed = np.array(listed or [0], dtype=np.int32)
         self.slots = total + len(constants)
-        if quiet:
+        nary = [number for number, kind in known.values() if kind == LISTED]
+        if quiet or self._has_dead_ends(nary, roots):
             self._still(steps, roots)
+
+    def _has_dead_ends(self, nary: list[int], roots: Sequence[Any]) -> bool:
+        """Whether there are results that nothing uses; `nary` are the rows whose operands are listed."""
+        used = np.zeros(self.slots, dtype=bool)
+        used[self.code[~np.isin(self.code[:, 0] >> 3, nary), 1:]] = True
+        used[self.listed] = True
+        used[[root for root in roots if isinstance(root, int)]] = True
+        return not used[self.base : self.base + len(self.code)].all()
 
     def _still(self, steps: Sequence[GraphStep], roots: Sequence[Any]) -> None:
         """Have the steps hand nothing back at whose results nothing arrives, not even 0 times an infinity."""
