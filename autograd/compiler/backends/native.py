@@ -81,7 +81,7 @@ class Tape:
         self.listed = np.array(listed or [0], dtype=np.int32)
         self.slots = total + len(constants)
         nary = [number for number, kind in known.values() if kind == LISTED]
-        if quiet or self._has_dead_ends(nary, roots):
+        if steps and (quiet or self._has_dead_ends(nary, roots)):
             self._still(steps, roots)
 
     def _has_dead_ends(self, nary: list[int], roots: Sequence[Any]) -> bool:
