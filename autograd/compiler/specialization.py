@@ -16,7 +16,7 @@ from autograd.compiler.backends.native import NativeProgram
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.instructions import Array
-from autograd.compiler.results import check_pair
+from autograd.compiler.results import Results, check_pair
 from autograd.compiler.trace import trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
@@ -42,7 +42,7 @@ class Specialization:
     """
 
     program: Any  # a Program
-    structure: Structure  # of what the function returns
+    results: Results  # what the function returns
     starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
     first: Structure | None  # of the first argument
     leaves: list[Value]
@@ -53,6 +53,11 @@ class Specialization:
     scalar: FloatLists | NativeProgram | None  # what runs it, if floats and lists of floats are all that it needs
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
+
+    @property
+    def structure(self) -> Structure:
+        """The structure of what the function returns."""
+        return self.results.structure
 
     @property
     def is_current(self) -> bool:
@@ -186,7 +191,8 @@ def specialize(
     blocks.append(("theta", begin, len(theta), False))
     if len(leaves) > len(theta):
         blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
-    roots = [output if isinstance(output, Value) else Constant(output) for output in traced.outputs]
+    results = Results(traced.outputs, traced.structure, traced.order, [*plain, *leaves, *batch])
+    roots = [output if isinstance(output, Value) else Constant(output) for output in results.roots]
     order = traced.order
     if has_aux:  # what is beside the value is not differentiated, not even to be multiplied by 0
         with modes.enable_grad():
@@ -204,7 +210,7 @@ def specialize(
     scalar: Any = program.runner if all(flags) and simple else None
     return Specialization(
         program,
-        traced.structure,
+        results,
         starts,
         structures[0] if structures else None,
         leaves,

@@ -20,14 +20,15 @@ class TraceError(TypeError):
     """A function that is compiled uses a number that may be another one in the next call."""
 
 
-OTHERWISE = "write where(condition, a, b) for a choice, detach() for a number without gradient"
+CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
+OTHERWISE = f"{CHOICE}; detach() for a number without gradient"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
     "an integer of": STATIC,
     "a branch on": (
-        "write where(condition, a, b) for a choice; in place of np.where write it for each element, as in "
-        "np.array([where(v > 0, v, 0.0) for v in x]), in place of np.maximum, np.minimum and np.clip autograd's maximum"
-        f" and minimum, which take arrays; {STATIC}; a loop until something holds cannot be compiled"
+        f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
+        "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
+        f"{STATIC}; a loop until something holds cannot be compiled"
     ),
 }
 
@@ -55,6 +56,10 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     tracer = _Tracer()
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
+    if result is None:
+        raise TypeError(
+            "compile takes a function that returns numbers; what the function returned is of type NoneType: None"
+        )
     outputs, structure = flatten(result, "compile", "what the function returned")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}

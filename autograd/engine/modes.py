@@ -30,7 +30,7 @@ _side: ContextVar[TracedSide | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
-    """A protocol of tracers, such as that of `compile`: told where data is used as a plain number, or differentiated."""
+    """A protocol of tracers, as of `compile`: told where data is used as a plain number, and what is differentiated."""
 
     def used(self, node: Node, how: str) -> None:
         """Raise an error if the number may be another one in the next call."""

@@ -235,6 +235,10 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     __or__, __ror__ = _arithmetic(rules.either)
 
+    def conjugate(self) -> Value:
+        """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
+        return self
+
     def __bool__(self) -> bool:
         if modes.blocks:
             modes.use(self, "a branch on")
@@ -372,11 +376,16 @@ class _Side:
         self.guards: dict[Node, Value] = {}
 
     def run(self, side: Any) -> Any:
-        """Return what a side computes."""
+        """Return what a side computes; nothing of a side that is not chosen leaves it, as nothing goes in."""
         if not callable(side):
             return side
         with modes.in_side(self):
-            return side()
+            result = side()
+        if not isinstance(result, Value):
+            return result
+        (result,) = self.guarded((result,))
+        with modes.in_side(self.around):
+            return rules.unguard(self.test, result)
 
     def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
@@ -391,6 +400,8 @@ class _Side:
     def made(self, node: Node) -> None:
         """Take note of a node that was made in this side."""
         self.inside.add(node)
+        if self.around is not None:
+            self.around.made(node)
 
 
 class Constant(Value):

@@ -344,10 +344,22 @@ TABLE: dict[str, Operation | Family] = {
 }
 # Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
 # in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
-# operands of a side of a choice: where the side is not chosen nothing goes in but nan, and nothing comes back but 0.
+# operands of a side of a choice, an `unguard` behind its result: where the side is not chosen nothing goes in but nan,
+# and nothing comes out but 0. Each is the other's derivative, so that holds for what flows back, in every order.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
 guard = Operation(
-    "guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan"
+    "guard",
+    lambda c, x: x if c else nan,
+    lambda y, c, x: 0.0,
+    lambda y, c, x: Mask(c),
+    definition="b if a else nan",
+)
+unguard = Operation(
+    "unguard",
+    lambda c, x: x if c else 0.0,
+    lambda y, c, x: 0.0,
+    lambda y, c, x: Mask(c),
+    definition="b if a else 0",
 )
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")

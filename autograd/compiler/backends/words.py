@@ -171,6 +171,7 @@ NUMPY = ArrayDialect(
         **{row: f"{name}({', '.join(['{}'] * len(row.partials))})" for row, name in NAMES.items()},
         rules.where: "choose({}, {}, {})",
         rules.guard: "choose({}, {}, nan)",
+        rules.unguard: "choose({}, {}, 0.0)",
     },
     members={
         rules.power_of: lambda n: (
