@@ -86,6 +86,7 @@ COMPOSED: Mapping[Any, Callable[..., Any]] = {
     rules.ieee_sech2: _sech2,
     rules.ieee_cathetus: lambda x: rules.sqrt((1.0 - x) * (1.0 + x)),
     rules.guard: lambda c, x: rules.where(c, x, math.nan),
+    rules.unguard: lambda c, x: rules.where(c, x, 0.0),
     rules.where.decided: lambda c, a, b: rules.where(c, a, b),
     rules.where.chosen: lambda x: x,
     rules.positive: lambda x: x,

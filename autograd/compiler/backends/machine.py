@@ -71,7 +71,7 @@ PYTHON_ROW = 0  # the number of what is called back
 def numbered() -> dict[Any, int]:
     """Return the numbers of the rows and families that have words; what has none is called back."""
     rows = [row for row in rules.TABLE.values() if row is not rules.power_of]
-    rows += [rules.detached, rules.guard, rules.where.decided, rules.where.chosen, rules.largest]
+    rows += [rules.detached, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen, rules.largest]
     return {row: number for number, row in enumerate(filter(_has_words, rows), PYTHON_ROW + 1)}
 
 

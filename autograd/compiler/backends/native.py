@@ -30,7 +30,7 @@ from autograd.rules import Operation, is_own
 WIDTH = 64  # examples in a strip
 TOGETHER = 2**18  # numbers of the strips that are run together
 NO_DERIVATIVE = {rules.less, rules.less_equal, rules.either, rules.detached, rules.largest}  # they hand nothing back
-CHOICES = {rules.where, rules.where.decided, rules.guard}  # their condition gets nothing back
+CHOICES = {rules.where, rules.where.decided, rules.guard, rules.unguard}  # their condition gets nothing back
 
 
 class Tape:
@@ -216,7 +216,7 @@ class NativeProgram:
             else:
                 found = [operation.evaluate(numbers[:size])]
             for position, number in enumerate(found):
-                numbers[position] = float(number)
+                numbers[position] = float(1.0 * number)  # a Mask, too
         except BaseException as error:  # it cannot pass through the machine
             self._errors.setdefault(threading.get_ident(), error)
             numbers[0] = math.nan
