@@ -33,7 +33,7 @@ from autograd.testing import every_operation, expressions
 
 pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
 
-from autograd.compiler.backends.machine import numbered
+from autograd.compiler.backends.cases import numbered
 
 INF, NAN = math.inf, math.nan
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -0.3, 2.0, 3.0, 1e-200, -1e200, 710.0, -745.0, INF, -INF, NAN]

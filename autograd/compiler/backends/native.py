@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.backends.machine import PYTHON_ROW, Callback, machine, machine_source, numbered, rows_by_number
+from autograd.compiler.backends.cases import PYTHON_ROW, numbered, rows_by_number
+from autograd.compiler.backends.machine import Callback, machine, machine_source
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.backends.words import SLOW
 from autograd.compiler.instructions import Array
