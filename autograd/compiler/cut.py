@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd.compiler.backends import BACKENDS, RUNNERS
+from autograd.compiler.backends.machine import load_llvmlite
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 
@@ -34,15 +35,17 @@ def compiled(lowering: Lowering, backend: str = "auto") -> Program:
         # A wide graph may have little alike, many kinds of operations at each depth; that is known when it is folded.
         narrow = not batched and not steps and lowering.folder.width <= NARROW
         backend = "python" if narrow else "numpy"
-    form = "steps" if steps or backend == "python" else "arrays"
+    form = "steps" if steps or backend != "numpy" else "arrays"
     return Program(_runner(backend, form)(lowering), lowering)
 
 
 def check_backend(backend: str) -> None:
-    """Raise ValueError if there is no back end of this name."""
+    """Raise ValueError if there is no back end of this name, ImportError if what it needs is not installed."""
     if backend not in ("auto", *BACKENDS):
         names = ", ".join(map(repr, ("auto", *BACKENDS)))
         raise ValueError(f"compile takes a backend of {names}, got {backend!r}")
+    if backend == "native":
+        load_llvmlite()
 
 
 def _runner(backend: str, form: str) -> type[Any]:

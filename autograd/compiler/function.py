@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike
 
 from autograd.compiler import eager
 from autograd.compiler.arguments import BoundCall, Signature, nested, nested_batch
-from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.binding import MethodPrograms
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.instructions import Array
@@ -143,7 +142,7 @@ class CompiledFunction(WithParameters, Generic[R]):
 
     # From arguments to a program that has them
 
-    def _quick(self, args: Any) -> tuple[Specialization, FloatLists, list[float], Any] | None:
+    def _quick(self, args: Any) -> tuple[Specialization, Any, list[float], Any] | None:
         """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
         if modes.blocks or self._signature.roles:
             return None

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, Part, structure_of
+from autograd.compiler.backends.native import NativeProgram
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.instructions import Array
@@ -49,7 +50,7 @@ class Specialization:
     wrt: int
     differentiated: int
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
-    scalar: FloatLists | None  # what runs it, if floats and lists of floats are all that it needs
+    scalar: FloatLists | NativeProgram | None  # what runs it, if floats and lists of floats are all that it needs
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
 
@@ -199,7 +200,7 @@ def specialize(
         order = [*order, *roots[1:]]
     program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
     flags = [
-        isinstance(program.runner, FloatLists),
+        isinstance(program.runner, (FloatLists, NativeProgram)),
         not leaves,
         not has_aux,
         len(dynamic) == len(call.key),

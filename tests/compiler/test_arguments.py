@@ -171,7 +171,7 @@ def test_argument_is_not_batched_and_static():
 
 @pytest.mark.parametrize("backend", ["", "jax", None])
 def test_unknown_backend_is_an_error(backend):
-    with pytest.raises(ValueError, match="compile takes a backend of 'auto', 'numpy', 'python', got"):
+    with pytest.raises(ValueError, match="compile takes a backend of 'auto', 'numpy', 'python', 'native', got"):
         compile(two, backend=backend)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
+from autograd.compiler.backends.native import NativeProgram
 from autograd.compiler.backends.numpy import NumpyProgram
 from autograd.compiler.backends.python import ArrayLists, FloatLists
 from autograd.compiler.listing import NamedSlots
@@ -70,5 +71,5 @@ class Runner(Protocol):
         ...
 
 
-RUNNERS: list[type[Any]] = [NumpyProgram, ArrayLists, FloatLists]
+RUNNERS: list[type[Any]] = [NumpyProgram, ArrayLists, FloatLists, NativeProgram]
 BACKENDS = tuple(dict.fromkeys(runner.backend for runner in RUNNERS))

@@ -131,7 +131,7 @@ class _Lists:
         self.written = written
         self.source, self.lines = written.source, written.lines
         self.run, self.sweep = written.run, written.sweep
-        batched = _batched(steps, sizes)
+        batched = batched_places(steps, sizes)
         self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
 
     def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
@@ -236,7 +236,7 @@ class ArrayLists(_Lists):
             column[...] = adjoint
 
 
-def _batched(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[bool]:
+def batched_places(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[bool]:
     """Return for each place whether its number depends on a batched variable."""
     plain, batched = sizes
     flags = [False] * plain + [True] * batched

@@ -1,0 +1,343 @@
+"""The back end `native`: a graph step by step on a virtual machine of native code, forward and backward.
+
+It is for what is sequential or irregular. A batch is run in strips of `WIDTH` examples, each instruction on all of a
+strip. Where there are more numbers than fit into a cache, the run backward computes them again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler.backends.cases import PYTHON_ROW, numbered, rows_by_number
+from autograd.compiler.backends.machine import Callback, machine, machine_source
+from autograd.compiler.backends.python import ListMemory, batched_places
+from autograd.compiler.backends.words import SLOW
+from autograd.compiler.instructions import Array
+from autograd.compiler.listing import NamedSlots as Named
+from autograd.compiler.listing import count
+from autograd.compiler.lowering import Lowering
+from autograd.compiler.steps import GraphStep, replay
+from autograd.compiler.views import Layout
+from autograd.rules import Operation, is_own
+
+WIDTH = 64  # examples in a strip
+TOGETHER = 2**18  # numbers of the strips that are run together
+NO_DERIVATIVE = {rules.less, rules.less_equal, rules.either, rules.detached, rules.largest}  # they hand nothing back
+CHOICES = {rules.where, rules.where.decided, rules.guard, rules.unguard}  # their condition gets nothing back
+
+
+class Tape:
+    """The steps of a graph as code of the machine: its instructions, lists of operands, and constants."""
+
+    def __init__(self, steps: Sequence[GraphStep], variables: int, roots: Sequence[Any]) -> None:
+        self.base = variables
+        self.called: list[tuple[Operation, int]] = []  # what Python computes, with the number of operands
+        self.constants: list[float] = []
+        total = variables + len(steps)
+        rows, constants = numbered(), self.constants
+        code: list[int] = []
+        listed: list[int] = []
+        quiet = False
+        known: dict[Operation, tuple[int, int]] = {}
+        for operation, terms in steps:
+            found = known.get(operation)
+            if found is None:
+                found = known[operation] = _encoded(operation, rows)
+                quiet = quiet or operation in NO_DERIVATIVE or operation in CHOICES
+            number, kind = found
+            slots, wanted, bit = [], 0, 1
+            for term in terms:
+                if type(term) is int:
+                    wanted += bit
+                    slots.append(term)
+                else:
+                    slots.append(total + len(constants))
+                    constants.append(term)
+                bit += bit
+            if kind == PLAIN:
+                slots += (0,) * (3 - len(slots))
+                code += (number * 8 + wanted, *slots)
+            elif kind == SQUARE:
+                code += (number * 8 + 3, slots[0], slots[0], 0)
+            elif kind == MEMBER:
+                slots.append(total + len(constants))
+                constants.append(operation.family[1])  # type: ignore[index]
+                code += (number * 8 + 1, *slots, 0)
+            else:
+                key = 0
+                if number == PYTHON_ROW:
+                    key = len(self.called)
+                    self.called.append((operation, len(slots)))
+                code += (number * 8 + 1, len(listed), len(slots), key)
+                listed += slots
+        self.code = np.array(code, dtype=np.int32).reshape(-1, 4)
+        self.listed = np.array(listed or [0], dtype=np.int32)
+        self.slots = total + len(constants)
+        nary = [number for number, kind in known.values() if kind == LISTED]
+        if steps and (quiet or self._has_dead_ends(nary, roots)):
+            self._still(steps, roots)
+
+    def _has_dead_ends(self, nary: list[int], roots: Sequence[Any]) -> bool:
+        """Whether there are results that nothing uses; `nary` are the rows whose operands are listed."""
+        used = np.zeros(self.slots, dtype=bool)
+        used[self.code[~np.isin(self.code[:, 0] >> 3, nary), 1:]] = True
+        used[self.listed] = True
+        used[[root for root in roots if isinstance(root, int)]] = True
+        return not used[self.base : self.base + len(self.code)].all()
+
+    def _still(self, steps: Sequence[GraphStep], roots: Sequence[Any]) -> None:
+        """Have the steps hand nothing back at whose results nothing arrives, not even 0 times an infinity."""
+        reached = {root for root in roots if isinstance(root, int)}
+        for number in range(len(steps) - 1, -1, -1):
+            operation, terms = steps[number]
+            if self.base + number not in reached:
+                self.code[number, 0] &= ~7
+            elif operation in CHOICES:
+                reached.update(term for term in terms[1:] if isinstance(term, int))
+            elif operation not in NO_DERIVATIVE:
+                reached.update(term for term in terms if isinstance(term, int))
+
+    def operands(self, number: int) -> list[int]:
+        """Return the slots of the operands of an instruction."""
+        word, a, b, c = self.code[number].tolist()
+        row = rows_by_number().get(word >> 3)
+        if row is None or getattr(row, "arity", 1) is None:
+            return [int(slot) for slot in self.listed[a : a + b]]
+        return [a, b, c][: 2 if not isinstance(row, Operation) else row.arity]
+
+
+PLAIN, SQUARE, MEMBER, LISTED = range(4)
+
+
+def _encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int]:
+    """Return the number of an operation's row, and how its operands are written."""
+    if operation.family is not None:
+        family, number = operation.family
+        if family is rules.power_of:
+            return (rows[rules.mul], SQUARE) if number == 2.0 else (rows[rules.power], MEMBER)
+        if family in rows:
+            return rows[family], MEMBER
+    found = rows.get(operation, PYTHON_ROW)
+    return found, LISTED if found == PYTHON_ROW or operation.arity is None else PLAIN
+
+
+class NativeMemory(ListMemory):
+    """The numbers of the variables, and the buffers of values and adjoints on which the machine runs."""
+
+    def __init__(self, program: NativeProgram, examples: int) -> None:
+        super().__init__(program.sizes, program.layout, examples)
+        tape, width = program.tape, program.width
+        strips = -(-examples // width) if width > 1 else 1
+        together = max(1, min(strips, TOGETHER // (1 + tape.slots * width)))
+        self.number = 0  # of runs
+        self.odd: list[int] = []  # examples of the last run that the eager engine is to compute
+        self.kept = strips == together  # whether the values are still there for the run backward
+        self.values = np.zeros((together, tape.slots, width))
+        self.values[:, tape.slots - len(tape.constants) :] = np.array(tape.constants)[:, None]
+        self.adjoints = np.zeros_like(self.values)
+        self.runs = [  # for each run of the machine the first example, how many there are, and how many strips
+            (first * width, min(together * width, examples - first * width), min(together, strips - first))
+            for first in range(0, strips, together)
+        ]
+        code, listed = tape.code.ctypes.data, tape.listed.ctypes.data
+        buffers = self.values.ctypes.data, self.adjoints.ctypes.data
+        self.call = code, len(tape.code), *buffers, tape.base, listed, program.python, tape.slots * width
+
+    def fill(self, first: int, size: int, strips: int) -> Array:
+        """Write the numbers of some examples to the buffer of values, and return this."""
+        values = self.values[:strips]
+        plain, width = len(self.plain), values.shape[2]
+        values[:, :plain] = self.plain[:, None]
+        for number, column in enumerate(self.columns(), plain):
+            part = column[first : first + size]
+            if size < strips * width:  # what is beyond the last example repeats it
+                part = np.concatenate([part, np.full(strips * width - size, part[-1])])
+            values[:, number] = part.reshape(strips, width)
+        return values
+
+
+class NativeProgram:
+    """A graph's steps as code of the virtual machine."""
+
+    backend = "native"
+    form = "steps"
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.steps, self.sizes = lowering.steps, lowering.sizes
+        places = lowering.places
+        flags = batched_places(self.steps, self.sizes)
+        self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
+        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
+        self.width = WIDTH if self.sizes[1] else 1
+        self.tape = Tape(self.steps, sum(self.sizes), places)
+        self.machine = machine(self.width)
+        self._memory: NativeMemory | None = None
+        self._quick: NativeMemory | None = None  # of `evaluate` and `sweep`
+        self._lock = threading.Lock()
+        self._errors: dict[int, BaseException] = {}  # by threads
+        self._warned = False
+        self._callback = Callback(self._call) if self.tape.called else None
+        self.python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None
+
+    @property
+    def source(self) -> str:
+        """The source that runs: of the machine."""
+        return machine_source(self.width)
+
+    def memory(self, examples: int = 1) -> NativeMemory:
+        """Return where the numbers of so many examples are; the latest is kept."""
+        if self._memory is None or self._memory.examples != examples:
+            self._memory = NativeMemory(self, examples)
+            self._warn(examples)
+        return self._memory
+
+    def _warn(self, examples: int) -> None:
+        slow = {operation.name: 0 for operation, _ in self.tape.called if is_own(operation)}
+        if slow and not self._warned and len(self.tape.called) * examples >= SLOW:
+            self._warned = True
+            names = ", ".join(slow)
+            warnings.warn(
+                f"the operation {names} runs on one number after the other in Python, which is slow", RuntimeWarning, 2
+            )
+
+    def _call(self, key: int, backward: int, numbers: Any) -> None:
+        """Compute an operation, or its partial derivatives, in Python; what it raises is kept for after the run."""
+        operation, size = self.tape.called[key]
+        try:
+            if backward:
+                found = operation.derivatives(numbers[0], numbers[1 : size + 1])
+            else:
+                found = [operation.evaluate(numbers[:size])]
+            for position, number in enumerate(found):
+                numbers[position] = float(1.0 * number)  # a Mask, too
+        except BaseException as error:  # it cannot pass through the machine
+            self._errors.setdefault(threading.get_ident(), error)
+            numbers[0] = math.nan
+
+    def _raise(self) -> None:
+        if self._errors and (error := self._errors.pop(threading.get_ident(), None)) is not None:
+            raise error
+
+    def forward(self, memory: NativeMemory) -> list[Any]:
+        """Compute the roots: for each a float, or an array with one number for each example."""
+        found: list[Any] = [np.empty(memory.examples) if batched else root for root, batched in self.roots]
+        memory.odd = []
+        for first, size, strips in memory.runs:
+            values = memory.fill(first, size, strips)
+            odd = self.machine.forward(*memory.call, strips)
+            self._raise()
+            if odd:
+                memory.odd += [first + lane for lane in self._odd_ones(values, size)]
+            for number, (root, batched) in enumerate(self.roots):
+                if batched:
+                    found[number][first : first + size] = values[:, root].ravel()[:size]
+                elif first == 0:
+                    found[number] = float(values[0, root, 0]) if isinstance(root, int) else float(root)
+        return found
+
+    # The same for floats and lists of floats, in any number of threads
+
+    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
+        """Return the roots at these variables, and the memory's number of runs; raise what the eager engine would."""
+        with self._lock:
+            memory = self._quick = self._quick or NativeMemory(self, 1)
+            memory.plain[:] = variables
+            try:
+                found = self.forward(memory)
+            except (ValueError, ArithmeticError):  # of a user's own operation
+                replay(self.steps, variables)
+                raise
+            memory.number += 1
+            number, odd = memory.number, memory.odd
+        if odd:
+            replay(self.steps, variables)
+        return found, number
+
+    def sweep(self, variables: list[float], number: int, seeds: Sequence[float]) -> list[float]:
+        """Return the adjoints of the variables, after a run at these; where there was another since, run again."""
+        with self._lock:
+            memory: Any = self._quick
+            if memory.number != number:
+                memory.plain[:] = variables
+                memory.number += 1
+                self.forward(memory)
+            self.backward(memory, seeds)
+            found: list[float] = memory.plain_adjoints.tolist()
+            return found
+
+    def _odd_ones(self, values: Array, size: int) -> list[int]:
+        """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
+        tape = self.tape
+        finite = np.isfinite(values[:, tape.base : tape.base + len(tape.code)])
+        lanes = np.flatnonzero(~finite.all(axis=1).ravel()[:size]).tolist()
+
+        def is_odd(strip: int, lane: int) -> bool:
+            return any(
+                self.steps[number][0] is not rules.guard
+                and not np.isnan(values[strip, tape.operands(number), lane]).any()
+                for number in np.flatnonzero(~finite[strip, :, lane]).tolist()
+            )
+
+        return [lane for lane in lanes if is_odd(*divmod(lane, self.width))]
+
+    def backward(self, memory: NativeMemory, seeds: Sequence[float], by: str = "captured") -> None:
+        """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
+        plain = self.sizes[0]
+        columns = memory.columns(adjoint=True)
+        memory.plain_adjoints[:] = 0.0
+        for first, size, strips in memory.runs:
+            if not memory.kept:
+                memory.fill(first, size, strips)
+                self.machine.forward(*memory.call, strips)
+                self._raise()
+            adjoints = memory.adjoints[:strips]
+            adjoints.fill(0.0)
+            for (root, batched), seed in zip(self.roots, seeds, strict=True):
+                if batched:
+                    adjoints[:, root] += seed
+                elif isinstance(root, int) and first == 0:
+                    adjoints[0, root, 0] += seed
+            self.machine.backward(*memory.call, strips)
+            self._raise()
+            if self.width == 1:
+                memory.plain_adjoints[:] = adjoints[0, :plain, 0]
+                return
+            adjoints[-1, :plain, size - (strips - 1) * self.width :] = 0.0
+            with np.errstate(all="ignore"):
+                memory.plain_adjoints += np.add.reduce(adjoints[:, :plain], axis=(0, 2))
+            for number, column in enumerate(columns, plain):
+                column[first : first + size] = adjoints[:, number].ravel()[:size]
+
+    def not_finite(self, memory: NativeMemory, roots: Sequence[Any]) -> list[int]:
+        """Return the examples of the last run with a result that is not finite, though its operands are."""
+        return memory.odd
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
+        nodes = len(self.steps)
+        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
+        return {"nodes": nodes, "instructions": nodes, "operations": operations, "bytes": 16 * self.tape.slots}
+
+    def listing(self, variables: Sequence[Named]) -> str:
+        """List the steps, one a line."""
+        inputs = self.tape.base
+
+        def name(term: Any) -> str:
+            if not isinstance(term, int):
+                return repr(term)
+            return f"x{term}" if term < inputs else f"v{term - inputs}"
+
+        lines = [f"v{n} = {row.expression(*map(name, terms))}" for n, (row, terms) in enumerate(self.steps)]
+        stats = self.stats
+        nodes, instructions = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
+        operations = count(stats["operations"], "floating-point operation")
+        return "\n".join([*lines, f"{nodes} in {instructions} of the virtual machine, {operations}"])
