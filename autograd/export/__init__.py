@@ -6,3 +6,4 @@ Each is printed from the rows of the table, by a dialect. What a language lacks 
 from autograd.export.derivations import derivation as derivation
 from autograd.export.latex import LaTeX as LaTeX
 from autograd.export.latex import to_latex as to_latex
+from autograd.export.sympy import to_sympy as to_sympy
