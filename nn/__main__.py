@@ -1,4 +1,4 @@
-"""The main job, `python -m nn moons`: train a small network on a data set, and write what it learned as pictures."""
+"""Command line `python -m nn`: train a small network on a data set or a table, and draw what it learned."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nn.app.presets import JOBS, Job, Task, table_job
 from nn.app.reports import Trained, balance, pictures, score
 from nn.app.reports import neuron_drawing as neuron_drawing
 from nn.data.columns import examples
+from nn.data.csv_reader import read_inputs, read_table
 from nn.data.encoder import Encoder
-from nn.data.tables import read_inputs, read_table
 from nn.fitting import fit
 from nn.modules import MLP
 from nn.training import storage
@@ -28,7 +28,7 @@ from nn.training.storage import save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the main job with command-line arguments; return the exit code."""
+    """Run the command with these arguments; return the exit code."""
     _write_any_character()
     given = list(sys.argv[1:] if arguments is None else arguments)
     predicting = given[:1] == ["predict"]

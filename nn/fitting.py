@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from numbers import Real
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from nn.data.random_state import chance_restored
@@ -18,15 +14,15 @@ from nn.optim import SGD
 from nn.training.checks import above_zero
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
-from nn.training.interrupts import scopes_closed
+from nn.training.interrupts import collector_paused, scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
 from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.progress import bar
+from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
 from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
-Data: TypeAlias = Sequence[Any]
 Loss: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], Any]
 
 
@@ -80,7 +76,7 @@ def fit(
     >>> history.loss[-1] < 1e-4
     True
     """
-    X, y = _taken(X), _taken(y)
+    X, y = as_sequence(X), as_sequence(y)
     if len(X) != len(y) or not len(X):
         raise ValueError(f"fit takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if epochs < 0 or (batch_size is not None and batch_size < 1):
@@ -95,12 +91,12 @@ def fit(
     optimizer = optimizer or SGD(model.parameters())
     whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
     rng = generator(seed)
-    X, y, held_out = _held_out(X, y, validation, rng)
-    batches = _batches(len(X), batch_size, epochs, rng)
+    X, y, held_out = hold_out(X, y, validation, rng)
+    batches = batches_of_epochs(len(X), batch_size, epochs, rng)
     hears = metric == "auto" and judge is None
     task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size)
-    with _collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
+    with collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
 
@@ -253,47 +249,6 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     return Score(total, judged(judge, outputs, y))
 
 
-def _taken(data: Any) -> Data:
-    """Return a sequence as it is, and a table or column of pandas as an array."""
-    if hasattr(data, "to_numpy"):
-        return data.to_numpy()  # type: ignore[no-any-return]
-    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        raise TypeError(f"fit takes examples and targets in sequences, got a {type(data).__name__}; write list(...)")
-    return data  # type: ignore[no-any-return]
-
-
-def _held_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:
-    """Return the examples to train on, and those that are held out: given, or a share of all, by chance."""
-    if validation is None:
-        return X, y, None
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        inputs, targets = map(_taken, validation)
-        if len(inputs) != len(targets) or not len(inputs):
-            raise ValueError(
-                f"validation has one target for each example, and at least one, got {len(inputs)} and {len(targets)}"
-            )
-        return X, y, (inputs, targets)
-    share = float(validation) if isinstance(validation, Real) else math.nan
-    if not 0.0 < share < 1.0:
-        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {validation!r}")
-    chosen = set(rng.sample(range(len(X)), round(share * len(X))))
-    if not 0 < len(chosen) < len(X):
-        raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")
-    parts = [([part[i] for i in range(len(X)) if (i in chosen) is out]) for out in (False, True) for part in (X, y)]
-    return parts[0], parts[1], (parts[2], parts[3])
-
-
-def _batches(count: int, size: int | None, epochs: int, rng: random.Random) -> Iterator[Sequence[Sequence[int] | None]]:
-    """Yield for each epoch its batches, as numbers of examples; None stands for all in their order."""
-    order = list(range(count))
-    for _ in range(epochs):
-        if size is None:
-            yield [None]
-        else:
-            rng.shuffle(order)
-            yield [order[start : start + size] for start in range(0, count, size)]
-
-
 def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
     total = sum(size for _, size in scores)
     metrics = [score.metric * size for score, size in scores if score.metric is not None]
@@ -303,14 +258,3 @@ def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
 def _name(function: Any) -> str:
     name = getattr(function, "__name__", "")
     return name if name.isidentifier() else "metric"
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    enabled = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -1,4 +1,4 @@
-"""Losses: what training makes small. Each is the mean over the examples, and a formula of its docstring's equation.
+"""Loss functions, which training minimizes: each is a mean over the examples, and its code is its docstring's equation.
 
 Outputs are Values, plain numbers, or NumPy arrays of either; of plain numbers alone a loss is a float. Targets are
 checked where they are plain numbers. Inside of a function that is compiled they are Values without a number yet; there
@@ -16,13 +16,14 @@ A penalty on the parameters is a term beside the loss: `fit(..., loss=mse, penal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.training.checks import above_zero, listed, plain
 from nn.training.judging import judged_by
 from nn.training.metrics import accuracy
+from nn.training.targets import PROBABILITY_TARGETS, SIGN_TARGETS, examples_with_targets, paired
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
 
@@ -37,7 +38,7 @@ def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     >>> mse([1.0, 2.0], [1.0, 4.0])
     2.0
     """
-    return mean((output - target) ** 2 for output, target in _pairs(outputs, targets, "mse"))
+    return mean((output - target) ** 2 for output, target in paired(outputs, targets, "mse"))
 
 
 @judged_by(None)
@@ -47,7 +48,7 @@ def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     >>> mae([1.0, 2.0], [1.0, 4.0])
     1.0
     """
-    return mean(abs(output - target) for output, target in _pairs(outputs, targets, "mae"))
+    return mean(abs(output - target) for output, target in paired(outputs, targets, "mae"))
 
 
 @judged_by(None)
@@ -61,7 +62,7 @@ def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0)
     1.2083333333333333
     """
     delta = above_zero(delta, "delta")
-    errors = (abs(output - target) for output, target in _pairs(outputs, targets, "huber"))
+    errors = (abs(output - target) for output, target in paired(outputs, targets, "huber"))
     return mean(c * (e - 0.5 * c) for e, c in ((e, minimum(e, delta)) for e in errors))
 
 
@@ -74,7 +75,7 @@ def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     >>> hinge([0.5, 3.0], [1, -1])
     2.25
     """
-    pairs = _pairs(outputs, targets, "hinge", _SIGNS)
+    pairs = paired(outputs, targets, "hinge", SIGN_TARGETS)
     return mean(relu(1.0 - target * output) for output, target in pairs)
 
 
@@ -89,7 +90,7 @@ def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> A
     >>> binary_cross_entropy([1000.0, -1000.0], [1, 1])
     500.0
     """
-    pairs = _pairs(outputs, targets, "binary_cross_entropy", _PROBABILITIES)
+    pairs = paired(outputs, targets, "binary_cross_entropy", PROBABILITY_TARGETS)
     return mean(target * softplus(-logit) + (1.0 - target) * softplus(logit) for logit, target in pairs)
 
 
@@ -107,7 +108,7 @@ def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[
     >>> cross_entropy([[0.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])  # log 3
     1.0986...
     """
-    return mean([_surprisal(plain(z), plain(y)) for z, y in _examples(outputs, targets, "cross_entropy")])
+    return mean([_surprisal(plain(z), plain(y)) for z, y in examples_with_targets(outputs, targets, "cross_entropy")])
 
 
 def l1(parameters: Iterable[Value | float]) -> Any:
@@ -133,57 +134,6 @@ def l2(parameters: Iterable[Value | float]) -> Any:
     return dot(numbers, numbers)
 
 
-class _Targets(NamedTuple):
-    """What the targets of a loss are, where they are plain numbers."""
-
-    wanted: str
-    remedy: str
-    allows: Callable[[Any], bool]
-
-
-_NUMBERS = _Targets("that are numbers", "convert them first", lambda y: isinstance(y, (int, float)))
-_SIGNS = _Targets("of -1 or 1", "write 2 * y - 1 for classes y of 0 and 1", lambda y: y in (-1, 1))
-_PROBABILITIES = _Targets(
-    "from 0 to 1",
-    "write (y + 1) / 2 for classes y of -1 and 1",
-    lambda y: isinstance(y, (int, float)) and 0.0 <= y <= 1.0,
-)
-
-
-def _pairs(outputs: Any, targets: Any, asker: str, kind: _Targets = _NUMBERS) -> Iterator[tuple[Any, Any]]:
-    """Yield each output number with its target."""
-    for i, (output, target) in enumerate(_examples(outputs, targets, asker)):
-        output, target = plain(output), plain(target)
-        if isinstance(output, list) != isinstance(target, list):
-            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
-        if isinstance(output, list):
-            if len(output) != len(target):
-                raise ValueError(
-                    f"{asker} takes one target for each output, got {len(output)} outputs and {len(target)} targets in "
-                    f"example {i}"
-                )
-            yield from _pairs(output, target, asker, kind)
-        elif isinstance(target, Value) or kind.allows(target):
-            yield output, target
-        else:
-            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {kind.remedy}")
-
-
-def _examples(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
-    """Return the pairs of an output and its target, one for each example."""
-    outputs, targets = plain(outputs), plain(targets)
-    for name, sequence in (("outputs", outputs), ("targets", targets)):
-        if not isinstance(sequence, list):
-            raise TypeError(
-                f"{asker} takes a sequence of {name}, one for each example, got {sequence!r}; write [x] for one"
-            )
-    if len(outputs) != len(targets):
-        raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
-    if not outputs:
-        raise ValueError(f"{asker} takes at least one example: mean is defined for at least one operand, got none")
-    return zip(outputs, targets, strict=True)
-
-
 def _surprisal(logits: Any, target: Any) -> Any:
     """Return -log softmax(logits) of the class that is the target, or its mean where that is a probability for each."""
     if not isinstance(logits, list):
@@ -202,7 +152,7 @@ def _surprisal(logits: Any, target: Any) -> Any:
     if any(isinstance(p, Value) for p in target):
         shifted, total = _shifted(logits)
         return dot(target, [where(p > 0.0, total - z, 0.0) for p, z in zip(target, shifted, strict=True)])
-    if not (all(map(_PROBABILITIES.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
+    if not (all(map(PROBABILITY_TARGETS.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
         raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
     if 1 in target:
         return _surprisal_at(logits, target.index(1))

@@ -13,7 +13,7 @@ from nn.training.optimizer import Optimizer, Rate
 
 
 class SGD(Optimizer):
-    """Gradient descent, on batches of examples the stochastic one; with momentum that of a heavy ball.
+    """Stochastic gradient descent, with momentum (heavy ball), Nesterov momentum and weight decay.
 
         g <- dL/dp + λ p                 λ: weight_decay
         v <- μ v + g                     μ: momentum, v = 0 at first

@@ -1,4 +1,4 @@
-"""Schedules: learning rates that change while training goes on.
+"""Learning-rate schedules: rates that change while training goes on.
 
 A schedule is a function of t, the number of steps taken so far; an optimiser takes one in place of a number for `lr`,
 and asks it before each step. Those here are plain numbers with a formula: they print, compare and pickle. Any other
@@ -19,7 +19,7 @@ from nn.training.checks import above_zero, whole
 
 @dataclass(frozen=True)
 class Schedule:
-    """What all schedules have in common: a first rate `lr`, and a warm-up of so many steps before it."""
+    """Base class of schedules: a first rate `lr`, and a linear warm-up of so many steps before it."""
 
     lr: float
     _: KW_ONLY
@@ -42,7 +42,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same rate for ever: lr.
+    """A constant rate: lr.
 
     >>> rate = Constant(0.3, warmup=2)
     >>> [round(rate(t), 3) for t in range(5)]
@@ -56,7 +56,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """Down a step now and then: lr factor^floor(t / every).
+    """Step decay: lr factor^floor(t / every).
 
     Source: Krizhevsky, Sutskever & Hinton 2012, "ImageNet Classification with Deep Convolutional Neural Networks", 5.
 
@@ -80,7 +80,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """A little less each step: lr factor^t.
+    """Exponential decay: lr factor^t.
 
     Source: Senior et al. 2013, "An Empirical Study of Learning Rates in Deep Neural Networks for Speech Recognition".
 
@@ -102,7 +102,7 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Half a wave from lr down to the minimum: minimum + (lr - minimum) (1 + cos(π t / T)) / 2, until t = T.
+    """Cosine annealing: minimum + (lr - minimum) (1 + cos(π t / T)) / 2, until t = T.
 
     T is what the warm-up leaves of `steps`, so training of so many steps ends with the wave; later the minimum stays.
 

@@ -9,7 +9,7 @@ from autograd.rules.operation import Family, Operation
 
 FILE = Path(__file__).resolve().parent.parent / "autograd" / "engine" / "methods.py"
 HEAD = '''\
-"""The functions of the table as methods of Value, declared for type checkers.
+"""Type declarations: the functions of the table as methods of Value, for type checkers.
 
 Written by `python -m tests.methods`. The methods themselves are attached to Value when the table is read.
 """

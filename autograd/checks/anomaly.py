@@ -1,4 +1,4 @@
-"""The first NaN or infinity, traced to the line that made it.
+"""Anomaly detection: the first NaN or infinity is an error that names the line which made it.
 
 In a `detect_anomaly` block each number is looked at as it is made, and each product of the chain rule before it is
 added; every node remembers the place in the code that made it. Outside of the block nothing is looked at.
@@ -18,10 +18,10 @@ from types import FrameType
 from typing import Any
 
 from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, differentiable_edges, modes
-from autograd.rules import Operation
+from autograd.rules import Mask, Operation
 
 SHOWN = 6  # operands in a message
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 def detect_anomaly() -> AbstractContextManager[None]:
@@ -45,7 +45,7 @@ def detect_anomaly() -> AbstractContextManager[None]:
 
 
 class _Anomalies:
-    """What looks at every node and every edge in a `detect_anomaly` block."""
+    """The inspector of a `detect_anomaly` block, which looks at every node and every edge."""
 
     def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Stamp:
         """Look at a result before it becomes a node, and return a stamp that knows the line."""
@@ -106,7 +106,7 @@ def _number(flowing: Any) -> float:
     if isinstance(flowing, Sum):
         terms = zip(flowing.derivatives, flowing.adjoints, strict=True)
         return sum(_number(derivative) * adjoint.number for derivative, adjoint in terms)
-    number: float = flowing.number if isinstance(flowing, Node) else flowing
+    number: float = flowing.number if isinstance(flowing, (Node, Mask)) else flowing
     return number
 
 

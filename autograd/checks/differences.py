@@ -1,4 +1,4 @@
-"""Derivatives without rules: central differences, extrapolated until they settle.
+"""Numerical differentiation: central finite differences, extrapolated until they settle.
 
 The error of a central difference is a series in the even powers of the step. With every halving of the step one more
 power can be eliminated, as in Richardson's extrapolation, and how far the extrapolations still move tells the error

@@ -1,4 +1,4 @@
-"""Derivatives held against finite differences.
+"""Gradient checking: derivatives of any order, compared with finite differences.
 
 `gradcheck` believes no rule. Where finite differences contradict a derivative, it asks every operation in the graph
 the same question, so that the error can name the rule that is wrong.

@@ -1,4 +1,4 @@
-"""Write scalars, run arrays: a graph of Values becomes a few NumPy instructions that are replayed."""
+"""Compiler: a graph of scalars becomes a few array instructions, replayed without Python work for each node."""
 
 from __future__ import annotations
 

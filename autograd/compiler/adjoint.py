@@ -1,6 +1,6 @@
 """The adjoint of a program: reverse-mode differentiation of its instructions, which gives instructions again.
 
-Each instruction hands on what has arrived at its results: to an operand of a map, times the partial derivative that is
+Each instruction propagates the adjoints of its results: to an operand of a map, times the partial derivative that is
 read from the rule; to the matrices of a product, by two more products, each with the other matrix transposed; to an
 operand that repeats, summed, since it is the destination now. The first contribution to an operand is set, later ones
 are added. Where a copy or a sum is all that uses some results, these and the sum have one adjoint, and nothing is done.
@@ -24,7 +24,7 @@ Y, G = symbol("y"), symbol("g")
 
 @dataclass
 class Contribution:
-    """What an instruction hands back to one of its operands, after instructions that prepare it; or nothing to do."""
+    """A contribution to the adjoint of an operand: an instruction, after those that prepare it; or nothing to do."""
 
     operand: Operand
     instruction: Instruction | None
@@ -45,6 +45,7 @@ class Adjoint:
         code.blocks += [(start + self.first[1], count) for start, count in code.blocks]
         self.seeds = code.allocate((len(code.roots),), False).slots
         self.shared: set[tuple[int, int]] = set()  # instruction and operand
+        # Before the contributions, since these name the slots in which adjoints are.
         self._share()
         self.contributions = [list(self._contributions(n, i)) for n, i in enumerate(code.instructions)]
 
@@ -53,8 +54,12 @@ class Adjoint:
         return operand.arranged(lambda slots: self.place[operand.batched][slots])
 
     def instructions(self, wanted: tuple[slice, slice]) -> list[Instruction]:
-        """Return the instructions that compute the adjoints of the inputs, plain and batched, that are wanted."""
+        """Return the instructions that compute the adjoints of the inputs, plain and batched, that are asked for."""
         active = self._active(wanted)
+        # Set or add is decided here, once, by the order of the instructions: what comes first at a slot sets it, so no
+        # buffer is cleared for each run. Zeros are needed only where that is not the same for all slots of an
+        # instruction: where it adds to some that have nothing yet, where it reads one at which nothing arrives, and for
+        # unused inputs.
         written = [np.zeros(size, dtype=bool) for size in self.code.slots]
         missing = [np.zeros(size, dtype=bool) for size in self.code.slots]  # read or added to, but not written before
         instructions: list[Instruction] = []
@@ -98,7 +103,7 @@ class Adjoint:
         return zeros
 
     def _active(self, wanted: tuple[slice, slice]) -> list[Slots]:
-        """Return which slots depend on the inputs that are wanted."""
+        """Return which slots are active: those that depend on the inputs that are asked for."""
         active = [np.zeros(size, dtype=bool) for size in self.first]
         for batched, inputs in enumerate(wanted):
             active[batched][inputs] = True
@@ -113,6 +118,8 @@ class Adjoint:
         """Give the results of which a copy or a sum is the only use the adjoint slots of that sum."""
         uses = _uses(self.code)
         made = {(int(i.destination.slots.flat[0]), i.destination.batched): i for i in self.code.instructions}
+        # Of s = a + b, the adjoint of a is that of s. If a is used nowhere else, both have one place and no copy is
+        # made. From the last instruction to the first, so that a sum within a sum gets the place of the outermost one.
         for number, instruction in reversed(list(enumerate(self.code.instructions))):
             results = instruction.destination
             if len(np.unique(results.slots)) < results.slots.size:
@@ -130,7 +137,7 @@ class Adjoint:
                     self.place[operand.batched][operand.slots] = self.place[results.batched][results.slots]
                     self.shared.add((number, position))
 
-    # What an instruction hands back
+    # The contributions of an instruction to the adjoints of its operands
 
     def _contributions(self, number: int, instruction: Instruction) -> Any:
         hand = {"map": self._map, "reduce": self._reduce, "product": self._product}[instruction.kind]
@@ -152,7 +159,7 @@ class Adjoint:
         return Contribution(operand, mapped(expression, named, self.of(operand)))
 
     def _reduce(self, instruction: Instruction, position: int) -> Contribution | None:
-        """Return what the rows get back: the n-ary rule is read with one symbol, which stands for all of a row.
+        """Return the contribution to the rows: the n-ary rule is read with one symbol, which stands for all of a row.
 
         So each n-ary operation in its formula is a reduction again, done before, whose result all of the row has.
         """
@@ -195,6 +202,9 @@ class Adjoint:
                     done[id(part)] = symbol(name)
             return done[id(part)]
 
+        for part in list(walk(slope)):  # first, so that what they are reductions of is computed once
+            if part.operation is not None and part.operation.arity is None:
+                prepared(part)
         main = mapped(prepared(product(G, slope)), named, self.of(operand))
         return Contribution(operand, main, before)
 
@@ -209,11 +219,16 @@ class Adjoint:
             square = product(product(G, 2.0), symbol(0))  # a sum of squares hands back to one operand, not two
             named = {0: a, "g": g.arranged(lambda slots: np.broadcast_to(slots, a.shape))}
             return None if position else self._arriving(square, named, a)
+        # Of C = A @ B.T the adjoints are A' = C' @ B and B' = C'.T @ A. A product instruction transposes its second
+        # matrix by itself, so the other matrix is given transposed: A' = C' @ (B.T).T.
         if position == 0:
             other, upstream = b, g
         else:
             other, upstream = a, g.arranged(lambda slots: slots.swapaxes(1, 2))
-        if upstream.shape[2] == 1:  # an outer product
+        # Summed over an axis of one, a product is a map of two repeated operands, which costs no call of BLAS. Summed
+        # over the examples too, it is a product again.
+        summed = instruction.batched and not operand.batched
+        if upstream.shape[2] == 1 and not summed:  # an outer product
             shape = operand.shape
             named = {
                 "g": upstream.arranged(lambda slots: np.broadcast_to(slots, shape)),
@@ -234,7 +249,7 @@ def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> 
 
 
 def _handed(instruction: Instruction, position: int) -> Any:
-    """Return what a map hands back to an operand as an expression; None where that is nothing. Of an addend, G."""
+    """Return the contribution of a map to an operand's adjoint as an expression, or None; to an addend's it is G."""
     if instruction.kind != "map":
         return G if instruction.kind == "product" and position > 1 else None
     expression = instruction.expression
@@ -248,7 +263,7 @@ def _handed(instruction: Instruction, position: int) -> Any:
 
 @lru_cache(maxsize=1024)
 def _handed_by(operation: Operation, arity: int) -> dict[Any, Any]:
-    """Return what an operation on the symbols 0, 1, ... hands back to each."""
+    """Return the contributions of an operation on the symbols 0, 1, ... to the adjoint of each."""
     return pull(Expression(operation, map(symbol, range(arity))), Y, G)
 
 

@@ -1,4 +1,4 @@
-"""Arguments of a compiled function: bound as Python binds them, and taken apart into numbers and their structure.
+"""Argument binding of a compiled function: arguments are bound as Python binds them, and flattened into numbers.
 
 How a call passes its arguments, by position or by keyword, is bound to the parameters once, and is then a `Form`. Of
 each argument there are its numbers and a `Part`: what a program is made for, and, of all arguments, the key by which
@@ -27,7 +27,7 @@ FORMS = 256  # of calls of one function, which are kept
 
 @dataclass
 class Form:
-    """How a call passes its arguments, bound to the parameters of the function.
+    """The form of a call: which arguments it passes, and how, bound to the parameters of the function.
 
     - `order`: the places of the arguments among those given, by position and then by keyword; None if it is the same.
     - `keywords`: the names by which the last of them are passed on; `names`: what all of them are called.
@@ -41,7 +41,7 @@ class Form:
     first: int | None
 
     def call(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        """BoundCall a function with these arguments."""
+        """Call a function with these arguments."""
         stop = len(arguments) - len(self.keywords)
         return f(*arguments[:stop], **dict(zip(self.keywords, arguments[stop:], strict=True)))
 
@@ -59,7 +59,7 @@ class BoundCall:
 
 
 class Signature:
-    """What the parameters of a function are called, and which of them are batched or static."""
+    """The signature of a function: its parameters, and which of them are batched or static."""
 
     def __init__(self, f: Callable[..., Any], batched: Sequence[str], static: Sequence[str]) -> None:
         self.function: str = getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__

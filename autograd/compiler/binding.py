@@ -1,4 +1,4 @@
-"""MethodPrograms: a compiled function bound to instances, each with programs of its own that live as long as it does.
+"""Method binding: a compiled function bound to an instance has programs of its own, which live as long as the instance.
 
 Nothing is stored in the instance, so it may be frozen, have slots, be copied and be pickled; and no program refers to
 it, so it is freed with the last reference to it. One that cannot be referred to weakly (`__slots__` without

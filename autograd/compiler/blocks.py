@@ -1,4 +1,4 @@
-"""Blocks: a graph step by step, for what has too little alike to be worth array instructions; and their adjoint.
+"""Blocks of scalar steps, the form of a graph with too little alike for array instructions; and their adjoint.
 
 A short formula, or a recurrence in which each step waits for the last, would fold to instructions of a few numbers
 each, and calling NumPy for one costs more than the arithmetic. What is repeated in a long one is one block, with
@@ -75,24 +75,22 @@ def adjoint_of(block: Block, shift: int) -> Block:
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
         named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
         wanted = tuple(isinstance(operand, (Affine, IndexTable)) for operand in step.operands)
-        temporaries, handed = _handed(step.expression.operation, len(step.operands), wanted)
-        for name, expression in temporaries:
-            named[name] = f"{name}_{number}"
-            steps.append(_named_step(named[name], expression, named, add=False))
-        for position, expression in handed:
-            steps.append(_named_step(named[position].shifted(shift), expression, named, add=True))
+        for target, expression, keys in _handed(step.expression.operation, len(step.operands), wanted):
+            add = not isinstance(target, str)
+            if not add:
+                named[target] = f"{target}_{number}"
+            destination = named[target].shifted(shift) if add else named[target]
+            steps.append(ScalarStep(destination, expression, [named[key] for key in keys], add))
     return Block(steps, block.start + last * block.stride, block.length, block.repetitions, -block.stride)
 
 
-def _named_step(destination: Any, expression: Any, named: dict[Any, Any], add: bool) -> ScalarStep:
-    used = list(dict.fromkeys(part.key for part in walk(expression) if part.operation is None))
-    numbered = substitute(expression, lambda part: symbol(used.index(part.key)))
-    return ScalarStep(destination, numbered, [named[key] for key in used], add)
-
-
 @lru_cache(maxsize=4096)
-def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> tuple[list[Any], list[Any]]:
-    """Return what an operation hands back to the wanted ones of its operands, after what these formulas share."""
+def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
+    """Return the contributions of an operation to its active operands, after the subexpressions that these share.
+
+    Each is a target (the position of an operand, or the name of a temporary), an expression of the symbols 0, 1, ...,
+    and what these stand for: "y", "g", positions and temporaries.
+    """
     y, g, xs = symbol("y"), symbol("g"), list(map(symbol, range(arity)))
     handed = [
         (position, product(g, slope))
@@ -117,7 +115,14 @@ def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> tuple
         names[id(part)] = symbol(temporaries[-1][0])
         return names[id(part)]
 
-    return temporaries, [(position, named(expression)) for position, expression in handed]
+    found = [(position, named(expression)) for position, expression in handed]
+    return [(target, *_numbered(expression)) for target, expression in [*temporaries, *found]]
+
+
+def _numbered(expression: Any) -> tuple[Any, list[Any]]:
+    """Return an expression with its symbols numbered, and what their keys were."""
+    keys = list(dict.fromkeys(part.key for part in walk(expression) if part.operation is None))
+    return substitute(expression, lambda part: symbol(keys.index(part.key))), keys
 
 
 def _each_once(expression: Any) -> list[Expression]:

@@ -1,4 +1,4 @@
-"""The cut: which form of a graph is run, by which back end. This is the one place that decides.
+"""Back-end selection (the cut): which form of a graph is run, by which back end. This is the one place that decides.
 
 A wide graph, with many operations alike for each one that waits for another, is worth array instructions; a narrow one,
 such as a short formula or a recurrence, is run step by step, and what is repeated in it is a loop.
@@ -22,11 +22,16 @@ def compiled(lowering: Lowering, backend: str = "auto") -> Program:
     """Return a program for a graph by a back end, or by the one that is fastest for it."""
     check_backend(backend)
     batched = bool(lowering.batched)
+    # A depth is given for narrow graphs only; and it is told by the graph as it was recorded. So what is narrow and has
+    # no batch, such as a formula, is never folded.
     depth = lowering.depth(NARROW_BATCH if batched else NARROW)
     if depth is not None and backend == "auto" and not batched:
         return Program(_runner("python", "steps")(lowering), lowering)
+    # An array instruction for each step of a long recurrence would be a source of as many lines. As steps it is a loop;
+    # with a batch each of its steps is one on arrays, which are wide enough by themselves.
     steps = depth is not None and depth > (DEEP if batched else VERY_DEEP)
     if backend == "auto":
+        # A wide graph may have little alike, many kinds of operations at each depth; that is known when it is folded.
         narrow = not batched and not steps and lowering.folder.width <= NARROW
         backend = "python" if narrow else "numpy"
     form = "steps" if steps or backend == "python" else "arrays"

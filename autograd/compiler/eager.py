@@ -92,7 +92,7 @@ def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None
 
 
 def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int]:
-    """BoundCall a function of one example for every example; return an array for each number that it returns."""
+    """Call a function of one example for every example; return an array for each number that it returns."""
     form = call.form
     lengths = {len(given) for given, role in zip(call.arguments, form.roles, strict=True) if role == BATCHED} or {1}
     if len(lengths) > 1:

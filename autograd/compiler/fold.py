@@ -1,4 +1,4 @@
-"""Fold: a graph of scalars becomes groups of what is alike.
+"""Vectorization (fold): scalar operations of one kind at one depth of the graph become groups.
 
 Sums written as chains, and the products in them, are first taken together, whatever their writer's style. What is then
 alike, the same operation at the same depth, is a group, and is going to be one array instruction.
@@ -35,7 +35,7 @@ class Group:
 
 
 class Folder:
-    """What folds a sorted graph: `add` makes items of it, in groups of what is alike.
+    """The folding of a sorted graph: `add` makes items of it, in groups of what is alike.
 
     An item is a number to be computed: a variable, a node, or a product that is part of a sum. The variables, which
     are leaves of the graph, take the first slots of the plain buffer, the batched ones those of the batched buffer.
@@ -61,7 +61,7 @@ class Folder:
 
     @property
     def width(self) -> float:
-        """How many operands there are for each group of alike: what an array instruction is going to be worth."""
+        """The mean number of operands in a group: what an array instruction is going to be worth."""
         groups = [group for alike in self.groups.values() for group in alike.values()]
         return sum(len(terms) for group in groups for terms in group.terms) / max(1, len(groups))
 
@@ -111,6 +111,8 @@ class Folder:
         """Return for each sum its products and its other terms, and the nodes that are parts of sums only."""
         sums = {}
         absorbed: set[Value] = set()
+        # Backwards, so that the outermost sum of a chain such as ((a + b) + c) + d is met first and takes in the
+        # others. What is taken in has no number of its own any more; so it must have no other use than this sum.
         for node in reversed(active):
             if node in absorbed or (node.op not in CHAINS and node.op not in DOTS and node.op is not rules.mean):
                 continue
@@ -126,6 +128,7 @@ class Folder:
                 stack += reversed(node.parents)
             while stack:
                 term = stack.pop()
+                # A term that is not active has no count of uses: it stays a term, and becomes part of the offset.
                 op = term.op if uses.get(term, 2) == 1 else None
                 if op in CHAINS:
                     absorbed.add(term)
@@ -141,14 +144,18 @@ class Folder:
     def _sum(self, node: Value, products: list[tuple[Value, Value]], terms: list[Value], nodes: int) -> int:
         """Return the item of a sum: of one product for each kind of factors, and of the other terms."""
         offset = 0.0
+        # Products of one kind of factors, such as a weight and an input, make one dot: only then are the dots of all
+        # neurons alike, and a group of them can be a matrix product. Other kinds are dots beside it, added to it.
         kinds: dict[Any, tuple[list[Term], list[Term]]] = {}
         pairs = [(self.term(a), self.term(b)) for a, b in products]
+        # A mean is a dot with 1/n, so it is grouped, multiplied and differentiated as any other dot is.
         if node.op is rules.mean and len(terms) > 1:
             pairs, terms = [(1.0 / len(terms), self.term(term)) for term in terms], []
         for a, b in pairs:
             if not isinstance(a, int) and not isinstance(b, int):
                 offset += a * b
                 continue
+            # The factors are put in one order, so that it makes no difference whether somebody wrote w * x or x * w.
             left, right = self._kind(a), self._kind(b)
             if left > right:
                 (left, a), (right, b) = (right, b), (left, a)
@@ -171,9 +178,12 @@ class Folder:
                 parts.append(term)
             else:
                 offset += term
+        # In one order, whatever the writer's, so that sums of parts that are alike are alike themselves, column by
+        # column.
         parts.sort(key=lambda part: (not self.batched[part], -self.depth[part]))
         nodes = rest
         if len(parts) > COLUMNS:
+            # Batched and plain terms are summed apart: a plain sum is done once, and not again for each example.
             whole = []
             for flag in (False, True):
                 alike = [part for part in parts if self.batched[part] is flag]

@@ -28,7 +28,7 @@ NAMED = 16  # leaves that a listing calls by their labels
 
 
 class WithParameters:
-    """What reads the data of Values, and can have it as one vector: in the order of `wrt`."""
+    """A parameter vector: the data of the Values in `wrt`, read and written in their order."""
 
     wrt: list[Value]
 

@@ -1,4 +1,4 @@
-"""A program as text: one line an instruction, with the names and shapes of what it works on."""
+"""Listing of a program: one line of text an instruction, with the names and shapes of what it works on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loops: a recurrence in a graph is one block of operations, over and over; it is found, to be written once.
+"""Loop detection: a recurrence in a graph is one block of operations, repeated; it is found, to be written once.
 
 Operation for operation the block's operands are those of the block before it, moved on by a fixed number of places:
 by as many as the block has results (what is computed in turn), by none (a parameter) or by any other number (one of
@@ -78,6 +78,8 @@ def find_loops(steps: Sequence[GraphStep], variables: int) -> list[Loop]:
     kinds = np.array([numbers.setdefault((op, *map(type, terms)), len(numbers)) for op, terms in steps], dtype=np.intp)
     windows = _windows(kinds)
     found: list[Loop] = []
+    # What is beside a loop is searched again. Where there is none around the middle of a part, none is looked for: a
+    # recurrence that is worth a loop makes up most of its graph, and a graph without one costs a single look.
     parts = [(0, len(steps))]
     while parts:
         start, stop = parts.pop()
@@ -96,6 +98,7 @@ def _windows(kinds: NDArray[np.intp]) -> list[NDArray[np.uint64]]:
     hashes = kinds.astype(np.uint64)
     windows, size = [hashes], 1
     while size * 8 < len(hashes):
+        # Doubled three times: the hash of 2 n steps is made of those of the n from here and of the n that follow.
         for _ in range(3):
             ahead = np.concatenate([hashes[size:], np.zeros(min(size, len(hashes)), dtype=np.uint64)])
             hashes = (hashes * np.uint64(0x9E3779B97F4A7C15) ^ ahead) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(1)
@@ -111,8 +114,12 @@ def _longest(
     start, stop = part
     middle = (start + stop) // 2
     kinds = windows[0]
+    # A block is as long as the distance from the middle to a later step from which the operations are the same again.
+    # By single steps there are too many of these where an operation is frequent in a block; windows of many steps leave
+    # few. So of each size the nearest are tried, the shortest distance first.
     again = [np.flatnonzero(alike[middle + 1 : stop] == alike[middle])[:CANDIDATES] + 1 for alike in windows]
     for length in np.unique(np.concatenate(again)).tolist():
+        # The loop reaches as far around the middle as each step is of the same kind as the one a block later.
         different = np.flatnonzero(kinds[start : stop - length] != kinds[start + length : stop]) + start
         before, after = different[different < middle], different[different >= middle]
         first = int(before[-1]) + 1 if len(before) else start
@@ -151,6 +158,9 @@ def _verified(
             if isinstance(column[0], int):
                 places = np.array(column)
                 strides = np.diff(places)
+                # An operand moves by one stride from each repetition to the next; where it does not, the loop ends. A
+                # variable alone may jump, as an input that is looked up in a table does: it is read by an index, and
+                # depends on no step.
                 alike = strides == strides[middle]
                 if not alike.all() and places.max() < variables:
                     columns[-1].append((places, None))

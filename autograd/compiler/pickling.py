@@ -10,14 +10,11 @@ import functools
 import pickle
 import sys
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from autograd.compiler.function import CompiledFunction
+from typing import Any
 
 
-def reduce_function(compiled: CompiledFunction[Any]) -> str | tuple[Any, ...]:
-    """Return how to restore a compiled function, as `pickle` asks for it."""
+def reduce_function(compiled: Any) -> str | tuple[Any, ...]:
+    """Return how to restore a compiled function, in the form of `__reduce__`."""
     if not _with_code(compiled.__module__):
         if (name := _global_name(compiled)) is not None:
             return name
@@ -27,7 +24,7 @@ def reduce_function(compiled: CompiledFunction[Any]) -> str | tuple[Any, ...]:
                 f"{compiled.__name__} is pickled by its name, which its wrt={wrt} are not; "
                 f"assign what compile returned to a name in {compiled.__module__}"
             )
-    return functools.partial(type(compiled), **compiled.options), (compiled.f,)
+    return functools.partial(compiled.__class__, **compiled.options), (compiled.f,)
 
 
 def _global_name(thing: Any) -> str | None:

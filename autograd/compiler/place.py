@@ -1,4 +1,4 @@
-"""Place: groups of items become array instructions, and every item gets a slot in a buffer.
+"""Memory layout (place): groups of items become array instructions, and every item gets a slot in a buffer.
 
 A group of dot products whose left factors and right factors are combined each with each is a matrix product; several of
 them, of one shape, are a stack of matrices. The results of an instruction lie side by side, in the order of what they
@@ -28,7 +28,7 @@ def placed(folder: Folder, roots: Sequence[Value]) -> Code:
 
 
 class _Placer:
-    """What gives slots to items: the variables take the first ones, then the constants, then results."""
+    """The allocation of slots to items: the variables take the first ones, then the constants, then results."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -87,6 +87,8 @@ class _Placer:
             return [Instruction("map", every, [operand], nodes=group.nodes)]
         columns = [np.array(column) for column in zip(*group.terms, strict=True)]
         slots_of = {j: self.slot[column] for j, column in enumerate(columns) if column.dtype.kind == "i"}
+        # The rows are ordered by their most varied operand: it is most likely a slice then, and the results lie as it
+        # does.
         by_row = np.argsort(max(slots_of.values(), key=_distinct), kind="stable")
         operands = [
             Operand(slots_of[j][by_row], flag) if j in slots_of else constant(column[by_row])
@@ -96,6 +98,8 @@ class _Placer:
             return []
         symbols = list(map(symbol, range(len(operands))))
         expression = Expression(group.operation, symbols) if group.operation else sum(symbols[1:], start=symbols[0])
+        # A shape in which all regular operands are strided: a bias that repeats for each row of a matrix, say, makes
+        # the map one of (rows, columns) along which the bias has stride 0, so nothing is gathered.
         regular_ones = [operand.slots for operand in operands if operand.constants is None]
         regular_ones = [slots for slots in regular_ones if common_shape([slots])]
         shape = (common_shape(regular_ones) if regular_ones else None) or (len(members),)
@@ -115,6 +119,8 @@ class _Placer:
         for column, operand in zip(columns, operands, strict=True):
             first = int(operand.slots[0]) if operand.constants is None else None
             product = None if first is None else self.products.get((first, operand.batched))
+            # The sum takes over the slots of the product. So these must be all of the product's results, in its order,
+            # and nothing else may read one of them before the other terms are added (`parts`: of one sum only).
             if (
                 product is None
                 or (product.destination.slots.size, operand.batched) != (len(members), group.batched)
@@ -136,6 +142,9 @@ class _Placer:
         return False
 
     def _lay_out_products(self, group: Group) -> list[Instruction]:
+        # Each product is an edge from its left tuple of factors to its right one. In a layer every weight row meets
+        # every example: the edges are a full grid, and the grid is the matrix product of the distinct rows of both
+        # sides.
         width = len(group.terms[0]) // 2
         lefts, rights = _Rows(group.terms, slice(0, width)), _Rows(group.terms, slice(width, 2 * width))
         edges: dict[tuple[int, int], list[int]] = {}
@@ -144,10 +153,14 @@ class _Placer:
         for members in edges.values():
             if len(members) > 1:  # they share a slot, to which nothing may be added for one of them
                 self.folder.parts.difference_update(members)
+        # Grids of one shape, such as the heads of an attention, are one product of stacks of matrices.
         stacks: dict[tuple[int, int], list[tuple[list[int], list[int]]]] = {}
         for left, right in _grids(edges, len(lefts.rows), len(rights.rows)):
             stacks.setdefault((len(left), len(right)), []).append((left, right))
         instructions = []
+        # Rows in the order of their slots: where the weights of a layer lie one after the other, the matrix is a
+        # reshaped slice of the buffer. The results lie right row by right row, as the right side is the first matrix of
+        # the instruction.
         for (m, n), blocks in stacks.items():
             for left, right in blocks:
                 left.sort(key=lambda row: lefts.position(row, self.slot))
@@ -200,6 +213,8 @@ def _as_column(product: Instruction, addend: Operand) -> bool:
         once = np.take(addend.slots, [0], axis=axis) if addend.constants is None else None
         if numbers.constants is None or once is None or other.constants is not None or addend.batched != other.batched:
             continue
+        # [x 1] @ [w b].T is x @ w.T + b, without a pass over the results. It is worth it only if b lies where the slice
+        # of w goes on, as it does for the parameters of a neuron; else w and b would have to be gathered for each run.
         slots = np.concatenate([other.slots, once.swapaxes(1, 2) if axis == 1 else once], axis=2)
         if (addend.slots == once).all() and regular(slots) is not None:
             ones = np.ones((*numbers.constants.shape[:2], 1))
@@ -229,6 +244,7 @@ def _grids(edges: Iterable[tuple[int, int]], m: int, n: int) -> list[tuple[list[
             vertex = parent[vertex]
         return vertex
 
+    # Union-find: left and right rows are one component if a product joins them.
     for left, right in listed:
         parent[top(left)] = top(m + right)
     components: dict[int, list[tuple[int, int]]] = {}

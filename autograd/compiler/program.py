@@ -1,4 +1,4 @@
-"""A program: instructions that a back end has built, run on numbers, with the eager engine's errors."""
+"""Compiled program: what a back end has built, run on numbers, with the eager engine's errors."""
 
 from __future__ import annotations
 

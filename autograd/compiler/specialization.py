@@ -1,4 +1,4 @@
-"""Specialisations of a compiled function: a program for each structure of its arguments, the latest of them kept."""
+"""Program cache (specialization): a program for each structure of the arguments; those used last are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROGRAMS_KEPT = 64  # programs of one function
 
 @dataclass
 class Buffers:
-    """Where the numbers of a call go in the memory of a program, and what it holds of the Values beside them."""
+    """The buffers of a program: where the numbers of a call go, and what is held of the Values beside them."""
 
     memory: Any
     places: list[Array]

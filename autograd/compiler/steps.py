@@ -1,4 +1,4 @@
-"""Steps: a graph as a list of operations on numbered places, first those of its variables, then one for each result."""
+"""Scalar steps: a graph as a list of operations on numbered places, those of its variables first."""
 
 from __future__ import annotations
 

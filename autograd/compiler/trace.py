@@ -1,4 +1,4 @@
-"""Trace: a function becomes the graph that it builds, once for each structure of its arguments.
+"""Tracing: a function becomes the graph that it builds, once for each structure of its arguments.
 
 What a traced function decides by looking at a number would stay decided for every later call. So comparisons are nodes
 while it is traced, and a branch on one is an error that names the line.
@@ -67,7 +67,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
 
 
 class _Tracer:
-    """What refuses to let a number that may change be used as a plain one."""
+    """The tracer: it refuses to let a number that may change be used as a plain one."""
 
     def __init__(self) -> None:
         self.decisive: list[Value] = []  # constants that were used as plain numbers

@@ -1,4 +1,4 @@
-"""Slots of a buffer as NumPy views: where numbers lie regularly, an operand is a view and nothing is copied."""
+"""Strided views of a buffer: where numbers lie regularly, an operand is a NumPy view and nothing is copied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograd.compiler.instructions import Array, Slots
 
 
 class Layout:
-    """Where the slots of the batched buffer are: in blocks, each a contiguous array of (examples, count)."""
+    """The layout of the batched buffer: its slots are in blocks, each a contiguous array of (examples, count)."""
 
     def __init__(self, blocks: Sequence[tuple[int, int]], size: int, inputs: tuple[int, int]) -> None:
         self.inputs = inputs

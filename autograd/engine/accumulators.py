@@ -1,4 +1,4 @@
-"""Accumulators: what holds the gradients of nodes where the nodes' own `grad` is to be left alone.
+"""Accumulators: they hold the gradients of nodes where the nodes' own `grad` is to be left alone.
 
 The chain rule adds floats, or where derivatives are Values themselves, sums of products of Values.
 """
@@ -41,7 +41,7 @@ class Accumulators(dict[Any, Accumulator]):
 
 
 class Sum:
-    """Accumulated derivative where Values flow: a sum of products, made into one node when it is handed on.
+    """A symbolic accumulator, for derivatives that are Values: a sum of products, made into one node when it is read.
 
     So a gradient graph has one dot for each node, where + and * would make two nodes for each edge.
     """

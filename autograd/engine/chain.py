@@ -1,8 +1,8 @@
-"""Topological sort and chain rule: the two loops that everything else is written with.
+"""Topological sort and chain rule (reverse-mode differentiation): the two loops that everything else is written with.
 
 A node comes after its parents in the sorted order, so when its edges are read in the opposite order, every contribution
 to a node's gradient has arrived before the node hands it on. That is what makes backpropagation cheap: one
-multiplication an edge, however many paths there are. Forward mode is the same loop over the same edges turned around,
+multiplication an edge, however many paths there are. Forward mode is the same loop over the same edges transposed,
 and where derivatives are Values, it is the same loop again.
 """
 
@@ -103,7 +103,7 @@ def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> N
 
 
 def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
-    """Run the chain rule: for every edge, add the gradient at its source, times the derivative, to that at its target.
+    """Accumulate gradients by the chain rule: add to each edge's target its source's gradient times the derivative.
 
     The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`).
     """
@@ -116,9 +116,9 @@ def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
 def edges(
     nodes: Iterable[Node], wanted: Container[Node] | None = None, constant: type[Node] | None = None
 ) -> Iterator[Edge]:
-    """Yield the edges from each computed node to those of its parents that are wanted, with the partial derivatives.
+    """Yield the edges from each computed node to its active parents, with the partial derivatives.
 
-    Partial derivatives by other parents are not evaluated. If `wanted` is None, that is by constants only.
+    Partial derivatives by other parents are not evaluated. If `wanted` is None, only constants are not active.
     """
     for node in nodes:  # the engine's innermost code, so one and two operands are spelled out
         op = node.op
@@ -161,7 +161,7 @@ def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iter
 
 
 def turned(edges: Iterable[Edge]) -> list[Edge]:
-    """Turn the edges of nodes in reverse order around, so that what flows along them goes the other way: forward mode.
+    """Transpose the edges of nodes in reverse order, so that derivatives go from parents to children: forward mode.
 
     They come out in the sorted order: all edges into a node before the first one out of it.
     """

@@ -1,4 +1,4 @@
-"""Clock and scopes: when a node was made, and in which part of the model.
+"""Version counter (clock) and scopes: when a node was made, and in which part of the model.
 
 All nodes made between two events share one `Stamp`, so a node pays a single reference for it. The tick is a clock
 that advances whenever a leaf's data is assigned: a node whose parent carries a later tick than its own was computed
@@ -15,7 +15,7 @@ from autograd.engine.node import Node, Origin
 
 
 class HasParameters(Protocol):
-    """What may own a scope: a module."""
+    """The owner of a scope: a module, or whatever else has parameters."""
 
     def parameters(self) -> Sequence[Node]:
         """Return the parameters."""

@@ -1,4 +1,4 @@
-"""Copies of graphs, by copy and pickle, without recursion.
+"""Copying and pickling of graphs, without recursion.
 
 Both modules follow references one inside the other, which would fail on a deep graph. So a deep copy walks the sorted
 graph, and a pickle writes all ancestors of a node first, each after its own parents.
@@ -118,7 +118,7 @@ class _Graph:
 
 
 class _End:
-    """What is pickled after a `_Graph`, and so tells that all of it is written."""
+    """An end marker, pickled after a `_Graph`: all of the graph is written."""
 
     def __init__(self, graph: _Graph) -> None:
         self.graph = graph

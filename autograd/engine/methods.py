@@ -1,4 +1,4 @@
-"""The functions of the table as methods of Value, declared for type checkers.
+"""Type declarations: the functions of the table as methods of Value, for type checkers.
 
 Written by `python -m tests.methods`. The methods themselves are attached to Value when the table is read.
 """

@@ -30,7 +30,7 @@ _side: ContextVar[TracedSide | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
-    """What wants to know where the data of a node is used as a plain number: `compile`."""
+    """A protocol of tracers, such as that of `compile`: told where the data of a node is used as a plain number."""
 
     def used(self, node: Node, how: str) -> None:
         """Raise an error if the number may be another one in the next call."""
@@ -38,7 +38,7 @@ class Tracer(Protocol):
 
 
 class Inspector(Protocol):
-    """What looks at every node that is made, and at every product of the chain rule: `detect_anomaly`."""
+    """A protocol of inspectors, such as that of `detect_anomaly`: shown each node and product of the chain rule."""
 
     def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Origin:
         """Look at a result before it becomes a node, and return the node's stamp."""

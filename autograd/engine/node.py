@@ -1,4 +1,4 @@
-"""Node of the computational graph: a number, its parents, the operation that made it, and its gradient.
+"""Node of the computation graph: a number, its parents, the operation that made it, and its gradient.
 
 This is all that the sort, the chain rule and copies know of a `Value`, which adds arithmetic to it. A node refers to
 its parents and nothing refers from a node to its children, so there are no cycles, and a graph is freed the moment its

@@ -1,4 +1,4 @@
-"""A number that remembers how it was made.
+"""Value, the scalar of automatic differentiation: a number that remembers how it was made.
 
 Each operation on Values makes a new Value that holds its result, its operands (`parents`) and the row of the table
 that made it (`op`). How a node refers to them stands in `node`; this file adds the arithmetic. A plain number that

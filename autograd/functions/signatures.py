@@ -20,7 +20,7 @@ Z = TypeVar("Z", covariant=True)
 
 
 class Gradient(Protocol[X, Y, P]):
-    """What `grad` returns for a function of an X: the gradient of type Y, which is X."""
+    """The type of `grad(f)` for a function of an X: it returns the gradient of type Y, which is X."""
 
     @overload
     def __call__(self: Gradient[Value, Any, P], x: Value, /, *args: P.args, **keywords: P.kwargs) -> Value: ...
@@ -41,7 +41,7 @@ class Gradient(Protocol[X, Y, P]):
 
 
 class ValueAndGradient(Protocol[X, Y, Z, P]):
-    """What `value_and_grad` returns for a function of an X: its value, a Z, and the gradient of type Y, which is X."""
+    """The type of `value_and_grad(f)` for a function of an X: a Z, and the gradient of type Y, which is X."""
 
     @overload
     def __call__(

@@ -1,4 +1,4 @@
-"""How the numbers of an argument are nested: taken apart into a flat list, and put together again.
+"""Nested structures (pytrees): an argument is flattened into a list of numbers, and nested again.
 
 Functions of many numbers take them in lists, tuples, dicts and NumPy arrays, nested as their writer likes, and want
 their derivatives in the same form. All that handles arguments knows flat lists only, and one `Structure` beside them.

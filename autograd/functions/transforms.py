@@ -1,6 +1,6 @@
-"""Functions in, derivatives out: grad, jacobian, hessian and their kin, to any order.
+"""Function transforms: grad, jacobian, hessian and their kin take a function and return its derivative, to any order.
 
-A transform calls the function on fresh nodes in place of its numbers, and sweeps the graph that comes back: from
+A transform calls the function on fresh nodes in place of its numbers, and goes through the graph that comes back: from
 results to operands for products with the transposed Jacobian (vjp, reverse mode), from operands to results for
 products with the Jacobian (jvp, forward mode). Inside another transform the fresh nodes are copies, tied by an
 identity to the numbers they stand for. So the inner derivative is by the copy alone, which rules out perturbation
@@ -133,7 +133,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Return f(*primals), and the product of its Jacobian with the tangents: forward mode, in one sweep.
+    """Return f(*primals), and the product of its Jacobian with the tangents: forward mode, in one pass.
 
     The tangents have the structure of the primals, one for each; the product has that of what f returns.
 
@@ -221,7 +221,7 @@ def _jacobian(asker: str, f: Function, argnums: Any) -> Function:
 
 
 class _Linearization:
-    """How nodes follow small changes of others: the edges of the graph between them, followed in either direction.
+    """A linearization of some nodes by others: the edges of the graph between them, followed in either direction.
 
     `valued` says whether derivatives are Values; where it is None, they are if anything that takes a gradient was
     brought in from before the tick `since`.

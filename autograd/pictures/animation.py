@@ -1,4 +1,4 @@
-"""The forward and the backward walk as a moving picture, one frame for each step of the chain rule.
+"""Animation of backpropagation: the forward and the backward pass, one frame for each step of the chain rule.
 
 The walk is not told a second time: a frame is taken whenever the engine's own chain rule hands a number on. All frames
 are the same graph with boxes as large as they ever get, so Graphviz lays all of them out alike, and nothing jumps.
@@ -88,7 +88,7 @@ def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0,
 
 
 class _Step(NamedTuple):
-    """What is known at one step of the walk, and which arrows it goes along."""
+    """A step of the animation: the numbers known there, and the arrows it goes along."""
 
     computed: int  # how many nodes of the sorted graph have their data
     gradients: dict[Value, float]

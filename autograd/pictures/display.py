@@ -1,4 +1,4 @@
-"""What a notebook shows where a cell ends with a Value: its graph while that is small, else one line.
+"""Notebook display: where a cell ends with a Value its graph is shown while that is small, else one line.
 
 Nobody waits for it but the first time, when what draws has to be loaded, and nothing that goes wrong on the way reaches
 the cell: the picture is made in a thread, and who asked goes on without it when the time is over.

@@ -1,4 +1,4 @@
-"""A graph as a picture, laid out by Graphviz.
+"""Graph drawing: a graph as a picture, laid out by Graphviz.
 
 The picture follows the sorted graph and names each node by its place in it, so the same graph gives the same text on
 every run. What would take a layout minutes is refused beforehand, with the way to draw a part of it.

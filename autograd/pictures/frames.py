@@ -1,4 +1,4 @@
-"""A moving picture as a file: the frames of a walk as a GIF, or as one SVG whose parts come and go.
+"""Animated GIF and SVG: the frames of an animation as one file.
 
 In the SVG, what stays the same is there once, and a part that changes is there once for each of its looks. Graphviz
 writes the parts, and an XML library puts them together; style sheets show each at its time. Where nothing moves, in a

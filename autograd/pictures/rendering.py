@@ -1,4 +1,4 @@
-"""Where a picture is laid out: by the `dot` command, or by PyPI's port of it where no Graphviz is installed.
+"""Rendering of drawings: by Graphviz's command `dot`, or by PyPI's port of it where no Graphviz is installed.
 
 Only `draw` imports this file, since it needs the graphviz package.
 """

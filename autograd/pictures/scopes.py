@@ -1,4 +1,4 @@
-"""Which box each node of a picture stands in: that of the scope it was made in, and boxes stand inside boxes.
+"""Clusters of a drawing: a node stands in the box of the scope it was made in, and boxes stand inside boxes.
 
 A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner. Where
 the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that used it.

@@ -1,4 +1,4 @@
-"""What a picture shows of a node: a box with its numbers, a small ellipse for the operation, an arrow for an operand.
+"""Style of pictures: colours, a box with the numbers of a node, an ellipse for an operation, an arrow for an operand.
 
 Colour repeats what is written, and never says more: orange for gradients above zero, blue for those below, the stronger
 the larger. The two are told apart in every kind of colour blindness, and mean nothing else in any picture; a legend

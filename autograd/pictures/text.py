@@ -1,4 +1,4 @@
-"""A graph as lines of Python, each node after its parents.
+"""Text form of a graph: lines of Python, each node after its parents.
 
 What is listed can be run again: a node is called by its label where that is a free name, and by a number where not.
 """

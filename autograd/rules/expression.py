@@ -34,7 +34,7 @@ class Expression:
 
     @property
     def key(self) -> Any:
-        """What a symbol stands for: the position of an operand, or a name."""
+        """The key of a symbol: the position of an operand, or a name."""
         return self.operands[0]
 
     @staticmethod
@@ -212,7 +212,7 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a language spells the rows of the table and the members of its families.
+    """A dialect: how a language spells the rows of the table and the members of its families.
 
     - `operators`: templates of infix and prefix operators; parentheses are set by their `precedence`.
     - `words`, `members`: templates of calls; for members of families, by their constant. Each operand stands alone.
@@ -328,7 +328,8 @@ def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
 
     Raises what a user's function raises that wants floats.
     """
-    return [d if isinstance(d, Expression) else float(d) for d in operation.derivatives(symbol("y"), operands)]
+    found = [1.0 * d if isinstance(d, rules.Mask) else d for d in operation.derivatives(symbol("y"), operands)]
+    return [d if isinstance(d, Expression) else float(d) for d in found]
 
 
 def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:

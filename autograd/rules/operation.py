@@ -1,4 +1,4 @@
-"""What a row of the table is: a name, a forward function, and one partial derivative for each operand.
+"""Operation, a row of the table: a name, a forward function, and one partial derivative for each operand.
 
 An `Operation` is called like the function it stands for, and its operands decide what happens: floats give a float,
 NumPy arrays are taken element by element, and a number that defines `_operate` (a Value does) says itself how an

@@ -2,8 +2,8 @@
 
 A partial derivative is written once, in the table's own functions, in terms of the result `y` and the operands. Read
 with floats it drives `backward()`; read with Values it is itself a graph, hence derivatives of any order; read with
-arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here and nothing
-anywhere else: the public function, the method of Value, and the tests follow from it.
+arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here: the public
+function, the method of Value, the array code and the tests follow from it. Only the page needs its word in JavaScript.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or math.isinf(a) or k % 1.0 > 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not k % 1.0 == 0.0 or k < 0.0
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
         return math.nan
     except ArithmeticError:  # 0 ** -1, or a result beyond the largest float
-        y = -inf if a < 0.0 and math.fmod(b - k, 2.0) in (1.0, -1.0) else inf
+        y = -inf if math.copysign(1.0, a) < 0.0 and math.fmod(b - k, 2.0) in (1.0, -1.0) else inf
     return y if exact else functools.reduce(operator.truediv, [a] * int(k), y)
 
 
@@ -154,18 +154,41 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 
 class Mask:
-    """The derivative of a guarded operand: the linear map that hands on what arrives, or 0 where the guard is shut.
+    """The derivative by a side of a choice: the linear map that hands on what arrives, or 0 where it is not chosen.
 
-    As a number it would be 1 or 0, and 0 times the nan of a side that is not chosen would be nan.
+    As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """
 
-    def __init__(self, condition: Any) -> None:
+    def __init__(self, condition: Any, *, otherwise: bool = False) -> None:
         self.condition = condition
+        self.otherwise = otherwise
+
+    @property
+    def number(self) -> float:
+        """The derivative as a number, where the condition is a node."""
+        number: float = _mask(self.condition.number, otherwise=self.otherwise)
+        return number
 
     def __rmul__(self, upstream: Any) -> Any:
-        return where(self.condition, upstream, 0.0)
+        return where(self.condition, 0.0, upstream) if self.otherwise else where(self.condition, upstream, 0.0)
 
     __mul__ = __rmul__
+
+
+class Zero(float):
+    """The number 0, whose product with anything is 0: `Mask` where the condition is known, and does not hold."""
+
+    def __rmul__(self, upstream: Any) -> Any:
+        return 0.0
+
+    __mul__ = __rmul__
+
+
+def _mask(condition: Any, *, otherwise: bool = False) -> Any:
+    """Return a mask; of a condition that is known, a number."""
+    if isinstance(condition, (bool, int, float)):
+        return 1.0 if bool(condition) is not otherwise else Zero()
+    return Mask(condition, otherwise=otherwise)
 
 
 def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
@@ -250,7 +273,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -278,8 +301,8 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, TWO_OVER_SQRT_PI * exp(-x * x)))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, -TWO_OVER_SQRT_PI * exp(-x * x)))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
@@ -294,7 +317,7 @@ atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
-where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: where(c, 1.0, 0.0), lambda y, c, a, b: where(c, 0.0, 1.0), definition="b if a else c")
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
 less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
@@ -307,7 +330,7 @@ dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *x
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: y * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -y * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
 ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")

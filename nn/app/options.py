@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nn.app.presets import JOBS, TABLE_DEFAULTS
-from nn.data.tables import listed_names, read_table
+from nn.data.csv_reader import listed_names, read_table
 
 TABLE_ENDS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".gz", ".bz2", ".xz")
 

@@ -1,4 +1,4 @@
-"""Training jobs of `python -m nn`: a built-in data set with its settings, or any table in a CSV file."""
+"""Presets of `python -m nn`: a built-in data set with its training settings, or any table in a CSV file."""
 
 from __future__ import annotations
 

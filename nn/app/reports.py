@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from autograd import Constant, draw, no_grad
 from nn import plots
 from nn.app.presets import Task
+from nn.data.csv_reader import shown
 from nn.data.datasets import Dataset, standardized
-from nn.data.tables import shown
 from nn.fitting import evaluate
 from nn.modules import MLP, Module
 from nn.plots.figures import COLOURS, RED

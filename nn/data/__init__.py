@@ -1,1 +1,1 @@
-"""Data to train on: made, shipped, and read from tables."""
+"""Data sets: generated, shipped, and read from tables."""

@@ -1,8 +1,8 @@
 """Column types: which columns of a table are features, of numbers or of categories, and which are left out and why.
 
 What is done with a column is never silent: each has a line in a summary that can be read before training starts. The
-numbers that depend on the rows (medians, categories, means) are not found here but by `nn.preparation.Encoder`, on the
-part of the rows that is trained on.
+numbers that depend on the rows (medians, categories, means) are not found here but by the `Encoder`, on the part of
+the rows that is trained on.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
+from nn.data.csv_reader import Table, listed_names, number_in, numbers_in, shown
 from nn.data.datasets import Dataset
-from nn.data.tables import Table, listed_names, number_in, numbers_in, shown
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
 MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many

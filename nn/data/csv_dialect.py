@@ -174,7 +174,7 @@ def _blank_comments(lines: list[str], separator: str, width: int) -> None:
 
 
 def _separator(sample: Sequence[str], wanted: Sequence[str]) -> str:
-    """Return what separates cells: what finds the wanted names, then what makes most rows as wide as the first."""
+    """Return the separator: what finds the names asked for, then what makes most rows as wide as the first."""
 
     def merit(separator: str) -> tuple[int, bool, float, int]:
         rows = _split(sample, separator)

@@ -1,4 +1,4 @@
-"""Data to train on, generated or measured, in plain lists; scikit-learn makes and ships what it can.
+"""Data sets and standardization: examples in plain lists, which scikit-learn makes or ships where it can.
 
 Whatever is scaled before training must be scaled the same way ever after: a `Standardization` keeps the means and the
 spreads, so that unseen examples, and those of a saved model, are shifted and divided by the same numbers.
@@ -164,7 +164,7 @@ def _part(data: Dataset, rows: Sequence[int]) -> Dataset:
 
 @dataclass(frozen=True)
 class Standardization:
-    """How columns of numbers are brought to mean 0 and variance 1: (x - mean) / spread, and back.
+    """A standardization: columns of numbers are brought to mean 0 and variance 1, (x - mean) / spread, and back.
 
     >>> scaling = standardization([[1.0, 5.0], [3.0, 5.0]])
     >>> scaling

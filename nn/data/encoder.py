@@ -1,4 +1,4 @@
-"""Encoder: what turns the rows of a table into the inputs of a network, and an output into an answer.
+"""Encoder: it turns the rows of a table into the inputs of a network, and an output into an answer.
 
 It is fitted on the examples a network is trained on, and on no others: the categories of each column of texts, the
 medians that stand for missing cells, the means and spreads by which numbers are scaled. It belongs to the network ever

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
-from nn.modules import held
+from nn.training.parameters import held
 
 Generator: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns its state, and what sets it
 
 
 @contextmanager
 def chance_restored(model: Any) -> Iterator[Callable[[], bool]]:
-    """Let a block draw random numbers as if it did not; yield what tells whether it has.
+    """Restore the random state after a block; yield a function that tells whether numbers were drawn in it.
 
     Known are the generators of `random` and of NumPy, and those that are attributes of the model and of its parts.
 

@@ -1,186 +1,16 @@
-"""CSV reader: a file of separated text becomes columns of cells, by name.
-
-Parsing is pandas' work, which is told the file's dialect by `nn.dialect`. What is ours is which cells are missing and
-which are numbers. What a column *means* is decided in `nn.columns`, and how it enters a network in `nn.preparation`.
-"""
+"""Data sets from tables: a CSV file is read, its columns are chosen and encoded."""
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from io import StringIO
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
+from nn.data.columns import examples
 from nn.data.csv_dialect import TableError as TableError
-from nn.data.csv_dialect import TextFile, contents, decoded, layout
+from nn.data.csv_dialect import TextFile
+from nn.data.csv_reader import read_inputs as read_inputs
+from nn.data.csv_reader import read_table
 from nn.data.datasets import Dataset
-
-# How tables write "not known". None of these is a number, or the name of a class.
-MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
-
-
-class Table(NamedTuple):
-    """The cells of a file as texts, column by column; the text of a missing cell is empty."""
-
-    path: str
-    columns: dict[str, list[str]]
-    unnamed: frozenset[str]  # columns whose names the file does not give
-    separator: str
-    notes: list[str]  # what was unusual about the file
-
-    @property
-    def rows(self) -> int:
-        """The number of rows below the names."""
-        return len(next(iter(self.columns.values())))
-
-    def name(self, name: str) -> str:
-        """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
-        for known in (name, str(name).strip()):  # spaces around a name in the file are no part of it
-            if known in self.columns:
-                return known
-        lowered = {known.casefold(): known for known in reversed(list(self.columns))}
-        close = difflib.get_close_matches(str(name).strip().casefold(), lowered, 1)
-        hint = f"; did you mean {shown(lowered[close[0]])}?" if close else ""
-        if any(math.isfinite(number_in(known)) for known in self.columns):
-            hint += (
-                "; its first line must name the columns, and seems to be an example: columns without names are called "
-                f"by their numbers, '1' to '{len(self.columns)}'"
-            )
-        raise TableError(f"{self.path} has no column {shown(name)}; it has {listed_names(self.columns)}{hint}")
-
-
-def read_table(path: TextFile, wanted: Sequence[str] = (), encoding: str | None = None) -> Table:
-    r"""Return the cells of a CSV file, plain or compressed; `wanted` are names of columns that are to be found in it.
-
-    The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
-    and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
-    | or spaces separate the cells, and a row of fewer cells lacks the last ones. The text is UTF-8, or else taken for
-    Latin-1 (as Windows writes it), with a note.
-
-    Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
-
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("sep=;\nweight;kind\n4.5;cat\n?;dog\n")
-    ...     read_table(f"{folder}/pets.csv").columns
-    {'weight': ['4.5', ''], 'kind': ['cat', 'dog']}
-    """
-    text, notes = decoded(path, contents(path), encoding)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    separator, names = layout(path, lines, wanted)
-    try:
-        pandas = _pandas()
-        frame = pandas.read_csv(
-            StringIO("\n".join(lines)),
-            sep=r"\s+" if separator == " " else separator,
-            header=None,
-            names=range(len(names)),
-            dtype=object,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
-    except ValueError as error:  # pandas.errors.ParserError, which counts the lines
-        reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
-        found = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
-        if found:
-            reason = f"line {found[2]} has {found[3]} cells, where the first one names {found[1]} columns"
-        elif "inside string" in reason:
-            reason = "a quotation mark is opened and never closed"
-        raise TableError(f"{path}: {reason}") from None
-    columns = [[_cell(cell) for cell in frame[position]] for position in range(len(names))]
-    return _table(str(path), names, columns, separator, notes)
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError("tables are read with pandas: python -m pip install 'scalar-autograd[demo]'") from error
-    return pandas
-
-
-def _cell(cell: Any) -> str:
-    text = str(cell).strip()
-    return "" if text.casefold() in MISSING else text
-
-
-def _table(path: str, names: Sequence[str], columns: list[list[str]], separator: str, notes: list[str]) -> Table:
-    """Return the table of columns that are not wholly blank, each under a name of its own."""
-    blank = [not any(cells) for cells in zip(*columns, strict=True)]
-    if any(blank):
-        columns = [[cell for cell, out in zip(column, blank, strict=True) if not out] for column in columns]
-        notes = [
-            *notes,
-            f"{sum(blank)} rows without any value left out" if sum(blank) > 1 else "one blank row left out",
-        ]
-    named: dict[str, list[str]] = {}
-    unnamed = []
-    for position, (name, column) in enumerate(zip(names, columns, strict=True), 1):
-        if not name and not any(column):
-            continue  # what a separator at the end of each line makes
-        given = name or f"column {position}"
-        unique, copy = given, 0
-        while unique in named:
-            copy += 1
-            unique = f"{given}.{copy}"
-        if copy:
-            notes = [
-                *notes,
-                f"two columns are named {shown(given)}: the one in place {position} is called {shown(unique)}",
-            ]
-        if not name or re.fullmatch(r"Unnamed: \d+", name):  # the latter is what pandas has called such a column
-            unnamed.append(unique)
-        named[unique] = column
-    if not any(map(len, named.values())):
-        raise TableError(f"{path} names its columns and holds no examples below them")
-    if separator != ",":
-        for name, column in named.items():
-            named[name] = _with_points(column)
-    return Table(path, named, frozenset(unnamed), separator, notes)
-
-
-def _with_points(column: list[str]) -> list[str]:
-    """Return numbers that are written with decimal commas (1,5) as they are written elsewhere (1.5)."""
-    decimal = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
-    found = [bool(decimal.fullmatch(cell)) for cell in column]
-    if not any(found) or not all(
-        comma or not cell or _is_whole(cell) for comma, cell in zip(found, column, strict=True)
-    ):
-        return column
-    return [cell.replace(",", ".") for cell in column]
-
-
-def _is_whole(text: str) -> bool:
-    return text.lstrip("+-").isdecimal()
-
-
-def number_in(text: str) -> float:
-    """Return the number that a cell stands for, with or without commas between thousands; nan where it is none.
-
-    >>> number_in("1,234.5"), number_in("-2e3"), number_in("2020_1")
-    (1234.5, -2000.0, nan)
-    """
-    try:
-        return math.nan if "_" in text else float(text)  # 2020_1 is a number in Python's source, and a name in tables
-    except ValueError:
-        if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
-            return float(text.replace(",", ""))
-        return math.nan
-
-
-def listed_names(names: Iterable[str]) -> str:
-    """Return names for an error message, the first dozen of them."""
-    known = list(names)
-    return ", ".join(map(shown, known[:12])) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-
-
-def shown(name: Any) -> str:
-    """Return a name in quotation marks, on one line, cut where it is long."""
-    text = repr(name)
-    return text if len(text) <= 50 else f"{text[:46]}...{text[-1]}"
+from nn.data.encoder import Encoder
 
 
 def read_csv(
@@ -196,7 +26,7 @@ def read_csv(
     r"""Return the table of a CSV file as a data set: `y` is its column `target`, X numbers made of the others.
 
     Columns of numbers stay as they are. A column of texts with up to 20 values becomes a column of 0 and 1 for each;
-    row numbers, dates, longer texts and columns that never change are left out, as `nn.columns` tells. Missing cells
+    row numbers, dates, longer texts and columns that never change are left out (see `nn.data.columns`). Missing cells
     become the median or the most frequent value, with a column of 0 and 1 beside it that marks them, or with
     `missing="drop"` their rows are left out. `features` or `drop` name the columns to take or to leave.
 
@@ -204,7 +34,7 @@ def read_csv(
     other numbers are a regression. `classes` says otherwise: True, False, or the names of the classes in order.
 
     Medians and values are those of the whole table. To find them on a part for training only, as `python -m nn` does,
-    split `nn.columns.examples(...)` first and fit an `nn.preparation.Encoder` on that part.
+    split `nn.data.columns.examples(...)` first and fit an `nn.data.encoder.Encoder` on that part.
 
     Raises TableError where this cannot be trained on, and OSError where the file cannot be read.
 
@@ -216,47 +46,6 @@ def read_csv(
     Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
             features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])
     """
-    from nn.data.columns import examples
-    from nn.data.encoder import Encoder
-
     table = read_table(path, [target, *(features or ())], encoding)
     found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
     return Encoder.fit(found.data, found.target).dataset(found.data)
-
-
-def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
-    r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
-
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;?\n")
-    ...     read_inputs(f"{folder}/pets.csv", {"weight": False, "height": False, "name": True})
-    [[nan, 24.0, 'Mimi']]
-    """
-    if not columns:
-        raise ValueError("columns names what to read, one or more, got none")
-    table = read_table(path, list(columns), encoding)
-    parts: list[Sequence[Any]] = []
-    for name, is_text in columns.items():
-        cells = table.columns[table.name(name)]
-        parts.append(cells if is_text else numbers_in(f"{path}, column {shown(name)}", cells))
-    return [list(row) for row in zip(*parts, strict=True)]
-
-
-def numbers_in(where: str, cells: Sequence[str]) -> list[float]:
-    """Return the numbers of a column, nan where a cell is missing; any other text, and infinity, is an error."""
-    found = [number_in(cell) for cell in cells]
-    for row, (cell, x) in enumerate(zip(cells, found, strict=True), 1):
-        if cell and not math.isfinite(x):
-            raise TableError(f"{where}, row {row}: {complaint(cell)}")
-    return found
-
-
-def complaint(text: str) -> str:
-    """Return what is wrong with a cell that should be a number."""
-    if math.isinf(number_in(text)):
-        return f"{shown(text)} is infinite, or beyond the range of floats"
-    if math.isfinite(number_in(text.replace(",", "."))):
-        return f"{shown(text)} is not a number: write a point for a decimal comma"
-    return f"{shown(text)} is not a number; correct it, or take this column out"

@@ -1,4 +1,4 @@
-"""Pictures of training, as Matplotlib figures that show themselves in a notebook or are saved.
+"""Matplotlib figures of training: they show themselves in a notebook or are saved.
 
 What a picture cannot show is said in it rather than left out: a loss that is no longer finite is a marked epoch, a
 gradient of 0 is a mark at the foot of its logarithmic axis, and a name that is too long is cut visibly.

@@ -1,1 +1,1 @@
-"""The training loop's machinery: steps, optimisers' base, history, metrics, progress, and models in files."""
+"""Training: steps, the base class of optimisers, history and early stopping, metrics, progress, and saved models."""

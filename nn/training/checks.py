@@ -1,4 +1,4 @@
-"""Checks of what the package is given: errors say what was asked, what was found, and what to do."""
+"""Argument validation: errors say what was asked, what was found, and what to do."""
 
 from __future__ import annotations
 

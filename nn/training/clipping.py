@@ -1,4 +1,4 @@
-"""Clipping: gradients that are too long keep their direction and lose length, before the optimiser takes its step.
+"""Gradient clipping: gradients that are too long keep their direction and lose length, before the optimiser steps.
 
 Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks", arXiv:1211.5063, 3.2,
 in the form of torch.nn.utils: all gradients times min(1, max_norm / (norm + 1e-6)).

@@ -1,4 +1,4 @@
-"""Examples: inputs with their targets, batches of them, and what a model makes of them."""
+"""Examples and batches: inputs with their targets, and the outputs of a model for them."""
 
 from __future__ import annotations
 

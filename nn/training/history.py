@@ -1,4 +1,4 @@
-"""What happened in training: a record with an entry for each epoch, and when to stop by what it says."""
+"""Training history and early stopping: a record with an entry for each epoch, and when to stop by it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Score(NamedTuple):
 
 @dataclass
 class History:
-    """What happened in training, one entry an epoch, and why it ended.
+    """The history of a training run: one entry an epoch, and why it ended.
 
     `loss` and `metric` are means over the training examples during the epoch; `validation_loss` and
     `validation_metric` are taken after it. The metric is called `metric_name`; where that is accuracy, `accuracy` and
@@ -106,7 +106,7 @@ class History:
 
 @dataclass(frozen=True)
 class Stop:
-    """When training ends before its last epoch.
+    """Early stopping: when training ends before its last epoch.
 
     - `loss`: where the watched loss, that on held-out examples if there are any, is this or less.
     - `metric`: where the watched metric, such as the accuracy, is this or more.

@@ -1,4 +1,4 @@
-"""What an optimiser is: one formula, read with floats or with arrays.
+"""Optimizer base class: one update formula, read with floats or with arrays.
 
 The formula, `rule`, leads from a parameter, its gradient and what is remembered of earlier steps to the new ones of
 each. Read with floats it is `step()`, which follows `backward()` and changes the parameters; read with arrays it is
@@ -36,7 +36,7 @@ Rate: TypeAlias = "float | RateOfStep"
 
 
 class Optimizer:
-    """What all optimisers have in common: the parameters, the learning rate, and the state of each parameter.
+    """Base class of optimisers: the parameters, the learning rate, and the state of each parameter.
 
     - `lr`: the learning rate, a number or a schedule, a function of the number of steps taken so far such as those of
       `nn.schedules`. It may be assigned between steps; `rate` is the number that the next step takes.

@@ -1,4 +1,4 @@
-"""A progress bar where somebody is watching, and quiet elsewhere."""
+"""Progress bar: drawn in a terminal or a notebook, silent elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bar(total: int, shown: bool) -> NoBar:
 
 
 class NoBar:
-    """What is told of progress, and shows nothing."""
+    """A silent progress bar: it is told of progress, and shows nothing."""
 
     def step(self, batch: int, batches: int) -> None:
         """Show that so many batches of an epoch are done."""

@@ -1,4 +1,4 @@
-"""How a step of training is made: on Values, one node after the other, or on arrays, with `autograd.compile`.
+"""Training steps: on Values, one node after the other, or on arrays, with `autograd.compile`.
 
 Both kinds do the same to the same numbers, and the training loop does not know which it has. A step is taken as a whole
 or not at all: where it would leave the numbers that floats can hold, nothing is changed and `DivergedError` says where
@@ -45,7 +45,7 @@ class DivergedError(ArithmeticError):
 
 
 class TrainingTask(NamedTuple):
-    """What a step is asked to do."""
+    """The settings of training steps."""
 
     model: Module
     loss: Callable[[Sequence[Any], Sequence[Any]], Any]
@@ -58,7 +58,7 @@ class TrainingTask(NamedTuple):
 
 
 class Steps:
-    """What the two kinds of steps have in common: all that is not arithmetic."""
+    """Base class of the two kinds of steps: all that is not arithmetic."""
 
     def __init__(self, task: TrainingTask) -> None:
         self.task = task

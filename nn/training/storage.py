@@ -1,4 +1,4 @@
-"""Models in files: JSON with a version, whose numbers come back to the last bit and whose reading runs no code.
+"""Model serialization: JSON with a version, whose numbers come back to the last bit and whose reading runs no code.
 
 A file is read whole and checked whole, and only then becomes a model or fills one, so whatever is in it, the outcome is
 a model or a `StorageError`. It takes the place of the old one in one step, so that a crash at any moment leaves the old
@@ -117,7 +117,7 @@ def read(path: ModelFile) -> Saved:
 
 @dataclass(frozen=True)
 class Saved:
-    """What a file holds: the architecture, the parameters by name, and what was saved beside them."""
+    """The contents of a model file: the architecture, the parameters by name, and what was saved beside them."""
 
     architecture: dict[str, Any]
     parameters: dict[str, float]

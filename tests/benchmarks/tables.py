@@ -30,7 +30,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from nn.app.presets import Task, table_job
 from nn.data.columns import examples
 from nn.data.csv_dialect import TableError
-from nn.data.tables import read_table
+from nn.data.csv_reader import read_table
 from nn.fitting import fit
 from nn.training.history import Stop
 

@@ -297,7 +297,7 @@ def test_list_tuple_and_array_of_one_shape_are_what_they_are_to_python():
 
 
 def test_programs_used_last_are_kept(monkeypatch):
-    monkeypatch.setattr(specialization, "KEPT", 3)
+    monkeypatch.setattr(specialization, "PROGRAMS_KEPT", 3)
     traced = []
     compiled = compile(lambda x, n: (traced.append(n), x * n)[1], static="n")
     for n in (1, 2, 3, 1, 4):  # 2 is the one not used for longest
@@ -311,7 +311,7 @@ def test_programs_used_last_are_kept(monkeypatch):
 
 
 def test_quick_calls_count_as_use(monkeypatch):
-    monkeypatch.setattr(specialization, "KEPT", 2)
+    monkeypatch.setattr(specialization, "PROGRAMS_KEPT", 2)
     traced = []
     compiled = compile(lambda x: (traced.append(len(x)), x[0] * 2.0)[1])
     for size in (1, 2, 1, 3, 1):
@@ -335,7 +335,7 @@ def test_clear_forgets_programs_and_what_wrt_was():
 
 
 def test_threads_share_a_cache_that_is_too_small(monkeypatch):
-    monkeypatch.setattr(specialization, "KEPT", 2)
+    monkeypatch.setattr(specialization, "PROGRAMS_KEPT", 2)
     w = Value(2.0)
     compiled, quick = compile(lambda x: sum(v * w for v in x)), compile(lambda x: sum(v * 2.0 for v in x))
     wrong = []

@@ -6,14 +6,9 @@ import re
 import pytest
 
 from autograd import Constant, Value, compile, dot, exp, fsum, logsumexp, mean, relu, sigmoid, sin, softmax, tanh
-from autograd.compiler import cut
 from nn import MLP, cross_entropy, hinge
 
-
-@pytest.fixture(autouse=True)
-def arrays(monkeypatch):
-    """Array instructions, however few nodes there are for each."""
-    monkeypatch.setattr(cut, "NARROW", 0)
+pytestmark = pytest.mark.usefixtures("numpy_backend")  # array instructions, however few nodes there are for each
 
 
 def program_of(f, n):

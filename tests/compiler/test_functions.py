@@ -39,14 +39,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.compiler import cut
 from nn import MLP, SGD
-
-
-@pytest.fixture(params=[0, 10**9], ids=["arrays", "scalars"])
-def kind_of_program(request, monkeypatch):
-    """Both kinds of programs, whatever the number of nodes for each instruction."""
-    monkeypatch.setattr(cut, "NARROW", request.param)
 
 
 class Counted:
@@ -399,7 +392,7 @@ def test_wrong_number_of_arguments_is_pythons_error(call):
 # State between calls
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_results_are_not_buffers():
     compiled = compile(lambda x: (x * x).sum())
     x = np.array([1.0, 2.0])
@@ -434,7 +427,7 @@ def test_batch_may_change_between_calls():
     assert compiled(x) == 10.0
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_captured_value_is_read_at_every_call():
     w = Value(2.0)
     compiled = compile(lambda x: x * w)
@@ -463,7 +456,7 @@ def test_values_computed_from_captured_leaves_follow_them():
     assert w.grad == 6.0
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_backward_adds_to_captured_values_only():
     w = Value(2.0)
     compiled = compile(lambda x: x * w * w)
@@ -480,7 +473,7 @@ def test_value_and_grad_leaves_captured_gradients_alone():
     assert w.grad == 0.0
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_vector_of_captured_values():
     a, b = Value(2.0), Value(3.0)
     compiled = compile(lambda x: a * x + b * x * x)
@@ -616,7 +609,7 @@ def test_trace_error_leaves_nothing_behind():
     assert max([x, Value(2.0)]).data == 2.0
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_comparison_and_where_follow_the_data():
     compiled = compile(lambda x: where(x > 0.0, x * x, -x))
     assert [compiled(3.0), compiled(-3.0), compiled(0.0)] == [9.0, 3.0, 0.0]
@@ -640,13 +633,13 @@ def test_every_comparison_follows_the_data(condition, wanted):
     assert compile(lambda x: where(condition(x), 1.0, 0.0), batched="x")([-1.0, 0.0, 1.0]) == sum(wanted) / 3
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_comparisons_count():
     compiled = compile(lambda x: sum(v > 0.0 for v in x))
     assert [compiled([1.0, -1.0, 2.0]), compiled([1.0, 1.0, 1.0]), compiled([-1.0] * 3)] == [2.0, 3.0, 0.0]
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_detach_follows_the_data_and_has_no_gradient():
     compiled = compile(lambda x: x * x.detach())
     assert [compiled.value_and_grad(2.0), compiled.value_and_grad(3.0)] == [(4.0, 2.0), (9.0, 3.0)]
@@ -692,7 +685,7 @@ def own(f, numbers):
         return f(numbers)
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("op", [cube, gaussian, bent, clipped, sine, cosine, level, odd], ids=lambda op: op.name)
 def test_own_operation_is_exact(op):
     f = lambda x: sum(op(v) * v for v in x)
@@ -703,7 +696,7 @@ def test_own_operation_is_exact(op):
         assert gradient == pytest.approx(grad(f)(point), rel=1e-12)
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("op", [area, mixed], ids=lambda op: op.name)
 def test_own_operation_of_two_operands_is_exact(op):
     f = lambda x: op(x[0], x[1]) + op(x[1], 2.0) * op(0.5, x[2])
@@ -737,7 +730,7 @@ def test_formula_that_takes_arrays_does_not_warn(op):
     assert value == pytest.approx(sum(op(float(v)) for v in POINTS[0]), rel=1e-12)
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_error_of_an_own_operation_is_eagers():
     inverse = operation("inverse", lambda x: 1.0 / x, lambda y, x: -y * y)
     compiled = compile(lambda x: inverse(x[0]) + inverse(x[1]))
@@ -747,7 +740,7 @@ def test_error_of_an_own_operation_is_eagers():
     assert found.value.__notes__ == ["in the operation inverse, for x = 0.0"]
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_derivatives_of_an_own_operation_compile():
     f = lambda x: sum(cube(v) * x[0] for v in x)
     for transform in (grad, hessian):
@@ -767,7 +760,7 @@ def run(*works):
         thread.join()
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_threads_that_call_one_function_do_not_mix_their_numbers():
     f = lambda x: fsum(sin(a * b) for a, b in itertools.pairwise(x))
     compiled = compile(f)
@@ -828,7 +821,7 @@ def test_trace_in_one_thread_does_not_concern_another():
 # SciPy
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("n", [2, 6])
 def test_scipy_minimizes_rosenbrock(n):
     loss = compile(lambda x: sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in itertools.pairwise(x)))
@@ -923,13 +916,13 @@ def test_integer_of_a_traced_number_is_a_trace_error(f, argument):
         compile(f)(argument)
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_partial_that_compares_for_equality_is_exact():
     safe = operation("safe", lambda x: x * x, lambda y, x: 0.0 if x == 0.0 else 2.0 * y / x)
     assert compile(lambda x: sum(safe(v) for v in x)).value_and_grad([1.0, 0.0, 3.0]) == (10.0, [2.0, 0.0, 6.0])
 
 
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_partial_that_subtracts_comparisons_is_exact():
     size = operation("size", abs, lambda y, x: (x > 0) - (x < 0))
     assert compile(lambda x: size(x[0]) * size(x[1])).value_and_grad([2.0, -3.0]) == (6.0, [3.0, -2.0])
@@ -1031,7 +1024,7 @@ def test_vector_is_forgotten_by_the_next_call():
     ],
     ids=["graph", "data", "branch", "exponent", "format"],
 )
-@pytest.mark.usefixtures("kind_of_program")
+@pytest.mark.usefixtures("backend")
 def test_constant_that_is_assigned_is_read_again(f):
     k = Constant(2.0)
     compiled, batched = compile(lambda x: f(x, k)), compile(lambda x: f(x, k), batched="x")
@@ -1169,7 +1162,7 @@ def test_batched_function_of_several_results_says_that_each_returns_them():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_aux_comes_for_each_example_and_changes_no_gradient(batch, kind_of_program):
+def test_aux_comes_for_each_example_and_changes_no_gradient(batch, backend):
     model = MLP(3, [4, 2], "tanh", seed=1)
 
     def with_outputs(x, y):
@@ -1191,7 +1184,7 @@ def test_aux_comes_for_each_example_and_changes_no_gradient(batch, kind_of_progr
     assert aux["norm"].tolist() == X[:, 0].tolist()
 
 
-def test_aux_of_a_plain_function_is_as_jax_returns_it(kind_of_program):
+def test_aux_of_a_plain_function_is_as_jax_returns_it(backend):
     compiled = compile(lambda x: (x[0] * x[1], [x[0], {"twice": 2.0 * x[1]}]), has_aux=True)
     assert compiled([2.0, 3.0]) == (6.0, [2.0, {"twice": 6.0}])
     assert compiled.value_and_grad([2.0, 3.0]) == ((6.0, [2.0, {"twice": 6.0}]), [3.0, 2.0])
@@ -1212,7 +1205,7 @@ def test_graph_has_no_aux():
 
 
 @pytest.mark.parametrize("f", [fsum, lambda xs: log(fsum(xs)), lambda xs: dot(xs, [1.0] * len(xs))])
-def test_sum_that_overflows_raises_as_eagerly(f, kind_of_program):
+def test_sum_that_overflows_raises_as_eagerly(f, backend):
     xs = [1e308] * 60
     with pytest.raises(OverflowError) as eager:
         f([Value(x) for x in xs])

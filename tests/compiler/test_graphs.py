@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from autograd import Constant, TraceError, Value, compile, exp, fsum, gradients, log, no_grad, sin, tanh
-from autograd.compiler import cut
 from nn import MLP, SGD, hinge
 
-
-@pytest.fixture(params=[0, 10**9], ids=["arrays", "scalars"], autouse=True)
-def kind_of_program(request, monkeypatch):
-    """Both kinds of programs, whatever the number of nodes for each instruction."""
-    monkeypatch.setattr(cut, "NARROW", request.param)
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture

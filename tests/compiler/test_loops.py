@@ -8,14 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, exp, fsum, gradients, maximum, relu, rules, sigmoid, sin, tanh
-from autograd.compiler import blocks, cut, loops
+from autograd.compiler import blocks, loops
 from autograd.compiler.instructions import Affine
 from autograd.compiler.loops import find_loops
 
 
 @pytest.fixture(autouse=True)
-def plain_python_in_pieces(monkeypatch):
-    monkeypatch.setattr(cut, "NARROW", 10**9)
+def plain_python_in_pieces(python_backend, monkeypatch):
     monkeypatch.setattr(blocks, "PIECE", 5)
 
 

@@ -15,7 +15,11 @@ from nn.schedules import Cosine, Exponential, Step
 from nn.training.optimizer import OPTIONS
 from tests.trajectories import OPTIMIZERS, RECORDED, SCHEDULES, by_turns, by_values, by_vectors, trajectory
 
-ALL = [SGD, Adagrad, RMSprop, Adam, AdamW]
+ALL = [
+    kind
+    for kind in map(vars(nn).get, nn.__all__)
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+]
 
 
 def steps(optimizer, *gradients):

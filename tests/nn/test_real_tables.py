@@ -12,7 +12,7 @@ import pytest
 from nn import read_csv
 from nn.__main__ import main
 from nn.data.columns import examples
-from nn.data.tables import read_table
+from nn.data.csv_reader import read_table
 
 FOLDER = Path(__file__).parent / "tables"
 TABLES = [  # the target, how many examples there are, how many inputs, and which columns are left out

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from nn import MLP, datasets, load, read_csv, save
 from nn.data.columns import DATE, LARGEST_CELL, MOST_CATEGORIES, examples
 from nn.data.csv_dialect import SEPARATORS, TableError
+from nn.data.csv_reader import MISSING, number_in, read_inputs, read_table
 from nn.data.datasets import Dataset, Standardization
 from nn.data.encoder import Column, Encoder
-from nn.data.tables import MISSING, number_in, read_inputs, read_table
 from nn.training import storage
 from nn.training.storage import StorageError
 
@@ -178,7 +178,7 @@ def test_row_of_fewer_cells_lacks_the_last_ones(table):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_file_larger_than_memory_is_refused(table, pack, monkeypatch):
-    monkeypatch.setattr("nn.dialect.LARGEST_FILE", 1 << 20)
+    monkeypatch.setattr("nn.data.csv_dialect.LARGEST_FILE", 1 << 20)
     path = table(pack(b"a,y\n" + b"1,2\n" * 400_000))
     with pytest.raises(TableError, match="is larger than 1 MiB; take a part of its rows"):
         read_csv(path, "y")

@@ -1,4 +1,4 @@
-"""The back ends of compiled programs, each a class that builds a program from one form of a graph.
+"""Back ends (code generators) of compiled programs: each is a class that builds a program from one form of a graph.
 
 To add one, write a class with the attributes of `Runner` in a file of this folder, and name it in `RUNNERS`: the option
 `backend` of `compile` takes its name, and the tests of the compiler iterate over it.

@@ -1,4 +1,4 @@
-"""Blocks as Python source: straight lines and loops on lists of numbers, `v` of results and `g` of adjoints.
+"""Code generator for blocks: Python source, straight lines and loops, on lists `v` of results and `g` of adjoints.
 
 The words decide what the numbers are: floats, one example after the other, or arrays with a number for each example.
 """
@@ -16,7 +16,7 @@ Words = Callable[["Bound"], Dialect]
 
 
 class Bound:
-    """What a source names: functions and lists, by names that are made here, never taken from a user."""
+    """The namespace of a source: functions and lists, by names that are made here, never taken from a user."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
@@ -31,6 +31,27 @@ class Bound:
             self._known[id(thing)] = name
             self.names[name] = thing
         return self._known[id(thing)]
+
+
+class Templates:
+    """The sources of expressions with places for their operands: what occurs often is printed once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._known: dict[int, tuple[Any, str]] = {}  # an expression is kept, so its identity stays its own
+
+    def __call__(self, expression: Any) -> str:
+        """Return the template of an expression."""
+        known = self._known.get(id(expression))
+        if known is None:
+            known = self._known[id(expression)] = expression, self.dialect.source(expression, lambda key: f"{{{key}}}")
+        return known[1]
+
+
+def literal(dialect: Dialect, number: float) -> str:
+    """Return a number as an operand of any operator."""
+    written = dialect.literal(number)
+    return f"({written})" if written.startswith("-") else written
 
 
 def function(name: str, parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
@@ -60,13 +81,15 @@ class Straight:
             if isinstance(operand, str):
                 return operand
             if not isinstance(operand, Affine):
-                return dialect.literal(operand)
+                return literal(dialect, operand)
             if operand.first >= count:
                 return f"g{operand.first - count}"
             return f"x{operand.first}" if operand.first < size else f"v{operand.first - size}"
 
+        template = Templates(dialect)
+
         def written(step: ScalarStep) -> str:
-            return dialect.source(step.expression, lambda key: name(step.operands[key]))
+            return template(step.expression).format(*map(name, step.operands))
 
         self.lines = [f"{name(step.destination)} = {written(step)}" for block in forward for step in block.steps]
         reached: set[str] = set()
@@ -142,12 +165,13 @@ class Pieces:
 
 
 class _BlockWriter:
-    """What writes blocks, each once, on the lists."""
+    """A code generator for blocks that are done once, on the lists."""
 
     def __init__(self, count: int, bound: Bound, dialect: Dialect) -> None:
         self.count = count  # slots of results; those of adjoints come after them
         self.bound = bound
         self.dialect = dialect
+        self.template = Templates(dialect)
         self.lists: dict[tuple[str, ...], list[Any]] = {}
 
     def lines(self, block: Block) -> list[str]:
@@ -164,16 +188,16 @@ class _BlockWriter:
         if isinstance(operand, str):
             return operand
         if not isinstance(operand, Affine):
-            return self.dialect.literal(operand)
+            return literal(self.dialect, operand)
         return f"v[{operand.first}]" if operand.first < self.count else f"g[{operand.first - self.count}]"
 
     def written(self, step: ScalarStep, name: Callable[[Any], str]) -> str:
         """Return the source of what a step computes."""
-        return self.dialect.source(step.expression, lambda key: name(step.operands[key]))
+        return self.template(step.expression).format(*map(name, step.operands))
 
 
 class _LoopWriter:
-    """The lines of a repeated block, on local names.
+    """A code generator for a repeated block, on local names.
 
     In a repetition whose results begin at `i` they are `a0`, `a1`, ..., and their adjoints `h0`, `h1`, ...; those of
     the block before are `b0`, `b1`, ...; `f0` are numbers that stay, `gf0` what is added to their adjoints, `c0`
@@ -203,7 +227,7 @@ class _LoopWriter:
             slots = [slot - self.write.count * adjoint for slot in operand.slots]
             return f"{'g' if adjoint else 'v'}[{self._through(self._listed(slots), 'j')}]"
         if not isinstance(operand, Affine):
-            return self.write.dialect.literal(operand)
+            return literal(self.write.dialect, operand)
         adjoint = operand.first >= self.write.count
         slot = operand.first - self.write.count * adjoint
         if operand.stride == 0:
@@ -222,7 +246,7 @@ class _LoopWriter:
 
     def _constants(self, numbers: list[float]) -> str:
         if len(set(map(repr, numbers))) == 1:
-            return self.write.dialect.literal(numbers[0])
+            return literal(self.write.dialect, numbers[0])
         return self._through(self._listed(numbers), "c")
 
     def _listed(self, numbers: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The back end `numpy`: instructions as NumPy source, a line or two each, forward and backward alike.
+"""Back end and code generator `numpy`: each instruction is a line or two of NumPy source, forward and backward alike.
 
 Operands are views of the buffers, made once for each number of examples; only what lies irregularly is gathered and
 scattered. Nothing in the source but its layout comes from the graph: functions, numbers and views are bound by names.
@@ -80,8 +80,9 @@ class NumpyProgram:
     def not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples with a root, or a result that may be, that is not finite; of what all have, the first."""
         looked_at = [*roots, *[memory.names[name] for name in self.risky]]
-        for results in looked_at:
-            total = results if type(results) is float else np.add.reduce(results, None)
+        with np.errstate(invalid="ignore"):  # inf - inf
+            totals = [results if type(results) is float else np.add.reduce(results, None) for results in looked_at]
+        for results, total in zip(looked_at, totals, strict=True):
             if not (math.isfinite(total) or np.isfinite(results).all()):
                 return self._not_finite(memory, roots)
         return []
@@ -182,7 +183,7 @@ class ArrayMemory:
 
 
 class Writer:
-    """What writes instructions as NumPy source, and binds what the source names.
+    """A code generator: it writes instructions as NumPy source, and binds what the source names.
 
     `fixed`: functions, numbers, constants and plain indices; `scattered`: indices into the batched buffer; `views`, and
     of which kind; `parts`: what is made of these, once for each memory, so that the lines only compute.
@@ -353,7 +354,7 @@ class Writer:
     def _reduce(self, instruction: Instruction) -> list[str]:
         source, y = self.view(instruction.operands[0]), self.view(instruction.destination)
         name = instruction.expression.operation.name
-        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = {name}({source})"]
+        return [f"maximum.reduce({source}, axis=-1, out={y})" if name == "max" else f"{y}[...] = row_{name}({source})"]
 
     def _product(self, instruction: Instruction) -> list[str]:
         a, b, *addends = instruction.operands

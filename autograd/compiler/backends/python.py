@@ -1,4 +1,4 @@
-"""The back end `python`: blocks of steps as plain Python on floats, one example after the other.
+"""Back end `python`: blocks of scalar steps as plain Python on floats, one example after the other.
 
 For a graph with little alike it is the fastest without a compiler: no nodes, no sorting and no lookups are left, only
 the rows' own forward functions and the formulas of their partial derivatives.

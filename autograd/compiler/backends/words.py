@@ -1,4 +1,4 @@
-"""The words of NumPy: what the operations of the table are called there, as functions of arrays."""
+"""NumPy dialect: the source or function by which each operation of the table is applied to arrays."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def _sigmoid(x: Any) -> Any:
 def _silu(x: Any) -> Any:
     e = np.exp(-0.5 * np.abs(x))
     return np.where(x >= 0.0, x, x * e * e) / (1.0 + e * e)
+
+
+def _power(a: Any, b: Any) -> Any:
+    """Return a ** b as Python's; NumPy's is -0.0 for the root of -0.0, and 0.0 for (-inf) ** -0.5."""
+    y = np.power(a, b)
+    if np.ndim(b) == 0 and b == 0.5:
+        return np.abs(y)
+    return np.where((a == -math.inf) & (b % 1.0 > 0.0), math.nan, y) if np.any(np.equal(a, -math.inf)) else y
 
 
 def _unit(a: Any, b: Any) -> Any:
@@ -78,6 +86,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "silu": _silu,
     "softplus": lambda x: np.logaddexp(x, 0.0),
     "gelu": lambda x: 0.5 * x * ARRAY_FUNCTIONS["erfc"](-x / rules.SQRT_2),
+    "powers": _power,
     "unit": _unit,
     "sech2": _sech2,
     "cathetus": lambda x: np.sqrt((1.0 - x) * (1.0 + x)),
@@ -89,7 +98,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "listed_dot": _dot,
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
     "listed_logsumexp": _stacked(row_logsumexp),
-    "row_logsumexp": row_logsumexp,
+    "logsumexp": row_logsumexp,
 }
 ARRAY_FUNCTIONS |= _error_functions()
 
@@ -99,7 +108,7 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
     rules.mul: "multiply",
     rules.divide: "divide",
     rules.ieee_divide: "divide",
-    rules.power: "power",
+    rules.power: "powers",
     rules.negative: "negative",
     rules.positive: "positive",
     rules.detached: "positive",
@@ -164,7 +173,9 @@ NUMPY = ArrayDialect(
         rules.guard: "choose({}, {}, nan)",
     },
     members={
-        rules.power_of: lambda n: "{}" if n == 1.0 else "square({})" if n == 2.0 else f"power({{}}, {n!r})",
+        rules.power_of: lambda n: (
+            "{}" if n == 1.0 else "square({})" if n == 2.0 else f"power{'s' * (n % 1.0 != 0.0)}({{}}, {n!r})"
+        ),
         rules.leaky_relu: lambda slope: f"choose(greater({{0}}, 0.0), {{0}}, multiply({slope!r}, {{0}}))",
         rules.elu: lambda alpha: f"choose(greater({{0}}, 0.0), {{0}}, multiply({alpha!r}, expm1({{0}})))",
     },

@@ -1,4 +1,4 @@
-"""A page on which a graph is walked step by step, forwards and backwards, and its numbers can be changed.
+"""Explorer: an interactive page that steps through a graph, forwards and backwards, and lets its numbers be changed.
 
 The page is one file without any network: the graph as JSON, the rules of its operations as JavaScript, and the
 explorer.html, .css and .js that stand beside this file. Nothing of it is loaded before a page is asked for.

@@ -1,4 +1,4 @@
-"""What folds on the page: a tree of boxes, one for each scope, and one around several that are alike.
+"""Collapsible boxes of the page: a tree of them, one for each scope, and one around several that are alike.
 
 The sixteen neurons of a layer compute the same with other numbers, so they are put into one more box, "Neuron ×16",
 that hides them until somebody wants to see them.

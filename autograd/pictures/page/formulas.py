@@ -1,4 +1,4 @@
-"""The rules read as formulas for people: × for `*`, parentheses only where they are needed, no guards.
+"""Mathematical notation: the rules as formulas for people, × for `*`, parentheses only where needed, no guards.
 
 The page sets names or numbers into them, so a formula is a list of pieces: text, the position of an operand, or "y".
 """

@@ -1,4 +1,4 @@
-"""The rules read as JavaScript, so that the page computes with the derivatives of the table and has none of its own.
+"""JavaScript dialect: the rules as JavaScript, so the page computes with the derivatives of the table, not its own.
 
 What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: explorer.js supplies
 these functions, and nothing else of the rules.

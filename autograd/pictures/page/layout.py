@@ -1,4 +1,4 @@
-"""Where everything stands on the page: Graphviz lays out the inside of each box by itself, as a graph of its own.
+"""Graph layout of the page: Graphviz lays out the inside of each box by itself, as a graph of its own.
 
 The page puts the insides of open boxes into those around them, so any of them may be open while each is laid out once;
 boxes that are alike share one layout. What flows into a box or out of it passes a port on its border.
@@ -26,7 +26,7 @@ TITLE_HEIGHT, CHARACTER = 26, 7.6
 
 @dataclass
 class Port:
-    """Where numbers from outside enter a box, or numbers from inside leave it."""
+    """A port of a box: numbers from outside enter there, or numbers from inside leave."""
 
     enters: bool
     nodes: list[Value]
@@ -38,7 +38,7 @@ Line: TypeAlias = "tuple[int, int, list[Value]]"  # from an item to an item, wit
 
 @dataclass
 class Inside:
-    """What stands in a box, and the lines between."""
+    """The inside of a box: its items, and the lines between."""
 
     items: list[Item]
     lines: list[Line] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A graph as the page reads it: one JSON object of numbers and names, and the rules it uses as one JavaScript array.
+"""JSON model of a graph, as the page reads it: numbers and names, and the rules it uses as one JavaScript array.
 
     title    the name of the root, and its formula where that is short
     nodes    in sorted order: name, kind (leaf, constant or computed), data, op (a position in ops), parents,
@@ -125,7 +125,7 @@ def _formula(root: Value, order: Sequence[Value], names: dict[Value, str]) -> st
             lengths[node] = max(1, len(name))
         else:
             found[node] = Expression(node.op, [found[parent] for parent in node.parents])
-            lengths[node] = sum(lengths[parent] for parent in node.parents)
+            lengths[node] = 1 + sum(lengths[parent] for parent in node.parents)
         if lengths[node] > LONGEST_FORMULA:
             return ""
     formula = formulas.FORMULAS.source(found[root], str)

@@ -1,4 +1,4 @@
-"""The page of a graph: explorer.html, with the style and the script that stand beside it, the graph and its rules.
+"""HTML page of a graph: explorer.html, with the style and the script that stand beside it, the graph and its rules.
 
 Its policy names each script and the style by their hashes, so nothing else runs on it and nothing is fetched, whatever
 a label says.

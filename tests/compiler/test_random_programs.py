@@ -1,4 +1,4 @@
-"""Compiled programs against the eager engine: random expressions, every rule, every loss."""
+"""Random expressions, compiled by every back end, against the eager engine."""
 
 import math
 import subprocess
@@ -21,11 +21,7 @@ thorough = settings(
 )
 
 
-@pytest.fixture(params=["arrays", "plain Python", "plain Python in pieces"], autouse=True)
-def backend(request, monkeypatch):
-    if request.param == "plain Python in pieces":
-        monkeypatch.setattr("autograd.compiler.scalar.PIECE", 2)
-    monkeypatch.setattr("autograd.compiler.scalar.NARROW", 0 if request.param == "arrays" else 10**9)
+pytestmark = pytest.mark.usefixtures("backend_or_pieces")
 
 
 def close(found, wanted):

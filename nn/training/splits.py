@@ -1,0 +1,54 @@
+"""Train-validation split and mini-batches: which examples are trained on, in which order, and which are held out."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
+from typing import Any, TypeAlias
+
+Data: TypeAlias = Sequence[Any]  # examples or targets
+
+
+def as_sequence(data: Any) -> Data:
+    """Return a sequence as it is, and a table or column of pandas as an array."""
+    if hasattr(data, "to_numpy"):
+        return data.to_numpy()  # type: ignore[no-any-return]
+    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise TypeError(f"fit takes examples and targets in sequences, got a {type(data).__name__}; write list(...)")
+    return data  # type: ignore[no-any-return]
+
+
+def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:
+    """Return the examples to train on, and those that are held out: given, or a share of all, by chance."""
+    if validation is None:
+        return X, y, None
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        inputs, targets = map(as_sequence, validation)
+        if len(inputs) != len(targets) or not len(inputs):
+            raise ValueError(
+                f"validation has one target for each example, and at least one, got {len(inputs)} and {len(targets)}"
+            )
+        return X, y, (inputs, targets)
+    share = float(validation) if isinstance(validation, Real) else math.nan
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {validation!r}")
+    chosen = set(rng.sample(range(len(X)), round(share * len(X))))
+    if not 0 < len(chosen) < len(X):
+        raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")
+    parts = [([part[i] for i in range(len(X)) if (i in chosen) is out]) for out in (False, True) for part in (X, y)]
+    return parts[0], parts[1], (parts[2], parts[3])
+
+
+def batches_of_epochs(
+    count: int, size: int | None, epochs: int, rng: random.Random
+) -> Iterator[Sequence[Sequence[int] | None]]:
+    """Yield for each epoch its batches, as numbers of examples; None stands for all in their order."""
+    order = list(range(count))
+    for _ in range(epochs):
+        if size is None:
+            yield [None]
+        else:
+            rng.shuffle(order)
+            yield [order[start : start + size] for start in range(0, count, size)]

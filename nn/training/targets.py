@@ -1,0 +1,60 @@
+"""Targets of a loss: what is allowed for them, and the pairing of each with its output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from autograd import Value
+from nn.training.checks import plain
+
+
+class TargetKind(NamedTuple):
+    """Checks of the targets of a loss, where they are plain numbers."""
+
+    wanted: str
+    remedy: str
+    allows: Callable[[Any], bool]
+
+
+REAL_TARGETS = TargetKind("that are numbers", "convert them first", lambda y: isinstance(y, (int, float)))
+SIGN_TARGETS = TargetKind("of -1 or 1", "write 2 * y - 1 for classes y of 0 and 1", lambda y: y in (-1, 1))
+PROBABILITY_TARGETS = TargetKind(
+    "from 0 to 1",
+    "write (y + 1) / 2 for classes y of -1 and 1",
+    lambda y: isinstance(y, (int, float)) and 0.0 <= y <= 1.0,
+)
+
+
+def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGETS) -> Iterator[tuple[Any, Any]]:
+    """Yield each output number with its target."""
+    for i, (output, target) in enumerate(examples_with_targets(outputs, targets, asker)):
+        output, target = plain(output), plain(target)
+        if isinstance(output, list) != isinstance(target, list):
+            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
+        if isinstance(output, list):
+            if len(output) != len(target):
+                raise ValueError(
+                    f"{asker} takes one target for each output, got {len(output)} outputs and {len(target)} targets in "
+                    f"example {i}"
+                )
+            yield from paired(output, target, asker, kind)
+        elif isinstance(target, Value) or kind.allows(target):
+            yield output, target
+        else:
+            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {kind.remedy}")
+
+
+def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
+    """Return the pairs of an output and its target, one for each example."""
+    outputs, targets = plain(outputs), plain(targets)
+    for name, sequence in (("outputs", outputs), ("targets", targets)):
+        if not isinstance(sequence, list):
+            raise TypeError(
+                f"{asker} takes a sequence of {name}, one for each example, got {sequence!r}; write [x] for one"
+            )
+    if len(outputs) != len(targets):
+        raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
+    if not outputs:
+        raise ValueError(f"{asker} takes at least one example: mean is defined for at least one operand, got none")
+    return zip(outputs, targets, strict=True)

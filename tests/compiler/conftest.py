@@ -1,0 +1,38 @@
+"""The back ends of the compiler, over which its tests iterate."""
+
+import functools
+
+import pytest
+
+from autograd import compile
+from autograd.compiler import blocks
+from autograd.compiler.backends import BACKENDS
+
+
+def use(request, monkeypatch, backend):
+    monkeypatch.setattr(request.module, "compile", functools.partial(compile, backend=backend))
+    return backend
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request, monkeypatch):
+    """Each back end, which `compile` in the test's module then uses."""
+    return use(request, monkeypatch, request.param)
+
+
+@pytest.fixture(params=[*BACKENDS, "python in pieces"])
+def backend_or_pieces(request, monkeypatch):
+    """The same, and a long graph: one that is longer than a piece of source."""
+    if request.param == "python in pieces":
+        monkeypatch.setattr(blocks, "PIECE", 2)
+    return use(request, monkeypatch, request.param.split()[0])
+
+
+@pytest.fixture
+def numpy_backend(request, monkeypatch):
+    return use(request, monkeypatch, "numpy")
+
+
+@pytest.fixture
+def python_backend(request, monkeypatch):
+    return use(request, monkeypatch, "python")

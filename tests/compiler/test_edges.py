@@ -1,0 +1,68 @@
+"""Every row at its edges, compiled by every back end: values and derivatives to order 3 are the eager engine's."""
+
+import itertools
+import math
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from autograd import Value, compile, gradients, rules
+from autograd.rules.operation import NAry
+from autograd.testing import every_operation
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+CORNERS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, inf, -inf, nan, 5e-324, -5e-324, 1e-200, 40.0, -800.0, 1e200]
+
+
+def points(row):
+    """Operands: the row's own edges, and all that corners make."""
+    if isinstance(row, NAry):
+        return [xs for n in (2, 4) for xs in itertools.product([-0.0, 2.0, inf, -inf, nan], repeat=n)]
+    if row is rules.ieee_power:  # which lowers the exponent of a power that is defined, by a whole number
+        return [(a, b, k) for a in CORNERS for b in CORNERS for k in (1.0, 2.0) if not a < 0.0 or b % 1.0 == 0.0]
+    return [*row.edges, *itertools.product(CORNERS if row.arity < 3 else CORNERS[:8], repeat=row.arity)]
+
+
+def derivative(f, position):
+    return lambda xs: gradients(f(xs), [xs[position]], create_graph=True)[0]
+
+
+def eager(f, xs):
+    """The value and the gradient; None where one of them is not defined."""
+    leaves = [Value(x) for x in xs]
+    try:
+        y = f(leaves)
+        return [y.data, *gradients(y, leaves)]
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def is_close(found, wanted):
+    return found == wanted or (found != found and wanted != wanted) or math.isclose(found, wanted, rel_tol=1e-12)
+
+
+def assert_as_eager(f, cases):
+    """Plain and in a batch, in value and in gradient; the mean of a power of two of examples is exact."""
+    size = 2 ** len(cases).bit_length()
+    rows = np.array([xs for xs, _ in cases] + [cases[0][0]] * (size - len(cases)))
+    plain = compile(f)
+    values = compile(lambda xs: f(xs), batched=["xs"]).each(rows).tolist()
+    with np.errstate(invalid="ignore"):  # inf - inf, in the mean
+        slopes = compile(lambda xs: f(xs) * float(size), batched=["xs"]).value_and_grad(rows)[1].tolist()
+    for (xs, wanted), value, gradient in zip(cases, values, slopes, strict=False):
+        one, by_one = plain.value_and_grad(list(xs))
+        for found in ([one, *by_one], [value, *gradient]):
+            assert all(map(is_close, found, wanted)), (xs, found, wanted)
+
+
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_row_at_its_edges_is_as_eager_to_order_three(row):
+    for position in {0, (row.arity or 2) - 1}:
+        f = row.apply
+        for _ in range(3):
+            cases = [(xs, numbers) for xs in points(row) if (numbers := eager(f, xs)) is not None]
+            for size in {len(xs) for xs, _ in cases}:
+                assert_as_eager(f, [case for case in cases if len(case[0]) == size])
+            f = derivative(f, position)
