@@ -22,7 +22,7 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
-from autograd.export.words_of_c import MATH, OF_MANY, dialect, helpers, literal
+from autograd.export.words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
 from autograd.rules import Expression, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
@@ -33,7 +33,7 @@ RESERVED = {
     *("sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main"),
     *("theta", "x", "gradient", "work", "v", "printf", "pow", "fabs", "fmax", "fmod", "isinf", "NAN", "INFINITY"),
     *("index", "y0", "y1", "yn", "j0", "j1", "jn", "gamma"),  # that C libraries may have
-    *(row.name for row in MATH),
+    *(row.name for row in SAME_IN_C),
 }
 
 
@@ -73,8 +73,8 @@ class _Writer:
     def constants(self, start: int, numbers: Sequence[float]) -> list[str]:
         """Return the lines that put numbers into slots that follow each other."""
         if len(numbers) <= 4:
-            return [f"v[{start + n}] = {literal(number)};" for n, number in enumerate(numbers)]
-        return _copied("v", start, self.table("double", list(map(literal, numbers))), 0, len(numbers))
+            return [f"v[{start + n}] = {c_number(number)};" for n, number in enumerate(numbers)]
+        return _copied("v", start, self.table("double", list(map(c_number, numbers))), 0, len(numbers))
 
     def text(self, file: str) -> str:
         """Return the whole file, which has this name."""
@@ -117,7 +117,7 @@ class _Writer:
     def _comment(self, file: str) -> str:
         name, count = self.name, self.parameters
         numbers = [leaf.number for leaf in self.lowering.variables[self.arguments :][:count]]
-        theta = ", ".join(map(literal, numbers)) if 0 < count <= LISTED else "0"
+        theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
         rows = [
             f"{name}: a function and its gradient by {by}, written by scalar-autograd {_version()}.",
@@ -170,7 +170,7 @@ class ArrayWriter(_Writer):
         backward = [f"v[{int(seed)}] = 1.0;" for seed in adjoint.seeds]
         backward += [line for instruction in back for line in self._lines(instruction)]
         slot, batched = code.roots[0]
-        self.root = f"v[{slot + self.batched * batched}]" if isinstance(slot, int) else literal(slot)
+        self.root = f"v[{slot + self.batched * batched}]" if isinstance(slot, int) else c_number(slot)
         slopes, first = [], 0
         for flag, wanted in enumerate(self.wanted):
             places = adjoint.place[flag][wanted] + self.batched * flag
@@ -188,8 +188,8 @@ class ArrayWriter(_Writer):
         if operand.constants is not None:
             numbers = operand.constants.ravel()
             if (numbers == numbers[0]).all():
-                return literal(numbers[0])
-            return f"{self.table('double', list(map(literal, numbers)))}[{_row_major(operand.shape, axes)}]"
+                return c_number(numbers[0])
+            return f"{self.table('double', list(map(c_number, numbers)))}[{_row_major(operand.shape, axes)}]"
         slots = np.asarray(operand.slots) + self.batched * operand.batched
         strides = regular(slots)
         if strides is None:
@@ -202,7 +202,8 @@ class ArrayWriter(_Writer):
         """Return loops that compute the numbers of a destination; what arrives at one several times is summed."""
         place = self._at(target, axes)
         repeats = len(np.unique(target.slots)) < target.slots.size
-        lines = _loops(target.shape, axes, [f"{place} = 0.0;"]) if repeats and not add else []
+        moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
+        lines = _loops(target.shape, moving, [f"{place} = 0.0;"]) if repeats and not add else []
         body = [*before, f"{place} {'+=' if add or repeats else '='} {source};"]
         return [*lines, *_loops(target.shape, axes, body)]
 
@@ -261,7 +262,7 @@ class StepWriter(_Writer):
         blocks = blocks_of(steps, variables)
         forward = [line for block in blocks for line in self._block(block)]
         (root,) = self.lowering.places
-        self.root = f"v[{root}]" if isinstance(root, int) else literal(root)
+        self.root = f"v[{root}]" if isinstance(root, int) else c_number(root)
         backward = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
         backward += [f"v[{root + count}] = 1.0;"] if isinstance(root, int) else []
         backward += [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count))]
@@ -291,8 +292,8 @@ class StepWriter(_Writer):
         if isinstance(operand, IndexTable):
             return f"v[{self.table('int', list(map(str, operand.slots)))}[i]]"
         if isinstance(operand, (list, tuple)):
-            return f"{self.table('double', list(map(literal, operand)))}[i]"
-        return literal(operand)
+            return f"{self.table('double', list(map(c_number, operand)))}[i]"
+        return c_number(operand)
 
 
 def _columns(rows: Operand) -> list[Operand]:

@@ -238,7 +238,7 @@ def _is_condition(term: Any) -> bool:
     return isinstance(term, Expression) and term.operation in COMPARISONS
 
 
-WORDS: dict[Operation, str] = {
+TEX_WORDS: dict[Operation, str] = {
     **{
         row: _function(f"\\{row.name}") for row in (rules.sin, rules.cos, rules.tan, rules.sinh, rules.cosh, rules.tanh)
     },
@@ -274,7 +274,7 @@ TEX = TeX(
         rules.expm1: r"\mathrm{{e}}^{{{}}} - 1",
         rules.less: "{} < {}",
         rules.less_equal: r"{} \leq {}",
-        **WORDS,
+        **TEX_WORDS,
     },
     composed={
         **FORMULAS.composed,
@@ -283,7 +283,7 @@ TEX = TeX(
     },
     greater={rules.less: ">", rules.less_equal: r"\geq"},
     precedence={**FORMULAS.precedence}
-    | {row: (ATOM, *[0] * len(row.partials)) for row in WORDS}
+    | {row: (ATOM, *[0] * len(row.partials)) for row in TEX_WORDS}
     | {
         rules.add: (SUM, SUM, PRODUCT),
         rules.sub: (SUM, SUM, PRODUCT),

@@ -48,8 +48,8 @@ def to_sympy(root: Value) -> Any:
 
 def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
     """Return an operation on expressions of SymPy; a user's own, as its forward function computes it of these."""
-    if operation in WORDS:
-        return WORDS[operation](*operands)
+    if operation in SYMPY_WORDS:
+        return SYMPY_WORDS[operation](*operands)
     if operation.family is not None and operation.family[0] in MEMBERS:
         family, constant = operation.family
         return MEMBERS[family](_number(constant), *operands)
@@ -102,7 +102,7 @@ def _hypot(a: Any, b: Any) -> Any:
 
 
 # Max and Min have in SymPy the derivatives 1/2 and 1/2 where both operands are equal, as here, and Abs 0 at 0.
-WORDS: dict[Operation, Callable[..., Any]] = {
+SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.add: lambda a, b: a + b,
     rules.sub: lambda a, b: a - b,
     rules.mul: lambda a, b: a * b,

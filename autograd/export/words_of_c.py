@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import rules
+from autograd.pictures.page.javascript import UNREADABLE
 from autograd.rules import ATOM, POWER, PRECEDENCE, SIGN, SUM, Dialect, Expression, NAry, Operation, infix, is_own
 
 # Each begins with `static double NAME_`, and calls others as NAME_other. As accurate in its tails as the table's own.
@@ -62,25 +63,24 @@ HELPERS = {
 }""",
 }
 # Functions that C has under the same name.
-MATH = (
+SAME_IN_C = (
     *(rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.cbrt),
     *(rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh, rules.tanh),
     *(rules.asinh, rules.acosh, rules.atanh, rules.erf, rules.erfc, rules.atan2, rules.hypot),
 )
-SUPPLIED: dict[Operation, str] = {
+SUPPLIED_IN_C: dict[Operation, str] = {
     row: row.name
     for row in (rules.maximum, rules.minimum, rules.relu, rules.sigmoid, rules.softplus, rules.silu, rules.gelu)
 }
-SUPPLIED |= {rules.ieee_sech2: "sech2", rules.ieee_cathetus: "cathetus", rules.ieee_unit: "unit"}
-SUPPLIED |= {rules.ieee_power: "power"}
+SUPPLIED_IN_C |= {rules.ieee_sech2: "sech2", rules.ieee_cathetus: "cathetus", rules.ieee_unit: "unit"}
+SUPPLIED_IN_C |= {rules.ieee_power: "power"}
 OF_MANY = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
-UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 
-def literal(number: float) -> str:
+def c_number(number: float) -> str:
     """Write a number, exactly.
 
-    >>> literal(0.1), literal(2.0), literal(float("-inf"))
+    >>> c_number(0.1), c_number(2.0), c_number(float("-inf"))
     ('0.1', '2.0', '-INFINITY')
     """
     return (
@@ -138,21 +138,21 @@ def dialect(prefix: str) -> CDialect:
             rules.guard: "({} ? {} : NAN)",
         },
         words={
-            **{row: f"{row.name}({', '.join(['{}'] * len(row.partials))})" for row in MATH},
-            **{row: f"{prefix}_{name}({', '.join(['{}'] * len(row.partials))})" for row, name in SUPPLIED.items()},
+            **{row: f"{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_C},
+            **{row: f"{prefix}_{name}({', '.join(['{}'] * len(row.partials))})" for row, name in SUPPLIED_IN_C.items()},
             rules.abs: "fabs({})",
             rules.power: "pow({}, {})",
             rules.ieee_log: "log({})",
         },
         members={
             rules.power_of: lambda n: (
-                "{}" if n == 1.0 else f"{prefix}_square({{}})" if n == 2.0 else f"pow({{}}, {literal(n)})"
+                "{}" if n == 1.0 else f"{prefix}_square({{}})" if n == 2.0 else f"pow({{}}, {c_number(n)})"
             ),
-            rules.leaky_relu: lambda slope: f"{prefix}_leaky_relu({{}}, {literal(slope)})",
-            rules.elu: lambda alpha: f"{prefix}_elu({{}}, {literal(alpha)})",
+            rules.leaky_relu: lambda slope: f"{prefix}_leaky_relu({{}}, {c_number(slope)})",
+            rules.elu: lambda alpha: f"{prefix}_elu({{}}, {c_number(alpha)})",
         },
         composed={rules.positive: lambda x: x, rules.detached: lambda x: x, rules.where.chosen: lambda x: x},
-        literal=literal,
+        literal=c_number,
         precedence={**PRECEDENCE}
         | dict.fromkeys((rules.less, rules.less_equal), (ATOM, SUM, SUM))
         | dict.fromkeys((rules.where, rules.where.decided), (ATOM, SUM, SUM, SUM))

@@ -99,6 +99,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
     "listed_logsumexp": _stacked(row_logsumexp),
     "logsumexp": row_logsumexp,
+    "row_logsumexp": row_logsumexp,
 }
 ARRAY_FUNCTIONS |= _error_functions()
 
