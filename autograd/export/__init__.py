@@ -5,6 +5,7 @@ Each is printed from the rows of the table, by a dialect. What a language lacks 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,26 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     if path is not None:
         Path(path).write_text(source, encoding="ascii", newline="\n")
     return source
+
+
+def to_torch(program: Compiled) -> Callable[..., Any]:
+    """Return a program as a pure function of PyTorch tensors: of theta, and of each argument of one example.
+
+    It is for `torch.func` (vmap, grad, hessian), `torch.export` and devices, in the precision of its arguments, and has
+    its `source`. Theta is left out where the program has no parameters; several results are one tensor. `program` is
+    what `compile` returned; of a function, it is the one for its latest call.
+
+    >>> from autograd import Value, compile
+    >>> w = Value(3.0, "w")
+    >>> f = compile(lambda x: w * x[0] + x[1], wrt=[w])
+    >>> f([2.0, 1.0])
+    7.0
+    >>> to_torch(f)  # doctest: +SKIP
+    <function f(theta, x0)>
+    """
+    from autograd.export.torch import function_of
+
+    return function_of(program_of(program, "to_torch"))
 
 
 def program_of(compiled: Any, asker: str) -> Program:
