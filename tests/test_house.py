@@ -25,6 +25,7 @@ LAZY = {
     "llvmlite",
     "sympy",
     "torch",
+    "jax",
 }
 
 

@@ -65,6 +65,18 @@ def to_torch(program: Compiled) -> Callable[..., Any]:
     return function_of(program_of(program, "to_torch"))
 
 
+def to_jax(program: Compiled, dtype: str | None = None) -> Callable[..., Any]:
+    """Return a program as a pure function of JAX arrays: of theta, and of each argument of one example.
+
+    It is for `jax.jit`, `vmap`, `grad` and sharding, and has its `source`. Its derivatives are those of our table at
+    the edges too, to any order. Theta is left out where the program has no parameters; several results are one array.
+    Without double precision (`jax_enable_x64`) that is an error, unless `dtype` is "float32".
+    """
+    from autograd.export.jax import jax_function
+
+    return jax_function(program_of(program, "to_jax"), dtype)
+
+
 def program_of(compiled: Any, asker: str) -> Program:
     """Return the program of what `compile` returned."""
     from autograd.export.programs import program_in

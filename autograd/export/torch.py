@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def function_of(program: Program) -> Callable[..., Any]:
         import torch
     except ModuleNotFoundError as error:
         raise ImportError("to_torch needs PyTorch: python -m pip install 'scalar-autograd[torch]'") from error
-    writer = _Writer(replace(program.lowering))
+    writer = TensorWriter(replace(program.lowering))
     source = writer.source()
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
     names |= {name: torch.tensor(numbers, dtype=torch.float64) for name, numbers in writer.numbers.items()}
@@ -36,8 +36,12 @@ def function_of(program: Program) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-class _Writer:
+class TensorWriter:
     """What writes a program: arrays of one axis, which have the numbers of some slots that follow each other."""
+
+    library: ClassVar[str] = "torch"
+    permuted: ClassVar[str] = "torch.permute"
+    dialect: ClassVar[Any] = TORCH
 
     def __init__(self, lowering: Lowering) -> None:
         self.lowering = lowering
@@ -72,9 +76,8 @@ class _Writer:
             slots = np.unique(instruction.destination.slots)
             self.arrays.append((f"v{number}", int(slots[0]), len(slots), instruction.destination.batched))
         roots = [self._root(*root) for root in self.code.roots]
-        result = roots[0] if len(roots) == 1 else f"torch.stack([{', '.join(roots)}])"
-        moved = [f"{name} = {name}_.to({first})" for name in self.numbers]
-        moved += [f"{name} = {name}_.to({first}.device)" for name in self.indices]
+        result = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
+        moved = self._moved(first)
         self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
         self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
         body = "\n    ".join([*moved, *lines, f"return {result}"])
@@ -95,15 +98,15 @@ class _Writer:
         sources = list(map(self._read, instruction.operands))
         slots = np.asarray(instruction.destination.slots)
         if instruction.kind == "map":
-            text = TORCH.source(instruction.expression, sources.__getitem__)
+            text = self.dialect.source(instruction.expression, sources.__getitem__)
         elif instruction.kind == "product":
-            text = " + ".join([f"torch.matmul({sources[0]}, {sources[1]}.transpose(-1, -2))", *sources[2:]])
+            text = " + ".join([f"{self.library}.matmul({sources[0]}, {sources[1]}.swapaxes(-1, -2))", *sources[2:]])
         else:
-            text = TORCH.reduced(instruction.expression.operation, sources[0])
+            text = self.dialect.reduced(instruction.expression.operation, sources[0])
         strides = regular(slots)
         repeated = [axis for axis, stride in enumerate(strides or ()) if stride == 0 and slots.shape[axis] > 1]
         if repeated:
-            text = f"({text}).sum({repeated if len(repeated) > 1 else repeated[0]})"
+            text = f"({text}).sum({tuple(repeated) if len(repeated) > 1 else repeated[0]})"
             slots = slots[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(slots.ndim))]
         flat = slots.ravel()
         order = np.argsort(flat, kind="stable")
@@ -131,43 +134,55 @@ class _Writer:
             local[inside] = slots[inside] - start + count
             used.append(name)
             count += size
-        name = used[0] if len(used) == 1 else f"torch.cat([{', '.join(used)}])"
-        return _view(name, local, count) or f"{name}[{self._index(local)}]"
+        name = used[0] if len(used) == 1 else f"{self.library}.concatenate([{', '.join(used)}])"
+        return self._view(name, local, count) or f"{name}[{self._index(local)}]"
 
-
-def _view(name: str, slots: Slots, count: int) -> str | None:
-    """Return the source of some numbers of an array as a view, in their shape; None where they lie irregularly."""
-    strides, first = regular(slots), int(slots.flat[0])
-    if strides is None or min(strides, default=0) < 0:
-        return None
-    moving = sorted(
-        [
-            (stride, length, axis)
-            for axis, (stride, length) in enumerate(zip(strides, slots.shape, strict=True))
-            if stride
-        ],
-        reverse=True,
-    )
-    if not moving:
-        return f"{name}[{first}]" + (f".expand({_shape(slots.shape)})" if slots.ndim else "")
-    spans = [1 + sum((length - 1) * stride for stride, length, _ in moving[n:]) for n in range(len(moving))]
-    source = name if (first, spans[0]) == (0, count) else f"{name}[{first}:{first + spans[0]}]"
-    lengths = [length for _, length, _ in moving]
-    dense = spans[0] == int(np.prod(lengths)) and moving[-1][0] == 1
-    if dense and len(moving) > 1:
-        source += f".reshape({_shape(lengths)})"
-    elif not dense:
-        source += "".join(
-            f".unfold(-1, {span}, {stride})" for (stride, _, _), span in zip(moving, spans[1:], strict=False)
+    def _view(self, name: str, slots: Slots, count: int) -> str | None:
+        """Return the source of some numbers of an array as a view, in their shape; None where they lie irregularly."""
+        strides, first = regular(slots), int(slots.flat[0])
+        if strides is None or min(strides, default=0) < 0:
+            return None
+        moving = sorted(
+            [
+                (stride, length, axis)
+                for axis, (stride, length) in enumerate(zip(strides, slots.shape, strict=True))
+                if stride
+            ],
+            reverse=True,
         )
-        source += f"[..., ::{moving[-1][0]}]" if moving[-1][0] > 1 else ""
-    order = [axis for _, _, axis in moving]
-    if order != sorted(order):
-        source += f".permute({_shape(np.argsort(order).tolist())})"
-    kept = [length if axis in order else 1 for axis, length in enumerate(slots.shape)]
-    if len(kept) != len(order):
-        source += f".reshape({_shape(kept)})"
-    return source + (f".expand({_shape(slots.shape)})" if tuple(kept) != slots.shape else "")
+        if not moving:
+            return self._broadcast(f"{name}[{first}]", slots.shape) if slots.ndim else f"{name}[{first}]"
+        spans = [1 + sum((length - 1) * stride for stride, length, _ in moving[n:]) for n in range(len(moving))]
+        source = name if (first, spans[0]) == (0, count) else f"{name}[{first}:{first + spans[0]}]"
+        lengths = [length for _, length, _ in moving]
+        dense = spans[0] == int(np.prod(lengths)) and moving[-1][0] == 1
+        if dense and len(moving) > 1:
+            source += f".reshape({_shape(lengths)})"
+        elif not dense:
+            for (stride, length, _), span in zip(moving, spans[1:], strict=False):
+                if not (windows := self._windows(source, length, stride, span)):
+                    return None
+                source = windows
+            source += f"[..., ::{moving[-1][0]}]" if moving[-1][0] > 1 else ""
+        order = [axis for _, _, axis in moving]
+        if order != sorted(order):
+            source = f"{self.permuted}({source}, ({_shape(np.argsort(order).tolist())}))"
+        kept = [length if axis in order else 1 for axis, length in enumerate(slots.shape)]
+        if len(kept) != len(order):
+            source += f".reshape({_shape(kept)})"
+        return source if tuple(kept) == slots.shape else self._broadcast(source, slots.shape)
+
+    def _broadcast(self, source: str, shape: Sequence[int]) -> str:
+        return f"{self.library}.broadcast_to({source}, ({_shape(shape)},))"
+
+    def _windows(self, source: str, length: int, stride: int, span: int) -> str | None:
+        """Return the source of so many windows of the last axis, at a distance; None if there is none but an index."""
+        return f"{source}.unfold(-1, {span}, {stride})"
+
+    def _moved(self, first: str) -> list[str]:
+        """Return the lines that bring constants and indices to where the arguments are."""
+        lines = [f"{name} = {name}_.to({first})" for name in self.numbers]
+        return [*lines, *[f"{name} = {name}_.to({first}.device)" for name in self.indices]]
 
 
 def _shape(lengths: Sequence[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.pictures.page.javascript import UNREADABLE
@@ -40,8 +40,10 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
 
 
 @dataclass(frozen=True)
-class TorchDialect(Dialect):
-    """The dialect of PyTorch; a user's own operation is what its function builds of symbols."""
+class TensorDialect(Dialect):
+    """The dialect of a library of arrays; a user's own operation is what its function builds of symbols."""
+
+    language: ClassVar[str] = "PyTorch"
 
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has."""
@@ -50,10 +52,14 @@ class TorchDialect(Dialect):
                 term = term.operation.forward(*term.operands)
             except UNREADABLE as error:
                 raise NotImplementedError(
-                    f"the operation {term.operation.name} cannot be read for PyTorch, since its function takes floats: "
-                    f"{error}; write it with the functions of autograd"
+                    f"the operation {term.operation.name} cannot be read for {self.language}, since its function takes "
+                    f"floats: {error}; write it with the functions of autograd"
                 ) from error
         return super().rewritten(term)
+
+
+class TorchDialect(TensorDialect):
+    """The dialect of PyTorch."""
 
     def reduced(self, operation: Operation, rows: str) -> str:
         """Return an operation on each of some rows."""
