@@ -51,14 +51,6 @@ def to_torch(program: Compiled) -> Callable[..., Any]:
     It is for `torch.func` (vmap, grad, hessian), `torch.export` and devices, in the precision of its arguments, and has
     its `source`. Theta is left out where the program has no parameters; several results are one tensor. `program` is
     what `compile` returned; of a function, it is the one for its latest call.
-
-    >>> from autograd import Value, compile
-    >>> w = Value(3.0, "w")
-    >>> f = compile(lambda x: w * x[0] + x[1], wrt=[w])
-    >>> f([2.0, 1.0])
-    7.0
-    >>> to_torch(f)  # doctest: +SKIP
-    <function f(theta, x0)>
     """
     from autograd.export.torch import function_of
 
