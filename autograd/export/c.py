@@ -94,7 +94,7 @@ class _Writer:
         signature = f"double {self.name}(const double *theta, const double *x, double *gradient, double *work)"
         function = "\n".join([f"{signature} {{", *_indented([*tables, *body]), "}"])
         gradient = self.parameters or self.inputs
-        sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": gradient, "work": self.size}
+        sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": gradient, "work": max(1, self.size)}
         enum = ", ".join(f"{self.name}_{what} = {count}" for what, count in sizes.items())
         return "\n".join(
             [
