@@ -218,6 +218,7 @@ class MLP(_Dense["Prediction"]):
         if isinstance(nouts, int) or not nouts:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _positive(nin, "nin")
+        _function(activation)  # an error, also where there is no hidden layer
         rng = generator(seed)
         sizes = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + [output]

@@ -65,7 +65,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Gradient descent at a rate of its own for each parameter, that falls with the gradients it has seen.
+    """Adaptive gradient descent: each parameter has a rate of its own, which falls with the gradients it has seen.
 
         g <- dL/dp + λ p                 λ: weight_decay
         s <- s + g²                      s = 0 at first
@@ -104,7 +104,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Gradient descent at a rate of its own for each parameter, by the size of its recent gradients.
+    """Adaptive gradient descent: each parameter has a rate of its own, by the size of its recent gradients.
 
         g <- dL/dp + λ p                 λ: weight_decay
         s <- α s + (1 - α) g²            α: alpha, s = 0 at first
@@ -156,7 +156,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Gradient descent by moving averages of the gradient and of its square, each freed of its bias to 0.
+    """Adaptive moment estimation: descent by moving averages of the gradient and of its square, corrected for bias.
 
         g <- dL/dp + λ p                 λ: weight_decay
         m <- β₁ m + (1 - β₁) g           β₁, β₂: betas, m = v = 0 at first
@@ -208,7 +208,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the decay of weights apart from their gradients, of which the averages would level it out.
+    """Adam with decoupled weight decay, apart from the gradients, of which the averages would level it out.
 
         p <- (1 - lr λ) p                λ: weight_decay
         then as Adam, with g <- dL/dp

@@ -30,10 +30,19 @@ def test_worked_example_has_its_hand_computed_gradients():
     assert (L.data, gradients) == (-8.0, {"a": 6.0, "b": -4.0})
 
 
-def test_rule_row_is_quoted_as_it_stands_in_the_table():
-    quoted = re.search(r"^tanh = (.*)$", readme.README.read_text(encoding="utf-8"), re.M)[1]
+@pytest.mark.parametrize(("page", "name"), [("README.md", "tanh"), ("CONTRIBUTING.md", "log1p")])
+def test_rule_row_is_quoted_as_it_stands_in_the_table(page, name):
+    quoted = re.search(rf"^{name} = .*$", (readme.ROOT / page).read_text(encoding="utf-8"), re.M)[0]
     rows = [" ".join(line.split()) for line in (readme.ROOT / "autograd/rules/table.py").read_text().splitlines()]
-    assert f"tanh = {quoted}" in rows
+    assert quoted in rows
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page):
+    text = (readme.ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:autograd|nn|tests|notebooks)/[\w/.-]*\w", text))
+    assert named
+    assert [name for name in sorted(named) if not (readme.ROOT / name).exists()] == []
 
 
 def test_both_commands_are_there():

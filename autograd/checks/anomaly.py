@@ -37,7 +37,7 @@ def detect_anomaly() -> AbstractContextManager[None]:
     ...     z = x * y
     Traceback (most recent call last):
     FloatingPointError: a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)
-      File "<doctest autograd.anomaly.detect_anomaly[2]>", line 2, in <module>
+      File "<doctest autograd.checks.anomaly.detect_anomaly[2]>", line 2, in <module>
         z = x * y
             ~~^~~
     """

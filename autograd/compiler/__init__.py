@@ -71,6 +71,9 @@ def compile(
       function the second part is returned for each example.
     - `backend` is what runs it: "numpy", "python", or "auto" for the faster one.
 
+    Sums are added up in another order than eagerly: `sum`, `fsum`, `mean` and `dot` of n terms are within
+    n * eps * sum(|terms|) of the exact sum, eps being 2**-52, where the eager `fsum` is exact to the last digit.
+
     Raises TraceError where f decides by a number that may be another one in the next call.
 
     >>> w, x = Value(3.0, "w"), Value(2.0, "x")

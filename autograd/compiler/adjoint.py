@@ -8,7 +8,7 @@ are added. Where a copy or a sum is all that uses some results, these and the su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -53,6 +53,19 @@ class Adjoint:
         """Return the slots of the adjoints of an operand."""
         return operand.arranged(lambda slots: self.place[operand.batched][slots])
 
+    def _seeded(self) -> Iterator[tuple[Operand, Operand]]:
+        """Yield the roots with their seeds: all plain ones together, but those that repeat, and each batched one."""
+        plain: list[tuple[int, int]] = []
+        for (slot, batched), seed in zip(self.code.roots, self.seeds.tolist(), strict=True):
+            if batched:
+                yield Operand(np.array([slot]), True), Operand(np.array([seed]))
+            elif isinstance(slot, int):
+                plain.append((slot, seed))
+        while plain:
+            together = dict(plain)
+            yield Operand(np.array([*together])), Operand(np.array([*together.values()]))
+            plain = [(slot, seed) for slot, seed in plain if together[slot] != seed]
+
     def instructions(self, wanted: tuple[slice, slice]) -> list[Instruction]:
         """Return the instructions that compute the adjoints of the inputs, plain and batched, that are asked for."""
         active = self._active(wanted)
@@ -73,10 +86,8 @@ class Adjoint:
             written[target.batched][target.slots] = True
             instructions.append(replace(instruction, add=some))
 
-        for (slot, batched), seed in zip(self.code.roots, self.seeds, strict=True):
-            if isinstance(slot, int):
-                target = self.of(Operand(np.array([slot]), batched))
-                arrive(Instruction("map", target, [Operand(np.array([seed]))]))
+        for root, seed in self._seeded():
+            arrive(Instruction("map", self.of(root), [seed]))
         for instruction, contributions in zip(reversed(self.code.instructions), reversed(self.contributions)):
             results = self.of(instruction.destination)
             arrived = written[results.batched][results.slots]
@@ -88,7 +99,7 @@ class Adjoint:
             for contribution in wanted_ones:
                 instructions += contribution.before
                 if contribution.instruction is not None:
-                    arrive(contribution.instruction)
+                    arrive(_where(arrived, contribution.instruction))
         for flag, inputs in enumerate(wanted):
             adjoints = self.place[flag][inputs]
             missing[flag][adjoints[~written[flag][adjoints]]] = True
@@ -246,6 +257,15 @@ def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> 
     if isinstance(numbered, Expression) and numbered.operation is None:
         numbered = IDENTITY
     return Instruction("map", destination, [named[key] for key in used], numbered)
+
+
+def _where(arrived: Any, instruction: Instruction) -> Instruction:
+    """Return a map for those results only at which something has arrived: 0 times an infinite derivative is nan."""
+    if arrived.all() or instruction.kind != "map" or len(instruction.operands) < 2:
+        return instruction
+    operands = [operand.arranged(lambda array: array[arrived]) for operand in instruction.operands]
+    destination = instruction.destination.arranged(lambda array: array[arrived])
+    return replace(instruction, operands=operands, destination=destination)
 
 
 def _handed(instruction: Instruction, position: int) -> Any:

@@ -73,7 +73,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         """
         if not keywords and (quick := self._quick(args)) is not None:
             found, runner, numbers, _ = quick
-            return found.structure.unflatten(runner.evaluate(numbers)[0])  # type: ignore[no-any-return]
+            return found.results.nested(runner.evaluate(numbers)[0])  # type: ignore[no-any-return]
         self, args = self._bound(args)
         return self._replay(args, keywords, self._value, self._eager_value)  # type: ignore[no-any-return]
 
@@ -257,15 +257,15 @@ class CompiledFunction(WithParameters, Generic[R]):
             return mean_over_examples(numbers[0])
         if self.has_aux:
             value, aux = structure.parts
-            beside = numbers[1:]
+            beside = found.results.all(numbers)[1:]
             parts = of_each(beside, aux, memory.examples) if self.batched else aux.unflatten(map(float, beside))
             return value.unflatten([mean_over_examples(numbers[0])]), parts
         if self.batched:
             check_number(structure, self.__name__, batched=True)
-        return structure.unflatten(map(mean_over_examples, numbers))
+        return found.results.nested([*map(mean_over_examples, numbers)])
 
     def _each(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
-        return of_each(numbers, found.structure, memory.examples)
+        return of_each(found.results.all(numbers), found.structure, memory.examples)
 
     def _with_gradient(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         value = self._value(call, found, memory, numbers)

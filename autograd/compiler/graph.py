@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autograd import rules
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
+from autograd.compiler.trace import TraceError
 from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
 from autograd.functions import gradients
 
@@ -64,7 +66,8 @@ class CompiledGraph(WithParameters):
             self.wrt = leaves_of(wrt)
         self.roots = roots
         self.single = single
-        self.backend = backend
+        self._asked = backend
+        _check_choices(order, self.wrt)
         blocks = [("theta", 0, len(self.wrt), False)]
         labels = {leaf.label for leaf in self.wrt} - {""}
         if len(labels) == len(self.wrt) <= NAMED:
@@ -75,7 +78,12 @@ class CompiledGraph(WithParameters):
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(CompiledGraph, single=self.single, backend=self.backend), (self.roots, self.wrt)
+        return partial(CompiledGraph, single=self.single, backend=self._asked), (self.roots, self.wrt)
+
+    @property
+    def backend(self) -> str:
+        """The name of the back end that runs the program."""
+        return self.program.backend
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
@@ -187,6 +195,22 @@ def _reduce_program(program: Program) -> tuple[Any, ...]:
 copyreg.pickle(
     Program, _reduce_program
 )  # as the graph that it was folded from, which is folded again where it is loaded
+
+
+def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
+    """Raise TraceError if a choice was made when the graph was built that may be another one for other numbers."""
+    made = {node for node in order if node.op is rules.where.decided or node.op is rules.where.chosen}
+    dependent = set(wrt) if made else set()
+    for node in order if made else ():
+        if not dependent.isdisjoint(node.parents):
+            dependent.add(node)
+            if node in made:
+                raise TraceError(
+                    f"where(condition, a, b) got a plain bool, such as that of x > 0, so {node!r} is the side that was "
+                    "chosen when the graph was built, and a program of the graph would keep to it at all numbers; "
+                    "compile the function that builds it, compile(f), in which the condition is part of the program, "
+                    "or give wrt= the leaves that no such choice depends on"
+                )
 
 
 def leaves_of(wrt: Iterable[Value]) -> list[Value]:

@@ -8,7 +8,42 @@ from typing import Any
 
 import numpy as np
 
+from autograd.engine import Value, dependents
 from autograd.functions import Structure
+
+
+class Results:
+    """What a function returns: its structure, and which of its numbers are constant, so that they are made once.
+
+    The others are the `roots` of the program. The first number always is one, since it may be differentiated.
+    """
+
+    def __init__(
+        self, outputs: Sequence[Any], structure: Structure, order: Sequence[Value], inputs: list[Value]
+    ) -> None:
+        varying = set(dependents(order, inputs))
+        self.structure = structure
+        self.places = [i for i, output in enumerate(outputs) if i == 0 or output in varying]
+        self.roots = [outputs[i] for i in self.places]
+        self.constants = [float(getattr(output, "number", output)) for output in outputs]
+        self._array = np.array(self.constants) if structure.is_array else None
+
+    def all(self, numbers: Sequence[Any]) -> Sequence[Any]:
+        """Return all numbers in a flat list, the constant ones among those of the roots."""
+        if len(numbers) == len(self.constants):
+            return numbers
+        found: list[Any] = self.constants.copy()
+        for place, number in zip(self.places, numbers, strict=True):
+            found[place] = number
+        return found
+
+    def nested(self, numbers: Sequence[float]) -> Any:
+        """Return all numbers in the structure, given those of the roots."""
+        if self._array is None:
+            return self.structure.unflatten(self.all(numbers))
+        found = self._array.copy()
+        found[self.places] = numbers
+        return found.reshape(self.structure.keys)
 
 
 def mean_over_examples(value: Any) -> float:

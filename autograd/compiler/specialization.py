@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd import rules
 from autograd.compiler.arguments import BATCHED, STATIC, BoundCall, Part, structure_of
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.instructions import Array
-from autograd.compiler.results import check_pair
+from autograd.compiler.results import Results, check_pair
 from autograd.compiler.trace import trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
@@ -40,7 +41,7 @@ class Specialization:
     """
 
     program: Any  # a Program
-    structure: Structure  # of what the function returns
+    results: Results  # what the function returns
     starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
     first: Structure | None  # of the first argument
     leaves: list[Value]
@@ -51,6 +52,11 @@ class Specialization:
     scalar: FloatLists | None  # what runs it, if floats and lists of floats are all that it needs
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
+
+    @property
+    def structure(self) -> Structure:
+        """The structure of what the function returns."""
+        return self.results.structure
 
     @property
     def is_current(self) -> bool:
@@ -184,10 +190,14 @@ def specialize(
     blocks.append(("theta", begin, len(theta), False))
     if len(leaves) > len(theta):
         blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
-    roots = [output if isinstance(output, Value) else Constant(output) for output in traced.outputs]
-    program = fold_to_program(
-        blocks, traced.order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend
-    )
+    results = Results(traced.outputs, traced.structure, traced.order, [*plain, *leaves, *batch])
+    roots = [output if isinstance(output, Value) else Constant(output) for output in results.roots]
+    order = traced.order
+    if has_aux:  # what is beside the value is not differentiated, not even to be multiplied by 0
+        with modes.enable_grad():
+            roots[1:] = [rules.detached(root) for root in roots[1:]]
+        order = [*order, *roots[1:]]
+    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
     flags = [
         isinstance(program.runner, FloatLists),
         not leaves,
@@ -199,7 +209,7 @@ def specialize(
     scalar: Any = program.runner if all(flags) and simple else None
     return Specialization(
         program,
-        traced.structure,
+        results,
         starts,
         structures[0] if structures else None,
         leaves,

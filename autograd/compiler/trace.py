@@ -6,27 +6,29 @@ while it is traced, and a branch on one is an error that names the line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autograd.checks import Located, users_frame
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions import Structure, flatten
+from autograd.rules import is_own
 
 
 class TraceError(TypeError):
     """A function that is compiled uses a number that may be another one in the next call."""
 
 
-OTHERWISE = "write where(condition, a, b) for a choice, detach() for a number without gradient"
+CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
+OTHERWISE = f"{CHOICE}; detach() for a number without gradient"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
     "an integer of": STATIC,
     "a branch on": (
-        "write where(condition, a, b) for a choice; in place of np.where write it for each element, as in "
-        "np.array([where(v > 0, v, 0.0) for v in x]), in place of np.maximum, np.minimum and np.clip autograd's maximum"
-        f" and minimum, which take arrays; {STATIC}; a loop until something holds cannot be compiled"
+        f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
+        "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
+        f"{STATIC}; a loop until something holds cannot be compiled"
     ),
 }
 
@@ -54,8 +56,12 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     tracer = _Tracer()
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
+    if result is None:
+        raise TypeError(
+            "compile takes a function that returns numbers; what the function returned is of type NoneType: None"
+        )
     outputs, structure = flatten(result, "compile", "what the function returned")
-    order = topological_order(*[x for x in outputs if isinstance(x, Value)])
+    order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
     own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
@@ -71,6 +77,7 @@ class _Tracer:
 
     def __init__(self) -> None:
         self.decisive: list[Value] = []  # constants that were used as plain numbers
+        self.primals: list[Value] = []  # what derivatives were taken of
 
     def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
@@ -82,3 +89,16 @@ class _Tracer:
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"
             )
+
+    def linearized(self, outputs: Iterable[Any]) -> None:
+        """Take note of what derivatives are taken of."""
+        self.primals += [x for x in outputs if isinstance(x, Value)]
+
+    def partial_functions(self) -> list[Value]:
+        """Return the nodes that derivatives were taken of and that are not defined everywhere.
+
+        They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
+        function.
+        """
+        nodes = topological_order(*self.primals)
+        return [node for node in nodes if node.op is not None and (node.op.domain or is_own(node.op))]

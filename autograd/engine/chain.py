@@ -1,7 +1,7 @@
 """Topological sort and chain rule (reverse-mode differentiation): the two loops that everything else is written with.
 
 A node comes after its parents in the sorted order, so when its edges are read in the opposite order, every contribution
-to a node's gradient has arrived before the node hands it on. That is what makes backpropagation cheap: one
+to a node's gradient has arrived before it is propagated. That is what makes backpropagation cheap: one
 multiplication an edge, however many paths there are. Forward mode is the same loop over the same edges transposed,
 and where derivatives are Values, it is the same loop again.
 """
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from autograd.engine import clock, modes
 from autograd.engine.node import Node
 
-# From where to where a gradient is handed on, and the partial derivative by which it is multiplied on the way.
+# A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
 N = TypeVar("N", bound=Node)
 

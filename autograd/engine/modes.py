@@ -30,10 +30,14 @@ _side: ContextVar[TracedSide | None] = ContextVar("side", default=None)
 
 
 class Tracer(Protocol):
-    """A protocol of tracers, such as that of `compile`: told where the data of a node is used as a plain number."""
+    """A protocol of tracers, as of `compile`: told where data is used as a plain number, and what is differentiated."""
 
     def used(self, node: Node, how: str) -> None:
         """Raise an error if the number may be another one in the next call."""
+        ...
+
+    def linearized(self, outputs: Iterable[Any]) -> None:
+        """Take note of what derivatives are taken of."""
         ...
 
 
@@ -45,7 +49,7 @@ class Inspector(Protocol):
         ...
 
     def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
-        """Return the edges, each looked at before its product is added; at the end look at what the holders hold."""
+        """Return the edges, each looked at before its product is added; at the end look at all gradients."""
         ...
 
 
@@ -203,6 +207,13 @@ def use(node: Node, how: str) -> None:
     tracer = _tracer.get()
     if tracer is not None:
         tracer.used(node, how)
+
+
+def linearized(outputs: Iterable[Any]) -> None:
+    """Tell the tracer, if there is one, what derivatives are taken of."""
+    tracer = _tracer.get()
+    if tracer is not None:
+        tracer.linearized(outputs)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:

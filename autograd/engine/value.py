@@ -48,6 +48,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
         if (side := modes.side()) is not None:
             first, second = slots_of(op, side.guarded(operands_in(first, second)))
+            if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
+                data = _or_nan(op, operands_in(first, second))
     node = _new(Value)
     node.number = data
     node._first = first
@@ -59,6 +61,14 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     if modes.blocks and (side := modes.side()) is not None:
         side.made(node)
     return node
+
+
+def _or_nan(op: Operation, operands: Sequence[Value]) -> float:
+    """Apply an operation to nodes; where it is not defined, the result is nan."""
+    try:
+        return op.evaluate([node.number for node in operands])
+    except (ValueError, ArithmeticError):
+        return math.nan
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -225,6 +235,10 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     __or__, __ror__ = _arithmetic(rules.either)
 
+    def conjugate(self) -> Value:
+        """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
+        return self
+
     def __bool__(self) -> bool:
         if modes.blocks:
             modes.use(self, "a branch on")
@@ -362,11 +376,16 @@ class _Side:
         self.guards: dict[Node, Value] = {}
 
     def run(self, side: Any) -> Any:
-        """Return what a side computes."""
+        """Return what a side computes; nothing of a side that is not chosen leaves it, as nothing goes in."""
         if not callable(side):
             return side
         with modes.in_side(self):
-            return side()
+            result = side()
+        if not isinstance(result, Value):
+            return result
+        (result,) = self.guarded((result,))
+        with modes.in_side(self.around):
+            return rules.unguard(self.test, result)
 
     def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
@@ -381,6 +400,8 @@ class _Side:
     def made(self, node: Node) -> None:
         """Take note of a node that was made in this side."""
         self.inside.add(node)
+        if self.around is not None:
+            self.around.made(node)
 
 
 class Constant(Value):

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
+from autograd.functions.containers import Container, container_of
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
@@ -22,26 +25,41 @@ Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by it
 class Structure:
     """The nesting of an argument, without its numbers: hashable, and equal for arguments that are nested alike.
 
-    - `container`: list, tuple, a named tuple, dict, OrderedDict or `numpy.ndarray`; None for a number by itself.
+    - `container`: list, tuple, a named tuple, dict, OrderedDict, `numpy.ndarray`, or another class that
+      `container_of` knows; None for a number by itself.
     - `keys`: the names of the parts in their container; the shape, for an array.
     - `parts`: the structures of the parts; none for a number or an array.
+    - `rest`: what another container is made of beside its parts.
     """
 
     container: Any = None
     keys: tuple[Any, ...] = ()
     parts: tuple[Structure, ...] = ()
+    rest: Any = None
 
     def __hash__(self) -> int:
         try:
             return self._hash  # type: ignore[no-any-return, attr-defined]
         except AttributeError:
-            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts)))
+            object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts, self.rest)))
             return hash(self)
 
     @property
     def is_array(self) -> bool:
         """Whether it is a NumPy array."""
-        return self.container is not None and not issubclass(self.container, (list, tuple, dict))
+        return "numpy" in sys.modules and self.container is sys.modules["numpy"].ndarray
+
+    @property
+    def known(self) -> Container | None:
+        """How to put the container together, where it is none of those that are taken apart here."""
+        kind = self.container
+        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict) or hasattr(kind, "_make")
+        return None if own else container_of(kind)
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether all parts are numbers by themselves."""
+        return all(part.container is None for part in self.parts)
 
     @property
     def is_number(self) -> bool:
@@ -59,10 +77,17 @@ class Structure:
             return make(None)
         if self.is_array:
             return make(self.keys)
-        parts = [part.build(make) for part in self.parts]
-        if issubclass(self.container, dict):
+        return self.around([part.build(make) for part in self.parts])
+
+    def around(self, parts: Sequence[Any]) -> Any:
+        """Return the container of these parts."""
+        if self.container is list or self.container is tuple:
+            return self.container(parts)
+        if self.container in (dict, OrderedDict):
             return self.container(zip(self.keys, parts, strict=True))
-        return self.container._make(parts) if hasattr(self.container, "_make") else self.container(parts)
+        if (known := self.known) is not None:
+            return known.unflatten(self.rest, parts)
+        return self.container._make(parts)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
         """Nest the numbers of a flat list.
@@ -71,8 +96,15 @@ class Structure:
         >>> structure.unflatten([-x for x in numbers])
         {'w': [-1.0, -2.0], 'b': -3.0}
         """
-        remaining = iter(numbers)
-        return self.build(lambda shape: pack([next(remaining) for _ in range(size(shape))], shape))
+        return self._filled(iter(numbers))
+
+    def _filled(self, remaining: Iterator[Any]) -> Any:
+        if self.parts:
+            listed = self.is_flat
+            return self.around(
+                [*islice(remaining, len(self.parts))] if listed else [part._filled(remaining) for part in self.parts]
+            )
+        return self.build(lambda shape: pack([*islice(remaining, size(shape))], shape))
 
     def names(self, name: str) -> Iterator[str]:
         """Yield the name of each number, as an expression in the name of the whole.
@@ -83,11 +115,18 @@ class Structure:
         if self.container is None:
             yield name
         elif self.parts:
-            fields = getattr(self.container, "_fields", None)
-            for key, part in zip(self.keys, self.parts, strict=True):
-                yield from part.names(f"{name}.{fields[key]}" if fields else f"{name}[{key!r}]")
+            for place, part in zip(self._places(), self.parts, strict=True):
+                yield from part.names(name + place)
         elif self.is_array:
             yield from (f"{name}[{', '.join(map(str, index)) or '()'}]" for index in _indices(self.keys))
+
+    def _places(self) -> Sequence[str]:
+        """Return what is written behind the name of the container for each of its parts."""
+        if fields := getattr(self.container, "_fields", None):
+            return [f".{fields[key]}" for key in self.keys]
+        if (known := self.known) is not None and known.names is not None:
+            return known.names(self.rest)
+        return [f"[{key!r}]" for key in self.keys]
 
     def __str__(self) -> str:
         """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
@@ -97,7 +136,9 @@ class Structure:
             return f"array{self.keys}"
         parts = list(map(str, self.parts))
         kind = "" if self.container in (list, tuple, dict) else self.container.__name__
-        if issubclass(self.container, dict):
+        if self.container is type(None):
+            return "None"
+        if self.container in (dict, OrderedDict):
             items = ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True))
             return f"{kind}({{{items}}})" if kind else f"{{{items}}}"
         inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
@@ -125,6 +166,30 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
         ) from None
 
 
+def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a thing with every Value in it changed, in whatever container; what else it holds stays as it is.
+
+    >>> from autograd import Value
+    >>> map_values({"loss": Value(2.0), "title": "fit", "steps": 3}, lambda x: x.data)
+    {'loss': 2.0, 'title': 'fit', 'steps': 3}
+    """
+    if hasattr(thing, "_operate"):
+        return change(thing)
+    kind = type(thing)
+    if kind in (dict, OrderedDict):
+        return kind([(key, map_values(part, change)) for key, part in thing.items()])
+    if kind in (list, tuple):
+        return kind([map_values(part, change) for part in thing])
+    if isinstance(thing, tuple) and hasattr(kind, "_make"):
+        return kind._make([map_values(part, change) for part in thing])
+    if (numpy := sys.modules.get("numpy")) is not None and kind is numpy.ndarray and thing.dtype.kind == "O":
+        return pack([map_values(part, change) for part in thing.ravel().tolist()], thing.shape)
+    if (known := container_of(kind)) is not None:
+        parts, rest = known.flatten(thing)
+        return known.unflatten(rest, [map_values(part, change) for part in parts])
+    return thing
+
+
 def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
     """Append the numbers in a thing to the list, and return its structure."""
     kind = type(thing)
@@ -136,6 +201,9 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
         return Structure(kind, tuple(range(len(parts))), parts)
     numpy = sys.modules.get("numpy")
+    if kind is float or hasattr(thing, "_operate"):
+        numbers.append(thing)
+        return _NUMBER
     if numpy is not None and kind is numpy.ndarray:
         if thing.dtype.kind in "biuf":
             numbers.extend(thing.ravel().astype(float).tolist())
@@ -143,8 +211,15 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
             elements = zip(_indices(thing.shape), thing.ravel().tolist(), strict=True)
             numbers.extend([_number(element, (*path, *index)) for index, element in elements])
         return Structure(kind, thing.shape)
+    if (known := container_of(kind)) is not None:
+        inside, rest = known.flatten(thing)
+        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(inside)])
+        return Structure(kind, tuple(range(len(parts))), parts, rest)
     numbers.append(_number(thing, path))
-    return Structure()
+    return _NUMBER
+
+
+_NUMBER = Structure()
 
 
 def _number(thing: Any, path: tuple[Any, ...]) -> Any:
@@ -177,6 +252,14 @@ def arranged(argument: Any, structure: Structure) -> Any:
     {'w': 4.0, 'b': 3.0}
     """
     kind = type(argument)
+    if isinstance(structure.rest, tuple) and isinstance(argument, Mapping) and kind is structure.container:
+        order, default = structure.rest
+        if argument.keys() != set(order):
+            return argument
+        parts = [arranged(argument[key], part) for key, part in zip(order, structure.parts, strict=True)]
+        return structure.around(parts) if default == getattr(argument, "default_factory", None) else argument
+    if structure.known is not None:
+        return argument
     if kind is not structure.container or structure.is_array or len(argument) != len(structure.parts):
         return argument
     if isinstance(argument, dict):
@@ -194,7 +277,7 @@ def pack(numbers: Sequence[Any], shape: Shape) -> Any:
         return numbers[0]
     import numpy
 
-    if all(isinstance(x, float) for x in numbers):
+    if set(map(type, numbers)) <= {float}:
         return numpy.array(numbers, dtype=float).reshape(shape)
     array = numpy.empty(len(numbers), dtype=object)
     array[:] = numbers

@@ -14,26 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index
 from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
 
-from autograd.engine import (
-    UNREACHED,
-    Accumulators,
-    Constant,
-    Edge,
-    Number,
-    Sum,
-    Value,
-    accumulate,
-    check_unchanged,
-    clock,
-    dependents,
-    differentiable_edges,
-    edges,
-    modes,
-    topological_order,
-    turned,
-)
+from autograd.engine import Constant, Number, Value, check_unchanged, clock, modes
+from autograd.functions.linearization import Linearization, as_value
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
-from autograd.functions.structure import Shape, Structure, arranged, flatten, pack, size
+from autograd.functions.sparse import blocks_of_rows, check_scipy, vectors_of
+from autograd.functions.structure import Shape, Structure, arranged, flatten, map_values, pack, size
 from autograd.rules import positive
 
 Function: TypeAlias = Callable[..., Any]
@@ -46,7 +31,7 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: Literal[True
 @overload
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool) -> list[Any]: ...
 def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
-    """Return the derivative of a Value by each of the inputs, leaves or not; nobody's `grad` is touched.
+    """Return the derivative of a Value by each of the inputs, leaves or not; no `grad` is changed.
 
     The results are floats, or with `create_graph` Values, which can be differentiated again. An input on which the
     output does not depend has derivative 0. Raises RuntimeError if a leaf was changed after the output was made.
@@ -71,19 +56,22 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
             raise TypeError(f"gradients takes the derivative by Values, got {type(node).__name__}: {node!r}")
     if modes.blocks and not create_graph:
         modes.use(output, "the gradients, without create_graph, of")
-    return _Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
+    return Linearization([output], nodes, valued=create_graph).pull([(output, 1.0)])
 
 
 @overload
 def grad(f: Callable[Concatenate[A, P], Number], argnums: Literal[0] = 0) -> Gradient[A, A, P]: ...
 @overload
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function: ...
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return the function that computes the gradient of f, which returns one number, by the chosen arguments.
 
     The gradient comes in the structure of the argument: a number, or nested lists, tuples, dicts and NumPy arrays;
     with several `argnums`, in a tuple. Its numbers are floats, or Values if the arguments are Values or f uses Values
     of its surroundings, such as the parameters of a model: then it can be differentiated by them.
+
+    With `has_aux`, here as in the other transforms and in JAX, f returns a pair: what is differentiated, and whatever
+    else, which is returned too: (gradient, aux).
 
     >>> from autograd import sin
     >>> grad(sin)(0.0)
@@ -92,36 +80,48 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     12.0
     >>> grad(lambda x, p: p["a"] * x + p["b"], argnums=1)(3.0, {"a": 2.0, "b": 1.0})
     {'a': 3.0, 'b': 1.0}
+    >>> grad(lambda x: (x ** 3, {"square": x ** 2}), has_aux=True)(2.0)
+    (12.0, {'square': 4.0})
     """
-    return _named("grad", f, lambda *args, **keywords: _gradient("grad", f, args, argnums, keywords)[1])
+    return _named("grad", f, _slopes("grad", f, argnums, has_aux))
 
 
 @overload
 def value_and_grad(f: Callable[Concatenate[A, P], R], argnums: Literal[0] = 0) -> ValueAndGradient[A, A, R, P]: ...
 @overload
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function: ...
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function: ...
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return the function that computes a pair: what f returns, which is one number, and its gradient as `grad` has it.
+
+    With `has_aux`, f returns a pair (value, aux), and ((value, aux), gradient) is returned.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
-    return _named(
-        "value_and_grad", f, lambda *args, **keywords: _gradient("value_and_grad", f, args, argnums, keywords)
-    )
+
+    def derivative(*args: Any, **keywords: Any) -> Any:
+        call = _gradient_call("value_and_grad", f, args, argnums, keywords, has_aux)
+        return (call.value(), call.aux()) if has_aux else call.value(), call.gradient()
+
+    return _named("value_and_grad", f, derivative)
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+@overload
+def vjp(f: Function, *primals: Any, has_aux: Literal[False] = False) -> tuple[Any, Function]: ...
+@overload
+def vjp(f: Function, *primals: Any, has_aux: Literal[True]) -> tuple[Any, Function, Any]: ...
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(*primals), and the function that takes a cotangent to its product with the Jacobian: reverse mode.
 
     The cotangent has the structure of what f returns; the product is a tuple with one entry for each of the primals,
-    in their structures. Each call is one sweep, whatever the number of primals.
+    in their structures. Each call is one sweep, whatever the number of primals. With `has_aux`, f returns a pair, of
+    which the second part is the third that is returned.
 
     >>> y, pullback = vjp(lambda x, w: [x * w, x + w], 2.0, 3.0)
     >>> y, pullback([1.0, 10.0])
     ([6.0, 5.0], (13.0, 12.0))
     """
-    call = _Call("vjp", f, primals, tuple(range(len(primals))), {})
+    call = _Call("vjp", f, primals, tuple(range(len(primals))), {}, has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         numbers = _fitting("a cotangent of vjp", cotangent, call.result)
@@ -129,13 +129,22 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         product: tuple[Any, ...] = call.arguments.unflatten(call.pull(zip(call.outputs, numbers, strict=True)))
         return product
 
-    return call.value(), pullback
+    return (call.value(), pullback, call.aux()) if has_aux else (call.value(), pullback)
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+@overload
+def jvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[False] = False
+) -> tuple[Any, Any]: ...
+@overload
+def jvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[True]
+) -> tuple[Any, Any, Any]: ...
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(*primals), and the product of its Jacobian with the tangents: forward mode, in one pass.
 
-    The tangents have the structure of the primals, one for each; the product has that of what f returns.
+    The tangents have the structure of the primals, one for each; the product has that of what f returns. With
+    `has_aux`, f returns a pair, of which the second part is the third that is returned.
 
     >>> jvp(lambda x, w: [x * w, x + w], (2.0, 3.0), (1.0, 10.0))
     ([6.0, 5.0], [23.0, 11.0])
@@ -145,155 +154,140 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         raise TypeError(f"jvp(f, primals, tangents) takes tuples with one entry for each argument of f, got {found}")
     if len(primals) != len(tangents):
         raise TypeError(f"jvp takes one tangent for each of the primals, got {len(tangents)} for {len(primals)}")
-    return _pushed("jvp", "a tangent of jvp", f, primals, tangents)
+    call = _Call("jvp", f, primals, tuple(range(len(primals))), {}, has_aux)
+    numbers = [
+        number
+        for tangent, part in zip(tangents, call.arguments.parts, strict=True)
+        for number in _fitting("a tangent of jvp", tangent, part)
+    ]
+    product = call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+    return (call.value(), product, call.aux()) if has_aux else (call.value(), product)
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False, sparse: bool = False) -> Function:
     """Return the function that computes the derivative of every number that f returns by every one of an argument.
 
     In the structure of what f returns, each number is replaced by its gradient in the structure of the argument; an
     array of shape R by an array of shape S gives one of shape R + S. It takes a sweep for each number returned or for
-    each number of the arguments, whichever are fewer.
+    each number of the arguments, whichever are fewer. With `has_aux`, f returns a pair, and
+    (jacobian, aux) is returned.
+
+    With `sparse`, the matrix is SciPy's `csr_array` of the structural non-zeros: an entry is there if the number
+    returned was made from that number of the argument, whatever the derivative is. (Of the side of a choice that is not
+    chosen, as in `relu`, entries may be missing, which are 0; a compiled function has those of both sides.) The work is
+    in time of what each number was made from. Argument and result are lists, tuples or arrays of one dimension, or one
+    number; for several `argnums` there is a tuple of matrices. Where the derivatives are Values, a `SparseMatrix` of
+    them is returned.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
+    >>> matrix = jacobian(lambda x: [x[0] * x[0], x[2]], sparse=True)([2.0, 3.0, 4.0])
+    >>> matrix.nnz, matrix.toarray().tolist()
+    (2, [[4.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     """
-    return _jacobian("jacobian", f, argnums)
+    return _named("jacobian", f, _jacobian("jacobian", f, argnums, has_aux, sparse))
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False, sparse: bool = False) -> Function:
     """Return the function that computes the second derivatives of f, which returns one number: the Jacobian of `grad`.
+
+    `has_aux` and `sparse` are as in `jacobian`; for several `argnums`, a sparse one is a tuple of tuples of matrices.
+    `compile(hessian(f, sparse=True))` computes the non-zeros alone.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
+    >>> hessian(lambda x: sum(a ** 2 for a in x), sparse=True)([1.0] * 1000).nnz
+    1000
     """
-    return _jacobian("hessian", _slopes("hessian", f, argnums), argnums)
+    slopes = _slopes("hessian", f, argnums, has_aux)
+    return _named("hessian", f, _jacobian("hessian", slopes, argnums, has_aux, sparse))
 
 
-def hvp(f: Function) -> Function:
-    """Return the function of (x, v) that computes the product of the Hessian of f at x with v, without the Hessian.
+def hvp(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function of (*args, v) that computes the product of the Hessian of f at args with v.
 
     It is one forward sweep over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
-    Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments.
+    Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments. The
+    Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 10.0])
     [46.0, 4.0]
+    >>> hvp(lambda x, k: k * x ** 3)(2.0, 5.0, 1.0)
+    60.0
     """
-    slopes = _slopes("hvp", f)
-    return _named("hvp", f, lambda x, v: _pushed("hvp", "the vector of hvp", slopes, (x,), (v,))[1])
+    slopes = _slopes("hvp", f, argnums)
+
+    def product(*args: Any, **keywords: Any) -> Any:
+        if len(args) < 2:
+            raise TypeError(
+                f"hvp(f)(*args, v) takes the arguments of {_name(f)} and then, by position, the vector v; "
+                f"got {len(args)} by position"
+            )
+        call = _Call("hvp", slopes, args[:-1], argnums, keywords)
+        numbers = _fitting("the vector of hvp", args[-1], call.arguments)
+        return call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+
+    return _named("hvp", f, product)
 
 
-def _gradient(asker: str, f: Function, args: Sequence[Any], argnums: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
-    call = _Call(asker, f, args, argnums, keywords)
-    if not call.result.is_number:
-        raise TypeError(
-            f"{asker} takes a function that returns one number, {_name(f)} returned {call.result}; "
-            "jacobian differentiates every number that a function returns"
-        )
-    return call.value(), call.arguments.unflatten(call.pull([(call.outputs[0], 1.0)]))
-
-
-def _slopes(asker: str, f: Function, argnums: Any = 0) -> Function:
-    """Return grad(f), whose errors speak in the asker's name of f."""
+def _slopes(asker: str, f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """Return grad(f), whose errors name the transform that was called."""
     _check_function(asker, f)
 
     def slopes(*args: Any, **keywords: Any) -> Any:
-        return _gradient(asker, f, args, argnums, keywords)[1]
+        call = _gradient_call(asker, f, args, argnums, keywords, has_aux)
+        return (call.gradient(), call.aux()) if has_aux else call.gradient()
 
     slopes.__name__ = _name(f)
     slopes.__wrapped__ = f  # type: ignore[attr-defined]
     return slopes
 
 
-def _pushed(asker: str, what: str, f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    call = _Call(asker, f, primals, tuple(range(len(primals))), {})
-    fitting = [_fitting(what, *pair) for pair in zip(tangents, call.arguments.parts, strict=True)]
-    numbers = [number for listed in fitting for number in listed]
-    return call.value(), call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+def _jacobian(asker: str, f: Function, argnums: Any, has_aux: bool, sparse: bool) -> Function:
+    _check_function(asker, f)
 
-
-def _jacobian(asker: str, f: Function, argnums: Any) -> Function:
     def derivatives(*args: Any, **keywords: Any) -> Any:
-        call = _Call(asker, f, args, argnums, keywords)
-        return _nested(call.result, call.arguments, iter(call.rows()))
+        call = _Call(asker, f, args, argnums, keywords, has_aux)
+        found = _sparse(asker, f, call, argnums) if sparse else _nested(call.result, call.arguments, iter(call.rows()))
+        return (found, call.aux()) if has_aux else found
 
-    return _named(asker, f, derivatives)
-
-
-class _Linearization:
-    """A linearization of some nodes by others: the edges of the graph between them, followed in either direction.
-
-    `valued` says whether derivatives are Values; where it is None, they are if anything that takes a gradient was
-    brought in from before the tick `since`.
-    """
-
-    def __init__(
-        self, outputs: Sequence[Any], inputs: Sequence[Value], *, since: int = 0, valued: bool | None = None
-    ) -> None:
-        self.outputs = outputs
-        self.inputs = inputs
-        self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
-        check_unchanged(self.order)
-        if valued is None:
-            nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
-            older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
-            valued = any(node.stamp in older and type(node) is not Constant for node in nodes if older)
-        self.valued = valued
-        self.recorded = valued and not modes.paused()
-        active = dependents(self.order, inputs)
-        self.wanted = set(active)
-        read = differentiable_edges if self.recorded else edges
-        self.edges: list[Edge] = list(read(reversed(active), self.wanted))
-
-    def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
-        """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
-        return self._accumulated(self._backward(), cotangents, self.inputs)
-
-    def push(self, tangents: Iterable[tuple[Any, Number]]) -> list[Any]:
-        """Return d(output)/d(input) x tangent, summed over the given inputs, for each output."""
-        return self._accumulated(self._forward(), tangents, self.outputs)
-
-    def rows(self) -> list[Sequence[Any]]:
-        """Return the Jacobian: for each output its derivatives by all inputs."""
-        if len(self.outputs) <= len(self.inputs):
-            flow = self._backward()
-            return [self._accumulated(flow, [(output, 1.0)], self.inputs) for output in self.outputs]
-        flow = self._forward()
-        columns = [self._accumulated(flow, [(x, 1.0)], self.outputs) for x in self.inputs]
-        return [[column[row] for column in columns] for row in range(len(self.outputs))]
-
-    def _backward(self) -> Accumulators:
-        return Accumulators(self.wanted, self.edges)
-
-    def _forward(self) -> Accumulators:
-        return Accumulators(self.wanted, turned(self.edges))
-
-    def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
-        seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
-        valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
-        given: list[Any] = []
-        flow.clear_gradients()
-        for node, number in seeds:
-            given.append(_as_value(number) if valued else number)
-            flow[node].grad += Sum(1.0, given[-1]) if valued else number
-        accumulate(flow.reached(), flow.values())
-        sums: list[Any] = [flow[end].grad if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
-        if not valued:
-            return [float(total) for total in sums]
-        taken = set(given)  # each result is a node of its own, to be labelled as one likes
-        found = []
-        for total in sums:
-            node = Constant(0.0) if total is UNREACHED else total.node()
-            found.append(positive(node) if node in taken else node)
-            taken.add(node)
-        return found
+    return derivatives
 
 
-class _Call(_Linearization):
+def _sparse(asker: str, f: Function, call: _Call, argnums: Any) -> Any:
+    check_scipy(asker)
+    several = isinstance(argnums, (list, tuple))
+    widths = vectors_of(asker, f"an argument of {_name(f)}", call.arguments, several)
+    twice = several and asker == "hessian"
+    heights = vectors_of(asker, f"what {_name(f)} returned", call.result, twice)
+    bands = blocks_of_rows(call.nonzeros(), heights, widths, call.valued)
+    blocks = tuple([tuple(band) if several else band[0] for band in bands])
+    return blocks if twice else blocks[0]
+
+
+def _gradient_call(
+    asker: str, f: Function, args: Sequence[Any], argnums: Any, keywords: dict[str, Any], has_aux: bool
+) -> _Call:
+    call = _Call(asker, f, args, argnums, keywords, has_aux)
+    if not call.result.is_number:
+        raise TypeError(
+            f"{asker} takes a function that returns one number, {_name(f)} returned {call.result}; "
+            "jacobian differentiates every number that a function returns"
+        )
+    return call
+
+
+class _Call(Linearization):
     """A call of f on fresh nodes in place of the numbers of the chosen arguments, linearized there."""
 
     def __init__(
-        self, asker: str, f: Function, args: Sequence[Any], argnums: int | Sequence[int], keywords: dict[str, Any]
+        self,
+        asker: str,
+        f: Function,
+        args: Sequence[Any],
+        argnums: int | Sequence[int],
+        keywords: dict[str, Any],
+        has_aux: bool = False,
     ) -> None:
         _check_function(asker, f)
         positions = _positions(asker, f, args, argnums)
@@ -307,14 +301,27 @@ class _Call(_Linearization):
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument
             result = f(*placed, **keywords)
+        self._aux = None
+        if has_aux:
+            result, self._aux = _pair(asker, f, result)
         outputs, self.result = flatten(result, asker, f"what {_name(f)} returned")
         _check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 
+    def gradient(self) -> Any:
+        """Return the gradient of the one number that f returned, in the structure of the arguments."""
+        return self.arguments.unflatten(self.pull([(self.outputs[0], 1.0)]))
+
+    def aux(self) -> Any:
+        """Return what f returned beside what is differentiated, with floats for its Values as in `value`."""
+        if self.recorded:
+            return self._aux
+        return map_values(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
+
     def value(self) -> Any:
         """Return what f returned, in its structure."""
         if self.recorded:
-            return self.result.unflatten(map(_as_value, self.outputs))
+            return self.result.unflatten(map(as_value, self.outputs))
         floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
         return self.result.unflatten(map(Constant, floats) if self.valued else floats)
 
@@ -358,7 +365,21 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     return numbers
 
 
+def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
+    if type(result) is not tuple or len(result) != 2:
+        found = f"a tuple of {len(result)}" if type(result) is tuple else f"a {type(result).__name__}"
+        raise TypeError(
+            f"{asker}(f, has_aux=True) takes a function that returns a pair: what is differentiated, and whatever else;"
+            f" {_name(f)} returned {found}"
+        )
+    return result
+
+
 def _check_outputs(asker: str, f: Function, result: Any) -> None:
+    if result is None:
+        raise TypeError(
+            f"{asker} takes a function that returns numbers; what {_name(f)} returned is of type NoneType: None"
+        )
     if _is_condition(result):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "
@@ -369,10 +390,6 @@ def _check_outputs(asker: str, f: Function, result: Any) -> None:
 def _is_condition(thing: Any) -> bool:
     """Say whether something is a truth value, or an array of such."""
     return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
-
-
-def _as_value(number: Number) -> Value:
-    return number if isinstance(number, Value) else Constant(number)
 
 
 def _name(f: Any) -> str:

@@ -46,7 +46,7 @@ def text(root: Value) -> str:
 
 
 def sorted_graph(root: Any, asker: str) -> list[Value]:
-    """Return the nodes of the graph that is to be shown, each after its parents; the asker names itself in errors."""
+    """Return the nodes of the graph to be shown, each after its parents; errors name the function that asked."""
     if not isinstance(root, Value):
         raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
     order = topological_order(root)

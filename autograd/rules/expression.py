@@ -307,7 +307,7 @@ def is_own(operation: Operation) -> bool:
 
 
 ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
-ROWS |= {rules.detached, rules.largest, rules.guard, rules.where.decided, rules.where.chosen}
+ROWS |= {rules.detached, rules.largest, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen}
 FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
 
 

@@ -123,7 +123,7 @@ def _ieee_log(x: float) -> float:
 
 def _ieee_power(a: float, b: float, k: float) -> float:
     # a ** (b - k). Where b - k is rounded, which a tiny or huge base would magnify, a ** b is divided by a, k times.
-    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not k % 1.0 == 0.0 or k < 0.0
+    exact = b - k + k == b or a == 0.0 or math.isinf(a) or not (k >= 0.0 and k % 1.0 == 0.0)
     try:
         y = _power(a, b - k if exact else b)
     except ValueError:
@@ -154,7 +154,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
 
 
 class Mask:
-    """The derivative by a side of a choice: the linear map that hands on what arrives, or 0 where it is not chosen.
+    """The derivative by a side of a choice: the linear map that passes what arrives, or 0 where it is not chosen.
 
     As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """
@@ -253,6 +253,8 @@ def _elu(alpha: float) -> Unary:
 
 
 # Declared here for the rows that refer to a later one.
+abs: Unary
+power: Binary
 cos: Unary
 cosh: Unary
 ieee_sech2: Unary
@@ -342,10 +344,22 @@ TABLE: dict[str, Operation | Family] = {
 }
 # Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
 # in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
-# operands of a side of a choice: where the side is not chosen nothing goes in but nan, and nothing comes back but 0.
+# operands of a side of a choice, an `unguard` behind its result: where the side is not chosen nothing goes in but nan,
+# and nothing comes out but 0. Each is the other's derivative, so that holds for what flows back, in every order.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
 guard = Operation(
-    "guard", lambda c, x: x if c else nan, lambda y, c, x: 0.0, lambda y, c, x: Mask(c), definition="b if a else nan"
+    "guard",
+    lambda c, x: x if c else nan,
+    lambda y, c, x: 0.0,
+    lambda y, c, x: Mask(c),
+    definition="b if a else nan",
+)
+unguard = Operation(
+    "unguard",
+    lambda c, x: x if c else 0.0,
+    lambda y, c, x: 0.0,
+    lambda y, c, x: Mask(c),
+    definition="b if a else 0",
 )
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")

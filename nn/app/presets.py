@@ -23,7 +23,7 @@ Parts: TypeAlias = tuple[Dataset, Dataset | None]  # to train on, and held out
 
 @dataclass(frozen=True)
 class Job:
-    """A data set in its parts, and the settings it is trained with unless others are asked for."""
+    """A preset: a data set in its parts, and the settings it is trained with unless others are asked for."""
 
     load: Callable[[int], Parts]  # by the seed
     about: str
@@ -130,7 +130,7 @@ TABLE_DEFAULTS: dict[str, Any] = {"epochs": "500 to 25, by its rows", "hidden": 
 
 
 def table_epochs(rows: int) -> int:
-    """Return how often a table is gone through: the fewer its rows, the more often, since a step takes 32 of them.
+    """Return the number of epochs for a table: the fewer its rows, the more, since a step takes 32 of them.
 
     >>> table_epochs(150), table_epochs(1_000), table_epochs(20_000)
     (500, 320, 25)
@@ -146,7 +146,7 @@ def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
 
 
 def table_job(path: Path, found: TableExamples) -> Job:
-    """Return the job of learning a column of a table from its other columns, a fifth of the rows held out."""
+    """Return the preset for learning a column of a table from its other columns, a fifth of the rows held out."""
     data = found.data
     first: list[Any] = list(data.X[0])
     numbers = [cell for cell in first if not isinstance(cell, str)]
@@ -176,7 +176,7 @@ def table_job(path: Path, found: TableExamples) -> Job:
 
 
 class Task:
-    """A job with its data: examples as numbers in their own units, as the network takes them, and as the loss does."""
+    """A preset with its data: examples as numbers in their own units, as the network takes them, and the loss."""
 
     def __init__(self, job: Job, seed: int) -> None:
         self.job = job

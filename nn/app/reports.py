@@ -89,7 +89,7 @@ Picture: TypeAlias = tuple[str, Any]  # what it shows, and a figure or a drawing
 
 
 def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[str, Callable[[], Picture]]]:
-    """Yield the job's pictures: the end of the file's name, and a function that draws it, which may fail alone."""
+    """Yield the pictures of a preset: the end of the file's name, and a function that draws it, or fails."""
     task, model = trained.task, trained.model
     data = task.training if task.testing is None else task.testing
     classes = [_plain(kind) for kind in data.classes]

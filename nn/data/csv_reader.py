@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, NamedTuple
@@ -70,17 +71,24 @@ def read_table(path: TextFile, wanted: Sequence[str] = (), encoding: str | None 
     text, notes = decoded(path, contents(path), encoding)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator, names = layout(path, lines, wanted)
+    pandas = _pandas()
     try:
-        pandas = _pandas()
-        frame = pandas.read_csv(
-            StringIO("\n".join(lines)),
-            sep=r"\s+" if separator == " " else separator,
-            header=None,
-            names=range(len(names)),
-            dtype=object,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(
+                StringIO("\n".join(lines)),
+                sep=r"\s+" if separator == " " else separator,
+                header=None,
+                names=range(len(names)),
+                index_col=False,  # else a first row with a cell too many moves all columns
+                dtype=object,
+                keep_default_na=False,
+                skipinitialspace=True,
+            )
+    except pandas.errors.ParserWarning:
+        first = next(i for i, line in enumerate(lines, 1) if line.strip())
+        reason = f"line {first} has more cells than the {len(names)} columns that the first one names"
+        raise TableError(f"{path}: {reason}; quote a cell that holds a {shown(separator)}") from None
     except ValueError as error:  # pandas.errors.ParserError, which counts the lines
         reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
         found = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)

@@ -75,7 +75,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The features of a table in order, its target with its classes, and how both are scaled.
+    """An encoder: the features of a table in order, its target with its classes, and how both are scaled.
 
     `scaling` is that of the inputs; `target_scaling` that of a regression's target, and None where there are classes.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C (KeyboardInterrupt) at moments where Python code cannot be interrupted safely.
+"""Interrupt handling: Ctrl-C (KeyboardInterrupt) at moments where Python code cannot be interrupted safely.
 
 Python raises it where a function begins, among others. Where that is the `__exit__` of a `with`, its block is not left.
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextvars import ContextVar
+from types import MemberDescriptorType
 from typing import Any
 
 from autograd import Value
@@ -45,7 +46,7 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(thing, (Value, str, float, int, type)):
         return None
     if isinstance(thing, ParameterHolder):
-        return list(vars(thing).items())
+        return [*vars(thing).items(), *_in_slots(thing)]
     if isinstance(thing, Mapping):
         return list(thing.items())
     if isinstance(thing, (list, tuple, deque)):
@@ -59,6 +60,14 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     if dataclasses.is_dataclass(thing):
         return [(field.name, getattr(thing, field.name, None)) for field in dataclasses.fields(thing)]
     return None
+
+
+def _in_slots(module: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that a module keeps in `__slots__`, those of its base classes first."""
+    for cls in reversed(type(module).__mro__):
+        for name, member in vars(cls).items():
+            if isinstance(member, MemberDescriptorType) and hasattr(module, name):
+                yield name, getattr(module, name)
 
 
 def _entries(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:

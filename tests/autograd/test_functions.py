@@ -845,3 +845,10 @@ def test_softmax_of_one_value_says_to_write_a_sequence():
         TypeError, match=r"softmax takes a sequence of numbers, got one Value, .*write softmax\(\[a, b\]\)"
     ):
         softmax(Value(1.0))
+
+
+def test_variance_of_numpy_is_differentiable():
+    x = np.array([1.0, 2.0, 4.0])
+    for spread in (np.var, np.std, lambda x: np.var(x, ddof=1)):
+        assert autograd.gradcheck(spread, x)
+        assert autograd.compile(spread)(x) == pytest.approx(spread(x), rel=1e-12)

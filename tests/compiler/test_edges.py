@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from autograd import Value, compile, gradients, rules
+from autograd import Constant, Value, atan2, compile, gradients, hessian, hypot, rules
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
 
@@ -66,3 +66,31 @@ def test_row_at_its_edges_is_as_eager_to_order_three(row):
             for size in {len(xs) for xs, _ in cases}:
                 assert_as_eager(f, [case for case in cases if len(case[0]) == size])
             f = derivative(f, position)
+
+
+LISTED = {  # a function, where, and its Hessian
+    "a power": (lambda p: p[0] ** p[1], [0.0, 2.0], [[2.0, 0.0], [0.0, 0.0]]),
+    "powers": (lambda p: sum(p[0] ** Constant(float(k)) for k in range(4)), [0.0], [[2.0]]),
+    "an angle": (lambda p: atan2(p[0], p[1]), [0.0, 0.0], [[0.0, 0.0], [0.0, 0.0]]),
+}
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_listed_side_that_is_not_chosen_does_not_leak(name):
+    f, at, wanted = LISTED[name]
+    assert compile(hessian(f))(at) == hessian(f)(at) == wanted
+
+
+def test_listed_edges_in_a_batch_are_as_eager():
+    slopes = compile(lambda x: (-x) ** 0.5, batched="x").value_and_grad([0.0, -0.0])[1]
+    assert slopes == [-inf, -inf]
+    tiny = compile(lambda x: hypot(x, x), batched="x").value_and_grad([5e-324])[1]
+    assert tiny == pytest.approx([math.sqrt(2.0)], rel=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-0.5, Constant(-0.5), Value(-0.5)])
+def test_listed_power_of_minus_infinity_is_an_error(exponent):
+    compiled = compile(lambda x: x**exponent, batched="x")
+    assert compiled.each([4.0]) == 0.5
+    with pytest.raises(ValueError, match=r"is defined for .*got .* = -inf"):
+        compiled.each([4.0, -inf])

@@ -753,12 +753,6 @@ def test_what_a_where_masks_is_the_same_in_every_back_end(f):
     assert found != (-1.0, "nan")
 
 
-@pytest.mark.parametrize("name", ["v0", "x0", "g1", "d", "seeds", "results", "variables", "lambda", "d_sin", "np"])
-def test_own_operation_may_have_any_name(name):
-    own = rules.Operation(name, lambda x: x * x, lambda y, x: 2.0 * x)
-    assert_exact(lambda xs: sum(sin(own(x)) * own(sin(x)) for x in xs), points(3))
-
-
 EQUAL_DOTS = {
     "a bias on one": lambda dots, xs: tanh(dots() + 1.0) * sin(dots()),
     "a bias on one, a term on the other": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + sin(xs[0])),

@@ -466,7 +466,7 @@ def test_place_to_save_in_is_checked_before_the_training(place, message, tmp_pat
 
 def test_missing_matplotlib_is_told_before_the_training_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)
+    monkeypatch.delitem(sys.modules, "nn.plots.canvas", raising=False)
     table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
     for arguments in (["xor"], [table, "--target", "y"]):
         code, out, error = run(*arguments, *QUICK, "--save", tmp_path / "m.json", "--out", tmp_path)
@@ -486,7 +486,7 @@ def test_missing_matplotlib_is_told_before_the_training_and_nothing_is_lost(tmp_
 
 def test_missing_graphviz_is_told_before_the_training_and_other_pictures_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    monkeypatch.delitem(sys.modules, "autograd.rendering", raising=False)
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     code, out, error = run("xor", *QUICK, "--out", tmp_path)
     assert (code, error.count("\n")) == (1, 1)
     told = (

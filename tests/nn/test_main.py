@@ -371,7 +371,7 @@ def test_file_where_the_folder_should_be_is_one_clear_line(below, tmp_path):
 )
 def test_missing_library_is_one_line_that_names_the_remedy(module, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, module, None)
-    for ours in ("autograd.pictures.rendering", "nn.plots.figures"):  # of the pictures before
+    for ours in ("autograd.pictures.rendering", "nn.plots.canvas"):  # of the pictures before
         monkeypatch.delitem(sys.modules, ours, raising=False)
     assert main(["moons", *QUICK, "--out", str(tmp_path)]) == 1
     assert re.fullmatch(rf"python -m nn: error: {message}\n", capsys.readouterr().err)

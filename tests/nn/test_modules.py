@@ -933,3 +933,28 @@ def test_batches_without_a_seed_are_those_of_the_module_random():
     first, second = trained(), trained()
     random.seed(5)
     assert trained() == first != second
+
+
+def test_parameters_in_slots_are_found():
+    class Scale(Module):
+        __slots__ = ("__hidden", "factor")
+
+        def __init__(self):
+            self.factor, self.__hidden = Value(2.0), [Value(3.0)]
+
+    class Line(Scale):
+        __slots__ = "shift"
+
+        def __init__(self):
+            super().__init__()
+            self.shift, self.free = Value(1.0), Value(4.0)
+
+    assert sorted(p.data for p in Line().parameters()) == [1.0, 2.0, 3.0, 4.0]
+    assert {"factor", "shift", "free"} < {name for name, _ in Line().named_parameters()}
+
+
+@pytest.mark.parametrize("nouts", [[1], [2, 1]])
+@pytest.mark.parametrize("place", ["activation", "output"])
+def test_unknown_activation_is_an_error_in_a_network_of_any_depth(nouts, place):
+    with pytest.raises(ValueError, match="activation 'tahn' is not known; choose one of"):
+        MLP(2, nouts, **{place: "tahn"})

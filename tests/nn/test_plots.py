@@ -344,7 +344,7 @@ def test_model_without_numpy_is_asked_point_by_point(monkeypatch):
 
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)  # of the pictures before
+    monkeypatch.delitem(sys.modules, "nn.plots.canvas", raising=False)  # of the pictures before
     with pytest.raises(ImportError, match=r"^plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'$"):
         draw()
 
@@ -416,7 +416,7 @@ def test_everything_that_is_written_is_inside_the_picture_and_the_axes_fill_it(p
 @pytest.mark.parametrize("picture", PICTURES)
 def test_every_picture_without_matplotlib_is_an_error_that_names_the_remedy(picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "nn.figure", raising=False)  # of the pictures before
+    monkeypatch.delitem(sys.modules, "nn.plots.canvas", raising=False)  # of the pictures before
     with pytest.raises(ImportError, match=r"^plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'$"):
         PICTURES[picture]()
 

@@ -176,6 +176,11 @@ def test_row_of_fewer_cells_lacks_the_last_ones(table):
     assert read_csv(table("a,y,b\n1,p,3\n2,q\n4,p,5\n"), "y").X == [[1.0, 3.0, 0.0], [2.0, 4.0, 1.0], [4.0, 5.0, 0.0]]
 
 
+def test_separator_at_the_end_of_the_first_row_moves_no_column(table):
+    path = table("a,b,y\n1,2,no,\n3,4,yes\n5,6,no\n")
+    assert read_table(path, ["y"]).columns == {"a": ["1", "3", "5"], "b": ["2", "4", "6"], "y": ["no", "yes", "no"]}
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_file_larger_than_memory_is_refused(table, pack, monkeypatch):
     monkeypatch.setattr("nn.data.csv_dialect.LARGEST_FILE", 1 << 20)
@@ -474,6 +479,8 @@ def test_summary_of_a_thousand_columns_is_short(table):
             "seems to be an example: columns without names are called by their numbers",
         ),
         ("a,y\n1,2\n\n3,4,5\n", "line 4 has 3 cells, where the first one names 2 columns"),
+        ("a,y\n1,2,3\n4,5\n6,7\n", "line 2 has more cells than the 2 columns that the first one names; quote a cell"),
+        ("# so\na,y\n\n1,2,3,4\n5,6\n", "line 4 has more cells than the 2 columns"),
         ("# so\na,y\n1,2\n# so\n3,4,5\n", "line 5 has 3 cells, where the first one names 2 columns"),
         ("a,y\nred,1\nred,2\n", r"no column but 'y' to learn from: 'a' is left out: it is 'red' in every row"),
         ("day,y\n2001-02-03,1\n2001-02-04,2\n", "'day' is left out: dates or times"),

@@ -25,6 +25,7 @@ from autograd.compiler.views import Layout, View
 from autograd.rules import Expression, Operation
 
 UFUNCS = {name for name, function in ARRAY_FUNCTIONS.items() if isinstance(function, np.ufunc)}
+FEW_ROOTS = 8  # up to which each is read by itself
 MEMORIES_KEPT = 4  # numbers of examples of which the buffers are kept
 
 
@@ -44,9 +45,8 @@ class NumpyProgram:
             "arguments": self.adjoint.instructions((slice(0, arguments), slice(0, batched))),
         }
         self.writer = Writer(code)
-        roots = [self.writer.root(*root) for root in code.roots]
         self.risky = [self.writer.view(results) for results, _ in code.risky]
-        lines = {"forward": [*self.writer.lines(code.instructions), f"return [{', '.join(roots)}]"]}
+        lines = {"forward": [*self.writer.lines(code.instructions), f"return {self.writer.roots(code.roots)}"]}
         lines |= {by: self.writer.lines(instructions) for by, instructions in backward.items()}
         self.sources = {name: "\n".join(written) for name, written in lines.items()}
         self._codes = {name: _compiled(name, written) for name, written in lines.items()}
@@ -79,7 +79,12 @@ class NumpyProgram:
 
     def not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples with a root, or a result that may be, that is not finite; of what all have, the first."""
-        looked_at = [*roots, *[memory.names[name] for name in self.risky]]
+        plain = sum([root for root in roots if type(root) is float], 0.0)  # finite only if all of them are
+        looked_at = [
+            plain,
+            *[root for root in roots if type(root) is not float],
+            *[memory.names[name] for name in self.risky],
+        ]
         with np.errstate(invalid="ignore"):  # inf - inf
             totals = [results if type(results) is float else np.add.reduce(results, None) for results in looked_at]
         for results, total in zip(looked_at, totals, strict=True):
@@ -262,7 +267,14 @@ class Writer:
             (self.scattered if operand.batched else self.fixed)[name] = operand.slots
         return self._known[key]
 
-    def root(self, slot: Any, batched: bool) -> str:
+    def roots(self, roots: Sequence[tuple[Any, bool]]) -> str:
+        """Return the source of the list of the roots."""
+        if len(roots) > FEW_ROOTS and all(isinstance(slot, int) and not batched for slot, batched in roots):
+            slots = np.array([slot for slot, _ in roots])
+            return f"plain[{self._bound(('roots',), 'roots', lambda: slots)}].tolist()"
+        return f"[{', '.join([self._root(*root) for root in roots])}]"
+
+    def _root(self, slot: Any, batched: bool) -> str:
         """Return the source of a root: a float, or of a batched one an array."""
         if not isinstance(slot, int):
             return f"{self._bound(('float', repr(slot)), 'r', lambda: float(slot))}"

@@ -22,7 +22,7 @@ from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
-from autograd.rules import Dialect, NAry, Operation, infix, is_own
+from autograd.rules import Dialect, NAry, Operation, infix, is_own, real
 
 VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
 
@@ -33,9 +33,12 @@ def python_words(bound: Bound) -> Dialect:
     def call(operation: Operation, operands: Sequence[str]) -> str:
         stem = VARIABLES.get(operation) or ("own" if is_own(operation) else "member")
         listed = ", ".join(operands)
-        name = bound.bind(operation.forward, stem)
+        if is_own(operation) and operation not in own:
+            own[operation] = as_float(operation)
+        name = bound.bind(own.get(operation, operation.forward), stem)
         return f"{name}([{listed}])" if isinstance(operation, NAry) else f"{name}({listed})"
 
+    own: dict[Operation, Callable[..., float]] = {}
     return Dialect(
         operators={
             **{row: template for row, template in infix().items() if row is not rules.ieee_divide},
@@ -45,10 +48,21 @@ def python_words(bound: Bound) -> Dialect:
         words={
             rules.where: "({1} if {0} else {2})",
             rules.guard: "({1} if {0} else nan)",
+            rules.unguard: "({1} if {0} else 0.0)",
             rules.either: "(1.0 if {} or {} else 0.0)",
         },
         call=call,
     )
+
+
+def as_float(operation: Operation) -> Callable[..., float]:
+    """Return the forward function of a user's own operation, which may return an int or a NumPy scalar, as a float."""
+
+    def forward(*operands: float) -> float:
+        y = operation.forward(*operands)
+        return y if type(y) is float else real(y, f"the result of {operation.name}")
+
+    return forward
 
 
 def array_words(bound: Bound) -> Dialect:

@@ -98,7 +98,6 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "listed_dot": _dot,
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
     "listed_logsumexp": _stacked(row_logsumexp),
-    "logsumexp": row_logsumexp,
     "row_logsumexp": row_logsumexp,
 }
 ARRAY_FUNCTIONS |= _error_functions()
@@ -172,6 +171,7 @@ NUMPY = ArrayDialect(
         **{row: f"{name}({', '.join(['{}'] * len(row.partials))})" for row, name in NAMES.items()},
         rules.where: "choose({}, {}, {})",
         rules.guard: "choose({}, {}, nan)",
+        rules.unguard: "choose({}, {}, 0.0)",
     },
     members={
         rules.power_of: lambda n: (

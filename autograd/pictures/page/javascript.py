@@ -86,6 +86,7 @@ JAVASCRIPT = JavaScript(
         rules.where: "({} ? {} : {})",
         rules.where.decided: "({} ? {} : {})",
         rules.guard: "({} ? {} : NaN)",
+        rules.unguard: "({} ? {} : 0)",
         rules.less: "+({} < {})",
         rules.less_equal: "+({} <= {})",
         rules.either: "+!!({} || {})",

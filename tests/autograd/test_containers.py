@@ -1,0 +1,168 @@
+"""Containers of numbers: mappings, dataclasses, None, pandas Series and one's own, as arguments and results."""
+
+from collections import Counter, UserDict, defaultdict
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+
+from autograd import Value, compile, grad, hvp, jacobian, jvp, register, value_and_grad, vjp
+from autograd.functions import Structure, flatten
+
+
+@dataclass
+class Point:
+    x: float
+    y: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    x: float
+    inner: Point
+    sum: float = field(init=False, default=0.0)
+
+
+class Weights(dict):
+    pass
+
+
+class Box:
+    def __init__(self, name, *numbers):
+        self.name, self.numbers = name, numbers
+
+    def __eq__(self, other):
+        return type(other) is Box and (self.name, self.numbers) == (other.name, other.numbers)
+
+    __hash__ = None
+
+
+register(Box, lambda box: (box.numbers, box.name), lambda name, numbers: Box(name, *numbers))
+
+
+class Listed(list):
+    pass
+
+
+register(Listed, lambda listed: (list(listed), None), lambda rest, parts: Listed(parts))
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+CONTAINERS = {
+    "none": lambda a, b, c: [a, None, b, (None, c)],
+    "defaultdict": lambda a, b, c: defaultdict(list, w=[a, b], v=c),
+    "counter": lambda a, b, c: Counter({"w": a, "v": b, "u": c}),
+    "subclass of dict": lambda a, b, c: Weights(w=a, v=[b, c]),
+    "user dict": lambda a, b, c: UserDict({"w": a, "v": [b, c]}),
+    "mapping proxy": lambda a, b, c: MappingProxyType({"w": a, "v": [b, c]}),
+    "dataclass": lambda a, b, c: Point(a, [b, c]),
+    "frozen dataclass": lambda a, b, c: Frozen(a, Point(b, [c])),
+    "registered": lambda a, b, c: Box("m", a, [b, c]),
+    "registered subclass of list": lambda a, b, c: Listed([a, (b, c)]),
+    "series": lambda a, b, c: pd.Series([a, b, c], index=["p", "q", "r"], name="s"),
+    "all of them": lambda a, b, c: Pair({"k": Point(Box("n", a), [b])}, [None, Weights(w=c)]),
+}
+
+
+def numbers(container):
+    return flatten(container)[0]
+
+
+@pytest.fixture(params=CONTAINERS, name="make")
+def _make(request):
+    return CONTAINERS[request.param]
+
+
+def same(one, other):
+    return flatten(one) == flatten(other) and type(one) is type(other)
+
+
+def product(container):
+    a, b, c = [x for x in numbers(container) if x is not None][:3]
+    return a * b * b + c**3
+
+
+def test_containers_come_back_as_they_were(make):
+    argument = make(1.0, 2.0, 3.0)
+    listed, structure = flatten(argument)
+    assert listed[:3] == [1.0, 2.0, 3.0]
+    again = structure.unflatten(listed)
+    assert same(again, argument)
+    assert isinstance(hash(structure), int)
+    assert structure == flatten(make(4.0, 5.0, 6.0))[1]
+    assert len(list(structure.names("x"))) == len(listed) == len({*structure.names("x")})
+    assert str(structure)
+
+
+def test_transforms_take_containers(make):
+    argument = make(1.0, 2.0, 3.0)
+    if type(argument) is Frozen:  # its other number stays as it is
+        assert numbers(grad(product)(argument)) == [4.0, 4.0, 27.0, 0.0]
+        return
+    gradient = make(4.0, 4.0, 27.0)
+    assert same(grad(product)(argument), gradient)
+    assert value_and_grad(product)(argument)[0] == 31.0
+    assert same(vjp(product, argument)[1](2.0)[0], make(8.0, 8.0, 54.0))
+    assert jvp(product, (argument,), (make(1.0, 0.0, 1.0),)) == (31.0, 31.0)
+    assert same(hvp(product)(argument, make(1.0, 0.0, 1.0)), make(0.0, 4.0, 18.0))
+    identity = jacobian(lambda x: x)(argument)
+    assert numbers(identity) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+
+
+def test_values_in_containers_are_differentiated_by(make):
+    a, b, c = Value(1.0), Value(2.0), Value(3.0)
+    slopes = grad(product)(make(a, b, c))
+    sum(numbers(slopes)[:3]).backward()
+    assert (a.grad, b.grad, c.grad) == (4.0, 2.0 * 2.0 + 2.0, 18.0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "python"])
+def test_compiled_functions_take_and_return_containers(make, backend):
+    def double(x):
+        listed, structure = flatten(x)
+        return structure.unflatten([2.0 * number for number in listed])
+
+    compiled = compile(double, backend=backend)
+    for a in (1.0, 5.0):
+        argument = make(a, 2.0, 3.0)
+        assert same(compiled(argument), double(argument))
+    if type(argument) is not Frozen:
+        assert same(compile(grad(product), backend=backend)(make(1.0, 2.0, 3.0)), make(4.0, 4.0, 27.0))
+        assert same(compile(product, backend=backend).value_and_grad(make(1.0, 2.0, 3.0))[1], make(4.0, 4.0, 27.0))
+
+
+def test_mappings_in_another_order_are_alike():
+    _, pull = vjp(lambda x: defaultdict(list, a=x, b=2.0 * x), 1.0)
+    assert pull(defaultdict(list, b=1.0, a=0.0)) == (2.0,)
+
+
+def test_rest_of_a_container_tells_structures_apart():
+    assert flatten(Box("m", 1.0))[1] != flatten(Box("n", 1.0))[1]
+    assert flatten(defaultdict(list, a=1.0))[1] != flatten(defaultdict(int, a=1.0))[1]
+    with pytest.raises(TypeError, match="a tangent of jvp has the structure of what it multiplies"):
+        jvp(lambda x: x.numbers[0], (Box("m", 1.0),), (Box("n", 1.0),))
+
+
+def test_part_that_is_no_number_is_named():
+    with pytest.raises(TypeError, match=r"argument 0 of product\[0\] is of type str: 'a'"):
+        grad(product)(Point("a", [1.0]))
+
+
+def test_what_is_registered_is_checked():
+    with pytest.raises(ValueError, match="Box is known already"):
+        register(Box, lambda box: (box.numbers, box.name), lambda name, parts: Box(name, *parts))
+    with pytest.raises(ValueError, match="list is known already"):
+        register(list, lambda x: (x, None), lambda rest, parts: list(parts))
+    with pytest.raises(TypeError, match=r"register\(cls, flatten, unflatten\) takes a class and two functions"):
+        register(Box("m"), len, len)
+
+
+def test_none_is_a_container_of_no_numbers():
+    assert flatten(None) == ([], Structure(type(None)))
+    assert grad(lambda x, y: x * x, argnums=(0, 1))(3.0, None) == (6.0, None)

@@ -1,0 +1,170 @@
+"""Own operations in compiled programs: functions in every style, any name, and constants of every kind."""
+
+import math
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from autograd import compile, cos, dot, elu, fsum, grad, maximum, operation, rules, sin, value_and_grad, where
+from autograd.rules.operation import Family, Unary
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+POINTS = [0.0, 1.0, 2.0, 4.0, -1.5]
+
+
+def assert_as_eager(f, points=POINTS, rel=1e-12):
+    """Plain and in a batch, in value and in gradient."""
+    wanted = [value_and_grad(f)(x) for x in points]
+    compiled, batched = compile(f), compile(lambda x: f(x), batched="x")
+    each, slopes = batched.each(np.array(points)), batched.value_and_grad(np.array(points))[1] * len(points)
+    for x, numbers, value, slope in zip(points, wanted, each.tolist(), slopes.tolist(), strict=True):
+        for found in (compiled.value_and_grad(x), (value, slope)):
+            assert found == pytest.approx(numbers, rel=rel, abs=1e-300, nan_ok=True), x
+
+
+# A forward function gets floats, and may do with them what it likes
+
+
+def doubled_in_place(x):
+    x *= 2.0
+    return x
+
+
+def inverse_or_zero(x):
+    try:
+        return 1 / x
+    except ZeroDivisionError:
+        return 0.0
+
+
+def of_a_float(x):
+    assert type(x) is float
+    return x + 1.0
+
+
+STYLES = {
+    "changes its operand": (doubled_in_place, lambda y, x: 2.0),
+    "catches an error": (inverse_or_zero, lambda y, x: -y * y),
+    "wants floats": (of_a_float, lambda y, x: 1.0),
+    "is constant": (lambda x: 3.0, lambda y, x: 0.0),
+    "branches": (lambda x: x if x > 0 else -x, lambda y, x: 1.0 if x > 0 else -1.0),
+    "returns an int": (int, lambda y, x: 0),
+    "returns a NumPy scalar": (np.float32, lambda y, x: np.float64(1.0)),
+}
+VECTORIZED = {
+    "a ufunc": (np.sin, lambda y, x: cos(x)),
+    "its operand": (lambda x: x, lambda y, x: 1.0),
+    "arithmetic": (lambda x: x * x + 1.0, lambda y, x: 2.0 * x),
+    "clipped": (lambda x: np.maximum(x, 0.5), lambda y, x: where(x > 0.5, 1.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("style", [*STYLES, *VECTORIZED])
+def test_own_operation_in_every_style_is_as_eager(style):
+    own = operation(style, *{**STYLES, **VECTORIZED}[style], vectorized=style in VECTORIZED)
+    assert_as_eager(lambda x: own(x) * x + own(x * 3.0) + x)
+
+
+def test_operand_that_a_forward_function_keeps_stays_as_it_was():
+    kept = []
+    own = operation("kept", lambda x: (kept.append(x), x * x)[1], lambda y, x: 2.0 * x)
+    compiled = compile(lambda x: own(x) + own(x + 1.0), batched="x")
+    compiled(np.array([2.0, 5.0]))
+    compiled(np.array([-1.0, -1.0]))
+    assert {2.0, 3.0, 5.0, 6.0} <= set(kept)
+    assert set(map(type, kept)) == {float}
+
+
+def test_vectorized_function_cannot_change_the_numbers_of_the_program(backend):
+    own = operation("twice", doubled_in_place, lambda y, x: 2.0, vectorized=True)
+    if backend == "numpy":
+        with pytest.raises(ValueError, match="read-only"):
+            compile(lambda x: own(x) + x, batched="x")(np.array([1.0, 2.0]))
+    else:  # it gets floats
+        assert_as_eager(lambda x: own(x) + x)
+
+
+# What is own may use what is own
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_partial_may_call_another_own_operation(vectorized):
+    inner = operation("inner", np.sin, lambda y, x: cos(x), vectorized=vectorized)
+    outer = operation("outer", lambda x: -np.cos(x), lambda y, x: inner(x), vectorized=vectorized)
+    for f in (lambda x: outer(x) * x, grad(lambda x: outer(x) * x), grad(grad(lambda x: outer(x) * x))):
+        assert_as_eager(f)
+
+
+@pytest.mark.parametrize("constant", [2.0, -0.5, -0.0, inf, -inf, nan])
+def test_own_family_compiles_with_every_constant(constant):
+    family = Family(
+        "scaled",
+        lambda k: Unary(f"scaled({k})", lambda x: k * x * x, lambda y, x: 2.0 * k * x),
+        constant="k",
+        samples=(2.0,),
+        definition="k * x * x",
+    )
+    for f in (lambda x: family(x, constant), grad(lambda x: family(x, constant) * x)):
+        assert_as_eager(f, [1.0, 2.0, -0.5])
+
+
+# No text of a user becomes source
+
+NAMES = [
+    "float", "µ", "ﬁ", "ℌ", "١", "lambda", "None", "import", "it's", 'say "x"', "a\nb", "\r", "\x00", "\ud800", "'''",
+    "\\", "", "{}", "{0}", "%s", "x; y", "#", "__builtins__", "__import__('os')", "x0", "v0", "g0", "v", "i", "a0",
+    "np", "g1", "d", "d_sin", "plain", "batch", "examples", "run", "seeds", "results", "variables", "own", "own_0",
+    "list0", "member", "forward", "add", "positive", "powers", "choose", "sin", "inf", "nan", "max", "logsumexp",
+    "fsum", "mean", "dot", "power",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_own_operation_may_have_any_name(name, vectorized):
+    square = operation(name, lambda x: x * x, lambda y, x: 2.0 * x, vectorized=vectorized)
+    cube = operation(name, lambda x: x * x * x, lambda y, x: 3.0 * x * x)
+    for f in (lambda x: square(sin(x)) * x + cube(x) + elu(x, inf), grad(lambda x: square(sin(x)) * cube(x))):
+        assert_as_eager(f, [0.5, 1.5])
+
+
+LITERALS = [inf, -inf, nan, -0.0, 0.0, 5e-324, 1e300, -1.0, 0.5]
+FAMILIES = {name: row for name, row in rules.TABLE.items() if isinstance(row, Family)}
+
+
+def outcome(f, x):
+    try:
+        return f(x)
+    except (ValueError, ArithmeticError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("literal", LITERALS)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_compiles_with_every_literal(name, literal):
+    f = lambda x: FAMILIES[name](x, literal)
+    compiled, batched = compile(f), compile(f, batched="x")
+    for x in (0.5, -0.5, 2.0, 0.0, -0.0, 1.0):
+        wanted = outcome(f, x)
+        for found in (outcome(compiled, x), outcome(lambda x: float(batched.each([x])[0]), x)):
+            assert found is wanted or str(found) == str(wanted) or math.isclose(found, wanted, rel_tol=1e-12), x
+
+
+@pytest.mark.parametrize("c", LITERALS)
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: x * c,
+        lambda x, c: x + c,
+        lambda x, c: maximum(x, c),
+        lambda x, c: where(x > c, x, c),
+        lambda x, c: dot([x, x], [c, 1.0]),
+        lambda x, c: fsum([x, c, x, x, x, x]),
+    ],
+)
+def test_every_literal_may_stand_in_a_program(f, c):
+    compiled, batched = compile(lambda x: f(x, c)), compile(lambda x: f(x, c), batched="x")
+    for x in (2.0, -1.0):
+        assert str(compiled(x)) == str(float(batched.each([x])[0])) == str(f(x, c))
