@@ -119,6 +119,7 @@ JAX = JaxDialect(
         rules.where: "jnp.where({} != 0.0, {}, {})",
         rules.where.decided: "jnp.where({} != 0.0, {}, {})",
         rules.guard: "jnp.where({} != 0.0, {}, nan)",
+        rules.unguard: "jnp.where({} != 0.0, {}, 0.0)",
         rules.less: "(1.0 * ({} < {}))",
         rules.less_equal: "(1.0 * ({} <= {}))",
         rules.either: "(1.0 * (({} != 0.0) | ({} != 0.0)))",

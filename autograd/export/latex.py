@@ -279,6 +279,7 @@ TEX = TeX(
     composed={
         **FORMULAS.composed,
         rules.guard: lambda condition, x: x,
+        rules.unguard: lambda condition, x: x,
         rules.where.decided: lambda condition, a, b: a if condition else b,
     },
     greater={rules.less: ">", rules.less_equal: r"\geq"},

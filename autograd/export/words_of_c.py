@@ -136,6 +136,7 @@ def dialect(prefix: str) -> CDialect:
             rules.where: "({} ? {} : {})",
             rules.where.decided: "({} ? {} : {})",
             rules.guard: "({} ? {} : NAN)",
+            rules.unguard: "({} ? {} : 0.0)",
         },
         words={
             **{row: f"{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_C},
@@ -156,7 +157,8 @@ def dialect(prefix: str) -> CDialect:
         precedence={**PRECEDENCE}
         | dict.fromkeys((rules.less, rules.less_equal), (ATOM, SUM, SUM))
         | dict.fromkeys((rules.where, rules.where.decided), (ATOM, SUM, SUM, SUM))
-        | {rules.guard: (ATOM, SUM, SUM), rules.either: (ATOM, ATOM, ATOM), rules.negative: (SIGN, POWER)},
+        | {row: (ATOM, SUM, SUM) for row in (rules.guard, rules.unguard)}
+        | {rules.either: (ATOM, ATOM, ATOM), rules.negative: (SIGN, POWER)},
         prefix=prefix,
     )
 

@@ -80,6 +80,7 @@ TORCH = TorchDialect(
         rules.where: "torch.where({} != 0.0, {}, {})",
         rules.where.decided: "torch.where({} != 0.0, {}, {})",
         rules.guard: "torch.where({} != 0.0, {}, torch.nan)",
+        rules.unguard: "torch.where({} != 0.0, {}, 0.0)",
         rules.less: "number({0} < {1}, {0})",
         rules.less_equal: "number({0} <= {1}, {0})",
         rules.either: "number(({0} != 0.0) | ({1} != 0.0), {0})",
