@@ -157,7 +157,7 @@ def dialect(prefix: str) -> CDialect:
         precedence={**PRECEDENCE}
         | dict.fromkeys((rules.less, rules.less_equal), (ATOM, SUM, SUM))
         | dict.fromkeys((rules.where, rules.where.decided), (ATOM, SUM, SUM, SUM))
-        | {row: (ATOM, SUM, SUM) for row in (rules.guard, rules.unguard)}
+        | dict.fromkeys((rules.guard, rules.unguard), (ATOM, SUM, SUM))
         | {rules.either: (ATOM, ATOM, ATOM), rules.negative: (SIGN, POWER)},
         prefix=prefix,
     )
