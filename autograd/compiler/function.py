@@ -289,6 +289,12 @@ class CompiledFunction(WithParameters, Generic[R]):
     # What is known of the programs
 
     @property
+    def program(self) -> Program:
+        """The program for the arguments of the latest call."""
+        program: Program = self._called().program
+        return program
+
+    @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
         stats: dict[str, int] = self._called().program.stats

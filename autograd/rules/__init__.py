@@ -6,6 +6,7 @@ from autograd.rules.expression import ATOM as ATOM
 from autograd.rules.expression import CHOICE as CHOICE
 from autograd.rules.expression import COMPARISON as COMPARISON
 from autograd.rules.expression import COMPARISONS as COMPARISONS
+from autograd.rules.expression import EITHER as EITHER
 from autograd.rules.expression import POWER as POWER
 from autograd.rules.expression import PRECEDENCE as PRECEDENCE
 from autograd.rules.expression import PRODUCT as PRODUCT

@@ -6,8 +6,8 @@ The page sets names or numbers into them, so a formula is a list of pieces: text
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograd import rules
@@ -44,7 +44,13 @@ def formula_number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Formulas(Dialect):
-    """The dialect of textbooks."""
+    """The dialect of textbooks; `greater`: the signs of comparisons that are turned round."""
+
+    greater: Mapping[Operation, str] = field(default_factory=lambda: {rules.less: ">", rules.less_equal: "≥"})
+
+    def choice(self, a: str, condition: str, b: str) -> tuple[str, int]:
+        """Write a choice between two sources, and say how tightly it binds."""
+        return f"{a} if {condition} else {b}", CHOICE
 
     def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
         term = self.rewritten(term)
@@ -55,18 +61,18 @@ class Formulas(Dialect):
             return self._print(side, name)
         if operation is rules.where:
             condition, a, b = [self._print(operand, name)[0] for operand in operands]
-            return f"{a} if {condition} else {b}", CHOICE
+            return self.choice(a, condition, b)
         if operation in (rules.less, rules.less_equal) and isinstance(operands[0], float):  # the number on the right
             sides = [self._print(operand, name) for operand in operands]
-            sign = ">" if operation is rules.less else "≥"
-            return f"{sides[1][0]} {sign} {sides[0][0]}", COMPARISON
+            return f"{sides[1][0]} {self.greater[operation]} {sides[0][0]}", COMPARISON
         if operation is rules.mul:
             for condition, factor in (operands, operands[::-1]):  # 1 or 0, times a number
                 if _is_comparison(condition) and isinstance(factor, float):
-                    return f"{self._print(factor, name)[0]} if {self._print(condition, name)[0]} else 0", CHOICE
+                    return self.choice(self._print(factor, name)[0], self._print(condition, name)[0], "0")
         if operation is rules.sub and isinstance(operands[0], float) and _is_comparison(operands[1]):
             (left, _), (right, _) = [self._print(operand, name) for operand in operands[1].operands]
-            return f"1 if {left} {'>' if operands[1].operation is rules.less_equal else '≥'} {right} else 0", CHOICE
+            opposite = rules.less if operands[1].operation is rules.less_equal else rules.less_equal
+            return self.choice("1", f"{left} {self.greater[opposite]} {right}", "0")
         base = exponent = None
         if operation.family is not None and operation.family[0] is rules.power_of:
             base, exponent = operands[0], operation.family[1]
@@ -113,7 +119,7 @@ def _unguarded(condition: Any, a: Any, b: Any) -> Any:
     sizes = [part for part in condition.operands if isinstance(part, Expression) and part.operation is not None]
     if not sizes:
         return None
-    (zero,) = [side for side in (a, b) if not isinstance(side, Expression) or _is_zero(side)] or [None]
+    zero, *_ = [side for side in (a, b) if not isinstance(side, Expression) or _is_zero(side)] or [None]
     return None if zero is None else b if zero is a else a
 
 

@@ -1,0 +1,81 @@
+"""Derivation: how the gradient of a leaf comes about, as equations below each other, symbols first and then numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from autograd.engine import Value, dependents
+from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_names, tex_number
+from autograd.functions import gradients
+from autograd.pictures.text import sorted_graph
+from autograd.rules import Expression, Operation, derivatives, is_own, product, substitute, symbol
+
+ROUNDED = replace(TEX, digits=6)
+ADJOINT = "adjoint"
+
+
+def derivation(root: Value, leaf: Value) -> LaTeX:
+    r"""Return the derivation of a leaf's gradient as aligned equations in LaTeX: the formulas, then their numbers.
+
+    First come the results, each from its operands; then what the root's derivative is by each of those that depend on
+    the leaf, by the chain rule, down to the leaf. Numbers have six digits.
+
+    >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
+    >>> L = a * b
+    >>> L.label = "L"
+    >>> print(derivation(L, a))
+    \begin{aligned}
+    L &= a \cdot b = 2 \cdot \left(-3\right) = -6 \\
+    \frac{\partial L}{\partial L} &= 1 \\
+    \frac{\partial L}{\partial a} &= \frac{\partial L}{\partial L} \cdot b = 1 \cdot \left(-3\right) = -3
+    \end{aligned}
+    """
+    order = sorted_graph(root, "derivation")
+    if not isinstance(leaf, Value):
+        raise TypeError(f"derivation takes the Value to differentiate by, got a {type(leaf).__name__}: {leaf!r}")
+    if leaf not in set(order):
+        raise ValueError(f"derivation takes a Value that the root depends on; {leaf!r} is not in its graph")
+    names = tex_names(order, [node for node in order if node.op is not None or node in (root, leaf)])
+    path = [leaf, *[node for node in dependents(order, [leaf]) if node is not leaf]]
+    slopes = dict(zip(path, gradients(root, path), strict=True))
+
+    def name(key: Any) -> str:
+        if isinstance(key, tuple):
+            return rf"\frac{{\partial {names[root]}}}{{\partial {names[key[1]]}}}"
+        return names[key]
+
+    def number(part: Expression) -> float:
+        key = part.key
+        return float(slopes[key[1]] if isinstance(key, tuple) else key.number)
+
+    def row(left: str, right: Any, value: float) -> list[str]:
+        symbols = TEX.source(right, name)
+        numbers = ROUNDED.source(substitute(right, number), name)
+        return [left, *dict.fromkeys([symbols, numbers, tex_number(value, 6)])]
+
+    rows = [
+        row(names[node], applied(node.op, list(map(term_of, node.parents))), node.number)
+        for node in order
+        if node.op is not None
+    ]
+    rows.append([name((ADJOINT, root)), "1"])
+    handed: dict[Value, Any] = {}
+    for node in reversed(path):
+        if node is not root:
+            rows.append(row(name((ADJOINT, node)), handed.get(node, 0.0), slopes[node]))
+        if node.op is None:
+            continue
+        for parent, partial in zip(node.parents, _partials(node, node.op), strict=True):
+            if parent in slopes and not (isinstance(partial, float) and partial == 0.0):
+                term = product(symbol((ADJOINT, node)), partial)
+                handed[parent] = handed[parent] + term if parent in handed else term
+    return aligned(rows)
+
+
+def _partials(node: Value, operation: Operation) -> Sequence[Any]:
+    """Return the partial derivatives of a node as expressions of itself and its operands; a user's own, as numbers."""
+    if is_own(operation):
+        return node.local_derivatives()
+    return derivatives(operation, symbol(node), list(map(term_of, node.parents)))

@@ -1,0 +1,153 @@
+"""SymPy: a graph as a symbolic expression, to be simplified, solved and differentiated there.
+
+An operation is written in SymPy's own functions, so its derivatives are SymPy's; where a function has a kink it is
+written such that they follow our table. What SymPy leaves undefined there stays so: a power with a variable exponent
+where the base is 0, the cube root of 0, and hypot and atan2 at the origin.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import rules
+from autograd.engine import Constant, Value
+from autograd.pictures.text import sorted_graph
+from autograd.rules import Operation, is_own
+
+
+def to_sympy(root: Value) -> Any:
+    """Return the graph of a Value as an expression of SymPy, in real symbols that are called as the leaves' labels.
+
+    Leaves without a label of their own are x1, x2, ...; constants are numbers: exact where they are whole, else floats.
+
+    >>> x, y = Value(2.0, "x"), Value(3.0, "y")
+    >>> to_sympy(x**2 * y + 1)
+    x**2*y + 1
+    >>> to_sympy(x**2 * y + 1).diff(to_sympy(x))
+    2*x*y
+    """
+    sympy = _sympy()
+    order = sorted_graph(root, "to_sympy")
+    taken: set[str] = set()
+    labels = {node.label for node in order}
+    fresh = (name for number in itertools.count(1) if (name := f"x{number}") not in labels)
+    terms: dict[Value, Any] = {}
+    for node in order:
+        if node.op is not None:
+            terms[node] = symbolic(node.op, [terms[parent] for parent in node.parents])
+        elif type(node) is Constant and not node.label:
+            terms[node] = _number(node.number)
+        else:
+            name = node.label if node.label and node.label not in taken else next(fresh)
+            taken.add(name)
+            terms[node] = sympy.Symbol(name, real=True)
+    return terms[root]
+
+
+def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
+    """Return an operation on expressions of SymPy; a user's own, as its forward function computes it of these."""
+    if operation in SYMPY_WORDS:
+        return SYMPY_WORDS[operation](*operands)
+    if operation.family is not None and operation.family[0] in MEMBERS:
+        family, constant = operation.family
+        return MEMBERS[family](_number(constant), *operands)
+    if is_own(operation):
+        try:
+            return _sympy().sympify(operation.forward(*operands), strict=True)
+        except Exception as error:
+            raise NotImplementedError(
+                f"the operation {operation.name} cannot be read as symbols, since its function takes floats: {error}; "
+                "write it with the functions of autograd"
+            ) from error
+    raise NotImplementedError(f"the operation {operation.name} has no word in SymPy")
+
+
+def _sympy() -> Any:
+    try:
+        import sympy
+    except ModuleNotFoundError as error:
+        raise ImportError("to_sympy needs SymPy: python -m pip install 'scalar-autograd[sympy]'") from error
+    return sympy
+
+
+def _number(value: float) -> Any:
+    sympy = _sympy()
+    if value != value or value - value != 0.0:
+        return sympy.nan if value != value else sympy.oo if value > 0.0 else -sympy.oo
+    return sympy.Integer(int(value)) if value.is_integer() and abs(value) < 2.0**53 else sympy.Float(value)
+
+
+def _choice(condition: Any, a: Any, b: Any) -> Any:
+    sympy = _sympy()
+    return sympy.Piecewise((a, condition), (b, True))
+
+
+def _named(name: str) -> Callable[..., Any]:
+    return lambda *operands: getattr(_sympy(), name)(*operands)
+
+
+def _sum(operands: Sequence[Any]) -> Any:
+    return _sympy().Add(*operands)
+
+
+def _dot(*operands: Any) -> Any:
+    half = len(operands) // 2
+    return _sum([a * b for a, b in zip(operands[:half], operands[half:], strict=True)])
+
+
+def _hypot(a: Any, b: Any) -> Any:
+    return _sympy().sqrt(a * a + b * b)
+
+
+# Max and Min have in SymPy the derivatives 1/2 and 1/2 where both operands are equal, as here, and Abs 0 at 0.
+SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
+    rules.add: lambda a, b: a + b,
+    rules.sub: lambda a, b: a - b,
+    rules.mul: lambda a, b: a * b,
+    rules.divide: lambda a, b: a / b,
+    rules.ieee_divide: lambda a, b: a / b,
+    rules.power: lambda a, b: a**b,
+    rules.ieee_power: lambda a, b, k: a ** (b - k),
+    rules.negative: lambda x: -x,
+    rules.positive: lambda x: x,
+    **{row: _named(row.name) for row in (rules.exp, rules.log, rules.sqrt, rules.erf, rules.erfc, rules.atan2)},
+    **{row: _named(row.name) for row in (rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan)},
+    **{row: _named(row.name) for row in (rules.sinh, rules.cosh, rules.tanh, rules.asinh, rules.acosh, rules.atanh)},
+    rules.abs: _named("Abs"),
+    rules.maximum: _named("Max"),
+    rules.minimum: _named("Min"),
+    rules.largest: _named("Max"),
+    rules.expm1: lambda x: _sympy().exp(x) - 1,
+    rules.log1p: lambda x: _sympy().log(1 + x),
+    rules.log2: lambda x: _sympy().log(x, 2),
+    rules.log10: lambda x: _sympy().log(x, 10),
+    rules.cbrt: lambda x: _sympy().sign(x) * _sympy().Abs(x) ** _sympy().Rational(1, 3),
+    rules.hypot: _hypot,
+    rules.sigmoid: lambda x: 1 / (1 + _sympy().exp(-x)),
+    rules.softplus: lambda x: _sympy().log(1 + _sympy().exp(x)),
+    rules.silu: lambda x: x / (1 + _sympy().exp(-x)),
+    rules.gelu: lambda x: x * _sympy().erfc(-x / _sympy().sqrt(2)) / 2,
+    rules.relu: lambda x: _choice(x > 0, x, 0),
+    rules.where: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
+    rules.where.decided: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
+    rules.where.chosen: lambda x: x,
+    rules.less: lambda a, b: _choice(a < b, 1, 0),
+    rules.less_equal: lambda a, b: _choice(a <= b, 1, 0),
+    rules.either: lambda a, b: _choice(_sympy().Or(_sympy().Ne(a, 0), _sympy().Ne(b, 0)), 1, 0),
+    rules.fsum: lambda *xs: _sum(xs),
+    rules.mean: lambda *xs: _sum(xs) / len(xs),
+    rules.logsumexp: lambda *xs: _sympy().log(_sum([_sympy().exp(x) for x in xs])),
+    rules.dot: _dot,
+    rules.ieee_dot: _dot,
+    rules.ieee_log: _named("log"),
+    rules.ieee_unit: lambda a, b: a / _hypot(a, b),
+    rules.ieee_sech2: lambda x: 1 / _sympy().cosh(x) ** 2,
+    rules.ieee_cathetus: lambda x: _sympy().sqrt((1 - x) * (1 + x)),
+}
+MEMBERS: dict[Any, Callable[..., Any]] = {
+    rules.power_of: lambda n, x: x**n,
+    rules.leaky_relu: lambda slope, x: _choice(x > 0, x, slope * x),
+    rules.elu: lambda alpha, x: _choice(x > 0, x, alpha * (_sympy().exp(x) - 1)),
+}
