@@ -26,7 +26,7 @@ from autograd.export.words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, he
 from autograd.rules import Expression, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
-WIDTH = 100  # characters of a line of numbers
+LINE_WIDTH = 100  # characters of a line of numbers
 RESERVED = {
     *("auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern"),
     *("float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed"),
@@ -357,7 +357,7 @@ def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _table(name: str, kind: str, *numbers: str) -> list[str]:
-    lines = textwrap.wrap(", ".join(numbers), WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(", ".join(numbers), LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
     return [f"static const {kind} {name}[{len(numbers)}] = {{", *_indented(lines), "};"]
 
 

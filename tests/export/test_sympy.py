@@ -10,7 +10,7 @@ from hypothesis import given, settings
 import autograd
 from autograd import Value, cbrt, operation, rules, tanh
 from autograd.export import to_sympy
-from autograd.testing import expressions
+from autograd.testing import every_operation, expressions
 from tests.export.rows import EDGES, ROWS, graph, points, wanted
 
 sympy = pytest.importorskip("sympy")
@@ -54,8 +54,12 @@ def test_derivatives_at_the_edges_are_those_of_the_table_but_for_a_few(name, row
     assert same is ((row, operands) not in OTHERS)
 
 
-@settings(max_examples=60, deadline=None)
-@given(expressions())
+# SymPy has no number for the derivative of a real cube root of a sum, which it writes by signs: rows test it alone.
+SMOOTH = [row for row in every_operation() if row is not cbrt]
+
+
+@settings(max_examples=25, deadline=None)
+@given(expressions(SMOOTH))
 def test_random_expressions_have_the_derivatives_of_sympy(expression):
     leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
     root = expression(*leaves)

@@ -462,7 +462,7 @@ class LengthOf(Module):
 
 RAGGED = [[1.0], [1.0, 2.0], [3.0], [0.0, 1.0, 5.0], [2.0], [1.0], [4.0]]
 REASONS = {
-    "branch on an output": ({"model": Branching, "y": REAL}, r"write where\(condition, a, b\)"),
+    "branch on an output": ({"model": Branching, "y": REAL}, r"write where\(x > 0, a, b\)"),
     "data of an output": ({"model": Reading, "y": REAL}, "the data of"),
     "sum": ({"loss": total, "y": REAL}, "a loss can be compiled where it is the mean over its examples"),
     "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),

@@ -717,7 +717,7 @@ class Drawn(types.SimpleNamespace):
 
 def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr("nn.progress.time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("nn.training.progress.time", types.SimpleNamespace(monotonic=lambda: clock[0]))
     drawn = Drawn()
     with Bar(drawn) as shown:
         for batch in range(1, 1001):
