@@ -32,6 +32,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _columns_of(path: str, encoding: str | None) -> str:
     """Return the columns of a table for an error message, where it can be read."""
+    if not Path(path).exists():
+        return ", which does not exist"
     try:
         return f", whose columns are {listed_names(read_table(path, (), encoding).columns)}"
     except (OSError, ImportError, ValueError):

@@ -97,7 +97,7 @@ def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str
     ((';', ['weight', 'kind']), ['', '', '4.5;cat'])
     """
     separator = ""
-    first = next((i for i, line in enumerate(lines) if line.strip()), None)
+    first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith(("#", "%"))), None)
     said = None if first is None else re.fullmatch(r'\s*"?sep=(.|\\t)"?[,;\s]*', lines[first], re.IGNORECASE)
     if first is not None and said:
         separator = "\t" if said[1] == "\\t" else said[1]

@@ -217,7 +217,7 @@ def test_missing_file_and_folder_in_its_place_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["t.csv"], "--target COLUMN is missing: what is to be learned from t.csv"),
+        (["t.csv"], "--target COLUMN is missing: what is to be learned from t.csv, which does not exist"),
         (["t.xlsx", "--target", "x"], r"invalid choice: 't\.xlsx' \(choose from moons, .*, or a FILE\.csv\)"),
         (["moons", "--target", "x"], "are for a CSV file, and moons has its own classes"),
         (["xor", "--classes"], "are for a CSV file, and xor has its own classes"),

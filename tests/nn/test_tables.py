@@ -125,7 +125,10 @@ def written(separator=",", end="\n", quoted=False, before="", after=""):
 @pytest.mark.parametrize("separator", SEPARATORS)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("quoted", [False, True])
-@pytest.mark.parametrize("before", ["", "\n \n", "# made by hand\n#\n", "sep={}\n", "\ufeff", '# it\'s, "so"; x\n\n'])
+@pytest.mark.parametrize(
+    "before",
+    ["", "\n \n", "# made by hand\n#\n", "sep={}\n", "# made in May\nsep={}\n", "\ufeff", '# it\'s, "so"; x\n\n'],
+)
 def test_table_is_the_same_however_it_is_written(table, separator, end, quoted, before):
     before = before.format(separator).replace("\n", end)
     data = read_csv(table(written(separator, end, quoted, before, after=end * 2)), "y")
