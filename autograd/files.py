@@ -40,6 +40,8 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
             raise FileExistsError(errno.EEXIST, "it is not a file, and is not replaced by one", str(path))
         if not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, "it is protected against writing", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
     _remove_abandoned(target.parent)
     with _temporary(target.parent) as (temporary, descriptor):
         with open(descriptor, "wb", closefd=False) as file:

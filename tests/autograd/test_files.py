@@ -47,6 +47,13 @@ def test_link_to_nothing_yet_stays_a_link(write, name, tmp_path):
 
 
 @ALL
+def test_folder_that_does_not_exist_is_named_with_the_file(write, name, tmp_path):
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; make it first") as error:
+        write(tmp_path / "none" / name)
+    assert error.value.filename == str(tmp_path / "none" / name)
+
+
+@ALL
 def test_failure_leaves_the_old_file_and_nothing_else(write, name, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
