@@ -86,7 +86,7 @@ def compile(
     """
     try:
         from autograd.compiler.cut import check_backend
-        from autograd.compiler.function import CompiledFunction
+        from autograd.compiler.function import CompiledClassMethod, CompiledFunction
         from autograd.compiler.graph import CompiledGraph
     except ModuleNotFoundError as error:
         raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
@@ -99,8 +99,10 @@ def compile(
         return CompiledGraph(list(roots), wrt, single=roots is not target, backend=backend)
 
     def compiled(f: Any) -> Any:
-        if isinstance(f, (classmethod, staticmethod)):
-            return type(f)(compiled(f.__func__))
+        if isinstance(f, staticmethod):
+            return staticmethod(compiled(f.__func__))
+        if isinstance(f, classmethod):
+            return CompiledClassMethod(compiled(f.__func__))
         if not callable(f):
             raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(f).__name__}")
         return CompiledFunction(f, batched, wrt, has_aux, static, backend)

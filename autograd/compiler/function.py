@@ -364,3 +364,14 @@ class CompiledFunction(WithParameters, Generic[R]):
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+class CompiledClassMethod(classmethod):  # type: ignore[type-arg]
+    """Class method that is compiled: a compiled function of the class, also in Python 3.13.
+
+    There a classmethod makes a plain method of what it holds, whose `value_and_grad` would lack the class.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        of = type(instance) if owner is None else owner
+        return self.__func__.__get__(of, type(of))

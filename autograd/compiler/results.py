@@ -50,7 +50,8 @@ def mean_over_examples(value: Any) -> float:
     """Return a float as it is, and the mean of an array with a number for each example."""
     if isinstance(value, float):
         return float(value)
-    found = float(np.add.reduce(value) / len(value))
+    with np.errstate(over="ignore"):  # of a sum whose mean fits a float
+        found = float(np.add.reduce(value) / len(value))
     return found if math.isfinite(found) else float(np.add.reduce(value / len(value)))
 
 

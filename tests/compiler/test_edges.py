@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 from math import inf, nan
 
 import numpy as np
@@ -94,3 +95,12 @@ def test_listed_power_of_minus_infinity_is_an_error(exponent):
     assert compiled.each([4.0]) == 0.5
     with pytest.raises(ValueError, match=r"is defined for .*got .* = -inf"):
         compiled.each([4.0, -inf])
+
+
+def test_finite_results_whose_sum_is_not_raise_no_warning():
+    squares = compile(lambda x: x**2, batched="x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(squares.each([1.2e154] * 4)) == [1.2e154**2] * 4
+        assert squares([1.2e154] * 4) == pytest.approx(1.2e154**2, rel=1e-15)
+        assert squares.value_and_grad([1.2e154] * 4)[0] == pytest.approx(1.2e154**2, rel=1e-15)

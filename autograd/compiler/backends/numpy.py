@@ -85,7 +85,7 @@ class NumpyProgram:
             *[root for root in roots if type(root) is not float],
             *[memory.names[name] for name in self.risky],
         ]
-        with np.errstate(invalid="ignore"):  # inf - inf
+        with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, and a sum of finite numbers too large for one
             totals = [results if type(results) is float else np.add.reduce(results, None) for results in looked_at]
         for results, total in zip(looked_at, totals, strict=True):
             if not (math.isfinite(total) or np.isfinite(results).all()):
