@@ -1524,7 +1524,14 @@ class View {
     const kink = graph.kink(child, k);
     const sentence = kink
       ? this.kinked(child, k, kink)
-      : ["If ", this.named(parent), " rises a little, then through this arrow alone ", this.named(child), " ", this.rate(local)];
+      : [
+          "If ",
+          this.named(parent),
+          " rises a little, then through this arrow alone ",
+          this.named(child),
+          " ",
+          this.rate(local),
+        ];
     if (child === root) sentence.push(kink ? "." : ": that is this arrow’s share of the gradient.");
     else
       sentence.push(
@@ -1826,7 +1833,7 @@ class View {
     const kinks = graph.kinksAbove(id);
     const lowered = kinks.length ? graph.rootWith(id, graph.given[id] - h) : undefined;
     const bend = (moved - now + (lowered - now)) / h; // the difference of the slopes on both sides
-    if (Math.abs(bend) > 0.01 * Math.max(Math.abs(moved - now), Math.abs(lowered - now)) / h)
+    if (Math.abs(bend) > (0.01 * Math.max(Math.abs(moved - now), Math.abs(lowered - now))) / h)
       parts.push(
         ...[" Lower it by as much, and ", told(lowered), " There is a kink on the way, at ", this.list(kinks)],
         ...[", with two slopes: by convention the gradient is ", this.number(graph.gradients[id]), "."],
