@@ -37,9 +37,9 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
     if target.exists():
         mode = stat.S_IMODE(target.stat().st_mode)
         if not target.is_file():
-            raise FileExistsError(errno.EEXIST, "it is not a file, and is not replaced by one", str(path))
+            raise FileExistsError(errno.EEXIST, "it is not a file; choose the name of a file", str(path))
         if not os.access(target, os.W_OK):
-            raise PermissionError(errno.EACCES, "it is protected against writing", str(path))
+            raise PermissionError(errno.EACCES, "it is protected against writing; choose another name", str(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
     _remove_abandoned(target.parent)

@@ -431,7 +431,7 @@ def test_pipe_is_neither_waited_for_nor_replaced(path):
     os.mkfifo(path)
     with pytest.raises(StorageError, match="is not a file"):
         load(path)
-    with pytest.raises(StorageError, match="is not a file, and is not replaced by one"):
+    with pytest.raises(StorageError, match="is not a file; choose the name of a file"):
         save(MLP(1, [1]), path)
     assert stat.S_ISFIFO(path.stat().st_mode)
 
@@ -586,7 +586,7 @@ def test_link_stays_a_link_and_its_file_is_replaced(tmp_path):
 
 
 def test_folder_is_not_replaced(tmp_path):
-    with pytest.raises(StorageError, match="is not a file, and is not replaced by one"):
+    with pytest.raises(StorageError, match="is not a file; choose the name of a file"):
         save(MLP(1, [1]), tmp_path)
 
 

@@ -40,11 +40,7 @@ class Explorer:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all, and return the file's path."""
         target = Path(path)
-        try:
-            write_atomically(target, self.html.encode())
-        except OSError as error:
-            remedy = "make the folder first" if not target.parent.exists() else "choose a file that can be written"
-            raise type(error)(error.errno, f"the page was not saved, {error.strerror}; {remedy}", str(target)) from None
+        write_atomically(target, self.html.encode())
         return target
 
     def _repr_html_(self) -> str:
