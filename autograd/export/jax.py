@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.compiler.program import Program
+from autograd.export.own_operation import SymbolicDialect
 from autograd.export.torch import TensorWriter
-from autograd.export.words_of_torch import TensorDialect
 from autograd.rules import Operation, formulas, infix, symbol
 
 NAMES_IN_JAX: dict[Operation, str] = {
@@ -98,10 +98,10 @@ class FunctionsOfJax:
         raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
 
 
-class JaxDialect(TensorDialect):
+class JaxDialect(SymbolicDialect):
     """The dialect of JAX."""
 
-    language: ClassVar[str] = "JAX"
+    read: ClassVar[str] = "for JAX"
 
     def reduced(self, operation: Operation, rows: str) -> str:
         """Return an operation on each of some rows."""
@@ -152,7 +152,8 @@ def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
     jnp = jax.numpy
     if dtype not in (None, "float32", "float64"):
         raise ValueError(f"to_jax takes a dtype of 'float64' or 'float32', got {dtype!r}")
-    if dtype != "float32" and not jax.config.jax_enable_x64:
+    config: Any = jax.config  # whose options its types do not list
+    if dtype != "float32" and not config.jax_enable_x64:
         raise RuntimeError(
             "JAX computes with single precision unless told; write jax.config.update('jax_enable_x64', True) first, "
             "or to_jax(program, dtype='float32') for single precision"

@@ -1,4 +1,4 @@
-"""What is exported as a program: what `compile` returned, or the program in it."""
+"""Compiled program of what an export was given: a compiled graph, a compiled function, or the program itself."""
 
 from __future__ import annotations
 

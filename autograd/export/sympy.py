@@ -56,7 +56,7 @@ def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
     if is_own(operation):
         try:
             return _sympy().sympify(operation.forward(*operands), strict=True)
-        except Exception as error:
+        except Exception as error:  # a user's function may raise anything where it is given symbols
             raise NotImplementedError(
                 f"the operation {operation.name} cannot be read as symbols, since its function takes floats: {error}; "
                 "write it with the functions of autograd"

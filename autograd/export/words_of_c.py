@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from autograd import rules
-from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import ATOM, POWER, PRECEDENCE, SIGN, SUM, Dialect, Expression, NAry, Operation, infix, is_own
+from autograd.export.own_operation import SymbolicDialect
+from autograd.rules import ATOM, POWER, PRECEDENCE, SIGN, SUM, NAry, Operation, infix
 
 # Each begins with `static double NAME_`, and calls others as NAME_other. As accurate in its tails as the table's own.
 HELPERS = {
@@ -89,25 +89,12 @@ def c_number(number: float) -> str:
 
 
 @dataclass(frozen=True)
-class CDialect(Dialect):
-    """The dialect of C; `prefix`: of the functions that it lacks.
+class CDialect(SymbolicDialect):
+    """The dialect of C; `prefix`: of the functions that it lacks."""
 
-    A user's own operation is what its functions build of symbols.
-    """
+    read: ClassVar[str] = "as C"
 
     prefix: str = ""
-
-    def rewritten(self, term: Any) -> Any:
-        """Return an expression whose last operation the language has."""
-        while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
-            try:
-                term = term.operation.forward(*term.operands)
-            except UNREADABLE as error:
-                raise NotImplementedError(
-                    f"the operation {term.operation.name} cannot be read as C, since its functions take floats: "
-                    f"{error}; write it with the functions of autograd"
-                ) from error
-        return super().rewritten(term)
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""

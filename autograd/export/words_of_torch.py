@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import Dialect, Expression, Operation, infix, is_own
+from autograd.export.own_operation import SymbolicDialect
+from autograd.rules import Operation, infix
 
 SAME_IN_TORCH = (
     *(rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
@@ -39,27 +38,10 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
     }
 
 
-@dataclass(frozen=True)
-class TensorDialect(Dialect):
-    """The dialect of a library of arrays; a user's own operation is what its function builds of symbols."""
-
-    language: ClassVar[str] = "PyTorch"
-
-    def rewritten(self, term: Any) -> Any:
-        """Return an expression whose last operation the language has."""
-        while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
-            try:
-                term = term.operation.forward(*term.operands)
-            except UNREADABLE as error:
-                raise NotImplementedError(
-                    f"the operation {term.operation.name} cannot be read for {self.language}, since its function takes "
-                    f"floats: {error}; write it with the functions of autograd"
-                ) from error
-        return super().rewritten(term)
-
-
-class TorchDialect(TensorDialect):
+class TorchDialect(SymbolicDialect):
     """The dialect of PyTorch."""
+
+    read: ClassVar[str] = "for PyTorch"
 
     def reduced(self, operation: Operation, rows: str) -> str:
         """Return an operation on each of some rows."""

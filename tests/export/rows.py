@@ -3,7 +3,10 @@
 import itertools
 import math
 
-from autograd import Value, rules
+import numpy as np
+
+import nn
+from autograd import Value, compile, dot, logsumexp, rules
 from autograd.rules import Family, NAry
 
 GRID = [0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 0.0]
@@ -55,3 +58,18 @@ def wanted(row, operands):
     root, leaves = graph(row, operands)
     root.backward()
     return [root.data, *(leaf.grad for leaf in leaves)]
+
+
+def network_loss(shape):
+    """The loss of a network on one example as a batched program, and seven examples."""
+    model = nn.MLP(shape[0], shape[1:], activation="tanh", seed=1)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(7, shape[0]))
+    Y = np.eye(shape[-1])[rng.integers(0, shape[-1], 7)]
+
+    def loss(x, y):
+        z = model(x) if shape[-1] > 1 else [model(x)]
+        return logsumexp([*z, 0.5]) - dot(z, y)
+
+    program = compile(loss, batched=("x", "y"), wrt=model.parameters())
+    return program, X, Y

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 import nn
-from autograd import Value, compile, dot, exp, fsum, log, logsumexp, operation, rules, sin, softmax, where
+from autograd import Value, compile, exp, fsum, log, operation, rules, sin, softmax, where
 from autograd.export import to_torch
 from autograd.testing import expressions
-from tests.export.rows import EDGES, ROWS, graph, points, wanted
+from tests.export.rows import EDGES, ROWS, graph, network_loss, points, wanted
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
@@ -48,16 +48,7 @@ def test_random_expressions_agree(expression):
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
 def test_networks_agree_under_vmap_and_grad(shape):
-    model = nn.MLP(shape[0], shape[1:], activation="tanh", seed=1)
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(7, shape[0]))
-    Y = np.eye(shape[-1])[rng.integers(0, shape[-1], 7)]
-
-    def loss(x, y):
-        z = model(x) if shape[-1] > 1 else [model(x)]
-        return logsumexp([*z, 0.5]) - dot(z, y)
-
-    program = compile(loss, batched=("x", "y"), wrt=model.parameters())
+    program, X, Y = network_loss(shape)
     theta = program.read()
     value, gradient = program.value_and_grad_at(theta, X, Y)
     f = to_torch(program)
