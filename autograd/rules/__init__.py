@@ -32,8 +32,8 @@ from autograd.rules.operation import Operation as Operation
 from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
 from autograd.rules.operation import real as real
-from autograd.rules.table import *
-from autograd.rules.table import FUNCTIONS
+from autograd.rules._rows import *
+from autograd.rules._rows import FUNCTIONS
 
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore
     __all__ = sorted(FUNCTIONS)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from autograd.rules import table as rules
+from autograd.rules import _rows as rules
 from autograd.rules.operation import Family, Operation, Where
 
 COMPARISONS = (rules.less, rules.less_equal, rules.either)
@@ -81,6 +81,18 @@ class Expression:
 
     def __rpow__(self, other: Any) -> Expression:
         return _binary(rules.power, other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return _binary(rules.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return _binary(rules.mod, other, self)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return _binary(rules.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return _binary(rules.floordiv, other, self)
 
     def __neg__(self) -> Expression:
         return Expression(rules.negative, [self])
