@@ -217,6 +217,8 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
     rules.mul: (PRODUCT, PRODUCT, SIGN),
     rules.divide: (PRODUCT, PRODUCT, SIGN),
     rules.ieee_divide: (PRODUCT, PRODUCT, SIGN),
+    rules.mod: (PRODUCT, PRODUCT, SIGN),
+    rules.floordiv: (PRODUCT, PRODUCT, SIGN),
     rules.negative: (SIGN, SIGN),
     rules.power: (POWER, ATOM, POWER),
 }
@@ -301,6 +303,8 @@ PYTHON = Dialect(
     operators={
         **infix(),
         rules.power: "{} ** {}",
+        rules.mod: "{} % {}",
+        rules.floordiv: "{} // {}",
         rules.less: "{} < {}",
         rules.less_equal: "{} <= {}",
         rules.either: "{} or {}",
