@@ -160,8 +160,8 @@ def _order(constant: float, name: str, least: int) -> int:
 # fraction (Laplace 1805). Differences of such ratios would lose all digits; the fraction's own tails give the
 # derivatives without: q[n] = 1 / (x + (n + 1) q[n + 1]) has the derivative n q[n]**2 - (n + 1) q[n] q[n + 1].
 
-TAIL = 3.0  # from where on the fraction is taken
-DEPTH = 40
+TAIL = 2.0  # from where on the fraction is taken
+DEPTH = 60
 
 
 def _mills(n: int, x: Any) -> Any:
@@ -179,7 +179,7 @@ def _mills_of(constant: float) -> Unary:
         lambda y, x: n * y * y - (n + 1.0) * y * mills_of.member(n + 1.0)(x),
         template=f"mills({n}, {{}})",
         definition=f"hyperu({n + 1} / 2, 1 / 2, x * x / 2) / hyperu({n} / 2, 1 / 2, x * x / 2) / sqrt(2)",
-        domain="x >= 3",
+        domain="x >= 2",
     )
 
 
