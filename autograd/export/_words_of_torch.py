@@ -14,7 +14,7 @@ SAME_IN_TORCH = (
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
     *(rules.tanh, rules.asinh, rules.acosh, rules.atanh, rules.sigmoid, rules.relu, rules.atan2, rules.hypot),
     *(rules.maximum, rules.minimum, rules.exp2, rules.sign, rules.floor, rules.ceil, rules.clip, rules.xlogy),
-    *(rules.lgamma, rules.digamma, rules.erfinv, rules.logaddexp),
+    *(rules.erfinv, rules.logaddexp),  # whose polygamma functions have ten digits only: these are composed
 )
 
 
@@ -59,9 +59,8 @@ TORCH = TorchDialect(
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
         **{row: f"{row.name}({{}})" for row in (rules.cbrt, rules.softplus, rules.gelu)},
         rules.mod: "torch.remainder({}, {})",
-        rules.floordiv: "torch.floor_divide({}, {})",
+        rules.floordiv: "torch.floor_divide({}.detach(), {}.detach())",
         rules.log_sigmoid: "torch.nn.functional.logsigmoid({})",
-        rules.trigamma: "torch.polygamma(1, {})",
         rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",
@@ -80,7 +79,6 @@ TORCH = TorchDialect(
     members={
         rules.power_of: lambda n: f"torch.pow({{}}, {n!r})",
         rules.leaky_relu: lambda slope: f"torch.nn.functional.leaky_relu({{}}, {slope!r})",
-        rules.polygamma_of: lambda n: f"torch.polygamma({n:.0f}, {{}})",
         rules.elu: lambda alpha: f"torch.nn.functional.elu({{}}, {alpha!r})",
     },
     composed={rules.positive: lambda x: x, rules.where.chosen: lambda x: x},

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from autograd.rules.composition import UNREADABLE as UNREADABLE
 from autograd.rules.composition import Functions as Functions
 from autograd.rules.composition import composition as composition
-from autograd.rules.composition import lines_of as lines_of
-from autograd.rules.composition import python_function as python_function
+from autograd.rules.composition import definition as definition
 from autograd.rules.expression import ATOM as ATOM
 from autograd.rules.expression import CHOICE as CHOICE
 from autograd.rules.expression import COMPARISON as COMPARISON

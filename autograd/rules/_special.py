@@ -59,8 +59,10 @@ def _half_turns(x: Any) -> tuple[Any, Any]:
 
 def _zeta_minus_one(k: int) -> float:
     """Return the sum of m ** -k over m from 2 on, beyond 20 by the formula of Euler and Maclaurin."""
-    rest = 20.0**-k * (20.0 / (k - 1) + 0.5 + k / 240.0 - k * (k + 1) * (k + 2) / (720.0 * 8000.0))
-    return math.fsum([*(float(m) ** -k for m in range(2, 20)), rest])
+    terms = [float(m) ** -k for m in range(2, 20)] + [20.0 ** (1 - k) / (k - 1), 0.5 * 20.0**-k]
+    for j, b in enumerate(BERNOULLI, 1):
+        terms.append(b * math.prod(range(k, k + 2 * j - 1)) / math.factorial(2 * j) * 20.0 ** (1 - k - 2 * j))
+    return math.fsum(terms)
 
 
 LGAMMA_AT_2 = [1.0 - EULER_GAMMA, *((-1) ** k * _zeta_minus_one(k) / k for k in range(2, 29))]
@@ -160,12 +162,12 @@ def _order(constant: float, name: str, least: int) -> int:
 # fraction (Laplace 1805). Differences of such ratios would lose all digits; the fraction's own tails give the
 # derivatives without: q[n] = 1 / (x + (n + 1) q[n + 1]) has the derivative n q[n]**2 - (n + 1) q[n] q[n + 1].
 
-TAIL = 2.0  # from where on the fraction is taken
-DEPTH = 60
+TAIL = 3.0  # from where on the fraction is taken
+DEPTH = 75
 
 
 def _mills(n: int, x: Any) -> Any:
-    y: Any = 1.0 / x
+    y: Any = 2.0 / (x + sqrt(x * x + 4.0 * (n + DEPTH + 1.0)))  # what reproduces itself
     for k in range(n + DEPTH, n, -1):
         y = 1.0 / (x + float(k) * y)
     return y
@@ -179,7 +181,7 @@ def _mills_of(constant: float) -> Unary:
         lambda y, x: n * y * y - (n + 1.0) * y * mills_of.member(n + 1.0)(x),
         template=f"mills({n}, {{}})",
         definition=f"hyperu({n + 1} / 2, 1 / 2, x * x / 2) / hyperu({n} / 2, 1 / 2, x * x / 2) / sqrt(2)",
-        domain="x >= 2",
+        domain="x >= 3",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from autograd.rules.expression import COMPARISONS, Dialect, Expression, symbol
 from autograd.rules.operation import NAry, Operation, identifier
@@ -87,33 +87,7 @@ def _sorted(term: Any) -> list[Expression]:
     return order
 
 
-class Functions:
-    """The functions that a text needs, for the operations for which its language has no words.
-
-    `dialect` calls them, and `definitions` has their sources by their names, each after those that it calls.
-    `define(name, arguments, lines, result)` writes one, of lines with a name and a source each.
-    """
-
-    def __init__(
-        self,
-        dialect: Dialect,
-        define: Callable[[str, Sequence[str], Sequence[tuple[str, str]], str], str],
-        prefix: str = "",
-    ) -> None:
-        self.define = define
-        self.prefix = prefix
-        self.definitions: dict[str, str] = {}
-        self.dialect = replace(dialect, call=self.call)
-
-    def call(self, operation: Operation, operands: Sequence[str]) -> str:
-        """Write a call of an operation's function, and the function when it is called first."""
-        name = self.prefix + identifier(operation.name)
-        if name not in self.definitions:
-            arguments = [f"x{position}" for position in range(len(operation.partials))]
-            lines, result = lines_of(composition(operation, list(map(symbol, arguments))), "t{}".format)
-            written = [(local, self.dialect.source(part, str)) for local, part in lines]
-            self.definitions[name] = self.define(name, arguments, written, self.dialect.source(result, str))
-        return f"{name}({', '.join(operands)})"
+Define: TypeAlias = "Callable[[str, Sequence[str], Sequence[tuple[str, str]], str], str]"
 
 
 def python_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
@@ -126,3 +100,34 @@ def python_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[s
     """
     body = [*(f"{local} = {source}" for local, source in lines), f"return {result}"]
     return "\n    ".join([f"def {name}({', '.join(arguments)}):", *body])
+
+
+def definition(operation: Operation, name: str, dialect: Dialect, define: Define = python_function) -> str:
+    """Return the source of a function that computes an operation by others, in x0, x1, and so on.
+
+    `define(name, arguments, lines, result)` writes it, of lines with a name and a source each.
+    """
+    arguments = [f"x{position}" for position in range(len(operation.partials))]
+    lines, result = lines_of(composition(operation, list(map(symbol, arguments))), "t{}".format)
+    written = [(local, dialect.source(part, str)) for local, part in lines]
+    return define(name, arguments, written, dialect.source(result, str))
+
+
+class Functions:
+    """The functions that a text needs, for the operations for which its language has no words.
+
+    `dialect` calls them, and `definitions` has their sources by their names, each after those that it calls.
+    """
+
+    def __init__(self, dialect: Dialect, define: Define = python_function, prefix: str = "") -> None:
+        self.define = define
+        self.prefix = prefix
+        self.definitions: dict[str, str] = {}
+        self.dialect = replace(dialect, call=self.call)
+
+    def call(self, operation: Operation, operands: Sequence[str]) -> str:
+        """Write a call of an operation's function, and the function when it is called first."""
+        name = self.prefix + identifier(operation.name)
+        if name not in self.definitions:
+            self.definitions[name] = definition(operation, name, self.dialect, self.define)
+        return f"{name}({', '.join(operands)})"

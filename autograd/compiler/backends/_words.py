@@ -21,7 +21,6 @@ from autograd.rules import (
     OwnPartial,
     infix,
     is_own,
-    python_function,
 )
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
@@ -207,7 +206,7 @@ def array_function(operation: Operation) -> Callable[..., Any]:
     Parts that are not chosen may be anything, so nothing is reported but what the result itself tells: an infinity or
     a nan where the operands are finite, as NumPy's functions report it.
     """
-    functions = Functions(NUMPY, python_function)
+    functions = Functions(NUMPY)
     name = functions.call(operation, ()).partition("(")[0]
     names = {"nan": math.nan, "inf": math.inf, **ARRAY_FUNCTIONS}
     exec("\n".join(functions.definitions.values()), names)
