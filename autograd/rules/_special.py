@@ -282,6 +282,6 @@ log_ndtr = Unary("log_ndtr", _checked(_log_ndtr), lambda y, x: normal_ratio(x), 
 normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="pdf_over_cdf({})", definition="sqrt(2 / pi) * exp(-x * x / 2) / erfc(-x / sqrt(2))")
 mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), definition="a ratio of parabolic cylinder functions")
 
-sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1")
+sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})
 spherical_bessel_of = Family("spherical_bessel", _spherical_bessel_of, constant="n", samples=(1.0, 2.0), definition="the spherical Bessel function of pi * x")
 # fmt: on
