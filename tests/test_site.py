@@ -31,18 +31,13 @@ print(x.grad)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012: as the library has it
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
     def log_message(self, *arguments):
         pass
 
 
 @pytest.fixture(scope="module")
 def address():
+    Quiet.extensions_map |= {".mjs": "text/javascript", ".wasm": "application/wasm"}
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"

@@ -28,7 +28,7 @@ def layout():
 
     from autograd.pictures.rendering import Drawing
 
-    Drawing.layout = staticmethod(lambda source, format: str(js.layout(source, format)))
+    Drawing.layout = staticmethod(lambda source, kind: str(js.layout(source, kind)))
 
 
 class OwnClass(ast.NodeTransformer):
@@ -38,6 +38,7 @@ class OwnClass(ast.NodeTransformer):
         self.replaced = False
 
     def visit_ClassDef(self, node):
+        """Return the class, or an import of ours in its place."""
         names = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
         if node.name != "Value" or "backward" not in names:
             return node
