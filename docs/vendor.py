@@ -1,8 +1,8 @@
 """What the site's examples run on, put beside its pages: `python docs/vendor.py` fills docs/vendored.
 
 Pyodide (CPython for browsers), Graphviz for browsers and MathJax come from npm, the wheel of graphviz from PyPI, and
-our own wheel is built. So a reader's browser asks nobody but the site. NumPy and SciPy for browsers are on neither: they
-are taken from Pyodide's own server where it can be reached; else the examples that need them say so.
+our own wheel is built. So a reader's browser asks nobody but the site. NumPy and SciPy for browsers are on neither:
+they are taken from Pyodide's own server where it can be reached; else the examples that need them say so.
 """
 
 import json
