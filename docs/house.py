@@ -28,22 +28,25 @@ def arrows() -> set[tuple[str, str]]:
     return found
 
 
-def picture() -> Drawing:
-    """Return the rooms, each above those it stands on; an arrow that follows from others is left out."""
+def direct() -> set[tuple[str, str]]:
+    """Return the arrows that do not follow from others."""
     found = arrows()
     after = {a: {b for x, b in found if x == a} for a, _ in found}
 
-    def reached(start: str, seen: set[str]) -> set[str]:
-        for other in after.get(start, set()) - seen:
-            seen.add(other)
-            reached(other, seen)
-        return seen
+    def reached(start: str) -> set[str]:
+        others = after.get(start, set())
+        return others.union(*map(reached, others))
 
+    names = {(a, b) for a, b in found if not any(b in reached(c) for c in after[a])}
+    return {(a.removeprefix("autograd/"), b.removeprefix("autograd/")) for a, b in names}
+
+
+def picture() -> Drawing:
+    """Return the rooms, each above those it stands on."""
     graph = Drawing(graph_attr={"rankdir": "TB", "bgcolor": "transparent"})
     graph.attr("node", shape="box", style="rounded,filled", fillcolor="white", fontname="sans-serif")
-    for a, b in sorted(found):
-        if not any(b in reached(c, set()) for c in after[a] - {b}):
-            graph.edge(a.removeprefix("autograd/"), b.removeprefix("autograd/"))
+    for a, b in sorted(direct()):
+        graph.edge(a, b)
     return graph
 
 
