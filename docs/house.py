@@ -10,22 +10,23 @@ ROOT = HERE.parent
 ORDER = ["rules", "engine", "functions", "checks", "compiler", "pictures", "export"]
 
 
-def room(parts: tuple[str, ...]) -> str:
-    """Return the room in which a file stands, "nn" for all of nn."""
-    return "nn" if parts[0] == "nn" else "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+def room(module: list[str]) -> str:
+    """Return the room of a module: the folder or the file below `autograd`; all of nn is one."""
+    return "nn" if module[0] == "nn" else ".".join(module[:2]).removesuffix(".__init__")
 
 
 def arrows() -> set[tuple[str, str]]:
     """Return which room imports from which."""
     found = set()
     for path in [*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")]:
-        mine = room(path.relative_to(ROOT).parts)
+        mine = room(list(path.relative_to(ROOT).with_suffix("").parts))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("autograd", "nn"):
-                theirs = room((*node.module.split("."), "a name"))
-                if mine != theirs:
-                    found.add((mine, theirs))
-    return found
+                for alias in node.names:
+                    theirs = [*node.module.split("."), alias.name]
+                    there = (ROOT / theirs[0] / theirs[1]).is_dir() or (ROOT / theirs[0] / f"{theirs[1]}.py").is_file()
+                    found.add((mine, room(theirs) if there else theirs[0]))
+    return {(a, b) for a, b in found if a != b}
 
 
 def direct() -> set[tuple[str, str]]:
@@ -38,7 +39,7 @@ def direct() -> set[tuple[str, str]]:
         return others.union(*map(reached, others))
 
     names = {(a, b) for a, b in found if not any(b in reached(c) for c in after[a])}
-    return {(a.removeprefix("autograd/"), b.removeprefix("autograd/")) for a, b in names}
+    return {(a.removeprefix("autograd."), b.removeprefix("autograd.")) for a, b in names}
 
 
 def picture() -> Drawing:
