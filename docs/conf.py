@@ -37,6 +37,11 @@ def copy_course(app):
         page.write("\n```{toctree}\n:hidden:\n:glob:\n0*\n```\n")
 
 
+def strip_blank_lines(app, name, source):
+    """Leave out the empty line that ends an answer for doctest before the end of a block."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
 def escape_marks(app, what, name, thing, options, lines):
     """Let stars and bars outside of code stand for themselves, as they do in the docstrings' own Markdown."""
     example = False
@@ -51,4 +56,5 @@ def escape_marks(app, what, name, thing, options, lines):
 def setup(app):
     """Copy before anything is read."""
     app.connect("builder-inited", copy_course)
+    app.connect("source-read", strip_blank_lines)
     app.connect("autodoc-process-docstring", escape_marks)

@@ -25,7 +25,8 @@ function run(code, look = false) {
 function stop() {
   worker?.terminate();
   worker = null;
-  for (const resolve of waiting.values()) resolve({ failed: true, parts: [{ text: "Stopped. Python starts anew.\n" }] });
+  for (const resolve of waiting.values())
+    resolve({ failed: true, parts: [{ text: "Stopped. Python starts anew.\n" }] });
   waiting.clear();
   for (const example of examples) example.done = false;
 }
@@ -38,7 +39,8 @@ function show(output, { parts, failed }) {
     else part.textContent = text;
     output.append(part);
   }
-  if (!parts.length) output.append(Object.assign(document.createElement("pre"), { textContent: "Done; nothing to show." }));
+  if (!parts.length)
+    output.append(Object.assign(document.createElement("pre"), { textContent: "Done; nothing to show." }));
   output.dataset.state = failed ? "failed" : "done";
 }
 
@@ -70,6 +72,30 @@ function codeOf(text) {
   return lines.map((line) => line.slice(4)).join("\n");
 }
 
+// What an example needs beside the standard library, and how that shows. Of these, only NumPy and SciPy exist for browsers.
+const NEEDS = {
+  numpy: /\bnumpy\b|\bcompile\b|\bnp\./,
+  scipy: /\bscipy\b|sparse=True/,
+  hypothesis: /\bhypothesis\b|autograd\.testing/,
+  pandas: /\bpandas\b|read_csv/,
+  sympy: /to_sympy/,
+  torch: /\btorch\b|to_torch/,
+  jax: /\bjax\b|to_jax/,
+  onnxruntime: /to_onnx/,
+};
+
+async function markWhatIsMissing() {
+  const answer = await fetch(new URL("content.json", root)).catch(() => null);
+  const had = answer?.ok ? (await answer.json()).packages : [];
+  for (const example of examples) {
+    const missing = Object.keys(NEEDS).filter((name) => !had.includes(name) && NEEDS[name].test(example.code));
+    if (missing.length) {
+      const note = `needs ${missing.join(", ")}, which this page does not have: run it on your machine`;
+      example.bar.append(Object.assign(document.createElement("span"), { className: "live-note", textContent: note }));
+    }
+  }
+}
+
 const examples = [];
 
 class Example {
@@ -81,6 +107,7 @@ class Example {
     this.done = false;
     this.area = null;
     this.number = number;
+    this.standsAlone = block.closest("dl.py") !== null; // an example of the reference
     this.bar = Object.assign(document.createElement("div"), { className: "live-bar" });
     this.runner = button("Run", () => this.runWithThoseBefore());
     this.runner.setAttribute("aria-label", `Run example ${number}`);
@@ -107,7 +134,7 @@ class Example {
     this.open();
     for (const example of examples) {
       if (example === this) break;
-      if (!example.done) await example.run();
+      if (!example.done && !this.standsAlone && !example.standsAlone) await example.run();
     }
     await this.run();
   }
@@ -124,10 +151,12 @@ class Example {
 
 const PYTHON = ".highlight-python, .highlight-pycon, .highlight-default, .highlight-ipython3";
 for (const block of document.querySelectorAll(PYTHON)) {
-  if (!block.classList.contains("no-run") && !block.closest(".no-run, .sig, dl.py, .cell_output")) {
+  if (!block.classList.contains("no-run") && !block.closest(".no-run, .cell_output")) {
     examples.push(new Example(block, examples.length + 1));
   }
 }
+
+if (examples.length) markWhatIsMissing();
 
 // "Your program here": a field for a whole program, its graph, and a link that carries it.
 const place = document.getElementById("your-program-field");

@@ -13,6 +13,8 @@ import autograd
 import nn
 
 SPACE = {"__name__": "__main__"}  # shared by all examples of the page
+# Examples of the reference use what stands on their page without importing it.
+SPACE |= {name: getattr(package, name) for package in (autograd, nn) for name in package.__all__}
 
 
 def micrograd():
