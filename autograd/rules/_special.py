@@ -89,7 +89,7 @@ def _lgamma(x: Any) -> Any:
         return (a - 0.5) * (log(a) - 1.0) + (HALF_LOG_2_PI - 0.5 + r * _polynomial(r * r, STIRLING))
 
     y = _select(a < 8.0, near, far)  # at a; of a smaller x than 1/2 in magnitude, at 1 + x
-    reflected = lambda: _select(x > -inf, lambda: log(PI / (a * abs(_half_turns(a)[0]))) - y, inf)
+    reflected = lambda: _select(x <= -inf, inf, lambda: log(PI / (a * abs(_half_turns(a)[0]))) - y)
     return _select(a < 0.5, lambda: y - log(a), lambda: _select(x > 0.0, y, reflected))
 
 
@@ -97,9 +97,10 @@ def _digamma(x: Any) -> Any:
     right = x > -0.5
     a = _select(right, x, 1.0 - x)
     shifted = _select(a < 10.0, lambda: sum([1.0 / (a + float(k)) for k in range(8, -1, -1)], 1.0 / (a + 9.0)), 0.0)
-    r = 1.0 / _select(a < 10.0, a + 10.0, a)
+    far = _select(a < 10.0, a + 10.0, a)
+    r = 1.0 / far
     series = r * (0.5 + r * _polynomial(r * r, [b / (2 * k + 2) for k, b in enumerate(BERNOULLI)]))
-    return -log(r) - series - shifted + _select(right, 0.0, lambda: PI * _cotangent(-x))
+    return log(far) - series - shifted + _select(right, 0.0, lambda: PI * _cotangent(-x))
 
 
 def _cotangent(x: Any) -> Any:
