@@ -55,13 +55,16 @@ def _floor(x: float) -> float:
     return x // 1.0 if -inf < x < inf else x
 
 
+def _sign(x: Any) -> Any:
+    return _select(abs(x) >= 0.0, (x > 0.0) * 1.0 - (x < 0.0) * 1.0, x)  # of nan, nan, as in NumPy
+
+
 def _clip(a: Any, b: Any, c: Any) -> Any:
     return minimum(maximum(a, b), c)
 
 
 def _xlogy(a: Any, b: Any) -> Any:
-    nothing = lambda: minimum(abs(b), 0.0)  # of nan, nan
-    return _select(abs(a) <= 0.0, nothing, lambda: a * log(b))
+    return _select(abs(a) <= 0.0, lambda: minimum(abs(b), 0.0), lambda: a * log(b))  # 0, or nan of nan
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
@@ -369,7 +372,7 @@ gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 log_sigmoid = Unary("log_sigmoid", lambda x: -softplus(-x), lambda y, x: sigmoid(-x), definition="-log(1 + exp(-x))")
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
-sign     = Unary("sign", lambda x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, lambda y, x: NOTHING, edges={(0.0,): (0.0,), (nan,): (0.0,)})
+sign     = Unary("sign", _sign,     lambda y, x: NOTHING, edges={(0.0,): (0.0,)})
 floor    = Unary("floor", _floor,    lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
 ceil     = Unary("ceil", lambda x: -floor(-x), lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
@@ -428,4 +431,4 @@ unguard = Operation(
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
-UNLISTED = (detached, guard, unguard, largest)
+UNLISTED: tuple[Operation | Family, ...] = (detached, guard, unguard, largest)
