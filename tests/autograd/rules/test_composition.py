@@ -1,6 +1,7 @@
 """Rows for which a language has no word, made of others in all languages; and log_softmax, which is made of nodes."""
 
 import math
+import shutil
 import subprocess
 import sys
 
@@ -8,18 +9,18 @@ import mpmath
 import pytest
 from mpmath import mp
 
+import autograd
 from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
 from autograd.compiler.backends import BACKENDS
 from autograd.rules import Operation, composition, symbol
 from tests.oracle import EPS
 
-# A process with a new row, as if it stood in the table: one that is made of others, and one that takes floats.
+# Two new rows, at the end of a copy of the table: one that is made of others, and one that takes floats.
+NEW_ROWS = """
+softsign = Unary("softsign", lambda x: x / (1.0 + abs(x)), lambda y, x: 1.0 / (1.0 + abs(x)) ** 2)
+opaque = Unary("opaque", lambda x: math.fsum([x, 1.0]), lambda y, x: 1.0)
+"""
 CODE = """
-import math
-from autograd.rules import table
-from autograd.rules.operation import Unary
-table.softsign = Unary("softsign", lambda x: x / (1.0 + table.abs(x)), lambda y, x: 1.0 / (1.0 + table.abs(x)) ** 2)
-table.opaque = Unary("opaque", lambda x: math.fsum([x, 1.0]), lambda y, x: 1.0)
 import autograd
 from autograd import Value, compile, explore, rules, text
 from autograd.compiler.backends import BACKENDS
@@ -32,7 +33,7 @@ assert (y.data, x.grad, x.softsign().data) == (-0.75, 0.0625, -0.75)
 for backend in BACKENDS:
     f = compile(lambda x: autograd.softsign(x), backend=backend, batched="x")
     assert f.each([-3.0, 1.0]).tolist() == [-0.75, 0.5], backend
-    assert f.value_and_grad([-3.0])[1].tolist() == [0.0625], backend
+    assert f.value_and_grad([-3.0])[1] == [0.0625], backend
 assert "row_softsign" in explore(y).html
 assert "softsign" in to_latex(y) and "softsign(x)" in text(y)
 assert "static double f_row_softsign(double x0) {" in to_c(compile(y, wrt=[x]))
@@ -49,8 +50,11 @@ for export in (to_c, to_torch):
 """
 
 
-def test_new_row_needs_nothing_but_its_line_in_the_table():
-    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+def test_new_row_needs_nothing_but_its_line_in_the_table(tmp_path):
+    shutil.copytree(autograd.__path__[0], tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "autograd" / "rules" / "table.py").open("a") as file:
+        file.write(NEW_ROWS)
+    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.stderr == ""
     assert "the operation opaque has no word in this language, and is not made of others that have one" in run.stdout
 
