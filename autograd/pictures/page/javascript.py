@@ -9,12 +9,19 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import rules
 from autograd.rules import ATOM, Dialect, Expression, NAry, Operation, formulas, infix, is_own, symbol
 
 UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
+
+
+def functions() -> str:
+    """Return the functions that JavaScript lacks, as explorer.js supplies them: the first of its parts."""
+    script = (Path(__file__).parent / "explorer.js").read_text(encoding="utf-8")
+    return script[script.index("const SQRT_PI") : script.index("/* ---", script.index("const fn"))]
 
 
 class UnreadableError(TypeError):
