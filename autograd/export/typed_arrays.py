@@ -7,11 +7,10 @@ stand in one loop over the examples, as long as none needs what others sum up ov
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def javascript_of(lowering: Lowering, name: str, *, with_helpers: bool = True) -
 
 
 class _TypedArrayWriter(ArrayWriter):
-    """The instructions of a program as loops over `v`: plain numbers first, then, from `w` on, those of each example."""
+    """The instructions of a program as loops over `v`: plain numbers first, those of an example from `w` on."""
 
     counter = local = "let"
 
