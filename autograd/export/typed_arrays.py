@@ -20,7 +20,7 @@ from autograd.compiler.instructions import Instruction, Operand
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
 from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
-from autograd.export.own_operation import SymbolicDialect
+from autograd.export._own_operation import SymbolicDialect
 from autograd.pictures.page.javascript import JAVASCRIPT, SUMS, functions
 from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, NAry, Operation
 
