@@ -18,6 +18,7 @@ from typing import Any
 from autograd.engine import Value
 from autograd.files import write_atomically
 from autograd.pictures.page.model import graph
+from autograd.pictures.style import colour_sheet
 
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels
@@ -57,7 +58,7 @@ class Explorer:
 
 def page(model: dict[str, Any], rules: str) -> str:
     """Return the page of a graph: the files beside this one, put together."""
-    script, style = _read("explorer.js"), _read("explorer.css")
+    script, style = _read("explorer.js"), colour_sheet() + _read("explorer.css")
     start = f"start({rules});"
     parts = {
         "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
