@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
 from autograd.pictures._frames import write_gif, write_svg
-from autograd.pictures._style import (
+from autograd.pictures.style import (
     FRAME,
     INK,
     QUIET,

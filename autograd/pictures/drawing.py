@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import rules
 from autograd.engine import Constant, Value, scope
-from autograd.pictures._style import (
+from autograd.pictures.style import (
     COMPUTED,
     FONT,
     SIZE,

@@ -1,4 +1,4 @@
-"""HTML page of a graph: explorer.html, with the style and the script that stand beside it, the graph and its rules.
+"""HTML page of a graph: explorer.html, with the style and the scripts that stand beside it, the graph and its rules.
 
 Its policy names each script and the style by their hashes, so nothing else runs on it and nothing is fetched, whatever
 a label says.
@@ -18,9 +18,12 @@ from typing import Any
 from autograd.engine import Value
 from autograd.files import write_atomically
 from autograd.pictures.page._model import graph
+from autograd.pictures.style import colour_sheet
 
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels
+# Each uses only what stands in those before it.
+SCRIPTS = ("functions", "numbers", "graph", "plan", "arrangement", "elements", "words", "picture", "view")
 
 
 class Explorer:
@@ -57,7 +60,8 @@ class Explorer:
 
 def page(model: dict[str, Any], rules: str) -> str:
     """Return the page of a graph: the files beside this one, put together."""
-    script, style = _read("explorer.js"), _read("explorer.css")
+    script = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    style = colour_sheet() + _read("explorer.css")
     start = f"start({rules});"
     parts = {
         "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
