@@ -42,17 +42,24 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
     number = {node: position for position, node in enumerate(order)}
-    ops: dict[tuple[Operation, int], int] = {}
-    nodes = [_node(node, names[node], number, ops) for node in order]
-    rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
+    computed, rules = computation(order, names)
     model = {
         "title": names[root],
         "formula": _formula(root, order, names),
-        "nodes": nodes,
-        "ops": [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)],
+        **computed,
         **_boxes(order, names, number),
     }
-    return model, f"[{', '.join('null' if rule is None else rule.source() for rule in rules)}]"
+    return model, rules
+
+
+def computation(order: Sequence[Value], names: dict[Value, str]) -> tuple[dict[str, Any], str]:
+    """Return the nodes of a sorted graph with their operations as a JSON object, and the rules as JavaScript."""
+    number = {node: position for position, node in enumerate(order)}
+    ops: dict[tuple[Operation, int], int] = {}
+    nodes = [_node(node, names[node], number, ops) for node in order]
+    rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
+    listed = [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)]
+    return {"nodes": nodes, "ops": listed}, f"[{', '.join('null' if rule is None else rule.source() for rule in rules)}]"
 
 
 def _name(node: Value, name: str) -> str:

@@ -19,9 +19,8 @@ UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, Arithm
 
 
 def functions() -> str:
-    """Return the functions that JavaScript lacks, as explorer.js supplies them: the first of its parts."""
-    script = (Path(__file__).parent / "explorer.js").read_text(encoding="utf-8")
-    return script[script.index("const SQRT_PI") : script.index("/* ---", script.index("const fn"))]
+    """Return the functions that JavaScript lacks, as a script that pages and exports have in common."""
+    return (Path(__file__).parent / "functions.js").read_text(encoding="utf-8")
 
 
 class UnreadableError(TypeError):

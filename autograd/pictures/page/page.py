@@ -17,6 +17,7 @@ from typing import Any
 
 from autograd.engine import Value
 from autograd.files import write_atomically
+from autograd.pictures.page._model import computation as computation
 from autograd.pictures.page._model import graph
 from autograd.pictures.style import colour_sheet
 
@@ -60,11 +61,23 @@ class Explorer:
 
 def page(model: dict[str, Any], rules: str) -> str:
     """Return the page of a graph: the files beside this one, put together."""
-    script = "\n".join(_read(f"{name}.js") for name in SCRIPTS)
-    style = colour_sheet() + _read("explorer.css")
-    start = f"start({rules});"
+    return put_together(
+        HERE / "explorer.html",
+        title=model["title"],
+        style=colour_sheet() + read_file(HERE / "explorer.css"),
+        model=model,
+        script=shared_scripts(*SCRIPTS),
+        start=f"start({rules});",
+    )
+
+
+def put_together(template: Path, *, title: str, style: str, model: Any, script: str, start: str) -> str:
+    """Return a page: a template with its style, its model as JSON, its script, and the call that starts it.
+
+    A script that holds `</script` would end there, so numbers and names go into the model, not into a script.
+    """
     parts = {
-        "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
+        "title": html.escape(title.encode("utf-8", "replace").decode()),
         "policy": f"default-src 'none'; script-src {_hash(script)} {_hash(start)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
         "style": style,
@@ -72,13 +85,18 @@ def page(model: dict[str, Any], rules: str) -> str:
         "script": script,
         "start": start,
     }
-    pieces = _read("explorer.html").split("{{")
+    pieces = read_file(template).split("{{")
     return pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
 
 
-def _read(name: str) -> str:
-    """Return a file that stands beside this one, without its indentation, which is a fifth of the page."""
-    return re.sub(r"^[ ]+", "", (HERE / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+def shared_scripts(*names: str) -> str:
+    """Return scripts that stand beside this file, one after the other."""
+    return "\n".join(read_file(HERE / f"{name}.js") for name in names)
+
+
+def read_file(path: Path) -> str:
+    """Return a part of a page without its indentation, which is a fifth of the page."""
+    return re.sub(r"^[ ]+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def _escaped(source: str) -> str:
