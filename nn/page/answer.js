@@ -1,0 +1,454 @@
+/* The answer: what the network and each of its neurons say, over the plane of two features, along one, or for the
+   examples; and how right that is. */
+
+const COARSE = 44; // points on a side of the plane while it plays, and while it rests
+const FINE = 88;
+const ALONG = 160; // points along one feature
+
+/** What all neurons give at the points of a grid, or, where there are more than two features, for the examples. */
+class Field {
+  constructor(training, programs) {
+    this.training = training;
+    this.programs = programs;
+    const { inputs } = training.model;
+    this.dimensions = inputs.length <= 2 ? inputs.length : 0;
+    this.ranges = inputs.slice(0, 2).map((_, i) => this.range(i));
+    this.grids = new Map();
+  }
+
+  /** From where to where a feature is shown. */
+  range(i) {
+    const { data, held } = this.training;
+    let [low, high] = [Infinity, -Infinity];
+    for (const examples of held ? [data, held] : [data])
+      for (let n = 0; n < examples.count; n++) {
+        low = Math.min(low, examples.input(n, i));
+        high = Math.max(high, examples.input(n, i));
+      }
+    const margin = 0.12 * (high - low) || 1;
+    return [low - margin, high + margin];
+  }
+
+  grid(size) {
+    if (this.grids.has(size)) return this.grids.get(size);
+    const { width } = this.training.data;
+    const count = this.dimensions === 2 ? size * size : size;
+    const rows = new Float64Array(count * width);
+    const [[left, right], [bottom, top] = []] = this.ranges;
+    for (let n = 0; n < count; n++) {
+      rows[n * width] = left + ((right - left) * ((n % size) + (this.dimensions === 2 ? 0.5 : 0))) / (this.dimensions === 2 ? size : size - 1);
+      if (this.dimensions === 2) rows[n * width + 1] = top - ((top - bottom) * (Math.floor(n / size) + 0.5)) / size;
+    }
+    const made = { rows, values: new Float64Array(count * this.training.model.cards.length) };
+    this.grids.set(size, made);
+    return made;
+  }
+
+  refresh(playing) {
+    const { model, data, theta } = this.training;
+    const cards = model.cards.length;
+    this.size = this.dimensions === 1 ? ALONG : playing ? COARSE : FINE;
+    if (this.dimensions) {
+      const { rows, values } = this.grid(this.size);
+      this.programs.activity(theta, rows, values, null);
+      Object.assign(this, { rows, values, cards });
+    }
+    this.ofData ??= new Float64Array(data.count * cards);
+    this.programs.activity(theta, data.rows, this.ofData, null);
+    if (this.training.held) {
+      this.ofHeld ??= new Float64Array(this.training.held.count * cards);
+      this.programs.activity(theta, this.training.held.rows, this.ofHeld, null);
+    }
+    this.cards = cards;
+  }
+
+  /** The largest size of a card's values on the grid. */
+  largest(card) {
+    let most = 1e-12;
+    for (let i = card; i < this.values.length; i += this.cards) most = Math.max(most, Math.abs(this.values[i]));
+    return most;
+  }
+}
+
+class Answer {
+  constructor(page) {
+    this.page = page;
+    this.model = page.model;
+    this.right = null;
+    this.several = page.outputs.length > 1;
+    $("map").addEventListener("click", (event) => this.click(event));
+    const { dimensions } = page.field;
+    $("map").hidden = !dimensions && this.model.classes.length > 0;
+    $("map").style.cursor = dimensions ? "" : "default";
+  }
+
+  /* What outputs mean. */
+
+  /** The class of an example. */
+  label(examples, n) {
+    const { targets, classes } = this.model;
+    if (targets > 1) {
+      const all = Array.from({ length: targets }, (_, i) => examples.target(n, i));
+      return all.indexOf(Math.max(...all));
+    }
+    const y = examples.target(n);
+    return classes.length === 2 ? Number(y > 0) : y;
+  }
+
+  /** The class that the outputs at a place say, and how sure they are: from 0 to 1. */
+  judge(values, at) {
+    const { outputs } = this.page;
+    if (!this.several) {
+      const z = values[at + outputs[0]];
+      const share = this.model.reading === "logit" ? fn.sigmoid(z) : (Math.max(-1, Math.min(1, z)) + 1) / 2;
+      return [Number(z > 0), z > 0 ? share : 1 - share, share];
+    }
+    let best = 0;
+    for (let k = 1; k < outputs.length; k++) if (values[at + outputs[k]] > values[at + outputs[best]]) best = k;
+    const top = values[at + outputs[best]];
+    let sum = 0;
+    for (const card of outputs) sum += Math.exp(values[at + card] - top);
+    return [best, 1 / sum, 1 / sum];
+  }
+
+  sentence(values) {
+    const { classes, reading } = this.model;
+    if (!classes.length) return "";
+    const [label, sure] = this.judge(values, 0);
+    return `: ${classes[label]}${reading === "score" ? "" : `, with a probability of ${this.page.percent(sure)}`}`;
+  }
+
+  /* Drawing. */
+
+  render() {
+    const { field, model } = this.page;
+    if (model.classes.length) this.count();
+    if (field.dimensions === 2) this.plane();
+    else if (field.dimensions === 1) this.line();
+    else if (model.classes.length) this.confusion();
+    else this.scatter();
+    this.pictures();
+  }
+
+  /** How many answers are right, and which classes are taken for which. */
+  count() {
+    const { training, field } = this.page;
+    const shares = [];
+    for (const [examples, values] of [
+      [training.data, field.ofData],
+      [training.held, field.ofHeld],
+    ]) {
+      if (!examples) continue;
+      const size = this.model.classes.length;
+      this.taken = Array.from({ length: size }, () => new Array(size).fill(0));
+      let right = 0;
+      for (let n = 0; n < examples.count; n++) {
+        const [found] = this.judge(values, n * field.cards);
+        const wanted = this.label(examples, n);
+        this.taken[wanted][found]++;
+        right += found === wanted;
+      }
+      shares.push(right / examples.count);
+    }
+    [this.right, this.heldRight] = [shares[0], shares[1] ?? null];
+  }
+
+  classColour(k) {
+    const { below, above } = this.page.colours;
+    return this.model.classes.length === 2 ? [below, above][k] : CLASS_COLOURS[k % CLASS_COLOURS.length];
+  }
+
+  /** The card whose values the large picture shows: the chosen one, or nothing for the answer. */
+  get shown() {
+    const { chosen } = this.page;
+    if (chosen?.kind !== "neuron") return null;
+    const { output } = this.model.cards[chosen.index];
+    return output === null || this.several ? chosen.index : null;
+  }
+
+  plane() {
+    const { field, pixels, colours } = this.page;
+    const { size, values, cards } = field;
+    const { context, width, height } = drawing($("map"));
+    const card = this.shown ?? (this.model.classes.length ? null : this.page.outputs[0]);
+    if (card !== null) {
+      const most = field.largest(card);
+      paint($("map"), size, (i) => onScale(pixels, values[i * cards + card] / most));
+    } else if (!this.several) {
+      paint($("map"), size, (i) => onScale(pixels, 2 * this.judge(values, i * cards)[2] - 1));
+    } else {
+      const scales = this.model.classes.map((_, k) => scale(colours.surface, colours.surface, this.classColour(k)));
+      const least = 1 / this.page.outputs.length;
+      paint($("map"), size, (i) => {
+        const [k, sure] = this.judge(values, i * cards);
+        return onScale(scales[k], 0.15 + (0.75 * (sure - least)) / (1 - least));
+      });
+    }
+    const ratio = window.devicePixelRatio || 1;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.points(context, width, height);
+    this.title(card);
+  }
+
+  place(examples, n, width, height) {
+    const [[left, right], [bottom, top]] = this.page.field.ranges;
+    const [x, y] = [examples.input(n, 0), examples.input(n, 1)];
+    return [(width * (x - left)) / (right - left), (height * (top - y)) / (top - bottom)];
+  }
+
+  points(context, width, height) {
+    const { training, colours, example } = this.page;
+    const classes = this.model.classes.length;
+    const draw = (examples, solid) => {
+      for (let n = 0; n < examples.count; n++) {
+        const label = classes ? this.label(examples, n) : 0;
+        const colour = classes ? this.classColour(label) : colours.ink;
+        mark(context, label, ...this.place(examples, n, width, height), solid ? 4.2 : 3.6);
+        context.fillStyle = solid ? colour : colours.surface;
+        context.strokeStyle = solid ? colours.surface : colour;
+        context.lineWidth = solid ? 1.2 : 1.6;
+        context.fill();
+        context.stroke();
+      }
+    };
+    if (training.held) draw(training.held, false);
+    draw(training.data, true);
+    const [x, y] = this.place(training.data, example, width, height);
+    context.beginPath();
+    context.arc(x, y, 8.5, 0, 2 * Math.PI);
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 2.4;
+    context.stroke();
+  }
+
+  /** Along one feature: the examples as points, and the curve of the network. */
+  line() {
+    const { field, page } = { field: this.page.field, page: this.page };
+    const { training, colours } = page;
+    const { context, width, height } = drawing($("map"));
+    const card = this.shown ?? page.outputs[0];
+    const curve = Array.from({ length: ALONG }, (_, n) => field.values[n * field.cards + card]);
+    const { data } = training;
+    const y = Array.from({ length: data.count }, (_, n) => (this.model.targets === 1 ? data.target(n) : this.label(data, n)));
+    const all = [...curve.filter(Number.isFinite), ...(this.shown === null ? y : [])];
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const margin = 0.1 * (high - low) || 1;
+    const [[left, right]] = field.ranges;
+    const across = (x) => (width * (x - left)) / (right - left);
+    const up = (value) => (height * (high + margin - value)) / (high - low + 2 * margin);
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, width, height);
+    context.strokeStyle = colours.rule;
+    context.beginPath();
+    context.moveTo(0, up(0));
+    context.lineTo(width, up(0));
+    context.stroke();
+    if (this.shown === null) {
+      y.forEach((value, n) => {
+        mark(context, 0, across(data.input(n, 0)), up(value), n === page.example ? 7 : 4);
+        context.fillStyle = colours.quiet;
+        context.globalAlpha = n === page.example ? 1 : 0.55;
+        context.fill();
+      });
+      context.globalAlpha = 1;
+    }
+    context.beginPath();
+    curve.forEach((value, n) => {
+      if (Number.isFinite(value)) context.lineTo((width * n) / (ALONG - 1), up(value));
+    });
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 2.5;
+    context.stroke();
+    context.fillStyle = colours.quiet;
+    context.textAlign = "left";
+    context.fillText(tick(high + margin), 4, 14);
+    context.fillText(tick(low - margin), 4, height - 6);
+    context.textAlign = "right";
+    context.fillText(`${this.model.inputs[0]}: ${tick(left)} to ${tick(right)}`, width - 4, height - 6);
+    this.title(this.shown);
+  }
+
+  /** Of a regression by several features: what is answered, against what is right. */
+  scatter() {
+    const { training, field, colours, outputs, example } = this.page;
+    const { data } = training;
+    const { context, width, height } = drawing($("map"));
+    const found = Array.from({ length: data.count }, (_, n) => field.ofData[n * field.cards + outputs[0]]);
+    const wanted = Array.from({ length: data.count }, (_, n) => data.target(n));
+    const all = [...found, ...wanted].filter(Number.isFinite);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const span = high - low || 1;
+    const at = (value, side) => 24 + ((side - 34) * (value - low)) / span;
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, width, height);
+    context.strokeStyle = colours.line;
+    context.beginPath();
+    context.moveTo(at(low, width), height - at(low, height));
+    context.lineTo(at(high, width), height - at(high, height));
+    context.stroke();
+    found.forEach((value, n) => {
+      mark(context, 0, at(wanted[n], width), height - at(value, height), n === example ? 6.5 : 3.5);
+      context.fillStyle = colours.ink;
+      context.globalAlpha = n === example ? 1 : 0.5;
+      context.fill();
+    });
+    context.globalAlpha = 1;
+    context.fillStyle = colours.quiet;
+    context.textAlign = "right";
+    context.fillText(`right answer: ${tick(low)} to ${tick(high)}`, width - 6, height - 6);
+    context.textAlign = "left";
+    context.fillText("answer", 6, 14);
+    this.title(null);
+  }
+
+  /** Which class is taken for which, of held-out examples where there are any. */
+  confusion() {
+    const { classes } = this.model;
+    const { training } = this.page;
+    if (!this.cells) {
+      this.cells = classes.map(() => classes.map(() => make("td")));
+      const head = classes.map((name) => make("th", { scope: "col" }, name));
+      const rows = classes.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), this.cells[i]));
+      const caption = make("caption", { class: "quiet" }, "rows: the right class; columns: the answer");
+      $("table").replaceChildren(make("table", {}, caption, make("thead", {}, make("tr", {}, make("td"), head)), make("tbody", {}, rows)));
+    }
+    const ink = channels(this.page.colours.ink);
+    this.taken.forEach((row, i) => {
+      const sum = row.reduce((a, b) => a + b, 0) || 1;
+      row.forEach((count, k) => {
+        const cell = this.cells[i][k];
+        const text = count ? String(count) : "·";
+        if (cell.textContent !== text) cell.textContent = text;
+        cell.style.backgroundColor = count ? `rgb(${ink.join(" ")} / ${(0.06 + (0.2 * count) / sum).toFixed(3)})` : "";
+        cell.style.fontWeight = i === k ? 700 : 400;
+      });
+    });
+    $("answer-title").textContent = `Which class is taken for which, ${training.held ? "held out" : "examples to train on"}`;
+  }
+
+  /** What the large picture shows: in words above it, and as a key below. */
+  title(card) {
+    const { classes, reading, cards } = this.model;
+    const { field, colours, pixels } = this.page;
+    const title = card === null || this.page.outputs[0] === card ? "What the network answers" : `What ${cards[card].name} gives`;
+    $("answer-title").textContent = title;
+    const most = card !== null && field.dimensions === 2 ? field.largest(card) : 0;
+    const parts = [title, most && tick(most), colours.ink].join();
+    $("map").setAttribute("aria-label", `${title}. ${this.right === null ? "" : `${this.page.percent(this.right)} of the examples are right.`} Click a point to choose an example.`);
+    if (parts === this.keyShown) return;
+    this.keyShown = parts;
+    const bar = (low, high) => {
+      const canvas = make("canvas", { class: "bar", width: 128, height: 1, "aria-hidden": "true" });
+      paint(canvas, 128, (i) => onScale(pixels, i / 64 - 1), 1);
+      return [make("span", {}, `${low} `, canvas, ` ${high}`)];
+    };
+    const swatch = (k) => {
+      const canvas = make("canvas", { width: 28, height: 28, "aria-hidden": "true" });
+      const context = canvas.getContext("2d");
+      context.scale(2, 2);
+      mark(context, k, 7, 7, 4.6);
+      context.fillStyle = this.classColour(k);
+      context.fill();
+      return make("span", {}, canvas, ` ${classes[k]}`);
+    };
+    const points = classes.map((_, k) => swatch(k));
+    const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
+    if (field.dimensions !== 2) $("key").replaceChildren(...(field.dimensions ? [make("span", {}, "line: the network; points: the examples")] : []));
+    else if (card !== null) $("key").replaceChildren(...bar(`−${tick(most)}`, tick(most)), ...points, ...held);
+    else if (this.several) $("key").replaceChildren(make("span", {}, "the stronger, the more probable"), ...points, ...held);
+    else $("key").replaceChildren(...bar(reading === "logit" ? "probability 0" : "score −1", "1"), ...points, ...held);
+  }
+
+  /** The pictures on the cards. */
+  pictures() {
+    for (const card of this.page.network.cards) this.picture(card);
+  }
+
+  picture({ kind, index, canvas }) {
+    const { field, pixels, colours, training, network } = this.page;
+    const { size, cards } = field;
+    const { inputs } = this.model;
+    if (field.dimensions === 2) {
+      if (kind === "neuron") {
+        const most = field.largest(index);
+        paint(canvas, size, (i) => onScale(pixels, field.values[i * cards + index] / most));
+      } else {
+        const { width } = training.data;
+        const most = Math.max(...field.ranges[index].map(Math.abs));
+        paint(canvas, size, (i) => onScale(pixels, field.rows[i * width + index] / most));
+      }
+    } else if (field.dimensions === 1) this.sketch(canvas, kind === "neuron" ? (n) => field.values[n * cards + index] : (n) => field.rows[n * training.data.width]);
+    else if (kind === "input" && inputs.length >= IMAGE) {
+      const row = training.data.row(this.page.example);
+      const width = network.imageWidth || inputs.length;
+      let [low, high] = [Infinity, -Infinity];
+      for (let i = 0; i < inputs.length; i++) [low, high] = [Math.min(low, row[i]), Math.max(high, row[i])];
+      const greys = scale(colours.surface, colours.surface, colours.ink);
+      paint(canvas, width, (i) => onScale(greys, (row[i] - low) / (high - low || 1)), inputs.length / width);
+    } else this.small(kind, index, canvas);
+  }
+
+  /** On a card of a network of many features: the weights as an image, or the mean of each class as bars. */
+  small(kind, index, canvas) {
+    const { field, pixels, training, network, colours } = this.page;
+    const { classes, inputs, cards } = this.model;
+    const width = network.imageWidth;
+    const wires = kind === "neuron" ? cards[index].wires : [];
+    if (width && wires.length === inputs.length && wires.every(([from]) => from === "x")) {
+      let most = 1e-12;
+      for (const [, , place] of wires) most = Math.max(most, Math.abs(training.theta[place]));
+      paint(canvas, width, (i) => onScale(pixels, training.theta[wires[i][2]] / most));
+      return;
+    }
+    const value = kind === "neuron" ? (n) => field.ofData[n * field.cards + index] : (n) => training.data.input(n, index);
+    const groups = Math.max(1, classes.length);
+    const sums = new Float64Array(groups);
+    const counts = new Float64Array(groups);
+    for (let n = 0; n < training.data.count; n++) {
+      const k = classes.length ? this.label(training.data, n) : 0;
+      sums[k] += value(n);
+      counts[k]++;
+    }
+    const means = sums.map((sum, k) => sum / (counts[k] || 1));
+    const most = Math.max(1e-12, ...means.map(Math.abs));
+    const context = canvas.getContext("2d");
+    const [w, h] = [canvas.width, canvas.height];
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, w, h);
+    means.forEach((mean, k) => {
+      context.fillStyle = classes.length ? this.classColour(k) : colours.ink;
+      const height = (mean / most) * (h / 2 - 2);
+      context.fillRect((w * (k + 0.12)) / groups, h / 2 - Math.max(0, height), (0.76 * w) / groups, Math.abs(height));
+    });
+  }
+
+  /** A curve on a card. */
+  sketch(canvas, value) {
+    const { colours } = this.page;
+    const context = canvas.getContext("2d");
+    const [w, h] = [canvas.width, canvas.height];
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, w, h);
+    let most = 1e-12;
+    for (let n = 0; n < ALONG; n++) most = Math.max(most, Math.abs(value(n)));
+    context.beginPath();
+    for (let n = 0; n < ALONG; n += 4) context.lineTo((w * n) / ALONG, h / 2 - ((h / 2 - 3) * value(n)) / most);
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 2;
+    context.stroke();
+  }
+
+  click(event) {
+    const { field, training } = this.page;
+    if (!field.dimensions) return;
+    const box = $("map").getBoundingClientRect();
+    const { data } = training;
+    let best = null;
+    for (let n = 0; n < data.count; n++) {
+      const [x, y] = field.dimensions === 2 ? this.place(data, n, box.width, box.height) : [(box.width * (data.input(n, 0) - field.ranges[0][0])) / (field.ranges[0][1] - field.ranges[0][0]), 0];
+      const distance = Math.hypot(x - (event.clientX - box.left), field.dimensions === 2 ? y - (event.clientY - box.top) : 0);
+      if (!best || distance < best.distance) best = { distance, n };
+    }
+    this.page.pick(best.n);
+  }
+}
