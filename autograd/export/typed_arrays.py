@@ -21,8 +21,27 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
 from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
 from autograd.export._own_operation import SymbolicDialect
-from autograd.pictures.page.javascript import JAVASCRIPT, SUMS, functions
+from autograd.pictures.page.javascript import JAVASCRIPT, functions
 from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, NAry, Operation
+
+
+# What takes a row of numbers: an array, where the row begins, and how many.
+OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
+ROW_FUNCTIONS = """
+function largest(v, at, count) {
+    let y = v[at];
+    for (let i = 1; i < count; i++) if (v[at + i] > y || v[at + i] !== v[at + i]) y = v[at + i];
+    return y;
+}
+function logsumexp(v, at, count) {
+    let top = 0, sum = 0;
+    for (let i = 1; i < count; i++) if (v[at + i] > v[at + top] || v[at + i] !== v[at + i]) top = i;
+    const largest = v[at + top];
+    if (!Number.isFinite(largest)) return largest;
+    for (let i = 0; i < count; i++) if (i !== top) sum += Math.exp(v[at + i] - largest);
+    return largest + Math.log1p(sum);
+}
+""".strip().splitlines()
 
 
 @dataclass(frozen=True)
@@ -35,8 +54,9 @@ class TypedArrays(SymbolicDialect):
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
         if not isinstance(operation, NAry):
             return super().printed(operation, operands)
-        if operation in (rules.largest, rules.logsumexp):
-            return f"fn.{SUMS[operation]}([{', '.join(source for source, _ in operands)}])", ATOM
+        if operation in OF_ROWS:
+            listed = ", ".join(source for source, _ in operands)
+            return f"{OF_ROWS[operation]}([{listed}], 0, {len(operands)})", ATOM
         sources = [source if binds >= SUM else f"({source})" for source, binds in operands]
         if operation in (rules.dot, rules.ieee_dot):
             half = len(operands) // 2
@@ -131,6 +151,7 @@ class _TypedArrayWriter(ArrayWriter):
         ).replace("__EACH__", f"{plain} + {each} * n")
         sizes = {"parameters": self.parameters, "inputs": count, "results": len(roots)}
         inside = [
+            *(ROW_FUNCTIONS if re.search(r"\b(largest|logsumexp)\(", text) else []),
             "let room = new Float64Array(0);",
             *tables,
             text,
@@ -217,11 +238,11 @@ class _TypedArrayWriter(ArrayWriter):
         operation = instruction.expression.operation
         number, count = rows.shape
         strides = None if rows.constants is not None else regular(np.asarray(rows.slots))
-        if operation in (rules.largest, rules.logsumexp) and strides is not None and strides[1] == 1:
+        if operation in OF_ROWS and strides is not None and strides[1] == 1:
             (axis,) = _axes((number,))
             first = _affine(int(np.asarray(rows.slots).flat[0]), [(strides[0], axis)])
             first = f"w + {first}" if rows.batched else first
-            source = f"fn.{SUMS[operation]}(v.subarray({first}, {first} + {count}))"
+            source = f"{OF_ROWS[operation]}(v, {first}, {count})"
             return self._arrive(instruction.destination, [axis], source, instruction.add)
         return self._by_columns(instruction)
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograd import Constant, Value, rules, scope
+from autograd import Value, rules, scope
 from autograd.engine import topological_order
-from autograd.pictures.text import names_of
 from nn.modules import Module, Neuron
 from nn.training.parameters import held
 
@@ -102,7 +101,8 @@ class Network:
 
     def _named(self, loss: Value, features: Sequence[str]) -> dict[Value, str]:
         """Return what each node is called: h2.3 is neuron 3 of layer 2, w2.3.1 its weight of the first input."""
-        names = {node: "" if type(node) is Constant else name for node, name in names_of(self.order).items()}
+        between = [node for node in self.order if node.op is not None]
+        names = {node: "" for node in self.order} | {leaf: leaf.label for leaf in self.order if leaf.op is None}
         names |= {leaf: path for leaf, path in self.paths.items() if leaf in names}
         names |= dict(zip(self.inputs, features, strict=True))
         names |= _numbered("y", self.targets)
@@ -122,7 +122,8 @@ class Network:
             names[output] = name
             next(card for card in self.cards if card.node is output).name = name
         names[loss] = "loss"
-        return names
+        unnamed = [node for node in between if not names[node]]
+        return names | {node: f"v{number}" for number, node in enumerate(unnamed, 1)}
 
     def to_json(self, parameters: Sequence[Value]) -> dict[str, Any]:
         """Return the cards and columns, with parameters as their places in the optimiser, -1 for those it lacks."""
@@ -170,4 +171,4 @@ def _python_path(path: str) -> str:
 
 
 def _numbered(name: str, nodes: Sequence[Value]) -> dict[Value, str]:
-    return {node: name if len(nodes) == 1 else f"{name}{number}" for number, node in enumerate(nodes, 1)}
+    return {node: name if len(nodes) == 1 else f"{name}{number}" for number, node in enumerate(nodes)}

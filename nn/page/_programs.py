@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograd import Value, compile
+import autograd
+from autograd import Value, rules
 from autograd.compiler.lowering import Lowering
 from autograd.engine import topological_order
 from autograd.export import program_of
@@ -55,7 +56,8 @@ class PagePrograms:
                 raise ValueError("the model or the loss draws random numbers, which a page would repeat")
         self.is_classifier = eager.metric is accuracy
         self.lowering: Lowering = program_of(steps.program, "playground").lowering
-        self.root, *self.outputs = self.lowering.roots
+        self.root, *beside = self.lowering.roots
+        self.outputs = [node.parents[0] if node.op is rules.detached else node for node in beside]
         count = int(arrays[0][0][0].size)
         self.inputs, self.targets = list(self.lowering.batched[:count]), list(self.lowering.batched[count:])
         self.data = [{"x": x.ravel().tolist(), "y": y.ravel().tolist(), "count": len(x)} for x, y in arrays]
@@ -74,6 +76,6 @@ class PagePrograms:
         found = {"objective": on_examples("objective", self.root), "activity": on_examples("activity", *nodes)}
         for name, one in penalties.items():
             total = with_penalty(lambda outputs, targets: 0.0, one, self.parameters)([], [])
-            program = program_of(compile(total, wrt=self.parameters), "playground")
+            program = program_of(autograd.compile(total, wrt=self.parameters), "playground")
             found[name] = javascript_of(program.lowering, name, with_helpers=False)
         return found

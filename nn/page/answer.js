@@ -3,6 +3,7 @@
 
 const COARSE = 44; // points on a side of the plane while it plays, and while it rests
 const FINE = 88;
+const PALE = 0.62; // how strong a colour of the plane is at most, so that points stand out from it
 const ALONG = 160; // points along one feature
 
 /** What all neurons give at the points of a grid, or, where there are more than two features, for the examples. */
@@ -173,15 +174,15 @@ class Answer {
     const card = this.shown ?? (this.model.classes.length ? null : this.page.outputs[0]);
     if (card !== null) {
       const most = field.largest(card);
-      paint($("map"), size, (i) => onScale(pixels, values[i * cards + card] / most));
+      paint($("map"), size, (i) => onScale(pixels, (PALE * values[i * cards + card]) / most));
     } else if (!this.several) {
-      paint($("map"), size, (i) => onScale(pixels, 2 * this.judge(values, i * cards)[2] - 1));
+      paint($("map"), size, (i) => onScale(pixels, PALE * (2 * this.judge(values, i * cards)[2] - 1)));
     } else {
       const scales = this.model.classes.map((_, k) => scale(colours.surface, colours.surface, this.classColour(k)));
       const least = 1 / this.page.outputs.length;
       paint($("map"), size, (i) => {
         const [k, sure] = this.judge(values, i * cards);
-        return onScale(scales[k], 0.15 + (0.75 * (sure - least)) / (1 - least));
+        return onScale(scales[k], 0.1 + ((PALE - 0.1) * (sure - least)) / (1 - least));
       });
     }
     const ratio = window.devicePixelRatio || 1;
@@ -339,7 +340,7 @@ class Answer {
     this.keyShown = parts;
     const bar = (low, high) => {
       const canvas = make("canvas", { class: "bar", width: 128, height: 1, "aria-hidden": "true" });
-      paint(canvas, 128, (i) => onScale(pixels, i / 64 - 1), 1);
+      paint(canvas, 128, (i) => onScale(pixels, PALE * (i / 64 - 1)), 1);
       return [make("span", {}, `${low} `, canvas, ` ${high}`)];
     };
     const swatch = (k) => {
@@ -401,11 +402,15 @@ class Answer {
       return;
     }
     const value = kind === "neuron" ? (n) => field.ofData[n * field.cards + index] : (n) => training.data.input(n, index);
-    const groups = Math.max(1, classes.length);
+    if (!classes.length) {
+      this.cloud(canvas, value);
+      return;
+    }
+    const groups = classes.length;
     const sums = new Float64Array(groups);
     const counts = new Float64Array(groups);
     for (let n = 0; n < training.data.count; n++) {
-      const k = classes.length ? this.label(training.data, n) : 0;
+      const k = this.label(training.data, n);
       sums[k] += value(n);
       counts[k]++;
     }
@@ -416,10 +421,30 @@ class Answer {
     context.fillStyle = colours.paper;
     context.fillRect(0, 0, w, h);
     means.forEach((mean, k) => {
-      context.fillStyle = classes.length ? this.classColour(k) : colours.ink;
+      context.fillStyle = this.classColour(k);
       const height = (mean / most) * (h / 2 - 2);
       context.fillRect((w * (k + 0.12)) / groups, h / 2 - Math.max(0, height), (0.76 * w) / groups, Math.abs(height));
     });
+  }
+
+  /** On a card of a regression by several features: what it gives in each example, over the right answer. */
+  cloud(canvas, value) {
+    const { training, colours } = this.page;
+    const { data } = training;
+    const context = canvas.getContext("2d");
+    const [w, h] = [canvas.width, canvas.height];
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, w, h);
+    const ends = (number) => {
+      let [low, high] = [Infinity, -Infinity];
+      for (let n = 0; n < data.count; n++) [low, high] = [Math.min(low, number(n)), Math.max(high, number(n))];
+      return [low, high - low || 1];
+    };
+    const target = (n) => data.target(n);
+    const [[left, across], [bottom, up]] = [ends(target), ends(value)];
+    context.fillStyle = colours.ink;
+    for (let n = 0; n < data.count; n++)
+      context.fillRect(2 + ((w - 6) * (target(n) - left)) / across, h - 4 - ((h - 6) * (value(n) - bottom)) / up, 2, 2);
   }
 
   /** A curve on a card. */

@@ -167,7 +167,7 @@ function drawGradients(canvas, layers, gradient, colours) {
   context.textAlign = "center";
   const foot = layers.length * row + 16;
   context.fillText("0", left + 4 + bin / 2, foot);
-  for (let power = from; power <= to; power += width < 330 ? 4 : 3)
+  for (let power = from + 2; power <= to; power += width < 330 ? 4 : 3)
     context.fillText(`1e${power}`.replace("-", "−"), left + zero + (power - from) * 2 * bin, foot);
   return told;
 }

@@ -69,15 +69,15 @@ class NetworkView {
     const slope = make("span", { class: "number" });
     const output = kind === "neuron" ? this.model.cards[index].output : null;
     const { classes } = this.model;
-    const label = output !== null && classes.length > 2 ? make("i", {}, ` ${classes[output]}`) : "";
+    const label = output !== null && classes.length > 2 && classes[output] !== String(output) ? ` ${classes[output]}` : "";
     const button = make(
       "button",
       { type: "button", class: `card ${kind} ${more}`, "aria-pressed": "false", tabindex: -1 },
       canvas,
-      make("span", { class: "name" }, name, label),
-      make("span", { class: "figures" }, value, slope),
+      make("span", { class: "line" }, make("span", { class: "name" }, name, label && make("i", {}, label)), value),
+      make("span", { class: "line" }, make("i", {}, "grad"), slope),
     );
-    const card = { kind, index, name, button, canvas, value, slope, label: label ? ` ${classes[output]}` : "" };
+    const card = { kind, index, name, button, canvas, value, slope, label };
     if (more.includes("image")) Object.assign(canvas, { width: 64, height: 64 });
     button.addEventListener("click", () => this.page.choose({ kind, index }));
     button.addEventListener("focus", () => this.enter(card));
@@ -169,6 +169,7 @@ class NetworkView {
     let most = 0;
     for (const { parameter } of wires) most = Math.max(most, Math.abs(numbers[parameter]));
     const [above, below] = this.lines === "weights" ? [colours.above, colours.below] : [colours.positive, colours.negative];
+    const thick = 4.6 * Math.min(1, Math.sqrt(150 / wires.length));
     const chosen = this.page.chosen;
     for (const { tail, head, parameter } of wires) {
       const [a, b] = [this.cards[tail].box, this.cards[head].box];
@@ -178,7 +179,7 @@ class NetworkView {
       context.moveTo(a.right, a.y);
       const middle = (a.right + b.left) / 2;
       context.bezierCurveTo(middle, a.y, middle, b.y, b.left, b.y);
-      context.lineWidth = on ? 6 : 0.4 + 4.6 * share;
+      context.lineWidth = on ? 6 : 0.4 + thick * share;
       context.globalAlpha = on ? 1 : 0.25 + 0.65 * share;
       context.setLineDash(numbers[parameter] < 0 ? [7, 3] : []);
       context.strokeStyle = numbers[parameter] < 0 ? below : above;
@@ -204,10 +205,16 @@ class NetworkView {
       [card.value, card.slope].forEach((element, i) => {
         if (element.textContent !== texts[i]) element.textContent = texts[i];
       });
+      card.slope.parentElement.hidden = slope === null;
       card.slope.className = `number ${slope > 0 ? "positive" : slope < 0 ? "negative" : ""}`;
       const told = value === null ? "" : `, gives ${texts[0]}${slope === null ? "" : `, gradient ${texts[1]}`}`;
       card.button.setAttribute("aria-label", `${card.name}${card.label}${told}`);
     }
+  }
+
+  /** Go back to the card that was there last. */
+  focus() {
+    if (document.activeElement === document.body) this.cards.find((card) => card.button.tabIndex === 0)?.button.focus({ preventScroll: true });
   }
 
   mark(chosen) {
@@ -218,5 +225,6 @@ class NetworkView {
 
 /** A number in three digits, as there is room for on a card. */
 function short3(x) {
-  return Number.isFinite(x) ? short(Number(x.toPrecision(3))) : short(x);
+  if (!Number.isFinite(x) || x === 0 || Math.abs(x) >= 0.001) return short(Number(x.toPrecision(3)));
+  return x.toExponential(1).replace(/-/g, "−");
 }

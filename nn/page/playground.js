@@ -43,6 +43,7 @@ class Playground {
     this.settings();
     this.listen();
     this.start();
+    this.pick(this.worst());
   }
 
   start() {
@@ -287,11 +288,11 @@ class Playground {
   /** What the sizes of the gradients say: whether they vanish on the way back, or blow up. */
   verdict(told) {
     const [first, last] = [told[0], told.at(-1)];
-    if (told.length < 2 || !first.median || !last.median) return "how many gradients are of each size; powers of ten";
+    if (told.length < 2 || !first.median || !last.median) return "How many gradients are of each size, in powers of ten.";
     const ratio = first.median / last.median;
-    if (ratio < 0.01) return `Vanishing: in ${first.name} they are ${short(Number((1 / ratio).toPrecision(1)))} times as small as in ${last.name}.`;
-    if (ratio > 100) return `Exploding: in ${first.name} they are ${short(Number(ratio.toPrecision(1)))} times as large as in ${last.name}.`;
-    return "how many gradients are of each size; powers of ten";
+    const word = ratio < 0.01 ? "Vanishing: those" : ratio > 100 ? "Exploding: those" : "Those";
+    const times = short(Number(Math.max(ratio, 1 / ratio).toPrecision(2)));
+    return `${word} of ${first.name} are ${times} times as ${ratio < 1 ? "small" : "large"} as those of ${last.name}.`;
   }
 
   renderExample() {
@@ -329,7 +330,8 @@ class Playground {
     const targets = Array.from({ length: model.targets }, (_, i) => short(row[count + i])).join(", ");
     const value = new Float64Array(1);
     this.programs.objective(training.theta, row, value, null);
-    const named = model.classes.length ? `, ${model.classes[this.answer.label(training.data, this.example)]}` : "";
+    const label = model.classes[this.answer.label(training.data, this.example)];
+    const named = label === undefined || label === targets ? "" : `, ${label}`;
     $("told").replaceChildren(
       make("p", {}, few, count > 6 ? ` and ${count - 6} more` : ""),
       make("p", {}, "The network gives ", outputs, this.answer.sentence(values), "."),
@@ -347,6 +349,8 @@ class Playground {
     this.network.mark(this.chosen);
     this.render();
     this.renderExample();
+    $("details").scrollTop = 0;
+    if (!this.chosen) this.network.focus();
   }
 
   pick(example) {
@@ -365,11 +369,13 @@ class Playground {
   renderDetails() {
     const { chosen, model } = this;
     const focused = $("details").contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    let parts = [make("p", { class: "quiet" }, "Choose a neuron or a line: its formula, and where its gradient comes from, stand here.")];
+    $("details").hidden = !chosen;
+    let parts = [];
     if (chosen?.kind === "parameter") parts = this.tellParameter(chosen.index);
     if (chosen?.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index], chosen.index);
     if (chosen?.kind === "input") parts = this.tellInput(chosen.index);
-    $("details").replaceChildren(...parts);
+    const close = make("button", { type: "button", class: "close", "aria-label": "Close", "data-focus": "close", onclick: () => this.choose(chosen) }, "×");
+    $("details").replaceChildren(close, ...parts);
     if (focused) $("details").querySelector(`[data-focus="${focused}"]`)?.focus();
   }
 
@@ -442,7 +448,7 @@ class Playground {
       );
       if (shown.length < rows.length) parts.push(make("p", { class: "quiet" }, `and ${rows.length - shown.length} more`));
     }
-    return [...parts, ...this.derived(card.node)];
+    return [make("div", {}, parts), make("div", {}, this.derived(card.node))];
   }
 
   tellInput(index) {

@@ -68,11 +68,25 @@ class Playground:
         write_atomically(target, self.html.encode())
         return target
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
+        """Return the page as a notebook shows it; as a widget too, where anywidget is installed.
+
+        The widget hands what was trained on the page back to the model.
+        """
+        bundle = {"text/plain": repr(self), "text/html": self._frame()}
+        try:
+            from nn.page.notebook_widget import PlaygroundWidget
+        except ImportError:
+            return bundle
+        shown = PlaygroundWidget(self, HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
+        return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
+
+    def _frame(self) -> str:
         """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
         return (
             f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(self.title)}" width="100%" '
-            f'height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" srcdoc="{html.escape(self.html)}"></iframe>'
+            f'height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
+            f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
     def __repr__(self) -> str:
@@ -130,7 +144,7 @@ def page_of(
         "classes": kinds,
         "reading": READINGS.get(_unwrapped(loss), "score") if kinds else "value",
         "theta": [parameter.data for parameter in parameters],
-        "layers": [{"name": name, "places": places} for name, places in layers(model, parameters).items()],
+        "layers": [{"name": _title(name), "places": found} for name, found in layers(model, parameters).items()],
         **network.to_json(parameters),
         "graph": None,
         "optimizers": _optimizers(optimizer),
@@ -191,6 +205,12 @@ def _classes(given: Sequence[str] | None, programs: PagePrograms) -> list[str]:
         if len(names) != count:
             raise ValueError(f"classes names each of {count} classes, got {len(names)} names")
     return names
+
+
+def _title(layer: str) -> str:
+    """Return what the page calls a layer: that with the path layers.0 is layer 1."""
+    name, _, number = layer.partition(".")
+    return f"layer {int(number) + 1}" if name == "layers" and number.isdecimal() else layer
 
 
 def _described(model: Module) -> str:
