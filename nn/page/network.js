@@ -29,7 +29,7 @@ class NetworkView {
       const across = Math.ceil(cards.length / TALL);
       const grid = make("div", { class: "grid" }, cards);
       grid.style.gridTemplateColumns = `repeat(${across}, auto)`;
-      $("columns").append(make("div", { class: "column" }, make("h3", {}, title), grid));
+      $("columns").append(make("div", { class: "column" }, make("p", { class: "heading" }, title), grid));
     };
     const together = model.inputs.length >= IMAGE;
     const inputs = together ? [`${model.inputs.length} inputs`] : model.inputs;
@@ -74,10 +74,11 @@ class NetworkView {
       "button",
       { type: "button", class: `card ${kind} ${more}`, "aria-pressed": "false", tabindex: -1 },
       canvas,
-      make("span", { class: "line" }, make("span", { class: "name" }, name, label && make("i", {}, label)), value),
-      make("span", { class: "line" }, make("i", {}, "grad"), slope),
+      make("span", { class: "line" }, make("span", { class: "name" }, name, label && make("i", {}, label)), " ", value),
+      " ",
+      make("span", { class: "line" }, make("i", {}, "grad"), " ", slope),
     );
-    const card = { kind, index, name, button, canvas, value, slope, label };
+    const card = { kind, index, button, canvas, value, slope };
     if (more.includes("image")) Object.assign(canvas, { width: 64, height: 64 });
     button.addEventListener("click", () => this.page.choose({ kind, index }));
     button.addEventListener("focus", () => this.enter(card));
@@ -207,8 +208,6 @@ class NetworkView {
       });
       card.slope.parentElement.hidden = slope === null;
       card.slope.className = `number ${slope > 0 ? "positive" : slope < 0 ? "negative" : ""}`;
-      const told = value === null ? "" : `, gives ${texts[0]}${slope === null ? "" : `, gradient ${texts[1]}`}`;
-      card.button.setAttribute("aria-label", `${card.name}${card.label}${told}`);
     }
   }
 
