@@ -37,7 +37,9 @@ class Field {
     const rows = new Float64Array(count * width);
     const [[left, right], [bottom, top] = []] = this.ranges;
     for (let n = 0; n < count; n++) {
-      rows[n * width] = left + ((right - left) * ((n % size) + (this.dimensions === 2 ? 0.5 : 0))) / (this.dimensions === 2 ? size : size - 1);
+      rows[n * width] =
+        left +
+        ((right - left) * ((n % size) + (this.dimensions === 2 ? 0.5 : 0))) / (this.dimensions === 2 ? size : size - 1);
       if (this.dimensions === 2) rows[n * width + 1] = top - ((top - bottom) * (Math.floor(n / size) + 0.5)) / size;
     }
     const made = { rows, values: new Float64Array(count * this.training.model.cards.length) };
@@ -230,7 +232,9 @@ class Answer {
     const card = this.shown ?? page.outputs[0];
     const curve = Array.from({ length: ALONG }, (_, n) => field.values[n * field.cards + card]);
     const { data } = training;
-    const y = Array.from({ length: data.count }, (_, n) => (this.model.targets === 1 ? data.target(n) : this.label(data, n)));
+    const y = Array.from({ length: data.count }, (_, n) =>
+      this.model.targets === 1 ? data.target(n) : this.label(data, n),
+    );
     const all = [...curve.filter(Number.isFinite), ...(this.shown === null ? y : [])];
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const margin = 0.1 * (high - low) || 1;
@@ -311,7 +315,9 @@ class Answer {
       const head = classes.map((name) => make("th", { scope: "col" }, name));
       const rows = classes.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), this.cells[i]));
       const caption = make("caption", { class: "quiet" }, "rows: the right class; columns: the answer");
-      $("table").replaceChildren(make("table", {}, caption, make("thead", {}, make("tr", {}, make("td"), head)), make("tbody", {}, rows)));
+      $("table").replaceChildren(
+        make("table", {}, caption, make("thead", {}, make("tr", {}, make("td"), head)), make("tbody", {}, rows)),
+      );
     }
     const ink = channels(this.page.colours.ink);
     this.taken.forEach((row, i) => {
@@ -324,18 +330,23 @@ class Answer {
         cell.style.fontWeight = i === k ? 700 : 400;
       });
     });
-    $("answer-title").textContent = `Which class is taken for which, ${training.held ? "held out" : "examples to train on"}`;
+    $("answer-title").textContent =
+      `Which class is taken for which, ${training.held ? "held out" : "examples to train on"}`;
   }
 
   /** What the large picture shows: in words above it, and as a key below. */
   title(card) {
     const { classes, reading, cards } = this.model;
     const { field, colours, pixels } = this.page;
-    const title = card === null || this.page.outputs[0] === card ? "What the network answers" : `What ${cards[card].name} gives`;
+    const title =
+      card === null || this.page.outputs[0] === card ? "What the network answers" : `What ${cards[card].name} gives`;
     $("answer-title").textContent = title;
     const most = card !== null && field.dimensions === 2 ? field.largest(card) : 0;
     const parts = [title, most && tick(most), colours.ink].join();
-    $("map").setAttribute("aria-label", `${title}. ${this.right === null ? "" : `${this.page.percent(this.right)} of the examples are right.`} Click a point to choose an example.`);
+    $("map").setAttribute(
+      "aria-label",
+      `${title}. ${this.right === null ? "" : `${this.page.percent(this.right)} of the examples are right.`} Click a point to choose an example.`,
+    );
     if (parts === this.keyShown) return;
     this.keyShown = parts;
     const bar = (low, high) => {
@@ -354,9 +365,13 @@ class Answer {
     };
     const points = classes.map((_, k) => swatch(k));
     const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
-    if (field.dimensions !== 2) $("key").replaceChildren(...(field.dimensions ? [make("span", {}, "line: the network; points: the examples")] : []));
+    if (field.dimensions !== 2)
+      $("key").replaceChildren(
+        ...(field.dimensions ? [make("span", {}, "line: the network; points: the examples")] : []),
+      );
     else if (card !== null) $("key").replaceChildren(...bar(`−${tick(most)}`, tick(most)), ...points, ...held);
-    else if (this.several) $("key").replaceChildren(make("span", {}, "the stronger, the more probable"), ...points, ...held);
+    else if (this.several)
+      $("key").replaceChildren(make("span", {}, "the stronger, the more probable"), ...points, ...held);
     else $("key").replaceChildren(...bar(reading === "logit" ? "probability 0" : "score −1", "1"), ...points, ...held);
   }
 
@@ -378,7 +393,11 @@ class Answer {
         const most = Math.max(...field.ranges[index].map(Math.abs));
         paint(canvas, size, (i) => onScale(pixels, field.rows[i * width + index] / most));
       }
-    } else if (field.dimensions === 1) this.sketch(canvas, kind === "neuron" ? (n) => field.values[n * cards + index] : (n) => field.rows[n * training.data.width]);
+    } else if (field.dimensions === 1)
+      this.sketch(
+        canvas,
+        kind === "neuron" ? (n) => field.values[n * cards + index] : (n) => field.rows[n * training.data.width],
+      );
     else if (kind === "input" && inputs.length >= IMAGE) {
       const row = training.data.row(this.page.example);
       const width = network.imageWidth || inputs.length;
@@ -401,7 +420,8 @@ class Answer {
       paint(canvas, width, (i) => onScale(pixels, training.theta[wires[i][2]] / most));
       return;
     }
-    const value = kind === "neuron" ? (n) => field.ofData[n * field.cards + index] : (n) => training.data.input(n, index);
+    const value =
+      kind === "neuron" ? (n) => field.ofData[n * field.cards + index] : (n) => training.data.input(n, index);
     if (!classes.length) {
       this.cloud(canvas, value);
       return;
@@ -470,8 +490,14 @@ class Answer {
     const { data } = training;
     let best = null;
     for (let n = 0; n < data.count; n++) {
-      const [x, y] = field.dimensions === 2 ? this.place(data, n, box.width, box.height) : [(box.width * (data.input(n, 0) - field.ranges[0][0])) / (field.ranges[0][1] - field.ranges[0][0]), 0];
-      const distance = Math.hypot(x - (event.clientX - box.left), field.dimensions === 2 ? y - (event.clientY - box.top) : 0);
+      const [x, y] =
+        field.dimensions === 2
+          ? this.place(data, n, box.width, box.height)
+          : [(box.width * (data.input(n, 0) - field.ranges[0][0])) / (field.ranges[0][1] - field.ranges[0][0]), 0];
+      const distance = Math.hypot(
+        x - (event.clientX - box.left),
+        field.dimensions === 2 ? y - (event.clientY - box.top) : 0,
+      );
       if (!best || distance < best.distance) best = { distance, n };
     }
     this.page.pick(best.n);

@@ -1,13 +1,36 @@
 /* Charts: what is drawn on canvases. Colours come from the style sheet, so they follow the theme. */
 
 /** Colours of classes where there are more than two, neither orange nor blue, each with a shape of its own. */
-const CLASS_COLOURS = ["#7b3fa0", "#1b8a5a", "#c2255c", "#7d7a12", "#8d5a3b", "#0b8780", "#5c6670", "#d05fb8", "#6aa51b", "#111111"];
+const CLASS_COLOURS = [
+  "#7b3fa0",
+  "#1b8a5a",
+  "#c2255c",
+  "#7d7a12",
+  "#8d5a3b",
+  "#0b8780",
+  "#5c6670",
+  "#d05fb8",
+  "#6aa51b",
+  "#111111",
+];
 const FONT = '12px system-ui, "Segoe UI", Roboto, sans-serif';
 
 /** The colours of the page now, by the names of the style sheet. */
 function pageColours() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["surface", "paper", "ink", "quiet", "rule", "line", "above", "below", "positive", "negative", "forward"];
+  const names = [
+    "surface",
+    "paper",
+    "ink",
+    "quiet",
+    "rule",
+    "line",
+    "above",
+    "below",
+    "positive",
+    "negative",
+    "forward",
+  ];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
@@ -25,7 +48,9 @@ function between(from, to, share) {
 /** 513 pixels from one colour over a middle one to another. */
 function scale(low, middle, high) {
   const [a, b, c] = [low, middle, high].map(channels);
-  return Uint32Array.from({ length: 513 }, (_, i) => (i < 256 ? between(a, b, i / 256) : between(b, c, (i - 256) / 256)));
+  return Uint32Array.from({ length: 513 }, (_, i) =>
+    i < 256 ? between(a, b, i / 256) : between(b, c, (i - 256) / 256),
+  );
 }
 
 /** Where a number from -1 to 1 stands on a scale. */
@@ -107,7 +132,8 @@ function drawCurve(canvas, curve, colours) {
     context.setLineDash(dash);
     const every = Math.max(1, Math.floor(curve.length / (2 * width)));
     curve.forEach((point, i) => {
-      if (Number.isFinite(point[which]) && (i % every === 0 || i === curve.length - 1)) context.lineTo(x(point[0]), y(point[which]));
+      if (Number.isFinite(point[which]) && (i % every === 0 || i === curve.length - 1))
+        context.lineTo(x(point[0]), y(point[which]));
     });
     context.stroke();
     context.setLineDash([]);

@@ -50,7 +50,11 @@ class NetworkView {
     this.wires = model.cards.flatMap((card, head) =>
       card.wires
         .filter(([kind, , parameter]) => kind && parameter >= 0 && !(together && kind === "x"))
-        .map(([kind, tail, parameter]) => ({ tail: kind === "x" ? tail : inputs.length + tail, head: inputs.length + head, parameter })),
+        .map(([kind, tail, parameter]) => ({
+          tail: kind === "x" ? tail : inputs.length + tail,
+          head: inputs.length + head,
+          parameter,
+        })),
     );
     this.cards[0].button.tabIndex = 0;
   }
@@ -69,7 +73,8 @@ class NetworkView {
     const slope = make("span", { class: "number" });
     const output = kind === "neuron" ? this.model.cards[index].output : null;
     const { classes } = this.model;
-    const label = output !== null && classes.length > 2 && classes[output] !== String(output) ? ` ${classes[output]}` : "";
+    const label =
+      output !== null && classes.length > 2 && classes[output] !== String(output) ? ` ${classes[output]}` : "";
     const button = make(
       "button",
       { type: "button", class: `card ${kind} ${more}`, "aria-pressed": "false", tabindex: -1 },
@@ -119,7 +124,11 @@ class NetworkView {
     const stage = $("stage").getBoundingClientRect();
     for (const card of this.cards) {
       const box = card.button.getBoundingClientRect();
-      card.box = { left: box.left - stage.left, right: box.right - stage.left, y: box.top - stage.top + box.height / 2 };
+      card.box = {
+        left: box.left - stage.left,
+        right: box.right - stage.left,
+        y: box.top - stage.top + box.height / 2,
+      };
     }
     this.drawWires();
   }
@@ -164,12 +173,15 @@ class NetworkView {
     const { numbers } = this;
     let { wires } = this;
     if (wires.length > FEW_LINES) {
-      wires = [...wires].sort((a, b) => Math.abs(numbers[b.parameter]) - Math.abs(numbers[a.parameter])).slice(0, FEW_LINES / 2);
+      wires = [...wires]
+        .sort((a, b) => Math.abs(numbers[b.parameter]) - Math.abs(numbers[a.parameter]))
+        .slice(0, FEW_LINES / 2);
     }
     this.shown = wires;
     let most = 0;
     for (const { parameter } of wires) most = Math.max(most, Math.abs(numbers[parameter]));
-    const [above, below] = this.lines === "weights" ? [colours.above, colours.below] : [colours.positive, colours.negative];
+    const [above, below] =
+      this.lines === "weights" ? [colours.above, colours.below] : [colours.positive, colours.negative];
     const thick = 4.6 * Math.min(1, Math.sqrt(150 / wires.length));
     const chosen = this.page.chosen;
     for (const { tail, head, parameter } of wires) {
@@ -213,7 +225,8 @@ class NetworkView {
 
   /** Go back to the card that was there last. */
   focus() {
-    if (document.activeElement === document.body) this.cards.find((card) => card.button.tabIndex === 0)?.button.focus({ preventScroll: true });
+    if (document.activeElement === document.body)
+      this.cards.find((card) => card.button.tabIndex === 0)?.button.focus({ preventScroll: true });
   }
 
   mark(chosen) {

@@ -58,7 +58,9 @@ class Playground {
     const { model, training } = this;
     const { wanted } = training;
     const choice = (id, choices, value, change) => {
-      const options = choices.map(([key, name]) => make("option", { value: String(key), selected: String(key) === String(value) }, name));
+      const options = choices.map(([key, name]) =>
+        make("option", { value: String(key), selected: String(key) === String(value) }, name),
+      );
       $(id).replaceChildren(...options);
       $(id).onchange = () => {
         change($(id).value);
@@ -71,15 +73,22 @@ class Playground {
     choice("lr", model.start.rates ? [["", "its schedule"], ...rates] : rates, wanted.lr ?? "", (value) => {
       wanted.lr = value === "" ? null : Number(value);
     });
-    choice("optimizer", model.optimizers.map(({ name }) => [name, name]), wanted.optimizer, (name) => {
-      wanted.optimizer = name;
-      const { lr } = model.optimizers.find((one) => one.name === name);
-      wanted.lr = name === model.optimizers[0].name && model.start.rates ? null : lr;
-      this.settings();
-      this.say(`${name}, with its learning rate ${short(lr)}`);
-    });
+    choice(
+      "optimizer",
+      model.optimizers.map(({ name }) => [name, name]),
+      wanted.optimizer,
+      (name) => {
+        wanted.optimizer = name;
+        const { lr } = model.optimizers.find((one) => one.name === name);
+        wanted.lr = name === model.optimizers[0].name && model.start.rates ? null : lr;
+        this.settings();
+        this.say(`${name}, with its learning rate ${short(lr)}`);
+      },
+    );
     const { count } = training.data;
-    const sizes = sorted([1, 4, 10, 16, 32, 64, 128, ...(model.batch ? [model.batch] : [])].filter((size) => size < count));
+    const sizes = sorted(
+      [1, 4, 10, 16, 32, 64, 128, ...(model.batch ? [model.batch] : [])].filter((size) => size < count),
+    );
     choice("batch", [...sizes, ["", `all ${count}`]], wanted.batch ?? "", (value) => {
       wanted.batch = value === "" ? null : Number(value);
     });
@@ -267,13 +276,21 @@ class Playground {
     const { training, colours, network } = this;
     drawCurve($("curve"), training.curve, colours);
     $("curve").setAttribute("aria-label", `The loss: ${this.summary()}`);
-    $("curve-key").textContent = training.held ? "solid: examples to train on; dashed: held out" : "on the examples to train on";
+    $("curve-key").textContent = training.held
+      ? "solid: examples to train on; dashed: held out"
+      : "on the examples to train on";
     const told = drawGradients($("gradients"), this.model.layers, training.gradient, colours);
-    const text = told.map(({ name, median, zeros, count }) => `${name}: ${median ? `about ${tick(median)}` : "all 0"}, ${zeros} of ${count} are 0`);
+    const text = told.map(
+      ({ name, median, zeros, count }) =>
+        `${name}: ${median ? `about ${tick(median)}` : "all 0"}, ${zeros} of ${count} are 0`,
+    );
     $("gradients").setAttribute("aria-label", `Sizes of the gradients. ${text.join(". ")}`);
     $("gradients-note").textContent = this.verdict(told);
     const which = network.lines === "weights" ? ["above", "below", "weight"] : ["positive", "negative", "gradient"];
-    const few = network.shown && network.shown.length < network.wires.length ? ` The ${network.shown.length} strongest of ${network.wires.length} are drawn.` : "";
+    const few =
+      network.shown && network.shown.length < network.wires.length
+        ? ` The ${network.shown.length} strongest of ${network.wires.length} are drawn.`
+        : "";
     const key = `${which}${few}`;
     if (key === this.keyShown) return;
     this.keyShown = key;
@@ -288,7 +305,8 @@ class Playground {
   /** What the sizes of the gradients say: whether they vanish on the way back, or blow up. */
   verdict(told) {
     const [first, last] = [told[0], told.at(-1)];
-    if (told.length < 2 || !first.median || !last.median) return "How many gradients are of each size, in powers of ten.";
+    if (told.length < 2 || !first.median || !last.median)
+      return "How many gradients are of each size, in powers of ten.";
     const ratio = first.median / last.median;
     const word = ratio < 0.01 ? "Vanishing: those" : ratio > 100 ? "Exploding: those" : "Those";
     const times = short(Number(Math.max(ratio, 1 / ratio).toPrecision(2)));
@@ -303,9 +321,10 @@ class Playground {
     this.values = values;
     if (graph) {
       const { nodes } = model;
-      const give = (ids, number) => ids.forEach((id, i) => {
-        if (id >= 0) graph.given[id] = number(i);
-      });
+      const give = (ids, number) =>
+        ids.forEach((id, i) => {
+          if (id >= 0) graph.given[id] = number(i);
+        });
       give(nodes.parameters, (i) => training.theta[i]);
       give(nodes.inputs, (i) => row[i]);
       give(nodes.targets, (i) => row[model.inputs.length + i]);
@@ -315,7 +334,12 @@ class Playground {
     const image = model.inputs.length >= IMAGE;
     this.network.tell(
       (card) => (card.kind === "neuron" ? values[card.index] : image ? null : row[card.index]),
-      (card) => (card.kind === "neuron" ? slope(model.cards[card.index].node) : image ? null : slope(model.nodes.inputs[card.index])),
+      (card) =>
+        card.kind === "neuron"
+          ? slope(model.cards[card.index].node)
+          : image
+            ? null
+            : slope(model.nodes.inputs[card.index]),
     );
     this.tellExample(row, values);
     const busy = this.playing && $("details").contains(document.activeElement);
@@ -325,8 +349,16 @@ class Playground {
   tellExample(row, values) {
     const { model, graph, training } = this;
     const count = model.inputs.length;
-    const few = model.inputs.slice(0, 6).flatMap((name, i) => [i ? ", " : "", make("bdi", { class: "name" }, name), ` = ${short(row[i])}`]);
-    const outputs = this.outputs.slice(0, 10).flatMap((card, i) => [i ? ", " : "", make("bdi", { class: "name" }, model.cards[card].name), ` = ${short3(values[card])}`]);
+    const few = model.inputs
+      .slice(0, 6)
+      .flatMap((name, i) => [i ? ", " : "", make("bdi", { class: "name" }, name), ` = ${short(row[i])}`]);
+    const outputs = this.outputs
+      .slice(0, 10)
+      .flatMap((card, i) => [
+        i ? ", " : "",
+        make("bdi", { class: "name" }, model.cards[card].name),
+        ` = ${short3(values[card])}`,
+      ]);
     const targets = Array.from({ length: model.targets }, (_, i) => short(row[count + i])).join(", ");
     const value = new Float64Array(1);
     this.programs.objective(training.theta, row, value, null);
@@ -335,8 +367,20 @@ class Playground {
     $("told").replaceChildren(
       make("p", {}, few, count > 6 ? ` and ${count - 6} more` : ""),
       make("p", {}, "The network gives ", outputs, this.answer.sentence(values), "."),
-      make("p", {}, `The right answer is ${targets}${named}; the loss of this example is `, make("b", {}, short(value[0])), "."),
-      make("p", { class: "quiet" }, graph ? "On each card stands what it gives here, and beside it the gradient of this loss by that." : "On each card stands what it gives here. This network is too large for a page to derive its gradients one by one."),
+      make(
+        "p",
+        {},
+        `The right answer is ${targets}${named}; the loss of this example is `,
+        make("b", {}, short(value[0])),
+        ".",
+      ),
+      make(
+        "p",
+        { class: "quiet" },
+        graph
+          ? "On each card stands what it gives here, and beside it the gradient of this loss by that."
+          : "On each card stands what it gives here. This network is too large for a page to derive its gradients one by one.",
+      ),
     );
     if (document.activeElement !== $("which")) $("which").value = this.example + 1;
   }
@@ -363,7 +407,11 @@ class Playground {
   /** A button that chooses a parameter. */
   parameter(index) {
     const focused = `p${index}`;
-    return make("button", { type: "button", "data-focus": focused, onclick: () => this.choose({ kind: "parameter", index }) }, make("bdi", { class: "name leaf" }, this.model.parameters[index]));
+    return make(
+      "button",
+      { type: "button", "data-focus": focused, onclick: () => this.choose({ kind: "parameter", index }) },
+      make("bdi", { class: "name leaf" }, this.model.parameters[index]),
+    );
   }
 
   renderDetails() {
@@ -374,7 +422,17 @@ class Playground {
     if (chosen?.kind === "parameter") parts = this.tellParameter(chosen.index);
     if (chosen?.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index], chosen.index);
     if (chosen?.kind === "input") parts = this.tellInput(chosen.index);
-    const close = make("button", { type: "button", class: "close", "aria-label": "Close", "data-focus": "close", onclick: () => this.choose(chosen) }, "×");
+    const close = make(
+      "button",
+      {
+        type: "button",
+        class: "close",
+        "aria-label": "Close",
+        "data-focus": "close",
+        onclick: () => this.choose(chosen),
+      },
+      "×",
+    );
     $("details").replaceChildren(close, ...parts);
     if (focused) $("details").querySelector(`[data-focus="${focused}"]`)?.focus();
   }
@@ -388,7 +446,14 @@ class Playground {
     const { graph, words } = this;
     if (!graph || node < 0) return [];
     if (graph.problem) return [make("p", {}, graph.problem.message, ".")];
-    return [make("p", { class: "quiet" }, `For example ${this.example + 1}, whose loss is ${short(graph.values[graph.root])}:`), ...words.derivation(node)];
+    return [
+      make(
+        "p",
+        { class: "quiet" },
+        `For example ${this.example + 1}, whose loss is ${short(graph.values[graph.root])}:`,
+      ),
+      ...words.derivation(node),
+    ];
   }
 
   tellParameter(index) {
@@ -397,8 +462,22 @@ class Playground {
     const settled = training.steps ? "in the last step" : "over all examples";
     return [
       this.heading(model.parameters[index], `a parameter${model.paths[index] ? `, ${model.paths[index]}` : ""}`),
-      make("p", { class: "equation" }, make("bdi", { class: "name leaf" }, model.parameters[index]), " = ", make("strong", {}, short(value))),
-      make("p", {}, `Its gradient ${settled} was `, make("b", { class: mean > 0 ? "positive" : mean < 0 ? "negative" : "" }, short(mean)), words ? `, a mean over examples; ${mean === 0 ? "it does not move" : `so the optimiser pushes it ${mean > 0 ? "down" : "up"}`}.` : "."),
+      make(
+        "p",
+        { class: "equation" },
+        make("bdi", { class: "name leaf" }, model.parameters[index]),
+        " = ",
+        make("strong", {}, short(value)),
+      ),
+      make(
+        "p",
+        {},
+        `Its gradient ${settled} was `,
+        make("b", { class: mean > 0 ? "positive" : mean < 0 ? "negative" : "" }, short(mean)),
+        words
+          ? `, a mean over examples; ${mean === 0 ? "it does not move" : `so the optimiser pushes it ${mean > 0 ? "down" : "up"}`}.`
+          : ".",
+      ),
       ...this.derived(model.nodes.parameters[index]),
     ];
   }
@@ -411,7 +490,9 @@ class Playground {
     if (graph && !graph.problem && card.node >= 0) {
       const chain = [card.node];
       while (at(chain[0]).parents?.length <= 2) {
-        const inner = at(chain[0]).parents.find((parent) => at(parent).parents && at(parent).name.slice(1) === card.name.slice(1));
+        const inner = at(chain[0]).parents.find(
+          (parent) => at(parent).parents && at(parent).name.slice(1) === card.name.slice(1),
+        );
         if (inner === undefined) break;
         chain.unshift(inner);
       }
@@ -429,7 +510,15 @@ class Playground {
         make(
           "table",
           {},
-          make("thead", {}, make("tr", {}, ["parameter", "of", "value", "last gradient"].map((name) => make("th", { scope: "col" }, name)))),
+          make(
+            "thead",
+            {},
+            make(
+              "tr",
+              {},
+              ["parameter", "of", "value", "last gradient"].map((name) => make("th", { scope: "col" }, name)),
+            ),
+          ),
           make(
             "tbody",
             {},
@@ -440,20 +529,28 @@ class Playground {
                 make("td", {}, this.parameter(place)),
                 make("td", {}, make("bdi", {}, from(place))),
                 make("td", { class: "number" }, short(training.theta[place])),
-                make("td", { class: `number ${training.gradient[place] > 0 ? "positive" : training.gradient[place] < 0 ? "negative" : ""}` }, short3(training.gradient[place])),
+                make(
+                  "td",
+                  {
+                    class: `number ${training.gradient[place] > 0 ? "positive" : training.gradient[place] < 0 ? "negative" : ""}`,
+                  },
+                  short3(training.gradient[place]),
+                ),
               ),
             ),
           ),
         ),
       );
-      if (shown.length < rows.length) parts.push(make("p", { class: "quiet" }, `and ${rows.length - shown.length} more`));
+      if (shown.length < rows.length)
+        parts.push(make("p", { class: "quiet" }, `and ${rows.length - shown.length} more`));
     }
     return [make("div", {}, parts), make("div", {}, this.derived(card.node))];
   }
 
   tellInput(index) {
     const { model } = this;
-    if (model.inputs.length >= IMAGE) return [this.heading(`${model.inputs.length} inputs`, "the numbers of an example")];
+    if (model.inputs.length >= IMAGE)
+      return [this.heading(`${model.inputs.length} inputs`, "the numbers of an example")];
     return [this.heading(model.inputs[index], "an input"), ...this.derived(model.nodes.inputs[index])];
   }
 
@@ -531,8 +628,11 @@ class Playground {
     if (this.playing) this.play();
     const { training } = this;
     $("source").value = runInPython(training);
-    const rest = training.position ? ` The page is in the middle of epoch ${training.epochs + 1}, of which ${training.position} steps are done; this goes to the end of epoch ${training.epochs}.` : "";
-    $("python-note").textContent = `${training.epochs} epochs from the same weights on the same examples, in the same order.${rest}`;
+    const rest = training.position
+      ? ` The page is in the middle of epoch ${training.epochs + 1}, of which ${training.position} steps are done; this goes to the end of epoch ${training.epochs}.`
+      : "";
+    $("python-note").textContent =
+      `${training.epochs} epochs from the same weights on the same examples, in the same order.${rest}`;
     $("weights").hidden = !this.model.file;
     $("copied").textContent = "";
     $("python").showModal();

@@ -51,7 +51,13 @@ function phaseInPython(training, phase, number, held) {
   if (numbers.length > 1) {
     const shown = numbers.map((one) => (one === null ? `(${rate})(t)` : python(one)));
     lines.push("def rate(t):  # by the number of steps taken");
-    lines.push(`    return [${shown.join(", ")}][bisect.bisect_right([${rates.slice(1).map(([at]) => at).join(", ")}], t)]`, "");
+    lines.push(
+      `    return [${shown.join(", ")}][bisect.bisect_right([${rates
+        .slice(1)
+        .map(([at]) => at)
+        .join(", ")}], t)]`,
+      "",
+    );
     rate = "rate";
   }
   if (before?.optimizer !== settings.optimizer) {
@@ -67,12 +73,18 @@ function phaseInPython(training, phase, number, held) {
     }
   } else {
     for (const [name, option] of Object.entries(settings.options))
-      if (JSON.stringify(before.options[name]) !== JSON.stringify(option)) lines.push(`optimizer.${name} = ${literal(option)}`);
+      if (JSON.stringify(before.options[name]) !== JSON.stringify(option))
+        lines.push(`optimizer.${name} = ${literal(option)}`);
     lines.push(`optimizer.lr = ${rate}`);
   }
   const { penalty, strength } = settings;
   const term = { none: "", l1: `${python(strength)} * l1(p)`, l2: `${python(strength)} * l2(p)` }[penalty];
-  const given = penalty === "own" ? (strength === 1 ? "penalty" : `lambda p: ${python(strength)} * penalty(p)`) : term && `lambda p: ${term}`;
+  const given =
+    penalty === "own"
+      ? strength === 1
+        ? "penalty"
+        : `lambda p: ${python(strength)} * penalty(p)`
+      : term && `lambda p: ${term}`;
   lines.push(
     [
       "history = fit(",
@@ -122,7 +134,9 @@ function runInPython(training) {
       "",
       `from nn import ${names.join(", ")}`,
     ].join("\n"),
-    ...(yours.length ? [`# Your own ${yours.join(", ")}: import or define ${yours.length > 1 ? "them" : "it"} here.`] : []),
+    ...(yours.length
+      ? [`# Your own ${yours.join(", ")}: import or define ${yours.length > 1 ? "them" : "it"} here.`]
+      : []),
     ...examplesInPython("", training.data, model.targets),
     ...(training.held ? examplesInPython("held_out", training.held, model.targets) : []),
     numberList("first", theta),
@@ -133,7 +147,9 @@ function runInPython(training) {
     ].join("\n"),
     [
       `rng = random.Random(${written.seed})`,
-      ...(written.drawn ? [`rng.sample(range(${written.drawn[0]}), ${written.drawn[1]})  # which examples were held out`] : []),
+      ...(written.drawn
+        ? [`rng.sample(range(${written.drawn[0]}), ${written.drawn[1]})  # which examples were held out`]
+        : []),
     ].join("\n"),
     ...phases.map((phase, number) => phaseInPython(training, phase, number, training.held)),
   ];
