@@ -41,6 +41,7 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         )
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
+    names[root] = root.label or _loss_of(root) or names[root]
     number = {node: position for position, node in enumerate(order)}
     ops: dict[tuple[Operation, int], int] = {}
     nodes = [_node(node, names[node], number, ops) for node in order]
@@ -58,6 +59,12 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
 def _name(node: Value, name: str) -> str:
     """Return what the page calls a node: its label, else its name in text(root); a constant is its number."""
     return node.label or ("" if type(node) is Constant else name)
+
+
+def _loss_of(root: Value) -> str:
+    """Return the title of the scope whose result the root is, such as that of a loss, but none of a module."""
+    around = root.scope
+    return "" if around is None or around.owner is not None else around.title
 
 
 def _node(node: Value, name: str, number: dict[Value, int], ops: dict[tuple[Operation, int], int]) -> dict[str, Any]:
