@@ -19,8 +19,8 @@ from typing import Any
 
 from autograd.engine import Constant, Value, check_unchanged
 from autograd.pictures.page import formulas, javascript
-from autograd.pictures.page._folding import Box, boxes
-from autograd.pictures.page._layout import Item, Layouts, Port, about, badge, insides, item_size, pill
+from autograd.pictures.folding import Box, about, boxes
+from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import Expression, NAry, Operation, power_of, symbol
 
@@ -171,5 +171,5 @@ def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, 
 
 def _shown(item: Item, names: dict[Value, str]) -> str:
     if isinstance(item, Box):
-        return item.title + (f" ×{item.count}" if item.count > 1 else "")
+        return item.name
     return "" if isinstance(item, Port) else names[item]
