@@ -147,7 +147,7 @@ def legend(order: Sequence[Value], gradients: Iterable[float | None]) -> str:
 
 
 def colour_sheet() -> str:
-    """Return the style sheet of a page's colours, as variables of the names in `PAGE`: light, dark, or as the system."""
+    """Return the style sheet of a page's colours, variables of the names in `PAGE`: light, dark, or as the system."""
     light, dark = ("".join(f"--{name}:{pair[k]};" for name, pair in PAGE.items()) for k in (0, 1))
     return (
         f":root{{color-scheme:light;{light}}}\n"

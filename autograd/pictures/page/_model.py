@@ -19,8 +19,8 @@ from typing import Any
 
 from autograd.engine import Constant, Value, check_unchanged
 from autograd.pictures.page import formulas, javascript
-from autograd.pictures.page._folding import Box, boxes
-from autograd.pictures.page._layout import Item, Layouts, Port, about, badge, insides, item_size, pill
+from autograd.pictures.folding import Box, about, boxes
+from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import Expression, NAry, Operation, power_of, symbol
 
@@ -41,6 +41,7 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         )
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
+    names[root] = root.label or _loss_of(root) or names[root]
     number = {node: position for position, node in enumerate(order)}
     computed, rules = computation(order, names)
     model = {
@@ -65,6 +66,12 @@ def computation(order: Sequence[Value], names: dict[Value, str]) -> tuple[dict[s
 def _name(node: Value, name: str) -> str:
     """Return what the page calls a node: its label, else its name in text(root); a constant is its number."""
     return node.label or ("" if type(node) is Constant else name)
+
+
+def _loss_of(root: Value) -> str:
+    """Return the title of the scope whose result the root is, such as that of a loss, but none of a module."""
+    around = root.scope
+    return "" if around is None or around.owner is not None else around.title
 
 
 def _node(node: Value, name: str, number: dict[Value, int], ops: dict[tuple[Operation, int], int]) -> dict[str, Any]:
@@ -171,5 +178,5 @@ def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, 
 
 def _shown(item: Item, names: dict[Value, str]) -> str:
     if isinstance(item, Box):
-        return item.title + (f" ×{item.count}" if item.count > 1 else "")
+        return item.name
     return "" if isinstance(item, Port) else names[item]

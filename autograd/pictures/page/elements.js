@@ -11,7 +11,9 @@ function make(tag, attributes = {}, ...content) {
     else if (value !== false && value !== undefined && value !== null)
       element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...content.flat(Infinity).filter((part) => part !== null && part !== undefined && part !== ""));
+  element.append(
+    ...content.flat(Infinity).filter((part) => part !== null && part !== undefined && part !== false && part !== ""),
+  );
   return element;
 }
 

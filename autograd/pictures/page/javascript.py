@@ -1,6 +1,6 @@
 """JavaScript dialect: the rules as JavaScript, so the page computes with the derivatives of the table, not its own.
 
-What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: explorer.js supplies
+What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: functions.js supplies
 these functions, and nothing else of the rules.
 """
 

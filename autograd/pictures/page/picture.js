@@ -1,10 +1,9 @@
-/* The picture: cards, frames and lines, and how large and which part of it is seen. */
+/* The picture: cards, frames and lines. */
 
 class Picture extends Words {
   arrange() {
     const arranged = arrangeAll(this.plan);
     this.arranged = arranged;
-    $("picture").setAttribute("viewBox", `0 0 ${arranged.width} ${arranged.height}`);
     const seen = new Set();
     for (const frame of arranged.frames) {
       const key = `f${frame.box}`;
@@ -45,7 +44,7 @@ class Picture extends Words {
       $("lines").append(line.element);
     }
     this.order();
-    this.resize();
+    this.viewport.show(arranged);
   }
 
   place(element, { x, y }) {
@@ -83,7 +82,8 @@ class Picture extends Words {
       box.count > 1
         ? [6, 3].map((d) => make("rect", { class: "sheet", x: d, y: -d, width: item.w, height: item.h, rx: 10 }))
         : [];
-    return make(
+    const about = make("text", { class: "about", x: 14, y: 46 }, box.about);
+    const element = make(
       "g",
       {
         class: "item box",
@@ -91,14 +91,15 @@ class Picture extends Words {
         tabindex: -1,
         "data-key": item.key,
         "aria-expanded": "false",
-        "aria-label": `${this.boxTitle(box)}, closed box of ${box.about}; Enter opens it`,
         onclick: () => this.toggle(item.box),
       },
       sheets,
       make("rect", { class: "card", width: item.w, height: item.h, rx: 10 }),
       make("text", { class: "title", x: 14, y: 26 }, `▸ ${this.boxTitle(box)}`),
-      make("text", { class: "about", x: 14, y: 46 }, box.about),
+      about,
     );
+    element.aboutText = about;
+    return element;
   }
 
   drawNode(item) {
@@ -117,16 +118,6 @@ class Picture extends Words {
       },
       make("rect", { class: "card", x, width: item.w - x, height: item.h, rx: 9 }),
     );
-    if (node.parents) {
-      element.append(
-        make(
-          "g",
-          { class: "pill" },
-          make("rect", { y: item.h / 2 - 14, width: pill, height: 28, rx: 14 }),
-          make("text", { x: x, y: item.h / 2 + 5 }, badge),
-        ),
-      );
-    }
     const bare = node.kind === "constant" && !node.name;
     if (!bare) {
       const letters = [...node.name];
@@ -148,7 +139,20 @@ class Picture extends Words {
     };
     element.dataText = bare ? line("data", "", 21) : line("data", node.kind === "constant" ? "" : "data", 36);
     element.gradText = node.takes ? line("grad", "grad", 53) : null;
-    if (!node.parents) this.drag(element, item.node);
+    if (node.parents) {
+      element.append(
+        make(
+          "g",
+          { class: "pill" },
+          make("rect", { y: item.h / 2 - 14, width: pill, height: 28, rx: 14 }),
+          make("text", { x: x, y: item.h / 2 + 5 }, badge),
+        ),
+      );
+    }
+    if (!node.parents) {
+      element.append(make("path", { class: "handle", d: `M${item.w - 19} 6l-4 4 4 4m8-8 4 4-4 4m-12-4h16` }));
+      this.drag(element, item.node);
+    }
     return element;
   }
 
@@ -196,49 +200,13 @@ class Picture extends Words {
     for (const element of keys) element.setAttribute("tabindex", element === current ? 0 : -1);
   }
 
-  resize() {
-    const { width, height } = this.arranged;
-    $("picture").style.width = `${Math.round(width * this.scale)}px`;
-    $("picture").style.height = `${Math.round(height * this.scale)}px`;
-  }
-
-  /** Choose a size that shows the whole graph, but none smaller than the least. */
-  fit(least = 0.75) {
-    const { width, height } = this.arranged;
-    const { clientWidth, clientHeight } = $("scroller");
-    this.scale = Math.max(least, Math.min(1.5, (clientWidth - 8) / width, Math.max(clientHeight, 200) / height));
-    this.fitted = true;
-    this.resize();
-  }
-
-  zoom(factor) {
-    this.scale = Math.max(0.25, Math.min(4, this.scale * factor));
-    this.fitted = false;
-    this.resize();
-  }
-
-  /** Scroll so that a place of the picture is seen. */
-  reveal({ x, y, w, h }) {
-    const frame = $("scroller");
-    const s = this.scale;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const shift = (from, size, at, extent) => {
-      if (from >= at + 12 && from + size <= at + extent - 12) return at;
-      return size > extent ? from - 24 : from + size / 2 - extent / 2;
-    };
-    frame.scrollTo({
-      left: shift(x * s, w * s, frame.scrollLeft, frame.clientWidth),
-      top: shift(y * s, h * s, frame.scrollTop, frame.clientHeight),
-      behavior: calm ? "instant" : "smooth",
-    });
-  }
-
   /** The edges that a step runs along, each a parent and a child. */
   edgesOf(step) {
     const { nodes } = this.graph;
     if (step.kind === "forward") return step.unit.nodes.flatMap((id) => nodes[id].parents.map((p) => [p, id]));
     if (step.kind !== "backward") return [];
     if (step.k !== undefined) return [[step.parent, step.node]];
+    if (step.operands) return step.operands.map((k) => [nodes[step.node].parents[k], step.node]);
     return step.unit.nodes.flatMap((id) => nodes[id].parents.filter((p) => nodes[p].takes).map((p) => [p, id]));
   }
 

@@ -1,6 +1,8 @@
 /* The plan of a walk: which boxes are open, and the steps through what can be seen. */
 
 /** Which boxes are open, what stands in which, and the steps that walk through what can be seen. */
+const MANY = 5; // so many operands of one kind, or more, get their gradients in one step
+
 class Plan {
   constructor(graph) {
     this.graph = graph;
@@ -15,12 +17,12 @@ class Plan {
       }
     }
     this.open = new Set([0]);
-    this.unfold();
+    this.apart = new Set(); // the nodes that hand their gradient on to many operands one by one
     this.refresh();
   }
 
-  /** Open boxes from the outside to the inside, while the picture stays easy to take in. */
-  unfold() {
+  /** Open boxes from the outside to the inside, while the picture stays easy to take in and fits. */
+  unfold(fits) {
     const room = 26;
     const count = (id) => this.boxes[id].items.filter(([kind]) => kind === "node" || kind === "box").length;
     const computes = (id) =>
@@ -31,13 +33,18 @@ class Plan {
     const waiting = [0];
     while (waiting.length) {
       for (const [kind, which] of this.boxes[waiting.shift()].items) {
-        if (kind === "box" && this.boxes[which].count === 1 && computes(which) && shown + count(which) - 1 <= room) {
-          shown += count(which) - 1;
-          this.open.add(which);
+        if (kind !== "box" || this.boxes[which].count > 1 || !computes(which)) continue;
+        const more = count(which) - 1;
+        if (shown + more > room) continue;
+        this.open.add(which);
+        if (!fits()) this.open.delete(which);
+        else {
+          shown += more;
           waiting.push(which);
         }
       }
     }
+    this.refresh();
   }
 
   /** What is seen of a node: "n3", or "b2" where the closed box 2 hides it. */
@@ -64,15 +71,32 @@ class Plan {
         if (unit.key[0] === "b") steps.push({ kind: "backward", unit, node: unit.nodes.at(-1) });
         else {
           const id = unit.nodes[0];
-          graph.nodes[id].parents.forEach((parent, k) => {
-            if (graph.nodes[parent].takes) steps.push({ kind: "backward", unit, node: id, k, parent });
-          });
+          for (const operands of this.together(id)) {
+            const [k] = operands;
+            if (operands.length > 1) steps.push({ kind: "backward", unit, node: id, operands });
+            else steps.push({ kind: "backward", unit, node: id, k, parent: graph.nodes[id].parents[k] });
+          }
         }
       }
       steps.push({ kind: "done" });
     }
     this.steps = steps;
     this.split = steps.filter((step) => step.kind === "start" || step.kind === "forward").length;
+  }
+
+  /** The operands of a node to which it hands its gradient on, those of one kind in one step where they are many. */
+  together(id) {
+    const { nodes } = this.graph;
+    const kinds = new Map();
+    nodes[id].parents.forEach((parent, k) => {
+      if (!nodes[parent].takes) return;
+      const kind = nodes[parent].kind === "leaf" ? `leaf of ${this.home[parent]}` : "computed";
+      kinds.set(kind, [...(kinds.get(kind) ?? []), k]);
+    });
+    const apart = (operands) => operands.length < MANY || this.apart.has(id);
+    return [...kinds.values()]
+      .flatMap((operands) => (apart(operands) ? operands.map((k) => [k]) : [operands]))
+      .sort(([a], [b]) => a - b);
   }
 
   /** The computed nodes in an order in which each comes after its operands, those in one closed box together. */
@@ -135,6 +159,7 @@ class Plan {
       }
       if (step.kind === "backward") {
         if (step.k !== undefined) hand(step.node, step.k);
+        else if (step.operands) for (const k of step.operands) hand(step.node, k);
         else for (const id of [...step.unit.nodes].reverse()) hand(id);
       }
     }

@@ -9,17 +9,22 @@ class View extends Picture {
     this.wanted = 0; // the step to come back to when a problem is solved
     this.chosen = null;
     this.playing = null;
-    this.scale = 1;
-    this.fitted = true;
+    this.asks = false; // whether a number is asked for before it is shown
+    this.answered = new Set(); // the steps whose number was found, or shown
+    this.viewport = new Viewport();
     this.elements = new Map();
     this.current = null; // the item that arrow keys start from
     this.good = [...graph.given];
     this.title();
     this.listen();
     this.inputs();
+    plan.unfold(() => this.viewport.holds(arrangeAll(plan)));
     this.arrange();
-    this.fit();
+    this.viewport.fit();
     this.render();
+    const result = this.arranged.items.find((one) => one.key === plan.shown[graph.root]);
+    if (result) this.viewport.reveal(result);
+    this.follow(location.hash);
   }
 
   title() {
@@ -41,13 +46,26 @@ class View extends Picture {
     this.plan.refresh();
     this.current = key;
     this.arrange();
-    if (this.fitted) this.fit();
+    if (this.viewport.fitted) this.viewport.fit();
     this.position = this.wanted = this.same(before);
     this.render();
     if (focused) document.querySelector(`#picture [data-key="${key}"]`)?.focus();
     const frame =
       this.arranged.frames.find((one) => one.box === box) ?? this.arranged.items.find((one) => one.box === box);
-    if (frame) this.reveal(frame);
+    if (frame) this.viewport.reveal(frame);
+  }
+
+  /** Have a node hand its gradient on to many operands one by one, or in one step again. */
+  takeApart(node) {
+    const before = this.plan.steps[this.position];
+    if (!this.plan.apart.delete(node)) this.plan.apart.add(node);
+    this.plan.refresh();
+    this.answered.clear();
+    this.go(
+      before.operands
+        ? this.plan.steps.findIndex((one) => one.node === node && one.k !== undefined)
+        : this.same(before),
+    );
   }
 
   /** The step after folding that stands where another stood before. */
@@ -57,7 +75,8 @@ class View extends Picture {
     const found = steps.findLastIndex((one) => {
       if (one.kind !== step.kind) return false;
       if (!step.unit) return true;
-      if (step.k !== undefined && one.k !== undefined) return one.node === step.node && one.k === step.k;
+      const [some, others] = [step, one].map(({ operands, k }) => operands ?? (k === undefined ? [] : [k]));
+      if (some.length && others.length) return one.node === step.node && some.some((k) => others.includes(k));
       return one.unit.nodes.some((id) => ids.has(id));
     });
     return found >= 0 ? found : Math.min(this.position, steps.length - 1);
@@ -84,20 +103,22 @@ class View extends Picture {
 
   /** The leaves that are listed beside the graph, where they are few. */
   inputs() {
-    const leaves = this.graph.nodes.filter((node) => node.kind === "leaf");
+    const given = this.graph.nodes.filter((node) => !node.parents);
+    const listed = [given, given.filter((node) => node.kind === "constant")].find((some) => some.length <= 12) ?? [];
     this.fields = new Map();
-    const few = leaves.length <= 12;
+    const rest = given.length - listed.length;
     $("inputs").replaceChildren(
       make("h2", {}, "Change the numbers"),
-      ...(few
-        ? leaves.map((node) => this.field(node.id))
-        : [
+      ...listed.map((node) => this.field(node.id)),
+      ...(rest
+        ? [
             make(
               "p",
               { class: "quiet" },
-              `Choose one of the ${leaves.length} green numbers in the graph, or drag it sideways.`,
+              `Choose one of the ${listed.length ? "other " : ""}${rest} numbers with ↔ in the graph, or drag it sideways.`,
             ),
-          ]),
+          ]
+        : []),
       make(
         "p",
         { class: "buttons" },
@@ -176,11 +197,17 @@ class View extends Picture {
           return;
         }
         this.go(this.position + 1);
-        this.playing = setTimeout(tick, 1600 / Number($("speed").value));
+        this.playing = setTimeout(tick, this.pause());
       };
       this.playing = setTimeout(tick, 250);
     }
     this.render();
+  }
+
+  /** How long a step is shown, in milliseconds: as long as it takes to read its words. */
+  pause() {
+    const words = $("story").textContent.trim().split(/\s+/).length;
+    return (800 + 180 * words) / Number($("speed").value);
   }
 
   stop() {
@@ -203,11 +230,13 @@ class View extends Picture {
     this.renderProblem();
     this.renderFields();
     this.renderDetails();
+    this.renderResult();
     if (moved) {
       const key = step.unit?.key ?? (step.kind === "seed" || step.kind === "done" ? plan.shown[graph.root] : null);
       const item = this.arranged.items.find((one) => one.key === key);
-      if (item) this.reveal(item);
-      else if (step.kind === "start") this.reveal({ x: 0, y: this.arranged.height / 2, w: 0, h: 0 });
+      if (item) this.viewport.reveal(item);
+      else if (step.kind === "start") this.viewport.reveal({ x: 0, y: this.arranged.height / 2, w: 0, h: 0 });
+      this.keepInSight(this.elements.get(key));
     }
   }
 
@@ -216,8 +245,7 @@ class View extends Picture {
     const active = step.unit?.key ?? (step.kind === "seed" ? plan.shown[graph.root] : null);
     const receiving = new Set();
     if (step.kind === "backward") {
-      const targets = step.k !== undefined ? [step.parent] : step.unit.nodes.flatMap((id) => graph.nodes[id].parents);
-      for (const id of targets) if (graph.nodes[id].takes) receiving.add(plan.shown[id]);
+      for (const [parent] of this.edgesOf(step)) receiving.add(plan.shown[parent]);
       receiving.delete(active);
     }
     const failed = graph.problem ? plan.shown[graph.problem.node] : null;
@@ -230,7 +258,14 @@ class View extends Picture {
         chosen: item.node !== undefined && item.node === this.chosen,
       };
       if (item.node === undefined) {
-        const inside = this.contents(item.box).filter((id) => graph.nodes[id].parents);
+        const contents = this.contents(item.box);
+        const inside = contents.filter((id) => graph.nodes[id].parents);
+        flags.root = contents.includes(graph.root);
+        const shown = flags.root && state.known[graph.root] && graph.values[graph.root] !== undefined;
+        const about = plan.boxes[item.box].about;
+        element.aboutText.textContent = shown ? `= ${short(graph.values[graph.root])}` : about;
+        const seen = `${this.boxTitle(plan.boxes[item.box])} ${element.aboutText.textContent}`;
+        element.setAttribute("aria-label", `${seen}, closed box of ${about}; Enter opens it`);
         flags.known = inside.length > 0 && inside.every((id) => state.known[id]);
         flags.done =
           flags.known &&
@@ -243,29 +278,23 @@ class View extends Picture {
         const value = graph.values[item.node];
         const known = state.known[item.node] && value !== undefined;
         flags.known = known;
-        const text = known ? short(value) : value === undefined && graph.problem ? "—" : "?";
+        const asked = this.asked(step)?.node === item.node ? this.asked(step).of : "";
+        const text = known && asked !== "data" ? short(value) : value === undefined && graph.problem ? "—" : "?";
         if (element.dataText.textContent !== text) element.dataText.textContent = text;
-        let spoken = "";
         if (element.gradText) {
           const reached = state.reached.has(item.node);
           flags.done = plan.complete(item.node, state);
           flags.partly = reached && !flags.done;
           flags.positive = reached && state.gradients[item.node] > 0;
           flags.negative = reached && state.gradients[item.node] < 0;
-          const grad = reached ? short(state.gradients[item.node]) + (flags.partly ? " + …" : "") : "not yet";
+          const sum = asked === "grad" ? "?" : short(state.gradients[item.node]);
+          const grad = reached ? sum + (flags.partly ? " + …" : "") : "not yet";
           if (element.gradText.textContent !== grad) element.gradText.textContent = grad;
           flags.waiting = !reached;
-          spoken = `, gradient ${grad}`;
         }
-        const made = node.parents
-          ? `computed by ${graph.model.ops[node.op].name}`
-          : node.kind === "leaf"
-            ? "given number"
-            : "constant";
-        element.setAttribute(
-          "aria-label",
-          `${node.name || "number"}, ${made}, data ${known ? short(value) : "not known yet"}${spoken}`,
-        );
+        // What is seen comes first, as who speaks to the page says it; then where the number is from.
+        const lines = [...element.querySelectorAll("text")].map((line) => line.textContent);
+        element.setAttribute("aria-label", `${lines.join(" ")}, ${this.origin(node)}`);
       }
       for (const [name, on] of Object.entries(flags)) element.classList.toggle(name, Boolean(on));
     }
@@ -285,6 +314,23 @@ class View extends Picture {
       const line = this.arranged.lines.find((one) => one.element.classList.contains("backward") && !one.bus);
       if (line) this.note(line, `× ${short(graph.locals[step.node][step.k])}`);
     }
+  }
+
+  /** The result in one line, which is read out when it changes. */
+  renderResult() {
+    const { root, values, problem } = this.graph;
+    const hidden = (known) => this.asks && !known;
+    const shown = problem ? "no value" : hidden(this.state.known[root]) ? "?" : short(values[root]);
+    const { chosen } = this;
+    const told = chosen !== null && chosen !== root && !problem && this.graph.nodes[chosen].takes;
+    const line = [
+      ...[this.named(root), " = ", make("strong", {}, shown)],
+      told && !hidden(this.plan.complete(chosen, this.state))
+        ? [", ", this.total(chosen), " = ", make("strong", {}, short(this.graph.gradients[chosen]))]
+        : "",
+    ];
+    const whole = make("span", {}, line);
+    if ($("result").textContent !== whole.textContent) $("result").replaceChildren(whole);
   }
 
   renderTransport(step) {
@@ -345,7 +391,7 @@ class View extends Picture {
   }
 
   renderStory(step, state) {
-    const [heading, ...content] = this.story(step, state);
+    const [heading, ...content] = this.asked(step) ? this.question(step) : this.story(step, state);
     const last = this.plan.steps.length - 1;
     const phase = {
       start: "Start",
@@ -357,7 +403,7 @@ class View extends Picture {
     }[step.kind];
     $("story").className = step.kind;
     $("story").replaceChildren(
-      make("p", { class: "count" }, make("b", {}, phase), ` step ${this.position} of ${last}`),
+      make("p", { class: "count" }, make("b", {}, phase), ` step ${this.position} of ${last}`, this.where(step)),
       make("p", { class: "sentence" }, heading),
       ...content,
     );
@@ -472,14 +518,80 @@ class View extends Picture {
       "input",
       walk(() => this.go(Number($("slider").value))),
     );
-    on("smaller", "click", () => this.zoom(1 / 1.25));
-    on("larger", "click", () => this.zoom(1.25));
-    on("fit", "click", () => this.fit(0.15));
+    on("smaller", "click", () => this.viewport.zoom(1 / 1.25));
+    on("larger", "click", () => this.viewport.zoom(1.25));
+    on("fit", "click", () => this.viewport.fit(0.15));
     on("theme", "click", () => this.theme());
     addEventListener("resize", () => {
-      if (this.fitted) this.fit();
+      if (this.viewport.fitted) this.viewport.fit();
+      else this.viewport.follow();
+    });
+    addEventListener("hashchange", () => this.follow(location.hash));
+    on("present", "click", () => this.present());
+    on("link", "click", () => this.link());
+    on("ask", "change", () => {
+      this.asks = $("ask").checked;
+      this.answered.clear();
+      this.render();
+    });
+    // After a click of the mouse the keys mean what they meant before: no button and no number keeps them to itself.
+    addEventListener("click", (event) => {
+      if (event.detail > 0 && event.target.closest("button, summary, input[type=checkbox]"))
+        document.activeElement.blur();
+    });
+    $("speed").addEventListener("change", () => $("speed").blur());
+    $("picture").addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      document.activeElement.blur();
     });
     addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Large type and the whole screen for a lecture; or all panels again. */
+  present() {
+    const on = document.body.classList.toggle("presenting");
+    $("present").setAttribute("aria-pressed", String(on));
+    if (on)
+      document.documentElement.requestFullscreen?.().catch(() => {}); // a frame may not be allowed to
+    else if (document.fullscreenElement) document.exitFullscreen();
+    if (this.viewport.fitted) this.viewport.fit();
+  }
+
+  presents() {
+    return document.body.classList.contains("presenting");
+  }
+
+  /** Put a link to what is shown into the address of the page, and into the clipboard where that is allowed. */
+  link() {
+    const open = [...this.plan.open].filter(Boolean).join(".");
+    const chosen = this.chosen === null ? "" : `&number=${this.chosen}`;
+    history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${this.presents() ? "&present" : ""}`);
+    navigator.clipboard?.writeText(location.href).catch(() => {});
+    $("linked").textContent = "The address of this page now leads to this step.";
+  }
+
+  /** Show what a link asks for, as far as this graph has it. */
+  follow(hash) {
+    const wanted = new URLSearchParams(hash.slice(1));
+    if (!wanted.has("step")) return;
+    const open = (wanted.get("open") ?? "").split(".").filter(Boolean).map(Number);
+    this.plan.open = new Set([0, ...open.filter((id) => this.plan.boxes[id])]);
+    this.plan.refresh();
+    this.arrange();
+    const number = wanted.has("number") ? Number(wanted.get("number")) : NaN;
+    this.chosen = this.graph.nodes[number] ? number : null;
+    if (wanted.has("present") !== this.presents()) this.present();
+    if (this.viewport.fitted) this.viewport.fit();
+    this.go(Math.floor(Number(wanted.get("step"))) || 0);
+  }
+
+  /** Scroll the window, where it is small, so that the card of a step is not outside or under the controls. */
+  keepInSight(element) {
+    if (!element || document.documentElement.scrollHeight <= innerHeight) return;
+    const frame = $("scroller").getBoundingClientRect();
+    const room = innerHeight - $("transport").offsetHeight;
+    if (frame.top >= 0 && frame.bottom <= room) return;
+    scrollBy({ top: frame.height <= room ? frame.bottom - room : frame.top, behavior: "instant" });
   }
 
   theme() {
@@ -492,7 +604,7 @@ class View extends Picture {
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const target = event.target;
-    if (target.matches("input[type=number], select")) return;
+    if (target.matches("input[type=number], input[type=text], select")) return;
     const inGraph = target.closest?.("#picture [data-key]");
     if (inGraph && this.graphKey(event, inGraph)) {
       event.preventDefault();
@@ -508,15 +620,16 @@ class View extends Picture {
       Home: () => this.go(0),
       End: () => this.go(this.plan.steps.length - 1),
       " ": control ? null : () => this.play(),
-      "+": () => this.zoom(1.25),
-      "-": () => this.zoom(1 / 1.25),
-      0: () => this.fit(0.15),
-      Escape: () => this.chosen !== null && this.choose(this.chosen),
+      "+": () => this.viewport.zoom(1.25),
+      "-": () => this.viewport.zoom(1 / 1.25),
+      0: () => this.viewport.fit(0.15),
+      p: () => this.present(),
+      Escape: () => (this.chosen !== null ? this.choose(this.chosen) : this.presents() && this.present()),
     };
     const action = actions[event.key];
     if (!action) return;
     event.preventDefault();
-    if (event.key !== " " && !["+", "-", "0", "Escape"].includes(event.key)) this.stop();
+    if (event.key !== " " && !["+", "-", "0", "p", "Escape"].includes(event.key)) this.stop();
     action();
   }
 
@@ -539,7 +652,7 @@ class View extends Picture {
       const along = dx * way[0] + dy * way[1];
       // What lies to the side: no part of it is above or below; and the other way round.
       if (other === element || along < (way[0] ? here.width : here.height) / 2) continue;
-      const cost = along + 2.5 * (Math.abs(dx * way[1]) + Math.abs(dy * way[0]));
+      const cost = along + 2.5 * (Math.abs(dx * way[1]) + Math.abs(dy * way[0])) + 1e-3 * there.y; // the upper of two
       if (!best || cost < best.cost) best = { other, cost };
     }
     if (best) {

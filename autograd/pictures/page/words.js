@@ -158,7 +158,127 @@ class Words {
     ];
   }
 
+  /** How a node came to be, in words for a screen reader. */
+  origin(node) {
+    if (!node.parents) return node.kind === "leaf" ? "given number" : "constant";
+    const names = [...new Set(node.parents)].map((id) => this.name(id));
+    const shown = names.length > 5 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+    const last = shown.pop();
+    const list = shown.length ? `${shown.join(", ")} and ${last}` : last;
+    return `computed by ${this.graph.model.ops[node.op].name} from ${list}`;
+  }
+
+  /** The boxes in which a step happens, the innermost first. */
+  where(step) {
+    if (step.unit?.key[0] !== "n") return "";
+    const inside = this.within(step.unit.nodes[0]);
+    return inside.length ? `, in ${inside.join(" of ")}` : "";
+  }
+
+  within(id) {
+    const titles = [];
+    for (let box = this.plan.home[id]; box; box = this.plan.boxes[box].outer)
+      if (this.plan.boxes[box].count === 1) titles.push(this.plan.boxes[box].title);
+    return titles;
+  }
+
+  /** The step in which many operands of one kind get their gradients. */
+  groupStory(step, state) {
+    const { graph } = this;
+    const { node: child, operands } = step;
+    const parents = operands.map((k) => graph.nodes[child].parents[k]);
+    const shown = operands.slice(0, 3);
+    return [
+      [
+        `${this.crowd(parents)} get their gradients: each is `,
+        ...[this.total(child), " times the local derivative along its own arrow."],
+      ],
+      ...shown.map((k) => this.handedOn(child, k, state)),
+      make(
+        "p",
+        {},
+        operands.length > shown.length ? `… and ${operands.length - shown.length} more. ` : "",
+        make("button", { type: "button", class: "apart", onclick: () => this.takeApart(child) }, "One by one"),
+      ),
+    ];
+  }
+
+  handedOn(child, k, state) {
+    const parent = this.graph.nodes[child].parents[k];
+    const sum = state.gradients[parent];
+    const share = this.graph.gradients[child] * this.graph.locals[child][k];
+    return make(
+      "p",
+      { class: "equation" },
+      ...[this.total(parent), " += ", this.total(child), " · ", this.local(child, k), " = "],
+      ...[this.number(this.graph.gradients[child]), " × ", this.number(this.graph.locals[child][k], true), " = "],
+      Object.is(sum, share) ? make("strong", {}, this.number(share)) : this.number(share),
+      Object.is(sum, share) ? "" : [", now ", make("strong", {}, this.number(sum))],
+    );
+  }
+
+  /** "16 weights of Neuron 3", or what else these numbers are. */
+  crowd(ids) {
+    const { nodes } = this.graph;
+    const all = (test) => ids.every((id) => test(nodes[id]));
+    const what = all((node) => node.kind === "leaf" && /^w\d*$/.test(node.name))
+      ? "weights"
+      : all((node) => node.kind === "leaf")
+        ? "given numbers"
+        : "computed numbers";
+    const [home] = this.within(ids[0]);
+    return `${ids.length} ${what}${home && all((node) => this.within(node.id)[0] === home) ? ` of ${home}` : ""}`;
+  }
+
+  /** What a reader is asked at a step, before its number is shown: a node, and its data or its gradient. */
+  asked(step) {
+    if (!this.asks || this.answered.has(this.position) || step.unit?.key[0] !== "n" || step.operands) return null;
+    if (step.kind === "forward") return { node: step.unit.nodes[0], of: "data" };
+    return step.kind === "backward" ? { node: step.parent, of: "grad" } : null;
+  }
+
+  /** The question of a step: what it computes, with a field for the answer. */
+  question(step) {
+    const { graph } = this;
+    const { node: id, of } = this.asked(step);
+    const right = of === "data" ? this.value(id) : graph.gradients[step.node] * graph.locals[step.node][step.k];
+    const tell = make("p", { class: "quiet", role: "status" });
+    const field = make("input", {
+      ...{ type: "text", inputmode: "decimal", size: 10, "aria-label": "Your answer" },
+      onkeydown: (event) => event.key === "Enter" && check(),
+    });
+    const solve = () => {
+      this.answered.add(this.position);
+      this.render();
+    };
+    const check = () => {
+      const given = Number(field.value.replace("−", "-").replace(",", "."));
+      const close = field.value.trim() && Math.abs(given - right) <= 0.01 * Math.abs(right) + 1e-9;
+      if (close || Object.is(given, right)) solve();
+      else tell.textContent = "Not that. Try again, or have it shown.";
+    };
+    const subject =
+      of === "data"
+        ? [this.named(id), " = ", this.formula(graph.model.ops[graph.nodes[id].op].value, id, false)]
+        : [
+            ...["the share that ", this.named(id), " gets from ", this.named(step.node), ": "],
+            ...[this.total(step.node), " · ", this.local(step.node, step.k)],
+          ];
+    return [
+      ["Predict first. What is ", ...subject, "?"],
+      make(
+        "p",
+        { class: "answer" },
+        field,
+        make("button", { type: "button", onclick: check }, "Check"),
+        make("button", { type: "button", onclick: solve }, "Show"),
+      ),
+      tell,
+    ];
+  }
+
   backwardStory(step, state) {
+    if (step.operands) return this.groupStory(step, state);
     const { graph } = this;
     const { node: child, k, parent } = step;
     const root = graph.root;
@@ -213,6 +333,9 @@ class Words {
           : [share, ", now ", sum, make("strong", {}, this.number(state.gradients[parent]))]),
       ),
       make("p", { class: "rule" }, this.localFormula(child, k)),
+      ...(this.plan.apart.has(child)
+        ? [make("p", {}, make("button", { type: "button", onclick: () => this.takeApart(child) }, "Together again"))]
+        : []),
     ];
   }
 
@@ -268,19 +391,29 @@ class Words {
       );
     if (step.kind === "forward") {
       return [
-        [box, " computes ", this.list(outputs), " from ", this.list(enters), ". Open the box to see how."],
+        [
+          box,
+          " computes ",
+          this.list(outputs),
+          " from ",
+          this.list(enters),
+          ". ",
+          make("button", { type: "button", onclick: () => this.toggle(id) }, "Open the box to see how"),
+        ],
         equations(outputs, (one) => [this.named(one), " = ", make("strong", {}, this.number(this.value(one)))]),
       ];
     }
     const parameters = [...inside].filter((one) => graph.nodes[one].kind === "leaf");
     const targets = [...enters, ...parameters].filter((one) => graph.nodes[one].takes);
+    const told = [enters, parameters]
+      .map((ids) => ids.filter((one) => graph.nodes[one].takes))
+      .filter((ids) => ids.length)
+      .map((ids) => (ids.length >= MANY ? this.crowd(ids) : this.list(ids)));
+    const receivers = told.flatMap((words, i) => [i ? " and to " : "", words]);
     return [
       [
-        "The chain rule runs through ",
-        box,
-        " and hands gradients on to ",
-        this.list(targets),
-        ". Open the box to see how.",
+        ...["The chain rule runs through ", box, " and hands gradients on to ", receivers, ". "],
+        make("button", { type: "button", onclick: () => this.toggle(id) }, "Open the box to see how"),
       ],
       equations(targets, (one) => [
         this.total(one),
@@ -291,10 +424,7 @@ class Words {
   }
 
   describe(node) {
-    const where = [];
-    for (let box = this.plan.home[node.id]; box; box = this.plan.boxes[box].outer) {
-      if (this.plan.boxes[box].count === 1) where.push(this.plan.boxes[box].title);
-    }
+    const where = this.within(node.id);
     const what =
       node.id === this.graph.root
         ? "the result"
@@ -321,6 +451,15 @@ class Words {
       make(
         "table",
         {},
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            ["along an arrow", "upstream × local", "share"].map((title) => make("th", { scope: "col" }, title)),
+          ),
+        ),
         make(
           "tbody",
           {},
