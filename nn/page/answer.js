@@ -103,7 +103,7 @@ class Answer {
     const { outputs } = this.page;
     if (!this.several) {
       const z = values[at + outputs[0]];
-      const share = this.model.reading === "logit" ? fn.sigmoid(z) : (Math.max(-1, Math.min(1, z)) + 1) / 2;
+      const share = this.model.reading === "logit" ? 1 / (1 + Math.exp(-z)) : (Math.max(-1, Math.min(1, z)) + 1) / 2;
       return [Number(z > 0), z > 0 ? share : 1 - share, share];
     }
     let best = 0;

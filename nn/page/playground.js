@@ -420,7 +420,7 @@ class Playground {
     $("details").hidden = !chosen;
     let parts = [];
     if (chosen?.kind === "parameter") parts = this.tellParameter(chosen.index);
-    if (chosen?.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index], chosen.index);
+    if (chosen?.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index]);
     if (chosen?.kind === "input") parts = this.tellInput(chosen.index);
     const close = make(
       "button",
@@ -482,7 +482,7 @@ class Playground {
     ];
   }
 
-  tellNeuron(card, index) {
+  tellNeuron(card) {
     const { model, graph, words, training } = this;
     const output = card.output === null ? "a neuron" : "an output";
     const parts = [this.heading(card.name, `${output}${card.path ? `, ${card.path}` : ""}`)];

@@ -172,7 +172,7 @@ def page_of(
         title=shown,
         style=colour_sheet() + read_file(HERE / "playground.css"),
         model=found,
-        script="\n".join([shared_scripts(*SHARED), *[read_file(HERE / f"{name}.js") for name in SCRIPTS]]),
+        script=page_script(),
         start="\n".join(
             [
                 *sources.values(),
@@ -181,6 +181,11 @@ def page_of(
         ),
     )
     return Playground(shown, source, model, parameters)
+
+
+def page_script() -> str:
+    """Return the script of the page: what it shares with the explorer's, and its own parts."""
+    return "\n".join([shared_scripts(*SHARED), *[read_file(HERE / f"{name}.js") for name in SCRIPTS]])
 
 
 def _features(given: Any, count: int) -> list[str]:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.autograd.pictures.page.conftest import browser, contexts  # noqa: F401
+from tests.autograd.pictures.page.test_accessibility import axe  # noqa: F401
 
 
 @pytest.fixture
