@@ -19,11 +19,10 @@ from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.instructions import Instruction, Operand
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
-from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
 from autograd.export._own_operation import SymbolicDialect
+from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
 from autograd.pictures.page.javascript import JAVASCRIPT, functions
 from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, NAry, Operation
-
 
 # What takes a row of numbers: an array, where the row begins, and how many.
 OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}

@@ -102,7 +102,7 @@ class Network:
     def _named(self, loss: Value, features: Sequence[str]) -> dict[Value, str]:
         """Return what each node is called: h2.3 is neuron 3 of layer 2, w2.3.1 its weight of the first input."""
         between = [node for node in self.order if node.op is not None]
-        names = {node: "" for node in self.order} | {leaf: leaf.label for leaf in self.order if leaf.op is None}
+        names = dict.fromkeys(self.order, "") | {leaf: leaf.label for leaf in self.order if leaf.op is None}
         names |= {leaf: path for leaf, path in self.paths.items() if leaf in names}
         names |= dict(zip(self.inputs, features, strict=True))
         names |= _numbered("y", self.targets)

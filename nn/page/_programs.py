@@ -26,6 +26,8 @@ from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.stepping import CompiledSteps, EagerSteps, TrainingTask
 
+MOST_NUMBERS = 2_000_000  # of data, on a page of a few dozen megabytes
+
 
 class PagePrograms:
     """A model's loss as a program of one example, with what the page has to know of it."""
@@ -47,13 +49,20 @@ class PagePrograms:
             for part in parts:
                 if not eager.look_at(part, None):
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")
+                if oddity := part.oddity():
+                    raise ValueError(f"playground takes finite numbers, and {oddity}; leave such examples out")
+            if drawn():
+                raise ValueError("the model or the loss draws random numbers, which a page would repeat")
             steps = CompiledSteps(
                 task._replace(metric=accuracy, hears_metric=False)
             )  # for which it has the outputs too
             arrays = [steps.data(part).arrays for part in parts]
             steps.check(steps.data(examples))
-            if drawn():
-                raise ValueError("the model or the loss draws random numbers, which a page would repeat")
+        count = sum(x.size + y.size for x, y in arrays)
+        if count > MOST_NUMBERS:
+            raise ValueError(
+                f"these examples are {count:,} numbers, and a page holds up to {MOST_NUMBERS:,}; give fewer examples"
+            )
         self.is_classifier = eager.metric is accuracy
         self.lowering: Lowering = program_of(steps.program, "playground").lowering
         self.root, *beside = self.lowering.roots

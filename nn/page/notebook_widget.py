@@ -41,7 +41,7 @@ class PlaygroundWidget(anywidget.AnyWidget):
     page = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
-    theta = traitlets.List().tag(sync=True)
+    theta: Any = traitlets.List().tag(sync=True)
 
     def __init__(self, playground: Any, height: int) -> None:
         self.parameters = list(playground.parameters)

@@ -37,10 +37,9 @@ HERE = Path(__file__).parent
 SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
 SCRIPTS = ("twister", "training", "charts", "network", "answer", "python", "playground")
 MOST_NODES = 5000  # of a graph whose derivations are shown
-MOST_NUMBERS = 2_000_000  # of data, on a page of a few dozen megabytes
 SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
 HEIGHT = 860  # of the page in a notebook, in pixels
-OPTIMIZERS: list[type[Optimizer]] = [
+OPTIMIZERS: list[Any] = [
     kind
     for kind in vars(optim).values()
     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
@@ -117,6 +116,8 @@ def page_of(
         raise ValueError(f"playground takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is 1 or more, got {batch_size}")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is an Optimizer, such as SGD(model.parameters()), got {optimizer!r:.60}")
     optimizer = optimizer or optim.SGD(model.parameters())
     seed = random.getrandbits(64) if seed is None else seed
     rng = generator(seed)

@@ -60,7 +60,8 @@ def computation(order: Sequence[Value], names: dict[Value, str]) -> tuple[dict[s
     nodes = [_node(node, names[node], number, ops) for node in order]
     rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
     listed = [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)]
-    return {"nodes": nodes, "ops": listed}, f"[{', '.join('null' if rule is None else rule.source() for rule in rules)}]"
+    written = ["null" if rule is None else rule.source() for rule in rules]
+    return {"nodes": nodes, "ops": listed}, f"[{', '.join(written)}]"
 
 
 def _name(node: Value, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Pages of playgrounds in a real browser, the one of the explorer's tests; nothing may go wrong on them or leave them."""
+"""Pages of playgrounds in a real browser; at the end of a test nothing may have gone wrong on them, or left them."""
 
 import pytest
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autograd import Value
-from nn import MLP, SGD, Adam, binary_cross_entropy, cross_entropy, datasets, hinge, mse, playground
+from nn import MLP, SGD, Adam, binary_cross_entropy, cross_entropy, datasets, mse, playground
 from tests.autograd.pictures.page.test_accessibility import RULES
 from tests.autograd.pictures.page.test_page import NASTY
 from tests.nn.page.networks import case, points, sides
@@ -321,7 +321,9 @@ def test_theme_changes_pictures_too(opened):
 def test_names_are_text_wherever_they_are_shown(label, opened):
     page = opened(plane(features=[label, "b"], classes=[label, "other"], title=label))
     page.locator(".card.neuron").first.click()
-    assert page.locator("#title").evaluate("element => element.textContent") == label.encode("utf-8", "replace").decode()
+    assert (
+        page.locator("#title").evaluate("element => element.textContent") == label.encode("utf-8", "replace").decode()
+    )
     assert page.locator("img, h1 b").count() == 0
 
 

@@ -52,7 +52,8 @@ class Forgetful(Optimizer):
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"), [(Clocked, "not a number yet"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")]
+    ("kind", "why"),
+    [(Clocked, "not a number yet"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")],
 )
 def test_rule_that_cannot_be_read_is_named(kind, why):
     with pytest.raises(TypeError, match=f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"):
