@@ -24,7 +24,7 @@ from autograd.pictures.style import colour_sheet
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
 from nn.page._network import Network
-from nn.page._programs import PagePrograms
+from nn.page._page_programs import PagePrograms
 from nn.page.update_formulas import options_of, update_source
 from nn.training.examples import Examples
 from nn.training.judging import is_known
@@ -33,12 +33,12 @@ from nn.training.optimizer import Optimizer
 from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
-HERE = Path(__file__).parent
-SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
-SCRIPTS = ("twister", "training", "charts", "network", "answer", "python", "playground")
+_HERE = Path(__file__).parent
+_SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
+_SCRIPTS = ("twister", "training", "charts", "network", "answer", "python", "playground")
 MOST_NODES = 5000  # of a graph whose derivations are shown
-SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
-HEIGHT = 860  # of the page in a notebook, in pixels
+_SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
+_HEIGHT = 860  # of the page in a notebook, in pixels
 OPTIMIZERS: list[Any] = [
     kind
     for kind in vars(optim).values()
@@ -47,7 +47,7 @@ OPTIMIZERS: list[Any] = [
 READINGS = {losses.binary_cross_entropy: "logit", losses.cross_entropy: "softmax"}  # how outputs become probabilities
 
 
-SCHEDULES = {
+_SCHEDULES = {
     kind for kind in vars(schedules).values() if isinstance(kind, type) and kind.__module__ == schedules.__name__
 }
 
@@ -77,14 +77,14 @@ class Playground:
             from nn.page.notebook_widget import PlaygroundWidget
         except ImportError:
             return bundle
-        shown = PlaygroundWidget(self, HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
+        shown = PlaygroundWidget(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
         return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
 
     def _frame(self) -> str:
         """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
         return (
             f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(self.title)}" width="100%" '
-            f'height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
+            f'height="{_HEIGHT}" style="border:0;width:100%;height:{_HEIGHT}px" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
@@ -158,7 +158,7 @@ def page_of(
             "loss": _written_loss(loss),
             "seed": str(seed),
             "drawn": [total, total - len(X)] if isinstance(validation, Real) else None,
-            "schedule": repr(optimizer.lr) if type(optimizer.lr) in SCHEDULES else None,
+            "schedule": repr(optimizer.lr) if type(optimizer.lr) in _SCHEDULES else None,
         },
         "file": _file(model),
     }
@@ -169,9 +169,9 @@ def page_of(
     sources = programs.sources([card.node for card in network.cards], penalty)
     updates = {type(one).__name__: update_source(one) for one in _choices(optimizer)}
     source = put_together(
-        HERE / "playground.html",
+        _HERE / "playground.html",
         title=shown,
-        style=colour_sheet() + read_file(HERE / "playground.css"),
+        style=colour_sheet() + read_file(_HERE / "playground.css"),
         model=found,
         script=page_script(),
         start="\n".join(
@@ -186,7 +186,7 @@ def page_of(
 
 def page_script() -> str:
     """Return the script of the page: what it shares with the explorer's, and its own parts."""
-    return "\n".join([shared_scripts(*SHARED), *[read_file(HERE / f"{name}.js") for name in SCRIPTS]])
+    return "\n".join([shared_scripts(*_SHARED), *[read_file(_HERE / f"{name}.js") for name in _SCRIPTS]])
 
 
 def _features(given: Any, count: int) -> list[str]:
@@ -251,7 +251,7 @@ def _start(optimizer: Optimizer) -> dict[str, Any]:
     if callable(optimizer.lr):
         twin = copy.copy(optimizer)
         rates = []
-        for twin.steps in range(optimizer.steps, optimizer.steps + SCHEDULED):
+        for twin.steps in range(optimizer.steps, optimizer.steps + _SCHEDULED):
             rates.append(twin.rate)
         while len(rates) > 1 and rates[-1] == rates[-2]:
             rates.pop()
