@@ -130,9 +130,10 @@ class Network:
         place = {parameter: number for number, parameter in enumerate(parameters)}
         number = {node: position for position, node in enumerate(self.order)}
 
+        owned = {parameter for card in self.cards for parameter in (card.bias, *[weight for _, weight in card.wires])}
+        others = [place[p] for p in parameters if p in number and p not in owned]
+
         def written(card: Card) -> dict[str, Any]:
-            mine = {weight for _, weight in card.wires} | {card.bias}
-            own = [p for p in parameters if p in number] if not self._neural else []
             return {
                 "name": card.name,
                 "path": card.path,
@@ -141,7 +142,7 @@ class Network:
                 "node": number.get(card.node, -1),
                 "bias": place.get(card.bias, -1) if card.bias in number else -1,
                 "wires": [[*(source or ("", 0)), place.get(weight, -1)] for source, weight in card.wires],
-                "others": [place[p] for p in own if p not in mine],
+                "others": others if card.output == 0 else [],  # of no neuron
             }
 
         return {
@@ -154,10 +155,6 @@ class Network:
             "parameters": [self.names.get(p) or self.paths.get(p, "") for p in parameters],
             "paths": [self.paths.get(p, "") for p in parameters],
         }
-
-    @property
-    def _neural(self) -> bool:
-        return any(card.inside for card in self.cards)
 
 
 def _neurons(model: Module) -> list[tuple[str, Neuron]]:

@@ -4,6 +4,7 @@
 const COARSE = 44; // points on a side of the plane while it plays, and while it rests
 const FINE = 88;
 const PALE = 0.62; // how strong a colour of the plane is at most, so that points stand out from it
+const MOST_MARKS = 2000; // examples that are drawn; of more, some
 const ALONG = 160; // points along one feature
 
 /** What all neurons give at the points of a grid, or, where there are more than two features, for the examples. */
@@ -203,7 +204,8 @@ class Answer {
     const { training, colours, example } = this.page;
     const classes = this.model.classes.length;
     const draw = (examples, solid) => {
-      for (let n = 0; n < examples.count; n++) {
+      const every = Math.ceil(examples.count / MOST_MARKS);
+      for (let n = 0; n < examples.count; n += every) {
         const label = classes ? this.label(examples, n) : 0;
         const colour = classes ? this.classColour(label) : colours.ink;
         mark(context, label, ...this.place(examples, n, width, height), solid ? 4.2 : 3.6);
@@ -224,19 +226,18 @@ class Answer {
     context.stroke();
   }
 
-  /** Along one feature: the examples as points, and the curve of the network. */
+  /** Along one feature: the examples as points, and the curves of the outputs, or of the chosen neuron. */
   line() {
-    const { field, page } = { field: this.page.field, page: this.page };
-    const { training, colours } = page;
+    const { page } = this;
+    const { field, training, colours } = page;
+    const { classes, targets, inputs } = this.model;
     const { context, width, height } = drawing($("map"));
-    const card = this.shown ?? page.outputs[0];
-    const curve = Array.from({ length: ALONG }, (_, n) => field.values[n * field.cards + card]);
     const { data } = training;
-    const y = Array.from({ length: data.count }, (_, n) =>
-      this.model.targets === 1 ? data.target(n) : this.label(data, n),
-    );
-    const all = [...curve.filter(Number.isFinite), ...(this.shown === null ? y : [])];
-    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const cards = this.shown === null ? page.outputs : [this.shown];
+    const curves = cards.map((card) => Array.from({ length: ALONG }, (_, n) => field.values[n * field.cards + card]));
+    const points = this.shown === null && !classes.length ? Array.from({ length: targets }, (_, i) => i) : [];
+    const wanted = points.flatMap((i) => Array.from({ length: data.count }, (_, n) => data.target(n, i)));
+    const [low, high] = extremes([...curves.flat(), ...wanted].map((value) => [0, value]));
     const margin = 0.1 * (high - low) || 1;
     const [[left, right]] = field.ranges;
     const across = (x) => (width * (x - left)) / (right - left);
@@ -248,28 +249,36 @@ class Answer {
     context.moveTo(0, up(0));
     context.lineTo(width, up(0));
     context.stroke();
-    if (this.shown === null) {
-      y.forEach((value, n) => {
-        mark(context, 0, across(data.input(n, 0)), up(value), n === page.example ? 7 : 4);
-        context.fillStyle = colours.quiet;
-        context.globalAlpha = n === page.example ? 1 : 0.55;
-        context.fill();
-      });
-      context.globalAlpha = 1;
+    const every = Math.ceil(data.count / MOST_MARKS);
+    const dot = (n, shape, y, colour) => {
+      mark(context, shape, across(data.input(n, 0)), y, n === page.example ? 7 : 4);
+      context.fillStyle = colour;
+      context.globalAlpha = n === page.example ? 1 : 0.6;
+      context.fill();
+    };
+    for (let n = 0; n < data.count; n += every) {
+      for (const i of points) dot(n, i, up(data.target(n, i)), colours.quiet);
+      const label = this.label(data, n);
+      if (classes.length) dot(n, label, height - 30 - 9 * (label % 4), this.classColour(label));
     }
-    context.beginPath();
-    curve.forEach((value, n) => {
-      if (Number.isFinite(value)) context.lineTo((width * n) / (ALONG - 1), up(value));
-    });
-    context.strokeStyle = colours.ink;
+    context.globalAlpha = 1;
     context.lineWidth = 2.5;
-    context.stroke();
+    curves.forEach((curve, k) => {
+      context.beginPath();
+      curve.forEach((value, n) => {
+        if (Number.isFinite(value)) context.lineTo((width * n) / (ALONG - 1), up(value));
+      });
+      context.strokeStyle = classes.length && curves.length > 1 ? this.classColour(k) : colours.ink;
+      context.setLineDash(k && !classes.length ? [3 + 3 * k, 4] : []);
+      context.stroke();
+    });
+    context.setLineDash([]);
     context.fillStyle = colours.quiet;
     context.textAlign = "left";
     context.fillText(tick(high + margin), 4, 14);
     context.fillText(tick(low - margin), 4, height - 6);
     context.textAlign = "right";
-    context.fillText(`${this.model.inputs[0]}: ${tick(left)} to ${tick(right)}`, width - 4, height - 6);
+    context.fillText(`${inputs[0].slice(0, 20)}: ${tick(left)} to ${tick(right)}`, width - 4, height - 6);
     this.title(this.shown);
   }
 
@@ -280,8 +289,7 @@ class Answer {
     const { context, width, height } = drawing($("map"));
     const found = Array.from({ length: data.count }, (_, n) => field.ofData[n * field.cards + outputs[0]]);
     const wanted = Array.from({ length: data.count }, (_, n) => data.target(n));
-    const all = [...found, ...wanted].filter(Number.isFinite);
-    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const [low, high] = extremes([...found, ...wanted].map((value) => [0, value]));
     const span = high - low || 1;
     const at = (value, side) => 24 + ((side - 34) * (value - low)) / span;
     context.fillStyle = colours.paper;
@@ -330,8 +338,7 @@ class Answer {
         cell.style.fontWeight = i === k ? 700 : 400;
       });
     });
-    $("answer-title").textContent =
-      `Which class is taken for which, ${training.held ? "held out" : "examples to train on"}`;
+    $("answer-title").textContent = `Confusion matrix${training.held ? ", held out" : ""}`;
   }
 
   /** What the large picture shows: in words above it, and as a key below. */
@@ -367,7 +374,7 @@ class Answer {
     const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
     if (field.dimensions !== 2)
       $("key").replaceChildren(
-        ...(field.dimensions ? [make("span", {}, "line: the network; points: the examples")] : []),
+        ...(field.dimensions ? [make("span", {}, "lines: what it gives; marks: the examples"), ...points] : []),
       );
     else if (card !== null) $("key").replaceChildren(...bar(`−${tick(most)}`, tick(most)), ...points, ...held);
     else if (this.several)

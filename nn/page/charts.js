@@ -103,17 +103,33 @@ function mark(context, shape, x, y, r) {
 /** Numbers for the ends of an axis, written short. */
 const tick = (x) => short(Number(x.toPrecision(3)));
 
+/** The smallest and the largest loss of a curve that are finite. */
+function extremes(curve) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const point of curve)
+    for (const loss of point.slice(1))
+      if (loss !== null && Number.isFinite(loss)) [low, high] = [Math.min(low, loss), Math.max(high, loss)];
+  return [low, high];
+}
+
+/** Whether a curve falls through so many powers of ten that a straight axis would hide where it is now. */
+function isLogarithmic(curve) {
+  const [low, high] = extremes(curve);
+  return low > 0 && high > 50 * low;
+}
+
 /** Both losses as lines over the steps, that of held-out examples dashed. */
 function drawCurve(canvas, curve, colours) {
   const { context, width, height } = drawing(canvas);
-  const finite = curve.flatMap(([, loss, held]) => [loss, held]).filter((x) => x !== null && Number.isFinite(x));
-  if (!finite.length) return;
-  const high = Math.max(...finite);
-  const low = Math.min(0, ...finite);
+  const [lowest, highest] = extremes(curve);
+  if (lowest > highest) return;
+  const logarithmic = isLogarithmic(curve);
+  const axis = logarithmic ? Math.log10 : (loss) => loss;
+  const [low, high] = [logarithmic ? axis(lowest) : Math.min(0, lowest), axis(highest)];
   const last = Math.max(curve.at(-1)[0], 10);
-  const [left, right, top, bottom] = [42, 8, 8, 18];
+  const [left, right, top, bottom] = [54, 8, 8, 18];
   const x = (step) => left + ((width - left - right) * step) / last;
-  const y = (loss) => top + ((height - top - bottom) * (high - loss)) / (high - low || 1);
+  const y = (level) => top + ((height - top - bottom) * (high - level)) / (high - low || 1);
   context.strokeStyle = colours.rule;
   context.fillStyle = colours.quiet;
   context.textAlign = "right";
@@ -122,18 +138,18 @@ function drawCurve(canvas, curve, colours) {
     context.moveTo(left, y(level));
     context.lineTo(width - right, y(level));
     context.stroke();
-    context.fillText(tick(level), left - 6, y(level) + 4);
+    context.fillText(tick(logarithmic ? 10 ** level : level), left - 6, y(level) + 4);
   }
   context.fillText(`step ${last}`, width - right, height - 3);
   context.textAlign = "left";
   context.fillText("0", left, height - 3);
+  const every = Math.max(1, Math.floor(curve.length / (2 * width)));
   const line = (which, dash) => {
     context.beginPath();
     context.setLineDash(dash);
-    const every = Math.max(1, Math.floor(curve.length / (2 * width)));
     curve.forEach((point, i) => {
-      if (Number.isFinite(point[which]) && (i % every === 0 || i === curve.length - 1))
-        context.lineTo(x(point[0]), y(point[which]));
+      const wanted = i % every === 0 || i === curve.length - 1;
+      if (wanted && Number.isFinite(point[which])) context.lineTo(x(point[0]), y(axis(point[which])));
     });
     context.stroke();
     context.setLineDash([]);

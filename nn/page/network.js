@@ -219,7 +219,7 @@ class NetworkView {
         if (element.textContent !== texts[i]) element.textContent = texts[i];
       });
       card.slope.parentElement.hidden = slope === null;
-      card.slope.className = `number ${slope > 0 ? "positive" : slope < 0 ? "negative" : ""}`;
+      card.slope.className = `number ${sign(slope)}`;
     }
   }
 

@@ -7,6 +7,9 @@ const RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
 const STRENGTHS = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1];
 const PENALTIES = { none: "none", l1: "L1, Σ |p|", l2: "L2, Σ p²", own: "the model’s own" };
 
+/** The class of a number's colour where it is a gradient. */
+const sign = (slope) => (slope > 0 ? "positive" : slope < 0 ? "negative" : "");
+
 /** The explorer's words about the graph of one example, all of whose gradients have arrived. */
 class ExampleWords extends Words {
   constructor(graph) {
@@ -216,7 +219,9 @@ class Playground {
     const { training } = this;
     if (training.problem) return training.problem;
     const [step, loss, held] = training.curve.at(-1);
-    const right = this.answer.right === null ? "" : `, ${this.percent(this.answer.right)} right`;
+    const { right: share, heldRight } = this.answer;
+    const also = heldRight === null || share === null ? "" : ` (held out ${this.percent(heldRight)})`;
+    const right = share === null ? "" : `, ${this.percent(share)}${also} right`;
     return `Step ${step}: loss ${short(loss)}${held === null ? "" : `, held out ${short(held)}`}${right}.`;
   }
 
@@ -263,7 +268,9 @@ class Playground {
     $("held-count").hidden = held === null;
     $("held").textContent = held === null ? "" : short3(held);
     $("right-count").hidden = this.answer.right === null;
-    $("right").textContent = this.answer.right === null ? "" : this.percent(this.answer.right);
+    const { right, heldRight } = this.answer;
+    $("right").textContent = right === null ? "" : this.percent(right);
+    $("right-held").textContent = right === null || heldRight === null ? "" : ` held out ${this.percent(heldRight)}`;
     $("undo").disabled = !training.undoable.length && !training.problem;
     $("reset").disabled = training.steps === 0 && !training.problem;
     $("play").disabled = $("step").disabled = Boolean(training.problem);
@@ -276,9 +283,9 @@ class Playground {
     const { training, colours, network } = this;
     drawCurve($("curve"), training.curve, colours);
     $("curve").setAttribute("aria-label", `The loss: ${this.summary()}`);
-    $("curve-key").textContent = training.held
-      ? "solid: examples to train on; dashed: held out"
-      : "on the examples to train on";
+    const scaled = isLogarithmic(training.curve) ? "; a logarithmic axis" : "";
+    const kinds = training.held ? "solid: examples to train on; dashed: held out" : "on the examples to train on";
+    $("curve-key").textContent = kinds + scaled;
     const told = drawGradients($("gradients"), this.model.layers, training.gradient, colours);
     const text = told.map(
       ({ name, median, zeros, count }) =>
@@ -378,11 +385,18 @@ class Playground {
         "p",
         { class: "quiet" },
         graph
-          ? "On each card stands what it gives here, and beside it the gradient of this loss by that."
+          ? this.isFlat
+            ? "This loss is flat here: no gradient comes back from it, so this example moves no weight."
+            : "On each card stands what it gives here, and below it the gradient of this loss by that."
           : "On each card stands what it gives here. This network is too large for a page to derive its gradients one by one.",
       ),
     );
     if (document.activeElement !== $("which")) $("which").value = this.example + 1;
+  }
+
+  /** Whether the chosen example has no say in where the parameters go. */
+  get isFlat() {
+    return this.model.nodes.parameters.every((id) => id < 0 || this.graph.gradients?.[id] === 0);
   }
 
   /* What is chosen. */
@@ -457,28 +471,27 @@ class Playground {
   }
 
   tellParameter(index) {
-    const { training, model, words } = this;
+    const { training, model } = this;
     const [value, mean] = [training.theta[index], training.gradient[index]];
-    const settled = training.steps ? "in the last step" : "over all examples";
+    const settled = training.steps
+      ? "In the last step its gradient, a mean over examples, was "
+      : "Its mean gradient is ";
+    const way = mean === 0 ? "it stays as it is" : `the optimiser pushes it ${mean > 0 ? "down" : "up"}`;
     return [
-      this.heading(model.parameters[index], `a parameter${model.paths[index] ? `, ${model.paths[index]}` : ""}`),
       make(
-        "p",
-        { class: "equation" },
-        make("bdi", { class: "name leaf" }, model.parameters[index]),
-        " = ",
-        make("strong", {}, short(value)),
-      ),
-      make(
-        "p",
+        "div",
         {},
-        `Its gradient ${settled} was `,
-        make("b", { class: mean > 0 ? "positive" : mean < 0 ? "negative" : "" }, short(mean)),
-        words
-          ? `, a mean over examples; ${mean === 0 ? "it does not move" : `so the optimiser pushes it ${mean > 0 ? "down" : "up"}`}.`
-          : ".",
+        this.heading(model.parameters[index], `a parameter${model.paths[index] ? `, ${model.paths[index]}` : ""}`),
+        make(
+          "p",
+          { class: "equation" },
+          make("bdi", { class: "name leaf" }, model.parameters[index]),
+          " = ",
+          make("strong", {}, short(value)),
+        ),
+        make("p", {}, settled, make("b", { class: sign(mean) }, short(mean)), `: ${way}.`),
       ),
-      ...this.derived(model.nodes.parameters[index]),
+      make("div", {}, this.derived(model.nodes.parameters[index])),
     ];
   }
 
@@ -532,7 +545,7 @@ class Playground {
                 make(
                   "td",
                   {
-                    class: `number ${training.gradient[place] > 0 ? "positive" : training.gradient[place] < 0 ? "negative" : ""}`,
+                    class: `number ${sign(training.gradient[place])}`,
                   },
                   short3(training.gradient[place]),
                 ),
@@ -621,7 +634,7 @@ class Playground {
   worst() {
     const { data } = this.training;
     this.programs.objective(this.training.theta, data.rows, data.values, null);
-    return data.values.indexOf(Math.max(...data.values));
+    return data.values.reduce((best, value, n) => (value > data.values[best] ? n : best), 0);
   }
 
   showPython() {
@@ -636,6 +649,7 @@ class Playground {
     $("weights").hidden = !this.model.file;
     $("copied").textContent = "";
     $("python").showModal();
+    $("source").scrollTop = 0;
   }
 
   copy() {

@@ -3,6 +3,7 @@
 
 const KEPT_STEPS = 2000; // that can be undone, if they fit into
 const KEPT_BYTES = 64e6;
+const MOST_POINTS = 6000; // of the curves; every second one goes when there are more
 
 /** Examples as typed arrays, the inputs and the target of each after the other, and room for their values. */
 class Examples {
@@ -206,6 +207,7 @@ class Training {
   /** Add a point to the curves. */
   record() {
     if (this.curve.at(-1)?.[0] === this.steps) return;
+    if (this.curve.length > MOST_POINTS) this.curve = this.curve.filter((_, i) => i % 2 === 0);
     this.curve.push([this.steps, this.loss(this.data), this.held ? this.loss(this.held) : null]);
   }
 
