@@ -93,9 +93,7 @@ def setback(trained: Trained, before: float, rate: float) -> str:
     helped = not data.classes or accuracy(trained.outputs(data), task.targets(data)) > often
     if helped and after < 0.98 * before:
         return ""
-    told = (
-        f"training has not helped: the loss on the training examples was {before:.3g} before it and is {after:.3g} now"
-    )
+    told = f"training has not helped: the loss on the training examples was {before:.3g} and is {after:.3g} now"
     usual = task.job.lr
     if rate > 2.0 * usual:
         return f"{told}; steps of --lr {rate:g} are so long that they jump over what they look for; try --lr {usual:g}"
