@@ -15,7 +15,7 @@ from typing import Any
 from autograd import no_grad
 from nn.app.options import TABLE_ENDS, predict_parser, train_parser
 from nn.app.presets import JOBS, Job, Task, table_job
-from nn.app.reports import Trained, balance, pictures, score
+from nn.app.reports import Trained, balance, pictures, score, setback
 from nn.app.reports import neuron_drawing as neuron_drawing
 from nn.data.columns import examples
 from nn.data.csv_reader import read_inputs, read_table
@@ -24,6 +24,7 @@ from nn.fitting import fit
 from nn.modules import MLP
 from nn.page import playground
 from nn.training import storage
+from nn.training.examples import plain_number
 from nn.training.history import History, Stop
 from nn.training.storage import save
 
@@ -83,14 +84,22 @@ def _train(options: argparse.Namespace) -> int:
         saved = "" if options.save else "; --save FILE.json keeps the network"
         print(f"note: pictures will be missing: {lacking}{saved}")
     sys.stdout.flush()  # to be read while it trains, also through a pipe
+    with no_grad():
+        before = plain_number(task.loss([model(x) for x in task.inputs(training)], task.targets(training)))
     history = _fit(task, model, options)
     print(f"stopped: {history.stopped}")
-    if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
-        raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
+    rate = options.lr or job.lr
+    if (largest := max(abs(parameter.data) for parameter in model.parameters())) > 1e30:
+        raise ArithmeticError(
+            f"the network has diverged: with --lr {rate:g} its parameters have grown to {largest:.2g}; "
+            f"try --lr {min(job.lr, rate / 100.0):g}"
+        )
     if options.save is not None:  # before all that may fail
         save(model, options.save, {"encoder": task.encoder.to_json()})
     trained = Trained(task, model)
     print(score(trained, training, "training")[0], flush=True)
+    if reason := setback(trained, before, rate):
+        print(f"note: {reason}")
     if task.testing is not None:
         print(score(trained, task.testing, "held out")[0])
         if options.dataset not in JOBS and training.classes:

@@ -158,6 +158,7 @@ class _Run:
                 self._leave()
             except KeyboardInterrupt:  # in the middle of that
                 self._leave()
+        history.kept_epoch = None if self.best is None else self.best[0]
         history.stopped += kept if self.best is None else f"; the parameters are those after epoch {self.best[0]}"
 
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
@@ -205,7 +206,7 @@ class _Run:
         if steps.metric is not None:
             history.metric_name = _name(steps.metric)
         history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
-        self.shown.epoch(history.latest())
+        self.shown.epoch(history.progress())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()
         if reason := self._hooks():

@@ -82,7 +82,7 @@ def animate(
     if not 0.02 <= seconds <= 600.0:  # a GIF counts hundredths, and shows a single one as ten
         raise ValueError(f"duration is the seconds of a step, from 0.02 to 600, got {duration!r}")
     order = sorted_graph(root, "animate")
-    drawing = blank(direction, "animate")
+    blank(direction, "animate")
     parts = folded(order) if (len(order) > MAX_NODES if fold is None else fold) else unfolded(order)
     arrows = sum(len(node.parents) for node in parts.shown)
     nodes = len(parts.shown) + len(parts.outputs)
@@ -230,7 +230,8 @@ class _Stage:
         self.names = caption_names(order)
         self.local = {node: local_derivatives(node) for node in order}
         self.largest = largest_of(gradient for step in steps for gradient in step.gradients.values())
-        self.legend = legend([*(node for node in parts.shown if node is not order[-1]), order[-1]], [gradient for step in steps for gradient in step.gradients.values()])
+        shown = [*(node for node in parts.shown if node is not order[-1]), order[-1]]
+        self.legend = legend(shown, [gradient for step in steps for gradient in step.gradients.values()])
         self.sizes = self._measured()
 
     def drawings(self) -> list[Any]:

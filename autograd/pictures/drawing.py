@@ -71,7 +71,8 @@ def draw(
       back along them: the gradient of the result times the local derivative.
 
     `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
-    arrows; laying one out raises TimeoutError after 20 seconds.
+    arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
+    `autograd.pictures.rendering.Drawing` may be a function that lays out.
 
     >>> x = Value(3.0, label="x")
     >>> [line.strip() for line in draw(x * x).source.splitlines() if "->" in line]
@@ -293,7 +294,10 @@ def ids_of(order: Sequence[Value], parts: Folded) -> dict[Value, str]:
 
 def card_rows(closed: Box, output: Value | None) -> list[Row]:
     """Return the lines of a closed box: its title, and the number that it computes, or what is in it."""
-    return [Row(closed.name, bold=True), Row(about(closed), QUIET) if output is None else Row(f"data {output.number:.4g}")]
+    return [
+        Row(closed.name, bold=True),
+        Row(about(closed), QUIET) if output is None else Row(f"data {output.number:.4g}"),
+    ]
 
 
 def write_boxes(drawing: Any, whole: Box, marks: Mapping[Value, list[Mark]], cards: Mapping[Box, Mark]) -> None:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from autograd.engine import Constant, Value, scope
-from autograd.pictures.scopes import homes, path_to
+from autograd.pictures._scopes import homes, path_to
 
 ALIKE = 3  # so many boxes of one kind, or more, are put into a box of their own
 MANY_LEAVES = 13  # so many leaves, or more, of which the boxes beside them make use, likewise
@@ -91,18 +91,16 @@ def unfolded(order: Sequence[Value]) -> Folded:
 
 
 def folded(order: Sequence[Value]) -> Folded:
-    """Return a graph with its boxes opened from the outside to the inside while there is room.
+    """Return a graph with its boxes opened from the outside to the inside while there is room, the innermost closed.
 
-    Of boxes that are alike none is opened, so they look alike; few of them are cards side by side, many one card.
+    Of boxes that are alike, few are cards side by side, many one card.
     """
     whole, _ = boxes(order)
-    repeated = {box.kind for group in whole if group.count > 1 for box in group.boxes}
     closed, waiting, room = [], [whole], ROOM - len(whole.nodes) - len(whole.boxes)
     for box in waiting:
         for inner in box.boxes:
             more = len(inner.nodes) + len(inner.boxes) - 1
-            opens = inner.count <= SIDE_BY_SIDE if inner.count > 1 else inner.kind not in repeated
-            if opens and more <= room and any(node.op is not None for node in inner.contents()):
+            if inner.boxes and inner.count <= SIDE_BY_SIDE and more <= room:
                 room -= more
                 waiting.append(inner)
             else:

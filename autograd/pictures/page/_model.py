@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.engine import Constant, Value, check_unchanged
-from autograd.pictures.page import formulas, javascript
 from autograd.pictures.folding import Box, about, boxes
+from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import Expression, NAry, Operation, power_of, symbol

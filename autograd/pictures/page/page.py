@@ -12,11 +12,14 @@ import html
 import json
 import os
 import re
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autograd.engine import Value
 from autograd.files import write_atomically
+from autograd.pictures.drawing import draw
 from autograd.pictures.page._model import computation as computation
 from autograd.pictures.page._model import graph
 from autograd.pictures.style import colour_sheet
@@ -35,6 +38,7 @@ class Explorer:
     """
 
     def __init__(self, root: Value) -> None:
+        self.root = root
         model, rules = graph(root)
         self.html = page(model, rules)
         formula = f" = {model['formula']}" if model["formula"] else ""
@@ -54,6 +58,13 @@ class Explorer:
             f'width="100%" height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return the page, and for where no script runs, such as a notebook that is only read, a drawing."""
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
+            bundle["image/svg+xml"] = draw(self.root).pipe(format="svg", encoding="utf-8")
+        return bundle
 
     def __repr__(self) -> str:
         return f"<page of {self.title}, {self.nodes} nodes>"
