@@ -30,6 +30,7 @@ LAZY = {
     "torch",
     "jax",
     "anywidget",
+    "traitlets",
 }
 
 

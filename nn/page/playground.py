@@ -24,8 +24,9 @@ from autograd.pictures.style import colour_sheet
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
 from nn.page._network import Network
+from nn.page._notebook_widget import widget_class
 from nn.page._page_programs import PagePrograms
-from nn.page.update_formulas import options_of, update_source
+from nn.page._update_formulas import options_of, update_source
 from nn.training.examples import Examples
 from nn.training.judging import is_known
 from nn.training.norms import layers
@@ -74,10 +75,10 @@ class Playground:
         """
         bundle = {"text/plain": repr(self), "text/html": self._frame()}
         try:
-            from nn.page.notebook_widget import PlaygroundWidget
+            kind = widget_class()
         except ImportError:
             return bundle
-        shown = PlaygroundWidget(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
+        shown = kind(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
         return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
 
     def _frame(self) -> str:

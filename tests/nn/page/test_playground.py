@@ -11,6 +11,7 @@ import pytest
 
 from autograd import Value, no_grad
 from nn import MLP, SGD, Adam, Module, hinge, mae, mse, playground
+from nn.page._notebook_widget import widget_class
 from tests.nn.page.networks import case, points, sides
 
 
@@ -167,10 +168,8 @@ def test_notebook_shows_the_page_in_a_frame_of_its_own():
 
 def test_widget_gives_the_model_what_was_trained():
     pytest.importorskip("anywidget", reason="the widget needs anywidget")
-    from nn.page.notebook_widget import PlaygroundWidget
-
     page = small()
-    widget = PlaygroundWidget(page, 500)
+    widget = widget_class()(page, 500)
     before = page.model.state_dict()
     for wrong in ([1.0], [math.nan] * 13, ["1"] * 13, [None] * 13):
         widget.theta = wrong

@@ -6,8 +6,8 @@ import pytest
 
 from autograd import Value
 from nn import SGD, Adam, Optimizer
+from nn.page._update_formulas import options_of, update_source
 from nn.page.playground import OPTIMIZERS
-from nn.page.update_formulas import options_of, update_source
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS, ids=lambda kind: kind.__name__)
