@@ -190,8 +190,43 @@ class Answer {
     }
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (this.model.classes.length && !this.several) this.contour(context, width, height);
     this.points(context, width, height);
     this.title(card);
+  }
+
+  /** The line along which the network changes its answer, cell by cell of the grid (marching squares). */
+  contour(context, width, height) {
+    const { field, outputs, colours } = this.page;
+    const { size, values, cards } = field;
+    const at = (x, y) => values[(y * size + x) * cards + outputs[0]];
+    context.beginPath();
+    for (let y = 0; y + 1 < size; y++) {
+      for (let x = 0; x + 1 < size; x++) {
+        const corners = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)];
+        const places = [
+          [x, y],
+          [x + 1, y],
+          [x + 1, y + 1],
+          [x, y + 1],
+        ];
+        let begun = false;
+        corners.forEach((one, k) => {
+          const other = corners[(k + 1) % 4];
+          if (one > 0 === other > 0) return;
+          const share = one / (one - other);
+          const [[x0, y0], [x1, y1]] = [places[k], places[(k + 1) % 4]];
+          const point = [x0 + (x1 - x0) * share + 0.5, y0 + (y1 - y0) * share + 0.5];
+          const [across, down] = [(width * point[0]) / size, (height * point[1]) / size];
+          if (begun) context.lineTo(across, down);
+          else context.moveTo(across, down);
+          begun = !begun;
+        });
+      }
+    }
+    context.strokeStyle = colours.ink;
+    context.lineWidth = 1.6;
+    context.stroke();
   }
 
   place(examples, n, width, height) {
@@ -372,6 +407,7 @@ class Answer {
     };
     const points = classes.map((_, k) => swatch(k));
     const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
+    if (classes.length && !this.several) held.push(make("span", {}, "line: where the answer changes"));
     if (field.dimensions !== 2)
       $("key").replaceChildren(
         ...(field.dimensions ? [make("span", {}, "lines: what it gives; marks: the examples"), ...points] : []),

@@ -464,7 +464,14 @@ class Playground {
       make(
         "p",
         { class: "quiet" },
-        `For example ${this.example + 1}, whose loss is ${short(graph.values[graph.root])}:`,
+        `For example ${this.example + 1}, whose loss is ${short(graph.values[graph.root])}${this.isFlat ? " and flat" : ""}: `,
+        this.isFlat
+          ? make(
+              "button",
+              { type: "button", "data-focus": "worst", onclick: () => this.pick(this.worst()) },
+              "take the one with the largest loss",
+            )
+          : "",
       ),
       ...words.derivation(node),
     ];

@@ -247,12 +247,12 @@ def _optimizers(optimizer: Optimizer) -> list[dict[str, Any]]:
 
 
 def _start(optimizer: Optimizer) -> dict[str, Any]:
-    """Return the steps and the state that the optimiser has, and of a schedule the rates of its first steps."""
+    """Return the steps and the state that the optimiser has, and of a schedule its rates, from the first step on."""
     rates = None
     if callable(optimizer.lr):
         twin = copy.copy(optimizer)
         rates = []
-        for twin.steps in range(optimizer.steps, optimizer.steps + _SCHEDULED):
+        for twin.steps in range(optimizer.steps + _SCHEDULED):
             rates.append(twin.rate)
         while len(rates) > 1 and rates[-1] == rates[-2]:
             rates.pop()

@@ -91,12 +91,17 @@ class Training {
     return batch === null ? 1 : Math.ceil(this.data.count / batch);
   }
 
-  /** The learning rate of the next step. */
-  get rate() {
+  /** The learning rate that is chosen, null for the schedule; an optimiser that waits for the next epoch keeps its own. */
+  get chosenRate() {
+    const phase = this.phases.at(-1);
+    const waits = this.position > 0 && phase.settings.optimizer !== this.wanted.optimizer;
+    return waits ? phase.rates.at(-1)[1] : this.wanted.lr;
+  }
+
+  /** The learning rate of the next step, where the optimiser has taken so many. */
+  rate(steps) {
     const { rates } = this.model.start;
-    if (this.wanted.lr !== null) return this.wanted.lr;
-    const taken = this.steps === 0 ? 0 : this.state.steps - this.model.start.steps;
-    return rates[Math.min(Math.max(taken, 0), rates.length - 1)];
+    return this.chosenRate ?? rates[Math.min(steps, rates.length - 1)];
   }
 
   beginEpoch() {
@@ -132,8 +137,9 @@ class Training {
     const loss = this.evaluated(rows, values, this.gradient);
     if (!Number.isFinite(loss)) return this.stop(before, `the loss became ${python(loss)}`);
     if (!this.gradient.every(Number.isFinite)) return this.stop(before, "the gradient is not finite");
-    const rate = this.rate;
     const { vectors, steps } = this.state;
+    const rate = this.rate(steps);
+    const chosen = this.chosenRate;
     this.theta = this.theta.slice();
     this.state = { vectors: vectors.map((vector) => vector.slice()), steps: steps + 1 };
     const { options } = this.settings;
@@ -142,7 +148,7 @@ class Training {
       return this.stop(before, "a parameter became infinite");
     this.latest = loss;
     this.keep(before);
-    this.noteRate(rate, steps);
+    this.noteRate(chosen, steps);
     this.steps++;
     this.position++;
     if (this.position === this.batchesInEpoch) {
@@ -157,11 +163,11 @@ class Training {
     this.phases = [...this.phases.slice(0, -1), change(this.phases.at(-1))];
   }
 
-  /** Note the learning rate of a step, where it is another one than before; a schedule of the model's is no number. */
-  noteRate(rate, steps) {
-    const told = this.wanted.lr === null ? null : rate;
-    if (this.phases.at(-1).rates.at(-1)?.[1] !== told)
-      this.changePhase((phase) => ({ ...phase, rates: [...phase.rates, [steps, told]] }));
+  /** Note the learning rate of a step, where it is chosen anew. */
+  noteRate(chosen, steps) {
+    const { rates } = this.phases.at(-1);
+    if (!rates.length || rates.at(-1)[1] !== chosen)
+      this.changePhase((phase) => ({ ...phase, rates: [...rates, [steps, chosen]] }));
   }
 
   /** The rows of the next batch. */

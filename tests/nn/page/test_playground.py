@@ -11,6 +11,8 @@ import pytest
 
 from autograd import Value, no_grad
 from nn import MLP, SGD, Adam, Module, hinge, mae, mse, playground
+from nn.__main__ import main
+from nn.app.presets import JOBS
 from nn.page._notebook_widget import widget_class
 from tests.nn.page.networks import case, points, sides
 
@@ -208,3 +210,36 @@ def test_optimizer_of_some_parameters_trains_these_alone():
     assert len(found["theta"]) == len(last)
     assert found["parameters"] == [f"w3.1.{i}" for i in range(1, 6)] + ["b3.1"]
     assert [wire[2] for wire in found["cards"][0]["wires"]] == [-1, -1]
+
+
+# The command line
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_command_writes_the_page_of_every_data_set_and_does_not_train(name, tmp_path, capsys):
+    file = tmp_path / "page.html"
+    assert main([name, "--playground", str(file), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(f"wrote {file}: open it in a browser, and press play\n")
+    assert "stopped" not in said
+    assert f"<title>{name}: " in file.read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html"]
+
+
+def test_command_writes_the_page_of_a_table(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "length,width,kind\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60)), encoding="utf-8"
+    )
+    arguments = [str(table), "--target", "kind", "--out", str(tmp_path), "--playground"]
+    assert main([*arguments, str(tmp_path / "page.html")]) == 0
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert main([*arguments, str(tmp_path)]) == 1
+    assert main([*arguments, str(table)]) == 1
+    assert main([*arguments, str(tmp_path / "nowhere" / "page.html")]) == 1
+
+
+def test_command_says_where_a_page_cannot_be_written(tmp_path, capsys):
+    assert main(["xor", "--playground", str(tmp_path), "--out", str(tmp_path)]) == 1
+    assert f"--playground takes a file to write, in a folder that exists, and {tmp_path}" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 """The page of a playground in a browser: what it shows, what a reader can do, and that everybody can."""
 
+import json
 import math
+import types
 
 import pytest
 
 from autograd import Value
 from nn import MLP, SGD, Adam, binary_cross_entropy, cross_entropy, datasets, mse, playground
+from nn.page._notebook_widget import ESM
 from tests.autograd.pictures.page.test_accessibility import RULES
 from tests.autograd.pictures.page.test_page import NASTY
 from tests.nn.page.networks import case, points, sides
@@ -341,3 +344,33 @@ def test_page_runs_no_text(opened):
     assert "eval(" not in source
     assert "new Function" not in source
     assert "default-src 'none'" in source
+
+
+# In a notebook
+
+
+def test_widget_takes_what_its_page_sends_and_nothing_else(opened, tmp_path):
+    page = curve()
+    state = json.dumps({"page": page.html, "title": "a page", "height": 400}).replace("<", "\\u003c")
+    host = tmp_path / "notebook.html"
+    host.write_text(
+        f"""<!doctype html><div id="cell"></div><script type="module">
+        {ESM.replace("export default", "const widget =")}
+        const state = window.state = {state};
+        const set = (name, value) => {{ state[name] = value; }};
+        const model = {{ get: name => state[name], set, save_changes() {{}} }};
+        widget.render({{ model, el: document.getElementById("cell") }});
+        </script>""",
+        encoding="utf-8",
+    )
+    notebook = opened(types.SimpleNamespace(save=lambda path: host))
+    wait_until(notebook, "state.theta !== undefined")
+    first = notebook.evaluate("state.theta")
+    assert first == pytest.approx([p.data for p in page.parameters])
+    frame = notebook.frames[1]
+    frame.locator("#step").click()
+    wait_until(notebook, f"JSON.stringify(state.theta) !== {json.dumps(json.dumps(first, separators=(',', ':')))}")
+    assert notebook.evaluate("state.theta") == frame.evaluate("[...playground.training.theta]")
+    notebook.evaluate("window.postMessage({ scalarAutograd: [1] }, '*')")
+    notebook.wait_for_timeout(100)
+    assert len(notebook.evaluate("state.theta")) == len(first)

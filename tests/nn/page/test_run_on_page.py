@@ -88,6 +88,17 @@ def test_schedule_is_followed(opened):
     same(model, on_page(page))
 
 
+def test_schedule_begins_again_with_an_optimiser_that_does(opened, tmp_path):
+    _, page = trained(mse, lambda ps: SGD(ps, lr=schedules.Exponential(0.3, 0.9)), 8, 1)
+    page = opened(page)
+    on_page(page, 5)
+    change(page, optimizer="Adam")
+    on_page(page, 5)
+    change(page, optimizer="SGD")
+    theta = on_page(page, 5)
+    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
 def test_optimiser_goes_on_from_where_it_was(opened):
     model, X, y = case(mse)
     optimizer = Adam(model.parameters(), lr=0.01)
@@ -191,7 +202,7 @@ def test_python_follows_every_setting_that_was_changed(opened, tmp_path):
     on_page(page, 7)
     change(page, lr="0.1")  # within an epoch: at once
     on_page(page, 1)
-    change(page, penalty="l2", optimizer="Adam")
+    change(page, penalty="l2", optimizer="Adam")  # with the next epoch, and its learning rate with it
     assert page.locator("#waiting").inner_text().startswith("From epoch 3 on")
     on_page(page, 2)
     change(page, batch="16")
