@@ -1,128 +1,16 @@
-/* The answer: what the network and each of its neurons say, over the plane of two features, along one, or for the
-   examples; and how right that is. */
+/* The answer: the large picture of what the network says, or the neuron that is chosen. */
 
-const COARSE = 44; // points on a side of the plane while it plays, and while it rests
-const FINE = 88;
 const PALE = 0.62; // how strong a colour of the plane is at most, so that points stand out from it
 const MOST_MARKS = 2000; // examples that are drawn; of more, some
-const ALONG = 160; // points along one feature
 
-/** What all neurons give at the points of a grid, or, where there are more than two features, for the examples. */
-class Field {
-  constructor(training, programs) {
-    this.training = training;
-    this.programs = programs;
-    const { inputs } = training.model;
-    this.dimensions = inputs.length <= 2 ? inputs.length : 0;
-    this.ranges = inputs.slice(0, 2).map((_, i) => this.range(i));
-    this.grids = new Map();
-  }
-
-  /** From where to where a feature is shown. */
-  range(i) {
-    const { data, held } = this.training;
-    let [low, high] = [Infinity, -Infinity];
-    for (const examples of held ? [data, held] : [data])
-      for (let n = 0; n < examples.count; n++) {
-        low = Math.min(low, examples.input(n, i));
-        high = Math.max(high, examples.input(n, i));
-      }
-    const margin = 0.12 * (high - low) || 1;
-    return [low - margin, high + margin];
-  }
-
-  grid(size) {
-    if (this.grids.has(size)) return this.grids.get(size);
-    const { width } = this.training.data;
-    const count = this.dimensions === 2 ? size * size : size;
-    const rows = new Float64Array(count * width);
-    const [[left, right], [bottom, top] = []] = this.ranges;
-    for (let n = 0; n < count; n++) {
-      rows[n * width] =
-        left +
-        ((right - left) * ((n % size) + (this.dimensions === 2 ? 0.5 : 0))) / (this.dimensions === 2 ? size : size - 1);
-      if (this.dimensions === 2) rows[n * width + 1] = top - ((top - bottom) * (Math.floor(n / size) + 0.5)) / size;
-    }
-    const made = { rows, values: new Float64Array(count * this.training.model.cards.length) };
-    this.grids.set(size, made);
-    return made;
-  }
-
-  refresh(playing) {
-    const { model, data, theta } = this.training;
-    const cards = model.cards.length;
-    this.size = this.dimensions === 1 ? ALONG : playing ? COARSE : FINE;
-    if (this.dimensions) {
-      const { rows, values } = this.grid(this.size);
-      this.programs.activity(theta, rows, values, null);
-      Object.assign(this, { rows, values, cards });
-    }
-    this.ofData ??= new Float64Array(data.count * cards);
-    this.programs.activity(theta, data.rows, this.ofData, null);
-    if (this.training.held) {
-      this.ofHeld ??= new Float64Array(this.training.held.count * cards);
-      this.programs.activity(theta, this.training.held.rows, this.ofHeld, null);
-    }
-    this.cards = cards;
-  }
-
-  /** The largest size of a card's values on the grid. */
-  largest(card) {
-    let most = 1e-12;
-    for (let i = card; i < this.values.length; i += this.cards) most = Math.max(most, Math.abs(this.values[i]));
-    return most;
-  }
-}
-
-class Answer {
+class Answer extends CardPictures {
   constructor(page) {
-    this.page = page;
-    this.model = page.model;
-    this.right = null;
-    this.several = page.outputs.length > 1;
+    super(page);
     $("map").addEventListener("click", (event) => this.click(event));
     const { dimensions } = page.field;
     $("map").hidden = !dimensions && this.model.classes.length > 0;
     $("map").style.cursor = dimensions ? "" : "default";
   }
-
-  /* What outputs mean. */
-
-  /** The class of an example. */
-  label(examples, n) {
-    const { targets, classes } = this.model;
-    if (targets > 1) {
-      const all = Array.from({ length: targets }, (_, i) => examples.target(n, i));
-      return all.indexOf(Math.max(...all));
-    }
-    const y = examples.target(n);
-    return classes.length === 2 ? Number(y > 0) : y;
-  }
-
-  /** The class that the outputs at a place say, and how sure they are: from 0 to 1. */
-  judge(values, at) {
-    const { outputs } = this.page;
-    if (!this.several) {
-      const z = values[at + outputs[0]];
-      const share = this.model.reading === "logit" ? 1 / (1 + Math.exp(-z)) : (Math.max(-1, Math.min(1, z)) + 1) / 2;
-      return [Number(z > 0), z > 0 ? share : 1 - share, share];
-    }
-    let best = 0;
-    for (let k = 1; k < outputs.length; k++) if (values[at + outputs[k]] > values[at + outputs[best]]) best = k;
-    const top = values[at + outputs[best]];
-    let sum = 0;
-    for (const card of outputs) sum += Math.exp(values[at + card] - top);
-    return [best, 1 / sum, 1 / sum];
-  }
-
-  sentence(values) {
-    const { classes, reading } = this.model;
-    if (!classes.length) return "";
-    const [label, sure] = this.judge(values, 0);
-    return `: ${classes[label]}${reading === "score" ? "" : `, with a probability of ${this.page.percent(sure)}`}`;
-  }
-
-  /* Drawing. */
 
   render() {
     const { field, model } = this.page;
@@ -132,34 +20,6 @@ class Answer {
     else if (model.classes.length) this.confusion();
     else this.scatter();
     this.pictures();
-  }
-
-  /** How many answers are right, and which classes are taken for which. */
-  count() {
-    const { training, field } = this.page;
-    const shares = [];
-    for (const [examples, values] of [
-      [training.data, field.ofData],
-      [training.held, field.ofHeld],
-    ]) {
-      if (!examples) continue;
-      const size = this.model.classes.length;
-      this.taken = Array.from({ length: size }, () => new Array(size).fill(0));
-      let right = 0;
-      for (let n = 0; n < examples.count; n++) {
-        const [found] = this.judge(values, n * field.cards);
-        const wanted = this.label(examples, n);
-        this.taken[wanted][found]++;
-        right += found === wanted;
-      }
-      shares.push(right / examples.count);
-    }
-    [this.right, this.heldRight] = [shares[0], shares[1] ?? null];
-  }
-
-  classColour(k) {
-    const { below, above } = this.page.colours;
-    return this.model.classes.length === 2 ? [below, above][k] : CLASS_COLOURS[k % CLASS_COLOURS.length];
   }
 
   /** The card whose values the large picture shows: the chosen one, or nothing for the answer. */
@@ -416,114 +276,6 @@ class Answer {
     else if (this.several)
       $("key").replaceChildren(make("span", {}, "the stronger, the more probable"), ...points, ...held);
     else $("key").replaceChildren(...bar(reading === "logit" ? "probability 0" : "score −1", "1"), ...points, ...held);
-  }
-
-  /** The pictures on the cards. */
-  pictures() {
-    for (const card of this.page.network.cards) this.picture(card);
-  }
-
-  picture({ kind, index, canvas }) {
-    const { field, pixels, colours, training, network } = this.page;
-    const { size, cards } = field;
-    const { inputs } = this.model;
-    if (field.dimensions === 2) {
-      if (kind === "neuron") {
-        const most = field.largest(index);
-        paint(canvas, size, (i) => onScale(pixels, field.values[i * cards + index] / most));
-      } else {
-        const { width } = training.data;
-        const most = Math.max(...field.ranges[index].map(Math.abs));
-        paint(canvas, size, (i) => onScale(pixels, field.rows[i * width + index] / most));
-      }
-    } else if (field.dimensions === 1)
-      this.sketch(
-        canvas,
-        kind === "neuron" ? (n) => field.values[n * cards + index] : (n) => field.rows[n * training.data.width],
-      );
-    else if (kind === "input" && inputs.length >= IMAGE) {
-      const row = training.data.row(this.page.example);
-      const width = network.imageWidth || inputs.length;
-      let [low, high] = [Infinity, -Infinity];
-      for (let i = 0; i < inputs.length; i++) [low, high] = [Math.min(low, row[i]), Math.max(high, row[i])];
-      const greys = scale(colours.surface, colours.surface, colours.ink);
-      paint(canvas, width, (i) => onScale(greys, (row[i] - low) / (high - low || 1)), inputs.length / width);
-    } else this.small(kind, index, canvas);
-  }
-
-  /** On a card of a network of many features: the weights as an image, or the mean of each class as bars. */
-  small(kind, index, canvas) {
-    const { field, pixels, training, network, colours } = this.page;
-    const { classes, inputs, cards } = this.model;
-    const width = network.imageWidth;
-    const wires = kind === "neuron" ? cards[index].wires : [];
-    if (width && wires.length === inputs.length && wires.every(([from]) => from === "x")) {
-      let most = 1e-12;
-      for (const [, , place] of wires) most = Math.max(most, Math.abs(training.theta[place]));
-      paint(canvas, width, (i) => onScale(pixels, training.theta[wires[i][2]] / most));
-      return;
-    }
-    const value =
-      kind === "neuron" ? (n) => field.ofData[n * field.cards + index] : (n) => training.data.input(n, index);
-    if (!classes.length) {
-      this.cloud(canvas, value);
-      return;
-    }
-    const groups = classes.length;
-    const sums = new Float64Array(groups);
-    const counts = new Float64Array(groups);
-    for (let n = 0; n < training.data.count; n++) {
-      const k = this.label(training.data, n);
-      sums[k] += value(n);
-      counts[k]++;
-    }
-    const means = sums.map((sum, k) => sum / (counts[k] || 1));
-    const most = Math.max(1e-12, ...means.map(Math.abs));
-    const context = canvas.getContext("2d");
-    const [w, h] = [canvas.width, canvas.height];
-    context.fillStyle = colours.paper;
-    context.fillRect(0, 0, w, h);
-    means.forEach((mean, k) => {
-      context.fillStyle = this.classColour(k);
-      const height = (mean / most) * (h / 2 - 2);
-      context.fillRect((w * (k + 0.12)) / groups, h / 2 - Math.max(0, height), (0.76 * w) / groups, Math.abs(height));
-    });
-  }
-
-  /** On a card of a regression by several features: what it gives in each example, over the right answer. */
-  cloud(canvas, value) {
-    const { training, colours } = this.page;
-    const { data } = training;
-    const context = canvas.getContext("2d");
-    const [w, h] = [canvas.width, canvas.height];
-    context.fillStyle = colours.paper;
-    context.fillRect(0, 0, w, h);
-    const ends = (number) => {
-      let [low, high] = [Infinity, -Infinity];
-      for (let n = 0; n < data.count; n++) [low, high] = [Math.min(low, number(n)), Math.max(high, number(n))];
-      return [low, high - low || 1];
-    };
-    const target = (n) => data.target(n);
-    const [[left, across], [bottom, up]] = [ends(target), ends(value)];
-    context.fillStyle = colours.ink;
-    for (let n = 0; n < data.count; n++)
-      context.fillRect(2 + ((w - 6) * (target(n) - left)) / across, h - 4 - ((h - 6) * (value(n) - bottom)) / up, 2, 2);
-  }
-
-  /** A curve on a card. */
-  sketch(canvas, value) {
-    const { colours } = this.page;
-    const context = canvas.getContext("2d");
-    const [w, h] = [canvas.width, canvas.height];
-    context.fillStyle = colours.paper;
-    context.fillRect(0, 0, w, h);
-    let most = 1e-12;
-    for (let n = 0; n < ALONG; n++) most = Math.max(most, Math.abs(value(n)));
-    context.beginPath();
-    for (let n = 0; n < ALONG; n += 4) context.lineTo((w * n) / ALONG, h / 2 - ((h / 2 - 3) * value(n)) / most);
-    context.strokeStyle = colours.ink;
-    context.lineWidth = 2;
-    context.stroke();
   }
 
   click(event) {

@@ -36,7 +36,10 @@ from nn.training.storage import StorageError, document_of
 
 _HERE = Path(__file__).parent
 _SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
-_SCRIPTS = ("twister", "training", "charts", "network", "answer", "python", "playground")
+_SCRIPTS = (
+    *("twister", "training", "charts", "network", "field", "judge", "card_pictures", "answer", "python"),
+    *("settings", "details", "playground"),
+)
 MOST_NODES = 5000  # of a graph whose derivations are shown
 _SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
 _HEIGHT = 860  # of the page in a notebook, in pixels
@@ -172,7 +175,7 @@ def page_of(
     source = put_together(
         _HERE / "playground.html",
         title=shown,
-        style=colour_sheet() + read_file(_HERE / "playground.css"),
+        style=colour_sheet() + read_file(_HERE / "cards.css") + read_file(_HERE / "playground.css"),
         model=found,
         script=page_script(),
         start="\n".join(
