@@ -101,6 +101,10 @@ class Details extends Settings {
     const same = JSON.stringify(chosen) === JSON.stringify(this.chosen);
     this.chosen = same ? null : chosen;
     this.network.mark(this.chosen);
+    // What was chosen is told; what changes in it afterwards, step by step, is not.
+    $("details").setAttribute("aria-live", "polite");
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => $("details").setAttribute("aria-live", "off"), 1000);
     this.render();
     this.renderExample();
     $("details").scrollTop = 0;

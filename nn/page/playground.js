@@ -41,7 +41,6 @@ class Playground extends Details {
     this.playing = !this.playing;
     document.body.classList.toggle("playing", this.playing);
     $("play").setAttribute("aria-label", this.playing ? "Pause" : "Play");
-    $("details").setAttribute("aria-live", this.playing ? "off" : "polite");
     if (this.playing) {
       this.due = 0;
       this.before = undefined;

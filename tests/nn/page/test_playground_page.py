@@ -240,6 +240,17 @@ def test_results_are_announced(opened):
     assert said.endswith("right.")
 
 
+def test_derivation_is_announced_when_it_is_asked_for_and_not_at_each_step(opened):
+    page = opened(plane())
+    live = page.locator("#details").get_attribute
+    assert live("aria-live") == "off"
+    page.locator(".card.neuron").first.click()
+    assert live("aria-live") == "polite"
+    wait_until(page, "document.getElementById('details').getAttribute('aria-live') === 'off'")
+    page.locator("#step").click()
+    assert live("aria-live") == "off"
+
+
 def test_options_of_an_optimiser_stay_in_their_range(opened):
     page = opened(plane())
     page.locator("#optimizer").select_option("SGD")
