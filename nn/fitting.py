@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from nn.data.random_state import chance_restored
-from nn.modules import Module, generator
+from nn.modules import Module, Seed, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero
 from nn.training.examples import Examples, evaluated, judged
@@ -43,7 +43,7 @@ def fit(
     max_norm: float | None = None,
     gradient_norms: bool = False,
     callbacks: Iterable[Callable[[History], Any]] = (),
-    seed: int | None = None,
+    seed: Seed = None,
     progress: bool = True,
     compiled: bool | str = "auto",
 ) -> History:

@@ -57,7 +57,12 @@ _SCHEDULES = {
 
 
 class Playground:
-    """The page of a model and its data; `html` is its source, `save(path)` writes it."""
+    """The page of a model and its data; `html` is its source, `save(path)` writes it.
+
+    >>> from nn import mse, playground
+    >>> playground(MLP(1, [1]), [[1.0], [2.0]], [2.0, 4.0], loss=mse).html.startswith("<!doctype html>")
+    True
+    """
 
     def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value]) -> None:
         self.title = title
@@ -76,7 +81,7 @@ class Playground:
 
         The widget hands what was trained on the page back to the model.
         """
-        bundle = {"text/plain": repr(self), "text/html": self._frame()}
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
         try:
             kind = widget_class()
         except ImportError:
@@ -84,7 +89,7 @@ class Playground:
         shown = kind(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
         return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
 
-    def _frame(self) -> str:
+    def _repr_html_(self) -> str:
         """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
         return (
             f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(self.title)}" width="100%" '
