@@ -41,14 +41,16 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         )
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
-    names[root] = root.label or _loss_of(root) or names[root]
+    formula = _formula(root, order, names)
+    if not formula and not root.label:
+        names[root] = _loss_of(root) or names[root]
     number = {node: position for position, node in enumerate(order)}
     ops: dict[tuple[Operation, int], int] = {}
     nodes = [_node(node, names[node], number, ops) for node in order]
     rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
     model = {
         "title": names[root],
-        "formula": _formula(root, order, names),
+        "formula": formula,
         "nodes": nodes,
         "ops": [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)],
         **_boxes(order, names, number),
