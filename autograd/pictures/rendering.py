@@ -90,8 +90,8 @@ class Drawing(graphviz.Digraph):
 
     def _laid_out(self, kind: str) -> bytes:
         """Return the picture as the function or the command gives it."""
-        if type(self).layout is not None:
-            picture = type(self).layout(self.source, kind)
+        if (layout := type(self).layout) is not None:
+            picture = layout(self.source, kind)
             return picture.encode() if isinstance(picture, str) else picture
         with _layout():
             command = [str(dot_command.DOT_BINARY), f"-K{self.engine}", f"-T{kind}"]

@@ -30,7 +30,7 @@ SMALLEST, LARGEST = 1e-150, 1e150
 # How sure a class must be, as log-odds over the next one, for each shade of the ground: 75 % and 95 % of two.
 SURE, SHADES = (math.log(3.0), math.log(19.0)), (0.12, 0.24, 0.4)
 # Lines and grounds differ in more than their hue.
-LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
 HATCHES = ["", "...", "///", "\\\\\\", "xxx", "ooo"]
 
 
@@ -191,7 +191,7 @@ def gradient_norms(history: Any, *, title: str = "") -> Figure:
     step = math.ceil(len(norms) / 12)  # a legend of more names than this is not read
     for k, ((name, values), shade) in enumerate(zip(norms.items(), shades, strict=True)):
         named = k % step == 0 or k == len(norms) - 1
-        line = LINES[k % len(LINES)]
+        line = DASHES[k % len(DASHES)]
         _curve(axes, values, label=_cut(name) if named else f"_{name}", color=shade, linestyle=line)
     _finished(axes, list(norms.values())).set(xlabel="epoch", ylabel="norm of the gradient", title=title)
     figure.legend(loc="outside right upper", frameon=False, title="first layer to last")

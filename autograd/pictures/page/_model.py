@@ -41,12 +41,14 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         )
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
-    names[root] = root.label or _loss_of(root) or names[root]
+    formula = _formula(root, order, names)
+    if not formula and not root.label:
+        names[root] = _loss_of(root) or names[root]
     number = {node: position for position, node in enumerate(order)}
     computed, rules = computation(order, names)
     model = {
         "title": names[root],
-        "formula": _formula(root, order, names),
+        "formula": formula,
         **computed,
         **_boxes(order, names, number),
     }
