@@ -21,8 +21,8 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
 from autograd.export._own_operation import SymbolicDialect
 from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
-from autograd.pictures.page.javascript import JAVASCRIPT, functions
-from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, NAry, Operation
+from autograd.pictures.page.javascript import JAVASCRIPT, functions, javascript_function
+from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, Functions, NAry, Operation
 
 # What takes a row of numbers: an array, where the row begins, and how many.
 OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
@@ -76,6 +76,11 @@ _WORDS["precedence"] = {**PRECEDENCE, rules.negative: (SIGN, ATOM)}  # --x would
 TYPED_ARRAYS = TypedArrays(**_WORDS)
 
 
+def row_functions() -> Functions:
+    """Return the dialect of typed arrays with the functions of rows that it has no words for."""
+    return Functions(TYPED_ARRAYS, javascript_function, "row_")
+
+
 def javascript_of(lowering: Lowering, name: str, *, with_helpers: bool = True) -> str:
     """Return a program as the text of a JavaScript function; without helpers it needs `fn`, the functions of a page."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_IN_JAVASCRIPT:
@@ -92,7 +97,8 @@ class _TypedArrayWriter(ArrayWriter):
 
     def __init__(self, lowering: Lowering, name: str) -> None:
         super().__init__(lowering, name)
-        self.dialect = TYPED_ARRAYS  # type: ignore[assignment]
+        self.functions = row_functions()
+        self.dialect = self.functions.dialect
         self.batched = 0
         self.over_examples = False
         self.prelude: list[str] = []  # what stands before the loop over the examples
@@ -149,6 +155,8 @@ class _TypedArrayWriter(ArrayWriter):
             ]
         ).replace("__EACH__", f"{plain} + {each} * n")
         sizes = {"parameters": self.parameters, "inputs": count, "results": len(roots)}
+        rows_called = list(self.functions.definitions.values())
+        text = "\n".join([*rows_called, text])
         inside = [
             *(ROW_FUNCTIONS if re.search(r"\b(largest|logsumexp)\(", text) else []),
             "let room = new Float64Array(0);",

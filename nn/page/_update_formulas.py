@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from autograd.export.typed_arrays import TYPED_ARRAYS
-from autograd.rules import Expression, symbol, walk
+from autograd.export.typed_arrays import row_functions
+from autograd.rules import Dialect, Expression, symbol, walk
 from nn.training.optimizer import Optimizer
 
 UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
@@ -50,6 +50,7 @@ def update_source(optimizer: Optimizer) -> str:
     Raises TypeError for a rule that wants floats, as one with functions of `math` does.
     """
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
+    functions = row_functions()
 
     def read(decided: Mapping[str, bool]) -> list[str]:
         twin = copy.copy(optimizer)
@@ -60,7 +61,7 @@ def update_source(optimizer: Optimizer) -> str:
             found = update(symbol("p"), symbol("g"), *map(symbol, state))
             if len(found) != 1 + len(state):
                 raise ValueError(f"it gives {len(found)} numbers, for the parameter and {len(state)} that it remembers")
-            return _loop(found, state)
+            return _loop(found, state, functions.dialect)
         except _UndecidedError as asked:
             (key,) = asked.args
         except UNREADABLE_RULE as error:
@@ -68,7 +69,9 @@ def update_source(optimizer: Optimizer) -> str:
         yes, no = (read({**decided, key: answer}) for answer in (True, False))
         return [f"if ({key}) {{", *_further(yes), "} else {", *_further(no), "}"]
 
-    return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(read({})), "}"])
+    body = read({})
+    lines = [*functions.definitions.values(), *body]
+    return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
 
 
 def options_of(optimizer: Optimizer) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _refuse(optimizer: Optimizer, error: Exception) -> NoReturn:
     ) from error
 
 
-def _loop(found: Sequence[Any], state: Sequence[str]) -> list[str]:
+def _loop(found: Sequence[Any], state: Sequence[str], dialect: Dialect) -> list[str]:
     """Return the lines that compute the new numbers of each parameter, and before them what is the same for all."""
     before: list[str] = []
     inside = [f"const p = theta[i], g = gradient[i]{''.join(f', {s} = state[{n}][i]' for n, s in enumerate(state))};"]
@@ -131,10 +134,10 @@ def _loop(found: Sequence[Any], state: Sequence[str]) -> list[str]:
         return done[id(part)]
 
     def name(whole: Any, lines: list[str], letter: str) -> Expression:
-        lines.append(f"const {letter}{len(lines)} = {_source(whole)};")
+        lines.append(f"const {letter}{len(lines)} = {dialect.source(whole, str)};")
         return symbol(f"{letter}{len(lines) - 1}")
 
-    sources = [_source(_kept(whole)) for whole in found]
+    sources = [dialect.source(_kept(whole), str) for whole in found]
     places = ["theta[i]", *[f"state[{n}][i]" for n in range(len(state))]]
     kept = [f"{place} = {source};" for place, source in zip(places, sources, strict=True)]
     return [*before, "for (let i = 0; i < theta.length; i++) {", *_further([*inside, *kept]), "}"]
@@ -143,9 +146,6 @@ def _loop(found: Sequence[Any], state: Sequence[str]) -> list[str]:
 def _changes(part: Expression) -> bool:
     """Whether an expression is another number for each parameter."""
     return any(leaf.operation is None and str(leaf.key)[0] in ELEMENTS for leaf in walk(part))
-
-
-_source: Callable[[Any], str] = lambda term: TYPED_ARRAYS.source(term, str)  # noqa: E731
 
 
 def _further(lines: Sequence[str]) -> list[str]:

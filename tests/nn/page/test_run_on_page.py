@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from autograd import sign
 from nn import SGD, Adam, Optimizer, fit, hinge, l1, l2, load, mse, playground, schedules
 from nn.page.playground import OPTIMIZERS
 from tests.nn.page.networks import LOSS_CASES, Shared, case, name_of, points
@@ -38,7 +39,7 @@ def same(model, theta, tolerance=1e-9):
     assert [p.data for p in model.parameters()] == pytest.approx(theta, rel=tolerance, abs=tolerance)
 
 
-def trained(loss, make, batch_size=None, epochs=STEPS, **settings):
+def trained(loss, make, batch_size=None, epochs=STEPS, compiled="auto", **settings):
     """A model after training by fit, and its page before any."""
     model, X, y = case(loss)
     before = [p.data for p in model.parameters()]
@@ -55,6 +56,7 @@ def trained(loss, make, batch_size=None, epochs=STEPS, **settings):
         batch_size=batch_size,
         epochs=epochs,
         seed=7,
+        compiled=compiled,
         **settings,
     )
     return model, page
@@ -240,3 +242,17 @@ def test_file_that_the_page_gives_is_loaded(opened, tmp_path):
     with page.expect_download() as download:
         page.locator("#download").click()
     assert download.value.suggested_filename == "run.py"
+
+
+class Lion(Optimizer):
+    """Evolved sign momentum (Chen et al. 2023, arXiv:2302.06675): a rule with a function of autograd."""
+
+    remembers = ("mean",)
+
+    def rule(self, lr, t):
+        return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
+
+
+def test_rule_may_call_functions_of_autograd(opened):
+    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
+    same(model, on_page(opened(page)))
