@@ -289,6 +289,7 @@ STATES = {
     "settings": lambda page: (
         page.locator("#penalty").select_option("l2"),
         page.locator("#more summary").click(),
+        page.locator("#help summary").click(),
         page.locator("#step").click(),
     ),
     "python": lambda page: page.locator("#export").click(),
