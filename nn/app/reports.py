@@ -157,8 +157,8 @@ def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[st
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
     """Return a drawing of the first-layer neuron with the largest gradient, on the example with the largest loss.
 
-    Where the loss is flat, since the margin of every example is kept, the gradients are those of the score; the
-    second item says which.
+    Each weight is named by its input. Where the loss is flat, since the margin of every example is kept, the gradients
+    are those of the score; the second item says which.
     """
     targets = [2 * y - 1 for y in data.y] if binary else data.y
     losses = [evaluate(model, [x], [target], loss=loss).loss for x, target in zip(data.X, targets, strict=True)]
@@ -174,7 +174,10 @@ def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: 
         loss([outputs[0] if binary else outputs], [targets[worst]]).backward()
     else:
         outputs[0].backward()
-    return draw(max(hidden, key=lambda output: abs(output.grad)), expand=True), of_what
+    place = max(range(len(hidden)), key=lambda k: abs(hidden[k].grad))
+    for weight, name in zip(model.layers[0].neurons[place].w, data.features, strict=True):
+        weight.label = f"w of {name}"  # they count from 0, and features, where they have numbers, from 1
+    return draw(hidden[place], expand=True), of_what
 
 
 def _prepared(task: Task) -> Dataset:

@@ -154,7 +154,7 @@ def test_neuron_is_a_well_formed_svg_with_weights_data_and_gradients(job):
     shown = texts(done.folder / f"{name}-neuron.svg")
     features = ["x1", "x2"] if name == "moons" else nn.datasets.iris().features
     assert set(features) <= set(shown)
-    assert {f"w{i}" for i in range(len(features))} | {"b"} <= set(shown)
+    assert {f"w of {feature}" for feature in features} | {"b"} <= set(shown)
     assert any(line.startswith("Neuron") for line in shown)
     assert any(line.startswith("data ") for line in shown)
     key = {"grad above 0", "grad below 0"}
