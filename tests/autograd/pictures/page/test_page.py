@@ -761,8 +761,10 @@ def test_many_weights_get_their_gradients_in_one_step_that_can_be_taken_apart(op
     page.get_by_text("One by one").click()
     assert last(page) == before + 30
     assert story(page).count("+=") == 1
-    page.get_by_text("Together again").click()
+    page.get_by_text("Together again").focus()
+    page.keyboard.press("Enter")
     assert last(page) == before
+    assert page.evaluate("document.activeElement.textContent") == "One by one"
     assert "weights of Neuron get their gradients" in story(page)
 
 
