@@ -362,6 +362,20 @@ def test_kink_has_two_slopes_and_it_is_said_which_is_taken(f, at, slopes, taken,
     assert "kink" not in page.locator("#panel").inner_text() + story(page)
 
 
+def test_network_at_the_kinks_of_its_neurons_says_so_at_each(opened):
+    page = opened(hinge([MLP(2, [4, 1], seed=1)([0.0, 0.0])], [-1]))  # an example of exclusive or
+    page.evaluate("for (const box of view.plan.boxes) if (!view.plan.open.has(box.id)) view.toggle(box.id)")
+    steps = page.evaluate(
+        "view.plan.steps.flatMap((step, k) => step.kind === 'backward' && step.k !== undefined && "
+        "view.graph.model.ops[view.graph.nodes[step.node].op].name === 'relu' ? [k] : [])"
+    )
+    told = []
+    for step in steps:
+        page.evaluate(f"view.go({step})")
+        told.append("has a kink: two slopes, 0 where" in story(page) and "By convention 0 is taken" in story(page))
+    assert told == [False, True, True, True, True]  # that of hinge is at 1, those of the neurons at 0
+
+
 def test_kinks_that_cancel_are_none(opened):
     x = Value(0.0, "x")
     page = opened(relu(x) - relu(-x))  # which is x
