@@ -157,8 +157,8 @@ def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[st
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
     """Return a drawing of the first-layer neuron with the largest gradient, on the example with the largest loss.
 
-    Each weight is named by its input. Where the loss is flat, since the margin of every example is kept, the gradients are those of the score; the
-    second item says which.
+    Each weight is named by its input. Where the loss is flat, since the margin of every example is kept, the gradients
+    are those of the score; the second item says which.
     """
     targets = [2 * y - 1 for y in data.y] if binary else data.y
     losses = [evaluate(model, [x], [target], loss=loss).loss for x, target in zip(data.X, targets, strict=True)]

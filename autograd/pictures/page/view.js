@@ -401,12 +401,14 @@ class View extends Picture {
       problem: "Stopped",
       done: "Done",
     }[step.kind];
+    const focused = $("story").contains(document.activeElement);
     $("story").className = step.kind;
     $("story").replaceChildren(
       make("p", { class: "count" }, make("b", {}, phase), ` step ${this.position} of ${last}`, this.where(step)),
       make("p", { class: "sentence" }, heading),
       ...content,
     );
+    if (focused) ($("story").querySelector("button, input") ?? $("next")).focus(); // not lost with what was there
   }
 
   choose(id, keep = false) {

@@ -245,7 +245,11 @@ class Words {
     const tell = make("p", { class: "quiet", role: "status" });
     const field = make("input", {
       ...{ type: "text", inputmode: "decimal", size: 10, "aria-label": "Your answer" },
-      onkeydown: (event) => event.key === "Enter" && check(),
+      onkeydown: (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault(); // else it also presses the button that the focus goes to
+        check();
+      },
     });
     const solve = () => {
       this.answered.add(this.position);

@@ -432,6 +432,33 @@ def test_notebook_shows_a_frame_that_holds_the_page(example):
     assert repr(page) == "<page of L = (a × b + c) × f, 7 nodes>"
 
 
+def test_notebook_that_is_only_read_has_a_drawing_in_place_of_the_page(example):
+    bundle = explore(example)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert bundle["text/html"] == explore(example)._repr_html_()
+    assert 'role="img" aria-label="The graph of L"' in bundle["image/svg+xml"]
+
+
+def test_page_of_what_is_too_large_to_draw_is_shown_by_itself(monkeypatch):
+    y = Value(1.0)
+    for _ in range(600):
+        y = sin(y)
+    with scope("part"):
+        z = y * 2.0
+    monkeypatch.setattr("autograd.pictures.page._layout.MAX_NODES", 1000)
+    assert set(explore(z)._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_root_of_a_large_graph_is_named_by_its_loss(network):
+    model = model_of(network)
+    assert (model["title"], model["nodes"][-1]["name"]) == ("hinge", "hinge")
+    with scope("square"):
+        small = Value(3.0, "x") ** 2
+    assert model_of(small)["title"] == "v1"  # its formula says it
+    network.label = "loss"
+    assert model_of(network)["title"] == "loss"
+
+
 # What it refuses
 
 

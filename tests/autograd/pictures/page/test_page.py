@@ -362,6 +362,20 @@ def test_kink_has_two_slopes_and_it_is_said_which_is_taken(f, at, slopes, taken,
     assert "kink" not in page.locator("#panel").inner_text() + story(page)
 
 
+def test_network_at_the_kinks_of_its_neurons_says_so_at_each(opened):
+    page = opened(hinge([MLP(2, [4, 1], seed=1)([0.0, 0.0])], [-1]))  # an example of exclusive or
+    page.evaluate("for (const box of view.plan.boxes) if (!view.plan.open.has(box.id)) view.toggle(box.id)")
+    steps = page.evaluate(
+        "view.plan.steps.flatMap((step, k) => step.kind === 'backward' && step.k !== undefined && "
+        "view.graph.model.ops[view.graph.nodes[step.node].op].name === 'relu' ? [k] : [])"
+    )
+    told = []
+    for step in steps:
+        page.evaluate(f"view.go({step})")
+        told.append("has a kink: two slopes, 0 where" in story(page) and "By convention 0 is taken" in story(page))
+    assert told == [False, True, True, True, True]  # that of hinge is at 1, those of the neurons at 0
+
+
 def test_kinks_that_cancel_are_none(opened):
     x = Value(0.0, "x")
     page = opened(relu(x) - relu(-x))  # which is x
@@ -761,8 +775,10 @@ def test_many_weights_get_their_gradients_in_one_step_that_can_be_taken_apart(op
     page.get_by_text("One by one").click()
     assert last(page) == before + 30
     assert story(page).count("+=") == 1
-    page.get_by_text("Together again").click()
+    page.get_by_text("Together again").focus()
+    page.keyboard.press("Enter")
     assert last(page) == before
+    assert page.evaluate("document.activeElement.textContent") == "One by one"
     assert "weights of Neuron get their gradients" in story(page)
 
 
