@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from autograd.rules import UNREADABLE, Dialect, Expression, is_own
+from autograd.pictures.page.javascript import UNREADABLE
+from autograd.rules import Dialect, Expression, is_own
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,12 @@ class _TypedArrayWriter(ArrayWriter):
     counter = local = "let"
 
     def __init__(self, lowering: Lowering, name: str) -> None:
-        super().__init__(lowering, name)
+        self.lowering, self.name = lowering, name
+        self.tables = {}
+        self.arguments, self.parameters = lowering.arguments, lowering.wrt
+        self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
+        if self.parameters:
+            self.wanted = (slice(self.arguments, self.arguments + self.parameters), slice(0, 0))
         self.functions = row_functions()
         self.dialect = self.functions.dialect
         self.batched = 0

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from autograd import rules
 from autograd.rules import (
     ATOM,
-    UNREADABLE,
     Dialect,
     Expression,
     Functions,
@@ -26,6 +25,7 @@ from autograd.rules import (
     is_own,
     symbol,
 )
+from autograd.rules import UNREADABLE as UNREADABLE
 
 
 def functions() -> str:
