@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
+from autograd.pictures._clusters import card_rows, ids_of, write_boxes
 from autograd.pictures._frames import write_gif, write_svg
-from autograd.pictures.drawing import blank, card_rows, ids_of, keep_short, write_boxes
+from autograd.pictures.drawing import blank, keep_short
 from autograd.pictures.folding import Box, Folded, folded, unfolded
 from autograd.pictures.style import (
     COMPUTED,
