@@ -24,7 +24,8 @@ class Lowering:
     """A sorted graph with its roots and variables, and what it is lowered to, each form when it is asked for.
 
     The plain variables are `arguments` of a function, then those to differentiate by (`wrt`), then others; all batched
-    ones are arguments. `blocks` names slots of the variables: a title, the first slot, how many, whether batched.
+    ones are arguments. `blocks` names slots of the variables: a title, the first slot, how many, whether batched. What a
+    function returns is, number by number, a root or a constant (`returned`).
     """
 
     order: Sequence[Value]
@@ -34,6 +35,19 @@ class Lowering:
     blocks: Sequence[NamedSlots]
     arguments: int
     wrt: int
+    returned: Sequence[Any] = ()
+
+    @property
+    def results(self) -> Sequence[Any]:
+        """The results, number by number: the position of a root, or a float where it is constant."""
+        return self.returned or range(len(self.roots))
+
+    @property
+    def argument_blocks(self) -> list[NamedSlots]:
+        """The blocks of the arguments of a function, in their order: those before that of theta, which is always there."""
+        titles = [block[0] for block in self.blocks]
+        last = len(titles) - 1 - titles[::-1].index("theta")
+        return [b for b in self.blocks[:last] if b[3] or not b[2] or b[1] < self.arguments]
 
     @property
     def sizes(self) -> tuple[int, int]:

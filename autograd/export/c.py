@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
+from autograd.export._packages import version
 from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
 from autograd.rules import Expression, symbol
 
@@ -120,7 +120,7 @@ class _Writer:
         theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
         rows = [
-            f"{name}: a function and its gradient by {by}, written by scalar-autograd {_version()}.",
+            f"{name}: a function and its gradient by {by}, written by scalar-autograd {version()}.",
             "",
             f"    theta     {count} parameters{_named(self._names(False), count)}",
             f"    x         {self.inputs} inputs{_named(self._names(True), self.inputs)}",
@@ -369,13 +369,6 @@ def _named(parts: Sequence[tuple[str, int, int]], total: int) -> str:
         if title != "theta" and total
     ]
     return f": {', '.join(shown)}" if shown else ""
-
-
-def _version() -> str:
-    try:
-        return metadata.version("scalar-autograd")
-    except metadata.PackageNotFoundError:  # run from a checkout
-        return "(not installed)"
 
 
 def _harmless(label: str) -> str:

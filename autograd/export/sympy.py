@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine import Constant, Value
+from autograd.export._packages import optional_package
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Operation, is_own
 
@@ -65,11 +66,7 @@ def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
 
 
 def _sympy() -> Any:
-    try:
-        import sympy
-    except ModuleNotFoundError as error:
-        raise ImportError("to_sympy needs SymPy: python -m pip install 'scalar-autograd[sympy]'") from error
-    return sympy
+    return optional_package("sympy", "to_sympy")
 
 
 def _number(value: float) -> Any:

@@ -16,15 +16,13 @@ from autograd.compiler.instructions import Code, Instruction, Operand, Slots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
+from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import TORCH, helper_functions
 
 
 def function_of(program: Program) -> Callable[..., Any]:
     """Return a program as a function of tensors; its attribute `source` is its text."""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ImportError("to_torch needs PyTorch: python -m pip install 'scalar-autograd[torch]'") from error
+    torch = optional_package("torch", "to_torch")
     writer = TensorWriter(replace(program.lowering))
     source = writer.source()
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
@@ -53,15 +51,9 @@ class TensorWriter:
     def source(self) -> str:
         """Return the text of the function."""
         lowering, lines = self.lowering, []
-        arguments, stop = lowering.arguments, lowering.arguments + lowering.wrt
-        found = [("theta", arguments, lowering.wrt, False)] if lowering.wrt else []
-        found += [
-            (f"x{number}", start, count, batched)
-            for number, (title, start, count, batched) in enumerate(
-                block for block in lowering.blocks if block[3] or block[1] < arguments
-            )
-            if title not in ("theta", "captured")
-        ]
+        stop = lowering.arguments + lowering.wrt
+        found = [("theta", lowering.arguments, lowering.wrt, False)] if lowering.wrt else []
+        found += [(f"x{number}", *where) for number, (_, *where) in enumerate(lowering.argument_blocks)]
         for name, start, count, batched in found:
             lines.append(f"{name} = {name}.reshape({count})")
             self.arrays.append((name, start, count, batched))
@@ -75,8 +67,7 @@ class TensorWriter:
             lines.append(f"v{number} = {self._written(instruction)}")
             slots = np.unique(instruction.destination.slots)
             self.arrays.append((f"v{number}", int(slots[0]), len(slots), instruction.destination.batched))
-        roots = [self._root(*root) for root in self.code.roots]
-        result = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
+        result = self._result([self.code.roots[r] if isinstance(r, int) else (r, False) for r in lowering.results])
         moved = self._moved(first)
         self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
         self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
@@ -87,6 +78,13 @@ class TensorWriter:
         name = f"k{len(self.numbers)}"
         self.numbers[name] = list(numbers)
         return name
+
+    def _result(self, roots: Sequence[tuple[Any, bool]]) -> str:
+        """Return the source of one number, or of an array of several."""
+        if len(roots) > 1 and all(isinstance(slot, int) for slot, _ in roots) and len({flag for _, flag in roots}) == 1:
+            return self._read(Operand(np.array([slot for slot, _ in roots]), roots[0][1]))
+        numbers = [self._root(*root) for root in roots]
+        return numbers[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(numbers)}])"
 
     def _root(self, slot: Any, batched: bool) -> str:
         if isinstance(slot, int):
