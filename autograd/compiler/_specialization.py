@@ -198,8 +198,8 @@ def specialize(
         with modes.enable_grad():
             roots[1:] = [rules.detached(root) for root in roots[1:]]
         order = [*order, *roots[1:]]
-    returned = results.all(range(len(roots)))
-    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend, returned)
+    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
+    program.constant_results = results.fixed
     flags = [
         isinstance(program.runner, (FloatLists, NativeProgram)),
         not leaves,

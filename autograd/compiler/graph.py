@@ -171,13 +171,12 @@ def fold_to_program(
     arguments: int = 0,
     wrt: int = 0,
     backend: str = "auto",
-    returned: Sequence[Any] = (),
 ) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     collecting = gc.isenabled()
     gc.disable()  # folding makes many objects and no garbage in cycles
     try:
-        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt, returned), backend)
+        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
     finally:
         if collecting:
             gc.enable()
@@ -190,7 +189,7 @@ def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any
 def _reduce_program(program: Program) -> tuple[Any, ...]:
     graph = program.lowering
     given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.backend
-    return _fold_again, (*given, graph.returned)
+    return _fold_again, given, {"constant_results": program.constant_results}
 
 
 copyreg.pickle(

@@ -24,8 +24,7 @@ class Lowering:
     """A sorted graph with its roots and variables, and what it is lowered to, each form when it is asked for.
 
     The plain variables are `arguments` of a function, then those to differentiate by (`wrt`), then others; all batched
-    ones are arguments. `blocks` names slots of the variables: a title, the first slot, how many, whether batched. What a
-    function returns is, number by number, a root or a constant (`returned`).
+    ones are arguments. `blocks` names slots of the variables: a title, the first slot, how many, whether batched.
     """
 
     order: Sequence[Value]
@@ -35,12 +34,6 @@ class Lowering:
     blocks: Sequence[NamedSlots]
     arguments: int
     wrt: int
-    returned: Sequence[Any] = ()
-
-    @property
-    def results(self) -> Sequence[Any]:
-        """The results, number by number: the position of a root, or a float where it is constant."""
-        return self.returned or range(len(self.roots))
 
     @property
     def argument_blocks(self) -> list[NamedSlots]:

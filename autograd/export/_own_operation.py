@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
+from autograd import rules
 from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import Dialect, Expression, is_own
+from autograd.rules import Dialect, Expression, Operation, is_own
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,24 @@ class SymbolicDialect(Dialect):
                     f"floats: {error}; write it with the functions of autograd"
                 ) from error
         return super().rewritten(term)
+
+
+def _dot(*operands: Any) -> Any:
+    half = len(operands) // 2
+    return reduce(add, [a * b for a, b in zip(operands[:half], operands[half:], strict=True)], 0.0)
+
+
+def _log_of_sum(a: Any, b: Any) -> Any:
+    """Return log(exp(a) + exp(b))."""
+    largest = rules.maximum(a, b)
+    return largest + rules.log1p(rules.exp(rules.minimum(a, b) - largest))
+
+
+# N-ary rows within an expression, as where an own operation uses them, of two operands at a time.
+TWO_AT_A_TIME: dict[Operation, Callable[..., Any]] = {
+    rules.fsum: lambda *xs: reduce(add, xs, 0.0),
+    rules.mean: lambda *xs: reduce(add, xs) / len(xs),
+    rules.dot: _dot,
+    rules.ieee_dot: _dot,
+    rules.logsumexp: lambda *xs: reduce(_log_of_sum, xs),
+}

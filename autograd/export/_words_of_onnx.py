@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import SymbolicDialect
+from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.rules import Expression, Operation
 
 HALF_PI = 0.5 * math.pi
@@ -195,6 +195,7 @@ ONNX = OnnxDialect(
         **{rules.where: "Where", rules.where.decided: "Where"},
     },
     composed={
+        **TWO_AT_A_TIME,
         rules.positive: lambda x: x,
         rules.detached: lambda x: x,
         rules.where.chosen: lambda x: x,

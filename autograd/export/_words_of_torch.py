@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import SymbolicDialect
+from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.rules import Operation, infix
 
 SAME_IN_TORCH = (
@@ -77,5 +77,5 @@ TORCH = TorchDialect(
         rules.leaky_relu: lambda slope: f"torch.nn.functional.leaky_relu({{}}, {slope!r})",
         rules.elu: lambda alpha: f"torch.nn.functional.elu({{}}, {alpha!r})",
     },
-    composed={rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
+    composed={**TWO_AT_A_TIME, rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
 )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.compiler.program import Program
-from autograd.export._own_operation import SymbolicDialect
+from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.export.torch import TensorWriter
 from autograd.rules import Operation, formulas, infix, symbol
 
@@ -124,7 +124,7 @@ JAX = JaxDialect(
         rules.less_equal: "(1.0 * ({} <= {}))",
         rules.either: "(1.0 * (({} != 0.0) | ({} != 0.0)))",
     },
-    composed={rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
+    composed={**TWO_AT_A_TIME, rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
     literal=lambda value: repr(float(value)),
 )
 
@@ -140,7 +140,7 @@ class JaxWriter(TensorWriter):
         return f"windows({source}, {length}, {stride})[..., :{span}]" if span <= stride else None
 
     def _moved(self, first: str) -> list[str]:
-        return [f"{name} = {name}_" for name in [*self.numbers, *self.indices]]
+        return []
 
 
 def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
@@ -159,7 +159,7 @@ def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
             "or to_jax(program, dtype='float32') for single precision"
         )
     functions = FunctionsOfJax(jax)
-    writer = JaxWriter(replace(program.lowering))
+    writer = JaxWriter(replace(program.lowering), program.constant_results)
     writer.dialect = functions.dialect  # type: ignore[misc]
     source = writer.source()
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.export._packages import optional_package, version
 from autograd.export._tensors_of_onnx import GraphOfOnnx, TensorOfOnnx
@@ -59,7 +58,7 @@ class OnnxWriter(TensorWriter):
         return None
 
     def _moved(self, first: str) -> list[str]:
-        return [f"{name} = {name}_" for name in [*self.numbers, *self.indices]]
+        return []
 
 
 def model_of(program: Program, dtype: str) -> bytes:
@@ -69,7 +68,7 @@ def model_of(program: Program, dtype: str) -> bytes:
         raise ValueError(f"to_onnx takes a dtype of 'float64' or 'float32', got {dtype!r}")
     helper = onnx.helper
     graph = GraphOfOnnx(helper, dtype)
-    inputs, result = _written(replace(program.lowering), graph)
+    inputs, result = _written(program, graph)
     graph.name_result(result, OUTPUT)
     made = helper.make_graph(
         graph.nodes,
@@ -90,10 +89,11 @@ def model_of(program: Program, dtype: str) -> bytes:
     return contents
 
 
-def _written(lowering: Lowering, graph: GraphOfOnnx) -> tuple[list[tuple[str, list[Any]]], TensorOfOnnx]:
+def _written(program: Program, graph: GraphOfOnnx) -> tuple[list[tuple[str, list[Any]]], TensorOfOnnx]:
     """Write the nodes of a program; return the names and shapes of the inputs, and the results."""
+    lowering = replace(program.lowering)
     functions = FunctionsOfOnnx(graph)
-    writer = OnnxWriter(lowering)
+    writer = OnnxWriter(lowering, program.constant_results)
     writer.dialect = functions  # type: ignore[misc]
     source = writer.source()
     names = functions.names

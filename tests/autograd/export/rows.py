@@ -2,8 +2,10 @@
 
 import itertools
 import math
+import sys
 
 import numpy as np
+import pytest
 
 import nn
 from autograd import Value, compile, dot, logsumexp, rules
@@ -45,6 +47,11 @@ def points(row):
         if all(map(math.isfinite, row.derivatives(row.evaluate(xs), xs))) and math.isfinite(row.evaluate(xs)):
             found.append(xs)
     return found
+
+
+def close(known, rel=1e-12, smallest=sys.float_info.min):
+    """What agrees with known numbers: relative to each, and where it is too small for a normal number, that."""
+    return pytest.approx(known, rel=rel, abs=smallest, nan_ok=True)
 
 
 def graph(row, operands):
