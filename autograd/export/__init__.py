@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autograd.export.derivations import derivation as derivation
 from autograd.export.latex import LaTeX as LaTeX
 from autograd.export.latex import to_latex as to_latex
+from autograd.export.networks import load_torch_state as load_torch_state
 from autograd.export.sympy import to_sympy as to_sympy
 from autograd.files import write_atomically
 
@@ -47,16 +48,21 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     return source
 
 
-def to_torch(program: Compiled) -> Callable[..., Any]:
+def to_torch(program: Compiled | Network) -> Callable[..., Any]:
     """Return a program as a pure function of PyTorch tensors: of theta, and of each argument of one example.
 
     It is for `torch.func` (vmap, grad, hessian), `torch.export` and devices, in the precision of its arguments, and has
     its `source`. Theta is left out where the program has no parameters; several results are one tensor. `program` is
     what `compile` returned; of a function, it is the one for its latest call.
+
+    An MLP, a Layer or a Neuron of `nn` becomes a torch.nn.Sequential in double precision, of PyTorch's own modules
+    wherever it has the activation; `load_torch_state` is the way back.
     """
+    from autograd.export.networks import sequential_of
+    from autograd.export.programs import Network
     from autograd.export.torch import function_of
 
-    return function_of(program_of(program, "to_torch"))
+    return sequential_of(program) if isinstance(program, Network) else function_of(program_of(program, "to_torch"))
 
 
 def to_jax(program: Compiled, dtype: str | None = None) -> Callable[..., Any]:

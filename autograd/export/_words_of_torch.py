@@ -10,15 +10,15 @@ from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.rules import Operation, infix
 
 SAME_IN_TORCH = (
-    *(rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
+    *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
-    *(rules.tanh, rules.asinh, rules.acosh, rules.atanh, rules.sigmoid, rules.relu, rules.atan2, rules.hypot),
+    *(rules.asinh, rules.acosh, rules.atanh, rules.relu, rules.atan2, rules.hypot),
     *(rules.maximum, rules.minimum),
 )
 
 
 def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
-    """Return functions that PyTorch lacks, or has less accurately."""
+    """Return functions that PyTorch lacks, or has with less accurate values or derivatives."""
 
     def cbrt(x: Any) -> Any:
         positive, one = x >= 0.0, torch.ones_like(x)  # a side that is not chosen has a finite derivative
@@ -29,9 +29,33 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         e = torch.exp(-2.0 * x.abs())
         return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
+    # PyTorch takes the derivatives of the next three from their results, which in the tails are rounded to 1 or -1.
+
+    def expm1(x: Any) -> Any:
+        return torch.where(x < -0.5, torch.exp(x) - 1.0, torch.expm1(x))
+
+    def tanh(x: Any) -> Any:
+        e = torch.exp(-2.0 * torch.where(x < 0.0, -x, x))
+        tail = (1.0 - e) / (1.0 + e)
+        return torch.where(x.abs() < 0.5, torch.tanh(x), torch.where(x < 0.0, -tail, tail))
+
+    def sigmoid(x: Any) -> Any:
+        e = torch.exp(torch.where(x < 0.0, x, -x))
+        return torch.where(x < 0.0, e, 1.0) / (1.0 + e)
+
+    def logsumexp(rows: Any) -> Any:  # as PyTorch's, which drops what the other terms add to 1 in their last digits
+        at = rows.argmax(-1, keepdim=True)
+        largest = rows.gather(-1, at)
+        others = torch.exp(rows - largest).scatter(-1, at, 0.0).sum(-1, keepdim=True)
+        return torch.where(largest.isinf(), largest, largest + torch.log1p(others))[..., 0]
+
     return {
         "cbrt": cbrt,
         "sech2": sech2,
+        "expm1": expm1,
+        "tanh": tanh,
+        "sigmoid": sigmoid,
+        "logsumexp": logsumexp,
         "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
         "gelu": lambda x: 0.5 * x * torch.erfc(-x / rules.SQRT_2),
         "number": lambda condition, like: condition.to(like.dtype),
@@ -46,7 +70,7 @@ class TorchDialect(SymbolicDialect):
     def reduced(self, operation: Operation, rows: str) -> str:
         """Return an operation on each of some rows."""
         if operation is rules.logsumexp:
-            return f"torch.logsumexp({rows}, -1)"
+            return f"logsumexp({rows})"
         if operation is rules.largest:
             return f"{rows}.amax(-1).detach()"
         raise NotImplementedError(f"the operation {operation.name} has no word in PyTorch")
@@ -56,7 +80,7 @@ TORCH = TorchDialect(
     operators={**infix(), rules.power: "{} ** {}"},
     words={
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
-        **{row: f"{row.name}({{}})" for row in (rules.cbrt, rules.softplus, rules.gelu)},
+        **{row: f"{row.name}({{}})" for row in (rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid)},
         rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",

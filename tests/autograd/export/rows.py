@@ -9,7 +9,7 @@ import pytest
 
 import nn
 from autograd import Value, compile, dot, logsumexp, rules
-from autograd.rules import Family, NAry
+from autograd.rules import Family, NAry, Unary
 
 GRID = [0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 0.0]
 GRID = [*GRID, *(-x for x in GRID[:-1])]
@@ -65,6 +65,20 @@ def wanted(row, operands):
     root, leaves = graph(row, operands)
     root.backward()
     return [root.data, *(leaf.grad for leaf in leaves)]
+
+
+# The functions that a layer may have by their names.
+ACTIVATIONS = [name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))]
+
+
+def settled(model):
+    """A model with weights and biases at which all its neurons are in the domains of their functions."""
+    for layer in model.layers:
+        for neuron in layer.neurons:
+            neuron.b.data = 1.5 if getattr(neuron.activation, "domain", "") in ("x > 0", "x >= 1") else 0.25
+            for i, w in enumerate(neuron.w):
+                w.data = (1.0 + i) / (8.0 * len(neuron.w))
+    return model
 
 
 def network_loss(shape):

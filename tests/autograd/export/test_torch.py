@@ -1,6 +1,8 @@
 """Programs as functions of PyTorch tensors: values, PyTorch's own derivatives, and its transforms."""
 
 import math
+import re
+import subprocess
 import sys
 
 import numpy as np
@@ -9,9 +11,9 @@ from hypothesis import given, settings
 
 import nn
 from autograd import Value, compile, exp, fsum, log, operation, rules, sin, softmax, where
-from autograd.export import to_torch
+from autograd.export import load_torch_state, to_torch
 from autograd.testing import expressions
-from tests.autograd.export.rows import EDGES, ROWS, graph, network_loss, points, wanted
+from tests.autograd.export.rows import ACTIVATIONS, EDGES, ROWS, close, graph, network_loss, points, settled, wanted
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
@@ -32,7 +34,7 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
     edges = [xs for _, other, xs in EDGES if other is row]
     for operands in [*points(row), *edges]:
         found, known = by_torch(f, operands), wanted(row, operands)
-        assert found == pytest.approx(known, rel=1e-12, abs=1e-15, nan_ok=True), operands
+        assert found == close(known), operands
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,3 +140,91 @@ def test_without_pytorch_the_error_says_what_to_install(monkeypatch):
 def test_other_things_are_errors():
     with pytest.raises(TypeError, match=r"to_torch takes what compile\(...\) returned, got Value"):
         to_torch(Value(1.0))
+
+
+# Networks as torch.nn.Sequential
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, None, lambda z: sin(z) * 0.5 + z], ids=str)
+def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(activation):
+    model = settled(nn.MLP(3, [4, 4, 2], activation=activation, output=activation))
+    net = to_torch(model)
+    for x in ([0.5, 0.25, 0.125], [0.75, 0.0, 0.5]):
+        known = model(x)
+        given = tensor(x).requires_grad_()
+        found = net(given)
+        assert found.tolist() == close([y.data for y in known])
+        model.zero_grad()
+        net.zero_grad()
+        fsum(known).backward()
+        found.sum().backward()
+        linear = [module for module in net if isinstance(module, torch.nn.Linear)]
+        for layer, module in zip(model.layers, linear, strict=True):
+            weights = [w.grad for neuron in layer.neurons for w in neuron.w]
+            assert module.weight.grad.ravel().tolist() == close(weights)
+            assert module.bias.grad.tolist() == close([neuron.b.grad for neuron in layer.neurons])
+
+
+def test_state_loads_without_this_package(tmp_path):
+    model = nn.MLP(2, [16, 16, 1], activation="gelu", output="tanh", seed=1)
+    torch.save(to_torch(model).state_dict(), tmp_path / "state.pt")
+    code = (
+        "import sys, torch; from torch import nn; nets = nn.Sequential(nn.Linear(2, 16), nn.GELU(), nn.Linear(16, 16), "
+        "nn.GELU(), nn.Linear(16, 1), nn.Tanh()).double(); nets.load_state_dict(torch.load(sys.argv[1])); "
+        "print(repr(nets(torch.tensor([0.5, -0.25], dtype=torch.float64)).item())); assert 'autograd.engine' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-I", "-c", code, tmp_path / "state.pt"], capture_output=True, text=True)
+    assert float(run.stdout) == close(model([0.5, -0.25]).data), run.stderr
+
+
+def test_whole_network_is_made_of_modules_of_pytorch():
+    net = to_torch(nn.MLP(64, [32, 10], activation="relu", seed=1))
+    assert [type(module).__name__ for module in net] == ["Linear", "ReLU", "Linear"]
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert to_torch(nn.Neuron(2, "tanh"))[1].__class__ is torch.nn.Tanh
+    assert len(to_torch(nn.Layer(2, 3, None))) == 1
+
+
+@pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
+def test_state_of_pytorch_comes_back(shape):
+    sizes = list(zip(shape, shape[1:], strict=False))
+    trained = torch.nn.Sequential(*[torch.nn.Linear(*size, dtype=torch.float64) for size in sizes])
+    model = nn.MLP(shape[0], shape[1:], activation=None, seed=2)
+    load_torch_state(model, trained.state_dict())
+    x = np.linspace(-1.0, 1.0, shape[0])
+    outputs = model(x.tolist())
+    found = [y.data for y in (outputs if shape[-1] > 1 else [outputs])]
+    assert found == pytest.approx(trained(tensor(x)).tolist(), rel=1e-12)
+    other = nn.MLP(shape[0], shape[1:], activation=None, seed=3)
+    load_torch_state(other, to_torch(model))
+    assert other.state_dict() == model.state_dict()
+
+
+def test_state_that_does_not_fit_changes_nothing():
+    model = nn.MLP(2, [3, 1], seed=1)
+    before = model.state_dict()
+    state = {"a.weight": torch.zeros(3, 2), "a.bias": torch.zeros(2), "b.weight": torch.zeros(1, 4), "norm": torch.ones(1)}
+    with pytest.raises(ValueError, match="unexpected norm") as error:
+        load_torch_state(model, state)
+    for part in (r"a.bias of shape \(2,\), not \(3,\)", r"b.weight of shape \(1, 4\), not \(1, 3\)", "missing b.bias"):
+        assert re.search(part, str(error.value))
+    with pytest.raises(ValueError, match="1 linear layers, where the model has 2"):
+        load_torch_state(model, {"weight": torch.zeros(3, 2), "bias": torch.zeros(3)})
+    assert model.state_dict() == before
+
+
+class Residual(nn.MLP):
+    def forward(self, x):
+        return [a + b for a, b in zip(super().forward(x), x, strict=True)]
+
+
+def test_model_that_is_more_than_its_layers_is_refused():
+    for ask in (to_torch, lambda model: load_torch_state(model, {})):
+        with pytest.raises(TypeError, match="got a Residual with a forward of its own"):
+            ask(Residual(2, [2]))
+    mixed = nn.Layer(2, 2, "relu")
+    mixed.neurons[0].activation = rules.tanh
+    with pytest.raises(TypeError, match="layers of one activation each"):
+        to_torch(mixed)
+    with pytest.raises(NotImplementedError, match="cannot be read for PyTorch, since it takes numbers"):
+        to_torch(nn.Neuron(2, lambda z: math.floor(float(z)) * z))
