@@ -12,9 +12,15 @@ from autograd.rules import Operation, infix
 SAME_IN_TORCH = (
     *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
-    *(rules.asinh, rules.acosh, rules.atanh, rules.relu, rules.atan2, rules.hypot),
+    *(rules.atanh, rules.relu, rules.atan2, rules.hypot),
     *(rules.maximum, rules.minimum),
 )
+
+
+SUPPLIED_IN_TORCH = (
+    *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
+)
+LN_2 = 0.6931471805599453
 
 
 def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
@@ -25,9 +31,25 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         right, left = torch.where(positive, x, one), torch.where(positive, one, -x)
         return torch.where(positive, right ** (1.0 / 3.0), -(left ** (1.0 / 3.0)))
 
+    # Where two formulas meet, each has its derivative to the last digit on its own side.
+
     def sech2(x: Any) -> Any:
+        near = x.abs() < 1.0
+        root = 1.0 / torch.cosh(torch.where(near, x, 0.0))
         e = torch.exp(-2.0 * x.abs())
-        return 4.0 * e / ((1.0 + e) * (1.0 + e))
+        return torch.where(near, root * root, 4.0 * e / ((1.0 + e) * (1.0 + e)))
+
+    def cathetus(x: Any) -> Any:
+        return torch.sqrt(torch.where(x.abs() < 0.5, 1.0 - x * x, (1.0 - x) * (1.0 + x)))
+
+    def asinh(x: Any) -> Any:  # whose square PyTorch takes
+        huge = x.abs() > 1e8
+        size = torch.log(torch.where(huge, x.abs(), 1.0)) + LN_2
+        return torch.where(huge, torch.sign(x) * size, torch.asinh(torch.where(huge, 0.0, x)))
+
+    def acosh(x: Any) -> Any:
+        huge = x > 1e8
+        return torch.where(huge, torch.log(x) + LN_2, torch.acosh(torch.where(huge, 2.0, x)))
 
     # PyTorch takes the derivatives of the next three from their results, which in the tails are rounded to 1 or -1.
 
@@ -52,6 +74,9 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
     return {
         "cbrt": cbrt,
         "sech2": sech2,
+        "cathetus": cathetus,
+        "asinh": asinh,
+        "acosh": acosh,
         "expm1": expm1,
         "tanh": tanh,
         "sigmoid": sigmoid,
@@ -80,7 +105,7 @@ TORCH = TorchDialect(
     operators={**infix(), rules.power: "{} ** {}"},
     words={
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
-        **{row: f"{row.name}({{}})" for row in (rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid)},
+        **{row: f"{row.name}({{}})" for row in SUPPLIED_IN_TORCH},
         rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",
@@ -94,7 +119,7 @@ TORCH = TorchDialect(
         rules.ieee_unit: "({0} / torch.hypot({0}, {1}))",
         rules.ieee_power: "torch.pow({}, {} - {})",
         rules.ieee_sech2: "sech2({})",
-        rules.ieee_cathetus: "torch.sqrt((1.0 - {0}) * (1.0 + {0}))",
+        rules.ieee_cathetus: "cathetus({})",
     },
     members={
         rules.power_of: lambda n: f"torch.pow({{}}, {n!r})",

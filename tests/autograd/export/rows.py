@@ -3,6 +3,7 @@
 import itertools
 import math
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ def operations():
 
 
 ROWS = list(operations())
+NAMES = [name for name, _ in ROWS]
+TAILS = [-1e300, -750.0, -700.0, -40.0, -26.0, -1e-9, -1e-300, 1e-300, 1e-9, 0.49, 0.51, 26.0, 40.0, 700.0, 1e9, 1e300]
 EDGES = [(name, row, xs) for name, row in ROWS for xs in row.edges if all(map(math.isfinite, xs))]
 
 
@@ -46,6 +49,16 @@ def points(row):
             continue
         if all(map(math.isfinite, row.derivatives(row.evaluate(xs), xs))) and math.isfinite(row.evaluate(xs)):
             found.append(xs)
+    return found
+
+
+def tails(row):
+    """Operands of a function of one number in its tails, as far as it is defined there."""
+    found = []
+    for x in TAILS if len(row.partials) == row.arity == 1 else ():
+        with suppress(ValueError, ArithmeticError):
+            row.evaluate([x])
+            found.append((x,))
     return found
 
 

@@ -1,6 +1,7 @@
 """Programs as functions of PyTorch tensors: values, PyTorch's own derivatives, and its transforms."""
 
 import math
+import pickle
 import re
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 
 import nn
-from autograd import Value, compile, exp, fsum, log, operation, rules, sin, softmax, where
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, softmax, where
 from autograd.export import load_torch_state, to_torch
+from autograd.functions import flatten
 from autograd.testing import expressions
-from tests.autograd.export.rows import ACTIVATIONS, EDGES, ROWS, close, graph, network_loss, points, settled, wanted
+from tests.autograd.export.rows import ACTIVATIONS, EDGES, NAMES, ROWS, close, graph, network_loss, points, settled, tails, wanted
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
@@ -27,12 +29,12 @@ def by_torch(f, *arguments):
     return [value.item(), *gradient.reshape(-1).tolist()]
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=NAMES)
 def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
     root, leaves = graph(row, points(row)[0])
     f = to_torch(compile(root, wrt=leaves))
     edges = [xs for _, other, xs in EDGES if other is row]
-    for operands in [*points(row), *edges]:
+    for operands in [*points(row), *tails(row), *edges]:
         found, known = by_torch(f, operands), wanted(row, operands)
         assert found == close(known), operands
 
@@ -110,11 +112,44 @@ def test_what_lies_irregularly_is_indexed():
     assert found == pytest.approx([value, *gradient], rel=1e-12, abs=1e-13)
 
 
-def test_arguments_constants_and_several_results():
+def test_arguments_and_several_results_of_which_some_are_constant():
     w, b = Value(3.0, "w"), Value(0.5, "b")
-    program = compile(lambda x, k: [w * x[0] + b, exp(x[1]) * k, w * 0.0 + 7.0], wrt=[w])
-    known = program([1.0, 2.0], 3.0)
-    assert to_torch(program)(tensor([3.0]), tensor([1.0, 2.0]), tensor(3.0)).tolist() == pytest.approx(known)
+    for results in (lambda x, k: [w * x[0] + b, exp(x[1]) * k, w * 0.0 + 7.0], lambda x, k: [7.0, [w * x[0], {"a": b * 2}], k, 1]):
+        program = compile(results, wrt=[w])
+        known = flatten(program([1.0, 2.0], 3.0), "to_torch")[0]
+        found = to_torch(program)(tensor([3.0]), tensor([1.0, 2.0]), tensor(3.0))
+        assert found.tolist() == close(known)
+        again = pickle.loads(pickle.dumps(program.program))
+        assert to_torch(again)(tensor([3.0]), tensor([1.0, 2.0]), tensor(3.0)).tolist() == close(known)
+
+
+def test_result_that_is_constant_has_a_gradient_of_0():
+    program = compile(lambda x: 5.0)
+    program([1.0, 2.0])
+    f = to_torch(program)
+    assert f(tensor([1.0, 2.0])).item() == 5.0
+    batch = torch.func.vmap(f)(tensor([[1.0, 2.0], [3.0, 4.0]]))
+    assert batch.tolist() == [5.0, 5.0]
+    assert by_torch(f, [1.0, 2.0]) == [5.0, 0.0, 0.0]
+
+
+def test_arguments_may_have_any_names_and_no_numbers():
+    f = compile(lambda theta, empty, captured, v0: theta * captured[0] + v0, batched="theta")
+    f([2.0, 3.0], [], [5.0], 1.0)
+    assert to_torch(f)(tensor(2.0), tensor([]), tensor([5.0]), tensor(1.0)).item() == 11.0
+
+
+def test_n_ary_rows_within_an_own_operation():
+    many = operation(
+        "many",
+        lambda a, b: logsumexp([a, b]) + dot([a, b], [a, a]) * mean([a, fsum([b, 1.0])]),
+        *[lambda y, a, b: a] * 2,
+    )
+    root = many(Value(2.0), Value(3.0))
+    f = to_torch(compile(root))
+    assert f(tensor([2.0, 3.0])).item() == close(root.data)
+    plain = compile(lambda x: logsumexp(x) + dot(x, [x[0], x[0]]) * mean([x[0], fsum([x[1], 1.0])]))
+    assert by_torch(f, [2.0, 3.0])[1:] == close(list(plain.value_and_grad([2.0, 3.0])[1]))
 
 
 def test_precision_is_that_of_the_arguments():
