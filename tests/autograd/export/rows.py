@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, dot, logsumexp, rules
+from autograd import Value, compile, dot, gradients, logsumexp, rules
+from autograd.engine import topological_order
 from autograd.rules import Family, NAry, Unary
 
 GRID = [0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 0.0]
@@ -65,6 +66,34 @@ def tails(row):
 def close(known, rel=1e-12, smallest=sys.float_info.min):
     """What agrees with known numbers: relative to each, and where it is too small for a normal number, that."""
     return pytest.approx(known, rel=rel, abs=smallest, nan_ok=True)
+
+
+def rounding(node):
+    """What rounding each number on the way to a node may change it by, to first order."""
+    order = topological_order(node)
+    slopes = gradients(node, order)
+    return 8.0 * sys.float_info.epsilon * sum(abs(slope * other.data) for slope, other in zip(slopes, order, strict=True))
+
+
+class Agreeing:
+    """Equal to numbers that agree with the value and the derivatives of a graph as closely as rounding lets them."""
+
+    def __init__(self, known):
+        self.known = known
+
+    def __eq__(self, found):
+        return len(found) == len(self.known) and all(
+            y == pytest.approx(node.data, rel=1e-12, abs=sys.float_info.min + (r if (r := rounding(node)) < math.inf else 0.0), nan_ok=True)
+            for y, node in zip(found, self.known, strict=True)
+        )
+
+    def __repr__(self):
+        return f"{[node.data for node in self.known]} +- {list(map(rounding, self.known))}"
+
+
+def agreeing(root, leaves=()):
+    """What agrees with the value of a graph, and its derivatives by some leaves, up to the rounding on the way."""
+    return Agreeing([root, *(gradients(root, leaves, create_graph=True) if leaves else [])])
 
 
 def graph(row, operands):
