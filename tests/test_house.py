@@ -26,6 +26,7 @@ LAZY = {
     "sympy",
     "torch",
     "jax",
+    "onnx",
 }
 
 

@@ -37,7 +37,7 @@ class Lowering:
 
     @property
     def argument_blocks(self) -> list[NamedSlots]:
-        """The blocks of the arguments of a function, in their order: those before that of theta, which is always there."""
+        """The blocks of the arguments of a function, in their order: those before the one of theta."""
         titles = [block[0] for block in self.blocks]
         last = len(titles) - 1 - titles[::-1].index("theta")
         return [b for b in self.blocks[:last] if b[3] or not b[2] or b[1] < self.arguments]

@@ -13,6 +13,7 @@ from autograd.export.derivations import derivation as derivation
 from autograd.export.latex import LaTeX as LaTeX
 from autograd.export.latex import to_latex as to_latex
 from autograd.export.networks import load_torch_state as load_torch_state
+from autograd.export.networks import sequential_of
 from autograd.export.sympy import to_sympy as to_sympy
 from autograd.files import write_atomically
 
@@ -58,7 +59,6 @@ def to_torch(program: Compiled | Network) -> Callable[..., Any]:
     An MLP, a Layer or a Neuron of `nn` becomes a torch.nn.Sequential in double precision, of PyTorch's own modules
     wherever it has the activation; `load_torch_state` is the way back.
     """
-    from autograd.export.networks import sequential_of
     from autograd.export.programs import Network
     from autograd.export.torch import function_of
 

@@ -19,8 +19,8 @@ from autograd import rules
 from autograd.export._words_of_onnx import ONNX
 from autograd.rules import COMPARISONS, Expression, Operation, symbol
 
-Shape: TypeAlias = tuple[int, ...]
-CHOICES = (rules.where, rules.where.decided)
+Lengths: TypeAlias = tuple[int, ...]
+_CHOICES = (rules.where, rules.where.decided)
 
 
 class GraphOfOnnx:
@@ -33,7 +33,7 @@ class GraphOfOnnx:
         self.boolean: int = helper.np_dtype_to_tensor_dtype(np.dtype(bool))
         self.nodes: list[Any] = []
         self.batch = ""  # the name of an input that has the examples
-        self._constants: dict[tuple[str, Shape, bytes], str] = {}
+        self._constants: dict[tuple[str, Lengths, bytes], str] = {}
         self.initializers: dict[str, NDArray[Any]] = {}
 
     def node(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
@@ -79,7 +79,13 @@ class GraphOfOnnx:
         return self._made(operator, names, operands, common, shape, **attributes)
 
     def _made(
-        self, operator: str, names: list[str], of: Sequence[TensorOfOnnx], stored: Shape, shape: Shape, **attributes: Any
+        self,
+        operator: str,
+        names: list[str],
+        of: Sequence[TensorOfOnnx],
+        stored: Lengths,
+        shape: Lengths,
+        **attributes: Any,
     ) -> TensorOfOnnx:
         name = self.node(operator, names, **attributes)
         return TensorOfOnnx(self, shape, name, stored, batched=any(tensor.batched for tensor in of))
@@ -97,7 +103,7 @@ class GraphOfOnnx:
         shifted = [0] * tensor.batched + [axis + tensor.batched for axis in order]
         return self._made("Transpose", [tensor.at(tensor.shape)], [tensor], shape, shape, perm=shifted)
 
-    def broadcast_to(self, tensor: TensorOfOnnx, shape: Shape) -> TensorOfOnnx:
+    def broadcast_to(self, tensor: TensorOfOnnx, shape: Lengths) -> TensorOfOnnx:
         """Return a tensor repeated along axes."""
         if tensor.array is not None:
             return self.known(np.broadcast_to(tensor.array, shape))
@@ -187,7 +193,7 @@ class GraphOfOnnx:
             if operation in COMPARISONS:
                 return self.elementwise("Cast", [condition(part)], to=self.type)
             word = ONNX.word(operation)
-            first: Callable[[Any], TensorOfOnnx] = condition if operation in CHOICES else visit
+            first: Callable[[Any], TensorOfOnnx] = condition if operation in _CHOICES else visit
             return self.elementwise(word, [first(part.operands[0]), *map(visit, part.operands[1:])])
 
         def condition(part: Any) -> TensorOfOnnx:
@@ -206,9 +212,9 @@ class TensorOfOnnx:
     def __init__(
         self,
         graph: GraphOfOnnx,
-        shape: Shape,
+        shape: Lengths,
         name: str = "",
-        stored: Shape | None = None,
+        stored: Lengths | None = None,
         *,
         batched: bool = False,
         array: NDArray[Any] | None = None,
@@ -220,7 +226,7 @@ class TensorOfOnnx:
         self.array = array
         self._name = name
 
-    def at(self, shape: Shape) -> str:
+    def at(self, shape: Lengths) -> str:
         """Return the name of the array in another shape of as many numbers."""
         if self.array is not None:
             with np.errstate(over="ignore"):  # a number that single precision does not have
@@ -231,7 +237,7 @@ class TensorOfOnnx:
 
     def reshape(self, *shape: Any) -> TensorOfOnnx:
         """Return the tensor in another shape."""
-        lengths: Shape = shape[0] if shape and isinstance(shape[0], tuple) else shape
+        lengths: Lengths = shape[0] if shape and isinstance(shape[0], tuple) else shape
         if self.array is not None:
             return self.graph.known(self.array.reshape(lengths))
         return TensorOfOnnx(self.graph, lengths, self._name, self.stored, batched=self.batched)
@@ -243,7 +249,7 @@ class TensorOfOnnx:
         return self.graph.permute(self, order)
 
     def __getitem__(self, index: Any) -> TensorOfOnnx:
-        """Return the numbers along the first axis that an index, a slice or an array names; with (..., slice) the last."""
+        """Return the numbers along the first axis that an index, a slice or an array names; or the last."""
         if self.array is not None:
             return self.graph.known(self.array[index])
         if isinstance(index, int):

@@ -42,9 +42,9 @@ class OnnxDialect(SymbolicDialect):
         """Return an expression whose last operation is a word of ONNX, a comparison or a choice."""
         term = super().rewritten(term)
         while isinstance(term, Expression) and term.operation is not None and (family := term.operation.family):
-            if family[0] not in MEMBERS:
+            if family[0] not in _MEMBERS:
                 break
-            term = super().rewritten(MEMBERS[family[0]](family[1])(*term.operands))
+            term = super().rewritten(_MEMBERS[family[0]](family[1])(*term.operands))
         return term
 
     def word(self, operation: Operation) -> str:
@@ -109,7 +109,7 @@ def _acosh(x: Any) -> Any:
 
 def _atan(x: Any) -> Any:
     """Write the arctangent of what is not negative: a guess g, and then atan(tan(atan(x) - g)), which is small."""
-    inverted = 1.0 < x
+    inverted = x > 1.0
     u = rules.where(inverted, 1.0 / x, x)
     guess = u / (1.0 + 0.28 * u * u)  # within 0.005
     s, c = rules.sin(guess), rules.cos(guess)
@@ -179,10 +179,10 @@ def _power_of(n: float) -> Callable[[Any], Any]:
     return lambda x: x if n == 1.0 else x * x if n == 2.0 else rules.power(x, n)
 
 
-MEMBERS: dict[Any, Callable[[float], Callable[[Any], Any]]] = {
+_MEMBERS: dict[Any, Callable[[float], Callable[[Any], Any]]] = {
     rules.power_of: _power_of,
-    rules.leaky_relu: lambda slope: lambda x: rules.where(0.0 < x, x, slope * x),
-    rules.elu: lambda alpha: lambda x: rules.where(0.0 < x, x, alpha * _expm1(x)),
+    rules.leaky_relu: lambda slope: lambda x: rules.where(x > 0.0, x, slope * x),
+    rules.elu: lambda alpha: lambda x: rules.where(x > 0.0, x, alpha * _expm1(x)),
 }
 ONNX = OnnxDialect(
     operators={},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -20,7 +21,6 @@ SAME_IN_TORCH = (
 SUPPLIED_IN_TORCH = (
     *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
 )
-LN_2 = 0.6931471805599453
 
 
 def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
@@ -44,12 +44,12 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
 
     def asinh(x: Any) -> Any:  # whose square PyTorch takes
         huge = x.abs() > 1e8
-        size = torch.log(torch.where(huge, x.abs(), 1.0)) + LN_2
+        size = torch.log(torch.where(huge, x.abs(), 1.0)) + math.log(2.0)
         return torch.where(huge, torch.sign(x) * size, torch.asinh(torch.where(huge, 0.0, x)))
 
     def acosh(x: Any) -> Any:
         huge = x > 1e8
-        return torch.where(huge, torch.log(x) + LN_2, torch.acosh(torch.where(huge, 2.0, x)))
+        return torch.where(huge, torch.log(x) + math.log(2.0), torch.acosh(torch.where(huge, 2.0, x)))
 
     # PyTorch takes the derivatives of the next three from their results, which in the tails are rounded to 1 or -1.
 

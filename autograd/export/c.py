@@ -31,7 +31,24 @@ RESERVED = {
     *("auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern"),
     *("float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed"),
     *("sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main"),
-    *("theta", "x", "gradient", "work", "v", "values", "jacobian", "row", "printf", "pow", "fabs", "fmax", "fmod", "isinf", "NAN", "INFINITY"),
+    *(
+        "theta",
+        "x",
+        "gradient",
+        "work",
+        "v",
+        "values",
+        "jacobian",
+        "row",
+        "printf",
+        "pow",
+        "fabs",
+        "fmax",
+        "fmod",
+        "isinf",
+        "NAN",
+        "INFINITY",
+    ),
     *("index", "y0", "y1", "yn", "j0", "j1", "jn", "gamma"),  # that C libraries may have
     *(row.name for row in SAME_IN_C),
 }
@@ -118,7 +135,9 @@ class _Writer:
         function = "\n".join(_braced(f"{signature} ", body))
         sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": self.gradient}
         sizes |= {"results": self.results} if self.results > 1 else {}
-        enum = ", ".join(f"{self.name}_{what} = {count}" for what, count in (sizes | {"work": max(1, self.size)}).items())
+        enum = ", ".join(
+            f"{self.name}_{what} = {count}" for what, count in (sizes | {"work": max(1, self.size)}).items()
+        )
         parts = [self._comment(file), "#include <math.h>", "", f"enum {{ {enum} }};", ""]
         return "\n".join([*parts, *helpers(self.name, function), "", function, ""])
 
@@ -157,7 +176,9 @@ class _Writer:
         numbers = [leaf.number for leaf in self.lowering.variables[self.arguments :][:count]]
         theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
-        gradient, room = ("jacobian", f"{name}_results * {name}_gradient") if several else ("gradient", f"{name}_gradient")
+        gradient, room = (
+            ("jacobian", f"{name}_results * {name}_gradient") if several else ("gradient", f"{name}_gradient")
+        )
         outputs = [f"    gradient  NULL, or room for {room} numbers: the derivatives by {by}"]
         call = [f'printf("value %.17g\\n", {name}(theta, x, gradient, work));']
         if several:
@@ -167,9 +188,11 @@ class _Writer:
             ]
             call = [
                 f"{name}(theta, x, values, jacobian, work);",
-                f"for (int i = 0; i < {name}_results; i++) printf(\"value[%d] %.17g\\n\", i, values[i]);",
+                f'for (int i = 0; i < {name}_results; i++) printf("value[%d] %.17g\\n", i, values[i]);',
             ]
-        title = f"a function with {self.results} results and their Jacobian" if several else "a function and its gradient"
+        title = (
+            f"a function with {self.results} results and their Jacobian" if several else "a function and its gradient"
+        )
         rows = [
             f"{name}: {title} by {by}, written by scalar-autograd {version()}.",
             "",

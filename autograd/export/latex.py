@@ -126,7 +126,11 @@ def tex_names(order: Sequence[Value], named: Iterable[Value]) -> dict[Value, str
             first = name
             while name in used or (name != first and name in taken):
                 numbers[first] = numbers.get(first, 1) + 1
-                name = f"{first.removesuffix('}')},{numbers[first]}}}" if "_{" in first else f"{first}_{{{numbers[first]}}}"
+                name = (
+                    f"{first.removesuffix('}')},{numbers[first]}}}"
+                    if "_{" in first
+                    else f"{first}_{{{numbers[first]}}}"
+                )
             names[node] = name
             used.add(name)
     return names

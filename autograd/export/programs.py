@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from autograd.compiler import compile
+from autograd.compiler.function import CompiledFunction
 from autograd.compiler.program import Program
 from autograd.engine import Value
 
@@ -38,4 +38,4 @@ def program_in(compiled: Any, asker: str) -> Program:
 def predictions(model: Network) -> Program:
     """Return the program of a network's outputs for each example."""
     unknown = [math.nan] * model.nin  # in the domain of every function
-    return compile(lambda x: model(x), batched="x", wrt=model.parameters()).specialize([unknown])
+    return CompiledFunction(lambda x: model(x), batched="x", wrt=model.parameters()).specialize([unknown])

@@ -75,8 +75,8 @@ class TensorWriter:
             slots = np.unique(instruction.destination.slots)
             self._hold(f"v{number}", int(slots[0]), len(slots), instruction.destination.batched)
         roots = list(self.code.roots)
-        for position, number in sorted(self.constant_results.items()):
-            roots.insert(position, (number, False))
+        for position, constant in sorted(self.constant_results.items()):
+            roots.insert(position, (constant, False))
         result = self._result(roots)
         moved = self._moved(first)
         body = "\n    ".join([*moved, *lines, f"return {result}"])

@@ -13,8 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, compile, dot, exp, fsum, gradients, jacobian, log, logsumexp, operation, sin, softmax, tanh
-from autograd import where
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    gradients,
+    jacobian,
+    log,
+    logsumexp,
+    operation,
+    sin,
+    softmax,
+    tanh,
+    where,
+)
 from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
@@ -61,7 +75,11 @@ def called(loaded, source, theta=(), x=(), name="f"):
     def call(*arrays):
         return function(*[a if a is None else a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in arrays])
 
-    alone = [call(*given, *outputs[:-1], None, work)] if results == 1 else call(*given, values, None, work) or values.tolist()
+    alone = (
+        [call(*given, *outputs[:-1], None, work)]
+        if results == 1
+        else call(*given, values, None, work) or values.tolist()
+    )
     value = [call(*given, *outputs, work)] if results == 1 else call(*given, *outputs, work) or values.tolist()
     assert repr(alone) == repr(value)
     assert slopes[-1] == work[-1] == values[-1] == 42.0
@@ -116,7 +134,7 @@ def test_network_has_the_value_and_gradient_of_the_engine(activation, tmp_path):
         value, gradient = f.value_and_grad_at(theta, [x], [y])
         found = called(loaded, source, theta, [*x, y])
         assert found[0] == pytest.approx(value, rel=1e-12)
-        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=1e-12 * np.abs(gradient).max())
+        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=0.0)
 
 
 def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
@@ -133,7 +151,7 @@ def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
         value, gradient = f.value_and_grad_at(f.read(), x[None], y[None])
         found = called(loaded, source, f.read(), [*x, *y])
         assert found[0] == pytest.approx(value, rel=1e-12)
-        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=1e-12 * np.abs(gradient).max())
+        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=0.0)
 
 
 def test_gradient_is_by_the_arguments_where_there_are_no_parameters(tmp_path):
@@ -178,7 +196,7 @@ def test_what_lies_irregularly_is_listed(backend, tmp_path):
     assert max(map(len, source.splitlines())) < 2_000
     value, gradient = program.value_and_grad(program.read())
     found = called(library(tmp_path, source), source, program.read())
-    assert found == pytest.approx([value, *gradient], rel=1e-12, abs=1e-13)
+    assert found == pytest.approx([value, *gradient], rel=1e-12)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -210,7 +228,9 @@ def test_several_results_have_a_row_of_the_jacobian_each(writer, tmp_path):
     source = written(writer, f, 1)
     size = sizes(source, "f1")
     assert (size["results"], size["inputs"], size["gradient"]) == (5, 4, 4)
-    assert called(library(tmp_path, source), source, x=[1.0, 2.0, 3.0, 10.0], name="f1") == close([*known, *sum(slopes, [])])
+    assert called(library(tmp_path, source), source, x=[1.0, 2.0, 3.0, 10.0], name="f1") == close(
+        [*known, *np.ravel(slopes).tolist()]
+    )
 
 
 def test_network_is_a_function_of_its_parameters_and_inputs(tmp_path):
@@ -246,7 +266,9 @@ def test_name_is_a_free_identifier(name):
 @pytest.mark.parametrize("count", [2, 60])
 def test_example_in_the_comment_compiles_as_it_stands(count, results, tmp_path):
     leaves = [Value(0.5 + i, f"w{i}") for i in range(count)]
-    roots = [tanh(leaf) * leaves[-1] + logsumexp(leaves) for leaf in leaves[:results]] if results > 1 else fsum(leaves) ** 2
+    roots = (
+        [tanh(leaf) * leaves[-1] + logsumexp(leaves) for leaf in leaves[:results]] if results > 1 else fsum(leaves) ** 2
+    )
     program = compile(roots, wrt=leaves)
     source = to_c(program, tmp_path / "my loss.c", name="loss")
     comment = source[: source.index(" */")]
