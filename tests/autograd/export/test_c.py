@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
 from autograd.testing import expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, graph, points, tails, wanted
+from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, graph, network_loss, points, tails, wanted
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 pytestmark = pytest.mark.skipif(
@@ -152,6 +153,19 @@ def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
         found = called(loaded, source, f.read(), [*x, *y])
         assert found[0] == pytest.approx(value, rel=1e-12)
         np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=0.0)
+
+
+@pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
+def test_files_are_as_small_as_the_docs_say(shape):
+    program, X, Y = network_loss(shape)
+    program(X, Y)
+    source = to_c(program, name="loss")
+    page = (Path(__file__).parents[3] / "docs/leaving.md").read_text(encoding="utf-8")
+    lines, size = re.search(
+        rf"^\| {'-'.join(map(str, shape))}\b.*? \| [0-9,]+ \| ([0-9,]+) \| ([0-9,]+) \|$", page, re.M
+    ).groups()
+    assert len(source.splitlines()) == int(lines)
+    assert len(source) == pytest.approx(int(size.replace(",", "")), abs=20)  # the version has any length
 
 
 def test_gradient_is_by_the_arguments_where_there_are_no_parameters(tmp_path):
