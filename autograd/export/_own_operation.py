@@ -1,4 +1,4 @@
-"""Dialects that print a user's own operation as the expression that its forward function builds of symbols."""
+"""Dialects that print an operation without a word as the expression that its forward function builds of symbols."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ class SymbolicDialect(Dialect):
 
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has; NotImplementedError if its function refuses."""
-        while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
+        while isinstance(term, Expression) and term.operation is not None and self.is_read(term.operation):
             try:
                 term = term.operation.forward(*term.operands)
             except UNREADABLE as error:
+                remedy = "; write it with the functions of autograd" if is_own(term.operation) else ""
                 raise NotImplementedError(
                     f"the operation {term.operation.name} cannot be read {self.read}, since its function takes "
-                    f"floats: {error}; write it with the functions of autograd"
+                    f"floats: {error}{remedy}"
                 ) from error
         return super().rewritten(term)
+
+    def is_read(self, operation: Operation) -> bool:
+        """Whether an operation is what its function computes of symbols."""
+        return is_own(operation)
 
 
 def _dot(*operands: Any) -> Any:

@@ -192,16 +192,15 @@ class GraphOfOnnx:
                 return operands[part.key]
             if operation in COMPARISONS:
                 return self.elementwise("Cast", [condition(part)], to=self.type)
-            word = ONNX.word(operation)
             first: Callable[[Any], TensorOfOnnx] = condition if operation in _CHOICES else visit
-            return self.elementwise(word, [first(part.operands[0]), *map(visit, part.operands[1:])])
+            return self.elementwise(ONNX.words[operation], [first(part.operands[0]), *map(visit, part.operands[1:])])
 
         def condition(part: Any) -> TensorOfOnnx:
             part = ONNX.rewritten(part)
             if not isinstance(part, Expression) or part.operation not in COMPARISONS:
                 return self.elementwise("Cast", [visit(part)], to=self.boolean)
             of = condition if part.operation is rules.either else visit
-            return self.elementwise(ONNX.word(part.operation), list(map(of, part.operands)))
+            return self.elementwise(ONNX.words[part.operation], list(map(of, part.operands)))
 
         return visit(term)
 

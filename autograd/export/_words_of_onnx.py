@@ -39,19 +39,17 @@ class OnnxDialect(SymbolicDialect):
     read: ClassVar[str] = "for ONNX"
 
     def rewritten(self, term: Any) -> Any:
-        """Return an expression whose last operation is a word of ONNX, a comparison or a choice."""
-        term = super().rewritten(term)
-        while isinstance(term, Expression) and term.operation is not None and (family := term.operation.family):
-            if family[0] not in _MEMBERS:
-                break
-            term = super().rewritten(_MEMBERS[family[0]](family[1])(*term.operands))
+        """Return an expression whose last operation is a word of ONNX."""
+        while isinstance(term, Expression) and term.operation is not None and term.operation not in self.words:
+            found = super().rewritten(term)
+            family = term.operation.family
+            term = _MEMBERS[family[0]](family[1])(*term.operands) if found is term and family else found
         return term
 
-    def word(self, operation: Operation) -> str:
-        """Return the operator that an operation is; NotImplementedError if there is none."""
-        if operation not in self.words:
-            raise NotImplementedError(f"the operation {operation.name} has no word in ONNX")
-        return self.words[operation]
+    def is_read(self, operation: Operation) -> bool:
+        """Whether an operation is what its function computes of symbols."""
+        written = operation in self.words or operation in self.composed
+        return not (written or (operation.family is not None and operation.family[0] in _MEMBERS))
 
 
 def _signed(of_size: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -109,6 +109,15 @@ def settled(model):
     return model
 
 
+def digits_loss():
+    """The loss of a network of 64-32-10 on one image as a graph, after its backward pass, and the parameters."""
+    model = nn.MLP(64, [32, 10], activation="tanh", seed=1)
+    outputs = model(np.random.default_rng(0).uniform(0.0, 1.0, 64).tolist())
+    root = logsumexp(outputs) - outputs[3]
+    root.backward()
+    return root, model.parameters()
+
+
 def network_loss(shape):
     """The loss of a network on one example as a batched program, and seven examples."""
     model = nn.MLP(shape[0], shape[1:], activation="tanh", seed=1)

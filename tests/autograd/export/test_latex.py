@@ -10,9 +10,9 @@ import nn
 from autograd import Constant, Value, leaky_relu, rules, sin, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
-from autograd.export.latex import tex_name
+from autograd.export.latex import tex_name, tex_names
 from autograd.testing import expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, graph, points
+from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points
 
 TOKEN = re.compile(r"\\left.|\\right.|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]")
 FUNCTIONS = {
@@ -197,6 +197,17 @@ def test_formula_of_a_random_expression_computes_its_value(expression):
     root = expression(*leaves)
     if isinstance(root, Value):
         assert [computed(to_latex(root), named(leaves))] == agreeing(root)
+
+
+def test_formulas_of_the_digits_network_compute_its_loss_and_its_derivatives():
+    root, leaves = digits_loss()
+    formula = to_latex(root)
+    assert len(formula) < 100_000
+    names = {name: leaf.data for leaf, name in tex_names(topological_order(root), []).items()}
+    assert [computed(formula, names)] == agreeing(root)
+    for leaf in (leaves[70], leaves[-1]):
+        *_, (_, right) = lines(derivation(root, leaf))
+        assert Reader(right.split(" = ")[-1], {}).whole() == close(leaf.grad, rel=1e-5)
 
 
 x, y = Value(0.3, "x"), Value(0.7, "y")

@@ -11,7 +11,7 @@ import autograd
 from autograd import Value, cbrt, operation, rules, tanh
 from autograd.export import to_sympy
 from autograd.testing import every_operation, expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, graph, points, wanted
+from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points, wanted
 
 sympy = pytest.importorskip("sympy")
 # Where SymPy's derivative is another one, or none, whatever is exported: 0 * log(0), complex ones, and 0 / 0.
@@ -65,6 +65,18 @@ def test_random_expressions_have_the_derivatives_of_sympy(expression):
     root = expression(*leaves)
     if isinstance(root, Value):
         assert by_sympy(root, leaves) == agreeing(root, leaves)
+
+
+def test_digits_network_has_the_loss_and_a_derivative_of_sympy():
+    root, leaves = digits_loss()
+    for number, leaf in enumerate(leaves):
+        leaf.label = f"p{number}"
+    leaf = leaves[70]
+    numbers = {to_sympy(other): sympy.Float(other.data, 30) for other in leaves}
+    number = numbers.pop(to_sympy(leaf))
+    expression = to_sympy(root).xreplace(numbers)
+    found = [expression, expression.diff(to_sympy(leaf))]
+    assert [float(part.xreplace({to_sympy(leaf): number})) for part in found] == close([root.data, leaf.grad])
 
 
 def test_numbers_are_exact_where_they_are_whole():
