@@ -22,12 +22,15 @@ class SymbolicDialect(Dialect):
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has; NotImplementedError if its function refuses."""
         while isinstance(term, Expression) and term.operation is not None and self.is_read(term.operation):
+            operation = term.operation
             try:
-                term = term.operation.forward(*term.operands)
+                term = operation.forward(*term.operands)
+                if getattr(term, "operation", None) is operation:
+                    raise NotImplementedError("it is not made of others")
             except UNREADABLE as error:
-                remedy = "; write it with the functions of autograd" if is_own(term.operation) else ""
+                remedy = "; write it with the functions of autograd" if is_own(operation) else ""
                 raise NotImplementedError(
-                    f"the operation {term.operation.name} cannot be read {self.read}, since its function takes "
+                    f"the operation {operation.name} cannot be read {self.read}, since its function takes "
                     f"floats: {error}{remedy}"
                 ) from error
         return super().rewritten(term)
