@@ -17,7 +17,7 @@ from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine.chain import backpropagate, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
-from autograd.rules import Binary, Family, Operation, Unary, Where, real
+from autograd.rules import Binary, Family, NAry, Operation, Unary, Where, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -199,7 +199,17 @@ class Value(Node, PeerNames, Methods["Value"]):
     __sub__, __rsub__ = _arithmetic(rules.sub)
     __mul__, __rmul__ = _arithmetic(rules.mul)
     __truediv__, __rtruediv__ = _arithmetic(rules.divide)
+    __mod__, __rmod__ = _arithmetic(rules.mod)
+    __floordiv__, __rfloordiv__ = _arithmetic(rules.floordiv)
     _power, __rpow__ = _arithmetic(rules.power)
+
+    def __divmod__(self, other: Number) -> tuple[Value, Value]:
+        operand = _as_operand(other)
+        return cast("Any", NotImplemented) if operand is None else (self // operand, self % operand)
+
+    def __rdivmod__(self, other: Number) -> tuple[Value, Value]:
+        operand = _as_operand(other)
+        return cast("Any", NotImplemented) if operand is None else divmod(operand, self)
 
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Value):
@@ -214,6 +224,12 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __pos__(self) -> Value:
         return self
+
+    def __floor__(self) -> Value:  # as NumPy's floor and ceil ask for it
+        return _unary(rules.floor, self)
+
+    def __ceil__(self) -> Value:
+        return _unary(rules.ceil, self)
 
     def __abs__(self) -> Value:
         return _unary(rules.abs, self)
@@ -417,30 +433,6 @@ class Constant(Value):
     __slots__ = ()
 
 
-@overload
-def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
-@overload
-def softmax(values: Iterable[Number]) -> list[Value]: ...
-def softmax(values: Iterable[Number]) -> list[Any]:
-    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
-
-    >>> softmax([0.0, 0.0])
-    [0.5, 0.5]
-    """
-    if isinstance(values, Value):
-        raise TypeError(f"softmax takes a sequence of numbers, got one Value, {values!r}; write softmax([a, b])")
-    xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
-    if not xs:
-        raise ValueError("softmax is defined for at least one operand, got none")
-    if modes.blocks and modes.traced():
-        largest: Any = rules.largest(xs)
-    else:
-        largest = max(x.number if isinstance(x, Value) else x for x in xs)
-    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
-    total = rules.fsum(exponentials)
-    return [exponential / total for exponential in exponentials]
-
-
 def _check_arguments(label: Any, op: Any, children: Any) -> None:
     if op is not None or children is not None or isinstance(label, (tuple, list, set)):
         raise TypeError(
@@ -453,7 +445,7 @@ def _check_arguments(label: Any, op: Any, children: Any) -> None:
         )
 
 
-# The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values
+# The functions of a fixed number of operands in the table are methods too, but for the choice. NumPy applies its functions to an array of Values
 # by calling methods of the same names, of which a few differ from those of the math module.
 
 
@@ -470,7 +462,7 @@ def _method(row: Operation | Family) -> Callable[..., Any]:
 
 
 for _name, _row in rules.FUNCTIONS.items():
-    if isinstance(_row, (Unary, Binary, Family)):
+    if not isinstance(_row, (NAry, Where)):
         setattr(Value, _name, _method(_row))
 for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
     setattr(Value, _name.replace("a", "arc", 1), getattr(Value, _name))

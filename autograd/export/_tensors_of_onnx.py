@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import rules
-from autograd.export._words_of_onnx import ONNX
+from autograd.export._words_of_onnx import ATTRIBUTES, ONNX
 from autograd.rules import COMPARISONS, Expression, Operation, symbol
 
 Lengths: TypeAlias = tuple[int, ...]
@@ -193,7 +193,9 @@ class GraphOfOnnx:
             if operation in COMPARISONS:
                 return self.elementwise("Cast", [condition(part)], to=self.type)
             first: Callable[[Any], TensorOfOnnx] = condition if operation in _CHOICES else visit
-            return self.elementwise(ONNX.words[operation], [first(part.operands[0]), *map(visit, part.operands[1:])])
+            word = ONNX.words[operation]
+            given = [first(part.operands[0]), *map(visit, part.operands[1:])]
+            return self.elementwise(word, given, **ATTRIBUTES.get(word, {}))
 
         def condition(part: Any) -> TensorOfOnnx:
             part = ONNX.rewritten(part)

@@ -30,6 +30,8 @@ ERFC_SERIES = (
     *(-1.1270822361367252e-13, 3.810905255189232e-16, 7.106097613609237e-15, -1.5230282014571043e-15),
     *(-9.457494571291233e-17, 1.2102371892242790e-16, -2.8166630877471770e-17),
 )
+REMAINDER = Operation("fmod", math.fmod, *[lambda y, a, b: math.nan] * 2)  # C's
+ATTRIBUTES = {"Mod": {"fmod": 1}}  # of operators
 ERF_TERMS = 13  # of the Taylor series of erf up to 1/2
 
 
@@ -145,6 +147,23 @@ def _unit(a: Any, b: Any) -> Any:
     return a / rules.sqrt(a * a + b * b)
 
 
+def _mod(a: Any, b: Any) -> Any:
+    """Write the remainder with the sign of the divisor, by ONNX's, which has that of the dividend."""
+    rest = Expression(REMAINDER, [a, b])
+    return rules.where(_is_opposite(rest, b), rest + b, rest)
+
+
+def _floordiv(a: Any, b: Any) -> Any:
+    """Write the quotient that belongs to the remainder, which is a whole number up to rounding."""
+    rest = Expression(REMAINDER, [a, b])
+    quotient = rules.where(_is_opposite(rest, b), (a - rest) / b - 1.0, (a - rest) / b)
+    return rules.floor(quotient + 0.5)
+
+
+def _is_opposite(rest: Any, b: Any) -> Any:
+    return (rest < 0.0) * (0.0 < b) | (0.0 < rest) * (b < 0.0)  # noqa: SIM300
+
+
 def _erfc(x: Any) -> Any:
     """Write the complementary error function, by its Chebyshev series."""
     z = rules.abs(x)
@@ -188,6 +207,7 @@ ONNX = OnnxDialect(
         **{row: row.name.title() for row in (rules.exp, rules.log, rules.sqrt, rules.abs, rules.sin, rules.cos)},
         **{rules.tanh: "Tanh", rules.relu: "Relu", rules.negative: "Neg", rules.ieee_log: "Log"},
         **{rules.add: "Add", rules.sub: "Sub", rules.mul: "Mul", rules.divide: "Div", rules.ieee_divide: "Div"},
+        **{rules.floor: "Floor", rules.ceil: "Ceil", REMAINDER: "Mod"},
         **{rules.power: "Pow", rules.maximum: "Max", rules.minimum: "Min"},
         **{rules.less: "Less", rules.less_equal: "LessOrEqual", rules.either: "Or"},
         **{rules.where: "Where", rules.where.decided: "Where"},
@@ -215,6 +235,8 @@ ONNX = OnnxDialect(
         rules.acosh: _acosh,
         rules.atanh: _signed(lambda x: 0.5 * _log1p(2.0 * x / (1.0 - x))),
         rules.hypot: _hypot,
+        rules.mod: _mod,
+        rules.floordiv: _floordiv,
         rules.erf: _signed(_erf),
         rules.erfc: _erfc,
         rules.sigmoid: _sigmoid,

@@ -22,8 +22,8 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
 from autograd.export._packages import version
-from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
-from autograd.rules import Expression, symbol
+from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_function, c_number, dialect, helpers
+from autograd.rules import Expression, Functions, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
 LINE_WIDTH = 100  # characters of a line of numbers
@@ -94,7 +94,8 @@ class _Writer:
         self.lowering = lowering = replace(program.lowering)  # of which the adjoint is made anew
         self.constant_results = sorted(program.constant_results.items())
         self.name = name
-        self.dialect = dialect(name)
+        self.functions = Functions(dialect(name), c_function, f"{name}_row_")
+        self.dialect = self.functions.dialect
         self.tables: dict[tuple[str, ...], str] = {}
         self.arguments, self.parameters = lowering.arguments, lowering.wrt
         self.inputs = self.arguments + len(lowering.batched)
@@ -139,7 +140,8 @@ class _Writer:
             f"{self.name}_{what} = {count}" for what, count in (sizes | {"work": max(1, self.size)}).items()
         )
         parts = [self._comment(file), "#include <math.h>", "", f"enum {{ {enum} }};", ""]
-        return "\n".join([*parts, *helpers(self.name, function), "", function, ""])
+        rows = self.functions.definitions.values()
+        return "\n".join([*parts, *helpers(self.name, "\n".join([*rows, function])), *rows, "", function, ""])
 
     def _one(self, printed: Printed) -> tuple[str, str, list[str]]:
         """Return the type and the arguments of the result, and the lines that give it back, and the gradient."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine import Value
+from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
-from autograd.export._words_of_torch import TORCH, helper_functions
+from autograd.export._words_of_torch import helper_functions
 from autograd.pictures.page.javascript import UNREADABLE
 from autograd.rules import Expression, symbol
 
@@ -78,9 +79,10 @@ def sequential_of(model: Any) -> Any:
 
 def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
     """Return an activation as a module: PyTorch's own, or one that computes what the function does of a symbol."""
+    names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
     try:
         term = activation(symbol("x"))
-        source = TORCH.source(term, str)
+        source = FunctionsOfTorch(torch, names).dialect.source(term, str)
     except UNREADABLE as error:
         raise NotImplementedError(
             f"the activation {activation!r} cannot be read for PyTorch, since it takes numbers: {error}; write it with "
@@ -90,7 +92,7 @@ def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
         row, *constant = term.operation.family or [term.operation]
         if row in MODULES:
             return MODULES[row](torch.nn, *constant)
-    function = eval(f"lambda x: {source}", {"torch": torch, **helper_functions(torch)})
+    function = eval(f"lambda x: {source}", names)
 
     class Elementwise(torch.nn.Module):  # type: ignore[misc]
         """A function of one number for each number of a tensor."""
