@@ -9,8 +9,7 @@ from operator import add
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import Dialect, Expression, Operation, is_own
+from autograd.rules import UNREADABLE, Dialect, Expression, Operation, is_own
 
 
 @dataclass(frozen=True)

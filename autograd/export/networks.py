@@ -15,8 +15,7 @@ from autograd.engine import Value
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import helper_functions
-from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import Expression, symbol
+from autograd.rules import UNREADABLE, Expression, symbol
 
 MODULES: dict[Any, Callable[..., Any]] = {  # of torch.nn, with the constant of a family
     rules.relu: lambda nn: nn.ReLU(),

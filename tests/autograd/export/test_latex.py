@@ -14,7 +14,9 @@ from autograd.export.latex import tex_name, tex_names
 from autograd.testing import expressions
 from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points
 
-TOKEN = re.compile(r"\\left(?:\\[a-z]+|.)|\\right(?:\\[a-z]+|.)|\\ln\\[A-Za-z]+|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]")
+TOKEN = re.compile(
+    r"\\left(?:\\[a-z]+|.)|\\right(?:\\[a-z]+|.)|\\ln\\(?!left)[A-Za-z]+|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]"
+)
 FUNCTIONS = {
     **{f"\\{name}": getattr(math, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     **{f"\\arc{name}": getattr(math, f"a{name}") for name in ("sin", "cos", "tan")},
