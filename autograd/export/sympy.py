@@ -88,8 +88,33 @@ def _number(value: float) -> Any:
 
 
 def _choice(condition: Any, a: Any, b: Any) -> Any:
+    """Return a Piecewise; but of a choice within the condition SymPy would multiply out all ways through both."""
     sympy = _sympy()
+    if condition.has(sympy.Piecewise, _choice_class()):
+        return _choice_class()(condition, a, b)
     return sympy.Piecewise((a, condition), (b, True))
+
+
+@cache
+def _choice_class() -> Any:
+    """Return the function that is its second argument where the first one, a condition, holds, and else the third."""
+    sympy = _sympy()
+
+    class Choice(sympy.Function):  # type: ignore[name-defined,misc]
+        nargs = 3
+
+        @classmethod
+        def eval(cls, condition: Any, a: Any, b: Any) -> Any:
+            return a if condition == sympy.true else b if condition == sympy.false else None
+
+        def _eval_derivative(self, by: Any) -> Any:
+            condition, a, b = self.args
+            return Choice(condition, a.diff(by), b.diff(by))
+
+        def _eval_is_extended_real(self) -> Any:
+            return True if all(side.is_extended_real for side in self.args[1:]) else None
+
+    return Choice
 
 
 def _named(name: str) -> Callable[..., Any]:
