@@ -8,8 +8,8 @@ meets a Value becomes a constant leaf.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, cast, overload
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
 
 from autograd import rules
 from autograd.engine import _copying, clock, modes
@@ -17,7 +17,7 @@ from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine.chain import backpropagate, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
-from autograd.rules import Binary, Family, NAry, Operation, Unary, Where, real
+from autograd.rules import Binary, Family, Operation, Unary, Where, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -445,7 +445,7 @@ def _check_arguments(label: Any, op: Any, children: Any) -> None:
         )
 
 
-# The functions of a fixed number of operands in the table are methods too, but for the choice. NumPy applies its functions to an array of Values
+# The functions of one or two operands in the table are methods too. NumPy applies its functions to an array of Values
 # by calling methods of the same names, of which a few differ from those of the math module.
 
 
@@ -462,7 +462,7 @@ def _method(row: Operation | Family) -> Callable[..., Any]:
 
 
 for _name, _row in rules.FUNCTIONS.items():
-    if not isinstance(_row, (NAry, Where)):
+    if isinstance(_row, (Unary, Binary, Family)):
         setattr(Value, _name, _method(_row))
 for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
     setattr(Value, _name.replace("a", "arc", 1), getattr(Value, _name))

@@ -14,7 +14,7 @@ SAME_IN_TORCH = (
     *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
     *(rules.atanh, rules.relu, rules.atan2, rules.hypot),
-    *(rules.maximum, rules.minimum, rules.exp2, rules.sign, rules.floor, rules.ceil, rules.clip, rules.xlogy),
+    *(rules.maximum, rules.minimum, rules.exp2, rules.floor, rules.ceil, rules.clip, rules.xlogy),
     *(rules.erfinv, rules.logaddexp),  # whose polygamma functions have ten digits only: these are composed
 )
 

@@ -51,9 +51,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
         is_largest = [first <= number for number in found]
         largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
-        rest = [
-            rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)
-        ]
+        rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
     else:
         at = max(range(len(xs)), key=lambda i: float(getattr(xs[i], "number", xs[i])))
         nothing = xs[at] - xs[at] if len(xs) == 1 else 0.0

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from autograd.rules._rows import *
+from autograd.rules._rows import FUNCTIONS
 from autograd.rules.composition import UNREADABLE as UNREADABLE
 from autograd.rules.composition import Functions as Functions
 from autograd.rules.composition import composition as composition
@@ -37,8 +39,7 @@ from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
 from autograd.rules.operation import identifier as identifier
 from autograd.rules.operation import real as real
-from autograd.rules._rows import *
-from autograd.rules._rows import FUNCTIONS
+from autograd.rules.table import *
 
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore
     __all__ = sorted(FUNCTIONS)

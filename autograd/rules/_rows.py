@@ -6,12 +6,11 @@ from autograd.rules import _special, table
 from autograd.rules._special import *
 from autograd.rules.operation import Family, Operation
 from autograd.rules.table import *
-from autograd.rules.table import UNLISTED
 
 TABLE: dict[str, Operation | Family] = {
     variable: row
     for module in (table, _special)
     for variable, row in vars(module).items()
-    if isinstance(row, (Operation, Family)) and row not in UNLISTED
+    if isinstance(row, (Operation, Family)) and row not in module.UNLISTED
 }
 FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name

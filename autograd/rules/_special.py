@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from autograd.rules.operation import Family, Unary
+from autograd.rules.operation import Family, Operation, Unary
 from autograd.rules.table import (
     SQRT_2,
     _checked,
@@ -24,6 +24,7 @@ from autograd.rules.table import (
     floor,
     log,
     log1p,
+    maximum,
     sin,
     sqrt,
 )
@@ -52,8 +53,8 @@ def _half_turns(x: Any) -> tuple[Any, Any]:
     return sign * sin(PI * _select(rest > 0.5, 1.0 - rest, rest)), sign * sin(PI * (0.5 - rest))
 
 
-# The gamma function. lgamma is its Taylor series at the zero 2, shifted to the zero 1 and to numbers up to 8; from there
-# on it is Stirling's series, and below -1/2 the reflection. The polygamma functions are shifted until their asymptotic
+# The gamma function. lgamma is its Taylor series at the zero 2, shifted to the zero 1 and to numbers up to 8; from
+# there on it is Stirling's series, and below -1/2 the reflection. The polygamma functions are shifted until their asymptotic
 # series holds (Abramowitz & Stegun 6.1.33, 6.1.41, 6.3.18, 6.4.11), and reflected too.
 
 
@@ -89,7 +90,10 @@ def _lgamma(x: Any) -> Any:
         return (a - 0.5) * (log(a) - 1.0) + (HALF_LOG_2_PI - 0.5 + r * _polynomial(r * r, STIRLING))
 
     y = _select(a < 8.0, near, far)  # at a; of a smaller x than 1/2 in magnitude, at 1 + x
-    reflected = lambda: _select(x > -inf, lambda: log(PI / (a * abs(_half_turns(a)[0]))) - y, inf)
+
+    def reflected() -> Any:
+        return _select(x <= -inf, inf, lambda: log(PI / (a * abs(_half_turns(a)[0]))) - y)
+
     return _select(a < 0.5, lambda: y - log(a), lambda: _select(x > 0.0, y, reflected))
 
 
@@ -97,9 +101,10 @@ def _digamma(x: Any) -> Any:
     right = x > -0.5
     a = _select(right, x, 1.0 - x)
     shifted = _select(a < 10.0, lambda: sum([1.0 / (a + float(k)) for k in range(8, -1, -1)], 1.0 / (a + 9.0)), 0.0)
-    r = 1.0 / _select(a < 10.0, a + 10.0, a)
+    far = _select(a < 10.0, a + 10.0, a)
+    r = 1.0 / far
     series = r * (0.5 + r * _polynomial(r * r, [b / (2 * k + 2) for k, b in enumerate(BERNOULLI)]))
-    return -log(r) - series - shifted + _select(right, 0.0, lambda: PI * _cotangent(-x))
+    return log(far) - series - shifted + _select(right, 0.0, lambda: PI * _cotangent(-x))
 
 
 def _cotangent(x: Any) -> Any:
@@ -127,7 +132,10 @@ def _polygamma(n: int, x: Any) -> Any:
     for _ in range(n):
         series = r * series
     y = (-1.0) ** (n + 1) * (factorial * shifted + series)
-    reflected = lambda: (-1.0) ** n * y - PI ** (n + 1) * _polynomial(-_cotangent(-x), _cotangent_derivative(n))
+
+    def reflected() -> Any:
+        return (-1.0) ** n * y - PI ** (n + 1) * _polynomial(-_cotangent(-x), _cotangent_derivative(n))
+
     return _select(right, y, reflected)
 
 
@@ -160,7 +168,8 @@ def _order(constant: float, name: str, least: int) -> int:
 
 # The normal distribution. In its lower tail the density over the distribution is -x and a small rest, a continued
 # fraction (Laplace 1805). Differences of such ratios would lose all digits; the fraction's own tails give the
-# derivatives without: q[n] = 1 / (x + (n + 1) q[n + 1]) has the derivative n q[n]**2 - (n + 1) q[n] q[n + 1].
+# derivatives without: q[n] = 1 / (x + (n + 1) q[n + 1]) has the derivative n q[n]**2 - (n + 1) q[n] q[n + 1]. They are
+# not listed in the table, since they have their digits from x = 3 on only.
 
 TAIL = 3.0  # from where on the fraction is taken
 DEPTH = 75
@@ -177,11 +186,10 @@ def _mills_of(constant: float) -> Unary:
     n = _order(constant, "mills", 1)
     return Unary(
         f"mills({n})",
-        _checked(lambda x: _mills(n, x), lambda x: x < TAIL),
+        lambda x: _mills(n, x),
         lambda y, x: n * y * y - (n + 1.0) * y * mills_of.member(n + 1.0)(x),
         template=f"mills({n}, {{}})",
         definition=f"hyperu({n + 1} / 2, 1 / 2, x * x / 2) / hyperu({n} / 2, 1 / 2, x * x / 2) / sqrt(2)",
-        domain="x >= 3",
     )
 
 
@@ -196,14 +204,17 @@ def _normal_ratio(x: Any) -> Any:
 
 def _normal_ratio_slope(y: Any, x: Any) -> Any:
     def tail() -> Any:
-        q = mills_of.member(1.0)(-x)
-        return q * (2.0 * mills_of.member(2.0)(-x) - q) - 1.0
+        t = maximum(-x, TAIL)
+        q = mills_of.member(1.0)(t)
+        return q * (2.0 * mills_of.member(2.0)(t) - q) - 1.0
 
     return _select(x < -TAIL, tail, lambda: -y * (y + x))
 
 
 def _log_ndtr(x: Any) -> Any:
-    body = lambda: _select(x > 0.0, lambda: log1p(-0.5 * erfc(x / SQRT_2)), lambda: log(0.5 * erfc(-x / SQRT_2)))
+    def body() -> Any:
+        return _select(x > 0.0, lambda: log1p(-0.5 * erfc(x / SQRT_2)), lambda: log(0.5 * erfc(-x / SQRT_2)))
+
     return _select(x < -TAIL, lambda: -0.5 * x * x - HALF_LOG_2_PI - log(_mills(1, -x) - x), body)
 
 
@@ -264,6 +275,8 @@ def _spherical_bessel_of(constant: float) -> Unary:
 
 # Declared here for the rows that refer to a later one.
 sinc: Unary
+digamma: Unary
+trigamma: Unary
 polygamma_of: Family
 mills_of: Family
 spherical_bessel_of: Family
@@ -285,3 +298,4 @@ mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), defini
 sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})
 spherical_bessel_of = Family("spherical_bessel", _spherical_bessel_of, constant="n", samples=(1.0, 2.0), definition="the spherical Bessel function of pi * x")
 # fmt: on
+UNLISTED: tuple[Operation | Family, ...] = (mills_of,)

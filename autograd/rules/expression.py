@@ -324,7 +324,7 @@ def is_own(operation: Operation) -> bool:
 
 ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
 ROWS |= {rules.detached, rules.largest, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen}
-FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
+FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)} | {rules.mills_of}
 
 
 def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequence[Any]:

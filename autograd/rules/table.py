@@ -55,13 +55,16 @@ def _floor(x: float) -> float:
     return x // 1.0 if -inf < x < inf else x
 
 
+def _sign(x: Any) -> Any:
+    return _select(abs(x) >= 0.0, (x > 0.0) * 1.0 - (x < 0.0) * 1.0, x)  # of nan, nan, as in NumPy
+
+
 def _clip(a: Any, b: Any, c: Any) -> Any:
     return minimum(maximum(a, b), c)
 
 
 def _xlogy(a: Any, b: Any) -> Any:
-    nothing = lambda: minimum(abs(b), 0.0)  # of nan, nan
-    return _select(abs(a) <= 0.0, nothing, lambda: a * log(b))
+    return _select(abs(a) <= 0.0, lambda: minimum(abs(b), 0.0), lambda: a * log(b))  # 0, or nan of nan
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
@@ -227,6 +230,9 @@ class Zero(float):
     __mul__ = __rmul__
 
 
+NOTHING = Zero()  # the derivative of what is constant but for its jumps
+
+
 def _mask(condition: Any, *, otherwise: bool = False) -> Any:
     """Return a mask; of a condition that is known, a number or an array of numbers."""
     if isinstance(condition, (bool, int, float)):
@@ -366,9 +372,9 @@ gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 log_sigmoid = Unary("log_sigmoid", lambda x: -softplus(-x), lambda y, x: sigmoid(-x), definition="-log(1 + exp(-x))")
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
-sign     = Unary("sign", lambda x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, lambda y, x: 0.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
-floor    = Unary("floor", _floor,    lambda y, x: 0.0, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
-ceil     = Unary("ceil", lambda x: -floor(-x), lambda y, x: 0.0, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
+sign     = Unary("sign", _sign,     lambda y, x: NOTHING, edges={(0.0,): (0.0,)})
+floor    = Unary("floor", _floor,    lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
+ceil     = Unary("ceil", lambda x: -floor(-x), lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
@@ -376,10 +382,10 @@ atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
-clip    = Operation("clip", _clip, lambda y, a, b, c: (b <= a) * (a <= c) * 1.0, lambda y, a, b, c: (a < b) * (b < c) * 1.0, lambda y, a, b, c: (c < maximum(a, b)) * 1.0, definition="min(max(a, b), c)",
+clip    = Operation("clip", _clip, lambda y, a, b, c: _mask((b <= a) * (a <= c)), lambda y, a, b, c: _mask((a < b) * (b < c)), lambda y, a, b, c: _mask((c < a) | (c < b)), definition="min(max(a, b), c)",
                     edges={(1.0, 1.0, 2.0): (1.0, 0.0, 0.0), (2.0, 1.0, 2.0): (1.0, 0.0, 0.0), (0.0, 1.0, 1.0): (0.0, 0.0, 0.0), (0.0, 2.0, 1.0): (0.0, 0.0, 1.0), (nan, 1.0, 2.0): (0.0, 0.0, 0.0)})
 mod     = Binary("%", operator.mod,  lambda y, a, b: 1.0, lambda y, a, b: -floordiv(a, b), template="{} % {}", domain="b != 0", edges={(6.0, 3.0): (1.0, -2.0), (-6.0, 3.0): (1.0, 2.0)})
-floordiv = Binary("//", operator.floordiv, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="{} // {}", definition="floor(a / b)", domain="b != 0", edges={(6.0, 3.0): (0.0, 0.0)})
+floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a, b: NOTHING, template="{} // {}", definition="floor(a / b)", domain="b != 0", edges={(6.0, 3.0): (0.0, 0.0)})
 xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(abs(a) <= 0.0, lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
                     edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
 logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
@@ -425,4 +431,4 @@ unguard = Operation(
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
-UNLISTED = (detached, guard, unguard, largest)
+UNLISTED: tuple[Operation | Family, ...] = (detached, guard, unguard, largest)

@@ -144,7 +144,7 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
         if isinstance(row, Operation)
         and row.arity is not None
         and row.name in ARRAY_FUNCTIONS
-        and row not in (rules.ieee_log, rules.sign)  # whose NumPy's sign of nan is nan
+        and row is not rules.ieee_log
     },
 }
 
@@ -208,7 +208,7 @@ def array_function(operation: Operation) -> Callable[..., Any]:
     """
     functions = Functions(NUMPY)
     name = functions.call(operation, ()).partition("(")[0]
-    names = {"nan": math.nan, "inf": math.inf, **ARRAY_FUNCTIONS}
+    names: dict[str, Any] = {"nan": math.nan, "inf": math.inf, **ARRAY_FUNCTIONS}
     exec("\n".join(functions.definitions.values()), names)
     function: Callable[..., Any] = names[name]
 
