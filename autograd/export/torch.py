@@ -6,7 +6,7 @@ view, the rest by an index. Functions are chosen such that PyTorch's derivatives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ def function_of(program: Program) -> Callable[..., Any]:
         import torch
     except ModuleNotFoundError as error:
         raise ImportError("to_torch needs PyTorch: python -m pip install 'scalar-autograd[torch]'") from error
-    writer = TensorWriter(replace(program.lowering))
+    writer = TensorWriter(replace(program.lowering), program.constant_results)
     source = writer.source()
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
     names |= {name: torch.tensor(numbers, dtype=torch.float64) for name, numbers in writer.numbers.items()}
@@ -36,6 +36,14 @@ def function_of(program: Program) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
+def argument_arrays(lowering: Lowering) -> list[tuple[str, int, int, bool]]:
+    """Return the arguments of an exported function: the name, the first slot, how many, and whether batched."""
+    arguments = lowering.arguments
+    found = [("theta", arguments, lowering.wrt, False)] if lowering.wrt else []
+    given = [block for block in lowering.blocks if block[3] or block[1] < arguments]
+    return found + [(f"x{number}", *block[1:]) for number, block in enumerate(given)]
+
+
 class TensorWriter:
     """What writes a program: arrays of one axis, which have the numbers of some slots that follow each other."""
 
@@ -43,8 +51,9 @@ class TensorWriter:
     permuted: ClassVar[str] = "torch.permute"
     dialect: ClassVar[Any] = TORCH
 
-    def __init__(self, lowering: Lowering) -> None:
+    def __init__(self, lowering: Lowering, constant_results: Mapping[int, float]) -> None:
         self.lowering = lowering
+        self.constant_results = constant_results
         self.code: Code = lowering.code
         self.numbers: dict[str, list[float]] = {}
         self.indices: dict[str, list[int]] = {}
@@ -53,17 +62,10 @@ class TensorWriter:
     def source(self) -> str:
         """Return the text of the function."""
         lowering, lines = self.lowering, []
-        arguments, stop = lowering.arguments, lowering.arguments + lowering.wrt
-        found = [("theta", arguments, lowering.wrt, False)] if lowering.wrt else []
-        found += [
-            (f"x{number}", start, count, batched)
-            for number, (title, start, count, batched) in enumerate(
-                block for block in lowering.blocks if block[3] or block[1] < arguments
-            )
-            if title not in ("theta", "captured")
-        ]
+        stop = lowering.arguments + lowering.wrt
+        found = argument_arrays(lowering)
         for name, start, count, batched in found:
-            lines.append(f"{name} = {name}.reshape({count})")
+            lines.append(f"{name} = {self._taken(name, count)}")
             self.arrays.append((name, start, count, batched))
         first = found[0][0] if found else "torch.zeros(0, dtype=torch.float64)"
         captured = [leaf.number for leaf in lowering.variables[stop:]]
@@ -76,12 +78,16 @@ class TensorWriter:
             slots = np.unique(instruction.destination.slots)
             self.arrays.append((f"v{number}", int(slots[0]), len(slots), instruction.destination.batched))
         roots = [self._root(*root) for root in self.code.roots]
+        for position, number in sorted(self.constant_results.items()):
+            roots.insert(position, self._root(number, False))
         result = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
         moved = self._moved(first)
-        self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
-        self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
         body = "\n    ".join([*moved, *lines, f"return {result}"])
         return f"def f({', '.join(name for name, *_ in found)}):\n    {body}\n"
+
+    def _taken(self, name: str, count: int) -> str:
+        """Return the source of an argument as an array of one axis."""
+        return f"{name}.reshape({count})"
 
     def _number(self, numbers: Sequence[float]) -> str:
         name = f"k{len(self.numbers)}"
@@ -124,10 +130,13 @@ class TensorWriter:
         if operand.constants is not None:
             return f"{self._number(operand.constants.ravel().tolist())}.reshape({_shape(operand.shape)})"
         slots = np.asarray(operand.slots)
+        low, high = int(slots.min()), int(slots.max())
         found = []  # arrays that hold some of them, by where they occur first
         for name, start, size, batched in self.arrays:
+            if batched is not operand.batched or start > high or start + size <= low:
+                continue
             inside = (slots >= start) & (slots < start + size)
-            if batched is operand.batched and inside.any():
+            if inside.any():
                 found.append((int(inside.argmax()), name, start, size, inside))
         used, local, count = [], np.empty_like(slots), 0
         for _, name, start, size, inside in sorted(found, key=lambda part: part[0]):
@@ -182,7 +191,10 @@ class TensorWriter:
     def _moved(self, first: str) -> list[str]:
         """Return the lines that bring constants and indices to where the arguments are."""
         lines = [f"{name} = {name}_.to({first})" for name in self.numbers]
-        return [*lines, *[f"{name} = {name}_.to({first}.device)" for name in self.indices]]
+        lines += [f"{name} = {name}_.to({first}.device)" for name in self.indices]
+        self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
+        self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
+        return lines
 
 
 def _shape(lengths: Sequence[int]) -> str:
