@@ -10,8 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from autograd.compiler.blocks import blocks_of
 from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.compiler.lowering import Lowering

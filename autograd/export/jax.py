@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from autograd.compiler.program import Program
 from autograd.compiler.views import common_shape, regular
 from autograd.export._scans import StepWriter
 from autograd.export._words_of_jax import FunctionsOfJax
+from autograd.export.jax_package import check_precision, load_jax
 from autograd.export.torch import TensorWriter
 
 WINDOWS = 8  # that overlap, up to which as many slices stand for an index
@@ -78,9 +80,9 @@ class JaxWriter(TensorWriter):
         if len(moving) == 1:
             return _sliced(name, first, lengths[0], strides[0], count)
         rows, last = strides[:-1], strides[-1]
-        if any(a % b for a, b in zip(rows, rows[1:], strict=False)):
+        if any(a % b for a, b in pairwise(rows)):
             return None
-        sizes = [lengths[0], *[a // b for a, b in zip(rows, rows[1:], strict=False)], rows[-1]]
+        sizes = [lengths[0], *[a // b for a, b in pairwise(rows)], rows[-1]]
         size = math.prod(sizes)
         # Where a range that begins with the first number would end behind the array, it begins before it.
         for before in range(max(0, first + size - count), min(first + 1, rows[0])):
@@ -120,10 +122,7 @@ def _reshaped(source: str, before: tuple[int, ...], shape: tuple[int, ...]) -> s
 
 def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
     """Return a program as a function of JAX arrays; its attribute `source` is its text."""
-    try:
-        import jax
-    except ModuleNotFoundError as error:
-        raise ImportError("to_jax needs JAX: python -m pip install 'scalar-autograd[jax]'") from error
+    jax = load_jax("to_jax")
     if dtype not in (None, "float32", "float64"):
         raise ValueError(f"to_jax takes a dtype of 'float64' or 'float32', got {dtype!r}")
     precision = dtype or "float64"
@@ -148,12 +147,3 @@ def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
     function: Any = names["f"]
     function.source = source
     return function  # type: ignore[no-any-return]
-
-
-def check_precision(jax: Any, dtype: str) -> None:
-    """Raise RuntimeError where double precision is asked for and JAX does not compute with it."""
-    if dtype == "float64" and not jax.config.jax_enable_x64:
-        raise RuntimeError(
-            "JAX computes with single precision unless told; write jax.config.update('jax_enable_x64', True) first, "
-            "or to_jax(program, dtype='float32') for single precision"
-        )
