@@ -179,6 +179,7 @@ class ParallelSteps(CompiledSteps):
             from jax.experimental import multihost_utils
 
             theta = self.numpy.asarray(multihost_utils.broadcast_one_to_all(theta))
+            self.program.write(theta)
         self.theta = self._replicated(theta)
         self.stale = True
 

@@ -1,4 +1,4 @@
-"""Training with JAX beside NumPy, on eight simulated devices; `test_data_parallel.py` runs it in a process of its own."""
+"""Training with JAX beside NumPy, on eight simulated devices, in a process that `test_data_parallel.py` starts."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, sqrt
+from autograd import sqrt
 from nn import MLP, SGD, Adam, Stop, fit
 from nn.training import data_parallel
 from nn.training.data_parallel import ParallelSteps, double_precision
@@ -41,9 +41,8 @@ def numbers(history):
 
 def assert_same(**options):
     """Train with both, and return the history that they share."""
-    (wanted, theta, optimizer), (found, theta_found, optimizer_found) = (
-        trained(b, **options) for b in ("numpy", "jax")
-    )
+    wanted, theta, optimizer = trained("numpy", **options)
+    found, theta_found, optimizer_found = trained("jax", **options)
     assert found.measures.keys() == wanted.measures.keys()
     assert numbers(found) == pytest.approx(numbers(wanted), rel=1e-9, abs=1e-12)
     assert theta_found == pytest.approx(theta, rel=1e-9, abs=1e-9)
@@ -57,7 +56,7 @@ def test_eight_devices_are_simulated():
     assert len(jax.devices()) == 8
 
 
-@pytest.mark.parametrize(("name", "schedule"), zip(OPTIMIZERS, itertools.cycle(SCHEDULES.values())), ids=str)
+@pytest.mark.parametrize(("name", "schedule"), list(zip(OPTIMIZERS, itertools.cycle(SCHEDULES.values()))), ids=str)
 def test_every_optimiser_goes_the_same_way(name, schedule):
     kind, options = OPTIMIZERS[name]
     assert_same(optimizer=lambda parameters: getattr(nn, kind)(parameters, lr=schedule, **options))
@@ -77,7 +76,6 @@ def test_batches_that_do_not_divide_among_devices_are_filled_up(rows, size):
 
 def test_options_of_fit_mean_the_same():
     held_out = (X[40:], REAL[40:])
-    weights: list[Value] = []
     history = assert_same(
         rows=40,
         validation=held_out,
@@ -90,7 +88,6 @@ def test_options_of_fit_mean_the_same():
         epochs=8,
     )
     assert history.gradient_norms
-    assert not weights
     assert_same(loss=nn.cross_entropy, y=BITS, outputs=2, rows=40, validation=(X[40:], BITS[40:]))
     assert_same(validation=0.3)
 
@@ -204,7 +201,7 @@ class Branching(Optimizer):
 
 
 def test_rule_that_branches_is_an_error_that_says_what_to_write():
-    with pytest.raises(TypeError, match="the rule of Branching cannot be traced by JAX.*write it with operators"):
+    with pytest.raises(TypeError, match=r"the rule of Branching cannot be traced by JAX.*write it with operators"):
         trained("jax", optimizer=lambda p: Branching(p, lr=0.1))
 
 
