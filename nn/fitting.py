@@ -14,11 +14,12 @@ from nn.data.random_state import chance_restored
 from nn.modules import Module, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero
-from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, double_precision, shares
+from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
 from nn.training.interrupts import collector_paused, scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
+from nn.training.lockstep import current_lockstep
 from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -92,6 +93,8 @@ def fit(
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
         raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
+    if current_lockstep() is not None:  # one of many runs, as in nn.sweep(..., backend="jax")
+        backend, progress = "jax" if backend == "auto" and compiled is not False else backend, False
     _check_backend(backend, compiled)
     if max_norm is not None:
         above_zero(max_norm, "max_norm")
@@ -112,7 +115,7 @@ def fit(
     hears = metric == "auto" and judge is None
     task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size, backend)
-    with collector_paused(), scopes_closed(), double_precision(backend), bar(epochs, progress) as run.shown:
+    with collector_paused(), scopes_closed(), precision_of(backend), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
 
@@ -245,7 +248,7 @@ class _Run:
         if steps.metric is not None:
             history.metric_name = _name(steps.metric)
         history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
-        self.shown.epoch(history.latest())
+        self.shown.advance(history.latest())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()
         if reason := self._hooks():

@@ -121,7 +121,7 @@ def _reshaped(source: str, before: tuple[int, ...], shape: tuple[int, ...]) -> s
 
 
 def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
-    """Return a program as a function of JAX arrays; its attribute `source` is its text."""
+    """Return a program as a function of JAX arrays; `source` is its text, `constants` the arrays that it names."""
     jax = load_jax("to_jax")
     if dtype not in (None, "float32", "float64"):
         raise ValueError(f"to_jax takes a dtype of 'float64' or 'float32', got {dtype!r}")
@@ -141,9 +141,10 @@ def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
     writer.dialect = functions.dialect
     source = writer.source()
     names = functions.names | {"array": array}
-    names |= {name: np.array(numbers, dtype=precision) for name, numbers in writer.numbers.items()}
-    names |= {name: np.array(slots) for name, slots in writer.indices.items()}
+    constants = {name: np.array(numbers, dtype=precision) for name, numbers in writer.numbers.items()}
+    constants |= {name: np.array(slots) for name, slots in writer.indices.items()}
+    names |= constants
     exec(source, names)
     function: Any = names["f"]
-    function.source = source
+    function.source, function.constants = source, constants
     return function  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 
@@ -12,6 +13,12 @@ def load_jax(asker: str) -> Any:
     except ModuleNotFoundError as error:
         raise ImportError(f"{asker} needs JAX: python -m pip install 'scalar-autograd[jax]'") from error
     return jax
+
+
+def double_precision(jax: Any) -> AbstractContextManager[Any]:
+    """Return a block in which JAX computes with double precision, in this thread."""
+    home = jax if hasattr(jax, "enable_x64") else jax.experimental
+    return home.enable_x64(True)  # type: ignore[no-any-return]
 
 
 def check_precision(jax: Any, dtype: str) -> None:

@@ -10,32 +10,27 @@ are filled up with examples of weight 0.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 from autograd.export import to_jax
-from autograd.export.jax_package import load_jax
+from autograd.export.jax_package import double_precision, load_jax
 from nn.training._kernels import Kernels
 from nn.training.clipping import clipped
 from nn.training.examples import Examples
+from nn.training.lockstep import current_lockstep
 from nn.training.metrics import accuracy
 from nn.training.stepping import CompiledSteps, TrainingTask
 
 ASKER = 'backend="jax"'
 
 
-@contextmanager
-def double_precision(backend: str) -> Iterator[None]:
-    """Have JAX compute with double precision in a block, if it is the back end."""
-    if backend != "jax":
-        yield
-        return
-    jax = load_jax(ASKER)
-    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
-        yield
+def precision_of(backend: str) -> AbstractContextManager[Any]:
+    """Return a block in which the back end computes with double precision, as all but JAX do anyway."""
+    return double_precision(load_jax(ASKER)) if backend == "jax" else nullcontext()
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Shares:
 
 def shares(count: int, backend: str) -> Shares:
     """Return how examples are distributed of which this process has so many; every process has to ask."""
-    if backend != "jax" or load_jax(ASKER).process_count() == 1:
+    if backend != "jax" or current_lockstep() is not None or load_jax(ASKER).process_count() == 1:
         return Shares((count,))
     return Shares(tuple(_of_all_processes(count)), load_jax(ASKER).process_index())
 
@@ -115,7 +110,8 @@ class ParallelSteps(CompiledSteps):
 
     def __init__(self, task: TrainingTask) -> None:
         jax = self.jax = load_jax(ASKER)
-        self.processes = jax.process_count()
+        self.lockstep = current_lockstep()
+        self.processes = 1 if self.lockstep else jax.process_count()
         if self.processes > 1 and task.metric not in (None, accuracy):
             raise ValueError("several processes tell each other the accuracy only; write metric=None")
         import numpy as np
@@ -123,7 +119,7 @@ class ParallelSteps(CompiledSteps):
         mesh = jax.sharding.Mesh(np.array(jax.devices()), ("examples",))
         self.spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("examples"))
         self.replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-        self.devices = len(jax.local_devices())
+        self.devices = 1 if self.lockstep else len(jax.local_devices())
         self.room = 0  # for the examples of a step in each process
         self.placed: dict[int, tuple[Examples, list[Any]]] = {}  # whole sets of examples on the devices
         self.looked_at: dict[int, bool] = {}  # whether arrays are finite, by their identities
@@ -142,6 +138,8 @@ class ParallelSteps(CompiledSteps):
     def _replicated(self, numbers: Any) -> Any:
         if isinstance(numbers, self.jax.Array):
             return numbers
+        if self.lockstep:
+            return self.numpy.array(numbers, dtype=float)
         return self.jax.make_array_from_process_local_data(self.replicated, self.numpy.array(numbers, dtype=float))
 
     def _spread(self, batch: Any, room: int) -> list[Any]:
@@ -155,7 +153,9 @@ class ParallelSteps(CompiledSteps):
         ]
         arrays.append(np.where(np.arange(room) < count, 1.0 / batch.size, 0.0))
         arrays = [part.reshape(self.devices, room // self.devices, *part.shape[1:]) for part in arrays]
-        found = [self.jax.make_array_from_process_local_data(self.spread, part) for part in arrays]
+        found = arrays
+        if not self.lockstep:
+            found = [self.jax.make_array_from_process_local_data(self.spread, part) for part in arrays]
         if batch.rows is None:
             self.placed[id(batch)] = batch, found
         return found
@@ -199,14 +199,24 @@ class ParallelSteps(CompiledSteps):
         others = [leaf.number for leaf in lowering.variables[lowering.arguments + lowering.wrt :]]
         made_for = program, others, repr(self.optimizer.options), self.metric
         if made_for != self.made_for:
-            kernels = Kernels(self.jax, to_jax(program), self.optimizer, self.max_norm)
+            example = to_jax(program)
+            kernels = Kernels(self.jax, example, self.optimizer, self.max_norm)
             kernels.counts_right = self.metric is accuracy
-            self.kernels = [self._compiled(kernel) for kernel in (kernels.step, kernels.evaluate)]
+            constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())  # type: ignore[attr-defined]
+            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.counts_right  # type: ignore[attr-defined]
+            self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate)]
             self.made_for = made_for
         self.stale = False
 
-    def _compiled(self, kernel: Any) -> Any:
-        return self.jax.jit(kernel, out_shardings=self.replicated)
+    def _compiled(self, kernel: Any, key: Any) -> Any:
+        if self.lockstep is None:
+            return self.jax.jit(kernel, out_shardings=self.replicated)
+
+        def call(*arguments: Any) -> Any:
+            shapes = tuple(map(self.numpy.shape, self.jax.tree.leaves(arguments)))
+            return self.lockstep.call((kernel.__name__, key, shapes), kernel, arguments)  # type: ignore[union-attr]
+
+        return call
 
     def arguments(self, batch: Any) -> tuple[Any, ...]:
         """Return the arguments of the kernel of a step."""

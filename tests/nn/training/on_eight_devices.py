@@ -12,7 +12,7 @@ import nn
 from autograd import sqrt
 from nn import MLP, SGD, Adam, Stop, fit
 from nn.training import data_parallel
-from nn.training.data_parallel import ParallelSteps, double_precision
+from nn.training.data_parallel import ParallelSteps
 from nn.training.examples import Examples
 from nn.training.judging import LOSSES
 from nn.training.optimizer import Optimizer
@@ -95,7 +95,7 @@ def test_options_of_fit_mean_the_same():
 def test_step_has_exactly_one_all_reduce_and_no_other_collective():
     model = MLP(3, [5, 2], "tanh", seed=1)
     optimizer = Adam(model.parameters())
-    with double_precision("jax"):
+    with data_parallel.precision_of("jax"):
         steps = ParallelSteps(TrainingTask(model, nn.cross_entropy, nn.accuracy, optimizer, max_norm=1.0))
         data = steps.data(Examples(X, BITS))
         steps.check(data)
@@ -176,7 +176,8 @@ def test_divergence_ends_training_with_the_same_words(optimizer):
     results = [trained(backend, optimizer=optimizer, epochs=60, loss=nn.mse) for backend in ("numpy", "jax")]
     (wanted, theta, _), (found, theta_found, _) = results
     assert "smaller learning rate" in wanted.stopped
-    assert found.stopped == wanted.stopped
+    digits = r"(?<=\.\d{6})\d+"  # of a loss that is too large, the last ones differ
+    assert re.sub(digits, "", found.stopped) == re.sub(digits, "", wanted.stopped)
     assert theta_found == pytest.approx(theta, rel=1e-6)
 
 
