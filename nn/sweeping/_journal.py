@@ -70,6 +70,6 @@ def _plain(thing: Any) -> Any:
     if hasattr(thing, "tolist"):
         return thing.tolist()
     raise TypeError(
-        f"resume keeps arguments and results as JSON, which has numbers, strings, lists and dicts, got {thing!r:.60}; "
-        "return numbers, such as history.loss, and make models of names and numbers inside of f"
+        "resume keeps arguments and results as JSON, which has numbers, strings, lists and dicts, got a "
+        f"{type(thing).__name__}; return numbers, such as history.loss, and make models inside of f"
     )

@@ -12,10 +12,11 @@ import socket
 import threading
 import traceback
 import uuid
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 KEPT: OrderedDict[str, Callable[..., Any]] = OrderedDict()  # the functions that this process has, by name
@@ -93,7 +94,7 @@ class _Tasks:
     def __init__(self, f: Callable[..., Any], members: Sequence[dict[str, Any]], executor: Executor) -> None:
         self.f, self.members, self.executor = f, members, executor
         self.name = uuid.uuid4().hex
-        self.waiting = deque((number, 0) for number in range(len(members)))  # and how often it was refused
+        self.waiting = [(number, 0) for number in range(len(members))]  # a heap; and how often each was refused
         self.pending: dict[Future[Answer], tuple[int, int, bool]] = {}  # the same, and whether it carries the function
         self.workers: set[tuple[str, int]] = set()
         self.knowing: set[str] = set()  # processes
@@ -105,7 +106,7 @@ class _Tasks:
         """Submit as many tasks as there is room for; yield those that cannot be."""
         held: list[tuple[int, int]] = []
         while self.waiting and len(self.pending) < max(self.at_once, AHEAD * len(self.workers)):
-            number, refusals = self.waiting.popleft()
+            number, refusals = heappop(self.waiting)
             carriers = sum(carries for *_, carries in self.pending.values())
             carries = refusals > 0 and (carriers < len(self.lacking) or refusals > 1)
             if refusals and not carries and not self.knowing and self.pending:
@@ -118,12 +119,13 @@ class _Tasks:
                 yield number, failure(error)
                 continue
             self.pending[future] = number, refusals, carries
-        self.waiting.extendleft(reversed(held))
+        for task in held:
+            heappush(self.waiting, task)
 
     def collect(self) -> Iterator[tuple[int, Answer]]:
         """Wait for an answer, and yield those that have come."""
         done, _ = wait(self.pending, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in sorted(done, key=self.pending.__getitem__):
             number, refusals, _ = self.pending.pop(future)
             error = None if future.cancelled() else future.exception()
             if isinstance(error, KeyboardInterrupt):
@@ -135,7 +137,7 @@ class _Tasks:
             self.workers.add((answer.process, answer.thread))
             if answer.kind == "unknown":
                 self.lacking.add(answer.process)
-                self.waiting.appendleft((number, refusals + 1))
+                heappush(self.waiting, (number, refusals + 1))
                 continue
             self.lacking.discard(answer.process)
             self.knowing.add(answer.process)
