@@ -16,11 +16,11 @@ from autograd.compiler.lowering import Lowering
 from autograd.export.torch import argument_arrays
 from autograd.rules import Dialect
 
-LEAST = 64  # steps, from which on it pays to look for loops
+SEARCHED = 64  # steps, from which on it pays to look for loops
 RUNS = 16  # in a sequence of numbers, up to which they are slices side by side; else an index
 
 
-class StepWriter:
+class JaxStepWriter:
     """What writes a program as scalar steps and scans; the numbers of all places, by which they are called."""
 
     dialect: Dialect
@@ -46,7 +46,7 @@ class StepWriter:
         stop = lowering.arguments + lowering.wrt
         if captured := [leaf.number for leaf in lowering.variables[stop:]]:
             self._hold(stop, 1, len(captured), self.bound(captured, self.numbers, "k"))
-        blocks = _without_odd_loops(blocks_of(lowering.steps, self.size, LEAST))
+        blocks = _without_odd_loops(blocks_of(lowering.steps, self.size, SEARCHED))
         for number, block in enumerate(blocks):
             if block.repetitions > 1:
                 read = {p for other in blocks[number + 1 :] for p in _read_from_outside(other)}
@@ -143,7 +143,7 @@ class StepWriter:
 class _ScanWriter:
     """A writer of a repeated block: what is handed on, what runs through, and what each repetition leaves."""
 
-    def __init__(self, writer: StepWriter, block: Block, number: int, read: set[int]) -> None:
+    def __init__(self, writer: JaxStepWriter, block: Block, number: int, read: set[int]) -> None:
         self.writer, self.block, self.number, self.read = writer, block, number, read
         self.carried: dict[tuple[int, int], str] = {}  # a result and how many repetitions ago, to its name
         self.through: dict[str, str] = {}  # the source of an array to the name of its element

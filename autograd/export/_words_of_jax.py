@@ -16,7 +16,7 @@ from autograd import rules
 from autograd.export._own_operation import SymbolicDialect
 from autograd.rules import NAry, Operation, formulas, infix, symbol
 
-VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
+_VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
 # Where JAX calls a function otherwise; the others are looked up by their names, see `_named`.
 OTHER_NAMES: dict[Operation, str] = {
     **{row: f"arc{row.name[1:]}" for row in (rules.asin, rules.acos, rules.atan)},
@@ -91,7 +91,7 @@ class FunctionsOfJax:
             return others[operation]
         if operation.family is not None and operation.family[0] in members:
             return members[operation.family[0]](operation.family[1])
-        if (operation in VARIABLES or operation in OTHER_NAMES) and (found := self._named(operation)) is not None:
+        if (operation in _VARIABLES or operation in OTHER_NAMES) and (found := self._named(operation)) is not None:
             return found
         raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
 
@@ -121,9 +121,9 @@ def _python_name(operation: Operation) -> str:
     'power_of_minus_0_5'
     """
     if operation.family is None:
-        return VARIABLES.get(operation) or re.sub(r"\W", "_", operation.name)
+        return _VARIABLES.get(operation) or re.sub(r"\W", "_", operation.name)
     family, constant = operation.family
-    return re.sub(r"\W", "_", f"{VARIABLES[family]}_{constant:g}".replace("-", "minus_"))
+    return re.sub(r"\W", "_", f"{_VARIABLES[family]}_{constant:g}".replace("-", "minus_"))
 
 
 class JaxDialect(SymbolicDialect):

@@ -18,7 +18,7 @@ from autograd.compiler.cut import NARROW
 from autograd.compiler.instructions import Operand, Slots
 from autograd.compiler.program import Program
 from autograd.compiler.views import common_shape, regular
-from autograd.export._scans import StepWriter
+from autograd.export._scans import JaxStepWriter
 from autograd.export._words_of_jax import FunctionsOfJax
 from autograd.export.jax_package import check_precision, load_jax
 from autograd.export.torch import TensorWriter
@@ -137,7 +137,9 @@ def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
 
     functions = FunctionsOfJax(jax, precision)
     lowering = replace(program.lowering)
-    writer: Any = (StepWriter if lowering.depth(NARROW) is not None else JaxWriter)(lowering, program.constant_results)
+    writer: Any = (JaxStepWriter if lowering.depth(NARROW) is not None else JaxWriter)(
+        lowering, program.constant_results
+    )
     writer.dialect = functions.dialect
     source = writer.source()
     names = functions.names | {"array": array}

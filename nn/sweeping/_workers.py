@@ -15,14 +15,15 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import suppress
 from heapq import heappop, heappush
+from importlib import import_module
 from typing import Any, NamedTuple
 
 KEPT: OrderedDict[str, Callable[..., Any]] = OrderedDict()  # the functions that this process has, by name
 MOST_KEPT = 4
 LEAST_AHEAD = 8  # tasks that are submitted at a time, at least; and for each worker that is known:
 AHEAD = 4
+PATIENCE = 32  # refused tasks, after which a process is sent the function once more
 
 
 class Answer(NamedTuple):
@@ -70,7 +71,7 @@ def failure(error: BaseException, me: tuple[str, int] = ("", 0)) -> Answer:
 
 
 def answers(
-    f: Callable[..., Any], members: Sequence[dict[str, Any]], executor: Executor
+    executor: Executor, f: Callable[..., Any], members: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[int, Answer]]:
     """Yield the number of each member with its answer, as they come; on Ctrl-C cancel what has not begun."""
     tasks = _Tasks(f, members, executor)
@@ -88,37 +89,47 @@ def answers(
             future.cancel()
 
 
+def _pickler() -> Any:
+    """Return cloudpickle, which knows functions of a notebook too, where it is; loky and Dask bring it."""
+    try:
+        return import_module("cloudpickle")
+    except ImportError:
+        return pickle
+
+
 class _Tasks:
     """The tasks of a sweep: those to be submitted, and those in the executor."""
 
     def __init__(self, f: Callable[..., Any], members: Sequence[dict[str, Any]], executor: Executor) -> None:
         self.f, self.members, self.executor = f, members, executor
         self.name = uuid.uuid4().hex
-        self.waiting = [(number, 0) for number in range(len(members))]  # a heap; and how often each was refused
-        self.pending: dict[Future[Answer], tuple[int, int, bool]] = {}  # the same, and whether it carries the function
+        self.waiting = [(number, False) for number in range(len(members))]  # a heap; and whether it was refused
+        self.pending: dict[Future[Answer], tuple[int, bool, bool]] = {}  # the same, and whether it carries the function
         self.workers: set[tuple[str, int]] = set()
         self.knowing: set[str] = set()  # processes
-        self.lacking: set[str] = set()
+        self.lacking: dict[str, int] = {}  # and how often they have refused a task
         self.written: bytes | None = None
         self.at_once = max(LEAST_AHEAD, 2 * (getattr(executor, "_max_workers", None) or os.cpu_count() or 1))
 
     def submit(self) -> Iterator[tuple[int, Answer]]:
         """Submit as many tasks as there is room for; yield those that cannot be."""
-        held: list[tuple[int, int]] = []
+        held: list[tuple[int, bool]] = []
         while self.waiting and len(self.pending) < max(self.at_once, AHEAD * len(self.workers)):
-            number, refusals = heappop(self.waiting)
+            number, refused = heappop(self.waiting)
             carriers = sum(carries for *_, carries in self.pending.values())
-            carries = refusals > 0 and (carriers < len(self.lacking) or refusals > 1)
-            if refusals and not carries and not self.knowing and self.pending:
-                held.append((number, refusals))  # until one of those on the way has arrived
+            # For each process that lacks the function one task that carries it is on the way; it may be another process
+            # that takes it, and then the one that still refuses tasks after a while is sent a second.
+            carries = refused and carriers < sum(1 + count // PATIENCE for count in self.lacking.values())
+            if refused and not carries and not self.knowing and self.pending:
+                held.append((number, refused))
                 continue
             try:
                 written = self._bytes() if carries else None
                 future = self.executor.submit(run_task, self.name, written, self.members[number])
-            except (RuntimeError, pickle.PicklingError) as error:  # a broken executor, or one that was shut down
+            except Exception as error:  # a broken executor, one that was shut down, or what cannot be sent
                 yield number, failure(error)
                 continue
-            self.pending[future] = number, refusals, carries
+            self.pending[future] = number, refused, carries
         for task in held:
             heappush(self.waiting, task)
 
@@ -126,7 +137,7 @@ class _Tasks:
         """Wait for an answer, and yield those that have come."""
         done, _ = wait(self.pending, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=self.pending.__getitem__):
-            number, refusals, _ = self.pending.pop(future)
+            number, *_ = self.pending.pop(future)
             error = None if future.cancelled() else future.exception()
             if isinstance(error, KeyboardInterrupt):
                 raise error
@@ -136,10 +147,10 @@ class _Tasks:
             answer = future.result()
             self.workers.add((answer.process, answer.thread))
             if answer.kind == "unknown":
-                self.lacking.add(answer.process)
-                heappush(self.waiting, (number, refusals + 1))
+                self.lacking[answer.process] = self.lacking.get(answer.process, 0) + 1
+                heappush(self.waiting, (number, True))
                 continue
-            self.lacking.discard(answer.process)
+            self.lacking.pop(answer.process, None)
             self.knowing.add(answer.process)
             yield number, answer
 
@@ -151,11 +162,8 @@ class _Tasks:
 
     def _bytes(self) -> bytes:
         if self.written is None:
-            writer: Any = pickle
-            with suppress(ImportError):  # it knows functions of a notebook too; loky and Dask bring it
-                import cloudpickle as writer
             try:
-                self.written = writer.dumps(self.f)
+                self.written = _pickler().dumps(self.f)
             except Exception as error:
                 raise pickle.PicklingError(
                     f"f cannot be sent to another process: {error}; define it at the top of a module, or install "

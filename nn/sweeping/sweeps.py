@@ -11,13 +11,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from nn.sweeping._journal import Journal
 from nn.sweeping._together import together
 from nn.sweeping._workers import Answer, answers, attempted
-from nn.sweeping.table import Member, SweepTable
+from nn.sweeping.sweep_table import Member, SweepTable
 from nn.training.progress import bar
 
 Grid: TypeAlias = "Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]]"
@@ -69,12 +70,15 @@ def sweep(
         if found := journal.pop(member.arguments):  # type: ignore[union-attr]
             member.result, member.done = found[0], True
     left = [member for member in members if not member.done]
-    run = together if backend == "jax" else _one_by_one if executor is None else answers
+    if backend == "jax":
+        run = together
+    else:
+        run = _one_by_one if executor is None else partial(answers, executor)
     interrupted = False
     with bar(len(members), progress, "member") as shown:
         shown.advance("", len(members) - len(left))
         try:
-            for number, answer in run(f, [member.arguments for member in left], executor):
+            for number, answer in run(f, [member.arguments for member in left]):
                 member = left[number]
                 member.done = answer.kind == "done"
                 member.error, member.details = answer.error, answer.details
@@ -97,9 +101,7 @@ def sweep(
     return table
 
 
-def _one_by_one(
-    f: Callable[..., Any], members: Sequence[dict[str, Any]], executor: None
-) -> Iterator[tuple[int, Answer]]:
+def _one_by_one(f: Callable[..., Any], members: Sequence[dict[str, Any]]) -> Iterator[tuple[int, Answer]]:
     for number, arguments in enumerate(members):
         yield number, attempted(f, arguments)
 
@@ -111,8 +113,8 @@ def _members(grid: Grid) -> list[dict[str, Any]]:
             if isinstance(values, str) or not isinstance(values, Iterable):
                 raise TypeError(f"grid has a list of values for each argument, got {name}={values!r:.60}")
         found = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    elif isinstance(grid, Iterable) and not isinstance(grid, str):
-        listed = list(grid)
+    elif isinstance(grid, Iterable):
+        listed: list[Any] = list(grid)
         if odd := [member for member in listed if not isinstance(member, Mapping)]:
             raise TypeError(f"grid is lists of values by argument, or a list of dicts, got {odd[0]!r:.60} in the list")
         found = [dict(member) for member in listed]

@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd.export import to_jax
 from autograd.export.jax_package import double_precision, load_jax
-from nn.training._kernels import Kernels
+from nn.training._device_step import Kernels
 from nn.training.clipping import clipped
 from nn.training.examples import Examples
 from nn.training.lockstep import current_lockstep

@@ -219,7 +219,7 @@ def test_recurrence_is_a_scan_whose_block_is_written_once():
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(BLOCKS, st.integers(2, 14), st.integers(0, 2**32 - 1), st.booleans())
 def test_random_recurrences_agree(monkeypatch, block, repetitions, seed, every):
-    monkeypatch.setattr(_scans, "LEAST", 0)
+    monkeypatch.setattr(_scans, "SEARCHED", 0)
     monkeypatch.setattr(_scans, "RUNS", 2)
     monkeypatch.setattr(jax_export, "NARROW", 10**9)
     random = np.random.default_rng(seed)
@@ -231,7 +231,7 @@ def test_random_recurrences_agree(monkeypatch, block, repetitions, seed, every):
 
 
 def test_loop_that_reads_its_results_out_of_step_is_unrolled(monkeypatch):
-    monkeypatch.setattr(_scans, "LEAST", 0)
+    monkeypatch.setattr(_scans, "SEARCHED", 0)
 
     def f(x):
         found = [*x]
