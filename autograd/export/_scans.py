@@ -58,10 +58,10 @@ class JaxStepWriter:
                 self.single[place] = f"v{place - self.size}"
                 self.lines.append(f"{self.single[place]} = {self.written(step)}")
         roots = [self.at(root) if isinstance(root, int) else repr(float(root)) for root in lowering.places]
-        for position, number in sorted(self.constant_results.items()):
-            roots.insert(position, repr(float(number)))
-        result = f"jnp.asarray({roots[0]}, dtype)" if len(roots) == 1 else f"jnp.stack([{', '.join(roots)}])"
-        body = "\n    ".join([*self.lines, f"return {result}"])
+        for position, result in sorted(self.constant_results.items()):
+            roots.insert(position, repr(float(result)))
+        returned = f"jnp.asarray({roots[0]}, dtype)" if len(roots) == 1 else f"jnp.stack([{', '.join(roots)}])"
+        body = "\n    ".join([*self.lines, f"return {returned}"])
         return f"def f({', '.join(name for name, *_ in arguments)}):\n    {body}\n"
 
     def _hold(self, first: int, stride: int, count: int, name: str) -> None:
@@ -239,7 +239,7 @@ def _read_from_outside(block: Block) -> Iterable[int]:
                 yield from (place for place in places if not block.start <= place < stop)
 
 
-def _without_odd_loops(blocks: Iterable[Block]) -> Iterable[Block]:
+def _without_odd_loops(blocks: Iterable[Block]) -> list[Block]:
     """Return blocks in which a loop reads its own results in step with its repetitions; others are unrolled."""
     found = []
     for block in blocks:

@@ -105,7 +105,7 @@ class JaxWriter(TensorWriter):
         if not axes:
             return None
         axis = min(axes, key=lambda axis: slots.shape[axis])
-        parts = [self._view(name, slots.take(i, axis), count) for i in range(slots.shape[axis])]
+        parts = [self._view(name, np.take(slots, [i], axis).squeeze(axis), count) for i in range(slots.shape[axis])]
         return f"jnp.stack([{', '.join(map(str, parts))}], {axis})" if all(parts) else None
 
 

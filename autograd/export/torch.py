@@ -78,11 +78,11 @@ class TensorWriter:
             slots = np.unique(instruction.destination.slots)
             self.arrays.append((f"v{number}", int(slots[0]), len(slots), instruction.destination.batched))
         roots = [self._root(*root) for root in self.code.roots]
-        for position, number in sorted(self.constant_results.items()):
-            roots.insert(position, self._root(number, False))
-        result = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
+        for position, result in sorted(self.constant_results.items()):
+            roots.insert(position, self._root(result, False))
+        returned = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
         moved = self._moved(first)
-        body = "\n    ".join([*moved, *lines, f"return {result}"])
+        body = "\n    ".join([*moved, *lines, f"return {returned}"])
         return f"def f({', '.join(name for name, *_ in found)}):\n    {body}\n"
 
     def _taken(self, name: str, count: int) -> str:

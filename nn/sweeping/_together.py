@@ -14,7 +14,7 @@ from nn.sweeping._workers import Answer, attempted, failure
 from nn.training.lockstep import Lockstep
 
 
-def together(f: Callable[..., Any], members: Sequence[dict[str, Any]], executor: None) -> Iterator[tuple[int, Answer]]:
+def together(f: Callable[..., Any], members: Sequence[dict[str, Any]]) -> Iterator[tuple[int, Answer]]:
     """Yield the number of each member with its answer."""
     if not members:
         return

@@ -70,10 +70,7 @@ def sweep(
         if found := journal.pop(member.arguments):  # type: ignore[union-attr]
             member.result, member.done = found[0], True
     left = [member for member in members if not member.done]
-    if backend == "jax":
-        run = together
-    else:
-        run = _one_by_one if executor is None else partial(answers, executor)
+    run: Any = together if backend == "jax" else _one_by_one if executor is None else partial(answers, executor)
     interrupted = False
     with bar(len(members), progress, "member") as shown:
         shown.advance("", len(members) - len(left))
