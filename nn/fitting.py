@@ -237,17 +237,23 @@ class _Run:
     def _train(self, batches: Sequence[Sequence[int] | None]) -> None:
         """Train for an epoch."""
         steps, history = self.steps, self.history
-        scores = []
-        for count, rows in enumerate(batches, 1):
-            scores.append((steps.train(self.data, rows), len(self.data.inputs if rows is None else rows)))
-            self.shown.step(count, len(batches))
-            if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
-                raise _StoppedError(reason)
+        sizes = [len(self.data.inputs if rows is None else rows) for rows in batches]
+        by_time = isinstance(self.stop, Stop) and self.stop.seconds is not None
+        scores = None if by_time else steps.train_epoch(self.data, batches)
+        if scores is None:
+            scores = []
+            for count, rows in enumerate(batches, 1):
+                scores.append(steps.train(self.data, rows))
+                self.shown.step(count, len(batches))
+                if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
+                    raise _StoppedError(reason)
         score = None if self.held_out is None else steps.evaluate(self.held_out)
         steps.settled = True
         if steps.metric is not None:
             history.metric_name = _name(steps.metric)
-        history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
+        history.record(
+            _mean(list(zip(scores, sizes, strict=True))), score, {} if steps.norms is None else steps.norms.means()
+        )
         self.shown.advance(history.latest())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()

@@ -58,6 +58,19 @@ class Kernels:
         finite = [jnp.isfinite(part).all() for part in (gradient, new, *others)]
         return new, others, gradient, jnp.stack([sums[0], sums[1], norm, *finite])
 
+    def epoch(self, theta: Any, state: Sequence[Any], *steps: Any) -> Any:
+        """Return parameters and state after an epoch, and gradient and report of each of its steps.
+
+        The other arguments are those of a step, with an axis of the steps in front.
+        """
+
+        def one(carried: Any, arguments: Any) -> Any:
+            theta, state, gradient, report = self.step(*carried, *arguments)
+            return (theta, state), (gradient, report)
+
+        (theta, others), (gradients, reports) = self.jax.lax.scan(one, (theta, list(state)), steps)
+        return theta, others, gradients, reports
+
     def _updated(self, theta: Any, gradient: Any, state: Sequence[Any], lr: Any, t: Any) -> Any:
         try:
             return self.optimizer.rule(lr, t)(theta, gradient, *state)

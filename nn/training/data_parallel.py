@@ -21,6 +21,7 @@ from autograd.export.jax_package import double_precision, load_jax
 from nn.training._device_step import Kernels
 from nn.training.clipping import clipped
 from nn.training.examples import Examples
+from nn.training.history import Score
 from nn.training.lockstep import current_lockstep
 from nn.training.metrics import accuracy
 from nn.training.stepping import CompiledSteps, TrainingTask
@@ -117,8 +118,10 @@ class ParallelSteps(CompiledSteps):
         import numpy as np
 
         mesh = jax.sharding.Mesh(np.array(jax.devices()), ("examples",))
-        self.spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("examples"))
-        self.replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+        self.spread, self.spread_steps, self.replicated = [
+            jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+            for axes in (("examples",), (None, "examples"), ())
+        ]
         self.devices = 1 if self.lockstep else len(jax.local_devices())
         self.room = 0  # for the examples of a step in each process
         self.placed: dict[int, tuple[Examples, list[Any]]] = {}  # whole sets of examples on the devices
@@ -143,22 +146,28 @@ class ParallelSteps(CompiledSteps):
         return self.jax.make_array_from_process_local_data(self.replicated, self.numpy.array(numbers, dtype=float))
 
     def _spread(self, batch: Any, room: int) -> list[Any]:
-        """Return inputs, targets and weights with an axis of devices and one of examples, filled up to so many."""
+        """Return inputs, targets and weights on the devices; those of a whole set stay there."""
         if id(batch) in self.placed:
             return self.placed[id(batch)][1]
+        found = self._placed(self._filled(batch, room), self.spread)
+        if batch.rows is None:
+            self.placed[id(batch)] = batch, found
+        return found
+
+    def _placed(self, arrays: list[Any], sharding: Any) -> list[Any]:
+        if self.lockstep:
+            return arrays
+        return [self.jax.make_array_from_process_local_data(sharding, part) for part in arrays]
+
+    def _filled(self, batch: Any, room: int) -> list[Any]:
+        """Return inputs, targets and weights with an axis of devices and one of examples, filled up to so many."""
         np, count = self.numpy, len(batch.numbers)
         arrays = [
             np.concatenate([part, np.broadcast_to(one, (room - count, *part.shape[1:]))])
             for part, one in zip(batch.arrays, self.one, strict=True)
         ]
         arrays.append(np.where(np.arange(room) < count, 1.0 / batch.size, 0.0))
-        arrays = [part.reshape(self.devices, room // self.devices, *part.shape[1:]) for part in arrays]
-        found = arrays
-        if not self.lockstep:
-            found = [self.jax.make_array_from_process_local_data(self.spread, part) for part in arrays]
-        if batch.rows is None:
-            self.placed[id(batch)] = batch, found
-        return found
+        return [part.reshape(self.devices, room // self.devices, *part.shape[1:]) for part in arrays]
 
     def _room(self, count: int) -> int:
         return -(-count // self.devices) * self.devices
@@ -204,7 +213,7 @@ class ParallelSteps(CompiledSteps):
             kernels.counts_right = self.metric is accuracy
             constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())  # type: ignore[attr-defined]
             key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.counts_right  # type: ignore[attr-defined]
-            self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate)]
+            self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate, kernels.epoch)]
             self.made_for = made_for
         self.stale = False
 
@@ -220,11 +229,42 @@ class ParallelSteps(CompiledSteps):
 
     def arguments(self, batch: Any) -> tuple[Any, ...]:
         """Return the arguments of the kernel of a step."""
+        arrays = self._spread(batch, self._most([batch]))
+        return self.theta, self._state(), *arrays, self.optimizer.rate, self.optimizer.steps + 1
+
+    def arguments_of_epoch(self, batches: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arguments of the kernel of an epoch."""
+        room, done = self._most(batches), self.optimizer.steps
+        filled = [self._filled(batch, room) for batch in batches]
+        arrays = self._placed(list(map(self.numpy.stack, zip(*filled, strict=True))), self.spread_steps)
+        counts = range(done, done + len(batches))
+        rates = self.numpy.array(list(map(self.optimizer.rate_after, counts)))
+        return self.theta, self._state(), *arrays, rates, self.numpy.array(counts) + 1
+
+    def _most(self, batches: Sequence[Any]) -> int:
+        """Return the room for the examples of a step in each process, which never shrinks: that would be compiled."""
         self._prepare()
-        self.room = max(self.room, self._room(batch.most))
-        optimizer = self.optimizer
-        state = list(map(self._replicated, optimizer.state.values()))
-        return self.theta, state, *self._spread(batch, self.room), optimizer.rate, optimizer.steps + 1
+        self.room = max(self.room, *[self._room(batch.most) for batch in batches])
+        return self.room
+
+    def _state(self) -> list[Any]:
+        return list(map(self._replicated, self.optimizer.state.values()))
+
+    def train_epoch(self, data: Examples, batches: Sequence[Sequence[int] | None]) -> list[Score] | None:
+        """Take the steps of an epoch at once; None where one cannot be taken, or a metric is to see all outputs."""
+        if len(batches) < 2 or self.metric not in (None, accuracy):
+            return None
+        arguments = self.arguments_of_epoch([data.batch(rows) for rows in batches])
+        theta, state, gradients, reports = self.jax.block_until_ready(self.kernels[2](*arguments))
+        reports = self.numpy.asarray(reports)
+        if not (self.numpy.isfinite(reports).all() and reports[:, 3:].all()):
+            return None
+        for gradient in gradients if self.norms is not None else ():
+            self.norms.add(gradient)  # type: ignore[union-attr]
+        self.theta = theta
+        for _ in batches:
+            self.optimizer.remember(state)
+        return [Score(loss, None if self.metric is None else right) for loss, right in reports[:, :2].tolist()]
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         arguments = self.arguments(batch)

@@ -102,6 +102,10 @@ class Steps:
         if self.start is not None:
             self._take_back(*self.start)
 
+    def train_epoch(self, data: Examples, batches: Sequence[Sequence[int] | None]) -> list[Score] | None:
+        """Take the steps of an epoch at once, if this kind of steps can; None where they are to be taken one by one."""
+        return None
+
     def train(self, data: Examples, rows: Sequence[int] | None) -> Score:
         """Take a step on these examples, or on all, and return their score before it."""
         batch = data.batch(rows)
