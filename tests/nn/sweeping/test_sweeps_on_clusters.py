@@ -17,7 +17,11 @@ PAGE = (ROOT / "docs" / "past_one_machine.md").read_text(encoding="utf-8")
 
 def example(word):
     """The code block of the page that has a word."""
-    [found] = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.S) if word in block]
+    [found] = [
+        block
+        for block in re.findall(r"```.code-block. python\n:class: no-run\n\n(.*?)```", PAGE, re.S)
+        if word in block
+    ]
     return found
 
 
