@@ -207,7 +207,7 @@ class _Run:
             parts = [part for part in (examples, held_out) if part is not None]
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
             if compiled is False or not all(can_compile):
-                if self.backend != "auto":
+                if self.backend != "auto" and compiled is not False:
                     raise ValueError(
                         f"backend={self.backend!r} needs a loss that is the mean over its examples, and this one "
                         "refuses a few of them; train with compiled=False"

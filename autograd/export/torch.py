@@ -80,7 +80,8 @@ class TensorWriter:
         roots = [self._root(*root) for root in self.code.roots]
         for position, result in sorted(self.constant_results.items()):
             roots.insert(position, self._root(result, False))
-        returned = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
+        stacked = f"{self.library}.stack([{', '.join(roots)}])" if roots else f"{self.library}.zeros(0)"
+        returned = roots[0] if len(roots) == 1 else stacked
         moved = self._moved(first)
         body = "\n    ".join([*moved, *lines, f"return {returned}"])
         return f"def f({', '.join(name for name, *_ in found)}):\n    {body}\n"

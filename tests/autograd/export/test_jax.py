@@ -247,6 +247,9 @@ def test_loop_that_reads_its_results_out_of_step_is_unrolled(monkeypatch):
 def test_results_that_are_constant_are_there(form):
     several = compile(lambda x: [x[0] * x[1], 3.0, x[0] ** 3, -1.5])
     single = compile(lambda x: 3.0)
+    none = compile(lambda x: [])
+    assert none([2.0]) == []
+    assert to_jax(none.specialize([2.0]))(np.ones(1)).shape == (0,)
     for f, x in ((several, [2.0, 5.0]), (single, [2.0])):
         wanted_results = np.ravel(f(x)).tolist()
         for program in (f, f.specialize(x), pickle.loads(pickle.dumps(f.specialize(x)))):

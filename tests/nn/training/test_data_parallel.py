@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nn
+from autograd.compiler.backends import BACKENDS
 from nn import MLP, Adam, fit
 
 pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-autograd[jax]'")
@@ -128,9 +129,10 @@ def test_two_processes_with_half_the_data_each_have_the_history_of_one():
 
 def test_back_end_is_asked_for_by_its_name():
     model, X, y = MLP(1, [1], seed=0), [[0.0], [1.0]], [0.0, 1.0]
-    for backend in ("auto", "numpy", "python", "jax"):
+    for backend in ("auto", *BACKENDS, "jax"):
         history = fit(model, X, y, loss=nn.mse, epochs=1, backend=backend)
         assert history.compiled is True
+        assert fit(model, X, y, loss=nn.mse, epochs=0, backend=backend).loss == []
     with pytest.raises(ValueError, match=r"takes a backend of .*'numpy'.*got 'jaxx'; fit takes 'jax' too"):
         fit(model, X, y, loss=nn.mse, backend="jaxx")
     with pytest.raises(ValueError, match="got backend='jax' and compiled=False"):
