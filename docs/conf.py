@@ -7,6 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+REPOSITORY = "https://github.com/scalar-autograd/scalar-autograd/blob/main"
 project = "scalar-autograd"
 author = copyright = "the scalar-autograd authors"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
@@ -37,9 +38,9 @@ def copy_course(app):
         page.write("\n```{toctree}\n:hidden:\n:glob:\n0*\n```\n")
 
 
-def strip_blank_lines(app, name, source):
-    """Leave out the empty line that ends an answer for doctest before the end of a block."""
-    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+def adapt_markdown(app, name, source):
+    """Leave out the empty line that ends an answer for doctest, and link to tests where they can be read."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n").replace("](../tests/", f"]({REPOSITORY}/tests/")
 
 
 def escape_marks(app, what, name, thing, options, lines):
@@ -56,5 +57,5 @@ def escape_marks(app, what, name, thing, options, lines):
 def setup(app):
     """Copy before anything is read."""
     app.connect("builder-inited", copy_course)
-    app.connect("source-read", strip_blank_lines)
+    app.connect("source-read", adapt_markdown)
     app.connect("autodoc-process-docstring", escape_marks)

@@ -76,3 +76,19 @@ def test_every_edge_of_the_conventions_table_is_what_backward_gives():
             assert [leaf.grad for leaf in leaves] == pytest.approx(list(derivatives), nan_ok=True), row
             checked += 1
     assert checked >= 15
+
+
+PROMISES = re.findall(
+    r'\[test\]\(../(tests/[\w/]+\.py) "(\w+)"\)', (readme.ROOT / "docs" / "relying.md").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize(("path", "name"), PROMISES)
+def test_test_that_holds_a_promise_exists(path, name):
+    assert re.search(rf"^def {name}\(", (readme.ROOT / path).read_text(encoding="utf-8"), re.M)
+
+
+def test_every_promise_names_a_test():
+    lines = (readme.ROOT / "docs" / "relying.md").read_text(encoding="utf-8").split("\n- ")[1:]
+    assert len(lines) == len(PROMISES) >= 30
+    assert all("[test](" in line for line in lines)
