@@ -115,6 +115,7 @@ def _fit(task: Task, model: MLP, options: argparse.Namespace) -> History:
         stop=Stop(patience=job.patience) if checked and job.patience else None,
         seed=options.seed,
         progress=not options.quiet,
+        backend=options.backend,
     )
 
 

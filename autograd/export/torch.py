@@ -99,7 +99,9 @@ class TensorWriter:
         return name
 
     def _result(self, roots: Sequence[tuple[Any, bool]]) -> str:
-        """Return the source of one number, or of an array of several."""
+        """Return the source of one number, or of an array of several, or of none."""
+        if not roots:
+            return f"{self.library}.zeros(0)"
         if len(roots) > 1 and all(isinstance(slot, int) for slot, _ in roots) and len({flag for _, flag in roots}) == 1:
             return self._read(Operand(np.array([slot for slot, _ in roots]), roots[0][1]))
         numbers = [self._root(*root) for root in roots]

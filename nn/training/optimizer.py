@@ -92,11 +92,15 @@ class Optimizer:
         >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).rate
         0.5
         """
+        return self.rate_after(self.steps)
+
+    def rate_after(self, steps: int) -> float:
+        """Return the learning rate of the step that comes after so many."""
         if not callable(self._lr):
             return float(self._lr)
-        rate = real(self._lr(self.steps), "a schedule's rate")
+        rate = real(self._lr(steps), "a schedule's rate")
         if not 0.0 <= rate < math.inf:
-            raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {self.steps} steps")
+            raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {steps} steps")
         return rate
 
     def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
@@ -109,7 +113,7 @@ class Optimizer:
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
         data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
         new, *state = map(list, zip(*map(update, data, gradients, *state), strict=True))
-        self._remember(state)
+        self.remember(state)
         for parameter, number in zip(self.parameters, new, strict=True):
             parameter.data = number
 
@@ -131,10 +135,11 @@ class Optimizer:
                 )
         with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
             new, *state = self.rule(self.rate, self.steps + 1)(*vectors)
-        self._remember(state)
+        self.remember(state)
         return new  # type: ignore[no-any-return]
 
-    def _remember(self, state: Sequence[Any]) -> None:
+    def remember(self, state: Sequence[Any]) -> None:
+        """Take over what a step has made of the state, in the order of `remembers`, and count the step."""
         self.state = dict(zip(self.state, state, strict=True))
         self.steps += 1
 
@@ -143,9 +148,13 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.zero_grad()
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options beside the learning rate, by name."""
+        return {name: option for name, option in vars(self).items() if name not in _COMMON}
+
     def __repr__(self) -> str:
-        options = {name: option for name, option in vars(self).items() if name not in _COMMON}
-        shown = "".join(f", {name}={option!r}" for name, option in options.items())
+        shown = "".join(f", {name}={option!r}" for name, option in self.options.items())
         count = len(self.parameters)
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 

@@ -723,7 +723,7 @@ def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
         for batch in range(1, 1001):
             clock[0] += 0.01
             shown.step(batch, 1000)
-        shown.epoch("loss 0.5")
+        shown.advance("loss 0.5")
         clock[0] += 1.0
         shown.step(1, 1000)
     texts = [text for text, refresh in drawn.shown if refresh]
