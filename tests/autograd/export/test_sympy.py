@@ -32,9 +32,8 @@ def by_sympy(root, leaves, digits=30):
     expression = to_sympy(root)
     symbols = [to_sympy(leaf) for leaf in leaves]
     numbers = {symbol: sympy.Rational(leaf.data) for symbol, leaf in zip(symbols, leaves, strict=True)}
-    return [
-        number(part.subs(numbers).doit().evalf(digits, maxn=200)) for part in (expression, *(expression.diff(s) for s in symbols))
-    ]
+    parts = (expression, *(expression.diff(s) for s in symbols))
+    return [number(part.subs(numbers).doit().evalf(digits, maxn=200)) for part in parts]
 
 
 def number(found):
