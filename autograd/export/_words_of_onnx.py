@@ -17,7 +17,6 @@ from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.rules import Expression, Operation
 
 HALF_PI = 0.5 * math.pi
-LN_2 = math.log(2.0)
 HUGE = 1e8  # from which on x * x + 1 is x * x
 # Coefficients of the Chebyshev series of log(erfc(x) * exp(x * x) / t) in t from 0 to 1, where t = 2 / (2 + x) and x is
 # not negative, computed with 60 digits; the sum of those left out is below 1e-18. The first one is halved.
@@ -98,13 +97,13 @@ def _silu(x: Any) -> Any:
 def _asinh(x: Any) -> Any:
     """Write the inverse hyperbolic sine of what is not negative."""
     small = _log1p(x + x * x / (1.0 + rules.sqrt(1.0 + x * x)))
-    return rules.where(x < HUGE, small, rules.log(x) + LN_2)
+    return rules.where(x < HUGE, small, rules.log(x) + rules.LN_2)
 
 
 def _acosh(x: Any) -> Any:
     """Write the inverse hyperbolic cosine."""
     over = x - 1.0
-    return rules.where(x < HUGE, _log1p(over + rules.sqrt(over * (x + 1.0))), rules.log(x) + LN_2)
+    return rules.where(x < HUGE, _log1p(over + rules.sqrt(over * (x + 1.0))), rules.log(x) + rules.LN_2)
 
 
 def _atan(x: Any) -> Any:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.engine import Constant, Value, check_unchanged
-from autograd.pictures.page import formulas, javascript
+from autograd.pictures.page import _javascript, formulas
 from autograd.pictures.page._folding import Box, boxes
 from autograd.pictures.page._layout import Item, Layouts, Port, about, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
@@ -44,7 +44,7 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
     number = {node: position for position, node in enumerate(order)}
     ops: dict[tuple[Operation, int], int] = {}
     nodes = [_node(node, names[node], number, ops) for node in order]
-    rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
+    rules: list[_javascript.Rule | None] = [_rule(*key) for key in ops]
     model = {
         "title": names[root],
         "formula": _formula(root, order, names),
@@ -83,14 +83,14 @@ def json_number(number: float) -> float | str:
     return "NaN" if number != number else "Infinity" if number > 0.0 else "-Infinity"
 
 
-def _rule(operation: Operation, arity: int) -> javascript.Rule | None:
+def _rule(operation: Operation, arity: int) -> _javascript.Rule | None:
     try:
-        return javascript.rule(operation, arity)
-    except javascript.UnreadableError:
+        return _javascript.rule(operation, arity)
+    except _javascript.UnreadableError:
         return None
 
 
-def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> dict[str, Any]:
+def op_model(operation: Operation, arity: int, rule: _javascript.Rule | None) -> dict[str, Any]:
     """Return what the page says about an operation: its formulas, and the words of an error."""
     nary = isinstance(operation, NAry)
     arguments = list(operation.arguments)
@@ -107,7 +107,7 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
         "subject": operation.name if operation.name.isidentifier() else call,
         "arguments": None if nary else arguments,
         "domain": operation.domain,
-        "silent": operation in javascript.SILENT
+        "silent": operation in _javascript.SILENT
         or (operation.family is not None and operation.family[0] is not power_of),
         "readable": rule is not None,
     }
