@@ -20,9 +20,9 @@ import autograd
 from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
 from autograd.engine.chain import topological_order
 from autograd.pictures.page._folding import boxes
+from autograd.pictures.page._javascript import UnreadableError, condition, rule
 from autograd.pictures.page._model import graph
 from autograd.pictures.page.formulas import partial_formulas, value_formula
-from autograd.pictures.page._javascript import UnreadableError, condition, rule
 from autograd.rules.operation import Family, NAry
 from nn import MLP, hinge, mse
 

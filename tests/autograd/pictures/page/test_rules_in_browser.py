@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from autograd import Constant, Value, explore, operation, rules
 from autograd.engine.chain import topological_order
-from autograd.pictures.page._model import graph, op_model
 from autograd.pictures.page._javascript import rule
+from autograd.pictures.page._model import graph, op_model
 from autograd.rules.operation import Family, NAry
 from autograd.testing import expressions, is_tame
 
