@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from autograd.rules.operation import Family, Operation, Unary
+from autograd.rules.operation import Family, Unary
 from autograd.rules.table import (
     SQRT_2,
     _checked,
@@ -298,4 +298,3 @@ mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), defini
 sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})
 spherical_bessel_of = Family("spherical_bessel", _spherical_bessel_of, constant="n", samples=(1.0, 2.0), definition="the spherical Bessel function of pi * x")
 # fmt: on
-UNLISTED: tuple[Operation | Family, ...] = (mills_of,)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from autograd import rules
 from autograd.rules import (
     ATOM,
-    UNREADABLE,
     Dialect,
     Expression,
     Functions,
@@ -25,6 +24,7 @@ from autograd.rules import (
     is_own,
     symbol,
 )
+from autograd.rules import UNREADABLE as UNREADABLE
 
 
 class UnreadableError(TypeError):
