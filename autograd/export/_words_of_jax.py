@@ -99,8 +99,8 @@ class FunctionsOfJax:
         """Return JAX's function of the same name and meaning; the tests hold that it has the same."""
         name = OTHER_NAMES.get(operation, operation.name)
         homes = (self.jax.numpy, self.jax.scipy.special, self.jax.nn)
-        found: Callable[..., Any] | None = next((getattr(home, name) for home in homes if hasattr(home, name)), None)
-        return found
+        found = next((getattr(home, name) for home in homes if hasattr(home, name)), None)
+        return found and (lambda *operands: found(*operands))  # without the options that some have
 
 
 def _listed(operation: Operation, operands: Sequence[str]) -> str:
@@ -123,7 +123,7 @@ def _python_name(operation: Operation) -> str:
     if operation.family is None:
         return _VARIABLES.get(operation) or re.sub(r"\W", "_", operation.name)
     family, constant = operation.family
-    return re.sub(r"\W", "_", f"{_VARIABLES[family]}_{constant:g}".replace("-", "minus_"))
+    return re.sub(r"\W", "_", f"{_VARIABLES.get(family, family.name)}_{constant:g}".replace("-", "minus_"))
 
 
 class JaxDialect(SymbolicDialect):

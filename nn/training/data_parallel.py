@@ -265,7 +265,7 @@ class ParallelSteps(CompiledSteps):
         try:
             self.theta = theta
             for _ in batches:
-                self.optimizer.remember(state)
+                self.optimizer._remember(state)
         except BaseException:  # Ctrl-C, for one
             self._take_back(*before)
             raise
@@ -305,7 +305,7 @@ class ParallelSteps(CompiledSteps):
         if self.max_norm is not None and not self.numpy.isfinite(norm):
             clipped(gradient, self.max_norm)  # which says what is wrong
         self.theta = theta
-        self.optimizer.remember(state)
+        self.optimizer._remember(state)
 
     def _all_finite(self, numbers: Any) -> bool:
         known = self.looked_at.get(id(numbers))
