@@ -25,6 +25,7 @@ OTHER_NAMES: dict[Operation, str] = {
     rules.power: "power",
     rules.ieee_log: "log",
 }
+INACCURATE = {"log_ndtr"}  # what JAX has with fewer digits than the rows: 2e-11 at -20
 
 
 class FunctionsOfJax:
@@ -98,7 +99,7 @@ class FunctionsOfJax:
     def _named(self, operation: Operation) -> Callable[..., Any] | None:
         """Return JAX's function of the same name and meaning; the tests hold that it has the same."""
         name = OTHER_NAMES.get(operation, operation.name)
-        homes = (self.jax.numpy, self.jax.scipy.special, self.jax.nn)
+        homes = () if name in INACCURATE else (self.jax.numpy, self.jax.scipy.special, self.jax.nn)
         found = next((getattr(home, name) for home in homes if hasattr(home, name)), None)
         return found and (lambda *operands: found(*operands))  # without the options that some have
 
