@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.export._own_operation import SymbolicDialect
-from autograd.rules import NAry, Operation, formulas, infix, symbol
+from autograd.rules import NAry, Operation, definition, formulas, infix, symbol
 
 _VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
 # Where JAX calls a function otherwise; the others are looked up by their names, see `_named`.
@@ -24,6 +24,8 @@ OTHER_NAMES: dict[Operation, str] = {
     rules.atan2: "arctan2",
     rules.power: "power",
     rules.ieee_log: "log",
+    rules.mod: "mod",
+    rules.floordiv: "floor_divide",
 }
 INACCURATE = {"log_ndtr"}  # what JAX has with fewer digits than the rows: 2e-11 at -20
 
@@ -94,7 +96,10 @@ class FunctionsOfJax:
             return members[operation.family[0]](operation.family[1])
         if (operation in _VARIABLES or operation in OTHER_NAMES) and (found := self._named(operation)) is not None:
             return found
-        raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
+        name = f"row_{_python_name(operation)}"  # made of others
+        exec(definition(operation, name, self.dialect), self.names)
+        composed: Callable[..., Any] = self.names[name]
+        return composed
 
     def _named(self, operation: Operation) -> Callable[..., Any] | None:
         """Return JAX's function of the same name and meaning; the tests hold that it has the same."""
