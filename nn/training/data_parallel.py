@@ -208,11 +208,11 @@ class ParallelSteps(CompiledSteps):
         others = [leaf.number for leaf in lowering.variables[lowering.arguments + lowering.wrt :]]
         made_for = program, others, repr(self.optimizer.options), self.metric
         if made_for != self.made_for:
-            example = to_jax(program)
+            example: Any = to_jax(program)
             kernels = Kernels(self.jax, example, self.optimizer, self.max_norm)
             kernels.counts_right = self.metric is accuracy
-            constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())  # type: ignore[attr-defined]
-            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.counts_right  # type: ignore[attr-defined]
+            constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())
+            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.counts_right
             self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate, kernels.epoch)]
             self.made_for = made_for
         self.stale = False
@@ -261,9 +261,14 @@ class ParallelSteps(CompiledSteps):
             return None
         for gradient in gradients if self.norms is not None else ():
             self.norms.add(gradient)  # type: ignore[union-attr]
-        self.theta = theta
-        for _ in batches:
-            self.optimizer.remember(state)
+        before = self.theta, self.optimizer.state, self.optimizer.steps
+        try:
+            self.theta = theta
+            for _ in batches:
+                self.optimizer._remember(state)
+        except BaseException:  # Ctrl-C, for one
+            self._take_back(*before)
+            raise
         return [Score(loss, None if self.metric is None else right) for loss, right in reports[:, :2].tolist()]
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
@@ -300,7 +305,7 @@ class ParallelSteps(CompiledSteps):
         if self.max_norm is not None and not self.numpy.isfinite(norm):
             clipped(gradient, self.max_norm)  # which says what is wrong
         self.theta = theta
-        self.optimizer.remember(state)
+        self.optimizer._remember(state)
 
     def _all_finite(self, numbers: Any) -> bool:
         known = self.looked_at.get(id(numbers))

@@ -113,7 +113,7 @@ class Optimizer:
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
         data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
         new, *state = map(list, zip(*map(update, data, gradients, *state), strict=True))
-        self.remember(state)
+        self._remember(state)
         for parameter, number in zip(self.parameters, new, strict=True):
             parameter.data = number
 
@@ -135,10 +135,10 @@ class Optimizer:
                 )
         with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
             new, *state = self.rule(self.rate, self.steps + 1)(*vectors)
-        self.remember(state)
+        self._remember(state)
         return new  # type: ignore[no-any-return]
 
-    def remember(self, state: Sequence[Any]) -> None:
+    def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""
         self.state = dict(zip(self.state, state, strict=True))
         self.steps += 1

@@ -4,7 +4,6 @@ import itertools
 import math
 import re
 
-import jax
 import numpy as np
 import pytest
 
@@ -18,6 +17,8 @@ from nn.training.judging import LOSSES
 from nn.training.optimizer import Optimizer
 from nn.training.stepping import TrainingTask
 from tests.trajectories import OPTIMIZERS, SCHEDULES
+
+jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-autograd[jax]'")
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(53, 3))

@@ -708,7 +708,7 @@ class Drawn(types.SimpleNamespace):
     def set_postfix_str(self, text, refresh=True):
         self.shown.append((text, refresh))
 
-    def update(self):
+    def update(self, count=1):
         self.updates += 1
 
     def close(self):
