@@ -17,6 +17,7 @@ from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2,
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.page import playground
+from nn.sweeping.sweeps import sweep
 from nn.training import storage
 from nn.training.clipping import clip_grad_norm
 from nn.training.history import History, Stop
@@ -57,5 +58,6 @@ __all__ = [
     "save",
     "schedules",
     "storage",
+    "sweep",
     "tables",
 ]

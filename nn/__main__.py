@@ -124,6 +124,7 @@ def _fit(task: Task, model: MLP, options: argparse.Namespace) -> History:
         restore_best=checked,
         stop=Stop(patience=job.patience) if checked and job.patience else None,
         progress=not options.quiet,
+        backend=options.backend,
     )
 
 

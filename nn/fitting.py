@@ -6,16 +6,20 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
+from autograd.export.jax_package import load_jax
 from nn.data.random_state import chance_restored
 from nn.modules import Module, Seed, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero
+from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
 from nn.training.interrupts import collector_paused, scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
+from nn.training.lockstep import current_lockstep
 from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -46,6 +50,7 @@ def fit(
     seed: Seed = None,
     progress: bool = True,
     compiled: bool | str = "auto",
+    backend: str = "auto",
 ) -> History:
     """Train a model in place and return the history.
 
@@ -66,6 +71,9 @@ def fit(
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced once, so what they compute must not depend on anything that changes but the parameters.
+    - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
+      results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
+      the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.
 
     Ctrl-C ends training early, and so does a number that is not finite, before it spoils the parameters; `stopped` says
     why. An error in the data is raised, and changes nothing. Python's cyclic garbage collector rests meanwhile, since
@@ -85,20 +93,47 @@ def fit(
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
         raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
+    if current_lockstep() is not None:  # one of many runs, as in nn.sweep(..., backend="jax")
+        backend, progress = "jax" if backend == "auto" and compiled is not False else backend, False
+    _check_backend(backend, compiled)
     if max_norm is not None:
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
     optimizer = optimizer or SGD(model.parameters())
     whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    counts = shares(len(X), backend).counts
+    if len(counts) > 1:
+        seed = common_seed(seed, generator(None).getrandbits(31))
+        if isinstance(validation, Real) or getattr(stop, "seconds", None) is not None:
+            raise ValueError(
+                "several processes have no share of all examples, and no clock, in common: give each its "
+                "part of the validation as a pair, and stop by epochs, loss or metric"
+            )
     rng = generator(seed)
     X, y, held_out = hold_out(X, y, validation, rng)
-    batches = batches_of_epochs(len(X), batch_size, epochs, rng)
+    batches = batches_of_epochs(len(X) if len(counts) == 1 else sum(counts), batch_size, epochs, rng)
     hears = metric == "auto" and judge is None
     task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
-    run = _Run(task, stop, callbacks, restore_best, batch_size)
-    with collector_paused(), scopes_closed(), bar(epochs, progress) as run.shown:
+    run = _Run(task, stop, callbacks, restore_best, batch_size, backend)
+    with collector_paused(), scopes_closed(), precision_of(backend), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
+
+
+def _check_backend(backend: str, compiled: bool | str) -> None:
+    if backend == "auto":
+        return
+    if compiled is False:
+        raise ValueError(f"a back end runs what is compiled, got backend={backend!r} and compiled=False")
+    if backend == "jax":
+        load_jax(ASKER)
+        return
+    from autograd.compiler.cut import check_backend
+
+    try:
+        check_backend(backend)
+    except ValueError as error:
+        raise ValueError(f"{error}; fit takes 'jax' too") from None
 
 
 class _StoppedError(Exception):
@@ -117,6 +152,7 @@ class _Run:
         callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,
         batch_size: int | None,
+        backend: str,
     ) -> None:
         if stop is not None and (isinstance(stop, type) or not callable(stop)):
             raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
@@ -125,6 +161,7 @@ class _Run:
         self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
         self.batch_size = batch_size
+        self.backend = backend
         self.stop = stop
         self.callbacks = callbacks
         self.restore_best = restore_best
@@ -171,16 +208,22 @@ class _Run:
             parts = [part for part in (examples, held_out) if part is not None]
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
             if compiled is False or not all(can_compile):
+                if self.backend != "auto" and compiled is not False:
+                    raise ValueError(
+                        f"backend={self.backend!r} needs a loss that is the mean over its examples, and this one "
+                        "refuses a few of them; train with compiled=False"
+                    )
                 return
             try:
-                steps = CompiledSteps(self.steps.task._replace(metric=self.steps.metric, hears_metric=False))
+                task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
+                steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 data = steps.data(examples)
                 held_out = None if held_out is None else steps.data(held_out)
                 steps.check(data)
                 if drawn():
                     raise ValueError("the model or the loss draws random numbers, which a program would repeat")
             except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-                if compiled is True:
+                if compiled is True or self.backend != "auto":
                     raise
                 reason = str(error) or type(error).__name__
                 warnings.warn(
@@ -195,18 +238,23 @@ class _Run:
     def _train(self, batches: Sequence[Sequence[int] | None]) -> None:
         """Train for an epoch."""
         steps, history = self.steps, self.history
-        scores = []
-        for count, rows in enumerate(batches, 1):
-            scores.append((steps.train(self.data, rows), len(self.data.inputs if rows is None else rows)))
-            self.shown.step(count, len(batches))
-            if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
-                raise _StoppedError(reason)
+        sizes = [len(self.data.inputs if rows is None else rows) for rows in batches]
+        by_time = isinstance(self.stop, Stop) and self.stop.seconds is not None
+        scores = None if by_time else steps.train_epoch(self.data, batches)
+        if scores is None:
+            scores = []
+            for count, rows in enumerate(batches, 1):
+                scores.append(steps.train(self.data, rows))
+                self.shown.step(count, len(batches))
+                if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
+                    raise _StoppedError(reason)
         score = None if self.held_out is None else steps.evaluate(self.held_out)
         steps.settled = True
         if steps.metric is not None:
             history.metric_name = _name(steps.metric)
-        history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
-        self.shown.epoch(history.progress())
+        norms = {} if steps.norms is None else steps.norms.means()
+        history.record(_mean(list(zip(scores, sizes, strict=True))), score, norms)
+        self.shown.advance(history.progress())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()
         if reason := self._hooks():

@@ -31,6 +31,7 @@ LAZY = {
     "jax",
     "anywidget",
     "traitlets",
+    "onnx",
 }
 
 

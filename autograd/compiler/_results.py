@@ -28,6 +28,11 @@ class Results:
         self.constants = [float(getattr(output, "number", output)) for output in outputs]
         self._array = np.array(self.constants) if structure.is_array else None
 
+    @property
+    def fixed(self) -> dict[int, float]:
+        """The numbers that are constant, by their positions."""
+        return {i: number for i, number in enumerate(self.constants) if i not in set(self.places)}
+
     def all(self, numbers: Sequence[Any]) -> Sequence[Any]:
         """Return all numbers in a flat list, the constant ones among those of the roots."""
         if len(numbers) == len(self.constants):

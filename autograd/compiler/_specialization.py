@@ -199,6 +199,7 @@ def specialize(
             roots[1:] = [rules.detached(root) for root in roots[1:]]
         order = [*order, *roots[1:]]
     program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
+    program.constant_results = results.fixed
     flags = [
         isinstance(program.runner, (FloatLists, NativeProgram)),
         not leaves,

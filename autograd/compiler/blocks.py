@@ -20,8 +20,11 @@ from autograd.rules import Expression, Operation, derivatives, product, substitu
 PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
 
 
-def blocks_of(steps: Sequence[GraphStep], variables: int) -> list[Block]:
-    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces."""
+def blocks_of(steps: Sequence[GraphStep], variables: int, straight_up_to: int | None = None) -> list[Block]:
+    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces.
+
+    No loops are looked for up to so many steps, by default a piece of them.
+    """
     blocks: list[Block] = []
 
     def straight(start: int, stop: int) -> None:
@@ -31,7 +34,9 @@ def blocks_of(steps: Sequence[GraphStep], variables: int) -> list[Block]:
             blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
 
     start = 0
-    for loop in find_loops(steps, variables) if len(steps) > PIECE else []:
+    for loop in (
+        find_loops(steps, variables) if len(steps) > (PIECE if straight_up_to is None else straight_up_to) else []
+    ):
         straight(start, loop.start)
         blocks.append(_repeated(loop))
         start = loop.stop

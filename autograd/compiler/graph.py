@@ -189,7 +189,7 @@ def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any
 def _reduce_program(program: Program) -> tuple[Any, ...]:
     graph = program.lowering
     given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.backend
-    return _fold_again, given
+    return _fold_again, given, {"constant_results": program.constant_results}
 
 
 copyreg.pickle(

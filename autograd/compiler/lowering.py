@@ -36,6 +36,13 @@ class Lowering:
     wrt: int
 
     @property
+    def argument_blocks(self) -> list[NamedSlots]:
+        """The blocks of the arguments of a function, in their order: those before the one of theta."""
+        titles = [block[0] for block in self.blocks]
+        last = len(titles) - 1 - titles[::-1].index("theta")
+        return [b for b in self.blocks[:last] if b[3] or not b[2] or b[1] < self.arguments]
+
+    @property
     def sizes(self) -> tuple[int, int]:
         """How many plain and batched variables there are."""
         return len(self.variables), len(self.batched)

@@ -24,6 +24,7 @@ class Program:
         self.memory = runner.memory
         self.backward = runner.backward
         self.lowering = lowering
+        self.constant_results: dict[int, float] = {}  # of a function: those that no root stands for, by position
 
     @property
     def source(self) -> str:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from autograd.export.derivations import derivation as derivation
 from autograd.export.latex import LaTeX as LaTeX
 from autograd.export.latex import to_latex as to_latex
+from autograd.export.networks import load_torch_state as load_torch_state
+from autograd.export.networks import sequential_of
 from autograd.export.sympy import to_sympy as to_sympy
+from autograd.files import write_atomically
 
 if TYPE_CHECKING:
     from autograd.compiler.function import CompiledFunction
     from autograd.compiler.graph import CompiledGraph
     from autograd.compiler.program import Program
+    from autograd.export.programs import Network
 
     Compiled = CompiledGraph | CompiledFunction[Any] | Program
 
@@ -41,7 +45,7 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
 
     source = source_of(program_of(program, "to_c"), name, Path(path or f"{name}.c").name)
     if path is not None:
-        Path(path).write_text(source, encoding="ascii", newline="\n")
+        write_atomically(path, source.encode("ascii"))
     return source
 
 
@@ -63,22 +67,27 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     """
     from autograd.export.typed_arrays import javascript_of
 
-    source = javascript_of(program_of(program, "to_javascript").lowering, name) + "\n"
+    found = program_of(program, "to_javascript")
+    source = javascript_of(found.lowering, name, constants=found.constant_results) + "\n"
     if path is not None:
-        Path(path).write_text(source, encoding="utf-8", newline="\n")
+        write_atomically(Path(path), source.encode())
     return source
 
 
-def to_torch(program: Compiled) -> Callable[..., Any]:
+def to_torch(program: Compiled | Network) -> Callable[..., Any]:
     """Return a program as a pure function of PyTorch tensors: of theta, and of each argument of one example.
 
     It is for `torch.func` (vmap, grad, hessian), `torch.export` and devices, in the precision of its arguments, and has
     its `source`. Theta is left out where the program has no parameters; several results are one tensor. `program` is
     what `compile` returned; of a function, it is the one for its latest call.
+
+    An MLP, a Layer or a Neuron of `nn` becomes a torch.nn.Sequential in double precision, of PyTorch's own modules
+    wherever it has the activation; `load_torch_state` is the way back.
     """
+    from autograd.export.programs import Network
     from autograd.export.torch import function_of
 
-    return function_of(program_of(program, "to_torch"))
+    return sequential_of(program) if isinstance(program, Network) else function_of(program_of(program, "to_torch"))
 
 
 def to_jax(program: Compiled, dtype: str | None = None) -> Callable[..., Any]:
@@ -91,6 +100,23 @@ def to_jax(program: Compiled, dtype: str | None = None) -> Callable[..., Any]:
     from autograd.export.jax import jax_function
 
     return jax_function(program_of(program, "to_jax"), dtype)
+
+
+def to_onnx(program: Compiled | Network, path: str | Path | None = None, dtype: str = "float64") -> bytes:
+    """Return what a program or a network predicts as an ONNX model, and write it to a path if one is given.
+
+    It has an input for each argument: (batch, numbers of an example), of a batched program without the batch axis for
+    those that are not batched. The output is (batch, results). Parameters and other Values have the numbers that they
+    have now; of a graph, the leaves in `wrt` are the input "theta". Operators are those that ONNX Runtime has for the
+    `dtype`, "float64" or "float32". `program` is what `compile` returned, of a function the one for its latest call; or
+    a model of `nn` that says how many inputs it takes, such as an MLP. What ONNX cannot say is a NotImplementedError.
+    """
+    from autograd.export.onnx import model_of
+
+    contents = model_of(program_of(program, "to_onnx"), dtype)
+    if path is not None:
+        write_atomically(path, contents)
+    return contents
 
 
 def program_of(compiled: Any, asker: str) -> Program:

@@ -1,12 +1,15 @@
-"""Dialects that print a user's own operation as the expression that its forward function builds of symbols."""
+"""Dialects that print an operation without a word as the expression that its forward function builds of symbols."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
-from autograd.pictures.page.javascript import UNREADABLE
-from autograd.rules import Dialect, Expression, is_own
+from autograd import rules
+from autograd.rules import UNREADABLE, Dialect, Expression, Operation, is_own
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,41 @@ class SymbolicDialect(Dialect):
 
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has; NotImplementedError if its function refuses."""
-        while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
+        while isinstance(term, Expression) and term.operation is not None and self.is_read(term.operation):
+            operation = term.operation
             try:
-                term = term.operation.forward(*term.operands)
+                term = operation.forward(*term.operands)
+                if getattr(term, "operation", None) is operation:
+                    raise NotImplementedError("it is not made of others")
             except UNREADABLE as error:
+                remedy = "; write it with the functions of autograd" if is_own(operation) else ""
                 raise NotImplementedError(
-                    f"the operation {term.operation.name} cannot be read {self.read}, since its function takes "
-                    f"floats: {error}; write it with the functions of autograd"
+                    f"the operation {operation.name} cannot be read {self.read}, since its function takes "
+                    f"floats: {error}{remedy}"
                 ) from error
         return super().rewritten(term)
+
+    def is_read(self, operation: Operation) -> bool:
+        """Whether an operation is what its function computes of symbols."""
+        return is_own(operation)
+
+
+def _dot(*operands: Any) -> Any:
+    half = len(operands) // 2
+    return reduce(add, [a * b for a, b in zip(operands[:half], operands[half:], strict=True)], 0.0)
+
+
+def _log_of_sum(a: Any, b: Any) -> Any:
+    """Return log(exp(a) + exp(b))."""
+    largest = rules.maximum(a, b)
+    return largest + rules.log1p(rules.exp(rules.minimum(a, b) - largest))
+
+
+# N-ary rows within an expression, as where an own operation uses them, of two operands at a time.
+TWO_AT_A_TIME: dict[Operation, Callable[..., Any]] = {
+    rules.fsum: lambda *xs: reduce(add, xs, 0.0),
+    rules.mean: lambda *xs: reduce(add, xs) / len(xs),
+    rules.dot: _dot,
+    rules.ieee_dot: _dot,
+    rules.logsumexp: lambda *xs: reduce(_log_of_sum, xs),
+}

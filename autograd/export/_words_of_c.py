@@ -87,6 +87,7 @@ SUPPLIED_IN_C: dict[Operation, str] = {
 }
 SUPPLIED_IN_C |= {rules.ieee_sech2: "sech2", rules.ieee_cathetus: "cathetus", rules.ieee_unit: "unit"}
 SUPPLIED_IN_C |= {rules.ieee_power: "power", rules.mod: "mod", rules.floordiv: "floordiv"}
+CHOICES_IN_C = (rules.where, rules.where.decided, rules.guard, rules.unguard)
 OF_MANY = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
 
 
@@ -111,6 +112,8 @@ class CDialect(SymbolicDialect):
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
+        if operation in CHOICES_IN_C and operands[0][1] < ATOM:  # compilers warn of a product as a condition
+            operands = [(f"{operands[0][0]} != 0.0", SUM), *operands[1:]]
         if not isinstance(operation, NAry):
             return super().printed(operation, operands)
         sources = [source if binds >= SUM else f"({source})" for source, binds in operands]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib import metadata
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
+from autograd.export._packages import version
 from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_function, c_number, dialect, helpers
 from autograd.rules import Expression, Functions, symbol
 
@@ -31,7 +31,24 @@ RESERVED = {
     *("auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern"),
     *("float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed"),
     *("sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main"),
-    *("theta", "x", "gradient", "work", "v", "printf", "pow", "fabs", "fmax", "fmod", "isinf", "NAN", "INFINITY"),
+    *(
+        "theta",
+        "x",
+        "gradient",
+        "work",
+        "v",
+        "values",
+        "jacobian",
+        "row",
+        "printf",
+        "pow",
+        "fabs",
+        "fmax",
+        "fmod",
+        "isinf",
+        "NAN",
+        "INFINITY",
+    ),
     *("index", "y0", "y1", "yn", "j0", "j1", "jn", "gamma"),  # that C libraries may have
     *(row.name for row in SAME_IN_C),
 }
@@ -41,11 +58,32 @@ def source_of(program: Program, name: str, file: str) -> str:
     """Return a program as the text of a C file; its name stands in the example."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError(f"to_c takes a free identifier of C as the name of the function, such as 'loss', got {name!r}")
-    lowering = replace(program.lowering)  # of which the adjoint is made anew
-    if len(lowering.roots) != 1:
-        raise ValueError(f"to_c writes a function with one result, got a program with {len(lowering.roots)}")
-    writer = StepWriter(lowering, name) if program.runner.form == "steps" else ArrayWriter(lowering, name)
-    return writer.text(file)
+    if not (program.lowering.roots or program.constant_results):
+        raise ValueError("to_c takes a program with results, got one without")
+    writer = StepWriter if _has_loops(program.lowering) else ArrayWriter
+    return writer(program, name).text(file)
+
+
+def _has_loops(lowering: Lowering) -> bool:
+    """Whether most steps of a program are repetitions, such as those of a recurrence."""
+    steps = lowering.steps
+    return sum(len(block.steps) for block in blocks_of(steps, len(lowering.inputs))) < len(steps) // 4
+
+
+@dataclass
+class Printed:
+    """A program in C: the lines forward and backward, and what lies where in `v`.
+
+    - `roots`: for each root its slot, or its number where it is constant; `seeds`: where its adjoint is set to 1.
+    - `clear`: what sets the seeds to 0; `slopes`: which slots have the gradient: the first, and of what, and how many.
+    """
+
+    forward: list[str]
+    backward: list[str]
+    clear: list[str]
+    roots: list[int | float]
+    seeds: list[int]
+    slopes: list[tuple[int, int, int]]
 
 
 class _Writer:
@@ -53,18 +91,20 @@ class _Writer:
 
     batched: int
     size: int
-    root: str
     counter: ClassVar[str] = "int"  # how a language declares the variable of a loop, and a number
     local: ClassVar[str] = "double"
 
-    def __init__(self, lowering: Lowering, name: str) -> None:
-        self.lowering = lowering
+    def __init__(self, program: Program, name: str) -> None:
+        self.lowering = lowering = replace(program.lowering)  # of which the adjoint is made anew
+        self.constant_results = sorted(program.constant_results.items())
         self.name = name
         self.functions = Functions(dialect(name), c_function, f"{name}_row_")
         self.dialect = self.functions.dialect
         self.tables: dict[tuple[str, ...], str] = {}
         self.arguments, self.parameters = lowering.arguments, lowering.wrt
         self.inputs = self.arguments + len(lowering.batched)
+        self.gradient = self.parameters or self.inputs
+        self.results = len(lowering.roots) + len(self.constant_results)
         self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
         if self.parameters:
             self.wanted = (slice(self.arguments, self.arguments + self.parameters), slice(0, 0))
@@ -86,7 +126,10 @@ class _Writer:
 
     def text(self, file: str) -> str:
         """Return the whole file, which has this name."""
-        forward, backward, slopes = self.lines()
+        printed = self.lines()
+        for position, number in self.constant_results:
+            printed.roots.insert(position, number)
+            printed.seeds.insert(position, -1)
         captured = [leaf.number for leaf in self.lowering.variables[self.arguments + self.parameters :]]
         loads = [
             *_copied("v", 0, "x", 0, self.arguments),
@@ -95,46 +138,78 @@ class _Writer:
             *_copied("v", self.batched, "x", self.arguments, self.inputs - self.arguments),
         ]
         loads += [f"(void){unused};" for unused, count in (("theta", self.parameters), ("x", self.inputs)) if not count]
-        handed = [line for start, first, count in slopes for line in _copied("gradient", first, "v", start, count)]
-        body = ["double *v = work;", *loads, *forward, "if (gradient) {", *_indented([*backward, *handed]), "}"]
-        body.append(f"return {self.root};")
+        results, outputs, body = self._one(printed) if self.results == 1 else self._several(printed)
         tables = [line for key, table in self.tables.items() for line in _table(table, *key)]
-        signature = f"double {self.name}(const double *theta, const double *x, double *gradient, double *work)"
-        function = "\n".join([f"{signature} {{", *_indented([*tables, *body]), "}"])
-        gradient = self.parameters or self.inputs
-        sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": gradient, "work": max(1, self.size)}
-        rows = self.functions.definitions.values()
-        enum = ", ".join(f"{self.name}_{what} = {count}" for what, count in sizes.items())
-        return "\n".join(
-            [
-                self._comment(file),
-                "#include <math.h>",
-                "",
-                f"enum {{ {enum} }};",
-                "",
-                *helpers(self.name, "\n".join([*rows, function])),
-                *rows,
-                "",
-                function,
-                "",
-            ]
+        signature = f"{results} {self.name}(const double *theta, const double *x, {outputs}, double *work)"
+        body = [*tables, "double *v = work;", *loads, *printed.forward, *body]
+        function = "\n".join(_braced(f"{signature} ", body))
+        sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": self.gradient}
+        sizes |= {"results": self.results} if self.results > 1 else {}
+        enum = ", ".join(
+            f"{self.name}_{what} = {count}" for what, count in (sizes | {"work": max(1, self.size)}).items()
         )
+        parts = [self._comment(file), "#include <math.h>", "", f"enum {{ {enum} }};", ""]
+        rows = self.functions.definitions.values()
+        return "\n".join([*parts, *helpers(self.name, "\n".join([*rows, function])), *rows, "", function, ""])
 
-    def lines(self) -> tuple[list[str], list[str], list[tuple[int, int, int]]]:
-        """Return the lines forward and backward, and which slots hold which part of the gradient."""
+    def _one(self, printed: Printed) -> tuple[str, str, list[str]]:
+        """Return the type and the arguments of the result, and the lines that give it back, and the gradient."""
+        seed = [f"v[{slot}] = 1.0;" for slot in printed.seeds if slot >= 0]
+        handed = [line for slope in printed.slopes for line in _handed("gradient", slope)]
+        lines = [*printed.clear, *seed, *printed.backward, *handed]
+        root = _source(printed.roots[0])
+        return "double", "double *gradient", [*_braced("if (gradient) ", lines), f"return {root};"]
+
+    def _several(self, printed: Printed) -> tuple[str, str, list[str]]:
+        """Return the same of several results: the adjoint is run once for each of them."""
+        values: list[str] = []
+        first = 0
+        for slot, count in _runs(printed.roots):
+            copied = _copied("values", first, "v", slot, count) if isinstance(slot, int) else []
+            values += copied or [f"values[{first}] = {_source(slot)};"]
+            first += count
+        runs = _runs(printed.seeds)
+        seed = f"v[{_affine(printed.seeds[0], [(1, 'row')])}] = 1.0;"
+        if len(runs) > 1:
+            table = self.table("int", list(map(str, printed.seeds)))
+            seed = f"if ({table}[row] >= 0) v[{table}[row]] = 1.0;"
+        handed = [line for slope in printed.slopes for line in _handed("jacobian", slope, self.gradient)]
+        lines = [*printed.clear, seed, *printed.backward, *handed]
+        rows = f"for (int row = 0; jacobian && row < {self.results}; row++) "
+        return "void", "double *values, double *jacobian", [*values, *_braced(rows, lines)]
+
+    def lines(self) -> Printed:
+        """Print the program."""
         raise NotImplementedError
 
     def _comment(self, file: str) -> str:
-        name, count = self.name, self.parameters
+        name, count, several = self.name, self.parameters, self.results > 1
         numbers = [leaf.number for leaf in self.lowering.variables[self.arguments :][:count]]
         theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
+        gradient, room = (
+            ("jacobian", f"{name}_results * {name}_gradient") if several else ("gradient", f"{name}_gradient")
+        )
+        outputs = [f"    gradient  NULL, or room for {room} numbers: the derivatives by {by}"]
+        call = [f'printf("value %.17g\\n", {name}(theta, x, gradient, work));']
+        if several:
+            outputs = [
+                f"    values    room for {name}_results numbers, the results",
+                f"    jacobian  NULL, or room for {room} numbers: a row of the derivatives by {by} for each result",
+            ]
+            call = [
+                f"{name}(theta, x, values, jacobian, work);",
+                f'for (int i = 0; i < {name}_results; i++) printf("value[%d] %.17g\\n", i, values[i]);',
+            ]
+        title = (
+            f"a function with {self.results} results and their Jacobian" if several else "a function and its gradient"
+        )
         rows = [
-            f"{name}: a function and its gradient by {by}, written by scalar-autograd {_version()}.",
+            f"{name}: {title} by {by}, written by scalar-autograd {version()}.",
             "",
             f"    theta     {count} parameters{_named(self._names(False), count)}",
             f"    x         {self.inputs} inputs{_named(self._names(True), self.inputs)}",
-            f"    gradient  NULL, or room for {name}_gradient numbers: the derivatives by {by}",
+            *outputs,
             f"    work      room for {name}_work numbers, whose content does not matter",
             "",
             "Where the function is not defined it returns nan or an infinity. To call it, save this beside it as",
@@ -144,10 +219,10 @@ class _Writer:
             f'    #include "{_harmless(file)}"',
             "    int main(void) {",
             f"        static double theta[{name}_parameters + 1] = {{{theta}}}, x[{name}_inputs + 1] = {{0}};",
-            f"        static double gradient[{name}_gradient + 1], work[{name}_work];",
-            f'        printf("value %.17g\\n", {name}(theta, x, gradient, work));',
-            f"        for (int i = 0; i < {name}_gradient; i++)",
-            '            printf("gradient[%d] %.17g\\n", i, gradient[i]);',
+            f"        static double {f'values[{name}_results], ' * several}{gradient}[{room} + 1], work[{name}_work];",
+            *_indented(_indented(call)),
+            f"        for (int i = 0; i < {room}; i++)",
+            f'            printf("{gradient}[%d] %.17g\\n", i, {gradient}[i]);',
             "        return 0;",
             "    }",
         ]
@@ -168,8 +243,8 @@ class _Writer:
 class ArrayWriter(_Writer):
     """The instructions of a program as loops."""
 
-    def lines(self) -> tuple[list[str], list[str], list[tuple[int, int, int]]]:
-        """Return the lines forward and backward, and which slots hold which part of the gradient."""
+    def lines(self) -> Printed:
+        """Print the program."""
         code = self.lowering.code
         adjoint = Adjoint(code)
         back = adjoint.instructions(self.wanted)
@@ -177,17 +252,17 @@ class ArrayWriter(_Writer):
         self.size = sum(code.slots)
         forward = self.constants(*code.constants)
         forward += [line for instruction in code.instructions for line in self._lines(instruction)]
-        backward = [f"v[{int(seed)}] = 1.0;" for seed in adjoint.seeds]
-        backward += [line for instruction in back for line in self._lines(instruction)]
-        slot, batched = code.roots[0]
-        self.root = f"v[{slot + self.batched * batched}]" if isinstance(slot, int) else self.number(slot)
+        backward = [line for instruction in back for line in self._lines(instruction)]
+        roots = [slot + self.batched * batched if isinstance(slot, int) else slot for slot, batched in code.roots]
+        seeds = adjoint.seeds.tolist()
+        clear = _loops((len(seeds),), ["i"], [f"v[{_affine(seeds[0], [(1, 'i')])}] = 0.0;"]) if self.results > 1 else []
         slopes, first = [], 0
         for flag, wanted in enumerate(self.wanted):
             places = adjoint.place[flag][wanted] + self.batched * flag
             for start, count in _runs(places.tolist()):
                 slopes.append((start, first, count))
                 first += count
-        return forward, backward, slopes
+        return Printed(forward, backward, clear, roots, seeds, slopes)
 
     def _lines(self, instruction: Instruction) -> list[str]:
         write = {"map": self._map, "reduce": self._reduce, "product": self._product}
@@ -275,22 +350,21 @@ class ArrayWriter(_Writer):
 class StepWriter(_Writer):
     """The blocks of a program, step by step; the adjoint of a slot is so many slots after it."""
 
-    def lines(self) -> tuple[list[str], list[str], list[tuple[int, int, int]]]:
-        """Return the lines forward and backward, and which slots hold which part of the gradient."""
+    def lines(self) -> Printed:
+        """Print the program."""
         steps, variables = self.lowering.steps, len(self.lowering.inputs)
         count = variables + len(steps)
         self.batched, self.size = len(self.lowering.variables), 2 * count
         blocks = blocks_of(steps, variables)
         forward = [line for block in blocks for line in self._block(block)]
-        (root,) = self.lowering.places
-        self.root = f"v[{root}]" if isinstance(root, int) else c_number(root)
-        backward = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
-        backward += [f"v[{root + count}] = 1.0;"] if isinstance(root, int) else []
-        backward += [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count))]
+        backward = [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count))]
+        clear = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
+        roots = list(self.lowering.places)
+        seeds = [root + count if isinstance(root, int) else -1 for root in roots]
         plain, batched = self.wanted
         slopes = [(count + plain.start, 0, plain.stop - plain.start)]
         slopes.append((count + self.batched, plain.stop - plain.start, batched.stop))
-        return forward, backward, slopes
+        return Printed(forward, backward, clear, roots, seeds, slopes)
 
     def _block(self, block: Block) -> list[str]:
         lines = []
@@ -367,11 +441,23 @@ def _copied(target: str, start: int, source: str, first: int, count: int, counte
     return _loops((count,), [move[0][1]], body, counter)
 
 
-def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """Return numbers as runs that count up by one: the first one, and how many."""
-    runs: list[list[int]] = []
+def _handed(target: str, slope: tuple[int, int, int], row: int = 0) -> list[str]:
+    """Return the lines that copy a part of a gradient to where it belongs, in rows of so many numbers."""
+    start, first, count = slope
+    axis = "i" if count > 1 else "0"
+    place, source = _affine(first, [(row, "row"), (1, axis)]), _affine(start, [(1, axis)])
+    return _loops((count,), [axis], [f"{target}[{place}] = v[{source}];"]) if count else []
+
+
+def _source(root: int | float) -> str:
+    return f"v[{root}]" if isinstance(root, int) else c_number(root)
+
+
+def _runs(places: Sequence[Any]) -> list[tuple[Any, int]]:
+    """Return slots as runs that count up by one: the first one, and how many; a number that is no slot by itself."""
+    runs: list[list[Any]] = []
     for place in places:
-        if runs and place == sum(runs[-1]):
+        if runs and isinstance(place, int) and place == sum(runs[-1]):
             runs[-1][1] += 1
         else:
             runs.append([place, 1])
@@ -386,19 +472,12 @@ def _table(name: str, kind: str, *numbers: str) -> list[str]:
 def _named(parts: Sequence[tuple[str, int, int]], total: int) -> str:
     """Return which names parts of an array have, as a comment; none can end it."""
     shown = [
-        f"{first} {_harmless(title)}" if count == 1 else f"{first} to {first + count - 1} {_harmless(title)}"
+        (str(first) if count == 1 else f"{first} to {first + count - 1}") + f" {_harmless(title)[:40]}"
         for title, first, count in parts
         if title != "theta" and total
     ]
     return f": {', '.join(shown)}" if shown else ""
 
 
-def _version() -> str:
-    try:
-        return metadata.version("scalar-autograd")
-    except metadata.PackageNotFoundError:  # run from a checkout
-        return "(not installed)"
-
-
 def _harmless(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+() -]", "_", label)[:40]
+    return re.sub(r"[^A-Za-z0-9_.+() -]", "_", label)

@@ -1,185 +1,152 @@
 """JAX: a program as the source of a pure function of arrays, for jit, vmap, grad and sharding.
 
-The instructions are printed forward only. Each function of the table carries our own partial derivatives, so that all
-conventions at the edges hold, and derivatives of any order, whatever JAX's own are.
+A wide program is its array instructions, forward only: what lies regularly is read as a slice, reshaped, and the rest
+by an index. A narrow one is its scalar steps, one a line, and what is repeated in it a `jax.lax.scan`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
-from autograd import rules
+import numpy as np
+
+from autograd.compiler.cut import NARROW
+from autograd.compiler.instructions import Operand, Slots
 from autograd.compiler.program import Program
-from autograd.export._own_operation import SymbolicDialect
+from autograd.compiler.views import common_shape, regular
+from autograd.export._scans import JaxStepWriter
+from autograd.export._words_of_jax import FunctionsOfJax
+from autograd.export.jax_package import check_precision, load_jax
 from autograd.export.torch import TensorWriter
-from autograd.rules import Operation, definition, formulas, infix, symbol
 
-NAMES_IN_JAX: dict[Operation, str] = {
-    **{row: row.name for row in (rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt)},
-    **{row: row.name for row in (rules.cbrt, rules.sin, rules.cos, rules.tan, rules.sinh, rules.cosh, rules.tanh)},
-    **{row: f"arc{row.name[1:]}" for row in (rules.asin, rules.acos, rules.atan)},
-    **{row: f"arc{row.name[1:]}" for row in (rules.asinh, rules.acosh, rules.atanh)},
-    **{row: row.name for row in (rules.abs, rules.hypot, rules.maximum, rules.minimum)},
-    rules.atan2: "arctan2",
-    rules.power: "power",
-    rules.ieee_log: "log",
-    rules.floor: "floor",
-    rules.mod: "mod",
-    rules.floordiv: "floor_divide",
-}
-
-
-class FunctionsOfJax:
-    """The functions of the table as JAX's, with our partial derivatives, each made when it is first met."""
-
-    def __init__(self, jax: Any) -> None:
-        self.jax = jax
-        self.names: dict[str, Any] = {"jax": jax, "jnp": jax.numpy, "nan": float("nan"), "inf": float("inf")}
-        self._known: dict[Operation, str] = {}
-        self.dialect = replace(JAX, call=self._call)
-
-    def _call(self, operation: Operation, operands: Sequence[str]) -> str:
-        if operation not in self._known:
-            name = self._known[operation] = f"f{len(self._known)}"
-            self.names[name] = self._function(operation)
-        return f"{self._known[operation]}({', '.join(operands)})"
-
-    def _function(self, operation: Operation) -> Any:
-        function = self.jax.custom_jvp(self._forward(operation))
-        symbols = list(map(symbol, range(len(operation.partials))))
-        arguments = ", ".join(["y", *(f"x{n}" for n in range(len(symbols)))])
-        sources: list[str] = []
-
-        def name(key: Any) -> str:
-            return "y" if key == "y" else f"x{key}"
-
-        def slopes(y: Any, xs: Sequence[Any]) -> list[Any]:
-            if not sources:  # when first needed, since these functions may need each other
-                sources.extend(self.dialect.source(part, name) for part in formulas(operation, symbols))
-            return [eval(f"lambda {arguments}: {source}", self.names)(y, *xs) for source in sources]
-
-        def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-            y = function(*primals)
-            total = self.jax.numpy.zeros_like(y)
-            for slope, tangent in zip(slopes(y, primals), tangents, strict=True):
-                if not isinstance(tangent, self.jax.custom_derivatives.SymbolicZero):
-                    total = total + slope * tangent
-            return y, total
-
-        function.defjvp(jvp, symbolic_zeros=True)
-        return function
-
-    def _forward(self, operation: Operation) -> Callable[..., Any]:
-        jax, jnp = self.jax, self.jax.numpy
-        others: dict[Operation, Callable[..., Any]] = {
-            rules.erf: jax.scipy.special.erf,
-            rules.erfc: jax.scipy.special.erfc,
-            rules.sigmoid: jax.nn.sigmoid,
-            rules.silu: jax.nn.silu,
-            rules.softplus: jax.nn.softplus,
-            rules.gelu: lambda x: 0.5 * x * jax.scipy.special.erfc(-x / rules.SQRT_2),
-            rules.relu: lambda x: jnp.where(x <= 0.0, 0.0, x),
-            rules.ieee_power: lambda a, b, k: jnp.power(a, b - k),
-            rules.ieee_unit: lambda a, b: a / jnp.hypot(a, b),
-            rules.ieee_sech2: lambda x: (2.0 * jnp.exp(-jnp.abs(x)) / (1.0 + jnp.exp(-2.0 * jnp.abs(x)))) ** 2,
-            rules.ieee_cathetus: lambda x: jnp.sqrt((1.0 - x) * (1.0 + x)),
-        }
-        members: dict[Any, Callable[[float], Callable[..., Any]]] = {
-            rules.power_of: lambda n: lambda x: jnp.power(x, n),
-            rules.leaky_relu: lambda slope: lambda x: jnp.where(x > 0.0, x, slope * x),
-            rules.elu: lambda alpha: lambda x: jnp.where(x > 0.0, x, alpha * jnp.expm1(x)),
-        }
-        if operation in NAMES_IN_JAX:
-            found: Callable[..., Any] = getattr(jnp, NAMES_IN_JAX[operation])
-            return found
-        if operation in others:
-            return others[operation]
-        if operation.family is not None and operation.family[0] in members:
-            return members[operation.family[0]](operation.family[1])
-        name = f"row{len(self._known)}"
-        exec(definition(operation, name, self.dialect), self.names)
-        composed: Callable[..., Any] = self.names[name]
-        return composed
-
-
-class JaxDialect(SymbolicDialect):
-    """The dialect of JAX."""
-
-    read: ClassVar[str] = "for JAX"
-
-    def reduced(self, operation: Operation, rows: str) -> str:
-        """Return an operation on each of some rows."""
-        if operation is rules.logsumexp:
-            return f"jax.nn.logsumexp({rows}, axis=-1)"
-        if operation is rules.largest:
-            return f"jax.lax.stop_gradient({rows}.max(-1))"
-        raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
-
-
-JAX = JaxDialect(
-    operators=infix(),
-    words={
-        rules.detached: "jax.lax.stop_gradient({})",
-        rules.where: "jnp.where({} != 0.0, {}, {})",
-        rules.where.decided: "jnp.where({} != 0.0, {}, {})",
-        rules.guard: "jnp.where({} != 0.0, {}, nan)",
-        rules.unguard: "jnp.where({} != 0.0, {}, 0.0)",
-        rules.less: "(1.0 * ({} < {}))",
-        rules.less_equal: "(1.0 * ({} <= {}))",
-        rules.either: "(1.0 * (({} != 0.0) | ({} != 0.0)))",
-    },
-    composed={rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
-    literal=lambda value: repr(float(value)),
-)
+WINDOWS = 8  # that overlap, up to which as many slices stand for an index
 
 
 class JaxWriter(TensorWriter):
-    """What writes a program for JAX; numbers and indices are bound as they are."""
+    """What writes array instructions for JAX; numbers and indices are bound as they are."""
 
     library: ClassVar[str] = "jnp"
     permuted: ClassVar[str] = "jnp.permute_dims"
 
-    def _windows(self, source: str, length: int, stride: int, span: int) -> str | None:
-        """Return the source of so many windows of the last axis, at a distance; None where they overlap."""
-        return f"windows({source}, {length}, {stride})[..., :{span}]" if span <= stride else None
+    def _taken(self, name: str, count: int) -> str:
+        return f"array({name}, {count})"
 
     def _moved(self, first: str) -> list[str]:
-        return [f"{name} = {name}_" for name in [*self.numbers, *self.indices]]
+        return []
+
+    def _read(self, operand: Operand) -> str:
+        """Return the source of an operand's numbers, in its shape."""
+        numbers = operand.constants
+        if numbers is not None and numbers.size and len(set(map(repr, numbers.ravel().tolist()))) == 1:
+            return f"jnp.full({numbers.shape}, {float(numbers.flat[0])!r}, dtype)"
+        return super()._read(operand)
+
+    def _view(self, name: str, slots: Slots, count: int) -> str | None:
+        """Return the source of some numbers of an array as slices of it, in their shape; None if there is none."""
+        strides, first = regular(slots), int(slots.flat[0])
+        if strides is None:  # perhaps they are regular in another shape, as the windows of a convolution, or a tile
+            shape = common_shape([slots.ravel()])
+            if shape is None or len(shape) == 1:
+                return None
+            source = self._view(name, slots.reshape(shape), count)
+            return source and _reshaped(source, shape, slots.shape)
+        if falling := tuple(axis for axis, stride in enumerate(strides) if stride < 0):
+            source = self._view(name, np.flip(slots, falling), count)
+            return source and f"jnp.flip({source}, {falling})"
+        shape = slots.shape
+        moving = [(stride, n, axis) for axis, (stride, n) in enumerate(zip(strides, shape, strict=True)) if stride]
+        moving.sort(reverse=True)
+        if not moving:
+            if slots.size > 1:
+                return f"jnp.broadcast_to({name}[{first}], {shape})"
+            return _reshaped(f"{name}[{first}:{first + 1}]" if shape else f"{name}[{first}]", (1,) * bool(shape), shape)
+        source = self._block(name, first, moving, count)
+        if source is None:
+            return self._overlapping(name, slots, count)
+        order = [axis for _, _, axis in moving]
+        if order != sorted(order):
+            source = f"{self.permuted}({source}, {tuple(np.argsort(order).tolist())})"
+        once = tuple(n if axis in order else 1 for axis, n in enumerate(shape))
+        source = _reshaped(source, tuple(shape[axis] for axis in sorted(order)), once)
+        return source if once == shape else f"jnp.broadcast_to({source}, {shape})"
+
+    def _block(self, name: str, first: int, moving: Sequence[tuple[int, int, int]], count: int) -> str | None:
+        """Return numbers of which each axis, in the order of the strides, is a slice of an axis of a reshaped range."""
+        strides, lengths = [stride for stride, *_ in moving], [n for _, n, _ in moving]
+        if len(moving) == 1:
+            return _sliced(name, first, lengths[0], strides[0], count)
+        rows, last = strides[:-1], strides[-1]
+        if any(a % b for a, b in pairwise(rows)):
+            return None
+        sizes = [lengths[0], *[a // b for a, b in pairwise(rows)], rows[-1]]
+        size = math.prod(sizes)
+        # Where a range that begins with the first number would end behind the array, it begins before it.
+        for before in range(max(0, first + size - count), min(first + 1, rows[0])):
+            offsets = [int(offset) for offset in np.unravel_index(before, sizes)][1:]
+            spans = [*lengths[1:-1], 1 + (lengths[-1] - 1) * last]
+            if any(a + b > whole for a, b, whole in zip(offsets, spans, sizes[1:], strict=True)):
+                continue
+            source = _reshaped(_sliced(name, first - before, size, 1, count), (), tuple(sizes))
+            steps = [1] * (len(spans) - 1) + [last]
+            parts = [
+                ":" if (offset, n, step) == (0, whole, 1) else f"{offset}:{offset + n}" + f":{step}" * (step > 1)
+                for offset, n, whole, step in zip(offsets, spans, sizes[1:], steps, strict=True)
+            ]
+            return source if set(parts) == {":"} else f"{source}[:, {', '.join(parts)}]"
+        return None
+
+    def _overlapping(self, name: str, slots: Slots, count: int) -> str | None:
+        """Return numbers that no range has in order, as windows of a convolution, in a few slices side by side."""
+        axes = [axis for axis in range(slots.ndim) if 1 < slots.shape[axis] <= WINDOWS]
+        if not axes:
+            return None
+        axis = min(axes, key=lambda axis: slots.shape[axis])
+        parts = [self._view(name, np.take(slots, [i], axis).squeeze(axis), count) for i in range(slots.shape[axis])]
+        return f"jnp.stack([{', '.join(map(str, parts))}], {axis})" if all(parts) else None
+
+
+def _sliced(name: str, first: int, length: int, stride: int, count: int) -> str:
+    stop = first + (length - 1) * stride + 1
+    if (first, stop, stride) == (0, count, 1):
+        return name
+    return f"{name}[{first}:{stop}" + f":{stride}" * (stride > 1) + "]"
+
+
+def _reshaped(source: str, before: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    return source if before == shape else f"{source}.reshape({', '.join(map(str, shape)) or '()'})"
 
 
 def jax_function(program: Program, dtype: str | None) -> Callable[..., Any]:
-    """Return a program as a function of JAX arrays; its attribute `source` is its text."""
-    try:
-        import jax
-    except ModuleNotFoundError as error:
-        raise ImportError("to_jax needs JAX: python -m pip install 'scalar-autograd[jax]'") from error
-    jnp = jax.numpy
+    """Return a program as a function of JAX arrays; `source` is its text, `constants` the arrays that it names."""
+    jax = load_jax("to_jax")
     if dtype not in (None, "float32", "float64"):
         raise ValueError(f"to_jax takes a dtype of 'float64' or 'float32', got {dtype!r}")
-    config: Any = jax.config  # whose options its types do not list
-    if dtype != "float32" and not config.jax_enable_x64:
-        raise RuntimeError(
-            "JAX computes with single precision unless told; write jax.config.update('jax_enable_x64', True) first, "
-            "or to_jax(program, dtype='float32') for single precision"
-        )
-    functions = FunctionsOfJax(jax)
-    writer = JaxWriter(replace(program.lowering))
-    writer.dialect = functions.dialect  # type: ignore[misc]
+    precision = dtype or "float64"
+    check_precision(jax, precision)
+
+    def array(numbers: Any, count: int) -> Any:
+        check_precision(jax, precision)
+        found = jax.numpy.asarray(numbers, precision)
+        if found.size != count:
+            raise ValueError(f"the function takes an argument of {count} numbers here, got the shape {found.shape}")
+        return found.reshape(count)
+
+    functions = FunctionsOfJax(jax, precision)
+    lowering = replace(program.lowering)
+    writer: Any = (JaxStepWriter if lowering.depth(NARROW) is not None else JaxWriter)(
+        lowering, program.constant_results
+    )
+    writer.dialect = functions.dialect
     source = writer.source()
-
-    def windows(x: Any, length: int, stride: int) -> Any:
-        missing = length * stride - x.shape[-1]
-        padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
-        return padded.reshape(*x.shape[:-1], length, stride)
-
-    import numpy as np
-
-    names = functions.names | {"windows": windows}
-    names |= {name: np.array(numbers, dtype=dtype or "float64") for name, numbers in writer.numbers.items()}
-    names |= {name: np.array(slots) for name, slots in writer.indices.items()}
+    names = functions.names | {"array": array}
+    constants = {name: np.array(numbers, dtype=precision) for name, numbers in writer.numbers.items()}
+    constants |= {name: np.array(slots) for name, slots in writer.indices.items()}
+    names |= constants
     exec(source, names)
     function: Any = names["f"]
-    function.source = source
+    function.source, function.constants = source, constants
     return function  # type: ignore[no-any-return]

@@ -111,17 +111,29 @@ def term_of(node: Value) -> Any:
 
 
 def tex_names(order: Sequence[Value], named: Iterable[Value]) -> dict[Value, str]:
-    """Return a name for each leaf and each of the named nodes: its label, where that is free, else v with a number."""
+    """Return a name for each leaf and each of the named nodes, all different: its label, else v with a number.
+
+    What has a label that another one has has a further index, as w with the indices 0 and 2 is the second "w0".
+    """
     chosen = set(named)
     names: dict[Value, str] = {}
     taken = {tex_name(node.label) for node in order if node.label}
     fresh = (name for number in range(1, len(order) + len(taken) + 1) if (name := f"v_{{{number}}}") not in taken)
     used: set[str] = set()
+    numbers: dict[str, int] = {}
     for node in order:
         if node in chosen or (node.op is None and isinstance(term_of(node), Expression)):
-            name = tex_name(node.label) if node.label else ""
-            names[node] = name if name and name not in used else next(fresh)
-            used.add(names[node])
+            name = tex_name(node.label) if node.label else next(fresh)
+            first = name
+            while name in used or (name != first and name in taken):
+                numbers[first] = numbers.get(first, 1) + 1
+                name = (
+                    f"{first.removesuffix('}')},{numbers[first]}}}"
+                    if "_{" in first
+                    else f"{first}_{{{numbers[first]}}}"
+                )
+            names[node] = name
+            used.add(name)
     return names
 
 
@@ -165,6 +177,7 @@ class TeX(Formulas):
     digits: int | None = None
 
     def _print(self, term: Any, name: Callable[[Any], str]) -> tuple[str, int]:
+        term = self.rewritten(term)
         if not isinstance(term, Expression):
             written = tex_number(term, self.digits)
             return written, SUM if written.startswith("-") else PRODUCT if "cdot" in written else ATOM

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from autograd import rules
 from autograd.engine import Constant, Value
+from autograd.export._packages import optional_package
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Expression, Operation, composition, is_own, symbol
 
@@ -76,11 +77,7 @@ def _computed(term: Any, terms: dict[Any, Any]) -> Any:
 
 
 def _sympy() -> Any:
-    try:
-        import sympy
-    except ModuleNotFoundError as error:
-        raise ImportError("to_sympy needs SymPy: python -m pip install 'scalar-autograd[sympy]'") from error
-    return sympy
+    return optional_package("sympy", "to_sympy")
 
 
 def _number(value: float) -> Any:
@@ -91,8 +88,33 @@ def _number(value: float) -> Any:
 
 
 def _choice(condition: Any, a: Any, b: Any) -> Any:
+    """Return a Piecewise; but of a choice within the condition SymPy would multiply out all ways through both."""
     sympy = _sympy()
+    if condition.has(sympy.Piecewise, _choice_class()):
+        return _choice_class()(condition, a, b)
     return sympy.Piecewise((a, condition), (b, True))
+
+
+@cache
+def _choice_class() -> Any:
+    """Return the function that is its second argument where the first one, a condition, holds, and else the third."""
+    sympy = _sympy()
+
+    class Choice(sympy.Function):  # type: ignore[name-defined,misc]
+        nargs = 3
+
+        @classmethod
+        def eval(cls, condition: Any, a: Any, b: Any) -> Any:
+            return a if condition == sympy.true else b if condition == sympy.false else None
+
+        def _eval_derivative(self, by: Any) -> Any:
+            condition, a, b = self.args
+            return Choice(condition, a.diff(by), b.diff(by))
+
+        def _eval_is_extended_real(self) -> Any:
+            return True if all(side.is_extended_real for side in self.args[1:]) else None
+
+    return Choice
 
 
 def _named(name: str) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ view, the rest by an index. Functions are chosen such that PyTorch's derivatives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -17,16 +17,14 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
 from autograd.export._composed_in_torch import FunctionsOfTorch
+from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import TORCH, helper_functions
 
 
 def function_of(program: Program) -> Callable[..., Any]:
     """Return a program as a function of tensors; its attribute `source` is its text."""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ImportError("to_torch needs PyTorch: python -m pip install 'scalar-autograd[torch]'") from error
-    writer = TensorWriter(replace(program.lowering))
+    torch = optional_package("torch", "to_torch")
+    writer = TensorWriter(replace(program.lowering), program.constant_results)
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
     writer.dialect = FunctionsOfTorch(torch, names).dialect  # type: ignore[misc]
     source = writer.source()
@@ -38,6 +36,12 @@ def function_of(program: Program) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
+def argument_arrays(lowering: Lowering) -> list[tuple[str, int, int, bool]]:
+    """Return the arguments of an exported function: the name, the first slot, how many, and whether batched."""
+    found = [("theta", lowering.arguments, lowering.wrt, False)] if lowering.wrt else []
+    return found + [(f"x{number}", *block[1:]) for number, block in enumerate(lowering.argument_blocks)]
+
+
 class TensorWriter:
     """What writes a program: arrays of one axis, which have the numbers of some slots that follow each other."""
 
@@ -45,50 +49,63 @@ class TensorWriter:
     permuted: ClassVar[str] = "torch.permute"
     dialect: ClassVar[Any] = TORCH
 
-    def __init__(self, lowering: Lowering) -> None:
+    def __init__(self, lowering: Lowering, constant_results: Mapping[int, float]) -> None:
         self.lowering = lowering
+        self.constant_results = constant_results
         self.code: Code = lowering.code
         self.numbers: dict[str, list[float]] = {}
         self.indices: dict[str, list[int]] = {}
-        self.arrays: list[tuple[str, int, int, bool]] = []
+        self.arrays: list[tuple[str, int, int]] = []  # a name, the first slot, how many
+        self.holders = tuple(np.full(size, -1, dtype=np.intp) for size in self.code.slots)  # of each slot, its array
 
     def source(self) -> str:
         """Return the text of the function."""
         lowering, lines = self.lowering, []
-        arguments, stop = lowering.arguments, lowering.arguments + lowering.wrt
-        found = [("theta", arguments, lowering.wrt, False)] if lowering.wrt else []
-        found += [
-            (f"x{number}", start, count, batched)
-            for number, (title, start, count, batched) in enumerate(
-                block for block in lowering.blocks if block[3] or block[1] < arguments
-            )
-            if title not in ("theta", "captured")
-        ]
+        stop = lowering.arguments + lowering.wrt
+        found = argument_arrays(lowering)
         for name, start, count, batched in found:
-            lines.append(f"{name} = {name}.reshape({count})")
-            self.arrays.append((name, start, count, batched))
+            lines.append(f"{name} = {self._taken(name, count)}")
+            self._hold(name, start, count, batched)
         first = found[0][0] if found else "torch.zeros(0, dtype=torch.float64)"
         captured = [leaf.number for leaf in lowering.variables[stop:]]
         start, constants = self.code.constants
         for place, numbers in ((stop, captured), (start, constants)):
             if numbers:
-                self.arrays.append((self._number(numbers), place, len(numbers), False))
+                self._hold(self._number(numbers), place, len(numbers), False)
         for number, instruction in enumerate(self.code.instructions):
             lines.append(f"v{number} = {self._written(instruction)}")
             slots = np.unique(instruction.destination.slots)
-            self.arrays.append((f"v{number}", int(slots[0]), len(slots), instruction.destination.batched))
-        roots = [self._root(*root) for root in self.code.roots]
-        result = roots[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(roots)}])"
+            self._hold(f"v{number}", int(slots[0]), len(slots), instruction.destination.batched)
+        roots = list(self.code.roots)
+        for position, constant in sorted(self.constant_results.items()):
+            roots.insert(position, (constant, False))
+        result = self._result(roots)
         moved = self._moved(first)
-        self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
-        self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
         body = "\n    ".join([*moved, *lines, f"return {result}"])
         return f"def f({', '.join(name for name, *_ in found)}):\n    {body}\n"
+
+    def _taken(self, name: str, count: int) -> str:
+        """Return the source of an argument as an array of one axis."""
+        return f"{name}.reshape({count})"
+
+    def _hold(self, name: str, start: int, count: int, batched: bool) -> None:
+        """Take note that an array has the numbers of some slots that follow each other."""
+        self.holders[batched][start : start + count] = len(self.arrays)
+        self.arrays.append((name, start, count))
 
     def _number(self, numbers: Sequence[float]) -> str:
         name = f"k{len(self.numbers)}"
         self.numbers[name] = list(numbers)
         return name
+
+    def _result(self, roots: Sequence[tuple[Any, bool]]) -> str:
+        """Return the source of one number, or of an array of several, or of none."""
+        if not roots:
+            return f"{self.library}.zeros(0)"
+        if len(roots) > 1 and all(isinstance(slot, int) for slot, _ in roots) and len({flag for _, flag in roots}) == 1:
+            return self._read(Operand(np.array([slot for slot, _ in roots]), roots[0][1]))
+        numbers = [self._root(*root) for root in roots]
+        return numbers[0] if len(roots) == 1 else f"{self.library}.stack([{', '.join(numbers)}])"
 
     def _root(self, slot: Any, batched: bool) -> str:
         if isinstance(slot, int):
@@ -126,18 +143,17 @@ class TensorWriter:
         if operand.constants is not None:
             return f"{self._number(operand.constants.ravel().tolist())}.reshape({_shape(operand.shape)})"
         slots = np.asarray(operand.slots)
-        found = []  # arrays that hold some of them, by where they occur first
-        for name, start, size, batched in self.arrays:
-            inside = (slots >= start) & (slots < start + size)
-            if batched is operand.batched and inside.any():
-                found.append((int(inside.argmax()), name, start, size, inside))
-        used, local, count = [], np.empty_like(slots), 0
-        for _, name, start, size, inside in sorted(found, key=lambda part: part[0]):
-            local[inside] = slots[inside] - start + count
+        holders = self.holders[operand.batched][slots]
+        numbers, first = np.unique(holders, return_index=True)
+        used, local, total = [], np.empty_like(slots), 0
+        for number in numbers[np.argsort(first)].tolist():  # by where they occur first
+            name, start, count = self.arrays[number]
+            inside = holders == number
+            local[inside] = slots[inside] - start + total
             used.append(name)
-            count += size
+            total += count
         name = used[0] if len(used) == 1 else f"{self.library}.concatenate([{', '.join(used)}])"
-        return self._view(name, local, count) or f"{name}[{self._index(local)}]"
+        return self._view(name, local, total) or f"{name}[{self._index(local)}]"
 
     def _view(self, name: str, slots: Slots, count: int) -> str | None:
         """Return the source of some numbers of an array as a view, in their shape; None where they lie irregularly."""
@@ -184,7 +200,10 @@ class TensorWriter:
     def _moved(self, first: str) -> list[str]:
         """Return the lines that bring constants and indices to where the arguments are."""
         lines = [f"{name} = {name}_.to({first})" for name in self.numbers]
-        return [*lines, *[f"{name} = {name}_.to({first}.device)" for name in self.indices]]
+        lines += [f"{name} = {name}_.to({first}.device)" for name in self.indices]
+        self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
+        self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
+        return lines
 
 
 def _shape(lengths: Sequence[int]) -> str:

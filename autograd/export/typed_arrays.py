@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
@@ -81,13 +81,18 @@ def row_functions() -> Functions:
     return Functions(TYPED_ARRAYS, javascript_function, "row_")
 
 
-def javascript_of(lowering: Lowering, name: str, *, with_helpers: bool = True) -> str:
-    """Return a program as the text of a JavaScript function; without helpers it needs `fn`, the functions of a page."""
+def javascript_of(
+    lowering: Lowering, name: str, *, constants: Mapping[int, float] | None = None, with_helpers: bool = True
+) -> str:
+    """Return a program as the text of a JavaScript function; without helpers it needs `fn`, the functions of a page.
+
+    `constants` are the results that are constant, by their positions.
+    """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_IN_JAVASCRIPT:
         raise ValueError(
             f"to_javascript takes a free identifier as the name of the function, such as 'loss', got {name!r}"
         )
-    return _TypedArrayWriter(replace(lowering), name).function(with_helpers)
+    return _TypedArrayWriter(replace(lowering), name, constants or {}).function(with_helpers)
 
 
 class _TypedArrayWriter(ArrayWriter):
@@ -95,8 +100,9 @@ class _TypedArrayWriter(ArrayWriter):
 
     counter = local = "let"
 
-    def __init__(self, lowering: Lowering, name: str) -> None:
+    def __init__(self, lowering: Lowering, name: str, constants: Mapping[int, float]) -> None:
         self.lowering, self.name = lowering, name
+        self.constant_results = sorted(constants.items())
         self.tables = {}
         self.arguments, self.parameters = lowering.arguments, lowering.wrt
         self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
@@ -115,9 +121,12 @@ class _TypedArrayWriter(ArrayWriter):
     def function(self, with_helpers: bool) -> str:
         """Return the text of the function."""
         lowering, code = self.lowering, self.lowering.code
-        roots, single = code.roots, len(code.roots) == 1
+        roots: list[tuple[int | float, bool]] = list(code.roots)
+        for position, number in self.constant_results:
+            roots.insert(position, (number, False))
+        single = len(roots) == 1
         forward, backward = list(code.instructions), []
-        if single:
+        if single and code.roots:
             adjoint = Adjoint(code)
             backward = adjoint.instructions(self.wanted)
         plain, each = code.slots

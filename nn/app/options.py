@@ -82,6 +82,12 @@ def train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--lr", type=_rate, help=f"learning rate (default {_defaults('lr')})")
     parser.add_argument(
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="what runs the steps: numpy, python, native, or jax, which uses all devices (default auto)",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path(), metavar="FOLDER", help="where to write the pictures (default .)"
     )
     parser.add_argument("--save", type=Path, metavar="FILE.json", help="write the network, to predict with")

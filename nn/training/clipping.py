@@ -7,8 +7,8 @@ in the form of torch.nn.utils: all gradients times min(1, max_norm / (norm + 1e-
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autograd import Value
 from nn.training.checks import above_zero, parameter_list
@@ -65,4 +65,13 @@ def _factor(norm: float, max_norm: float) -> float:
             f"gradients are clipped where their norm is finite, got {norm}; nothing was changed; "
             "detect_anomaly() finds the operation where it began"
         )
-    return min(1.0, max_norm / (norm + 1e-6))
+    return shrinking(norm, max_norm, min)  # type: ignore[no-any-return]
+
+
+def shrinking(norm: Any, max_norm: float, least: Callable[[float, Any], Any]) -> Any:
+    """Return the factor that shortens a gradient of this norm, of a float or an array; `least` is the minimum of two.
+
+    >>> shrinking(10.0, 5.0, min)
+    0.49999995...
+    """
+    return least(1.0, max_norm / (norm + 1e-6))

@@ -93,10 +93,22 @@ def _accuracy_of_array(outputs: Any, targets: Sequence[Any]) -> float:
         wanted = np.asarray(targets, dtype=float).reshape(len(targets), -1)
     except (TypeError, ValueError):
         raise ValueError(f"accuracy takes classes as numbers, got {targets!r}; number them from 0") from None
+    return float(np.mean(right_answers(scores, wanted, np)))
+
+
+def right_answers(scores: Any, wanted: Any, numpy: Any) -> Any:
+    """Return for each row of scores whether its class is that of its row of targets.
+
+    `numpy` is the library of the arrays: NumPy, or one with the same functions.
+
+    >>> import numpy as np
+    >>> right_answers(np.array([[0.1, 0.7], [0.5, 0.2]]), np.array([[1.0], [1.0]]), np)
+    array([ True, False])
+    """
     if scores.shape[1] == 1:
-        right = (scores > 0.0) == (wanted > 0.0)
+        right = ((scores > 0.0) == (wanted > 0.0))[:, 0]
     else:
         if scores.shape[1] == 2 and wanted.shape[1] == 1:
-            wanted = np.maximum(wanted, 0.0)
+            wanted = numpy.maximum(wanted, 0.0)
         right = scores.argmax(axis=1) == (wanted.argmax(axis=1) if wanted.shape[1] > 1 else wanted[:, 0])
-    return float(np.mean(right.ravel() & ~np.isnan(scores).any(axis=1)))
+    return right & ~numpy.isnan(scores).any(axis=1)

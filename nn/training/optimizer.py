@@ -92,11 +92,15 @@ class Optimizer:
         >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).rate
         0.5
         """
+        return self.rate_after(self.steps)
+
+    def rate_after(self, steps: int) -> float:
+        """Return the learning rate of the step that comes after so many."""
         if not callable(self._lr):
             return float(self._lr)
-        rate = real(self._lr(self.steps), "a schedule's rate")
+        rate = real(self._lr(steps), "a schedule's rate")
         if not 0.0 <= rate < math.inf:
-            raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {self.steps} steps")
+            raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {steps} steps")
         return rate
 
     @property
@@ -145,6 +149,7 @@ class Optimizer:
         return new  # type: ignore[no-any-return]
 
     def _remember(self, state: Sequence[Any]) -> None:
+        """Take over what a step has made of the state, in the order of `remembers`, and count the step."""
         self.state = dict(zip(self.state, state, strict=True))
         self.steps += 1
 

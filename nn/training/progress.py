@@ -7,11 +7,11 @@ import time
 from types import TracebackType
 from typing import Any
 
-LAYOUT = "{n_fmt}/{total_fmt} epochs [{elapsed}<{remaining}]{postfix} {bar}"  # the numbers first: lines are cut
+LAYOUT = "{n_fmt}/{total_fmt} {unit}s [{elapsed}<{remaining}]{postfix} {bar}"  # the numbers first: lines are cut
 INTERVAL = 0.2  # seconds between two drawings in the middle of an epoch
 
 
-def bar(total: int, shown: bool) -> NoBar:
+def bar(total: int, shown: bool, unit: str = "epoch") -> NoBar:
     """Return a bar over so many epochs, as tqdm draws it in a terminal or a notebook; else one that shows nothing."""
     watched = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
     if not (shown and watched):
@@ -22,7 +22,7 @@ def bar(total: int, shown: bool) -> NoBar:
         raise ImportError("a progress bar needs tqdm: python -m pip install tqdm, or pass progress=False") from error
     # On a terminal the bar takes what the numbers leave.
     layout = {} if "ipykernel" in sys.modules else {"bar_format": LAYOUT}
-    return Bar(tqdm(total=total, unit="epoch", **layout))
+    return Bar(tqdm(total=total, unit=unit, **layout))
 
 
 class NoBar:
@@ -31,8 +31,8 @@ class NoBar:
     def step(self, batch: int, batches: int) -> None:
         """Show that so many batches of an epoch are done."""
 
-    def epoch(self, text: str) -> None:
-        """Show that an epoch is done, and its numbers."""
+    def advance(self, text: str, count: int = 1) -> None:
+        """Show that one more is done, or so many, with a line about it."""
 
     def __enter__(self) -> NoBar:
         return self
@@ -58,11 +58,11 @@ class Bar(NoBar):
             self.moment = now
             self.drawn.set_postfix_str(", ".join(filter(None, [self.latest, f"batch {batch} of {batches}"])))
 
-    def epoch(self, text: str) -> None:
-        """Show that an epoch is done, and its numbers; tqdm itself draws this only now and then."""
+    def advance(self, text: str, count: int = 1) -> None:
+        """Show that one more is done, or so many, with a line about it; tqdm draws this only now and then."""
         self.latest = text
         self.drawn.set_postfix_str(text, refresh=False)
-        if self.drawn.update():
+        if self.drawn.update(count):
             self.moment = time.monotonic()
 
     def __exit__(

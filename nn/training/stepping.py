@@ -102,6 +102,10 @@ class Steps:
         if self.start is not None:
             self._take_back(*self.start)
 
+    def train_epoch(self, data: Examples, batches: Sequence[Sequence[int] | None]) -> list[Score] | None:
+        """Take the steps of an epoch at once, if this kind of steps can; None where they are to be taken one by one."""
+        return None
+
     def train(self, data: Examples, rows: Sequence[int] | None) -> Score:
         """Take a step on these examples, or on all, and return their score before it."""
         batch = data.batch(rows)
@@ -267,7 +271,7 @@ class CompiledSteps(Steps):
     program does not compute what the eager engine does, as where the loss is not the mean over its examples.
     """
 
-    def __init__(self, task: TrainingTask) -> None:
+    def __init__(self, task: TrainingTask, backend: str = "auto") -> None:
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
@@ -276,7 +280,8 @@ class CompiledSteps(Steps):
             return (value, output) if has_aux else value
 
         with interrupts_wait():
-            compiled = autograd.compile(example, batched=("x", "y"), wrt=task.optimizer.parameters, has_aux=has_aux)
+            wrt = task.optimizer.parameters
+            compiled = autograd.compile(example, batched=("x", "y"), wrt=wrt, has_aux=has_aux, backend=backend)
             import numpy as np  # after compile, whose error tells how to install it
 
         self.program = compiled
@@ -297,7 +302,7 @@ class CompiledSteps(Steps):
 
     def _compare(self, few: Examples) -> float:
         wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
-        found, _ = self._evaluated(few)
+        found, _ = CompiledSteps._evaluated(self, few)
         if not (math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))):
             raise ValueError(
                 f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "

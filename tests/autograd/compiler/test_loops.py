@@ -1,6 +1,7 @@
 """Recurrences: what is repeated is found and written as a loop, whatever its operands are."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from autograd import Value, compile, dot, exp, fsum, gradients, maximum, relu, r
 from autograd.compiler import _loops, blocks
 from autograd.compiler._loops import find_loops
 from autograd.compiler.instructions import Affine
+from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 
 
 @pytest.fixture(autouse=True)
@@ -163,57 +165,12 @@ def test_a_few_repetitions_are_no_loop():
     assert find_loops([(rules.sin, [place]) for place in range(_loops.LEAST - 1)], 1) == []
 
 
-BLOCK = {
-    "sin": lambda a, b: sin(a),
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b * 0.5,
-    "fsum": lambda a, b: fsum([a, b, a]) * 0.3,
-    "maximum": maximum,
-    "square": lambda a, b: tanh(a) ** 2,
-}
-OPERANDS = st.tuples(
-    st.sampled_from(["now", "before", "long before", "fixed", "number", "input", "first"]), st.integers(0, 5)
-)
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(st.tuples(st.sampled_from(list(BLOCK)), OPERANDS, OPERANDS), min_size=1, max_size=6),
-    st.integers(2, 14),
-    st.integers(0, 2**32 - 1),
-    st.booleans(),
-)
+@given(BLOCKS, st.integers(2, 14), st.integers(0, 2**32 - 1), st.booleans())
 def test_random_recurrence_is_as_eager(block, repetitions, seed, every):
     random = np.random.default_rng(seed)
-    numbers = random.uniform(-1, 1, size=repetitions).tolist()
-
-    def build(leaves):
-        fixed, inputs, start = leaves[:6], leaves[6 : 6 + repetitions], leaves[6 + repetitions :]
-        done = [start[:6], start[6:]]
-        for k in range(repetitions):
-            now = []
-            for op, *operands in block:
-                chosen = []
-                for kind, i in operands:
-                    source = {
-                        "now": now or done[-1],
-                        "before": done[-1],
-                        "long before": done[-2],
-                        "fixed": fixed,
-                        "number": [numbers[k]],
-                        "input": [inputs[k]],
-                        "first": done[min(2, len(done) - 1)],
-                    }[kind]
-                    chosen.append(source[i % len(source)])
-                if not isinstance(chosen[0], Value):
-                    chosen[0] = chosen[0] * fixed[0]
-                now.append(sin(BLOCK[op](*chosen)))
-            done.append(now)
-        used = [y for row in done for y in row] if every else done[-1]
-        return fsum([y * y for y in used])
-
-    leaves = [Value(x) for x in random.uniform(-1, 1, size=6 + repetitions + 12)]
+    build = partial(recurrence, block, random.uniform(-1, 1, size=repetitions).tolist(), every)
+    leaves = [Value(x) for x in random.uniform(-1, 1, size=leaf_count(repetitions))]
     root = build(leaves)
     program = compile(root, wrt=leaves)
     theta = random.uniform(-1, 1, size=len(leaves))

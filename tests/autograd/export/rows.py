@@ -2,12 +2,16 @@
 
 import itertools
 import math
+import sys
+from contextlib import suppress
 
 import numpy as np
+import pytest
 
 import nn
-from autograd import Value, compile, dot, logsumexp, rules
-from autograd.rules import Family, NAry
+from autograd import Value, compile, dot, gradients, logsumexp, rules
+from autograd.engine import topological_order
+from autograd.rules import Family, NAry, Unary
 
 GRID = [0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 0.0]
 GRID = [*GRID, *(-x for x in GRID[:-1])]
@@ -25,6 +29,8 @@ def operations():
 
 
 ROWS = list(operations())
+NAMES = [name for name, _ in ROWS]
+TAILS = [-1e300, -750.0, -700.0, -40.0, -26.0, -1e-9, -1e-300, 1e-300, 1e-9, 0.49, 0.51, 26.0, 40.0, 700.0, 1e9, 1e300]
 EDGES = [(name, row, xs) for name, row in ROWS for xs in row.edges if all(map(math.isfinite, xs))]
 
 
@@ -47,6 +53,35 @@ def points(row):
     return found
 
 
+def tails(row):
+    """Operands of a function of one number in its tails, as far as it is defined there."""
+    found = []
+    for x in TAILS if len(row.partials) == row.arity == 1 else ():
+        with suppress(ValueError, ArithmeticError):
+            row.evaluate([x])
+            found.append((x,))
+    return found
+
+
+def close(known, rel=1e-12, smallest=sys.float_info.min):
+    """What agrees with known numbers: relative to each, and where it is too small for a normal number, that."""
+    return pytest.approx(known, rel=rel, abs=smallest, nan_ok=True)
+
+
+def rounding(node):
+    """What rounding each number on the way to a node may change it by, to first order; 0 where that is not known."""
+    order = topological_order(node)
+    changes = [abs(slope * other.data) for slope, other in zip(gradients(node, order), order, strict=True)]
+    total = 8.0 * sys.float_info.epsilon * sum(changes)
+    return total if total < math.inf else 0.0
+
+
+def agreeing(root, leaves=()):
+    """What agrees with the value of a graph, and its derivatives by some leaves, up to the rounding on the way."""
+    nodes = [root, *(gradients(root, leaves, create_graph=True) if leaves else [])]
+    return [close(node.data, smallest=sys.float_info.min + rounding(node)) for node in nodes]
+
+
 def graph(row, operands):
     """The operation on leaves with these data, and the leaves."""
     leaves = [Value(x, f"x{i}") for i, x in enumerate(operands)]
@@ -58,6 +93,29 @@ def wanted(row, operands):
     root, leaves = graph(row, operands)
     root.backward()
     return [root.data, *(leaf.grad for leaf in leaves)]
+
+
+# The functions that a layer may have by their names.
+ACTIVATIONS = [name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))]
+
+
+def settled(model):
+    """A model with weights and biases at which all its neurons are in the domains of their functions."""
+    for layer in model.layers:
+        for neuron in layer.neurons:
+            neuron.b.data = 1.5 if getattr(neuron.activation, "domain", "") in ("x > 0", "x >= 1") else 0.25
+            for i, w in enumerate(neuron.w):
+                w.data = (1.0 + i) / (8.0 * len(neuron.w))
+    return model
+
+
+def digits_loss():
+    """The loss of a network of 64-32-10 on one image as a graph, after its backward pass, and the parameters."""
+    model = nn.MLP(64, [32, 10], activation="tanh", seed=1)
+    outputs = model(np.random.default_rng(0).uniform(0.0, 1.0, 64).tolist())
+    root = logsumexp(outputs) - outputs[3]
+    root.backward()
+    return root, model.parameters()
 
 
 def network_loss(shape):

@@ -1,15 +1,38 @@
 """Programs as functions of JAX arrays: values, derivatives at the edges too, and JAX's transforms."""
 
+import itertools
 import math
+import pickle
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from autograd import Value, compile, exp, fsum, hessian, log, operation, rules, sin, softmax, where
-from autograd.export import to_jax
+import autograd.export.jax as jax_export
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    log,
+    operation,
+    rules,
+    sin,
+    softmax,
+    tanh,
+    where,
+)
+from autograd.export import _scans, to_jax
 from autograd.testing import expressions
+from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 from tests.autograd.export.rows import EDGES, ROWS, graph, network_loss, points, wanted
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-autograd[jax]'")
@@ -28,8 +51,15 @@ def by_jax(f, *arguments):
     return [float(value), *np.ravel(gradient).tolist()]
 
 
+@pytest.fixture(params=["steps", "arrays"])
+def form(request, monkeypatch):
+    """Have every program written as scalar steps, or as array instructions."""
+    monkeypatch.setattr(jax_export, "NARROW", 10**9 if request.param == "steps" else 0)
+    return request.param
+
+
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
-def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
+def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row, form):
     root, leaves = graph(row, points(row)[0])
     f = jax.jit(jax.value_and_grad(to_jax(compile(root, wrt=leaves))))
     edges = [xs for _, other, xs in EDGES if other is row]
@@ -39,9 +69,35 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
         assert found == pytest.approx(wanted(row, operands), rel=1e-12, abs=1e-15, nan_ok=True), operands
 
 
-@settings(max_examples=25, deadline=None)
+def higher(row, order):
+    """The derivatives of an order by the engine, as a function of the operands."""
+    f = grad(lambda xs: row.apply(xs))
+    for _ in range(order - 1):
+        f = jacobian(f)
+    return f
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+def test_every_row_has_the_higher_derivatives_of_the_engine(name, row):
+    root, leaves = graph(row, points(row)[0])
+    exported = to_jax(compile(root, wrt=leaves))
+    edges = [xs for _, other, xs in EDGES if other is row and all(map(math.isfinite, wanted(row, xs)))]
+    operands = [*points(row)[:: 1 + len(points(row)) // 8], *edges]
+    rounding = 1e-15 * (row is rules.logsumexp)  # whose derivatives are differences of probabilities
+    second, third = jax.hessian(exported), jax.jacfwd(jax.hessian(exported))
+    for order, derivative in ((2, jax.jit(second)), (3, jax.jit(third))):
+        for xs in operands:
+            found, exact = np.ravel(derivative(np.array(xs))), np.ravel(np.array(higher(row, order)(list(xs))))
+            finite = np.isfinite(exact)  # at a pole JAX has nan, the product of an infinite slope and a direction of 0
+            slack = 1e-12 * np.abs(exact[finite]).max(initial=0.0) + rounding
+            np.testing.assert_allclose(
+                found[finite], exact[finite], rtol=1e-9, atol=slack, err_msg=f"order {order} at {xs}"
+            )
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(expressions())
-def test_random_expressions_agree(expression):
+def test_random_expressions_agree(form, expression):
     leaves = [Value(x) for x in expression.inputs]
     root = expression(*leaves)
     if isinstance(root, Value):
@@ -50,19 +106,63 @@ def test_random_expressions_agree(expression):
         assert found == pytest.approx([root.data, *(leaf.grad for leaf in leaves)], rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
+@pytest.mark.parametrize("shape", [[2, 3, 1], [2, 16, 16, 1], [64, 32, 10]])
 def test_networks_agree_under_vmap_and_grad(shape):
     program, X, Y = network_loss(shape)
     theta = program.read()
     value, gradient = program.value_and_grad_at(theta, X, Y)
-    f = to_jax(program)
-    assert "[i" not in f.source
-    batch = jax.vmap(f, in_axes=(None, 0, 0))
-    assert "gather" not in jax.jit(batch).lower(theta, X, Y).as_text()
+    batch = jax.vmap(to_jax(program), in_axes=(None, 0, 0))
     assert batch(theta, X, Y).tolist() == pytest.approx(program.each(X, Y).tolist(), rel=1e-12)
     found = by_jax(jax.jit(lambda *all_of_it: batch(*all_of_it).mean()), theta, X, Y)
     assert found[0] == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=1e-12 * np.abs(gradient).max())
+
+
+def convolution(image, kernel):
+    size, around = len(image) - 2, list(itertools.product(range(3), range(3)))
+    weights = [kernel[a][b] for a, b in around]
+    windows = [[image[i + a][j + b] for a, b in around] for i in range(size) for j in range(size)]
+    return fsum([tanh(dot(window, weights)) for window in windows])
+
+
+# Functions whose operands lie regularly, and the shapes of their arguments.
+REGULAR = {
+    "neighbours": (lambda u: fsum([(a - 2 * b + c) ** 2 for a, b, c in zip(u, u[1:], u[2:])]), [60]),
+    "reversed": (lambda u: fsum([sin(a) * b for a, b in zip(u, reversed(list(u)))]), [60]),
+    "columns": (lambda A: fsum([sin(row[0]) * row[3] for row in A]), [(60, 4)]),
+    "diagonals": (lambda A: fsum([A[i][i] ** 2 * sin(A[i][-1 - i]) for i in range(60)]), [(60, 60)]),
+    "convolution": (convolution, [(9, 9), (3, 3)]),
+    "product": (lambda A, B: fsum([tanh(dot(row, column)) for row in A for column in zip(*B)]), [(8, 6), (6, 7)]),
+    "tile": (lambda x, A: fsum([dot(x, row) for row in A]), [6, (20, 6)]),
+    "one of all": (lambda x, A: fsum([sin(a) * x for row in A for a in row]), [(), (20, 6)]),
+}
+
+
+@pytest.mark.parametrize("name", REGULAR)
+def test_what_lies_regularly_is_sliced_not_gathered(name, monkeypatch):
+    monkeypatch.setattr(jax_export, "NARROW", 0)
+    function, shapes = REGULAR[name]
+    rng = np.random.default_rng(0)
+    arguments = [rng.normal(size=shape) for shape in shapes]
+    program = compile(function)
+    value, gradient = program.value_and_grad(*arguments)
+    f = to_jax(program)
+    assert gathers(f, arguments) == 0
+    found = by_jax(f, *arguments)
+    assert found == pytest.approx([value, *np.ravel(gradient)], rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize("shape", [[2, 3, 1], [2, 16, 16, 1], [64, 32, 10]])
+def test_networks_gather_nothing(shape):
+    program, X, Y = network_loss(shape)
+    program(X, Y)
+    assert gathers(to_jax(program), [program.read(), X[0], Y[0]]) == 0
+
+
+def gathers(f, arguments):
+    """How often a function and its gradient read or add by an index."""
+    text = jax.jit(jax.value_and_grad(f)).lower(*arguments).as_text()
+    return text.count("gather") + text.count("scatter")
 
 
 def test_hessian_is_that_of_the_engine():
@@ -91,7 +191,95 @@ def test_what_lies_irregularly_is_indexed():
     root = root + fsum(softmax([leaves[i] for i, *_ in picked[:7]])[:3]) * 0.5
     program = compile(root, wrt=leaves)
     value, gradient = program.value_and_grad(program.read())
+    assert gathers(to_jax(program), [program.read()]) > 0
     assert by_jax(to_jax(program), program.read()) == pytest.approx([value, *gradient], rel=1e-12, abs=1e-13)
+
+
+def test_recurrence_is_a_scan_whose_block_is_written_once():
+    def pendulum(start, h):
+        angle, speed = start
+        for _ in range(2000):
+            speed = speed - h * sin(angle)
+            angle = angle + h * speed
+        return angle
+
+    program = compile(pendulum)
+    value, gradient = program.value_and_grad([1.0, 0.0], 0.01)
+    f = to_jax(program)
+    assert f.source.count("jax.lax.scan") == 1
+    assert len(f.source.splitlines()) < 25
+    assert by_jax(f, [1.0, 0.0], 0.01) == pytest.approx([value, *gradient], rel=1e-11)
+    many = jax.vmap(jax.grad(f), in_axes=(0, None))(np.array([[1.0, 0.0], [0.5, 0.1]]), 0.01)
+    assert many[0].tolist() == pytest.approx(gradient, rel=1e-11)
+    single = to_jax(program, dtype="float32")
+    assert by_jax(single, [1.0, 0.0], 0.01) == pytest.approx([value, *gradient], rel=1e-3)
+    assert single(np.ones(2), 0.01).dtype == np.float32
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(BLOCKS, st.integers(2, 14), st.integers(0, 2**32 - 1), st.booleans())
+def test_random_recurrences_agree(monkeypatch, block, repetitions, seed, every):
+    monkeypatch.setattr(_scans, "SEARCHED", 0)
+    monkeypatch.setattr(_scans, "RUNS", 2)
+    monkeypatch.setattr(jax_export, "NARROW", 10**9)
+    random = np.random.default_rng(seed)
+    build = partial(recurrence, block, random.uniform(-1, 1, size=repetitions).tolist(), every)
+    leaves = [Value(x) for x in random.uniform(-1, 1, size=leaf_count(repetitions))]
+    root = build(leaves)
+    exact = [root.data, *gradients(root, leaves)]
+    assert by_jax(to_jax(compile(root, wrt=leaves)), [x.data for x in leaves]) == pytest.approx(exact, rel=1e-9)
+
+
+def test_loop_that_reads_its_results_out_of_step_is_unrolled(monkeypatch):
+    monkeypatch.setattr(_scans, "SEARCHED", 0)
+
+    def f(x):
+        found = [*x]
+        for i in range(12):
+            found.append(sin(found[i // 2] * 0.7))
+        return found[-1]
+
+    program = compile(f)
+    value, gradient = program.value_and_grad([0.3, 0.9])
+    assert by_jax(to_jax(program), [0.3, 0.9]) == pytest.approx([value, *gradient], rel=1e-12)
+
+
+def test_results_that_are_constant_are_there(form):
+    several = compile(lambda x: [x[0] * x[1], 3.0, x[0] ** 3, -1.5])
+    single = compile(lambda x: 3.0)
+    none = compile(lambda x: [])
+    assert none([2.0]) == []
+    assert to_jax(none.specialize([2.0]))(np.ones(1)).shape == (0,)
+    for f, x in ((several, [2.0, 5.0]), (single, [2.0])):
+        wanted_results = np.ravel(f(x)).tolist()
+        for program in (f, f.specialize(x), pickle.loads(pickle.dumps(f.specialize(x)))):
+            found = jax.jit(to_jax(program))(np.array(x))
+            assert (np.ravel(found).tolist(), found.dtype) == (wanted_results, np.float64)
+    assert jax.grad(to_jax(single))(2.0) == 0.0
+    assert jax.vmap(to_jax(single))(np.ones((3, 1))).tolist() == [3.0] * 3
+    theta = Value(2.0)
+    assert to_jax(compile([theta * 2.0, Value(7.0) + 0.0], wrt=[theta]))(np.array([5.0])).tolist() == [10.0, 7.0]
+
+
+def test_arguments_may_have_any_name(form):
+    f = compile(lambda theta, captured, x0: theta * captured[1] - x0)
+    f(2.0, [3.0, 4.0], 1.0)
+    assert to_jax(f)(2.0, np.array([3.0, 4.0]), 1.0) == 7.0
+    with pytest.raises(ValueError, match=r"an argument of 2 numbers here, got the shape \(3,\)"):
+        to_jax(f)(2.0, np.ones(3), 1.0)
+
+
+def test_source_names_the_functions():
+    x = Value(0.5, "x")
+    assert to_jax(compile(tanh(x) ** -0.5 + abs(x))).source == (
+        "def f(theta):\n"
+        "    theta = array(theta, 1)\n"
+        "    v0 = tanh(theta[0])\n"
+        "    v1 = power_of_minus_0_5(v0)\n"
+        "    v2 = abs(theta[0])\n"
+        "    v3 = v1 + v2\n"
+        "    return jnp.asarray(v3, dtype)\n"
+    )
 
 
 def test_own_operation_that_takes_floats_is_named():
@@ -102,11 +290,14 @@ def test_own_operation_that_takes_floats_is_named():
 
 def test_single_precision_is_asked_for():
     program = compile(sin(Value(0.5)) * 0.1 + 2.0)
+    made = to_jax(program)
     jax.config.update("jax_enable_x64", False)
     try:
         with pytest.raises(RuntimeError, match="jax_enable_x64"):
             to_jax(program)
         assert to_jax(program, dtype="float32")(np.array([0.5])).dtype == np.float32
+        with pytest.raises(RuntimeError, match="jax_enable_x64"):  # at the call, too
+            made(np.array([0.5]))
     finally:
         jax.config.update("jax_enable_x64", True)
     with pytest.raises(ValueError, match="'float64' or 'float32', got 'half'"):

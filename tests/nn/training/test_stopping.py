@@ -708,7 +708,7 @@ class Drawn(types.SimpleNamespace):
     def set_postfix_str(self, text, refresh=True):
         self.shown.append((text, refresh))
 
-    def update(self):
+    def update(self, count=1):
         self.updates += 1
 
     def close(self):
@@ -723,7 +723,7 @@ def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
         for batch in range(1, 1001):
             clock[0] += 0.01
             shown.step(batch, 1000)
-        shown.epoch("loss 0.5")
+        shown.advance("loss 0.5")
         clock[0] += 1.0
         shown.step(1, 1000)
     texts = [text for text, refresh in drawn.shown if refresh]

@@ -1,0 +1,158 @@
+"""Networks for PyTorch: a multi-layer perceptron as a torch.nn.Sequential of its layers, and the way back.
+
+Its modules are PyTorch's own wherever it has the activation, so its `state_dict` loads into a Sequential that anybody
+writes down, without this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd import rules
+from autograd.engine import Value
+from autograd.export._composed_in_torch import FunctionsOfTorch
+from autograd.export._packages import optional_package
+from autograd.export._words_of_torch import helper_functions
+from autograd.rules import UNREADABLE, Expression, symbol
+
+MODULES: dict[Any, Callable[..., Any]] = {  # of torch.nn, with the constant of a family
+    rules.relu: lambda nn: nn.ReLU(),
+    rules.tanh: lambda nn: nn.Tanh(),
+    rules.sigmoid: lambda nn: nn.Sigmoid(),
+    rules.softplus: lambda nn: nn.Softplus(threshold=40.0),  # from which on it is x to the last digit
+    rules.gelu: lambda nn: nn.GELU(),
+    rules.silu: lambda nn: nn.SiLU(),
+    rules.leaky_relu: lambda nn, slope: nn.LeakyReLU(slope),
+    rules.elu: lambda nn, alpha: nn.ELU(alpha),
+}
+
+
+@dataclass
+class DenseLayer:
+    """A layer of neurons: a row of weights and a bias for each, and the activation that all of them have."""
+
+    weights: list[Sequence[Value]]
+    biases: list[Value]
+    activation: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many neurons there are, and how many weights each has."""
+        return len(self.weights), len(self.weights[0])
+
+
+def dense_layers(model: Any, asker: str) -> list[DenseLayer]:
+    """Return the layers of an MLP, a Layer or a Neuron; TypeError for a model that computes something else."""
+    layers = getattr(model, "layers", [model])
+    neurons = [getattr(layer, "neurons", [layer]) for layer in layers]
+    parts = [model, *layers, *(neuron for layer in neurons for neuron in layer)]
+    if any(getattr(type(part), "forward", asker).__module__ != "nn.modules" for part in parts):
+        raise TypeError(
+            f"{asker} takes an MLP, a Layer or a Neuron of nn, whose layers are linear maps and activations; "
+            f"got a {type(model).__name__} with a forward of its own; compile that, and export the program"
+        )
+    found = []
+    for layer in neurons:
+        activations = list(dict.fromkeys(neuron.activation for neuron in layer))
+        if len(activations) > 1:
+            raise TypeError(f"{asker} takes layers of one activation each, got one with {len(activations)} of them")
+        found.append(DenseLayer([neuron.w for neuron in layer], [neuron.b for neuron in layer], activations[0]))
+    return found
+
+
+def sequential_of(model: Any) -> Any:
+    """Return a network as a torch.nn.Sequential in double precision."""
+    torch = optional_package("torch", "to_torch")
+    modules = []
+    for layer in dense_layers(model, "to_torch"):
+        nout, nin = layer.shape
+        linear = torch.nn.Linear(nin, nout, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor([[w.number for w in row] for row in layer.weights], dtype=torch.float64))
+            linear.bias.copy_(torch.tensor([b.number for b in layer.biases], dtype=torch.float64))
+        modules += [linear, *([] if layer.activation is None else [_module_of(torch, layer.activation)])]
+    return torch.nn.Sequential(*modules)
+
+
+def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
+    """Return an activation as a module: PyTorch's own, or one that computes what the function does of a symbol."""
+    names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
+    try:
+        term = activation(symbol("x"))
+        source = FunctionsOfTorch(torch, names).dialect.source(term, str)
+    except UNREADABLE as error:
+        raise NotImplementedError(
+            f"the activation {activation!r} cannot be read for PyTorch, since it takes numbers: {error}; write it with "
+            "the functions of autograd"
+        ) from error
+    if isinstance(term, Expression) and term.operation is not None and term.operands[0].operation is None:
+        row, *constant = term.operation.family or [term.operation]
+        if row in MODULES:
+            return MODULES[row](torch.nn, *constant)
+    function = eval(f"lambda x: {source}", names)
+
+    class Elementwise(torch.nn.Module):  # type: ignore[misc]
+        """A function of one number for each number of a tensor."""
+
+        def forward(self, x: Any) -> Any:
+            return function(x)
+
+        def extra_repr(self) -> str:
+            return source
+
+    return Elementwise()
+
+
+def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
+    """Set the parameters of an MLP, a Layer or a Neuron to those of a PyTorch `state_dict`: all or, on an error, none.
+
+    Its linear layers are taken in their order, whatever they are called: each has a `weight` of shape (nout, nin) and a
+    `bias`. ValueError lists what is missing, unexpected or of another shape.
+
+    >>> from nn import MLP
+    >>> model = MLP(2, [1], seed=1)
+    >>> load_torch_state(model, {"0.weight": [[0.5, -0.5]], "0.bias": [0.25]})
+    >>> model([1.0, 2.0]).data
+    -0.25
+    """
+    layers = dense_layers(model, "load_torch_state")
+    if callable(getattr(state, "state_dict", None)):
+        state = state.state_dict()  # type: ignore[attr-defined]
+    modules: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    for key, numbers in state.items():
+        module, _, kind = key.rpartition(".")
+        if kind in ("weight", "bias"):
+            modules.setdefault(module, {})[kind] = numbers.tolist() if hasattr(numbers, "tolist") else numbers
+        else:
+            problems.append(f"unexpected {key}")
+    if len(modules) != len(layers):
+        problems.append(f"{len(modules)} linear layers, where the model has {len(layers)}")
+    assigned: list[tuple[Value, float]] = []
+    for layer, (module, parts) in zip(layers, modules.items(), strict=False):
+        nout, nin = layer.shape
+        for kind, leaves, shape in (("weight", layer.weights, (nout, nin)), ("bias", layer.biases, (nout,))):
+            if kind not in parts:
+                problems.append(f"missing {module}.{kind}")
+            elif (found := _shape(parts[kind])) != shape:
+                problems.append(f"{module}.{kind} of shape {found}, not {shape}")
+            else:
+                assigned += zip(_flat(leaves), _flat(parts[kind]), strict=True)
+    if problems:
+        raise ValueError(f"this state does not fit {type(model).__name__}: {'; '.join(problems)}; nothing was changed")
+    for leaf, number in assigned:
+        leaf.data = number
+
+
+def _shape(numbers: Any) -> tuple[int, ...]:
+    """Return the shape of nested lists."""
+    if not isinstance(numbers, (list, tuple)):
+        return ()
+    inner = {_shape(part) for part in numbers}
+    return (len(numbers), *(inner.pop() if len(inner) == 1 else ()))
+
+
+def _flat(nested: Any) -> list[Any]:
+    return [x for part in nested for x in (part if isinstance(part, (list, tuple)) else [part])]

@@ -1,0 +1,257 @@
+"""Sweeps by executors of one machine: the same table, whatever runs it and whatever breaks."""
+
+import json
+import multiprocessing
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import nn
+from autograd import compile, sin
+from nn.sweeping._workers import run_task
+from tests.nn.sweeping import members
+
+ROOT = Path(__file__).resolve().parents[3]
+GRID = {"x": [1.0, 2.0, 3.0, 4.0], "n": [1, 2]}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def spawned(workers=2):
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def by_loky():
+    loky = pytest.importorskip("loky", reason="loky is not installed: pip install 'scalar-autograd[sweep]'")
+    return loky.ProcessPoolExecutor(2)
+
+
+EXECUTORS = {"threads": lambda: ThreadPoolExecutor(2), "processes": spawned, "loky": by_loky}
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_every_executor_gives_the_table_of_a_plain_loop(name):
+    table = nn.sweep(members.square, GRID)
+    assert [m.arguments for m in table] == [{"x": x, "n": n} for x in GRID["x"] for n in GRID["n"]]
+    assert table.results == [{"power": x**n, "of": x} for x in GRID["x"] for n in GRID["n"]]
+    assert all(m.done for m in table)
+    assert not table.interrupted
+    training = {"seed": [0, 1], "lr": [0.1, 0.01]}
+    with EXECUTORS[name]() as executor:
+        assert nn.sweep(members.square, GRID, executor).members == table.members
+        assert nn.sweep(members.trained, training, executor).results == nn.sweep(members.trained, training).results
+        with pytest.warns(RuntimeWarning, match=r"2 of 8 .*, the first of them f\(x=3.0, n=1\): ValueError"):
+            failed = nn.sweep(members.picky, GRID, executor)
+    assert [m.arguments["x"] for m in failed.failed] == [3.0, 3.0]
+    assert failed.failed[0].error == "ValueError: no 3.0 here"
+    assert "in picky" in failed.failed[0].details
+    assert failed.results == [x**n if x != 3.0 else None for x in GRID["x"] for n in GRID["n"]]
+
+
+def test_compiled_functions_and_lambdas_are_sent_where_they_can_be():
+    program = compile(lambda x, n: sin(x) * n)
+    program(1.0, 1)
+    with by_loky() as executor:
+        assert nn.sweep(program, GRID, executor).results == nn.sweep(program, GRID).results
+        assert nn.sweep(lambda x, n: x + n, GRID, executor).results == [x + n for x in GRID["x"] for n in GRID["n"]]
+
+
+def test_function_that_cannot_be_sent_is_an_error_of_each_member(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with spawned() as executor, pytest.warns(RuntimeWarning, match="f cannot be sent to another process.*cloudpickle"):
+        table = nn.sweep(lambda x: x, {"x": [1, 2]}, executor)
+    assert len(table.failed) == 2
+
+
+class Counting:
+    """An executor that counts the tasks in which the function is sent."""
+
+    def __init__(self, executor):
+        self.executor, self.sent, self.tasks = executor, 0, 0
+
+    def submit(self, task, name, written, arguments):
+        assert task is run_task
+        self.tasks += 1
+        self.sent += written is not None
+        return self.executor.submit(task, name, written, arguments)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_function_is_sent_to_each_process_once(tmp_path, workers):
+    heavy = members.Heavy(tmp_path / "sent")
+    with spawned(workers) as pool:
+        executor = Counting(pool)
+        table = nn.sweep(heavy, {"x": range(60)}, executor)
+    assert table.results == [x + 100_000 for x in range(60)]
+    processes = (tmp_path / "sent").read_text().split()
+    assert len(processes) == len(set(processes)) <= workers
+    assert executor.sent <= 3 * workers  # of 60: once, and again where another process was faster
+    assert executor.tasks < 120
+
+
+def test_threads_share_the_function_itself(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        executor = Counting(pool)
+        assert len(nn.sweep(members.Heavy(tmp_path / "sent"), {"x": range(9)}, executor)) == 9
+    assert (executor.sent, executor.tasks, (tmp_path / "sent").exists()) == (0, 9, False)
+
+
+def test_dead_worker_fails_what_it_takes_down_and_the_rest_goes_on_in_another_sweep(tmp_path):
+    journal = tmp_path / "sweep.jsonl"
+    with pytest.warns(RuntimeWarning, match="members failed"), spawned(1) as executor:
+        table = nn.sweep(members.deadly, {"x": [1.0, 2.0, 3.0, 4.0]}, executor, resume=journal)
+    assert table.results[:2] == [1.0, 4.0]
+    assert "BrokenProcessPool" in table.failed[0].error
+    with pytest.warns(RuntimeWarning, match="members failed"), spawned(1) as executor:
+        again = nn.sweep(members.deadly, [{"x": 4.0}, {"x": 1.0}, {"x": 2.0}, {"x": 3.0}], executor, resume=journal)
+    assert again.results[:3] == [16.0, 1.0, 4.0]
+    shut = ThreadPoolExecutor(1)
+    shut.shutdown()
+    with pytest.warns(RuntimeWarning, match="cannot schedule new futures after shutdown"):
+        assert len(nn.sweep(members.square, GRID, shut).failed) == 8
+
+
+def test_sweep_goes_on_after_a_crash(tmp_path):
+    journal, calls = tmp_path / "sweep.jsonl", tmp_path / "calls"
+    f = partial(members.numbered, str(calls))
+    grid = {"x": [1, 2, 3, 2, float("nan")]}
+    code = (
+        "import os, sys, nn\nfrom functools import partial\nfrom tests.nn.sweeping import members\n"
+        f"f = partial(members.numbered, {str(calls)!r})\n"
+        f"nn.sweep(f, [{{'x': 1}}, {{'x': 2}}], resume={str(journal)!r})\nos.kill(os.getpid(), 9)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert run.returncode == -9
+    with journal.open("a") as file:
+        file.write('{"arguments": {"x": 3}, "res')  # in the middle of a line
+    table = nn.sweep(f, grid, resume=journal)
+    assert table.results[:4] == [1, 2, 3, 2]
+    assert calls.read_text().split() == ["1", "2", "3", "2", "nan"]
+    assert nn.sweep(f, grid, resume=journal).results[:4] == [1, 2, 3, 2]
+    assert len(calls.read_text().split()) == 5
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [entry["arguments"]["x"] for entry in lines[1:5]] == [1, 2, 3, 2]
+
+
+def test_journal_is_that_of_one_function_and_of_what_json_can_hold(tmp_path):
+    journal = tmp_path / "sweep.jsonl"
+    nn.sweep(members.square, GRID, resume=journal)
+    with pytest.raises(ValueError, match=r"has the results of .*square, and this is a sweep of .*picky"):
+        nn.sweep(members.picky, GRID, resume=journal)
+    journal.write_text("1\n")
+    with pytest.raises(ValueError, match=r"is not the journal of a sweep: line 1 is '1'"):
+        nn.sweep(members.square, GRID, resume=journal)
+    with pytest.raises(TypeError, match=r"resume keeps arguments and results as JSON.*return numbers"):
+        nn.sweep(lambda x: nn.MLP(1, [1]), {"x": [1]}, resume=tmp_path / "models.jsonl")
+    with pytest.raises(TypeError, match="resume keeps arguments and results as JSON"):
+        nn.sweep(members.square, {"x": [object()]}, resume=tmp_path / "objects.jsonl")
+
+
+def test_interrupt_keeps_what_is_done():
+    def f(x):
+        if x == 3:
+            raise KeyboardInterrupt
+        return x
+
+    table = nn.sweep(f, {"x": [1, 2, 3, 4]})
+    assert (table.results, table.interrupted, table.failed) == ([1, 2, None, None], True, [])
+    with ThreadPoolExecutor(1) as executor:
+        table = nn.sweep(f, {"x": [1, 2, 3, 4]}, executor)
+    assert (table.results[:2], table.interrupted) == ([1, 2], True)
+
+
+def test_real_interrupt_of_processes_keeps_what_is_done(tmp_path):
+    code = (
+        "import signal, multiprocessing, nn, sys\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from tests.nn.sweeping import members\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "    pool = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context('spawn'))\n"
+        f"    table = nn.sweep(members.killed_once, {{'path': [{str(tmp_path)!r}], 'x': range(10_000)}}, pool,\n"
+        f"                     resume={str(tmp_path / 'journal')!r})\n"
+        "    pool.shutdown(cancel_futures=True)\n"
+        "    print(table.interrupted, sum(m.done for m in table), len(table.failed))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    with subprocess.Popen([sys.executable, str(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            journal = tmp_path / "journal"
+            while child.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 5):
+                time.sleep(0.05)
+            child.send_signal(signal.SIGINT)
+            told = child.communicate(timeout=60)[0].split()
+        finally:
+            child.kill()
+    assert told[0] == "True"
+    assert 5 <= int(told[1]) < 10_000
+    assert told[2] == "0"
+
+
+def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
+    nn.sweep(members.square, GRID)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    nn.sweep(members.square, GRID)
+    assert "8/8 members" in capsys.readouterr().err
+    nn.sweep(members.square, GRID, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_table_shows_arguments_and_results_in_columns():
+    with pytest.warns(RuntimeWarning):
+        table = nn.sweep(lambda x: {"y": x, "z": 1 / (x - 1)} if x < 3 else [x], [{"x": 0}, {"x": 1}, {"x": 3}])
+    assert table.columns() == {
+        "x": [0, 1, 3],
+        "y": [0, None, None],
+        "z": [-1.0, None, None],
+        "result": [None, None, [3]],
+        "error": ["", "ZeroDivisionError: division by zero", ""],
+    }
+    assert str(table).splitlines()[0].split() == ["x", "y", "z", "result", "error"]
+    assert re.search(r"SweepTable\(3 members, 2 done, 1 failed\)", repr(table))
+    assert table[0].result["z"] == -1.0
+    assert [m.arguments["x"] for m in table[1:]] == [1, 3]
+    assert len(nn.sweep(members.square, {"x": []})) == 0
+    assert nn.sweep(lambda: 7, {}).results == [7]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((3, {"x": [1]}), TypeError, "takes a function of keyword arguments, got 3"),
+        ((len, {"x": 1}), TypeError, "a list of values for each argument, got x=1"),
+        ((len, {"x": "abc"}), TypeError, "a list of values for each argument, got x='abc'"),
+        ((len, [1]), TypeError, "or a list of dicts, got 1 in the list"),
+        ((len, 1), TypeError, "or a list of dicts, got 1"),
+        ((len, [{1: 2}]), TypeError, "arguments have names, got 1"),
+        ((len, {"x": [1]}, 2), TypeError, "executor has a method submit.*got 2"),
+    ],
+)
+def test_what_is_no_sweep_is_an_error(arguments, error, message):
+    with pytest.raises(error, match=message):
+        nn.sweep(*arguments)
+    with pytest.raises(ValueError, match=r"backend is 'jax', or None.*got 'numpy'"):
+        nn.sweep(members.square, GRID, backend="numpy")
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="no executor to give"):
+        nn.sweep(members.square, GRID, executor, backend="jax")
+
+
+def test_executor_that_breaks_at_once_is_told():
+    class Broken:
+        def submit(self, *_):
+            raise BrokenExecutor("gone")
+
+    with pytest.warns(RuntimeWarning, match="8 of 8 members failed.*BrokenExecutor: gone"):
+        assert not any(m.done for m in nn.sweep(members.square, GRID, Broken()))

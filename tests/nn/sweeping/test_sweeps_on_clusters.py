@@ -1,0 +1,95 @@
+"""Sweeps on clusters, each a real one on this machine: Dask, of which a worker is killed; MPI; Ray."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.nn.sweeping import members
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "past_one_machine.md").read_text(encoding="utf-8")
+
+
+def example(word):
+    """The code block of the page that has a word."""
+    [found] = [
+        block
+        for block in re.findall(r"```.code-block. python\n:class: no-run\n\n(.*?)```", PAGE, re.S)
+        if word in block
+    ]
+    return found
+
+
+def run(code, tmp_path, *command):
+    """The output of a script in a process of its own."""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(
+        [*(command or [sys.executable]), str(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def test_dask_cluster_of_two_workers_of_which_one_is_killed(tmp_path):
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'scalar-autograd[sweep]'")
+    code = f"""
+import nn
+from dask.distributed import Client, LocalCluster
+from tests.nn.sweeping import members
+
+if __name__ == "__main__":
+    options = dict(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        grid = {{"path": [{str(tmp_path / "marker")!r}], "x": range(12)}}
+        table = nn.sweep(members.killed_once, grid, client.get_executor())
+        heavy = nn.sweep(members.Heavy({str(tmp_path / "sent")!r}), {{"x": range(40)}}, client.get_executor())
+    print(table.results, len(table.failed), sum(m.done for m in heavy))
+"""
+    assert run(code, tmp_path).strip() == f"{[x * x for x in range(12)]} 0 40"
+    assert (tmp_path / "marker").exists()  # which the worker left that was killed
+    processes = (tmp_path / "sent").read_text().split()
+    assert len(processes) == len(set(processes)) <= 2
+
+
+def test_dask_as_on_the_page(tmp_path):
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'scalar-autograd[sweep]'")
+    code = example("LocalCluster").replace(
+        "from training import train", "from tests.nn.sweeping.members import trained as train"
+    )
+    assert "accuracy" in run(code, tmp_path)
+
+
+def test_mpi_as_on_the_page(tmp_path):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install mpi4py mpich")
+    start = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if start is None:
+        pytest.skip("there is no mpiexec: pip install mpich")
+    code = example("MPIPoolExecutor").replace(
+        "from training import train", "from tests.nn.sweeping.members import trained as train"
+    )
+    assert "accuracy" in run(code, tmp_path, start, "-n", "3", sys.executable, "-m", "mpi4py.futures")
+
+
+def test_ray_as_on_the_page(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
+    code = example("import ray").replace(
+        "from training import train", "from tests.nn.sweeping.members import trained as train"
+    )
+    assert "accuracy" in run(code, tmp_path)
+
+
+def test_examples_of_the_page_train_with_a_function_of_this_signature():
+    assert set(members.trained(0, 0.1)) == {"loss", "accuracy"}

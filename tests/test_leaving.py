@@ -1,0 +1,41 @@
+"""The page on exports: every section runs by itself, after the introduction, where its packages are installed."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OPTIONAL = ("torch", "jax", "onnx", "onnxruntime", "sympy")
+
+
+PAGE = (ROOT / "docs/leaving.md").read_text(encoding="utf-8")
+INTRODUCTION, *SECTIONS = re.split(r"^(?=## )", PAGE, flags=re.M)
+
+
+@pytest.mark.parametrize(
+    "text", [INTRODUCTION + section for section in SECTIONS], ids=[section.partition("\n")[0] for section in SECTIONS]
+)
+def test_section_runs_as_it_stands(text, tmp_path):
+    code = "\n".join(re.findall(r"^>>> (.*)", text, re.M))
+    named = set(re.findall(r"\w+", code)) | ({"onnx"} if "to_onnx" in code else set())
+    missing = [name for name in OPTIONAL if name in named and importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    (tmp_path / "section.md").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "doctest", "-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE", "section.md"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, ""), run.stdout + run.stderr
+
+
+def test_every_export_has_its_example():
+    from autograd import export
+
+    names = {name for name in vars(export) if name.startswith("to_")} | {"derivation", "load_torch_state"}
+    called = {name for line in re.findall(r"^>>> (.*)", PAGE, re.M) for name in re.findall(r"(\w+)\(", line)}
+    assert names <= called
