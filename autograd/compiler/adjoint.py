@@ -263,6 +263,11 @@ def _where(arrived: Any, instruction: Instruction) -> Instruction:
     """Return a map for those results only at which something has arrived: 0 times an infinite derivative is nan."""
     if arrived.all() or instruction.kind != "map" or len(instruction.operands) < 2:
         return instruction
+    shape = instruction.destination.shape
+    if arrived.shape != shape:  # of a product of rows with one row
+        if arrived.shape != (*shape[:-1], 1):
+            return instruction
+        arrived = np.broadcast_to(arrived, shape)
     operands = [operand.arranged(lambda array: array[arrived]) for operand in instruction.operands]
     destination = instruction.destination.arranged(lambda array: array[arrived])
     return replace(instruction, operands=operands, destination=destination)

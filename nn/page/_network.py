@@ -33,7 +33,7 @@ class Card:
     wires: list[tuple[tuple[str, int] | None, Value]] = field(default_factory=list)
 
 
-class Network:
+class NetworkCards:
     """The graph of a model's loss as cards in columns, the first hidden layer first, with names for all its nodes.
 
     `inputs` and `targets` are leaves, `outputs` nodes of the graph; names of inputs may be given.

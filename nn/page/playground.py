@@ -23,7 +23,7 @@ from autograd.pictures.page.page import computation, put_together, read_file, sh
 from autograd.pictures.style import colour_sheet
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
-from nn.page._network import Network
+from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from nn.page._page_programs import PagePrograms
 from nn.page._update_formulas import options_of, update_source
@@ -135,7 +135,7 @@ def page_of(
     examples, held = Examples(X, y), None if held_out is None else Examples(*held_out)
     programs = PagePrograms(model, loss, optimizer, examples, held)
     parameters = optimizer.parameters
-    network = Network(
+    network = NetworkCards(
         model,
         programs.root,
         programs.outputs,
