@@ -12,7 +12,7 @@ from autograd.compiler._fold import CHAINS, DOTS, Folder
 from autograd.compiler._place import placed
 from autograd.compiler.instructions import Code
 from autograd.compiler.listing import NamedSlots
-from autograd.compiler.steps import GraphStep, steps_of
+from autograd.compiler.steps import GraphStep, StepList
 from autograd.engine import Value
 
 BEGINNING = 5_000  # nodes by which a wide graph is known
@@ -51,18 +51,19 @@ class Lowering:
         return [(start, count) for _, start, count, flag in self.blocks if flag and count]
 
     @cached_property
-    def _steps(self) -> tuple[list[GraphStep], dict[Value, int]]:
-        return steps_of(self.order, self.inputs)
+    def _steps(self) -> StepList:
+        return StepList(self.order, self.inputs)
 
     @property
     def steps(self) -> list[GraphStep]:
         """The graph as operations on numbered places."""
-        return self._steps[0]
+        return self._steps.up_to(len(self.order))
 
     @property
     def places(self) -> list[Any]:
         """The places of the roots; the number, of a constant one."""
-        return [self._steps[1].get(root, root.number) for root in self.roots]
+        self._steps.up_to(len(self.order))
+        return [self._steps.places.get(root, root.number) for root in self.roots]
 
     @cached_property
     def folder(self) -> Folder:
@@ -83,16 +84,14 @@ class Lowering:
 
         None where there are more: a graph that begins wide is looked at no further.
         """
-        depth = dict.fromkeys(self.inputs, 0)
+        deep = [0] * len(self.inputs)
         operands = longest = 0
-        for number, node in enumerate(self.order):
-            if node.op is not None:
-                parents = node.parents
-                below = [depth[parent] for parent in parents if parent in depth]
-                if below:
-                    depth[node] = deep = max(below) + (node.op not in NOT_DEEPER)
-                    operands += len(parents)
-                    longest = max(longest, deep)
-            if number == BEGINNING and operands > width * longest:
+        for stop in (BEGINNING, len(self.order)):
+            for operation, terms in self._steps.up_to(stop)[len(deep) - len(self.inputs) :]:
+                below = max([deep[term] for term in terms if type(term) is int])
+                deep.append(below + (operation not in NOT_DEEPER))
+                operands += len(terms)
+            longest = max(deep, default=0)
+            if operands > width * longest:
                 return None
-        return longest if longest and operands <= width * longest else None
+        return longest or None

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd import rules
+from autograd.compiler._loops import Loop
 from autograd.compiler.backends import _words
-from autograd.compiler.backends._lists import Bound, Pieces, Straight
-from autograd.compiler.blocks import adjoint_of, blocks_of
+from autograd.compiler.backends._lists import Pieces, Straight
+from autograd.compiler.backends._sources import Bound
+from autograd.compiler.blocks import parts_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
@@ -121,18 +124,32 @@ class _Lists:
         self._memory: ListMemory | None = None
         bound = Bound()
         dialect = type(self).words(bound)
-        forward = blocks_of(steps, size)
-        total = size + len(steps)
-        backward = [adjoint_of(block, total) for block in reversed(forward)]
-        if len(forward) <= 1 and not any(block.repetitions > 1 for block in forward):
-            written: Any = Straight(forward, backward, roots, (size, total), bound, dialect)
+        parts = parts_of(steps, size)
+        if len(parts) <= 1 and not any(isinstance(part, Loop) for part in parts):
+            written: Any = Straight(steps, roots, size, bound, dialect)
         else:
-            written = Pieces(forward, backward, roots, (size, total), bound, dialect)
+            written = Pieces(steps, parts, roots, size, bound, dialect)
         self.written = written
-        self.source, self.lines = written.source, written.lines
-        self.run, self.sweep = written.run, written.sweep
         batched = batched_places(steps, sizes)
         self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
+
+    @property
+    def source(self) -> str:
+        """The source that runs."""
+        source: str = self.written.source
+        return source
+
+    @cached_property
+    def run(self) -> Callable[[list[Any]], tuple[list[Any], Any]]:
+        """The function of variables that returns the roots, and all results."""
+        run: Callable[[list[Any]], tuple[list[Any], Any]] = self.written.run
+        return run
+
+    @cached_property
+    def sweep(self) -> Callable[[list[Any], Any, Sequence[Any]], list[Any]]:
+        """The function of variables, results and seeds that returns the adjoints of the variables."""
+        sweep: Callable[[list[Any], Any, Sequence[Any]], list[Any]] = self.written.sweep
+        return sweep
 
     def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
         """Return the roots, and all results, at these variables; raise what the eager engine would."""
@@ -159,14 +176,14 @@ class _Lists:
         nodes = len(self.steps)
         operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
         size = 16 * sum(self.sizes) + 24 * nodes
-        return {"nodes": nodes, "instructions": len(self.lines), "operations": operations, "bytes": size}
+        return {"nodes": nodes, "instructions": len(self.written.lines), "operations": operations, "bytes": size}
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the lines: as Python, since there is too little alike for arrays."""
         stats = self.stats
         nodes, lines = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
         last = f"{nodes} in {lines} of plain Python, {count(stats['operations'], 'floating-point operation')}"
-        return "\n".join([*self.lines, last])
+        return "\n".join([*self.written.lines, last])
 
 
 class FloatLists(_Lists):
