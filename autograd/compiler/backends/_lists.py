@@ -1,4 +1,4 @@
-"""Programs of Python source on lists of numbers: a short graph as two functions, a long one as functions of its parts.
+"""A graph as Python source on lists of numbers: a function for each of its parts, forward and backward.
 
 The dialect decides what the numbers are: floats, one example after the other, or arrays with a number for each example.
 What is written is compiled when it first runs, since Python's compiler takes more time than all else here.
@@ -8,198 +8,164 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.compiler._loops import Loop
 from autograd.compiler.backends._repeated import LoopWriter
-from autograd.compiler.backends._sources import Bound, Line, function, listed, literal, shown, unpacked
+from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
 from autograd.compiler.backends._straight import StraightWriter
-from autograd.compiler.blocks import adjoint_of, repeated
+from autograd.compiler.blocks import Loop, adjoint_of, parts_of, repeated
 from autograd.compiler.instructions import Affine, Block, IndexTable, Slots
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Dialect
 
+Moves: TypeAlias = list[tuple[int, int]]  # from where to where in a list
 
-class Straight:
-    """A short graph as two functions on local names: `x0`, `x1` for the variables, `v0` the results, `g0` adjoints."""
+
+class ListSource:
+    """The source of a graph, in which `v` has the numbers of all slots and `g` their adjoints.
+
+    Straight lines have a name for each: `x0`, `x1` for the variables, `v2`, `v3` for results, `g2`, `g3` for adjoints.
+    """
 
     def __init__(
         self, steps: Sequence[GraphStep], roots: Sequence[Any], variables: int, bound: Bound, dialect: Dialect
     ) -> None:
-        self.steps, self.roots, self.bound, self.dialect = steps, roots, bound, dialect
-        self._variables = [f"x{n}" for n in range(variables)]
-        self._results = [f"v{n}" for n in range(len(steps))]
-        self._writer = StraightWriter(dialect, [*self._variables, *self._results])
-
-    @cached_property
-    def _lines(self) -> list[Line]:
-        return self._writer.forward(self.steps, len(self._variables))[0]
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of a listing."""
-        return shown(self._lines)
-
-    @cached_property
-    def _forward(self) -> list[str]:
-        names = self._writer.names
-        found = [names[root] if isinstance(root, int) else literal(self.dialect, root) for root in self.roots]
-        unpack = unpacked(self._variables, "variables")
-        return [*unpack, f"results = {listed(self._lines)}", f"return [{', '.join(found)}], results"]
-
-    @cached_property
-    def _backward(self) -> list[str]:
-        seeds: dict[int, list[str]] = {}
-        for number, root in enumerate(self.roots):
-            if isinstance(root, int):
-                seeds.setdefault(root, []).append(f"seeds[{number}]")
-        start = len(self._variables)
-        written = self._writer.backward(self.steps, start, bytearray(start + len(self.steps)), seeds)
-        adjoints = [" + ".join(written.arriving.get(slot, ["0.0"])) for slot in range(start)]
-        unpack = [*unpacked(self._variables, "variables"), *unpacked(self._results, "results")]
-        return [*unpack, listed(written.lines), f"return [{', '.join(adjoints)}]"]
-
-    @property
-    def source(self) -> str:
-        """The source that runs, forward and backward."""
-        return "\n".join([*self._forward, "", *self._backward])
-
-    @cached_property
-    def run(self) -> Callable[[list[Any]], tuple[list[Any], Any]]:
-        """The function of variables that returns the roots, and all results."""
-        return function("variables", self._forward, self.bound.names)
-
-    @cached_property
-    def sweep(self) -> Callable[[list[Any], Any, Sequence[Any]], list[Any]]:
-        """The function of variables, results and seeds that returns the adjoints of the variables."""
-        return function("variables, results, seeds", self._backward, self.bound.names)
-
-
-class Pieces:
-    """A long graph as a function for each part, in which `v` has all numbers and `g` all adjoints."""
-
-    def __init__(
-        self,
-        steps: Sequence[GraphStep],
-        parts: Sequence[Loop | range],
-        roots: Sequence[Any],
-        variables: int,
-        bound: Bound,
-        dialect: Dialect,
-    ) -> None:
-        self.steps, self.parts, self.roots, self.bound, self.dialect = steps, parts, roots, bound, dialect
+        self.steps, self.places, self.bound, self.dialect = steps, roots, bound, dialect
         self.variables, self.count = variables, variables + len(steps)
-        self._writer = StraightWriter(dialect, _Names())
-        self._blocks = {part.start: repeated(part) for part in parts if isinstance(part, Loop)}
+        self.parts = parts_of(steps, variables) or [range(0)]
+        self._short = len(self.parts) == 1 and isinstance(self.parts[0], range)  # one function does all
+        self._blocks = {part.start: repeated(part) for part in self.parts if isinstance(part, Loop)}
+        self._names = _Names(variables)
+        self._writer = StraightWriter(dialect, self._names)
 
     @cached_property
     def _forward(self) -> list[list[str]]:
-        return list(map(self._ahead, self.parts))
+        """The lines of each part, which appends its results to `v`; of a short graph, its results by themselves."""
+        found = []
+        for part in self.parts:
+            if isinstance(part, Loop):
+                found.append(self._loop(self._blocks[part.start]))
+            else:
+                lines, read = self._straight(part)
+                inputs = self._unpacked(range(self.variables), "v") if self._short else self._load("v", read)
+                found.append([*inputs, f"{'results =' if self._short else 'v +='} {gathered(lines)}"])
+        name = self._names.__getitem__ if self._short else "v[{}]".format
+        roots = [name(root) if isinstance(root, int) else literal(self.dialect, root) for root in self.places]
+        found[-1].append(f"return [{', '.join(roots)}], {'results' if self._short else 'v'}")
+        return found
 
-    def _ahead(self, part: Loop | range) -> list[str]:
-        """Return the lines of a part, forward."""
-        if isinstance(part, Loop):
-            return self._loop(self._blocks[part.start])
-        written, read = self._straight(part)
-        start, stop = self.variables + part.start, self.variables + part.stop
-        return [*self._load("v", read), f"v[{start}:{stop}] = {listed(written)}"]
-
-    def _straight(self, part: range) -> tuple[list[Line], set[int]]:
+    def _straight(self, part: range) -> tuple[list[NamedLine], set[int]]:
         return self._writer.forward(self.steps[part.start : part.stop], self.variables + part.start)
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of a listing."""
-        written = zip(self.parts, self._forward, strict=True)
-        return [
-            line
-            for part, lines in written
-            for line in (lines if isinstance(part, Loop) else shown(self._straight(part)[0]))
-        ]
 
     def _loop(self, block: Block) -> list[str]:
         return LoopWriter(block, self.count, self.bound, self.dialect).lines()
 
-    def _load(self, letter: str, read: Iterable[int]) -> list[str]:
+    def _load(self, numbers: str, read: Iterable[int]) -> list[str]:
         slots = sorted(read)
-        return self.bound.load([f"{letter}{slot}" for slot in slots], slots, letter)
+        return self.bound.load([self._names[slot] for slot in slots], slots, numbers)
+
+    def _unpacked(self, slots: range, numbers: str) -> list[str]:
+        return [f"{', '.join(map(self._names.__getitem__, slots))}, = {numbers}"] if slots else []
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of a listing."""
+        found: list[str] = []
+        for part, lines in zip(self.parts, self._forward, strict=True):
+            if isinstance(part, Loop):
+                found += [line for line in lines if not line.startswith("return [")]
+            else:
+                found += [f"{name} = {source}" for name, source in self._straight(part)[0]]
+        return found
 
     @cached_property
-    def _backward(self) -> list[tuple[list[str], list[tuple[int, int]]]]:
-        """The lines of each part, backward; and what is to be moved in `g` before it, from where to which slots.
+    def run(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
+        """The function of the variables that returns the roots and the results, or all numbers in the list it got."""
+        *first, last = [function("v", lines, self.bound.names) for lines in self._forward]
 
-        A piece appends its sums to `g`, which is the fastest. A loop has them at their slots, and so have the variables
-        at the end.
+        def run(v: list[Any]) -> Any:
+            for part in first:
+                part(v)
+            return last(v)
+
+        return run if first else last
+
+    # Backward
+
+    @cached_property
+    def _backward(self) -> list[tuple[list[str], Moves]]:
+        """The lines of each part, the last one first, and what is to be moved in `g` before it.
+
+        Straight lines append sums to `g`, which is the fastest; a loop has them at their slots.
         """
         arrived = bytearray(self.count)  # whether something has arrived at an adjoint, by the parts before
-        for root in self.roots:
-            if isinstance(root, int):
-                arrived[root] = True
-        places: dict[int, int] = {}  # in `g`, of adjoints that are not at their slots
+        moved: dict[int, int] = {}  # where in `g` adjoints are that are not at their slots
         size = self.count
-        found: list[tuple[list[str], list[tuple[int, int]]]] = []
-
-        def moved(slots: Iterable[int]) -> list[tuple[int, int]]:
-            return [(places.pop(slot), slot) for slot in slots]
-
+        seeds: dict[int, list[str]] = {}
+        for number, root in enumerate(self.places):
+            if isinstance(root, int):
+                seeds.setdefault(root, []).append(f"seeds[{number}]")
+                arrived[root] = not self._short
+        found: list[tuple[list[str], Moves]] = []
         for part in reversed(self.parts):
             if isinstance(part, Loop):
                 block = adjoint_of(self._blocks[part.start], self.count)
-                found.append((self._loop(block), moved(list(places))))
+                found.append((self._loop(block), [(place, slot) for slot, place in moved.items()]))
+                moved.clear()
                 flags = np.frombuffer(arrived, dtype=bool)
                 for step in block.steps:
                     if not isinstance(step.destination, str):
                         flags[_slots(step.destination.shifted(-self.count), block.repetitions)] = True
+                continue
+            steps, start = self.steps[part.start : part.stop], self.variables + part.start
+            written = self._writer.backward(steps, start, arrived, seeds if self._short else {})
+            adjoints = [moved.get(slot, slot) for slot in written.adjoints]
+            sums = {slot: " + ".join(terms) for slot, terms in written.arriving.items()}
+            if self._short:
+                inputs = self._unpacked(range(self.variables), "variables")
+                inputs += self._unpacked(range(self.variables, self.count), "results")
+                last = f"return [{', '.join([sums.get(slot, '0.0') for slot in range(self.variables)])}]"
             else:
-                start = self.variables + part.start
-                written = self._writer.backward(self.steps[part.start : part.stop], start, arrived, {})
-                adjoints = [places.get(slot, slot) for slot in written.adjoints]
-                loaded = self.bound.load([f"g{slot}" for slot in written.adjoints], adjoints, "g")
-                sums = ", ".join(map(" + ".join, written.arriving.values()))
-                lines = [*self._load("v", written.values), *loaded, listed(written.lines), f"g += [{sums}]"]
-                found.append((lines, []))
-                places |= zip(written.arriving, range(size, size + len(written.arriving)))
-                size += len(written.arriving)
-        return [*found, ([], moved(slot for slot in range(self.variables) if slot in places))]
+                inputs = self._load("v", written.values)
+                inputs += self.bound.load([f"g{slot}" for slot in written.adjoints], adjoints, "g")
+                last = f"g += [{', '.join(sums.values())}]"
+                moved |= zip(sums, range(size, size + len(sums)))
+                size += len(sums)
+            found.append(([*inputs, gathered(written.lines), last], []))
+        return [*found, ([], [(place, slot) for slot, place in moved.items() if slot < self.variables])]
 
     @cached_property
-    def _runs(self) -> list[Callable[[list[Any]], None]]:
-        return [function("v", lines, self.bound.names) for lines in self._forward]
+    def sweep(self) -> Callable[[Any, list[Any], Sequence[Any]], list[Any]]:
+        """The function of the variables, what `run` returned, and seeds, that returns the adjoints of the variables."""
+        parameters = "variables, results, seeds" if self._short else "v, g"
+        parts = [(function(parameters, lines, self.bound.names), moves) for lines, moves in self._backward]
 
-    @cached_property
-    def _sweeps(self) -> list[tuple[Callable[..., Any], list[tuple[int, int]]]]:
-        return [(function("v, g", lines, self.bound.names), moved) for lines, moved in self._backward]
+        def sweep(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
+            g: list[Any] = [0.0] * self.count
+            for root, seed in zip(self.places, seeds, strict=True):
+                if isinstance(root, int):
+                    g[root] += seed
+            for part, moves in parts:
+                for place, slot in moves:
+                    g[slot] = +g[place]  # a copy of an array, since loops add in place
+                part(v, g)
+            return g[: self.variables]
+
+        return parts[0][0] if self._short else sweep
 
     @property
     def source(self) -> str:
         """The source that runs, forward and backward."""
-        parts = [*self._forward, [""], *[lines for lines, _ in self._backward]]
-        return "\n".join([line for lines in parts for line in lines])
-
-    def run(self, variables: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Return the roots, and all numbers."""
-        v = [*variables, *[0.0] * len(self.steps)]
-        for run in self._runs:
-            run(v)
-        return [v[root] if isinstance(root, int) else root for root in self.roots], v
-
-    def sweep(self, variables: list[Any], v: list[Any], seeds: Sequence[Any]) -> list[Any]:
-        """Return the adjoints of the variables."""
-        g: list[Any] = [0.0] * len(v)
-        for root, seed in zip(self.roots, seeds, strict=True):
-            if isinstance(root, int):
-                g[root] += seed
-        for sweep, moved in self._sweeps:
-            for place, slot in moved:
-                g[slot] = +g[place]  # a copy of an array, since loops add in place
-            sweep(v, g)
-        return g[: self.variables]
+        return "\n".join(["\n".join(lines) for lines in [*self._forward, [""], *[part for part, _ in self._backward]]])
 
 
 class _Names(dict[int, str]):
-    """The names of values by their slots, made when they are asked for: most of a recurrence have none."""
+    """The names of numbers by their slots, made when they are asked for: most in a recurrence have none."""
+
+    def __init__(self, variables: int) -> None:
+        super().__init__({slot: f"x{slot}" for slot in range(variables)})
 
     def __missing__(self, slot: int) -> str:
         self[slot] = name = f"v{slot}"

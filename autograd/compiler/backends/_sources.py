@@ -1,4 +1,4 @@
-"""Python source that is written here and run: its namespace, its numbers, lists with names, and functions."""
+"""Python source that is written here and run: its namespace, its numbers, results with names, and functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from autograd.rules import Dialect
 
-Line: TypeAlias = tuple[str, str]  # a name, and the source of what it is
+NamedLine: TypeAlias = tuple[str, str]  # a name, and the source of what it is
 
 
 class Bound:
@@ -42,19 +42,9 @@ def literal(dialect: Dialect, number: float) -> str:
     return f"({written})" if written.startswith("-") else written
 
 
-def listed(lines: Sequence[Line]) -> str:
-    """Return lines as one list, in which each gets its name."""
-    return f"[{', '.join([f'{name} := {source}' for name, source in lines])}]"
-
-
-def shown(lines: Sequence[Line]) -> list[str]:
-    """Return lines as they stand in a listing."""
-    return [f"{name} = {source}" for name, source in lines]
-
-
-def unpacked(names: Sequence[str], numbers: str) -> list[str]:
-    """Return the line that gives names to all that a list has, if there is anything."""
-    return [f"{', '.join(names)}, = {numbers}"] if names else []
+def gathered(lines: Sequence[NamedLine]) -> str:
+    """Return lines as one tuple, in which each gets its name."""
+    return f"({', '.join([f'{name} := {source}' for name, source in lines])},)" if lines else "()"
 
 
 def function(parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:

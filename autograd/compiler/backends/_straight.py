@@ -1,7 +1,7 @@
 """Code generator for straight lines: steps that are done once, as Python source on local names.
 
-What steps compute is the list `[v5 := v2 * v3, v6 := sin(v5)]`, and not a statement each: Python takes half the time to
-compile that, and compiling is most of what a long irregular graph costs. Backward, what arrives at an adjoint is put
+What steps compute is the tuple `(v5 := v2 * v3, v6 := sin(v5))`, and not a statement each: Python takes half the time
+to compile that, and compiling is most of what a long irregular graph costs. Backward, what arrives at an adjoint is put
 together where it is used, so `g5 := g7 * v3 + g8` is written once, and an adjoint that is handed on as it is has no
 line at all.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from autograd.compiler.backends._sources import Line, literal
+from autograd.compiler.backends._sources import NamedLine, literal
 from autograd.compiler.blocks import handed_by
 from autograd.compiler.steps import GraphStep
 from autograd.rules import SUM, Dialect, Expression, Operation, symbol
@@ -33,10 +33,10 @@ class StraightWriter:
         self._forward: dict[tuple[Operation, int], str] = {}
         self._backward: dict[tuple[Any, ...], Handed] = {}
 
-    def forward(self, steps: Sequence[GraphStep], start: int) -> tuple[list[Line], set[int]]:
+    def forward(self, steps: Sequence[GraphStep], start: int) -> tuple[list[NamedLine], set[int]]:
         """Return the lines of steps whose results have the slots from `start` on, and which slots before they read."""
         names, dialect, known = self.names, self.dialect, self._forward
-        lines: list[Line] = []
+        lines: list[NamedLine] = []
         read: set[int] = set()
         for slot, (operation, terms) in enumerate(steps, start):
             key = operation, len(terms)
@@ -130,7 +130,7 @@ class Backward:
     - `arriving`: by slots, the terms of their adjoints.
     """
 
-    lines: list[Line]
+    lines: list[NamedLine]
     values: set[int]
     adjoints: list[int]
     arriving: dict[int, list[str]]

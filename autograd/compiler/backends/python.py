@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._loops import Loop
 from autograd.compiler.backends import _words
-from autograd.compiler.backends._lists import Pieces, Straight
+from autograd.compiler.backends._lists import ListSource
 from autograd.compiler.backends._sources import Bound
-from autograd.compiler.blocks import parts_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
@@ -110,53 +107,27 @@ class ListMemory:
         return found + [float(column[example]) for column in self.columns()]
 
 
-class _Lists:
-    """A graph as blocks on lists: of floats, or of arrays with a number for each example."""
+class _Lists(ListSource):
+    """A graph as source on lists: of floats, or of arrays with a number for each example."""
 
     form = "steps"
     words: ClassVar[Callable[[Bound], Dialect]]
 
     def __init__(self, lowering: Lowering) -> None:
-        self.steps, self.sizes = lowering.steps, lowering.sizes
-        steps, sizes, roots = self.steps, self.sizes, lowering.places
-        size = sum(sizes)
-        self.layout = Layout(lowering.together, sizes[1], sizes)
-        self._memory: ListMemory | None = None
+        self.sizes = lowering.sizes
         bound = Bound()
-        dialect = type(self).words(bound)
-        parts = parts_of(steps, size)
-        if len(parts) <= 1 and not any(isinstance(part, Loop) for part in parts):
-            written: Any = Straight(steps, roots, size, bound, dialect)
-        else:
-            written = Pieces(steps, parts, roots, size, bound, dialect)
-        self.written = written
-        batched = batched_places(steps, sizes)
-        self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
-
-    @property
-    def source(self) -> str:
-        """The source that runs."""
-        source: str = self.written.source
-        return source
-
-    @cached_property
-    def run(self) -> Callable[[list[Any]], tuple[list[Any], Any]]:
-        """The function of variables that returns the roots, and all results."""
-        run: Callable[[list[Any]], tuple[list[Any], Any]] = self.written.run
-        return run
-
-    @cached_property
-    def sweep(self) -> Callable[[list[Any], Any, Sequence[Any]], list[Any]]:
-        """The function of variables, results and seeds that returns the adjoints of the variables."""
-        sweep: Callable[[list[Any], Any, Sequence[Any]], list[Any]] = self.written.sweep
-        return sweep
+        super().__init__(lowering.steps, lowering.places, sum(self.sizes), bound, type(self).words(bound))
+        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
+        batched = batched_places(self.steps, self.sizes)
+        self.roots = [(root, isinstance(root, int) and batched[root]) for root in lowering.places]
+        self._memory: ListMemory | None = None
 
     def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
         """Return the roots, and all results, at these variables; raise what the eager engine would."""
         try:
             found: tuple[list[float], Any] = self.run(variables)
         except (ValueError, ArithmeticError):
-            replay(self.steps, variables)
+            replay(self.steps, variables[: self.variables])
             raise
         return found
 
@@ -176,14 +147,14 @@ class _Lists:
         nodes = len(self.steps)
         operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
         size = 16 * sum(self.sizes) + 24 * nodes
-        return {"nodes": nodes, "instructions": len(self.written.lines), "operations": operations, "bytes": size}
+        return {"nodes": nodes, "instructions": len(self.lines), "operations": operations, "bytes": size}
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the lines: as Python, since there is too little alike for arrays."""
         stats = self.stats
         nodes, lines = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
         last = f"{nodes} in {lines} of plain Python, {count(stats['operations'], 'floating-point operation')}"
-        return "\n".join([*self.written.lines, last])
+        return "\n".join([*self.lines, last])
 
 
 class FloatLists(_Lists):
@@ -226,14 +197,14 @@ class ArrayLists(_Lists):
         variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                found, memory.results = self.run(variables)
+                found, memory.results = self.run([*variables])
         except (
             FloatingPointError
         ):  # where an operation is not defined, or beyond the floats, which need not be an error
             for example in range(memory.examples):
                 replay(self.steps, memory.inputs(example))
             with np.errstate(all="ignore"):
-                found, memory.results = self.run(variables)
+                found, memory.results = self.run([*variables])
         size = memory.examples
         return [
             np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)
@@ -243,8 +214,12 @@ class ArrayLists(_Lists):
     def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         plain = memory.plain.tolist()
+        # One of each example: what is handed on to a plain variable as it is, is summed over the examples, too.
+        whole = [
+            np.full(memory.examples, s) if batched else s for s, (_, batched) in zip(seeds, self.roots, strict=True)
+        ]
         with np.errstate(all="ignore"):
-            found = self.sweep([*plain, *memory.columns()], memory.results, seeds)
+            found = self.sweep([*plain, *memory.columns()], memory.results, whole)
         for n, adjoint in enumerate(found[: len(plain)]):
             memory.plain_adjoints[n] = (
                 np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint
