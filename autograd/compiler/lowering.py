@@ -12,10 +12,10 @@ from autograd.compiler._fold import CHAINS, DOTS, Folder
 from autograd.compiler._place import placed
 from autograd.compiler.instructions import Code
 from autograd.compiler.listing import NamedSlots
-from autograd.compiler.steps import GraphStep, StepList
+from autograd.compiler.steps import GraphStep, steps_of
 from autograd.engine import Value
 
-BEGINNING = 5_000  # nodes by which a wide graph is known
+SAMPLES = 16, 500  # parts of a graph, and nodes in each, by which a large wide one is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
 
 
@@ -51,19 +51,18 @@ class Lowering:
         return [(start, count) for _, start, count, flag in self.blocks if flag and count]
 
     @cached_property
-    def _steps(self) -> StepList:
-        return StepList(self.order, self.inputs)
+    def _steps(self) -> tuple[list[GraphStep], dict[Value, int]]:
+        return steps_of(self.order, self.inputs)
 
     @property
     def steps(self) -> list[GraphStep]:
         """The graph as operations on numbered places."""
-        return self._steps.up_to(len(self.order))
+        return self._steps[0]
 
     @property
     def places(self) -> list[Any]:
         """The places of the roots; the number, of a constant one."""
-        self._steps.up_to(len(self.order))
-        return [self._steps.places.get(root, root.number) for root in self.roots]
+        return [self._steps[1].get(root, root.number) for root in self.roots]
 
     @cached_property
     def folder(self) -> Folder:
@@ -76,22 +75,37 @@ class Lowering:
     def code(self) -> Code:
         """The graph as array instructions."""
         code = placed(self.folder, self.roots)
+        del self.folder  # which is large
         code.blocks = [*self.together, *code.blocks]
         return code
 
     def depth(self, width: int) -> int | None:
         """Return the longest way through a graph that has at most so many operands for each operation on the way.
 
-        None where there are more: a graph that begins wide is looked at no further.
+        None where there are more. Of a large graph samples are looked at first: if all are wide, it is taken for wide.
         """
+        samples, size = SAMPLES
+        distance = len(self.order) // samples
+        if distance >= size and all(
+            _is_wide(self.order[start : start + size], width) for start in range(0, samples * distance, distance)
+        ):
+            return None
         deep = [0] * len(self.inputs)
-        operands = longest = 0
-        for stop in (BEGINNING, len(self.order)):
-            for operation, terms in self._steps.up_to(stop)[len(deep) - len(self.inputs) :]:
-                below = max([deep[term] for term in terms if type(term) is int])
-                deep.append(below + (operation not in NOT_DEEPER))
-                operands += len(terms)
-            longest = max(deep, default=0)
-            if operands > width * longest:
-                return None
-        return longest or None
+        operands = 0
+        for operation, terms in self.steps:
+            operands += len(terms)
+            deep.append(max([deep[term] for term in terms if type(term) is int]) + (operation not in NOT_DEEPER))
+        longest = max(deep, default=0)
+        return longest if longest and operands <= width * longest else None
+
+
+def _is_wide(nodes: Sequence[Value], width: int) -> bool:
+    """Whether nodes that follow each other have more operands for each operation on the longest way through them."""
+    deep: dict[Value, int] = {}
+    operands = 0
+    for node in nodes:
+        if node.op is not None:
+            parents = node.parents
+            operands += len(parents)
+            deep[node] = max([deep.get(parent, 0) for parent in parents]) + (node.op not in NOT_DEEPER)
+    return operands > width * max(deep.values(), default=0)

@@ -263,3 +263,19 @@ def test_adjoint_of_many_terms_is_summed_in_lines_of_a_few():
     _, gradient = program.value_and_grad(program.read())
     assert gradient == pytest.approx(gradients(build(leaves), leaves), rel=1e-13)
     assert max(map(len, program.source.splitlines())) < 2_000
+
+
+@pytest.mark.parametrize("first", ["wide", "chain"])
+def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monkeypatch, first):
+    x, b, *others = leaves = [Value(0.5 / i) for i in range(1, 3_001)]
+    total = x if first == "chain" else fsum([tanh(a * a) for a in others])
+    for _ in range(10_000):
+        total = total * b + x
+    if first == "chain":
+        total = fsum([tanh(a * total) for a in others])
+    program = compile(total, wrt=leaves, backend="numpy")
+    assert program.stats["nodes"] > 20_000
+    assert program.stats["instructions"] < 100
+    value, gradient = program.value_and_grad(program.read())
+    assert value == pytest.approx(total.data, rel=1e-12)
+    assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
