@@ -89,8 +89,6 @@ class ListMemory:
         self.plain, self.plain_adjoints = np.zeros(sizes[0]), np.zeros(sizes[0])
         self.batch, self.batch_adjoints = np.zeros(examples * sizes[1]), np.zeros(examples * sizes[1])
         self.results: Any = ()
-        self.arguments: list[Array] = []  # where the arguments of a function are
-        self.tick = -1  # of the recording's clock, when the data of Values was read last
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
