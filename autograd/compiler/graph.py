@@ -30,9 +30,20 @@ NAMED = 16  # leaves that a listing calls by their labels
 
 
 class WithParameters:
-    """A parameter vector: the data of the Values in `wrt`, read and written in their order."""
+    """What has a program and a parameter vector: the data of the Values in `wrt`, read and written in their order."""
 
     wrt: list[Value]
+    program: Program
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
+        return self.program.stats
+
+    @property
+    def source(self) -> str:
+        """The source that runs."""
+        return self.program.source
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
@@ -147,16 +158,6 @@ class CompiledGraph(WithParameters):
 
     def __repr__(self) -> str:
         return f"<compiled graph: {str(self).splitlines()[-1]}>"
-
-    @property
-    def stats(self) -> dict[str, int]:
-        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
-        return self.program.stats
-
-    @property
-    def source(self) -> str:
-        """The Python source that runs."""
-        return self.program.source
 
     def __str__(self) -> str:
         return str(self.program)
