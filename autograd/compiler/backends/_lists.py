@@ -6,6 +6,7 @@ What is written is compiled when it first runs, since Python's compiler takes mo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ import numpy as np
 from autograd.compiler.backends._repeated import LoopWriter
 from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
 from autograd.compiler.backends._straight import StraightWriter
-from autograd.compiler.blocks import Loop, adjoint_of, parts_of, repeated
+from autograd.compiler.blocks import PIECE, Loop, adjoint_of, parts_of, repeated
 from autograd.compiler.instructions import Affine, Block, IndexTable, Slots
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Dialect
@@ -35,7 +36,14 @@ class ListSource:
         self.steps, self.places, self.bound, self.dialect = steps, roots, bound, dialect
         self.variables, self.count = variables, variables + len(steps)
         self.parts = parts_of(steps, variables) or [range(0)]
-        self._short = len(self.parts) == 1 and isinstance(self.parts[0], range)  # one function does all
+        slots = [root for root in roots if isinstance(root, int)]
+        self._short = (  # one function does all
+            len(self.parts) == 1
+            and isinstance(self.parts[0], range)
+            and variables <= PIECE
+            and len(set(slots)) == len(slots)
+        )
+        self._lock = threading.RLock()  # of names, since threads may run a program for the first time at once
         self._blocks = {part.start: repeated(part) for part in self.parts if isinstance(part, Loop)}
         self._names = _Names(variables)
         self._writer = StraightWriter(dialect, self._names)
@@ -44,13 +52,14 @@ class ListSource:
     def _forward(self) -> list[list[str]]:
         """The lines of each part, which appends its results to `v`; of a short graph, its results by themselves."""
         found = []
-        for part in self.parts:
-            if isinstance(part, Loop):
-                found.append(self._loop(self._blocks[part.start]))
-            else:
-                lines, read = self._straight(part)
-                inputs = self._unpacked(range(self.variables), "v") if self._short else self._load("v", read)
-                found.append([*inputs, f"{'results =' if self._short else 'v +='} {gathered(lines)}"])
+        with self._lock:
+            for part in self.parts:
+                if isinstance(part, Loop):
+                    found.append(self._loop(self._blocks[part.start]))
+                else:
+                    lines, read = self._straight(part)
+                    inputs = self._unpacked(range(self.variables), "v") if self._short else self._load("v", read)
+                    found.append([*inputs, f"{'results =' if self._short else 'v +='} {gathered(lines)}"])
         name = self._names.__getitem__ if self._short else "v[{}]".format
         roots = [name(root) if isinstance(root, int) else literal(self.dialect, root) for root in self.places]
         found[-1].append(f"return [{', '.join(roots)}], {'results' if self._short else 'v'}")
@@ -82,58 +91,60 @@ class ListSource:
 
     @cached_property
     def run(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
-        """The function of the variables that returns the roots and the results, or all numbers in the list it got."""
-        *first, last = [function("v", lines, self.bound.names) for lines in self._forward]
+        """The function of the variables that returns the roots and the results, of a long graph all numbers."""
+        parts = [function("v", lines, self.bound.names) for lines in self._forward]
 
-        def run(v: list[Any]) -> Any:
-            for part in first:
-                part(v)
-            return last(v)
+        def run(variables: list[Any]) -> Any:
+            v = [*variables]
+            for part in parts:
+                found = part(v)
+            return found
 
-        return run if first else last
+        return parts[0] if self._short else run
 
     # Backward
 
     @cached_property
     def _backward(self) -> list[tuple[list[str], Moves]]:
-        """The lines of each part, the last one first, and what is to be moved in `g` before it.
+        """The lines of each part, the last one first, and what is to be moved in `g` before it."""
+        with self._lock:
+            return [(self._short_backward(), [])] if self._short else self._long_backward()
 
-        Straight lines append sums to `g`, which is the fastest; a loop has them at their slots.
-        """
-        arrived = bytearray(self.count)  # whether something has arrived at an adjoint, by the parts before
-        moved: dict[int, int] = {}  # where in `g` adjoints are that are not at their slots
+    def _short_backward(self) -> list[str]:
+        seeds = {root: [f"seeds[{number}]"] for number, root in enumerate(self.places) if isinstance(root, int)}
+        written = self._writer.backward(self.steps, self.variables, bytearray(self.count), seeds)
+        sums = [" + ".join(written.arriving.get(slot, ["0.0"])) for slot in range(self.variables)]
+        unpack = self._unpacked(range(self.variables), "variables")
+        unpack += self._unpacked(range(self.variables, self.count), "results")
+        return [*unpack, gathered(written.lines), f"return [{', '.join(sums)}]"]
+
+    def _long_backward(self) -> list[tuple[list[str], Moves]]:
+        # Straight lines append their sums to g, which is the fastest; a loop has them at their slots, to which they are
+        # moved before it.
+        moved: dict[int, int] = {}  # where in g adjoints are that are not at their slots
         size = self.count
-        seeds: dict[int, list[str]] = {}
-        for number, root in enumerate(self.places):
-            if isinstance(root, int):
-                seeds.setdefault(root, []).append(f"seeds[{number}]")
-                arrived[root] = not self._short
+        arrived = bytearray(self.count)  # whether something has arrived at an adjoint, by the parts before
+        flags = np.frombuffer(arrived, dtype=bool)
+        flags[[root for root in self.places if isinstance(root, int)]] = True
         found: list[tuple[list[str], Moves]] = []
         for part in reversed(self.parts):
             if isinstance(part, Loop):
                 block = adjoint_of(self._blocks[part.start], self.count)
                 found.append((self._loop(block), [(place, slot) for slot, place in moved.items()]))
                 moved.clear()
-                flags = np.frombuffer(arrived, dtype=bool)
                 for step in block.steps:
                     if not isinstance(step.destination, str):
                         flags[_slots(step.destination.shifted(-self.count), block.repetitions)] = True
                 continue
-            steps, start = self.steps[part.start : part.stop], self.variables + part.start
-            written = self._writer.backward(steps, start, arrived, seeds if self._short else {})
+            start = self.variables + part.start
+            written = self._writer.backward(self.steps[part.start : part.stop], start, arrived, {})
             adjoints = [moved.get(slot, slot) for slot in written.adjoints]
-            sums = {slot: " + ".join(terms) for slot, terms in written.arriving.items()}
-            if self._short:
-                inputs = self._unpacked(range(self.variables), "variables")
-                inputs += self._unpacked(range(self.variables, self.count), "results")
-                last = f"return [{', '.join([sums.get(slot, '0.0') for slot in range(self.variables)])}]"
-            else:
-                inputs = self._load("v", written.values)
-                inputs += self.bound.load([f"g{slot}" for slot in written.adjoints], adjoints, "g")
-                last = f"g += [{', '.join(sums.values())}]"
-                moved |= zip(sums, range(size, size + len(sums)))
-                size += len(sums)
-            found.append(([*inputs, gathered(written.lines), last], []))
+            load = self._load("v", written.values)
+            load += self.bound.load([f"g{slot}" for slot in written.adjoints], adjoints, "g")
+            sums = ", ".join(map(" + ".join, written.arriving.values()))
+            found.append(([*load, gathered(written.lines), f"g += [{sums}]"], []))
+            moved |= zip(written.arriving, range(size, size + len(written.arriving)))
+            size += len(written.arriving)
         return [*found, ([], [(place, slot) for slot, place in moved.items() if slot < self.variables])]
 
     @cached_property

@@ -125,7 +125,7 @@ class _Lists(ListSource):
         try:
             found: tuple[list[float], Any] = self.run(variables)
         except (ValueError, ArithmeticError):
-            replay(self.steps, variables[: self.variables])
+            replay(self.steps, variables)
             raise
         return found
 
@@ -195,14 +195,14 @@ class ArrayLists(_Lists):
         variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
-                found, memory.results = self.run([*variables])
+                found, memory.results = self.run(variables)
         except (
             FloatingPointError
         ):  # where an operation is not defined, or beyond the floats, which need not be an error
             for example in range(memory.examples):
                 replay(self.steps, memory.inputs(example))
             with np.errstate(all="ignore"):
-                found, memory.results = self.run([*variables])
+                found, memory.results = self.run(variables)
         size = memory.examples
         return [
             np.broadcast_to(np.asarray(number, dtype=float), (size,)) if batched else float(number)

@@ -37,6 +37,7 @@ from autograd import (
     sin,
     softmax,
     tanh,
+    value_and_grad,
     where,
 )
 from nn import MLP, SGD
@@ -790,6 +791,30 @@ def test_threads_with_batches_of_several_sizes_do_not_mix_their_numbers():
 
     run(*[functools.partial(work, n) for n in (1, 2, 3, 5, 8, 13)])
     assert wrong == []
+
+
+@pytest.mark.usefixtures("backend_or_pieces")
+def test_threads_may_run_a_program_for_the_first_time_at_once():
+    def f(x):
+        for k in range(1, 40):
+            x = [sin(x[(3 * k) % 5] * x[k % 5]) + 0.1 * x[k % 3], *x[:4]]
+        return fsum(x)
+
+    point, found = [0.3, 0.1, -0.7, 0.9, 0.4], []
+    wanted = value_and_grad(f)(point)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            compiled = compile(f)
+            compiled.specialize(point)
+            run(*[lambda compiled=compiled: found.append(compiled.value_and_grad(point))] * 6)
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(found) == 30
+    for value, gradient in found:
+        assert value == pytest.approx(wanted[0], rel=1e-12)
+        assert gradient == pytest.approx(wanted[1], rel=1e-10)
 
 
 def test_threads_that_call_first_trace_once():
