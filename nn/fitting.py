@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from autograd.collector import collector_paused
 from nn.data.random_state import chance_restored
 from nn.modules import Module, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
-from nn.training.interrupts import collector_paused, scopes_closed
+from nn.training.interrupts import scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
 from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer

@@ -7,7 +7,6 @@ tells; so between steps that touch no Value there is no Python work for each of 
 from __future__ import annotations
 
 import copyreg
-import gc
 import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd import rules
+from autograd.collector import collector_paused
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
@@ -174,13 +174,8 @@ def fold_to_program(
     backend: str = "auto",
 ) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
-    collecting = gc.isenabled()
-    gc.disable()  # folding makes many objects and no garbage in cycles
-    try:
+    with collector_paused():
         return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any) -> Program:

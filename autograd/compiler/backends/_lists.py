@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograd.collector import collector_paused
 from autograd.compiler.backends._repeated import LoopWriter
 from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
 from autograd.compiler.backends._straight import StraightWriter
@@ -92,7 +93,8 @@ class ListSource:
     @cached_property
     def run(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
         """The function of the variables that returns the roots and the results, of a long graph all numbers."""
-        parts = [function("v", lines, self.bound.names) for lines in self._forward]
+        with collector_paused():
+            parts = [function("v", lines, self.bound.names) for lines in self._forward]
 
         def run(variables: list[Any]) -> Any:
             v = [*variables]
@@ -151,7 +153,8 @@ class ListSource:
     def sweep(self) -> Callable[[Any, list[Any], Sequence[Any]], list[Any]]:
         """The function of the variables, what `run` returned, and seeds, that returns the adjoints of the variables."""
         parameters = "variables, results, seeds" if self._short else "v, g"
-        parts = [(function(parameters, lines, self.bound.names), moves) for lines, moves in self._backward]
+        with collector_paused():
+            parts = [(function(parameters, lines, self.bound.names), moves) for lines, moves in self._backward]
 
         def sweep(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
             g: list[Any] = [0.0] * self.count

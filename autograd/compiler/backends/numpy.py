@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.collector import collector_paused
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.backends._arrays import NumpyWriter
 from autograd.compiler.instructions import Array, Operand
@@ -127,7 +128,10 @@ class NumpyProgram:
         return listing(self.code, variables, self.stats)
 
     def _run(self, memory: ArrayMemory, name: str) -> Any:
-        run = memory.runs.get(name) or self._bound(memory, name)
+        run = memory.runs.get(name)
+        if run is None:
+            with collector_paused():
+                run = self._bound(memory, name)
         with np.errstate(all="ignore"):
             return run()
 
