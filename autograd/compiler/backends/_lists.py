@@ -113,12 +113,12 @@ class ListSource:
             return [(self._short_backward(), [])] if self._short else self._long_backward()
 
     def _short_backward(self) -> list[str]:
-        seeds = {root: [f"seeds[{number}]"] for number, root in enumerate(self.places) if isinstance(root, int)}
-        written = self._writer.backward(self.steps, self.variables, bytearray(self.count), seeds)
-        sums = [" + ".join(written.arriving.get(slot, ["0.0"])) for slot in range(self.variables)]
+        pending = {root: [f"seeds[{number}]"] for number, root in enumerate(self.places) if isinstance(root, int)}
+        lines, *_ = self._writer.backward(self.steps, self.variables, bytearray(self.count), pending)
+        sums = [" + ".join(pending.get(slot, ["0.0"])) for slot in range(self.variables)]
         unpack = self._unpacked(range(self.variables), "variables")
         unpack += self._unpacked(range(self.variables, self.count), "results")
-        return [*unpack, gathered(written.lines), f"return [{', '.join(sums)}]"]
+        return [*unpack, gathered(lines), f"return [{', '.join(sums)}]"]
 
     def _long_backward(self) -> list[tuple[list[str], Moves]]:
         # Straight lines append their sums to g, which is the fastest; a loop has them at their slots, to which they are
@@ -139,14 +139,14 @@ class ListSource:
                         flags[_slots(step.destination.shifted(-self.count), block.repetitions)] = True
                 continue
             start = self.variables + part.start
-            written = self._writer.backward(self.steps[part.start : part.stop], start, arrived, {})
-            adjoints = [moved.get(slot, slot) for slot in written.adjoints]
-            load = self._load("v", written.values)
-            load += self.bound.load([f"g{slot}" for slot in written.adjoints], adjoints, "g")
-            sums = ", ".join(map(" + ".join, written.arriving.values()))
-            found.append(([*load, gathered(written.lines), f"g += [{sums}]"], []))
-            moved |= zip(written.arriving, range(size, size + len(written.arriving)))
-            size += len(written.arriving)
+            pending: dict[int, list[str]] = {}
+            lines, values, adjoints = self._writer.backward(self.steps[part.start : part.stop], start, arrived, pending)
+            places = [moved.get(slot, slot) for slot in adjoints]
+            load = [*self._load("v", values), *self.bound.load([f"g{slot}" for slot in adjoints], places, "g")]
+            sums = ", ".join(map(" + ".join, pending.values()))
+            found.append(([*load, gathered(lines), f"g += [{sums}]"], []))
+            moved |= zip(pending, range(size, size + len(pending)))
+            size += len(pending)
         return [*found, ([], [(place, slot) for slot, place in moved.items() if slot < self.variables])]
 
     @cached_property
@@ -156,16 +156,18 @@ class ListSource:
         with collector_paused():
             parts = [(function(parameters, lines, self.bound.names), moves) for lines, moves in self._backward]
 
+        count, variables, roots = self.count, self.variables, self.places  # no cycle to what keeps the function
+
         def sweep(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
-            g: list[Any] = [0.0] * self.count
-            for root, seed in zip(self.places, seeds, strict=True):
+            g: list[Any] = [0.0] * count
+            for root, seed in zip(roots, seeds, strict=True):
                 if isinstance(root, int):
                     g[root] += seed
             for part, moves in parts:
                 for place, slot in moves:
                     g[slot] = +g[place]  # a copy of an array, since loops add in place
                 part(v, g)
-            return g[: self.variables]
+            return g[:variables]
 
         return parts[0][0] if self._short else sweep
 

@@ -9,7 +9,6 @@ line at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from autograd.compiler.backends._sources import NamedLine, literal
@@ -51,21 +50,23 @@ class StraightWriter:
 
     def backward(
         self, steps: Sequence[GraphStep], start: int, arrived: bytearray, pending: dict[int, list[str]]
-    ) -> Backward:
+    ) -> tuple[list[NamedLine], set[int], list[int]]:
         """Return the lines of the adjoint of steps whose results have the slots from `start` on.
 
-        `arrived` tells of each slot whether something has arrived at its adjoint before, `pending` has terms that
-        arrive there now; what arrives at slots before these steps is entered in both.
+        And the slots whose values they read, and those whose adjoints they read, to add to them. `arrived` tells of
+        each slot whether something has arrived at its adjoint before, `pending` has terms that arrive there now; what
+        arrives at slots before these steps is entered in both.
         """
         names, dialect, known = self.names, self.dialect, self._backward
-        found = Backward([], set(), [], pending)
-        lines, values = found.lines, found.values
+        lines: list[NamedLine] = []
+        values: set[int] = set()
+        adjoints: list[int] = []
 
         def reached(slot: int) -> list[str]:
             """Return the terms of an adjoint to which nothing is added here so far."""
             if not arrived[slot]:
                 return []
-            found.adjoints.append(slot)
+            adjoints.append(slot)
             return [f"g{slot}"]
 
         def total(slot: int, terms: Sequence[str]) -> str:
@@ -104,7 +105,7 @@ class StraightWriter:
                     terms[:] = [total(onto, terms)]
         for slot in pending:
             arrived[slot] = True
-        return found
+        return lines, values, adjoints
 
     def _handed(self, operation: Operation, wanted: Sequence[bool]) -> Handed:
         size = len(wanted)
@@ -120,17 +121,3 @@ class StraightWriter:
             if isinstance(target, str):
                 positions[target] = len(positions)
         return list(reads), contributions
-
-
-@dataclass
-class Backward:
-    """The adjoint of steps as lines: what it reads, and what arrives at other slots.
-
-    - `values`: the slots whose values are read; `adjoints`: those whose adjoints are, since something is added there.
-    - `arriving`: by slots, the terms of their adjoints.
-    """
-
-    lines: list[NamedLine]
-    values: set[int]
-    adjoints: list[int]
-    arriving: dict[int, list[str]]
