@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from autograd.collector import collector_paused
+from autograd.engine import collector_paused
 from nn.data.random_state import chance_restored
 from nn.modules import Module, generator
 from nn.optim import SGD

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd import rules
-from autograd.collector import collector_paused
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.trace import TraceError
-from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
+from autograd.engine import Constant, Value, check_unchanged, clock, collector_paused, modes, topological_order
 from autograd.functions import gradients
 
 NAMED = 16  # leaves that a listing calls by their labels

@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.collector import collector_paused
 from autograd.compiler.backends._repeated import LoopWriter
 from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
 from autograd.compiler.backends._straight import StraightWriter
 from autograd.compiler.blocks import PIECE, Loop, adjoint_of, parts_of, repeated
 from autograd.compiler.instructions import Affine, Block, IndexTable, Slots
 from autograd.compiler.steps import GraphStep
+from autograd.engine import collector_paused
 from autograd.rules import Dialect
 
 Moves: TypeAlias = list[tuple[int, int]]  # from where to where in a list

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.collector import collector_paused
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.backends._arrays import NumpyWriter
 from autograd.compiler.instructions import Array, Operand
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import floating_point_operations, listing
 from autograd.compiler.lowering import Lowering
+from autograd.engine import collector_paused
 
 MEMORIES_KEPT = 4  # numbers of examples of which the buffers are kept
 
