@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.backends._products import ArraySource, matrices
-from autograd.compiler.backends._words import ARRAY_FUNCTIONS, NAMES, NUMPY, OwnForward
+from autograd.compiler.backends._words import ARRAY_FUNCTIONS, NAMES, NUMPY, called_function
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots
 from autograd.compiler.views import Layout, View
 from autograd.rules import Expression, Operation
@@ -54,7 +54,7 @@ class NumpyWriter:
         return self._bound(("number", repr(number)), "c", lambda: np.array(number))  # an array already: faster
 
     def _own(self, operation: Operation, operands: Sequence[str]) -> str:
-        return f"{self._bound(operation, 'own', lambda: OwnForward(operation))}({', '.join(operands)})"
+        return f"{self._bound(operation, 'own', lambda: called_function(operation))}({', '.join(operands)})"
 
     def part(self, name: str, index: str, make: Callable[[Any], Any]) -> str:
         """Return the name of a part of an array, made once for each memory; of a gathered one, an expression."""
