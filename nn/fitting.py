@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
+from autograd.engine import collector_paused
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import chance_restored
 from nn.modules import Module, Seed, generator
@@ -17,7 +18,7 @@ from nn.training.checks import above_zero
 from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
-from nn.training.interrupts import collector_paused, scopes_closed
+from nn.training.interrupts import scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
 from nn.training.lockstep import current_lockstep
 from nn.training.metrics import Metric

@@ -38,3 +38,14 @@ class MethodPrograms:
         if self._signature is None:
             self._signature = make()
         return self._signature
+
+
+class CompiledClassMethod(classmethod):  # type: ignore[type-arg]
+    """Class method that is compiled: a compiled function of the class, also in Python 3.13.
+
+    There a classmethod makes a plain method of what it holds, whose `value_and_grad` would lack the class.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        of = type(instance) if owner is None else owner
+        return self.__func__.__get__(of, type(of))

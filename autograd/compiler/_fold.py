@@ -18,6 +18,7 @@ from autograd.rules import Operation
 CHAINS = (rules.add, rules.fsum)
 DOTS = (rules.dot, rules.ieee_dot)
 IDENTITIES = (rules.positive, rules.power_of.member(1.0))
+CONSTANT = (False, 0.5)  # the kind of a constant factor, which comes after variables and before results, by their depth
 COLUMNS = 4  # a sum of at most this many terms is written out; of more it is a reduction
 
 
@@ -146,22 +147,26 @@ class Folder:
         offset = 0.0
         # Products of one kind of factors, such as a weight and an input, make one dot: only then are the dots of all
         # neurons alike, and a group of them can be a matrix product. Other kinds are dots beside it, added to it.
+        batched, depth = self.batched, self.depth
         kinds: dict[Any, tuple[list[Term], list[Term]]] = {}
         pairs = [(self.term(a), self.term(b)) for a, b in products]
         # A mean is a dot with 1/n, so it is grouped, multiplied and differentiated as any other dot is.
         if node.op is rules.mean and len(terms) > 1:
             pairs, terms = [(1.0 / len(terms), self.term(term)) for term in terms], []
         for a, b in pairs:
-            if not isinstance(a, int) and not isinstance(b, int):
+            if type(a) is not int and type(b) is not int:
                 offset += a * b
                 continue
             # The factors are put in one order, so that it makes no difference whether somebody wrote w * x or x * w.
-            left, right = self._kind(a), self._kind(b)
+            left = (batched[a], depth[a]) if type(a) is int else CONSTANT
+            right = (batched[b], depth[b]) if type(b) is int else CONSTANT
             if left > right:
-                (left, a), (right, b) = (right, b), (left, a)
-            lefts, rights = kinds.setdefault((left, right), ([], []))
-            lefts.append(a)
-            rights.append(b)
+                left, a, right, b = right, b, left, a
+            known = kinds.get((left, right))
+            if known is None:
+                known = kinds[left, right] = [], []
+            known[0].append(a)
+            known[1].append(b)
         parts: list[int] = []
         nodes, rest = (0, nodes) if not kinds else (nodes, 0)  # of the sum: those of its products, or of itself
         for (left, right), (lefts, rights) in kinds.items():
@@ -180,13 +185,13 @@ class Folder:
                 offset += term
         # In one order, whatever the writer's, so that sums of parts that are alike are alike themselves, column by
         # column.
-        parts.sort(key=lambda part: (not self.batched[part], -self.depth[part]))
+        parts.sort(key=lambda part: (not batched[part], -depth[part]))
         nodes = rest
         if len(parts) > COLUMNS:
             # Batched and plain terms are summed apart: a plain sum is done once, and not again for each example.
             whole = []
             for flag in (False, True):
-                alike = [part for part in parts if self.batched[part] is flag]
+                alike = [part for part in parts if batched[part] is flag]
                 if len(alike) > 1:
                     alike = [self._make("sum", None, alike, [flag], nodes, (flag, len(alike)))]
                 whole += alike
@@ -198,12 +203,7 @@ class Folder:
 
     def term(self, node: Value) -> Term:
         """Return the item of a node; its data, where it does not depend on the variables."""
-        item = self.item.get(node)
-        return node.number if item is None else item
-
-    def _kind(self, term: Term) -> tuple[bool, float]:
-        """Return by what the two factors of a product are told apart: variables, constants, then results by depth."""
-        return (self.batched[term], self.depth[term]) if isinstance(term, int) else (False, 0.5)
+        return self.item.get(node, node.number)
 
     def _as_item(self, term: Term) -> int:
         if isinstance(term, int):

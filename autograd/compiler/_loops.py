@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -148,40 +149,29 @@ def _verified(
     steps: Sequence[GraphStep], first: int, length: int, repetitions: int, middle: int, variables: int
 ) -> Loop | None:
     """Return the loop of those repetitions around the middle one whose operands follow each other regularly."""
-    columns: list[list[Any]] = []
-    regular = np.ones(repetitions - 1, dtype=bool)  # from each repetition to the next
+    starts = range(first, first + length * repetitions, length)
+    columns = list(zip(*[[term for _, terms in steps[n : n + length] for term in terms] for n in starts], strict=True))
     middle = min(middle, repetitions - 2)
-    for offset in range(length):
-        block = steps[first + offset : first + offset + length * repetitions : length]
-        columns.append([])
-        for column in zip(*[terms for _, terms in block], strict=True):
-            if isinstance(column[0], int):
-                places = np.array(column)
-                strides = np.diff(places)
-                # An operand moves by one stride from each repetition to the next; where it does not, the loop ends. A
-                # variable alone may jump, as an input that is looked up in a table does: it is read by an index, and
-                # depends on no step.
-                alike = strides == strides[middle]
-                if not alike.all() and places.max() < variables:
-                    columns[-1].append((places, None))
-                else:
-                    regular &= alike
-                    columns[-1].append((places, int(strides[middle])))
-            else:
-                columns[-1].append(column)
-    breaks = np.flatnonzero(~regular)
+    # An operand moves by one stride from each repetition to the next; where it does not, the loop ends. A variable
+    # alone may jump, as an input that is looked up in a table does: it is read by an index, and depends on no step.
+    places = np.array([column for column in columns if isinstance(column[0], int)], dtype=np.intp)
+    strides = np.diff(places)
+    alike = strides == strides[:, middle, None]
+    jumps = ~alike.all(axis=1) & (places.max(axis=1) < variables)
+    breaks = np.flatnonzero(~alike[~jumps].all(axis=0))  # from each repetition to the next
     before, after = breaks[breaks < middle], breaks[breaks > middle]
     low = int(before[-1]) + 1 if len(before) else 0
     high = (int(after[0]) if len(after) else repetitions - 1) + 1
-    if high - low < LEAST or not regular[middle]:
+    if high - low < LEAST or middle in breaks:
         return None
-
-    def operand(column: Any) -> Affine | IndexTable | list[float]:
-        if not isinstance(column[0], np.ndarray):
-            return list(column[low:high])
-        places, stride = column
-        return IndexTable(places[low:high].tolist()) if stride is None else Affine(int(places[low]), stride)
-
-    operands = [list(map(operand, listed)) for listed in columns]
+    moving = iter(
+        [
+            IndexTable(column[low:high].tolist()) if jump else Affine(int(column[low]), int(stride))
+            for column, stride, jump in zip(places, strides[:, middle], jumps, strict=True)
+        ]
+    )
+    operands = iter([next(moving) if isinstance(column[0], int) else list(column[low:high]) for column in columns])
+    block = steps[first : first + length]
+    listed: list[list[Any]] = [list(islice(operands, len(terms))) for _, terms in block]
     start = first + low * length
-    return Loop(start, start, [op for op, _ in steps[first : first + length]], operands, high - low)
+    return Loop(start, start, [operation for operation, _ in block], listed, high - low)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from autograd.compiler.backends.native import NativeProgram
 from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.instructions import Array
-from autograd.compiler.trace import trace
+from autograd.compiler.listing import NamedSlots
+from autograd.compiler.trace import Trace, trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
 
@@ -162,28 +163,12 @@ def specialize(
     batched = [call.form.roles[i] == BATCHED for i in dynamic]
     structures = [structure_of(call.key[i]) for i in dynamic]
     names = [call.form.names[i] for i in dynamic]
-    first = [numbers[0] if rows else numbers for numbers, rows in zip(call.numbers, batched, strict=True)]
-    flat = [numbers if type(numbers) is list else np.ravel(numbers).astype(float).tolist() for numbers in first]
-
-    def on_nodes(*placed: Any) -> Any:
-        arguments = list(call.arguments)
-        for position, argument in zip(dynamic, placed, strict=True):
-            arguments[position] = argument
-        return call.form.call(f, arguments)
-
-    traced = trace(on_nodes, list(zip(flat, structures, strict=True)), names)
+    traced = _traced(f, call, dynamic, structures, names)
     if any(map(modes.differentiated, traced.captured)):
         return None
     if has_aux:
         check_pair(traced.structure, name)
-    plain: list[Value] = []
-    batch: list[Value] = []
-    starts, blocks = [], []
-    for nodes, title, rows in zip(traced.inputs, names, batched, strict=True):
-        buffer = batch if rows else plain
-        starts.append((len(buffer), len(nodes), rows))
-        blocks.append((title, len(buffer), len(nodes), rows))
-        buffer += nodes
+    plain, batch, starts, blocks = _variables(traced.inputs, names, batched)
     theta = traced.captured if wrt is None else wrt
     leaves = list(dict.fromkeys([*theta, *traced.captured]))
     differentiated = len(leaves) if all_leaves else len(theta)
@@ -221,3 +206,37 @@ def specialize(
         traced.constants,
         scalar,
     )
+
+
+def _traced(
+    f: Callable[..., Any], call: BoundCall, dynamic: Sequence[int], structures: Sequence[Structure], names: list[str]
+) -> Trace:
+    """Return the graph of a function at the numbers of a call, of a batch at those of its first example."""
+    numbers = [
+        given[0] if call.form.roles[position] == BATCHED else given
+        for position, given in zip(dynamic, call.numbers, strict=True)
+    ]
+    flat = [given if type(given) is list else np.ravel(given).astype(float).tolist() for given in numbers]
+
+    def on_nodes(*placed: Any) -> Any:
+        arguments = list(call.arguments)
+        for position, argument in zip(dynamic, placed, strict=True):
+            arguments[position] = argument
+        return call.form.call(f, arguments)
+
+    return trace(on_nodes, list(zip(flat, structures, strict=True)), names)
+
+
+def _variables(
+    inputs: Sequence[list[Value]], names: Sequence[str], batched: Sequence[bool]
+) -> tuple[list[Value], list[Value], list[tuple[int, int, bool]], list[NamedSlots]]:
+    """Return the plain and the batched variables, and for each argument where they are, without and with its name."""
+    plain: list[Value] = []
+    batch: list[Value] = []
+    starts, blocks = [], []
+    for nodes, title, rows in zip(inputs, names, batched, strict=True):
+        buffer = batch if rows else plain
+        starts.append((len(buffer), len(nodes), rows))
+        blocks.append((title, len(buffer), len(nodes), rows))
+        buffer += nodes
+    return plain, batch, starts, blocks

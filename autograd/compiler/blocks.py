@@ -12,36 +12,43 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from autograd.compiler._loops import Loop, find_loops
+from autograd.compiler._loops import Loop as Loop
+from autograd.compiler._loops import find_loops
 from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Expression, Operation, derivatives, product, substitute, symbol, walk
 
-PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
+PIECE = 500  # steps of a block: Python compiles and calls functions of many more local names slowly
+
+
+def parts_of(steps: Sequence[GraphStep], variables: int, straight_up_to: int | None = None) -> list[Loop | range]:
+    """Return the parts of a graph's steps: what is repeated as loops, the rest in pieces, by the numbers of the steps.
+
+    No loops are looked for up to so many steps, by default two pieces, since straight lines run faster.
+    """
+    parts: list[Loop | range] = []
+
+    def straight(start: int, stop: int) -> None:
+        parts.extend(range(first, min(first + PIECE, stop)) for first in range(start, stop, PIECE))
+
+    start = 0
+    most = 2 * PIECE if straight_up_to is None else straight_up_to
+    for loop in find_loops(steps, variables) if len(steps) > most else []:
+        straight(start, loop.start)
+        parts.append(loop)
+        start = loop.stop
+    straight(start, len(steps))
+    return parts
 
 
 def blocks_of(steps: Sequence[GraphStep], variables: int, straight_up_to: int | None = None) -> list[Block]:
-    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces.
-
-    No loops are looked for up to so many steps, by default a piece of them.
-    """
-    blocks: list[Block] = []
-
-    def straight(start: int, stop: int) -> None:
-        for first in range(start, stop, PIECE):
-            part = steps[first : min(first + PIECE, stop)]
-            place = variables + first
-            blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
-
-    start = 0
-    for loop in (
-        find_loops(steps, variables) if len(steps) > (PIECE if straight_up_to is None else straight_up_to) else []
-    ):
-        straight(start, loop.start)
-        blocks.append(_repeated(loop))
-        start = loop.stop
-    straight(start, len(steps))
-    return blocks
+    """Return the blocks of a graph's steps, one for each of its parts."""
+    return [
+        repeated(part)
+        if isinstance(part, Loop)
+        else Block([_step(variables + n, *steps[n]) for n in part], variables + part.start, len(part))
+        for part in parts_of(steps, variables, straight_up_to)
+    ]
 
 
 def _step(place: int, operation: Operation, terms: Sequence[Any]) -> ScalarStep:
@@ -49,7 +56,8 @@ def _step(place: int, operation: Operation, terms: Sequence[Any]) -> ScalarStep:
     return ScalarStep(Affine(place), _call(operation, len(terms)), operands)
 
 
-def _repeated(loop: Loop) -> Block:
+def repeated(loop: Loop) -> Block:
+    """Return a loop as a block."""
     length = len(loop.operations)
     steps = [
         ScalarStep(Affine(loop.place + offset, length), _call(operation, len(operands)), operands)
@@ -80,7 +88,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
         named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
         wanted = tuple(isinstance(operand, (Affine, IndexTable)) for operand in step.operands)
-        for target, expression, keys in _handed(step.expression.operation, len(step.operands), wanted):
+        for target, expression, keys in handed_by(step.expression.operation, len(step.operands), wanted):
             add = not isinstance(target, str)
             if not add:
                 named[target] = f"{target}_{number}"
@@ -90,7 +98,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
 
 
 @lru_cache(maxsize=4096)
-def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
+def handed_by(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
     """Return the contributions of an operation to its active operands, after the subexpressions that these share.
 
     Each is a target (the position of an operand, or the name of a temporary), an expression of the symbols 0, 1, ...,

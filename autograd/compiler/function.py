@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from autograd.compiler import _eager
 from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch
+from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
 from autograd.compiler._binding import MethodPrograms
 from autograd.compiler._pickling import reduce_function
 from autograd.compiler._results import check_number, mean_over_examples, of_each
@@ -291,22 +292,10 @@ class CompiledFunction(WithParameters, Generic[R]):
     # What is known of the programs
 
     @property
-    def program(self) -> Program:
+    def program(self) -> Program:  # type: ignore[override]
         """The program for the arguments of the latest call."""
         program: Program = self._called().program
         return program
-
-    @property
-    def stats(self) -> dict[str, int]:
-        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
-        stats: dict[str, int] = self._called().program.stats
-        return stats
-
-    @property
-    def source(self) -> str:
-        """The Python source that runs, for the arguments of the latest call."""
-        source: str = self._called().program.source
-        return source
 
     def __str__(self) -> str:
         latest = self._programs.latest
@@ -366,14 +355,3 @@ class CompiledFunction(WithParameters, Generic[R]):
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-class CompiledClassMethod(classmethod):  # type: ignore[type-arg]
-    """Class method that is compiled: a compiled function of the class, also in Python 3.13.
-
-    There a classmethod makes a plain method of what it holds, whose `value_and_grad` would lack the class.
-    """
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        of = type(instance) if owner is None else owner
-        return self.__func__.__get__(of, type(of))

@@ -7,7 +7,6 @@ tells; so between steps that touch no Value there is no Python work for each of 
 from __future__ import annotations
 
 import copyreg
-import gc
 import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -23,16 +22,27 @@ from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.trace import TraceError
-from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
+from autograd.engine import Constant, Value, check_unchanged, clock, collector_paused, modes, topological_order
 from autograd.functions import gradients
 
 NAMED = 16  # leaves that a listing calls by their labels
 
 
 class WithParameters:
-    """A parameter vector: the data of the Values in `wrt`, read and written in their order."""
+    """What has a program and a parameter vector: the data of the Values in `wrt`, read and written in their order."""
 
     wrt: list[Value]
+    program: Program
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
+        return self.program.stats
+
+    @property
+    def source(self) -> str:
+        """The source that runs."""
+        return self.program.source
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
@@ -148,16 +158,6 @@ class CompiledGraph(WithParameters):
     def __repr__(self) -> str:
         return f"<compiled graph: {str(self).splitlines()[-1]}>"
 
-    @property
-    def stats(self) -> dict[str, int]:
-        """The numbers of nodes folded, instructions, floating-point operations forward, and bytes of the buffers."""
-        return self.program.stats
-
-    @property
-    def source(self) -> str:
-        """The Python source that runs."""
-        return self.program.source
-
     def __str__(self) -> str:
         return str(self.program)
 
@@ -173,13 +173,8 @@ def fold_to_program(
     backend: str = "auto",
 ) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
-    collecting = gc.isenabled()
-    gc.disable()  # folding makes many objects and no garbage in cycles
-    try:
+    with collector_paused():
         return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any) -> Program:

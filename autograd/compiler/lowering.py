@@ -15,7 +15,7 @@ from autograd.compiler.listing import NamedSlots
 from autograd.compiler.steps import GraphStep, steps_of
 from autograd.engine import Value
 
-BEGINNING = 5_000  # nodes by which a wide graph is known
+SAMPLES = 16, 500  # parts of a graph, and nodes in each, by which a large wide one is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
 
 
@@ -82,24 +82,37 @@ class Lowering:
     def code(self) -> Code:
         """The graph as array instructions."""
         code = placed(self.folder, self.roots)
+        del self.folder  # which is large
         code.blocks = [*self.together, *code.blocks]
         return code
 
     def depth(self, width: int) -> int | None:
         """Return the longest way through a graph that has at most so many operands for each operation on the way.
 
-        None where there are more: a graph that begins wide is looked at no further.
+        None where there are more. Of a large graph samples are looked at first: if all are wide, it is taken for wide.
         """
-        depth = dict.fromkeys(self.inputs, 0)
-        operands = longest = 0
-        for number, node in enumerate(self.order):
-            if node.op is not None:
-                parents = node.parents
-                below = [depth[parent] for parent in parents if parent in depth]
-                if below:
-                    depth[node] = deep = max(below) + (node.op not in NOT_DEEPER)
-                    operands += len(parents)
-                    longest = max(longest, deep)
-            if number == BEGINNING and operands > width * longest:
-                return None
+        samples, size = SAMPLES
+        distance = len(self.order) // samples
+        if distance >= size and all(
+            _is_wide(self.order[start : start + size], width) for start in range(0, samples * distance, distance)
+        ):
+            return None
+        deep = [0] * len(self.inputs)
+        operands = 0
+        for operation, terms in self.steps:
+            operands += len(terms)
+            deep.append(max([deep[term] for term in terms if type(term) is int]) + (operation not in NOT_DEEPER))
+        longest = max(deep, default=0)
         return longest if longest and operands <= width * longest else None
+
+
+def _is_wide(nodes: Sequence[Value], width: int) -> bool:
+    """Whether nodes that follow each other have more operands for each operation on the longest way through them."""
+    deep: dict[Value, int] = {}
+    operands = 0
+    for node in nodes:
+        if node.op is not None:
+            parents = node.parents
+            operands += len(parents)
+            deep[node] = max([deep.get(parent, 0) for parent in parents]) + (node.op not in NOT_DEEPER)
+    return operands > width * max(deep.values(), default=0)

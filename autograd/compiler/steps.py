@@ -14,15 +14,15 @@ GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its op
 
 def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[GraphStep], dict[Value, int]]:
     """Return the steps of a sorted graph that depend on the variables, and the places of the nodes."""
-    place = {leaf: i for i, leaf in enumerate(variables)}
+    places = {leaf: i for i, leaf in enumerate(variables)}
     steps: list[GraphStep] = []
     for node in order:
         if node.op is not None:
-            terms = [place.get(parent, parent.number) for parent in node.parents]
+            terms = [places.get(parent, parent.number) for parent in node.parents]
             if int in map(type, terms):
-                place[node] = len(variables) + len(steps)
+                places[node] = len(places)
                 steps.append((node.op, terms))
-    return steps, place
+    return steps, places
 
 
 def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from autograd.compiler.instructions import Array, Slots
 
@@ -54,9 +52,8 @@ class View:
         self.repeated = tuple(
             axis for axis, stride in enumerate(self.strides or ()) if stride == 0 and self.shape[axis] > 1
         )
-        once = slots[tuple(slice(0, 1) if axis in self.repeated else slice(None) for axis in range(slots.ndim))]
-        self.once = once.shape
-        self.distinct = len(np.unique(once)) == once.size
+        self.once = tuple(1 if axis in self.repeated else length for axis, length in enumerate(slots.shape))
+        self.distinct = _distinct(slots, self.strides, self.once)
         self.is_matrix = self.strides is not None and self.strides[-1:] == (1,)  # as BLAS takes it: rows at a distance
 
     def of(self, buffer: Array, examples: int, kind: str = "") -> Array:
@@ -64,29 +61,47 @@ class View:
 
         The small view keeps them, at length 1.
         """
-        view = self._of(buffer, examples, self.once if kind else self.shape)
-        index = [0 if axis in self.repeated and kind == "once" else slice(None) for axis in range(len(self.shape))]
-        return view[(*[slice(None)] * self.batched, *index, ...)]
+        size = buffer.itemsize
+        start, strides = self.first, [stride * size for stride in self.strides or ()]
+        shape = self.once if kind else self.shape
+        if kind == "once" and self.repeated:
+            kept = [axis for axis in range(len(shape)) if axis not in self.repeated]
+            shape, strides = tuple(shape[axis] for axis in kept), [strides[axis] for axis in kept]
+        if self.layout is not None:
+            block, count = int(self.layout.start[start]), int(self.layout.count[start])
+            start += (examples - 1) * block
+            shape, strides = (examples, *shape), [count * size, *strides]
+        return np.ndarray(shape, buffer.dtype, buffer, start * size if buffer.size else 0, strides)
 
-    def _of(self, buffer: Array, examples: int, shape: tuple[int, ...]) -> Array:
-        strides = [stride * buffer.itemsize for stride in self.strides or ()]
-        if self.layout is None:
-            return as_strided(buffer[self.first :], shape, strides)
-        block = self.layout.block(self.first, buffer, examples)[:, self.first - int(self.layout.start[self.first]) :]
-        return as_strided(block, (examples, *shape), (block.strides[0], *strides))
+
+def _distinct(slots: Slots, strides: Sequence[int] | None, once: Sequence[int]) -> bool:
+    """Whether slots are all different, but those that repeat along an axis."""
+    reach = 0  # of the axes with shorter strides
+    for stride, length in sorted((abs(stride), length) for stride, length in zip(strides or (), once) if length > 1):
+        if stride <= reach:
+            break
+        reach += stride * (length - 1)
+    else:
+        if strides is not None:
+            return True
+    slots = slots[tuple(slice(0, length) for length in once)]
+    return len(np.unique(slots)) == slots.size
 
 
 def regular(slots: Slots) -> tuple[int, ...] | None:
     """Return the strides with which these slots follow each other along each axis; None if they do not."""
-    first = slots.flat[0]
     strides = []
-    expected: Any = first
     for axis, length in enumerate(slots.shape):
-        corner = tuple(1 if i == axis else 0 for i in range(slots.ndim))
-        stride = int(slots[corner] - first) if length > 1 else 0
+        if length < 2:
+            strides.append(0)
+            continue
+        ahead = (slice(None),) * axis
+        steps = slots[(*ahead, slice(1, None))] - slots[(*ahead, slice(None, -1))]
+        stride = int(steps.flat[0])
+        if not (steps == stride).all():
+            return None
         strides.append(stride)
-        expected = expected + (np.arange(length) * stride).reshape([-1 if i == axis else 1 for i in range(slots.ndim)])
-    return tuple(strides) if np.array_equal(np.broadcast_to(expected, slots.shape), slots) else None
+    return tuple(strides)
 
 
 def common_shape(columns: Sequence[Slots]) -> tuple[int, ...] | None:

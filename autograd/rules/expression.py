@@ -247,6 +247,11 @@ class Dialect:
         """Print an expression or a float; `name` writes a symbol, by its key."""
         return self._print(term, name)[0]
 
+    def operand(self, term: Any, name: Callable[[Any], str], least: int) -> str:
+        """Print an expression as an operand that must bind so tightly at least, in parentheses where it does not."""
+        source, binds = self._print(term, name)
+        return source if binds >= least else f"({source})"
+
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has."""
         while isinstance(term, Expression) and (compose := self.composed.get(term.operation)):

@@ -5,7 +5,6 @@ Python raises it where a function begins, among others. Where that is the `__exi
 
 from __future__ import annotations
 
-import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -58,15 +57,3 @@ def scopes_closed() -> Iterator[None]:
     finally:
         while (innermost := Value(0.0).scope) is not None and innermost is not outer:
             innermost.__exit__()
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector in this block: graphs have no cycles, and it would look at every node."""
-    enabled = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -6,7 +6,7 @@ medians of the pairs, and all have to agree in value and gradient before a clock
 - moons: value and gradient by all 337 parameters of micrograd's loss, an MLP 2-16-16-1 on 100 points written in
   micrograd's own nn source; beside what else computes the same, where it is installed.
 - digits: a loss for one example, an MLP 64-32-10, over the 1,797 digits of scikit-learn, at once and in mini-batches.
-- growth: folding and a step, against the number of nodes; and a step against the number of examples.
+- growth: folding with a first step, and a step, by the number of nodes; and a step by the number of examples.
 - memory: how much the largest graph takes.
 - small: functions of a few operations, and recurrences, against the eager engine.
 """
@@ -511,10 +511,26 @@ def recurrence_graph(nodes: int) -> Callable[[], Graph]:
     return build
 
 
+def random_graph(size: int) -> Callable[[], Graph]:
+    """Sums, products and functions, each of any earlier results, the more of late ones."""
+    kinds = [lambda a, b: tanh(a * b), lambda a, b: sin(a + b), lambda a, b: 0.5 * a - b * 0.3]
+
+    def build() -> Graph:
+        rng = random.Random(0)
+        leaves = [Value(0.1 * i) for i in range(1, 11)]
+        v = [*leaves]
+        for _ in range(size // 2):
+            v.append(rng.choice(kinds)(rng.choice(v[-50:]), rng.choice(v)))
+        return sum(v[-20:]), leaves
+
+    return build
+
+
 GRAPHS: dict[str, tuple[Callable[[int], Callable[[], Graph]], int]] = {  # the number is of nodes, to measure memory
     "an MLP's loss on more and more points": (mlp_graph, 10**6),
     "one polynomial at more and more numbers": (polynomial_graph, 10**6),
-    "a longer and longer recurrence": (recurrence_graph, 10**5),
+    "a longer and longer recurrence": (recurrence_graph, 10**6),
+    "a random graph, of which nothing repeats": (random_graph, 10**5),
 }
 
 
@@ -538,11 +554,11 @@ def nodes_part(title: str) -> None:
             eagers.append(time.perf_counter() - start)
             start = time.perf_counter()
             program = compile(root, wrt=leaves)
+            value, slope = program.value_and_grad(program.read())
             folds.append(time.perf_counter() - start)
         data, gradient = root.data, np.array([leaf.grad for leaf in leaves])
         stats, theta = program.stats, program.read()
         del root, leaves
-        value, slope = program.value_and_grad(theta)
         if abs(value - data) > 1e-9 * abs(data) or np.abs(slope - gradient).max() > 1e-9 * np.abs(gradient).max():
             sys.exit(f"{title}: compiled and eager differ")
         times = turns({OURS: lambda program=program, theta=theta: program.value_and_grad(theta)}, 5, 0.03)

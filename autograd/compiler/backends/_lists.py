@@ -1,293 +1,195 @@
-"""Code generator for blocks: Python source, straight lines and loops, on lists `v` of results and `g` of adjoints.
+"""A graph as Python source on lists of numbers: a function for each of its parts, forward and backward.
 
-The words decide what the numbers are: floats, one example after the other, or arrays with a number for each example.
+The dialect decides what the numbers are: floats, one example after the other, or arrays with a number for each example.
+What is written is compiled when it first runs, since Python's compiler takes more time than all else here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
 
-from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
+import numpy as np
+
+from autograd.compiler.backends._repeated import LoopWriter
+from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
+from autograd.compiler.backends._straight import StraightWriter
+from autograd.compiler.blocks import PIECE, Loop, adjoint_of, parts_of, repeated
+from autograd.compiler.instructions import Affine, Block, IndexTable, Slots
+from autograd.compiler.steps import GraphStep
+from autograd.engine import collector_paused
 from autograd.rules import Dialect
 
-Words = Callable[["Bound"], Dialect]
+Moves: TypeAlias = list[tuple[int, int]]  # from where to where in a list
 
 
-class Bound:
-    """The namespace of a source: functions and lists, by names that are made here, never taken from a user."""
+class ListSource:
+    """The source of a graph, in which `v` has the numbers of all slots and `g` their adjoints.
 
-    def __init__(self) -> None:
-        self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan}
-        self._known: dict[int, str] = {}
-
-    def bind(self, thing: Any, stem: str) -> str:
-        """Return the name of a thing: the stem, with a number where that is taken."""
-        if id(thing) not in self._known:
-            name, number = stem, 0
-            while name in self.names:
-                name, number = f"{stem}_{number}", number + 1
-            self._known[id(thing)] = name
-            self.names[name] = thing
-        return self._known[id(thing)]
-
-
-class Templates:
-    """The sources of expressions with places for their operands: what occurs often is printed once."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self.dialect = dialect
-        self._known: dict[int, tuple[Any, str]] = {}  # an expression is kept, so its identity stays its own
-
-    def __call__(self, expression: Any) -> str:
-        """Return the template of an expression."""
-        known = self._known.get(id(expression))
-        if known is None:
-            known = self._known[id(expression)] = expression, self.dialect.source(expression, lambda key: f"{{{key}}}")
-        return known[1]
-
-
-def literal(dialect: Dialect, number: float) -> str:
-    """Return a number as an operand of any operator."""
-    written = dialect.literal(number)
-    return f"({written})" if written.startswith("-") else written
-
-
-def function(name: str, parameters: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
-    """Return a function made of lines."""
-    body = "\n    ".join(lines or ["pass"])
-    namespace = dict(names)
-    exec(f"def {name}({parameters}):\n    {body}", namespace)
-    made: Callable[..., Any] = namespace.pop(name)
-    return made
-
-
-class Straight:
-    """A short graph as two functions on local names: `x0`, `x1` for the variables, `v0` the results, `g0` adjoints."""
-
-    def __init__(
-        self,
-        forward: Sequence[Block],
-        backward: Sequence[Block],
-        roots: Sequence[Any],
-        sizes: tuple[int, int],
-        bound: Bound,
-        dialect: Dialect,
-    ) -> None:
-        size, count = sizes
-
-        def name(operand: Any) -> str:
-            if isinstance(operand, str):
-                return operand
-            if not isinstance(operand, Affine):
-                return literal(dialect, operand)
-            if operand.first >= count:
-                return f"g{operand.first - count}"
-            return f"x{operand.first}" if operand.first < size else f"v{operand.first - size}"
-
-        template = Templates(dialect)
-
-        def written(step: ScalarStep) -> str:
-            return template(step.expression).format(*map(name, step.operands))
-
-        self.lines = [f"{name(step.destination)} = {written(step)}" for block in forward for step in block.steps]
-        reached: set[str] = set()
-        slopes: list[str] = []
-
-        def add(target: str, source: str) -> None:
-            slopes.append(f"{target} {'+=' if target in reached else '='} {source}")
-            reached.add(target)
-
-        for number, root in enumerate(roots):
-            if isinstance(root, int):
-                add(f"g{root}", f"seeds[{number}]")
-        missing: set[str] = set()  # temporaries of what nothing has arrived at
-        for step in [step for block in backward for step in block.steps]:
-            used = {name(operand) for operand in step.operands if isinstance(operand, (Affine, str))}
-            if used & missing or any(n.startswith("g") and n not in reached for n in used):
-                if isinstance(step.destination, str):
-                    missing.add(step.destination)
-                continue
-            if step.add:
-                add(name(step.destination), written(step))
-            else:
-                slopes.append(f"{name(step.destination)} = {written(step)}")
-        inputs = "".join(f"x{i}, " for i in range(size))
-        results = "".join(f"v{i}, " for i in range(count - size))
-        found = ", ".join(name(Affine(root)) if isinstance(root, int) else dialect.literal(root) for root in roots)
-        adjoints = ", ".join(f"g{i}" if f"g{i}" in reached else "0.0" for i in range(size))
-        unpack = [f"{inputs}= variables"] if inputs else []
-        forwards = [*unpack, *self.lines, f"return [{found}], ({results})"]
-        backwards = [*unpack, *([f"{results}= results"] if results else []), *slopes, f"return [{adjoints}]"]
-        self.source = "\n".join([*forwards, "", *backwards])
-        self.run = function("forward", "variables", forwards, bound.names)
-        self.sweep = function("backward", "variables, results, seeds", backwards, bound.names)
-
-
-class Pieces:
-    """A long graph as a function for each block, in which `v` has all numbers and `g` all adjoints."""
-
-    def __init__(
-        self,
-        forward: Sequence[Block],
-        backward: Sequence[Block],
-        roots: Sequence[Any],
-        sizes: tuple[int, int],
-        bound: Bound,
-        dialect: Dialect,
-    ) -> None:
-        self.size, self.count = sizes
-        write = _BlockWriter(self.count, bound, dialect)
-        ahead = [write.lines(block) for block in forward]
-        back = [write.lines(block) for block in backward]
-        found = ", ".join(f"v[{root}]" if isinstance(root, int) else dialect.literal(root) for root in roots)
-        ahead.append([f"return [{found}]"])
-        back.insert(0, [f"g[{root}] += seeds[{n}]" for n, root in enumerate(roots) if isinstance(root, int)])
-        self.lines = [line for lines in ahead[:-1] for line in lines]
-        self.source = "\n".join(line for lines in [*ahead, [""], *back] for line in lines)
-        self._forward = [function("forward", "v", lines, bound.names) for lines in ahead]
-        self._backward = [function("backward", "v, g, seeds", lines, bound.names) for lines in back]
-
-    def run(self, variables: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Return the roots, and all numbers."""
-        v = [*variables, *[0.0] * (self.count - self.size)]
-        for piece in self._forward:
-            found = piece(v)
-        return found, v
-
-    def sweep(self, variables: list[Any], v: list[Any], seeds: Sequence[Any]) -> list[Any]:
-        """Return the adjoints of the variables."""
-        g = [0.0] * len(v)
-        for piece in self._backward:
-            piece(v, g, seeds)
-        return g[: self.size]
-
-
-class _BlockWriter:
-    """A code generator for blocks that are done once, on the lists."""
-
-    def __init__(self, count: int, bound: Bound, dialect: Dialect) -> None:
-        self.count = count  # slots of results; those of adjoints come after them
-        self.bound = bound
-        self.dialect = dialect
-        self.template = Templates(dialect)
-        self.lists: dict[tuple[str, ...], list[Any]] = {}
-
-    def lines(self, block: Block) -> list[str]:
-        """Return the lines of a block."""
-        if block.repetitions > 1:
-            return _LoopWriter(self, block).lines()
-        return [
-            f"{self.place(step.destination)} {'+=' if step.add else '='} {self.written(step, self.place)}"
-            for step in block.steps
-        ]
-
-    def place(self, operand: Any) -> str:
-        """Return the source of an operand of a block that is done once."""
-        if isinstance(operand, str):
-            return operand
-        if not isinstance(operand, Affine):
-            return literal(self.dialect, operand)
-        return f"v[{operand.first}]" if operand.first < self.count else f"g[{operand.first - self.count}]"
-
-    def written(self, step: ScalarStep, name: Callable[[Any], str]) -> str:
-        """Return the source of what a step computes."""
-        return self.template(step.expression).format(*map(name, step.operands))
-
-
-class _LoopWriter:
-    """A code generator for a repeated block, on local names.
-
-    In a repetition whose results begin at `i` they are `a0`, `a1`, ..., and their adjoints `h0`, `h1`, ...; those of
-    the block before are `b0`, `b1`, ...; `f0` are numbers that stay, `gf0` what is added to their adjoints, `c0`
-    constants that change, `j0` places of others.
+    Straight lines have a name for each: `x0`, `x1` for the variables, `v2`, `v3` for results, `g2`, `g3` for adjoints.
     """
 
-    def __init__(self, write: _BlockWriter, block: Block) -> None:
-        self.write = write
-        self.block = block
-        self.fixed: dict[int, str] = {}  # the names of numbers that stay, by their slots
-        self.summed: dict[int, str] = {}  # the same of their adjoints
-        self.used: set[str] = set()
-        self.moving: dict[str, str] = {}  # what runs through: its name, and its source
-        self.body: list[str] = []
-        for step in block.steps:
-            source = write.written(step, self._name)
-            self.body.append(f"{self._name(step.destination)} {'+=' if step.add else '='} {source}")
+    def __init__(
+        self, steps: Sequence[GraphStep], roots: Sequence[Any], variables: int, bound: Bound, dialect: Dialect
+    ) -> None:
+        self.steps, self.places, self.bound, self.dialect = steps, roots, bound, dialect
+        self.variables, self.count = variables, variables + len(steps)
+        self.parts = parts_of(steps, variables) or [range(0)]
+        slots = [root for root in roots if isinstance(root, int)]
+        self._short = (  # one function does all
+            len(self.parts) == 1
+            and isinstance(self.parts[0], range)
+            and variables <= PIECE
+            and len(set(slots)) == len(slots)
+        )
+        self._lock = threading.RLock()  # of names, since threads may run a program for the first time at once
+        self._blocks = {part.start: repeated(part) for part in self.parts if isinstance(part, Loop)}
+        self._names = _Names(variables)
+        self._writer = StraightWriter(dialect, self._names)
 
-    def _name(self, operand: Any) -> str:
-        """Return what an operand, or a destination, is called in the block."""
-        if isinstance(operand, str):
-            return operand
-        if isinstance(operand, list):
-            return self._constants(operand)
-        if isinstance(operand, IndexTable):
-            adjoint = operand.slots[0] >= self.write.count
-            slots = [slot - self.write.count * adjoint for slot in operand.slots]
-            return f"{'g' if adjoint else 'v'}[{self._through(self._listed(slots), 'j')}]"
-        if not isinstance(operand, Affine):
-            return literal(self.write.dialect, operand)
-        adjoint = operand.first >= self.write.count
-        slot = operand.first - self.write.count * adjoint
-        if operand.stride == 0:
-            known, letters = (self.summed, "gf") if adjoint else (self.fixed, "f")
-            return known.setdefault(slot, f"{letters}{len(known)}")
-        stored, offset, length = "g" if adjoint else "v", slot - self.block.start, self.block.length
-        if operand.stride != self.block.stride or offset >= length:
-            return f"{stored}[{self._running(slot, operand.stride)}]"
-        name = f"{stored}[i - {-offset}]"
-        if offset >= 0:
-            name = f"{'h' if adjoint else 'a'}{offset}"
-        elif offset >= -length and not adjoint:
-            name = f"b{offset + length}"
-        self.used.add(name)
-        return name
+    @cached_property
+    def _forward(self) -> list[list[str]]:
+        """The lines of each part, which appends its results to `v`; of a short graph, its results by themselves."""
+        found = []
+        with self._lock:
+            for part in self.parts:
+                if isinstance(part, Loop):
+                    found.append(self._loop(self._blocks[part.start]))
+                else:
+                    lines, read = self._straight(part)
+                    inputs = self._unpacked(range(self.variables), "v") if self._short else self._load("v", read)
+                    found.append([*inputs, f"{'results =' if self._short else 'v +='} {gathered(lines)}"])
+        name = self._names.__getitem__ if self._short else "v[{}]".format
+        roots = [name(root) if isinstance(root, int) else literal(self.dialect, root) for root in self.places]
+        found[-1].append(f"return [{', '.join(roots)}], {'results' if self._short else 'v'}")
+        return found
 
-    def _constants(self, numbers: list[float]) -> str:
-        if len(set(map(repr, numbers))) == 1:
-            return literal(self.write.dialect, numbers[0])
-        return self._through(self._listed(numbers), "c")
+    def _straight(self, part: range) -> tuple[list[NamedLine], set[int]]:
+        return self._writer.forward(self.steps[part.start : part.stop], self.variables + part.start)
 
-    def _listed(self, numbers: list[Any]) -> str:
-        """Return the name of a list, the same for the same numbers."""
-        key = tuple(map(repr, numbers))
-        return self.write.bound.bind(self.write.lists.setdefault(key, numbers), f"list{len(self.write.bound.names)}")
+    def _loop(self, block: Block) -> list[str]:
+        return LoopWriter(block, self.count, self.bound, self.dialect).lines()
 
-    def _running(self, slot: int, stride: int) -> str:
-        return self._through(str(range(slot, slot + stride * self.block.repetitions, stride)), "j")
+    def _load(self, numbers: str, read: Iterable[int]) -> list[str]:
+        slots = sorted(read)
+        return self.bound.load([self._names[slot] for slot in slots], slots, numbers)
 
-    def _through(self, source: str, letter: str) -> str:
-        for name, known in self.moving.items():
-            if known == source:
-                return name
-        name = f"{letter}{len(self.moving)}"
-        self.moving[name] = source
-        return name
+    def _unpacked(self, slots: range, numbers: str) -> list[str]:
+        return [f"{', '.join(map(self._names.__getitem__, slots))}, = {numbers}"] if slots else []
 
+    @property
     def lines(self) -> list[str]:
-        """Return the lines: what stays, the loop, and the adjoints of what stays."""
-        block, length = self.block, self.block.length
-        places = range(block.start, block.start + block.stride * block.repetitions, block.stride)
-        names = ", ".join(["i", *self.moving])
-        through = f"zip({', '.join([str(places), *self.moving.values()])})" if self.moving else str(places)
-        carried = [offset for offset in range(length) if f"b{offset}" in self.used]
-        start = [f"{name} = v[{slot}]" for slot, name in self.fixed.items()]
-        if block.stride > 0:  # forward: results go from one repetition to the next, and to the list
-            start += [f"b{offset} = v[{block.start - length + offset}]" for offset in carried]
-            body = [
-                *self.body,
-                f"v[i : i + {length}] = {_listed('a', length)}",
-                *[f"b{offset} = a{offset}" for offset in carried],
-            ]
-            return [*start, f"for {names} in {through}:", *[f"    {line}" for line in body]]
-        body = [f"{_listed('h', length)} = g[i : i + {length}]"]
-        body += [f"{_listed('a', length)} = v[i : i + {length}]"] * any(f"a{n}" in self.used for n in range(length))
-        body += [f"b{offset} = v[i - {length - offset}]" for offset in carried]
-        start += [f"{name} = 0.0" for name in self.summed.values()]
-        end = [f"g[{slot}] += {name}" for slot, name in self.summed.items()]
-        return [*start, f"for {names} in {through}:", *[f"    {line}" for line in [*body, *self.body]], *end]
+        """The lines of a listing."""
+        found: list[str] = []
+        for part, lines in zip(self.parts, self._forward, strict=True):
+            if isinstance(part, Loop):
+                found += [line for line in lines if not line.startswith("return [")]
+            else:
+                found += [f"{name} = {source}" for name, source in self._straight(part)[0]]
+        return found
+
+    @cached_property
+    def run(self) -> Callable[[list[Any]], tuple[list[Any], list[Any]]]:
+        """The function of the variables that returns the roots and the results, of a long graph all numbers."""
+        with collector_paused():
+            parts = [function("v", lines, self.bound.names) for lines in self._forward]
+
+        def run(variables: list[Any]) -> Any:
+            v = [*variables]
+            for part in parts:
+                found = part(v)
+            return found
+
+        return parts[0] if self._short else run
+
+    # Backward
+
+    @cached_property
+    def _backward(self) -> list[tuple[list[str], Moves]]:
+        """The lines of each part, the last one first, and what is to be moved in `g` before it."""
+        with self._lock:
+            return [(self._short_backward(), [])] if self._short else self._long_backward()
+
+    def _short_backward(self) -> list[str]:
+        pending = {root: [f"seeds[{number}]"] for number, root in enumerate(self.places) if isinstance(root, int)}
+        lines, *_ = self._writer.backward(self.steps, self.variables, bytearray(self.count), pending)
+        sums = [" + ".join(pending.get(slot, ["0.0"])) for slot in range(self.variables)]
+        unpack = self._unpacked(range(self.variables), "variables")
+        unpack += self._unpacked(range(self.variables, self.count), "results")
+        return [*unpack, gathered(lines), f"return [{', '.join(sums)}]"]
+
+    def _long_backward(self) -> list[tuple[list[str], Moves]]:
+        # Straight lines append their sums to g, which is the fastest; a loop has them at their slots, to which they are
+        # moved before it.
+        moved: dict[int, int] = {}  # where in g adjoints are that are not at their slots
+        size = self.count
+        arrived = bytearray(self.count)  # whether something has arrived at an adjoint, by the parts before
+        flags = np.frombuffer(arrived, dtype=bool)
+        flags[[root for root in self.places if isinstance(root, int)]] = True
+        found: list[tuple[list[str], Moves]] = []
+        for part in reversed(self.parts):
+            if isinstance(part, Loop):
+                block = adjoint_of(self._blocks[part.start], self.count)
+                found.append((self._loop(block), [(place, slot) for slot, place in moved.items()]))
+                moved.clear()
+                for step in block.steps:
+                    if not isinstance(step.destination, str):
+                        flags[_slots(step.destination.shifted(-self.count), block.repetitions)] = True
+                continue
+            start = self.variables + part.start
+            pending: dict[int, list[str]] = {}
+            lines, values, adjoints = self._writer.backward(self.steps[part.start : part.stop], start, arrived, pending)
+            places = [moved.get(slot, slot) for slot in adjoints]
+            load = [*self._load("v", values), *self.bound.load([f"g{slot}" for slot in adjoints], places, "g")]
+            sums = ", ".join(map(" + ".join, pending.values()))
+            found.append(([*load, gathered(lines), f"g += [{sums}]"], []))
+            moved |= zip(pending, range(size, size + len(pending)))
+            size += len(pending)
+        return [*found, ([], [(place, slot) for slot, place in moved.items() if slot < self.variables])]
+
+    @cached_property
+    def sweep(self) -> Callable[[Any, list[Any], Sequence[Any]], list[Any]]:
+        """The function of the variables, what `run` returned, and seeds, that returns the adjoints of the variables."""
+        parameters = "variables, results, seeds" if self._short else "v, g"
+        with collector_paused():
+            parts = [(function(parameters, lines, self.bound.names), moves) for lines, moves in self._backward]
+
+        count, variables, roots = self.count, self.variables, self.places  # no cycle to what keeps the function
+
+        def sweep(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
+            g: list[Any] = [0.0] * count
+            for root, seed in zip(roots, seeds, strict=True):
+                if isinstance(root, int):
+                    g[root] += seed
+            for part, moves in parts:
+                for place, slot in moves:
+                    g[slot] = +g[place]  # a copy of an array, since loops add in place
+                part(v, g)
+            return g[:variables]
+
+        return parts[0][0] if self._short else sweep
+
+    @property
+    def source(self) -> str:
+        """The source that runs, forward and backward."""
+        return "\n".join(["\n".join(lines) for lines in [*self._forward, [""], *[part for part, _ in self._backward]]])
 
 
-def _listed(letter: str, count: int) -> str:
-    return "".join(f"{letter}{number}, " for number in range(count)).strip()
+class _Names(dict[int, str]):
+    """The names of numbers by their slots, made when they are asked for: most in a recurrence have none."""
+
+    def __init__(self, variables: int) -> None:
+        super().__init__({slot: f"x{slot}" for slot in range(variables)})
+
+    def __missing__(self, slot: int) -> str:
+        self[slot] = name = f"v{slot}"
+        return name
+
+
+def _slots(destination: Affine | IndexTable, repetitions: int) -> Slots:
+    """Return the slots of a destination in all repetitions."""
+    if isinstance(destination, IndexTable):
+        return np.array(destination.slots)
+    return destination.first + destination.stride * np.arange(repetitions)

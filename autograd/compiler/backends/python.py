@@ -14,8 +14,8 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.backends import _words
-from autograd.compiler.backends._lists import Bound, Pieces, Straight
-from autograd.compiler.blocks import adjoint_of, blocks_of
+from autograd.compiler.backends._lists import ListSource
+from autograd.compiler.backends._sources import Bound
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
@@ -89,8 +89,6 @@ class ListMemory:
         self.plain, self.plain_adjoints = np.zeros(sizes[0]), np.zeros(sizes[0])
         self.batch, self.batch_adjoints = np.zeros(examples * sizes[1]), np.zeros(examples * sizes[1])
         self.results: Any = ()
-        self.arguments: list[Array] = []  # where the arguments of a function are
-        self.tick = -1  # of the recording's clock, when the data of Values was read last
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
         """Return the block of a batched slot, such as an argument, with a row for each example."""
@@ -107,32 +105,20 @@ class ListMemory:
         return found + [float(column[example]) for column in self.columns()]
 
 
-class _Lists:
-    """A graph as blocks on lists: of floats, or of arrays with a number for each example."""
+class _Lists(ListSource):
+    """A graph as source on lists: of floats, or of arrays with a number for each example."""
 
     form = "steps"
     words: ClassVar[Callable[[Bound], Dialect]]
 
     def __init__(self, lowering: Lowering) -> None:
-        self.steps, self.sizes = lowering.steps, lowering.sizes
-        steps, sizes, roots = self.steps, self.sizes, lowering.places
-        size = sum(sizes)
-        self.layout = Layout(lowering.together, sizes[1], sizes)
-        self._memory: ListMemory | None = None
+        self.sizes = lowering.sizes
         bound = Bound()
-        dialect = type(self).words(bound)
-        forward = blocks_of(steps, size)
-        total = size + len(steps)
-        backward = [adjoint_of(block, total) for block in reversed(forward)]
-        if len(forward) <= 1 and not any(block.repetitions > 1 for block in forward):
-            written: Any = Straight(forward, backward, roots, (size, total), bound, dialect)
-        else:
-            written = Pieces(forward, backward, roots, (size, total), bound, dialect)
-        self.written = written
-        self.source, self.lines = written.source, written.lines
-        self.run, self.sweep = written.run, written.sweep
-        batched = batched_places(steps, sizes)
-        self.roots = [(root, isinstance(root, int) and batched[root]) for root in roots]
+        super().__init__(lowering.steps, lowering.places, sum(self.sizes), bound, type(self).words(bound))
+        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
+        batched = batched_places(self.steps, self.sizes)
+        self.roots = [(root, isinstance(root, int) and batched[root]) for root in lowering.places]
+        self._memory: ListMemory | None = None
 
     def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
         """Return the roots, and all results, at these variables; raise what the eager engine would."""
@@ -226,8 +212,12 @@ class ArrayLists(_Lists):
     def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         plain = memory.plain.tolist()
+        # One of each example: what is handed on to a plain variable as it is, is summed over the examples, too.
+        whole = [
+            np.full(memory.examples, s) if batched else s for s, (_, batched) in zip(seeds, self.roots, strict=True)
+        ]
         with np.errstate(all="ignore"):
-            found = self.sweep([*plain, *memory.columns()], memory.results, seeds)
+            found = self.sweep([*plain, *memory.columns()], memory.results, whole)
         for n, adjoint in enumerate(found[: len(plain)]):
             memory.plain_adjoints[n] = (
                 np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections import OrderedDict, namedtuple
 
@@ -37,8 +38,10 @@ from autograd import (
     sin,
     softmax,
     tanh,
+    value_and_grad,
     where,
 )
+from autograd.compiler import blocks
 from nn import MLP, SGD
 
 
@@ -790,6 +793,36 @@ def test_threads_with_batches_of_several_sizes_do_not_mix_their_numbers():
 
     run(*[functools.partial(work, n) for n in (1, 2, 3, 5, 8, 13)])
     assert wrong == []
+
+
+class Slow(dict):
+    """A dict that lets other threads go on whenever it is asked for a key."""
+
+    def __contains__(self, key):
+        found = super().__contains__(key)
+        time.sleep(1e-4)
+        return found
+
+
+@pytest.mark.usefixtures("python_backend")
+def test_threads_may_run_a_program_for_the_first_time_at_once(monkeypatch):
+    monkeypatch.setattr(blocks, "PIECE", 10)
+
+    def f(x):
+        for k in range(1, 20):
+            x = [sin(x[(3 * k) % 5] * x[k % 5]) + 0.1 * x[k % 3], *x[:4]]
+        return fsum(x)
+
+    point, found = [0.3, 0.1, -0.7, 0.9, 0.4], []
+    compiled = compile(f)
+    bound = compiled.specialize(point).runner.bound
+    bound.names = Slow(bound.names)  # in which a name that is free is given to what is compiled
+    run(*[lambda: found.append(compiled.value_and_grad(point))] * 6)
+    value, gradient = value_and_grad(f)(point)
+    assert len(found) == 6
+    for pair in found:
+        assert pair[0] == pytest.approx(value, rel=1e-12)
+        assert pair[1] == pytest.approx(gradient, rel=1e-10)
 
 
 def test_threads_that_call_first_trace_once():

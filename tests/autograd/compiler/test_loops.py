@@ -181,3 +181,58 @@ def test_random_recurrence_is_as_eager(block, repetitions, seed, every):
         slopes = gradients(wanted, fresh)
         assert value == pytest.approx(wanted.data, rel=1e-11, abs=1e-14)
         assert gradient == pytest.approx(slopes, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("pick_anew", [True, False])  # straight lines, or a loop
+@pytest.mark.parametrize("seed", range(8))
+def test_batched_recurrence_hands_the_same_array_to_several_adjoints(monkeypatch, pick_anew, seed):
+    """The adjoint of a sum is that of each of its terms, to one of which more is added: not to the other."""
+    monkeypatch.setattr(blocks, "PIECE", 40 if seed % 2 else 1_000)
+    random = np.random.default_rng(seed)
+    picks = random.integers(0, 3, size=(120, 3, 3))
+    picks = picks if pick_anew else picks[:1].repeat(120, axis=0)
+
+    def f(w, x):
+        state = [w[0] * x[0], w[1] * x[1], w[1] + x[0]]
+        for some in picks:
+            for i, j, to in some:
+                state[to] = 0.5 * state[i] - state[j]
+            state[some[0, 0]] = sin(state[0] + state[1])
+        last = state[0] + state[1]
+        return last * state[2] + last + state[1] + w[0] * w[1]
+
+    X, leaves = random.normal(size=(3, 2)), [Value(0.7), Value(-0.4)]
+    each_step = compile(lambda x: f(leaves, x), batched="x", wrt=leaves, backend="numpy")
+    each_step.backward(X)
+    assert each_step.program.runner.form == "steps"
+    fresh = [Value(leaf.data) for leaf in leaves]
+    slopes = gradients(fsum([f(fresh, x) for x in X.tolist()]) / 3.0, fresh)
+    assert [leaf.grad for leaf in leaves] == pytest.approx(slopes, rel=1e-10, abs=1e-14)
+
+
+def test_adjoint_of_many_terms_is_summed_in_lines_of_a_few():
+    def build(leaves):
+        x, *others = leaves
+        return fsum([sin(x * y) for y in others]) + x
+
+    leaves = [Value(0.1 * i) for i in range(60)]
+    program = compile(build(leaves), wrt=leaves)
+    _, gradient = program.value_and_grad(program.read())
+    assert gradient == pytest.approx(gradients(build(leaves), leaves), rel=1e-13)
+    assert max(map(len, program.source.splitlines())) < 2_000
+
+
+@pytest.mark.parametrize("first", ["wide", "chain"])
+def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monkeypatch, first):
+    x, b, *others = leaves = [Value(0.5 / i) for i in range(1, 3_001)]
+    total = x if first == "chain" else fsum([tanh(a * a) for a in others])
+    for _ in range(10_000):
+        total = total * b + x
+    if first == "chain":
+        total = fsum([tanh(a * total) for a in others])
+    program = compile(total, wrt=leaves, backend="numpy")
+    assert program.stats["nodes"] > 20_000
+    assert program.stats["instructions"] < 100
+    value, gradient = program.value_and_grad(program.read())
+    assert value == pytest.approx(total.data, rel=1e-12)
+    assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
