@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from autograd.rules.arithmetic import Arithmetic as Arithmetic
 from autograd.rules.expression import ATOM as ATOM
 from autograd.rules.expression import CHOICE as CHOICE
 from autograd.rules.expression import COMPARISON as COMPARISON
