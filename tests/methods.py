@@ -7,7 +7,7 @@ from pathlib import Path
 from autograd import Value, rules
 from autograd.rules.operation import Family, Operation
 
-FILE = Path(__file__).resolve().parent.parent / "autograd" / "engine" / "methods.py"
+FILE = Path(__file__).resolve().parent.parent / "autograd" / "engine" / "_methods.py"
 HEAD = '''\
 """Type declarations: the functions of the table as methods of Value, for type checkers.
 

@@ -88,6 +88,15 @@ def test_other_rooms_are_entered_by_their_public_names(path):
             assert not private or (target and room(target) == room(path)), f"{node.module}: {private}"
 
 
+def test_file_that_is_private_to_its_folder_begins_with_an_underscore():
+    readers = {name: {path for path in FILES if name in {other for other, _ in imports(path)}} for name in MODULES}
+    for name, path in MODULES.items():
+        if path.stem.startswith("_"):  # it is then read by its neighbours alone
+            assert all(reader.parent == path.parent for reader in readers[name]) or path.stem.startswith("__"), name
+        elif readers[name]:
+            assert any(reader.parent != path.parent or reader.stem == "__init__" for reader in readers[name]), name
+
+
 def test_every_file_has_a_name_of_its_own():
     names = defaultdict(list)
     for path in FILES:

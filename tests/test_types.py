@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograd import Value
-from autograd.engine.peers import PeerNames
+from autograd.engine._peers import PeerNames
 from tests import methods
 from tests.typed import mistakes, program
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+from autograd.checks._differences import Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
-from autograd.checks.differences import Estimate, differentiate, kink
 from autograd.engine import Value, modes, topological_order
 from autograd.functions import Function, Structure, flatten, flatten_result, jacobian
 from autograd.rules import Operation

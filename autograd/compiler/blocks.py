@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from autograd.compiler._loops import Loop, find_loops
 from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
-from autograd.compiler.loops import Loop, find_loops
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Expression, Operation, derivatives, product, substitute, symbol, walk
 

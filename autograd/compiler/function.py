@@ -13,15 +13,15 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd.compiler import eager
-from autograd.compiler.arguments import BoundCall, Signature, nested, nested_batch
-from autograd.compiler.binding import MethodPrograms
+from autograd.compiler import _eager
+from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch
+from autograd.compiler._binding import MethodPrograms
+from autograd.compiler._pickling import reduce_function
+from autograd.compiler._results import check_number, mean_over_examples, of_each
+from autograd.compiler._specialization import Programs, Specialization, specialize
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.instructions import Array
-from autograd.compiler.pickling import reduce_function
 from autograd.compiler.program import Program
-from autograd.compiler.results import check_number, mean_over_examples, of_each
-from autograd.compiler.specialization import Programs, Specialization, specialize
 from autograd.engine import Value, modes
 from autograd.functions import R, flatten, gradients
 
@@ -84,7 +84,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         array([0., 2.])
         """
         self, args = self._bound(args)
-        return self._replay(args, keywords, self._each, lambda call: eager.each(self.f, call, self.__name__))
+        return self._replay(args, keywords, self._each, lambda call: _eager.each(self.f, call, self.__name__))
 
     def value_and_grad(self, /, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
@@ -224,10 +224,12 @@ class CompiledFunction(WithParameters, Generic[R]):
     # On Values
 
     def _eager_value(self, call: BoundCall) -> Any:
-        return eager.value(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
+        return _eager.value(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
 
     def _eager_value_and_grad(self, call: BoundCall) -> Any:
-        return eager.eager_value_and_grad(self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux)
+        return _eager.eager_value_and_grad(
+            self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux
+        )
 
     def _refuse(self, call: BoundCall) -> Any:
         raise TypeError(
@@ -238,11 +240,11 @@ class CompiledFunction(WithParameters, Generic[R]):
 
     def _inspect(self, call: BoundCall, found: Specialization, by: str | None, theta: Array | None) -> None:
         """Compute node by node what is about to run, in a detect_anomaly block, which looks at each."""
-        on_nodes, inputs = eager.on_values(call)
+        on_nodes, inputs = _eager.on_values(call)
         theta_leaves = [] if theta is None else found.leaves[: found.wrt]
-        with eager.assigned(theta_leaves, [] if theta is None else theta.tolist()):
+        with _eager.assigned(theta_leaves, [] if theta is None else theta.tolist()):
             if by is None and self.batched:
-                eager.each(self.f, on_nodes, self.__name__)
+                _eager.each(self.f, on_nodes, self.__name__)
                 return
             value, *_ = flatten(self._eager_value(on_nodes))[0] or [0.0]
             if by is not None and isinstance(value, Value):

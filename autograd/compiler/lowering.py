@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from autograd import rules
-from autograd.compiler.fold import CHAINS, DOTS, Folder
+from autograd.compiler._fold import CHAINS, DOTS, Folder
+from autograd.compiler._place import placed
 from autograd.compiler.instructions import Code
 from autograd.compiler.listing import NamedSlots
-from autograd.compiler.place import placed
 from autograd.compiler.steps import GraphStep, steps_of
 from autograd.engine import Value
 

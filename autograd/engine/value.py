@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, cast, overload
 
 from autograd import rules
-from autograd.engine import clock, copying, modes
+from autograd.engine import _copying, clock, modes
+from autograd.engine._methods import Methods
+from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine.chain import backpropagate, topological_order
-from autograd.engine.methods import Methods
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
-from autograd.engine.peers import OWN_OPERATION, PeerNames
 from autograd.rules import Binary, Family, Operation, Unary, Where, real
 
 Number: TypeAlias = "Value | float"
@@ -354,15 +354,15 @@ class Value(Node, PeerNames, Methods["Value"]):
         return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
     def __copy__(self) -> Value:
-        copied: Value = copying.shallow_copy(self)
+        copied: Value = _copying.shallow_copy(self)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        copied: Value = copying.deep_copy(self, memo)
+        copied: Value = _copying.deep_copy(self, memo)
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return copying.reduce_node(self)
+        return _copying.reduce_node(self)
 
 
 class _Side:

@@ -22,7 +22,7 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
-from autograd.export.words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
+from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
 from autograd.rules import Expression, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example

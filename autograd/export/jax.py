@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.compiler.program import Program
-from autograd.export.own_operation import SymbolicDialect
+from autograd.export._own_operation import SymbolicDialect
 from autograd.export.torch import TensorWriter
 from autograd.rules import Operation, formulas, infix, symbol
 

@@ -16,7 +16,7 @@ from autograd.compiler.instructions import Code, Instruction, Operand, Slots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
-from autograd.export.words_of_torch import TORCH, helper_functions
+from autograd.export._words_of_torch import TORCH, helper_functions
 
 
 def function_of(program: Program) -> Callable[..., Any]:

@@ -15,9 +15,9 @@ from operator import index
 from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
 
 from autograd.engine import Constant, Number, Value, check_unchanged, clock, modes
-from autograd.functions.linearization import Linearization, as_value
+from autograd.functions._linearization import Linearization, as_value
+from autograd.functions._sparse import blocks_of_rows, check_scipy, vectors_of
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
-from autograd.functions.sparse import blocks_of_rows, check_scipy, vectors_of
 from autograd.functions.structure import Shape, Structure, arranged, flatten, flatten_result, map_values, pack, size
 from autograd.rules import positive
 

@@ -16,10 +16,8 @@ from typing import Any, NamedTuple
 
 from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
-from autograd.pictures.drawing import blank, keep_short
-from autograd.pictures.frames import write_gif, write_svg
-from autograd.pictures.scopes import homes, write_boxes
-from autograd.pictures.style import (
+from autograd.pictures._frames import write_gif, write_svg
+from autograd.pictures._style import (
     FRAME,
     INK,
     QUIET,
@@ -38,6 +36,8 @@ from autograd.pictures.style import (
     ordinal,
     place_of_operand,
 )
+from autograd.pictures.drawing import blank, keep_short
+from autograd.pictures.scopes import homes, write_boxes
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import real
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import rules
 from autograd.engine import Constant, Value, scope
-from autograd.pictures.scopes import homes, write_boxes
-from autograd.pictures.style import (
+from autograd.pictures._style import (
     COMPUTED,
     FONT,
     SIZE,
@@ -31,6 +30,7 @@ from autograd.pictures.style import (
     operation_mark,
     place_of_operand,
 )
+from autograd.pictures.scopes import homes, write_boxes
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Operation
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine import Constant, Value, scope
-from autograd.pictures.style import Mark, escaped
+from autograd.pictures._style import Mark, escaped
 
 
 def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:

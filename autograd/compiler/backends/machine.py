@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from autograd.compiler.backends.cases import cases
-from autograd.compiler.backends.llvm import c_library
-from autograd.compiler.backends.objects import ObjectFile
+from autograd.compiler.backends._cases import cases
+from autograd.compiler.backends._llvm import c_library
+from autograd.compiler.backends._objects import ObjectFile
 
 OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, and memory(none)
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_double))

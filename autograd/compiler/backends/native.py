@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.backends.cases import PYTHON_ROW, numbered, rows_by_number
+from autograd.compiler.backends._cases import PYTHON_ROW, numbered, rows_by_number
+from autograd.compiler.backends._words import SLOW
 from autograd.compiler.backends.machine import Callback, machine, machine_source
 from autograd.compiler.backends.python import ListMemory, batched_places
-from autograd.compiler.backends.words import SLOW
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.adjoint import Adjoint
-from autograd.compiler.backends.words import ARRAY_FUNCTIONS, NAMES, NUMPY, OwnForward
+from autograd.compiler.backends._words import ARRAY_FUNCTIONS, NAMES, NUMPY, OwnForward
 from autograd.compiler.instructions import Array, Code, Instruction, Operand, Slots
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import floating_point_operations, listing

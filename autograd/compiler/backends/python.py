@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.backends import words
-from autograd.compiler.backends.lists import Bound, Pieces, Straight
+from autograd.compiler.backends import _words
+from autograd.compiler.backends._lists import Bound, Pieces, Straight
 from autograd.compiler.blocks import adjoint_of, blocks_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
@@ -72,12 +72,12 @@ def array_words(bound: Bound) -> Dialect:
         if isinstance(operation, NAry):
             return f"listed_{operation.name}([{', '.join(operands)}])"
         if operation not in own:
-            own[operation] = words.OwnForward(operation)
+            own[operation] = _words.OwnForward(operation)
         return f"{bound.bind(own[operation], 'own')}({', '.join(operands)})"
 
-    own: dict[Operation, words.OwnForward] = {}
-    bound.names |= words.ARRAY_FUNCTIONS
-    return replace(words.NUMPY, call=call)
+    own: dict[Operation, _words.OwnForward] = {}
+    bound.names |= _words.ARRAY_FUNCTIONS
+    return replace(_words.NUMPY, call=call)
 
 
 class ListMemory:

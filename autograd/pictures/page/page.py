@@ -17,7 +17,7 @@ from typing import Any
 
 from autograd.engine import Value
 from autograd.files import write_atomically
-from autograd.pictures.page.model import graph
+from autograd.pictures.page._model import graph
 
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels

@@ -1,0 +1,112 @@
+"""Eager evaluation of what a compiled function computes, node by node, where its result is part of a graph.
+
+That is so where a compiled function is called with Values, or inside another function that is compiled or
+differentiated: it is then the function that it was made from, so derivatives of any order go through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, structure_of
+from autograd.compiler._results import check_number, check_pair, of_each
+from autograd.engine import Value
+from autograd.functions import Function, Structure, flatten_result, pack, transforms
+
+
+def each(f: Function, call: BoundCall, name: str) -> Any:
+    """Return what a batched function returns for each example, in its structure."""
+    columns, structure, examples = _columns(f, call, name)
+    return of_each(columns, structure, examples)
+
+
+def value(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> Any:
+    """Return what a function returns; for a batch, the mean over the examples, and the second part for each."""
+    if not batched:
+        return call.form.call(f, call.arguments)
+    columns, structure, examples = _columns(f, call, name)
+    if not has_aux:
+        check_number(structure, name, batched=True)
+        return structure.unflatten([rules.mean(columns[0])])
+    check_pair(structure, name)
+    first, aux = structure.parts
+    return first.unflatten([rules.mean(columns[0])]), of_each(columns[1:], aux, examples)
+
+
+def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> tuple[Any, Any]:
+    """Return the value of a function, and its gradient by the first argument that is not static."""
+    first = call.form.first
+    beside: list[Any] = []
+
+    def of_first(argument: Any) -> Any:
+        arguments = [argument if position == first else given for position, given in enumerate(call.arguments)]
+        found = value(f, replace(call, arguments=arguments), name, batched=batched, has_aux=has_aux)
+        if not has_aux:
+            return found
+        check_pair(flatten_result(found, "compile")[1], name)
+        beside[:] = found[1:]
+        return found[0]
+
+    of_first.__name__ = name
+    found, gradient = transforms.value_and_grad(of_first)(call.arguments[first or 0])
+    return ((found, *beside) if has_aux else found), gradient
+
+
+def on_values(call: BoundCall) -> tuple[BoundCall, list[list[Value]]]:
+    """Return a call with fresh Values in place of its numbers, and those of each argument that is not static."""
+    arguments = list(call.arguments)
+    inputs = []
+    remaining = zip(
+        call.numbers, (part for part, role in zip(call.key, call.form.roles, strict=False) if role != STATIC)
+    )
+    for position, (role, name) in enumerate(zip(call.form.roles, call.form.names, strict=True)):
+        if role == STATIC:
+            continue
+        numbers, part = next(remaining)
+        structure = structure_of(part)
+        rows = np.asarray(numbers, dtype=float).reshape(call.examples if role == BATCHED else 1, -1).tolist()
+        nodes = [[Value(x, label) for x, label in zip(row, structure.names(name), strict=True)] for row in rows]
+        placed = [structure.unflatten(row) for row in nodes]
+        arguments[position] = placed if role == BATCHED else placed[0]
+        inputs.append([node for row in nodes for node in row])
+    return replace(call, arguments=arguments), inputs
+
+
+@contextmanager
+def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None]:
+    """Give leaves these numbers in a block, in which all graphs that are made of them are forgotten again."""
+    before = [leaf.number for leaf in leaves]
+    try:
+        for leaf, number in zip(leaves, numbers, strict=True):
+            leaf.number = number
+        yield
+    finally:
+        for leaf, number in zip(leaves, before, strict=True):
+            leaf.number = number
+
+
+def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int]:
+    """Call a function of one example for every example; return an array for each number that it returns."""
+    form = call.form
+    lengths = {len(given) for given, role in zip(call.arguments, form.roles, strict=True) if role == BATCHED} or {1}
+    if len(lengths) > 1:
+        raise ValueError(f"{name} takes batches of one length, got lengths {sorted(lengths)}")
+    (examples,) = lengths
+    rows, structures = [], {}
+    for i in range(examples):
+        pairs = zip(call.arguments, form.roles, strict=True)
+        found = form.call(f, [given[i] if role == BATCHED else given for given, role in pairs])
+        numbers, structure = flatten_result(found, "compile")
+        rows.append(numbers)
+        structures[structure] = i
+    if len(structures) > 1:
+        raise TypeError(
+            f"{name} is batched and returns the same structure for each example, got {[*map(str, structures)]}"
+        )
+    return [pack(column, (examples,)) for column in zip(*rows, strict=True)], structure, examples

@@ -1,0 +1,222 @@
+"""Program cache (specialization): a program for each structure of the arguments; those used last are kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, Part, structure_of
+from autograd.compiler._results import Results, check_pair
+from autograd.compiler.backends.native import NativeProgram
+from autograd.compiler.backends.python import FloatLists
+from autograd.compiler.graph import fold_to_program
+from autograd.compiler.instructions import Array
+from autograd.compiler.trace import trace
+from autograd.engine import Constant, Value, clock, modes
+from autograd.functions import Structure
+
+PROGRAMS_KEPT = 64  # programs of one function
+
+
+@dataclass
+class Buffers:
+    """The buffers of a program: where the numbers of a call go, and what is held of the Values beside them."""
+
+    memory: Any
+    places: list[Array]
+    tick: int | None  # of the clock the data of the Values was read; None if it is not their data
+
+
+@dataclass(eq=False)
+class Specialization:
+    """A program for arguments of one structure.
+
+    The program's plain numbers are those of the arguments, then those of `leaves`: the Values that the function uses
+    beside its arguments, `wrt` first. It differentiates by the first so many of them.
+    """
+
+    program: Any  # a Program
+    results: Results  # what the function returns
+    starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
+    first: Structure | None  # of the first argument
+    leaves: list[Value]
+    beginning: int  # the slot of the first of them
+    wrt: int
+    differentiated: int
+    constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
+    scalar: FloatLists | NativeProgram | None  # what runs it, if floats and lists of floats are all that it needs
+    buffers: Buffers | None = None
+    checked: int | None = None  # the clock when the constants were looked at last
+
+    @property
+    def structure(self) -> Structure:
+        """The structure of what the function returns."""
+        return self.results.structure
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the constants that are part of the program still have the data that they had."""
+        tick = clock.now.tick
+        if self.checked != tick:  # some leaf was assigned since
+            if any(constant.stamp is not stamp for constant, stamp in self.constants.items()):
+                return False
+            self.checked = tick
+        return True
+
+    def place(self, call: BoundCall) -> Buffers:
+        """Write the numbers of a call to the program's memory."""
+        memory = self.program.memory(call.examples)
+        buffers = self.buffers
+        if buffers is None or buffers.memory is not memory:
+            places = [
+                memory.rows(start) if batched and count else memory.plain[start : start + count]
+                for start, count, batched in self.starts
+            ]
+            for i, (place, numbers) in enumerate(zip(places, call.numbers, strict=True)):
+                if type(numbers) is not list and np.shares_memory(view := place.reshape(numbers.shape), place):
+                    places[i] = view  # so arrays of this shape are written as they are
+            buffers = self.buffers = Buffers(memory, places, None)
+        for place, numbers in zip(buffers.places, call.numbers, strict=True):
+            if type(numbers) is list or numbers.shape == place.shape:
+                place[...] = numbers
+            else:
+                place[...] = numbers.reshape(place.shape)
+        return buffers
+
+    def read(self, buffers: Buffers, theta: Array | None) -> None:
+        """Write the data of the Values to the memory, of `wrt` from the vector theta where there is one."""
+        tick = clock.now.tick
+        middle, stop = self.beginning + self.wrt, self.beginning + len(self.leaves)
+        plain = buffers.memory.plain
+        if theta is not None:
+            if middle < stop:
+                plain[middle:stop] = [leaf.number for leaf in self.leaves[self.wrt :]]
+            plain[self.beginning : middle] = theta
+            buffers.tick = None
+        elif buffers.tick != tick:  # some leaf, of this function or another, was assigned since
+            plain[self.beginning : stop] = [leaf.number for leaf in self.leaves]
+            buffers.tick = tick
+
+
+class Programs:
+    """The programs of one function, by the keys of its calls; the least recently used goes when there are too many.
+
+    `wrt` are the Values to differentiate by: given, or those that the function uses in its first call, and then fixed.
+    """
+
+    def __init__(self, wrt: list[Value] | None) -> None:
+        self.given = wrt
+        self.lock = threading.RLock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all programs, and `wrt` if it was not given."""
+        with self.lock:
+            self.kept: OrderedDict[tuple[Part, ...], Specialization] = OrderedDict()
+            self.latest: Specialization | None = None
+            self.wrt = self.given
+
+    def find(self, key: tuple[Part, ...]) -> Specialization | None:
+        """Return the program for this key, if there is one, which is then the latest."""
+        found = self.kept.get(key)
+        if found is None or (found.constants and not found.is_current):
+            return None
+        if found is not self.latest:
+            with self.lock:
+                if key in self.kept:
+                    self.kept.move_to_end(key)
+                    self.latest = found
+        return found
+
+    def keep(self, key: tuple[Part, ...], made: Specialization) -> None:
+        """Keep a new program; the first one says what `wrt` is."""
+        if self.wrt is None:
+            self.wrt = made.leaves
+        self.kept[key] = self.latest = made
+        self.kept.move_to_end(key)
+        if len(self.kept) > PROGRAMS_KEPT:
+            self.kept.popitem(last=False)
+
+
+def specialize(
+    f: Callable[..., Any],
+    call: BoundCall,
+    name: str,
+    wrt: list[Value] | None,
+    *,
+    all_leaves: bool,
+    has_aux: bool,
+    backend: str,
+) -> Specialization | None:
+    """Trace a function and fold its graph into a program for calls like this one.
+
+    Where it uses Values that a transform around this place differentiates by, None.
+    """
+    dynamic = [i for i, role in enumerate(call.form.roles) if role != STATIC]
+    batched = [call.form.roles[i] == BATCHED for i in dynamic]
+    structures = [structure_of(call.key[i]) for i in dynamic]
+    names = [call.form.names[i] for i in dynamic]
+    first = [numbers[0] if rows else numbers for numbers, rows in zip(call.numbers, batched, strict=True)]
+    flat = [numbers if type(numbers) is list else np.ravel(numbers).astype(float).tolist() for numbers in first]
+
+    def on_nodes(*placed: Any) -> Any:
+        arguments = list(call.arguments)
+        for position, argument in zip(dynamic, placed, strict=True):
+            arguments[position] = argument
+        return call.form.call(f, arguments)
+
+    traced = trace(on_nodes, list(zip(flat, structures, strict=True)), names)
+    if any(map(modes.differentiated, traced.captured)):
+        return None
+    if has_aux:
+        check_pair(traced.structure, name)
+    plain: list[Value] = []
+    batch: list[Value] = []
+    starts, blocks = [], []
+    for nodes, title, rows in zip(traced.inputs, names, batched, strict=True):
+        buffer = batch if rows else plain
+        starts.append((len(buffer), len(nodes), rows))
+        blocks.append((title, len(buffer), len(nodes), rows))
+        buffer += nodes
+    theta = traced.captured if wrt is None else wrt
+    leaves = list(dict.fromkeys([*theta, *traced.captured]))
+    differentiated = len(leaves) if all_leaves else len(theta)
+    begin = len(plain)
+    blocks.append(("theta", begin, len(theta), False))
+    if len(leaves) > len(theta):
+        blocks.append(("captured", begin + len(theta), len(leaves) - len(theta), False))
+    results = Results(traced.outputs, traced.structure, traced.order, [*plain, *leaves, *batch])
+    roots = [output if isinstance(output, Value) else Constant(output) for output in results.roots]
+    order = traced.order
+    if has_aux:  # what is beside the value is not differentiated, not even to be multiplied by 0
+        with modes.enable_grad():
+            roots[1:] = [rules.detached(root) for root in roots[1:]]
+        order = [*order, *roots[1:]]
+    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
+    flags = [
+        isinstance(program.runner, (FloatLists, NativeProgram)),
+        not leaves,
+        not has_aux,
+        len(dynamic) == len(call.key),
+        not any(batched),
+    ]
+    simple = all(part is None or isinstance(part, int) for part in call.key)
+    scalar: Any = program.runner if all(flags) and simple else None
+    return Specialization(
+        program,
+        results,
+        starts,
+        structures[0] if structures else None,
+        leaves,
+        begin,
+        len(theta),
+        differentiated,
+        traced.constants,
+        scalar,
+    )

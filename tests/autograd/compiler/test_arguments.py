@@ -1,0 +1,357 @@
+"""Arguments of compiled functions: bound as Python binds them, static ones, and what is no argument."""
+
+import copy
+import functools
+import inspect
+import itertools
+import math
+import pickle
+import re
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from autograd import TraceError, Value, compile, sin, tanh
+from autograd.compiler import _specialization
+from autograd.compiler.backends import BACKENDS
+
+
+def total(*numbers):
+    """Return a sum in which each number has a weight of its own, so that no two can be exchanged."""
+    return sum((position + 1.5) * number for position, number in enumerate(numbers))
+
+
+class Holder:
+    def method(self, x, b=3.0, *r, q=10.0, **k):
+        return total(x, b, q, *r, *[k[name] for name in sorted(k)])
+
+    @classmethod
+    def of_class(cls, x, /, b=3.0, *, q=10.0):
+        return total(x, b, q)
+
+    @staticmethod
+    def of_none(x, *r, q):
+        return total(x, q, *r)
+
+    def __call__(self, x, b=3.0, *, q=10.0):
+        return total(x, b, q)
+
+
+def two(x, b):
+    return total(x, b)
+
+
+SIGNATURES = {
+    "no default": two,
+    "defaults": lambda x, a=2.0, b=3.0: total(x, a, b),
+    "positional only": lambda x, a=2.0, /, b=3.0: total(x, a, b),
+    "variadic": lambda x, *r, q=10.0: x * q + total(*r),
+    "keyword only": lambda x, *, q: total(x, q),
+    "keywords": lambda x, **k: x * k.get("a", 3.0) + total(*[k[name] for name in sorted(k)]),
+    "everything": lambda x, a=2.0, /, b=3.0, *r, q=4.0, **k: total(x, a, b, q, *r, *[k[name] for name in sorted(k)]),
+    "none": lambda: 3.0,
+    "bound method": Holder().method,
+    "class method": Holder.of_class,
+    "static method": Holder.of_none,
+    "callable": Holder(),
+    "partial": functools.partial(lambda k, x, b=2.0, *, q=1.0: total(k, x, b, q), 7.0, q=5.0),
+    "partial by keyword": functools.partial(two, b=5.0),
+    "wrapped": functools.wraps(two)(lambda *args, **keywords: two(*args, **keywords)),
+}
+CALLS = [
+    (args, {name: 0.5 + position for position, name in enumerate(names)})
+    for args in [(), (2.0,), (2.0, 3.0), (2.0, 3.0, 4.0, 5.0)]
+    for count in range(3)
+    for names in itertools.permutations(["x", "a", "b", "q"], count)
+]
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_call_is_bound_as_python_binds_it(name):
+    f = SIGNATURES[name]
+    compiled = compile(f)
+    valid = 0
+    for args, keywords in CALLS * 2:  # each also where the others were made before
+        error = None
+        try:
+            inspect.signature(f).bind(*args, **keywords)
+            f(*args, **keywords)  # Python 3.13.0 binds x=... to **k where x is by position only and missing
+        except TypeError as found:
+            error = str(found)
+        if error is None:
+            valid += 1
+            assert compiled(*args, **keywords) == pytest.approx(f(*args, **keywords), rel=1e-12)
+        else:
+            with pytest.raises(TypeError, match=re.escape(error)):
+                compiled(*args, **keywords)
+    assert valid >= 2
+
+
+def test_default_overridden_by_keyword_after_a_call_without_it():
+    compiled = compile(lambda x, b=1.0: x * b)
+    assert [compiled(2.0), compiled(2.0, b=5.0), compiled(2.0), compiled(2.0, 7.0)] == [2.0, 10.0, 2.0, 14.0]
+
+
+def test_calls_that_bind_alike_share_a_program():
+    compiled = compile(two)
+    programs = [compiled.specialize(2.0, 3.0), compiled.specialize(2.0, b=3.0), compiled.specialize(b=3.0, x=2.0)]
+    assert programs == [programs[0]] * 3
+
+
+@pytest.mark.parametrize("name", ["self", "args", "keywords", "theta", "f", "call", "by", "count", "arguments"])
+def test_argument_may_have_any_name(name):
+    w = Value(3.0)
+    f = eval(f"lambda {name}, *, other=1.0: {name} * other * w", {"w": w})
+    compiled = compile(f)
+    assert compiled(**{name: 2.0, "other": 5.0}) == 30.0
+    assert compiled.value_and_grad(**{name: 2.0, "other": 5.0}) == (30.0, 15.0)
+    assert compiled.value_and_grad_at([7.0], **{name: 2.0, "other": 5.0})[0] == 70.0
+    assert compiled.backward(**{name: 2.0}) == 6.0
+    assert compiled.each(**{name: 2.0}).tolist() == compiled.each_at([3.0], **{name: 2.0}).tolist() == [6.0]
+    assert compiled.specialize(**{name: 2.0, "other": 1.0}).stats["nodes"] == 2
+
+
+def test_numbers_in_keywords_and_variadic_arguments_may_be_nested():
+    compiled = compile(lambda *r, **k: r[0]["a"] * r[1][0] + k["p"][1] * np.sum(k["q"]))
+    for factor in (1.0, 2.0):
+        found = compiled({"a": 2.0}, [factor], q=np.ones((2, 2)), p=(0.0, factor))
+        assert found == 6.0 * factor
+
+
+def test_gradient_is_by_the_first_parameter_however_it_is_passed():
+    compiled = compile(lambda x, b, *, q=1.0: x * b * q)
+    for args, keywords in [
+        ((2.0, 3.0), {}),
+        ((2.0,), {"b": 3.0}),
+        ((), {"b": 3.0, "x": 2.0}),
+        ((2.0, 3.0), {"q": 1.0}),
+    ]:
+        assert compiled.value_and_grad(*args, **keywords) == (6.0, 3.0)
+
+
+@pytest.mark.parametrize("name", ["x[0]", "r[1][0]", "q['a']", "k['other'][0]"])
+def test_errors_name_an_argument_as_python_does(name):
+    compiled = compile(lambda x, *r, q, **k: eval(name, {"x": x, "r": r, "q": q, "k": k}).data)
+    with pytest.raises(TraceError, match=re.escape(f"the data of {name} in a compiled function")):
+        compiled([1.0], [2.0], [3.0], q={"a": 4.0}, other=np.ones(1))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, X, Y: c(X, y=Y),
+        lambda c, X, Y: c(y=Y, x=X),
+        lambda c, X, Y: c(x=X, y=Y),
+    ],
+)
+def test_batched_arguments_may_be_keyword_only(call):
+    X, Y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 7.0])
+    compiled = compile(lambda x, *, y: (x[0] * y - x[1]) ** 2, batched=("x", "y"))
+    assert call(compiled, X, Y) == np.mean((X[:, 0] * Y - X[:, 1]) ** 2)
+
+
+def test_all_variadic_arguments_may_be_batched():
+    compiled = compile(lambda k, *r, **n: k * total(*r, *n.values()), batched=("r", "n"))
+    r, n = [np.array([1.0, 2.0]), np.array([3.0, 5.0])], np.array([1.0, -1.0])
+    assert compiled(2.0, *r, n=n) == np.mean(2.0 * total(*r, n))
+    assert compiled(2.0, r[0], n=n) == np.mean(2.0 * total(r[0], n))
+
+
+@pytest.mark.parametrize("option", ["batched", "static"])
+def test_name_of_no_argument_is_an_error(option):
+    with pytest.raises(ValueError, match=rf"{option} names arguments of two\(x, b\), got 'z'"):
+        compile(two, **{option: ("x", "z")})
+
+
+def test_argument_is_not_batched_and_static():
+    with pytest.raises(ValueError, match="an argument is batched or static, not both, got 'x' in both"):
+        compile(two, batched="x", static="x")
+
+
+@pytest.mark.parametrize("backend", ["", "jax", None])
+def test_unknown_backend_is_an_error(backend):
+    with pytest.raises(ValueError, match="compile takes a backend of 'auto', 'numpy', 'python', 'native', got"):
+        compile(two, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_back_end_is_the_one_that_is_asked_for(backend):
+    w = Value(3.0)
+    f = lambda x: sum(sin(v) * w for v in x)
+    compiled, graph = compile(f, backend=backend), compile(sin(w) * w, backend=backend)
+    for x in ([0.5, 2.0], np.ones(3)):
+        assert compiled.specialize(x).backend == backend
+        assert compiled(x) == pytest.approx(f(x).data, rel=1e-12)
+        assert compiled.backward(x) == compiled(x)
+        for again in (copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
+            assert again(compiled.specialize(x)).backend == again(graph).program.backend == backend
+
+
+# What is no argument
+
+
+class Matrix(np.ndarray):
+    """A subclass of arrays."""
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize("odd", [MASKED, np.ones(2).view(Matrix), np.ma.masked], ids=lambda odd: type(odd).__name__)
+@pytest.mark.parametrize(
+    ("call", "batched"),
+    [
+        (lambda c, odd: c(odd), ()),
+        (lambda c, odd: c([odd, odd]), ()),
+        (lambda c, odd: c({"a": odd}), ()),
+        (lambda c, odd: c(odd), "x"),
+        (lambda c, odd: c([odd, odd]), "x"),
+        (lambda c, odd: c([np.ones(2), odd]), "x"),
+        (lambda c, odd: c([[np.ones(2)], [odd]]), "x"),
+        (lambda c, odd: c([[1.0, 2.0], [1.0, odd]]), "x"),
+        (lambda c, odd: c.value_and_grad(odd), ()),
+    ],
+)
+def test_subclass_of_arrays_is_refused_as_grad_refuses_it(odd, call, batched):
+    compiled = compile(np.sum if not batched else lambda x: np.sum(x[0]), batched=batched)
+    with pytest.raises(TypeError, match=f"{type(odd).__name__}|are not alike|batched, so it is an array or a list"):
+        call(compiled, odd)
+
+
+def test_argument_that_is_no_number_says_what_to_do():
+    with pytest.raises(TypeError, match="argument q of <lambda> is of type str: 'mean'") as found:
+        compile(lambda x, *, q: x)(1.0, q="mean")
+    assert "static" in found.value.__notes__[0]
+
+
+# Static arguments
+
+
+@dataclass(frozen=True)
+class Options:
+    power: int
+    shift: float = 0.0
+
+
+@pytest.mark.parametrize(
+    ("f", "values"),
+    [
+        (lambda x, s: x * 2.0 if s else x, [True, False, 1, 0]),
+        (lambda x, s: sum((x for _ in range(s)), 0.0), [3, 0, 2]),
+        (lambda x, s: {"a": x, "b": 2.0 * x}[s], ["a", "b"]),
+        (lambda x, s: x if s is None else x * s, [None, 2.0, 3.0]),
+        (lambda x, s: x**s.power + s.shift, [Options(2), Options(3), Options(2, 1.0)]),
+        (lambda x, s: x * len(s), [(1, 2), (), ("a",)]),
+        (lambda x, s: s(x), [sin, tanh, sin]),
+        (lambda x, s: x * (2.0 if isinstance(s, bool) else 3.0), [1, True, 1.0, 0, False, (1,), (True,)]),
+        (lambda x, s: x * math.copysign(1.0, s), [0.0, -0.0, 0.0]),
+    ],
+)
+def test_static_argument_is_part_of_the_program(f, values):
+    by_position, by_keyword = compile(f, static=("s",)), compile(f, static="s")
+    for s in [*values, *values]:
+        for x in (0.5, 2.0):
+            assert by_position(x, s) == f(x, s)
+            assert by_keyword(x, s=s) == f(x, s)
+    assert len(by_position._programs.kept) <= len(values)
+
+
+def test_static_argument_may_come_first_and_is_not_differentiated():
+    compiled = compile(lambda n, x, y: x**n * y, static="n")
+    assert compiled.value_and_grad(2, 3.0, 5.0) == (45.0, 30.0)
+    assert compiled.value_and_grad(3, np.array(3.0), 5.0) == (135.0, 135.0)
+
+
+def test_static_argument_beside_a_batch():
+    compiled = compile(lambda x, n: x**n, batched="x", static="n")
+    x = np.array([1.0, 2.0, 3.0])
+    assert [compiled(x, n) for n in (1, 2, 1)] == [2.0, np.mean(x**2), 2.0]
+
+
+def test_static_argument_that_is_not_hashable_says_what_to_do():
+    with pytest.raises(TypeError, match=r"s is static, .* hashable; got a list: give a tuple or a frozen dataclass"):
+        compile(lambda x, s: x, static="s")(1.0, [1])
+
+
+def test_static_value_is_one_that_the_function_uses():
+    w = Value(3.0)
+    compiled = compile(lambda x, v: x * v, static="v")
+    assert compiled(2.0, w) == 6.0
+    w.data = 5.0
+    assert compiled(2.0, w) == 10.0
+    compiled.backward(2.0, w)
+    assert w.grad == 2.0
+
+
+def test_list_tuple_and_array_of_one_shape_are_what_they_are_to_python():
+    f = lambda x: sum(v * v for v in x * 2)
+    compiled = compile(f)
+    for x in ([1.0, 3.0], (1.0, 3.0), np.array([1.0, 3.0])):
+        value, gradient = compiled.value_and_grad(x)
+        assert value == f(x)
+        assert type(gradient) is type(x)
+
+
+# The cache
+
+
+def test_programs_used_last_are_kept(monkeypatch):
+    monkeypatch.setattr(_specialization, "PROGRAMS_KEPT", 3)
+    traced = []
+    compiled = compile(lambda x, n: (traced.append(n), x * n)[1], static="n")
+    for n in (1, 2, 3, 1, 4):  # 2 is the one not used for longest
+        assert compiled(2.0, n) == 2.0 * n
+    assert traced == [1, 2, 3, 4]
+    assert [compiled(2.0, n) for n in (1, 3, 4)] == [2.0, 6.0, 8.0]
+    assert traced == [1, 2, 3, 4]
+    compiled(2.0, 2)
+    assert traced == [1, 2, 3, 4, 2]
+    assert len(compiled._programs.kept) == 3
+
+
+def test_quick_calls_count_as_use(monkeypatch):
+    monkeypatch.setattr(_specialization, "PROGRAMS_KEPT", 2)
+    traced = []
+    compiled = compile(lambda x: (traced.append(len(x)), x[0] * 2.0)[1])
+    for size in (1, 2, 1, 3, 1):
+        compiled([1.0] * size)
+    assert traced == [1, 2, 3]
+
+
+def test_clear_forgets_programs_and_what_wrt_was():
+    a, b = Value(2.0), Value(3.0)
+    uses = [a]
+    compiled = compile(lambda x: x * uses[0])
+    assert compiled(1.0) == 2.0
+    uses[0] = b
+    compiled.clear()
+    assert str(compiled) == "<compiled <lambda>>: no program before its first call"
+    assert compiled(1.0) == 3.0
+    assert compiled.wrt == [b]
+    given = compile(lambda x: x * a, wrt=[a])
+    given.clear()
+    assert given.wrt == [a]
+
+
+def test_threads_share_a_cache_that_is_too_small(monkeypatch):
+    monkeypatch.setattr(_specialization, "PROGRAMS_KEPT", 2)
+    w = Value(2.0)
+    compiled, quick = compile(lambda x: sum(v * w for v in x)), compile(lambda x: sum(v * 2.0 for v in x))
+    wrong = []
+
+    def work(size):
+        for i in range(60):
+            x = [float(i + j) for j in range(size)]
+            if i % 20 == 19:
+                compiled.clear()
+            wrong.extend(c for c in (compiled, quick) if c(x) != 2.0 * sum(x))
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert max(len(c._programs.kept) for c in (compiled, quick)) <= 2

@@ -1,0 +1,226 @@
+"""Recurrences: what is repeated is found and written as a loop, whatever its operands are."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograd import Value, compile, dot, exp, fsum, gradients, maximum, relu, rules, sigmoid, sin, tanh
+from autograd.compiler import _loops, blocks
+from autograd.compiler._loops import find_loops
+from autograd.compiler.instructions import Affine
+
+
+@pytest.fixture(autouse=True)
+def plain_python_in_pieces(python_backend, monkeypatch):
+    monkeypatch.setattr(blocks, "PIECE", 5)
+
+
+def assert_as_eager(build, leaves, looped=True):
+    """The program of a graph at its leaves' numbers and at others, in value and in gradient."""
+    program = compile(build(leaves), wrt=leaves)
+    assert ("for i" in program.program.source) is looped, program.program.source
+    for factor in (1.0, 0.9, -0.4):
+        theta = [factor * leaf.data for leaf in leaves]
+        value, gradient = program.value_and_grad(theta)
+        fresh = [Value(x) for x in theta]
+        root = build(fresh)
+        assert value == pytest.approx(root.data, rel=1e-12, abs=1e-300)
+        wanted = gradients(root, fresh)
+        scale = max(map(abs, wanted))
+        assert np.abs(gradient - wanted).max() <= 1e-12 * scale
+
+
+def test_pendulum_is_one_loop_of_its_four_operations():
+    def build(leaves):
+        angle, speed, h = leaves
+        for _ in range(50):
+            speed = speed - h * sin(angle)
+            angle = angle + h * speed
+        return angle * angle + speed
+
+    assert_as_eager(build, [Value(1.0), Value(0.5), Value(0.01)])
+    program = compile(build([Value(1.0), Value(0.5), Value(0.01)]))
+    assert program.stats["nodes"] == 252
+    assert program.stats["instructions"] < 30
+    assert str(program).endswith("252 nodes in 26 instructions of plain Python, 252 floating-point operations")
+
+
+def test_inputs_of_each_step_may_be_constants():
+    data = np.random.default_rng(0).normal(size=30).tolist()
+
+    def build(leaves):
+        a, b, state = leaves
+        for x in data:
+            state = tanh(a * state + b * x)
+        return state * state
+
+    assert_as_eager(build, [Value(0.5), Value(-0.3), Value(0.1)])
+
+
+def test_inputs_of_each_step_may_be_variables():
+    def build(leaves):
+        a, b, state, *inputs = leaves
+        for x, y in zip(inputs[::2], inputs[1::2]):
+            state = tanh(a * state + b * x) - y
+        return state * state
+
+    assert_as_eager(build, [Value(0.5), Value(-0.3), Value(0.1), *[Value(math.sin(i)) for i in range(60)]])
+
+
+def test_outputs_of_each_step_may_be_used():
+    def build(leaves):
+        state, rate = leaves
+        total = 0.0
+        for k in range(40):
+            state = state + rate * sin(state)
+            total = total + (state - 0.1 * k) ** 2
+        return total
+
+    assert_as_eager(build, [Value(0.2), Value(0.3)])
+
+
+def test_steps_may_look_back_further_than_to_the_last():
+    def build(leaves):
+        series = list(leaves[:3])
+        for _ in range(40):
+            series.append(leaves[3] * sin(series[-3]) + series[-1] * 0.5 - relu(series[-2]))
+        return fsum(series[-2:])
+
+    assert_as_eager(build, [Value(0.2), Value(0.3), Value(-0.5), Value(0.9)])
+
+
+def test_all_steps_may_use_what_the_first_made():
+    def build(leaves):
+        state, rate = leaves
+        first = None
+        for _ in range(30):
+            state = sin(state) * rate
+            first = state if first is None else first
+            state = state + first * 0.1
+        return state
+
+    assert_as_eager(build, [Value(0.8), Value(1.3)])
+
+
+def test_two_recurrences_after_another_are_two_loops():
+    def build(leaves):
+        state, rate = leaves
+        for _ in range(30):
+            state = sin(state) * rate
+        for _ in range(30):
+            state = exp(-state * state) - rate
+        return state
+
+    assert_as_eager(build, [Value(0.8), Value(1.3)])
+    assert compile(build([Value(0.8), Value(1.3)])).program.source.count("for i") == 4  # each forward and backward
+
+
+def test_a_recurrent_network_is_a_loop_with_dots():
+    words = np.random.default_rng(1).normal(size=(25, 2)).tolist()
+
+    def build(leaves):
+        w, bias = leaves[:8], leaves[8:10]
+        h = [0.0, 0.0]
+        for x in words:
+            h = [tanh(dot(w[4 * i : 4 * i + 4], [*x, *h]) + bias[i]) for i in range(2)]
+        return h[0] * h[1]
+
+    assert_as_eager(build, [Value(math.cos(7 * i)) for i in range(10)])
+
+
+def test_what_is_not_repeated_is_straight():
+    def build(leaves):
+        x, y = leaves
+        return sin(x) * exp(y) - tanh(x * y) + relu(x) * sigmoid(y) - maximum(x, y) / 3.0
+
+    assert_as_eager(build, [Value(0.8), Value(1.3)], looped=False)
+
+
+def test_error_in_a_loop_is_that_of_the_eager_engine():
+    x, y = Value(3.0), Value(0.5)
+    total = x
+    for _ in range(20):
+        total = (total - y).sqrt() + 1.0
+    program = compile(total, wrt=[x, y])
+    with pytest.raises(ValueError, match="sqrt is defined for x >= 0, got x = -2"):
+        program.value_and_grad([0.0, 2.0])
+
+
+def test_operands_of_a_block_move_on_with_it_or_stay():
+    steps = []
+    for k in range(10):
+        place = 2 + 2 * k
+        steps += [(rules.mul, [place - 1, 0]), (rules.add, [place, float(k)])]
+    [loop] = find_loops(steps, 2)
+    assert loop.repetitions == 10
+    assert loop.operands == [[Affine(1, 2), Affine(0, 0)], [Affine(2, 2), [float(k) for k in range(10)]]]
+
+
+def test_a_few_repetitions_are_no_loop():
+    assert find_loops([(rules.sin, [place]) for place in range(_loops.LEAST - 1)], 1) == []
+
+
+BLOCK = {
+    "sin": lambda a, b: sin(a),
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b * 0.5,
+    "fsum": lambda a, b: fsum([a, b, a]) * 0.3,
+    "maximum": maximum,
+    "square": lambda a, b: tanh(a) ** 2,
+}
+OPERANDS = st.tuples(
+    st.sampled_from(["now", "before", "long before", "fixed", "number", "input", "first"]), st.integers(0, 5)
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.sampled_from(list(BLOCK)), OPERANDS, OPERANDS), min_size=1, max_size=6),
+    st.integers(2, 14),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_random_recurrence_is_as_eager(block, repetitions, seed, every):
+    random = np.random.default_rng(seed)
+    numbers = random.uniform(-1, 1, size=repetitions).tolist()
+
+    def build(leaves):
+        fixed, inputs, start = leaves[:6], leaves[6 : 6 + repetitions], leaves[6 + repetitions :]
+        done = [start[:6], start[6:]]
+        for k in range(repetitions):
+            now = []
+            for op, *operands in block:
+                chosen = []
+                for kind, i in operands:
+                    source = {
+                        "now": now or done[-1],
+                        "before": done[-1],
+                        "long before": done[-2],
+                        "fixed": fixed,
+                        "number": [numbers[k]],
+                        "input": [inputs[k]],
+                        "first": done[min(2, len(done) - 1)],
+                    }[kind]
+                    chosen.append(source[i % len(source)])
+                if not isinstance(chosen[0], Value):
+                    chosen[0] = chosen[0] * fixed[0]
+                now.append(sin(BLOCK[op](*chosen)))
+            done.append(now)
+        used = [y for row in done for y in row] if every else done[-1]
+        return fsum([y * y for y in used])
+
+    leaves = [Value(x) for x in random.uniform(-1, 1, size=6 + repetitions + 12)]
+    root = build(leaves)
+    program = compile(root, wrt=leaves)
+    theta = random.uniform(-1, 1, size=len(leaves))
+    for numbers_of in (program.read(), theta):
+        value, gradient = program.value_and_grad(numbers_of)
+        fresh = [Value(x) for x in numbers_of]
+        wanted = build(fresh)
+        slopes = gradients(wanted, fresh)
+        assert value == pytest.approx(wanted.data, rel=1e-11, abs=1e-14)
+        assert gradient == pytest.approx(slopes, rel=1e-10, abs=1e-12)

@@ -1,0 +1,295 @@
+"""Formulas in LaTeX, read back by a parser of what a mathematician reads, and computed."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from autograd import Constant, Value, leaky_relu, rules, sin, tanh, where
+from autograd.engine import topological_order
+from autograd.export import derivation, to_latex
+from autograd.export.latex import tex_name
+from autograd.testing import expressions
+from tests.autograd.export.rows import EDGES, ROWS, graph, points
+
+TOKEN = re.compile(r"\\left.|\\right.|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]")
+FUNCTIONS = {
+    **{f"\\{name}": getattr(math, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{f"\\arc{name}": getattr(math, f"a{name}") for name in ("sin", "cos", "tan")},
+    **{f"ar{name}": getattr(math, f"a{name}") for name in ("sinh", "cosh", "tanh")},
+    **{name: getattr(math, name) for name in ("erf", "erfc", "atan2", "hypot")},
+    **{name: getattr(rules, name) for name in ("relu", "silu", "softplus", "gelu")},
+    "\\max": max,
+    "\\min": min,
+    "\\ln": math.log,
+    "\\sigma": rules.sigmoid,
+    "sech": lambda x: 1.0 / math.cosh(x),
+    "leakyrelu": rules.leaky_relu,
+    "elu": rules.elu,
+}
+
+
+class Reader:
+    """A parser that computes: the precedence of textbooks, in which a sign stands at the beginning of a sum only."""
+
+    def __init__(self, source, names):
+        self.tokens = [*TOKEN.findall(source), "end"]
+        self.names = names
+
+    def take(self, *wanted):
+        token = self.tokens.pop(0)
+        assert not wanted or token in wanted, f"{token} is not {wanted}"
+        return token
+
+    def found(self, token):
+        return self.tokens[0] == token and bool(self.tokens.pop(0))
+
+    def whole(self):
+        result = self.sum()
+        self.take("end")
+        return result
+
+    def sum(self):
+        total = -self.product() if self.found("-") else self.product()
+        while self.tokens[0] in "+-":
+            total = total + self.product() if self.take() == "+" else total - self.product()
+        return total
+
+    def product(self):
+        result = self.power()
+        while self.found("\\cdot"):
+            result = result * self.power()
+        return result
+
+    def power(self):
+        if self.tokens[:5] == ["\\mathrm", "{", "e", "}", "^"]:
+            del self.tokens[:5]
+            result = math.exp(self.group())
+        else:
+            result = self.atom()
+            if self.found("^"):
+                result = result ** self.group()
+        assert self.tokens[0] != "^"
+        return result
+
+    def group(self):
+        self.take("{")
+        result = self.sum()
+        self.take("}")
+        return result
+
+    def text(self):
+        self.take("{")
+        parts = []
+        while not self.found("}"):
+            parts.append(self.take())
+        return "".join(parts)
+
+    def arguments(self):
+        self.take("\\left(")
+        found = [self.sum()]
+        while self.found(","):
+            found.append(self.sum())
+        self.take("\\right)")
+        return found
+
+    def atom(self):
+        token = self.take()
+        if token[0].isdigit():
+            return float(token)
+        if token == "\\infty":
+            return math.inf
+        if token == "\\left(":
+            result = self.sum()
+            self.take("\\right)")
+            return result
+        if token == "\\left|":
+            result = abs(self.sum())
+            self.take("\\right|")
+            return result
+        if token == "\\frac":
+            above, below = self.group(), self.group()
+            return rules.ieee_divide(above, below)
+        if token == "\\sqrt":
+            if not self.found("["):
+                return math.sqrt(self.group())
+            self.take("3")
+            self.take("]")
+            return math.cbrt(self.group())
+        if token == "\\log":
+            self.take("_")
+            return {"2": math.log2, "10": math.log10}[self.text()](*self.arguments())
+        if token == "\\begin":
+            return self.cases()
+        word = self.text().replace("\\_", "") if token == "\\operatorname" else token
+        if word in FUNCTIONS:
+            constants = [float(self.text())] if self.found("_") else []
+            exponent = float(self.text()) if self.found("^") else 1.0
+            return FUNCTIONS[word](*self.arguments(), *constants) ** exponent
+        assert token.isalpha(), token
+        return self.names[f"{token}_{{{self.text()}}}" if self.found("_") else token]
+
+    def condition(self):
+        left, sign, right = self.sum(), self.take(), self.sum()
+        signs = {"\\neq": left != right, "<": left < right, ">": left > right, "\\leq": left <= right}
+        holds = {**signs, "\\geq": left >= right}[sign]
+        return (self.condition() or holds) if self.found("\\lor") else holds
+
+    def cases(self):
+        assert self.text() == "cases"
+        a = self.sum()
+        self.take("&")
+        holds = self.condition()
+        self.take("\\\\")
+        b = self.sum()
+        for expected in ("&", "\\text"):
+            self.take(expected)
+        assert self.text() == "otherwise"
+        self.take("\\end")
+        assert self.text() == "cases"
+        return a if holds else b
+
+
+def lines(source):
+    inside = re.fullmatch(r"\\begin\{aligned\}\n(.*)\n\\end\{aligned\}", source, re.DOTALL)
+    return [] if inside is None else [line.split(" &= ") for line in inside[1].split(" \\\\\n")]
+
+
+def computed(source, names):
+    """The number that a formula, or the last of several, has."""
+    rows = lines(source)
+    for name, formula in rows:
+        names[name] = Reader(formula, names).whole()
+    return names[rows[-1][0]] if rows else Reader(source, names).whole()
+
+
+def named(leaves):
+    return {tex_name(leaf.label): leaf.data for leaf in leaves}
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+def test_formula_of_every_row_computes_its_value(name, row):
+    chosen = points(row)
+    assert len(chosen) >= 3
+    for operands in [*chosen, *(xs for _, other, xs in EDGES if other is row)]:
+        root, leaves = graph(row, operands)
+        assert computed(to_latex(root), named(leaves)) == pytest.approx(root.data, rel=1e-13, abs=1e-15), operands
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+def test_derivation_of_every_row_ends_with_its_derivative(name, row):
+    for operands in points(row)[:20]:
+        root, leaves = graph(row, operands)
+        root.backward()
+        for leaf in leaves:
+            left, right = lines(derivation(root, leaf))[-1]
+            symbols, *numbers = right.split(" = ")
+            assert left.endswith(f"\\partial {tex_name(leaf.label)}}}")
+            assert Reader((numbers or [symbols])[-1], {}).whole() == pytest.approx(leaf.grad, rel=1e-5, abs=1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(expressions())
+def test_formula_of_a_random_expression_computes_its_value(expression):
+    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
+    root = expression(*leaves)
+    if isinstance(root, Value):
+        assert computed(to_latex(root), named(leaves)) == pytest.approx(root.data, rel=1e-9, abs=1e-12)
+
+
+x, y = Value(0.3, "x"), Value(0.7, "y")
+
+
+@pytest.mark.parametrize(
+    ("root", "formula"),
+    [
+        (x - (y - x), r"x - \left(y - x\right)"),
+        (x + -y, r"x + \left(-y\right)"),
+        (-(x + y), r"-\left(x + y\right)"),
+        (-(x**2), "-x^{2}"),
+        ((-x) ** 2, r"\left(-x\right)^{2}"),
+        ((x**y) ** x, r"\left(x^{y}\right)^{x}"),
+        (x ** (y**x), "x^{y^{x}}"),
+        (x * -2.0, r"x \cdot \left(-2\right)"),
+        (x / y / x, r"\frac{\frac{x}{y}}{x}"),
+        ((x / y) ** 2, r"\left(\frac{x}{y}\right)^{2}"),
+        (x * 1e-7, r"x \cdot \left(1 \cdot 10^{-7}\right)"),
+        (sin(x * y) * 2, r"\sin\left(x \cdot y\right) \cdot 2"),
+        (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"),
+        (x, "x"),
+        (Constant(2.5), "2.5"),
+    ],
+)
+def test_parentheses_stand_where_they_are_needed(root, formula):
+    assert to_latex(root) == formula
+
+
+def test_shared_parts_are_named_once():
+    z = x
+    for _ in range(18):
+        z = z * z
+    assert len(to_latex(z)) < 1_000
+    assert len(lines(to_latex(z))) == 18
+
+
+def test_deep_graphs_are_cut_into_lines():
+    z = x
+    for _ in range(20_000):
+        z = tanh(z + 0.1)
+    rows = lines(to_latex(z))
+    assert max(len(formula) for _, formula in rows) < 2_000
+    assert computed(to_latex(z), named([x])) == pytest.approx(z.data, rel=1e-12)
+
+
+def test_leaves_with_one_label_have_names_of_their_own():
+    a, b = Value(2.0, "w"), Value(3.0, "w")
+    assert to_latex(a - b) == "w - v_{1}"
+
+
+@pytest.mark.parametrize("label", ["}", "\\", "$x$", "a_b_c", "#&%~^", "x\n\n% y", "ü", "\\input{secret}", "{", "x y"])
+def test_no_label_leaves_its_name(label):
+    name = tex_name(label)
+    assert re.fullmatch(r"\\text\{(?:[^\\{}$&#^_%~\n]|\\[{}$&#_%]|\\backslash |\\hat\{ \}|\\sim )*\}", name), name
+
+
+def test_notebook_shows_a_formula_typeset():
+    assert to_latex(x + y)._repr_latex_() == r"$\displaystyle x + y$"
+
+
+def test_derivation_is_symbols_then_numbers():
+    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+    L = (a * b + c) * f
+    L.label = "L"
+    slopes = [rf"\frac{{\partial L}}{{\partial {name}}}" for name in ("L", "v_{2}", "v_{1}", "a")]
+    assert lines(derivation(L, a))[-4:] == [
+        [slopes[0], "1"],
+        [slopes[1], rf"{slopes[0]} \cdot f = 1 \cdot \left(-2\right) = -2"],
+        [slopes[2], rf"{slopes[1]} = -2"],
+        [slopes[3], rf"{slopes[2]} \cdot b = \left(-2\right) \cdot \left(-3\right) = 6"],
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(expressions())
+def test_numbers_of_a_derivation_are_those_of_backward(expression):
+    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
+    root = expression(*leaves)
+    if isinstance(root, Value):
+        root.backward()
+        for leaf in set(leaves) & set(topological_order(root)):
+            last = lines(derivation(root, leaf))[-1][1].split(" = ")[-1]
+            assert Reader(last, {}).whole() == pytest.approx(leaf.grad, rel=1e-5, abs=1e-12)
+
+
+def test_a_choice_has_its_condition():
+    assert r"x + 1 & x \neq 0 \\ y & \text{otherwise}" in to_latex(where(x, x + 1, y))
+
+
+def test_errors_say_what_is_taken():
+    with pytest.raises(TypeError, match="to_latex takes a Value, the root of the graph to show, got a float"):
+        to_latex(2.0)
+    with pytest.raises(ValueError, match="derivation takes a Value that the root depends on"):
+        derivation(x * 2, y)
+    with pytest.raises(TypeError, match="derivation takes the Value to differentiate by, got a str"):
+        derivation(x * 2, "x")

@@ -1,0 +1,107 @@
+"""SymPy's own derivatives of what is exported, against the engine's."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+
+import autograd
+from autograd import Value, cbrt, operation, rules, tanh
+from autograd.export import to_sympy
+from autograd.testing import every_operation, expressions
+from tests.autograd.export.rows import EDGES, ROWS, graph, points, wanted
+
+sympy = pytest.importorskip("sympy")
+# Where SymPy's derivative is another one, or none, whatever is exported: 0 * log(0), complex ones, and 0 / 0.
+OTHERS = {
+    *((rules.power, operands) for operands in rules.power.edges),
+    (rules.atan2, (0.0, 0.0)),
+    (rules.hypot, (0.0, 0.0)),
+    (rules.cbrt, (0.0,)),
+}
+
+
+def by_sympy(root, leaves):
+    """The value and SymPy's derivatives, at the leaves' data, in 30 digits."""
+    expression = to_sympy(root)
+    symbols = [to_sympy(leaf) for leaf in leaves]
+    numbers = {symbol: sympy.Rational(leaf.data) for symbol, leaf in zip(symbols, leaves, strict=True)}
+    return [
+        number(part.subs(numbers).doit().evalf(30)) for part in (expression, *(expression.diff(s) for s in symbols))
+    ]
+
+
+def number(found):
+    return math.inf if found == sympy.zoo else float(found) if found.is_real else math.nan
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+def test_derivatives_of_every_row_are_those_of_sympy(name, row):
+    for operands in points(row):
+        found = by_sympy(*graph(row, operands))
+        known = wanted(row, operands)
+        if row in (rules.power, rules.ieee_power) and operands[0] <= 0.0:  # as at its edges
+            found, known = found[: 1 if operands[0] == 0.0 else 2], known[: 1 if operands[0] == 0.0 else 2]
+        assert found == pytest.approx(known, rel=1e-12, abs=1e-15), operands
+
+
+@pytest.mark.parametrize(("name", "row", "operands"), EDGES, ids=str)
+def test_derivatives_at_the_edges_are_those_of_the_table_but_for_a_few(name, row, operands):
+    found, known = by_sympy(*graph(row, operands)), wanted(row, operands)
+    same = list(map(abs, found)) == list(map(abs, known))  # complex infinity has no sign
+    assert same is ((row, operands) not in OTHERS)
+
+
+# SymPy has no number for the derivative of a real cube root of a sum, which it writes by signs: rows test it alone.
+SMOOTH = [row for row in every_operation() if row is not cbrt]
+
+
+@settings(max_examples=25, deadline=None)
+@given(expressions(SMOOTH))
+def test_random_expressions_have_the_derivatives_of_sympy(expression):
+    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
+    root = expression(*leaves)
+    if isinstance(root, Value):
+        root.backward()
+        found = by_sympy(root, leaves)
+        assert found == pytest.approx([root.data, *(leaf.grad for leaf in leaves)], rel=1e-8, abs=1e-9)
+
+
+def test_numbers_are_exact_where_they_are_whole():
+    x = Value(2.0, "x")
+    assert str(to_sympy(x**2 + 3 * x - 0.5)) == "x**2 + 3*x - 0.5"
+
+
+def test_leaves_with_one_label_are_different_symbols():
+    assert str(to_sympy(Value(1.0, "w") - Value(2.0, "w"))) == "w - x1"
+
+
+def test_shared_parts_stay_shared():
+    z = Value(0.5, "x")
+    for _ in range(25):
+        z = tanh(z + z)
+    assert len(set(sympy.preorder_traversal(to_sympy(z)))) < 200
+
+
+def test_own_operation_is_what_it_computes_of_symbols():
+    square = operation("square", lambda x: x * x, lambda y, x: 2.0 * x)
+    assert str(to_sympy(square(Value(3.0, "x")))) == "x**2"
+
+
+def test_own_operation_that_takes_floats_is_named():
+    own = operation("magic", lambda x: math.floor(float(x) + 0.5), lambda y, x: 1.0)
+    with pytest.raises(NotImplementedError, match="the operation magic cannot be read as symbols"):
+        to_sympy(own(Value(3.0, "x")))
+
+
+def test_without_sympy_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[sympy\]'"):
+        to_sympy(cbrt(Value(3.0, "x")))
+
+
+def test_importing_the_exports_loads_none_of_the_optional_packages():
+    code = "import sys, autograd.export; assert not {'sympy', 'torch', 'numpy', 'jax', 'onnx'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=autograd.__path__[0] + "/..")

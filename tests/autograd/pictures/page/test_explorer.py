@@ -1,0 +1,535 @@
+"""explore(root): the model behind the page, how the page is put together, saved and shown, and what it refuses.
+
+What the page does in a browser is in test_page.py; these tests need none.
+"""
+
+import html
+import json
+import math
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd
+from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
+from autograd.engine.chain import topological_order
+from autograd.pictures.page._folding import boxes
+from autograd.pictures.page._model import graph
+from autograd.pictures.page.formulas import partial_formulas, value_formula
+from autograd.pictures.page.javascript import UnreadableError, condition, rule
+from autograd.rules.operation import Family, NAry
+from nn import MLP, hinge, mse
+
+HERE = Path(autograd.__file__).parent / "pictures" / "page"
+
+
+def model_of(root):
+    return json.loads(
+        re.search(r'<script type="application/json" id="graph">(.*?)</script>', explore(root).html, re.S)[1]
+    )
+
+
+@pytest.fixture
+def network():
+    model = MLP(2, [16, 16, 1], seed=1)
+    return hinge([model([1.0, 2.0])], [-1])
+
+
+# The model
+
+
+def test_model_has_the_nodes_in_sorted_order_with_their_parents(example):
+    model = model_of(example)
+    assert model["title"] == "L"
+    assert model["formula"] == "(a × b + c) × f"
+    assert [node["name"] for node in model["nodes"]] == ["a", "b", "e", "c", "d", "f", "L"]
+    assert [node["data"] for node in model["nodes"]] == [2, -3, -6, 10, 4, -2, -8]
+    assert [node.get("parents") for node in model["nodes"]] == [None, None, [0, 1], None, [2, 3], None, [4, 5]]
+    assert [op["name"] for op in model["ops"]] == ["*", "+"]
+
+
+def test_names_are_those_of_text_and_constants_are_their_numbers():
+    x = Value(2.0, "x")
+    y = sin(x) * 3.0 + x
+    assert [node["name"] for node in model_of(y)["nodes"]] == ["x", "v1", "", "v2", "v3"]
+    assert [node["kind"] for node in model_of(y)["nodes"]] == ["leaf", "computed", "constant", "computed", "computed"]
+
+
+def test_formula_keeps_its_order_whatever_way_a_name_is_read():
+    assert model_of(Value(2.0, "שלום") * Value(3.0, "b"))["formula"] == "\u2068שלום\u2069 × b"
+
+
+def test_numbers_that_json_has_not_are_strings():
+    model = model_of(Value(math.inf, "x") * Value(math.nan, "y") + -math.inf)
+    assert [node["data"] for node in model["nodes"]] == ["Infinity", "NaN", "NaN", "-Infinity", "NaN"]
+
+
+def test_same_graph_gives_the_same_page(example):
+    assert explore(example).html == explore(example).html
+    assert explore(pickle.loads(pickle.dumps(example))).html == explore(example).html
+
+
+def test_every_item_and_line_has_its_place(network):
+    model, _ = graph(network)
+    for box in model["boxes"]:
+        layout = model["layouts"][box["layout"]]
+        assert len(layout["places"]) == len(box["items"])
+        assert len(layout["curves"]) == len(box["lines"])
+        for x, y, w, h in layout["places"]:
+            assert -1 <= x <= layout["width"] - w + 1
+            assert -1 <= y <= layout["height"] - h + 1
+        for curve in layout["curves"]:
+            assert len(curve) % 6 == 2
+            assert len(curve) >= 8
+
+
+def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_the_right(network):
+    model, _ = graph(network)
+    inside = {}
+    for number, box in reversed(list(enumerate(model["boxes"]))):
+        inside[number] = {which for kind, which in box["items"] if kind == "node"}.union(
+            *[inside[which] for kind, which in box["items"] if kind == "box"]
+        )
+        places = model["layouts"][box["layout"]]["places"]
+        by_kind = {
+            kind: [p for p, (k, _) in zip(places, box["items"], strict=True) if k == kind] for kind in ("in", "out")
+        }
+        others = [p for p, (kind, _) in zip(places, box["items"], strict=True) if kind in ("node", "box")]
+        entering = {node for kind, which in box["items"] if kind == "in" for node in which}
+        leaving = {node for kind, which in box["items"] if kind == "out" for node in which}
+        assert entering.isdisjoint(inside[number])
+        assert leaving <= inside[number]
+        assert bool(entering) == bool(leaving) == (number > 0)
+        assert max([x for x, *_ in by_kind["in"]], default=-1) < min(x for x, *_ in others)
+        assert min([x for x, *_ in by_kind["out"]], default=1e9) > max(x + w for x, _, w, _ in others)
+
+
+def test_line_that_graphviz_gives_up_on_is_straight(monkeypatch, example):
+    from autograd.pictures.rendering import Drawing
+
+    whole = Drawing.pipe
+
+    def pipe(self, **options):
+        picture = json.loads(whole(self, **options))
+        del picture["edges"][0]["pos"]
+        return json.dumps(picture)
+
+    monkeypatch.setattr(Drawing, "pipe", pipe)
+    model, _ = graph(example)
+    curve = model["layouts"][0]["curves"][0]
+    assert curve[:2] == curve[2:4]
+    assert curve[4:6] == curve[6:]
+
+
+def test_every_edge_of_the_graph_is_carried_by_a_line(network):
+    model, _ = graph(network)
+    shown = {which: box for box in model["boxes"] for kind, which in box["items"] if kind == "node"}
+    assert sorted(shown) == list(range(len(model["nodes"])))
+    for child, node in enumerate(model["nodes"]):
+        items, box = shown[child]["items"], shown[child]
+        into = [nodes for _, head, nodes in box["lines"] if items[head] == ["node", child]]
+        for parent in node.get("parents", []):
+            assert any(parent in nodes for nodes in into)
+
+
+def test_operand_used_twice_has_two_lines():
+    x = Value(3.0, "x")
+    [box] = graph(x * x)[0]["boxes"]
+    assert box["lines"] == [[0, 1, [0]], [0, 1, [0]]]
+
+
+# Boxes
+
+
+def tree(box):
+    title = box.title + (f" x{box.count}" if box.count > 1 else "")
+    return [title, *map(tree, box.boxes)] if box.boxes else title
+
+
+def test_neurons_of_a_layer_are_put_into_one_box(network):
+    whole, _ = boxes(topological_order(network))
+    neurons = [f"Neuron {k}" for k in range(1, 17)]
+    layers = [["Layer 1", ["Neuron x16", *neurons]], ["Layer 2", ["Neuron x16", *neurons]], ["Layer 3", "Neuron"]]
+    assert tree(whole) == ["", ["MLP", *layers]]
+
+
+def test_boxes_that_are_not_alike_stay_by_themselves():
+    parts = []
+    x = Value(1.0, "x")
+    for function in (sin, exp, sin, log):
+        with scope("part"):
+            parts.append(function(x))
+    whole, _ = boxes(topological_order(fsum(parts)))
+    assert tree(whole) == ["", "part 1", "part 2", "part 3", "part 4"]
+
+
+def test_boxes_with_something_between_them_stay_by_themselves():
+    y = Value(1.0, "x")
+    for _ in range(4):
+        with scope("step"):
+            y = sin(y)
+        y = exp(y)  # outside, from one step to the next
+    whole, _ = boxes(topological_order(y))
+    assert tree(whole) == ["", "step 1", "step 2", "step 3", "step 4"]
+
+
+def test_steps_that_follow_each_other_are_put_into_one_box():
+    y = Value(1.0, "x")
+    for _ in range(4):
+        with scope("step"):
+            y = sin(y)
+    whole, _ = boxes(topological_order(y))
+    assert tree(whole) == ["", ["step x4", "step 1", "step 2", "step 3", "step 4"]]
+
+
+def test_weights_that_every_example_shares_are_put_into_one_box():
+    model = MLP(2, [8, 1], activation="tanh", seed=1)
+    loss = mse([model([0.1 * i, 0.5]) for i in range(8)], [1.0] * 8)
+    whole, _ = boxes(topological_order(loss))
+    assert [(box.title, box.count) for box in whole.boxes] == [("constants", 1), ("given numbers", 1), ("MLP", 8)]
+    assert set(whole.boxes[1].nodes) == set(model.parameters())
+    assert len(whole.boxes[0].nodes) == 16  # the inputs; the targets go into no box
+    page_model, _ = graph(loss)
+    assert {box["about"] for box in page_model["boxes"][1:3]} == {"16 constants", "33 leaves"}
+
+
+def test_few_leaves_stay_where_they_are():
+    x = [Value(1.0) for _ in range(12)]
+    with scope("sum"):
+        y = fsum(x)
+    assert tree(boxes(topological_order(y))[0]) == ["", "sum"]
+
+
+def test_powers_have_badges_of_their_own():
+    x = Value(2.0, "x")
+    badges = [node["badge"][0] for node in model_of(x**2 + x**-1 + x**0.5 + x**x - x / 2.0)["nodes"] if "badge" in node]
+    assert badges == ["x²", "x⁻¹", "+", "x^0.5", "+", "^", "+", "÷", "−"]
+
+
+def test_alike_boxes_share_one_layout(network):
+    model, _ = graph(network)
+    neurons = {
+        box["layout"]
+        for box in model["boxes"]
+        if box["title"].startswith("Neuron ") and box["about"].endswith("3 leaves")
+    }
+    assert len(neurons) == 1
+    assert len(model["boxes"]) == 40
+    assert len(model["layouts"]) <= 12
+
+
+def test_many_numbers_that_go_one_way_are_one_line(network):
+    model, _ = graph(network)
+    mlp = next(box for box in model["boxes"] if box["title"] == "MLP")
+    assert sorted(len(nodes) for _, _, nodes in mlp["lines"]) == [1, 1, 1, 16, 16]
+
+
+# Rules
+
+
+def rows():
+    for variable, row in rules.TABLE.items():
+        if isinstance(row, Family):
+            yield from (pytest.param(row.member(sample), id=f"{variable}({sample})") for sample in row.samples)
+        else:
+            yield pytest.param(row, id=variable)
+
+
+@pytest.mark.parametrize("row", list(rows()))
+def test_every_row_is_readable_as_javascript_and_as_a_formula(row):
+    arity = 2 if isinstance(row, NAry) else row.arity
+    assert rule(row, arity).forward
+    assert len(rule(row, arity).partials) == arity
+    for formula in (value_formula(row, arity), *partial_formulas(row, arity)):
+        assert formula
+        assert not any("{" in piece or "}" in piece for piece in formula if isinstance(piece, str))
+
+
+@pytest.mark.parametrize(
+    ("row", "arity", "wanted"),
+    [
+        (rules.mul, 2, ["a × b", "b", "a"]),
+        (rules.sub, 2, ["a − b", "1", "−1"]),
+        (rules.divide, 2, ["a / b", "1 / b", "−y / b"]),
+        (rules.power, 2, ["a^b", "b × a^(b − 1)", "a^b × log(a)"]),
+        (rules.tanh, 1, ["tanh(a)", "sech²(a)"]),
+        (rules.relu, 1, ["relu(a)", "1 if a > 0 else 0"]),
+        (rules.power_of.member(2.0), 1, ["a²", "2 × a"]),
+        (rules.power_of.member(-1.0), 1, ["a⁻¹", "−1 × y / a"]),
+        (rules.power_of.member(12.0), 1, ["a¹²", "12 × a¹¹"]),
+        (rules.leaky_relu.member(0.1), 1, ["leaky_relu(a, 0.1)", "1 if a > 0 else 0.1"]),
+        (rules.asin, 1, ["asin(a)", "1 / sqrt(1 − a²)"]),
+        (rules.dot, 4, ["a × c + b × d", "c", "d", "a", "b"]),
+        (rules.mean, 2, ["mean(a, b)", "0.5", "0.5"]),
+    ],
+)
+def test_formulas_are_those_of_a_textbook(row, arity, wanted):
+    formulas = [value_formula(row, arity), *partial_formulas(row, arity)]
+    written = ["".join("abcd"[piece] if isinstance(piece, int) else piece for piece in formula) for formula in formulas]
+    assert written == wanted
+
+
+@pytest.mark.parametrize("row", [row for row in rules.TABLE.values() if not isinstance(row, Family) and row.domain])
+def test_domains_are_conditions_that_javascript_can_check(row):
+    if not isinstance(row, NAry):
+        assert condition(row.domain, row.arguments).startswith("(")
+
+
+def test_domain_that_is_more_than_a_condition_is_refused():
+    with pytest.raises(ValueError, match=r"'__import__\(\"os\"\)' is not a condition"):
+        condition('__import__("os")', "x")
+
+
+def test_own_operation_is_read_by_running_it_on_symbols():
+    cube = operation("cube", lambda x: x**3, lambda y, x: 3 * x * x)
+    assert rule(cube, 1).source() == ("{forward: x => fn.power(x[0], 3.0), partials: (y, x) => [3.0 * x[0] * x[0]]}")
+
+
+def test_own_operation_made_of_others_is_read_too():
+    squash = operation("squash", lambda x: autograd.tanh(x) * 2.0, lambda y, x: 2.0 * (1.0 - 0.25 * y * y))
+    twice = operation("twice", lambda x: squash(squash(x)), lambda y, x: squash(x))
+    assert rule(twice, 1).forward == "Math.tanh(Math.tanh(x[0]) * 2.0) * 2.0"
+
+
+def test_own_operation_written_with_numpy_is_read_too():
+    bell = operation("bell", lambda x: np.exp(-x * x), lambda y, x: -2.0 * x * y)
+    assert rule(bell, 1).forward == "Math.exp(-x[0] * x[0])"
+    turned = operation(
+        "turned", lambda a, b: np.arctan2(a, np.arcsin(np.square(b))), lambda y, a, b: y, lambda y, a, b: y
+    )
+    assert rule(turned, 2).forward == "Math.atan2(x[0], Math.asin(x[1] * x[1]))"
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        math.exp,
+        np.sign,
+        np.floor,
+        lambda x: x if x > 0.0 else 0.0,
+        lambda x: float(x),
+        lambda x: {1.0: 2.0}[x],
+        lambda x: max(x, 0.0),
+        lambda x: round(x),
+    ],
+    ids=["math", "sign", "floor", "branch", "float", "lookup", "max", "round"],
+)
+def test_own_operation_that_wants_floats_is_left_to_python(forward):
+    own = operation("own", forward, lambda y, x: y)
+    with pytest.raises(UnreadableError, match="the operation own takes floats only"):
+        rule(own, 1)
+    model = model_of(own(Value(1.0, "x")))
+    assert model["ops"][0]["readable"] is False
+    assert model["nodes"][1]["partials"] == [model["nodes"][1]["data"]]
+
+
+# The page
+
+
+def scripts(page):
+    return re.findall(r"<script>(.*?)</script>", page, re.S)
+
+
+def test_page_refers_to_nothing_outside(network):
+    page = explore(network).html
+    addresses = set(re.findall(r"https?://[^\s\"'<>]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    assert not re.search(r"<(link|img|iframe|script[^>]*\ssrc)|@import|url\((?!\"?#)", page)
+
+
+def test_policy_names_the_scripts_and_the_style_by_their_hashes(example):
+    import base64
+    import hashlib
+
+    page = explore(example).html
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1])
+    parts = [*scripts(page), re.search(r"<style>(.*?)</style>", page, re.S)[1]]
+    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'" for part in parts]
+    assert policy == (
+        f"default-src 'none'; script-src {hashes[0]} {hashes[1]}; style-src {hashes[2]}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["</script><script>alert(1)</script>", "<!--<script>", "{{graph}}", "\\u003c", "\u2028", "a\x00b", "\ud800"],
+)
+def test_labels_cannot_leave_their_strings(label):
+    page = explore(Value(1.0, label) * 2.0).html
+    assert page.count("<script") == 3
+    assert page.count("</script>") == 3
+    assert model_of(Value(1.0, label) * 2.0)["nodes"][0]["name"] == label
+
+
+def test_rules_hold_nothing_that_a_user_wrote():
+    nasty = operation("</script>`${x}", lambda x: x * x, lambda y, x: 2 * x)
+    start = scripts(explore(nasty(Value(1.0))).html)[1]
+    assert start == "start([{forward: x => x[0] * x[0], partials: (y, x) => [2.0 * x[0]]}]);"
+
+
+def test_page_is_small(example, network):
+    assert len(explore(example).html.encode()) < 85_000
+    assert len(explore(network).html.encode()) < 150_000
+
+
+def test_save_writes_the_page_and_returns_its_path(example, tmp_path):
+    page = explore(example)
+    path = page.save(str(tmp_path / "page.html"))
+    assert path == tmp_path / "page.html"
+    assert path.read_text(encoding="utf-8") == page.html
+    assert list(tmp_path.iterdir()) == [path]
+    path.write_text("old")
+    page.save(path)
+    assert path.read_text(encoding="utf-8") == page.html
+
+
+def test_failed_save_leaves_the_old_file(example, tmp_path, monkeypatch):
+    page = explore(example)
+    path = page.save(tmp_path / "page.html")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        explore(example * 2.0).save(path)
+    assert path.read_text(encoding="utf-8") == page.html
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_says_what_to_do(example, tmp_path):
+    with pytest.raises(FileNotFoundError, match="its folder does not exist; make it first"):
+        explore(example).save(tmp_path / "missing" / "page.html")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileExistsError, match="it is not a file; choose the name of a file"):
+        explore(example).save(tmp_path / "folder")
+
+
+def test_label_with_half_a_character_can_be_saved(tmp_path):
+    x = Value(1.0, "\ud800")
+    assert explore(x).save(tmp_path / "page.html").stat().st_size > 50_000
+
+
+def test_notebook_shows_a_frame_that_holds_the_page(example):
+    page = explore(example)
+    shown = page._repr_html_()
+    assert html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1]) == page.html
+    assert 'sandbox="allow-scripts"' in shown
+    assert repr(page) == "<page of L = (a × b + c) × f, 7 nodes>"
+
+
+# What it refuses
+
+
+def test_root_must_be_a_value():
+    with pytest.raises(TypeError, match=r"explore takes a Value, the root of the graph to show, got a float: 2\.0"):
+        explore(2.0)
+
+
+def test_changed_leaf_is_an_error(example):
+    leaf = topological_order(example)[0]
+    leaf.data = 5.0
+    with pytest.raises(RuntimeError, match=r"the data of the leaf a was changed to 5\.0"):
+        explore(example)
+
+
+def test_too_large_a_graph_is_an_error_that_says_what_to_do():
+    y = Value(1.0)
+    for _ in range(5001):
+        y = sin(y)
+    with pytest.raises(ValueError, match=r"this graph has 5,002 nodes.* explore a part: explore\(node\)"):
+        explore(y)
+
+
+def test_too_many_numbers_side_by_side_are_an_error_that_says_what_to_do():
+    y = fsum([Value(1.0) for _ in range(600)])
+    with pytest.raises(ValueError, match=r"601 nodes stand side by side.* `with scope\(\.\.\.\)` blocks, which fold"):
+        explore(y)
+    with scope("loss"):
+        y = dot([Value(1.0) for _ in range(20)], [Value(2.0) for _ in range(20)])
+    assert explore(y).nodes == 41
+
+
+def test_deep_graph_of_many_boxes_is_laid_out():
+    y = Value(1.0, "x")
+    for _ in range(60):
+        with scope("outer"), scope("inner"):
+            y = sin(y) * 0.5 + 1.0
+    assert explore(y).nodes == 301
+
+
+def test_without_graphviz_the_error_names_the_pip_command():
+    code = (
+        "import sys; sys.modules['graphviz'] = None\n"
+        "from autograd import Value, explore\n"
+        "try: explore(Value(1.0) * 2)\nexcept ImportError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.startswith("explore needs the graphviz package: python -m pip install 'scalar-autograd[draw]'")
+
+
+def test_nothing_of_the_page_is_loaded_before_one_is_asked_for():
+    code = (
+        "import sys, autograd\n"
+        "print(sorted(name for name in sys.modules if name.startswith('autograd.pictures.page')))\n"
+        "from autograd.pictures.page import explore; print(explore is autograd.explore)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines() == ["['autograd.pictures.page']", "True"]
+
+
+def test_import_reads_none_of_the_pages_files():
+    code = (
+        "import sys; opened = []; "
+        "sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == 'open' else None)\n"
+        "import autograd; print([name for name in opened if name.endswith(('.js', '.css', '.html'))])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_page_is_one_file_of_each_kind():
+    assert sorted(path.name for path in HERE.iterdir() if path.suffix not in (".py", "")) == [
+        "explorer.css",
+        "explorer.html",
+        "explorer.js",
+    ]
+
+
+def test_no_derivative_is_written_in_the_page():
+    source = (HERE / "explorer.js").read_text(encoding="utf-8")
+    supplied = set(
+        re.findall(r"^  (\w+)(?:\(|:)", source[source.index("const fn") : source.index("numbers as text")], re.M)
+    )
+    called = {name for row in rules.TABLE.values() for name in names_called(row)}
+    assert supplied - {"largest"} == called
+
+
+def names_called(row):
+    for member in [row.member(s) for s in row.samples] if isinstance(row, Family) else [row]:
+        yield from re.findall(r"fn\.(\w+)", rule(member, 2 if isinstance(member, NAry) else member.arity).source())

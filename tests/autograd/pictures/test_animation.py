@@ -1,0 +1,334 @@
+"""animate(root, path): what the frames tell, that nothing jumps between them, and what is written where."""
+
+import io
+import re
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from autograd import Constant, Value, animate, dot, draw, fsum, operation, scope, sqrt, tanh
+from autograd.engine.chain import topological_order
+from autograd.pictures._frames import write_svg
+from autograd.pictures.animation import _Stage, _steps
+
+Image = pytest.importorskip("PIL.Image")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def example():
+    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
+    L = (a * b + c) * f
+    L.label = "L"
+    return L
+
+
+def neuron():
+    w, x = [Value(0.5, "w0"), Value(-0.25, "w1")], [Value(1.0, "x0"), Value(2.0, "x1")]
+    with scope("Neuron"):
+        y = tanh(dot(w, x) + 0.3)
+    return (y - 1.0) ** 2 + y / w[0]
+
+
+def captions(root):
+    return [step.caption for step in _steps(topological_order(root))]
+
+
+def drawings(root):
+    order = topological_order(root)
+    return _Stage(order, list(_steps(order)), "LR").drawings()
+
+
+# What is told
+
+
+def test_walk_through_the_worked_example():
+    assert [" | ".join(filter(None, caption)) for caption in captions(example())] == [
+        "Forward: every operation computes its result from its operands.",
+        "v1 = a * b = 2 * (-3) = -6",
+        "v2 = v1 + c = (-6) + 10 = 4",
+        "L = v2 * f = 4 * (-2) = -8",
+        "Backward: every gradient is handed on to the operands, times the local derivative. | dL/dL = 1",
+        "dL/dv2 += dL/dL · ∂L/∂v2 = 1 × (-2) = -2",
+        "dL/df += dL/dL · ∂L/∂f = 1 × 4 = 4",
+        "dL/dv1 += dL/dv2 · ∂v2/∂v1 = -2 × 1 = -2",
+        "dL/dc += dL/dv2 · ∂v2/∂c = -2 × 1 = -2",
+        "dL/da += dL/dv1 · ∂v1/∂a = -2 × (-3) = 6",
+        "dL/db += dL/dv1 · ∂v1/∂b = -2 × 2 = -4",
+        "Done: the gradient of a leaf says how fast the result changes with it. | "
+        "dL/da = 6,  dL/db = -4,  dL/dc = -2,  dL/df = 4",
+    ]
+
+
+def test_contributions_to_a_shared_node_add_up_one_by_one():
+    x = Value(3.0, "x")
+    found = captions(x * x + x)
+    totals = [total for _, total in found if "/dx = " in total]
+    assert totals[:2] == ["dv2/dx = 1 + 3 = 4", "dv2/dx = 4 + 3 = 7"]
+    shares = [formula for formula, _ in found if "/dx += " in formula]
+    assert shares == [
+        "dv2/dx += dv2/dv2 · ∂v2/∂x = 1 × 1 = 1",
+        "dv2/dx += dv2/dv1 · ∂v1/∂(1st x) = 1 × 3 = 3",
+        "dv2/dx += dv2/dv1 · ∂v1/∂(2nd x) = 1 × 3 = 3",
+    ]
+
+
+@pytest.mark.parametrize("make", [example, neuron, lambda: fsum([Value(2.0), Value(3.0) * 2.0])])
+def test_gradients_at_the_end_are_those_of_backward(make):
+    root = make()
+    order = topological_order(root)
+    last = list(_steps(order))[-1]
+    root.backward()
+    free = [node for node in order if type(node) is not Constant]
+    assert last.gradients == {node: node.grad for node in free}
+
+
+def test_each_operand_that_takes_a_gradient_has_a_step():
+    root = neuron()
+    order = topological_order(root)
+    steps = list(_steps(order))
+    operands = sum(type(parent) is not Constant for node in order for parent in node.parents)
+    assert sum(step.operand is not None for step in steps) == operands
+    assert sum(step.node is not None and step.operand is None for step in steps) == sum(n.op is not None for n in order)
+
+
+def test_graph_stays_as_it_is(tmp_path):
+    L = example()
+    L.backward()
+    L.backward()
+    before = draw(L).source
+    animate(L, tmp_path / "a.svg")
+    assert draw(L).source == before
+
+
+def test_picture_is_of_the_walk_whatever_gradients_the_graph_has(tmp_path):
+    fresh, used = example(), example()
+    used.backward()
+    used.backward()
+    first, second = (animate(root, tmp_path / "a.svg").read_bytes() for root in (fresh, used))
+    assert first == second
+
+
+def test_long_formula_is_shortened():
+    xs = [Value(1.0, f"name{i}") for i in range(40)]
+    assert max(len(line) for caption in captions(fsum(xs)) for line in caption) <= 110
+
+
+def test_long_label_is_shortened_in_formulas():
+    assert captions(-Value(1.0, "a" * 30))[1][0] == "v1 = -aaaaaaaaaaa… = -1 = -1"
+
+
+def test_derivatives_that_are_not_finite_are_told():
+    assert any("× inf = inf" in line for line, _ in captions(sqrt(Value(0.0, "x"))))
+
+
+# Frames
+
+
+@pytest.mark.parametrize("make", [example, neuron, lambda: Value(2.0, "x"), lambda: -Constant(2.0)])
+def test_nothing_moves_from_frame_to_frame(make):
+    layouts = set()
+    for drawing in drawings(make()):
+        lines = drawing.pipe(format="plain", encoding="utf-8").splitlines()
+        layouts.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
+    assert len(layouts) == 1
+
+
+def shown(drawing):
+    root = ET.fromstring(drawing.pipe(format="svg", encoding="utf-8"))
+    texts = {}
+    for g in root.iter(f"{SVG}g"):
+        if g.get("class") in ("node", "edge"):
+            visible = [t for t in g.iter(f"{SVG}text") if t.get("fill") not in ("none", "transparent")]
+            visible = [t for t in visible if float(t.get("fill-opacity", "1")) > 0.0]
+            lines = [" ".join("".join(t.itertext()).split()) for t in visible]
+            texts[g.findtext(f"{SVG}title")] = list(filter(None, lines))
+    return texts
+
+
+def test_data_appear_forward_and_gradients_and_derivatives_backward():
+    frames = [shown(drawing) for drawing in drawings(example())]
+    assert frames[0]["n0"] == ["a", "data 2"]
+    assert (frames[0]["n2"], frames[1]["n2"], frames[1]["n4"]) == (["v1"], ["v1", "data -6"], ["v2"])
+    assert (frames[3]["n6"], frames[4]["n6"]) == (["L", "data -8"], ["L", "data -8", "grad 1"])
+    assert frames[8]["n0->n2op"] == []
+    assert (frames[8]["n0"], frames[9]["n0"]) == (["a", "data 2"], ["a", "data 2", "grad 6"])
+    assert frames[9]["n0->n2op"] == ["∂ -3"]
+    assert frames[9]["n1->n2op"] == []
+    assert frames[-1]["n1"] == ["b", "data -3", "grad -4"]
+
+
+# Files
+
+
+@pytest.mark.parametrize("kind", ["gif", "svg", "GIF"])
+def test_path_is_returned_and_alone_in_its_folder(tmp_path, kind):
+    path = animate(example(), str(tmp_path / f"backward.{kind}"))
+    assert path == tmp_path / f"backward.{kind}"
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes().startswith(b"GIF89a" if kind.lower() == "gif" else b"<svg")
+
+
+def test_gif_has_a_frame_a_step_and_the_last_stays(tmp_path):
+    L = example()
+    with Image.open(animate(L, tmp_path / "a.gif", duration=0.5)) as gif:
+        durations = []
+        for number in range(gif.n_frames):
+            gif.seek(number)
+            durations.append(gif.info["duration"])
+        assert durations == [500] * (len(captions(L)) - 1) + [1500]
+        assert gif.info["loop"] == 0
+        assert gif.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_frames_of_a_gif_are_the_pictures(tmp_path):
+    pictures = drawings(example())
+    with Image.open(animate(example(), tmp_path / "a.gif")) as gif:
+        for number in (0, 5, len(pictures) - 1):
+            gif.seek(number)
+            pictures[number].attr(dpi="120")
+            wanted = Image.open(io.BytesIO(pictures[number].pipe(format="png"))).convert("RGB")
+            found = gif.convert("RGB")
+            assert found.size == wanted.size
+            differences = [
+                max(abs(p - q) for p, q in zip(a, b, strict=True))
+                for a, b in zip(
+                    zip(*[iter(found.tobytes())] * 3, strict=True),
+                    zip(*[iter(wanted.tobytes())] * 3, strict=True),
+                    strict=True,
+                )
+            ]
+            assert sum(d > 48 for d in differences) < len(differences) / 1000
+
+
+def visible_at(root, second):
+    """The texts of an animated SVG at a time, by its style sheet."""
+    style = root.findtext(f"{SVG}style")
+    hidden = set()
+    for name, body in re.findall(r"@keyframes (\w+)\{(.*)\}$", style, re.MULTILINE):
+        total = float(re.search(rf"\.{name}\{{animation:{name} (\S+)s step-end infinite\}}", style)[1])
+        keys = [(float(at), state) for at, state in re.findall(r"([\d.]+)%\{visibility:(\w+)\}", body)]
+        if [state for at, state in keys if at <= 100.0 * second / total][-1] == "hidden":
+            hidden.add(name)
+    found = []
+
+    def visit(element):
+        if element.get("class") not in hidden:
+            if element.tag == f"{SVG}text":
+                found.append("".join(element.itertext()))
+            for child in element:
+                visit(child)
+
+    visit(root)
+    return [word for word in found if word.strip()]
+
+
+def test_each_frame_of_the_svg_is_seen_in_its_time(tmp_path):
+    root = ET.parse(animate(example(), tmp_path / "a.svg", duration=2.0)).getroot()
+    for number, drawing in enumerate(drawings(example())):
+        frame = ET.fromstring(drawing.pipe(format="svg", encoding="utf-8"))
+        wanted = ["".join(t.itertext()) for t in frame.iter(f"{SVG}text")]
+        assert sorted(visible_at(root, 2.0 * number + 1.0)) == sorted(word for word in wanted if word.strip())
+
+
+def test_svg_without_its_style_sheet_is_the_last_frame():
+    frames = drawings(example())
+    root = ET.fromstring(write_svg(frames, [1.0] * len(frames)))
+    kept = [g for g in root.iter(f"{SVG}g") if g.get("class", "").startswith("t") and g.get("visibility") != "hidden"]
+    words = ["".join(t.itertext()) for g in kept for t in g.iter(f"{SVG}text")]
+    assert {"grad 6", "grad -4", "grad 4"} <= set(words)
+    assert any(word.startswith("Done") for word in words)
+    assert not any(word.startswith("Forward") for word in words)
+    assert "prefers-reduced-motion:reduce" in root.findtext(f"{SVG}style")
+
+
+def test_ids_of_the_svg_are_unique(tmp_path):
+    ids = [e.get("id") for e in ET.parse(animate(neuron(), tmp_path / "a.svg")).getroot().iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    "label", ["<script>alert(1)</script>", "]]></style>", "\"'\\N", "🙂 שלום", "\x00\ud800", "&#0;"]
+)
+def test_labels_are_text(tmp_path, label):
+    def named(label):
+        with scope(label):
+            y = operation(label, lambda x: x, lambda y, x: 1.0)(Value(1.0, label))
+        y.label = label
+        return ET.parse(animate(y, tmp_path / "a.svg")).getroot()
+
+    root = named(label)
+    tags = {e.tag.removeprefix(SVG) for e in root.iter()}
+    assert tags <= {"svg", "g", "polygon", "path", "ellipse", "text", "style"}
+    assert root.findtext(f"{SVG}style") == named("x").findtext(f"{SVG}style")
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("path", ["a.png", "a", "a.svg.txt", ""])
+def test_other_kinds_of_files_are_an_error(path):
+    with pytest.raises(ValueError, match=rf"^animate writes a file whose name ends in .gif or .svg, got '{path}'$"):
+        animate(example(), path)
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, float("nan"), float("inf"), 1e9])
+def test_duration_that_is_none_is_an_error(tmp_path, duration):
+    with pytest.raises(ValueError, match="duration is the seconds of a step"):
+        animate(example(), tmp_path / "a.gif", duration=duration)
+    with pytest.raises(TypeError, match=r"animate\(duration\) takes a real number"):
+        animate(example(), tmp_path / "a.gif", duration="1")
+
+
+def test_graph_too_large_to_watch_is_an_error(tmp_path):
+    y = Value(1.0)
+    for _ in range(60):
+        y = -y
+    with pytest.raises(ValueError, match=r"^this graph has 61 nodes, and nobody watches.*draw\(root, depth=4\)"):
+        animate(y, tmp_path / "a.gif")
+    x = Value(1.0)
+    with pytest.raises(ValueError, match=r"^this graph has 122 operands"):
+        animate(dot([x] * 61, [x] * 61), tmp_path / "a.gif")
+
+
+def test_what_is_no_value_is_an_error(tmp_path):
+    with pytest.raises(TypeError, match="animate takes a Value"):
+        animate(3.0, tmp_path / "a.gif")
+
+
+def test_leaf_that_was_changed_is_an_error_as_in_backward(tmp_path):
+    x = Value(1.0, "x")
+    y = x * x
+    x.data = 2.0
+    with pytest.raises(RuntimeError, match="leaf x was changed"):
+        animate(y, tmp_path / "a.gif")
+
+
+def test_file_stays_as_it_was_when_something_fails(tmp_path, monkeypatch):
+    path = animate(example(), tmp_path / "a.svg")
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        animate(neuron(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        animate(example(), tmp_path / "nowhere" / "a.svg")
+
+
+def test_without_pillow_the_error_names_the_command_and_svg_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"pillow package: python -m pip install 'scalar-autograd\[draw\]'"):
+        animate(example(), tmp_path / "a.gif")
+    animate(example(), tmp_path / "a.svg")
+
+
+def test_without_the_graphviz_package_the_error_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(ImportError, match=r"^animate needs the graphviz package"):
+        animate(example(), tmp_path / "a.svg")
