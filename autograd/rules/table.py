@@ -17,12 +17,32 @@ from typing import Any
 
 from autograd.rules.operation import Binary, Family, NAry, Operation, Unary, Where
 
-LOG2_E = 1.4426950408889634
-LOG10_E = 0.4342944819032518
-SQRT_2 = 1.4142135623730951
-SQRT_2_PI = 2.5066282746310007
 SMALLEST_NORMAL = 2.0**-1022
-TWO_OVER_SQRT_PI = 1.1283791670955126
+
+
+class ExactConstant(float):
+    """A float in place of a number that no float is, such as 1/3: other numbers than floats take its definition."""
+
+    definition: str
+
+    def __new__(cls, number: float, definition: str) -> ExactConstant:
+        constant = super().__new__(cls, number)
+        constant.definition = definition
+        return constant
+
+    def __neg__(self) -> ExactConstant:
+        return ExactConstant(-float(self), f"-({self.definition})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExactConstant, (float(self), self.definition)
+
+
+LOG2_E = ExactConstant(1.4426950408889634, "1 / log(2)")
+LOG10_E = ExactConstant(0.4342944819032518, "1 / log(10)")
+SQRT_2 = ExactConstant(1.4142135623730951, "sqrt(2)")
+SQRT_2_PI = ExactConstant(2.5066282746310007, "sqrt(2 * pi)")
+TWO_OVER_SQRT_PI = ExactConstant(1.1283791670955126, "2 / sqrt(pi)")
+THIRD = ExactConstant(1.0 / 3.0, "1 / 3")
 
 
 # Forward functions that Python's math module lacks. Each keeps full relative accuracy in its tails and never overflows
@@ -146,6 +166,15 @@ def _nonzero(x: Any) -> Any:  # x != 0 would compare Values by identity
 
 def _normal(x: Any) -> Any:  # so that 1 / x is finite
     return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
+
+
+def _is_beyond(x: Any, bound: float) -> Any:
+    """Whether the exponential of x or its square is 0 to floats; other numbers are not bounded."""
+    return False if getattr(x, "unbounded", False) else abs(x) > bound
+
+
+def _reciprocal(n: int) -> float:
+    return ExactConstant(1.0 / n, f"1 / {n}")
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:
@@ -291,7 +320,7 @@ log1p   = Unary("log1p", math.log1p, lambda y, x: 1.0 / (1.0 + x),         domai
 log2    = Unary("log2",  math.log2,  lambda y, x: LOG2_E / x,              domain="x > 0", definition="log(x) / log(2)")
 log10   = Unary("log10", math.log10, lambda y, x: LOG10_E / x,             domain="x > 0", definition="log(x) / log(10)")
 sqrt    = Unary("sqrt",  math.sqrt,  lambda y, x: ieee_divide(0.5, y),     domain="x >= 0", edges={(0.0,): (inf,)})
-cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(1.0 / 3.0, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
+cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(THIRD, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
 
 sin     = Unary("sin",   math.sin,   lambda y, x: cos(x),                  domain="-inf < x < inf")
 cos     = Unary("cos",   math.cos,   lambda y, x: -sin(x),                 domain="-inf < x < inf")
@@ -305,13 +334,13 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(_is_beyond(x, 1e3), 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(_is_beyond(x, 1e3), 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(_is_beyond(x, 1e3), lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
@@ -328,7 +357,7 @@ less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0
 either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="either({}, {})", definition="1 if a or b else 0")
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
-mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
+mean      = NAry("mean",      _mean,      lambda y, xs: [_reciprocal(len(xs))] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
 logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
