@@ -25,7 +25,7 @@ class ExactConstant(float):
 
     definition: str
 
-    def __new__(cls, number: float, definition: str) -> ExactConstant:
+    def __new__(cls, number: float, definition: str) -> ExactConstant:  # noqa: D102
         constant = super().__new__(cls, number)
         constant.definition = definition
         return constant
@@ -160,17 +160,27 @@ def _ieee_unit(a: float, b: float) -> float:
     return a / scale / math.hypot(a / scale, b / scale) if scale > 0.0 else math.nan
 
 
-def _nonzero(x: Any) -> Any:  # x != 0 would compare Values by identity
-    return (x > 0.0) | (x < 0.0)
+# What is asked of floats, since they are bounded; other numbers (see `functions`) say themselves whether they are 0.
+
+
+def _is_unbounded(x: Any) -> bool:
+    return getattr(x, "unbounded", False)
+
+
+def _is_zero(x: Any) -> Any:  # x == 0 would compare Values by identity
+    return x.is_zero if _is_unbounded(x) else abs(x) <= 0.0
+
+
+def _nonzero(x: Any) -> Any:  # false for nan
+    return x.is_nonzero if _is_unbounded(x) else (x > 0.0) | (x < 0.0)
 
 
 def _normal(x: Any) -> Any:  # so that 1 / x is finite
-    return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
+    return x.is_nonzero if _is_unbounded(x) else (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
 
 
-def _is_beyond(x: Any, bound: float) -> Any:
-    """Whether the exponential of x or its square is 0 to floats; other numbers are not bounded."""
-    return False if getattr(x, "unbounded", False) else abs(x) > bound
+def _is_beyond(x: Any, bound: float) -> Any:  # so that the exponential of -x * x is 0
+    return False if _is_unbounded(x) else abs(x) > bound
 
 
 def _reciprocal(n: int) -> float:
@@ -229,7 +239,7 @@ def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
     of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
     """
-    if len(xs) > 1 and all(isinstance(x < xs[0], bool) for x in xs):
+    if len(xs) > 1 and not any(map(_is_unbounded, xs)) and all(isinstance(x < xs[0], bool) for x in xs):
         at = max(range(len(xs)), key=xs.__getitem__)
         one = 1.0 if -inf < xs[at] < inf else nan
         terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
@@ -306,7 +316,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(_is_zero(a), 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -346,7 +356,7 @@ abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
-atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
@@ -363,7 +373,7 @@ dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *x
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
 ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
