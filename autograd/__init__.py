@@ -26,6 +26,9 @@ from autograd.engine.value import Value as Value
 from autograd.engine.value import softmax as softmax
 from autograd.functions.containers import register as register
 from autograd.functions.evaluation import evaluate as evaluate
+from autograd.functions.implicit import argmin as argmin
+from autograd.functions.implicit import root as root
+from autograd.functions.newton import ConvergenceError as ConvergenceError
 from autograd.functions.taylor import taylor as taylor
 from autograd.functions.taylor import taylor_ode as taylor_ode
 from autograd.functions.transforms import grad as grad
@@ -46,8 +49,8 @@ from autograd.rules.operation import operation as operation
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError TraceError Value animate compile detect_anomaly draw evaluate explore grad gradcheck
-        gradients hessian hvp jacobian jvp no_grad operation register scope softmax taylor taylor_ode text
-        value_and_grad vjp
+        Constant ConvergenceError GradientError TraceError Value animate argmin compile detect_anomaly draw evaluate
+        explore grad gradcheck gradients hessian hvp jacobian jvp no_grad operation register root scope softmax taylor
+        taylor_ode text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

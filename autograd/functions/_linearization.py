@@ -49,8 +49,10 @@ class Linearization:
             valued = any(node.stamp in older and type(node) is not Constant for node in nodes if older)
         self.valued = valued
         self.recorded = valued and not modes.paused()
-        self.active = dependents(self.order, inputs)
-        self.wanted = set(self.active)
+        # What was made before the tick is not gone through, also where it is an input and was made from another one.
+        fresh = [node for node in self.order if node.stamp.tick >= since] if since else self.order
+        self.active = dependents(fresh, inputs)
+        self.wanted = {*self.active, *inputs}
 
     @cached_property
     def edges(self) -> list[Edge]:

@@ -45,7 +45,7 @@ class Call(Linearization):
         if has_aux:
             result, self._aux = _pair(asker, f, result)
         outputs, self.result = flatten_result(result, asker, f"what {name_of(f)} returned")
-        _check_outputs(asker, f, result)
+        check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 
     def gradient(self) -> Any:
@@ -89,7 +89,8 @@ def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _check_outputs(asker: str, f: Function, result: Any) -> None:
+def check_outputs(asker: str, f: Function, result: Any) -> None:
+    """Raise TypeError, in the asker's name, if f returned a truth value."""
     if _is_condition(result):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {name_of(f)} returned a comparison, which is true or "
