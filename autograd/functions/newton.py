@@ -38,7 +38,9 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
         if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
             return x
         scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
-        for t in STEPS:
+        largest = max(map(abs, x))
+        near = all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+        for t in STEPS[: 1 if near else None]:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
             try:
                 found = at(moved)
@@ -50,8 +52,7 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
                 x, (residuals, jacobian) = moved, found
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
-            largest = max(map(abs, x))
-            if all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True)):
+            if near:
                 return x
             break
     raise ConvergenceError(
