@@ -5,7 +5,7 @@ Every transform begins with one. What was made before the fresh nodes cannot dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -100,8 +100,13 @@ def check_outputs(asker: str, f: Function, result: Any) -> None:
 
 
 def _is_condition(thing: Any) -> bool:
-    """Say whether something is a truth value, or an array of such."""
-    return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
+    """Say whether something is a truth value, or has one in it."""
+    if isinstance(thing, (list, tuple)):
+        return any(map(_is_condition, thing))
+    if isinstance(thing, Mapping):
+        return any(map(_is_condition, thing.values()))
+    kind = getattr(getattr(thing, "dtype", None), "kind", "")
+    return isinstance(thing, bool) or kind == "b" or (kind == "O" and _is_condition(thing.tolist()))
 
 
 def name_of(f: Any) -> str:

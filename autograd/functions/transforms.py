@@ -200,19 +200,20 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = Fa
     return _named("hessian", f, _jacobian("hessian", slopes, argnums, has_aux, sparse))
 
 
-def hvp(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return the function of (*args, v) that computes the product of the Hessian of f at args with v.
 
     It is one forward sweep over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
     Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments. The
-    Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple.
+    Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple. With
+    `has_aux`, f returns a pair, and (product, aux) is returned.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 10.0])
     [46.0, 4.0]
     >>> hvp(lambda x, k: k * x ** 3)(2.0, 5.0, 1.0)
     60.0
     """
-    slopes = _slopes("hvp", f, argnums)
+    slopes = _slopes("hvp", f, argnums, has_aux)
 
     def product(*args: Any, **keywords: Any) -> Any:
         if len(args) < 2:
@@ -220,9 +221,10 @@ def hvp(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 f"hvp(f)(*args, v) takes the arguments of {name_of(f)} and then, by position, the vector v; "
                 f"got {len(args)} by position"
             )
-        call = Call("hvp", slopes, args[:-1], argnums, keywords)
+        call = Call("hvp", slopes, args[:-1], argnums, keywords, has_aux)
         numbers = _fitting("the vector of hvp", args[-1], call.arguments)
-        return call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+        found = call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+        return (found, call.aux()) if has_aux else found
 
     return _named("hvp", f, product)
 
