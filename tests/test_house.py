@@ -20,6 +20,7 @@ LAZY = {
     "sklearn",
     "matplotlib",
     "pandas",
+    "polars",
     "tqdm",
     "IPython",
     "llvmlite",

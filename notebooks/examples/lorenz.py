@@ -26,7 +26,7 @@ def lorenz(point):
 
 
 def horner(series, h):
-    """The sum of coefficient k times h ** k, for each of the numbers."""
+    """Return the sum of coefficient k times h ** k, for each of the numbers."""
     total = series[-1]
     for coefficients in series[-2::-1]:
         total = [c + h * t for c, t in zip(coefficients, total)]
@@ -34,14 +34,14 @@ def horner(series, h):
 
 
 def step_size(series):
-    """The step at which the last two terms are below the rounding of the first."""
+    """Return the step at which the last two terms are below the rounding of the first."""
     sizes = [max(abs(getattr(c, "data", c)) for c in coefficients) for coefficients in series]
     radius = min((sizes[0] / sizes[order]) ** (1 / order) for order in (ORDER - 1, ORDER))
     return radius / math.e**2
 
 
 def flow(point, time):
-    """Where the solution from a point is after a time, and in how many steps; the last one is what is left."""
+    """Return where the solution from a point is after a time, and in how many steps."""
     steps, passed = 0, 0.0
     while True:
         series = taylor_ode(lorenz, point, ORDER)
@@ -52,7 +52,7 @@ def flow(point, time):
 
 
 def mismatch(unknown):
-    """How far an orbit from the plane z = 27 is from its start after its period."""
+    """Return how far an orbit from the plane z = 27 is from its start after its period."""
     x, y, period = unknown
     end, _ = flow([x, y, 27.0], period)
     return [end[0] - x, end[1] - y, end[2] - 27.0]
