@@ -7,12 +7,12 @@ value, its partial derivatives are read with these numbers, and the chain rule m
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
 from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
-from autograd.rules import real, where
+from autograd.rules import Operation, is_own, real, where
 
 
 @overload
@@ -80,7 +80,15 @@ def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any]) -
             partials = row.partials if row.arity else row.derivatives(y, operands)
             for parent, partial in zip(node.parents, partials, strict=True):
                 if parent in wanted:
-                    yield node, parent, partial(y, *operands) if row.arity else partial
+                    yield node, parent, _derivative(row, partial, y, operands) if row.arity else partial
+
+
+def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any]) -> Any:
+    """Return a partial derivative; a user's own one of arrays is promised floats, one after the other."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or row.vectorized or not is_own(row) or not any(isinstance(x, numpy.ndarray) for x in operands):
+        return partial(y, *operands)
+    return numpy.frompyfunc(partial, 1 + len(operands), 1)(y, *operands).astype(float)
 
 
 def _taken(number: Any, kind: Kind | None) -> Any:

@@ -293,6 +293,18 @@ def test_own_operation_takes_the_numbers_that_its_function_takes():
         evaluate(floats(x), {x: Fraction(1, 3)})
 
 
+def test_own_operation_of_arrays_is_promised_floats():
+    wave = operation("wave", lambda x: math.sin(x), lambda y, x: math.cos(x))
+    x = Value(2.0)
+    value, gradient = evaluate(wave(x) * x, {x: np.array([0.5, 1.0])}, gradient=True)
+    assert value.tolist() == [0.5 * math.sin(0.5), math.sin(1.0)]
+    assert gradient[x].tolist() == pytest.approx([math.sin(t) + t * math.cos(t) for t in (0.5, 1.0)], rel=1e-15)
+    solved = autograd.root(lambda t, a: t * t - a, 1.0, x)
+    value, gradient = evaluate(solved, {x: np.array([4.0, 9.0])}, gradient=True)
+    assert value.tolist() == pytest.approx([2.0, 3.0])
+    assert gradient[x].tolist() == pytest.approx([0.25, 1.0 / 6.0])
+
+
 def test_deep_graph_and_anomaly_block():
     y = x = Value(1.0)
     for _ in range(20_000):
