@@ -100,11 +100,11 @@ def check_outputs(asker: str, f: Function, result: Any) -> None:
 
 
 def _is_condition(thing: Any) -> bool:
-    """Say whether something is a truth value, or has one in it."""
+    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python."""
     if isinstance(thing, (list, tuple)):
-        return any(map(_is_condition, thing))
+        return bool(thing) and all(map(_is_condition, thing))
     if isinstance(thing, Mapping):
-        return any(map(_is_condition, thing.values()))
+        return _is_condition(list(thing.values()))
     kind = getattr(getattr(thing, "dtype", None), "kind", "")
     return isinstance(thing, bool) or kind == "b" or (kind == "O" and _is_condition(thing.tolist()))
 
