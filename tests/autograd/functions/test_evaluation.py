@@ -360,3 +360,20 @@ def test_other_functions_of_several_numbers():
     assert value == Fraction(2, 3) + Fraction(1, 3) + Fraction(1, 3) + Fraction(1, 3)
     assert list(gradient.values()) == [Fraction(1, 3) + 1 + 1, Fraction(1, 3) + Fraction(1, 2), Fraction(2, 3)]
     assert evaluate(hypot(xs[0], xs[1]) * exp(xs[2] * 0.0), {xs[0]: mpmath.mpf(3), xs[1]: 4}) == 5
+
+
+@settings(deadline=None, max_examples=100)
+@given(expressions([row for row in ROWS if row.name in ENCLOSED]), st.floats(0.0, 1e-2))
+def test_intervals_hold_random_expressions_and_their_gradients(expression, radius):
+    leaves = [Value(x) for x in expression.inputs]
+    root = expression.evaluate(leaves, lambda row, operands: row.apply(list(operands)))
+    try:
+        value, slopes = evaluate(root, {x: iv.mpf([x.data - radius, x.data + radius]) for x in leaves}, gradient=True)
+    except (ValueError, ArithmeticError):  # the box is not in the domain
+        return
+    with mp.workdps(40):
+        for moved in (-radius, 0.0, radius):
+            point = {x: mp.mpf(x.data) + mp.mpf(moved) * 0.99 for x in leaves}
+            exactly, gradient = evaluate(root, point, gradient=True)
+            assert holds(value, exactly)
+            assert all(holds(slopes[x], gradient[x]) for x in leaves)

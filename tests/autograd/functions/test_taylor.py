@@ -7,6 +7,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from mpmath import mp
 
 from autograd import (
@@ -18,6 +19,7 @@ from autograd import (
     exp,
     grad,
     gradcheck,
+    gradients,
     hessian,
     log,
     logsumexp,
@@ -36,8 +38,8 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.rules.operation import NAry
-from autograd.testing import every_operation
-from tests.oracle import evaluated, exact
+from autograd.testing import every_operation, expressions
+from tests.oracle import evaluated, exact, rounding
 
 ORDER = 30
 POINTS = [0.3, 1.7, -0.4]
@@ -234,3 +236,21 @@ def test_solution_of_a_differential_equation_is_differentiated_by_its_start_and_
 def test_equation_gives_one_derivative_for_each_number():
     with pytest.raises(TypeError, match=r"returns the derivative of each number of x, .*<lambda> returned number"):
         taylor_ode(lambda x: x[0], [1.0, 2.0], 3)
+
+
+@settings(deadline=None, max_examples=150)
+@given(expressions())
+def test_random_expressions_have_the_derivatives_of_nested_grad(expression):
+    def along(t):
+        return expression.evaluate([x + t for x in expression.inputs], lambda row, operands: row.apply(list(operands)))
+
+    t = Value(0.0)
+    node, derivatives, sizes = along(t), [], []
+    for _ in range(4):
+        derivatives.append(node.data)
+        sizes.append(rounding(node))
+        (node,) = gradients(node, [t], create_graph=True)
+    found = taylor(along, 0.0, 3)
+    for k, (coefficient, derivative, size) in enumerate(zip(found, derivatives, sizes, strict=True)):
+        error = math.fabs(coefficient * math.factorial(k) - derivative)
+        assert error <= 20.0 * size + 1e-13 * math.fabs(derivative) + 1e-300
