@@ -270,7 +270,7 @@ def test_work_is_in_time_of_the_non_zeros(monkeypatch):
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_colouring_would_not_save_work(name, monkeypatch):
-    """A coloured product goes through all edges, and there are as many colours as entries in the fullest row or column."""
+    """A coloured product goes through all edges; there are as many colours as entries in the fullest row or column."""
     from autograd.functions import _linearization
 
     walked = []
