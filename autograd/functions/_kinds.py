@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 import cmath
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from autograd import rules
 from autograd.functions import _intervals
 from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Where, is_own, real
-from autograd.rules import table as rules
 
 
 class Kind:
@@ -30,13 +31,13 @@ class Kind:
 
     def word(self, name: str) -> Any:
         """Return a function or constant, or None."""
-        return ARITHMETIC.get(name)
+        return ARITHMETIC.get(name) or _ROUNDING.get(name)
 
     def check(self, result: Any) -> Any:
         """Return a result; a TypeError says that it is not of this kind."""
         if not isinstance(result, (Fraction, int)):
             raise TypeError(f"the result is not a Fraction but {result!r}")
-        return result
+        return Fraction(result)
 
     # Conditions: bools, or what stands for one that is not known.
 
@@ -175,7 +176,7 @@ class _SymPy(Kind):
     def word(self, name: str) -> Any:
         import sympy
 
-        renamed = {"abs": "Abs", "max": "Max", "min": "Min"}
+        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "psi": "polygamma"}
         return (
             getattr(sympy, renamed.get(name, name), None)
             if name in renamed
@@ -205,6 +206,7 @@ class _SymPy(Kind):
 
 
 ARITHMETIC: Mapping[str, Any] = {"abs": abs, "max": max, "min": min, "sum": sum, "len": len, "zip": zip, "range": range}
+_ROUNDING: Mapping[str, Any] = {"floor": math.floor, "ceil": math.ceil, "sign": lambda x: (x > 0) - (x < 0)}
 # Conditions, and what is the same for all kinds.
 SPECIAL: dict[Operation, Callable[..., Any]] = {
     rules.less: lambda kind, a, b: kind.number(kind.truth(a < b)),

@@ -81,8 +81,8 @@ def test_intervals_hold_the_values_and_the_gradients_of_every_row(row):
         boxes = {leaf: iv.mpf([leaf.data - radius, leaf.data + radius]) for leaf in leaves}
         try:
             value, gradient = evaluate(root, boxes, gradient=True)
-        except NotImplementedError as error:
-            assert row.name in str(error)
+        except (NotImplementedError, TypeError) as error:
+            assert " has no meaning for an interval: " in str(error)
             assert row.name not in ENCLOSED
             return
         except (ValueError, ArithmeticError):  # the box is not in the domain
@@ -135,7 +135,7 @@ def test_symbols_have_the_numbers_of_every_row(row):
         try:
             value, gradient = evaluate(root, symbols, gradient=True)
         except NotImplementedError as error:
-            assert row.name in str(error)
+            assert " has no meaning for an expression of SymPy: " in str(error)
             assert row.name not in ENCLOSED
             return
         at = {symbol: sympy.Float(leaf.data) for leaf, symbol in symbols.items()}
@@ -202,10 +202,13 @@ def test_gradients_by_fractions_are_those_of_the_formula(expression):
     symbols = {leaf: sympy.Symbol(f"x{i}") for i, leaf in enumerate(leaves)}
     formula = evaluate(root, symbols)
     at = {symbols[leaf]: sympy.Rational(x.numerator, x.denominator) for leaf, x in numbers.items()}
-    assert formula.subs(at) == sympy.Rational(value.numerator, value.denominator)
-    for leaf in leaves:
-        wanted = formula.diff(symbols[leaf]).subs(at)
-        assert wanted == sympy.Rational(gradient[leaf].numerator, gradient[leaf].denominator)
+    exactly = not formula.atoms(sympy.Float)  # a constant of the expression may be no short fraction
+    pairs = [(formula.subs(at), value), *((formula.diff(symbols[x]).subs(at), gradient[x]) for x in leaves)]
+    for wanted, found in pairs:
+        if exactly:
+            assert wanted == sympy.Rational(found.numerator, found.denominator)
+        else:
+            assert float(wanted) == pytest.approx(float(found), rel=1e-9, abs=1e-9)
 
 
 def test_rump_polynomial_is_exact_and_enclosed():
