@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from autograd.rules import table
+from autograd.rules import _rows as rules
 from autograd.rules.operation import Operation
 
 
@@ -24,61 +24,73 @@ class Arithmetic:
     noun = "number"  # what messages call it
 
     def __add__(self, other: Any) -> Any:
-        return _binary(table.add, self, other, self)
+        return _binary(rules.add, self, other, self)
 
     def __radd__(self, other: Any) -> Any:
-        return _binary(table.add, other, self, self)
+        return _binary(rules.add, other, self, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _binary(table.sub, self, other, self)
+        return _binary(rules.sub, self, other, self)
 
     def __rsub__(self, other: Any) -> Any:
-        return _binary(table.sub, other, self, self)
+        return _binary(rules.sub, other, self, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _binary(table.mul, self, other, self)
+        return _binary(rules.mul, self, other, self)
 
     def __rmul__(self, other: Any) -> Any:
-        return _binary(table.mul, other, self, self)
+        return _binary(rules.mul, other, self, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _binary(table.divide, self, other, self)
+        return _binary(rules.divide, self, other, self)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _binary(table.divide, other, self, self)
+        return _binary(rules.divide, other, self, self)
 
     def __pow__(self, other: Any) -> Any:
-        return _binary(table.power, self, other, self)
+        return _binary(rules.power, self, other, self)
 
     def __rpow__(self, other: Any) -> Any:
-        return _binary(table.power, other, self, self)
+        return _binary(rules.power, other, self, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _binary(rules.mod, self, other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _binary(rules.mod, other, self, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _binary(rules.floordiv, self, other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _binary(rules.floordiv, other, self, self)
 
     def __neg__(self) -> Any:
-        return table.negative(self)
+        return rules.negative(self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        return table.abs(self)
+        return rules.abs(self)
 
     def __lt__(self, other: Any) -> Any:
-        return _binary(table.less, self, other, self)
+        return _binary(rules.less, self, other, self)
 
     def __le__(self, other: Any) -> Any:
-        return _binary(table.less_equal, self, other, self)
+        return _binary(rules.less_equal, self, other, self)
 
     def __gt__(self, other: Any) -> Any:
-        return _binary(table.less, other, self, self)
+        return _binary(rules.less, other, self, self)
 
     def __ge__(self, other: Any) -> Any:
-        return _binary(table.less_equal, other, self, self)
+        return _binary(rules.less_equal, other, self, self)
 
     def __or__(self, other: Any) -> Any:
-        return _binary(table.either, self, other, self)
+        return _binary(rules.either, self, other, self)
 
     def __ror__(self, other: Any) -> Any:
-        return _binary(table.either, other, self, self)
+        return _binary(rules.either, other, self, self)
 
     # What is asked of a plain number only.
 
@@ -97,10 +109,10 @@ class Arithmetic:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    **table.FUNCTIONS,
+    **rules.FUNCTIONS,
     **{
-        name.replace("a", "arc", 1): table.FUNCTIONS[name]
-        for name in table.FUNCTIONS
+        name.replace("a", "arc", 1): rules.FUNCTIONS[name]
+        for name in rules.FUNCTIONS
         if name.startswith("a") and name != "abs"
     },
 }

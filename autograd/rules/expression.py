@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from autograd.rules import table as rules
+from autograd.rules import _rows as rules
 from autograd.rules.arithmetic import Arithmetic
 from autograd.rules.operation import Family, Operation, Where
 
@@ -120,6 +120,8 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
     rules.mul: (PRODUCT, PRODUCT, SIGN),
     rules.divide: (PRODUCT, PRODUCT, SIGN),
     rules.ieee_divide: (PRODUCT, PRODUCT, SIGN),
+    rules.mod: (PRODUCT, PRODUCT, SIGN),
+    rules.floordiv: (PRODUCT, PRODUCT, SIGN),
     rules.negative: (SIGN, SIGN),
     rules.power: (POWER, ATOM, POWER),
 }
@@ -204,6 +206,8 @@ PYTHON = Dialect(
     operators={
         **infix(),
         rules.power: "{} ** {}",
+        rules.mod: "{} % {}",
+        rules.floordiv: "{} // {}",
         rules.less: "{} < {}",
         rules.less_equal: "{} <= {}",
         rules.either: "{} or {}",
@@ -223,7 +227,7 @@ def is_own(operation: Operation) -> bool:
 
 ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
 ROWS |= {rules.detached, rules.largest, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen}
-FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
+FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)} | {rules.mills_of}
 
 
 def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from autograd import rules
-from autograd.rules import Expression, Family, Operation
+from autograd.rules import Expression, Family, Operation, composition, identifier, symbol
 
 OPERATORS: dict[Any, str] = {
     operator.add: "fadd double {}, {}",
@@ -29,6 +29,7 @@ OPERATORS: dict[Any, str] = {
 INTRINSICS = {"fabs": "llvm.fabs.f64", "sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64"}
 CALLS: dict[Operation, str] = {rules.power: "pow", rules.ieee_log: "log"}  # of the C library, by another name
 FLOOR = Operation("floor", math.floor, lambda y, x: 0.0)
+C_REMAINDER = Operation("fmod", math.fmod, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
 C_POWER = Operation("pow", math.pow, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
 
 
@@ -67,6 +68,23 @@ def _ieee_unit(a: Any, b: Any) -> Any:
     return rules.where(scale >= math.inf, a / scale, a / scale / rules.hypot(a / scale, b / scale))
 
 
+def _is_below(rest: Any, b: Any) -> Any:
+    """Return whether C's remainder, which has the sign of the dividend, has not that of the divisor, as Python's."""
+    return (rest < 0.0) * (b > 0.0) | (rest > 0.0) * (b < 0.0)
+
+
+def _mod(a: Any, b: Any) -> Any:
+    rest = _call(C_REMAINDER, a, b)
+    return rules.where(_is_below(rest, b), rest + b, rest)
+
+
+def _floordiv(a: Any, b: Any) -> Any:
+    rest = _call(C_REMAINDER, a, b)
+    quotient = (a - rest) / b - 1.0 * _is_below(rest, b)
+    whole = _call(FLOOR, quotient)
+    return rules.where(quotient - whole > 0.5, whole + 1.0, whole)
+
+
 def _call(operation: Operation, *operands: Any) -> Expression:
     return Expression(operation, operands)
 
@@ -81,6 +99,9 @@ COMPOSED: Mapping[Any, Callable[..., Any]] = {
     rules.elu: lambda x, alpha: rules.where(x > 0.0, x, alpha * rules.expm1(x)),
     rules.power: _power,
     rules.ieee_divide: lambda a, b: a / b,
+    rules.floor: lambda x: _call(FLOOR, x),
+    rules.mod: _mod,
+    rules.floordiv: _floordiv,
     rules.ieee_power: _ieee_power,
     rules.ieee_unit: _ieee_unit,
     rules.ieee_sech2: _sech2,
@@ -147,9 +168,7 @@ class Lines:
             return self._chosen(self.new(f"or i1 {first}, {self._compared('uno', a, a)}"), a, b)
         if (template := OPERATORS.get(row.forward)) is not None:
             return self.new(template.format(*operands))
-        name = CALLS.get(row) or c_name(row)
-        if name is None:
-            raise NotImplementedError(f"the operation {row.name} has no words in LLVM")
+        name = CALLS.get(row) or c_name(row) or composed_function(row)
         return self.new(f"call double @{name}({', '.join(f'double {x}' for x in operands)})")
 
     def _compared(self, how: str, a: str, b: str) -> str:
@@ -172,6 +191,31 @@ def _composed_member(operation: Any) -> Callable[..., Any] | None:
     if family is rules.power_of:
         return lambda x: x * x if number == 2.0 else rules.power(x, number) if number != 1.0 else x
     return (lambda x: COMPOSED[family](x, number)) if family in COMPOSED else None
+
+
+@cache
+def composed_function(row: Operation) -> str:
+    """Return the name of the function of a row that is made of others; NotImplementedError if it is not."""
+    arity = len(row.partials)
+    lines = Lines({position: f"%x{position}" for position in range(arity)})
+    found = lines.write(composition(row, list(map(symbol, range(arity)))))
+    name = f"row.{identifier(row.name)}"
+    parameters = ", ".join(f"double %x{position}" for position in range(arity))
+    body = "\n  ".join([*lines.lines, f"ret double {found}"])
+    _functions[name] = f"define internal double @{name}({parameters}) noinline nounwind memory(none) {{\n  {body}\n}}"
+    return name
+
+
+_functions: dict[str, str] = {}  # made so far, each after those that it calls
+
+
+def composed_functions(text: str) -> list[str]:
+    """Return the functions of rows that lines of LLVM IR call, and those that these call."""
+    found: list[str] = []
+    for name, function in reversed(_functions.items()):
+        if f"@{name}(" in text or any(f"@{name}(" in other for other in found):
+            found.append(function)
+    return found
 
 
 def c_name(row: Operation) -> str | None:

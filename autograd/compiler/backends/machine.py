@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from autograd.compiler.backends._cases import cases
-from autograd.compiler.backends._llvm import c_library
+from autograd.compiler.backends._llvm import c_library, composed_functions
 from autograd.compiler.backends._objects import ObjectFile
 
 OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, and memory(none)
@@ -111,6 +111,7 @@ def machine_source(width: int) -> str:
     """Return the LLVM IR of the machine for numbers of this width."""
     ahead, back = cases(width)
     parts = [*ahead.values(), *back.values()]
+    parts += composed_functions("\n".join(parts))
     text = "\n".join(parts)
     heads = [
         f"declare double @{name}({', '.join(['double'] * arity)}) nounwind memory(none)"
@@ -121,8 +122,9 @@ def machine_source(width: int) -> str:
 
 
 def declared(text: str) -> dict[str, int]:
-    """Return the functions of numbers that lines of LLVM IR call, and how many each takes."""
-    return {name: given.count("double ") for name, given in re.findall(r"call double @([\w.]+)\((.*)\)", text)}
+    """Return the functions of numbers that lines of LLVM IR call and do not define, and how many each takes."""
+    called = re.findall(r"call double @([\w.]+)\((.*)\)", text)
+    return {name: given.count("double ") for name, given in called if not name.startswith("row.")}
 
 
 def load_llvmlite() -> Any:
