@@ -31,6 +31,8 @@ LAZY = {
     "sympy",
     "torch",
     "jax",
+    "anywidget",
+    "traitlets",
 }
 
 
