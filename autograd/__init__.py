@@ -25,8 +25,14 @@ from autograd.engine.modes import no_grad as no_grad
 from autograd.engine.value import Constant as Constant
 from autograd.engine.value import Value as Value
 from autograd.functions.containers import register as register
+from autograd.functions.evaluation import evaluate as evaluate
+from autograd.functions.implicit import argmin as argmin
+from autograd.functions.implicit import root as root
+from autograd.functions.newton import ConvergenceError as ConvergenceError
 from autograd.functions.softmax import log_softmax as log_softmax
 from autograd.functions.softmax import softmax as softmax
+from autograd.functions.taylor import taylor as taylor
+from autograd.functions.taylor import taylor_ode as taylor_ode
 from autograd.functions.transforms import grad as grad
 from autograd.functions.transforms import gradients as gradients
 from autograd.functions.transforms import hessian as hessian
@@ -49,7 +55,8 @@ check_interpreter_lock()
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
-        Constant GradientError TraceError Value animate compile detect_anomaly draw explore grad gradcheck gradients
-        hessian hvp jacobian jvp log_softmax no_grad operation register scope softmax text value_and_grad vjp
+        Constant ConvergenceError GradientError TraceError Value animate argmin compile detect_anomaly draw evaluate
+        explore grad gradcheck gradients hessian hvp jacobian jvp log_softmax no_grad operation register root scope
+        softmax taylor taylor_ode text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

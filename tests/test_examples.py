@@ -32,7 +32,7 @@ def test_example_learns_to_read_digits(name, capsys):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_example_is_a_page_with_its_idea_on_top(path):
     source = path.read_text(encoding="utf-8")
-    assert path.stem in {*ACCURACY, "hundred_lines"}
+    assert path.stem in {*ACCURACY, "hundred_lines", "lorenz", "sparse_optimization"}
     assert source.count("\n") <= 100
     assert f"    python notebooks/examples/{path.name}\n" in ast.get_docstring(ast.parse(source), clean=False)
 
@@ -116,3 +116,18 @@ def test_hundred_lines_shows_a_second_derivative(capsys):
     (curvature,) = gradients(slope, [x])
     numbers = [float(number) for number in re.findall(r"= (\S+?),? ?(?=d|$)", capsys.readouterr().out.strip())]
     assert numbers == pytest.approx([y.data, slope.data, curvature], abs=1e-6)
+
+
+def test_lorenz_orbit_has_the_digits_of_the_literature(capsys):
+    runpy.run_path(str(EXAMPLES / "lorenz.py"), run_name="__main__")
+    assert "x = -13.763610682134, y = -19.578751942452, period = 1.5586522107162\n" in capsys.readouterr().out
+
+
+def test_sparse_optimisation_comes_to_the_published_minimum():
+    pytest.importorskip("scipy")
+    example = SimpleNamespace(**runpy.run_path(str(EXAMPLES / "sparse_optimization.py")))
+    found, _ = example.minimised(100)
+    assert found.fun == pytest.approx(6.232458632437996, rel=1e-8)
+    assert found.constr_violation < 1e-12
+    found, _ = example.fitted(100)
+    assert 2.0 * found.cost < 1e-16

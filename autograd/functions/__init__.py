@@ -1,12 +1,12 @@
 """Derivatives of functions: nesting of arguments, and the transforms `grad`, `jacobian`, `hessian` and their kin."""
 
 from autograd.functions import transforms as transforms
+from autograd.functions.calls import Function as Function
 from autograd.functions.signatures import R as R
 from autograd.functions.structure import Structure as Structure
 from autograd.functions.structure import arranged as arranged
 from autograd.functions.structure import flatten as flatten
 from autograd.functions.structure import flatten_result as flatten_result
 from autograd.functions.structure import pack as pack
-from autograd.functions.transforms import Function as Function
 from autograd.functions.transforms import gradients as gradients
 from autograd.functions.transforms import jacobian as jacobian

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -49,10 +49,16 @@ class Linearization:
             valued = any(node.stamp in older and type(node) is not Constant for node in nodes if older)
         self.valued = valued
         self.recorded = valued and not modes.paused()
-        active = dependents(self.order, inputs)
-        self.wanted = set(active)
+        # What was made before the tick is not gone through, also where it is an input and was made from another one.
+        fresh = [node for node in self.order if node.stamp.tick >= since] if since else self.order
+        self.active = dependents(fresh, inputs)
+        self.wanted = {*self.active, *inputs}
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
         read = differentiable_edges if self.recorded else edges
-        self.edges: list[Edge] = list(read(reversed(active), self.wanted))
+        return list(read(reversed(self.active), self.wanted))
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""

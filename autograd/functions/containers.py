@@ -1,4 +1,4 @@
-"""Containers of numbers beside lists, tuples, dicts and arrays: mappings, dataclasses, pandas Series, and one's own.
+"""Containers of numbers beside lists, tuples, dicts and arrays: mappings, dataclasses, columns, and one's own.
 
 Each is taken apart into its parts and what is left without them (JAX calls that auxiliary data), and put together again
 from the two.
@@ -61,7 +61,7 @@ def container_of(cls: type) -> Container | None:
     """Return how the things of a class are taken apart, where they are known as containers."""
     found = _registered.get(cls)
     if found is None:
-        pandas = sys.modules.get("pandas")
+        pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if cls is type(None):
             found = Container(lambda thing: ((), None), lambda rest, parts: None)
         elif issubclass(cls, Mapping):
@@ -75,6 +75,8 @@ def container_of(cls: type) -> Container | None:
             )
         elif pandas is not None and cls is getattr(pandas, "Series", None):
             found = Container(_of_series, _series, _keys)
+        elif polars is not None and cls is getattr(polars, "Series", None):
+            found = Container(lambda column: (column.to_list(), column.name), _column)
         if found is not None:
             _registered[cls] = found
     return found
@@ -111,3 +113,9 @@ def _series(rest: Any, parts: Sequence[Any]) -> Any:
 
     index, name = rest
     return pandas.Series(parts, index=list(index), name=name, dtype=float if {*map(type, parts)} == {float} else object)
+
+
+def _column(name: Any, parts: Sequence[Any]) -> Any:
+    import polars
+
+    return polars.Series(name, parts, dtype=polars.Float64 if {*map(type, parts)} <= {float} else polars.Object)

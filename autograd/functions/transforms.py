@@ -11,17 +11,14 @@ them, so it is not walked: a derivative costs what its own function costs, where
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import index
-from typing import Any, Concatenate, Literal, SupportsIndex, TypeAlias, overload
+from typing import Any, Concatenate, Literal, overload
 
-from autograd.engine import Constant, Number, Value, check_unchanged, clock, modes
-from autograd.functions._linearization import Linearization, as_value
+from autograd.engine import Number, Value, check_unchanged, modes
+from autograd.functions._linearization import Linearization
 from autograd.functions._sparse import blocks_of_rows, check_scipy, vectors_of
+from autograd.functions.calls import Call, Function, check_function, name_of
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
-from autograd.functions.structure import Shape, Structure, arranged, flatten, flatten_result, map_values, pack, size
-from autograd.rules import positive
-
-Function: TypeAlias = Callable[..., Any]
+from autograd.functions.structure import Shape, Structure, arranged, flatten, pack, size
 
 
 @overload
@@ -121,7 +118,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     >>> y, pullback([1.0, 10.0])
     ([6.0, 5.0], (13.0, 12.0))
     """
-    call = _Call("vjp", f, primals, tuple(range(len(primals))), {}, has_aux)
+    call = Call("vjp", f, primals, tuple(range(len(primals))), {}, has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         numbers = _fitting("a cotangent of vjp", cotangent, call.result)
@@ -154,7 +151,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         raise TypeError(f"jvp(f, primals, tangents) takes tuples with one entry for each argument of f, got {found}")
     if len(primals) != len(tangents):
         raise TypeError(f"jvp takes one tangent for each of the primals, got {len(tangents)} for {len(primals)}")
-    call = _Call("jvp", f, primals, tuple(range(len(primals))), {}, has_aux)
+    call = Call("jvp", f, primals, tuple(range(len(primals))), {}, has_aux)
     numbers = [
         number
         for tangent, part in zip(tangents, call.arguments.parts, strict=True)
@@ -203,63 +200,65 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = Fa
     return _named("hessian", f, _jacobian("hessian", slopes, argnums, has_aux, sparse))
 
 
-def hvp(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return the function of (*args, v) that computes the product of the Hessian of f at args with v.
 
     It is one forward sweep over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
     Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments. The
-    Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple.
+    Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple. With
+    `has_aux`, f returns a pair, and (product, aux) is returned.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1])([2.0, 3.0], [1.0, 10.0])
     [46.0, 4.0]
     >>> hvp(lambda x, k: k * x ** 3)(2.0, 5.0, 1.0)
     60.0
     """
-    slopes = _slopes("hvp", f, argnums)
+    slopes = _slopes("hvp", f, argnums, has_aux)
 
     def product(*args: Any, **keywords: Any) -> Any:
         if len(args) < 2:
             raise TypeError(
-                f"hvp(f)(*args, v) takes the arguments of {_name(f)} and then, by position, the vector v; "
+                f"hvp(f)(*args, v) takes the arguments of {name_of(f)} and then, by position, the vector v; "
                 f"got {len(args)} by position"
             )
-        call = _Call("hvp", slopes, args[:-1], argnums, keywords)
+        call = Call("hvp", slopes, args[:-1], argnums, keywords, has_aux)
         numbers = _fitting("the vector of hvp", args[-1], call.arguments)
-        return call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+        found = call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+        return (found, call.aux()) if has_aux else found
 
     return _named("hvp", f, product)
 
 
 def _slopes(asker: str, f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     """Return grad(f), whose errors name the transform that was called."""
-    _check_function(asker, f)
+    check_function(asker, f)
 
     def slopes(*args: Any, **keywords: Any) -> Any:
         call = _gradient_call(asker, f, args, argnums, keywords, has_aux)
         return (call.gradient(), call.aux()) if has_aux else call.gradient()
 
-    slopes.__name__ = _name(f)
+    slopes.__name__ = name_of(f)
     slopes.__wrapped__ = f  # type: ignore[attr-defined]
     return slopes
 
 
 def _jacobian(asker: str, f: Function, argnums: Any, has_aux: bool, sparse: bool) -> Function:
-    _check_function(asker, f)
+    check_function(asker, f)
 
     def derivatives(*args: Any, **keywords: Any) -> Any:
-        call = _Call(asker, f, args, argnums, keywords, has_aux)
+        call = Call(asker, f, args, argnums, keywords, has_aux)
         found = _sparse(asker, f, call, argnums) if sparse else _nested(call.result, call.arguments, iter(call.rows()))
         return (found, call.aux()) if has_aux else found
 
     return derivatives
 
 
-def _sparse(asker: str, f: Function, call: _Call, argnums: Any) -> Any:
+def _sparse(asker: str, f: Function, call: Call, argnums: Any) -> Any:
     check_scipy(asker)
     several = isinstance(argnums, (list, tuple))
-    widths = vectors_of(asker, f"an argument of {_name(f)}", call.arguments, several)
+    widths = vectors_of(asker, f"an argument of {name_of(f)}", call.arguments, several)
     twice = several and asker == "hessian"
-    heights = vectors_of(asker, f"what {_name(f)} returned", call.result, twice)
+    heights = vectors_of(asker, f"what {name_of(f)} returned", call.result, twice)
     bands = blocks_of_rows(call.nonzeros(), heights, widths, call.valued)
     blocks = tuple([tuple(band) if several else band[0] for band in bands])
     return blocks if twice else blocks[0]
@@ -267,76 +266,14 @@ def _sparse(asker: str, f: Function, call: _Call, argnums: Any) -> Any:
 
 def _gradient_call(
     asker: str, f: Function, args: Sequence[Any], argnums: Any, keywords: dict[str, Any], has_aux: bool
-) -> _Call:
-    call = _Call(asker, f, args, argnums, keywords, has_aux)
+) -> Call:
+    call = Call(asker, f, args, argnums, keywords, has_aux)
     if not call.result.is_number:
         raise TypeError(
-            f"{asker} takes a function that returns one number, {_name(f)} returned {call.result}; "
+            f"{asker} takes a function that returns one number, {name_of(f)} returned {call.result}; "
             "jacobian differentiates every number that a function returns"
         )
     return call
-
-
-class _Call(Linearization):
-    """A call of f on fresh nodes in place of the numbers of the chosen arguments, linearized there."""
-
-    def __init__(
-        self,
-        asker: str,
-        f: Function,
-        args: Sequence[Any],
-        argnums: int | Sequence[int],
-        keywords: dict[str, Any],
-        has_aux: bool = False,
-    ) -> None:
-        _check_function(asker, f)
-        positions = _positions(asker, f, args, argnums)
-        taken = [flatten(args[i], asker, f"argument {i} of {_name(f)}") for i in positions]
-        arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
-        self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
-        since = clock.advance()
-        placed = list(args)
-        with modes.enable_grad(), modes.differentiate_from(since):
-            inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
-            for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
-                placed[i] = argument
-            result = f(*placed, **keywords)
-        self._aux = None
-        if has_aux:
-            result, self._aux = _pair(asker, f, result)
-        outputs, self.result = flatten_result(result, asker, f"what {_name(f)} returned")
-        _check_outputs(asker, f, result)
-        super().__init__(outputs, inputs, since=since)
-
-    def gradient(self) -> Any:
-        """Return the gradient of the one number that f returned, in the structure of the arguments."""
-        return self.arguments.unflatten(self.pull([(self.outputs[0], 1.0)]))
-
-    def aux(self) -> Any:
-        """Return what f returned beside what is differentiated, with floats for its Values as in `value`."""
-        if self.recorded:
-            return self._aux
-        return map_values(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
-
-    def value(self) -> Any:
-        """Return what f returned, in its structure."""
-        if self.recorded:
-            return self.result.unflatten(map(as_value, self.outputs))
-        floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
-        return self.result.unflatten(map(Constant, floats) if self.valued else floats)
-
-
-def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
-    positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
-    if not all(isinstance(position, SupportsIndex) and not isinstance(position, bool) for position in positions):
-        raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
-    positions = tuple(map(index, positions))
-    if not all(-len(args) <= position < len(args) for position in positions):
-        number = f"{len(args)} argument{'' if len(args) == 1 else 's'}"
-        raise ValueError(f"argnums of {asker} is {argnums!r}, but {_name(f)} was called with {number}")
-    if len({position % len(args) for position in positions}) < len(positions):
-        raise ValueError(f"argnums of {asker} names an argument twice: {argnums!r}")
-    return positions
 
 
 def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -> Any:
@@ -365,43 +302,10 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     return numbers
 
 
-def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
-    if type(result) is not tuple or len(result) != 2:
-        found = f"a tuple of {len(result)}" if type(result) is tuple else f"a {type(result).__name__}"
-        raise TypeError(
-            f"{asker}(f, has_aux=True) takes a function that returns a pair: what is differentiated, and whatever else;"
-            f" {_name(f)} returned {found}"
-        )
-    return result
-
-
-def _check_outputs(asker: str, f: Function, result: Any) -> None:
-    if _is_condition(result):
-        raise TypeError(
-            f"{asker} takes a function that returns numbers, {_name(f)} returned a comparison, which is true or false "
-            "and has no derivative; return the number that it compares, or choose between two by where(condition, a, b)"
-        )
-
-
-def _is_condition(thing: Any) -> bool:
-    """Say whether something is a truth value, or an array of such."""
-    return isinstance(thing, bool) or getattr(getattr(thing, "dtype", None), "kind", "") == "b"
-
-
-def _name(f: Any) -> str:
-    name: str = getattr(f, "__name__", None) or getattr(f, "name", None) or repr(f)
-    return name
-
-
 def _named(transform: str, f: Function, derivative: Function) -> Function:
-    _check_function(transform, f)
-    derivative.__name__ = derivative.__qualname__ = f"{transform}({_name(f)})"
-    derivative.__doc__ = f"Return the {transform} of {_name(f)}."
+    check_function(transform, f)
+    derivative.__name__ = derivative.__qualname__ = f"{transform}({name_of(f)})"
+    derivative.__doc__ = f"Return the {transform} of {name_of(f)}."
     if transform != "hvp":
         derivative.__wrapped__ = f  # type: ignore[attr-defined]  # it has the parameters of f
     return derivative
-
-
-def _check_function(asker: str, f: Any) -> None:
-    if not callable(f):
-        raise TypeError(f"{asker} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")

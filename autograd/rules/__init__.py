@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from autograd.rules._rows import *
 from autograd.rules._rows import FUNCTIONS
+from autograd.rules.arithmetic import Arithmetic as Arithmetic
 from autograd.rules.composition import UNREADABLE as UNREADABLE
 from autograd.rules.composition import Functions as Functions
 from autograd.rules.composition import composition as composition

@@ -15,7 +15,9 @@ from typing import Any
 from autograd.rules.operation import Family, Unary
 from autograd.rules.table import (
     SQRT_2,
+    ExactConstant,
     _checked,
+    _is_beyond,
     _select,
     abs,
     erf,
@@ -29,10 +31,10 @@ from autograd.rules.table import (
     sqrt,
 )
 
-PI = math.pi
+PI = ExactConstant(math.pi, "pi")
 EULER_GAMMA = 0.5772156649015329
-HALF_LOG_2_PI = 0.9189385332046728
-HALF_SQRT_PI = 0.886226925452758
+HALF_LOG_2_PI = ExactConstant(0.9189385332046728, "log(2 * pi) / 2")
+HALF_SQRT_PI = ExactConstant(0.886226925452758, "sqrt(pi) / 2")
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
 NOT_A_POLE = "x > 0 or x % 1 != 0"
 
@@ -195,7 +197,7 @@ def _mills_of(constant: float) -> Unary:
 
 def _density(x: Any) -> Any:
     """Return the density of the normal distribution."""
-    return _select(abs(x) > 1e3, 0.0, lambda: exp(-0.5 * x * x - HALF_LOG_2_PI))
+    return _select(_is_beyond(x, 1e3), 0.0, lambda: exp(-0.5 * x * x - HALF_LOG_2_PI))
 
 
 def _normal_ratio(x: Any) -> Any:
@@ -267,7 +269,7 @@ def _spherical_bessel_of(constant: float) -> Unary:
     return Unary(
         f"spherical_bessel({n})",
         lambda x: _spherical_bessel(n, x),
-        lambda y, x: PI / (2.0 * n + 1.0) * (n * below(x) - (n + 1.0) * spherical_bessel_of.member(n + 1.0)(x)),
+        lambda y, x: PI * (n * below(x) - (n + 1.0) * spherical_bessel_of.member(n + 1.0)(x)) / (2.0 * n + 1.0),
         template=f"spherical_bessel({n}, {{}})",
         definition=f"(pi * x) ** {n} / {math.prod(range(1, 2 * n + 2, 2))} * hyp0f1({n} + 3 / 2, -(pi * x) ** 2 / 4)",
     )

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from autograd.rules import _rows as rules
+from autograd.rules.arithmetic import Arithmetic
 from autograd.rules.operation import Family, Operation, Where
 
 COMPARISONS = (rules.less, rules.less_equal, rules.either)
 
 
-class Expression:
+class Expression(Arithmetic):
     """An operation on operands, or a symbol: then `operation` is None and its one operand is the symbol's key.
 
     Operands are expressions or floats. Equality is identity, so what a formula computes once is one object.
@@ -27,6 +28,7 @@ class Expression:
     """
 
     __slots__ = ("operands", "operation")
+    noun = "symbol"
 
     def __init__(self, operation: Operation | None, operands: Iterable[Any]) -> None:
         self.operation = operation
@@ -50,114 +52,15 @@ class Expression:
     def __repr__(self) -> str:
         return PYTHON.source(self, str)
 
-    # Arithmetic, as the rows of the table.
-
-    def __add__(self, other: Any) -> Expression:
-        return _binary(rules.add, self, other)
-
-    def __radd__(self, other: Any) -> Expression:
-        return _binary(rules.add, other, self)
-
-    def __sub__(self, other: Any) -> Expression:
-        return _binary(rules.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Expression:
-        return _binary(rules.sub, other, self)
-
-    def __mul__(self, other: Any) -> Expression:
-        return _binary(rules.mul, self, other)
-
-    def __rmul__(self, other: Any) -> Expression:
-        return _binary(rules.mul, other, self)
-
-    def __truediv__(self, other: Any) -> Expression:
-        return _binary(rules.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Expression:
-        return _binary(rules.divide, other, self)
-
-    def __pow__(self, other: Any) -> Expression:
-        return _binary(rules.power, self, other)
-
-    def __rpow__(self, other: Any) -> Expression:
-        return _binary(rules.power, other, self)
-
-    def __mod__(self, other: Any) -> Expression:
-        return _binary(rules.mod, self, other)
-
-    def __rmod__(self, other: Any) -> Expression:
-        return _binary(rules.mod, other, self)
-
-    def __floordiv__(self, other: Any) -> Expression:
-        return _binary(rules.floordiv, self, other)
-
-    def __rfloordiv__(self, other: Any) -> Expression:
-        return _binary(rules.floordiv, other, self)
-
-    def __neg__(self) -> Expression:
-        return Expression(rules.negative, [self])
-
-    def __abs__(self) -> Expression:
-        return Expression(rules.abs, [self])
-
-    def __lt__(self, other: Any) -> Expression:
-        return _binary(rules.less, self, other)
-
-    def __le__(self, other: Any) -> Expression:
-        return _binary(rules.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Expression:
-        return _binary(rules.less, other, self)
-
-    def __ge__(self, other: Any) -> Expression:
-        return _binary(rules.less_equal, other, self)
-
-    def __or__(self, other: Any) -> Expression:
-        return _binary(rules.either, self, other)
-
-    def __ror__(self, other: Any) -> Expression:
-        return _binary(rules.either, other, self)
-
-    # What is asked of a number only. A formula that asks is read with floats, one after the other.
-
-    def __bool__(self) -> bool:
-        raise TypeError("a symbol has no one truth value")
-
-    def __float__(self) -> float:
-        raise TypeError("a symbol is not a number yet")
-
     def __eq__(self, other: object) -> bool:
         raise TypeError("whether symbols are equal is asked of numbers, one after the other")
 
     __hash__ = object.__hash__
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        # NumPy applies its functions to objects by calling methods of the same names.
-        row = METHODS.get(name)
-        if row is None:
-            raise AttributeError(f"a symbol has no {name}")
-        return lambda *others: row(self, *others)
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    **rules.FUNCTIONS,
-    **{
-        name.replace("a", "arc", 1): rules.FUNCTIONS[name]
-        for name in rules.FUNCTIONS
-        if name.startswith("a") and name != "abs"
-    },
-}
-
 
 def symbol(key: Any) -> Expression:
     """Return the symbol with this key."""
     return Expression(None, [key])
-
-
-def _binary(row: Operation, a: Any, b: Any) -> Expression:
-    if not all(isinstance(x, (Expression, float, int)) for x in (a, b)):
-        return cast("Expression", NotImplemented)
-    return Expression._operate(row, (a, b))
 
 
 def product(a: Any, b: Any) -> Any:

@@ -20,13 +20,33 @@ from typing import Any
 
 from autograd.rules.operation import Binary, Family, NAry, Operation, Unary, Where
 
-LOG2_E = 1.4426950408889634
-LOG10_E = 0.4342944819032518
-LN_2 = 0.6931471805599453
-SQRT_2 = 1.4142135623730951
-SQRT_2_PI = 2.5066282746310007
 SMALLEST_NORMAL = 2.0**-1022
-TWO_OVER_SQRT_PI = 1.1283791670955126
+
+
+class ExactConstant(float):
+    """A float in place of a number that no float is, such as 1/3: other numbers than floats take its definition."""
+
+    definition: str
+
+    def __new__(cls, number: float, definition: str) -> ExactConstant:  # noqa: D102
+        constant = super().__new__(cls, number)
+        constant.definition = definition
+        return constant
+
+    def __neg__(self) -> ExactConstant:
+        return ExactConstant(-float(self), f"-({self.definition})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExactConstant, (float(self), self.definition)
+
+
+LOG2_E = ExactConstant(1.4426950408889634, "1 / log(2)")
+LN_2 = ExactConstant(0.6931471805599453, "log(2)")
+LOG10_E = ExactConstant(0.4342944819032518, "1 / log(10)")
+SQRT_2 = ExactConstant(1.4142135623730951, "sqrt(2)")
+SQRT_2_PI = ExactConstant(2.5066282746310007, "sqrt(2 * pi)")
+TWO_OVER_SQRT_PI = ExactConstant(1.1283791670955126, "2 / sqrt(pi)")
+THIRD = ExactConstant(1.0 / 3.0, "1 / 3")
 
 
 # Forward functions that Python's math module lacks. Each keeps full relative accuracy in its tails and never overflows
@@ -165,12 +185,31 @@ def _ieee_unit(a: float, b: float) -> float:
     return a / scale / math.hypot(a / scale, b / scale) if scale > 0.0 else math.nan
 
 
-def _nonzero(x: Any) -> Any:  # x != 0 would compare Values by identity
-    return (x > 0.0) | (x < 0.0)
+# What is asked of floats, since they are bounded; other numbers (see `functions`) say themselves whether they are 0.
+
+
+def _is_unbounded(x: Any) -> bool:
+    return getattr(x, "unbounded", False)
+
+
+def _is_zero(x: Any) -> Any:  # x == 0 would compare Values by identity
+    return x.is_zero if _is_unbounded(x) else abs(x) <= 0.0
+
+
+def _nonzero(x: Any) -> Any:  # false for nan
+    return x.is_nonzero if _is_unbounded(x) else (x > 0.0) | (x < 0.0)
 
 
 def _normal(x: Any) -> Any:  # so that 1 / x is finite
-    return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
+    return x.is_nonzero if _is_unbounded(x) else (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
+
+
+def _is_beyond(x: Any, bound: float) -> Any:  # so that the exponential of -x * x is 0
+    return False if _is_unbounded(x) else abs(x) > bound
+
+
+def _reciprocal(n: int) -> float:
+    return ExactConstant(1.0 / n, f"1 / {n}")
 
 
 def _checked(
@@ -249,7 +288,7 @@ def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
     of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
     """
-    if len(xs) > 1 and all(isinstance(x < xs[0], bool) for x in xs):
+    if len(xs) > 1 and not any(map(_is_unbounded, xs)) and all(isinstance(x < xs[0], bool) for x in xs):
         at = max(range(len(xs)), key=xs.__getitem__)
         one = 1.0 if -inf < xs[at] < inf else nan
         terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
@@ -333,7 +372,7 @@ add     = Binary("+", operator.add,     lambda y, a, b: 1.0, lambda y, a, b: 1.0
 sub     = Binary("-", operator.sub,     lambda y, a, b: 1.0, lambda y, a, b: -1.0, template="{} - {}")
 mul     = Binary("*", operator.mul,     lambda y, a, b: b, lambda y, a, b: a, template="{} * {}")
 divide  = Binary("/", operator.truediv, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b, template="{} / {}", domain="b != 0")
-power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(abs(a) <= 0.0, 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
+power   = Binary("**", _power,          lambda y, a, b: _select(_nonzero(b) | _normal(a), lambda: b * ieee_power(a, b, 1.0), 0.0), lambda y, a, b: _select(_is_zero(a), 0.0, lambda: power(a, b) * ieee_log(a)), template="{} ** {}",
                  domain="a > 0 or a == 0 <= b or a < 0 and b % 1 == 0",
                  edges={(0.0, 0.0): (0.0, 0.0), (0.0, 0.5): (inf, 0.0), (0.0, 2.0): (0.0, 0.0), (-2.0, 3.0): (12.0, nan)})
 negative = Unary("neg", operator.neg,    lambda y, x: -1.0, template="-{}")
@@ -348,7 +387,7 @@ log1p   = Unary("log1p", math.log1p, lambda y, x: 1.0 / (1.0 + x),         domai
 log2    = Unary("log2",  math.log2,  lambda y, x: LOG2_E / x,              domain="x > 0", definition="log(x) / log(2)")
 log10   = Unary("log10", math.log10, lambda y, x: LOG10_E / x,             domain="x > 0", definition="log(x) / log(10)")
 sqrt    = Unary("sqrt",  math.sqrt,  lambda y, x: ieee_divide(0.5, y),     domain="x >= 0", edges={(0.0,): (inf,)})
-cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(1.0 / 3.0, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
+cbrt    = Unary("cbrt",  math.cbrt,  lambda y, x: ieee_divide(ieee_divide(THIRD, y), y), definition="sign(x) * cbrt(abs(x))", edges={(0.0,): (inf,)})
 
 sin     = Unary("sin",   math.sin,   lambda y, x: cos(x),                  domain="-inf < x < inf")
 cos     = Unary("cos",   math.cos,   lambda y, x: -sin(x),                 domain="-inf < x < inf")
@@ -362,13 +401,13 @@ tanh    = Unary("tanh",  math.tanh,  lambda y, x: ieee_sech2(x))
 asinh   = Unary("asinh", math.asinh, lambda y, x: 1.0 / hypot(1.0, x))
 acosh   = Unary("acosh", math.acosh, lambda y, x: ieee_divide(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)), domain="x >= 1", edges={(1.0,): (inf,)})
 atanh   = Unary("atanh", math.atanh, lambda y, x: 1.0 / ieee_cathetus(x) / ieee_cathetus(x),                 domain="-1 < x < 1")
-erf     = Unary("erf",   math.erf,   lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
-erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(abs(x) > 1e3, 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
+erf     = Unary("erf",   math.erf,   lambda y, x: _select(_is_beyond(x, 1e3), 0.0, lambda: TWO_OVER_SQRT_PI * exp(-x * x)))
+erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(_is_beyond(x, 1e3), 0.0, lambda: -TWO_OVER_SQRT_PI * exp(-x * x)))
 
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(_is_beyond(x, 1e3), lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 log_sigmoid = Unary("log_sigmoid", lambda x: -softplus(-x), lambda y, x: sigmoid(-x), definition="-log(1 + exp(-x))")
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
@@ -378,7 +417,7 @@ ceil     = Unary("ceil", lambda x: -floor(-x), lambda y, x: NOTHING, edges={(0.0
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
-atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(hypot(a, b) <= 0.0, 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
+atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
@@ -386,7 +425,7 @@ clip    = Operation("clip", _clip, lambda y, a, b, c: _mask((b <= a) * (a <= c))
                     edges={(1.0, 1.0, 2.0): (1.0, 0.0, 0.0), (2.0, 1.0, 2.0): (1.0, 0.0, 0.0), (0.0, 1.0, 1.0): (0.0, 0.0, 0.0), (0.0, 2.0, 1.0): (0.0, 0.0, 1.0), (nan, 1.0, 2.0): (0.0, 0.0, 0.0)})
 mod     = Binary("%", operator.mod,  lambda y, a, b: 1.0, lambda y, a, b: -floordiv(a, b), template="{} % {}", domain="b != 0", edges={(6.0, 3.0): (1.0, -2.0), (-6.0, 3.0): (1.0, 2.0)})
 floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a, b: NOTHING, template="{} // {}", definition="floor(a / b)", domain="b != 0", edges={(6.0, 3.0): (0.0, 0.0)})
-xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(abs(a) <= 0.0, lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
+xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(_is_zero(a), lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
                     edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
 logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
 where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
@@ -396,13 +435,13 @@ less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0
 either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="either({}, {})", definition="1 if a or b else 0")
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
-mean      = NAry("mean",      _mean,      lambda y, xs: [1.0 / len(xs)] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
+mean      = NAry("mean",      _mean,      lambda y, xs: [_reciprocal(len(xs))] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
 logsumexp = NAry("logsumexp", _logsumexp, lambda y, xs: _softmax(xs, y),           definition="log(sum(exp(x) for x in xs))", domain="at least one operand")
 dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *xs[: len(xs) // 2]), sequences=2, definition="sum(x * y for x, y in zip(a, b))")
 
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
-ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(abs(a) <= 0.0, 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
+ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
 ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
 ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")

@@ -1,7 +1,8 @@
 """What a derivative costs, in evaluations of the function itself: `python tests/benchmarks/transforms.py`.
 
 The function is the loss of an MLP 3-14-14-2, mean squared error on one example and on 20, as a function of its 296
-parameters. All are timed in turn in one process; ratios are medians over the rounds, the garbage collector on.
+parameters. All are timed in turn in one process; ratios are medians over the rounds, the garbage collector on. Then
+derivatives of high order: by `grad` around `grad`, whose time is multiplied with each order, and by `taylor`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from autograd import Value, dot, hessian, hvp, jvp, mean, tanh, value_and_grad
+from autograd import Value, dot, grad, hessian, hvp, jvp, mean, tanh, taylor, value_and_grad
 
 SIZES = [3, 14, 14, 2]
 ROUNDS = 7
+NESTED = 9  # the highest order of nested derivatives
 
 
 def network(parameters: list[Any], x: list[float]) -> list[Any]:
@@ -50,9 +52,9 @@ def problem(examples: int) -> tuple[Callable[[list[Any]], Any], list[float]]:
 
 def seconds(task: Callable[[], Any]) -> float:
     gc.collect()
-    start = time.perf_counter()
+    start = time.process_time()
     task()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main() -> None:
@@ -73,6 +75,23 @@ def main() -> None:
             milliseconds = statistics.median(r[name] for r in rounds) * 1e3
             ratio = statistics.median(r[name] / r["evaluation, recorded"] for r in rounds)
             print(f"  {name:24s} {milliseconds:9.2f} ms  {ratio:8.2f} evaluations")
+    orders()
+
+
+def orders() -> None:
+    """Print what the derivatives of tanh(x) / x up to an order cost, nested and as a series."""
+
+    def f(x: Any) -> Any:
+        return tanh(x) / x
+
+    print("derivatives of tanh(x) / x: order, nested grad, taylor")
+    derivative = f
+    for order in range(1, 41):
+        derivative = grad(derivative) if order <= NESTED else derivative
+        nested = f"{seconds(lambda f=derivative: f(0.7)) * 1e3:9.2f} ms" if order <= NESTED else "        -   "
+        if order <= NESTED or order % 10 == 0:
+            series = statistics.median(seconds(lambda n=order: taylor(f, 0.7, n)) for _ in range(ROUNDS))
+            print(f"  {order:2d} {nested} {series * 1e3:9.2f} ms")
 
 
 if __name__ == "__main__":

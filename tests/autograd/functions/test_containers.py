@@ -166,3 +166,17 @@ def test_what_is_registered_is_checked():
 def test_none_is_a_container_of_no_numbers():
     assert flatten(None) == ([], Structure(type(None)))
     assert grad(lambda x, y: x * x, argnums=(0, 1))(3.0, None) == (6.0, None)
+
+
+def test_polars_column_is_an_argument_and_its_gradient_a_column():
+    polars = pytest.importorskip("polars")
+    column = polars.Series("price", [1.0, 2.0, 4.0])
+    slopes = grad(lambda x: sum(a * a for a in x) * x[0])(column)
+    assert (type(slopes), slopes.name, slopes.dtype) == (polars.Series, "price", polars.Float64)
+    assert slopes.to_list() == [23.0, 4.0, 8.0]
+    assert grad(lambda x: x[0] * x[1])(polars.Series([2, 3])).to_list() == [3.0, 2.0]
+    assert jacobian(lambda x: [x[0] * x[2], x[1]], sparse=True)(column).toarray().tolist() == [[4, 0, 1], [0, 1, 0]]
+    assert [a.data for a in grad(lambda x: x[0] * x[1])(polars.Series([Value(2.0), Value(3.0)]))] == [3.0, 2.0]
+    frame = polars.DataFrame({"x": [1.0, 2.0], "y": [3.0, 5.0]})
+    assert grad(lambda w, x, y: sum((w * a - b) ** 2 for a, b in zip(x, y)))(1.0, frame["x"], frame["y"]) == -16.0
+    assert compile(lambda x: x[0] * x[1])(polars.Series([2.0, 3.0])) == 6.0

@@ -10,6 +10,7 @@ from scipy.optimize import least_squares, minimize
 from scipy.sparse import csr_array, issparse
 
 from autograd import Constant, Value, compile, exp, grad, hessian, jacobian, maximum, no_grad, relu, sin, where
+from autograd.functions.calls import Call
 
 
 def rosenbrock(x):
@@ -265,6 +266,22 @@ def test_work_is_in_time_of_the_non_zeros(monkeypatch):
             hessian(f, sparse=True)([0.5] * n)
             counts.append(sum(walked))
         assert counts[1] < 4.2 * counts[0]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_colouring_would_not_save_work(name, monkeypatch):
+    """A coloured product goes through all edges; there are as many colours as entries in the fullest row or column."""
+    from autograd.functions import _linearization
+
+    walked = []
+    monkeypatch.setattr(_linearization, "accumulate", lambda edges, holders: walked.append(len(list(edges))))
+    monkeypatch.setattr(_linearization.Accumulators, "reached", lambda flow: flow.edges)
+    call = Call("jacobian", VECTORS[name], (point(9),), 0, {})
+    rows = call.nonzeros()
+    columns = [column for row in rows for column, _ in row]
+    by_row = len(call.outputs) <= len(call.inputs)
+    fullest = max(map(columns.count, columns)) if by_row else max(map(len, rows))
+    assert sum(walked) <= fullest * len(call.edges)
 
 
 # Used by SciPy: thousands of variables, where a dense matrix would have tens of millions of numbers

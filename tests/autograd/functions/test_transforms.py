@@ -2090,3 +2090,29 @@ def test_hvp_without_a_vector_says_where_it_stands():
         hvp(cubic)([2.0, 3.0])
     with pytest.raises(TypeError, match=r"^the vector of hvp has the structure of .*\(\[number, number\], number\)"):
         hvp(cubic, argnums=(0, 1))([2.0, 3.0], 2.0, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        lambda x: x > 1.0,
+        lambda x: [x < 5.0, x > 1.0],
+        lambda x: {"a": (x > 0.0, x <= 1.0)},
+        lambda x: np.array([x, x]) > 1.0,
+        lambda x: np.array([x < 1.0, x > 1.0], dtype=object),
+    ],
+)
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, lambda f: lambda x: jvp(f, (x,), (1.0,))])
+def test_comparisons_as_the_result_are_an_error(transform, returned):
+    with pytest.raises(TypeError, match="returned a comparison, which is true or false and has no derivative"):
+        transform(returned)(3.0)
+
+
+def test_hvp_hands_on_what_is_beside_the_value():
+    product, aux = hvp(lambda x, k: (k * x**3, {"square": x * x, "name": "cube"}), has_aux=True)(2.0, 5.0, 1.0)
+    assert (product, aux) == (60.0, {"square": 4.0, "name": "cube"})
+    w = Value(2.0)
+    product, aux = hvp(lambda x: (w * x**3, x), has_aux=True)(2.0, 1.0)
+    assert gradients(product, [w]) == [12.0]
+    with pytest.raises(TypeError, match=r"hvp\(f, has_aux=True\) takes a function that returns a pair"):
+        hvp(lambda x: x * x, has_aux=True)(2.0, 1.0)

@@ -1,0 +1,333 @@
+"""Kinds of numbers: Fractions, complex, mpmath's, intervals and SymPy's, as operands of the rows of the table.
+
+A row's `definition` is the formula that a textbook gives, so any kind of numbers that has its words has the row. The
+floats in a row and in a graph are taken as the numbers that they are, but for constants that name what they stand for.
+"""
+
+from __future__ import annotations
+
+import ast
+import cmath
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from autograd import rules
+from autograd.functions import _intervals
+from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Where, is_own, real
+
+
+class Kind:
+    """A kind of numbers: how a float is one of them, and their functions, by the names that definitions use."""
+
+    noun = "a Fraction"  # what messages call one
+
+    def lift(self, number: float) -> Any:
+        """Return a float as a number of this kind: exactly that number."""
+        return Fraction(number)
+
+    def word(self, name: str) -> Any:
+        """Return a function or constant, or None."""
+        return ARITHMETIC.get(name) or _ROUNDING.get(name)
+
+    def check(self, result: Any) -> Any:
+        """Return a result; a TypeError says that it is not of this kind."""
+        if not isinstance(result, (Fraction, int)):
+            raise TypeError(f"the result is not a Fraction but {result!r}")
+        return Fraction(result)
+
+    # Conditions: bools, or what stands for one that is not known.
+
+    def truth(self, condition: Any) -> Any:
+        """Return a condition; of a number, whether it is other than 0."""
+        return condition if isinstance(condition, bool) else condition != 0
+
+    def number(self, truth: Any) -> Any:
+        """Return 1 for true and 0 for false."""
+        return self.lift(1.0 if truth else 0.0)
+
+    def choose(self, condition: Any, a: Callable[[], Any], b: Callable[[], Any]) -> Any:
+        """Return what one of the sides returns, or what both may where the condition is not known."""
+        return a() if self.truth(condition) else b()
+
+    def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        """Return what an operation is of numbers of this kind."""
+        try:
+            return self.check(self._applied(row, numbers))
+        except (ValueError, ArithmeticError) as error:
+            raise row.explain(error, numbers) from None
+        except TypeError as error:
+            raise TypeError(f"{row.name} has no meaning for {self.noun}: {error}") from error
+
+    def _applied(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        if (special := SPECIAL.get(row)) is not None:
+            return special(self, *numbers)
+        if is_own(row):
+            return row.forward(*numbers)
+        if isinstance(row, NAry):
+            size = len(numbers) // row.sequences
+            groups = [list(numbers[start : start + size]) for start in range(0, row.sequences * size, size or 1)]
+            numbers = groups or [[]] * row.sequences
+        code, names = _compiled(row.definition)
+        words = {name: self.word(name) for name in names if name not in row.arguments}
+        if missing := [name for name, word in words.items() if word is None]:
+            raise NotImplementedError(
+                f"the operation {row.name} has no meaning for {self.noun}: there is no {missing[0]}"
+            )
+        return self._evaluated(code, {**words, **dict(zip(row.arguments, numbers, strict=True))})
+
+    def _evaluated(self, code: Any, names: dict[str, Any]) -> Any:
+        return eval(code, {**names, "lift": self.lift, "choose": self.choose, "__builtins__": {}})
+
+    def of(self, number: Any) -> Any:
+        """Return a plain number as one of this kind; a constant by its definition."""
+        if isinstance(number, ExactConstant):
+            code, names = _compiled(number.definition)
+            return self._evaluated(code, {name: self.word(name) for name in names})
+        return self.lift(real(number, "evaluate"))
+
+
+class _Complex(Kind):
+    noun = "a complex number"
+
+    def lift(self, number: float) -> Any:
+        return complex(number)
+
+    def word(self, name: str) -> Any:
+        return None if name in ("abs", "max", "min") else ARITHMETIC.get(name) or getattr(cmath, name, None)
+
+    def check(self, result: Any) -> Any:
+        return complex(result)
+
+
+class _MPMath(Kind):
+    noun = "an mpf of mpmath"
+
+    def lift(self, number: float) -> Any:
+        import mpmath
+
+        return mpmath.mpf(number)
+
+    def word(self, name: str) -> Any:
+        import mpmath
+
+        return ARITHMETIC.get(name) or getattr(mpmath, name, None)
+
+    def check(self, result: Any) -> Any:
+        import mpmath
+
+        if isinstance(result, mpmath.mpc):
+            raise ValueError
+        return result
+
+
+class _ComplexMPMath(_MPMath):
+    noun = "an mpc of mpmath"
+
+    def lift(self, number: float) -> Any:
+        import mpmath
+
+        return mpmath.mpc(number)
+
+    def word(self, name: str) -> Any:
+        return None if name in ("abs", "max", "min") else super().word(name)
+
+    def check(self, result: Any) -> Any:
+        return result
+
+
+class _Interval(Kind):
+    noun = "an interval"
+
+    def lift(self, number: float) -> Any:
+        return _intervals.interval(number)
+
+    def word(self, name: str) -> Any:
+        return _intervals.pi() if name == "pi" else _intervals.WORDS.get(name) or ARITHMETIC.get(name)
+
+    def check(self, result: Any) -> Any:
+        return _intervals.checked(result)
+
+    def truth(self, condition: Any) -> Any:
+        return condition if condition is None or isinstance(condition, bool) else _intervals.truth(condition)
+
+    def number(self, truth: Any) -> Any:
+        return _intervals.interval([0, 1]) if truth is None else super().number(truth)
+
+    def choose(self, condition: Any, a: Callable[[], Any], b: Callable[[], Any]) -> Any:
+        truth = self.truth(condition)
+        return _intervals.hull(a(), b()) if truth is None else a() if truth else b()
+
+
+class _SymPy(Kind):
+    noun = "an expression of SymPy"
+
+    def lift(self, number: float) -> Any:
+        import sympy
+
+        if number != number or number - number != 0.0:
+            return sympy.nan if number != number else sympy.oo if number > 0.0 else -sympy.oo
+        over, under = number.as_integer_ratio()
+        return sympy.Rational(over, under) if under < 2**20 else sympy.Float(number)
+
+    def word(self, name: str) -> Any:
+        import sympy
+
+        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "psi": "polygamma"}
+        return (
+            getattr(sympy, renamed.get(name, name), None)
+            if name in renamed
+            else (ARITHMETIC.get(name) or getattr(sympy, name, None))
+        )
+
+    def check(self, result: Any) -> Any:
+        import sympy
+
+        return sympy.sympify(result, strict=True)
+
+    def truth(self, condition: Any) -> Any:
+        import sympy
+
+        logical = (bool, sympy.core.relational.Relational, sympy.logic.boolalg.BooleanAtom)  # a symbol is a Boolean too
+        relation = condition if isinstance(condition, logical) else sympy.Ne(condition, 0)
+        return bool(relation) if relation in (True, False) else relation
+
+    def number(self, truth: Any) -> Any:
+        return self.choose(truth, lambda: self.lift(1.0), lambda: self.lift(0.0))
+
+    def choose(self, condition: Any, a: Callable[[], Any], b: Callable[[], Any]) -> Any:
+        import sympy
+
+        truth = self.truth(condition)
+        return (a() if truth else b()) if isinstance(truth, bool) else sympy.Piecewise((a(), truth), (b(), True))
+
+
+ARITHMETIC: Mapping[str, Any] = {"abs": abs, "max": max, "min": min, "sum": sum, "len": len, "zip": zip, "range": range}
+_ROUNDING: Mapping[str, Any] = {"floor": math.floor, "ceil": math.ceil, "sign": lambda x: (x > 0) - (x < 0)}
+# Conditions, and what is the same for all kinds.
+SPECIAL: dict[Operation, Callable[..., Any]] = {
+    rules.less: lambda kind, a, b: kind.number(kind.truth(a < b)),
+    rules.less_equal: lambda kind, a, b: kind.number(kind.truth(a <= b)),
+    rules.either: lambda kind, a, b: kind.choose(
+        a, lambda: kind.lift(1.0), lambda: kind.choose(b, lambda: kind.lift(1.0), lambda: kind.lift(0.0))
+    ),
+    rules.where: lambda kind, condition, a, b: kind.choose(condition, lambda: a, lambda: b),
+    rules.detached: lambda kind, x: x,
+}
+
+
+class OtherNumber(Arithmetic):
+    """A number of another kind as an operand of the table's operations."""
+
+    __slots__ = ("kind", "number")
+    noun = "number of another kind than float"
+    unbounded = True  # see `table`
+
+    def __init__(self, kind: Kind, number: Any) -> None:
+        self.kind = kind
+        self.number = number
+
+    @property
+    def is_zero(self) -> OtherNumber:
+        """Whether the number is 0, as 1 or 0."""
+        return 1.0 - self.is_nonzero  # type: ignore[no-any-return]
+
+    @property
+    def is_nonzero(self) -> OtherNumber:
+        """Whether the number is other than 0, as 1 or 0."""
+        return OtherNumber(self.kind, self.kind.number(self.kind.truth(self.number)))
+
+    @staticmethod
+    def _operate(row: Operation, operands: Sequence[Any]) -> OtherNumber:
+        kind = next(x.kind for x in operands if isinstance(x, OtherNumber))
+        return OtherNumber(kind, kind.apply(row, [_unwrapped(x, kind) for x in operands]))
+
+    @staticmethod
+    def _choose(where: Where, condition: OtherNumber, a: Any, b: Any) -> OtherNumber:
+        kind = condition.kind
+        sides = [lambda side=side: _unwrapped(where.side(side), kind) for side in (a, b)]
+        return OtherNumber(kind, kind.choose(condition.number, *sides))
+
+
+def _unwrapped(number: Any, kind: Kind) -> Any:
+    return number.number if isinstance(number, OtherNumber) else kind.of(number)
+
+
+class _Lifting(ast.NodeTransformer):
+    """Have the literals of a formula lifted, and its conditional expressions chosen by the kind."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # the name that ast calls
+        return ast.Call(ast.Name("lift", ast.Load()), [node], [])
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.op, ast.Pow) and _is_integer(node.right):  # a power of any kind of number
+            return ast.BinOp(self.visit(node.left), node.op, node.right)
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        nothing = ast.arguments([], [], None, [], [], None, [])
+        sides = [ast.Lambda(nothing, self.visit(side)) for side in (node.body, node.orelse)]
+        return ast.Call(ast.Name("choose", ast.Load()), [self.visit(node.test), *sides], [])
+
+
+def _is_integer(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.USub) and _is_integer(node.operand)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(definition: str) -> tuple[Any, tuple[str, ...]]:
+    """Return the code of a definition, and the names in it that are neither operands nor variables of its loops."""
+    tree = ast.parse(definition, mode="eval")
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in found if isinstance(node.ctx, ast.Store)}
+    names = tuple(dict.fromkeys(node.id for node in found if node.id not in bound))
+    return compile(ast.fix_missing_locations(_Lifting().visit(tree)), "a definition", "eval"), names
+
+
+_FRACTIONS, _COMPLEX, _MPF, _MPC, _INTERVALS, _EXPRESSIONS = (
+    Kind(), _Complex(), _MPMath(), _ComplexMPMath(), _Interval(), _SymPy()
+)  # fmt: skip
+
+
+def kind_of(number: Any) -> Kind | None:
+    """Return the kind of a number; None where the rows take it as it is: a plain one, an array, a Value."""
+    if isinstance(number, Fraction):
+        return _FRACTIONS
+    if isinstance(number, (float, int)) or hasattr(number, "_operate"):
+        return None
+    numpy, mpmath, sympy = (sys.modules.get(name) for name in ("numpy", "mpmath", "sympy"))
+    if isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
+        return _COMPLEX
+    if mpmath is not None and isinstance(number, mpmath.iv.mpf):
+        return _INTERVALS
+    if mpmath is not None and isinstance(number, (mpmath.mpf, mpmath.mpc)):
+        return _MPF if isinstance(number, mpmath.mpf) else _MPC
+    if sympy is not None and isinstance(number, sympy.Expr):
+        return _EXPRESSIONS
+    if numpy is not None and isinstance(number, numpy.ndarray):
+        return None
+    try:
+        real(number, "evaluate")
+    except TypeError:
+        raise TypeError(
+            "evaluate takes Fractions, intervals (mpmath.iv), complex numbers, mpmath's, expressions of SymPy, NumPy "
+            f"arrays, Values and plain numbers, got a {type(number).__name__}: {number!r}"
+        ) from None
+    return None
+
+
+def wrapped(number: Any, kind: Kind | None) -> Any:
+    """Return a number as an operand of the rows."""
+    if kind is None:
+        return number
+    return OtherNumber(kind, number if kind_of(number) is kind else kind.of(number))
+
+
+def unwrapped(operand: Any) -> Any:
+    """Return the number that an operand is."""
+    return operand.number if isinstance(operand, OtherNumber) else operand

@@ -1,0 +1,121 @@
+"""Recorded call: a function called on fresh nodes in place of its numbers, ready to be differentiated.
+
+Every transform begins with one. What was made before the fresh nodes cannot depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import index
+from typing import Any, SupportsIndex, TypeAlias
+
+from autograd.engine import Constant, Value, clock, modes
+from autograd.functions._linearization import Linearization, as_value
+from autograd.functions.structure import Structure, flatten, flatten_result, map_values
+from autograd.rules import positive
+
+Function: TypeAlias = Callable[..., Any]
+
+
+class Call(Linearization):
+    """A call of f on fresh nodes in place of the numbers of the chosen arguments, linearized there."""
+
+    def __init__(
+        self,
+        asker: str,
+        f: Function,
+        args: Sequence[Any],
+        argnums: int | Sequence[int],
+        keywords: dict[str, Any],
+        has_aux: bool = False,
+    ) -> None:
+        check_function(asker, f)
+        positions = _positions(asker, f, args, argnums)
+        taken = [flatten(args[i], asker, f"argument {i} of {name_of(f)}") for i in positions]
+        arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
+        self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
+        since = clock.advance()
+        placed = list(args)
+        with modes.enable_grad(), modes.differentiate_from(since):
+            inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
+            for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
+                placed[i] = argument
+            result = f(*placed, **keywords)
+        self._aux = None
+        if has_aux:
+            result, self._aux = _pair(asker, f, result)
+        outputs, self.result = flatten_result(result, asker, f"what {name_of(f)} returned")
+        check_outputs(asker, f, result)
+        super().__init__(outputs, inputs, since=since)
+
+    def gradient(self) -> Any:
+        """Return the gradient of the one number that f returned, in the structure of the arguments."""
+        return self.arguments.unflatten(self.pull([(self.outputs[0], 1.0)]))
+
+    def aux(self) -> Any:
+        """Return what f returned beside what is differentiated, with floats for its Values as in `value`."""
+        if self.recorded:
+            return self._aux
+        return map_values(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
+
+    def value(self) -> Any:
+        """Return what f returned, in its structure."""
+        if self.recorded:
+            return self.result.unflatten(map(as_value, self.outputs))
+        floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
+        return self.result.unflatten(map(Constant, floats) if self.valued else floats)
+
+
+def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
+    positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
+    if not all(isinstance(position, SupportsIndex) and not isinstance(position, bool) for position in positions):
+        raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
+    positions = tuple(map(index, positions))
+    if not all(-len(args) <= position < len(args) for position in positions):
+        number = f"{len(args)} argument{'' if len(args) == 1 else 's'}"
+        raise ValueError(f"argnums of {asker} is {argnums!r}, but {name_of(f)} was called with {number}")
+    if len({position % len(args) for position in positions}) < len(positions):
+        raise ValueError(f"argnums of {asker} names an argument twice: {argnums!r}")
+    return positions
+
+
+def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
+    if type(result) is not tuple or len(result) != 2:
+        found = f"a tuple of {len(result)}" if type(result) is tuple else f"a {type(result).__name__}"
+        raise TypeError(
+            f"{asker}(f, has_aux=True) takes a function that returns a pair: what is differentiated, and whatever else;"
+            f" {name_of(f)} returned {found}"
+        )
+    return result
+
+
+def check_outputs(asker: str, f: Function, result: Any) -> None:
+    """Raise TypeError, in the asker's name, if f returned a truth value."""
+    if _is_condition(result):
+        raise TypeError(
+            f"{asker} takes a function that returns numbers, {name_of(f)} returned a comparison, which is true or "
+            "false and has no derivative; return the number that it compares, or choose between two by "
+            "where(condition, a, b)"
+        )
+
+
+def _is_condition(thing: Any) -> bool:
+    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python."""
+    if isinstance(thing, (list, tuple)):
+        return bool(thing) and all(map(_is_condition, thing))
+    if isinstance(thing, Mapping):
+        return _is_condition(list(thing.values()))
+    kind = getattr(getattr(thing, "dtype", None), "kind", "")
+    return isinstance(thing, bool) or kind == "b" or (kind == "O" and _is_condition(thing.tolist()))
+
+
+def name_of(f: Any) -> str:
+    """Return what messages call a function."""
+    name: str = getattr(f, "__name__", None) or getattr(f, "name", None) or repr(f)
+    return name
+
+
+def check_function(asker: str, f: Any) -> None:
+    """Raise TypeError, in the asker's name, if f is no function."""
+    if not callable(f):
+        raise TypeError(f"{asker} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")

@@ -1,0 +1,134 @@
+"""Evaluation with other numbers: a graph read again, with Fractions, intervals, complex numbers, arrays or symbols.
+
+A graph remembers operations, and an operation is a row that any kind of numbers can be given to: its definition is the
+value, its partial derivatives are read with these numbers, and the chain rule multiplies and adds them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
+
+from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
+from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
+from autograd.rules import Operation, is_own, real, where
+
+
+@overload
+def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: Literal[False] = False) -> Any: ...
+@overload
+def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: Literal[True]) -> tuple[Any, dict[Value, Any]]: ...
+def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) -> Any:
+    """Return what a graph computes where leaves are other numbers; with `gradient`, also its derivatives by them.
+
+    `numbers` has the numbers of leaves, all of one kind; what it doesn't name is the number that it is in the graph.
+    With `gradient=True` a pair is returned: the value, and a dict of the derivatives by the leaves in `numbers`.
+
+    - Fractions give exact rational values and derivatives of what is made of + - * / and whole powers.
+    - `mpmath.iv.mpf`, intervals, give enclosures: whatever numbers the leaves have in theirs, value and derivatives
+      are in those returned. At a kink an enclosure of the derivative holds those of both sides.
+    - Complex numbers give holomorphic values and derivatives, mpmath's numbers as many digits as `mpmath.mp.dps`.
+    - Expressions of SymPy give formulas, NumPy arrays arrays, element by element; Values give another graph, and plain
+      numbers plain numbers.
+
+    A float in the graph is exactly the number that it is: 0.1 is 3602879701896397 / 36028797018963968, so write
+    x / 10. Raises NotImplementedError if an operation has no meaning for these numbers, and RuntimeError if the graph
+    was made by a choice, which would stay as it was made.
+
+    >>> from fractions import Fraction
+    >>> x = Value(0.1)
+    >>> evaluate((1 + x**2) / (3 - x), {x: Fraction(1, 10)}, gradient=True)[0]
+    Fraction(101, 290)
+    >>> evaluate((1 + x**2) / (3 - x), {x: Fraction(1, 10)}, gradient=True)[1][x]
+    Fraction(159, 841)
+    >>> evaluate(x**2 + 1, {x: 2j})
+    (-3+0j)
+    """
+    _check(root, numbers)
+    kind = _common_kind(numbers)
+    order = topological_order(root)
+    active = dependents(order, numbers)
+    _check_choices(active)
+    read: dict[Any, Any] = {}
+    for node in order:
+        if node in numbers:
+            read[node] = _taken(numbers[node], kind)
+        elif node.op is None:
+            read[node] = _taken(node.number, kind)
+        else:
+            read[node] = node.op.apply([read[parent] for parent in node.parents])
+    value = read[root]
+    if not gradient:
+        return unwrapped(value)
+    wanted = set(active)
+    flow = Accumulators(wanted, _edges(active, wanted, read))
+    if root in wanted:
+        flow[root].grad = _taken(1.0, kind) if kind else _ones_like(value)
+    with modes.inspect_with(None):  # which looks for floats that are not finite
+        accumulate(flow.reached(), flow.values())
+    nothing = _taken(0.0, kind) if kind else 0.0 * _ones_like(value)
+    found = {leaf: flow[leaf].grad + nothing if leaf in flow else nothing for leaf in numbers}
+    return unwrapped(value), {leaf: unwrapped(derivative) for leaf, derivative in found.items()}
+
+
+def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any]) -> Iterator[Edge]:
+    """Yield the edges of what depends on the leaves, with partial derivatives read with the other numbers."""
+    for node in reversed(active):
+        if (row := node.op) is not None:
+            y, operands = read[node], [read[parent] for parent in node.parents]
+            partials = row.partials if row.arity else row.derivatives(y, operands)
+            for parent, partial in zip(node.parents, partials, strict=True):
+                if parent in wanted:
+                    yield node, parent, _derivative(row, partial, y, operands) if row.arity else partial
+
+
+def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any]) -> Any:
+    """Return a partial derivative; a user's own one of arrays is promised floats, one after the other."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or row.vectorized or not is_own(row) or not any(isinstance(x, numpy.ndarray) for x in operands):
+        return partial(y, *operands)
+    return numpy.frompyfunc(partial, 1 + len(operands), 1)(y, *operands).astype(float)
+
+
+def _taken(number: Any, kind: Kind | None) -> Any:
+    if kind is None:
+        return number if hasattr(number, "_operate") or hasattr(number, "shape") else real(number, "evaluate")
+    try:
+        return wrapped(number, kind)
+    except (ValueError, OverflowError):
+        raise ValueError(f"evaluate takes the number {number!r}, which is in the graph, for {kind.noun}") from None
+
+
+def _ones_like(value: Any) -> Any:
+    shape = getattr(value, "shape", None)
+    return sys.modules["numpy"].ones(shape) if shape else 1.0
+
+
+def _common_kind(numbers: Mapping[Value, Any]) -> Kind | None:
+    kinds = {kind for kind in map(kind_of, numbers.values()) if kind is not None}
+    others = [x for x in numbers.values() if kind_of(x) is None and not isinstance(x, (float, int))]
+    if len(kinds) > 1 or (kinds and others):
+        found = ", ".join(sorted({type(x).__name__ for x in numbers.values()}))
+        raise TypeError(f"evaluate takes numbers of one kind, beside plain ones, got {found}; convert them to one")
+    return kinds.pop() if kinds else None
+
+
+def _check(root: Any, numbers: Any) -> None:
+    if not isinstance(root, Value) or not isinstance(numbers, Mapping):
+        found = f"{type(root).__name__} and {type(numbers).__name__}"
+        raise TypeError(f"evaluate(root, {{leaf: number}}) takes a Value and a dict by Values, got {found}")
+    for leaf in numbers:
+        if not isinstance(leaf, Value) or leaf.op is not None:
+            found = f"{leaf!r}, computed by {leaf.op.name}" if isinstance(leaf, Value) and leaf.op else repr(leaf)
+            raise TypeError(f"evaluate takes numbers for leaves, got one for {found}; detach() it to make it a leaf")
+
+
+def _check_choices(order: list[Value]) -> None:
+    for node in order:
+        if node.op is where.decided or node.op is where.chosen:
+            raise RuntimeError(
+                "evaluate reads the graph that was built, and this one was built by where(condition, ...) with a "
+                "condition that was true or false then, and may not be for these numbers; build it with maximum, "
+                "minimum, abs or relu, or call the function again"
+            )

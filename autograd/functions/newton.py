@@ -1,0 +1,200 @@
+"""Newton's method for equations and minimum points, and the elimination of linear systems that it needs.
+
+A system is solved with floats or with Values; with Values the solution is a graph.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd.engine import Value
+
+
+class ConvergenceError(RuntimeError, ArithmeticError):
+    """A solver came to no solution, or to one that is no function of its parameters."""
+
+
+At = Callable[[Sequence[float]], "tuple[list[float], list[list[float]]]"]
+_EPS = 2.0**-52
+UNDEFINED = (ValueError, ArithmeticError)  # what functions raise outside of their domains
+STEPS = [2.0**-k for k in range(31)]
+
+
+def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> list[float]:
+    """Return where the residuals are 0, near the start; `at` returns residuals and Jacobian.
+
+    Newton steps are damped by the natural monotonicity test, which does not depend on how equations are scaled (P.
+    Deuflhard, "Newton Methods for Nonlinear Problems", 2004, section 3.3).
+    """
+    x = list(start)
+    residuals, jacobian = at(x)
+    for _ in range(max_steps):
+        if not any(residuals):
+            return x
+        step = _column(asker, jacobian, residuals, x)
+        if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
+            return x
+        scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
+        largest = max(map(abs, x))
+        near = all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+        for t in STEPS[: 1 if near else None]:
+            moved = [a + t * d for a, d in zip(x, step, strict=True)]
+            try:
+                found = at(moved)
+            except UNDEFINED:
+                continue
+            if not all(map(math.isfinite, found[0])):
+                continue
+            if _size(_column(asker, jacobian, found[0], x), scale) < (1.0 - 0.25 * t) * _size(step, scale):
+                x, (residuals, jacobian) = moved, found
+                break
+        else:  # no step makes the residuals smaller: rounding, or a valley without a root
+            if near:
+                return x
+            break
+    raise ConvergenceError(
+        f"{asker} did not converge in {max_steps} Newton steps; it came to x = {_shown(x)}, where the residuals are "
+        f"{_shown(residuals)}; start nearer to the solution, or give solver="
+    )
+
+
+def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[float], max_steps: int) -> list[float]:
+    """Return a point near the start from which plain Newton steps lead to a minimum; `at` has gradient and Hessian.
+
+    Where the Hessian is not positive definite a multiple of the identity is added (J. Nocedal and S. J. Wright,
+    "Numerical Optimization", 2nd edition, 2006, section 3.4).
+    """
+    x = list(start)
+    value = f(x)
+    for _ in range(max_steps):
+        gradient, hessian = at(x)
+        step, definite = _descent(gradient, hessian)
+        slope = sum(d * g for d, g in zip(step, gradient, strict=True))
+        small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))
+        if not any(gradient) or (definite and small):
+            return x
+        for t in STEPS:
+            moved = [a + t * d for a, d in zip(x, step, strict=True)]
+            try:
+                found = f(moved)
+            except UNDEFINED:
+                continue
+            if found <= value + 1e-4 * t * slope and found < value:
+                x, value = moved, found
+                break
+        else:  # rounding
+            return x
+    raise ConvergenceError(
+        f"argmin did not converge in {max_steps} Newton steps; it came to x = {_shown(x)}, where f is {value!r} and "
+        f"its gradient {_shown(at(x)[0])}; does f have a minimum? start nearer to it, or give solver="
+    )
+
+
+def check_minimum(hessian: list[list[float]], x: Sequence[float]) -> None:
+    """Raise ConvergenceError if a stationary point with this Hessian is no minimum."""
+    if not _is_definite(hessian):
+        raise ConvergenceError(
+            f"argmin came to x = {_shown(x)}, where the gradient is 0 but the Hessian {_shown(hessian)} is not "
+            "positive definite: no minimum, or not a single point; start elsewhere"
+        )
+
+
+def solved(asker: str, matrix: list[list[Any]], right: list[list[Any]], x: Sequence[Any]) -> list[list[Any]]:
+    """Return the solution X of matrix X = right, by Gaussian elimination with partial pivoting; floats or Values."""
+    size = len(matrix)
+    # Rows and columns are measured by their largest entries, so that equations and unknowns may be in any units.
+    columns = [max(abs(float_of(row[j])) for row in matrix) for j in range(size)]
+    if not all(0.0 < column < math.inf for column in columns):
+        raise _singular(asker, x)
+    scales = [max(abs(float_of(a)) / c for a, c in zip(row, columns, strict=True)) for row in matrix]
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and size > 8 and not any(isinstance(a, Value) for row in [*matrix, *right] for a in row):
+        scaled = numpy.array(matrix) / numpy.outer(scales, columns)
+        if not numpy.linalg.cond(scaled) < 1.0 / (4.0 * _EPS * size):
+            raise _singular(asker, x)
+        found = numpy.linalg.solve(scaled, numpy.array(right) / numpy.array(scales)[:, None])
+        return (found / numpy.array(columns)[:, None]).tolist()  # type: ignore[no-any-return]
+    rows = [[*a, *b] for a, b in zip(matrix, right, strict=True)]
+    for k in range(size):
+        pivot = max(range(k, size), key=lambda i: abs(float_of(rows[i][k])) / (scales[i] or 1.0))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        scales[k], scales[pivot] = scales[pivot], scales[k]
+        if not abs(float_of(rows[k][k])) > 4.0 * _EPS * size * scales[k] * columns[k] * (size > 1):
+            raise _singular(asker, x)
+        for row in rows[k + 1 :]:
+            if _is_nonzero(row[k]):
+                factor = row[k] / rows[k][k]
+                for j in range(k + 1, len(row)):
+                    if _is_nonzero(rows[k][j]):
+                        row[j] = row[j] - factor * rows[k][j]
+    width = len(rows[0]) - size if rows else 0
+    for k in reversed(range(size)):
+        for j in range(size, size + width):
+            total = rows[k][j]
+            for i in range(k + 1, size):
+                if _is_nonzero(rows[k][i]) and _is_nonzero(rows[i][j]):
+                    total = total - rows[k][i] * rows[i][j]
+            rows[k][j] = total / rows[k][k]
+    return [row[size:] for row in rows]
+
+
+def _shown(numbers: Sequence[Any]) -> str:
+    """Return numbers for a message."""
+    listed = [[*map(float_of, x)] if isinstance(x, (list, tuple)) else float_of(x) for x in numbers]
+    text = repr(listed[0] if len(listed) == 1 else listed)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def float_of(number: Any) -> float:
+    """Return the number of a Value; a float is its own."""
+    return number.number if isinstance(number, Value) else number
+
+
+def _is_nonzero(number: Any) -> bool:
+    """Whether a number is not known to be 0: a Value that is 0 now may be another number in a derivative."""
+    return number.op is not None or number.number != 0.0 if isinstance(number, Value) else number != 0.0
+
+
+def _column(asker: str, jacobian: list[list[float]], residuals: list[float], x: Sequence[float]) -> list[float]:
+    return [d for (d,) in solved(asker, jacobian, [[-r] for r in residuals], x)]
+
+
+def _size(step: Sequence[float], scale: Sequence[float]) -> float:
+    return math.hypot(*[d / s for d, s in zip(step, scale, strict=True)])
+
+
+def _singular(asker: str, x: Sequence[Any]) -> ConvergenceError:
+    what = "Hessian" if asker == "argmin" else "Jacobian"
+    return ConvergenceError(
+        f"{asker} found the {what} to be singular at x = {_shown(x)}, where the solution is no function of the "
+        "parameters; start elsewhere, or give equations that determine x"
+    )
+
+
+def _descent(gradient: list[float], hessian: list[list[float]]) -> tuple[list[float], bool]:
+    """Return the Newton step, with the Hessian shifted until it is positive definite, and whether it was so."""
+    shift, size = 0.0, len(gradient)
+    largest = max((abs(a) for row in hessian for a in row), default=0.0) or 1.0
+    while True:
+        shifted = [[a + shift * (i == j) for j, a in enumerate(row)] for i, row in enumerate(hessian)]
+        if _is_definite(shifted) or shift > 1e3 * size * largest:
+            return _column("argmin", shifted, gradient, gradient), shift == 0.0
+        shift = max(1e-3 * largest, 4.0 * shift)
+
+
+def _is_definite(matrix: list[list[float]]) -> bool:
+    """Whether a symmetric matrix is positive definite: Cholesky's pivots are positive."""
+    factors: list[list[float]] = []
+    for i, row in enumerate(matrix):
+        factors.append([])
+        for j in range(i):
+            rest = row[j] - sum(a * b for a, b in zip(factors[i], factors[j], strict=False))
+            factors[i].append(rest / factors[j][j])
+        pivot = row[i] - sum(a * a for a in factors[i])
+        if not pivot > 4.0 * _EPS * len(matrix) * abs(row[i]) * (len(matrix) > 1):
+            return False
+        factors[i].append(math.sqrt(pivot))
+    return True

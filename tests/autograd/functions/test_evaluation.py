@@ -1,0 +1,382 @@
+"""Evaluation with other numbers: every row with intervals, mpmath's, complex numbers, symbols, arrays, Fractions."""
+
+import math
+import random
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import iv, mp
+
+import autograd
+from autograd import (
+    Constant,
+    Value,
+    compile,
+    detect_anomaly,
+    dot,
+    erf,
+    evaluate,
+    exp,
+    gradients,
+    hypot,
+    log,
+    maximum,
+    mean,
+    operation,
+    relu,
+    rules,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)  # fmt: skip
+from autograd.rules.operation import NAry
+from autograd.testing import every_operation, expressions
+from tests.oracle import evaluated, exact
+
+ROWS = every_operation()
+
+
+def graphs(row, rng, count):
+    """Graphs of a row at points of its domain: the root, and its leaves."""
+    arity = 3 * row.sequences if isinstance(row, NAry) else len(row.partials)
+    while count:
+        point = [rng.choice([rng.uniform(-3, 3), rng.uniform(0, 1), rng.uniform(1, 30)]) for _ in range(arity)]
+        if row is rules.ieee_power:
+            point[2] = 1.0
+        if row.arity and row.domain and not evaluated(row.domain, dict(zip(row.arguments, point, strict=True)), math):
+            continue
+        leaves = [Value(x) for x in point]
+        try:
+            yield row.apply(leaves), leaves
+        except (ValueError, ArithmeticError):
+            continue
+        count -= 1
+
+
+def slope(row, point, position):
+    """The derivative of the row's definition, by mpmath; None at a kink."""
+    along = lambda t: exact(row, [*point[:position], t, *point[position + 1 :]])
+    try:
+        left, right = (mpmath.diff(along, point[position], direction=side) for side in (-1, 1))
+    except (ValueError, ZeroDivisionError, TypeError):  # at the border of the domain
+        return None
+    return left if mpmath.almosteq(left, right, 1e-8, 1e-8) else None
+
+
+def holds(interval, number):
+    return mp.mpf(interval.a) <= number <= mp.mpf(interval.b)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_intervals_hold_the_values_and_the_gradients_of_every_row(row):
+    rng, tested = random.Random(3), 0
+    for root, leaves in graphs(row, rng, 12):
+        radius = 10 ** rng.uniform(-9, 0)
+        boxes = {leaf: iv.mpf([leaf.data - radius, leaf.data + radius]) for leaf in leaves}
+        try:
+            value, gradient = evaluate(root, boxes, gradient=True)
+        except (NotImplementedError, TypeError) as error:
+            assert " has no meaning for an interval: " in str(error)
+            assert row.name not in ENCLOSED
+            return
+        except (ValueError, ArithmeticError):  # the box is not in the domain
+            continue
+        for _ in range(3):
+            point = [rng.uniform(leaf.data - radius, leaf.data + radius) for leaf in leaves]
+            with mp.workdps(40):
+                assert holds(value, exact(row, point)), (boxes, point)
+                for position, leaf in enumerate(leaves):
+                    if (wanted := slope(row, list(map(mp.mpf, point)), position)) is not None:
+                        width = 1e-15 * abs(wanted) + mp.mpf(10) ** -30  # of mpmath's own differences
+                        assert holds(gradient[leaf] + iv.mpf([-width, width]), wanted), (boxes, point, position)
+            tested += 1
+    assert tested
+
+
+ENCLOSED = {"+", "-", "*", "/", "exp", "log", "sin", "tan", "tanh", "asinh", "erf", "erfc", "gelu", "softplus", "atan2"}
+ENCLOSED |= {"hypot", "maximum", "relu", "abs", "where", "mean", "dot", "logsumexp", "**2", "**0.5", "**-1", "cbrt"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_mpmath_has_every_row_to_any_number_of_digits(row):
+    with mp.workdps(50):
+        for root, leaves in graphs(row, random.Random(4), 4):
+            numbers = {leaf: mp.mpf(leaf.data) for leaf in leaves}
+            value, gradient = evaluate(root, numbers, gradient=True)
+            assert mpmath.almosteq(value, exact(row, list(numbers.values())), 1e-45, 1e-45)
+            for position, leaf in enumerate(leaves):
+                if (wanted := slope(row, list(numbers.values()), position)) is not None:
+                    assert mpmath.almosteq(gradient[leaf], wanted, 1e-24, 1e-24), (position, gradient[leaf], wanted)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_arrays_floats_and_values_have_what_the_engine_has(row):
+    for root, leaves in graphs(row, random.Random(5), 4):
+        value, gradient = evaluate(root, {leaf: np.array([leaf.data] * 3) for leaf in leaves}, gradient=True)
+        wanted = gradients(root, leaves)
+        assert value.tolist() == [root.data] * 3
+        assert np.allclose([gradient[leaf] for leaf in leaves], [[x] * 3 for x in wanted], rtol=1e-15, atol=0.0)
+        value, gradient = evaluate(root, {leaf: leaf.data for leaf in leaves}, gradient=True)
+        assert (value, list(gradient.values())) == (root.data, wanted)
+        value, gradient = evaluate(root, {leaf: Value(leaf.data) for leaf in leaves}, gradient=True)
+        assert (value.data, [float(getattr(g, "data", g)) for g in gradient.values()]) == (root.data, wanted)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_symbols_have_the_numbers_of_every_row(row):
+    for root, leaves in graphs(row, random.Random(6), 2):
+        symbols = {leaf: sympy.Symbol(f"x{i}", real=True) for i, leaf in enumerate(leaves)}
+        try:
+            value, gradient = evaluate(root, symbols, gradient=True)
+        except NotImplementedError as error:
+            assert " has no meaning for an expression of SymPy: " in str(error)
+            assert row.name not in ENCLOSED
+            return
+        at = {symbol: sympy.Float(leaf.data) for leaf, symbol in symbols.items()}
+        assert float(value.subs(at)) == pytest.approx(root.data, rel=1e-12)
+        found = [float(gradient[leaf].subs(at)) for leaf in leaves]
+        assert found == pytest.approx(gradients(root, leaves), rel=1e-11, abs=1e-300)
+
+
+HOLOMORPHIC = ["exp", "log", "sin", "tan", "tanh", "asin", "acosh", "atanh", "sqrt", "**3", "**-1", "**0.5", "sigmoid"]
+HOLOMORPHIC += ["+", "*", "/", "**", "log1p", "silu", "mean", "dot", "logsumexp", "hypot"]
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_complex_numbers_have_holomorphic_values_and_derivatives(name):
+    row = next(row for row in ROWS if row.name == name)
+    for root, leaves in graphs(row, random.Random(7), 3):
+        numbers = {leaf: leaf.data * 0.3 + 0.2j for leaf in leaves}
+        value, gradient = evaluate(root, numbers, gradient=True)
+        for leaf, number in numbers.items():
+            moved = [evaluate(root, {**numbers, leaf: number + h}) for h in (1e-5, -1e-5, 1e-5j, -1e-5j)]
+            along, across = (moved[0] - moved[1]) / 2e-5, (moved[2] - moved[3]) / 2e-5j
+            assert gradient[leaf] == pytest.approx(along, rel=1e-8, abs=1e-9)
+            assert gradient[leaf] == pytest.approx(across, rel=1e-8, abs=1e-9)
+        digits = evaluate(root, {leaf: mpmath.mpc(number) for leaf, number in numbers.items()})
+        assert complex(digits) == pytest.approx(value, rel=1e-13)
+
+
+RATIONAL = {"+", "-", "*", "/", "neg", "pos", "**2", "**3", "**-1", "**0", "**7", "relu", "abs", "maximum", "minimum"}
+RATIONAL |= {"where", "<", "<=", "|", "fsum", "mean", "dot", "leaky_relu(0.01)", "leaky_relu(0.3)"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_fractions_are_exact_or_the_operation_is_named(row):
+    for root, leaves in graphs(row, random.Random(8), 4):
+        numbers = {leaf: Fraction(round(leaf.data * 7) or 1, 7) for leaf in leaves}
+        try:
+            value, gradient = evaluate(root, numbers, gradient=True)
+        except (NotImplementedError, TypeError) as error:
+            assert row.name not in RATIONAL
+            assert " has no meaning for a Fraction: " in str(error)
+            return
+        except ValueError:  # outside of the domain
+            continue
+        assert {type(x) for x in [value, *gradient.values()]} == {Fraction}
+        with mp.workdps(40):
+            wanted = exact(row, [mp.mpf(x.numerator) / x.denominator for x in numbers.values()])
+            assert mpmath.almosteq(mp.mpf(value.numerator) / value.denominator, wanted, 1e-38, 1e-38)
+
+
+ARITHMETIC = [rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.fsum]
+ARITHMETIC += [rules.power_of.member(n) for n in (2.0, 3.0, -1.0)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(expressions(ARITHMETIC, elements=st.integers(-12, 12).map(lambda n: n / 4)))
+def test_gradients_by_fractions_are_those_of_the_formula(expression):
+    leaves = [Value(x) for x in expression.inputs]
+    root = expression.evaluate(leaves, lambda row, operands: row.apply(list(operands)))
+    numbers = {leaf: Fraction(leaf.data).limit_denominator(9) for leaf in leaves}
+    try:
+        value, gradient = evaluate(root, numbers, gradient=True)
+    except ZeroDivisionError:
+        return
+    symbols = {leaf: sympy.Symbol(f"x{i}") for i, leaf in enumerate(leaves)}
+    formula = evaluate(root, symbols)
+    at = {symbols[leaf]: sympy.Rational(x.numerator, x.denominator) for leaf, x in numbers.items()}
+    exactly = not formula.atoms(sympy.Float)  # a constant of the expression may be no short fraction
+    pairs = [(formula.subs(at), value), *((formula.diff(symbols[x]).subs(at), gradient[x]) for x in leaves)]
+    for wanted, found in pairs:
+        if exactly:
+            assert wanted == sympy.Rational(found.numerator, found.denominator)
+        else:
+            assert float(wanted) == pytest.approx(float(found), rel=1e-9, abs=1e-9)
+
+
+def test_rump_polynomial_is_exact_and_enclosed():
+    # S. M. Rump, "Algorithms for verified inclusions", 1988: floats of 53 and of 113 bits are wrong in every digit.
+    a, b = Value(77617.0, "a"), Value(33096.0, "b")
+    quarter = Value(333.75), Value(5.5)
+    y = quarter[0] * b**6 + a**2 * (11 * a**2 * b**2 - b**6 - 121 * b**4 - 2) + quarter[1] * b**8 + a / (2 * b)
+    found, gradient = evaluate(y, {a: Fraction(77617), b: Fraction(33096)}, gradient=True)
+    assert found == Fraction(-54767, 66192)
+    assert abs(y.data - float(found)) > 1e15
+    assert gradient[b] == Fraction(evaluate(y, {a: Fraction(77617), b: Fraction(33096)}, gradient=True)[1][b])
+    enclosure, slopes = evaluate(y, {a: iv.mpf(77617), b: iv.mpf(33096)}, gradient=True)
+    assert -54767 / 66192 in enclosure
+    assert holds(slopes[b], mp.mpf(gradient[b].numerator) / gradient[b].denominator)
+
+
+def test_newton_with_intervals_proves_a_zero():
+    # R. E. Moore, "Interval Analysis", 1966: where the step of an interval lies in the interval there is one zero.
+    x = Value(1.0)
+    y = x**3 - 2 * x - 5  # Wallis's equation
+    box = iv.mpf([2, 2.2])
+    _, gradient = evaluate(y, {x: box}, gradient=True)
+    step = box.mid - evaluate(y, {x: iv.mpf(box.mid)}) / gradient[x]
+    assert step in box
+    assert 2.0945514815423265 in step
+
+
+def test_leaves_that_are_not_named_keep_their_numbers_exactly():
+    x, w = Value(2.0), Value(0.1)
+    value, gradient = evaluate(x * w + Constant(0.5), {x: Fraction(1, 3)}, gradient=True)
+    assert value == Fraction(1, 3) * Fraction(0.1) + Fraction(1, 2)
+    assert gradient == {x: Fraction(0.1)}
+    with mp.workdps(40):
+        assert evaluate(x * w, {x: mp.mpf(1)}) == mp.mpf(0.1)
+
+
+def test_leaves_may_be_constants_repeated_unused_or_the_root():
+    x, unused, c = Value(2.0), Value(1.0), Constant(5.0)
+    value, gradient = evaluate(x * x * c, {x: Fraction(3), unused: Fraction(1), c: 2}, gradient=True)
+    assert (value, gradient) == (18, {x: 12, unused: 0, c: 9})
+    assert evaluate(x, {x: Fraction(3)}, gradient=True) == (3, {x: 1})
+    assert evaluate(x * 2.0, {}) == 4.0
+    assert evaluate(x * x, {x: np.float32(0.5)}) == 0.25
+    assert evaluate(x * x, {x: True}) == 1.0
+
+
+def test_array_broadcasts_and_its_gradient_has_its_shape():
+    x, w = Value(2.0), Value(3.0)
+    value, gradient = evaluate(x + w, {x: np.array([[1.0, 2.0]]), w: 5.0}, gradient=True)
+    assert value.tolist() == [[6.0, 7.0]]
+    assert gradient[x].tolist() == gradient[w].tolist() == [[1.0, 1.0]]
+    choice = relu(x) + maximum(x, w)
+    assert evaluate(choice, {x: np.array([-1.0, 2.0, 4.0])}, gradient=True)[1][x].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_graph_of_values_is_differentiated_further():
+    x = Value(0.5)
+    other = Value(0.7)
+    value, gradient = evaluate(tanh(x) * x, {x: other}, gradient=True)
+    assert gradients(value, [other]) == pytest.approx([gradient[x].data], rel=1e-15)
+    assert gradients(gradient[x], [other])[0] == pytest.approx(autograd.hessian(lambda t: tanh(t) * t)(0.7), rel=1e-13)
+
+
+def test_traced_choices_are_decided_by_the_numbers():
+    held = []
+    program = compile(lambda x: held.append(where(x > 0.0, x * x, -x)) or held[-1])
+    program(2.0)
+    (root,) = held
+    leaf = root.parents[1].parents[0]
+    assert evaluate(root, {leaf: Fraction(-3)}, gradient=True) == (3, {leaf: -1})
+    both, slopes = evaluate(root, {leaf: iv.mpf([-1, 2])}, gradient=True)
+    assert 4 in both
+    assert -1 in slopes[leaf]
+    assert 4 in slopes[leaf]
+    t = sympy.Symbol("t", real=True)
+    assert evaluate(root, {leaf: t}).subs({t: -3}) == 3
+
+
+def test_own_operation_takes_the_numbers_that_its_function_takes():
+    cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    x = Value(2.0)
+    assert evaluate(cube(x), {x: Fraction(1, 3)}, gradient=True) == (Fraction(1, 27), {x: Fraction(1, 3)})
+    floats = operation("floats", math.sin, lambda y, x: 1.0 - 0.5 * x)
+    with pytest.raises(TypeError, match=r"floats has no meaning for a Fraction: the result is not a Fraction but 0\.3"):
+        evaluate(floats(x), {x: Fraction(1, 3)})
+
+
+def test_own_operation_of_arrays_is_promised_floats():
+    wave = operation("wave", lambda x: math.sin(x), lambda y, x: math.cos(x))
+    x = Value(2.0)
+    value, gradient = evaluate(wave(x) * x, {x: np.array([0.5, 1.0])}, gradient=True)
+    assert value.tolist() == [0.5 * math.sin(0.5), math.sin(1.0)]
+    assert gradient[x].tolist() == pytest.approx([math.sin(t) + t * math.cos(t) for t in (0.5, 1.0)], rel=1e-15)
+    solved = autograd.root(lambda t, a: t * t - a, 1.0, x)
+    value, gradient = evaluate(solved, {x: np.array([4.0, 9.0])}, gradient=True)
+    assert value.tolist() == pytest.approx([2.0, 3.0])
+    assert gradient[x].tolist() == pytest.approx([0.25, 1.0 / 6.0])
+
+
+def test_deep_graph_and_anomaly_block():
+    y = x = Value(1.0)
+    for _ in range(20_000):
+        y = y + x
+    with detect_anomaly():
+        assert evaluate(y, {x: Fraction(1, 3)}, gradient=True) == (Fraction(20_001, 3), {x: 20_001})
+
+
+@pytest.mark.parametrize(
+    ("build", "number", "error", "message"),
+    [
+        (lambda x: sin(x), Fraction(1), NotImplementedError, "sin has no meaning for a Fraction: there is no sin"),
+        (lambda x: x**0.5, Fraction(1), TypeError, r"\*\*0.5 has no meaning for a Fraction: the result is not a Frac"),
+        (lambda x: erf(x), 1j, NotImplementedError, "erf has no meaning for a complex number: there is no erf"),
+        (lambda x: relu(x), 1j, NotImplementedError, "relu has no meaning for a complex number: there is no max"),
+        (lambda x: 1 / x, Fraction(0), ZeroDivisionError, r"1 / 0|/ is defined for b != 0|b != 0"),
+        (lambda x: log(x), mpmath.mpf(-1), ValueError, "log is defined for x > 0"),
+        (lambda x: sqrt(x), iv.mpf([-1, 1]), ValueError, "sqrt is defined for x >= 0"),
+        (lambda x: x * x, "1", TypeError, "evaluate takes Fractions, intervals .* got a str: '1'"),
+        (lambda x: x * x, None, TypeError, "got a NoneType: None"),
+        (lambda x: where(x > 0.0, x, -x), Fraction(1), RuntimeError, "built by where.* true or false then"),
+        (lambda x: where(x > 0.0, lambda: x, -x), Fraction(1), RuntimeError, "built by where"),
+        (lambda x: x + Value(math.inf), Fraction(1), ValueError, "the number inf, which is in the graph, for a Fract"),
+    ],
+)
+def test_errors_name_what_was_asked(build, number, error, message):
+    x = Value(1.0)
+    with pytest.raises(error, match=message):
+        evaluate(build(x), {x: number})
+
+
+def test_numbers_are_of_one_kind_and_for_leaves():
+    x, y = Value(1.0), Value(2.0)
+    with pytest.raises(TypeError, match="evaluate takes numbers of one kind, beside plain ones, got Fraction, mpf"):
+        evaluate(x * y, {x: Fraction(1), y: mpmath.mpf(1)})
+    with pytest.raises(TypeError, match="got Fraction, ndarray"):
+        evaluate(x * y, {x: Fraction(1), y: np.ones(2)})
+    square = x * x
+    with pytest.raises(TypeError, match=r"takes numbers for leaves, got one for Value.*, computed by \*; detach"):
+        evaluate(square * y, {square: Fraction(1)})
+    with pytest.raises(TypeError, match="got one for 'x'"):
+        evaluate(square, {"x": Fraction(1)})
+    with pytest.raises(TypeError, match="takes a Value and a dict by Values, got float and dict"):
+        evaluate(2.0, {})
+    with pytest.raises(TypeError, match="got Value and list"):
+        evaluate(square, [x])
+
+
+def test_other_functions_of_several_numbers():
+    xs = [Value(1.0), Value(2.0), Value(4.0)]
+    numbers = {x: Fraction(i + 1, 3) for i, x in enumerate(xs)}
+    value, gradient = evaluate(mean(xs) + dot(xs, [1.0, 0.5, xs[0]]), numbers, gradient=True)
+    assert value == Fraction(2, 3) + Fraction(1, 3) + Fraction(1, 3) + Fraction(1, 3)
+    assert list(gradient.values()) == [Fraction(1, 3) + 1 + 1, Fraction(1, 3) + Fraction(1, 2), Fraction(2, 3)]
+    assert evaluate(hypot(xs[0], xs[1]) * exp(xs[2] * 0.0), {xs[0]: mpmath.mpf(3), xs[1]: 4}) == 5
+
+
+@settings(deadline=None, max_examples=100)
+@given(expressions([row for row in ROWS if row.name in ENCLOSED]), st.floats(0.0, 1e-2))
+def test_intervals_hold_random_expressions_and_their_gradients(expression, radius):
+    leaves = [Value(x) for x in expression.inputs]
+    root = expression.evaluate(leaves, lambda row, operands: row.apply(list(operands)))
+    try:
+        value, slopes = evaluate(root, {x: iv.mpf([x.data - radius, x.data + radius]) for x in leaves}, gradient=True)
+    except (ValueError, ArithmeticError):  # the box is not in the domain
+        return
+    with mp.workdps(40):
+        for moved in (-radius, 0.0, radius):
+            point = {x: mp.mpf(x.data) + mp.mpf(moved) * 0.99 for x in leaves}
+            exactly, gradient = evaluate(root, point, gradient=True)
+            assert holds(value, exactly)
+            assert all(holds(slopes[x], gradient[x]) for x in leaves)
