@@ -20,8 +20,11 @@ from autograd.rules import Expression, Operation, derivatives, product, substitu
 PIECE = 1_000  # steps of a block: the time and memory that Python takes to compile one grow fast
 
 
-def blocks_of(steps: Sequence[GraphStep], variables: int) -> list[Block]:
-    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces."""
+def blocks_of(steps: Sequence[GraphStep], variables: int, straight_up_to: int | None = None) -> list[Block]:
+    """Return the blocks of a graph's steps: what is repeated as loops, the rest in pieces.
+
+    No loops are looked for up to so many steps, by default a piece of them.
+    """
     blocks: list[Block] = []
 
     def straight(start: int, stop: int) -> None:
@@ -31,7 +34,7 @@ def blocks_of(steps: Sequence[GraphStep], variables: int) -> list[Block]:
             blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
 
     start = 0
-    for loop in find_loops(steps, variables) if len(steps) > PIECE else []:
+    for loop in find_loops(steps, variables) if len(steps) > (PIECE if straight_up_to is None else straight_up_to) else []:
         straight(start, loop.start)
         blocks.append(_repeated(loop))
         start = loop.stop
@@ -75,7 +78,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
         y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
         named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
         wanted = tuple(isinstance(operand, (Affine, IndexTable)) for operand in step.operands)
-        for target, expression, keys in _handed(step.expression.operation, len(step.operands), wanted):
+        for target, expression, keys in handed_by(step.expression.operation, len(step.operands), wanted):
             add = not isinstance(target, str)
             if not add:
                 named[target] = f"{target}_{number}"
@@ -85,7 +88,7 @@ def adjoint_of(block: Block, shift: int) -> Block:
 
 
 @lru_cache(maxsize=4096)
-def _handed(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
+def handed_by(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> list[tuple[Any, Any, list[Any]]]:
     """Return the contributions of an operation to its active operands, after the subexpressions that these share.
 
     Each is a target (the position of an operand, or the name of a temporary), an expression of the symbols 0, 1, ...,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd.compiler.backends import BACKENDS, RUNNERS
-from autograd.compiler.backends.machine import load_llvmlite
+from autograd.compiler.backends.jit import load_llvmlite
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 

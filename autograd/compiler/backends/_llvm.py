@@ -12,7 +12,7 @@ import math
 import operator
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,16 +20,34 @@ from autograd import rules
 from autograd.rules import Expression, Family, Operation
 
 OPERATORS: dict[Any, str] = {
-    operator.add: "fadd double {}, {}",
-    operator.sub: "fsub double {}, {}",
-    operator.mul: "fmul double {}, {}",
-    operator.truediv: "fdiv double {}, {}",
-    operator.neg: "fneg double {}",
+    operator.add: "fadd {type} {0}, {1}",
+    operator.sub: "fsub {type} {0}, {1}",
+    operator.mul: "fmul {type} {0}, {1}",
+    operator.truediv: "fdiv {type} {0}, {1}",
+    operator.neg: "fneg {type} {0}",
 }
 INTRINSICS = {"fabs": "llvm.fabs.f64", "sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64"}
-CALLS: dict[Operation, str] = {rules.power: "pow", rules.ieee_log: "log"}  # of the C library, by another name
-FLOOR = Operation("floor", math.floor, lambda y, x: 0.0)
+
+
+def _primitive(name: str, arity: int) -> Operation:
+    """Return a function that only code of the machine has; its partial derivatives are never asked for."""
+    none = lambda *operands: math.nan
+    return Operation(name, none, *[none] * arity)
+
+
+FLOOR, ROUND = Operation("floor", math.floor, lambda y, x: 0.0), _primitive("round", 1)
 C_POWER = Operation("pow", math.pow, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
+MULTIPLY_ADD, COPYSIGN = _primitive("a * b + c", 3), _primitive("copysign", 2)
+POWER_OF_TWO = _primitive("2 ** k", 1)  # of a whole k, where the power is a normal float
+EXPONENT, MANTISSA = _primitive("exponent", 1), _primitive("mantissa", 1)  # x = 2 ** k * m, m from sqrt(1/2) to sqrt(2)
+CALLS: dict[Operation, str] = {  # functions by another name
+    rules.power: "pow",
+    rules.ieee_log: "log",
+    ROUND: "llvm.rint.f64",
+    MULTIPLY_ADD: "llvm.fmuladd.f64",
+    COPYSIGN: "llvm.copysign.f64",
+}
+WHOLE = 1.5 * 2.0**52  # the last bits of this float plus a whole number are that number
 
 
 def _sigmoid(x: Any) -> Any:
@@ -71,7 +89,48 @@ def _call(operation: Operation, *operands: Any) -> Expression:
     return Expression(operation, operands)
 
 
+def _pairwise(combine: Callable[[Any, Any], Any], terms: Sequence[Any]) -> Any:
+    """Return all terms combined, pair by pair, so that sums are accurate and few wait for others."""
+    terms = list(terms)
+    while len(terms) > 1:
+        terms = [combine(*terms[n : n + 2]) if n + 1 < len(terms) else terms[n] for n in range(0, len(terms), 2)]
+    return terms[0] if terms else 0.0
+
+
+def _sum(*xs: Any) -> Any:
+    return _pairwise(lambda a, b: a + b, xs)
+
+
+def _mean(*xs: Any) -> Any:
+    total = _sum(*xs)  # may overflow, where the mean does not
+    return rules.where(abs(total) < math.inf, total / len(xs), _sum(*[x / len(xs) for x in xs]))
+
+
+def _dot(*xs: Any) -> Any:
+    half = len(xs) // 2
+    return _sum(*[a * b for a, b in zip(xs[:half], xs[half:], strict=True)])
+
+
+def _largest(*xs: Any) -> Any:
+    return _pairwise(rules.maximum, xs)
+
+
+def _logsumexp(*xs: Any) -> Any:
+    m, terms, before = _largest(*xs), [], 0.0
+    for x in xs:  # the term of the largest, the first one of them, is the 1 of log1p
+        is_largest = (x >= m) * (1.0 - before)
+        terms.append(rules.where(is_largest, 0.0, rules.exp(x - m)))
+        before = (x >= m) | before
+    return rules.where(abs(m) >= math.inf, m, m + rules.log1p(_sum(*terms)))
+
+
 COMPOSED: Mapping[Any, Callable[..., Any]] = {
+    rules.fsum: _sum,
+    rules.mean: _mean,
+    rules.dot: _dot,
+    rules.ieee_dot: _dot,
+    rules.largest: _largest,
+    rules.logsumexp: _logsumexp,
     rules.sigmoid: _sigmoid,
     rules.softplus: lambda x: rules.maximum(x, 0.0) + rules.log1p(rules.exp(-abs(x))),
     rules.silu: _silu,
@@ -103,27 +162,55 @@ def float_bits(number: float) -> str:
     return "0x" + struct.pack(">d", number).hex().upper()
 
 
-class Lines:
-    """Lines of LLVM IR that compute expressions; what is computed twice is written once."""
+ROOT_OF_HALF = int(float_bits(math.sqrt(0.5)), 16)
 
-    def __init__(self, names: Mapping[Any, str], prefix: str = "t") -> None:
+
+class Lines:
+    """Lines of LLVM IR that compute expressions; what is computed twice is written once.
+
+    A number is a float, or a vector of as many as there are `lanes`.
+    """
+
+    def __init__(self, names: Mapping[Any, str], prefix: str = "t", lanes: int = 1) -> None:
         self.names = names  # of the symbols, by their keys
         self.prefix = prefix
+        self.lanes = lanes
+        self.type, self.truth = (of_lanes("double", lanes), of_lanes("i1", lanes))
         self.lines: list[str] = []
         self._known: dict[str, str] = {}
         self._written: dict[int, tuple[Any, str]] = {}
+        self._conditions: dict[str, str] = {}  # of numbers that are 1 or 0, by their names
+
+    def applied(self, expression: Any, operands: Mapping[Any, str]) -> str:
+        """Write an expression whose symbols are these operands now, and return the name of its value."""
+        self.names, self._written = operands, {}
+        return self.write(expression)
+
+    def loaded(self, text: str) -> str:
+        """Return the name of the result of an instruction that may be another one later."""
+        name = f"%{self.prefix}{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return name
 
     def new(self, text: str) -> str:
         """Return the name of the result of an instruction without side effects."""
         if text not in self._known:
-            self._known[text] = f"%{self.prefix}{len(self.lines)}"
-            self.lines.append(f"{self._known[text]} = {text}")
+            self._known[text] = self.loaded(text)
         return self._known[text]
+
+    def number(self, number: float) -> str:
+        """Return a constant, the same in all lanes."""
+        return float_bits(number) if self.lanes == 1 else f"splat (double {float_bits(number)})"
+
+    def call(self, name: str, operands: Sequence[str]) -> str:
+        """Write the call of a function of numbers, and return the name of its result."""
+        listed = ", ".join(f"{self.type} {x}" for x in operands)
+        return self.new(f"call {self.type} @{in_lanes(name, self.lanes)}({listed})")
 
     def write(self, term: Any) -> str:
         """Write an expression or a float, and return the name of its value."""
         if not isinstance(term, Expression):
-            return float_bits(float(term))
+            return self.number(float(term))
         if term.operation is None:
             return self.names[term.key]
         if id(term) not in self._written:  # the term is kept, so its identity stays its own
@@ -136,33 +223,76 @@ class Lines:
         row: Any = term.operation
         operands = [self.write(operand) for operand in term.operands]
         if row in (rules.less, rules.less_equal):
-            return self._number(self._compared("olt" if row is rules.less else "ole", *operands))
+            return self._number(self.compared("olt" if row is rules.less else "ole", *operands))
         if row is rules.either:
-            return self._number(self.new(f"or i1 {self._truth(operands[0])}, {self._truth(operands[1])}"))
+            return self._number(
+                self.new(f"or {self.truth} {self._condition(operands[0])}, {self._condition(operands[1])}")
+            )
         if row is rules.where:
-            return self._chosen(self._truth(operands[0]), *operands[1:])
+            return self.chosen(self._condition(operands[0]), *operands[1:])
         if row in (rules.maximum, rules.minimum):
             a, b = operands
-            first = self._compared("oge" if row is rules.maximum else "ole", a, b)
-            return self._chosen(self.new(f"or i1 {first}, {self._compared('uno', a, a)}"), a, b)
+            first = self.compared("oge" if row is rules.maximum else "ole", a, b)
+            return self.chosen(self.new(f"or {self.truth} {first}, {self.compared('uno', a, a)}"), a, b)
+        if row in (POWER_OF_TWO, EXPONENT, MANTISSA):
+            return self._of_bits(row, *operands)
         if (template := OPERATORS.get(row.forward)) is not None:
-            return self.new(template.format(*operands))
+            return self.new(template.format(*operands, type=self.type))
         name = CALLS.get(row) or c_name(row)
         if name is None:
             raise NotImplementedError(f"the operation {row.name} has no words in LLVM")
-        return self.new(f"call double @{name}({', '.join(f'double {x}' for x in operands)})")
+        return self.call(name, operands)
 
-    def _compared(self, how: str, a: str, b: str) -> str:
-        return self.new(f"fcmp {how} double {a}, {b}")
+    def compared(self, how: str, a: str, b: str) -> str:
+        """Return the name of a comparison."""
+        return self.new(f"fcmp {how} {self.type} {a}, {b}")
 
-    def _truth(self, a: str) -> str:
-        return self._compared("une", a, float_bits(0.0))
+    def chosen(self, condition: str, a: str, b: str) -> str:
+        """Return the name of one of two numbers."""
+        return self.new(f"select {self.truth} {condition}, {self.type} {a}, {self.type} {b}")
+
+    def _condition(self, a: str) -> str:
+        return self._conditions.get(a) or self.compared("une", a, self.number(0.0))
 
     def _number(self, condition: str) -> str:
-        return self.new(f"uitofp i1 {condition} to double")
+        name = self.new(f"uitofp {self.truth} {condition} to {self.type}")
+        self._conditions[name] = condition
+        return name
 
-    def _chosen(self, condition: str, a: str, b: str) -> str:
-        return self.new(f"select i1 {condition}, double {a}, double {b}")
+    def _of_bits(self, row: Operation, x: str) -> str:
+        """Return the name of a function of the bits of a float: 1 of the sign, 11 of the exponent, 52 of the mantissa.
+
+        No float is converted to an integer, which is not defined for nan; and there are no branches.
+        """
+        integers = of_lanes("i64", self.lanes)
+
+        def operated(operation: str, bits: str, number: int) -> str:
+            written = str(number) if self.lanes == 1 else f"splat (i64 {number})"
+            return self.new(f"{operation} {integers} {bits}, {written}")
+
+        as_bits = lambda name: self.new(f"bitcast {self.type} {name} to {integers}")
+        as_number = lambda name: self.new(f"bitcast {integers} {name} to {self.type}")
+        if row is POWER_OF_TWO:
+            whole = as_bits(self.new(f"fadd {self.type} {x}, {self.number(WHOLE)}"))
+            return as_number(operated("add", operated("shl", whole, 52), 1023 << 52))
+        bits = as_bits(x)
+        above = operated("sub", bits, ROOT_OF_HALF)  # so that the exponent is that of x / sqrt(1/2)
+        if row is MANTISSA:
+            return as_number(self.new(f"sub {integers} {bits}, {operated('and', above, -1 << 52)}"))
+        whole = as_number(operated("add", operated("ashr", above, 52), int(float_bits(WHOLE), 16)))
+        return self.new(f"fsub {self.type} {whole}, {self.number(WHOLE)}")
+
+
+def of_lanes(kind: str, lanes: int) -> str:
+    """Return the type of a number, or of a vector of so many."""
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
+
+
+def in_lanes(name: str, lanes: int) -> str:
+    """Return the name of a function of vectors."""
+    if lanes == 1:
+        return name
+    return f"{name.removesuffix('f64')}v{lanes}f64" if name.startswith("llvm.") else f"{name}.v{lanes}"
 
 
 def _composed_member(operation: Any) -> Callable[..., Any] | None:
