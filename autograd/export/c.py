@@ -44,7 +44,7 @@ def source_of(program: Program, name: str, file: str) -> str:
     lowering = replace(program.lowering)  # of which the adjoint is made anew
     if len(lowering.roots) != 1:
         raise ValueError(f"to_c writes a function with one result, got a program with {len(lowering.roots)}")
-    writer = StepWriter(lowering, name) if program.runner.form == "steps" else ArrayWriter(lowering, name)
+    writer = StepWriter(lowering, name) if program.form == "steps" else ArrayWriter(lowering, name)
     return writer.text(file)
 
 

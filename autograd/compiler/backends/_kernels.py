@@ -11,18 +11,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd import rules
-from autograd.compiler.backends._llvm import Lines, float_bits, of_lanes
+from autograd.compiler.backends._llvm import LANES, Lines, float_bits, of_lanes
 from autograd.compiler.blocks import blocks_of, handed_by
 from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
 
-LANES = 8  # examples in a vector: a register of AVX-512, two of AVX2, four of NEON
+STORED = 2_000  # variables, above which a kernel is too long
 STRAIGHT = 200  # steps, up to which no loops are looked for
-PARAMETERS = (
-    "ptr noalias %plain, ptr noalias %batch, ptr noalias %roots, ptr noalias %seeds, ptr noalias %plain.g, "
-    "ptr noalias %batch.g, ptr noalias %odd, ptr noalias %v, ptr noalias %g, i64 %n, i64 %padded"
-)
+POINTERS = ("plain", "batch", "roots", "seeds", "plain.g", "batch.g", "odd", "v", "g")
+INTEGERS = ("n", "padded")  # examples, and as many as vectors of them have
+PARAMETERS = ", ".join([*[f"ptr noalias %{name}" for name in POINTERS], *[f"i64 %{name}" for name in INTEGERS]])
+
+
+def _arguments() -> str:
+    """Return a function that calls a kernel with its parameters, given their place in memory."""
+    lines, listed = [], []
+    for number, (kind, name) in enumerate([*[("ptr", n) for n in POINTERS], *[("i64", n) for n in INTEGERS]]):
+        lines.append(f"%at{number} = getelementptr i64, ptr %arguments, i64 {number}")
+        lines.append(f"%{name} = load {kind}, ptr %at{number}")
+        listed.append(f"{kind} %{name}")
+    call = f"%found = call i64 @kernel({', '.join(listed)})"
+    return "\n".join(["define i64 @run(ptr %arguments) nounwind {", *lines, call, "ret i64 %found", "}"])
+
+
+ARGUMENTS = _arguments()
 # Operations whose results need not be looked at, since the eager engine has no error for them.
 SILENT = {
     *(rules.add, rules.sub, rules.mul, rules.negative, rules.positive, rules.abs, rules.maximum, rules.minimum),
@@ -55,6 +68,9 @@ class KernelGraph:
             for step in [step for block in blocks for step in block.steps]:
                 parts[self.batched[step.destination.first]].append(step)  # type: ignore[union-attr]
             self.before, self.each = ([Block(part, self.base, len(part))] if part else [] for part in parts)
+        # What is the same for all examples counts once, which code for vectors of them cannot do with stored numbers.
+        plain_roots = [root for root in roots if isinstance(root, int) and not batched[root]]
+        self.fits = not (self.looped and sizes[1] and plain_roots) and self.base < STORED
         self.size = sum(len(block.steps) for block in blocks)  # steps that are written
         self.stored = (self.total + sizes[0]) * self.lanes if self.looped else 0  # numbers in each buffer
 
@@ -213,13 +229,7 @@ class Kernel:
 
     def splat(self, section: Section, name: str) -> str:
         """Return the name of a vector that has a number in all lanes."""
-        lanes = self.graph.lanes
-        if lanes == 1:
-            return name
-        one = section.lines.new(f"insertelement <{lanes} x double> poison, double {name}, i64 0")
-        zeros = f"<{lanes} x i32> zeroinitializer"
-        return section.lines.new(f"shufflevector <{lanes} x double> {one}, <{lanes} x double> poison, {zeros}")
-
+        return section.lines.splat(name, self.graph.lanes)
     def summed(self, section: Section, name: str) -> str:
         """Return the name of the sum of the lanes."""
         lanes = self.graph.lanes

@@ -26,6 +26,7 @@ OPERATORS: dict[Any, str] = {
     operator.truediv: "fdiv {type} {0}, {1}",
     operator.neg: "fneg {type} {0}",
 }
+LANES = 8  # numbers in a vector: a register of AVX-512, two of AVX2, four of NEON
 INTRINSICS = {"fabs": "llvm.fabs.f64", "sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64"}
 
 
@@ -206,6 +207,15 @@ class Lines:
         """Write the call of a function of numbers, and return the name of its result."""
         listed = ", ".join(f"{self.type} {x}" for x in operands)
         return self.new(f"call {self.type} @{in_lanes(name, self.lanes)}({listed})")
+
+    def splat(self, name: str, lanes: int | None = None) -> str:
+        """Return the name of a vector that has a float in all of its lanes, by default as many as all others."""
+        lanes = lanes or self.lanes
+        if lanes == 1:
+            return name
+        vector = of_lanes("double", lanes)
+        one = self.new(f"insertelement {vector} poison, double {name}, i64 0")
+        return self.new(f"shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer")
 
     def write(self, term: Any) -> str:
         """Write an expression or a float, and return the name of its value."""

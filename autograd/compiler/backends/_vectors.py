@@ -84,7 +84,8 @@ def _expm1(x: Any) -> Any:
     k, r = _reduced(rules.minimum(rules.maximum(x, -50.0), 710.0))
     power = _call(POWER_OF_TWO, k - 1.0)
     below = _multiply_add(r * r, _polynomial(r, _inverse_factorials(2, 14)), r)
-    return rules.where(abs(x) <= 0.0, x, 2.0 * _multiply_add(power, below, power - 0.5))
+    found = 2.0 * _multiply_add(power, below, power - 0.5)  # 2 ** k itself may be too large
+    return rules.where(abs(x) < 2.0**-54, x, found)
 
 
 def _log_of_normal(x: Any, error: Any = 0.0) -> Any:

@@ -76,7 +76,7 @@ def compiled_module(text: str, *, kept: bool = False, level: int = 0) -> Any:
     module = llvm.parse_assembly(text)
     if file and code is None:
         options = llvm.create_pipeline_tuning_options(speed_level=1)
-        options.loop_vectorization, options.loop_unrolling = True, False
+        options.loop_vectorization, options.loop_unrolling = False, False
         builder = llvm.create_pass_builder(target, options)
         builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, target)

@@ -1,28 +1,39 @@
-"""The back end `native` for what runs often: a kernel compiled for the graph.
+"""The back end `native` for what runs often: kernels that are compiled for one graph.
 
-A kernel for the value, and one for each kind of gradient, which computes both in one pass; each is compiled when it is
-needed first, so a program that is never differentiated costs one.
+One computes the values, one values and gradient in a single pass; each is compiled when it is needed first. They have
+no numbers of their own, so any number of threads may run them.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd.compiler.backends._kernels import PARAMETERS, KernelGraph, Straight
+from autograd.compiler.backends._cases import PYTHON_ROW, encoded, numbered
+from autograd.compiler.backends._kernels import ARGUMENTS, PARAMETERS, KernelGraph, Straight
 from autograd.compiler.backends._recurrences import Recurrence
 from autograd.compiler.backends.jit import compiled_module, with_vectors
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
-from autograd.compiler.listing import count
+from autograd.compiler.listing import listing, step_listing
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import replay
+from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
+
+LINES = 16_000  # of LLVM IR in a kernel: half a second to compile
+MEMORIES_KEPT = 4  # numbers of examples of which the buffers are kept
+
+
+def can_be_compiled(steps: Sequence[GraphStep]) -> bool:
+    """Whether all operations have words in LLVM, which a user's own ones do not have."""
+    rows = numbered()
+    return all(encoded(operation, rows)[0] != PYTHON_ROW for operation in {operation for operation, _ in steps})
 
 
 class KernelMemory(ListMemory):
@@ -36,12 +47,14 @@ class KernelMemory(ListMemory):
         self.roots = np.zeros((len(graph.roots), self.padded))
         self.seeds = np.zeros(len(graph.roots))
         self.odd = np.zeros(self.padded // 8 + 1, dtype=np.uint8)
-        self.stored = np.zeros((2, graph.stored))  # values and adjoints, of a kernel that stores them
-        if graph.looped and graph.lanes == 1:
-            self.plain, self.plain_adjoints = self.stored[:, : program.sizes[0]]
+        stored = self.values, self.adjoints = np.zeros((2, graph.stored))  # of a kernel that stores them
+        if graph.looped and not program.sizes[1]:
+            self.plain, self.plain_adjoints = stored[:, : program.sizes[0]]
         buffers = [self.plain, self.batch, self.roots, self.seeds, self.plain_adjoints, self.batch_adjoints, self.odd]
-        self.call = [*[buffer.ctypes.data for buffer in [*buffers, *self.stored]], examples, self.padded]
-        starts = dict.fromkeys(int(start) for start in program.layout.start)
+        addresses = [buffer.ctypes.data for buffer in (*buffers, *stored)]
+        self.addresses = np.array([*addresses, examples, self.padded], dtype=np.int64)
+        self.call = self.addresses.ctypes.data
+        starts = dict.fromkeys(map(int, program.layout.start))
         self.blocks = [self._whole(slot) for slot in starts] if self.padded > examples else []
 
     def rows(self, slot: int, *, adjoint: bool = False) -> Array:
@@ -61,9 +74,11 @@ class KernelProgram:
     """A graph's steps as compiled kernels."""
 
     backend = "native"
-    form = "kernel"
+    form = "steps"
+    takes_lists = True
 
-    def __init__(self, lowering: Lowering) -> None:
+    def __init__(self, lowering: Lowering, form: str = "steps") -> None:
+        self.lowering, self.listed = lowering, form
         self.steps, self.sizes = lowering.steps, lowering.sizes
         places = lowering.places
         flags = batched_places(self.steps, self.sizes)
@@ -76,34 +91,53 @@ class KernelProgram:
             "captured": [*range(arguments, arguments + wrt)],
             "arguments": [*range(arguments), *range(plain, sum(self.sizes))],
         }
-        self._kernels: dict[str, tuple[Callable[..., int], Any]] = {}
-        self._memory: KernelMemory | None = None
+        self.seconds = 0.0  # that compilation took
+        self._kernels: dict[str, tuple[Callable[[int], int], Any]] = {}
+        self._memories: dict[int, KernelMemory] = {}
+        self._of_thread = threading.local()
+        self._lock = threading.Lock()
 
-    def _source(self, name: str) -> str:
+    def text(self, name: str) -> str:
+        """Return a kernel as LLVM IR: "forward", or with the gradient by "captured" Values or by the "arguments"."""
         kernel = (Recurrence if self.graph.looped else Straight)(self.graph, self.wanted[name])
         body = kernel.written()
         tables = [f"{table} = {numbers}" for numbers, table in kernel.tables.items()]
-        head = f'define i64 @run({PARAMETERS}) nounwind "prefer-vector-width"="512" {{'
-        return "\n".join([*tables, head, *body, "}"])
+        head = f'define internal i64 @kernel({PARAMETERS}) nounwind "prefer-vector-width"="512" {{'
+        return "\n".join([*tables, head, *body, "}", ARGUMENTS])
 
     @property
     def source(self) -> str:
         """The source that runs: LLVM IR, of the value and the gradient."""
-        return self._source("captured" if self.wanted["captured"] else "arguments")
+        return self.text("captured" if self.wanted["captured"] else "arguments")
 
-    def kernel(self, name: str) -> Callable[..., int]:
-        """Return a compiled kernel."""
-        if name not in self._kernels:
-            engine = compiled_module(with_vectors(self._source(name)), level=1)
-            kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 9, ctypes.c_int64, ctypes.c_int64)
-            self._kernels[name] = kind(engine.get_function_address("run")), engine
-        return self._kernels[name][0]
+    def lines(self) -> int | None:
+        """Return how many lines of LLVM IR the kernel of value and gradient has; None where it is none to compile."""
+        if not self.graph.fits:
+            return None
+        lines = self.source.count("\n")
+        return lines if lines <= LINES else None
+
+    def kernel(self, name: str) -> Callable[[int], int]:
+        """Return a compiled kernel, a function of the address of its arguments."""
+        found = self._kernels.get(name)
+        if found is None:
+            with self._lock:
+                start = time.thread_time()
+                engine = compiled_module(with_vectors(self.text(name)), level=1)
+                run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(engine.get_function_address("run"))
+                found = self._kernels[name] = run, engine
+                self.seconds += time.thread_time() - start
+        return found[0]
 
     def memory(self, examples: int = 1) -> KernelMemory:
-        """Return where the numbers of so many examples are; the latest is kept."""
-        if self._memory is None or self._memory.examples != examples:
-            self._memory = KernelMemory(self, examples)
-        return self._memory
+        """Return buffers for so many examples; those of the last few numbers are kept."""
+        memory = self._memories.pop(examples, None)
+        if memory is None:
+            memory = KernelMemory(self, examples)
+            while len(self._memories) >= MEMORIES_KEPT:
+                del self._memories[next(iter(self._memories))]
+        self._memories[examples] = memory
+        return memory
 
     def forward(self, memory: KernelMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
@@ -120,7 +154,7 @@ class KernelProgram:
 
     def _run(self, name: str, memory: KernelMemory) -> list[Any]:
         memory.fill()
-        memory.results = self.kernel(name)(*memory.call)
+        memory.results = self.kernel(name)(memory.call)
         return [
             memory.roots[number, : memory.examples].copy()
             if batched
@@ -128,13 +162,45 @@ class KernelProgram:
             for number, (root, batched) in enumerate(self.roots)
         ]
 
+    # The same for floats and lists of floats, in any number of threads
+
+    def values(self, variables: list[float]) -> list[float]:
+        """Return the roots at these variables; raise what the eager engine would."""
+        return self._quick(variables, "forward")[1]
+
+    def values_and_adjoints(
+        self, variables: list[float], seeds: Sequence[float]
+    ) -> tuple[list[float], Sequence[float]]:
+        """Return the roots at these variables, and the adjoints of these; raise what the eager engine would."""
+        memory, found = self._quick(variables, "arguments", seeds)
+        adjoints: list[float] = memory.plain_adjoints.tolist()
+        return found, adjoints
+
+    def _quick(
+        self, variables: list[float], name: str, seeds: Sequence[float] = ()
+    ) -> tuple[KernelMemory, list[float]]:
+        memory: KernelMemory | None = getattr(self._of_thread, "memory", None)
+        if memory is None:
+            memory = self._of_thread.memory = KernelMemory(self, 1)
+        memory.plain[:] = variables
+        if seeds:
+            memory.seeds[:] = seeds
+        if self.kernel(name)(memory.call):
+            replay(self.steps, variables)
+        found: list[float] = memory.roots.ravel().tolist()
+        for number, (root, _) in enumerate(self.roots):
+            if not isinstance(root, int):
+                found[number] = float(root)
+        return memory, found
+
     def not_finite(self, memory: KernelMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples of the last run with a result that is not finite, though its operands are no nan."""
         if not memory.results:
             return []
         if not self.sizes[1]:
             return [0]
-        return [*np.flatnonzero(np.unpackbits(memory.odd, bitorder="little")[: memory.examples])] or [0]
+        odd = np.unpackbits(memory.odd, bitorder="little")[: memory.examples]
+        return np.flatnonzero(odd).tolist() or [0]  # the first, where it is of none
 
     @property
     def stats(self) -> dict[str, int]:
@@ -143,3 +209,10 @@ class KernelProgram:
         operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
         size = 16 * (sum(self.sizes) + self.graph.stored)
         return {"nodes": nodes, "instructions": self.graph.size, "operations": operations, "bytes": size}
+
+    def listing(self, variables: Sequence[Named]) -> str:
+        """List the program as it was before it was compiled, and what its kernels cost."""
+        kernels = f"{len(self._kernels)} kernel{'s' * (len(self._kernels) != 1)} compiled in {self.seconds:.2f} s"
+        if self.listed == "arrays":
+            return f"{listing(self.lowering.code, variables, self.stats)}; {kernels}"
+        return f"{step_listing(self.steps, sum(self.sizes), self.stats, 'of native code')}; {kernels}"

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from autograd.compiler.backends._cases import cases
-from autograd.compiler.backends.jit import compiled_module, declarations
+from autograd.compiler.backends.jit import compiled_module, with_vectors
 
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_double))
 HANDED_ON = "ptr %v, ptr %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
@@ -107,9 +107,8 @@ end:
 def machine_source(width: int) -> str:
     """Return the LLVM IR of the machine for numbers of this width."""
     ahead, back = cases(width)
-    parts = [*ahead.values(), *back.values()]
     loops = [_loop("forward", "f", ahead, width, backward=False), _loop("backward", "b", back, width, backward=True)]
-    return "\n".join([*declarations("\n".join(parts)), *parts, *loops])
+    return with_vectors("\n".join([*ahead.values(), *back.values(), *loops]))
 
 
 @dataclass(frozen=True)
@@ -128,3 +127,4 @@ def machine(width: int) -> Machine:
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     kind = ctypes.CFUNCTYPE(integer, pointer, integer, pointer, pointer, integer, pointer, pointer, integer, integer)
     return Machine(kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine)
+
