@@ -34,7 +34,9 @@ def blocks_of(steps: Sequence[GraphStep], variables: int, straight_up_to: int | 
             blocks.append(Block([_step(place + n, *operated) for n, operated in enumerate(part)], place, len(part)))
 
     start = 0
-    for loop in find_loops(steps, variables) if len(steps) > (PIECE if straight_up_to is None else straight_up_to) else []:
+    for loop in (
+        find_loops(steps, variables) if len(steps) > (PIECE if straight_up_to is None else straight_up_to) else []
+    ):
         straight(start, loop.start)
         blocks.append(_repeated(loop))
         start = loop.stop

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from autograd.compiler._fold import DOTS
 from autograd.compiler.backends import BACKENDS, RUNNERS, Runner
 from autograd.compiler.backends.jit import load_llvmlite
 from autograd.compiler.backends.kernel import KernelProgram, can_be_compiled
@@ -26,31 +27,35 @@ NARROW = 48  # operands for each array instruction, below which plain Python is 
 NARROW_BATCH = 8  # the same where there are examples, and a step is one of arrays
 DEEP = 100  # operations, one after the other, up to which they are worth an instruction each for a batch
 VERY_DEEP = 5_000  # the same without a batch
-LARGE = 5_000  # steps that plain Python takes longer to build than the virtual machine takes to load
+SHORT = 500  # operations, up to which a kernel is compiled as soon as the virtual machine is loaded
 
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU time in nanoseconds of a run forward and backward: of each call, each line or step, and each operation."""
+    """CPU time in nanoseconds of a run, forward and backward.
 
-    call: float
+    Of each run, each line of NumPy or step on arrays, and for each example of each operation (an addition or a function
+    value) and of each floating-point operation in products, such as `dot`.
+    """
+
+    run: float
     line: float
     operation: float
+    product: float
 
 
-# Measured by tests/benchmarks/native.py on an AMD EPYC of 2025 (AVX-512) with Python 3.11 and NumPy 2: medians over
-# its programs, an operation being one addition, product or function of one example. Only ratios matter here.
+# Measured by tests/benchmarks/native.py on an AMD EPYC of 2025 (AVX-512), one thread, with Python 3.11, NumPy 2.4 and
+# LLVM 20: CPU time, medians over its programs. What is decided depends on ratios only.
 COSTS = {
-    # back end, whether there is a batch: a call, a line or step, an operation
-    ("numpy", "arrays"): Cost(2_000, 2_500, 4.0),
-    ("numpy", "steps"): Cost(2_000, 5_000, 6.0),  # always of a batch
-    ("python", "steps"): Cost(500, 0, 75.0),
-    ("native", "steps"): Cost(4_000, 0, 8.0),
-    ("native", "steps of a batch"): Cost(20_000, 0, 3.0),
-    ("native", "kernel"): Cost(1_500, 0, 2.5),
-    ("native", "kernel of a batch"): Cost(2_000, 0, 0.6),
+    ("numpy", "arrays"): Cost(8_000, 2_500, 4.0, 0.06),
+    ("numpy", "steps"): Cost(8_000, 5_000, 6.0, 6.0),  # always of a batch
+    ("python", "steps"): Cost(500, 0, 75.0, 20.0),
+    ("native", "steps"): Cost(4_000, 0, 8.0, 2.0),
+    ("native", "steps of a batch"): Cost(20_000, 0, 2.0, 1.0),
+    ("native", "kernel"): Cost(1_500, 0, 2.5, 0.5),
+    ("native", "kernel of a batch"): Cost(8_000, 0, 1.0, 0.1),
 }
-PRODUCT = 0.3  # an operation in a product of matrices, by BLAS
+# The same for what native code costs before it runs: measured as the time of the first run, once in a process.
 MACHINE_PRICE = 100e6  # what the virtual machine costs to load from the disk, with the import of llvmlite
 KERNEL_PRICE = 20e6  # what a kernel costs to compile, with the import of llvmlite, and besides for each line of LLVM IR
 KERNEL_LINE_PRICE = 30e3
@@ -113,40 +118,37 @@ class _Stages:
     def __init__(self, lowering: Lowering, runner: Runner, backend: str) -> None:
         self.lowering, self.backend, self.form = lowering, backend, runner.form
         self.batched = bool(lowering.batched)
-        self.operations = sum([max(1, len(terms) - 1) for _, terms in lowering.steps])
-        self.now = self._cost_of(runner)
+        # Operations, and those in products, that are done once in a run and for each example. The steps of a graph that
+        # was folded are made when they are needed, if ever.
+        self.once, self.each = [0, 0], [0, 0]
+        if runner.form == "arrays":
+            for instruction in lowering.code.instructions:
+                counted = self.each if instruction.batched else self.once
+                counted[instruction.kind == "product"] += floating_point_operations(instruction)
+            lines = len(lowering.code.instructions)
+        else:
+            for operation, terms in lowering.steps:
+                self.each[operation in DOTS] += max(1, len(terms) - 1)
+            lines = len(lowering.steps)
+        self.now = self._cost((runner.backend, runner.form), lines)
 
     def _cost(self, key: tuple[str, str], lines: int = 0) -> Callable[[int], float]:
         """Return what a run costs, by the number of examples."""
-        cost, operations = COSTS[key], self.operations
-        return lambda examples: cost.call + cost.line * lines + cost.operation * operations * examples
+        if key[0] == "native" and self.batched:
+            key = "native", f"{key[1]} of a batch"
+        cost = COSTS[key]
+        plain, each = (cost.operation * some + cost.product * others for some, others in (self.once, self.each))
+        run = cost.run + cost.line * lines + plain
+        return lambda examples: run + each * examples
 
-    def _cost_of(self, runner: Runner) -> Callable[[int], float]:
-        if runner.backend == "native":
-            return self._native("steps")
-        if runner.form == "steps":
-            return self._cost((runner.backend, "steps"), len(self.lowering.steps))
-        cost, instructions = COSTS["numpy", "arrays"], self.lowering.code.instructions
-        plain = cost.call + cost.line * len(instructions)
-        each = 0.0
-        for instruction in instructions:
-            spent = floating_point_operations(instruction) * (
-                PRODUCT if instruction.kind == "product" else cost.operation
-            )
-            if instruction.batched:
-                each += spent
-            else:
-                plain += spent
-        return lambda examples: plain + each * examples
-
-    def _native(self, form: str) -> Callable[[int], float]:
-        return self._cost(("native", f"{form} of a batch" if self.batched else form))
+    @property
+    def operations(self) -> int:
+        """How many operations there are, of one example."""
+        return sum(self.once) + sum(self.each)
 
     def listed(self) -> list[Callable[[], Stage | None]]:
         """Return what makes the stages, in their order."""
-        if not can_be_compiled(self.lowering.steps):
-            return []
-        machine = self.backend == "auto" and self.operations * (1 + self.batched) > 500
+        machine = self.backend == "auto" and self.operations > SHORT
         return [*([self._machine] if machine else []), self._kernel]
 
     def _stage(
@@ -158,7 +160,7 @@ class _Stages:
 
         def made() -> Any:
             try:
-                return make()
+                return make() if can_be_compiled(self.lowering.steps) else None
             except (ImportError, OSError, RuntimeError):  # of llvmlite: then all stays as it is
                 if self.backend == "auto":
                     return None
@@ -167,7 +169,7 @@ class _Stages:
         return Stage(price, run, made)
 
     def _machine(self) -> Stage:
-        before, after = self.now, self._native("steps")
+        before, after = self.now, self._cost(("native", "steps"))
 
         def make() -> Runner:
             self.now = after
@@ -176,8 +178,8 @@ class _Stages:
         return self._stage(MACHINE_PRICE, before, after, make)
 
     def _kernel(self) -> Stage:
-        before, after = self.now, self._native("kernel")
-        written = KERNEL_PRICE + STEP_PRICE * len(self.lowering.steps)
+        before, after = self.now, self._cost(("native", "kernel"))
+        written = KERNEL_PRICE + STEP_PRICE * self.operations
 
         def make() -> Runner | Stage | None:
             kernel = KernelProgram(self.lowering, self.form)

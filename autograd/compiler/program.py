@@ -18,7 +18,7 @@ from autograd.compiler.steps import replay
 
 @dataclass
 class Stage:
-    """A faster runner to come: what it costs to build, what a run costs until then, in nanoseconds, and how it is built.
+    """A faster runner to come: what it costs to build, what a run costs until then (both in ns), and how it is built.
 
     `run` takes the number of examples; 0 stands for runs in which nothing is to be gained. What `make` returns is None
     if there is no such runner after all, and another Stage if more has to be spent before.

@@ -60,7 +60,7 @@ class Runner(Protocol):
 
     @property
     def both(self) -> Callable[[Any, Sequence[float], str], list[Any]] | None:
-        """What computes the roots and the adjoints in one pass, as `forward` and `backward` do; None if nothing does."""
+        """What computes the roots and the adjoints in one pass; None if `forward` and `backward` do it."""
         ...
 
     def values(self, variables: list[float]) -> list[float]:

@@ -244,14 +244,17 @@ def _operand(loop: str, position: str, name: str) -> list[str]:
     ]
 
 
-def _summed(name: str, term: Any, start: float, names: dict[Any, str], reduction: Reduction, strip: Strip) -> tuple[list[str], str]:
+def _summed(
+    name: str, term: Any, start: float, names: dict[Any, str], reduction: Reduction, strip: Strip
+) -> tuple[list[str], str]:
     """Return a loop that adds up a term with its rounding errors (Neumaier's sum), and the name of the sum."""
-    inside = _lines(names | {"x": f"%{name}.x", "other": f"%{name}.o", "s": f"%{name}.s", "c": f"%{name}.c"}, strip, f"{name}.t")
+    operands = {"x": f"%{name}.x", "other": f"%{name}.o", "s": f"%{name}.s", "c": f"%{name}.c"}
+    inside = _lines(names | operands, strip, f"{name}.t")
     n, s, c, x = f"%{name}", symbol("s"), symbol("c"), symbol("term")
     body = _load("%v", f"{n}.xs", f"{name}.x", strip)
     if reduction.paired:
         body += _load("%v", f"{n}.os", f"{name}.o", strip)
-    inside.names = inside.names | {"term": inside.write(term)}
+    inside.names = {**inside.names, "term": inside.write(term)}
     total = s + x
     larger = abs(s) >= abs(x)
     sums = inside.write(total), inside.write(c + (rules.where(larger, s, x) - total + rules.where(larger, x, s)))

@@ -21,7 +21,7 @@ STORED = 2_000  # variables, above which a kernel is too long
 STRAIGHT = 200  # steps, up to which no loops are looked for
 POINTERS = ("plain", "batch", "roots", "seeds", "plain.g", "batch.g", "odd", "v", "g")
 INTEGERS = ("n", "padded")  # examples, and as many as vectors of them have
-PARAMETERS = ", ".join([*[f"ptr noalias %{name}" for name in POINTERS], *[f"i64 %{name}" for name in INTEGERS]])
+KERNEL_PARAMETERS = ", ".join([*[f"ptr noalias %{name}" for name in POINTERS], *[f"i64 %{name}" for name in INTEGERS]])
 
 
 def _arguments() -> str:
@@ -35,9 +35,9 @@ def _arguments() -> str:
     return "\n".join(["define i64 @run(ptr %arguments) nounwind {", *lines, call, "ret i64 %found", "}"])
 
 
-ARGUMENTS = _arguments()
+ENTRY_POINT = _arguments()
 # Operations whose results need not be looked at, since the eager engine has no error for them.
-SILENT = {
+NEVER_RAISE = {
     *(rules.add, rules.sub, rules.mul, rules.negative, rules.positive, rules.abs, rules.maximum, rules.minimum),
     *(rules.where, rules.where.decided, rules.where.chosen, rules.guard, rules.unguard, rules.detached, rules.relu),
     *(rules.less, rules.less_equal, rules.either, rules.largest, rules.tanh, rules.sigmoid, rules.erf, rules.erfc),
@@ -128,7 +128,7 @@ class Section:
         for step in steps:
             operands = list(map(self.value, step.operands))
             name = self.lines.applied(step.expression, dict(enumerate(operands)))
-            if step.expression.operation not in SILENT:
+            if step.expression.operation not in NEVER_RAISE:
                 self._look_at(name, operands)
             self.store(step.destination, name)
 
@@ -206,6 +206,10 @@ class Kernel:
         self.entry = Section(self, "e", 1)  # what is done once
         self.each: Section = Section(self, "x", graph.lanes)  # what is done for each vector of examples
 
+    def load(self, section: Section, slot: int) -> str:
+        """Write what gets a value that has no name in a section."""
+        raise NotImplementedError
+
     def is_active(self, operand: Any) -> bool:
         """Whether the adjoint of an operand is wanted."""
         first = operand.first if isinstance(operand, Affine) else operand.slots[0]
@@ -230,6 +234,7 @@ class Kernel:
     def splat(self, section: Section, name: str) -> str:
         """Return the name of a vector that has a number in all lanes."""
         return section.lines.splat(name, self.graph.lanes)
+
     def summed(self, section: Section, name: str) -> str:
         """Return the name of the sum of the lanes."""
         lanes = self.graph.lanes
@@ -314,7 +319,6 @@ class Kernel:
         lines.lines.append(f"store i{lanes} {bits}, ptr {place}")
         return lines.new(f"icmp ne i{lanes} {bits}, 0")
 
-
     def over_examples(self, body: Sequence[str], phis: Sequence[str], before: str, odd: str, last: str) -> list[str]:
         """Return a body as a loop over the examples; `last` is the label of its last lines."""
         return [
@@ -333,7 +337,7 @@ class Kernel:
         ]
 
 
-class Straight(Kernel):
+class StraightKernel(Kernel):
     """A kernel without loops but that over the examples."""
 
     def load(self, section: Section, slot: int) -> str:
@@ -346,12 +350,12 @@ class Straight(Kernel):
 
     def written(self) -> list[str]:
         """Return the lines of the kernel."""
-        graph, entry, each = self.graph, self.entry, self.each
+        graph, entry = self.graph, self.entry
         for block in graph.before:
             entry.forward(block.steps)
-        plain_roots = [(n, root) for n, root in enumerate(graph.roots) if isinstance(root, int) and not graph.batched[root]]
-        for number, root in plain_roots:
-            self.root(entry, number, root)
+        for number, root in enumerate(graph.roots):
+            if isinstance(root, int) and not graph.batched[root]:
+                self.root(entry, number, root)
         loop: list[str] = []
         end = entry  # where the adjoints of what does not depend on the example are
         odd = entry.any_odd()
@@ -393,7 +397,7 @@ class Straight(Kernel):
                 if slot >= plain:
                     self.store_batched(slot, each.adjoints.get(slot) or each.lines.number(0.0))
         vector = of_lanes("double", graph.lanes)
-        phis = [f"{name} = phi {vector} [ zeroinitializer, %entry ], [ {after}, %loop ]" for name, after in sums.values()]
+        phis = [f"{sum_} = phi {vector} [ zeroinitializer, %entry ], [ {to}, %loop ]" for sum_, to in sums.values()]
         for slot, (_, after) in sums.items():
             end.arrive(Affine(slot), self.summed(end, after))
         return self.over_examples(each.lines.lines, phis, odd_before, odd, "loop")

@@ -32,7 +32,10 @@ INTRINSICS = {"fabs": "llvm.fabs.f64", "sqrt": "llvm.sqrt.f64", "floor": "llvm.f
 
 def _primitive(name: str, arity: int) -> Operation:
     """Return a function that only code of the machine has; its partial derivatives are never asked for."""
-    none = lambda *operands: math.nan
+
+    def none(*operands: Any) -> float:
+        return math.nan
+
     return Operation(name, none, *[none] * arity)
 
 
@@ -280,8 +283,12 @@ class Lines:
             written = str(number) if self.lanes == 1 else f"splat (i64 {number})"
             return self.new(f"{operation} {integers} {bits}, {written}")
 
-        as_bits = lambda name: self.new(f"bitcast {self.type} {name} to {integers}")
-        as_number = lambda name: self.new(f"bitcast {integers} {name} to {self.type}")
+        def as_bits(name: str) -> str:
+            return self.new(f"bitcast {self.type} {name} to {integers}")
+
+        def as_number(name: str) -> str:
+            return self.new(f"bitcast {integers} {name} to {self.type}")
+
         if row is POWER_OF_TWO:
             whole = as_bits(self.new(f"fadd {self.type} {x}, {self.number(WHOLE)}"))
             return as_number(operated("add", operated("shl", whole, 52), 1023 << 52))

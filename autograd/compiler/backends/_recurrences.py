@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.compiler.backends._kernels import Kernel, KernelGraph, Section
-from autograd.compiler.backends._llvm import float_bits, of_lanes
+from autograd.compiler.backends._llvm import float_bits
 from autograd.compiler.instructions import Affine, Block, IndexTable
 
 
 class Stored(Section):
     """Straight code of a kernel whose numbers are stored."""
 
-    kernel: Recurrence
+    kernel: RecurrenceKernel
 
     def store(self, slot: Any, name: str) -> None:
         """Give a result its name, and store it for the loops."""
@@ -39,9 +39,9 @@ class Stored(Section):
 class Body(Section):
     """The body of a loop, of which %i counts the repetitions, forward or backward."""
 
-    kernel: Recurrence
+    kernel: RecurrenceKernel
 
-    def __init__(self, kernel: Recurrence, name: str, block: Block) -> None:
+    def __init__(self, kernel: RecurrenceKernel, name: str, block: Block) -> None:
         super().__init__(kernel, f"{name}.", kernel.graph.lanes)
         self.name, self.block = name, block
         self.counter = f"%{name}"
@@ -78,7 +78,7 @@ class Body(Section):
         key = _key(operand)
         if key not in self.values:
             offset = self.offset(operand)
-            if offset is not None and offset < 0 and self.directed > 0:
+            if isinstance(operand, Affine) and offset is not None and offset < 0 < self.directed:
                 self.values[key] = f"%{self.name}.before{-offset}"
                 start = self.kernel.each.value(Affine(operand.first))
                 self.carried[self.values[key]] = start, self.block.start + offset + self.block.length
@@ -168,7 +168,7 @@ class Body(Section):
         ]
 
 
-class Recurrence(Kernel):
+class RecurrenceKernel(Kernel):
     """A kernel with the loops of recurrences, around which numbers are stored."""
 
     def __init__(self, graph: KernelGraph, wanted: Sequence[int] | None) -> None:
@@ -224,8 +224,14 @@ class Recurrence(Kernel):
             if slot < plain:
                 total = self.loaded(last, "%g", str((graph.total + slot) * lanes), lanes)
                 self.stored(last, "%plain.g", str(slot), self.summed(last, total))
-        return ["entry:", *found, *self.over_examples(lines, [], "false", odd, self.label), *last.lines.lines,
-                f"%found = zext i1 %odd.next to i64", "ret i64 %found"]
+        return [
+            "entry:",
+            *found,
+            *self.over_examples(lines, [], "false", odd, self.label),
+            *last.lines.lines,
+            "%found = zext i1 %odd.next to i64",
+            "ret i64 %found",
+        ]
 
     def cleared(self, plain: int) -> list[str]:
         """Return the lines that set the sums over the examples to 0."""

@@ -27,7 +27,6 @@ from autograd.compiler.backends._llvm import (
 )
 from autograd.rules import Expression, Operation, symbol
 
-INF = math.inf
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # 33 bits of log(2), so that k times them is exact
 HALF_PI = (  # pi / 2 in parts of 33 bits, and what is left
     1.5707963267341256,
@@ -109,8 +108,8 @@ def _log(x: Any) -> Any:
 
 def _at_ends(x: Any, found: Any) -> Any:
     """Return what a logarithm of x is where that is no positive number, else what was found."""
-    found = rules.where(x > 0.0, found, rules.where(x >= 0.0, -INF, math.nan))
-    return rules.where(x < INF, found, abs(x))  # the logarithm of inf and of nan
+    found = rules.where(x > 0.0, found, rules.where(x >= 0.0, -math.inf, math.nan))
+    return rules.where(x < math.inf, found, abs(x))  # the logarithm of inf and of nan
 
 
 def _log1p(x: Any) -> Any:
@@ -180,7 +179,7 @@ def _erfc(x: Any) -> Any:
     return rules.where(x >= 0.0, far, rules.where(x < 0.0, 2.0 - far, x))
 
 
-FORMULAS: dict[str, Callable[[Any], Any]] = {  # by their names in the C library
+VECTOR_FORMULAS: dict[str, Callable[[Any], Any]] = {  # by their names in the C library
     "exp": _exp,
     "expm1": _expm1,
     "log": _log,
@@ -201,10 +200,10 @@ def vector_function(name: str, arity: int, lanes: int) -> str:
     vector = of_lanes("double", lanes)
     taken = [f"%x{n}" for n in range(arity)]
     head = f"define internal {vector} @{in_lanes(name, lanes)}({', '.join(f'{vector} {x}' for x in taken)}) nounwind"
-    if name not in FORMULAS:
+    if name not in VECTOR_FORMULAS:
         return f"{head} {{\n{_by_lanes(name, taken, lanes, 'entry')}\n}}"
     lines = Lines({0: taken[0]}, lanes=lanes)
-    found = lines.write(FORMULAS[name](symbol(0)))
+    found = lines.write(VECTOR_FORMULAS[name](symbol(0)))
     body = "\n".join([*lines.lines, f"ret {vector} {found}"])
     if name not in ANGLES:
         return f"{head} {{\n{body}\n}}"

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Any
 
-from autograd.compiler.backends._llvm import c_library, in_lanes, of_lanes
+from autograd.compiler.backends._llvm import c_library
 from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends._vectors import vector_function
 

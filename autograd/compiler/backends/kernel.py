@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from autograd.compiler.backends._cases import PYTHON_ROW, encoded, numbered
-from autograd.compiler.backends._kernels import ARGUMENTS, PARAMETERS, KernelGraph, Straight
-from autograd.compiler.backends._recurrences import Recurrence
+from autograd.compiler.backends._kernels import ENTRY_POINT, KERNEL_PARAMETERS, KernelGraph, StraightKernel
+from autograd.compiler.backends._recurrences import RecurrenceKernel
 from autograd.compiler.backends.jit import compiled_module, with_vectors
+from autograd.compiler.backends.numpy import MEMORIES_KEPT
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
@@ -26,8 +27,7 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 
-LINES = 16_000  # of LLVM IR in a kernel: half a second to compile
-MEMORIES_KEPT = 4  # numbers of examples of which the buffers are kept
+LONGEST = 16_000  # of LLVM IR in a kernel: half a second to compile
 
 
 def can_be_compiled(steps: Sequence[GraphStep]) -> bool:
@@ -99,11 +99,11 @@ class KernelProgram:
 
     def text(self, name: str) -> str:
         """Return a kernel as LLVM IR: "forward", or with the gradient by "captured" Values or by the "arguments"."""
-        kernel = (Recurrence if self.graph.looped else Straight)(self.graph, self.wanted[name])
+        kernel = (RecurrenceKernel if self.graph.looped else StraightKernel)(self.graph, self.wanted[name])
         body = kernel.written()
         tables = [f"{table} = {numbers}" for numbers, table in kernel.tables.items()]
-        head = f'define internal i64 @kernel({PARAMETERS}) nounwind "prefer-vector-width"="512" {{'
-        return "\n".join([*tables, head, *body, "}", ARGUMENTS])
+        head = f'define internal i64 @kernel({KERNEL_PARAMETERS}) nounwind "prefer-vector-width"="512" {{'
+        return "\n".join([*tables, head, *body, "}", ENTRY_POINT])
 
     @property
     def source(self) -> str:
@@ -115,7 +115,7 @@ class KernelProgram:
         if not self.graph.fits:
             return None
         lines = self.source.count("\n")
-        return lines if lines <= LINES else None
+        return lines if lines <= LONGEST else None
 
     def kernel(self, name: str) -> Callable[[int], int]:
         """Return a compiled kernel, a function of the address of its arguments."""

@@ -26,8 +26,8 @@ from autograd.compiler.backends._cases import (
     numbered,
     rows_by_number,
 )
+from autograd.compiler.backends._machine import Callback, machine, machine_source
 from autograd.compiler.backends._words import SLOW
-from autograd.compiler.backends.machine import Callback, machine, machine_source
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named

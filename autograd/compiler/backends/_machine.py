@@ -127,4 +127,3 @@ def machine(width: int) -> Machine:
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     kind = ctypes.CFUNCTYPE(integer, pointer, integer, pointer, pointer, integer, pointer, pointer, integer, integer)
     return Machine(kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine)
-
