@@ -10,6 +10,7 @@ with the same numbers takes the same way again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ NARROW_BATCH = 8  # the same where there are examples, and a step is one of arra
 DEEP = 100  # operations, one after the other, up to which they are worth an instruction each for a batch
 VERY_DEEP = 5_000  # the same without a batch
 SHORT = 500  # operations, up to which a kernel is compiled as soon as the virtual machine is loaded
+LARGE = 20_000  # nodes, above which plain Python takes longer to write than the virtual machine to load
+NOT_THERE = (ImportError, OSError, RuntimeError)  # what llvmlite raises that is missing, too old, or has no target here
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ COSTS = {
 # The same for what native code costs before it runs: measured as the time of the first run, once in a process.
 MACHINE_PRICE = 100e6  # what the virtual machine costs to load from the disk, with the import of llvmlite
 KERNEL_PRICE = 20e6  # what a kernel costs to compile, with the import of llvmlite, and besides for each line of LLVM IR
-KERNEL_LINE_PRICE = 30e3
-STEP_PRICE = 20e3  # what a step costs to be written as LLVM IR
+KERNEL_LINE_PRICE = 9e3
+STEP_PRICE = 30e3  # what a step costs to be written as LLVM IR
 GAIN = 0.8  # of the time of a run, above which another back end is not worth it
 
 
@@ -78,6 +81,9 @@ def _first_runner(lowering: Lowering, backend: str, *, native: bool) -> Runner:
     # no batch, such as a formula, is never folded.
     depth = lowering.depth(NARROW_BATCH if batched else NARROW)
     if depth is not None and backend == "auto" and not batched:
+        if native and len(lowering.order) > LARGE and can_be_compiled(lowering.steps):
+            with suppress(*NOT_THERE):
+                return _made("native", "steps", lowering)
         return _made("python", "steps", lowering)
     # An array instruction for each step of a long recurrence would be a source of as many lines. As steps it is a loop;
     # with a batch each of its steps is one on arrays, which are wide enough by themselves.
@@ -117,6 +123,7 @@ class _Stages:
 
     def __init__(self, lowering: Lowering, runner: Runner, backend: str) -> None:
         self.lowering, self.backend, self.form = lowering, backend, runner.form
+        self.is_native = runner.backend == "native"
         self.batched = bool(lowering.batched)
         # Operations, and those in products, that are done once in a run and for each example. The steps of a graph that
         # was folded are made when they are needed, if ever.
@@ -148,7 +155,7 @@ class _Stages:
 
     def listed(self) -> list[Callable[[], Stage | None]]:
         """Return what makes the stages, in their order."""
-        machine = self.backend == "auto" and self.operations > SHORT
+        machine = not self.is_native and self.operations > SHORT
         return [*([self._machine] if machine else []), self._kernel]
 
     def _stage(
@@ -161,7 +168,7 @@ class _Stages:
         def made() -> Any:
             try:
                 return make() if can_be_compiled(self.lowering.steps) else None
-            except (ImportError, OSError, RuntimeError):  # of llvmlite: then all stays as it is
+            except NOT_THERE:  # then all stays as it is
                 if self.backend == "auto":
                     return None
                 raise

@@ -134,5 +134,3 @@ class DdxWords(CasadiWords):
             setattr(self, name, getattr(ddx, name))
         self.where = ddx.select
         self._largest = ddx.max
-
-

@@ -203,7 +203,9 @@ def batch(name: str, f: Callable[[Any, Any], Any], examples: int) -> dict[str, f
 def main(wanted: list[str]) -> None:
     start = time.process_time()
     compile(lambda x: x, backend="native")(1.0)
-    print(f"the virtual machine is there in {(time.process_time() - start) * 1e3:.0f} ms; load {os.getloadavg()[0]:.1f}")
+    print(
+        f"the virtual machine is there in {(time.process_time() - start) * 1e3:.0f} ms; load {os.getloadavg()[0]:.1f}"
+    )
     print(f"{'':26} {'':7} {'ns a node':^49} {'native is faster':^35}")
     names = " ".join(f"{task:>9}" for task in ("native", *OTHERS))
     print(f"{'':26} {'nodes':>7} {names} {' '.join(f'{task:>8}' for task in OTHERS)}")
@@ -216,7 +218,9 @@ def main(wanted: list[str]) -> None:
             if ratios:
                 ahead = sum(ratio > 1.0 for ratio in ratios)
                 median, least = statistics.median(ratios), min(ratios)
-                print(f"{title}: {median:.1f}x {other} in the median, {least:.1f}x at least, ahead in {ahead} of {len(ratios)}")
+                print(
+                    f"{title}: {median:.1f}x {other} in the median, {least:.1f}x at least, ahead in {ahead} of {len(ratios)}"
+                )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
 from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
 
+NAMED_STEPS = 2_000  # steps, above which results are stored: compilers take long for many names at once
 STORED = 2_000  # variables, above which a kernel is too long
+LONG = 20  # lines, above which an expression is a function
 STRAIGHT = 200  # steps, up to which no loops are looked for
 POINTERS = ("plain", "batch", "roots", "seeds", "plain.g", "batch.g", "odd", "v", "g")
 INTEGERS = ("n", "padded")  # examples, and as many as vectors of them have
@@ -60,7 +62,7 @@ class KernelGraph:
         self.total = self.base + len(steps)
         self.lanes = LANES if sizes[1] else 1
         blocks = blocks_of(steps, self.base, STRAIGHT)
-        self.looped = any(block.repetitions > 1 for block in blocks)
+        self.looped = any(block.repetitions > 1 for block in blocks) or len(steps) > NAMED_STEPS
         self.before: list[Block] = []  # what comes before the examples
         self.each = blocks
         if not self.looped:
@@ -127,10 +129,17 @@ class Section:
         """Write steps."""
         for step in steps:
             operands = list(map(self.value, step.operands))
-            name = self.lines.applied(step.expression, dict(enumerate(operands)))
+            name = self.applied(step.expression, operands)
             if step.expression.operation not in NEVER_RAISE:
                 self._look_at(name, operands)
             self.store(step.destination, name)
+
+    def applied(self, expression: Any, operands: Sequence[str]) -> str:
+        """Write an expression of the symbols 0, 1, ..., and return the name of its value; a long one is a function."""
+        name, lines = self.kernel.function(expression, len(operands), self.lines.lanes), self.lines
+        if name is None:
+            return lines.applied(expression, dict(enumerate(operands)))
+        return lines.new(f"call {lines.type} {name}({', '.join(f'{lines.type} {x}' for x in operands)})")
 
     def _look_at(self, result: str, operands: Sequence[str]) -> None:
         lines = self.lines
@@ -185,7 +194,7 @@ class Section:
             return names[key]
 
         def written(expression: Any, keys: Sequence[Any]) -> str:
-            return self.lines.applied(expression, dict(enumerate([named(key) for key in keys])))
+            return self.applied(expression, [named(key) for key in keys])
 
         for target, expression, keys in handed_by(step.expression.operation, len(step.operands), wanted):
             if isinstance(target, str):
@@ -203,6 +212,8 @@ class Kernel:
         self.active = graph.active(wanted or ())
         self.reached = graph.reached(self.active)
         self.tables: dict[str, str] = {}  # constants, and their names
+        self.functions: list[str] = []
+        self._known: dict[tuple[int, int], tuple[Any, str | None]] = {}  # of expressions, which are kept
         self.entry = Section(self, "e", 1)  # what is done once
         self.each: Section = Section(self, "x", graph.lanes)  # what is done for each vector of examples
 
@@ -214,6 +225,24 @@ class Kernel:
         """Whether the adjoint of an operand is wanted."""
         first = operand.first if isinstance(operand, Affine) else operand.slots[0]
         return self.active[first]
+
+    def function(self, expression: Any, operands: int, lanes: int) -> str | None:
+        """Return the name of the function for an expression; None for a short one, which is written where it is used.
+
+        So a long one, such as the logsumexp of many operands, is compiled once, however often it occurs.
+        """
+        key = id(expression), lanes
+        if key not in self._known:
+            inside = Lines({number: f"%a{number}" for number in range(operands)}, "r", lanes)
+            result, name = inside.write(expression), None
+            if len(inside.lines) > LONG:
+                name = f"@kernel.f{len(self.functions)}"
+                taken = ", ".join(f"{inside.type} %a{number}" for number in range(operands))
+                head = f"define internal {inside.type} {name}({taken}) noinline nounwind memory(none)"
+                body = "\n".join([*inside.lines, f"ret {inside.type} {result}"])
+                self.functions.append(f'{head} "prefer-vector-width"="512" {{\n{body}\n}}')
+            self._known[key] = expression, name
+        return self._known[key][1]
 
     # Numbers in buffers
 

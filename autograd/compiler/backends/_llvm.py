@@ -190,6 +190,11 @@ class Lines:
         self.names, self._written = operands, {}
         return self.write(expression)
 
+    def forget(self) -> None:
+        """Write again what is computed from now on."""
+        self._known.clear()
+        self._conditions.clear()
+
     def loaded(self, text: str) -> str:
         """Return the name of the result of an instruction that may be another one later."""
         name = f"%{self.prefix}{len(self.lines)}"

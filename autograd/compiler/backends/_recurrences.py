@@ -26,14 +26,24 @@ class Stored(Section):
         self.kernel.stored(self, "%v", str(slot.first * self.lines.lanes), name)
 
     def adjoint(self, operand: Any) -> str | None:
-        """Return the name of an adjoint; None where nothing arrives."""
+        """Return the name of a result's adjoint, to which nothing is added from now on; None where nothing arrives."""
         if not self.kernel.reached[operand.first]:
             return None
-        return self.kernel.loaded(self, "%g", str(operand.first * self.lines.lanes))
+        return self.adjoints.pop(operand.first, None) or self._stored(operand.first)
 
     def arrive(self, operand: Any, name: str) -> None:
-        """Add to an adjoint in the buffer."""
-        self.kernel.add_stored(self, str(operand.first * self.lines.lanes), name)
+        """Add to an adjoint, which is stored at the end of the piece."""
+        before = self.adjoints.get(operand.first) or self._stored(operand.first)
+        self.adjoints[operand.first] = self.added(before, name)
+
+    def _stored(self, slot: int) -> str:
+        return self.kernel.loaded(self, "%g", str(slot * self.lines.lanes))
+
+    def flush(self) -> None:
+        """Store the adjoints that have names."""
+        for slot, name in self.adjoints.items():
+            self.kernel.stored(self, "%g", str(slot * self.lines.lanes), name)
+        self.adjoints.clear()
 
 
 class Body(Section):
@@ -173,7 +183,7 @@ class RecurrenceKernel(Kernel):
 
     def __init__(self, graph: KernelGraph, wanted: Sequence[int] | None) -> None:
         super().__init__(graph, wanted)
-        self.each = Stored(self, "x", graph.lanes)
+        self.each: Stored = Stored(self, "x", graph.lanes)
         self.label = "entry" if graph.lanes == 1 else "loop"
 
     def table(self, kind: str, numbers: Sequence[str]) -> str:
@@ -203,6 +213,7 @@ class RecurrenceKernel(Kernel):
                 each.store(Affine(slot), self.load_batched(slot))
         for number, block in enumerate(graph.each):
             if block.repetitions == 1:
+                self.piece(f"p{number}")
                 each.forward(block.steps)
                 continue
             body = Body(self, f"f{number}", block)
@@ -233,6 +244,13 @@ class RecurrenceKernel(Kernel):
             "ret i64 %found",
         ]
 
+    def piece(self, label: str) -> None:
+        """Begin another piece of straight code, which loads all that it needs."""
+        self.each.values.clear()
+        self.each.lines.forget()
+        self.each.lines.lines += [f"br label %{label}", f"{label}:"]
+        self.label = label
+
     def cleared(self, plain: int) -> list[str]:
         """Return the lines that set the sums over the examples to 0."""
         lanes = self.graph.lanes
@@ -245,9 +263,12 @@ class RecurrenceKernel(Kernel):
         plain, lanes, lines = graph.sizes[0], graph.lanes, each.lines.lines
         lines.append(_zeros("%g", graph.total * lanes))
         self.seeded(each, batched=lanes > 1)
+        each.flush()
         for number, block in reversed(list(enumerate(graph.each))):
             if block.repetitions == 1:
+                self.piece(f"q{number}")
                 each.backward(block.steps)
+                each.flush()
                 continue
             body = Body(self, f"b{number}", block)
             body.directed = -1
@@ -257,6 +278,7 @@ class RecurrenceKernel(Kernel):
             lines += body.loop()
             for slot, (_, total) in body.sums.items():
                 each.arrive(Affine(slot), total)
+            each.flush()
         for slot in self.wanted or ():
             if slot >= plain:
                 self.store_batched(slot, self.loaded(each, "%g", str(slot * lanes)))

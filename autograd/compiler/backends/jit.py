@@ -12,7 +12,7 @@ from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends._vectors import vector_function
 
 OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, memory(none) and splat
-LIBRARY = re.compile(r"call double @(?!llvm\.)([\w.]+)\((.*)\)")
+LIBRARY = re.compile(r"call double @(?!llvm\.|kernel\.)([\w.]+)\((.*)\)")
 INTRINSIC = re.compile(r"call ([^@]*)@(llvm\.[\w.]+)\((.*)\)")
 TYPES = re.compile(r"(?:^|, )(<\d+ x \w+>|\w+) ")
 VECTORS = re.compile(r"call <(\d+) x double> @((?!llvm\.)\w+)\.v\d+\((.*)\)")
@@ -55,8 +55,8 @@ def with_vectors(text: str) -> str:
 
 
 @cache
-def _processor() -> tuple[str, str, str]:
-    """Return the processor as LLVM knows it."""
+def processor() -> tuple[str, str, str]:
+    """Return the processor as LLVM knows it: a triple, a name, and features."""
     llvm = load_llvmlite()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -66,7 +66,7 @@ def _processor() -> tuple[str, str, str]:
 def compiled_module(text: str, *, kept: bool = False, level: int = 0) -> Any:
     """Return an engine that has the functions of a module; a `kept` one is loaded where it was compiled before."""
     llvm = load_llvmlite()
-    triple, cpu, features = _processor()
+    triple, cpu, features = processor()
     target = llvm.Target.from_triple(triple).create_target_machine(opt=level, cpu=cpu, features=features)
     for name, _ in LIBRARY.findall(text):
         llvm.add_symbol(name, ctypes.cast(getattr(c_library(), name), ctypes.c_void_p).value)

@@ -10,6 +10,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from autograd.compiler.backends._cases import PYTHON_ROW, encoded, numbered
 from autograd.compiler.backends._kernels import ENTRY_POINT, KERNEL_PARAMETERS, KernelGraph, StraightKernel
 from autograd.compiler.backends._recurrences import RecurrenceKernel
-from autograd.compiler.backends.jit import compiled_module, with_vectors
+from autograd.compiler.backends.jit import compiled_module, processor, with_vectors
 from autograd.compiler.backends.numpy import MEMORIES_KEPT
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.instructions import Array
@@ -27,7 +28,7 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 
-LONGEST = 16_000  # of LLVM IR in a kernel: half a second to compile
+LONGEST = 90_000  # lines of LLVM IR of a kernel, which take half a second to compile
 
 
 def can_be_compiled(steps: Sequence[GraphStep]) -> bool:
@@ -50,6 +51,7 @@ class KernelMemory(ListMemory):
         stored = self.values, self.adjoints = np.zeros((2, graph.stored))  # of a kernel that stores them
         if graph.looped and not program.sizes[1]:
             self.plain, self.plain_adjoints = stored[:, : program.sizes[0]]
+        self.pack = Struct(f"{program.sizes[0]}d").pack_into  # writes a list faster than an array is assigned to
         buffers = [self.plain, self.batch, self.roots, self.seeds, self.plain_adjoints, self.batch_adjoints, self.odd]
         addresses = [buffer.ctypes.data for buffer in (*buffers, *stored)]
         self.addresses = np.array([*addresses, examples, self.padded], dtype=np.int64)
@@ -78,6 +80,7 @@ class KernelProgram:
     takes_lists = True
 
     def __init__(self, lowering: Lowering, form: str = "steps") -> None:
+        processor()  # which raises an error where nothing can be compiled
         self.lowering, self.listed = lowering, form
         self.steps, self.sizes = lowering.steps, lowering.sizes
         places = lowering.places
@@ -103,7 +106,7 @@ class KernelProgram:
         body = kernel.written()
         tables = [f"{table} = {numbers}" for numbers, table in kernel.tables.items()]
         head = f'define internal i64 @kernel({KERNEL_PARAMETERS}) nounwind "prefer-vector-width"="512" {{'
-        return "\n".join([*tables, head, *body, "}", ENTRY_POINT])
+        return "\n".join([*tables, *kernel.functions, head, *body, "}", ENTRY_POINT])
 
     @property
     def source(self) -> str:
@@ -122,8 +125,10 @@ class KernelProgram:
         found = self._kernels.get(name)
         if found is None:
             with self._lock:
+                if name in self._kernels:  # another thread has compiled it
+                    return self._kernels[name][0]
                 start = time.thread_time()
-                engine = compiled_module(with_vectors(self.text(name)), level=1)
+                engine = compiled_module(with_vectors(self.text(name)))
                 run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(engine.get_function_address("run"))
                 found = self._kernels[name] = run, engine
                 self.seconds += time.thread_time() - start
@@ -182,7 +187,7 @@ class KernelProgram:
         memory: KernelMemory | None = getattr(self._of_thread, "memory", None)
         if memory is None:
             memory = self._of_thread.memory = KernelMemory(self, 1)
-        memory.plain[:] = variables
+        memory.pack(memory.plain, 0, *variables)
         if seeds:
             memory.seeds[:] = seeds
         if self.kernel(name)(memory.call):
