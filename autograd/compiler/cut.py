@@ -19,7 +19,7 @@ from typing import Any
 from autograd.compiler._fold import DOTS
 from autograd.compiler.backends import BACKENDS, RUNNERS, Runner
 from autograd.compiler.backends.jit import load_llvmlite
-from autograd.compiler.backends.kernel import KernelProgram, can_be_compiled
+from autograd.compiler.backends.kernel import KernelProgram, can_be_compiled, level_of
 from autograd.compiler.listing import floating_point_operations
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program, Stage
@@ -61,7 +61,7 @@ COSTS = {
 # The same for what native code costs before it runs: measured as the time of the first run, once in a process.
 MACHINE_PRICE = 100e6  # what the virtual machine costs to load from the disk, with the import of llvmlite
 KERNEL_PRICE = 20e6  # what a kernel costs to compile, with the import of llvmlite, and besides for each line of LLVM IR
-KERNEL_LINE_PRICE = 9e3
+KERNEL_LINE_PRICE = 9e3, 45e3  # by the level of optimisation
 STEP_PRICE = 30e3  # what a step costs to be written as LLVM IR
 GAIN = 0.8  # of the time of a run, above which another back end is not worth it
 
@@ -193,6 +193,6 @@ class _Stages:
             lines = kernel.lines()
             if lines is None:
                 return None
-            return self._stage(KERNEL_LINE_PRICE * lines, before, after, lambda: kernel)
+            return self._stage(KERNEL_LINE_PRICE[level_of(lines)] * lines, before, after, lambda: kernel)
 
         return self._stage(written, before, after, make)

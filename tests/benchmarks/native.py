@@ -216,11 +216,8 @@ def main(wanted: list[str]) -> None:
         for other in OTHERS:
             ratios = [ratio[other] for ratio in found if other in ratio]
             if ratios:
-                ahead = sum(ratio > 1.0 for ratio in ratios)
-                median, least = statistics.median(ratios), min(ratios)
-                print(
-                    f"{title}: {median:.1f}x {other} in the median, {least:.1f}x at least, ahead in {ahead} of {len(ratios)}"
-                )
+                ahead = f"ahead in {sum(ratio > 1.0 for ratio in ratios)} of {len(ratios)}"
+                print(f"{title}: {statistics.median(ratios):.1f}x {other}, {min(ratios):.1f}x at least, {ahead}")
 
 
 if __name__ == "__main__":

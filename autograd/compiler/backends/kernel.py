@@ -28,7 +28,13 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 
+OPTIMIZED = 4_000  # lines of a kernel, up to which LLVM takes its time: five times as long
 LONGEST = 90_000  # lines of LLVM IR of a kernel, which take half a second to compile
+
+
+def level_of(lines: int) -> int:
+    """Return how well LLVM is to compile a kernel: long ones as fast as it can."""
+    return int(lines <= OPTIMIZED)
 
 
 def can_be_compiled(steps: Sequence[GraphStep]) -> bool:
@@ -51,6 +57,7 @@ class KernelMemory(ListMemory):
         stored = self.values, self.adjoints = np.zeros((2, graph.stored))  # of a kernel that stores them
         if graph.looped and not program.sizes[1]:
             self.plain, self.plain_adjoints = stored[:, : program.sizes[0]]
+        self.view = memoryview(self.plain)  # type: ignore[arg-type]
         self.pack = Struct(f"{program.sizes[0]}d").pack_into  # writes a list faster than an array is assigned to
         buffers = [self.plain, self.batch, self.roots, self.seeds, self.plain_adjoints, self.batch_adjoints, self.odd]
         addresses = [buffer.ctypes.data for buffer in (*buffers, *stored)]
@@ -128,7 +135,8 @@ class KernelProgram:
                 if name in self._kernels:  # another thread has compiled it
                     return self._kernels[name][0]
                 start = time.thread_time()
-                engine = compiled_module(with_vectors(self.text(name)))
+                text = self.text(name)
+                engine = compiled_module(with_vectors(text), level=level_of(text.count("\n")))
                 run = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(engine.get_function_address("run"))
                 found = self._kernels[name] = run, engine
                 self.seconds += time.thread_time() - start
@@ -187,7 +195,7 @@ class KernelProgram:
         memory: KernelMemory | None = getattr(self._of_thread, "memory", None)
         if memory is None:
             memory = self._of_thread.memory = KernelMemory(self, 1)
-        memory.pack(memory.plain, 0, *variables)
+        memory.pack(memory.view, 0, *variables)
         if seeds:
             memory.seeds[:] = seeds
         if self.kernel(name)(memory.call):
