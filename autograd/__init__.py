@@ -11,6 +11,7 @@ end and leaves in every number the derivative of the result with respect to it.
 (-8.0, 6.0, -4.0, -2.0, 4.0)
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograd import rules
@@ -33,6 +34,7 @@ from autograd.functions.transforms import jacobian as jacobian
 from autograd.functions.transforms import jvp as jvp
 from autograd.functions.transforms import value_and_grad as value_and_grad
 from autograd.functions.transforms import vjp as vjp
+from autograd.installation import check_installation, check_interpreter_lock
 from autograd.pictures import display as display
 from autograd.pictures.animation import animate as animate
 from autograd.pictures.drawing import draw as draw
@@ -40,6 +42,9 @@ from autograd.pictures.page import explore as explore
 from autograd.pictures.text import text as text
 from autograd.rules import *
 from autograd.rules.operation import operation as operation
+
+check_installation(Path(__file__).parent)
+check_interpreter_lock()
 
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """

@@ -8,6 +8,7 @@
 1.0
 """
 
+from nn import _dependencies as _dependencies  # first: it tells what would go wrong in the others
 from nn import plots, schedules
 from nn.data import datasets, tables
 from nn.data.tables import read_csv

@@ -1,4 +1,4 @@
-"""The parts of the README that are generated: `python -m tests.readme` writes them, tests/test_readme.py compares."""
+"""Generated parts of README and docs: `python -m tests.readme` writes them, tests/test_readme.py compares."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from autograd.rules.operation import Family, Operation
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PAGES = [README, ROOT / "docs" / "edges.md"]  # those with generated parts
 PICTURE = ROOT / ".github" / "pictures" / "graph.svg"
 
 
@@ -64,14 +65,15 @@ def numbers(values: tuple[float, ...], row: Operation | None = None) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in zip(row.arguments, values, strict=True))
 
 
-def generated(readme: str) -> str:
-    """The README with its generated parts as they are now."""
+def generated(page: str) -> str:
+    """A page with its generated parts as they are now."""
     table = rf"\g<1>{conventions()}\n\g<2>"
-    readme = re.sub(r"(<!-- conventions -->\n).*?(<!-- end -->)", table, readme, flags=re.S)
-    return re.sub(r"(<!-- functions -->).*?(<!-- end -->)", lambda m: f"{m[1]}{functions()}{m[2]}", readme, flags=re.S)
+    page = re.sub(r"(<!-- conventions -->\n).*?(<!-- end -->)", table, page, flags=re.S)
+    return re.sub(r"(<!-- functions -->).*?(<!-- end -->)", lambda m: f"{m[1]}{functions()}{m[2]}", page, flags=re.S)
 
 
 if __name__ == "__main__":
-    README.write_text(generated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(generated(page.read_text(encoding="utf-8")), encoding="utf-8")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     PICTURE.write_text(picture(), encoding="utf-8")

@@ -1,6 +1,9 @@
 """The house: imports form a line, rooms are entered by their doors, and a name means one thing."""
 
 import ast
+import html
+import re
+import runpy
 from collections import defaultdict
 from pathlib import Path
 
@@ -95,6 +98,14 @@ def test_file_that_is_private_to_its_folder_begins_with_an_underscore():
             assert all(reader.parent == path.parent for reader in readers[name]) or path.stem.startswith("__"), name
         elif readers[name]:
             assert any(reader.parent != path.parent or reader.stem == "__init__" for reader in readers[name]), name
+
+
+def test_picture_of_the_rooms_is_up_to_date():
+    folder = ROOT / "docs"
+    house = runpy.run_path(str(folder / "house.py"))
+    titles = re.findall(r"<title>(.*?)</title>", (folder / "house.svg").read_text(encoding="utf-8"))
+    drawn = {html.unescape(title) for title in titles if "&#45;&gt;" in title}
+    assert drawn == {f"{a}->{b}" for a, b in house["direct"]()}, "run: python docs/house.py"
 
 
 def test_every_file_has_a_name_of_its_own():

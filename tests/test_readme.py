@@ -8,9 +8,15 @@ from autograd.rules.operation import Family
 from tests import readme
 
 
-def test_generated_parts_are_up_to_date():
-    text = readme.README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
+def test_generated_parts_are_up_to_date(page):
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- end -->" in text
     assert readme.generated(text) == text, "run: python -m tests.readme"
+
+
+def test_readme_is_read_in_one_sitting():
+    assert len(readme.README.read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_picture_is_up_to_date():
@@ -37,7 +43,7 @@ def test_rule_row_is_quoted_as_it_stands_in_the_table(page, name):
     assert quoted in rows
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/house.md", "docs/idea.md"])
 def test_files_that_are_named_exist(page):
     text = (readme.ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(r"(?:autograd|nn|tests|notebooks)/[\w/.-]*\w", text))
@@ -70,3 +76,19 @@ def test_every_edge_of_the_conventions_table_is_what_backward_gives():
             assert [leaf.grad for leaf in leaves] == pytest.approx(list(derivatives), nan_ok=True), row
             checked += 1
     assert checked >= 15
+
+
+PROMISES = re.findall(
+    r'\[test\]\(../(tests/[\w/]+\.py) "(\w+)"\)', (readme.ROOT / "docs" / "relying.md").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize(("path", "name"), PROMISES)
+def test_test_that_holds_a_promise_exists(path, name):
+    assert re.search(rf"^def {name}\(", (readme.ROOT / path).read_text(encoding="utf-8"), re.M)
+
+
+def test_every_promise_names_a_test():
+    lines = (readme.ROOT / "docs" / "relying.md").read_text(encoding="utf-8").split("\n- ")[1:]
+    assert len(lines) == len(PROMISES) >= 30
+    assert all("[test](" in line for line in lines)

@@ -1,4 +1,4 @@
-"""Data sets and standardization: examples in plain lists, which scikit-learn makes or ships where it can.
+"""Data sets and standardization: examples in plain lists.
 
 Whatever is scaled before training must be scaled the same way ever after: a `Standardization` keeps the means and the
 spreads, so that unseen examples, and those of a saved model, are shifted and divided by the same numbers.
@@ -6,11 +6,15 @@ spreads, so that unseen examples, and those of a saved model, are shifted and di
 
 from __future__ import annotations
 
+import csv
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, NamedTuple
+
+from nn.data._mersenne import RandomState
 
 
 class Dataset(NamedTuple):
@@ -50,8 +54,9 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
     (4, [0, 0, 1, 1])
     """
     _check(n, noise)
-    X, y = _sklearn("moons").make_moons(n_samples=n, noise=noise, random_state=_state(seed))
-    return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["upper moon", "lower moon"])
+    upper = [(math.cos(angle), math.sin(angle)) for angle in _angles(n // 2, math.pi)]
+    lower = [(1.0 - math.cos(angle), 1.0 - math.sin(angle) - 0.5) for angle in _angles(n - n // 2, math.pi)]
+    return _two_curves(upper, lower, noise, seed, ["upper moon", "lower moon"])
 
 
 def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Dataset:
@@ -62,8 +67,9 @@ def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Datas
     [(0.5, 1), (0.5, 1), (1.0, 0), (1.0, 0)]
     """
     _check(n, noise)
-    X, y = _sklearn("circles").make_circles(n_samples=n, noise=noise, random_state=_state(seed), factor=0.5)
-    return Dataset(X.tolist(), y.tolist(), ["x1", "x2"], ["outer circle", "inner circle"])
+    outer = [(math.cos(angle), math.sin(angle)) for angle in _angles(n // 2, 2.0 * math.pi, last=False)]
+    inner = [(math.cos(angle) * 0.5, math.sin(angle) * 0.5) for angle in _angles(n - n // 2, 2.0 * math.pi, last=False)]
+    return _two_curves(outer, inner, noise, seed, ["outer circle", "inner circle"])
 
 
 def spirals(
@@ -120,8 +126,11 @@ def iris() -> Dataset:
     >>> len(data.X), data.features[2], data.classes
     (150, 'petal length (cm)', ['setosa', 'versicolor', 'virginica'])
     """
-    bunch = _sklearn("iris").load_iris()
-    return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), bunch.target_names.tolist())
+    text = resources.files("nn.data").joinpath("iris.csv").read_text(encoding="utf-8")
+    features, *rows = csv.reader(text.splitlines())
+    classes = list(dict.fromkeys(row[-1] for row in rows))
+    X = [[float(cell) for cell in row[:-1]] for row in rows]
+    return Dataset(X, [classes.index(row[-1]) for row in rows], features[:-1], classes)
 
 
 def digits() -> Dataset:
@@ -134,7 +143,7 @@ def digits() -> Dataset:
     >>> len(data.X), len(data.X[0]), data.y[:3], data.features[8]
     (1797, 64, [0, 1, 2], 'pixel_1_0')
     """
-    bunch = _sklearn("digits").load_digits()
+    bunch = _sklearn_digits()
     return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), list("0123456789"))
 
 
@@ -233,14 +242,30 @@ def _moved(coordinate: float, noise: float, rng: random.Random) -> float:
     return coordinate + noise * rng.gauss(0.0, 1.0)
 
 
-def _state(seed: int | None) -> int:
-    """Return a seed for scikit-learn, which would else draw from NumPy's generator for everybody."""
-    return random.Random().getrandbits(32) if seed is None else seed
+def _angles(n: int, end: float, *, last: bool = True) -> list[float]:
+    """Return n angles from 0 in equal steps, the last at the end, or a step before it."""
+    step = end / max(n - last, 1)
+    return [i * step for i in range(n - 1)] + [end if last and n > 1 else (n - 1) * step] * (n > 0)
 
 
-def _sklearn(asker: str) -> Any:
+def _two_curves(
+    first: list[tuple[float, float]],
+    second: list[tuple[float, float]],
+    noise: float,
+    seed: int | None,
+    classes: list[str],
+) -> Dataset:
+    """Return the points of two curves in random order, each moved by noise: those of scikit-learn for this seed."""
+    state = RandomState(random.Random().getrandbits(32) if seed is None else seed)
+    order = state.permutation(len(first) + len(second))
+    points = first + second
+    X = [[coordinate + noise * state.normal() for coordinate in points[i]] for i in order]
+    return Dataset(X, [int(i >= len(first)) for i in order], ["x1", "x2"], classes)
+
+
+def _sklearn_digits() -> Any:
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError(f"{asker} comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'") from error
-    return datasets
+        raise ImportError("digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'") from error
+    return datasets.load_digits()

@@ -103,7 +103,7 @@ def regression_line(
     found = [plain_number(output[0] if isinstance(output, list) and len(output) == 1 else output) for output in outputs]
     axes = _plain(axes or _figure().subplots())
     axes.scatter([x[feature] for x in X], y, c=COLOURS[0], label="examples", **POINT)
-    axes.plot(across, _drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
+    axes.plot(across, drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
     axes.legend(framealpha=0.9)
     return axes.figure  # type: ignore[return-value]  # it may be a part of one
@@ -304,7 +304,7 @@ def _curve(axes: Axes, values: Sequence[float], **style: Any) -> None:
     """Draw one number an epoch; few of them are marked, since a single one has no line."""
     logarithmic = axes.get_yscale() == "log"
     marker = "o" if len(values) <= 20 else None
-    drawn = [math.nan if logarithmic and x < SMALLEST else x for x in _drawable(values)]
+    drawn = [math.nan if logarithmic and x < SMALLEST else x for x in drawable(values)]
     axes.plot(range(1, len(values) + 1), drawn, marker=marker, markersize=4, **style)
     if zeros := [epoch for epoch, x in enumerate(values, 1) if logarithmic and x < SMALLEST]:
         foot = [axes.get_ylim()[0]] * len(zeros)
@@ -317,7 +317,7 @@ def _finished(axes: Axes, series: Sequence[Sequence[float]]) -> Axes:
 
     axes.set_xlim(0.5, max(map(len, series)) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    lost = [epoch for values in series for epoch, x in enumerate(_drawable(values), 1) if math.isnan(x)]
+    lost = [epoch for values in series for epoch, x in enumerate(drawable(values), 1) if math.isnan(x)]
     if lost:
         axes.axvline(min(lost), color=GREY, linestyle=":", label=f"diverged in epoch {min(lost)}")
     if len(lost) == sum(map(len, series)):
@@ -325,7 +325,7 @@ def _finished(axes: Axes, series: Sequence[Sequence[float]]) -> Axes:
     return _plain(axes)
 
 
-def _drawable(values: Sequence[float]) -> list[float]:
+def drawable(values: Sequence[float]) -> list[float]:
     """Return the numbers with a gap in place of those that no axis holds."""
     return [value if abs(value) <= LARGEST else math.nan for value in values]
 

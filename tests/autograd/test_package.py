@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import autograd
 from autograd import rules
+from autograd.installation import check_interpreter_lock
 
 PACKAGE = Path(autograd.__file__).parent
 
@@ -91,3 +93,55 @@ def test_star_import_gives_the_public_names():
     names = {}
     exec("from autograd import *", names)
     assert names.keys() - {"__builtins__"} == set(autograd.__all__)
+
+
+# HIPS autograd has the same import name
+
+
+HIPS = ("__init__.py", "builtins.py", "core.py", "differential_operators.py", "tracer.py", "util.py", "wrap_util.py")
+
+
+def installed_in_one_folder(folder, *, theirs_last):
+    """Both distributions in one folder, as pip leaves them: whichever comes second overwrites."""
+    shutil.copytree(PACKAGE.parent / "nn", folder / "nn", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, folder / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in HIPS if theirs_last else HIPS[1:]:
+        (folder / "autograd" / name).write_text("")
+
+
+def imported(folder, name):
+    return subprocess.run(
+        [sys.executable, "-S", "-c", f"import {name}"],  # -S: no editable installation
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    ).stderr
+
+
+def test_hips_autograd_below_this_one_is_told_at_import(tmp_path):
+    installed_in_one_folder(tmp_path, theirs_last=False)
+    for name in ("autograd", "nn"):
+        assert "ImportError" in imported(tmp_path, name)
+        assert "pip uninstall -y autograd scalar-autograd" in imported(tmp_path, name)
+
+
+def test_hips_autograd_above_this_one_is_told_at_import_of_nn(tmp_path):
+    installed_in_one_folder(tmp_path, theirs_last=True)
+    assert "HIPS autograd" in imported(tmp_path, "nn")
+
+
+def test_what_uninstalling_hips_autograd_leaves_is_told_at_import_of_nn(tmp_path):
+    installed_in_one_folder(tmp_path, theirs_last=True)
+    for name in HIPS:
+        (tmp_path / "autograd" / name).unlink()
+    assert "has lost its __init__.py" in imported(tmp_path, "nn")
+
+
+def test_free_threaded_python_is_told_at_import(monkeypatch):
+    check_interpreter_lock()
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    with pytest.raises(ImportError, match="PYTHON_GIL=1"):
+        check_interpreter_lock()

@@ -459,7 +459,7 @@ def test_standardized_data_has_mean_0_and_variance_1_of_the_reference():
 def test_data_without_scikit_learn_names_the_command(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
     with pytest.raises(ImportError, match=r"pip install 'scalar-autograd\[demo\]'"):
-        datasets.moons()
+        datasets.digits()
 
 
 # The package

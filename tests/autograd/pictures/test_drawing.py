@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Constant, Value, dot, draw, exp, fsum, maximum, operation, scope, sin, tanh, text, where
 from autograd.engine.chain import topological_order
-from autograd.pictures import style as marks
+from autograd.pictures import _style as marks
 from autograd.pictures.drawing import MAX_NODES
 from autograd.rules.operation import NAry
 from nn import MLP, Layer, Neuron

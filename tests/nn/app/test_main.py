@@ -362,18 +362,18 @@ def test_file_where_the_folder_should_be_is_one_clear_line(below, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "message"),
+    ("dataset", "module", "message"),
     [
-        ("sklearn", r"moons comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'"),
-        ("matplotlib.figure", r"plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'"),
-        ("graphviz", r"draw needs the graphviz package: python -m pip install 'scalar-autograd\[draw\]'.*"),
+        ("digits", "sklearn", r"digits comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'"),
+        ("moons", "matplotlib.figure", r"plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'"),
+        ("moons", "graphviz", r"draw needs the graphviz package: python -m pip install 'scalar-autograd\[draw\]'.*"),
     ],
 )
-def test_missing_library_is_one_line_that_names_the_remedy(module, message, tmp_path, monkeypatch, capsys):
+def test_missing_library_is_one_line_that_names_the_remedy(dataset, module, message, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, module, None)
     for ours in ("autograd.pictures.rendering", "nn.plots.canvas"):  # of the pictures before
         monkeypatch.delitem(sys.modules, ours, raising=False)
-    assert main(["moons", *QUICK, "--out", str(tmp_path)]) == 1
+    assert main([dataset, *QUICK, "--out", str(tmp_path)]) == 1
     assert re.fullmatch(rf"python -m nn: error: {message}\n", capsys.readouterr().err)
 
 

@@ -4,8 +4,10 @@ import math
 import random
 import statistics
 import sys
+from functools import partial
 
 import pytest
+from sklearn.datasets import load_iris, make_circles, make_moons
 
 from nn import datasets
 from nn.data.datasets import (
@@ -262,18 +264,46 @@ def test_data_are_plain_lists_of_plain_numbers(data):
     assert {type(name) for name in data.features + data.classes} == {str}
 
 
-@pytest.mark.parametrize("load", [moons, circles, iris, digits])
-def test_missing_scikit_learn_is_an_error_that_names_the_remedy(load, monkeypatch):
+def test_digits_without_scikit_learn_is_an_error_that_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    message = rf"^{load.__name__} comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'$"
+    message = r"^digits comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'$"
     with pytest.raises(ImportError, match=message):
-        load()
+        digits()
 
 
-@pytest.mark.parametrize("make", [xor, spirals, linear])
-def test_what_needs_no_library_is_made_without_one(make, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+@pytest.mark.parametrize("make", GENERATED)
+def test_generated_data_need_no_library(make, monkeypatch):
+    for library in ("sklearn", "numpy"):
+        monkeypatch.setitem(sys.modules, library, None)
     assert len(make(n=4).X) == 4
+
+
+@pytest.mark.parametrize(("make", "theirs"), [(moons, make_moons), (circles, partial(make_circles, factor=0.5))])
+@pytest.mark.parametrize("n", [1, 2, 3, 100, 1001])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_moons_and_circles_are_those_of_scikit_learn(make, theirs, n, noise, seed):
+    X, y = theirs(n_samples=n, noise=noise, random_state=seed)
+    data = make(n, noise, seed)
+    assert data.y == y.tolist()
+    for found, wanted in zip(data.X, X.tolist(), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-15, abs=2e-16)  # a sine is a last bit off in some libraries
+
+
+def test_iris_is_that_of_scikit_learn():
+    bunch = load_iris()
+    assert iris() == (
+        bunch.data.tolist(),
+        bunch.target.tolist(),
+        list(bunch.feature_names),
+        bunch.target_names.tolist(),
+    )
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seed_that_the_generator_does_not_have_is_an_error(seed):
+    with pytest.raises(ValueError, match=f"a seed is an integer from 0 to .*, got {seed}"):
+        moons(seed=seed)
 
 
 # split

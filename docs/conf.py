@@ -1,0 +1,61 @@
+"""The site: `python -m sphinx -W -b html docs build/site`. `python docs/vendor.py` first makes its examples run."""
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+REPOSITORY = "https://github.com/scalar-autograd/scalar-autograd/blob/main"
+project = "scalar-autograd"
+author = copyright = "the scalar-autograd authors"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+exclude_patterns = ["vendored", "live"]
+default_role = "code"  # `this` in a docstring is code
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # the outputs are in the notebooks, and the tests compare them
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+
+html_theme = "furo"
+html_title = "scalar-autograd"
+html_static_path = ["live"]
+html_css_files = ["live.css"]
+html_js_files = [("live.js", {"defer": "defer"})]
+if (HERE / "vendored").exists():
+    html_extra_path = ["vendored"]
+    mathjax_path = "../mathjax/tex-chtml-full.js"
+
+
+def copy_course(app):
+    """Put the notebooks of the course where Sphinx reads."""
+    shutil.rmtree(HERE / "course", ignore_errors=True)
+    shutil.copytree(HERE.parent / "notebooks", HERE / "course", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    with (HERE / "course" / "README.md").open("a", encoding="utf-8") as page:
+        page.write("\n```{toctree}\n:hidden:\n:glob:\n0*\n```\n")
+
+
+def adapt_markdown(app, name, source):
+    """Leave out the empty line that ends an answer for doctest, and link to tests where they can be read."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n").replace("](../tests/", f"]({REPOSITORY}/tests/")
+
+
+def escape_marks(app, what, name, thing, options, lines):
+    """Let stars and bars outside of code stand for themselves, as they do in the docstrings' own Markdown."""
+    example = False
+    for i, line in enumerate(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            parts = line.split("`")
+            parts[::2] = [part.replace("*", r"\*").replace("|", r"\|") for part in parts[::2]]
+            lines[i] = "`".join(parts)
+
+
+def setup(app):
+    """Copy before anything is read."""
+    app.connect("builder-inited", copy_course)
+    app.connect("source-read", adapt_markdown)
+    app.connect("autodoc-process-docstring", escape_marks)

@@ -1,0 +1,122 @@
+"""SVG charts of curves and points, by the standard library alone, for places without Matplotlib such as a browser."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from autograd.files import write_atomically
+from nn.plots.figures import COLOURS, SMALLEST, drawable
+
+WIDTH, HEIGHT = 480, 320
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 28, 40  # margins, in pixels
+
+
+class Chart:
+    """A chart of curves and points in one pair of axes, which shows itself in a notebook.
+
+    Each series takes the next colour and, of points, the next shape. A number that is not finite, or beyond 1e150,
+    leaves a gap in a curve, and is left out of points.
+
+    >>> chart = Chart(title="a parabola", x="x", y="x²")
+    >>> xs = [i / 10 for i in range(-20, 21)]
+    >>> chart.curve(xs, [x * x for x in xs], name="x²").points([1.0], [1.0], name="here")
+    <Chart a parabola: x², here>
+    """
+
+    def __init__(self, *, title: str = "", x: str = "x", y: str = "y") -> None:
+        self.title, self.x, self.y = title, x, y
+        self._series: list[tuple[str, str, list[tuple[float, float]]]] = []
+
+    def __repr__(self) -> str:
+        names = ", ".join(name or kind for kind, name, _ in self._series)
+        return f"<Chart {self.title}: {names}>" if self.title else f"<Chart of {names or 'nothing'}>"
+
+    def curve(self, xs: Iterable[float], ys: Iterable[float], name: str = "") -> Chart:
+        """Add a curve through points in the given order, and return the chart."""
+        return self._added("curve", xs, ys, name)
+
+    def points(self, xs: Iterable[float], ys: Iterable[float], name: str = "") -> Chart:
+        """Add points, and return the chart."""
+        return self._added("points", xs, ys, name)
+
+    def _added(self, kind: str, xs: Iterable[float], ys: Iterable[float], name: str) -> Chart:
+        across, up = drawable([float(x) for x in xs]), drawable([float(y) for y in ys])
+        if len(across) != len(up):
+            raise ValueError(f"{kind} takes as many numbers across as up, got {len(across)} and {len(up)}")
+        self._series.append((kind, name, list(zip(across, up))))
+        return self
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the chart to an SVG file, whole or not at all, and return its path."""
+        target = Path(path)
+        write_atomically(target, self._repr_svg_().encode())
+        return target
+
+    def _repr_svg_(self) -> str:
+        every = [pair for _, _, pairs in self._series for pair in pairs if all(map(math.isfinite, pair))]
+        across, up = (
+            _Axis([x for x, _ in every], LEFT, WIDTH - RIGHT),
+            _Axis([y for _, y in every], HEIGHT - BOTTOM, TOP),
+        )
+        summary = f"{self.y} over {self.x}: " + ", ".join(name or kind for kind, name, _ in self._series)
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+            f'height="{HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">',
+            f"<title>{html.escape(self.title or summary)}</title><desc>{html.escape(summary)}</desc>",
+            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+            *(f'<path d="M{across(tick)} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>' for tick in across.ticks),
+            *(f'<path d="M{LEFT} {up(tick)}H{WIDTH - RIGHT}" stroke="#ddd"/>' for tick in up.ticks),
+            *(_text(across(tick), HEIGHT - BOTTOM + 16, f"{tick:g}") for tick in across.ticks),
+            *(_text(LEFT - 6, up(tick) + 4, f"{tick:g}", "end") for tick in up.ticks),
+            _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, self.x),
+            _text(LEFT - 44, TOP - 10, self.y, "start"),
+            _text(WIDTH / 2, 16, self.title),
+        ]
+        for number, (kind, name, pairs) in enumerate(self._series):
+            colour = COLOURS[number % len(COLOURS)]
+            places = [(across(x), up(y)) if math.isfinite(x) and math.isfinite(y) else None for x, y in pairs]
+            parts += _curve(places, colour) if kind == "curve" else _points(places, colour, number)
+            parts.append(_text(WIDTH - RIGHT - 4, TOP + 14 + 14 * number, name, "end", colour))
+        return "\n".join([*parts, "</svg>"])
+
+
+class _Axis:
+    """Where numbers lie on an axis, in pixels, and the round numbers at which it is marked."""
+
+    def __init__(self, numbers: Sequence[float], start: float, end: float) -> None:
+        low, high = min(numbers, default=0.0), max(numbers, default=1.0)
+        size = max(abs(low), abs(high))
+        if high - low <= max(1e-9 * size, SMALLEST):  # one number, but for its last digits
+            low, high = low - max(size, SMALLEST) / 2, high + max(size, SMALLEST) / 2
+        self.low, self.share, self.start = low, (end - start) / (high - low), start
+        power = 10.0 ** math.floor(math.log10((high - low) / 2))
+        step = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= 5)
+        self.ticks = [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+    def __call__(self, number: float) -> float:
+        return round(self.start + (number - self.low) * self.share, 1)
+
+
+def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#222") -> str:
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{html.escape(words)}</text>'
+
+
+def _curve(places: Sequence[tuple[float, float] | None], colour: str) -> list[str]:
+    path, pen = "", "M"
+    for place in places:
+        path += "" if place is None else f"{pen}{place[0]:g} {place[1]:g}"
+        pen = "M" if place is None else "L"
+    return [f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'] if path else []
+
+
+def _points(places: Sequence[tuple[float, float] | None], colour: str, number: int) -> list[str]:
+    shape = ("M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0", "M-4 -4h8v8h-8z", "M0 -5L5 4H-5z", "M0 -5L5 0L0 5L-5 0z")[number % 4]
+    return [
+        f'<path transform="translate({place[0]:g} {place[1]:g})" d="{shape}" fill="{colour}" stroke="white"/>'
+        for place in places
+        if place is not None
+    ]

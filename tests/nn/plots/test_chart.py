@@ -1,0 +1,66 @@
+"""SVG charts: what is drawn where, and that no number, name or size breaks them."""
+
+import math
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nn.plots
+from nn.plots import Chart
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(chart):
+    return ET.fromstring(chart._repr_svg_())
+
+
+def texts(chart):
+    return [text.text for text in drawn(chart).iter(f"{SVG}text")]
+
+
+def test_curve_goes_through_its_points_and_axes_are_marked_with_round_numbers():
+    chart = Chart(title="t", x="time", y="height").curve([0, 5, 10], [0.0, 25.0, 100.0], name="s")
+    [path] = [part.get("d") for part in drawn(chart).iter(f"{SVG}path") if part.get("fill") == "none"]
+    assert path == "M56 280L262 217L468 28"
+    assert {"t", "time", "height", "s", "0", "2", "10", "20", "100"} <= set(texts(chart))
+
+
+def test_number_that_is_not_finite_leaves_a_gap():
+    chart = Chart().curve([0, 1, 2, 3], [0, 1, math.nan, 3]).points([0, math.inf], [1, 1])
+    curve, *marks = [part for part in drawn(chart).iter(f"{SVG}path") if part.get("stroke") != "#ddd"]
+    assert curve.get("d").count("M") == 2
+    assert len(marks) == 1
+
+
+def test_labels_cannot_leave_their_text():
+    hostile = '</text><script>alert("&")</script>'
+    chart = Chart(title=hostile, x=hostile, y=hostile).points([1], [1], name=hostile)
+    assert texts(chart).count(hostile) == 4
+    assert not list(drawn(chart).iter(f"{SVG}script"))
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats())))
+def test_every_series_can_be_drawn(pairs):
+    xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
+    chart = Chart().curve(xs, ys).points(xs, ys)
+    assert len(list(drawn(chart).iter(f"{SVG}text"))) < 60
+
+
+def test_lengths_that_differ_are_an_error():
+    with pytest.raises(ValueError, match="points takes as many numbers across as up, got 2 and 1"):
+        Chart().points([1, 2], [1])
+
+
+def test_it_shows_and_saves_itself_without_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    path = Chart(title="loss").curve(range(3), [3, 2, 1]).save(tmp_path / "loss.svg")
+    assert ET.parse(path).getroot().get("role") == "img"
+    assert repr(Chart(title="loss").curve(range(3), [3, 2, 1], name="training")) == "<Chart loss: training>"
+
+
+def test_it_is_public():
+    assert nn.plots.Chart is Chart
