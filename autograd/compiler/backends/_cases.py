@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any
 
 from autograd import rules
-from autograd.compiler.backends._llvm import COMPOSED, LANES, Lines, member_with_symbol, of_lanes
+from autograd.compiler.backends._composed import COMPOSED
+from autograd.compiler.backends._llvm import LANES, Lines, member_with_symbol, of_lanes
 from autograd.rules import Expression, Family, NAry, Operation, derivatives, product, symbol
 
 INF = float("inf")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd.compiler.backends._kernels import Kernel, KernelGraph, Section
+from autograd.compiler.backends._kernels import Kernel, KernelGraph
 from autograd.compiler.backends._llvm import float_bits
+from autograd.compiler.backends._sections import Section
 from autograd.compiler.instructions import Affine, Block, IndexTable
 
 

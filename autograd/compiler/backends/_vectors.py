@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import rules
-from autograd.compiler.backends._llvm import (
+from autograd.compiler.backends._composed import (
     COPYSIGN,
     EXPONENT,
     FLOOR,
@@ -21,11 +21,10 @@ from autograd.compiler.backends._llvm import (
     MULTIPLY_ADD,
     POWER_OF_TWO,
     ROUND,
-    Lines,
-    in_lanes,
-    of_lanes,
+    called,
 )
-from autograd.rules import Expression, Operation, symbol
+from autograd.compiler.backends._llvm import Lines, in_lanes, of_lanes
+from autograd.rules import symbol
 
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # 33 bits of log(2), so that k times them is exact
 HALF_PI = (  # pi / 2 in parts of 33 bits, and what is left
@@ -46,12 +45,8 @@ ERFCX = (
 )  # fmt: skip
 
 
-def _call(operation: Operation, *operands: Any) -> Expression:
-    return Expression(operation, operands)
-
-
 def _multiply_add(a: Any, b: Any, c: Any) -> Any:
-    return _call(MULTIPLY_ADD, a, b, c)
+    return called(MULTIPLY_ADD, a, b, c)
 
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
@@ -68,20 +63,20 @@ def _inverse_factorials(first: int, last: int, step: int = 1, sign: float = 1.0)
 
 def _reduced(x: Any) -> tuple[Any, Any]:
     """Return a whole k, and x - k * log(2)."""
-    k = _call(ROUND, x * (1.0 / math.log(2.0)))
+    k = called(ROUND, x * (1.0 / math.log(2.0)))
     return k, _multiply_add(k, -LN2_LOW, _multiply_add(k, -LN2_HIGH, x))
 
 
 def _exp(x: Any) -> Any:
     k, r = _reduced(rules.minimum(rules.maximum(x, -746.0), 710.0))
-    half = _call(FLOOR, k * 0.5)  # 2 ** k may be no normal float, though the result is
-    powers = _call(POWER_OF_TWO, half), _call(POWER_OF_TWO, k - half)
+    half = called(FLOOR, k * 0.5)  # 2 ** k may be no normal float, though the result is
+    powers = called(POWER_OF_TWO, half), called(POWER_OF_TWO, k - half)
     return _polynomial(r, _inverse_factorials(0, 13)) * powers[0] * powers[1]
 
 
 def _expm1(x: Any) -> Any:
     k, r = _reduced(rules.minimum(rules.maximum(x, -50.0), 710.0))
-    power = _call(POWER_OF_TWO, k - 1.0)
+    power = called(POWER_OF_TWO, k - 1.0)
     below = _multiply_add(r * r, _polynomial(r, _inverse_factorials(2, 14)), r)
     found = 2.0 * _multiply_add(power, below, power - 0.5)  # 2 ** k itself may be too large
     return rules.where(abs(x) < 2.0**-54, x, found)
@@ -89,7 +84,7 @@ def _expm1(x: Any) -> Any:
 
 def _log_of_normal(x: Any, error: Any = 0.0) -> Any:
     """Return log(x + error), where x is a normal float, and the error a small part of it."""
-    m, k = _call(MANTISSA, x), _call(EXPONENT, x)
+    m, k = called(MANTISSA, x), called(EXPONENT, x)
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -121,14 +116,14 @@ def _log1p(x: Any) -> Any:
 
 def _tanh(x: Any) -> Any:
     t = _expm1(-2.0 * abs(x))
-    return _call(COPYSIGN, -t / (2.0 + t), x)
+    return called(COPYSIGN, -t / (2.0 + t), x)
 
 
 def _sinh(x: Any) -> Any:
     t = _expm1(abs(x))
     e = _exp(0.5 * abs(x))
     large = abs(x) > 22.0
-    return _call(COPYSIGN, rules.where(large, 0.5 * e * e, 0.5 * (t + t / (t + 1.0))), x)
+    return called(COPYSIGN, rules.where(large, 0.5 * e * e, 0.5 * (t + t / (t + 1.0))), x)
 
 
 def _cosh(x: Any) -> Any:
@@ -138,14 +133,14 @@ def _cosh(x: Any) -> Any:
 
 def _turned(x: Any) -> tuple[Any, Any, Any]:
     """Return the sine and the cosine of what is left of an angle, and by how many right angles it was turned."""
-    k = _call(ROUND, x * (2.0 / math.pi))
+    k = called(ROUND, x * (2.0 / math.pi))
     r = x
     for part in HALF_PI:
         r = _multiply_add(k, -part, r)
     z = r * r
     sine = _multiply_add(r * z, _polynomial(z, _inverse_factorials(3, 19, 2, -1.0)) * -1.0, r)
     cosine = 1.0 - _multiply_add(z * z, _polynomial(z, _inverse_factorials(4, 20, 2, -1.0)) * -1.0, 0.5 * z)
-    return sine, cosine, k - 4.0 * _call(FLOOR, k * 0.25)
+    return sine, cosine, k - 4.0 * called(FLOOR, k * 0.25)
 
 
 def _sin(x: Any) -> Any:
@@ -170,7 +165,7 @@ def _erfc_of_positive(x: Any) -> Any:
 def _erf(x: Any) -> Any:
     small = abs(x) < 0.75
     series = [2.0 / math.sqrt(math.pi) * (-1.0) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(15)]
-    far = _call(COPYSIGN, 1.0 - _erfc_of_positive(abs(x)), x)
+    far = called(COPYSIGN, 1.0 - _erfc_of_positive(abs(x)), x)
     return rules.where(small, x * _polynomial(x * x, series), far)
 
 

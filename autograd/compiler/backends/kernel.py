@@ -52,7 +52,9 @@ class KernelMemory(ListMemory):
         super().__init__(program.sizes, program.layout, self.padded)
         self.examples = examples
         self.roots = np.zeros((len(graph.roots), self.padded))
+        self.column = self.roots[:, 0]  # of the first example
         self.seeds = np.zeros(len(graph.roots))
+        self.seeded: Sequence[float] | None = None  # what the seeds are, where they are known
         self.odd = np.zeros(self.padded // 8 + 1, dtype=np.uint8)
         stored = self.values, self.adjoints = np.zeros((2, graph.stored))  # of a kernel that stores them
         if graph.looped and not program.sizes[1]:
@@ -93,6 +95,7 @@ class KernelProgram:
         places = lowering.places
         flags = batched_places(self.steps, self.sizes)
         self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
+        self.constant_roots = [(n, float(root)) for n, root in enumerate(places) if not isinstance(root, int)]
         self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
         self.graph = KernelGraph(self.steps, self.sizes, places, flags, self.layout)
         arguments, wrt, plain = lowering.arguments, lowering.wrt, self.sizes[0]
@@ -190,20 +193,19 @@ class KernelProgram:
         return found, adjoints
 
     def _quick(
-        self, variables: list[float], name: str, seeds: Sequence[float] = ()
+        self, variables: list[float], name: str, seeds: Sequence[float] | None = None
     ) -> tuple[KernelMemory, list[float]]:
         memory: KernelMemory | None = getattr(self._of_thread, "memory", None)
         if memory is None:
             memory = self._of_thread.memory = KernelMemory(self, 1)
         memory.pack(memory.view, 0, *variables)
-        if seeds:
-            memory.seeds[:] = seeds
+        if seeds is not None and seeds is not memory.seeded:
+            memory.seeds[:] = memory.seeded = seeds
         if self.kernel(name)(memory.call):
             replay(self.steps, variables)
-        found: list[float] = memory.roots.ravel().tolist()
-        for number, (root, _) in enumerate(self.roots):
-            if not isinstance(root, int):
-                found[number] = float(root)
+        found: list[float] = memory.column.tolist()
+        for number, constant in self.constant_roots:
+            found[number] = constant
         return memory, found
 
     def not_finite(self, memory: KernelMemory, roots: Sequence[Any]) -> list[int]:
