@@ -151,7 +151,7 @@ class CompiledFunction(WithParameters, Generic[R]):
             if type(argument) is float:
                 numbers.append(argument)
                 key.append(None)
-            elif type(argument) is list and set(map(type, argument)) == {float}:
+            elif type(argument) is list and argument and [*map(type, argument)].count(float) == len(argument):
                 numbers += argument
                 key.append(len(argument))
             else:

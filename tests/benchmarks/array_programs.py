@@ -71,7 +71,23 @@ def programs() -> dict[str, Callable[[Any], Any]]:
         z = jax.scipy.linalg.solve_triangular(low, p[2] + jnp.sin(xs), lower=True)
         return jnp.sum(z * z) + 2.0 * jnp.sum(jnp.log(jnp.diag(low)))
 
+    def heston(x: Any) -> Any:
+        s, v, kappa, theta, xi = x
+        dt = 1.0 / 20
+
+        def step(state: Any, number: Any) -> Any:
+            logarithm, v = state
+            noise = jnp.sin(2.3 * number + s)
+            root = jnp.sqrt(v + 0.01)
+            logarithm = logarithm - 0.5 * v * dt + root * noise * jnp.sqrt(dt)
+            d = v + kappa * (theta - v) * dt + 0.1 * xi * root * jnp.cos(noise) * jnp.sqrt(dt)
+            return (logarithm, jnp.sqrt(d * d + 1e-6)), None
+
+        (logarithm, _), _ = scan(step, (jnp.log(s), v), jnp.arange(20.0))
+        return jax.nn.softplus(jnp.exp(logarithm) - 1.0)
+
     return {
+        "Heston": heston,
         "double pendulum 300": pendulum,
         "n-body 5 x 40": nbody,
         "HMM 5 x 100": hmm,

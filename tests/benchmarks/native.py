@@ -107,8 +107,9 @@ def in_jax(f: Any, x: Any) -> tuple[Task, Any]:
 def batch_in_jax(f: Any, X: Any) -> tuple[Task, Any]:
     import jax
 
-    words = array_programs.Words()
-    return in_jax(lambda rows: jax.numpy.mean(jax.vmap(lambda x: f(words, x))(rows)), X)
+    words, arrays = array_programs.Words(), array_programs.programs()
+    of_example = arrays.get(f.__name__.capitalize(), lambda x: f(words, x))
+    return in_jax(lambda rows: jax.numpy.mean(jax.vmap(of_example)(rows)), X)
 
 
 def batch_in_ddx(f: Any, X: Any) -> tuple[Task, Any]:

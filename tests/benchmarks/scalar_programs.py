@@ -401,16 +401,16 @@ def ray(m: Any, x: Any) -> Any:
 
 
 def heston(m: Any, x: Any, steps: int = 20) -> Any:
-    """What an option pays at the end of a path of Heston's model, of five parameters that stand for its noise too."""
+    """What an option pays at the end of a path of Heston's model; the path's noise comes of its beginning."""
     s, v, kappa, theta, xi = x
     dt = 1.0 / steps
-    logarithm, noise = m.log(s), s
+    logarithm = m.log(s)
     for step in range(steps):
-        noise = m.sin(noise * 12.9898 + step)  # a chaotic map, in place of random numbers
+        noise = m.sin(2.3 * step + s)
         root = m.sqrt(v + 0.01)
         logarithm = logarithm - 0.5 * v * dt + root * noise * math.sqrt(dt)
         d = v + kappa * (theta - v) * dt + 0.1 * xi * root * m.cos(noise) * math.sqrt(dt)
-        v = d * d
+        v = m.sqrt(d * d + 1e-6)
     return m.softplus(m.exp(logarithm) - 1.0)
 
 

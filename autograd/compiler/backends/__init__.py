@@ -87,5 +87,6 @@ class Runner(Protocol):
         ...
 
 
+# What else a back end may take a program over with, such as the kernels of `native`, is decided in `cut.py` too.
 RUNNERS: list[type[Any]] = [NumpyProgram, ArrayLists, FloatLists, NativeProgram]
 BACKENDS = tuple(dict.fromkeys(runner.backend for runner in RUNNERS))
