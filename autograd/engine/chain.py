@@ -9,22 +9,25 @@ and where derivatives are Values, it is the same loop again.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
 from autograd.engine.node import Node
+from autograd.rules import TABLE, Binary, Operation
 
 # A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
 N = TypeVar("N", bound=Node)
 
 
-def topological_order(*roots: N, since: int = 0) -> list[N]:
+def topological_order(*roots: N, since: int = 0, leaves: list[N] | None = None) -> list[N]:
     """Return the roots and everything they were made from, each node once and after its parents.
 
-    Nodes made before the tick `since` of the clock stand in the order like leaves, without their parents.
+    Nodes made before the tick `since` of the clock stand in the order like leaves, without their parents. Leaves are
+    put into the list `leaves` instead, where one is given.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -33,6 +36,7 @@ def topological_order(*roots: N, since: int = 0) -> list[N]:
     True
     """
     order: list[N] = []
+    leaves = order if leaves is None else leaves
     seen: set[N] = set()
     stack: list[Any] = [*roots][::-1]
     while stack:
@@ -43,11 +47,18 @@ def topological_order(*roots: N, since: int = 0) -> list[N]:
         while node not in seen:  # go down by the first operand, and leave the others on the stack
             seen.add(node)
             if node.op is None or (since and node.stamp.tick < since):
-                order.append(node)
+                leaves.append(node)
                 break
             first, second = node._first, node._second
             if second is not None:
-                stack += (node, None, second)
+                if second not in seen:
+                    stack += (node, None) if first in seen else (node, None, second)
+                    first = second if first in seen else first
+                elif first in seen:  # both are sorted
+                    order.append(node)
+                    break
+                else:
+                    stack += (node, None)
             elif type(first) is not tuple:
                 stack += (node, None)
             else:
@@ -74,15 +85,15 @@ def dependents(order: Sequence[N], inputs: Iterable[N]) -> list[N]:
     return [node for node in order if node in found]
 
 
-def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> None:
-    """Set the gradient of every node in the sorted order, but of constants: seed times the derivative of the last one.
+def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
+    """Set the gradient of every node that the root was made from, but of constants: seed times the root's derivative.
 
     Leaves add it to the gradient they have, computed nodes hold it; after an error all have what they had before.
     """
-    computed = [node for node in order if node.op is not None]
+    leaves: list[Node] = []
+    computed = topological_order(root, leaves=leaves)
+    leaves = [leaf for leaf in leaves if type(leaf) is not constant]
     check_unchanged(computed)
-    leaves = [node for node in order if node.op is None and type(node) is not constant]
-    nodes = [*computed, *leaves]
     before = [node.grad for node in computed]
     try:
         for node in computed:
@@ -90,14 +101,18 @@ def backpropagate(order: Sequence[Node], seed: float, constant: type[Node]) -> N
         for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
             grad, leaf.grad = leaf.grad, 0.0
             before.append(grad)
-        for root in (computed or leaves)[-1:]:  # none if it is a constant
+        if type(root) is not constant:
             root.grad = seed
-        accumulate(edges(reversed(computed), constant=constant), nodes)
+        if modes.blocks:
+            nodes = [*computed, *leaves]
+            accumulate(edges(reversed(computed), set(nodes)), nodes)
+        else:
+            accumulate_floats(reversed(computed), constant)
         for leaf, grad in zip(leaves, before[len(computed) :], strict=True):
             if grad is not None:
                 leaf.grad = grad + leaf.grad
     except BaseException:
-        for node, grad in zip(nodes, before, strict=False):
+        for node, grad in zip([*computed, *leaves], before, strict=False):
             node.grad = grad
         raise
 
@@ -113,33 +128,69 @@ def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
         target.grad += source.grad * derivative
 
 
-def edges(
-    nodes: Iterable[Node], wanted: Container[Node] | None = None, constant: type[Node] | None = None
-) -> Iterator[Edge]:
-    """Yield the edges from each computed node to its active parents, with the partial derivatives.
+def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
+    """Accumulate gradients as `accumulate` does over `edges`, of computed nodes all of whose parents are active.
 
-    Partial derivatives by other parents are not evaluated. If `wanted` is None, only constants are not active.
+    It is the engine's innermost code, so the edges are not handed from one function to another, and the derivatives of
+    + and * are not called.
     """
-    for node in nodes:  # the engine's innermost code, so one and two operands are spelled out
-        op = node.op
-        if op is None:
-            continue
-        a, b = node._first, node._second
-        if b is not None:
+    for node in nodes:
+        op, gradient, a, b = node.op, node.grad, node._first, node._second
+        if op is PRODUCT:
+            if type(a) is not constant:
+                a.grad += gradient * b.number
+            if type(b) is not constant:
+                b.grad += gradient * a.number
+        elif op is SUM:
+            if type(a) is not constant:
+                a.grad += gradient
+            if type(b) is not constant:
+                b.grad += gradient
+        elif b is not None:
             by_a, by_b = op.partials
             y, x, z = node.number, a.number, b.number
-            if type(a) is not constant if wanted is None else a in wanted:
-                yield node, a, by_a(y, x, z)
-            if type(b) is not constant if wanted is None else b in wanted:
-                yield node, b, by_b(y, x, z)
+            if type(a) is not constant:
+                a.grad += gradient * by_a(y, x, z)
+            if type(b) is not constant:
+                b.grad += gradient * by_b(y, x, z)
         elif op.arity == 1:
-            if type(a) is not constant if wanted is None else a in wanted:
-                yield node, a, op.partials[0](node.number, a.number)
+            if type(a) is not constant:
+                a.grad += gradient * op.partials[0](node.number, a.number)
         else:
             y, operands = node.number, [parent.number for parent in a]
             partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
             for parent, partial in zip(a, partials, strict=True):
-                if type(parent) is not constant if wanted is None else parent in wanted:
+                if type(parent) is not constant:
+                    parent.grad += gradient * (partial(y, *operands) if op.arity else partial)
+
+
+def row_of(*derivatives: Any) -> Operation:
+    """Return the row of the table whose partial derivatives are these, when they are read with names: y, a, b."""
+
+    def read(row: Operation) -> list[Any]:
+        with suppress(TypeError):  # of arithmetic on names
+            return [partial("y", "a", "b") for partial in row.partials]
+        return []
+
+    (row,) = (row for row in TABLE.values() if isinstance(row, Binary) and read(row) == [*derivatives])
+    return row
+
+
+SUM, PRODUCT = row_of(1.0, 1.0), row_of("b", "a")
+
+
+def edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
+    """Yield the edges from each computed node to its active parents, those that are wanted, with the derivatives.
+
+    Partial derivatives by other parents are not evaluated.
+    """
+    for node in nodes:
+        if (op := node.op) is not None:
+            y, parents = node.number, node.parents
+            operands = [parent.number for parent in parents]
+            partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
+            for parent, partial in zip(parents, partials, strict=True):
+                if parent in wanted:
                     yield node, parent, partial(y, *operands) if op.arity else partial
 
 

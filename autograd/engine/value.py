@@ -84,7 +84,19 @@ def _unary(op: Operation, x: Value) -> Value:
         if not modes.untaken():
             raise op.explain(error, (x.number,)) from None
         data = math.nan
-    return _node(op, data if type(data) is float else real(data, f"the result of {op.name}"), x)
+    if type(data) is not float:
+        data = real(data, f"the result of {op.name}")
+    if modes.blocks:
+        return _node(op, data, x)
+    node = _new(Value)  # what `_node` does, whose call would cost a fifth of the time
+    node.number = data
+    node._first = x
+    node._second = None
+    node.stamp = clock.now
+    node.grad = UNREACHED
+    node.label = ""
+    node.op = op
+    return node
 
 
 def _arithmetic(op: Binary) -> tuple[Method, Method]:
@@ -92,8 +104,10 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
     forward = op.forward
 
     def method(self: Value, other: Any) -> Value:
-        if type(other) is not Value and (other := _as_operand(other)) is None:
-            return cast("Value", NotImplemented)
+        if (kind := type(other)) is not Value:
+            other = _constant(float(other)) if kind is float or kind is int else _as_operand(other)
+            if other is None:
+                return cast("Value", NotImplemented)
         try:
             number = forward(self.number, other.number)
         except (ValueError, ArithmeticError) as error:
@@ -113,7 +127,8 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         return node
 
     def reflected(self: Value, other: Any) -> Value:
-        operand = _as_operand(other)
+        kind = type(other)
+        operand = _constant(float(other)) if kind is float or kind is int else _as_operand(other)
         return cast("Value", NotImplemented) if operand is None else method(operand, self)
 
     return method, reflected
@@ -128,9 +143,22 @@ def _compare(op: Operation, a: Any, b: Any) -> bool:
     return bool(op.forward(a.number, b.number))
 
 
+def _constant(number: float) -> Value:
+    """Return what `Constant(number)` does, at a quarter of the time."""
+    node = _new(Constant)
+    node.number = number
+    node._first = ()
+    node._second = None
+    node.stamp = clock.now
+    node.grad = UNREACHED
+    node.label = ""
+    node.op = None
+    return node
+
+
 def _as_node(number: Any, asker: str) -> Value:
     """Return a Value as it is, and a plain number as a constant leaf."""
-    return number if isinstance(number, Value) else Constant(real(number, asker))
+    return number if isinstance(number, Value) else _constant(real(number, asker))
 
 
 def _as_operand(number: Any) -> Value | None:
@@ -204,10 +232,11 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Value):
             return self._power(other)
-        exponent = _as_operand(other)  # a plain one is part of the operation: x ** 3 has one parent
-        if exponent is None:
+        try:  # a plain exponent is part of the operation: x ** 3 has one parent
+            exponent = real(other, "arithmetic")
+        except TypeError:
             return cast("Value", NotImplemented)
-        return _unary(rules.power_of.member(exponent.number), self)
+        return _unary(rules.power_of.member(exponent), self)
 
     def __neg__(self) -> Value:
         return _unary(rules.negative, self)
@@ -337,7 +366,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         """
         if modes.blocks:
             modes.use(self, "the gradients of")
-        backpropagate(topological_order(self), real(seed, "backward(seed)"), Constant)
+        backpropagate(self, real(seed, "backward(seed)"), Constant)
 
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of every node it was made from."""

@@ -143,7 +143,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
             added = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {total:.4g}"
             steps.append(_Step(len(order), dict(known), (formula, added), node, operand, frozenset(used)))
 
-    by_source = groupby(edges(reversed(taking), constant=Constant), itemgetter(0))
+    by_source = groupby(edges(reversed(taking), flow), itemgetter(0))
     accumulate(chain.from_iterable(watched(*step) for step in by_source), flow.values())
     found = [f"d{end}/d{names[leaf]} = {flow[leaf].grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."

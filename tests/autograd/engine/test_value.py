@@ -27,11 +27,13 @@ from autograd import (
     mean,
     no_grad,
     operation,
+    rules,
     scope,
     sin,
     tanh,
     where,
 )
+from autograd.engine import chain
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED
 
@@ -1069,3 +1071,17 @@ def test_node_of_a_chain_takes_at_most_210_bytes(operate, nodes):
     finally:
         tracemalloc.stop()
     assert (after - before) / (length * nodes) <= 210.0
+
+
+def test_rows_whose_derivatives_are_spelled_out_in_the_chain_rule_are_those_of_plus_and_times():
+    assert (rules.add, rules.mul) == (chain.SUM, chain.PRODUCT)
+    assert chain.row_of(1.0, -1.0) is rules.sub
+
+
+@pytest.mark.parametrize("row", [rules.add, rules.mul], ids=str)
+def test_derivatives_of_plus_and_times_are_not_called(row, monkeypatch):
+    x, y = Value(3.0), Value(5.0)
+    result = row(x, y)
+    monkeypatch.setattr(row, "partials", ())
+    result.backward()
+    assert (x.grad, y.grad) == ((1.0, 1.0) if row is rules.add else (5.0, 3.0))
