@@ -33,7 +33,7 @@ HALF_PI = (  # pi / 2 in parts of 33 bits, and what is left
     2.0222662487111665e-21,
     8.4784276603689e-32,
 )
-LARGE = 1e5  # above it the parts of pi / 2 are too short, and an angle is left to the C library
+LARGE_ANGLE = 1e5  # above it the parts of pi / 2 are too short, and an angle is left to the C library
 # (1 + 2x) exp(x^2) erfc(x) in t = (x - 3.75) / (x + 3.75), from its Chebyshev series (Shepherd and Laframboise 1981)
 ERFCX = (
     1.2375126308378275, -0.14024059858554525, 0.0035854154854790257, 0.08227673848999506, -0.10880393014244462,
@@ -203,7 +203,7 @@ def vector_function(name: str, arity: int, lanes: int) -> str:
     if name not in ANGLES:
         return f"{head} {{\n{body}\n}}"
     large = Lines({0: taken[0]}, "l", lanes)
-    truth = large.compared("ogt", large.write(abs(symbol(0))), large.number(LARGE))
+    truth = large.compared("ogt", large.write(abs(symbol(0))), large.number(LARGE_ANGLE))
     reduce_or = f"call i1 @llvm.vector.reduce.or.v{lanes}i1(<{lanes} x i1> {truth})"
     ask = "\n".join([*large.lines, f"%large = {reduce_or}", "br i1 %large, label %singly, label %together"])
     return f"{head} {{\n{ask}\ntogether:\n{body}\n{_by_lanes(name, taken, lanes, 'singly')}\n}}"
