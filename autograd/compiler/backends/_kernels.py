@@ -18,6 +18,7 @@ from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
 
 NAMED_STEPS = 2_000  # steps, above which results are stored: compilers take long for many names at once
+MANY = 500  # operands of one operation, above which its function is too long
 STORED = 2_000  # variables, above which a kernel is too long
 LONG = 20  # lines, above which an expression is a function
 STRAIGHT = 200  # steps, up to which no loops are looked for
@@ -66,7 +67,8 @@ class KernelGraph:
             self.before, self.each = ([Block(part, self.base, len(part))] if part else [] for part in parts)
         # What is the same for all examples counts once, which code for vectors of them cannot do with stored numbers.
         plain_roots = [root for root in roots if isinstance(root, int) and not batched[root]]
-        self.fits = not (self.looped and sizes[1] and plain_roots) and self.base < STORED
+        operands = max([len(terms) for _, terms in steps], default=0)
+        self.fits = not (self.looped and sizes[1] and plain_roots) and self.base < STORED and operands < MANY
         self.size = sum(len(block.steps) for block in blocks)  # steps that are written
         self.stored = (self.total + sizes[0]) * self.lanes if self.looped else 0  # numbers in each buffer
 

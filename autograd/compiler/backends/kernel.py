@@ -29,6 +29,7 @@ from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
 
 OPTIMIZED = 4_000  # lines of a kernel, up to which LLVM takes its time: five times as long
+LONGEST_OF_VECTORS = 20_000  # lines, whose names take a third of a megabyte of the stack
 LONGEST = 90_000  # lines of LLVM IR of a kernel, which take half a second to compile
 
 
@@ -128,7 +129,7 @@ class KernelProgram:
         if not self.graph.fits:
             return None
         lines = self.source.count("\n")
-        return lines if lines <= LONGEST else None
+        return lines if lines <= (LONGEST if self.graph.lanes == 1 else LONGEST_OF_VECTORS) else None
 
     def kernel(self, name: str) -> Callable[[int], int]:
         """Return a compiled kernel, a function of the address of its arguments."""

@@ -320,6 +320,18 @@ def test_without_llvmlite_auto_means_the_other_back_ends():
     assert (found.stdout, found.stderr) == ("python\n", "")
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("operands", [300, 600])
+def test_operation_of_many_operands_is_compiled_up_to_a_limit(operands):
+    x = [math.sin(n) for n in range(operands)]
+    f = compile(lambda x: logsumexp(x) + mean(x), backend="native")
+    value, gradient = f.value_and_grad(x)
+    total = math.fsum(map(math.exp, x))
+    assert value == pytest.approx(math.log(total) + math.fsum(x) / operands, rel=1e-13)
+    assert gradient == pytest.approx([math.exp(a) / total + 1.0 / operands for a in x], rel=1e-12)
+    assert runner_of(f) == ("KernelProgram" if operands == 300 else "NativeProgram")
+
+
 # Threads
 
 
