@@ -24,8 +24,9 @@ from autograd.engine.clock import scope as scope
 from autograd.engine.modes import no_grad as no_grad
 from autograd.engine.value import Constant as Constant
 from autograd.engine.value import Value as Value
-from autograd.engine.value import softmax as softmax
 from autograd.functions.containers import register as register
+from autograd.functions.softmax import log_softmax as log_softmax
+from autograd.functions.softmax import softmax as softmax
 from autograd.functions.transforms import grad as grad
 from autograd.functions.transforms import gradients as gradients
 from autograd.functions.transforms import hessian as hessian
@@ -49,6 +50,6 @@ check_interpreter_lock()
 if not TYPE_CHECKING:  # a type checker reads the imports
     _OWN = """
         Constant GradientError TraceError Value animate compile detect_anomaly draw explore grad gradcheck gradients
-        hessian hvp jacobian jvp no_grad operation register scope softmax text value_and_grad vjp
+        hessian hvp jacobian jvp log_softmax no_grad operation register scope softmax text value_and_grad vjp
     """
     __all__ = sorted([*_OWN.split(), *rules.__all__])

@@ -21,9 +21,22 @@ EPS = 2.0**-52
 def functions(module: Any) -> dict[str, Any]:
     own = {name: getattr(builtins, name) for name in ("abs", "max", "min", "sum", "len", "range", "zip")}
     names = {"__builtins__": {}, **{name: getattr(module, name) for name in dir(module) if name[0] != "_"}, **own}
-    if module is mpmath:  # whose erfc fails on arguments beyond 1e19; from 1e6 on it is 0 or 2 to 10^11 digits
-        names["erfc"] = lambda x: mpmath.erfc(x) if abs(x) < 1e6 else mp.mpf(0 if x > 0 else 2)
+    if module is mpmath:  # whose erfc fails on arguments beyond 1e19
+        names["erfc"] = lambda x: mpmath.erfc(x) if abs(x) < 1e6 else _far_erfc(x)
     return names
+
+
+def _far_erfc(x: Any) -> Any:
+    """erfc by its asymptotic series, whose terms fall until one is exp(-x ** 2), or is too small for the digits."""
+    if x < 0:
+        return mp.mpf(2)  # to 10^11 digits
+    total = term = mp.mpf(1)
+    k = 0
+    while abs(term) > mp.eps:
+        k += 1
+        term *= -(2 * k - 1) / (2 * x * x)
+        total += term
+    return mp.exp(-x * x) / (x * mp.sqrt(mp.pi)) * total
 
 
 @functools.cache

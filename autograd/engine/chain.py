@@ -207,7 +207,7 @@ def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iter
             for parent, partial in zip(operands, partials, strict=True):
                 if parent in wanted:
                     derivative = partial(node, *operands) if op.arity else partial
-                    if type(derivative) is not float or derivative != 0.0:
+                    if not isinstance(derivative, float) or derivative != 0.0:
                         yield node, parent, derivative
 
 

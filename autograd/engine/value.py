@@ -8,8 +8,8 @@ meets a Value becomes a constant leaf.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, cast, overload
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
 
 from autograd import rules
 from autograd.engine import _copying, clock, modes
@@ -227,7 +227,17 @@ class Value(Node, PeerNames, Methods["Value"]):
     __sub__, __rsub__ = _arithmetic(rules.sub)
     __mul__, __rmul__ = _arithmetic(rules.mul)
     __truediv__, __rtruediv__ = _arithmetic(rules.divide)
+    __mod__, __rmod__ = _arithmetic(rules.mod)
+    __floordiv__, __rfloordiv__ = _arithmetic(rules.floordiv)
     _power, __rpow__ = _arithmetic(rules.power)
+
+    def __divmod__(self, other: Number) -> tuple[Value, Value]:
+        operand = _as_operand(other)
+        return cast("Any", NotImplemented) if operand is None else (self // operand, self % operand)
+
+    def __rdivmod__(self, other: Number) -> tuple[Value, Value]:
+        operand = _as_operand(other)
+        return cast("Any", NotImplemented) if operand is None else divmod(operand, self)
 
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Value):
@@ -243,6 +253,12 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __pos__(self) -> Value:
         return self
+
+    def __floor__(self) -> Value:  # as NumPy's floor and ceil ask for it
+        return _unary(rules.floor, self)
+
+    def __ceil__(self) -> Value:
+        return _unary(rules.ceil, self)
 
     def __abs__(self) -> Value:
         return _unary(rules.abs, self)
@@ -444,30 +460,6 @@ class Constant(Value):
     """
 
     __slots__ = ()
-
-
-@overload
-def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
-@overload
-def softmax(values: Iterable[Number]) -> list[Value]: ...
-def softmax(values: Iterable[Number]) -> list[Any]:
-    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
-
-    >>> softmax([0.0, 0.0])
-    [0.5, 0.5]
-    """
-    if isinstance(values, Value):
-        raise TypeError(f"softmax takes a sequence of numbers, got one Value, {values!r}; write softmax([a, b])")
-    xs = [x if isinstance(x, Value) else real(x, "softmax") for x in values]
-    if not xs:
-        raise ValueError("softmax is defined for at least one operand, got none")
-    if modes.blocks and modes.traced():
-        largest: Any = rules.largest(xs)
-    else:
-        largest = max(x.number if isinstance(x, Value) else x for x in xs)
-    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
-    total = rules.fsum(exponentials)
-    return [exponential / total for exponential in exponentials]
 
 
 def _check_arguments(label: Any, op: Any, children: Any) -> None:

@@ -1,4 +1,7 @@
-"""The words of C99: what the operations of the table are called there, and functions for those that C lacks."""
+"""The words of C99: what the operations of the table are called there, and functions for those that C lacks.
+
+Rows that are made of others are not listed: their functions are written when they are called.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,16 @@ HELPERS = {
     for (y = pow(a, b); k > 0.5; k -= 1.0) y /= a;
     return y;
 }""",
+    "mod": """(double a, double b) {
+    double rest = fmod(a, b);
+    return rest != 0.0 && (rest < 0.0) != (b < 0.0) ? rest + b : rest;
+}""",
+    "floordiv": """(double a, double b) {
+    double rest = fmod(a, b), quotient = (a - rest) / b, whole;
+    if (rest != 0.0 && (rest < 0.0) != (b < 0.0)) quotient -= 1.0;
+    whole = floor(quotient);
+    return quotient - whole > 0.5 ? whole + 1.0 : whole;
+}""",
     "largest": """(const double *x, int count, int stride) {
     double y = x[0];
     for (int i = 1; i < count; i++)
@@ -66,14 +79,14 @@ HELPERS = {
 SAME_IN_C = (
     *(rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.cbrt),
     *(rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh, rules.tanh),
-    *(rules.asinh, rules.acosh, rules.atanh, rules.erf, rules.erfc, rules.atan2, rules.hypot),
+    *(rules.asinh, rules.acosh, rules.atanh, rules.erf, rules.erfc, rules.atan2, rules.hypot, rules.floor),
 )
 SUPPLIED_IN_C: dict[Operation, str] = {
     row: row.name
     for row in (rules.maximum, rules.minimum, rules.relu, rules.sigmoid, rules.softplus, rules.silu, rules.gelu)
 }
 SUPPLIED_IN_C |= {rules.ieee_sech2: "sech2", rules.ieee_cathetus: "cathetus", rules.ieee_unit: "unit"}
-SUPPLIED_IN_C |= {rules.ieee_power: "power"}
+SUPPLIED_IN_C |= {rules.ieee_power: "power", rules.mod: "mod", rules.floordiv: "floordiv"}
 OF_MANY = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
 
 
@@ -148,6 +161,13 @@ def dialect(prefix: str) -> CDialect:
         | {rules.either: (ATOM, ATOM, ATOM), rules.negative: (SIGN, POWER)},
         prefix=prefix,
     )
+
+
+def c_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
+    """Write a function in C."""
+    parameters = ", ".join(f"double {argument}" for argument in arguments)
+    body = [*(f"double {local} = {source};" for local, source in lines), f"return {result};"]
+    return "\n    ".join([f"static double {name}({parameters}) {{", *body]) + "\n}"
 
 
 def helpers(prefix: str, text: str) -> list[str]:

@@ -13,7 +13,8 @@ SAME_IN_TORCH = (
     *(rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
     *(rules.tanh, rules.asinh, rules.acosh, rules.atanh, rules.sigmoid, rules.relu, rules.atan2, rules.hypot),
-    *(rules.maximum, rules.minimum),
+    *(rules.maximum, rules.minimum, rules.exp2, rules.floor, rules.ceil, rules.clip, rules.xlogy),
+    *(rules.erfinv, rules.logaddexp),  # whose polygamma functions have ten digits only: these are composed
 )
 
 
@@ -57,6 +58,9 @@ TORCH = TorchDialect(
     words={
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
         **{row: f"{row.name}({{}})" for row in (rules.cbrt, rules.softplus, rules.gelu)},
+        rules.mod: "torch.remainder({}, {})",
+        rules.floordiv: "torch.floor_divide({}.detach(), {}.detach())",
+        rules.log_sigmoid: "torch.nn.functional.logsigmoid({})",
         rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",

@@ -22,8 +22,8 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
-from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_number, dialect, helpers
-from autograd.rules import Expression, symbol
+from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_function, c_number, dialect, helpers
+from autograd.rules import Expression, Functions, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
 LINE_WIDTH = 100  # characters of a line of numbers
@@ -58,7 +58,8 @@ class _Writer:
     def __init__(self, lowering: Lowering, name: str) -> None:
         self.lowering = lowering
         self.name = name
-        self.dialect = dialect(name)
+        self.functions = Functions(dialect(name), c_function, f"{name}_row_")
+        self.dialect = self.functions.dialect
         self.tables: dict[tuple[str, ...], str] = {}
         self.arguments, self.parameters = lowering.arguments, lowering.wrt
         self.inputs = self.arguments + len(lowering.batched)
@@ -95,6 +96,7 @@ class _Writer:
         function = "\n".join([f"{signature} {{", *_indented([*tables, *body]), "}"])
         gradient = self.parameters or self.inputs
         sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": gradient, "work": max(1, self.size)}
+        rows = self.functions.definitions.values()
         enum = ", ".join(f"{self.name}_{what} = {count}" for what, count in sizes.items())
         return "\n".join(
             [
@@ -103,7 +105,8 @@ class _Writer:
                 "",
                 f"enum {{ {enum} }};",
                 "",
-                *helpers(self.name, function),
+                *helpers(self.name, "\n".join([*rows, function])),
+                *rows,
                 "",
                 function,
                 "",

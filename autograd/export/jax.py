@@ -14,7 +14,7 @@ from autograd import rules
 from autograd.compiler.program import Program
 from autograd.export._own_operation import SymbolicDialect
 from autograd.export.torch import TensorWriter
-from autograd.rules import Operation, formulas, infix, symbol
+from autograd.rules import Operation, definition, formulas, infix, symbol
 
 NAMES_IN_JAX: dict[Operation, str] = {
     **{row: row.name for row in (rules.exp, rules.expm1, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt)},
@@ -25,6 +25,9 @@ NAMES_IN_JAX: dict[Operation, str] = {
     rules.atan2: "arctan2",
     rules.power: "power",
     rules.ieee_log: "log",
+    rules.floor: "floor",
+    rules.mod: "mod",
+    rules.floordiv: "floor_divide",
 }
 
 
@@ -95,7 +98,10 @@ class FunctionsOfJax:
             return others[operation]
         if operation.family is not None and operation.family[0] in members:
             return members[operation.family[0]](operation.family[1])
-        raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
+        name = f"row{len(self._known)}"
+        exec(definition(operation, name, self.dialect), self.names)
+        composed: Callable[..., Any] = self.names[name]
+        return composed
 
 
 class JaxDialect(SymbolicDialect):

@@ -28,6 +28,7 @@ from autograd.rules import (
     Expression,
     NAry,
     Operation,
+    is_own,
     symbol,
 )
 
@@ -196,10 +197,13 @@ class TeX(Formulas):
         template = self.operators.get(operation)
         if template is None and operation.family is not None:
             family, constant = operation.family
-            word = family.name.replace("_", r"\_")
-            template, level, least = _function(rf"\operatorname{{{{{word}}}}}_{{{{{constant:g}}}}}"), ATOM, [0]
-        elif template is None:  # a user's own
-            word = tex_name(operation.name).replace("{", "{{").replace("}", "}}")
+            named = family.name.replace("_", r"\_")
+            word = r"\psi" if family is rules.polygamma_of else rf"\operatorname{{{{{named}}}}}"
+            template, level, least = _function(rf"{word}_{{{{{constant:g}}}}}"), ATOM, [0]
+        elif template is None:
+            named = operation.name.replace("_", r"\_")
+            word = tex_name(operation.name) if is_own(operation) else rf"\operatorname{{{named}}}"
+            word = word.replace("{", "{{").replace("}", "}}")
             template, level, least = _function(word, len(operands)), ATOM, [0] * len(operands)
         else:
             level, *least = self.precedence[operation]
@@ -257,6 +261,19 @@ TEX_WORDS: dict[Operation, str] = {
     rules.log1p: r"\ln\left(1 + {}\right)",
     rules.sigmoid: _function(r"\sigma"),
     rules.ieee_sech2: _function(r"\operatorname{{sech}}^{{2}}"),
+    rules.sign: _function(r"\operatorname{{sgn}}"),
+    rules.floor: r"\left\lfloor {} \right\rfloor",
+    rules.ceil: r"\left\lceil {} \right\rceil",
+    rules.floordiv: r"\left\lfloor \frac{{{}}}{{{}}} \right\rfloor",
+    rules.lgamma: _function(r"\ln\Gamma"),
+    rules.digamma: _function(r"\psi"),
+    rules.trigamma: _function(r"\psi_{{1}}"),
+    rules.erfinv: _function(r"\operatorname{{erfinv}}"),
+    rules.ndtr: _function(r"\Phi"),
+    rules.log_ndtr: _function(r"\ln\Phi"),
+    rules.normal_ratio: r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}",
+    rules.log_sigmoid: _function(r"\ln\sigma"),
+    rules.logaddexp: r"\ln\left(\mathrm{{e}}^{{{}}} + \mathrm{{e}}^{{{}}}\right)",
     rules.sqrt: r"\sqrt{{{}}}",
     rules.cbrt: r"\sqrt[3]{{{}}}",
     rules.abs: r"\left|{}\right|",
@@ -270,6 +287,8 @@ TEX = TeX(
         rules.divide: r"\frac{{{}}}{{{}}}",
         rules.ieee_divide: r"\frac{{{}}}{{{}}}",
         rules.power: "{}^{{{}}}",
+        rules.exp2: "2^{{{}}}",
+        rules.mod: r"{} \bmod {}",
         rules.exp: r"\mathrm{{e}}^{{{}}}",
         rules.expm1: r"\mathrm{{e}}^{{{}}} - 1",
         rules.less: "{} < {}",
@@ -294,6 +313,7 @@ TEX = TeX(
         rules.ieee_divide: (SIGN, 0, 0),
         rules.power: (POWER, ATOM, 0),
         rules.exp: (POWER, 0),
+        rules.exp2: (POWER, 0),
         rules.expm1: (SUM, 0),
         rules.log1p: (ATOM, PRODUCT),
     },

@@ -2,19 +2,20 @@
 
 An operation is written in SymPy's own functions, so its derivatives are SymPy's; where a function has a kink it is
 written such that they follow our table. What SymPy leaves undefined there stays so: a power with a variable exponent
-where the base is 0, the cube root of 0, and hypot and atan2 at the origin.
+where the base is 0, the cube root of 0, sinc at 0, and hypot, atan2 and xlogy at the origin.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from autograd import rules
 from autograd.engine import Constant, Value
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Operation, is_own
+from autograd.rules import Expression, Operation, composition, is_own, symbol
 
 
 def to_sympy(root: Value) -> Any:
@@ -61,7 +62,17 @@ def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
                 f"the operation {operation.name} cannot be read as symbols, since its function takes floats: {error}; "
                 "write it with the functions of autograd"
             ) from error
-    raise NotImplementedError(f"the operation {operation.name} has no word in SymPy")
+    symbols = list(map(symbol, range(len(operands))))
+    return _computed(composition(operation, symbols), dict(zip(symbols, operands, strict=True)))
+
+
+def _computed(term: Any, terms: dict[Any, Any]) -> Any:
+    """Return an expression of the table's rows as one of SymPy; `terms` has what its symbols are."""
+    if not isinstance(term, Expression):
+        return _number(term)
+    if term not in terms:
+        terms[term] = symbolic(cast("Operation", term.operation), [_computed(part, terms) for part in term.operands])
+    return terms[term]
 
 
 def _sympy() -> Any:
@@ -97,6 +108,45 @@ def _dot(*operands: Any) -> Any:
     return _sum([a * b for a, b in zip(operands[:half], operands[half:], strict=True)])
 
 
+@cache
+def _frozen() -> Any:
+    """Return the function that is the number itself, but whose derivative counts as 0, as that of floor does."""
+    sympy = _sympy()
+
+    class Frozen(sympy.Function):  # type: ignore[name-defined,misc]
+        @classmethod
+        def eval(cls, x: Any) -> Any:
+            return x if x.is_number else None
+
+        def _eval_derivative(self, by: Any) -> Any:
+            return sympy.Integer(0)
+
+    return Frozen
+
+
+def _floor(x: Any) -> Any:
+    return _frozen()(_sympy().floor(x))
+
+
+def _clip(a: Any, b: Any, c: Any) -> Any:
+    sympy = _sympy()
+    inside = sympy.And(b <= a, a <= c)
+    return sympy.Piecewise((a, inside), (c, c < sympy.Max(a, b)), (b, b < c), (_frozen()(b), True))
+
+
+def _mills(n: Any, x: Any) -> Any:
+    """Return the ratio of this order by the recurrence from that of order 0, of the upper tail and the density."""
+    sympy = _sympy()
+    y = sympy.sqrt(sympy.pi / 2) * sympy.exp(x**2 / 2) * sympy.erfc(x / sympy.sqrt(2))
+    for k in range(1, int(n) + 1):
+        y = (1 / y - x) / k
+    return y
+
+
+def _distribution(x: Any) -> Any:
+    return _sympy().erfc(-x / _sympy().sqrt(2)) / 2
+
+
 def _hypot(a: Any, b: Any) -> Any:
     return _sympy().sqrt(a * a + b * b)
 
@@ -129,6 +179,22 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.softplus: lambda x: _sympy().log(1 + _sympy().exp(x)),
     rules.silu: lambda x: x / (1 + _sympy().exp(-x)),
     rules.gelu: lambda x: x * _sympy().erfc(-x / _sympy().sqrt(2)) / 2,
+    rules.exp2: lambda x: 2**x,
+    rules.log_sigmoid: lambda x: -_sympy().log(1 + _sympy().exp(-x)),
+    rules.logaddexp: lambda a, b: _sympy().log(_sympy().exp(a) + _sympy().exp(b)),
+    rules.xlogy: lambda a, b: _choice(b > 0, a * _sympy().log(b), 0),
+    rules.floor: _floor,
+    rules.mod: lambda a, b: a - b * _floor(a / b),
+    rules.floordiv: lambda a, b: _floor(a / b),
+    rules.clip: _clip,
+    rules.lgamma: lambda x: _sympy().log(_sympy().Abs(_sympy().gamma(x))),
+    rules.digamma: _named("digamma"),
+    rules.trigamma: _named("trigamma"),
+    rules.erfinv: _named("erfinv"),
+    rules.ndtr: _distribution,
+    rules.log_ndtr: lambda x: _sympy().log(_distribution(x)),
+    rules.normal_ratio: lambda x: _sympy().exp(-(x**2) / 2) / _sympy().sqrt(2 * _sympy().pi) / _distribution(x),
+    rules.sinc: lambda x: _sympy().sinc(_sympy().pi * x),
     rules.relu: lambda x: _choice(x > 0, x, 0),
     rules.where: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
     rules.where.decided: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
@@ -147,6 +213,8 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.ieee_cathetus: lambda x: _sympy().sqrt((1 - x) * (1 + x)),
 }
 MEMBERS: dict[Any, Callable[..., Any]] = {
+    rules.mills_of: lambda n, x: _mills(n, x),
+    rules.polygamma_of: lambda n, x: _sympy().polygamma(n, x),
     rules.power_of: lambda n, x: x**n,
     rules.leaky_relu: lambda slope, x: _choice(x > 0, x, slope * x),
     rules.elu: lambda alpha, x: _choice(x > 0, x, alpha * (_sympy().exp(x) - 1)),

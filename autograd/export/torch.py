@@ -16,6 +16,7 @@ from autograd.compiler.instructions import Code, Instruction, Operand, Slots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
+from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._words_of_torch import TORCH, helper_functions
 
 
@@ -26,8 +27,9 @@ def function_of(program: Program) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         raise ImportError("to_torch needs PyTorch: python -m pip install 'scalar-autograd[torch]'") from error
     writer = TensorWriter(replace(program.lowering))
-    source = writer.source()
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
+    writer.dialect = FunctionsOfTorch(torch, names).dialect  # type: ignore[misc]
+    source = writer.source()
     names |= {name: torch.tensor(numbers, dtype=torch.float64) for name, numbers in writer.numbers.items()}
     names |= {name: torch.tensor(slots) for name, slots in writer.indices.items()}
     exec(source, names)

@@ -148,7 +148,7 @@ class _Reach:
 
 def _is_zero_everywhere(source: Any, target: Any, derivative: Any) -> bool:
     """Whether the derivative along an edge is 0 at all numbers, as that by a condition is."""
-    if type(derivative) is not float or derivative != 0.0:
+    if not isinstance(derivative, float) or derivative != 0.0:
         return False
     zeros = _zero_partials(source.op, len(source.parents))
     return all(zero for operand, zero in zip(source.parents, zeros, strict=True) if operand is target)

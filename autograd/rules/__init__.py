@@ -2,6 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from autograd.rules._rows import *
+from autograd.rules._rows import FUNCTIONS
+from autograd.rules.composition import UNREADABLE as UNREADABLE
+from autograd.rules.composition import Functions as Functions
+from autograd.rules.composition import composition as composition
+from autograd.rules.composition import definition as definition
 from autograd.rules.expression import ATOM as ATOM
 from autograd.rules.expression import CHOICE as CHOICE
 from autograd.rules.expression import COMPARISON as COMPARISON
@@ -31,9 +37,9 @@ from autograd.rules.operation import NAry as NAry
 from autograd.rules.operation import Operation as Operation
 from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
+from autograd.rules.operation import identifier as identifier
 from autograd.rules.operation import real as real
 from autograd.rules.table import *
-from autograd.rules.table import FUNCTIONS
 
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore
     __all__ = sorted(FUNCTIONS)

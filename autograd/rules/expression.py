@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from autograd.rules import table as rules
+from autograd.rules import _rows as rules
 from autograd.rules.operation import Family, Operation, Where
 
 COMPARISONS = (rules.less, rules.less_equal, rules.either)
@@ -81,6 +81,18 @@ class Expression:
 
     def __rpow__(self, other: Any) -> Expression:
         return _binary(rules.power, other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return _binary(rules.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return _binary(rules.mod, other, self)
+
+    def __floordiv__(self, other: Any) -> Expression:
+        return _binary(rules.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return _binary(rules.floordiv, other, self)
 
     def __neg__(self) -> Expression:
         return Expression(rules.negative, [self])
@@ -205,6 +217,8 @@ PRECEDENCE: dict[Operation, tuple[int, ...]] = {
     rules.mul: (PRODUCT, PRODUCT, SIGN),
     rules.divide: (PRODUCT, PRODUCT, SIGN),
     rules.ieee_divide: (PRODUCT, PRODUCT, SIGN),
+    rules.mod: (PRODUCT, PRODUCT, SIGN),
+    rules.floordiv: (PRODUCT, PRODUCT, SIGN),
     rules.negative: (SIGN, SIGN),
     rules.power: (POWER, ATOM, POWER),
 }
@@ -289,6 +303,8 @@ PYTHON = Dialect(
     operators={
         **infix(),
         rules.power: "{} ** {}",
+        rules.mod: "{} % {}",
+        rules.floordiv: "{} // {}",
         rules.less: "{} < {}",
         rules.less_equal: "{} <= {}",
         rules.either: "{} or {}",
@@ -308,7 +324,7 @@ def is_own(operation: Operation) -> bool:
 
 ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
 ROWS |= {rules.detached, rules.largest, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen}
-FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)}
+FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)} | {rules.mills_of}
 
 
 def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequence[Any]:

@@ -86,7 +86,7 @@ class Operation:
         self.forward = forward
         self.partials = partials
         self.arity: int | None = len(partials)  # None: any number of operands
-        self.template = template or f"{_identifier(name)}({', '.join('{}' for _ in partials)})"
+        self.template = template or f"{identifier(name)}({', '.join('{}' for _ in partials)})"
         self.definition = definition or self.expression(*self.arguments)
         self.domain = domain
         self.edges = edges or {}
@@ -431,7 +431,7 @@ def operation(
     return made
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
     """Return the name as it can stand in Python: other characters become underscores."""
     letters = "".join(letter if f"a{letter}".isidentifier() else "_" for letter in name)
     return letters if letters.isidentifier() and not keyword.iskeyword(letters) else f"_{letters}"

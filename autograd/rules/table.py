@@ -3,7 +3,10 @@
 A partial derivative is written once, in the table's own functions, in terms of the result `y` and the operands. Read
 with floats it drives `backward()`; read with Values it is itself a graph, hence derivatives of any order; read with
 arrays it is array code; iterated by the tests it tests itself. To add an operation, add its row here: the public
-function, the method of Value, the array code and the tests follow from it. Only the page needs its word in JavaScript.
+function, the method of Value, the array code, the page, the exports and the tests follow from it.
+
+Functions that Python's math module lacks stand above the rows. Where one is written in the table's own functions too,
+as the partial derivatives are, every language that has those has it. Special functions are in `_special`.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
@@ -19,6 +22,7 @@ from autograd.rules.operation import Binary, Family, NAry, Operation, Unary, Whe
 
 LOG2_E = 1.4426950408889634
 LOG10_E = 0.4342944819032518
+LN_2 = 0.6931471805599453
 SQRT_2 = 1.4142135623730951
 SQRT_2_PI = 2.5066282746310007
 SMALLEST_NORMAL = 2.0**-1022
@@ -45,6 +49,27 @@ def _silu(x: float) -> float:
         return x / (1.0 + math.exp(-x))
     e = math.exp(0.5 * x)  # exp(x) would lose digits to underflow sooner than the product with x does
     return x * e * (e / (1.0 + e * e))
+
+
+def _floor(x: float) -> float:
+    return x // 1.0 if -inf < x < inf else x
+
+
+def _sign(x: Any) -> Any:
+    return _select(abs(x) >= 0.0, (x > 0.0) * 1.0 - (x < 0.0) * 1.0, x)  # of nan, nan, as in NumPy
+
+
+def _clip(a: Any, b: Any, c: Any) -> Any:
+    return minimum(maximum(a, b), c)
+
+
+def _xlogy(a: Any, b: Any) -> Any:
+    return _select(abs(a) <= 0.0, lambda: minimum(abs(b), 0.0), lambda: a * log(b))  # 0, or nan of nan
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    largest, distance = maximum(a, b), abs(a - b)
+    return _select(distance >= 0.0, lambda: largest + log1p(exp(-distance)), largest)  # inf - inf is nan
 
 
 def _sech2(x: float) -> float:
@@ -148,6 +173,27 @@ def _normal(x: Any) -> Any:  # so that 1 / x is finite
     return (x > SMALLEST_NORMAL) | (x < -SMALLEST_NORMAL)
 
 
+def _checked(
+    formula: Callable[..., Any], undefined: Callable[..., bool] = lambda *_: False, *, infinite: bool = False
+) -> Callable[..., Any]:
+    """Return a formula as a forward function that raises, given floats, what Python's math would.
+
+    That is a ValueError where it is `undefined`, and an OverflowError where finite operands have an infinite result,
+    unless that may be `infinite`. Symbols are given to the formula as they are.
+    """
+
+    def forward(*operands: Any) -> Any:
+        plain = all(type(operand) is float for operand in operands)
+        if plain and undefined(*operands):
+            raise ValueError
+        y = formula(*operands)
+        if plain and not infinite and math.isinf(y) and all(map(math.isfinite, operands)):
+            raise OverflowError
+        return y
+
+    return forward
+
+
 def _select(condition: Any, a: Any, b: Any) -> Any:
     """Like where(condition, a, b), but a choice that is already made leaves no trace, not even of having been made."""
     return Where.side(a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
@@ -182,6 +228,9 @@ class Zero(float):
         return 0.0
 
     __mul__ = __rmul__
+
+
+NOTHING = Zero()  # the derivative of what is constant but for its jumps
 
 
 def _mask(condition: Any, *, otherwise: bool = False) -> Any:
@@ -263,6 +312,13 @@ ieee_sech2: Unary
 ieee_cathetus: Unary
 hypot: Binary
 where: Where
+maximum: Binary
+minimum: Binary
+floor: Unary
+floordiv: Binary
+log: Unary
+softplus: Unary
+sigmoid: Unary
 fsum: NAry
 detached: Unary
 ieee_divide: Binary
@@ -285,6 +341,7 @@ positive = Unary("pos", operator.pos,    lambda y, x: 1.0, template="+{}")
 power_of = Family("**", _power_of, constant="n", samples=(2.0, 3.0, -1.0, 0.0, 0.5, 1 / 3, -0.7, 0.9, 1.5, 7.0), definition="x ** n")
 
 exp     = Unary("exp",   math.exp,   lambda y, x: y)
+exp2    = Unary("exp2",  lambda x: 2.0**x, lambda y, x: LN_2 * y,           definition="2 ** x")
 expm1   = Unary("expm1", math.expm1, lambda y, x: exp(x),                  definition="exp(x) - 1")
 log     = Unary("log",   math.log,   lambda y, x: 1.0 / x,                 domain="x > 0")
 log1p   = Unary("log1p", math.log1p, lambda y, x: 1.0 / (1.0 + x),         domain="x > -1", definition="log(1 + x)")
@@ -313,7 +370,11 @@ softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           defin
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
 gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(abs(x) > 1e3, lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
+log_sigmoid = Unary("log_sigmoid", lambda x: -softplus(-x), lambda y, x: sigmoid(-x), definition="-log(1 + exp(-x))")
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
+sign     = Unary("sign", _sign,     lambda y, x: NOTHING, edges={(0.0,): (0.0,)})
+floor    = Unary("floor", _floor,    lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
+ceil     = Unary("ceil", lambda x: -floor(-x), lambda y, x: NOTHING, edges={(0.0,): (0.0,), (2.0,): (0.0,)})
 leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", default=0.01, samples=(0.01, 0.3), definition="x if x > 0 else negative_slope * x")
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
@@ -321,6 +382,13 @@ atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(hypot(a, b) <= 0.0
 hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
+clip    = Operation("clip", _clip, lambda y, a, b, c: _mask((b <= a) * (a <= c)), lambda y, a, b, c: _mask((a < b) * (b < c)), lambda y, a, b, c: _mask((c < a) | (c < b)), definition="min(max(a, b), c)",
+                    edges={(1.0, 1.0, 2.0): (1.0, 0.0, 0.0), (2.0, 1.0, 2.0): (1.0, 0.0, 0.0), (0.0, 1.0, 1.0): (0.0, 0.0, 0.0), (0.0, 2.0, 1.0): (0.0, 0.0, 1.0), (nan, 1.0, 2.0): (0.0, 0.0, 0.0)})
+mod     = Binary("%", operator.mod,  lambda y, a, b: 1.0, lambda y, a, b: -floordiv(a, b), template="{} % {}", domain="b != 0", edges={(6.0, 3.0): (1.0, -2.0), (-6.0, 3.0): (1.0, 2.0)})
+floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a, b: NOTHING, template="{} // {}", definition="floor(a / b)", domain="b != 0", edges={(6.0, 3.0): (0.0, 0.0)})
+xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(abs(a) <= 0.0, lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
+                    edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
+logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
 where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
@@ -341,11 +409,8 @@ ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x,
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 
-TABLE: dict[str, Operation | Family] = {
-    variable: row for variable, row in globals().items() if isinstance(row, (Operation, Family))
-}
 # Where a function is traced, `detach` is a node, and so is the shift that keeps softmax from overflowing. They are not
-# in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
+# listed in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
 # operands of a side of a choice, an `unguard` behind its result: where the side is not chosen nothing goes in but nan,
 # and nothing comes out but 0. Each is the other's derivative, so that holds for what flows back, in every order.
 detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
@@ -366,4 +431,4 @@ unguard = Operation(
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
-FUNCTIONS = {variable: row for variable, row in TABLE.items() if variable == row.name}  # the public ones, by name
+UNLISTED: tuple[Operation | Family, ...] = (detached, guard, unguard, largest)

@@ -20,6 +20,7 @@ def _primitive(name: str, arity: int) -> Operation:
 
 
 FLOOR, ROUND = Operation("floor", math.floor, lambda y, x: 0.0), _primitive("round", 1)
+C_REMAINDER = Operation("fmod", math.fmod, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
 C_POWER = Operation("pow", math.pow, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
 MULTIPLY_ADD, COPYSIGN = _primitive("a * b + c", 3), _primitive("copysign", 2)
 POWER_OF_TWO = _primitive("2 ** k", 1)  # of a whole k, where the power is a normal float
@@ -59,6 +60,24 @@ def _ieee_power(a: Any, b: Any, k: Any) -> Any:
 def _ieee_unit(a: Any, b: Any) -> Any:
     scale = rules.maximum(abs(a), abs(b))
     return rules.where(scale >= math.inf, a / scale, a / scale / rules.hypot(a / scale, b / scale))
+
+
+def _is_below(rest: Any, b: Any) -> Any:
+    """Return whether C's remainder, which has the sign of the dividend, has not that of the divisor, as Python's."""
+    return (rest < 0.0) * (b > 0.0) | (rest > 0.0) * (b < 0.0)
+
+
+def _mod(a: Any, b: Any) -> Any:
+    rest = called(C_REMAINDER, a, b)
+    return rules.where(_is_below(rest, b), rest + b, rest)
+
+
+def _floordiv(a: Any, b: Any) -> Any:
+    rest = called(C_REMAINDER, a, b)
+    quotient = (a - rest) / b - 1.0 * _is_below(rest, b)
+    whole = called(FLOOR, quotient)
+    whole = rules.where(quotient - whole > 0.5, whole + 1.0, whole)
+    return rules.where(abs(whole) <= 0.0, called(COPYSIGN, 0.0, a / b), whole)  # Python's sign of a zero
 
 
 def called(operation: Operation, *operands: Any) -> Expression:
@@ -117,6 +136,9 @@ COMPOSED: Mapping[Any, Callable[..., Any]] = {
     rules.elu: lambda x, alpha: rules.where(x > 0.0, x, alpha * rules.expm1(x)),
     rules.power: _power,
     rules.ieee_divide: lambda a, b: a / b,
+    rules.floor: lambda x: called(FLOOR, x),
+    rules.mod: _mod,
+    rules.floordiv: _floordiv,
     rules.ieee_power: _ieee_power,
     rules.ieee_unit: _ieee_unit,
     rules.ieee_sech2: _sech2,

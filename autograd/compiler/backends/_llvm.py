@@ -26,7 +26,7 @@ from autograd.compiler.backends._composed import (
     POWER_OF_TWO,
     ROUND,
 )
-from autograd.rules import Expression, Family, Operation
+from autograd.rules import Expression, Family, Operation, composition, identifier, symbol
 
 OPERATORS: dict[Any, str] = {
     operator.add: "fadd {type} {0}, {1}",
@@ -146,10 +146,7 @@ class Lines:
             return self._of_bits(row, *operands)
         if (template := OPERATORS.get(row.forward)) is not None:
             return self.new(template.format(*operands, type=self.type))
-        name = CALLS.get(row) or c_name(row)
-        if name is None:
-            raise NotImplementedError(f"the operation {row.name} has no words in LLVM")
-        return self.call(name, operands)
+        return self.call(CALLS.get(row) or c_name(row) or composed_function(row, self.lanes), operands)
 
     def compared(self, how: str, a: str, b: str) -> str:
         """Return the name of a comparison."""
@@ -214,6 +211,23 @@ def _composed_member(operation: Any) -> Callable[..., Any] | None:
     if family is rules.power_of:
         return lambda x: x * x if number == 2.0 else rules.power(x, number) if number != 1.0 else x
     return (lambda x: COMPOSED[family](x, number)) if family in COMPOSED else None
+
+
+@cache
+def composed_function(row: Operation, lanes: int) -> str:
+    """Return the name of the function of a row that is made of others; NotImplementedError if it is not."""
+    arity = len(row.partials)
+    lines = Lines({position: f"%x{position}" for position in range(arity)}, lanes=lanes)
+    found = lines.write(composition(row, list(map(symbol, range(arity)))))
+    name = f"row.{identifier(row.name)}"
+    parameters = ", ".join(f"{lines.type} %x{position}" for position in range(arity))
+    body = "\n  ".join([*lines.lines, f"ret {lines.type} {found}"])
+    head = f"define internal {lines.type} @{in_lanes(name, lanes)}({parameters}) noinline nounwind memory(none)"
+    row_functions[in_lanes(name, lanes)] = f'{head} "prefer-vector-width"="512" {{\n  {body}\n}}'
+    return name
+
+
+row_functions: dict[str, str] = {}  # made so far, by their names
 
 
 def c_name(row: Operation) -> str | None:

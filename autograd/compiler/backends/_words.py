@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.rules import ATOM, COMPARISONS, Dialect, Expression, Operation, OwnPartial, infix
+from autograd.rules import (
+    ATOM,
+    COMPARISONS,
+    Dialect,
+    Expression,
+    Functions,
+    Operation,
+    OwnPartial,
+    infix,
+    is_own,
+)
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
 
@@ -126,6 +136,8 @@ NAMES: dict[Operation, str] = {  # functions of as many operands as the row has,
     rules.ieee_unit: "unit",
     rules.ieee_sech2: "sech2",
     rules.ieee_cathetus: "cathetus",
+    rules.mod: "mod",
+    rules.floordiv: "floor_divide",
     **{
         row: row.name
         for row in rules.TABLE.values()
@@ -185,6 +197,36 @@ NUMPY = ArrayDialect(
         rules.ieee_power: lambda a, b, k: Expression(rules.power, [a, b - k]),
     },
 )
+
+
+@functools.cache
+def array_function(operation: Operation) -> Callable[..., Any]:
+    """Return the function of arrays of an operation for which NumPy has no word: as its row is made of others.
+
+    Parts that are not chosen may be anything, so nothing is reported but what the result itself tells: an infinity or
+    a nan where the operands are finite, as NumPy's functions report it.
+    """
+    functions = Functions(NUMPY)
+    name = functions.call(operation, ()).partition("(")[0]
+    names: dict[str, Any] = {"nan": math.nan, "inf": math.inf, **ARRAY_FUNCTIONS}
+    exec("\n".join(functions.definitions.values()), names)
+    function: Callable[..., Any] = names[name]
+
+    def apply(*operands: Any) -> Any:
+        with np.errstate(all="ignore"):
+            y = function(*operands)
+            odd = ~np.isfinite(y)
+            wrong = odd.any() and (odd & np.isfinite(sum(operands))).any()
+        if wrong:
+            np.log(np.zeros(()))
+        return y
+
+    return apply
+
+
+def called_function(operation: Operation) -> Callable[..., Any]:
+    """Return the function of arrays of an operation that is called: a user's own, or one that NumPy lacks."""
+    return OwnForward(operation) if is_own(operation) else array_function(operation)
 
 
 class OwnForward:

@@ -7,14 +7,15 @@ import re
 from functools import cache
 from typing import Any
 
-from autograd.compiler.backends._llvm import c_library
+from autograd.compiler.backends._llvm import c_library, row_functions
 from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends._vectors import vector_function
 
 OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, memory(none) and splat
-LIBRARY = re.compile(r"call double @(?!llvm\.|kernel\.)([\w.]+)\((.*)\)")
+LIBRARY = re.compile(r"call double @(?!llvm\.|kernel\.|row\.)([\w.]+)\((.*)\)")
 INTRINSIC = re.compile(r"call ([^@]*)@(llvm\.[\w.]+)\((.*)\)")
 TYPES = re.compile(r"(?:^|, )(<\d+ x \w+>|\w+) ")
+ROWS = re.compile(r"call [^@]*@(row\.[\w.]+)\(")
 VECTORS = re.compile(r"call <(\d+) x double> @((?!llvm\.)\w+)\.v\d+\((.*)\)")
 
 
@@ -44,8 +45,13 @@ def declarations(text: str) -> list[str]:
 
 def with_vectors(text: str) -> str:
     """Return a module of its functions, with the functions of vectors that these call, and all declarations."""
-    parts, known = [text], set()
+    parts: list[str] = [text]
+    known: set[Any] = set()
     for part in parts:
+        for name in ROWS.findall(part):
+            if name not in known:
+                known.add(name)
+                parts.append(row_functions[name])
         for lanes, name, given in VECTORS.findall(part):
             if (lanes, name) not in known:
                 known.add((lanes, name))

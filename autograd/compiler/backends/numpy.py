@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import rules
 from autograd.compiler.adjoint import Adjoint
-from autograd.compiler.backends._words import ARRAY_FUNCTIONS, NAMES, NUMPY, OwnForward
+from autograd.compiler.backends._words import ARRAY_FUNCTIONS, NAMES, NUMPY, called_function
 from autograd.compiler.instructions import Array, Code, Instruction, Operand, Slots
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import floating_point_operations, listing
@@ -219,7 +219,7 @@ class Writer:
         return self._bound(("number", repr(number)), "c", lambda: np.array(number))  # an array already: faster
 
     def _own(self, operation: Operation, operands: Sequence[str]) -> str:
-        return f"{self._bound(operation, 'own', lambda: OwnForward(operation))}({', '.join(operands)})"
+        return f"{self._bound(operation, 'own', lambda: called_function(operation))}({', '.join(operands)})"
 
     def part(self, name: str, index: str, make: Callable[[Any], Any]) -> str:
         """Return the name of a part of an array, made once for each memory; of a gathered one, an expression."""

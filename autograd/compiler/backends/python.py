@@ -72,10 +72,10 @@ def array_words(bound: Bound) -> Dialect:
         if isinstance(operation, NAry):
             return f"listed_{operation.name}([{', '.join(operands)}])"
         if operation not in own:
-            own[operation] = _words.OwnForward(operation)
+            own[operation] = _words.called_function(operation)
         return f"{bound.bind(own[operation], 'own')}({', '.join(operands)})"
 
-    own: dict[Operation, _words.OwnForward] = {}
+    own: dict[Operation, Callable[..., Any]] = {}
     bound.names |= _words.ARRAY_FUNCTIONS
     return replace(_words.NUMPY, call=call)
 

@@ -22,7 +22,7 @@ from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page._folding import Box, boxes
 from autograd.pictures.page._layout import Item, Layouts, Port, about, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
-from autograd.rules import Expression, NAry, Operation, power_of, symbol
+from autograd.rules import UNREADABLE, Expression, NAry, Operation, power_of, symbol
 
 MAX_NODES = 5000  # a page of a megabyte
 LONGEST_FORMULA = 80
@@ -97,7 +97,7 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
     call = operation.name if nary else operation.expression(*arguments)
     try:
         partials: list[Any] | None = formulas.partial_formulas(operation, arity)
-    except javascript.UNREADABLE:
+    except UNREADABLE:
         partials = None
     return {
         "name": operation.name,

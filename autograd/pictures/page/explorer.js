@@ -84,6 +84,19 @@ const fn = {
 
   minimum: (a, b) => (a <= b || Number.isNaN(a) ? a : b),
 
+  /** The remainder of Python, which has the sign of the divisor; that of JavaScript has the sign of the dividend. */
+  mod(a, b) {
+    const rest = a % b;
+    return rest * Math.sign(b) < 0 ? rest + b : rest;
+  },
+
+  floordiv(a, b) {
+    const rest = a % b;
+    const quotient = (a - rest) / b - (rest * Math.sign(b) < 0 ? 1 : 0);
+    const whole = Math.floor(quotient);
+    return quotient - whole > 0.5 ? whole + 1 : whole;
+  },
+
   power: (a, b) => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b),
 
   /** a ** (b - k), also where b - k is rounded. */

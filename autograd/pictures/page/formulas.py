@@ -136,6 +136,8 @@ FORMULAS = Formulas(
         rules.ieee_divide: "{} / {}",
         rules.power: "{}^{}",
         rules.negative: f"{MINUS}{{}}",
+        rules.mod: "{} mod {}",
+        rules.floordiv: "{} div {}",
         rules.less: "{} < {}",
         rules.less_equal: "{} ≤ {}",
         rules.either: "{} or {}",

@@ -1,7 +1,7 @@
 """JavaScript dialect: the rules as JavaScript, so the page computes with the derivatives of the table, not its own.
 
 What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: explorer.js supplies
-these functions, and nothing else of the rules.
+these functions, and nothing else of the rules. A row that is made of others comes with functions of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from autograd import rules
-from autograd.rules import ATOM, Dialect, Expression, NAry, Operation, formulas, infix, is_own, symbol
-
-UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
+from autograd.rules import (
+    ATOM,
+    Dialect,
+    Expression,
+    Functions,
+    NAry,
+    Operation,
+    formulas,
+    infix,
+    is_own,
+    symbol,
+)
+from autograd.rules import UNREADABLE as UNREADABLE
 
 
 class UnreadableError(TypeError):
@@ -90,6 +100,9 @@ JAVASCRIPT = JavaScript(
         rules.less: "+({} < {})",
         rules.less_equal: "+({} <= {})",
         rules.either: "+!!({} || {})",
+        rules.floor: "Math.floor({})",
+        rules.mod: "fn.mod({}, {})",
+        rules.floordiv: "fn.floordiv({}, {})",
         rules.ieee_log: "Math.log({})",
         rules.ieee_power: "fn.powerBelow({}, {}, {})",
         rules.ieee_unit: "fn.unit({}, {})",
@@ -107,6 +120,7 @@ JAVASCRIPT = JavaScript(
 # Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
 IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot, rules.ieee_sech2}
 SILENT = IEEE | {rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.where, rules.detached}
+SILENT |= {rules.floordiv, rules.digamma, rules.trigamma}
 
 
 class Rule(NamedTuple):
@@ -115,11 +129,13 @@ class Rule(NamedTuple):
     forward: str
     partials: list[str]
     domain: str  # a condition, or nothing
+    functions: Sequence[str] = ()  # that these call
 
     def source(self) -> str:
         """Return the rule as an object with functions of `x`, and of `y` and `x`."""
         parts = [f"forward: x => {self.forward}", f"partials: (y, x) => [{', '.join(self.partials)}]"]
-        return f"{{{', '.join([*parts, *([f'defined: x => {self.domain}'] if self.domain else [])])}}}"
+        found = f"{{{', '.join([*parts, *([f'defined: x => {self.domain}'] if self.domain else [])])}}}"
+        return f"(() => {{ {' '.join(self.functions)} return {found}; }})()" if self.functions else found
 
 
 def rule(operation: Operation, arity: int) -> Rule:
@@ -131,9 +147,10 @@ def rule(operation: Operation, arity: int) -> Rule:
     '{forward: x => Math.tanh(x[0]), partials: (y, x) => [fn.sech2(x[0])]}'
     """
     operands = list(map(symbol, range(arity)))
+    functions = Functions(JAVASCRIPT, _function, "row_")
 
     def written(term: Any) -> str:
-        return JAVASCRIPT.source(term, lambda key: "y" if key == "y" else f"x[{key}]")
+        return functions.dialect.source(term, lambda key: "y" if key == "y" else f"x[{key}]")
 
     try:
         forward = _sum(operation, "x") if isinstance(operation, NAry) else written(Expression(operation, operands))
@@ -141,7 +158,13 @@ def rule(operation: Operation, arity: int) -> Rule:
     except UNREADABLE as error:
         raise UnreadableError(f"the operation {operation.name} takes floats only: {error}") from error
     guarded = bool(operation.domain) and not isinstance(operation, NAry) and operation not in IEEE
-    return Rule(forward, partials, condition(operation.domain, operation.arguments) if guarded else "")
+    domain = condition(operation.domain, operation.arguments) if guarded else ""
+    return Rule(forward, partials, domain, tuple(functions.definitions.values()))
+
+
+def _function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
+    body = "".join(f"const {local} = {source}; " for local, source in lines)
+    return f"const {name} = ({', '.join(arguments)}) => {{ {body}return {result}; }};"
 
 
 def condition(domain: str, arguments: Sequence[str]) -> str:

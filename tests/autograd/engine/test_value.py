@@ -307,10 +307,56 @@ def test_repr_shows_a_label_where_there_is_one():
     assert repr(Value(2.0, label="it's")) == """Value(data=2.0, grad=0.0, label="it's")"""
 
 
-@pytest.mark.parametrize("cut", [float, math.sin, math.floor, complex, np.float64], ids=lambda cut: cut.__name__)
+@pytest.mark.parametrize("cut", [float, math.sin, math.cos, complex, np.float64], ids=lambda cut: cut.__name__)
 def test_conversion_to_a_plain_number_would_cut_the_graph(cut):
     with pytest.raises(TypeError, match=r"Value\(data=2\.0, .*would cut the graph; .*autograd\.sin .* \.data"):
         cut(Value(2.0))
+
+
+def test_floor_and_ceil_stay_in_the_graph():
+    x = Value(-2.5, "x")
+    assert [(y.data, y.op.name, y.parents) for y in (math.floor(x), math.ceil(x))] == [
+        (-3.0, "floor", (x,)),
+        (-2.0, "ceil", (x,)),
+    ]
+
+
+OBJECTS = {
+    np.exp2: 2.0**-2.5,
+    np.floor: -3.0,
+    np.ceil: -2.0,
+    (lambda xs: np.mod(xs, 2.0)): 1.5,
+    (lambda xs: np.mod(7.0, xs)): -0.5,
+    (lambda xs: np.floor_divide(xs, 2.0)): -2.0,
+    (lambda xs: xs % 2): 1.5,
+    (lambda xs: 7 // xs): -3.0,
+}
+
+
+@pytest.mark.parametrize("ufunc", OBJECTS, ids=range(len(OBJECTS)))
+def test_ufuncs_apply_to_arrays_of_values(ufunc):
+    (y,) = ufunc(np.array([Value(-2.5)]))
+    assert (type(y), y.data) == (Value, OBJECTS[ufunc])
+
+
+@pytest.mark.parametrize(("a", "b"), [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (-7.5, -2.0), (6.0, 3.0), (-3.0, math.inf)])
+def test_remainder_and_quotient_are_those_of_python(a, b):
+    for x, y in ((Value(a), Value(b)), (Value(a), b), (a, Value(b))):
+        quotient, rest = divmod(x, y)
+        assert (quotient.data, rest.data) == divmod(a, b) == ((x // y).data, (x % y).data)
+    assert (Value(a) % Value(b)).local_derivatives() == (1.0, -(a // b))
+
+
+@pytest.mark.parametrize("f", [lambda x: x % 0.0, lambda x: x // 0, lambda x: divmod(x, 0.0), lambda x: 1.0 % (x - x)])
+def test_remainder_of_a_division_by_zero_is_an_error(f):
+    with pytest.raises(ZeroDivisionError, match=r"is defined for b != 0, got a = .*, b = 0\.0"):
+        f(Value(3.0))
+
+
+def test_remainder_with_what_is_no_number_is_a_type_error():
+    for f in (lambda x: x % "2", lambda x: "2" // x, lambda x: divmod(x, None), lambda x: divmod([], x)):
+        with pytest.raises(TypeError):
+            f(Value(3.0))
 
 
 def test_value_is_no_index_and_no_integer():

@@ -13,7 +13,9 @@ from autograd.export.latex import tex_name
 from autograd.testing import expressions
 from tests.autograd.export.rows import EDGES, ROWS, graph, points
 
-TOKEN = re.compile(r"\\left.|\\right.|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]")
+TOKEN = re.compile(
+    r"\\left(?:\\[a-z]+|.)|\\right(?:\\[a-z]+|.)|\\ln\\[A-Za-z]+|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]"
+)
 FUNCTIONS = {
     **{f"\\{name}": getattr(math, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
     **{f"\\arc{name}": getattr(math, f"a{name}") for name in ("sin", "cos", "tan")},
@@ -25,6 +27,19 @@ FUNCTIONS = {
     "\\ln": math.log,
     "\\sigma": rules.sigmoid,
     "sech": lambda x: 1.0 / math.cosh(x),
+    "sgn": rules.sign,
+    "\\ln\\Gamma": rules.lgamma,
+    "\\ln\\sigma": rules.log_sigmoid,
+    "\\ln\\Phi": rules.log_ndtr,
+    "\\Phi": rules.ndtr,
+    "\\varphi": rules.ndtr.partials[0].__get__(0.0),
+    "\\psi": lambda x, n=0.0: rules.polygamma_of(x, n) if n > 1.0 else rules.trigamma(x) if n else rules.digamma(x),
+    "erfinv": rules.erfinv,
+    "clip": rules.clip,
+    "xlogy": rules.xlogy,
+    "sinc": rules.sinc,
+    "mills": rules.mills_of,
+    "sphericalbessel": rules.spherical_bessel_of,
     "leakyrelu": rules.leaky_relu,
     "elu": rules.elu,
 }
@@ -58,8 +73,8 @@ class Reader:
 
     def product(self):
         result = self.power()
-        while self.found("\\cdot"):
-            result = result * self.power()
+        while self.tokens[0] in ("\\cdot", "\\bmod"):
+            result = result * self.power() if self.take() == "\\cdot" else result % self.power()
         return result
 
     def power(self):
@@ -107,6 +122,10 @@ class Reader:
         if token == "\\left|":
             result = abs(self.sum())
             self.take("\\right|")
+            return result
+        if token in ("\\left\\lfloor", "\\left\\lceil"):
+            result = (rules.floor if token.endswith("floor") else rules.ceil)(self.sum())
+            self.take(token.replace("left\\l", "right\\r"))
             return result
         if token == "\\frac":
             above, below = self.group(), self.group()

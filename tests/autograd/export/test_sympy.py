@@ -20,6 +20,8 @@ OTHERS = {
     (rules.atan2, (0.0, 0.0)),
     (rules.hypot, (0.0, 0.0)),
     (rules.cbrt, (0.0,)),
+    (rules.sinc, (0.0,)),
+    (rules.xlogy, (0.0, 0.0)),
 }
 
 

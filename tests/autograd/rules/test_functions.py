@@ -258,7 +258,7 @@ def test_error_outside_the_domain_says_where_the_function_is_defined_and_what_wa
     outside = [xs for xs in itertools.product(candidates, repeat=len(row.partials)) if not defined(row, xs)]
     assert outside
     for operands in outside:
-        division = row.name.startswith(("/", "**")) and 0.0 in (operands[0], operands[-1])
+        division = row.name.startswith(("/", "**", "%")) and 0.0 in (operands[0], operands[-1])
         found = ", ".join(f"{name} = {x!r}" for name, x in zip(row.arguments, operands, strict=True))
         for numbers in (operands, [Value(x) for x in operands]):
             message = re.escape(f" is defined for {row.domain}, got {found}")

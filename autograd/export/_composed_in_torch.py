@@ -1,0 +1,74 @@
+"""PyTorch: rows that are made of others, as functions of tensors whose derivatives are our own.
+
+PyTorch could differentiate what they are made of, but the choice between parts for several ranges would let the nan of
+a part that is not chosen through, and differences that our partial derivatives avoid would cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from autograd.export._words_of_torch import TORCH
+from autograd.rules import Operation, definition, formulas, symbol
+
+
+class FunctionsOfTorch:
+    """The functions of rows without a word of PyTorch, each made when it is first met."""
+
+    def __init__(self, torch: Any, names: dict[str, Any]) -> None:
+        self.torch = torch
+        self.names = names
+        self._known: dict[Operation, str] = {}
+        self.dialect = replace(TORCH, call=self._call)
+        self._inside = replace(self.dialect, literal=lambda number: f"x0.new_full((), float('{number!r}'))")
+
+    def _call(self, operation: Operation, operands: Sequence[str]) -> str:
+        if operation not in self._known:
+            name = self._known[operation] = f"row{len(self._known)}"
+            exec(definition(operation, name, self._inside), self.names)
+            self.names[name] = self._differentiable(self.names[name], self._slopes(operation))
+        return f"{self._known[operation]}({', '.join(operands)})"
+
+    def _slopes(self, operation: Operation) -> Callable[..., Sequence[Any]]:
+        symbols = list(map(symbol, range(len(operation.partials))))
+        arguments = ", ".join(["y", *(f"x{n}" for n in range(len(symbols)))])
+        found: list[Callable[..., Any]] = []
+
+        def slopes(*numbers: Any) -> Sequence[Any]:
+            if not found:  # when first needed, since these functions may need each other
+                written = [self._inside.source(part, lambda key: "y" if key == "y" else f"x{key}")
+                           for part in formulas(operation, symbols)]  # fmt: skip
+                found.append(eval(f"lambda {arguments}: ({', '.join(written)},)", self.names))
+            listed: Sequence[Any] = found[0](*numbers)
+            return listed
+
+        return slopes
+
+    def _differentiable(self, function: Callable[..., Any], slopes: Callable[..., Sequence[Any]]) -> Callable[..., Any]:
+        class Composed(self.torch.autograd.Function):  # type: ignore[name-defined,misc]
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(*operands: Any) -> Any:
+                return function(*operands)
+
+            @staticmethod
+            def setup_context(context: Any, inputs: Any, output: Any) -> None:
+                context.save_for_backward(output, *inputs)
+                context.save_for_forward(output, *inputs)
+
+            @staticmethod
+            def backward(context: Any, gradient: Any) -> Any:
+                y, *operands = context.saved_tensors
+                found = zip(slopes(y, *operands), operands, strict=True)
+                return tuple((gradient * slope).sum_to_size(x.shape) for slope, x in found)
+
+            @staticmethod
+            def jvp(context: Any, *tangents: Any) -> Any:
+                found = zip(slopes(*context.saved_tensors), tangents, strict=True)
+                return sum(slope * tangent for slope, tangent in found if tangent is not None)
+
+        applied: Callable[..., Any] = Composed.apply
+        return applied

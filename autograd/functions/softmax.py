@@ -1,0 +1,70 @@
+"""Softmax and its logarithm: probabilities of several numbers, as lists of nodes that keep their digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, overload
+
+from autograd import rules
+from autograd.engine import Number, Value, modes
+from autograd.rules import real
+
+
+@overload
+def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def softmax(values: Iterable[Number]) -> list[Value]: ...
+def softmax(values: Iterable[Number]) -> list[Any]:
+    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
+
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    xs = _listed(values, "softmax")
+    if modes.blocks and modes.traced():
+        largest: Any = rules.largest(xs)
+    else:
+        largest = max(x.number if isinstance(x, Value) else x for x in xs)
+    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
+    total = rules.fsum(exponentials)
+    return [exponential / total for exponential in exponentials]
+
+
+@overload
+def log_softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]  # of no operand at all
+@overload
+def log_softmax(values: Iterable[Number]) -> list[Value]: ...
+def log_softmax(values: Iterable[Number]) -> list[Any]:
+    """Return x_i - log(sum_j exp(x_j)) for each of the values: the logarithms of their softmax.
+
+    Values and gradients keep their digits however close to 1 a probability is: beside the first largest of the values,
+    the sum is 1 and small terms, and these are never added to the 1.
+
+    >>> log_softmax([0.0, -50.0])
+    [-1.9287498479639178e-22, -50.0]
+    """
+    xs = _listed(values, "log_softmax")
+    if modes.blocks and modes.traced():  # which is the largest is seen in each call
+        size, most = len(xs), rules.largest(xs)
+        found = [rules.where(most <= x, float(size - i), 0.0) for i, x in enumerate(xs)]
+        first = rules.largest(found)
+        is_largest = [first <= number for number in found]
+        largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
+        shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
+        rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
+    else:
+        at = max(range(len(xs)), key=lambda i: float(getattr(xs[i], "number", xs[i])))
+        nothing = xs[at] - xs[at] if len(xs) == 1 else 0.0
+        shifted = [nothing if i == at else x - xs[at] for i, x in enumerate(xs)]
+        rest = [rules.exp(d) for i, d in enumerate(shifted) if i != at]
+    total: Any = rules.log1p(rules.fsum(rest))
+    return [d - total for d in shifted]
+
+
+def _listed(values: Iterable[Number], asker: str) -> list[Any]:
+    if isinstance(values, Value):
+        raise TypeError(f"{asker} takes a sequence of numbers, got one Value, {values!r}; write {asker}([a, b])")
+    xs = [x if isinstance(x, Value) else real(x, asker) for x in values]
+    if not xs:
+        raise ValueError(f"{asker} is defined for at least one operand, got none")
+    return xs

@@ -1,0 +1,133 @@
+"""Composition: operations that a language has no word for, as functions of what it has.
+
+A row whose forward function is a formula in the table's own functions is read with symbols, and printed as a function
+whose shared parts are computed once. So a new row of this kind needs no word in any language.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from autograd.rules.expression import COMPARISONS, Dialect, Expression, symbol
+from autograd.rules.operation import NAry, Operation, identifier
+
+UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
+
+
+def composition(operation: Operation, operands: Sequence[Any]) -> Any:
+    """Return what an operation computes of symbols, by other operations.
+
+    Raises NotImplementedError, which names the operation, if its forward function takes floats only.
+
+    >>> from autograd import rules
+    >>> composition(rules.exp2, [symbol("x")])
+    2.0 ** x
+    """
+    try:
+        found = operation.forward(operands) if isinstance(operation, NAry) else operation.forward(*operands)
+    except UNREADABLE as error:
+        why = f", since its function takes floats: {error}"
+    else:
+        if getattr(found, "operation", None) is not operation:
+            return found
+        why = ""
+    raise NotImplementedError(
+        f"the operation {operation.name} has no word in this language, and is not made of others that have one{why}"
+    )
+
+
+def lines_of(term: Any, name: Callable[[int], str]) -> tuple[list[tuple[str, Any]], Any]:
+    """Return an expression as lines, each a name and what it stands for, and the rest, which refers to these names.
+
+    What is used more than once has a name; comparisons have none, since they are numbers in some languages only.
+
+    >>> x = symbol("x")
+    >>> square = x * x
+    >>> lines_of(square / (1.0 + square), "t{}".format)
+    ([('t0', x * x)], t0 / (1.0 + t0))
+    """
+    order = _sorted(term)
+    uses: Counter[int] = Counter()
+    for part in reversed(order):
+        times = uses[id(part)] if part.operation in COMPARISONS else 1
+        for operand in part.operands if part.operation is not None else ():
+            uses[id(operand)] += max(times, 1)
+    lines: list[tuple[str, Any]] = []
+    found: dict[int, Any] = {}
+    for part in order:
+        if part.operation is None:
+            found[id(part)] = part
+            continue
+        rebuilt = Expression(part.operation, [found.get(id(operand), operand) for operand in part.operands])
+        if uses[id(part)] > 1 and part.operation not in COMPARISONS:
+            lines.append((name(len(lines)), rebuilt))
+            rebuilt = symbol(lines[-1][0])
+        found[id(part)] = rebuilt
+    return lines, found.get(id(term), term)
+
+
+def _sorted(term: Any) -> list[Expression]:
+    """Return the parts of an expression, each once, after its operands."""
+    order: list[Expression] = []
+    seen: set[int] = set()
+    stack = [(term, False)]
+    while stack:
+        part, ready = stack.pop()
+        if not isinstance(part, Expression):
+            continue
+        if ready:
+            order.append(part)
+        elif id(part) not in seen:
+            seen.add(id(part))
+            stack.append((part, True))
+            stack += [(operand, False) for operand in reversed(part.operands) if part.operation is not None]
+    return order
+
+
+Define: TypeAlias = "Callable[[str, Sequence[str], Sequence[tuple[str, str]], str], str]"
+
+
+def python_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
+    """Write a function in Python.
+
+    >>> print(python_function("f", ["x"], [("t", "x * x")], "t + 1.0"))
+    def f(x):
+        t = x * x
+        return t + 1.0
+    """
+    body = [*(f"{local} = {source}" for local, source in lines), f"return {result}"]
+    return "\n    ".join([f"def {name}({', '.join(arguments)}):", *body])
+
+
+def definition(operation: Operation, name: str, dialect: Dialect, define: Define = python_function) -> str:
+    """Return the source of a function that computes an operation by others, in x0, x1, and so on.
+
+    `define(name, arguments, lines, result)` writes it, of lines with a name and a source each.
+    """
+    arguments = [f"x{position}" for position in range(len(operation.partials))]
+    lines, result = lines_of(composition(operation, list(map(symbol, arguments))), "t{}".format)
+    written = [(local, dialect.source(part, str)) for local, part in lines]
+    return define(name, arguments, written, dialect.source(result, str))
+
+
+class Functions:
+    """The functions that a text needs, for the operations for which its language has no words.
+
+    `dialect` calls them, and `definitions` has their sources by their names, each after those that it calls.
+    """
+
+    def __init__(self, dialect: Dialect, define: Define = python_function, prefix: str = "") -> None:
+        self.define = define
+        self.prefix = prefix
+        self.definitions: dict[str, str] = {}
+        self.dialect = replace(dialect, call=self.call)
+
+    def call(self, operation: Operation, operands: Sequence[str]) -> str:
+        """Write a call of an operation's function, and the function when it is called first."""
+        name = self.prefix + identifier(operation.name)
+        if name not in self.definitions:
+            self.definitions[name] = definition(operation, name, self.dialect, self.define)
+        return f"{name}({', '.join(operands)})"

@@ -1,0 +1,114 @@
+"""Rows for which a language has no word, made of others in all languages; and log_softmax, which is made of nodes."""
+
+import math
+import shutil
+import subprocess
+import sys
+
+import mpmath
+import pytest
+from mpmath import mp
+
+import autograd
+from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
+from autograd.compiler.backends import BACKENDS
+from autograd.rules import Operation, composition, symbol
+from tests.oracle import EPS
+
+# Two new rows, at the end of a copy of the table: one that is made of others, and one that takes floats.
+NEW_ROWS = """
+softsign = Unary("softsign", lambda x: x / (1.0 + abs(x)), lambda y, x: 1.0 / (1.0 + abs(x)) ** 2)
+opaque = Unary("opaque", lambda x: math.fsum([x, 1.0]), lambda y, x: 1.0)
+"""
+CODE = """
+import autograd
+from autograd import Value, compile, explore, rules, text
+from autograd.compiler.backends import BACKENDS
+from autograd.export import to_c, to_latex, to_sympy, to_torch
+
+x = Value(-3.0, "x")
+y = autograd.softsign(x)
+y.backward()
+assert (y.data, x.grad, x.softsign().data) == (-0.75, 0.0625, -0.75)
+for backend in BACKENDS:
+    f = compile(lambda x: autograd.softsign(x), backend=backend, batched="x")
+    assert f.each([-3.0, 1.0]).tolist() == [-0.75, 0.5], backend
+    assert f.value_and_grad([-3.0])[1] == [0.0625], backend
+assert "row_softsign" in explore(y).html
+assert "softsign" in to_latex(y) and "softsign(x)" in text(y)
+assert "static double f_row_softsign(double x0) {" in to_c(compile(y, wrt=[x]))
+for export, root in ((to_sympy, y), (to_torch, compile(y, wrt=[x]))):
+    try:
+        export(root)
+    except ImportError:
+        pass
+for export in (to_c, to_torch):
+    try:
+        export(compile(autograd.opaque(x), wrt=[x]))
+    except (NotImplementedError, ImportError) as error:
+        print(error)
+"""
+
+
+def test_new_row_needs_nothing_but_its_line_in_the_table(tmp_path):
+    shutil.copytree(autograd.__path__[0], tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "autograd" / "rules" / "table.py").open("a") as file:
+        file.write(NEW_ROWS)
+    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.stderr == ""
+    assert "the operation opaque has no word in this language, and is not made of others that have one" in run.stdout
+
+
+def test_row_that_is_only_itself_is_named():
+    with pytest.raises(NotImplementedError, match="the operation % has no word in this language"):
+        composition(rules.mod, [symbol("a"), symbol("b")])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_remainder_of_traced_numbers(backend):
+    f = lambda x: x[0] % x[1] * x[0] + x[0] // x[1] + 7.5 % x[1]
+    compiled = compile(f, backend=backend)
+    for x in ([7.5, 2.0], [-7.5, 2.0], [7.5, -2.0], [0.5, 3.0]):
+        value, slopes = compiled.value_and_grad(x)
+        assert (value, slopes) == (pytest.approx(f(x), rel=1e-15), pytest.approx(grad(f)(x), rel=1e-15))
+
+
+LOGITS = [[0.0, -50.0], [-50.0, 0.0], [1.0, 1.0, 1.0], [700.0, -700.0, 3.0], [2.0, 2.0, -1e9], [0.1, 30.0, 29.0], [5.0]]
+
+
+@pytest.mark.parametrize("how", [lambda f: f, compile], ids=["eager", "compiled"])
+@pytest.mark.parametrize("xs", LOGITS, ids=str)
+def test_log_softmax_has_full_accuracy_however_close_to_1_a_probability_is(xs, how):
+    with mp.workdps(700):
+        exponentials = [mp.exp(mp.mpf(x)) for x in xs]
+        total = sum(exponentials)
+        for i in range(len(xs)):
+            f = how(lambda xs, i=i: log_softmax(xs)[i])
+            wanted = mp.log1p((total - exponentials[i]) / exponentials[i]) * -1
+            slopes = [(total - e if j == i else -e) / total for j, e in enumerate(exponentials)]
+            condition = sum(abs(x * slope) for x, slope in zip(xs, slopes, strict=True))
+            assert abs(f(xs) - wanted) <= 8 * EPS * (abs(wanted) + condition)
+            for found, slope in zip(grad(f)(xs), slopes, strict=True):
+                change = sum(abs(x * slope) for x in xs)
+                assert abs(found - slope) <= 8 * EPS * (abs(slope) + change) + mpmath.mpf(2) ** -1070, (i, slopes)
+
+
+def test_log_softmax_is_a_list_of_values_as_softmax():
+    xs = [Value(0.5), Value(-1.0), 2.0]
+    assert [type(y) for y in log_softmax(xs)] == [Value] * 3
+    assert [math.exp(y) for y in log_softmax([0.5, -1.0, 2.0])] == pytest.approx(softmax([0.5, -1.0, 2.0]), rel=1e-15)
+    assert type(log_softmax([Value(3.0)])[0]) is Value
+    second = lambda xs: log_softmax(xs)[0]
+    assert compile(hessian(second))([0.5, -1.0]) == list(map(pytest.approx, hessian(second)([0.5, -1.0])))
+    assert all(map(math.isnan, log_softmax([math.nan, 1.0])))
+
+
+@pytest.mark.parametrize(("values", "error"), [([], ValueError), (Value(1.0), TypeError), (["1"], TypeError)])
+def test_log_softmax_of_something_else_is_an_error(values, error):
+    with pytest.raises(error, match="log_softmax"):
+        log_softmax(values)
+
+
+def test_rows_of_the_table_are_operations_of_others_or_have_words():
+    for row in (rules.lgamma, rules.erfinv, rules.sinc, rules.clip, rules.xlogy):
+        assert isinstance(composition(row, list(map(symbol, range(len(row.partials))))).operation, Operation)
