@@ -16,6 +16,7 @@ from nn.fitting import evaluate, fit
 from nn.losses import binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
 from nn.modules import MLP, Layer, Module, Neuron
 from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from nn.page import playground
 from nn.training import storage
 from nn.training.clipping import clip_grad_norm
 from nn.training.history import History, Stop
@@ -50,6 +51,7 @@ __all__ = [
     "load",
     "mae",
     "mse",
+    "playground",
     "plots",
     "read_csv",
     "save",

@@ -15,14 +15,16 @@ from typing import Any
 from autograd import no_grad
 from nn.app.options import TABLE_ENDS, predict_parser, train_parser
 from nn.app.presets import JOBS, Job, Task, table_job
-from nn.app.reports import Trained, balance, pictures, score
+from nn.app.reports import Trained, balance, pictures, score, setback
 from nn.app.reports import neuron_drawing as neuron_drawing
 from nn.data.columns import examples
 from nn.data.csv_reader import read_inputs, read_table
 from nn.data.encoder import Encoder
 from nn.fitting import fit
 from nn.modules import MLP
+from nn.page import playground
 from nn.training import storage
+from nn.training.examples import plain_number
 from nn.training.history import History, Stop
 from nn.training.storage import save
 
@@ -76,18 +78,28 @@ def _train(options: argparse.Namespace) -> int:
     features = f"{count} {kind} each" if count != 1 else f"one {kind[:-1]} each"
     print(f"{name}: {len(training.X)} examples to train on, {features}")
     print(model)
+    if options.playground is not None:
+        return _write_page(task, model, name, options)
     if not options.no_pictures and (lacking := _lacking(job)):
         saved = "" if options.save else "; --save FILE.json keeps the network"
         print(f"note: pictures will be missing: {lacking}{saved}")
     sys.stdout.flush()  # to be read while it trains, also through a pipe
+    with no_grad():
+        before = plain_number(task.loss([model(x) for x in task.inputs(training)], task.targets(training)))
     history = _fit(task, model, options)
     print(f"stopped: {history.stopped}")
-    if max(abs(parameter.data) for parameter in model.parameters()) > 1e30:
-        raise ArithmeticError("the network has diverged: its parameters are too large; try a smaller --lr")
+    rate = options.lr or job.lr
+    if (largest := max(abs(parameter.data) for parameter in model.parameters())) > 1e30:
+        raise ArithmeticError(
+            f"the network has diverged: with --lr {rate:g} its parameters have grown to {largest:.2g}; "
+            f"try --lr {min(job.lr, rate / 100.0):g}"
+        )
     if options.save is not None:  # before all that may fail
         save(model, options.save, {"encoder": task.encoder.to_json()})
     trained = Trained(task, model)
     print(score(trained, training, "training")[0], flush=True)
+    if reason := setback(trained, before, rate):
+        print(f"note: {reason}")
     if task.testing is not None:
         print(score(trained, task.testing, "held out")[0])
         if options.dataset not in JOBS and training.classes:
@@ -106,16 +118,40 @@ def _fit(task: Task, model: MLP, options: argparse.Namespace) -> History:
         model,
         task.inputs(task.training),
         task.targets(task.training),
-        loss=task.loss,
-        optimizer=job.optimizer(model.parameters(), lr=options.lr or job.lr),
+        **_settings(task, model, options),
         epochs=options.epochs or job.epochs,
-        batch_size=job.batch_size,
         validation=_validation(task),
         restore_best=checked,
         stop=Stop(patience=job.patience) if checked and job.patience else None,
-        seed=options.seed,
         progress=not options.quiet,
     )
+
+
+def _settings(task: Task, model: MLP, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what training by `fit` and on a page have in common."""
+    job = task.job
+    optimizer = job.optimizer(model.parameters(), lr=options.lr or job.lr)
+    return {"loss": task.loss, "optimizer": optimizer, "batch_size": job.batch_size, "seed": options.seed}
+
+
+def _write_page(task: Task, model: MLP, name: str, options: argparse.Namespace) -> int:
+    """Write a page on which the network learns, in place of training it here."""
+    held_out: Any = 0.2 if _is_checked(task) else None
+    if held_out is None and task.testing is not None:
+        held_out = task.inputs(task.testing), task.targets(task.testing)
+    data = task.training
+    page = playground(
+        model,
+        task.inputs(data),
+        task.targets(data),
+        **_settings(task, model, options),
+        validation=held_out,
+        features=data.features,
+        classes=data.classes or None,
+        title=f"{name}: {len(data.X)} examples",
+    )
+    print(f"wrote {page.save(options.playground)}: open it in a browser, and press play")
+    return 0
 
 
 def _table(options: argparse.Namespace) -> tuple[str, Job]:
@@ -173,13 +209,14 @@ def _check_places(options: argparse.Namespace) -> None:
     if options.out.is_file():
         raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.save is None:
-        return
-    if options.save.is_dir() or not options.save.parent.is_dir():
-        found = f"{options.save} is a folder" if options.save.is_dir() else f"there is no {options.save.parent}"
-        raise ValueError(f"--save takes a file to write, in a folder that exists, and {found}")
-    if options.save.exists() and Path(options.dataset).exists() and options.save.samefile(options.dataset):
-        raise ValueError(f"--save would replace {options.dataset}, the table; choose another name")
+    for option, path in (("--save", options.save), ("--playground", options.playground)):
+        if path is None:
+            continue
+        if path.is_dir() or not path.parent.is_dir():
+            found = f"{path} is a folder" if path.is_dir() else f"there is no {path.parent}"
+            raise ValueError(f"{option} takes a file to write, in a folder that exists, and {found}")
+        if path.exists() and Path(options.dataset).exists() and path.samefile(options.dataset):
+            raise ValueError(f"{option} would replace {options.dataset}, the table; choose another name")
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from nn.data.random_state import chance_restored
-from nn.modules import Module, generator
+from nn.modules import Module, Seed, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero
 from nn.training.examples import Examples, evaluated, judged
@@ -43,7 +43,7 @@ def fit(
     max_norm: float | None = None,
     gradient_norms: bool = False,
     callbacks: Iterable[Callable[[History], Any]] = (),
-    seed: int | None = None,
+    seed: Seed = None,
     progress: bool = True,
     compiled: bool | str = "auto",
 ) -> History:
@@ -158,6 +158,7 @@ class _Run:
                 self._leave()
             except KeyboardInterrupt:  # in the middle of that
                 self._leave()
+        history.kept_epoch = None if self.best is None else self.best[0]
         history.stopped += kept if self.best is None else f"; the parameters are those after epoch {self.best[0]}"
 
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
@@ -205,7 +206,7 @@ class _Run:
         if steps.metric is not None:
             history.metric_name = _name(steps.metric)
         history.record(_mean(scores), score, {} if steps.norms is None else steps.norms.means())
-        self.shown.epoch(history.latest())
+        self.shown.epoch(history.progress())
         if self.restore_best and score is not None and score.loss < (math.inf if self.best is None else self.best[1]):
             self.best = self.epoch, score.loss, steps.snapshot()
         if reason := self._hooks():

@@ -2,7 +2,8 @@
 
 A notebook is executed from top to bottom in a fresh kernel, and what is kept of it is what a reader sees: no times, no
 paths, no addresses, so that the same notebook gives the same file. A cell with the tag "varies" shows what depends on
-the machine, such as its speed.
+the machine, such as its speed. A page is kept as the drawing that stands in for it where no script runs. What a cell's
+metadata have as "alt" describes its figure to who does not see it.
 """
 
 from __future__ import annotations
@@ -95,13 +96,17 @@ def cleaned(notebook: Any) -> Any:
         "language_info": {"name": "python"},
     }
     for cell in notebook["cells"]:
-        cell["metadata"] = {name: kept for name, kept in cell["metadata"].items() if name == "tags"}
+        cell["metadata"] = {name: kept for name, kept in cell["metadata"].items() if name in ("tags", "alt")}
         if cell["cell_type"] == "code":
             cell["outputs"] = _joined(cell["outputs"])
             for output in cell["outputs"]:
                 output.pop("transient", None)
                 if "data" in output:
                     output["metadata"] = {}
+                    if output["data"].get("text/html", "").startswith("<iframe") and "image/svg+xml" in output["data"]:
+                        del output["data"]["text/html"]
+                    if "alt" in cell["metadata"] and "image/png" in output["data"]:
+                        output["metadata"] = {"image/png": {"alt": cell["metadata"]["alt"]}}
                     if " at 0x" in output["data"].get("text/plain", ""):  # no more than the address of an object
                         del output["data"]["text/plain"]
     return notebook

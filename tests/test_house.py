@@ -29,6 +29,8 @@ LAZY = {
     "sympy",
     "torch",
     "jax",
+    "anywidget",
+    "traitlets",
 }
 
 

@@ -11,12 +11,13 @@ from tests import notebooks
 from tests.notebooks import FOLDER, NOTEBOOKS, ROOT, answers, load, source
 
 LARGEST = 300_000  # bytes, pictures included
-LONGEST = 10  # lines of a cell, empty ones not counted
+LONGEST = 10  # lines of a cell, empty ones and comments not counted
 WIDEST = 105  # characters: more are cut off on a small screen
 UNWRITTEN: set[str] = set()
 COLAB = """\
-# In Google Colab, take the # off the next line and run it first.
-# !pip uninstall -qy autograd && pip install -q "scalar-autograd[notebooks]"
+# In Google Colab, take the # off the next two lines and run them first.
+# !pip uninstall -qy autograd
+# !pip install -q "scalar-autograd[notebooks] @ git+https://github.com/scalar-autograd/scalar-autograd"
 """
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -121,7 +122,7 @@ def test_it_holds_nothing_of_the_machine_it_ran_on(path):
     notebook = load(path)
     assert path.stat().st_size <= LARGEST
     assert notebook["metadata"].keys() == {"kernelspec", "language_info"}
-    assert all(cell["metadata"].keys() <= {"tags"} for cell in notebook["cells"])
+    assert all(cell["metadata"].keys() <= {"tags", "alt"} for cell in notebook["cells"])
     text = json.dumps(
         [{**cell, "outputs": [notebooks.shown(cell)] if "outputs" in cell else []} for cell in notebook["cells"]]
     )
@@ -131,9 +132,38 @@ def test_it_holds_nothing_of_the_machine_it_ran_on(path):
 
 
 @each_notebook
+def test_every_figure_is_described(path):
+    for cell in code(load(path)):
+        for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}):
+                alt = output["metadata"].get("image/png", {}).get("alt", "")
+                assert alt == cell["metadata"].get("alt")
+                assert len(alt.split()) >= 10, source(cell)
+            elif "image/svg+xml" in output.get("data", {}):
+                assert re.search(r'role="img" aria-label="[^"]{10,}"', "".join(output["data"]["image/svg+xml"]))
+
+
+@each_notebook
+def test_it_opens_in_colab_and_binder_from_the_repository(path):
+    first = prose(load(path))[0]
+    assert f"colab.research.google.com/github/scalar-autograd/scalar-autograd/blob/main/notebooks/{path.name})" in first
+    assert f"mybinder.org/v2/gh/scalar-autograd/scalar-autograd/main?labpath=notebooks%2F{path.name})" in first
+    assert (ROOT / ".binder" / "requirements.txt").read_text().strip() == "-e .[notebooks]"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:5], ids=lambda path: path.stem)
+def test_graph_is_explored_with_a_drawing_in_its_place_where_it_is_only_read(path):
+    explored = [cell for cell in code(load(path)) if "explore(" in source(cell).splitlines()[-1]]
+    assert explored
+    for cell in explored:
+        (output,) = cell["outputs"]
+        assert {"image/svg+xml", "text/plain"} == set(output["data"])
+
+
+@each_notebook
 def test_cells_are_short(path):
     for cell in code(load(path)):
-        lines = [line for line in source(cell).splitlines() if line.strip()]
+        lines = [line for line in source(cell).splitlines() if line.strip() and not line.startswith("#")]
         assert len(lines) <= LONGEST, source(cell)
         assert all(len(line) <= WIDEST for line in lines), source(cell)
 

@@ -45,6 +45,30 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     return source
 
 
+def to_javascript(program: Compiled, path: str | Path | None = None, name: str = "f") -> str:
+    """Return a program as a function in JavaScript, and write it to a path if one is given.
+
+    `f(theta, x, values, gradient)` takes typed arrays: the parameters; the inputs of all examples, one after the other;
+    room for the value of each example; and room for the gradient of their mean by the parameters (by the inputs, where
+    there are no parameters), or null. `f.parameters`, `f.inputs` and `f.results` say how many there are. A program with
+    several results gives values only. It needs no library, and no `eval`. `program` is as for `to_c`.
+
+    >>> from autograd import Value, compile
+    >>> w = Value(3.0, "w")
+    >>> square_error = compile(lambda x, y: (w * x - y) ** 2, batched=("x", "y"), wrt=[w])
+    >>> square_error([1.0], [2.0])
+    1.0
+    >>> print(to_javascript(square_error).partition("{")[0])
+    const f = (() =>
+    """
+    from autograd.export.typed_arrays import javascript_of
+
+    source = javascript_of(program_of(program, "to_javascript").lowering, name) + "\n"
+    if path is not None:
+        Path(path).write_text(source, encoding="utf-8", newline="\n")
+    return source
+
+
 def to_torch(program: Compiled) -> Callable[..., Any]:
     """Return a program as a pure function of PyTorch tensors: of theta, and of each argument of one example.
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,8 @@ class _Writer:
     batched: int
     size: int
     root: str
+    counter: ClassVar[str] = "int"  # how a language declares the variable of a loop, and a number
+    local: ClassVar[str] = "double"
 
     def __init__(self, lowering: Lowering, name: str) -> None:
         self.lowering = lowering
@@ -71,11 +73,16 @@ class _Writer:
         """Return the name of a table of numbers, the same for the same ones."""
         return self.tables.setdefault((kind, *numbers), f"{kind[0]}{len(self.tables)}")
 
+    def number(self, number: float) -> str:
+        """Write a number, exactly."""
+        return c_number(number)
+
     def constants(self, start: int, numbers: Sequence[float]) -> list[str]:
         """Return the lines that put numbers into slots that follow each other."""
         if len(numbers) <= 4:
-            return [f"v[{start + n}] = {c_number(number)};" for n, number in enumerate(numbers)]
-        return _copied("v", start, self.table("double", list(map(c_number, numbers))), 0, len(numbers))
+            return [f"v[{start + n}] = {self.number(number)};" for n, number in enumerate(numbers)]
+        table = self.table("double", list(map(self.number, numbers)))
+        return _copied("v", start, table, 0, len(numbers), self.counter)
 
     def text(self, file: str) -> str:
         """Return the whole file, which has this name."""
@@ -173,7 +180,7 @@ class ArrayWriter(_Writer):
         backward = [f"v[{int(seed)}] = 1.0;" for seed in adjoint.seeds]
         backward += [line for instruction in back for line in self._lines(instruction)]
         slot, batched = code.roots[0]
-        self.root = f"v[{slot + self.batched * batched}]" if isinstance(slot, int) else c_number(slot)
+        self.root = f"v[{slot + self.batched * batched}]" if isinstance(slot, int) else self.number(slot)
         slopes, first = [], 0
         for flag, wanted in enumerate(self.wanted):
             places = adjoint.place[flag][wanted] + self.batched * flag
@@ -191,8 +198,8 @@ class ArrayWriter(_Writer):
         if operand.constants is not None:
             numbers = operand.constants.ravel()
             if (numbers == numbers[0]).all():
-                return c_number(numbers[0])
-            return f"{self.table('double', list(map(c_number, numbers)))}[{_row_major(operand.shape, axes)}]"
+                return self.number(numbers[0])
+            return f"{self.table('double', list(map(self.number, numbers)))}[{_row_major(operand.shape, axes)}]"
         slots = np.asarray(operand.slots) + self.batched * operand.batched
         strides = regular(slots)
         if strides is None:
@@ -206,9 +213,12 @@ class ArrayWriter(_Writer):
         place = self._at(target, axes)
         repeats = len(np.unique(target.slots)) < target.slots.size
         moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
-        lines = _loops(target.shape, moving, [f"{place} = 0.0;"]) if repeats and not add else []
+        lines = self._looped(target.shape, moving, [f"{place} = 0.0;"]) if repeats and not add else []
         body = [*before, f"{place} {'+=' if add or repeats else '='} {source};"]
-        return [*lines, *_loops(target.shape, axes, body)]
+        return [*lines, *self._looped(target.shape, axes, body)]
+
+    def _looped(self, shape: Sequence[int], axes: Sequence[str], body: Sequence[str]) -> list[str]:
+        return _loops(shape, axes, body, self.counter)
 
     def _map(self, instruction: Instruction) -> list[str]:
         operands = [instruction.destination, *instruction.operands]
@@ -235,7 +245,8 @@ class ArrayWriter(_Writer):
         if count == 1:
             source = term if not addends else f"{added} + {term}"
             return self._arrive(target, axes, source, instruction.add)
-        before = [f"double sum = {added};", f"for (int k = 0; k < {count}; k++) sum += {term};"]
+        loop = f"for ({self.counter} k = 0; k < {count}; k++)"
+        before = [f"{self.local} sum = {added};", f"{loop} sum += {term};"]
         return self._arrive(target, axes, "sum", instruction.add, before)
 
     def _reduce(self, instruction: Instruction) -> list[str]:
@@ -248,9 +259,16 @@ class ArrayWriter(_Writer):
         if operation in OF_MANY and strides is not None:
             first = _affine(int(slots.flat[0]), [(strides[0], axis)])
             source = f"{self.name}_{OF_MANY[operation]}(v + {first}, {count}, {strides[1]})"
-        else:
-            parts = [self._at(column, [axis]) for column in _columns(rows)]
-            source = self.dialect.source(Expression(operation, map(symbol, range(count))), lambda key: parts[key])
+            return self._arrive(instruction.destination, [axis], source, instruction.add)
+        return self._by_columns(instruction)
+
+    def _by_columns(self, instruction: Instruction) -> list[str]:
+        """Return the lines of a reduction that name each number of a row."""
+        (rows,) = instruction.operands
+        (axis,) = _axes(rows.shape[:1])
+        parts = [self._at(column, [axis]) for column in _columns(rows)]
+        whole = Expression(instruction.expression.operation, map(symbol, range(len(parts))))
+        source = self.dialect.source(whole, lambda key: parts[key])
         return self._arrive(instruction.destination, [axis], source, instruction.add)
 
 
@@ -326,8 +344,8 @@ def _row_major(shape: Sequence[int], axes: Sequence[str]) -> str:
     return _affine(0, zip(strides, axes, strict=True))
 
 
-def _loops(shape: Sequence[int], axes: Sequence[str], body: Sequence[str]) -> list[str]:
-    loops = [f"for (int {a} = 0; {a} < {n}; {a}++)" for a, n in zip(axes, shape, strict=True) if a != "0"]
+def _loops(shape: Sequence[int], axes: Sequence[str], body: Sequence[str], counter: str = "int") -> list[str]:
+    loops = [f"for ({counter} {a} = 0; {a} < {n}; {a}++)" for a, n in zip(axes, shape, strict=True) if a != "0"]
     if len(body) > 1:
         return _braced(f"{' '.join(loops)} ".lstrip(), body)
     return [" ".join([*loops, *body])]
@@ -341,11 +359,12 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _copied(target: str, start: int, source: str, first: int, count: int) -> list[str]:
+def _copied(target: str, start: int, source: str, first: int, count: int, counter: str = "int") -> list[str]:
     if not count:
         return []
     move = [(1, "i" if count > 1 else "0")]
-    return _loops((count,), [move[0][1]], [f"{target}[{_affine(start, move)}] = {source}[{_affine(first, move)}];"])
+    body = [f"{target}[{_affine(start, move)}] = {source}[{_affine(first, move)}];"]
+    return _loops((count,), [move[0][1]], body, counter)
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,11 +16,16 @@ from typing import Any, NamedTuple
 
 from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
+from autograd.pictures._clusters import card_rows, ids_of, write_boxes
 from autograd.pictures._frames import write_gif, write_svg
-from autograd.pictures._style import (
+from autograd.pictures.drawing import blank, keep_short
+from autograd.pictures.folding import Box, Folded, folded, unfolded
+from autograd.pictures.style import (
+    COMPUTED,
     FRAME,
     INK,
     QUIET,
+    ROOT,
     SIZE,
     TITLE_SIZE,
     Mark,
@@ -36,8 +41,6 @@ from autograd.pictures._style import (
     ordinal,
     place_of_operand,
 )
-from autograd.pictures.drawing import blank, keep_short
-from autograd.pictures.scopes import homes, write_boxes
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import real
 
@@ -46,7 +49,14 @@ CAPTION = 110  # characters in a line
 WRITERS = {".gif": write_gif, ".svg": write_svg}
 
 
-def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0, direction: str = "LR") -> Path:
+def animate(
+    root: Value,
+    path: str | os.PathLike[str],
+    *,
+    duration: float = 1.0,
+    direction: str = "LR",
+    fold: bool | None = None,
+) -> Path:
     """Write the forward and the backward walk through a graph as a moving picture, and return its path.
 
     First every operation computes its result. Then the gradients flow back, contribution by contribution, each with
@@ -56,7 +66,9 @@ def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0,
     - `duration`: the seconds of a step; the last one, where everything is there, stays three times as long.
     - `direction`: "LR" (left to right), "TB" (top to bottom), "RL" or "BT".
 
-    Raises ValueError for a graph of more than 60 nodes, or more than 120 operands.
+    - `fold`: show modules, and other scopes, as cards, each a step; by default in graphs of more than 60 nodes.
+
+    Raises ValueError for a picture of more than 60 nodes and cards, or more than 120 operands.
 
     >>> import tempfile
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -71,16 +83,17 @@ def animate(root: Value, path: str | os.PathLike[str], *, duration: float = 1.0,
     if not 0.02 <= seconds <= 600.0:  # a GIF counts hundredths, and shows a single one as ten
         raise ValueError(f"duration is the seconds of a step, from 0.02 to 600, got {duration!r}")
     order = sorted_graph(root, "animate")
-    drawing = blank(direction, "animate")
-    arrows = sum(len(node.parents) for node in order)
-    for number, things, most in ((len(order), "nodes", MAX_NODES), (arrows, "operands", MAX_ARROWS)):
+    blank(direction, "animate")
+    parts = folded(order) if (len(order) > MAX_NODES if fold is None else fold) else unfolded(order)
+    arrows = sum(len(node.parents) for node in parts.shown)
+    nodes = len(parts.shown) + len(parts.outputs)
+    for number, things, most in ((nodes, "nodes", MAX_NODES), (arrows, "operands", MAX_ARROWS)):
         if number > most:
             raise ValueError(
                 f"this graph has {number:,} {things}, and nobody watches a moving picture of more than {most}; "
                 "animate a part: animate(node, path) of a node nearer to the leaves, or draw(root, depth=4)"
             )
-    keep_short(drawing, order, labelled=True)
-    stage = _Stage(order, list(_steps(order)), direction)
+    stage = _Stage(order, list(_in_boxes(_steps(order), parts, caption_names(order))), direction, parts)
     drawings = stage.drawings()
     times = [seconds] * (len(drawings) - 1) + [3.0 * seconds]
     write_atomically(target, WRITERS[target.suffix.lower()](drawings, times))
@@ -105,7 +118,7 @@ class _Step(NamedTuple):
 
 
 def _steps(order: Sequence[Value]) -> Iterator[_Step]:
-    names = _names(order)
+    names = caption_names(order)
     yield _Step(0, {}, ("Forward: every operation computes its result from its operands.", ""))
     for position, node in enumerate(order):
         if node.op is not None:
@@ -114,6 +127,29 @@ def _steps(order: Sequence[Value]) -> Iterator[_Step]:
             formula = _joined(f"{names[node]} = {symbols}", f" = {numbers} = {node.number:.4g}")
             yield _Step(position + 1, {}, (formula, ""), node)
     yield from _backward(order, names)
+
+
+def _in_boxes(steps: Iterable[_Step], parts: Folded, names: dict[Value, str]) -> Iterator[_Step]:
+    """Make one step of those that follow each other inside of one closed box."""
+
+    def card_of(step: _Step) -> Box | None:
+        return None if step.node is None else parts.hidden.get(step.node)
+
+    for (card, forward), run in groupby(steps, key=lambda step: (card_of(step), step.operand is None)):
+        if card is None:
+            yield from run
+            continue
+        *_, last = run
+        where, around = card.name, card.outer
+        while around is not None and around.title:
+            where, around = (where if around.count > 1 else f"{where} of {around.name}"), around.outer
+        outputs = parts.outputs[card]
+        leaves = [node for node in card.contents() if node.op is None and type(node) is not Constant]
+        found = ", ".join(f"{names[node]} = {node.number:.4g}" for node in outputs)
+        told = f"{where} computes {found if 0 < len(outputs) <= 3 else f'{len(outputs)} numbers'}"
+        if not forward:
+            told = f"The chain rule runs through {where}, and {len(leaves)} parameters get their gradients"
+        yield last._replace(caption=(_joined(told, ""), ""))
 
 
 def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
@@ -150,7 +186,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 
 
-def _names(order: Sequence[Value]) -> dict[Value, str]:
+def caption_names(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node in formulas: by its label, by its number if it is a constant, and else as `text` does."""
     names = names_of(order)
     for node in order:
@@ -185,16 +221,18 @@ def _joined(symbols: str, numbers: str) -> str:
 class _Stage:
     """The boxes of all frames, each as large as that node's largest, and the arrows between them."""
 
-    def __init__(self, order: Sequence[Value], steps: Sequence[_Step], direction: str) -> None:
+    def __init__(self, order: Sequence[Value], steps: Sequence[_Step], direction: str, parts: Folded) -> None:
         self.order = order
+        self.parts = parts
+        self.ids = ids_of(order, parts)
         self.steps = steps
         self.direction = direction
         self.position = {node: position for position, node in enumerate(order)}
-        self.names = _names(order)
-        self.places = homes(order)
+        self.names = caption_names(order)
         self.local = {node: local_derivatives(node) for node in order}
         self.largest = largest_of(gradient for step in steps for gradient in step.gradients.values())
-        self.legend = legend(order, [gradient for step in steps for gradient in step.gradients.values()])
+        shown = [*(node for node in parts.shown if node is not order[-1]), order[-1]]
+        self.legend = legend(shown, [gradient for step in steps for gradient in step.gradients.values()])
         self.sizes = self._measured()
 
     def drawings(self) -> list[Any]:
@@ -203,12 +241,19 @@ class _Stage:
 
     def _frame(self, step: _Step) -> Any:
         drawing = blank(self.direction, "animate")
-        keep_short(drawing, self.order, labelled=True)
+        keep_short(drawing, self.parts.shown, labelled=True)
         drawing.attr(label=self._caption(step, self.sizes[None]), labelloc="t")
-        write_boxes(drawing, {node: self._marks(node, step) for node in self.order}, self.places)
-        for node in self.order:
+        cards = {card: Mark(self._id(card), {"label": self._card(card, step, self.sizes[card])}) for card in self.cards}
+        write_boxes(drawing, self.parts.whole, {node: self._marks(node, step) for node in self.parts.shown}, cards)
+        for node in self.parts.shown:
             self._write_arrows(drawing, node, step)
+        for card in self.cards:
+            self._write_arrows_into(drawing, card, step)
         return drawing
+
+    @property
+    def cards(self) -> Iterable[Box]:
+        return self.parts.outputs
 
     def _marks(self, node: Value, step: _Step) -> list[Mark]:
         number = Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])})
@@ -217,8 +262,23 @@ class _Stage:
         fill = "#FFD966" if node is step.node else ""
         return [number, operation_mark(f"{self._id(node)}op", node.op.name, fill=fill)]
 
-    def _id(self, node: Value) -> str:
-        return f"n{self.position[node]}"
+    def _id(self, shown: Value | Box) -> str:
+        return self.ids[next(shown.contents()) if isinstance(shown, Box) else shown]
+
+    def _write_arrows_into(self, drawing: Any, card: Box, step: _Step) -> None:
+        """Write an arrow from each mark that a closed box uses."""
+        edges: dict[str, list[tuple[Value, int]]] = {}
+        for node in card.contents():
+            for operand, parent in enumerate(node.parents):
+                edges.setdefault(self._id(parent), []).append((node, operand))
+        at_work = step.node is not None and self.parts.hidden.get(step.node) is card
+        for tail, carried in edges.items():
+            used = any(edge in step.used for edge in carried)
+            attributes = {"dir": "back"} if used else {}
+            if at_work:
+                attributes |= {"penwidth": "3" if used else "2", "color": INK}
+            if tail != self._id(card):
+                drawing.edge(tail, self._id(card), **attributes)
 
     def _write_arrows(self, drawing: Any, node: Value, step: _Step) -> None:
         """Write the arrows of an operation: thick where it is at work, backwards once a gradient came along them."""
@@ -227,9 +287,14 @@ class _Stage:
         operation, gradient = f"{self._id(node)}op", step.gradients.get(node)
         forward = node is step.node and step.operand is None
         handed_on = False
+        cards: set[str] = set()
         for operand, (parent, derivative) in enumerate(zip(node.parents, self.local[node], strict=True)):
             used = (node, operand) in step.used
             handed_on |= used
+            if parent in self.parts.hidden:
+                if self._id(parent) in cards:
+                    continue  # one from each card
+                cards.add(self._id(parent))
             attributes = {"label": _arrow_label(node, operand, parent, derivative, seen=used)}
             if used and gradient is not None and derivative is not None:
                 attributes |= {"dir": "back", **arrow_colour(gradient * derivative, self.largest)}
@@ -253,21 +318,36 @@ class _Stage:
         colours, style = look(node, is_root=node is self.order[-1])
         return box(rows, colours, style=style, border=2 if node in step.at_work() else 1, size=size)
 
+    def _card(self, card: Box, step: _Step, size: tuple[int, int] | None = None) -> str:
+        """Return the label of a closed box: with what it computes, if that is one number, once that is known."""
+        outputs = self.parts.outputs[card]
+        output = outputs[0] if len(outputs) == 1 else None
+        rows = card_rows(card, output)
+        if output is not None:
+            known = self.position[output] < step.computed
+            gradient = step.gradients.get(output)
+            rows = [rows[0], rows[1] if known else Row("")]
+            rows.append(Row("") if gradient is None else gradient_row(gradient, self.largest))
+        active = any(self.parts.hidden.get(node) is card for node in step.at_work())
+        colours = ROOT if self.order[-1] in outputs else COMPUTED
+        return box(rows, colours, border=3 if active else 1, size=size)
+
     def _caption(self, step: _Step, size: tuple[int, int] | None = None) -> str:
         rows = [Row(step.caption[0], bold=True), Row(step.caption[1])]
         return box(rows, ("#FFFFFF", "#FFFFFF"), border=0, size=size, below=self.legend)
 
-    def _measured(self) -> dict[Value | None, tuple[int, int]]:
-        """Return the width and the height in points that the boxes of each node need, and the caption, under None."""
-        owners: dict[str, Value | None] = {}
+    def _measured(self) -> dict[Value | Box | None, tuple[int, int]]:
+        """Return the width and the height in points that each node and card needs, and the caption, under None."""
+        owners: dict[tuple[str, Value | Box | None], None] = {}
         for step in self.steps:
-            owners[self._caption(step)] = None
-            owners |= {self._box(node, step): node for node in self.order}
+            owners[self._caption(step), None] = None
+            owners |= {(self._box(node, step), node): None for node in self.parts.shown}
+            owners |= {(self._card(card, step), card): None for card in self.cards}
         drawing = blank(self.direction, "animate")
-        for number, (label, owner) in enumerate(owners.items()):
+        for number, (label, owner) in enumerate(owners):
             drawing.node(str(number), label=label, fontsize=TITLE_SIZE if owner is None else SIZE)
-        nodes = list(owners.values())
-        sizes: dict[Value | None, tuple[int, int]] = dict.fromkeys(nodes, (0, 0))
+        nodes = [owner for _, owner in owners]
+        sizes: dict[Value | Box | None, tuple[int, int]] = dict.fromkeys(nodes, (0, 0))
         for line in drawing.pipe(format="plain", encoding="utf-8").splitlines():
             if line.startswith("node "):
                 _, number, _, _, *extent = line.split(maxsplit=6)

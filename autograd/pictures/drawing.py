@@ -1,7 +1,7 @@
 """Graph drawing: a graph as a picture, laid out by Graphviz.
 
 The picture follows the sorted graph and names each node by its place in it, so the same graph gives the same text on
-every run. What would take a layout minutes is refused beforehand, with the way to draw a part of it.
+every run. Of a network that is large, modules are folded to cards.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import rules
-from autograd.engine import Constant, Value, scope
-from autograd.pictures._style import (
+from autograd.engine import Constant, Value
+from autograd.pictures._clusters import card_rows, ids_of, write_boxes
+from autograd.pictures.folding import Box, Folded, folded, unfolded
+from autograd.pictures.style import (
     COMPUTED,
     FONT,
+    ROOT,
     SIZE,
     TITLE_SIZE,
     Arrow,
@@ -30,7 +33,6 @@ from autograd.pictures._style import (
     operation_mark,
     place_of_operand,
 )
-from autograd.pictures.scopes import homes, write_boxes
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Operation
 
@@ -38,10 +40,17 @@ if TYPE_CHECKING:
     from autograd.pictures.rendering import Drawing
 
 MAX_NODES, MAX_ARROWS = 500, 1500  # nobody can read more, and the time of a layout grows fast
+UNFOLDED = 60  # nodes, at most, of a graph whose boxes are all open unless something else is asked for
 
 
 def draw(
-    root: Value, *, direction: str = "LR", depth: int | None = None, expand: bool = False, derivatives: bool = False
+    root: Value,
+    *,
+    direction: str = "LR",
+    depth: int | None = None,
+    expand: bool = False,
+    derivatives: bool = False,
+    fold: bool | None = None,
 ) -> Drawing:
     """Return the graph of a Value as a `graphviz.Digraph`, which shows itself in a notebook.
 
@@ -54,11 +63,14 @@ def draw(
     - `direction`: "LR" (left to right), "TB" (top to bottom), "RL" or "BT".
     - `depth`: how many operations back from the root to draw; where the graph goes on, a dashed operation says so.
     - `expand`: draw each `dot` as its products and their sum.
+    - `fold`: show modules, and other scopes, as cards with what they compute, the layers opened as far as there is
+      room; by default in graphs of more than 60 nodes, unless `depth` or `expand` asks for details.
     - `derivatives`: write the local derivative (∂) on each arrow into an operation, and colour the arrows by what flows
       back along them: the gradient of the result times the local derivative.
 
-    `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a graph of more than 500
-    nodes or 1500 arrows, or of arrows so long that a layout would take minutes.
+    `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
+    arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
+    `autograd.pictures.rendering.Drawing` may be a function that lays out.
 
     >>> x = Value(3.0, label="x")
     >>> [line.strip() for line in draw(x * x).source.splitlines() if "->" in line]
@@ -67,22 +79,29 @@ def draw(
     order = sorted_graph(root, "draw")
     drawing: Drawing = blank(direction, "draw")
     drawing.root = root
+    if fold and depth is not None:
+        raise ValueError("depth counts operations, and fold hides them in cards; draw(root) takes one of the two")
     shown = set(order) if depth is None else _within(root, depth)
     visible = [node for node in order if node in shown]
-    size = sum(len(node.parents) if expand and node.op is rules.dot else 1 for node in visible)
-    links = sum(len(node.parents) + 1 for node in visible if node.op is not None)
+    folds = fold if fold is not None else len(visible) > UNFOLDED and depth is None and not expand
+    parts = folded(visible) if folds else unfolded(visible)
+    size = sum(len(node.parents) if expand and node.op is rules.dot else 1 for node in parts.shown) + len(parts.outputs)
+    links = sum(len(node.parents) + 1 for node in parts.shown if node.op is not None)
     for number, things, most in ((size, "nodes", MAX_NODES), (links, "arrows", MAX_ARROWS)):
         if number > most:
             raise ValueError(
                 f"this graph has {number:,} {things} to draw, and more than {most} are not laid out; draw a part: "
                 "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
             )
-    keep_short(drawing, visible, labelled=derivatives)
-    picture = _Picture(order, shown, expand, derivatives)
-    for node in visible:
+    keep_short(drawing, parts.shown, labelled=derivatives)
+    picture = _Picture(order, shown, parts, expand, derivatives)
+    for node in parts.shown:
         picture.add(node, is_root=node is root)
-    picture.write(drawing, homes(visible))
-    drawing.attr(label=f"<{legend(visible, map(gradient_of, visible))}>", labelloc="b")
+    for box_of_many in parts.outputs:
+        picture.add_card(box_of_many, root)
+    picture.write(drawing)
+    seen = [*parts.shown, *(node for outputs in parts.outputs.values() for node in outputs if node is not root), root]
+    drawing.attr(label=f"<{legend(seen, map(gradient_of, seen))}>", labelloc="b")
     return drawing
 
 
@@ -97,8 +116,8 @@ def blank(direction: str, asker: str) -> Any:
         ) from error
     if direction not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"direction is one of LR, TB, RL, BT, got {direction!r}")
-    drawing = Drawing(format="svg")
-    drawing.attr(rankdir=direction, fontname=FONT, fontsize=TITLE_SIZE, nodesep="0.2", ranksep="0.35")
+    drawing = Drawing(format="svg", graph_attr={"rankdir": direction})
+    drawing.attr(fontname=FONT, fontsize=TITLE_SIZE, nodesep="0.2", ranksep="0.35")
     drawing.attr(nslimit="1", nslimit1="1", mclimit="0.2")  # else long arrows take Graphviz minutes
     drawing.attr("node", fontname=FONT, fontsize=SIZE, shape="plain")
     drawing.attr(
@@ -107,27 +126,20 @@ def blank(direction: str, asker: str) -> Any:
     return drawing
 
 
-# Graphviz makes a long arrow of short ones, one from each rank of the picture to the next. Their number says when
-# curves take too long to find, so that arrows become straight lines, and their number by those that run side by side
-# when sorting them does. With labels on arrows there are twice as many ranks, and curves must go around the labels.
+# Graphviz makes a long arrow of short ones, one from each rank of the picture to the next. Where these are many, curves
+# take too long to find, and arrows become straight lines. With labels on arrows there are twice as many ranks, and
+# curves must go around the labels.
 CURVES, CURVES_AROUND_LABELS = 4000, 400
-SORTED, SORTED_WITH_LABELS = 7e6, 4e6
 
 
 def keep_short(drawing: Any, visible: Sequence[Value], *, labelled: bool) -> None:
-    """Have a drawing laid out in seconds: with straight arrows if it must be, and else with an error."""
-    pieces, ranks = pieces_of_arrows(visible)
-    if pieces * pieces / ranks > (SORTED_WITH_LABELS if labelled else SORTED):
-        raise ValueError(
-            "this graph has arrows so long, and so many side by side, that laying them out takes minutes; draw a part: "
-            "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
-        )
-    if pieces > (CURVES_AROUND_LABELS if labelled else CURVES):
+    """Have the arrows of a drawing straight where curves take too long to find."""
+    if pieces_of_arrows(visible) > (CURVES_AROUND_LABELS if labelled else CURVES):
         drawing.attr(splines="line")
 
 
-def pieces_of_arrows(visible: Sequence[Value]) -> tuple[int, int]:
-    """Return how many arrows from one rank to the next all arrows are made of, and how many ranks there are."""
+def pieces_of_arrows(visible: Sequence[Value]) -> int:
+    """Return how many arrows from one rank to the next all arrows are made of."""
     ranks: dict[Value, int] = {}
     for node in visible:
         ranks[node] = 2 + max((ranks[p] for p in node.parents if p in ranks), default=0) if node.op is not None else 0
@@ -138,8 +150,7 @@ def pieces_of_arrows(visible: Sequence[Value]) -> tuple[int, int]:
     for node, rank in used.items():  # a leaf stands right before what first uses it
         if node in ranks and node.op is None:
             ranks[node] = rank - 2
-    pieces = sum(ranks[node] - ranks[p] for node in visible for p in node.parents if p in ranks)
-    return pieces, max(ranks.values()) + 1
+    return sum(ranks[node] - ranks[p] for node in visible for p in node.parents if p in ranks)
 
 
 def _within(root: Value, depth: int) -> set[Value]:
@@ -157,13 +168,17 @@ def _within(root: Value, depth: int) -> set[Value]:
 class _Picture:
     """The marks of each node and the arrows between them, until the boxes they stand in are known."""
 
-    def __init__(self, order: Sequence[Value], shown: set[Value], expand: bool, derivatives: bool) -> None:
-        self.ids = {node: f"n{position}" for position, node in enumerate(order)}
+    def __init__(
+        self, order: Sequence[Value], shown: set[Value], parts: Folded, expand: bool, derivatives: bool
+    ) -> None:
+        self.ids = ids_of(order, parts)
         self.shown = shown
+        self.parts = parts
         self.expand = expand
         self.derivatives = derivatives
         self.largest = largest_of(map(gradient_of, shown))
         self.marks: dict[Value, list[Mark]] = {}
+        self.cards: dict[Box, Mark] = {}
         self.arrows: list[Arrow] = []
         self.placed: set[tuple[str, str | None]] = set()  # tails of arrows, and their labels
 
@@ -187,10 +202,26 @@ class _Picture:
     def _add_operation(self, node: Value, op: Operation) -> None:
         mark = operation_mark(f"{self.ids[node]}op", op.name)
         self.marks[node].append(mark)
+        first = len(self.arrows)
         local = local_derivatives(node) if self.derivatives else [None] * len(node.parents)
         for position, (parent, derivative) in enumerate(zip(node.parents, local, strict=True)):
+            if parent in self.parts.hidden and self.ids[parent] in {arrow.tail for arrow in self.arrows[first:]}:
+                continue  # one from each card
             self._add_arrow(self.ids[parent], mark.id, node, derivative, parent, **place_of_operand(node, position))
         self._add_result_arrow(mark.id, node)
+
+    def add_card(self, box_of_many: Box, root: Value) -> None:
+        """Add a closed box, with what it computes if that is one number, and the arrows into it."""
+        outputs = self.parts.outputs[box_of_many]
+        rows = card_rows(box_of_many, outputs[0] if len(outputs) == 1 else None)
+        if len(outputs) == 1:
+            rows.append(gradient_row(gradient_of(outputs[0]), self.largest))
+        identifier = self.ids[next(box_of_many.contents())]
+        colours = ROOT if root in outputs else COMPUTED
+        self.cards[box_of_many] = Mark(identifier, {"label": box(rows, colours, border=2)})
+        into = (parent for node in box_of_many.contents() for parent in node.parents)
+        tails = dict.fromkeys(self.ids[parent] for parent in into)
+        self.arrows += (Arrow(tail, identifier, {}) for tail in tails if tail != identifier)
 
     def _add_end(self, node: Value, op: Operation) -> None:
         """Add an operation of which not all operands are shown."""
@@ -243,8 +274,8 @@ class _Picture:
         colour = arrow_colour(gradient_of(node), self.largest) if self.derivatives else {}
         self.arrows.append(Arrow(tail, head or self.ids[node], colour))
 
-    def write(self, drawing: Any, places: dict[Value, scope | None]) -> None:
+    def write(self, drawing: Any) -> None:
         """Write everything into the drawing: boxes with what stands in them, then the arrows."""
-        write_boxes(drawing, self.marks, places)
+        write_boxes(drawing, self.parts.whole, self.marks, self.cards)
         for arrow in self.arrows:
             drawing.edge(arrow.tail, arrow.head, **arrow.attributes)

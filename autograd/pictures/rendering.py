@@ -1,15 +1,18 @@
-"""Rendering of drawings: by Graphviz's command `dot`, or by PyPI's port of it where no Graphviz is installed.
+"""Rendering of drawings: by Graphviz's command `dot`, by PyPI's port of it where none is installed, or by a function.
 
-Only `draw` imports this file, since it needs the graphviz package.
+Only `draw` imports this file, since it needs the graphviz package. A layout ends in time or is an error: how long it
+takes cannot be told beforehand.
 """
 
 from __future__ import annotations
 
+import html
 import shutil
+import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,32 +20,93 @@ from typing import Any
 import graphviz
 from graphviz.backend import dot_command
 
-from autograd.engine import Value
-from autograd.pictures.text import text
+from autograd.engine import Value, topological_order
+from autograd.pictures.text import names_of, text
 
 NO_LAYOUT = (
     "a drawing is laid out by the dot command, and neither Graphviz nor graphviz-pure was found; "
     "python -m pip install graphviz-pure brings one that needs no system package"
 )
 
+LAYOUT_SECONDS = 60.0
+DESCRIBED = 60  # nodes, at most, that the description of a picture lists
+
 
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` of the graph of a Value: `render`, `save`, `pipe` and `source` are Graphviz's own.
 
-    In a notebook it shows itself as a picture, and as lines of Python where nothing is installed to lay it out.
+    In a notebook it shows itself as a picture, and as lines of Python where nothing is installed to lay it out. As SVG
+    it has a title and a description for who does not see it. Laying it out raises TimeoutError after `LAYOUT_SECONDS`.
+
+    `Drawing.layout` is a function of the source and the format, "svg" say, that returns the picture in place of a
+    command; so in Python that runs in a browser, viz.js can do it:
+
+        Drawing.layout = lambda source, format: viz.renderString(source, {"format": format})
     """
+
+    layout: Callable[[str, str], str | bytes] | None = None
 
     root: Value | None = None  # of the whole drawing; its boxes are subgraphs, which Graphviz makes of the same class
 
-    def pipe(self, *arguments: Any, **options: Any) -> Any:
+    def pipe(
+        self,
+        format: str | None = None,  # noqa: A002 the graphviz package names it
+        *arguments: Any,
+        encoding: str | None = None,
+        **options: Any,
+    ) -> Any:
         """Return the picture, as `graphviz.Digraph.pipe` does."""
-        with _layout():
-            return super().pipe(*arguments, **{"quiet": True, **options})
+        kind = format or self.format
+        if arguments or {key for key in options if key != "quiet"}:  # what only Graphviz's own knows
+            with _layout():
+                return super().pipe(format, *arguments, encoding=encoding, **{"quiet": True, **options})
+        picture = self._laid_out(kind)
+        if kind == "svg" and self.root is not None:
+            picture = _described(picture.decode(), self.root).encode()
+        return picture if encoding is None else picture.decode(encoding)
 
-    def render(self, *arguments: Any, **options: Any) -> str:
+    def render(
+        self,
+        filename: Any = None,
+        directory: Any = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,  # noqa: A002 the graphviz package names it
+        **options: Any,
+    ) -> str:
         """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name."""
+        if options:
+            with _layout():
+                return super().render(filename, directory, view, cleanup, format, **{"quiet": True, **options})
+        picture = self.pipe(format)  # before the source is written, so that nothing is left where this fails
+        source = self.save(filename, directory=directory)
+        target = Path(f"{source}.{format or self.format}")
+        target.write_bytes(picture)
+        if cleanup:
+            Path(source).unlink()
+        if view:
+            self._view(str(target), format=format or self.format, quiet=True)
+        return str(target)
+
+    def _laid_out(self, kind: str) -> bytes:
+        """Return the picture as the function or the command gives it."""
+        if (layout := type(self).layout) is not None:
+            picture = layout(self.source, kind)
+            return picture.encode() if isinstance(picture, str) else picture
         with _layout():
-            return super().render(*arguments, **{"quiet": True, **options})
+            command = [str(dot_command.DOT_BINARY), f"-K{self.engine}", f"-T{kind}"]
+        try:
+            run = subprocess.run(  # noqa: S603 Graphviz's own command
+                command, input=self.source.encode(), capture_output=True, timeout=LAYOUT_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(
+                f"laying this graph out takes more than {LAYOUT_SECONDS:g} seconds; draw a part: draw(root, depth=4), "
+                "or draw(node) of a node nearer to the leaves; text(root) lists all of it"
+            ) from None
+        if run.returncode:
+            raise graphviz.CalledProcessError(run.returncode, command, output=run.stdout, stderr=run.stderr)
+        return run.stdout
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, bytes | str]:
         lines = self.source if self.root is None else text(self.root)
@@ -51,8 +115,27 @@ class Drawing(graphviz.Digraph):
             if include is None and "text/plain" not in (exclude or ()):
                 bundle["text/plain"] = lines  # for where pictures are not trusted, and where none can be shown
             return bundle
-        except graphviz.ExecutableNotFound as error:
+        except (graphviz.ExecutableNotFound, TimeoutError) as error:
             return {"text/plain": f"{lines}\n\n({error})"}
+
+
+def _described(picture: str, root: Value) -> str:
+    """Return an SVG with its role, and with its title and its description as words."""
+    order = topological_order(root)
+    name = root.label or names_of(order)[root]
+    lines = (
+        text(root).splitlines() if len(order) <= DESCRIBED else [f"{len(order):,} numbers lead to {root.number:.4g}."]
+    )
+    printable = "".join(letter if letter.isprintable() else " " for letter in f"The graph of {name}")
+    title, description = html.escape(printable), html.escape("\n".join(lines), quote=False)
+    start, opening, rest = picture.partition("<svg ")
+    attributes, end, inside = rest.partition(">")
+    return (
+        f'{start}{opening}role="img" aria-label="{title}" {attributes}{end}'
+        f"<title>{title}</title><desc>{description}</desc>{inside}"
+        if opening
+        else picture
+    )
 
 
 class LayoutNotFound(graphviz.ExecutableNotFound):

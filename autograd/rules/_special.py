@@ -169,10 +169,10 @@ def _order(constant: float, name: str, least: int) -> int:
 # The normal distribution. In its lower tail the density over the distribution is -x and a small rest, a continued
 # fraction (Laplace 1805). Differences of such ratios would lose all digits; the fraction's own tails give the
 # derivatives without: q[n] = 1 / (x + (n + 1) q[n + 1]) has the derivative n q[n]**2 - (n + 1) q[n] q[n + 1]. They are
-# not listed in the table, since they have their digits from x = 3 on only.
+# not listed in the table, since they have their digits from x = 1.5 on only.
 
-TAIL = 3.0  # from where on the fraction is taken
-DEPTH = 75
+TAIL = 1.5  # from where on the fraction is taken
+DEPTH = 110
 
 
 def _mills(n: int, x: Any) -> Any:

@@ -85,6 +85,12 @@ def train_parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path(), metavar="FOLDER", help="where to write the pictures (default .)"
     )
     parser.add_argument("--save", type=Path, metavar="FILE.json", help="write the network, to predict with")
+    parser.add_argument(
+        "--playground",
+        type=Path,
+        metavar="PAGE.html",
+        help="write a page on which the network learns in a browser, step by step, in place of training it here",
+    )
     parser.add_argument("--no-pictures", action="store_true", help="write no pictures, and need no Matplotlib")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar; there is none unless on a terminal")
     return parser

@@ -33,7 +33,7 @@ class Job:
     lr: float
     batch_size: int
     optimizer: Callable[..., Optimizer] = SGD
-    pictures: tuple[str, ...] = ("boundary", "neuron")
+    pictures: tuple[str, ...] = ("history", "boundary", "neuron")
     scale: float | None = None  # what all features are divided by; None: each is standardised
     target: str = "class"
     keeps_best: bool = False
@@ -57,7 +57,7 @@ def _held_out(load: Callable[[], Dataset]) -> Callable[[int], Parts]:
 
 JOBS = {
     "moons": Job(
-        _generated(lambda **options: datasets.moons(**options), testing=False, n=100, noise=0.1),
+        _generated(lambda **options: datasets.moons(**options), n=100, noise=0.1),
         "two interleaving half circles, generated",
         [16, 16],
         "relu",

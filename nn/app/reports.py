@@ -63,9 +63,43 @@ def score(trained: Trained, data: Dataset, kind: str) -> tuple[str, str]:
     explained = f", {1.0 - errors / spread:.1%} of the variance explained" if errors < spread else ""
     if errors > spread > 0.0:
         explained = f", worse than to answer {mean:.4g} always"
-    typical = math.sqrt(errors / len(answers))
-    line = f"{kind}: loss {loss:.4g}, root mean squared error {typical:.4g}{explained}, {_examples(data)}"
-    return line, f"{typical:.4g}"
+    typical = readable(math.sqrt(errors / len(answers)))
+    within = f", where {shown(task.job.target)} is {readable(min(data.y))} to {readable(max(data.y))}"
+    line = f"{kind}: loss {loss:.4g}, root mean squared error {typical}{within}{explained}, {_examples(data)}"
+    return line, typical
+
+
+def readable(number: float) -> str:
+    """Return a number with four digits and without an exponent, as far as a person reads it so.
+
+    >>> readable(2412345.6), readable(0.0123456), readable(3e20)
+    ('2,412,000', '0.01235', '3e+20')
+    """
+    rounded = float(f"{number:.4g}")
+    if 1e3 <= abs(rounded) < 1e15:
+        return f"{rounded:,.0f}"
+    return f"{rounded:.10f}".rstrip("0").rstrip(".") if 1e-6 <= abs(rounded) < 1e3 else f"{rounded:.4g}"
+
+
+def setback(trained: Trained, before: float, rate: float) -> str:
+    """Return what happened and what to try where training has not helped; nothing where it has.
+
+    `before` is the loss on the training examples before training, `rate` the learning rate.
+    """
+    task, data = trained.task, trained.task.training
+    with no_grad():
+        after = plain_number(task.loss(trained.outputs(data), task.targets(data)))
+    often = max(Counter(data.y).values()) / len(data.y)
+    helped = not data.classes or accuracy(trained.outputs(data), task.targets(data)) > often
+    if helped and after < 0.98 * before:
+        return ""
+    told = f"training has not helped: the loss on the training examples was {before:.3g} and is {after:.3g} now"
+    usual = task.job.lr
+    if rate > 2.0 * usual:
+        return f"{told}; steps of --lr {rate:g} are so long that they jump over what they look for; try --lr {usual:g}"
+    if rate < 0.5 * usual:
+        return f"{told}; steps of --lr {rate:g} are too short to get anywhere; try --lr {usual:g}"
+    return f"{told}; try more --epochs, a wider --hidden, or --lr {rate / 10.0:g}"
 
 
 def balance(trained: Trained, data: Dataset) -> str:
@@ -123,8 +157,8 @@ def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[st
 def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: bool) -> tuple[Any, str]:
     """Return a drawing of the first-layer neuron with the largest gradient, on the example with the largest loss.
 
-    Where the loss is flat, since the margin of every example is kept, the gradients are those of the score; the
-    second item says which.
+    Each weight is named by its input. Where the loss is flat, since the margin of every example is kept, the gradients
+    are those of the score; the second item says which.
     """
     targets = [2 * y - 1 for y in data.y] if binary else data.y
     losses = [evaluate(model, [x], [target], loss=loss).loss for x, target in zip(data.X, targets, strict=True)]
@@ -140,7 +174,10 @@ def neuron_drawing(model: MLP, data: Dataset, loss: Callable[..., Any], binary: 
         loss([outputs[0] if binary else outputs], [targets[worst]]).backward()
     else:
         outputs[0].backward()
-    return draw(max(hidden, key=lambda output: abs(output.grad)), expand=True), of_what
+    place = max(range(len(hidden)), key=lambda k: abs(hidden[k].grad))
+    for weight, name in zip(model.layers[0].neurons[place].w, data.features, strict=True):
+        weight.label = f"w of {name}"  # they count from 0, and features, where they have numbers, from 1
+    return draw(hidden[place], expand=True), of_what
 
 
 def _prepared(task: Task) -> Dataset:
@@ -181,7 +218,8 @@ def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
         features=(across, up),
         names=names,
         classes=[_plain(kind) for kind in data.classes],
-        title=f"{title}\nexamples to train on{others}",
+        held_out=None if task.testing is None else (task.testing.X, task.testing.y),
+        title=f"{title}{others}" if task.testing is None else f"{title}\nfilled: trained on{others}",
     )
     return f"the decision boundary{others}", figure
 
@@ -238,5 +276,6 @@ def _against(trained: Trained, data: Dataset, title: str) -> Any:
     )
     target = _plain(trained.task.job.target)
     axes.set(xlabel=f"{target}, the truth", ylabel=f"{target}, as answered", title=title)
+    axes.set_aspect("equal", adjustable="datalim")
     axes.legend(framealpha=0.9)
     return figure

@@ -27,6 +27,11 @@ RED, GREY, PALE = "#D00000", "#777777", "#DDDDDD"
 POINT: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6, "s": 36, "zorder": 2}
 # Matplotlib's axes overflow near the ends of the floats; what is smaller counts as 0, what is larger has diverged.
 SMALLEST, LARGEST = 1e-150, 1e150
+# How sure a class must be, as log-odds over the next one, for each shade of the ground: 75 % and 95 % of two.
+SURE, SHADES = (math.log(3.0), math.log(19.0)), (0.12, 0.24, 0.4)
+# Lines and grounds differ in more than their hue.
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))]
+HATCHES = ["", "...", "///", "\\\\\\", "xxx", "ooo"]
 
 
 def decision_boundary(
@@ -37,15 +42,18 @@ def decision_boundary(
     features: tuple[int, int] = (0, 1),
     names: Sequence[str] = ("x1", "x2"),
     classes: Sequence[str] = (),
+    held_out: tuple[Sequence[Sequence[float]], Sequence[int]] | None = None,
     title: str = "",
     resolution: int = 60,
     axes: Axes | None = None,
 ) -> Figure:
     """Return a figure of the examples in the plane of two features, over the class the model finds at each point.
 
-    The other features are held at their means. `y` are classes, 0, 1, ... or -1 and 1, `names` those of the two
-    features; `resolution` is the number of points on a side at which the model is asked, compiled where it can be. With
-    `axes` it is drawn into these, and their figure returned.
+    The ground is the darker the surer the class is, by its score as log-odds, the way cross-entropy trains it: below
+    75 %, up to 95 %, and above; the border between classes is a black line. `held_out` examples are hollow marks.
+    Features of like extent have axes of one scale; the other features are held at their means. `y` are classes, 0, 1,
+    ... or -1 and 1, `names` those of the two features; `resolution` is the number of points on a side at which the
+    model is asked, compiled where it can be. With `axes` it is drawn into these, and their figure returned.
     """
     if resolution < 2:
         raise ValueError(f"resolution is the number of points on a side, 2 or more, got {resolution}")
@@ -63,16 +71,31 @@ def decision_boundary(
     if wrong := [index for index in indices if index >= count]:
         raise ValueError(f"the model tells classes 0 to {count - 1} apart, got an example of {wrong[0]!r}")
     axes = axes or _figure().subplots()
+    others: Any = ((), [])
+    if held_out is not None:
+        others = held_out[0], class_indices(held_out[1], "decision_boundary(held_out)").indices
     for k, name in enumerate(_names(classes, count, signed)):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
-            axes.contourf(across, up, grid, levels=[0.0, math.inf], colors=[COLOURS[k % len(COLOURS)]], alpha=0.22)
+            parts = [[*_channels(COLOURS[k % len(COLOURS)]), shade] for shade in SHADES]
+            hatch = HATCHES[k // len(COLOURS) % len(HATCHES)]
+            axes.contourf(across, up, grid, levels=[0.0, *SURE, math.inf], colors=parts, hatches=[hatch])
+            if min(map(min, grid)) < 0.0:
+                axes.contour(across, up, grid, levels=[0.0], colors="black", linewidths=1.0)
         members = [x for x, index in zip(X, indices, strict=True) if index == k]
         look = COLOURS[k % len(COLOURS)]
         places = [x[horizontal] for x in members], [x[vertical] for x in members]
         axes.scatter(*places, c=look, marker=MARKERS[k % len(MARKERS)], label=name, **POINT)
+        hollow = [x for x, index in zip(*others, strict=True) if index == k]
+        if hollow:
+            places = [x[horizontal] for x in hollow], [x[vertical] for x in hollow]
+            style = POINT | {"facecolors": "none", "edgecolors": look, "linewidths": 1.2}
+            axes.scatter(*places, marker=MARKERS[k % len(MARKERS)], label=f"{name}, held out", **style)
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
-    axes.legend(framealpha=0.9)
+    spans = [grid[-1] - grid[0] for grid in (across, up)]
+    if max(spans) < 3.0 * min(spans):
+        axes.set_aspect("equal", adjustable="box")
+    axes.legend(framealpha=0.9, fontsize=8, title="ground: below 75 %, to 95 %, surer", title_fontsize=8)
     return axes.figure  # type: ignore[return-value]  # it may be a part of one
 
 
@@ -113,6 +136,7 @@ def history(history: History, *, title: str = "") -> Figure:
     """Return a figure of a training: the loss, and below it every other measure, epoch by epoch.
 
     A loss that spans more than a factor of 30 is drawn on a logarithmic axis, where one of 0 is a triangle at the foot.
+    The epoch whose parameters were kept, with `restore_best`, is a line.
 
     >>> figure = history(History(loss=[0.9, 0.5, 0.4], validation_loss=[0.8, 0.6, 0.6]))
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
@@ -135,6 +159,8 @@ def history(history: History, *, title: str = "") -> Figure:
         for (part, values), colour, line in zip(parts.items(), COLOURS, ("-", "--")):
             if values:
                 _curve(axes, values, label=part, color=colour, linestyle=line)
+        if history.kept_epoch is not None:
+            axes.axvline(history.kept_epoch, color="black", linewidth=1.0, label=f"kept: epoch {history.kept_epoch}")
         _finished(axes, list(parts.values())).set_ylabel(name.replace("_", " "))
         axes.legend(framealpha=0.9)
     axes.set_xlabel("epoch")
@@ -165,7 +191,8 @@ def gradient_norms(history: Any, *, title: str = "") -> Figure:
     step = math.ceil(len(norms) / 12)  # a legend of more names than this is not read
     for k, ((name, values), shade) in enumerate(zip(norms.items(), shades, strict=True)):
         named = k % step == 0 or k == len(norms) - 1
-        _curve(axes, values, label=_cut(name) if named else f"_{name}", color=shade)
+        line = DASHES[k % len(DASHES)]
+        _curve(axes, values, label=_cut(name) if named else f"_{name}", color=shade, linestyle=line)
     _finished(axes, list(norms.values())).set(xlabel="epoch", ylabel="norm of the gradient", title=title)
     figure.legend(loc="outside right upper", frameon=False, title="first layer to last")
     return figure
@@ -343,7 +370,11 @@ def _logarithmic(axes: Axes, values: Sequence[float], span: float) -> None:
 
 def _mixed(colour: str, depth: float) -> list[float]:
     """Return a colour on white paper: none of it at depth 0, all of it at 1."""
-    return [1.0 - depth * (1.0 - int(colour[i : i + 2], 16) / 255.0) for i in (1, 3, 5)]
+    return [1.0 - depth * (1.0 - channel) for channel in _channels(colour)]
+
+
+def _channels(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
 
 
 def _cut(name: str, longest: int = 30) -> str:

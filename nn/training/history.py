@@ -33,7 +33,8 @@ class History:
     `loss` and `metric` are means over the training examples during the epoch; `validation_loss` and
     `validation_metric` are taken after it. The metric is called `metric_name`; where that is accuracy, `accuracy` and
     `validation_accuracy` are the same lists. `gradient_norms` has, where asked for, a list for each layer: the norm of
-    its gradient, a mean over the steps of the epoch. `compiled` says whether array instructions did the work.
+    its gradient, a mean over the steps of the epoch. `compiled` says whether array instructions did the work, and
+    `kept_epoch` after which epoch the parameters are those of the model, where `restore_best` has kept them.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -44,6 +45,7 @@ class History:
     metric_name: str = "accuracy"
     stopped: str = ""
     compiled: bool = field(default=False, compare=False)
+    kept_epoch: int | None = None
 
     @property
     def accuracy(self) -> list[float]:
@@ -97,6 +99,19 @@ class History:
     def latest(self) -> str:
         """Return the last numbers, as a line."""
         return ", ".join(f"{name} {numbers[-1]:.4g}" for name, numbers in self.measures.items())
+
+    def progress(self) -> str:
+        """Return the last numbers in few characters, those of held-out examples in parentheses.
+
+        >>> History(loss=[0.5], metric=[0.8], validation_loss=[0.6], validation_metric=[0.75]).progress()
+        'loss 0.5 (0.6), accuracy 0.8 (0.75)'
+        """
+        measures, parts = self.measures, []
+        for name in dict.fromkeys(name.removeprefix("validation_") for name in measures):
+            held_out = measures.get(f"validation_{name}")
+            known = f"{measures[name][-1]:.3g}" if name in measures else ""
+            parts.append(f"{name} {known}" + (f" ({held_out[-1]:.3g})" if held_out else ""))
+        return ", ".join(parts)
 
     def __repr__(self) -> str:
         count = len(self.loss)

@@ -9,6 +9,7 @@ from functools import partial, wraps
 from inspect import signature
 from typing import Any, ParamSpec, Protocol, TypeAlias
 
+from autograd import scope
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 
@@ -30,7 +31,7 @@ class Judged(Protocol[Parameters]):
 
 
 def judged_by(metric: Metric | None) -> Callable[[Callable[Parameters, Any]], Judged[Parameters]]:
-    """Give a loss its metric, and have its calls noted where `calls_noted` is open."""
+    """Give a loss its metric, make each call of it a scope, and have it noted where `calls_noted` is open."""
 
     def mark(loss: Callable[Parameters, Any]) -> Any:
         @wraps(loss)
@@ -39,7 +40,8 @@ def judged_by(metric: Metric | None) -> Callable[[Callable[Parameters, Any]], Ju
             if calls is not None:
                 given = signature(loss).bind(*args, **kwargs).arguments
                 calls.append((metric, given["outputs"], given["targets"]))
-            return loss(*args, **kwargs)
+            with scope(getattr(loss, "__name__", "loss")):
+                return loss(*args, **kwargs)
 
         vars(noted)["metric"] = metric
         LOSSES.append(noted)

@@ -99,6 +99,16 @@ class Optimizer:
             raise ValueError(f"a schedule's rate is 0 or more and finite, got {rate!r} after {self.steps} steps")
         return rate
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options beside the learning rate, by name.
+
+        >>> from nn import SGD
+        >>> SGD([Value(1.0)], momentum=0.9).options
+        {'momentum': 0.9, 'nesterov': False, 'weight_decay': 0.0}
+        """
+        return {name: option for name, option in vars(self).items() if name not in _COMMON}
+
     def rule(self, lr: float, t: int) -> Callable[..., tuple[Any, ...]]:
         """Return the formula of step t (1, 2, ...): (p, g, *state) to the new (p, *state), of floats or of arrays."""
         raise NotImplementedError(f"{type(self).__name__} defines no rule(self, lr, t)")
@@ -144,8 +154,7 @@ class Optimizer:
             parameter.zero_grad()
 
     def __repr__(self) -> str:
-        options = {name: option for name, option in vars(self).items() if name not in _COMMON}
-        shown = "".join(f", {name}={option!r}" for name, option in options.items())
+        shown = "".join(f", {name}={option!r}" for name, option in self.options.items())
         count = len(self.parameters)
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-LAYOUT = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} epochs [{elapsed}<{remaining}]{postfix}"
+LAYOUT = "{n_fmt}/{total_fmt} epochs [{elapsed}<{remaining}]{postfix} {bar}"  # the numbers first: lines are cut
 INTERVAL = 0.2  # seconds between two drawings in the middle of an epoch
 
 
@@ -20,7 +20,7 @@ def bar(total: int, shown: bool) -> NoBar:
         from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError("a progress bar needs tqdm: python -m pip install tqdm, or pass progress=False") from error
-    # On a terminal the numbers leave the bar too little room, unless it has its own.
+    # On a terminal the bar takes what the numbers leave.
     layout = {} if "ipykernel" in sys.modules else {"bar_format": LAYOUT}
     return Bar(tqdm(total=total, unit="epoch", **layout))
 

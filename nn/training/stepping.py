@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import autograd
 from autograd import Value, detect_anomaly, gradients, no_grad
 from nn.modules import Module
-from nn.training._norms import LayerNorms
 from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm, clipped
 from nn.training.examples import Examples, evaluated, judged, one_by_one
@@ -23,6 +22,7 @@ from nn.training.history import Score
 from nn.training.interrupts import interrupts_wait
 from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, accuracy
+from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one

@@ -52,22 +52,8 @@ def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None)
     >>> twin.state_dict() == model.state_dict()
     True
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"save takes a Module and a path, got a {type(model).__name__}: {model!r:.60}")
-    parameters = model.state_dict()
-    if broken := [f"{name} is {data}" for name, data in parameters.items() if not math.isfinite(data)]:
-        raise StorageError(
-            f"a model whose parameters are not finite is not saved: {broken[0]}"
-            + (f", and {len(broken) - 1} more" if len(broken) > 1 else "")
-        )
-    kept = {} if extra is None else dict(extra)
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "architecture": _architecture(model),
-        "extra": kept,
-        "parameters": parameters,
-    }
+    document = document_of(model, extra)
+    kept = document["extra"]
     try:
         written = json.dumps(document, allow_nan=False, indent=1).encode("ascii") + b"\n"
         saved = _saved(written)
@@ -79,6 +65,25 @@ def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None)
         write_atomically(path, written)
     except FileExistsError as error:
         raise StorageError(f"{path} cannot be saved to: {error.strerror}") from None
+
+
+def document_of(model: Module, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what `save` writes of a model, as a JSON object."""
+    if not isinstance(model, Module):
+        raise TypeError(f"save takes a Module and a path, got a {type(model).__name__}: {model!r:.60}")
+    parameters = model.state_dict()
+    if broken := [f"{name} is {data}" for name, data in parameters.items() if not math.isfinite(data)]:
+        raise StorageError(
+            f"a model whose parameters are not finite is not saved: {broken[0]}"
+            + (f", and {len(broken) - 1} more" if len(broken) > 1 else "")
+        )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": _architecture(model),
+        "extra": {} if extra is None else dict(extra),
+        "parameters": parameters,
+    }
 
 
 @overload

@@ -18,7 +18,8 @@ def explore(root: Value) -> Explorer:
     """Return a page that walks through the graph of a Value, forwards and backwards, and lets its leaves be changed.
 
     It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. What was made in one
-    `scope`, such as the call of a Neuron, folds. An own operation is recomputed on the page if its functions are made
+    `scope`, such as the call of a Neuron, folds; boxes are open as far as the window holds them. Constants, such as the
+    inputs of a network, can be changed too. An own operation is recomputed on the page if its functions are made
     of arithmetic and functions of autograd or NumPy; of others the page knows the present numbers only.
 
     Raises ValueError for a graph that is too large, RuntimeError if a leaf was changed after the graph was built.

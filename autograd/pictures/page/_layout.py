@@ -15,13 +15,14 @@ from typing import Any, TypeAlias
 
 from autograd.engine import Constant, Value
 from autograd.pictures.drawing import MAX_ARROWS, MAX_NODES
-from autograd.pictures.page._folding import Box
+from autograd.pictures.folding import Box, about
 from autograd.pictures.page.formulas import FORMULAS
 from autograd.pictures.rendering import Drawing
 from autograd.rules import Expression, power_of, symbol
 
 BUS = 4  # so many numbers, or more, that go the same way to or from a box are drawn as one line
-TITLE_HEIGHT, CHARACTER = 26, 7.6
+CHARACTER = 7.6  # pixels
+HANDLE = 20  # pixels, of the sign that a number can be changed
 
 
 @dataclass
@@ -113,31 +114,11 @@ def item_size(item: Item, name: str) -> tuple[int, int]:
     if isinstance(item, Port):
         return 2, 2
     if isinstance(item, Box):
-        return round(max(width(name) + 44, 0.86 * width(about(item)) + 28)), 62
-    text = max(width(name[:24]), 84.0)
+        return round(max(width(name) + 44, 0.95 * width(about(item)) + 28)), 62
+    text = max(width(name[:24]), 92.0) + (0 if item.op else HANDLE)
     if type(item) is Constant:
-        return (max(44, round(width(f"{item.data:.4g}") + 26)), 32) if not item.label else (round(text + 22), 44)
+        return (round(width(f"{item.data:.4g}") + 26) + HANDLE, 32) if not item.label else (round(text + 22), 44)
     return round(text + 26 + (pill(item) if item.op else 0)), 62
-
-
-def about(box: Box) -> str:
-    """Return what is in a box, in a few words.
-
-    >>> inside = Box("Neuron", None)
-    >>> inside.nodes = [Value(2.0), Value(3.0) * 4.0]
-    >>> about(inside)
-    '1 operation, 1 leaf'
-    """
-    nodes = list(box.contents())
-    operations = sum(node.op is not None for node in nodes)
-    constants = sum(type(node) is Constant for node in nodes)
-    leaves = len(nodes) - operations - constants
-    words = {"operation": operations, "leaf": leaves, "constant": 0 if operations else constants}
-    found = [f"{n:,} {word if n == 1 else PLURALS.get(word, word + 's')}" for word, n in words.items() if n]
-    return ", ".join(found)
-
-
-PLURALS = {"leaf": "leaves"}
 
 
 def pill(node: Value) -> int:

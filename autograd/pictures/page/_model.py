@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.engine import Constant, Value, check_unchanged
+from autograd.pictures.folding import Box, about, boxes
 from autograd.pictures.page import formulas, javascript
-from autograd.pictures.page._folding import Box, boxes
-from autograd.pictures.page._layout import Item, Layouts, Port, about, badge, insides, item_size, pill
+from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
 from autograd.rules import UNREADABLE, Expression, NAry, Operation, power_of, symbol
 
@@ -41,23 +41,40 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
         )
     check_unchanged(order)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
+    formula = _formula(root, order, names)
+    if not formula and not root.label:
+        names[root] = _loss_of(root) or names[root]
+    number = {node: position for position, node in enumerate(order)}
+    computed, rules = computation(order, names)
+    model = {
+        "title": names[root],
+        "formula": formula,
+        **computed,
+        **_boxes(order, names, number),
+    }
+    return model, rules
+
+
+def computation(order: Sequence[Value], names: dict[Value, str]) -> tuple[dict[str, Any], str]:
+    """Return the nodes of a sorted graph with their operations as a JSON object, and the rules as JavaScript."""
     number = {node: position for position, node in enumerate(order)}
     ops: dict[tuple[Operation, int], int] = {}
     nodes = [_node(node, names[node], number, ops) for node in order]
     rules: list[javascript.Rule | None] = [_rule(*key) for key in ops]
-    model = {
-        "title": names[root],
-        "formula": _formula(root, order, names),
-        "nodes": nodes,
-        "ops": [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)],
-        **_boxes(order, names, number),
-    }
-    return model, f"[{', '.join('null' if rule is None else rule.source() for rule in rules)}]"
+    listed = [op_model(*key, rule) for key, rule in zip(ops, rules, strict=True)]
+    written = ["null" if rule is None else rule.source() for rule in rules]
+    return {"nodes": nodes, "ops": listed}, f"[{', '.join(written)}]"
 
 
 def _name(node: Value, name: str) -> str:
     """Return what the page calls a node: its label, else its name in text(root); a constant is its number."""
     return node.label or ("" if type(node) is Constant else name)
+
+
+def _loss_of(root: Value) -> str:
+    """Return the title of the scope whose result the root is, such as that of a loss, but none of a module."""
+    around = root.scope
+    return "" if around is None or around.owner is not None else around.title
 
 
 def _node(node: Value, name: str, number: dict[Value, int], ops: dict[tuple[Operation, int], int]) -> dict[str, Any]:
@@ -164,5 +181,5 @@ def _boxes(order: Sequence[Value], names: dict[Value, str], number: dict[Value, 
 
 def _shown(item: Item, names: dict[Value, str]) -> str:
     if isinstance(item, Box):
-        return item.title + (f" ×{item.count}" if item.count > 1 else "")
+        return item.name
     return "" if isinstance(item, Port) else names[item]

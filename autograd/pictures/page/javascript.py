@@ -1,6 +1,6 @@
 """JavaScript dialect: the rules as JavaScript, so the page computes with the derivatives of the table, not its own.
 
-What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: explorer.js supplies
+What JavaScript's Math lacks, such as erf or a sum without rounding errors, is called as `fn.erf`: functions.js supplies
 these functions, and nothing else of the rules. A row that is made of others comes with functions of its own.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import rules
@@ -25,6 +26,11 @@ from autograd.rules import (
     symbol,
 )
 from autograd.rules import UNREADABLE as UNREADABLE
+
+
+def functions() -> str:
+    """Return the functions that JavaScript lacks, as a script that pages and exports have in common."""
+    return (Path(__file__).parent / "functions.js").read_text(encoding="utf-8")
 
 
 class UnreadableError(TypeError):
@@ -147,7 +153,7 @@ def rule(operation: Operation, arity: int) -> Rule:
     '{forward: x => Math.tanh(x[0]), partials: (y, x) => [fn.sech2(x[0])]}'
     """
     operands = list(map(symbol, range(arity)))
-    functions = Functions(JAVASCRIPT, _function, "row_")
+    functions = Functions(JAVASCRIPT, javascript_function, "row_")
 
     def written(term: Any) -> str:
         return functions.dialect.source(term, lambda key: "y" if key == "y" else f"x[{key}]")
@@ -162,7 +168,8 @@ def rule(operation: Operation, arity: int) -> Rule:
     return Rule(forward, partials, domain, tuple(functions.definitions.values()))
 
 
-def _function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
+def javascript_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:
+    """Write a function in JavaScript."""
     body = "".join(f"const {local} = {source}; " for local, source in lines)
     return f"const {name} = ({', '.join(arguments)}) => {{ {body}return {result}; }};"
 

@@ -1,4 +1,4 @@
-"""HTML page of a graph: explorer.html, with the style and the script that stand beside it, the graph and its rules.
+"""HTML page of a graph: explorer.html, with the style and the scripts that stand beside it, the graph and its rules.
 
 Its policy names each script and the style by their hashes, so nothing else runs on it and nothing is fetched, whatever
 a label says.
@@ -12,15 +12,22 @@ import html
 import json
 import os
 import re
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autograd.engine import Value
 from autograd.files import write_atomically
+from autograd.pictures.drawing import draw
+from autograd.pictures.page._model import computation as computation
 from autograd.pictures.page._model import graph
+from autograd.pictures.style import colour_sheet
 
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels
+# Each uses only what stands in those before it.
+SCRIPTS = ("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport", "words", "picture", "view")
 
 
 class Explorer:
@@ -31,6 +38,7 @@ class Explorer:
     """
 
     def __init__(self, root: Value) -> None:
+        self.root = root
         model, rules = graph(root)
         self.html = page(model, rules)
         formula = f" = {model['formula']}" if model["formula"] else ""
@@ -51,16 +59,36 @@ class Explorer:
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return the page, and for where no script runs, such as a notebook that is only read, a drawing."""
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
+            bundle["image/svg+xml"] = draw(self.root).pipe(format="svg", encoding="utf-8")
+        return bundle
+
     def __repr__(self) -> str:
         return f"<page of {self.title}, {self.nodes} nodes>"
 
 
 def page(model: dict[str, Any], rules: str) -> str:
     """Return the page of a graph: the files beside this one, put together."""
-    script, style = _read("explorer.js"), _read("explorer.css")
-    start = f"start({rules});"
+    return put_together(
+        HERE / "explorer.html",
+        title=model["title"],
+        style=colour_sheet() + read_file(HERE / "explorer.css"),
+        model=model,
+        script=shared_scripts(*SCRIPTS),
+        start=f"start({rules});",
+    )
+
+
+def put_together(template: Path, *, title: str, style: str, model: Any, script: str, start: str) -> str:
+    """Return a page: a template with its style, its model as JSON, its script, and the call that starts it.
+
+    A script that holds `</script` would end there, so numbers and names go into the model, not into a script.
+    """
     parts = {
-        "title": html.escape(model["title"].encode("utf-8", "replace").decode()),
+        "title": html.escape(title.encode("utf-8", "replace").decode()),
         "policy": f"default-src 'none'; script-src {_hash(script)} {_hash(start)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
         "style": style,
@@ -68,13 +96,18 @@ def page(model: dict[str, Any], rules: str) -> str:
         "script": script,
         "start": start,
     }
-    pieces = _read("explorer.html").split("{{")
+    pieces = read_file(template).split("{{")
     return pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
 
 
-def _read(name: str) -> str:
-    """Return a file that stands beside this one, without its indentation, which is a fifth of the page."""
-    return re.sub(r"^[ ]+", "", (HERE / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+def shared_scripts(*names: str) -> str:
+    """Return scripts that stand beside this file, one after the other."""
+    return "\n".join(read_file(HERE / f"{name}.js") for name in names)
+
+
+def read_file(path: Path) -> str:
+    """Return a part of a page without its indentation, which is a fifth of the page."""
+    return re.sub(r"^[ ]+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def _escaped(source: str) -> str:

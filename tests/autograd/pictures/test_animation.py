@@ -11,7 +11,9 @@ import pytest
 from autograd import Constant, Value, animate, dot, draw, fsum, operation, scope, sqrt, tanh
 from autograd.engine.chain import topological_order
 from autograd.pictures._frames import write_svg
-from autograd.pictures.animation import _Stage, _steps
+from autograd.pictures.animation import _in_boxes, _Stage, _steps, caption_names
+from autograd.pictures.folding import folded, unfolded
+from nn import MLP, hinge
 
 Image = pytest.importorskip("PIL.Image")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +39,7 @@ def captions(root):
 
 def drawings(root):
     order = topological_order(root)
-    return _Stage(order, list(_steps(order)), "LR").drawings()
+    return _Stage(order, list(_steps(order)), "LR", unfolded(order)).drawings()
 
 
 # What is told
@@ -262,6 +264,46 @@ def test_labels_are_text(tmp_path, label):
     tags = {e.tag.removeprefix(SVG) for e in root.iter()}
     assert tags <= {"svg", "g", "polygon", "path", "ellipse", "text", "style"}
     assert root.findtext(f"{SVG}style") == named("x").findtext(f"{SVG}style")
+
+
+# Folded modules
+
+
+def network(sizes):
+    model = MLP(2, sizes, seed=1)
+    loss = hinge([model([1.0, -2.0])], [1])
+    return loss
+
+
+def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_path):
+    loss = network([4, 4, 1])
+    order = topological_order(loss)
+    parts = folded(order)
+    steps = list(_in_boxes(_steps(order), parts, caption_names(order)))
+    told = [step.caption[0] for step in steps]
+    computing, handing = (
+        [line for line in told if start in line and "Neuron" in line] for start in ("computes", "chain rule")
+    )
+    assert len(computing) == len(handing) == 9
+    assert any(line.startswith("Neuron 2 of Layer 1 of MLP computes v") for line in told)
+    assert "The chain rule runs through Neuron 1 of Layer 2 of MLP, and 5 parameters get their gradients" in told
+    loss.backward()
+    assert steps[-1].gradients == {node: node.grad for node in order if type(node) is not Constant}
+    picture = animate(loss, tmp_path / "network.svg").read_text()
+    assert "Neuron 4" in picture
+    with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
+        animate(loss, tmp_path / "network.svg", fold=False)
+
+
+def test_nothing_moves_in_a_folded_network():
+    order = topological_order(network([4, 4, 1]))
+    parts = folded(order)
+    steps = list(_in_boxes(_steps(order), parts, caption_names(order)))
+    layouts = set()
+    for drawing in _Stage(order, steps, "LR", parts).drawings()[::6]:
+        lines = drawing.pipe(format="plain", encoding="utf-8").splitlines()
+        layouts.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
+    assert len(layouts) == 1
 
 
 # What is refused

@@ -239,9 +239,8 @@ def test_boxes_are_numbered_in_the_order_of_computation():
     from nn import MLP
 
     lines = [line.strip() for line in draw(MLP(1, [1, 1, 1], seed=1)([1.0])).source.splitlines()]
-    first = lines[lines.index("subgraph cluster1 {") : lines.index("subgraph cluster3 {")]
-    assert "Layer 1" in first[1]
-    assert any("n0 " in line or "relu" in line for line in first)
+    first = lines[next(k for k, line in enumerate(lines) if "<Layer 1>" in line) :]
+    assert any("relu" in line for line in first[: first.index("}")])
 
 
 def test_scope_is_entered_once():

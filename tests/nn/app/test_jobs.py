@@ -10,10 +10,10 @@ import pytest
 from nn import MLP, datasets
 from nn.__main__ import main
 from nn.app.presets import JOBS, Task, table_epochs
-from nn.app.reports import InUnits, Trained, pictures, score, telling_features
+from nn.app.reports import InUnits, Trained, pictures, score, setback, telling_features
 from nn.data.datasets import Dataset
 from nn.data.encoder import Encoder
-from nn.fitting import fit
+from nn.fitting import evaluate, fit
 
 SEEDS = range(6)
 PROMISED = {"moons": 99.0, "spirals": 95.0, "circles": 98.0, "xor": 100.0, "iris": 93.0, "digits": 97.0}
@@ -79,7 +79,12 @@ def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
     low, high = axes.get_xlim()
     assert low < 1.1 < 6.6 < high
     assert about == "the decision boundary, the other features at their means"
-    assert axes.get_title().endswith("examples to train on, the other features at their means")
+    assert axes.get_title().endswith(
+        "30 held-out examples right\nfilled: trained on, the other features at their means"
+    )
+    marks = {c.get_label(): len(c.get_offsets()) for c in axes.collections if not str(c.get_label()).startswith("_")}
+    assert sum(count for label, count in marks.items() if label.endswith(", held out")) == 30
+    assert sum(count for label, count in marks.items() if not label.endswith(", held out")) == 120
 
 
 def test_title_of_a_long_name_is_broken_into_lines():
@@ -94,7 +99,34 @@ def test_dollars_and_newlines_in_names_are_shown_as_they_are():
     _, figure = drawn("moons", table=data)["boundary.png"]
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == (r"\$a\$", "b c")
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [r"\$low\$", "high"]
+    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert shown == [r"\$low\$", r"\$low\$, held out", "high", "high, held out"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (100.0, r"steps of --lr 100 are so long that they jump over what they look for; try --lr 0.2$"),
+        (1e-9, r"steps of --lr 1e-09 are too short to get anywhere; try --lr 0.2$"),
+        (0.2, r"try more --epochs, a wider --hidden, or --lr 0.02$"),
+    ],
+)
+def test_training_that_has_not_helped_says_what_happened_and_what_to_try(rate, words):
+    task = Task(JOBS["iris"], 0)
+    trained = Trained(task, task.model(None, 0))  # as it is before training
+    assert re.search(
+        rf"^training has not helped: the loss on the training examples was 0.5 and is .*{words}",
+        setback(trained, 0.5, rate),
+    )
+    assert setback(trained, 1e9, rate) == "" or "accuracy" not in setback(trained, 1e9, rate)
+
+
+def test_training_that_has_helped_needs_no_word():
+    task = Task(JOBS["iris"], 0)
+    model = task.model(None, 0)
+    before = evaluate(model, task.inputs(task.training), task.targets(task.training), loss=task.loss).loss
+    fit(model, task.inputs(task.training), task.targets(task.training), loss=task.loss, epochs=60)
+    assert setback(Trained(task, model), before, 0.2) == ""
 
 
 def test_features_that_tell_nothing_apart_are_the_first_two():

@@ -133,7 +133,7 @@ def test_iris_prints_the_scores_of_flowers_scaled_as_those_it_was_trained_on(tmp
 def test_both_pictures_are_written_and_named(job):
     name, done = job
     boundary, neuron = done.folder / f"{name}-boundary.png", done.folder / f"{name}-neuron.svg"
-    assert sorted(done.folder.iterdir()) == [boundary, neuron]
+    assert sorted(done.folder.iterdir()) == [boundary, done.folder / f"{name}-history.png", neuron]
     lines = done.out.splitlines()
     assert any(line.startswith(f"wrote {boundary}: ") for line in lines)
     assert any(line.startswith(f"wrote {neuron}: ") for line in lines)
@@ -154,7 +154,7 @@ def test_neuron_is_a_well_formed_svg_with_weights_data_and_gradients(job):
     shown = texts(done.folder / f"{name}-neuron.svg")
     features = ["x1", "x2"] if name == "moons" else nn.datasets.iris().features
     assert set(features) <= set(shown)
-    assert {f"w{i}" for i in range(len(features))} | {"b"} <= set(shown)
+    assert {f"w of {feature}" for feature in features} | {"b"} <= set(shown)
     assert any(line.startswith("Neuron") for line in shown)
     assert any(line.startswith("data ") for line in shown)
     key = {"grad above 0", "grad below 0"}
@@ -164,16 +164,27 @@ def test_neuron_is_a_well_formed_svg_with_weights_data_and_gradients(job):
     assert any(float(gradient) != 0.0 for gradient in gradients)
 
 
+MOONS = ["moons-boundary.png", "moons-history.png", "moons-neuron.svg"]
+
+
 def test_folder_is_made_with_those_above_it(tmp_path, capsys):
     folder = tmp_path / "a" / "b"
     assert main(["moons", *QUICK, "--out", str(folder)]) == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["moons-boundary.png", "moons-neuron.svg"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "moons-boundary.png",
+        "moons-history.png",
+        "moons-neuron.svg",
+    ]
 
 
 def test_pictures_go_to_the_current_folder_if_not_said(tmp_path):
     run = run_nn("moons", *QUICK, cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["moons-boundary.png", "moons-neuron.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "moons-boundary.png",
+        "moons-history.png",
+        "moons-neuron.svg",
+    ]
     assert "wrote moons-boundary.png: " in run.stdout
 
 
@@ -405,11 +416,11 @@ on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-ter
 class Terminal:
     """The main job with a terminal as its stderr; `shown` is what has appeared on it so far."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, columns=100):
         import termios
 
         reading, writing = os.openpty()
-        termios.tcsetwinsize(writing, (24, 100))  # a new one is 0 columns wide, and the bar as well
+        termios.tcsetwinsize(writing, (24, columns))  # a new one is 0 columns wide, and the bar as well
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             env={**ENVIRONMENT, "TERM": "xterm"},
@@ -459,6 +470,16 @@ def test_bar_is_shown_on_a_terminal(tmp_path):
     assert "2/2" in terminal.shown
     assert "loss" in terminal.shown
     assert "accuracy" in terminal.shown
+
+
+@on_posix
+def test_bar_of_80_columns_keeps_the_numbers_of_held_out_examples(tmp_path):
+    with Terminal("digits", "--epochs", "2", "--hidden", "4", "--no-pictures", columns=80) as terminal:
+        code, _ = terminal.finish()
+    assert code == 0
+    last = [line for line in re.split(r"[\r\n]", terminal.shown) if "2/2" in line][-1]
+    assert len(last) <= 80
+    assert re.search(r"loss [\d.]+ \([\d.]+\), accuracy [\d.]+ \([\d.]+\)", last)
 
 
 @on_posix

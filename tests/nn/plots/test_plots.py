@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from nn import MLP, SGD, History, Module, datasets, fit, mse
 from nn.plots.figures import (
     COLOURS,
     RED,
+    SHADES,
     confusion_matrix,
     decision_boundary,
     gradient_norms,
@@ -66,7 +68,7 @@ def colour_at(figure, point):
 def faded(colour):
     from matplotlib.colors import to_rgb
 
-    return 0.22 * np.array(to_rgb(colour)) + 0.78
+    return SHADES[0] * np.array(to_rgb(colour)) + 1.0 - SHADES[0]
 
 
 def test_figure_has_the_names_the_classes_and_the_title():
@@ -149,6 +151,46 @@ def test_colour_of_the_background_is_that_of_the_largest_logit():
     figure = draw(Thirds(), y=[0, 1, 2, 2], resolution=60)
     for across, kind in ((0.1, 0), (0.4, 1), (0.6, 1), (0.9, 2)):
         assert colour_at(figure, (across, 0.4)) == pytest.approx(faded(COLOURS[kind]), abs=0.01)
+
+
+def test_ground_is_the_darker_the_surer_the_class_is():
+    class Surer(Module):
+        def forward(self, x):
+            return Value(10.0) * x[0] - 5.0  # log-odds of 0.5, 2 and 4 at the points below
+
+    figure = draw(Surer(), resolution=60)
+    light = [colour_at(figure, (across, 0.4)).sum() for across in (0.55, 0.7, 0.9)]
+    assert light == sorted(light, reverse=True)
+    assert min(a - b for a, b in pairwise(light)) > 0.1
+
+
+def test_held_out_examples_are_hollow_marks_of_their_class():
+    others = [[0.3, 0.5], [0.8, 0.5]]
+    axes = draw(held_out=(others, [0, 1])).axes[0]
+    hollow = [c for c in axes.collections if str(c.get_label()).endswith("held out")]
+    assert [c.get_offsets().tolist() for c in hollow] == [[others[0]], [others[1]]]
+    assert all(len(c.get_facecolor()) == 0 for c in hollow)
+    with pytest.raises(ValueError, match=r"decision_boundary\(held_out\)"):
+        draw(held_out=(others, ["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("X", "equal"), [(SQUARE, True), ([[0.0, 0.0], [0.0, 1.0], [900.0, 0.0], [900.0, 1.0]], False)]
+)
+def test_features_of_like_extent_have_axes_of_one_scale(X, equal):
+    assert (draw(X=X).axes[0].get_aspect() == 1.0) == equal
+
+
+def test_epoch_that_was_kept_is_a_line():
+    (axes,) = history(History(loss=[3.0, 1.0, 2.0], kept_epoch=2)).axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["kept: epoch 2"].get_xdata()) == [2, 2]
+    assert not any("kept" in str(line.get_label()) for line in history(History(loss=[3.0, 1.0])).axes[0].get_lines())
+
+
+def test_lines_of_layers_differ_in_more_than_their_colour():
+    axes = gradient_norms({f"layers.{k}": [1.0, 0.5] for k in range(6)}).axes[0]
+    assert len({repr(line._dash_pattern) for line in axes.get_lines()}) == 6
 
 
 def test_class_that_is_found_nowhere_has_no_background():

@@ -19,10 +19,11 @@ import pytest
 import autograd
 from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
 from autograd.engine.chain import topological_order
-from autograd.pictures.page._folding import boxes
+from autograd.pictures.folding import boxes
 from autograd.pictures.page._model import graph
 from autograd.pictures.page.formulas import partial_formulas, value_formula
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
+from autograd.pictures.page.page import SCRIPTS
 from autograd.rules.operation import Family, NAry
 from nn import MLP, hinge, mse
 
@@ -105,7 +106,8 @@ def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_t
         leaving = {node for kind, which in box["items"] if kind == "out" for node in which}
         assert entering.isdisjoint(inside[number])
         assert leaving <= inside[number]
-        assert bool(entering) == bool(leaving) == (number > 0)
+        assert bool(entering) == (number > 0)
+        assert bool(leaving) == (number > 0 and len(model["nodes"]) - 1 not in inside[number])
         assert max([x for x, *_ in by_kind["in"]], default=-1) < min(x for x, *_ in others)
         assert min([x for x, *_ in by_kind["out"]], default=1e9) > max(x + w for x, _, w, _ in others)
 
@@ -156,7 +158,7 @@ def test_neurons_of_a_layer_are_put_into_one_box(network):
     whole, _ = boxes(topological_order(network))
     neurons = [f"Neuron {k}" for k in range(1, 17)]
     layers = [["Layer 1", ["Neuron x16", *neurons]], ["Layer 2", ["Neuron x16", *neurons]], ["Layer 3", "Neuron"]]
-    assert tree(whole) == ["", ["MLP", *layers]]
+    assert tree(whole) == ["", ["MLP", *layers], "hinge"]
 
 
 def test_boxes_that_are_not_alike_stay_by_themselves():
@@ -192,7 +194,12 @@ def test_weights_that_every_example_shares_are_put_into_one_box():
     model = MLP(2, [8, 1], activation="tanh", seed=1)
     loss = mse([model([0.1 * i, 0.5]) for i in range(8)], [1.0] * 8)
     whole, _ = boxes(topological_order(loss))
-    assert [(box.title, box.count) for box in whole.boxes] == [("constants", 1), ("given numbers", 1), ("MLP", 8)]
+    assert [(box.title, box.count) for box in whole.boxes] == [
+        ("constants", 1),
+        ("given numbers", 1),
+        ("MLP", 8),
+        ("mse", 1),
+    ]
     assert set(whole.boxes[1].nodes) == set(model.parameters())
     assert len(whole.boxes[0].nodes) == 16  # the inputs; the targets go into no box
     page_model, _ = graph(loss)
@@ -220,7 +227,7 @@ def test_alike_boxes_share_one_layout(network):
         if box["title"].startswith("Neuron ") and box["about"].endswith("3 leaves")
     }
     assert len(neurons) == 1
-    assert len(model["boxes"]) == 40
+    assert len(model["boxes"]) == 41
     assert len(model["layouts"]) <= 12
 
 
@@ -375,8 +382,8 @@ def test_rules_hold_nothing_that_a_user_wrote():
 
 
 def test_page_is_small(example, network):
-    assert len(explore(example).html.encode()) < 85_000
-    assert len(explore(network).html.encode()) < 150_000
+    assert len(explore(example).html.encode()) < 110_000
+    assert len(explore(network).html.encode()) < 175_000
 
 
 def test_save_writes_the_page_and_returns_its_path(example, tmp_path):
@@ -423,6 +430,33 @@ def test_notebook_shows_a_frame_that_holds_the_page(example):
     assert html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1]) == page.html
     assert 'sandbox="allow-scripts"' in shown
     assert repr(page) == "<page of L = (a × b + c) × f, 7 nodes>"
+
+
+def test_notebook_that_is_only_read_has_a_drawing_in_place_of_the_page(example):
+    bundle = explore(example)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert bundle["text/html"] == explore(example)._repr_html_()
+    assert 'role="img" aria-label="The graph of L"' in bundle["image/svg+xml"]
+
+
+def test_page_of_what_is_too_large_to_draw_is_shown_by_itself(monkeypatch):
+    y = Value(1.0)
+    for _ in range(600):
+        y = sin(y)
+    with scope("part"):
+        z = y * 2.0
+    monkeypatch.setattr("autograd.pictures.page._layout.MAX_NODES", 1000)
+    assert set(explore(z)._repr_mimebundle_()) == {"text/html", "text/plain"}
+
+
+def test_root_of_a_large_graph_is_named_by_its_loss(network):
+    model = model_of(network)
+    assert (model["title"], model["nodes"][-1]["name"]) == ("hinge", "hinge")
+    with scope("square"):
+        small = Value(3.0, "x") ** 2
+    assert model_of(small)["title"] == "v1"  # its formula says it
+    network.label = "loss"
+    assert model_of(network)["title"] == "loss"
 
 
 # What it refuses
@@ -513,19 +547,14 @@ def test_import_reads_none_of_the_pages_files():
     assert run.stdout.strip() == "[]"
 
 
-def test_page_is_one_file_of_each_kind():
-    assert sorted(path.name for path in HERE.iterdir() if path.suffix not in (".py", "")) == [
-        "explorer.css",
-        "explorer.html",
-        "explorer.js",
-    ]
+def test_page_holds_every_file_that_stands_beside_it():
+    files = {path.name for path in HERE.iterdir() if path.suffix not in (".py", "")}
+    assert files == {"explorer.css", "explorer.html", *(f"{name}.js" for name in SCRIPTS)}
 
 
 def test_no_derivative_is_written_in_the_page():
-    source = (HERE / "explorer.js").read_text(encoding="utf-8")
-    supplied = set(
-        re.findall(r"^  (\w+)(?:\(|:)", source[source.index("const fn") : source.index("numbers as text")], re.M)
-    )
+    source = (HERE / "functions.js").read_text(encoding="utf-8")
+    supplied = set(re.findall(r"^  (\w+)(?:\(|:)", source[source.index("const fn") :], re.M))
     called = {name for row in rules.TABLE.values() for name in names_called(row)}
     assert supplied - {"largest"} == called
 

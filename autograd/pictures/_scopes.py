@@ -6,14 +6,11 @@ the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
 
 from autograd import rules
 from autograd.engine import Constant, Value, scope
-from autograd.pictures._style import Mark, escaped
 
 
 def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
@@ -58,31 +55,3 @@ def path_to(innermost: scope | None) -> list[scope]:
         path.append(innermost)
         innermost = innermost.outer
     return path[::-1]
-
-
-def write_boxes(drawing: Any, marks: Mapping[Value, list[Mark]], places: Mapping[Value, scope | None]) -> None:
-    """Write the marks of each node into the box of its place, and boxes into boxes; those of one title are numbered."""
-    # In the order of what they compute, so that the first layer is number 1; parameters come earlier than that.
-    boxes: dict[scope | None, list[Mark]] = {node.scope: [] for node in marks if node.op is not None}
-    for node, drawn in marks.items():
-        boxes.setdefault(places[node], []).extend(drawn)
-    inside: defaultdict[scope | None, list[scope]] = defaultdict(list)
-    for innermost in boxes:
-        for box in path_to(innermost):
-            if box not in inside[box.outer]:
-                inside[box.outer].append(box)
-    counter = itertools.count()
-
-    def write(canvas: Any, box: scope | None) -> None:
-        for mark in boxes.get(box, []):
-            canvas.node(mark.id, **mark.attributes)
-        titles = Counter(child.title for child in inside[box])
-        numbers: Counter[str] = Counter()
-        for child in inside[box]:
-            numbers[child.title] += 1
-            title = escaped(child.title) + (f" {numbers[child.title]}" if titles[child.title] > 1 else "")
-            with canvas.subgraph(name=f"cluster{next(counter)}") as cluster:
-                cluster.attr(label=f"<{title}>", style="rounded,filled", color="#C5CBD3", fillcolor="#F7F8FA")
-                write(cluster, child)
-
-    write(drawing, None)

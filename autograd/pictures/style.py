@@ -27,10 +27,34 @@ LEAF, CONSTANT, COMPUTED, ROOT = (
     ("#111111", "#FFF3CC"),
 )
 INK, QUIET = "#1A1A1A", "#5E5E5E"
-# The ground behind a gradient and the line of an arrow, at full strength: for a number above zero, and for one below.
-GROUNDS = ((0xF6, 0xA4, 0x5B), (0x7D, 0xB9, 0xE8))
-LINES = ((0xB3, 0x47, 0x00), (0x00, 0x56, 0x9E))
-GREY = (0x76, 0x76, 0x76)
+# The ground behind a gradient, and the line of an arrow or the letters, at full strength: above zero, and below.
+GROUNDS = ("#F6A45B", "#7DB9E8")
+LINES = ("#B34700", "#00569E")
+GREY = "#767676"
+# The colours of pages by the names that their style sheets use, on light ground and on dark.
+PAGE = {
+    "paper": ("#FAF9F6", "#14171C"),
+    "surface": ("#FFFFFF", "#1F242C"),
+    "frame": ("#F1EFE8", "#1A1E25"),
+    "rule": ("#D9D6CD", "#363D48"),
+    "line": ("#8A919C", "#7C8696"),
+    "ink": (INK, "#E9EBEF"),
+    "quiet": ("#59616F", "#A4ACB9"),
+    "leaf": (LEAF[0], "#4FC3A5"),
+    "leaf-fill": (LEAF[1], "#142F29"),
+    "constant": (CONSTANT[0], "#98A1AF"),
+    "root": ("#7A5A00", "#F0D060"),
+    "root-fill": (ROOT[1], "#453A12"),
+    "positive": (LINES[0], "#FFA468"),
+    "negative": (LINES[1], "#74BDF5"),
+    "forward": ("#333F50", "#D3DBE7"),
+    "forward-soft": ("#E8EBF0", "#2F3947"),
+    "backward": ("#8A2F74", "#E79BD3"),
+    "backward-soft": ("#F7E8F4", "#43203A"),
+    "problem": ("#A3262A", "#FF9C94"),
+    "problem-soft": ("#FBE9E7", "#47201D"),
+    "focus": ("#6A2BD9", "#C3A6FF"),
+}
 FRAME = 8  # points around the cells of a box, on both sides together
 # The operations whose operands may change places. Of the others, the arrows say which operand is which.
 COMMUTATIVE = {rules.add, rules.mul, rules.hypot, rules.maximum, rules.minimum, rules.either}
@@ -116,10 +140,20 @@ def legend(order: Sequence[Value], gradients: Iterable[float | None]) -> str:
     known = [gradient for gradient in gradients if gradient is not None]
     for sign, words in ((1.0, "grad above 0"), (-1.0, "grad below 0")):
         if any(sign * gradient > 0.0 for gradient in known):
-            ground = _shade(sign, 1.0, GROUNDS, (255, 255, 255))
+            ground = _shade(sign, 1.0, GROUNDS, "#FFFFFF")
             cells.append(f'<TD STYLE="ROUNDED" BGCOLOR="{ground}"><FONT COLOR="{INK}">{words}</FONT></TD>')
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2">'
     return f'<FONT POINT-SIZE="9">{table}<TR>{"".join(cells)}</TR></TABLE></FONT>'
+
+
+def colour_sheet() -> str:
+    """Return the style sheet of a page's colours, variables of the names in `PAGE`: light, dark, or as the system."""
+    light, dark = ("".join(f"--{name}:{pair[k]};" for name, pair in PAGE.items()) for k in (0, 1))
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+    )
 
 
 def gradient_of(node: Value) -> float | None:
@@ -131,7 +165,7 @@ def gradient_row(gradient: float | None, largest: float) -> Row:
     """Return the line that says what a gradient is, on a ground of its colour."""
     if gradient is None:
         return Row("grad not yet", QUIET)
-    return Row(f"grad {gradient:.4g}", ground=_shade(gradient, largest, GROUNDS, (255, 255, 255)))
+    return Row(f"grad {gradient:.4g}", ground=_shade(gradient, largest, GROUNDS, "#FFFFFF"))
 
 
 def largest_of(numbers: Iterable[float | None]) -> float:
@@ -144,7 +178,7 @@ def arrow_colour(flow: float | None, largest: float) -> dict[str, str]:
     if flow is None:
         return {}
     strength = _strength(flow, largest)
-    return {"color": _shade(flow, largest, LINES, GREY) or "#767676", "penwidth": f"{1 + 1.5 * strength:.2f}"}
+    return {"color": _shade(flow, largest, LINES, GREY) or GREY, "penwidth": f"{1 + 1.5 * strength:.2f}"}
 
 
 def _strength(number: float, largest: float) -> float:
@@ -154,13 +188,18 @@ def _strength(number: float, largest: float) -> float:
     return math.sqrt(min(math.fabs(number) / largest, 1.0)) if largest else 0.0
 
 
-def _shade(number: float, largest: float, colours: Sequence[tuple[int, ...]], neutral: tuple[int, ...]) -> str:
+def _shade(number: float, largest: float, colours: Sequence[str], neutral: str) -> str:
     """Return the colour of a number between the neutral one and that of its sign; none for zero and nan."""
     strength = _strength(number, largest)
     if strength == 0.0:
         return ""
-    mixed = [round(n + (c - n) * (0.1 + 0.9 * strength)) for n, c in zip(neutral, colours[number < 0.0], strict=True)]
+    ends = zip(_channels(neutral), _channels(colours[number < 0.0]), strict=True)
+    mixed = [round(n + (c - n) * (0.1 + 0.9 * strength)) for n, c in ends]
     return "#{:02X}{:02X}{:02X}".format(*mixed)
+
+
+def _channels(colour: str) -> bytes:
+    return bytes.fromhex(colour[1:])
 
 
 def operation_mark(identifier: str, name: str, *, dashed: bool = False, fill: str = "") -> Mark:

@@ -1,7 +1,8 @@
-"""Collapsible boxes of the page: a tree of them, one for each scope, and one around several that are alike.
+"""Collapsible boxes of a graph: a tree of them, one for each scope, and one around several that are alike.
 
 The sixteen neurons of a layer compute the same with other numbers, so they are put into one more box, "Neuron ×16",
-that hides them until somebody wants to see them.
+that hides them until somebody wants to see them. The page of `explore` opens and closes the boxes; in a drawing they
+are closed where else there was too much to see.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from autograd.engine import Constant, Value, scope
-from autograd.pictures.scopes import homes, path_to
+from autograd.pictures._scopes import homes, path_to
 
 ALIKE = 3  # so many boxes of one kind, or more, are put into a box of their own
 MANY_LEAVES = 13  # so many leaves, or more, of which the boxes beside them make use, likewise
+SIDE_BY_SIDE = 8  # so many alike boxes, at most, are drawn as a card each
+ROOM = 40  # numbers and cards that a folded drawing shows, at most, if there are boxes to fold
 
 
 class Box:
@@ -25,6 +28,11 @@ class Box:
         self.count = count  # of the boxes in it, where it holds boxes that are alike
         self.nodes: list[Value] = []
         self.boxes: list[Box] = []
+
+    @property
+    def name(self) -> str:
+        """The title, with the number of boxes where it holds some that are alike."""
+        return self.title + (f" ×{self.count}" if self.count > 1 else "")
 
     def __iter__(self) -> Iterator[Box]:
         stack = [self]
@@ -38,8 +46,8 @@ class Box:
         return (node for box in self for node in box.nodes)
 
 
-def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
-    """Return the outermost box, which stands for the whole graph, and for each node of a sorted graph its box."""
+def tree(order: Sequence[Value]) -> Box:
+    """Return the outermost box, which stands for the whole of a sorted graph, with a box in it for each scope."""
     found: dict[scope | None, Box] = {None: Box("", None)}
     home = homes(order)
     for node in sorted(order, key=lambda node: node.op is None):  # in the order of what they compute, as draw does
@@ -50,12 +58,54 @@ def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
                 outer.boxes.append(found[around])
     for node in order:
         found[home[node]].nodes.append(node)
-    whole = found[None]
-    for box in list(whole):
+    for box in found[None]:
         _number(box.boxes)
+    return found[None]
+
+
+def boxes(order: Sequence[Value]) -> tuple[Box, dict[Value, Box]]:
+    """Return the tree of a sorted graph with boxes that are alike put into one, and for each node its box."""
+    whole = tree(order)
+    for box in list(whole):
         _gather(box, order)
     _store(whole, order)
     return whole, {node: box for box in whole for node in box.nodes}
+
+
+class Folded:
+    """A graph some boxes of which are closed: which nodes each of them hides, and which of these others use."""
+
+    def __init__(self, order: Sequence[Value], whole: Box, closed: Sequence[Box]) -> None:
+        self.whole = whole
+        self.hidden = {node: box for box in closed for node in box.contents()}
+        self.shown = [node for node in order if node not in self.hidden]
+        used = {order[-1]}
+        for node in order:
+            used.update(p for p in node.parents if self.hidden.get(p) is not self.hidden.get(node))
+        self.outputs = {box: [node for node in box.contents() if node.op and node in used] for box in closed}
+
+
+def unfolded(order: Sequence[Value]) -> Folded:
+    """Return a graph with all of its boxes open."""
+    return Folded(order, tree(order), [])
+
+
+def folded(order: Sequence[Value]) -> Folded:
+    """Return a graph with its boxes opened from the outside to the inside while there is room, the innermost closed.
+
+    Of boxes that are alike, few are cards side by side, many one card.
+    """
+    whole, _ = boxes(order)
+    closed, waiting, room = [], [whole], ROOM - len(whole.nodes) - len(whole.boxes)
+    for box in waiting:
+        for inner in box.boxes:
+            more = len(inner.nodes) + len(inner.boxes) - 1
+            if inner.boxes and inner.count <= SIDE_BY_SIDE and more <= room:
+                room -= more
+                waiting.append(inner)
+            else:
+                closed.append(inner)
+    return Folded(order, whole, closed)
 
 
 def _number(siblings: Sequence[Box]) -> None:
@@ -126,3 +176,25 @@ def _is_convex(inside: set[Value], order: Sequence[Value]) -> bool:
         elif back or not inside.isdisjoint(node.parents):
             left.add(node)
     return True
+
+
+def about(box: Box) -> str:
+    """Return what is in a box, in a few words.
+
+    >>> inside = Box("Neuron", None)
+    >>> inside.nodes = [Value(2.0), Value(3.0) * 4.0]
+    >>> about(inside)
+    '1 operation, 1 leaf'
+    """
+    if len(box.boxes) == 1 and box.boxes[0].count > 1:
+        return f"{box.boxes[0].kind} ×{box.boxes[0].count}"
+    nodes = list(box.contents())
+    operations = sum(node.op is not None for node in nodes)
+    constants = sum(type(node) is Constant for node in nodes)
+    leaves = len(nodes) - operations - constants
+    words = {"operation": operations, "leaf": leaves, "constant": 0 if operations else constants}
+    found = [f"{n:,} {word if n == 1 else PLURALS.get(word, word + 's')}" for word, n in words.items() if n]
+    return ", ".join(found)
+
+
+PLURALS = {"leaf": "leaves"}

@@ -1,0 +1,298 @@
+"""JavaScript: a program as one function of typed arrays, for any number of examples, and its gradient.
+
+The instructions of the program, forward and their adjoint, are printed as loops. Those with a number for each example
+stand in one loop over the examples, as long as none needs what others sum up over all of them; the rest is done once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
+
+import numpy as np
+
+from autograd import rules
+from autograd.compiler.adjoint import Adjoint
+from autograd.compiler.instructions import Instruction, Operand
+from autograd.compiler.lowering import Lowering
+from autograd.compiler.views import regular
+from autograd.export._own_operation import SymbolicDialect
+from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
+from autograd.pictures.page.javascript import JAVASCRIPT, functions, javascript_function
+from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, Functions, NAry, Operation
+
+# What takes a row of numbers: an array, where the row begins, and how many.
+OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
+ROW_FUNCTIONS = """
+function largest(v, at, count) {
+    let y = v[at];
+    for (let i = 1; i < count; i++) if (v[at + i] > y || v[at + i] !== v[at + i]) y = v[at + i];
+    return y;
+}
+function logsumexp(v, at, count) {
+    let top = 0, sum = 0;
+    for (let i = 1; i < count; i++) if (v[at + i] > v[at + top] || v[at + i] !== v[at + i]) top = i;
+    const largest = v[at + top];
+    if (!Number.isFinite(largest)) return largest;
+    for (let i = 0; i < count; i++) if (i !== top) sum += Math.exp(v[at + i] - largest);
+    return largest + Math.log1p(sum);
+}
+""".strip().splitlines()
+
+
+@dataclass(frozen=True)
+class TypedArrays(SymbolicDialect):
+    """The dialect of JavaScript in which a sum of operands is one: without an array, and without exact rounding."""
+
+    read: ClassVar[str] = "as JavaScript"
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
+        if not isinstance(operation, NAry):
+            return super().printed(operation, operands)
+        if operation in OF_ROWS:
+            listed = ", ".join(source for source, _ in operands)
+            return f"{OF_ROWS[operation]}([{listed}], 0, {len(operands)})", ATOM
+        sources = [source if binds >= SUM else f"({source})" for source, binds in operands]
+        if operation in (rules.dot, rules.ieee_dot):
+            half = len(operands) // 2
+            pairs = zip(operands[:half], operands[half:], strict=True)
+            sources = [super(TypedArrays, self).printed(rules.mul, pair)[0] for pair in pairs]
+        total = f"({' + '.join(sources) or '0'})"
+        return (f"({total} / {len(sources)})" if operation is rules.mean else total), ATOM
+
+
+_WORDS = {field.name: getattr(JAVASCRIPT, field.name) for field in fields(JAVASCRIPT)}
+_SQUARE = {
+    rules.power_of: lambda n: (
+        "{0}" if n == 1.0 else "({0} * {0})" if n == 2.0 else JAVASCRIPT.members[rules.power_of](n)
+    )
+}
+_WORDS["members"] = {**JAVASCRIPT.members, **_SQUARE}
+_WORDS["precedence"] = {**PRECEDENCE, rules.negative: (SIGN, ATOM)}  # --x would count down
+TYPED_ARRAYS = TypedArrays(**_WORDS)
+
+
+def row_functions() -> Functions:
+    """Return the dialect of typed arrays with the functions of rows that it has no words for."""
+    return Functions(TYPED_ARRAYS, javascript_function, "row_")
+
+
+def javascript_of(lowering: Lowering, name: str, *, with_helpers: bool = True) -> str:
+    """Return a program as the text of a JavaScript function; without helpers it needs `fn`, the functions of a page."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_IN_JAVASCRIPT:
+        raise ValueError(
+            f"to_javascript takes a free identifier as the name of the function, such as 'loss', got {name!r}"
+        )
+    return _TypedArrayWriter(replace(lowering), name).function(with_helpers)
+
+
+class _TypedArrayWriter(ArrayWriter):
+    """The instructions of a program as loops over `v`: plain numbers first, those of an example from `w` on."""
+
+    counter = local = "let"
+
+    def __init__(self, lowering: Lowering, name: str) -> None:
+        self.lowering, self.name = lowering, name
+        self.tables = {}
+        self.arguments, self.parameters = lowering.arguments, lowering.wrt
+        self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
+        if self.parameters:
+            self.wanted = (slice(self.arguments, self.arguments + self.parameters), slice(0, 0))
+        self.functions = row_functions()
+        self.dialect = self.functions.dialect
+        self.batched = 0
+        self.over_examples = False
+        self.prelude: list[str] = []  # what stands before the loop over the examples
+
+    def number(self, number: float) -> str:
+        """Write a number, exactly."""
+        return JAVASCRIPT.literal(float(number))
+
+    def function(self, with_helpers: bool) -> str:
+        """Return the text of the function."""
+        lowering, code = self.lowering, self.lowering.code
+        roots, single = code.roots, len(code.roots) == 1
+        forward, backward = list(code.instructions), []
+        if single:
+            adjoint = Adjoint(code)
+            backward = adjoint.instructions(self.wanted)
+        plain, each = code.slots
+        lines = self.constants(*code.constants) + self._in_turn(forward)
+        taken = []
+        for position, (slot, batched) in enumerate(roots):
+            found = self._place(slot, batched) if isinstance(slot, int) else self.number(slot)
+            taken.append(f"values[n{f' * {len(roots)}' * (not single)}{f' + {position}' * (position > 0)}] = {found};")
+        slopes: list[str] = []
+        if single and isinstance(roots[0][0], int):
+            share = "1 / examples" if roots[0][1] else "1"
+            slopes = [f"v[{int(adjoint.seeds[0])}] = {share};", *self._in_turn(backward), *self._handed_on(adjoint)]
+        elif single:
+            slopes = ["gradient.fill(0);"]
+        captured = [leaf.number for leaf in lowering.variables[self.arguments + self.parameters :]]
+        count = self.arguments + len(lowering.batched)
+        loads = [
+            *_copied("v", self.arguments, "theta", 0, self.parameters, "let"),
+            *self.constants(self.arguments + self.parameters, captured),
+        ]
+        rows = [
+            *_copied("v", 0, "x", 0, self.arguments, "let"),
+            *self._each(_moved("v", "w", len(lowering.batched), f"{count} * n", self.arguments)),
+        ]
+        body = [
+            f"if (room.length < {plain} + {each} * examples) room = new Float64Array({plain} + {each} * examples);",
+            "const v = room;",
+            *loads,
+            *rows,
+            *lines,
+            *self._each(taken),
+            *(["if (gradient) {", *_indented(slopes), "}"] if slopes else []),
+        ]
+        tables = [_typed(table, *key) for key, table in self.tables.items()]
+        text = "\n".join(
+            [
+                f"function {self.name}(theta, x, values, gradient) {{",
+                *_indented([f"const examples = values.length / {len(roots)};", *body]),
+                "}",
+            ]
+        ).replace("__EACH__", f"{plain} + {each} * n")
+        sizes = {"parameters": self.parameters, "inputs": count, "results": len(roots)}
+        rows_called = list(self.functions.definitions.values())
+        text = "\n".join([*rows_called, text])
+        inside = [
+            *(ROW_FUNCTIONS if re.search(r"\b(largest|logsumexp)\(", text) else []),
+            "let room = new Float64Array(0);",
+            *tables,
+            text,
+            f"return Object.assign({self.name}, {json.dumps(sizes)});",
+        ]
+        helpers = functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []
+        return "\n".join(
+            [f"const {self.name} = (() => {{", *_indented([*helpers, *"\n".join(inside).splitlines()]), "})();"]
+        )
+
+    def _handed_on(self, adjoint: Adjoint) -> list[str]:
+        """Return the lines that hand the gradient by the parameters over; without any, by the inputs."""
+        lines, first = [], 0
+        plain, batched = (adjoint.place[flag][wanted] for flag, wanted in enumerate(self.wanted))
+        for start, count in _runs(plain.tolist()):
+            lines += _copied("gradient", first, "v", start, count, "let")
+            first += count
+        each = [f"gradient[{len(plain)} + {len(batched)} * n + {k}] = v[w + {slot}];" for k, slot in enumerate(batched)]
+        return [*lines, *self._each(each)]
+
+    def _each(self, lines: Sequence[str]) -> list[str]:
+        """Return lines that are done for each example."""
+        if not lines:
+            return []
+        return ["for (let n = 0; n < examples; n++) {", *_indented(["const w = __EACH__;", *lines]), "}"]
+
+    def _in_turn(self, instructions: Sequence[Instruction]) -> list[str]:
+        """Return the lines of instructions in their order, those that follow each other in one loop over examples."""
+        lines: list[str] = []
+        loop: list[str] = []
+        summed: set[int] = set()  # plain slots to which the examples of the present loop add
+
+        def close() -> None:
+            lines.extend([*self.prelude, *self._each(loop)])
+            self.prelude.clear()
+            loop.clear()
+            summed.clear()
+
+        for instruction in instructions:
+            target = instruction.destination
+            self.over_examples = instruction.batched or target.batched
+            read = [o for o in instruction.operands if o.constants is None and not o.batched]
+            if not self.over_examples or any(not summed.isdisjoint(o.slots.ravel().tolist()) for o in read):
+                close()
+            written = self._lines(instruction)
+            if self.over_examples:
+                loop += written
+                if not target.batched:
+                    summed.update(target.slots.ravel().tolist())
+            else:
+                lines += [*self.prelude, *written]
+                self.prelude.clear()
+        close()
+        return lines
+
+    def _place(self, slot: int, batched: bool) -> str:
+        return f"v[w + {slot}]" if batched else f"v[{slot}]"
+
+    def _at(self, operand: Operand, axes: Sequence[str]) -> str:
+        if not operand.batched or operand.constants is not None:
+            return super()._at(operand, axes)
+        slots = np.asarray(operand.slots)
+        strides = regular(slots)
+        if strides is None:
+            return f"v[w + {self.table('int', list(map(str, slots.ravel())))}[{_row_major(slots.shape, axes)}]]"
+        return f"v[w + {_affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
+
+    def _arrive(
+        self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
+    ) -> list[str]:
+        place = self._at(target, axes)
+        over_examples = self.over_examples and not target.batched
+        repeats = len(np.unique(target.slots)) < target.slots.size
+        moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
+        zeros = self._looped(target.shape, moving, [f"{place} = 0;"]) if (repeats or over_examples) and not add else []
+        if over_examples:
+            self.prelude += zeros
+            zeros = []
+        sign = "+=" if add or repeats or over_examples else "="
+        return [*zeros, *self._looped(target.shape, axes, [*before, f"{place} {sign} {source};"])]
+
+    def _reduce(self, instruction: Instruction) -> list[str]:
+        (rows,) = instruction.operands
+        operation = instruction.expression.operation
+        number, count = rows.shape
+        strides = None if rows.constants is not None else regular(np.asarray(rows.slots))
+        if operation in OF_ROWS and strides is not None and strides[1] == 1:
+            (axis,) = _axes((number,))
+            first = _affine(int(np.asarray(rows.slots).flat[0]), [(strides[0], axis)])
+            first = f"w + {first}" if rows.batched else first
+            source = f"{OF_ROWS[operation]}(v, {first}, {count})"
+            return self._arrive(instruction.destination, [axis], source, instruction.add)
+        return self._by_columns(instruction)
+
+
+RESERVED_IN_JAVASCRIPT = {
+    *("break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do", "else", "enum"),
+    *("export", "extends", "false", "finally", "for", "function", "if", "implements", "import", "in", "instanceof"),
+    *("interface", "let", "new", "null", "package", "private", "protected", "public", "return", "static", "super"),
+    *("switch", "this", "throw", "true", "try", "typeof", "var", "void", "while", "with", "yield", "await", "async"),
+    *("arguments", "eval", "undefined", "NaN", "Infinity", "Math", "Number", "Float64Array", "Int32Array", "Object"),
+    *(
+        "theta",
+        "x",
+        "values",
+        "gradient",
+        "examples",
+        "fn",
+        "v",
+        "w",
+        "n",
+        "room",
+        "sum",
+        "k",
+        "gauss",
+        "exactSum",
+        "products",
+    ),
+}
+
+
+def _moved(target: str, base: str, count: int, first: str, shift: int) -> list[str]:
+    """Return a loop that copies numbers of an example's inputs to where its slots begin."""
+    if not count:
+        return []
+    start = f"{first} + {shift}" if shift else first
+    return [f"for (let i = 0; i < {count}; i++) {target}[{base} + i] = x[{start} + i];"]
+
+
+def _typed(name: str, kind: str, *numbers: str) -> str:
+    made = "Int32Array" if kind == "int" else "Float64Array"
+    return f"const {name} = {made}.of({', '.join(numbers)});"

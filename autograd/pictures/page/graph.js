@@ -1,0 +1,161 @@
+/* The graph and the chain rule. */
+
+/** The graph and its numbers: every node's value, and the derivative of every node by each of its operands. */
+class Graph {
+  constructor(model, rules) {
+    this.model = model;
+    this.rules = rules;
+    this.nodes = model.nodes;
+    this.root = this.nodes.length - 1;
+    this.original = this.nodes.map((node) => Number(node.data));
+    this.given = [...this.original];
+    this.children = this.nodes.map(() => []);
+    this.nodes.forEach((node, id) => {
+      node.id = id;
+      node.takes = node.kind !== "constant";
+      for (const [k, parent] of (node.parents ?? []).entries()) this.children[parent].push({ child: id, k });
+    });
+    this.paths = this.countPaths();
+    this.compute();
+  }
+
+  /** Compute all values and local derivatives from the leaves. A node that has no value keeps `undefined`. */
+  compute() {
+    this.problem = null;
+    this.values = [];
+    this.locals = [];
+    for (const node of this.nodes) {
+      const { id } = node;
+      if (!node.parents) this.values[id] = this.given[id];
+      else if (node.parents.every((parent) => this.values[parent] !== undefined)) this.apply(node);
+    }
+    this.gradients = this.problem ? null : this.backward();
+  }
+
+  apply(node) {
+    const x = node.parents.map((parent) => this.values[parent]);
+    const op = this.model.ops[node.op];
+    const rule = this.rules[node.op];
+    if (rule) {
+      const names = node.parents.map((parent) => this.nodes[parent].name);
+      const message = this.objection(op, rule, x, names);
+      if (message) this.problem ??= { node: node.id, message };
+      else {
+        this.values[node.id] = rule.forward(x);
+        this.locals[node.id] = rule.partials(this.values[node.id], x);
+      }
+    } else if (x.every((one, k) => Object.is(one, this.original[node.parents[k]]))) {
+      this.values[node.id] = this.original[node.id];
+      this.locals[node.id] = node.partials.map(Number);
+    } else {
+      const message =
+        `${op.name} is an operation of the author's own, written in Python, which this page cannot run: ` +
+        "it is known for the numbers that the page came with, and for no others";
+      this.problem ??= { node: node.id, message };
+    }
+  }
+
+  /** What Python would raise, or nothing. The operands go by these names, where Python's rule says x, or a and b. */
+  objection(op, rule, x, names = op.arguments) {
+    if (x.some(Number.isNaN)) return "";
+    const found = op.arguments
+      ? x.flatMap((one, k) => (names[k] ? `${names[k]} = ${python(one)}` : [])).join(", ") || x.map(python).join(", ")
+      : `${x.length} operands between ${python(Math.min(...x))} and ${python(Math.max(...x))}`;
+    const named = (text) =>
+      text.replace(/[A-Za-z_]\w*/g, (word) => {
+        const k = op.arguments ? op.arguments.indexOf(word) : -1;
+        return k < 0 ? word : names[k] || (x[k] < 0 ? `(${python(x[k])})` : python(x[k]));
+      });
+    const subject = op.subject === op.call ? named(op.call) : op.subject;
+    if (rule.defined && !rule.defined(x)) return `${subject} is defined for ${named(op.domain)}, got ${found}`;
+    const y = rule.forward(x);
+    if (Number.isNaN(y) && !op.silent && x.every(Number.isFinite)) return `${subject} gives no number for ${found}`;
+    if (!Number.isFinite(y) && !op.silent && x.every(Number.isFinite))
+      return `${named(op.call)} is too large for a float, got ${found}`;
+    return "";
+  }
+
+  /** The slopes below and above, where an operation has a kink at one of its operands; else nothing.
+   *
+   * As the step gets smaller, the difference between them stays at a kink, vanishes where the function is smooth, and
+   * grows where it jumps.
+   */
+  kink(id, k) {
+    const rule = this.rules[this.nodes[id].op];
+    if (!rule || !this.model.ops[this.nodes[id].op].arguments) return null; // sums of many have none
+    const x = this.nodes[id].parents.map((parent) => this.values[parent]);
+    const slope = (h) => {
+      const moved = x.map((one, i) => (i === k ? one + h : one));
+      return rule.defined && !rule.defined(moved) ? NaN : (rule.forward(moved) - this.values[id]) / (moved[k] - x[k]);
+    };
+    const h = 1e-7 * Math.max(1, Math.abs(x[k]));
+    const [far, near] = [h, h / 64].map((step) => slope(step) - slope(-step));
+    const [below, above] = [slope(-h), slope(h)].map((one) => Number(one.toPrecision(5)) + 0);
+    const least = 1e-3 * Math.max(Math.abs(below), Math.abs(above)) + (1e-6 * Math.abs(this.values[id])) / h / 1e7;
+    return Math.abs(near) > least && near / far > 0.5 && near / far < 2 ? [below, above] : null;
+  }
+
+  /** The operations with a kink that a node's changes pass on their way to the root. */
+  kinksAbove(id) {
+    const passed = new Set([id]);
+    const found = [];
+    for (const node of this.nodes) {
+      const used = (node.parents ?? []).map((parent) => passed.has(parent));
+      if (!used.includes(true) || !this.paths[node.id]) continue;
+      passed.add(node.id);
+      if (used.some((on, k) => on && this.kink(node.id, k))) found.push(node.id);
+    }
+    return found;
+  }
+
+  /** The gradient of every node: the chain rule, along every edge once, from the root. */
+  backward() {
+    const gradients = this.nodes.map(() => 0);
+    gradients[this.root] = 1;
+    for (let id = this.root; id >= 0; id--) this.handOn(id, gradients);
+    return gradients;
+  }
+
+  /** Add what a node hands on to the gradients of its operands, or of one of them. */
+  handOn(id, gradients, only) {
+    (this.nodes[id].parents ?? []).forEach((parent, k) => {
+      if (this.nodes[parent].takes && (only === undefined || only === k)) {
+        gradients[parent] += gradients[id] * this.locals[id][k];
+      }
+    });
+  }
+
+  /** The root if one leaf had another value; nothing if it would have none. */
+  rootWith(leaf, value) {
+    const before = this.given[leaf];
+    const { problem, values, locals, gradients } = this;
+    this.given[leaf] = value;
+    this.compute();
+    const found = this.values[this.root];
+    this.given[leaf] = before;
+    Object.assign(this, { problem, values, locals, gradients });
+    return found;
+  }
+
+  /** How many ways lead from each node to the root, and how many arrows the longest of them has. */
+  countPaths() {
+    const counts = this.nodes.map(() => 0);
+    this.lengths = this.nodes.map(() => 0);
+    counts[this.root] = 1;
+    for (let id = this.root; id >= 0; id--) {
+      for (const parent of this.nodes[id].parents ?? []) {
+        counts[parent] += counts[id];
+        this.lengths[parent] = Math.max(this.lengths[parent], this.lengths[id] + 1);
+      }
+    }
+    return counts;
+  }
+
+  /** All ways from a node to the root, each a list of edges. */
+  waysFrom(id) {
+    if (id === this.root) return [[]];
+    return this.children[id]
+      .filter(({ child }) => this.paths[child] > 0)
+      .flatMap((edge) => this.waysFrom(edge.child).map((rest) => [edge, ...rest]));
+  }
+}

@@ -1,0 +1,30 @@
+/* Numbers as text: as a page shows them, and as Python writes them. */
+
+/** A number as the page shows it: four significant digits. */
+function short(x) {
+  if (Number.isNaN(x)) return "undefined";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  let text = Number(x.toPrecision(4)).toString();
+  if (/e/.test(text)) text = text.replace("e+", "e");
+  return text.replace(/^-/, "−").replace("e-", "e−");
+}
+
+/** 1st, 2nd, 3rd, and so on. */
+function ordinal(number) {
+  const last = Math.floor(number / 10) % 10 === 1 ? 0 : number % 10;
+  return `${number}${["th", "st", "nd", "rd"][last] ?? "th"}`;
+}
+
+/** A number as Python writes it. */
+function python(x) {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  if (x === 0) return Object.is(x, -0) ? "-0.0" : "0.0";
+  const [, sign, digits, exponent] = /^(-?)([\d.]+)e([+-]\d+)$/.exec(x.toExponential());
+  const e = Number(exponent);
+  if (e < -4 || e >= 16) return `${sign}${digits}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+  const figures = digits.replace(".", "");
+  if (e < 0) return `${sign}0.${"0".repeat(-e - 1)}${figures}`;
+  const whole = figures.slice(0, e + 1).padEnd(e + 1, "0");
+  return `${sign}${whole}.${figures.slice(e + 1) || "0"}`;
+}

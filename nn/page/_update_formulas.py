@@ -1,0 +1,152 @@
+"""Update formulas in JavaScript: the `rule` of an optimiser, read with symbols.
+
+A rule is read as floats and arrays read it, with symbols in place of numbers: parameter, gradient and state, learning
+rate and step, and its options. Where it asks whether an option is set (`if momentum:`), it is read both ways, and the
+question becomes one of the page's own. So an option can be changed there, and an optimiser of one's own runs there too.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from autograd.export.typed_arrays import row_functions
+from autograd.rules import Dialect, Expression, symbol, walk
+from nn.training.optimizer import Optimizer
+
+UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
+ELEMENTS = ("p", "g", "s")  # what the names begin with that stand for one parameter's numbers
+
+
+class _UndecidedError(Exception):
+    """A rule asks whether an option is set, and it is not decided yet: both answers are to be read."""
+
+
+class _Option(Expression):
+    """An option as a symbol, which may be asked whether it is set."""
+
+    __slots__ = ("decided",)
+
+    def __init__(self, key: str, decided: Mapping[str, bool]) -> None:
+        super().__init__(None, [key])
+        self.decided = decided
+
+    def __bool__(self) -> bool:
+        if self.key not in self.decided:
+            raise _UndecidedError(self.key)
+        return self.decided[self.key]
+
+
+def update_source(optimizer: Optimizer) -> str:
+    """Return an optimiser's step as a JavaScript function that changes `theta` and the vectors in `state` in place.
+
+    >>> from autograd import Value
+    >>> from nn import SGD
+    >>> print(update_source(SGD([Value(1.0)])).splitlines()[0])
+    (o, lr, t, theta, gradient, state) => {
+
+    Raises TypeError for a rule that wants floats, as one with functions of `math` does.
+    """
+    state = [f"s{number}" for number in range(len(optimizer.remembers))]
+    functions = row_functions()
+
+    def read(decided: Mapping[str, bool]) -> list[str]:
+        twin = copy.copy(optimizer)
+        for name, option in options_of(optimizer).items():
+            setattr(twin, name, _as_symbols(option, f"o.{name}", decided))
+        try:
+            update = twin.rule(symbol("lr"), symbol("t"))  # type: ignore[arg-type]
+            found = update(symbol("p"), symbol("g"), *map(symbol, state))
+            if len(found) != 1 + len(state):
+                raise ValueError(f"it gives {len(found)} numbers, for the parameter and {len(state)} that it remembers")
+            return _loop(found, state, functions.dialect)
+        except _UndecidedError as asked:
+            (key,) = asked.args
+        except UNREADABLE_RULE as error:
+            _refuse(optimizer, error)
+        yes, no = (read({**decided, key: answer}) for answer in (True, False))
+        return [f"if ({key}) {{", *_further(yes), "} else {", *_further(no), "}"]
+
+    body = read({})
+    lines = [*functions.definitions.values(), *body]
+    return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
+
+
+def options_of(optimizer: Optimizer) -> dict[str, Any]:
+    """Return those options of an optimiser that are numbers, switches, or tuples of numbers.
+
+    >>> from autograd import Value
+    >>> from nn import Adam
+    >>> options_of(Adam([Value(1.0)]))
+    {'betas': (0.9, 0.999), 'eps': 1e-08, 'weight_decay': 0.0}
+    """
+    return {name: option for name, option in optimizer.options.items() if _is_option(option)}
+
+
+def _is_option(option: Any) -> bool:
+    if isinstance(option, tuple):
+        return all(map(_is_option, option))
+    return isinstance(option, (bool, int, float))
+
+
+def _as_symbols(option: Any, key: str, decided: Mapping[str, bool]) -> Any:
+    if isinstance(option, tuple):
+        return tuple([_as_symbols(part, f"{key}[{position}]", decided) for position, part in enumerate(option)])
+    return _Option(key, decided)
+
+
+def _refuse(optimizer: Optimizer, error: Exception) -> NoReturn:
+    raise TypeError(
+        f"the rule of {type(optimizer).__name__} cannot be read as JavaScript, for a page without Python: {error}; "
+        "write it with operators and functions of autograd, and ask `if` of options only"
+    ) from error
+
+
+def _loop(found: Sequence[Any], state: Sequence[str], dialect: Dialect) -> list[str]:
+    """Return the lines that compute the new numbers of each parameter, and before them what is the same for all."""
+    before: list[str] = []
+    inside = [f"const p = theta[i], g = gradient[i]{''.join(f', {s} = state[{n}][i]' for n, s in enumerate(state))};"]
+    parts = {id(part): part for whole in found for part in walk(whole)}
+    operands = [x for part in parts.values() if part.operation is not None for x in part.operands]
+    uses = Counter(map(id, [*operands, *found]))
+    done: dict[int, Any] = {}
+
+    def named(part: Any) -> Any:
+        """Return an expression whose parts that are used twice, or are the same for all, have names."""
+        if not isinstance(part, Expression) or part.operation is None:
+            return part
+        if id(part) not in done:
+            changes = _changes(part)
+            whole = Expression(part.operation, [_kept(x) if changes else named(x) for x in part.operands])
+            done[id(part)] = whole
+            if changes and uses[id(part)] > 1:
+                done[id(part)] = name(whole, inside, "t")
+        return done[id(part)]
+
+    def _kept(part: Any) -> Any:
+        constant = isinstance(part, Expression) and part.operation is not None and not _changes(part)
+        if not constant:
+            return named(part)
+        if id(part) not in done:
+            done[id(part)] = name(named(part), before, "c")
+        return done[id(part)]
+
+    def name(whole: Any, lines: list[str], letter: str) -> Expression:
+        lines.append(f"const {letter}{len(lines)} = {dialect.source(whole, str)};")
+        return symbol(f"{letter}{len(lines) - 1}")
+
+    sources = [dialect.source(_kept(whole), str) for whole in found]
+    places = ["theta[i]", *[f"state[{n}][i]" for n in range(len(state))]]
+    kept = [f"{place} = {source};" for place, source in zip(places, sources, strict=True)]
+    return [*before, "for (let i = 0; i < theta.length; i++) {", *_further([*inside, *kept]), "}"]
+
+
+def _changes(part: Expression) -> bool:
+    """Whether an expression is another number for each parameter."""
+    return any(leaf.operation is None and str(leaf.key)[0] in ELEMENTS for leaf in walk(part))
+
+
+def _further(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]

@@ -1,0 +1,215 @@
+/* Charts: what is drawn on canvases. Colours come from the style sheet, so they follow the theme. */
+
+/** Colours of classes where there are more than two, neither orange nor blue, each with a shape of its own. */
+const CLASS_COLOURS = [
+  "#7b3fa0",
+  "#1b8a5a",
+  "#c2255c",
+  "#7d7a12",
+  "#8d5a3b",
+  "#0b8780",
+  "#5c6670",
+  "#d05fb8",
+  "#6aa51b",
+  "#111111",
+];
+const FONT = '12px system-ui, "Segoe UI", Roboto, sans-serif';
+
+/** The colours of the page now, by the names of the style sheet. */
+function pageColours() {
+  const style = getComputedStyle(document.documentElement);
+  const names = [
+    "surface",
+    "paper",
+    "ink",
+    "quiet",
+    "rule",
+    "line",
+    "above",
+    "below",
+    "positive",
+    "negative",
+    "forward",
+  ];
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+function channels(colour) {
+  const digits = colour.replace("#", "");
+  return [0, 2, 4].map((at) => Number.parseInt(digits.slice(at, at + 2), 16));
+}
+
+/** A colour on the way from one to another, as a pixel: 0 is the first. */
+function between(from, to, share) {
+  const [r, g, b] = from.map((one, i) => Math.round(one + (to[i] - one) * share));
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+/** 513 pixels from one colour over a middle one to another. */
+function scale(low, middle, high) {
+  const [a, b, c] = [low, middle, high].map(channels);
+  return Uint32Array.from({ length: 513 }, (_, i) =>
+    i < 256 ? between(a, b, i / 256) : between(b, c, (i - 256) / 256),
+  );
+}
+
+/** Where a number from -1 to 1 stands on a scale. */
+const onScale = (pixels, share) => pixels[256 + Math.round(256 * Math.max(-1, Math.min(1, share)))];
+
+/** A canvas as large as it is shown, whose unit is a pixel of the style sheet. */
+function drawing(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.font = FONT;
+  return { context, width, height };
+}
+
+const sheet = document.createElement("canvas");
+
+/** Paint a square field of pixels over a canvas. */
+function paint(canvas, size, pixel, rows = size) {
+  if (sheet.width !== size || sheet.height !== rows) Object.assign(sheet, { width: size, height: rows });
+  const context = sheet.getContext("2d", { willReadFrequently: true });
+  const image = context.createImageData(size, rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = pixel(i);
+  context.putImageData(image, 0, 0);
+  const target = canvas.getContext("2d");
+  target.setTransform(1, 0, 0, 1, 0, 0);
+  target.imageSmoothingEnabled = rows === size && size > 16;
+  target.drawImage(sheet, 0, 0, canvas.width, canvas.height);
+}
+
+/** The path of a class's mark around a point: a circle, a square, a triangle and so on. */
+function mark(context, shape, x, y, r) {
+  context.beginPath();
+  const corners = [0, 4, 3, 4, 5, 3][shape % 6];
+  if (!corners) context.arc(x, y, r, 0, 2 * Math.PI);
+  else {
+    const turn = [0, Math.PI / 4, -Math.PI / 2, 0, -Math.PI / 2, Math.PI / 2][shape % 6];
+    for (let i = 0; i < corners; i++) {
+      const angle = turn + (2 * Math.PI * i) / corners;
+      context.lineTo(x + 1.2 * r * Math.cos(angle), y + 1.2 * r * Math.sin(angle));
+    }
+    context.closePath();
+  }
+}
+
+/** Numbers for the ends of an axis, written short. */
+const tick = (x) => short(Number(x.toPrecision(3)));
+
+/** The smallest and the largest loss of a curve that are finite. */
+function extremes(curve) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const point of curve)
+    for (const loss of point.slice(1))
+      if (loss !== null && Number.isFinite(loss)) [low, high] = [Math.min(low, loss), Math.max(high, loss)];
+  return [low, high];
+}
+
+/** Whether a curve falls through so many powers of ten that a straight axis would hide where it is now. */
+function isLogarithmic(curve) {
+  const [low, high] = extremes(curve);
+  return low > 0 && high > 50 * low;
+}
+
+/** Both losses as lines over the steps, that of held-out examples dashed. */
+function drawCurve(canvas, curve, colours) {
+  const { context, width, height } = drawing(canvas);
+  const [lowest, highest] = extremes(curve);
+  if (lowest > highest) return;
+  const logarithmic = isLogarithmic(curve);
+  const axis = logarithmic ? Math.log10 : (loss) => loss;
+  const [low, high] = [logarithmic ? axis(lowest) : Math.min(0, lowest), axis(highest)];
+  const last = Math.max(curve.at(-1)[0], 10);
+  const [left, right, top, bottom] = [54, 8, 8, 18];
+  const x = (step) => left + ((width - left - right) * step) / last;
+  const y = (level) => top + ((height - top - bottom) * (high - level)) / (high - low || 1);
+  context.strokeStyle = colours.rule;
+  context.fillStyle = colours.quiet;
+  context.textAlign = "right";
+  for (const level of [low, (low + high) / 2, high]) {
+    context.beginPath();
+    context.moveTo(left, y(level));
+    context.lineTo(width - right, y(level));
+    context.stroke();
+    context.fillText(tick(logarithmic ? 10 ** level : level), left - 6, y(level) + 4);
+  }
+  context.fillText(`step ${last}`, width - right, height - 3);
+  context.textAlign = "left";
+  context.fillText("0", left, height - 3);
+  const every = Math.max(1, Math.floor(curve.length / (2 * width)));
+  const line = (which, dash) => {
+    context.beginPath();
+    context.setLineDash(dash);
+    curve.forEach((point, i) => {
+      const wanted = i % every === 0 || i === curve.length - 1;
+      if (wanted && Number.isFinite(point[which])) context.lineTo(x(point[0]), y(axis(point[which])));
+    });
+    context.stroke();
+    context.setLineDash([]);
+  };
+  context.lineWidth = 2;
+  context.strokeStyle = colours.ink;
+  line(1, []);
+  context.strokeStyle = colours.quiet;
+  if (curve[0][2] !== null) line(2, [5, 4]);
+}
+
+const DECADES = [-10, 1]; // the powers of ten that a histogram of gradients shows
+
+/** For each layer how many gradients are as large as 10^-10, 10^-9 and so on; those that are 0 stand at the left. */
+function drawGradients(canvas, layers, gradient, colours) {
+  const row = 34;
+  canvas.style.height = `${layers.length * row + 22}px`;
+  const { context, width } = drawing(canvas);
+  const [from, to] = DECADES;
+  const bins = (to - from) * 2;
+  const left = 92;
+  const zero = 26; // the place of those that are 0
+  const bin = (width - left - zero - 6) / bins;
+  const told = [];
+  layers.forEach(({ name, places }, number) => {
+    const counts = new Float64Array(bins);
+    let zeros = 0;
+    const sizes = [];
+    for (const place of places) {
+      const size = Math.abs(gradient[place]);
+      if (size === 0) zeros++;
+      else {
+        counts[Math.max(0, Math.min(bins - 1, Math.floor((Math.log10(size) - from) * 2)))]++;
+        sizes.push(size);
+      }
+    }
+    sizes.sort((a, b) => a - b);
+    const median = sizes.length ? sizes[sizes.length >> 1] : 0;
+    const base = (number + 1) * row - 2;
+    const most = Math.max(zeros, ...counts, 1);
+    context.fillStyle = colours.ink;
+    context.textAlign = "left";
+    context.fillText(name.length > 12 ? `${name.slice(0, 11)}…` : name, 0, base - 14);
+    context.fillStyle = colours.quiet;
+    context.fillText(median ? `≈ ${tick(median)}` : "all 0", 0, base);
+    context.fillStyle = colours.forward;
+    const bar = (x, count) => count && context.fillRect(x, base - (26 * count) / most, bin - 1, (26 * count) / most);
+    if (zeros) bar(left + 4, zeros);
+    counts.forEach((count, i) => {
+      bar(left + zero + i * bin, count);
+    });
+    context.strokeStyle = colours.rule;
+    context.strokeRect(left, base + 0.5, width - left - 6, 0);
+    told.push({ name, median, zeros, count: places.length });
+  });
+  context.fillStyle = colours.quiet;
+  context.textAlign = "center";
+  const foot = layers.length * row + 16;
+  context.fillText("0", left + 4 + bin / 2, foot);
+  for (let power = from + 2; power <= to; power += width < 330 ? 4 : 3)
+    context.fillText(`1e${power}`.replace("-", "−"), left + zero + (power - from) * 2 * bin, foot);
+  return told;
+}

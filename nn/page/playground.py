@@ -1,0 +1,299 @@
+"""Playground page: a model that learns in the browser, as `fit` would train it.
+
+What the page computes with is printed here: the loss of an example and what each neuron gives, from the instructions
+of the compiled model; the update formulas from the optimisers' rules. The order of the examples comes from the same
+random numbers, so the page's run is `fit`'s.
+"""
+
+from __future__ import annotations
+
+import copy
+import html
+import os
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from autograd import Value
+from autograd.files import write_atomically
+from autograd.pictures.page.page import computation, put_together, read_file, shared_scripts
+from autograd.pictures.style import colour_sheet
+from nn import losses, optim, schedules
+from nn.modules import MLP, Module, generator
+from nn.page._network import Network
+from nn.page._notebook_widget import widget_class
+from nn.page._page_programs import PagePrograms
+from nn.page._update_formulas import options_of, update_source
+from nn.training.examples import Examples
+from nn.training.judging import is_known
+from nn.training.norms import layers
+from nn.training.optimizer import Optimizer
+from nn.training.splits import Data, as_sequence, hold_out
+from nn.training.storage import StorageError, document_of
+
+_HERE = Path(__file__).parent
+_SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
+_SCRIPTS = (
+    *("twister", "training", "charts", "network", "field", "judge", "card_pictures", "answer", "python"),
+    *("settings", "details", "playground"),
+)
+MOST_NODES = 5000  # of a graph whose derivations are shown
+_SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
+_HEIGHT = 860  # of the page in a notebook, in pixels
+OPTIMIZERS: list[Any] = [
+    kind
+    for kind in vars(optim).values()
+    if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+]
+READINGS = {losses.binary_cross_entropy: "logit", losses.cross_entropy: "softmax"}  # how outputs become probabilities
+
+
+_SCHEDULES = {
+    kind for kind in vars(schedules).values() if isinstance(kind, type) and kind.__module__ == schedules.__name__
+}
+
+
+class Playground:
+    """The page of a model and its data; `html` is its source, `save(path)` writes it.
+
+    >>> from nn import mse, playground
+    >>> playground(MLP(1, [1]), [[1.0], [2.0]], [2.0, 4.0], loss=mse).html.startswith("<!doctype html>")
+    True
+    """
+
+    def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value]) -> None:
+        self.title = title
+        self.html = source
+        self.model = model
+        self.parameters = parameters
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, whole or not at all, and return the file's path."""
+        target = Path(path)
+        write_atomically(target, self.html.encode())
+        return target
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
+        """Return the page as a notebook shows it; as a widget too, where anywidget is installed.
+
+        The widget hands what was trained on the page back to the model.
+        """
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        try:
+            kind = widget_class()
+        except ImportError:
+            return bundle
+        shown = kind(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
+        return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
+        return (
+            f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(self.title)}" width="100%" '
+            f'height="{_HEIGHT}" style="border:0;width:100%;height:{_HEIGHT}px" '
+            f'srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<page of {self.title}>"
+
+
+def page_of(
+    model: Module,
+    X: Data,
+    y: Data,
+    *,
+    loss: Callable[..., Any],
+    penalty: Callable[..., Any] | None,
+    optimizer: Optimizer | None,
+    batch_size: int | None,
+    validation: tuple[Data, Data] | float | None,
+    seed: int | None,
+    features: Sequence[str] | None,
+    classes: Sequence[str] | None,
+    title: str | None,
+) -> Playground:
+    """Return the page for `playground`, which says what the arguments are."""
+    if not isinstance(model, Module):
+        raise TypeError(f"playground takes a Module, its examples X and their targets y, got a {type(model).__name__}")
+    names = features or getattr(X, "columns", None)
+    X, y = as_sequence(X), as_sequence(y)
+    if len(X) != len(y) or not len(X):
+        raise ValueError(f"playground takes one target for each example, and at least one, got {len(X)} and {len(y)}")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size is 1 or more, got {batch_size}")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is an Optimizer, such as SGD(model.parameters()), got {optimizer!r:.60}")
+    optimizer = optimizer or optim.SGD(model.parameters())
+    seed = random.getrandbits(64) if seed is None else seed
+    rng = generator(seed)
+    total = len(X)
+    X, y, held_out = hold_out(X, y, validation, rng)
+    examples, held = Examples(X, y), None if held_out is None else Examples(*held_out)
+    programs = PagePrograms(model, loss, optimizer, examples, held)
+    parameters = optimizer.parameters
+    network = Network(
+        model,
+        programs.root,
+        programs.outputs,
+        programs.inputs,
+        programs.targets,
+        _features(names, len(programs.inputs)),
+    )
+    kinds = _classes(classes, programs)
+    shown = title or f"{_described(model)}, learning from {len(X)} examples"
+    found: dict[str, Any] = {
+        "title": shown,
+        "inputs": [network.names[leaf] for leaf in programs.inputs],
+        "targets": len(programs.targets),
+        "data": programs.data[0],
+        "held": programs.data[1] if held else None,
+        "classes": kinds,
+        "reading": READINGS.get(_unwrapped(loss), "score") if kinds else "value",
+        "theta": [parameter.data for parameter in parameters],
+        "layers": [{"name": _title(name), "places": found} for name, found in layers(model, parameters).items()],
+        **network.to_json(parameters),
+        "graph": None,
+        "optimizers": _optimizers(optimizer),
+        "start": _start(optimizer),
+        "batch": None if batch_size is None or batch_size >= len(X) else batch_size,
+        "random": [*rng.getstate()[1]],
+        "penalised": penalty is not None,
+        "python": {
+            "model": _constructor(model),
+            "loss": _written_loss(loss),
+            "seed": str(seed),
+            "drawn": [total, total - len(X)] if isinstance(validation, Real) else None,
+            "schedule": repr(optimizer.lr) if type(optimizer.lr) in _SCHEDULES else None,
+        },
+        "file": _file(model),
+    }
+    rules = "[]"
+    if len(network.order) <= MOST_NODES:
+        nodes, rules = computation(network.order, network.names)
+        found["graph"] = {"title": "loss", **nodes}
+    sources = programs.sources([card.node for card in network.cards], penalty)
+    updates = {type(one).__name__: update_source(one) for one in _choices(optimizer)}
+    source = put_together(
+        _HERE / "playground.html",
+        title=shown,
+        style=colour_sheet() + read_file(_HERE / "cards.css") + read_file(_HERE / "playground.css"),
+        model=found,
+        script=page_script(),
+        start="\n".join(
+            [
+                *sources.values(),
+                f"start({rules}, {{{', '.join(sources)}}}, {{{', '.join(f'{k}: {v}' for k, v in updates.items())}}});",
+            ]
+        ),
+    )
+    return Playground(shown, source, model, parameters)
+
+
+def page_script() -> str:
+    """Return the script of the page: what it shares with the explorer's, and its own parts."""
+    return "\n".join([shared_scripts(*_SHARED), *[read_file(_HERE / f"{name}.js") for name in _SCRIPTS]])
+
+
+def _features(given: Any, count: int) -> list[str]:
+    """Return the names of the inputs, as they were given, or x1, x2 and so on."""
+    names = [f"x{number}" for number in range(1, count + 1)] if given is None else list(map(str, given))
+    if len(names) != count:
+        raise ValueError(f"features names each of {count} inputs, got {len(names)} names")
+    return names if count > 1 or given is not None else ["x"]
+
+
+def _classes(given: Sequence[str] | None, programs: PagePrograms) -> list[str]:
+    """Return the names of the classes; none where the model is no classifier."""
+    if not programs.is_classifier:
+        if given is not None:
+            raise ValueError("classes are for a classifier, and this loss has no accuracy; leave them out")
+        return []
+    count = max(2, len(programs.outputs))
+    signed = count == 2 and min(programs.data[0]["y"]) < 0.0
+    names = ["−1", "1"] if signed else list(map(str, range(count)))
+    if given is not None:
+        names = list(map(str, given))
+        if len(names) != count:
+            raise ValueError(f"classes names each of {count} classes, got {len(names)} names")
+    return names
+
+
+def _title(layer: str) -> str:
+    """Return what the page calls a layer: that with the path layers.0 is layer 1."""
+    name, _, number = layer.partition(".")
+    return f"layer {int(number) + 1}" if name == "layers" and number.isdecimal() else layer
+
+
+def _described(model: Module) -> str:
+    """Return what stands above the page: MLP 2 -> 16 -> 1."""
+    if type(model) is MLP:
+        return f"MLP {' → '.join(map(str, [model.nin, *[len(layer.neurons) for layer in model.layers]]))}"
+    return type(model).__name__
+
+
+def _choices(optimizer: Optimizer) -> list[Optimizer]:
+    """Return the optimisers that the page offers, each with its options: the given one, and those of nn."""
+    others = [kind([Value(0.0)]) for kind in OPTIMIZERS if kind.__name__ != type(optimizer).__name__]
+    return [optimizer, *others]
+
+
+def _optimizers(optimizer: Optimizer) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": type(one).__name__,
+            "lr": one.rate,
+            "options": options_of(one),
+            "remembers": list(one.remembers),
+            "ours": type(one) in OPTIMIZERS,
+        }
+        for one in _choices(optimizer)
+    ]
+
+
+def _start(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the steps and the state that the optimiser has, and of a schedule its rates, from the first step on."""
+    rates = None
+    if callable(optimizer.lr):
+        twin = copy.copy(optimizer)
+        rates = []
+        for twin.steps in range(optimizer.steps + _SCHEDULED):
+            rates.append(twin.rate)
+        while len(rates) > 1 and rates[-1] == rates[-2]:
+            rates.pop()
+    return {"steps": optimizer.steps, "state": [list(map(float, s)) for s in optimizer.state.values()], "rates": rates}
+
+
+def _unwrapped(loss: Any) -> Any:
+    return _unwrapped(loss.func) if isinstance(loss, partial) else loss
+
+
+def _written_loss(loss: Any) -> str | None:
+    """Return a loss of nn as one writes it in Python; None for another."""
+    named = [name for name, one in vars(losses).items() if one is _unwrapped(loss) and is_known(one)]
+    if not named:
+        return None
+    if not isinstance(loss, partial):
+        return named[0]
+    options = {**loss.keywords}
+    plain_options = all(isinstance(option, (int, float)) for option in options.values()) and not loss.args
+    return f"partial({named[0]}, {', '.join(f'{k}={v!r}' for k, v in options.items())})" if plain_options else None
+
+
+def _constructor(model: Module) -> str | None:
+    """Return an MLP as one writes it in Python; None for a model of another class, or with a function of one's own."""
+    architecture = (_file(model) or {}).get("architecture", {})
+    if "nin" not in architecture:
+        return None
+    return "MLP({nin}, {nouts}, {activation!r}, {output!r})".format(**architecture)
+
+
+def _file(model: Module) -> dict[str, Any] | None:
+    """Return what `nn.save` writes of a model; None where it can write nothing."""
+    try:
+        return document_of(model)
+    except StorageError:
+        return None

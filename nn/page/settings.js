@@ -1,0 +1,93 @@
+/* Settings: what of the training can be chosen, and the options of its optimiser. */
+
+const RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
+const STRENGTHS = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1];
+const PENALTIES = { none: "none", l1: "L1, Σ |p|", l2: "L2, Σ p²", own: "the model’s own" };
+
+class Settings {
+  settings() {
+    const { model, training } = this;
+    const { wanted } = training;
+    const choice = (id, choices, value, change) => {
+      const options = choices.map(([key, name]) =>
+        make("option", { value: String(key), selected: String(key) === String(value) }, name),
+      );
+      $(id).replaceChildren(...options);
+      $(id).onchange = () => {
+        change($(id).value);
+        this.render();
+      };
+    };
+    const sorted = (numbers) => [...new Set(numbers)].sort((a, b) => a - b).map((one) => [one, short(one)]);
+    const fixed = wanted.lr === null ? [] : [wanted.lr];
+    const rates = sorted([...RATES, ...fixed, ...model.optimizers.map((one) => one.lr)]);
+    choice("lr", model.start.rates ? [["", "its schedule"], ...rates] : rates, wanted.lr ?? "", (value) => {
+      wanted.lr = value === "" ? null : Number(value);
+    });
+    choice(
+      "optimizer",
+      model.optimizers.map(({ name }) => [name, name]),
+      wanted.optimizer,
+      (name) => {
+        wanted.optimizer = name;
+        const { lr } = model.optimizers.find((one) => one.name === name);
+        wanted.lr = name === model.optimizers[0].name && model.start.rates ? null : lr;
+        this.settings();
+        this.say(`${name}, with its learning rate ${short(lr)}`);
+      },
+    );
+    const { count } = training.data;
+    const sizes = sorted(
+      [1, 4, 10, 16, 32, 64, 128, ...(model.batch ? [model.batch] : [])].filter((size) => size < count),
+    );
+    choice("batch", [...sizes, ["", `all ${count}`]], wanted.batch ?? "", (value) => {
+      wanted.batch = value === "" ? null : Number(value);
+    });
+    const penalties = Object.entries(PENALTIES).filter(([key]) => key !== "own" || model.penalised);
+    choice("penalty", penalties, wanted.penalty, (value) => {
+      if (value !== "none") wanted.strength = value === "own" ? 1 : Math.min(wanted.strength, 0.001);
+      wanted.penalty = value;
+      this.settings();
+    });
+    choice("strength", sorted([...STRENGTHS, wanted.strength]), wanted.strength, (value) => {
+      wanted.strength = Number(value);
+    });
+    $("strength-label").hidden = wanted.penalty === "none";
+    this.options();
+  }
+
+  /** A field for each option of the optimiser. */
+  options() {
+    const { wanted } = this.training;
+    const options = wanted.options[wanted.optimizer];
+    const field = (name, value, set) => {
+      const input = make("input", { type: "checkbox", checked: value });
+      if (typeof value !== "boolean") {
+        const share = !["eps", "weight_decay"].includes(name.split(" ")[0]);
+        Object.assign(input, { type: "number", min: 0, step: "any", value });
+        if (share) input.max = 0.999999;
+      }
+      input.addEventListener("change", () => {
+        if (!input.validity.valid || input.value === "") input.value = value;
+        else set(typeof value === "boolean" ? input.checked : Number(input.value));
+        this.render();
+      });
+      return make("label", {}, `${name.replace("_", " ")} `, input);
+    };
+    const fields = Object.entries(options).flatMap(([name, option]) =>
+      Array.isArray(option)
+        ? option.map((one, i) =>
+            field(`${name} ${i + 1}`, one, (value) => {
+              option[i] = value;
+            }),
+          )
+        : [
+            field(name, option, (value) => {
+              options[name] = value;
+            }),
+          ],
+    );
+    $("more").hidden = !fields.length;
+    $("options").replaceChildren(...fields);
+  }
+}

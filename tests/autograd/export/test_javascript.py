@@ -1,0 +1,202 @@
+"""Programs in JavaScript, run by Node.js and compared with the engine: values and gradients, of several examples."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import nn
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, softmax, tanh, where
+from autograd.export import to_javascript
+from autograd.testing import expressions
+from tests.autograd.export.rows import EDGES, ROWS, graph, network_loss, points, wanted
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="there is no Node.js: node")
+
+RUN = """
+const given = JSON.parse(require("fs").readFileSync(0, "utf8"), (_, x) => (typeof x === "string" ? Number(x) : x));
+const written = (x) => (Number.isFinite(x) ? x : String(x).replace("Infinity", "inf").replace("NaN", "nan"));
+const found = given.map(([which, theta, x, examples]) => {
+  const f = functions[which];
+  const values = new Float64Array(examples * f.results).fill(NaN);
+  const gradient = new Float64Array(f.parameters || f.inputs * examples).fill(NaN);
+  f(Float64Array.from(theta), Float64Array.from(x), values, f.results === 1 ? gradient : null);
+  return [[...values].map(written), [...gradient].map(written)];
+});
+console.log(JSON.stringify(found));
+"""
+
+
+def run(sources, calls):
+    """Call functions with (which, theta, x, examples); return values and gradient of each call."""
+    text = "const functions = [];\n" + "\n".join(f"{{{source}functions.push(f);}}" for source in sources) + RUN
+    numbers = [[which, list(map(json_safe, theta)), list(map(json_safe, x)), n] for which, theta, x, n in calls]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "all.js"
+        file.write_text(text, encoding="utf-8")
+        command = [NODE, "--disallow-code-generation-from-strings", str(file)]
+        done = subprocess.run(command, input=json.dumps(numbers), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [[list(map(float, part)) for part in found] for found in json.loads(done.stdout)]
+
+
+def json_safe(x):
+    return float(x) if np.isfinite(x) else repr(float(x)).replace("inf", "Infinity").replace("nan", "NaN")
+
+
+def alone(source, theta=(), x=(), examples=1):
+    [[values, gradient]] = run([source], [(0, theta, x, examples)])
+    return values, gradient
+
+
+def test_every_row_computes_what_the_engine_does():
+    sources, calls, known = [], [], []
+    for number, (name, row) in enumerate(ROWS):
+        root, leaves = graph(row, points(row)[0])
+        sources.append(to_javascript(compile(root, wrt=leaves)))
+        for operands in [*points(row), *[xs for _, other, xs in EDGES if other is row]]:
+            calls.append((number, operands, (), 1))
+            known.append((name, row, operands, wanted(row, operands)))
+    for (name, row, operands, right), (values, gradient) in zip(known, run(sources, calls), strict=True):
+        tail = 1e-16 if row is rules.gelu else 1e-300
+        assert [*values, *gradient] == pytest.approx(right, rel=1e-12, abs=tail, nan_ok=True), (name, operands)
+
+
+@pytest.mark.parametrize("shape", [[2, 16, 16, 1], [3, 5, 4], [64, 32, 10]])
+def test_network_has_the_values_and_the_gradient_of_the_mean_over_all_examples(shape):
+    program, X, Y = network_loss(shape)
+    value, gradient = program.value_and_grad_at(program.read(), X, Y)
+    source = to_javascript(program)
+    assert (
+        len(source[source.index("let room") :].splitlines()) < 100
+    )  # and before them the functions that JavaScript lacks
+    values, slopes = alone(source, program.read(), np.hstack([X, Y]).ravel(), len(X))
+    assert values == pytest.approx(program.each_at(program.read(), X, Y), rel=1e-12)
+    assert np.mean(values) == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-13 * np.abs(gradient).max())
+
+
+def test_a_second_call_with_other_numbers_knows_nothing_of_the_first():
+    program, X, Y = network_loss([2, 4, 3])
+    data = np.hstack([X, Y])
+    program(X, Y)
+    source = to_javascript(program)
+    theta = program.read()
+    calls = [(0, theta, data.ravel(), 7), (0, -theta, data[:2].ravel(), 2), (0, theta, data.ravel(), 7)]
+    first, other, again = run([source], calls)
+    assert first == again
+    _, gradient = program.value_and_grad_at(-theta, X[:2], Y[:2])
+    assert other[1] == pytest.approx(list(gradient), rel=1e-12)
+
+
+def test_parameters_that_are_shared_and_penalised_get_the_sum_of_all_shares():
+    w, b = Value(0.7, "w"), Value(-0.2, "b")
+    f = compile(lambda x, y: (tanh(w * x) * w + b - y) ** 2 + 0.1 * (w * w + exp(b)), batched=("x", "y"), wrt=[w, b])
+    x, y = np.linspace(-2, 2, 9), np.linspace(0, 1, 9)
+    value, gradient = f.value_and_grad_at([0.7, -0.2], x, y)
+    values, slopes = alone(to_javascript(f), [0.7, -0.2], np.stack([x, y], axis=1).ravel(), 9)
+    assert (np.mean(values), slopes) == (pytest.approx(value, rel=1e-13), pytest.approx(list(gradient), rel=1e-13))
+
+
+def test_a_penalty_of_parameters_alone_is_a_function_without_examples():
+    model = nn.MLP(2, [3, 1], seed=1)
+    f = compile(nn.l2(model.parameters()), wrt=model.parameters())
+    theta = [p.data for p in model.parameters()]
+    values, slopes = alone(to_javascript(f), theta)
+    assert values == [pytest.approx(sum(t * t for t in theta))]
+    assert slopes == pytest.approx([2 * t for t in theta])
+
+
+def test_gradient_is_by_the_inputs_where_there_are_no_parameters():
+    f = compile(lambda x, k: sin(x[0]) * exp(x[1]) + fsum(x) * k + logsumexp(x) * dot(x, x))
+    value, gradient = f.value_and_grad([0.3, 0.5, -1.0], 2.0)
+    values, slopes = alone(to_javascript(f), x=[0.3, 0.5, -1.0, 2.0])
+    assert [*values, *slopes[:3]] == pytest.approx([value, *gradient], rel=1e-13)
+
+
+def test_several_results_are_values_only():
+    f = compile(lambda x: [sin(x[0]), x[0] * x[1]], batched="x")
+    X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    f.each(X)
+    values, _ = alone(to_javascript(f), x=X.ravel(), examples=2)
+    assert values == pytest.approx([np.sin(1.0), 2.0, np.sin(3.0), 12.0])
+
+
+def test_choices_keep_out_what_is_not_chosen():
+    f = compile(lambda x: where(x[0] > 0.0, lambda: log(x[0]), lambda: x[0] * x[1]))
+    f([1.0, 2.0])
+    source = to_javascript(f)
+    for x in ([2.0, 3.0], [0.0, 3.0], [-2.0, 3.0]):
+        value, gradient = f.value_and_grad(x)
+        assert alone(source, x=x) == ([value], gradient)
+
+
+@pytest.mark.parametrize("steps", [5, 300])
+def test_recurrences(steps):
+    a, b = Value(0.9, "a"), Value(0.1, "b")
+    state = a
+    for _ in range(steps):
+        state = tanh(a * state + b)
+    program = compile(state, wrt=[a, b])
+    value, gradient = program.value_and_grad([0.8, 0.2])
+    values, slopes = alone(to_javascript(program), [0.8, 0.2])
+    assert [*values, *slopes] == pytest.approx([value, *gradient], rel=1e-12)
+
+
+def test_what_lies_irregularly_is_listed():
+    rng = np.random.default_rng(0)
+    leaves = [Value(v, f"w{i}") for i, v in enumerate(rng.normal(size=40))]
+    picked = rng.integers(0, 40, (60, 3))
+    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked.tolist()])
+    root = root + mean(softmax([leaves[i] for i in picked[:7, 0]])[:3]) * 0.5
+    program = compile(root, wrt=leaves)
+    value, gradient = program.value_and_grad(program.read())
+    values, slopes = alone(to_javascript(program), program.read())
+    assert [*values, *slopes] == pytest.approx([value, *gradient], rel=1e-12, abs=1e-13)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(expressions(), min_size=8, max_size=8))
+def test_random_graphs_agree(found):
+    sources, calls, known = [], [], []
+    for expression in found:
+        leaves = [Value(x) for x in expression.inputs]
+        root = expression(*leaves)
+        if isinstance(root, Value):
+            root.backward()
+            calls.append((len(sources), expression.inputs, (), 1))
+            sources.append(to_javascript(compile(root, wrt=leaves)))
+            known.append([root.data, *(leaf.grad for leaf in leaves)])
+    for (values, gradient), right in zip(run(sources, calls), known, strict=True):
+        assert [*values, *gradient] == pytest.approx(right, rel=1e-9, abs=1e-9)
+
+
+def test_own_operation_is_read_with_symbols_or_named_in_an_error():
+    cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
+    w = Value(2.0, "w")
+    assert alone(to_javascript(compile(cube(w), wrt=[w])), [2.0]) == ([8.0], [12.0])
+    opaque = operation("opaque", lambda x: float(x), lambda y, x: 1.0)
+    with pytest.raises(NotImplementedError, match="the operation opaque cannot be read as JavaScript"):
+        to_javascript(compile(opaque(w), wrt=[w]))
+
+
+@pytest.mark.parametrize("name", ["", "1f", "a b", "let", "fn", "x", "évident", "f;alert(1)"])
+def test_name_is_a_free_identifier(name):
+    w = Value(2.0, "w")
+    with pytest.raises(ValueError, match="a free identifier"):
+        to_javascript(compile(w * w, wrt=[w]), name=name)
+
+
+def test_file_holds_what_is_returned(tmp_path):
+    w = Value(2.0, "w")
+    source = to_javascript(compile(exp(w), wrt=[w]), tmp_path / "f.js")
+    assert (tmp_path / "f.js").read_text(encoding="utf-8") == source
+    assert "eval" not in source
+    assert "Function" not in source

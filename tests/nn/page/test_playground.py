@@ -1,0 +1,245 @@
+"""playground(...): what it takes and refuses, what it leaves alone, and how it is saved and shown. Needs no browser."""
+
+import json
+import math
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+
+from autograd import Value, no_grad
+from nn import MLP, SGD, Adam, Module, hinge, mae, mse, playground
+from nn.__main__ import main
+from nn.app.presets import JOBS
+from nn.page._notebook_widget import widget_class
+from tests.nn.page.networks import case, points, sides
+
+
+def model_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="graph">(.*?)</script>', page.html, re.S)[1])
+
+
+def small(**options):
+    X = points()
+    return playground(MLP(2, [3, 1], "tanh", seed=1), X, sides(X), loss=hinge, **options)
+
+
+def test_page_is_one_file_without_a_network(tmp_path):
+    page = small()
+    file = page.save(tmp_path / "page.html")
+    source = file.read_text(encoding="utf-8")
+    assert source == page.html
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', source)[1]
+    assert re.fullmatch(
+        r"default-src 'none'; script-src 'sha256-\S+' 'sha256-\S+'; style-src 'sha256-\S+'; base-uri 'none'; "
+        r"form-action 'none'",
+        policy,
+    )
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", source)
+
+
+def test_model_optimizer_and_random_numbers_stay_as_they_are():
+    model, X, y = case(mse)
+    optimizer = Adam(model.parameters(), lr=0.1)
+    before = model.state_dict(), optimizer.state, optimizer.steps, random.getstate()
+    playground(model, X, y, loss=mse, optimizer=optimizer, seed=1, validation=0.2)
+    assert (model.state_dict(), optimizer.state, optimizer.steps, random.getstate()) == before
+
+
+def test_same_arguments_give_the_same_page():
+    assert small(seed=3).html == small(seed=3).html
+
+
+def test_title_says_what_learns_from_what():
+    assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"
+    assert model_of(small(validation=0.25))["title"] == "MLP 2 → 3 → 1, learning from 30 examples"
+    assert repr(small(title="moons")) == "<page of moons>"
+
+
+def test_classes_are_told_by_the_loss():
+    assert model_of(small())["classes"] == ["−1", "1"]
+    assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
+    X = points()
+    y = [x + y for x, y in X]
+    assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []
+    doubled = model_of(playground(MLP(2, [1]), X, sides(X), loss=lambda o, t: 2 * hinge(o, t)))
+    assert (doubled["classes"], doubled["reading"]) == (["−1", "1"], "score")
+
+
+def test_wires_are_found_in_any_wiring_of_neurons():
+    from nn import Neuron
+
+    class Skip(Module):
+        def __init__(self):
+            self.first, self.last = Neuron(2, seed=1), Neuron(3, None, seed=2)
+
+        def forward(self, x):
+            return self.last([x[1], self.first(x), x[0]])
+
+    X = points()
+    found = model_of(playground(Skip(), X, [0.0] * len(X), loss=mse))
+    first, last = found["cards"]
+    assert [(card["name"], card["path"], card["column"]) for card in found["cards"]] == [
+        ("h1.1", "model.first", 1),
+        ("ŷ", "model.last", 2),
+    ]
+    assert first["wires"] == [["x", 0, 0], ["x", 1, 1]]
+    assert last["wires"] == [["x", 1, 3], ["card", 0, 4], ["x", 0, 5]]
+    assert found["parameters"] == ["w1.1.1", "w1.1.2", "b1.1", "w2.1.1", "w2.1.2", "w2.1.3", "b2.1"]
+
+
+def test_names_of_columns_are_those_of_a_table():
+    pandas = pytest.importorskip("pandas")
+    X = points()
+    table = pandas.DataFrame(X, columns=["length", "width"])
+    page = playground(MLP(2, [2, 1], "tanh"), table, pandas.Series(sides(X)), loss=hinge)
+    assert model_of(page)["inputs"] == ["length", "width"]
+
+
+class Noisy(Module):
+    def __init__(self):
+        self.w = Value(1.0)
+
+    def forward(self, x):
+        return self.w * x[0] * random.random()
+
+
+class Branching(Module):
+    def __init__(self):
+        self.w = Value(1.0)
+
+    def forward(self, x):
+        return self.w * x[0] if x[0] > 0 else self.w
+
+
+def worst(outputs, targets):
+    losses = [(o - t) ** 2 for o, t in zip(outputs, targets, strict=True)]
+    return max(losses, key=lambda loss: loss.data)
+
+
+BAD = [
+    ({"model": lambda x: x}, TypeError, "playground takes a Module"),
+    ({"y": [1]}, ValueError, "one target for each example.*got 40 and 1"),
+    ({"X": [], "y": []}, ValueError, "at least one, got 0 and 0"),
+    ({"batch_size": 0}, ValueError, "batch_size is 1 or more, got 0"),
+    ({"features": ["a"]}, ValueError, "features names each of 2 inputs, got 1"),
+    ({"classes": ["a", "b", "c"]}, ValueError, "classes names each of 2 classes, got 3"),
+    ({"loss": mse, "classes": ["a", "b"]}, ValueError, "classes are for a classifier"),
+    ({"validation": 1.5}, ValueError, "validation is a share between 0 and 1"),
+    ({"y": [0] * 40}, ValueError, "hinge takes targets of -1 or 1, got 0"),
+    ({"model": Noisy(), "loss": mse}, ValueError, "draws random numbers"),
+    ({"model": Branching(), "loss": mse}, TypeError, "a branch on"),
+    ({"loss": worst}, (ValueError, TypeError), "."),
+    ({"penalty": 3}, TypeError, "penalty is a function"),
+    ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
+]
+
+
+@pytest.mark.parametrize(("changed", "kind", "message"), BAD, ids=[str(number) for number in range(len(BAD))])
+def test_what_it_cannot_show_is_an_error(changed, kind, message):
+    X = points()
+    given = {"model": MLP(2, [3, 1], "tanh", seed=1), "X": X, "y": sides(X), "loss": hinge, **changed}
+    with pytest.raises(kind, match=message):
+        playground(given.pop("model"), given.pop("X"), given.pop("y"), **given)
+
+
+def test_data_that_no_page_should_hold_is_refused():
+    rows = [[0.0] * 2000] * 1100
+    with pytest.raises(ValueError, match=r"2,201,100 numbers.*2,000,000.*fewer examples"):
+        playground(MLP(2000, [1]), rows, [0.0] * 1100, loss=mse)
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    X = points()
+    X[3][0] = math.nan
+    with pytest.raises(ValueError, match=r"input number 3, counted from 0, is \[nan"):
+        playground(MLP(2, [1]), X, [0.0] * len(X), loss=mse)
+
+
+# Notebooks
+
+
+def test_notebook_shows_the_page_in_a_frame_of_its_own():
+    page = small()
+    bundle = page._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(page)
+    assert '<iframe sandbox="allow-scripts allow-downloads" title="MLP 2 → 3 → 1' in bundle["text/html"]
+
+
+def test_widget_gives_the_model_what_was_trained():
+    pytest.importorskip("anywidget", reason="the widget needs anywidget")
+    page = small()
+    widget = widget_class()(page, 500)
+    before = page.model.state_dict()
+    for wrong in ([1.0], [math.nan] * 13, ["1"] * 13, [None] * 13):
+        widget.theta = wrong
+        assert page.model.state_dict() == before
+    widget.theta = [0.5] * 13
+    assert set(page.model.state_dict().values()) == {0.5}
+    with no_grad():
+        assert page.model([1.0, 1.0]).data == pytest.approx(3 * 0.5 * math.tanh(1.5) + 0.5)
+    assert "application/vnd.jupyter.widget-view+json" in page._repr_mimebundle_()
+
+
+# Without what it needs
+
+
+def test_missing_package_is_named(tmp_path):
+    code = (
+        "import sys; sys.modules['graphviz'] = None\n"
+        "import nn\n"
+        "try: nn.playground(nn.MLP(1, [1]), [[1.0]], [1.0], loss=nn.mse)\n"
+        "except ImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "playground needs the graphviz package: python -m pip install 'scalar-autograd[compile,draw]'" in done.stdout
+
+
+def test_importing_nn_loads_nothing_of_the_page():
+    code = "import nn, sys; print([name for name in sys.modules if name.startswith('nn.page.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_optimizer_of_some_parameters_trains_these_alone():
+    model, X, y = case(mse)
+    last = model.layers[-1].parameters()
+    found = model_of(playground(model, X, y, loss=mse, optimizer=SGD(last, lr=0.1)))
+    assert len(found["theta"]) == len(last)
+    assert found["parameters"] == [f"w3.1.{i}" for i in range(1, 6)] + ["b3.1"]
+    assert [wire[2] for wire in found["cards"][0]["wires"]] == [-1, -1]
+
+
+# The command line
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_command_writes_the_page_of_every_data_set_and_does_not_train(name, tmp_path, capsys):
+    file = tmp_path / "page.html"
+    assert main([name, "--playground", str(file), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(f"wrote {file}: open it in a browser, and press play\n")
+    assert "stopped" not in said
+    assert f"<title>{name}: " in file.read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html"]
+
+
+def test_command_writes_the_page_of_a_table(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "length,width,kind\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60)), encoding="utf-8"
+    )
+    arguments = [str(table), "--target", "kind", "--out", str(tmp_path), "--playground"]
+    assert main([*arguments, str(tmp_path / "page.html")]) == 0
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert main([*arguments, str(tmp_path)]) == 1
+    assert main([*arguments, str(table)]) == 1
+    assert main([*arguments, str(tmp_path / "nowhere" / "page.html")]) == 1
+
+
+def test_command_says_where_a_page_cannot_be_written(tmp_path, capsys):
+    assert main(["xor", "--playground", str(tmp_path), "--out", str(tmp_path)]) == 1
+    assert f"--playground takes a file to write, in a folder that exists, and {tmp_path}" in capsys.readouterr().err

@@ -1,0 +1,258 @@
+"""The run on the page is fit's: the same parameters after a hundred steps, and the same again in exported Python."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from autograd import sign
+from nn import SGD, Adam, Optimizer, fit, hinge, l1, l2, load, mse, playground, schedules
+from nn.page.playground import OPTIMIZERS
+from tests.nn.page.networks import LOSS_CASES, Shared, case, name_of, points
+
+STEPS = 100
+OPTIONS = {"SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}]}
+
+
+class Heavy(Optimizer):
+    """An optimiser of one's own."""
+
+    remembers = ("velocity",)
+
+    def rule(self, lr, t):
+        def update(p, g, v):
+            v = 0.5 * v - lr * g
+            return p + v, v
+
+        return update
+
+
+OPTIMIZER_CASES = [(kind, options) for kind in [*OPTIMIZERS, Heavy] for options in OPTIONS.get(kind.__name__, [{}])]
+
+
+def on_page(page, steps=STEPS):
+    return page.evaluate("n => { playground.run(n); return [...playground.training.theta]; }", steps)
+
+
+def same(model, theta, tolerance=1e-9):
+    assert [p.data for p in model.parameters()] == pytest.approx(theta, rel=tolerance, abs=tolerance)
+
+
+def trained(loss, make, batch_size=None, epochs=STEPS, compiled="auto", **settings):
+    """A model after training by fit, and its page before any."""
+    model, X, y = case(loss)
+    before = [p.data for p in model.parameters()]
+    page = playground(
+        model, X, y, loss=loss, optimizer=make(model.parameters()), batch_size=batch_size, seed=7, **settings
+    )
+    assert [p.data for p in model.parameters()] == before
+    fit(
+        model,
+        X,
+        y,
+        loss=loss,
+        optimizer=make(model.parameters()),
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=7,
+        compiled=compiled,
+        **settings,
+    )
+    return model, page
+
+
+@pytest.mark.parametrize(("kind", "options"), OPTIMIZER_CASES, ids=lambda part: getattr(part, "__name__", str(part)))
+def test_every_optimiser_takes_the_steps_of_fit(kind, options, opened):
+    model, page = trained(mse, lambda parameters: kind(parameters, lr=0.02, **options))
+    same(model, on_page(opened(page)))
+
+
+@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
+def test_every_loss_has_the_gradients_of_fit_in_batches_drawn_alike(loss, opened):
+    model, page = trained(loss, lambda parameters: Adam(parameters, lr=0.02), 8, STEPS // 4, validation=0.2)
+    theta = on_page(opened(page))
+    same(model, theta)
+
+
+@pytest.mark.parametrize("penalty", [l1, lambda p: 0.01 * l2(p)], ids=["l1", "l2"])
+def test_penalty_is_a_part_of_the_loss(penalty, opened):
+    model, page = trained(hinge, lambda parameters: SGD(parameters, lr=0.05), penalty=penalty)
+    page = opened(page)
+    assert page.locator("#penalty").input_value() == "own"
+    same(model, on_page(page))
+
+
+def test_schedule_is_followed(opened):
+    model, page = trained(mse, lambda ps: SGD(ps, lr=schedules.Cosine(0.3, steps=60, warmup=5)))
+    page = opened(page)
+    assert page.locator("#lr option:checked").inner_text() == "its schedule"
+    same(model, on_page(page))
+
+
+def test_schedule_begins_again_with_an_optimiser_that_does(opened, tmp_path):
+    _, page = trained(mse, lambda ps: SGD(ps, lr=schedules.Exponential(0.3, 0.9)), 8, 1)
+    page = opened(page)
+    on_page(page, 5)
+    change(page, optimizer="Adam")
+    on_page(page, 5)
+    change(page, optimizer="SGD")
+    theta = on_page(page, 5)
+    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
+def test_optimiser_goes_on_from_where_it_was(opened):
+    model, X, y = case(mse)
+    optimizer = Adam(model.parameters(), lr=0.01)
+    fit(model, X, y, loss=mse, optimizer=optimizer, epochs=5)
+    page = opened(playground(model, X, y, loss=mse, optimizer=optimizer))
+    fit(model, X, y, loss=mse, optimizer=optimizer, epochs=20)
+    same(model, on_page(page, 20))
+
+
+def test_model_of_ones_own_and_loss_of_ones_own(opened):
+    def cube(outputs, targets):
+        return sum(abs(o - t) ** 3 for o, t in zip(outputs, targets, strict=True)) / len(outputs)
+
+    model, X = Shared(), points()
+    y = [x[0] - x[1] for x in X]
+    page = opened(playground(model, X, y, loss=cube, optimizer=SGD(model.parameters(), lr=0.1)))
+    fit(model, X, y, loss=cube, optimizer=SGD(model.parameters(), lr=0.1), epochs=STEPS)
+    same(model, on_page(page))
+    assert "scale" in page.evaluate("playground.model.parameters")
+
+
+def test_losses_shown_are_those_of_the_history(opened):
+    model, X, y = case(mse)
+    page = opened(playground(model, X, y, loss=mse, optimizer=SGD(model.parameters(), lr=0.1), validation=0.25, seed=1))
+    history = fit(model, X, y, loss=mse, optimizer=SGD(model.parameters(), lr=0.1), validation=0.25, seed=1, epochs=3)
+    for _ in range(3):
+        on_page(page, 1)
+    curve = page.evaluate("playground.training.curve")
+    assert [loss for _, loss, _ in curve[:3]] == pytest.approx(history.loss, rel=1e-9)
+    assert [held for _, _, held in curve[1:]] == pytest.approx(history.validation_loss, rel=1e-9)
+
+
+# Undo
+
+
+def test_steps_taken_back_are_taken_again_alike(opened):
+    _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
+    page = opened(page)
+    states = [on_page(page, 1) for _ in range(12)]
+    page.evaluate("() => { for (let i = 0; i < 9; i++) playground.undo(); playground.render(); }")
+    assert page.evaluate("[...playground.training.theta]") == states[2]
+    assert page.locator("#steps").inner_text() == "3"
+    assert [on_page(page, 1) for _ in range(9)] == states[3:]
+
+
+def test_reset_begins_the_same_run_again(opened):
+    _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
+    page = opened(page)
+    first = on_page(page, 17)
+    page.locator("#reset").click()
+    assert page.locator("#steps").inner_text() == "0"
+    assert on_page(page, 17) == first
+
+
+def test_step_that_diverges_is_not_taken(opened):
+    model, X, y = case(mse)
+    page = opened(playground(model, [[1e3 * a, b] for a, b in X], y, loss=mse, optimizer=SGD(model.parameters(), lr=3)))
+    page.evaluate("playground.run(2000)")
+    assert "try a smaller learning rate" in page.locator("#problem").inner_text()
+    assert page.evaluate("playground.training.theta.every(Number.isFinite)")
+    assert page.locator("#step").is_disabled()
+    page.locator("#undo").click()
+    assert page.locator("#problem").inner_text() == ""
+    assert page.locator("#step").is_enabled()
+
+
+# The run in Python
+
+
+def exported(page):
+    page.locator("#export").click()
+    source = page.locator("#source").input_value()
+    page.locator("#close").click()
+    return source
+
+
+def run_in_python(source, tmp_path):
+    file = tmp_path / "run.py"
+    file.write_text(source + "import json\nprint(json.dumps([p.data for p in model.parameters()]))\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def change(page, **settings):
+    for name, value in settings.items():
+        page.locator(f"#{name}").select_option(value)
+
+
+@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
+def test_python_that_the_page_gives_does_the_same_run(loss, opened, tmp_path):
+    _, page = trained(loss, lambda ps: SGD(ps, lr=0.05, momentum=0.5), 8, 1, validation=0.2)
+    page = opened(page)
+    theta = on_page(page, 12)
+    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
+def test_python_follows_every_setting_that_was_changed(opened, tmp_path):
+    _, page = trained(hinge, lambda ps: SGD(ps, lr=0.05), 8, 1)
+    page = opened(page)
+    on_page(page, 7)
+    change(page, lr="0.1")  # within an epoch: at once
+    on_page(page, 1)
+    change(page, penalty="l2", optimizer="Adam")  # with the next epoch, and its learning rate with it
+    assert page.locator("#waiting").inner_text().startswith("From epoch 3 on")
+    on_page(page, 2)
+    change(page, batch="16")
+    on_page(page, 5)
+    page.locator("#more summary").click()
+    page.get_by_label("betas 1").fill("0.5")
+    page.get_by_label("betas 1").blur()
+    change(page, batch="", lr="0.03", penalty="none")
+    theta = on_page(page, 6)
+    assert page.evaluate("playground.training.position") == 0
+    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
+def test_python_of_a_run_that_was_partly_taken_back(opened, tmp_path):
+    _, page = trained(hinge, lambda ps: SGD(ps, lr=0.05), None, 1)
+    page = opened(page)
+    on_page(page, 5)
+    change(page, optimizer="RMSprop")
+    on_page(page, 5)
+    page.evaluate("() => { for (let i = 0; i < 7; i++) playground.undo(); playground.render(); }")
+    theta = on_page(page, 4)  # RMSprop is chosen still
+    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
+def test_file_that_the_page_gives_is_loaded(opened, tmp_path):
+    model, page = trained(mse, lambda ps: SGD(ps, lr=0.05))
+    page = opened(page)
+    on_page(page)
+    page.locator("#export").click()
+    with page.expect_download() as download:
+        page.locator("#weights").click()
+    download.value.save_as(tmp_path / "model.json")
+    twin = load(tmp_path / "model.json")
+    same(twin, [p.data for p in model.parameters()])
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename == "run.py"
+
+
+class Lion(Optimizer):
+    """Evolved sign momentum (Chen et al. 2023, arXiv:2302.06675): a rule with a function of autograd."""
+
+    remembers = ("mean",)
+
+    def rule(self, lr, t):
+        return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
+
+
+def test_rule_may_call_functions_of_autograd(opened):
+    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
+    same(model, on_page(opened(page)))

@@ -1,0 +1,60 @@
+"""The update formulas of optimisers in JavaScript: what they say, and which cannot be read."""
+
+import math
+
+import pytest
+
+from autograd import Value
+from nn import SGD, Adam, Optimizer
+from nn.page._update_formulas import options_of, update_source
+from nn.page.playground import OPTIMIZERS
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS, ids=lambda kind: kind.__name__)
+def test_every_optimiser_of_nn_is_read_with_its_options_as_symbols(kind):
+    optimizer = kind([Value(1.0)])
+    source = update_source(optimizer)
+    for name in options_of(optimizer):
+        assert f"o.{name}" in source
+    assert source.count("{") == source.count("}")
+    assert options_of(optimizer) == optimizer.options  # reading leaves them as they were
+
+
+def test_what_a_rule_asks_of_an_option_is_asked_on_the_page():
+    source = update_source(SGD([Value(1.0)]))
+    assert "if (o.momentum)" in source
+    assert "if (o.nesterov)" in source
+
+
+def test_what_is_the_same_for_all_parameters_is_computed_once():
+    powers = [line.strip() for line in update_source(Adam([Value(1.0)])).splitlines() if "fn.power(o.betas" in line]
+    assert len(powers) == 4  # with weight decay and without
+    assert all(line.startswith("const c") for line in powers)
+
+
+class Clocked(Optimizer):
+    """Its rule wants a float: an optimiser that no page can run."""
+
+    def rule(self, lr, t):
+        return lambda p, g: (p - lr * g / math.sqrt(t),)
+
+
+class Branching(Optimizer):
+    def rule(self, lr, t):
+        return lambda p, g: (p - lr * g if g > 0 else p,)
+
+
+class Forgetful(Optimizer):
+    remembers = ("velocity",)
+
+    def rule(self, lr, t):
+        return lambda p, g, v: (p - lr * g,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [(Clocked, "not a number yet"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")],
+)
+def test_rule_that_cannot_be_read_is_named(kind, why):
+    with pytest.raises(TypeError, match=f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"):
+        update_source(kind([Value(1.0)], lr=0.1))
