@@ -121,11 +121,22 @@ class Lines:
             return self.number(float(term))
         if term.operation is None:
             return self.names[term.key]
-        if id(term) not in self._written:  # the term is kept, so its identity stays its own
-            compose = COMPOSED.get(term.operation) or _composed_member(term.operation)
-            name = self.write(compose(*term.operands)) if compose else self._operated(term)
-            self._written[id(term)] = term, name
+        stack = [term]  # operands first, without recursion: a row may be a fraction of a hundred levels
+        while stack:
+            part = stack[-1]
+            waiting = [operand for operand in part.operands if self._is_waiting(operand)]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            stack.pop()
+            if id(part) not in self._written:  # the part is kept, so its identity stays its own
+                compose = COMPOSED.get(part.operation) or _composed_member(part.operation)
+                name = self.write(compose(*part.operands)) if compose else self._operated(part)
+                self._written[id(part)] = part, name
         return self._written[id(term)][1]
+
+    def _is_waiting(self, term: Any) -> bool:
+        return isinstance(term, Expression) and term.operation is not None and id(term) not in self._written
 
     def _operated(self, term: Expression) -> str:
         row: Any = term.operation
@@ -223,11 +234,11 @@ def composed_function(row: Operation, lanes: int) -> str:
     parameters = ", ".join(f"{lines.type} %x{position}" for position in range(arity))
     body = "\n  ".join([*lines.lines, f"ret {lines.type} {found}"])
     head = f"define internal {lines.type} @{in_lanes(name, lanes)}({parameters}) noinline nounwind memory(none)"
-    row_functions[in_lanes(name, lanes)] = f'{head} "prefer-vector-width"="512" {{\n  {body}\n}}'
+    functions_of_rows[in_lanes(name, lanes)] = f'{head} "prefer-vector-width"="512" {{\n  {body}\n}}'
     return name
 
 
-row_functions: dict[str, str] = {}  # made so far, by their names
+functions_of_rows: dict[str, str] = {}  # made so far, by their names
 
 
 def c_name(row: Operation) -> str | None:

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Any
 
-from autograd.compiler.backends._llvm import c_library, row_functions
+from autograd.compiler.backends._llvm import c_library, functions_of_rows
 from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends._vectors import vector_function
 
@@ -15,7 +15,7 @@ OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, memory(non
 LIBRARY = re.compile(r"call double @(?!llvm\.|kernel\.|row\.)([\w.]+)\((.*)\)")
 INTRINSIC = re.compile(r"call ([^@]*)@(llvm\.[\w.]+)\((.*)\)")
 TYPES = re.compile(r"(?:^|, )(<\d+ x \w+>|\w+) ")
-ROWS = re.compile(r"call [^@]*@(row\.[\w.]+)\(")
+ROW_CALLS = re.compile(r"call [^@]*@(row\.[\w.]+)\(")
 VECTORS = re.compile(r"call <(\d+) x double> @((?!llvm\.)\w+)\.v\d+\((.*)\)")
 
 
@@ -48,10 +48,10 @@ def with_vectors(text: str) -> str:
     parts: list[str] = [text]
     known: set[Any] = set()
     for part in parts:
-        for name in ROWS.findall(part):
+        for name in ROW_CALLS.findall(part):
             if name not in known:
                 known.add(name)
-                parts.append(row_functions[name])
+                parts.append(functions_of_rows[name])
         for lanes, name, given in VECTORS.findall(part):
             if (lanes, name) not in known:
                 known.add((lanes, name))
