@@ -69,7 +69,8 @@ def compile(
       part of it anyhow, and so are Constants: a function is traced anew after one was assigned to.
     - `compile(f, has_aux=True)`: f returns a pair, of which the first part is differentiated, as in JAX. Of a batched
       function the second part is returned for each example.
-    - `backend` is what runs it: "numpy", "python", "native" (step by step on a virtual machine), or "auto".
+    - `backend` is what runs it: "numpy", "python", "native" (native code, by llvmlite), or "auto", the fastest of those
+      that are there: a program that runs often becomes native code when it has run for as long as that takes to build.
 
     Sums are added up in another order than eagerly: `sum`, `fsum`, `mean` and `dot` of n terms are within
     n * eps * sum(|terms|) of the exact sum, eps being 2**-52, where the eager `fsum` is exact to the last digit.

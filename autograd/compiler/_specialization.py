@@ -13,8 +13,6 @@ import numpy as np
 from autograd import rules
 from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, Part, structure_of
 from autograd.compiler._results import Results, check_pair
-from autograd.compiler.backends.native import NativeProgram
-from autograd.compiler.backends.python import FloatLists
 from autograd.compiler.graph import fold_to_program
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
@@ -51,7 +49,7 @@ class Specialization:
     wrt: int
     differentiated: int
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
-    scalar: FloatLists | NativeProgram | None  # what runs it, if floats and lists of floats are all that it needs
+    scalar: bool  # whether floats and lists of floats are all that it needs
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
 
@@ -186,14 +184,12 @@ def specialize(
     program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
     program.constant_results = results.fixed
     flags = [
-        isinstance(program.runner, (FloatLists, NativeProgram)),
         not leaves,
         not has_aux,
         len(dynamic) == len(call.key),
         not any(batched),
     ]
     simple = all(part is None or isinstance(part, int) for part in call.key)
-    scalar: Any = program.runner if all(flags) and simple else None
     return Specialization(
         program,
         results,
@@ -204,7 +200,7 @@ def specialize(
         len(theta),
         differentiated,
         traced.constants,
-        scalar,
+        all(flags) and simple,
     )
 
 

@@ -73,7 +73,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         """
         if not keywords and (quick := self._quick(args)) is not None:
             found, runner, numbers, _ = quick
-            return found.results.nested(runner.evaluate(numbers)[0])  # type: ignore[no-any-return]
+            return found.results.nested(runner.values(numbers))  # type: ignore[no-any-return]
         self, args = self._bound(args)
         return self._replay(args, keywords, self._value, self._eager_value)  # type: ignore[no-any-return]
 
@@ -91,8 +91,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
         if not keywords and (quick := self._quick(args)) is not None and quick[0].structure.is_number:
             _, runner, numbers, size = quick
-            (value,), results = runner.evaluate(numbers)
-            gradient = runner.sweep(numbers, results, SEED)
+            (value,), gradient = runner.values_and_adjoints(numbers, SEED)
             return value, gradient[0] if size is None else gradient[:size]
         self, args = self._bound(args)
         pair: tuple[Any, Any] = self._replay(
@@ -153,13 +152,21 @@ class CompiledFunction(WithParameters, Generic[R]):
             if type(argument) is float:
                 numbers.append(argument)
                 key.append(None)
-            elif type(argument) is list and set(map(type, argument)) == {float}:
+            elif type(argument) is list and argument and [*map(type, argument)].count(float) == len(argument):
                 numbers += argument
                 key.append(len(argument))
             else:
                 return None
         found = self._programs.find(tuple(key)) if key else None
-        return None if found is None or found.scalar is None else (found, found.scalar, numbers, key[0])
+        if found is None or not found.scalar:
+            return None
+        program = found.program
+        if not program.runner.takes_lists:
+            return None
+        program.left -= program.single
+        if program.left <= 0.0:
+            program.proceed()
+        return found, program.runner, numbers, key[0]
 
     def _replay(
         self,

@@ -83,7 +83,7 @@ class CompiledGraph(WithParameters):
         if len(labels) == len(self.wrt) <= NAMED:
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
         self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
-        self._memory: Any = self.program.memory()
+        self._memory: Any = None
         self._tick: int | None = None  # of the clock when the leaves were read; None if it is not their data
         self._lock = threading.Lock()
 
@@ -105,6 +105,7 @@ class CompiledGraph(WithParameters):
 
     def _forward(self) -> list[float]:
         tick = clock.now.tick
+        self._memory = self.program.memory()
         self._memory.plain[: len(self.wrt)] = [leaf.number for leaf in self.wrt]
         values = self.program.forward(self._memory)
         self._tick = tick
@@ -127,11 +128,12 @@ class CompiledGraph(WithParameters):
     def value_and_grad(self, theta: ArrayLike, seed: Any = 1.0) -> tuple[Any, Array]:
         """Return the value, and the gradient by `wrt` as a vector, at a vector; touches no Value."""
         vector = self._vector(theta)
-        size, memory = len(self.wrt), self._memory
+        size = len(self.wrt)
         with self._lock:
             if modes.blocks and modes.inspecting():
                 self._inspect(vector.tolist(), differentiated=True)
             self._tick = None
+            memory = self._memory = self.program.memory()
             memory.plain[:size] = vector
             values = self.program.both(memory, self._seeds(seed))
             gradient = memory.plain_adjoints[:size].copy()
@@ -183,7 +185,7 @@ def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any
 
 def _reduce_program(program: Program) -> tuple[Any, ...]:
     graph = program.lowering
-    given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.backend
+    given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.asked
     return _fold_again, given, {"constant_results": program.constant_results}
 
 

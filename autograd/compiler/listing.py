@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from autograd.compiler.instructions import Code, Instruction, Operand
+from autograd.compiler.steps import GraphStep
 from autograd.rules import PYTHON, Expression
 
 NamedSlots: TypeAlias = "tuple[str, int, int, bool]"  # some slots: their name, the first, how many, whether batched
@@ -74,6 +75,20 @@ def listing(code: Code, variables: Sequence[NamedSlots], stats: dict[str, int]) 
         f"{count(stats['operations'], 'floating-point operation')}, {count(stats['bytes'], 'byte')} of buffers"
     )
     return "\n".join(lines)
+
+
+def step_listing(steps: Sequence[GraphStep], variables: int, stats: dict[str, int], where: str) -> str:
+    """Return scalar steps, one a line, of the variables x0, x1, ..., and a last line that sums up."""
+
+    def name(term: object) -> str:
+        if not isinstance(term, int):
+            return repr(term)
+        return f"x{term}" if term < variables else f"v{term - variables}"
+
+    lines = [f"v{n} = {row.expression(*map(name, terms))}" for n, (row, terms) in enumerate(steps)]
+    nodes, instructions = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
+    operations = count(stats["operations"], "floating-point operation")
+    return "\n".join([*lines, f"{nodes} in {instructions} {where}, {operations}"])
 
 
 def count(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ To add one, write a class with the attributes of `Runner` in a file of this fold
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from autograd.compiler.backends.native import NativeProgram
@@ -37,6 +37,7 @@ class Runner(Protocol):
 
     backend: ClassVar[str]
     form: ClassVar[str]
+    takes_lists: ClassVar[bool]  # whether it has `values` and `values_and_adjoints`, of lists of floats
     roots: list[tuple[Any, bool]]  # for each whether it is batched; the first part is the back end's own
     source: str
 
@@ -57,6 +58,21 @@ class Runner(Protocol):
         """Compute adjoints for the sum of the roots times their seeds: of the "captured" Values or the "arguments"."""
         ...
 
+    @property
+    def both(self) -> Callable[[Any, Sequence[float], str], list[Any]] | None:
+        """What computes the roots and the adjoints in one pass; None if `forward` and `backward` do it."""
+        ...
+
+    def values(self, variables: list[float]) -> list[float]:
+        """Compute the roots at these variables, in any number of threads; raise what the eager engine would."""
+        ...
+
+    def values_and_adjoints(
+        self, variables: list[float], seeds: Sequence[float]
+    ) -> tuple[list[float], Sequence[float]]:
+        """Compute the same, and the adjoints of the variables."""
+        ...
+
     def not_finite(self, memory: Any, roots: Sequence[Any]) -> list[int]:
         """Return the examples of the last run that the eager engine is to compute, which may raise an error there."""
         ...
@@ -71,5 +87,6 @@ class Runner(Protocol):
         ...
 
 
+# What else a back end may take a program over with, such as the kernels of `native`, is decided in `cut.py` too.
 RUNNERS: list[type[Any]] = [NumpyProgram, ArrayLists, FloatLists, NativeProgram]
 BACKENDS = tuple(dict.fromkeys(runner.backend for runner in RUNNERS))

@@ -12,107 +12,39 @@ import math
 import operator
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from autograd import rules
+from autograd.compiler.backends._composed import (
+    COMPOSED,
+    COPYSIGN,
+    EXPONENT,
+    MANTISSA,
+    MULTIPLY_ADD,
+    POWER_OF_TWO,
+    ROUND,
+)
 from autograd.rules import Expression, Family, Operation, composition, identifier, symbol
 
 OPERATORS: dict[Any, str] = {
-    operator.add: "fadd double {}, {}",
-    operator.sub: "fsub double {}, {}",
-    operator.mul: "fmul double {}, {}",
-    operator.truediv: "fdiv double {}, {}",
-    operator.neg: "fneg double {}",
+    operator.add: "fadd {type} {0}, {1}",
+    operator.sub: "fsub {type} {0}, {1}",
+    operator.mul: "fmul {type} {0}, {1}",
+    operator.truediv: "fdiv {type} {0}, {1}",
+    operator.neg: "fneg {type} {0}",
 }
+LANES = 8  # numbers in a vector: a register of AVX-512, two of AVX2, four of NEON
 INTRINSICS = {"fabs": "llvm.fabs.f64", "sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64"}
-CALLS: dict[Operation, str] = {rules.power: "pow", rules.ieee_log: "log"}  # of the C library, by another name
-FLOOR = Operation("floor", math.floor, lambda y, x: 0.0)
-C_REMAINDER = Operation("fmod", math.fmod, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
-C_POWER = Operation("pow", math.pow, lambda y, a, b: math.nan, lambda y, a, b: math.nan)
-
-
-def _sigmoid(x: Any) -> Any:
-    e = rules.exp(-abs(x))
-    return rules.where(x >= 0.0, 1.0, e) / (1.0 + e)
-
-
-def _silu(x: Any) -> Any:
-    e = rules.exp(-0.5 * abs(x))
-    return rules.where(x >= 0.0, x / (1.0 + rules.exp(-x)), x * e * (e / (1.0 + e * e)))
-
-
-def _sech2(x: Any) -> Any:
-    e = rules.exp(-abs(x))
-    sech = 2.0 * e / (1.0 + e * e)
-    return sech * sech
-
-
-def _power(a: Any, b: Any) -> Any:
-    """Return a ** b; nan, where the base is negative and the exponent not whole."""
-    fractional = _call(FLOOR, b) < b
-    return rules.where((a < 0.0) * fractional, math.nan, _call(C_POWER, a, b))
-
-
-def _ieee_power(a: Any, b: Any, k: Any) -> Any:
-    """Return a ** (b - k); where b - k is rounded, a ** b divided by a, k times."""
-    again = b - k + k
-    counts = (k >= 0.0) * (k < math.inf) * (_call(FLOOR, k) >= k)
-    exact = (again <= b) * (b <= again) | (abs(a) <= 0.0) | (abs(a) >= math.inf) | (1.0 - counts)
-    return rules.where(exact, _power(a, b - k), _power(a, b) / a / _call(C_POWER, a, k - 1.0))
-
-
-def _ieee_unit(a: Any, b: Any) -> Any:
-    scale = rules.maximum(abs(a), abs(b))
-    return rules.where(scale >= math.inf, a / scale, a / scale / rules.hypot(a / scale, b / scale))
-
-
-def _is_below(rest: Any, b: Any) -> Any:
-    """Return whether C's remainder, which has the sign of the dividend, has not that of the divisor, as Python's."""
-    return (rest < 0.0) * (b > 0.0) | (rest > 0.0) * (b < 0.0)
-
-
-def _mod(a: Any, b: Any) -> Any:
-    rest = _call(C_REMAINDER, a, b)
-    return rules.where(_is_below(rest, b), rest + b, rest)
-
-
-def _floordiv(a: Any, b: Any) -> Any:
-    rest = _call(C_REMAINDER, a, b)
-    quotient = (a - rest) / b - 1.0 * _is_below(rest, b)
-    whole = _call(FLOOR, quotient)
-    return rules.where(quotient - whole > 0.5, whole + 1.0, whole)
-
-
-def _call(operation: Operation, *operands: Any) -> Expression:
-    return Expression(operation, operands)
-
-
-COMPOSED: Mapping[Any, Callable[..., Any]] = {
-    rules.sigmoid: _sigmoid,
-    rules.softplus: lambda x: rules.maximum(x, 0.0) + rules.log1p(rules.exp(-abs(x))),
-    rules.silu: _silu,
-    rules.gelu: lambda x: 0.5 * x * rules.erfc(-x / rules.SQRT_2),
-    rules.relu: lambda x: rules.where(x <= 0.0, 0.0, x),
-    rules.leaky_relu: lambda x, slope: rules.where(x > 0.0, x, slope * x),
-    rules.elu: lambda x, alpha: rules.where(x > 0.0, x, alpha * rules.expm1(x)),
-    rules.power: _power,
-    rules.ieee_divide: lambda a, b: a / b,
-    rules.floor: lambda x: _call(FLOOR, x),
-    rules.mod: _mod,
-    rules.floordiv: _floordiv,
-    rules.ieee_power: _ieee_power,
-    rules.ieee_unit: _ieee_unit,
-    rules.ieee_sech2: _sech2,
-    rules.ieee_cathetus: lambda x: rules.sqrt((1.0 - x) * (1.0 + x)),
-    rules.guard: lambda c, x: rules.where(c, x, math.nan),
-    rules.unguard: lambda c, x: rules.where(c, x, 0.0),
-    rules.where.decided: lambda c, a, b: rules.where(c, a, b),
-    rules.where.chosen: lambda x: x,
-    rules.positive: lambda x: x,
-    rules.detached: lambda x: x,
+CALLS: dict[Operation, str] = {  # functions by another name
+    rules.power: "pow",
+    rules.ieee_log: "log",
+    ROUND: "llvm.rint.f64",
+    MULTIPLY_ADD: "llvm.fmuladd.f64",
+    COPYSIGN: "llvm.copysign.f64",
 }
+WHOLE = 1.5 * 2.0**52  # the last bits of this float plus a whole number are that number
 
 
 def float_bits(number: float) -> str:
@@ -124,64 +56,163 @@ def float_bits(number: float) -> str:
     return "0x" + struct.pack(">d", number).hex().upper()
 
 
-class Lines:
-    """Lines of LLVM IR that compute expressions; what is computed twice is written once."""
+ROOT_OF_HALF = int(float_bits(math.sqrt(0.5)), 16)
 
-    def __init__(self, names: Mapping[Any, str], prefix: str = "t") -> None:
+
+class Lines:
+    """Lines of LLVM IR that compute expressions; what is computed twice is written once.
+
+    A number is a float, or a vector of as many as there are `lanes`.
+    """
+
+    def __init__(self, names: Mapping[Any, str], prefix: str = "t", lanes: int = 1) -> None:
         self.names = names  # of the symbols, by their keys
         self.prefix = prefix
+        self.lanes = lanes
+        self.type, self.truth = (of_lanes("double", lanes), of_lanes("i1", lanes))
         self.lines: list[str] = []
         self._known: dict[str, str] = {}
         self._written: dict[int, tuple[Any, str]] = {}
+        self._conditions: dict[str, str] = {}  # of numbers that are 1 or 0, by their names
+
+    def applied(self, expression: Any, operands: Mapping[Any, str]) -> str:
+        """Write an expression whose symbols are these operands now, and return the name of its value."""
+        self.names, self._written = operands, {}
+        return self.write(expression)
+
+    def forget(self) -> None:
+        """Write again what is computed from now on."""
+        self._known.clear()
+        self._conditions.clear()
+
+    def loaded(self, text: str) -> str:
+        """Return the name of the result of an instruction that may be another one later."""
+        name = f"%{self.prefix}{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return name
 
     def new(self, text: str) -> str:
         """Return the name of the result of an instruction without side effects."""
         if text not in self._known:
-            self._known[text] = f"%{self.prefix}{len(self.lines)}"
-            self.lines.append(f"{self._known[text]} = {text}")
+            self._known[text] = self.loaded(text)
         return self._known[text]
+
+    def number(self, number: float) -> str:
+        """Return a constant, the same in all lanes."""
+        return float_bits(number) if self.lanes == 1 else f"splat (double {float_bits(number)})"
+
+    def call(self, name: str, operands: Sequence[str]) -> str:
+        """Write the call of a function of numbers, and return the name of its result."""
+        listed = ", ".join(f"{self.type} {x}" for x in operands)
+        return self.new(f"call {self.type} @{in_lanes(name, self.lanes)}({listed})")
+
+    def splat(self, name: str, lanes: int | None = None) -> str:
+        """Return the name of a vector that has a float in all of its lanes, by default as many as all others."""
+        lanes = lanes or self.lanes
+        if lanes == 1:
+            return name
+        vector = of_lanes("double", lanes)
+        one = self.new(f"insertelement {vector} poison, double {name}, i64 0")
+        return self.new(f"shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer")
 
     def write(self, term: Any) -> str:
         """Write an expression or a float, and return the name of its value."""
         if not isinstance(term, Expression):
-            return float_bits(float(term))
+            return self.number(float(term))
         if term.operation is None:
             return self.names[term.key]
-        if id(term) not in self._written:  # the term is kept, so its identity stays its own
-            compose = COMPOSED.get(term.operation) or _composed_member(term.operation)
-            name = self.write(compose(*term.operands)) if compose else self._operated(term)
-            self._written[id(term)] = term, name
+        stack = [term]  # operands first, without recursion: a row may be a fraction of a hundred levels
+        while stack:
+            part = stack[-1]
+            waiting = [operand for operand in part.operands if self._is_waiting(operand)]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            stack.pop()
+            if id(part) not in self._written:  # the part is kept, so its identity stays its own
+                compose = COMPOSED.get(part.operation) or _composed_member(part.operation)
+                name = self.write(compose(*part.operands)) if compose else self._operated(part)
+                self._written[id(part)] = part, name
         return self._written[id(term)][1]
+
+    def _is_waiting(self, term: Any) -> bool:
+        return isinstance(term, Expression) and term.operation is not None and id(term) not in self._written
 
     def _operated(self, term: Expression) -> str:
         row: Any = term.operation
         operands = [self.write(operand) for operand in term.operands]
         if row in (rules.less, rules.less_equal):
-            return self._number(self._compared("olt" if row is rules.less else "ole", *operands))
+            return self._number(self.compared("olt" if row is rules.less else "ole", *operands))
         if row is rules.either:
-            return self._number(self.new(f"or i1 {self._truth(operands[0])}, {self._truth(operands[1])}"))
+            return self._number(
+                self.new(f"or {self.truth} {self._condition(operands[0])}, {self._condition(operands[1])}")
+            )
         if row is rules.where:
-            return self._chosen(self._truth(operands[0]), *operands[1:])
+            return self.chosen(self._condition(operands[0]), *operands[1:])
         if row in (rules.maximum, rules.minimum):
             a, b = operands
-            first = self._compared("oge" if row is rules.maximum else "ole", a, b)
-            return self._chosen(self.new(f"or i1 {first}, {self._compared('uno', a, a)}"), a, b)
+            first = self.compared("oge" if row is rules.maximum else "ole", a, b)
+            return self.chosen(self.new(f"or {self.truth} {first}, {self.compared('uno', a, a)}"), a, b)
+        if row in (POWER_OF_TWO, EXPONENT, MANTISSA):
+            return self._of_bits(row, *operands)
         if (template := OPERATORS.get(row.forward)) is not None:
-            return self.new(template.format(*operands))
-        name = CALLS.get(row) or c_name(row) or composed_function(row)
-        return self.new(f"call double @{name}({', '.join(f'double {x}' for x in operands)})")
+            return self.new(template.format(*operands, type=self.type))
+        return self.call(CALLS.get(row) or c_name(row) or composed_function(row, self.lanes), operands)
 
-    def _compared(self, how: str, a: str, b: str) -> str:
-        return self.new(f"fcmp {how} double {a}, {b}")
+    def compared(self, how: str, a: str, b: str) -> str:
+        """Return the name of a comparison."""
+        return self.new(f"fcmp {how} {self.type} {a}, {b}")
 
-    def _truth(self, a: str) -> str:
-        return self._compared("une", a, float_bits(0.0))
+    def chosen(self, condition: str, a: str, b: str) -> str:
+        """Return the name of one of two numbers."""
+        return self.new(f"select {self.truth} {condition}, {self.type} {a}, {self.type} {b}")
+
+    def _condition(self, a: str) -> str:
+        return self._conditions.get(a) or self.compared("une", a, self.number(0.0))
 
     def _number(self, condition: str) -> str:
-        return self.new(f"uitofp i1 {condition} to double")
+        name = self.new(f"uitofp {self.truth} {condition} to {self.type}")
+        self._conditions[name] = condition
+        return name
 
-    def _chosen(self, condition: str, a: str, b: str) -> str:
-        return self.new(f"select i1 {condition}, double {a}, double {b}")
+    def _of_bits(self, row: Operation, x: str) -> str:
+        """Return the name of a function of the bits of a float: 1 of the sign, 11 of the exponent, 52 of the mantissa.
+
+        No float is converted to an integer, which is not defined for nan; and there are no branches.
+        """
+        integers = of_lanes("i64", self.lanes)
+
+        def operated(operation: str, bits: str, number: int) -> str:
+            written = str(number) if self.lanes == 1 else f"splat (i64 {number})"
+            return self.new(f"{operation} {integers} {bits}, {written}")
+
+        def as_bits(name: str) -> str:
+            return self.new(f"bitcast {self.type} {name} to {integers}")
+
+        def as_number(name: str) -> str:
+            return self.new(f"bitcast {integers} {name} to {self.type}")
+
+        if row is POWER_OF_TWO:
+            whole = as_bits(self.new(f"fadd {self.type} {x}, {self.number(WHOLE)}"))
+            return as_number(operated("add", operated("shl", whole, 52), 1023 << 52))
+        bits = as_bits(x)
+        above = operated("sub", bits, ROOT_OF_HALF)  # so that the exponent is that of x / sqrt(1/2)
+        if row is MANTISSA:
+            return as_number(self.new(f"sub {integers} {bits}, {operated('and', above, -1 << 52)}"))
+        whole = as_number(operated("add", operated("ashr", above, 52), int(float_bits(WHOLE), 16)))
+        return self.new(f"fsub {self.type} {whole}, {self.number(WHOLE)}")
+
+
+def of_lanes(kind: str, lanes: int) -> str:
+    """Return the type of a number, or of a vector of so many."""
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
+
+
+def in_lanes(name: str, lanes: int) -> str:
+    """Return the name of a function of vectors."""
+    if lanes == 1:
+        return name
+    return f"{name.removesuffix('f64')}v{lanes}f64" if name.startswith("llvm.") else f"{name}.v{lanes}"
 
 
 def _composed_member(operation: Any) -> Callable[..., Any] | None:
@@ -194,28 +225,20 @@ def _composed_member(operation: Any) -> Callable[..., Any] | None:
 
 
 @cache
-def composed_function(row: Operation) -> str:
+def composed_function(row: Operation, lanes: int) -> str:
     """Return the name of the function of a row that is made of others; NotImplementedError if it is not."""
     arity = len(row.partials)
-    lines = Lines({position: f"%x{position}" for position in range(arity)})
+    lines = Lines({position: f"%x{position}" for position in range(arity)}, lanes=lanes)
     found = lines.write(composition(row, list(map(symbol, range(arity)))))
     name = f"row.{identifier(row.name)}"
-    parameters = ", ".join(f"double %x{position}" for position in range(arity))
-    body = "\n  ".join([*lines.lines, f"ret double {found}"])
-    _functions[name] = f"define internal double @{name}({parameters}) noinline nounwind memory(none) {{\n  {body}\n}}"
+    parameters = ", ".join(f"{lines.type} %x{position}" for position in range(arity))
+    body = "\n  ".join([*lines.lines, f"ret {lines.type} {found}"])
+    head = f"define internal {lines.type} @{in_lanes(name, lanes)}({parameters}) noinline nounwind memory(none)"
+    functions_of_rows[in_lanes(name, lanes)] = f'{head} "prefer-vector-width"="512" {{\n  {body}\n}}'
     return name
 
 
-_functions: dict[str, str] = {}  # made so far, each after those that it calls
-
-
-def composed_functions(text: str) -> list[str]:
-    """Return the functions of rows that lines of LLVM IR call, and those that these call."""
-    found: list[str] = []
-    for name, function in reversed(_functions.items()):
-        if f"@{name}(" in text or any(f"@{name}(" in other for other in found):
-            found.append(function)
-    return found
+functions_of_rows: dict[str, str] = {}  # made so far, by their names
 
 
 def c_name(row: Operation) -> str | None:

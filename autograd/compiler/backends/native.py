@@ -16,13 +16,22 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler.backends._cases import PYTHON_ROW, numbered, rows_by_number
+from autograd.compiler.backends._cases import (
+    LISTED,
+    MEMBER,
+    PLAIN,
+    PYTHON_ROW,
+    SQUARE,
+    encoded,
+    numbered,
+    rows_by_number,
+)
+from autograd.compiler.backends._machine import Callback, machine, machine_source
 from autograd.compiler.backends._words import SLOW
-from autograd.compiler.backends.machine import Callback, machine, machine_source
 from autograd.compiler.backends.python import ListMemory, batched_places
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
-from autograd.compiler.listing import count
+from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
@@ -50,7 +59,7 @@ class Tape:
         for operation, terms in steps:
             found = known.get(operation)
             if found is None:
-                found = known[operation] = _encoded(operation, rows)
+                found = known[operation] = encoded(operation, rows)
                 quiet = quiet or operation in NO_DERIVATIVE or operation in CHOICES
             number, kind = found
             slots, wanted, bit = [], 0, 1
@@ -114,21 +123,6 @@ class Tape:
         return [a, b, c][: 2 if not isinstance(row, Operation) else row.arity]
 
 
-PLAIN, SQUARE, MEMBER, LISTED = range(4)
-
-
-def _encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int]:
-    """Return the number of an operation's row, and how its operands are written."""
-    if operation.family is not None:
-        family, number = operation.family
-        if family is rules.power_of:
-            return (rows[rules.mul], SQUARE) if number == 2.0 else (rows[rules.power], MEMBER)
-        if family in rows:
-            return rows[family], MEMBER
-    found = rows.get(operation, PYTHON_ROW)
-    return found, LISTED if found == PYTHON_ROW or operation.arity is None else PLAIN
-
-
 class NativeMemory(ListMemory):
     """The numbers of the variables, and the buffers of values and adjoints on which the machine runs."""
 
@@ -137,7 +131,6 @@ class NativeMemory(ListMemory):
         tape, width = program.tape, program.width
         strips = -(-examples // width) if width > 1 else 1
         together = max(1, min(strips, TOGETHER // (1 + tape.slots * width)))
-        self.number = 0  # of runs
         self.odd: list[int] = []  # examples of the last run that the eager engine is to compute
         self.kept = strips == together  # whether the values are still there for the run backward
         self.values = np.zeros((together, tape.slots, width))
@@ -169,6 +162,8 @@ class NativeProgram:
 
     backend = "native"
     form = "steps"
+    takes_lists = True
+    both = None
 
     def __init__(self, lowering: Lowering) -> None:
         self.steps, self.sizes = lowering.steps, lowering.sizes
@@ -180,7 +175,7 @@ class NativeProgram:
         self.tape = Tape(self.steps, sum(self.sizes), places)
         self.machine = machine(self.width)
         self._memory: NativeMemory | None = None
-        self._quick: NativeMemory | None = None  # of `evaluate` and `sweep`
+        self._quick: NativeMemory | None = None  # of `values` and `values_and_adjoints`
         self._lock = threading.Lock()
         self._errors: dict[int, BaseException] = {}  # by threads
         self._warned = False
@@ -245,33 +240,32 @@ class NativeProgram:
 
     # The same for floats and lists of floats, in any number of threads
 
-    def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
-        """Return the roots at these variables, and the memory's number of runs; raise what the eager engine would."""
+    def values(self, variables: list[float]) -> list[float]:
+        """Return the roots at these variables; raise what the eager engine would."""
         with self._lock:
-            memory = self._quick = self._quick or NativeMemory(self, 1)
-            memory.plain[:] = variables
-            try:
-                found = self.forward(memory)
-            except (ValueError, ArithmeticError):  # of a user's own operation
-                replay(self.steps, variables)
-                raise
-            memory.number += 1
-            number, odd = memory.number, memory.odd
-        if odd:
-            replay(self.steps, variables)
-        return found, number
+            return self._values(variables)[1]
 
-    def sweep(self, variables: list[float], number: int, seeds: Sequence[float]) -> list[float]:
-        """Return the adjoints of the variables, after a run at these; where there was another since, run again."""
+    def values_and_adjoints(
+        self, variables: list[float], seeds: Sequence[float]
+    ) -> tuple[list[float], Sequence[float]]:
+        """Return the roots at these variables, and the adjoints of these; raise what the eager engine would."""
         with self._lock:
-            memory: Any = self._quick
-            if memory.number != number:
-                memory.plain[:] = variables
-                memory.number += 1
-                self.forward(memory)
+            memory, found = self._values(variables)
             self.backward(memory, seeds)
-            found: list[float] = memory.plain_adjoints.tolist()
-            return found
+            adjoints: list[float] = memory.plain_adjoints.tolist()
+            return found, adjoints
+
+    def _values(self, variables: list[float]) -> tuple[NativeMemory, list[float]]:
+        memory = self._quick = self._quick or NativeMemory(self, 1)
+        memory.plain[:] = variables
+        try:
+            found = self.forward(memory)
+        except (ValueError, ArithmeticError):  # of a user's own operation
+            replay(self.steps, variables)
+            raise
+        if memory.odd:
+            replay(self.steps, variables)
+        return memory, found
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:
         """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
@@ -329,15 +323,4 @@ class NativeProgram:
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the steps, one a line."""
-        inputs = self.tape.base
-
-        def name(term: Any) -> str:
-            if not isinstance(term, int):
-                return repr(term)
-            return f"x{term}" if term < inputs else f"v{term - inputs}"
-
-        lines = [f"v{n} = {row.expression(*map(name, terms))}" for n, (row, terms) in enumerate(self.steps)]
-        stats = self.stats
-        nodes, instructions = count(stats["nodes"], "node"), count(stats["instructions"], "instruction")
-        operations = count(stats["operations"], "floating-point operation")
-        return "\n".join([*lines, f"{nodes} in {instructions} of the virtual machine, {operations}"])
+        return step_listing(self.steps, self.tape.base, self.stats, "of the virtual machine")

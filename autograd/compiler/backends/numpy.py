@@ -29,6 +29,8 @@ class NumpyProgram:
 
     backend = "numpy"
     form = "arrays"
+    takes_lists = False
+    both = None
 
     def __init__(self, lowering: Lowering) -> None:
         self.code = code = lowering.code

@@ -109,6 +109,7 @@ class _Lists(ListSource):
     """A graph as source on lists: of floats, or of arrays with a number for each example."""
 
     form = "steps"
+    both = None
     words: ClassVar[Callable[[Bound], Dialect]]
 
     def __init__(self, lowering: Lowering) -> None:
@@ -159,7 +160,19 @@ class FloatLists(_Lists):
     """Blocks on floats, one example after the other: plain Python."""
 
     backend = "python"
+    takes_lists = True
     words = python_words
+
+    def values(self, variables: list[float]) -> list[float]:
+        """Return the roots at these variables; raise what the eager engine would."""
+        return self.evaluate(variables)[0]
+
+    def values_and_adjoints(
+        self, variables: list[float], seeds: Sequence[float]
+    ) -> tuple[list[float], Sequence[float]]:
+        """Return the roots at these variables, and the adjoints of these; raise what the eager engine would."""
+        found, results = self.evaluate(variables)
+        return found, self.sweep(variables, results, seeds)
 
     def forward(self, memory: ListMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
@@ -188,6 +201,7 @@ class ArrayLists(_Lists):
     """Blocks on arrays with a number for each example: the steps of a recurrence in a batch, by NumPy."""
 
     backend = "numpy"
+    takes_lists = False
     words = array_words
 
     def forward(self, memory: ListMemory) -> list[Any]:

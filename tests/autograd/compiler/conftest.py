@@ -6,7 +6,10 @@ import pytest
 
 from autograd import compile
 from autograd.compiler import blocks
-from autograd.compiler.backends import BACKENDS
+from autograd.compiler.backends import _kernels
+from tests.backends import KERNELS, RUN_BY, name_of
+
+LOOPS = "native loops"  # kernels in which all that is repeated is a loop
 
 
 def use(request, monkeypatch, backend):
@@ -14,18 +17,20 @@ def use(request, monkeypatch, backend):
     return backend
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=RUN_BY)
 def backend(request, monkeypatch):
     """Each back end, which `compile` in the test's module then uses."""
-    return use(request, monkeypatch, request.param)
+    return use(request, monkeypatch, name_of(request.param, monkeypatch))
 
 
-@pytest.fixture(params=[*BACKENDS, "python in pieces"])
+@pytest.fixture(params=[*RUN_BY, LOOPS, "python in pieces"])
 def backend_or_pieces(request, monkeypatch):
     """The same, and a long graph: one that is longer than a piece of source."""
     if request.param == "python in pieces":
         monkeypatch.setattr(blocks, "PIECE", 2)
-    return use(request, monkeypatch, request.param.split()[0])
+    if request.param == LOOPS:
+        monkeypatch.setattr(_kernels, "STRAIGHT", 0)
+    return use(request, monkeypatch, name_of(KERNELS if request.param == LOOPS else request.param, monkeypatch))
 
 
 @pytest.fixture

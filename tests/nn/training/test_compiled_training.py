@@ -16,6 +16,7 @@ import pytest
 import autograd
 import nn
 from autograd import TraceError, Value, exp, fsum, log, mean, relu, sqrt, tanh, where
+from autograd.compiler import cut
 from nn import (
     MLP,
     SGD,
@@ -35,6 +36,7 @@ from nn import (
     mse,
 )
 from nn.training.optimizer import Optimizer
+from tests.backends import RUN_BY, name_of
 from tests.trajectories import OPTIMIZERS, SCHEDULES
 
 CHANCE = random.Random(5)
@@ -120,6 +122,34 @@ LOSSES = {
 def test_every_loss_at_every_size_of_batches(name, batch_size):
     loss, y, outputs = LOSSES[name]
     assert_alike(y, loss=loss, outputs=outputs, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("run_by", RUN_BY)
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_by_every_back_end(name, run_by, monkeypatch):
+    backend = name_of(run_by, monkeypatch)
+    monkeypatch.setattr(autograd, "compile", functools.partial(autograd.compile, backend=backend))
+    loss, y, outputs = LOSSES[name]
+    assert_alike(y, loss=loss, outputs=outputs, batch_size=3)
+
+
+def test_training_comes_to_native_code_by_itself_and_ends_alike(monkeypatch):
+    pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
+    programs = []
+
+    def compiled(*given, **options):
+        programs.append(original(*given, **options))
+        return programs[-1]
+
+    original = autograd.compile
+    monkeypatch.setattr(autograd, "compile", compiled)
+    for price in ("KERNEL_PRICE", "STEP_PRICE"):
+        monkeypatch.setattr(cut, price, 0.0)
+    monkeypatch.setattr(cut, "KERNEL_LINE_PRICE", (1e3, 1e3))
+    assert_alike(BITS, loss=binary_cross_entropy, batch_size=3, epochs=60)
+    assert programs[0].program.backend == "native"
+    first, second = (train(True, REAL, epochs=150)[1].loss for _ in range(2))
+    assert first == second  # the way to native code is the same
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

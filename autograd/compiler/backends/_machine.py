@@ -10,17 +10,14 @@ A number is `width` many floats, one for each example. The machine of each width
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from autograd.compiler.backends._cases import cases
-from autograd.compiler.backends._llvm import c_library, composed_functions
-from autograd.compiler.backends._objects import ObjectFile
+from autograd.compiler.backends.jit import compiled_module, with_vectors
 
-OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, and memory(none)
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_double))
 HANDED_ON = "ptr %v, ptr %w, ptr %list, ptr %python, i64 %d, i64 %a, i64 %b, i64 %c"
 STRIP = "ptr noalias %code, i64 %count, ptr noalias %v, ptr noalias %w, i64 %base, ptr %list, ptr %python"
@@ -110,34 +107,8 @@ end:
 def machine_source(width: int) -> str:
     """Return the LLVM IR of the machine for numbers of this width."""
     ahead, back = cases(width)
-    parts = [*ahead.values(), *back.values()]
-    parts += composed_functions("\n".join(parts))
-    text = "\n".join(parts)
-    heads = [
-        f"declare double @{name}({', '.join(['double'] * arity)}) nounwind memory(none)"
-        for name, arity in declared(text).items()
-    ]
     loops = [_loop("forward", "f", ahead, width, backward=False), _loop("backward", "b", back, width, backward=True)]
-    return "\n".join([*heads, *parts, *loops])
-
-
-def declared(text: str) -> dict[str, int]:
-    """Return the functions of numbers that lines of LLVM IR call and do not define, and how many each takes."""
-    called = re.findall(r"call double @([\w.]+)\((.*)\)", text)
-    return {name: given.count("double ") for name, given in called if not name.startswith("row.")}
-
-
-def load_llvmlite() -> Any:
-    """Return llvmlite's binding of LLVM; the ImportError says how to install it."""
-    install = "python -m pip install 'scalar-autograd[native]'"
-    try:
-        import llvmlite
-        import llvmlite.binding
-    except ImportError as error:
-        raise ImportError(f"the back end 'native' needs llvmlite: {install}") from error
-    if llvmlite.binding.llvm_version_info < OLDEST_LLVM:
-        raise ImportError(f"the back end 'native' needs llvmlite 0.45 or newer, got {llvmlite.__version__}: {install}")
-    return llvmlite.binding
+    return with_vectors("\n".join([*ahead.values(), *back.values(), *loops]))
 
 
 @dataclass(frozen=True)
@@ -152,27 +123,7 @@ class Machine:
 @cache
 def machine(width: int) -> Machine:
     """Compile the machine for numbers of this width, or load it, once in a process."""
-    llvm = load_llvmlite()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    text = machine_source(width)
-    for name in declared(text):
-        if not name.startswith("llvm."):
-            llvm.add_symbol(name, ctypes.cast(getattr(c_library(), name), ctypes.c_void_p).value)
-    triple, cpu = llvm.get_default_triple(), llvm.get_host_cpu_name()
-    features = llvm.get_host_cpu_features().flatten()
-    kept = ObjectFile("\n".join([text, *map(str, llvm.llvm_version_info), triple, cpu, features]))
-    code = kept.read()
-    module = llvm.parse_assembly(text)
-    target = llvm.Target.from_triple(triple).create_target_machine(opt=0, cpu=cpu, features=features)
-    if code is None:
-        options = llvm.create_pipeline_tuning_options(speed_level=1)
-        options.loop_vectorization, options.loop_unrolling = True, False
-        builder = llvm.create_pass_builder(target, options)
-        builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, target)
-    engine.set_object_cache(lambda _, made: kept.write(made), lambda _: code)
-    engine.finalize_object()
+    engine = compiled_module(machine_source(width), kept=True)
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     kind = ctypes.CFUNCTYPE(integer, pointer, integer, pointer, pointer, integer, pointer, pointer, integer, integer)
     return Machine(kind(engine.get_function_address("forward")), kind(engine.get_function_address("backward")), engine)

@@ -1,0 +1,389 @@
+"""Compiled kernels, and when a program comes to them: vector functions, batches, recurrences, threads, prices."""
+
+import ctypes
+import math
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    log,
+    logsumexp,
+    mean,
+    operation,
+    relu,
+    rules,
+    sin,
+    softplus,
+    sqrt,
+    tanh,
+    where,
+)
+from tests.backends import KERNELS, name_of
+
+pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
+
+from autograd.compiler import cut
+from autograd.compiler.backends._llvm import LANES, c_library
+from autograd.compiler.backends._machine import machine
+from autograd.compiler.backends._vectors import VECTOR_FORMULAS
+from autograd.compiler.backends.jit import compiled_module, processor, with_vectors
+from autograd.compiler.backends.kernel import KernelProgram
+
+INF, NAN = math.inf, math.nan
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    name_of(KERNELS, monkeypatch)
+
+
+def runner_of(compiled):
+    return type(compiled.program.runner).__name__
+
+
+# Functions on vectors
+
+
+def applied(name, numbers):
+    """The function of vectors at these numbers."""
+    vector = f"<{LANES} x double>"
+    engine = compiled_module(
+        with_vectors(f"""define void @run(ptr %from, ptr %to) {{
+  %x = load {vector}, ptr %from, align 8
+  %y = call {vector} @{name}.v{LANES}({vector} %x)
+  store {vector} %y, ptr %to, align 8
+  ret void
+}}""")
+    )
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(engine.get_function_address("run"))
+    given = np.array([*numbers, *[1.0] * (-len(numbers) % LANES)])
+    found = np.zeros_like(given)
+    for first in range(0, len(given), LANES):
+        run(given[first:].ctypes.data, found[first:].ctypes.data)
+    return found[: len(numbers)].tolist()
+
+
+def in_c(name, x):
+    function = getattr(c_library(), name)
+    function.restype, function.argtypes = ctypes.c_double, [ctypes.c_double]
+    return function(x)
+
+
+ENDS = [0.0, -0.0, 5e-324, -5e-324, 2.0**-1022, 1e-300, -1e-17, 1.0, -1.0, 0.75, INF, -INF, NAN, 1.7e308, -1.7e308]
+ENDS += [709.78, 709.79, -708.4, -745.13, -745.14, 26.5, 27.3, -6.0, 22.0, 1e5, 1e5 + 1.0, 1e22, 2.0**-54]
+
+
+@pytest.mark.parametrize("name", [*VECTOR_FORMULAS, "atan", "cbrt"])
+def test_function_on_vectors_is_that_of_the_c_library(name):
+    rng = np.random.default_rng(0)
+    numbers = [
+        *ENDS,
+        *rng.normal(size=500),
+        *(300.0 * rng.normal(size=500)),
+        *(10.0 ** rng.uniform(-320.0, 308.0, size=500) * rng.choice([-1.0, 1.0], 500)),
+        *(np.arange(-500, 500) * (math.pi / 4.0)),
+        *(1.0 + 1e-3 * rng.normal(size=200)),
+        *(1e-5 * rng.normal(size=200) - 1.0),
+    ]
+    for x, y in zip(numbers, applied(name, numbers), strict=True):
+        wanted = in_c(name, float(x))
+        if not math.isfinite(wanted) or wanted == 0.0:
+            assert (y == wanted and math.copysign(1.0, y) == math.copysign(1.0, wanted)) or (
+                y != y and wanted != wanted
+            )
+        else:
+            assert abs(y - wanted) <= 4.0 * math.ulp(wanted), (x, y, wanted)
+
+
+# Batches
+
+
+def option(x):
+    s, k, t, v = x
+    spread = v * sqrt(t)
+    d = log(s / k) / spread + 0.5 * spread
+    return s * rules.erf(d) - k * exp(-0.1 * t) * rules.erf(d - spread)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("examples", [1, 2, 7, 8, 9, 16, 100])
+def test_batch_of_any_size(examples):
+    X = np.random.default_rng(examples).uniform(0.5, 1.5, size=(examples, 4))
+    native, other = (compile(option, batched="x", backend=name) for name in ("native", "numpy"))
+    value, gradient = native.value_and_grad(X)
+    wanted = other.value_and_grad(X)
+    assert runner_of(native) == "KernelProgram"
+    assert value == pytest.approx(wanted[0], rel=1e-12)
+    np.testing.assert_allclose(gradient, wanted[1], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(native.each(X), other.each(X), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("examples", [3, 8, 21])
+def test_what_does_not_depend_on_the_example_counts_once(examples):
+    w = [Value(0.3), Value(-0.7), Value(1.1)]
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(examples, 2)), rng.normal(size=examples)
+
+    def loss(x, t):
+        scale = exp(w[2]) * w[0] ** 2
+        return (tanh(dot(w[:2], x)) * scale - t) ** 2 + 0.1 * scale * w[1]
+
+    found = []
+    for backend in ("native", "numpy"):
+        step = compile(loss, batched=("x", "t"), wrt=w, backend=backend)
+        found.append([step.backward(X, y), *step.value_and_grad_at(step.read(), X, y)[1], step.value_and_grad(X, y)[0]])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_recurrence_of_a_batch():
+    def path(x, k):
+        a, b = x
+        for t in range(60):
+            a, b = a + 0.05 * b, b - 0.05 * k * sin(a) + 0.01 * t
+        return fsum([a * a, b]) + mean([a, b])
+
+    X = np.random.default_rng(0).normal(size=(21, 2))
+    native, other = (compile(path, batched="x", backend=name) for name in ("native", "numpy"))
+    found, wanted = native.value_and_grad(X, 1.3), other.value_and_grad(X, 1.3)
+    assert native.program.runner.graph.looped
+    assert found[0] == pytest.approx(wanted[0], rel=1e-12)
+    np.testing.assert_allclose(found[1], wanted[1], rtol=1e-11)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_error_is_that_of_the_example_that_has_it():
+    step = compile(lambda x: log(x) + 1.0, batched="x", backend="native")
+    X = np.linspace(1.0, 2.0, 19)
+    assert step(X) == pytest.approx(np.log(X).mean() + 1.0)
+    X[17] = -3.0
+    with pytest.raises(ValueError, match=r"log is defined for x > 0, got x = -3\.0"):
+        step(X)
+    X[17] = NAN  # nan of nan is no error
+    assert np.isnan(step.each(X)).tolist() == [n == 17 for n in range(19)]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_guarded_side_brings_neither_an_error_nor_nan():
+    f = compile(lambda x: where(x > 0.0, lambda: log(x), lambda: x * 2.0), batched="x", backend="native")
+    X = np.array([-3.0, 1.0, 2.0])
+    assert f.each(X).tolist() == [-6.0, 0.0, math.log(2.0)]
+    assert (f.value_and_grad(X)[1] * 3.0).tolist() == [2.0, 1.0, 0.5]
+
+
+# Recurrences
+
+
+@pytest.mark.usefixtures("at_once")
+def test_nothing_is_handed_back_where_nothing_arrives_in_a_loop():
+    def f(p):  # the last square root is that of 0, and nothing uses it
+        x, y = p
+        for n in range(300):
+            x, y = x + 0.01 * y, sqrt(y - (0.25 if n == 299 else 0.0)) ** 2
+        return x
+
+    native = compile(f, backend="native")
+    value, gradient = native.value_and_grad([1.0, 0.25])
+    assert native.program.runner.graph.looped
+    assert value == pytest.approx(1.75)
+    assert gradient == pytest.approx([1.0, 3.0])
+
+
+@pytest.mark.usefixtures("at_once")
+def test_loop_with_tables_and_what_stays():
+    data = [math.sin(0.37 * n * n) for n in range(400)]
+
+    def f(p):
+        level, total = p[0], 0.0
+        for n, y in enumerate(data):
+            level = level + exp(p[1]) * (y - level) * p[2 + (n * n) % 5]
+            total = total + softplus(level) * y + p[2]
+        return total
+
+    x = [0.3, -1.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    native = compile(f, backend="native")
+    found, wanted = native.value_and_grad(x), compile(f, backend="python").value_and_grad(x)
+    assert native.program.runner.graph.size < 100
+    assert found[0] == pytest.approx(wanted[0], rel=1e-13)
+    assert found[1] == pytest.approx(wanted[1], rel=1e-12)
+
+
+# When a program comes to native code
+
+
+def chain(x):
+    for _ in range(200):
+        x = sin(x) * 1.1 + 0.1
+    return x
+
+
+def test_program_that_runs_often_comes_to_a_kernel_by_way_of_the_machine():
+    f, seen, values = compile(chain), [], set()
+    for _ in range(30_000):
+        values.add(f.value_and_grad(0.5))
+        if not seen or seen[-1] != runner_of(f):
+            seen.append(runner_of(f))
+        if seen[-1] == "KernelProgram":
+            break
+    assert seen == ["FloatLists", "NativeProgram", "KernelProgram"]
+    assert len(values) == 1  # the same to the last digit, since all call the functions of the C library
+    assert f.program.backend == "native"
+    assert str(f).splitlines()[-1].startswith("600 nodes in 600 instructions of native code") or "native code" in str(f)
+    assert "compiled in" in str(f)
+
+
+def test_runs_are_counted_so_the_way_to_a_kernel_is_the_same_again():
+    X = np.random.default_rng(0).uniform(0.5, 1.5, size=(500, 4))
+
+    def calls():
+        f = compile(option, batched="x")
+        for number in range(5_000):
+            f.value_and_grad(X)
+            if runner_of(f) == "KernelProgram":
+                return number
+        raise AssertionError("it never came to a kernel")
+
+    assert calls() == calls()
+
+
+def test_program_that_gains_nothing_stays_as_it_is():
+    f = compile(lambda x: x * x + 1.0)
+    for _ in range(2_000):
+        f.value_and_grad(2.0)
+    assert f.program.backend == "python"
+
+
+def test_large_product_stays_with_numpy():
+    W = [[Value(0.01 * (i - j)) for j in range(40)] for i in range(40)]
+    f = compile(lambda x: fsum([tanh(dot(row, x)) for row in W]), batched="x")
+    X = np.random.default_rng(0).normal(size=(500, 40))
+    f.backward(X)
+    left = f.program.left
+    f.backward(X)
+    assert f.program.left == left  # nothing is spent where nothing is to be gained
+    assert f.program.backend == "numpy"
+
+
+def test_long_graph_runs_on_the_machine_from_the_beginning(monkeypatch):
+    monkeypatch.setattr(cut, "LARGE", 100)
+    f = compile(chain)
+    assert f(0.5) == chain(0.5)
+    assert runner_of(f) == "NativeProgram"
+
+
+def test_own_operation_stays_where_it_was(monkeypatch):
+    name_of(KERNELS, monkeypatch)
+    monkeypatch.setattr(cut, "LARGE", 10)
+    cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
+    f = compile(lambda x: cube(chain(x)))
+    assert [f(0.5), f(0.5)] == [chain(0.5) ** 3] * 2
+    assert f.program.backend == "python"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_llvmlite_that_is_too_old_means_the_other_back_ends(monkeypatch):
+    import llvmlite.binding
+
+    machine.cache_clear()
+    processor.cache_clear()
+    monkeypatch.setattr(cut, "LARGE", 10)
+    monkeypatch.setattr(llvmlite.binding, "llvm_version_info", (14, 0, 6))
+    f = compile(chain)
+    assert [f(0.5), f(0.5)] == [chain(0.5)] * 2
+    assert f.program.backend == "python"
+
+
+def test_without_llvmlite_auto_means_the_other_back_ends():
+    source = (
+        "import sys; sys.modules['llvmlite'] = None\n"
+        "from autograd import compile, sin\n"
+        "from autograd.compiler import cut\n"
+        "cut.LARGE = 10\n"
+        "def f(x):\n"
+        "    for _ in range(200): x = sin(x)\n"
+        "    return x\n"
+        "g = compile(f)\n"
+        "g(1.0); g.program.left = 0.0; assert g(1.0) == f(1.0)\n"
+        "print(g.program.backend)"
+    )
+    found = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert (found.stdout, found.stderr) == ("python\n", "")
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("operands", [300, 600])
+def test_operation_of_many_operands_is_compiled_up_to_a_limit(operands):
+    x = [math.sin(n) for n in range(operands)]
+    f = compile(lambda x: logsumexp(x) + mean(x), backend="native")
+    value, gradient = f.value_and_grad(x)
+    total = math.fsum(map(math.exp, x))
+    assert value == pytest.approx(math.log(total) + math.fsum(x) / operands, rel=1e-13)
+    assert gradient == pytest.approx([math.exp(a) / total + 1.0 / operands for a in x], rel=1e-12)
+    assert runner_of(f) == ("KernelProgram" if operands == 300 else "NativeProgram")
+
+
+# Threads
+
+
+@pytest.mark.usefixtures("at_once")
+def test_threads_run_one_kernel_at_once():
+    f = compile(chain, backend="native")
+    wanted = {x: f.value_and_grad(x) for x in (0.1, 0.2, 0.3, 0.4)}
+    wrong = []
+
+    def run(x):
+        wrong.extend(x for _ in range(300) if f.value_and_grad(x) != wanted[x])
+
+    threads = [threading.Thread(target=run, args=(x,)) for x in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_threads_that_come_to_a_kernel_at_once_build_one(monkeypatch):
+    name_of(KERNELS, monkeypatch)
+    built = []
+    make = KernelProgram.__init__
+    monkeypatch.setattr(KernelProgram, "__init__", lambda self, *given: built.append(self) or make(self, *given))
+    f = compile(chain)
+    program = f.specialize(0.5)
+    threads = [threading.Thread(target=f, args=(0.5,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 1
+    assert program.runner is built[0]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_interpreter_is_free_for_other_threads_while_native_code_runs():
+    f = compile(chain, backend="native")
+    f(0.5)
+    assert not type(f.program.runner.kernel("forward"))._flags_ & 0x4  # FUNCFLAG_PYTHONAPI: keep the interpreter's lock
+
+
+@pytest.mark.usefixtures("at_once")
+def test_graph_and_its_values():
+    w = [Value(0.3), Value(0.4)]
+    graph = compile([logsumexp(w) * w[0], relu(w[1]), Value(2.0) * 1.0], wrt=w, backend="native")
+    w[0].data = 1.5
+    values = graph.forward()
+    assert runner_of(graph) == "KernelProgram"
+    assert values == [pytest.approx(math.log(math.exp(1.5) + math.exp(0.4)) * 1.5), 0.4, 2.0]
+    graph.backward([1.0, 2.0, 3.0])
+    other = compile(lambda a, b: logsumexp([a, b]) * a + 2.0 * relu(b), backend="python")
+    assert w[0].grad == pytest.approx(other.value_and_grad(1.5, 0.4)[1])
+    assert "define internal i64 @kernel" in graph.program.source
