@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -226,6 +227,8 @@ class _Run:
             except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
                 if compiled is True or self.backend != "auto":
                     raise
+                if isinstance(error, ImportError) and sys.platform == "emscripten":
+                    return  # in a browser, where NumPy may not be had
                 reason = str(error) or type(error).__name__
                 warnings.warn(
                     f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right",

@@ -1066,3 +1066,15 @@ def test_where_in_a_model_compiles():
 def test_history_says_whether_training_was_compiled_and_compares_without():
     assert History() == History(compiled=True)
     assert autograd.compile is not None
+
+
+def test_in_a_browser_without_numpy_training_is_eager_and_quiet(monkeypatch):
+    def refuse(*arguments, **options):
+        raise ImportError("autograd.compile needs NumPy")
+
+    monkeypatch.setattr("autograd.compile", refuse)
+    model = MLP(1, [1], seed=1)
+    with pytest.warns(RuntimeWarning, match="training is not compiled"):
+        fit(model, [[0.0], [1.0]], [0.0, 1.0], loss=mse, epochs=1)
+    monkeypatch.setattr("sys.platform", "emscripten")
+    assert not fit(model, [[0.0], [1.0]], [0.0, 1.0], loss=mse, epochs=1).compiled
