@@ -6,6 +6,7 @@ added; every node remembers the place in the code that made it. Outside of the b
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import sys
@@ -162,11 +163,11 @@ def _line(node: Node) -> str:
 
 
 def users_frame() -> FrameType:
-    """Return the innermost frame that belongs neither to this project nor to NumPy."""
+    """Return the innermost frame that belongs neither to this project nor to NumPy, nor to a cached property."""
     folders = [PACKAGE, PACKAGE.parent / "nn"]
     if numpy := sys.modules.get("numpy"):
         folders.append(Path(numpy.__file__ or "").parent)
-    ours = tuple(f"{folder}{os.sep}" for folder in folders)
+    ours = (functools.__file__, *(f"{folder}{os.sep}" for folder in folders))
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(ours) and frame.f_back is not None:
         frame = frame.f_back

@@ -16,7 +16,7 @@ from autograd import rules
 from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
 from autograd.rules import Expression, Operation
 
-HALF_PI = 0.5 * math.pi
+_HALF_PI = 0.5 * math.pi
 HUGE = 1e8  # from which on x * x + 1 is x * x
 # Coefficients of the Chebyshev series of log(erfc(x) * exp(x * x) / t) in t from 0 to 1, where t = 2 / (2 + x) and x is
 # not negative, computed with 60 digits; the sum of those left out is below 1e-18. The first one is halved.
@@ -115,7 +115,7 @@ def _atan(x: Any) -> Any:
     d = (u * c - s) / (c + u * s)
     d2 = d * d
     y = guess + d * (1.0 - d2 * (1.0 / 3.0 - d2 * (1.0 / 5.0 - d2 / 7.0)))
-    return rules.where(inverted, HALF_PI - y, y)
+    return rules.where(inverted, _HALF_PI - y, y)
 
 
 def _atan2(a: Any, b: Any) -> Any:

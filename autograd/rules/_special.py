@@ -162,9 +162,10 @@ def _polygamma_of(constant: float) -> Unary:
     )
 
 
-def _order(constant: float, name: str, least: int) -> int:
-    if not constant >= least or not constant.is_integer():
-        raise ValueError(f"{name} is defined for whole orders from {least} on, got {constant!r}")
+def _order(constant: float, name: str, least: int, most: float = math.inf) -> int:
+    if not least <= constant <= most or not constant.is_integer():
+        extent = f"from {least} on" if most == math.inf else f"from {least} to {most:g}"
+        raise ValueError(f"{name} is defined for whole orders {extent}, got {constant!r}")
     return int(constant)
 
 
@@ -263,13 +264,18 @@ def _spherical_bessel(n: int, x: Any) -> Any:
     return _select(abs(x) < (n + 1.0) / PI, near, far)
 
 
+def _bessel_below(n: int) -> Unary:
+    return sinc if n == 1 else spherical_bessel_of.member(n - 1.0)
+
+
 def _spherical_bessel_of(constant: float) -> Unary:
-    n = _order(constant, "spherical_bessel", 1)
-    below = sinc if n == 1 else spherical_bessel_of.member(n - 1.0)
+    n = _order(constant, "spherical_bessel", 1, 100)
     return Unary(
         f"spherical_bessel({n})",
         lambda x: _spherical_bessel(n, x),
-        lambda y, x: PI * (n * below(x) - (n + 1.0) * spherical_bessel_of.member(n + 1.0)(x)) / (2.0 * n + 1.0),
+        lambda y, x: (
+            PI * (n * _bessel_below(n)(x) - (n + 1.0) * spherical_bessel_of.member(n + 1.0)(x)) / (2.0 * n + 1.0)
+        ),
         template=f"spherical_bessel({n}, {{}})",
         definition=f"(pi * x) ** {n} / {math.prod(range(1, 2 * n + 2, 2))} * hyp0f1({n} + 3 / 2, -(pi * x) ** 2 / 4)",
     )
@@ -294,7 +300,7 @@ polygamma_of = Family("polygamma", _polygamma_of, constant="n", samples=(2.0, 3.
 erfinv   = Unary("erfinv",   _checked(_erfinv),   lambda y, x: HALF_SQRT_PI * exp(y * y), domain="-1 < x < 1")
 ndtr     = Unary("ndtr",     lambda x: 0.5 * erfc(-x / SQRT_2), lambda y, x: _density(x), definition="erfc(-x / sqrt(2)) / 2")
 log_ndtr = Unary("log_ndtr", _checked(_log_ndtr), lambda y, x: normal_ratio(x), definition="log(erfc(-x / sqrt(2)) / 2)")
-normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="pdf_over_cdf({})", definition="sqrt(2 / pi) * exp(-x * x / 2) / erfc(-x / sqrt(2))")
+normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="normal_ratio({})", definition="sqrt(2 / pi) * exp(-x * x / 2) / erfc(-x / sqrt(2))")
 mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), definition="a ratio of parabolic cylinder functions")
 
 sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})

@@ -15,7 +15,7 @@ from nn.training.optimizer import Optimizer
 from nn.training.splits import Data
 
 if TYPE_CHECKING:
-    from nn.page.playground import Playground
+    from nn.page.learning_page import Playground
 
 
 def playground(
@@ -47,7 +47,7 @@ def playground(
     <page of MLP 2 → 4 → 1, learning from 2 examples>
     """
     try:
-        from nn.page.playground import page_of
+        from nn.page.learning_page import page_of
     except ImportError as error:
         raise ImportError(
             f"playground needs the {error.name} package: python -m pip install 'scalar-autograd[compile,draw]'"

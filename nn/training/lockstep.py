@@ -14,13 +14,13 @@ from typing import Any
 
 from autograd.export.jax_package import double_precision, load_jax
 
-Kernel = Callable[..., Any]
+JaxKernel = Callable[..., Any]
 
 
 class _Call:
     """A call of a kernel that waits to be made, and then has a result or an error."""
 
-    def __init__(self, key: Hashable, kernel: Kernel, arguments: Any) -> None:
+    def __init__(self, key: Hashable, kernel: JaxKernel, arguments: Any) -> None:
         self.key, self.kernel, self.arguments = key, kernel, arguments
         self.result: Any = None
         self.error: BaseException | None = None
@@ -82,7 +82,7 @@ class Lockstep:
             for thread in threads:
                 thread.join()
 
-    def call(self, key: Hashable, kernel: Kernel, arguments: Any) -> Any:
+    def call(self, key: Hashable, kernel: JaxKernel, arguments: Any) -> Any:
         """Return a kernel's result; equal keys are of kernels that compute the same, with arguments of one shape."""
         mine = _Call(key, kernel, arguments)
         self.waiting.append(mine)

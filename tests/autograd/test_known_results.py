@@ -340,7 +340,7 @@ N_ARY = {variable: row for variable, row in rules.TABLE.items() if isinstance(ro
 MOVING = {rules.where: (1, 2), rules.ieee_power: (0, 1)}
 OPERANDS = {
     1: [(0.3,), (-1.9,), (2.7,), (0.8,), (-0.6,), (4.1,), (1.3,)],
-    2: [(0.7, 1.9), (1.8, -0.6), (2.6, 0.4)],
+    2: [(0.7, 1.9), (1.8, -0.6), (2.6, 0.4), (1.3, 2.2)],
     3: [(1.0, 0.7, 1.0), (0.0, 0.7, 1.0), (-2.0, 1.8, 1.0), (0.7, 1.9, 1.0), (2.6, 0.4, 1.0)],
 }
 NAMES = {name: getattr(mpmath, name) for name in dir(mpmath) if name[0] != "_"}
@@ -407,10 +407,15 @@ SPECIAL = {
 }
 
 
+JUMPING = (rules.floor, rules.ceil, rules.mod, rules.floordiv)  # at whole numbers
+
+
 def special_points(row):
     near = lambda operands, h: tuple(x + h if i in MOVING.get(row, range(3)) else x for i, x in enumerate(operands))
     smooth = lambda operands: (
-        operands not in row.edges and all(defined(row, near(operands, h)) for h in (-0.01, 0.0, 0.01))
+        row not in JUMPING
+        and operands not in row.edges
+        and all(defined(row, near(operands, h)) for h in (-0.01, 0.0, 0.01))
     )
     return [operands for operands in SPECIAL[len(row.partials)] if smooth(operands)]
 

@@ -495,6 +495,8 @@ def test_a_wrong_partial_derivative_is_caught(row, i, mutation):
             with pytest.raises(GradientError, match="derivative"):
                 gradcheck(f, *varied)
             continue
+        if math.isclose(MUTATIONS[mutation](right), right, rel_tol=1e-5):  # of a derivative that is huge there
+            continue
         error = contradicted(wrong, f, *varied)
         assert math.isclose(error.numeric, right, rel_tol=1e-7, abs_tol=1e-9)
         assert error.analytic == MUTATIONS[mutation](right)

@@ -8,7 +8,7 @@ import pytest
 
 from autograd import sign
 from nn import SGD, Adam, Optimizer, fit, hinge, l1, l2, load, mse, playground, schedules
-from nn.page.playground import OPTIMIZERS
+from nn.page.learning_page import OPTIMIZERS
 from tests.nn.page.networks import LOSS_CASES, Shared, case, name_of, points
 
 STEPS = 100

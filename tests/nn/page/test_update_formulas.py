@@ -7,7 +7,7 @@ import pytest
 from autograd import Value
 from nn import SGD, Adam, Optimizer
 from nn.page._update_formulas import options_of, update_source
-from nn.page.playground import OPTIMIZERS
+from nn.page.learning_page import OPTIMIZERS
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS, ids=lambda kind: kind.__name__)
@@ -53,7 +53,7 @@ class Forgetful(Optimizer):
 
 @pytest.mark.parametrize(
     ("kind", "why"),
-    [(Clocked, "not a number yet"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")],
+    [(Clocked, "not a plain float"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")],
 )
 def test_rule_that_cannot_be_read_is_named(kind, why):
     with pytest.raises(TypeError, match=f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"):

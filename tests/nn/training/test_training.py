@@ -5,6 +5,7 @@ import functools
 import gc
 import io
 import math
+import re
 import sys
 from contextlib import contextmanager
 
@@ -542,9 +543,7 @@ def test_progress_is_silent_where_the_output_is_no_terminal(capsys):
 
 def test_bar_on_a_terminal_counts_epochs_and_shows_loss_and_accuracy(monkeypatch, capsys):
     shown = show(Terminal(), monkeypatch)
-    assert "100%" in shown
-    assert "5/5" in shown
-    assert "epoch" in shown
+    assert "5/5 epochs" in shown
     assert "loss " in shown
     assert "accuracy " in shown
     assert "validation" not in shown
@@ -552,7 +551,8 @@ def test_bar_on_a_terminal_counts_epochs_and_shows_loss_and_accuracy(monkeypatch
 
 
 def test_bar_shows_validation_where_there_is_one(monkeypatch):
-    assert "validation_loss " in show(Terminal(), monkeypatch, validation=(XOR, SIGNS))
+    shown = show(Terminal(), monkeypatch, validation=(XOR, SIGNS))
+    assert re.search(r"loss [\d.e-]+ \([\d.e-]+\), accuracy [\d.]+ \([\d.]+\)", shown)  # in parentheses
 
 
 def test_bar_is_closed_after_an_error(monkeypatch):
