@@ -97,7 +97,10 @@ def test_other_rooms_are_entered_by_their_public_names(path):
 
 
 def test_file_that_is_private_to_its_folder_begins_with_an_underscore():
-    readers = {name: {path for path in FILES if name in {other for other, _ in imports(path)}} for name in MODULES}
+    readers = defaultdict(set)
+    for path in FILES:
+        for name, _ in imports(path):
+            readers[name].add(path)
     for name, path in MODULES.items():
         if path.stem.startswith("_"):  # it is then read by its neighbours alone
             assert all(reader.parent == path.parent for reader in readers[name]) or path.stem.startswith("__"), name

@@ -256,10 +256,8 @@ def test_repr_is_python_that_gives_the_same_value(expression):
     lines = repr(expression).splitlines()
     names = {**{name: getattr(rules, name) for name in rules.TABLE}, "float": float}
     names |= {"unit": rules.ieee_unit}
-    names |= {
-        name: lambda n, x, family=getattr(rules, f"{name}_of"): family.member(float(n))(x)
-        for name in ("polygamma", "spherical_bessel")
-    }
+    names["polygamma"] = lambda n, x: rules.polygamma_of.member(float(n))(x)
+    names["spherical_bessel"] = lambda n, x: rules.spherical_bessel_of.member(float(n))(x)
     exec("\n".join(lines[:-1]), names)
     found, wanted = eval(lines[-1], names), expression(*expression.inputs)
     assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
