@@ -26,8 +26,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from coverage.numbits import numbits_to_nums
-
 ROOT = Path(__file__).resolve().parent.parent
 MAP = ROOT / "build" / "mutation.json"
 TESTS_OF_A_MUTANT = 60
@@ -119,6 +117,8 @@ def annotations(node: ast.AST) -> Iterator[ast.AST]:
 
 def make_map(tests: list[str]) -> None:
     """Run tests with coverage, and write which of them reach which line."""
+    from coverage.numbits import numbits_to_nums  # which comes with pytest-cov
+
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "coverage")
         command = [

@@ -126,7 +126,7 @@ function runInPython(training) {
   ];
   const names = [...used].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
   const parts = [
-    `"""${training.steps} steps of a network, as its page took them."""`,
+    `"""The whole epochs of a run of ${training.steps} steps, as its page took them."""`,
     [
       ...(phases.some((phase) => phase.rates.length > 1) ? ["import bisect"] : []),
       "import random",

@@ -96,7 +96,7 @@ def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run):
         hits += interrupted(run, model, site, count)[site] == count
         assert left_behind() == (None, None), site
         assert len(model.parameters()) == 3
-    assert hits > 0.95 * len(moments)  # what is done once only is not reached again
+    assert hits > 0.9 * len(moments)  # what is done once only is not reached again
 
 
 def test_scope_around_a_fit_stays_open():
