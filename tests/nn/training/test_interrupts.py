@@ -87,6 +87,7 @@ def interrupted(run, model, site="", count=0):
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run):
+    interrupted(run, Inner())  # what is done once in a process
     sites = interrupted(run, Inner())
     assert len(sites) > 100
     moments = [(site, count) for site, times in sites.items() for count in {1, (times + 1) // 2, times}]
@@ -96,7 +97,7 @@ def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run):
         hits += interrupted(run, model, site, count)[site] == count
         assert left_behind() == (None, None), site
         assert len(model.parameters()) == 3
-    assert hits > 0.9 * len(moments)  # what is done once only is not reached again
+    assert hits > 0.95 * len(moments)
 
 
 def test_scope_around_a_fit_stays_open():
