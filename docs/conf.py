@@ -39,8 +39,12 @@ def copy_course(app):
 
 
 def adapt_markdown(app, name, source):
-    """Leave out the empty line that ends an answer for doctest, and link to tests where they can be read."""
-    source[0] = source[0].replace("\n\n```\n", "\n```\n").replace("](../tests/", f"]({REPOSITORY}/tests/")
+    """Leave out the empty line that ends an answer for doctest, and link to tests where they can be read.
+
+    The course's README links to pages of the repository's docs/, which are beside it here.
+    """
+    text = source[0].replace("\n\n```\n", "\n```\n").replace("](../tests/", f"]({REPOSITORY}/tests/")
+    source[0] = text.replace("](../docs/", "](../") if name.startswith("course/") else text
 
 
 def escape_marks(app, what, name, thing, options, lines):
