@@ -5,14 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+from autograd.export._packages import optional_package
+
 
 def load_jax(asker: str) -> Any:
     """Return the package; the ImportError where it is missing says how to install it."""
-    try:
-        import jax
-    except ModuleNotFoundError as error:
-        raise ImportError(f"{asker} needs JAX: python -m pip install 'scalar-autograd[jax]'") from error
-    return jax
+    return optional_package("jax", asker)
 
 
 def double_precision(jax: Any) -> AbstractContextManager[Any]:
