@@ -1,6 +1,19 @@
-"""Options of the test run."""
+"""Options of the test run, and a real browser for the tests of pages.
+
+The browser is Debian's Chromium, driven by Playwright. Where one of them is absent, its tests are skipped.
+"""
+
+import os
+import shutil
+import subprocess
 
 import pytest
+
+AXE = "axe-core@4.10.3"
+ARGUMENTS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 def pytest_addoption(parser):
@@ -11,3 +24,65 @@ def pytest_addoption(parser):
 def whole(request):
     """Whether grids are tested whole."""
     return request.config.getoption("--whole")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page's tests need playwright")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("the page's tests need Chromium: apt-get install chromium, or set CHROMIUM to one")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """Contexts of the browser by their options, each made once."""
+    made = {}
+
+    def context(**options):
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        return made[key]
+
+    return context
+
+
+@pytest.fixture
+def open_page(contexts, tmp_path):
+    """A function that opens what saves itself as a page; at the end, nothing may have gone wrong or left the page."""
+    pages, trouble = [], []
+
+    def open_page(saved, timeout=10_000, **options):
+        file = saved.save(tmp_path / f"page{len(pages)}.html")
+        page = contexts(**options).new_page()
+        pages.append(page)
+        page.set_default_timeout(timeout)
+        page.on("console", lambda message: trouble.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: trouble.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: request.url == file.as_uri() or trouble.append(f"request: {request.url}"))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert trouble == []
+
+
+@pytest.fixture(scope="session")
+def axe(pytestconfig):
+    """The source of axe-core, of one version, by npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("axe-core comes by npm, which is not installed")
+    folder = pytestconfig.cache.mkdir(AXE.replace("@", "-"))
+    source = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        subprocess.run([npm, "install", "--silent", "--no-save", "--prefix", folder, AXE], check=True)
+    return source.read_text(encoding="utf-8")

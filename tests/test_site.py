@@ -46,16 +46,13 @@ def address():
 
 
 @pytest.fixture
-def page(address):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page()
-        outside, errors = [], []
-        page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or outside.append(r.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield page
-        browser.close()
+def page(address, contexts):
+    page = contexts().new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or outside.append(r.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
     assert (outside, errors) == ([], [])
 
 

@@ -39,6 +39,19 @@ class SymbolicDialect(Dialect):
         return is_own(operation)
 
 
+class TensorDialect(SymbolicDialect):
+    """A dialect of functions of tensors, which have words for an operation on each of some rows."""
+
+    library: ClassVar[str]
+    of_rows: ClassVar[dict[Operation, str]]  # templates
+
+    def reduced(self, operation: Operation, rows: str) -> str:
+        """Return an operation on each of some rows."""
+        if operation not in self.of_rows:
+            raise NotImplementedError(f"the operation {operation.name} has no word in {self.library}")
+        return self.of_rows[operation].format(rows)
+
+
 def _dot(*operands: Any) -> Any:
     half = len(operands) // 2
     return reduce(add, [a * b for a, b in zip(operands[:half], operands[half:], strict=True)], 0.0)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import SymbolicDialect
+from autograd.export._own_operation import TensorDialect
 from autograd.rules import NAry, Operation, definition, formulas, infix, symbol
 
 _VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
@@ -132,18 +132,15 @@ def _python_name(operation: Operation) -> str:
     return re.sub(r"\W", "_", f"{_VARIABLES.get(family, family.name)}_{constant:g}".replace("-", "minus_"))
 
 
-class JaxDialect(SymbolicDialect):
+class JaxDialect(TensorDialect):
     """The dialect of JAX."""
 
     read: ClassVar[str] = "for JAX"
-
-    def reduced(self, operation: Operation, rows: str) -> str:
-        """Return an operation on each of some rows."""
-        if operation is rules.logsumexp:
-            return f"jax.nn.logsumexp({rows}, axis=-1)"
-        if operation is rules.largest:
-            return f"jax.lax.stop_gradient({rows}.max(-1))"
-        raise NotImplementedError(f"the operation {operation.name} has no word in JAX")
+    library: ClassVar[str] = "JAX"
+    of_rows: ClassVar[dict[Operation, str]] = {
+        rules.logsumexp: "jax.nn.logsumexp({}, axis=-1)",
+        rules.largest: "jax.lax.stop_gradient({}.max(-1))",
+    }
 
 
 JAX = JaxDialect(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import TWO_AT_A_TIME, SymbolicDialect
+from autograd.export._own_operation import TWO_AT_A_TIME, TensorDialect
 from autograd.rules import Operation, infix
 
 SAME_IN_TORCH = (
@@ -88,18 +88,15 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
     }
 
 
-class TorchDialect(SymbolicDialect):
+class TorchDialect(TensorDialect):
     """The dialect of PyTorch."""
 
     read: ClassVar[str] = "for PyTorch"
-
-    def reduced(self, operation: Operation, rows: str) -> str:
-        """Return an operation on each of some rows."""
-        if operation is rules.logsumexp:
-            return f"logsumexp({rows})"
-        if operation is rules.largest:
-            return f"{rows}.amax(-1).detach()"
-        raise NotImplementedError(f"the operation {operation.name} has no word in PyTorch")
+    library: ClassVar[str] = "PyTorch"
+    of_rows: ClassVar[dict[Operation, str]] = {
+        rules.logsumexp: "logsumexp({})",
+        rules.largest: "{}.amax(-1).detach()",
+    }
 
 
 TORCH = TorchDialect(

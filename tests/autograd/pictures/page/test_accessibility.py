@@ -1,14 +1,10 @@
 """Accessibility of the page: axe-core finds nothing, letters have contrast and are large enough, changes are told."""
 
-import shutil
-import subprocess
-
 import pytest
 
 from autograd import Value, dot, explore, tanh
 from nn import MLP, hinge
 
-AXE = "axe-core@4.10.3"
 RULES = """async () => (await axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "experimental"],
 })).violations.map(({id, nodes}) => [id, nodes.map(({html, failureSummary}) => html + failureSummary)])"""
@@ -40,19 +36,6 @@ LETTERS = """() => {
         return [[text.textContent, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), size]];
     });
 }"""
-
-
-@pytest.fixture(scope="session")
-def axe(pytestconfig):
-    """The source of axe-core, of one version, by npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("axe-core comes by npm, which is not installed")
-    folder = pytestconfig.cache.mkdir(AXE.replace("@", "-"))
-    source = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists():
-        subprocess.run([npm, "install", "--silent", "--no-save", "--prefix", folder, AXE], check=True)
-    return source.read_text(encoding="utf-8")
 
 
 def network():
