@@ -21,6 +21,7 @@ from autograd.compiler.instructions import Affine, Block, IndexTable, Instructio
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
+from autograd.export._loop_source import affine, axes_of, braced, copied, indented, loops, row_major, runs
 from autograd.export._packages import version
 from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_function, c_number, dialect, helpers
 from autograd.rules import Expression, Functions, symbol
@@ -122,7 +123,7 @@ class _Writer:
         if len(numbers) <= 4:
             return [f"v[{start + n}] = {self.number(number)};" for n, number in enumerate(numbers)]
         table = self.table("double", list(map(self.number, numbers)))
-        return _copied("v", start, table, 0, len(numbers), self.counter)
+        return copied("v", start, table, 0, len(numbers), self.counter)
 
     def text(self, file: str) -> str:
         """Return the whole file, which has this name."""
@@ -132,17 +133,17 @@ class _Writer:
             printed.seeds.insert(position, -1)
         captured = [leaf.number for leaf in self.lowering.variables[self.arguments + self.parameters :]]
         loads = [
-            *_copied("v", 0, "x", 0, self.arguments),
-            *_copied("v", self.arguments, "theta", 0, self.parameters),
+            *copied("v", 0, "x", 0, self.arguments),
+            *copied("v", self.arguments, "theta", 0, self.parameters),
             *self.constants(self.arguments + self.parameters, captured),
-            *_copied("v", self.batched, "x", self.arguments, self.inputs - self.arguments),
+            *copied("v", self.batched, "x", self.arguments, self.inputs - self.arguments),
         ]
         loads += [f"(void){unused};" for unused, count in (("theta", self.parameters), ("x", self.inputs)) if not count]
         results, outputs, body = self._one(printed) if self.results == 1 else self._several(printed)
         tables = [line for key, table in self.tables.items() for line in _table(table, *key)]
         signature = f"{results} {self.name}(const double *theta, const double *x, {outputs}, double *work)"
         body = [*tables, "double *v = work;", *loads, *printed.forward, *body]
-        function = "\n".join(_braced(f"{signature} ", body))
+        function = "\n".join(braced(f"{signature} ", body))
         sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": self.gradient}
         sizes |= {"results": self.results} if self.results > 1 else {}
         enum = ", ".join(
@@ -158,25 +159,25 @@ class _Writer:
         handed = [line for slope in printed.slopes for line in _handed("gradient", slope)]
         lines = [*printed.clear, *seed, *printed.backward, *handed]
         root = _source(printed.roots[0])
-        return "double", "double *gradient", [*_braced("if (gradient) ", lines), f"return {root};"]
+        return "double", "double *gradient", [*braced("if (gradient) ", lines), f"return {root};"]
 
     def _several(self, printed: Printed) -> tuple[str, str, list[str]]:
         """Return the same of several results: the adjoint is run once for each of them."""
         values: list[str] = []
         first = 0
-        for slot, count in _runs(printed.roots):
-            copied = _copied("values", first, "v", slot, count) if isinstance(slot, int) else []
-            values += copied or [f"values[{first}] = {_source(slot)};"]
+        for slot, count in runs(printed.roots):
+            moved = copied("values", first, "v", slot, count) if isinstance(slot, int) else []
+            values += moved or [f"values[{first}] = {_source(slot)};"]
             first += count
-        runs = _runs(printed.seeds)
-        seed = f"v[{_affine(printed.seeds[0], [(1, 'row')])}] = 1.0;"
-        if len(runs) > 1:
+        seed_runs = runs(printed.seeds)
+        seed = f"v[{affine(printed.seeds[0], [(1, 'row')])}] = 1.0;"
+        if len(seed_runs) > 1:
             table = self.table("int", list(map(str, printed.seeds)))
             seed = f"if ({table}[row] >= 0) v[{table}[row]] = 1.0;"
         handed = [line for slope in printed.slopes for line in _handed("jacobian", slope, self.gradient)]
         lines = [*printed.clear, seed, *printed.backward, *handed]
         rows = f"for (int row = 0; jacobian && row < {self.results}; row++) "
-        return "void", "double *values, double *jacobian", [*values, *_braced(rows, lines)]
+        return "void", "double *values, double *jacobian", [*values, *braced(rows, lines)]
 
     def lines(self) -> Printed:
         """Print the program."""
@@ -220,7 +221,7 @@ class _Writer:
             "    int main(void) {",
             f"        static double theta[{name}_parameters + 1] = {{{theta}}}, x[{name}_inputs + 1] = {{0}};",
             f"        static double {f'values[{name}_results], ' * several}{gradient}[{room} + 1], work[{name}_work];",
-            *_indented(_indented(call)),
+            *indented(indented(call)),
             f"        for (int i = 0; i < {room}; i++)",
             f'            printf("{gradient}[%d] %.17g\\n", i, {gradient}[i]);',
             "        return 0;",
@@ -255,11 +256,11 @@ class ArrayWriter(_Writer):
         backward = [line for instruction in back for line in self._lines(instruction)]
         roots = [slot + self.batched * batched if isinstance(slot, int) else slot for slot, batched in code.roots]
         seeds = adjoint.seeds.tolist()
-        clear = _loops((len(seeds),), ["i"], [f"v[{_affine(seeds[0], [(1, 'i')])}] = 0.0;"]) if self.results > 1 else []
+        clear = loops((len(seeds),), ["i"], [f"v[{affine(seeds[0], [(1, 'i')])}] = 0.0;"]) if self.results > 1 else []
         slopes, first = [], 0
         for flag, wanted in enumerate(self.wanted):
             places = adjoint.place[flag][wanted] + self.batched * flag
-            for start, count in _runs(places.tolist()):
+            for start, count in runs(places.tolist()):
                 slopes.append((start, first, count))
                 first += count
         return Printed(forward, backward, clear, roots, seeds, slopes)
@@ -274,12 +275,12 @@ class ArrayWriter(_Writer):
             numbers = operand.constants.ravel()
             if (numbers == numbers[0]).all():
                 return self.number(numbers[0])
-            return f"{self.table('double', list(map(self.number, numbers)))}[{_row_major(operand.shape, axes)}]"
+            return f"{self.table('double', list(map(self.number, numbers)))}[{row_major(operand.shape, axes)}]"
         slots = np.asarray(operand.slots) + self.batched * operand.batched
         strides = regular(slots)
         if strides is None:
-            return f"v[{self.table('int', list(map(str, slots.ravel())))}[{_row_major(slots.shape, axes)}]]"
-        return f"v[{_affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
+            return f"v[{self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]]"
+        return f"v[{affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
 
     def _arrive(
         self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
@@ -293,12 +294,12 @@ class ArrayWriter(_Writer):
         return [*lines, *self._looped(target.shape, axes, body)]
 
     def _looped(self, shape: Sequence[int], axes: Sequence[str], body: Sequence[str]) -> list[str]:
-        return _loops(shape, axes, body, self.counter)
+        return loops(shape, axes, body, self.counter)
 
     def _map(self, instruction: Instruction) -> list[str]:
         operands = [instruction.destination, *instruction.operands]
         target, *operands = self._flat(operands)
-        axes = _axes(target.shape)
+        axes = axes_of(target.shape)
         sources = [self._at(operand, axes) for operand in operands]
         source = self.dialect.source(instruction.expression, lambda key: sources[key])
         return self._arrive(target, axes, source, instruction.add)
@@ -312,7 +313,7 @@ class ArrayWriter(_Writer):
     def _product(self, instruction: Instruction) -> list[str]:
         a, b, *addends = instruction.operands
         target = instruction.destination
-        c, i, j = axes = _axes(target.shape)
+        c, i, j = axes = axes_of(target.shape)
         count = a.shape[2]
         k = "k" if count > 1 else "0"
         added = " + ".join([self._at(addend, axes) for addend in addends]) or "0.0"
@@ -330,9 +331,9 @@ class ArrayWriter(_Writer):
         number, count = rows.shape
         slots = np.asarray(rows.slots) + self.batched * rows.batched
         strides = None if rows.constants is not None else regular(slots)
-        (axis,) = _axes((number,))
+        (axis,) = axes_of((number,))
         if operation in OF_MANY and strides is not None:
-            first = _affine(int(slots.flat[0]), [(strides[0], axis)])
+            first = affine(int(slots.flat[0]), [(strides[0], axis)])
             source = f"{self.name}_{OF_MANY[operation]}(v + {first}, {count}, {strides[1]})"
             return self._arrive(instruction.destination, [axis], source, instruction.add)
         return self._by_columns(instruction)
@@ -340,7 +341,7 @@ class ArrayWriter(_Writer):
     def _by_columns(self, instruction: Instruction) -> list[str]:
         """Return the lines of a reduction that name each number of a row."""
         (rows,) = instruction.operands
-        (axis,) = _axes(rows.shape[:1])
+        (axis,) = axes_of(rows.shape[:1])
         parts = [self._at(column, [axis]) for column in _columns(rows)]
         whole = Expression(instruction.expression.operation, map(symbol, range(len(parts))))
         source = self.dialect.source(whole, lambda key: parts[key])
@@ -376,14 +377,14 @@ class StepWriter(_Writer):
             else:
                 lines.append(f"{self._operand(step.destination)} {'+=' if step.add else '='} {source};")
         if block.repetitions == 1:
-            return lines if not any(isinstance(step.destination, str) for step in block.steps) else _braced("", lines)
-        return _braced(f"for (int i = 0; i < {block.repetitions}; i++) ", lines)
+            return lines if not any(isinstance(step.destination, str) for step in block.steps) else braced("", lines)
+        return braced(f"for (int i = 0; i < {block.repetitions}; i++) ", lines)
 
     def _operand(self, operand: Any) -> str:
         if isinstance(operand, str):
             return operand
         if isinstance(operand, Affine):
-            return f"v[{_affine(operand.first, [(operand.stride, 'i')])}]"
+            return f"v[{affine(operand.first, [(operand.stride, 'i')])}]"
         if isinstance(operand, IndexTable):
             return f"v[{self.table('int', list(map(str, operand.slots)))}[i]]"
         if isinstance(operand, (list, tuple)):
@@ -400,73 +401,21 @@ def _columns(rows: Operand) -> list[Operand]:
     return list(map(column, range(rows.shape[1])))
 
 
-# Pieces of C
-
-
-def _axes(shape: Sequence[int]) -> list[str]:
-    """Return a variable for each axis, 0 for those of length 1."""
-    return [letter if length > 1 else "0" for letter, length in zip("abcdefgh"[: len(shape)], shape, strict=True)]
-
-
-def _affine(first: int, moves: Any) -> str:
-    terms = [axis if stride == 1 else f"{stride} * {axis}" for stride, axis in moves if stride and axis != "0"]
-    return " + ".join([*([str(first)] if first or not terms else []), *terms])
-
-
-def _row_major(shape: Sequence[int], axes: Sequence[str]) -> str:
-    strides = [int(np.prod(shape[n + 1 :], dtype=int)) for n in range(len(shape))]
-    return _affine(0, zip(strides, axes, strict=True))
-
-
-def _loops(shape: Sequence[int], axes: Sequence[str], body: Sequence[str], counter: str = "int") -> list[str]:
-    loops = [f"for ({counter} {a} = 0; {a} < {n}; {a}++)" for a, n in zip(axes, shape, strict=True) if a != "0"]
-    if len(body) > 1:
-        return _braced(f"{' '.join(loops)} ".lstrip(), body)
-    return [" ".join([*loops, *body])]
-
-
-def _braced(head: str, lines: Sequence[str]) -> list[str]:
-    return [f"{head}{{", *_indented(lines), "}"]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
-
-
-def _copied(target: str, start: int, source: str, first: int, count: int, counter: str = "int") -> list[str]:
-    if not count:
-        return []
-    move = [(1, "i" if count > 1 else "0")]
-    body = [f"{target}[{_affine(start, move)}] = {source}[{_affine(first, move)}];"]
-    return _loops((count,), [move[0][1]], body, counter)
-
-
 def _handed(target: str, slope: tuple[int, int, int], row: int = 0) -> list[str]:
     """Return the lines that copy a part of a gradient to where it belongs, in rows of so many numbers."""
     start, first, count = slope
     axis = "i" if count > 1 else "0"
-    place, source = _affine(first, [(row, "row"), (1, axis)]), _affine(start, [(1, axis)])
-    return _loops((count,), [axis], [f"{target}[{place}] = v[{source}];"]) if count else []
+    place, source = affine(first, [(row, "row"), (1, axis)]), affine(start, [(1, axis)])
+    return loops((count,), [axis], [f"{target}[{place}] = v[{source}];"]) if count else []
 
 
 def _source(root: int | float) -> str:
     return f"v[{root}]" if isinstance(root, int) else c_number(root)
 
 
-def _runs(places: Sequence[Any]) -> list[tuple[Any, int]]:
-    """Return slots as runs that count up by one: the first one, and how many; a number that is no slot by itself."""
-    runs: list[list[Any]] = []
-    for place in places:
-        if runs and isinstance(place, int) and place == sum(runs[-1]):
-            runs[-1][1] += 1
-        else:
-            runs.append([place, 1])
-    return [(start, count) for start, count in runs]
-
-
 def _table(name: str, kind: str, *numbers: str) -> list[str]:
     lines = textwrap.wrap(", ".join(numbers), LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
-    return [f"static const {kind} {name}[{len(numbers)}] = {{", *_indented(lines), "};"]
+    return [f"static const {kind} {name}[{len(numbers)}] = {{", *indented(lines), "};"]
 
 
 def _named(parts: Sequence[tuple[str, int, int]], total: int) -> str:

@@ -19,8 +19,9 @@ from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.instructions import Instruction, Operand
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
+from autograd.export._loop_source import affine, axes_of, copied, indented, row_major, runs
 from autograd.export._own_operation import SymbolicDialect
-from autograd.export.c import ArrayWriter, _affine, _axes, _copied, _indented, _row_major, _runs
+from autograd.export.c import ArrayWriter
 from autograd.pictures.page.javascript import JAVASCRIPT, functions, javascript_function
 from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, Functions, NAry, Operation
 
@@ -144,11 +145,11 @@ class _TypedArrayWriter(ArrayWriter):
         captured = [leaf.number for leaf in lowering.variables[self.arguments + self.parameters :]]
         count = self.arguments + len(lowering.batched)
         loads = [
-            *_copied("v", self.arguments, "theta", 0, self.parameters, "let"),
+            *copied("v", self.arguments, "theta", 0, self.parameters, "let"),
             *self.constants(self.arguments + self.parameters, captured),
         ]
         rows = [
-            *_copied("v", 0, "x", 0, self.arguments, "let"),
+            *copied("v", 0, "x", 0, self.arguments, "let"),
             *self._each(_moved("v", "w", len(lowering.batched), f"{count} * n", self.arguments)),
         ]
         body = [
@@ -158,13 +159,13 @@ class _TypedArrayWriter(ArrayWriter):
             *rows,
             *lines,
             *self._each(taken),
-            *(["if (gradient) {", *_indented(slopes), "}"] if slopes else []),
+            *(["if (gradient) {", *indented(slopes), "}"] if slopes else []),
         ]
         tables = [_typed(table, *key) for key, table in self.tables.items()]
         text = "\n".join(
             [
                 f"function {self.name}(theta, x, values, gradient) {{",
-                *_indented([f"const examples = values.length / {len(roots)};", *body]),
+                *indented([f"const examples = values.length / {len(roots)};", *body]),
                 "}",
             ]
         ).replace("__EACH__", f"{plain} + {each} * n")
@@ -180,15 +181,15 @@ class _TypedArrayWriter(ArrayWriter):
         ]
         helpers = functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []
         return "\n".join(
-            [f"const {self.name} = (() => {{", *_indented([*helpers, *"\n".join(inside).splitlines()]), "})();"]
+            [f"const {self.name} = (() => {{", *indented([*helpers, *"\n".join(inside).splitlines()]), "})();"]
         )
 
     def _handed_on(self, adjoint: Adjoint) -> list[str]:
         """Return the lines that hand the gradient by the parameters over; without any, by the inputs."""
         lines, first = [], 0
         plain, batched = (adjoint.place[flag][wanted] for flag, wanted in enumerate(self.wanted))
-        for start, count in _runs(plain.tolist()):
-            lines += _copied("gradient", first, "v", start, count, "let")
+        for start, count in runs(plain.tolist()):
+            lines += copied("gradient", first, "v", start, count, "let")
             first += count
         each = [f"gradient[{len(plain)} + {len(batched)} * n + {k}] = v[w + {slot}];" for k, slot in enumerate(batched)]
         return [*lines, *self._each(each)]
@@ -197,7 +198,7 @@ class _TypedArrayWriter(ArrayWriter):
         """Return lines that are done for each example."""
         if not lines:
             return []
-        return ["for (let n = 0; n < examples; n++) {", *_indented(["const w = __EACH__;", *lines]), "}"]
+        return ["for (let n = 0; n < examples; n++) {", *indented(["const w = __EACH__;", *lines]), "}"]
 
     def _in_turn(self, instructions: Sequence[Instruction]) -> list[str]:
         """Return the lines of instructions in their order, those that follow each other in one loop over examples."""
@@ -237,8 +238,8 @@ class _TypedArrayWriter(ArrayWriter):
         slots = np.asarray(operand.slots)
         strides = regular(slots)
         if strides is None:
-            return f"v[w + {self.table('int', list(map(str, slots.ravel())))}[{_row_major(slots.shape, axes)}]]"
-        return f"v[w + {_affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
+            return f"v[w + {self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]]"
+        return f"v[w + {affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
 
     def _arrive(
         self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
@@ -260,8 +261,8 @@ class _TypedArrayWriter(ArrayWriter):
         number, count = rows.shape
         strides = None if rows.constants is not None else regular(np.asarray(rows.slots))
         if operation in OF_ROWS and strides is not None and strides[1] == 1:
-            (axis,) = _axes((number,))
-            first = _affine(int(np.asarray(rows.slots).flat[0]), [(strides[0], axis)])
+            (axis,) = axes_of((number,))
+            first = affine(int(np.asarray(rows.slots).flat[0]), [(strides[0], axis)])
             first = f"w + {first}" if rows.batched else first
             source = f"{OF_ROWS[operation]}(v, {first}, {count})"
             return self._arrive(instruction.destination, [axis], source, instruction.add)
