@@ -19,8 +19,7 @@ from typing import Any
 
 from autograd import Value
 from autograd.files import write_atomically
-from autograd.pictures.page.page import computation, put_together, read_file, shared_scripts
-from autograd.pictures.style import colour_sheet
+from autograd.pictures.page.page import computation, put_together, read_file, shared_scripts, shared_style
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
 from nn.page._network import NetworkCards
@@ -180,7 +179,7 @@ def page_of(
     source = put_together(
         _HERE / "playground.html",
         title=shown,
-        style=colour_sheet() + read_file(_HERE / "cards.css") + read_file(_HERE / "playground.css"),
+        style=shared_style() + read_file(_HERE / "cards.css") + read_file(_HERE / "playground.css"),
         model=found,
         script=page_script(),
         start="\n".join(

@@ -75,7 +75,7 @@ def page(model: dict[str, Any], rules: str) -> str:
     return put_together(
         HERE / "explorer.html",
         title=model["title"],
-        style=colour_sheet() + read_file(HERE / "explorer.css"),
+        style=shared_style() + read_file(HERE / "explorer.css"),
         model=model,
         script=shared_scripts(*SCRIPTS),
         start=f"start({rules});",
@@ -103,6 +103,11 @@ def put_together(template: Path, *, title: str, style: str, model: Any, script: 
 def shared_scripts(*names: str) -> str:
     """Return scripts that stand beside this file, one after the other."""
     return "\n".join(read_file(HERE / f"{name}.js") for name in names)
+
+
+def shared_style() -> str:
+    """Return the style that all pages begin with: the colours, and what looks alike."""
+    return colour_sheet() + read_file(HERE / "shared.css")
 
 
 def read_file(path: Path) -> str:
