@@ -549,7 +549,7 @@ def test_import_reads_none_of_the_pages_files():
 
 def test_page_holds_every_file_that_stands_beside_it():
     files = {path.name for path in HERE.iterdir() if path.suffix not in (".py", "")}
-    assert files == {"explorer.css", "explorer.html", *(f"{name}.js" for name in SCRIPTS)}
+    assert files == {"explorer.css", "explorer.html", "shared.css", *(f"{name}.js" for name in SCRIPTS)}
 
 
 def test_no_derivative_is_written_in_the_page():
