@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, dot, gradients, logsumexp, rules
+from autograd import Value, compile, dot, fsum, gradients, logsumexp, rules, sin, softmax
 from autograd.engine import topological_order
 from autograd.rules import Family, NAry, Unary
 
@@ -93,6 +93,15 @@ def wanted(row, operands):
     root, leaves = graph(row, operands)
     root.backward()
     return [root.data, *(leaf.grad for leaf in leaves)]
+
+
+def irregular_graph():
+    """A graph whose operands lie in no regular order, and its leaves."""
+    rng = np.random.default_rng(0)
+    leaves = [Value(v, f"w{i}") for i, v in enumerate(rng.normal(size=40))]
+    picked = rng.integers(0, 40, (60, 3)).tolist()
+    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked])
+    return root + fsum(softmax([leaves[i] for i, *_ in picked[:7]])[:3]) * 0.5, leaves
 
 
 # The functions that a layer may have by their names.

@@ -26,7 +26,6 @@ from autograd import (
     logsumexp,
     operation,
     sin,
-    softmax,
     tanh,
     where,
 )
@@ -34,7 +33,18 @@ from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
 from autograd.testing import expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, graph, network_loss, points, tails, wanted
+from tests.autograd.export.rows import (
+    EDGES,
+    ROWS,
+    agreeing,
+    close,
+    graph,
+    irregular_graph,
+    network_loss,
+    points,
+    tails,
+    wanted,
+)
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 pytestmark = pytest.mark.skipif(
@@ -200,11 +210,7 @@ def test_recurrences_are_loops(steps, tmp_path):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_lies_irregularly_is_listed(backend, tmp_path):
-    rng = np.random.default_rng(0)
-    leaves = [Value(v, f"w{i}") for i, v in enumerate(rng.normal(size=40))]
-    picked = rng.integers(0, 40, (60, 3))
-    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked.tolist()])
-    root = root + fsum(softmax([leaves[i] for i in picked[:7, 0]])[:3]) * 0.5
+    root, leaves = irregular_graph()
     program = compile(root, wrt=leaves, backend=backend)
     source = to_c(program)
     assert max(map(len, source.splitlines())) < 2_000

@@ -23,7 +23,6 @@ from autograd import (
     operation,
     rules,
     sin,
-    softmax,
     tanh,
     where,
 )
@@ -37,6 +36,7 @@ from tests.autograd.export.rows import (
     agreeing,
     close,
     graph,
+    irregular_graph,
     network_loss,
     points,
     rounding,
@@ -180,11 +180,7 @@ def test_logsumexp_keeps_small_terms_and_infinite_ones():
 
 
 def test_what_lies_irregularly_is_gathered():
-    rng = np.random.default_rng(0)
-    leaves = [Value(v) for v in rng.normal(size=40)]
-    picked = rng.integers(0, 40, (60, 3)).tolist()
-    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked])
-    root = root + fsum(softmax([leaves[i] for i, *_ in picked[:7]])[:3]) * 0.5
+    root, leaves = irregular_graph()
     program = compile(root, wrt=leaves)
     assert run(to_onnx(program), program.read()[None]).item() == pytest.approx(root.data, rel=1e-12)
 

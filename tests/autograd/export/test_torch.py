@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 import nn
-from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, softmax, where
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, where
 from autograd.export import load_torch_state, to_torch
 from autograd.functions import flatten
 from autograd.testing import expressions
@@ -24,6 +24,7 @@ from tests.autograd.export.rows import (
     agreeing,
     close,
     graph,
+    irregular_graph,
     network_loss,
     points,
     settled,
@@ -113,11 +114,7 @@ def test_choices_keep_out_what_is_not_chosen():
 
 
 def test_what_lies_irregularly_is_indexed():
-    rng = np.random.default_rng(0)
-    leaves = [Value(v) for v in rng.normal(size=40)]
-    picked = rng.integers(0, 40, (60, 3)).tolist()
-    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked])
-    root = root + fsum(softmax([leaves[i] for i, *_ in picked[:7]])[:3]) * 0.5
+    root, leaves = irregular_graph()
     program = compile(root, wrt=leaves)
     value, gradient = program.value_and_grad(program.read())
     found = by_torch(to_torch(program), program.read())
