@@ -376,7 +376,7 @@ def test_intervals_hold_random_expressions_and_their_gradients(expression, radiu
         return
     with mp.workdps(40):
         for moved in (-radius, 0.0, radius):
-            point = {x: mp.mpf(x.data) + mp.mpf(moved) * 0.99 for x in leaves}
+            point = {x: mp.mpf(x.data + 0.99 * moved) for x in leaves}  # a double, since the ends of the interval are
             exactly, gradient = evaluate(root, point, gradient=True)
             assert holds(value, exactly)
             assert all(holds(slopes[x], gradient[x]) for x in leaves)
