@@ -41,7 +41,8 @@ from autograd import (
     value_and_grad,
     where,
 )
-from autograd.compiler import blocks
+from autograd.compiler import _arguments, blocks
+from autograd.functions import flatten
 from nn import MLP, SGD
 
 
@@ -1322,3 +1323,57 @@ def test_roots_of_a_compiled_hessian_are_its_non_zeros():
     compiled = compile(hessian(f))
     for size in (50, 100, 200):
         assert len(compiled.specialize([0.5] * size).roots) == 3 * size - 2
+
+
+# Fast paths: what a call does not do again
+
+
+class Untouched:
+    """What may not be asked for anything."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was asked for")
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_call_with_floats_and_lists_of_floats_binds_nothing_and_takes_no_lock(backend):
+    f = compile(lambda x, w: x * w[0] + sin(w[1]), backend=backend)
+    calls = (lambda: f(2.0, [3.0, 4.0]), lambda: f.value_and_grad(2.0, [3.0, 4.0]))
+    found = [call() for call in calls]
+    f._signature.bind = f._programs.lock = Untouched()
+    assert [call() for call in calls] == found
+    with pytest.raises(TypeError, match="not callable"):
+        f(2.0, w=[3.0, 4.0])
+
+
+def test_structure_of_arrays_and_of_lists_of_floats_is_not_looked_for(monkeypatch):
+    flattened = []
+    monkeypatch.setattr(_arguments, "flatten", lambda *given: flattened.append(given[0]) or flatten(*given))
+    plain, batched = compile(lambda x, y: fsum(x) * fsum(y)), compile(lambda x: x[0] * x[1], batched="x")
+    assert [plain([1.0, 2.0], np.ones(3)), batched(np.array([[1.0, 2.0], [3.0, 4.0]]))] == [9.0, 7.0]
+    assert flattened == []
+    for kind in (list, tuple, np.array, lambda row: [np.float32(row[0]), int(row[1])]):
+        assert batched([kind(row) for row in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0])]) == 44.0 / 3.0
+    assert len(flattened) == 4  # the first example, since the others are as it is
+
+
+def test_nothing_is_read_or_laid_out_again_where_nothing_has_changed(backend):
+    x, k, w = np.arange(3.0), Constant(2.0), Value(3.0)
+    f = compile(lambda x: fsum(x) * w if k > 1.0 else fsum(x))
+    assert [f(x), f(x)] == [9.0, 9.0]
+    found = f._programs.latest
+    buffers, found.leaves, found.constants = found.buffers, [Untouched()], {Untouched(): None}
+    assert f(x) == 9.0
+    assert found.buffers is buffers
+    w.data = 4.0
+    with pytest.raises(AssertionError, match="stamp was asked for"):
+        f(x)
+    found.constants = {}
+    with pytest.raises(AssertionError, match="number was asked for"):
+        f(x)
+
+
+def test_results_of_which_none_is_constant_are_given_on_as_they_are():
+    f, numbers = compile(lambda x: [x, x * x]), [2.0, 4.0]
+    f(2.0)
+    assert f._programs.latest.results.all(numbers) is numbers
