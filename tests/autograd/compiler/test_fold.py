@@ -73,6 +73,25 @@ def test_bias_costs_at_most_one_instruction(style, order):
     assert sum("@" in expression for expression in expressions_of(program)) == 1
 
 
+ADDED = {  # to each of the dots of a product: parameters and constants, which the product adds itself, and others
+    "parameters": (lambda b, i: b, ["theta @ theta.T + theta", "tanh(v1)", "sum(v2)"]),
+    "constants": (lambda b, i: i + 1.0, ["theta @ theta.T + constants(1, 1, 6)", "tanh(v1)", "sum(v2)"]),
+    "what is computed later": (
+        lambda b, i: sin(b),
+        ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_product_adds_what_is_known_before_it(name):
+    bias, expressions = ADDED[name]
+    program = program_of(
+        lambda xs: sum(tanh(dot(w, xs[24:28]) + bias(xs[28 + i], i)) for i, w in enumerate(rows(xs, 6, 4))), 34
+    )
+    assert expressions_of(program) == expressions
+
+
 def test_either_order_of_factors_in_one_sum_is_one_product():
     def f(xs):
         hidden = [sin(x) for x in xs[12:]]

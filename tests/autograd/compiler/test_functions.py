@@ -215,6 +215,17 @@ def test_types_of_arrays_share_a_trace():
     assert f.calls == 1
 
 
+@pytest.mark.parametrize("kinds", list(itertools.permutations([np.array, list, tuple, lambda X: [*np.array(X)]], 3)))
+def test_kinds_of_batches_share_a_program(kinds):
+    f, row = Counted(lambda x, y: x * y[0]), Counted(lambda x: x[0] * x[1])
+    numbers, rows = compile(f, batched=("x", "y")), compile(row, batched="x")
+    for kind in kinds * 2:
+        assert numbers.each(kind([1.0, 2.0]), [[3.0], [4.0]]).tolist() == [3.0, 8.0]
+        assert rows.each(kind([[1.0, 2.0], [3.0, 4.0]])).tolist() == [2.0, 12.0]
+    assert f.calls == 1
+    assert row.calls <= 2  # a list and an array are not the same to a function
+
+
 def test_order_of_a_dict_does_not_matter():
     compiled = compile(lambda p: p["a"] - p["b"])
     assert compiled({"a": 3.0, "b": 1.0}) == compiled({"b": 1.0, "a": 3.0}) == 2.0
@@ -284,6 +295,17 @@ def test_batch_has_any_number_of_axes(shape):
     value, gradient = compile(lambda x: np.sum(x * x), batched="x").value_and_grad(x)
     assert value == pytest.approx(np.sum(x * x) / 4, rel=1e-12)
     assert np.allclose(gradient, x / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (2, 2), (1, 0), (0, 2)])
+def test_function_of_one_example_gets_what_one_example_is(shape):
+    seen = []
+    f = compile(lambda x: seen.append(x) or fsum(np.ravel(x)) * 2.0, batched="x")
+    X = np.arange(3.0 * math.prod(shape)).reshape(3, *shape)
+    assert f(X) == 2.0 * X.sum() / 3.0
+    assert [type(x) is np.ndarray and x.shape for x in seen] == [shape if shape else False]
+    if not shape:
+        assert isinstance(seen[0], Value)  # a number, and no array of no axes
 
 
 def test_batch_is_of_any_size_without_a_new_trace():
