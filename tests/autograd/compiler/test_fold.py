@@ -380,6 +380,13 @@ def test_product_is_the_call_for_its_shapes(name):
     assert products == lines.split(" | ")
 
 
+def test_power_is_the_function_for_its_exponent():
+    exponents = {1.0: None, 2.0: "square(v", 3.0: "power(v", -1.0: "power(v", 0.5: "powers(v", 2.5: "powers(v"}
+    for exponent, call in exponents.items():
+        forward = source_of(lambda x: [v**exponent for v in x], ROW)[0]  # noqa: B023
+        assert (call or "return") in forward, (exponent, forward)
+
+
 def test_sums_and_roots_are_read_and_written_at_once_where_they_are_many():
     assert source_of(lambda x: x[0] + x[1] + sin(x[2]), ROW)[:3] == [
         *("sin(v, out=v)", "add(v, v, out=v)", "add(v, v, out=v)")

@@ -181,6 +181,25 @@ def test_guarded_side_brings_neither_an_error_nor_nan():
     assert (f.value_and_grad(X)[1] * 3.0).tolist() == [2.0, 1.0, 0.5]
 
 
+# What is written
+
+
+def test_long_function_is_written_once_and_a_short_one_where_it_is_used():
+    def source(f):
+        return KernelProgram(compile(f).specialize([0.5] * 9).lowering).source
+
+    text = source(lambda x: logsumexp(x) + logsumexp(x[::-1]) + sin(x[0]))
+    assert text.count("define internal double @kernel.f") == 1
+    assert text.count("call double @kernel.f0") == 2
+    assert "@kernel.f" not in source(lambda x: sin(x[0]) * exp(x[1]))
+
+
+def test_powers_that_are_products_call_no_function():
+    for exponent, calls in ((1.0, 0), (2.0, 0), (2.5, 1)):
+        kernel = KernelProgram(compile(lambda x: x**exponent * x).specialize(0.5).lowering)  # noqa: B023
+        assert kernel.text("forward").count("call double @pow") == calls
+
+
 # Recurrences
 
 
@@ -373,6 +392,8 @@ def test_interpreter_is_free_for_other_threads_while_native_code_runs():
     f = compile(chain, backend="native")
     f(0.5)
     assert not type(f.program.runner.kernel("forward"))._flags_ & 0x4  # FUNCFLAG_PYTHONAPI: keep the interpreter's lock
+    f.program.runner._lock = None  # of what compiles
+    assert f(0.5) == chain(0.5)
 
 
 @pytest.mark.usefixtures("at_once")
