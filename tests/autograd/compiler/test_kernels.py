@@ -275,6 +275,20 @@ def test_runs_are_counted_so_the_way_to_a_kernel_is_the_same_again():
     assert calls() == calls()
 
 
+@pytest.mark.parametrize("batched", [(), "x"])
+def test_costs_of_native_code_are_those_of_its_table(batched):
+    f = compile(lambda x: dot(x, x) * sin(x[0]), batched=batched, backend="numpy")
+    lowering = f.specialize([[0.5] * 3] if batched else [0.5] * 3).lowering
+    stages = cut._Stages(lowering, cut._first_runner(lowering, "numpy", native=True), "auto")
+    lines, (sums, products) = len(lowering.code.instructions), map(sum, zip(stages.once, stages.each, strict=True))
+    assert (sums, products) == (2, 6)
+    for key in (("native", "steps"), ("native", "kernel"), ("numpy", "arrays")):
+        kind = f"{key[1]} of a batch" if batched and key[0] == "native" else key[1]
+        cost = cut.COSTS[key[0], kind]
+        fixed, each = cost.run + cost.line * lines, cost.operation * sums + cost.product * products
+        assert stages._cost(key, lines)(7) == pytest.approx(fixed + each * (7 if batched else 1))
+
+
 def test_program_that_gains_nothing_stays_as_it_is():
     f = compile(lambda x: x * x + 1.0)
     for _ in range(2_000):
