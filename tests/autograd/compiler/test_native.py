@@ -458,3 +458,12 @@ def test_case_of_the_machine_is_inlined_where_it_is_short(width):
     for letter, case, how in found:
         row = int(case) if letter == "f" else int(case) // 8
         assert (how == "alwaysinline") is (width == 1 and row not in long), (letter, case)
+
+
+@pytest.mark.parametrize("batched", [(), "x"])
+def test_machine_adds_up_with_the_rounding_errors(batched):
+    for f in (lambda x: fsum(x), lambda x: mean(x), lambda x: dot(x, [1.0] * len(x))):
+        compiled = compile(f, batched=batched, backend="native")
+        x = [1e16, 1.0, -1e16, 1e-3]
+        assert compiled([x] if batched else x) == f(x) != 0.0
+        assert type(compiled.program.runner).__name__ == "NativeProgram"
