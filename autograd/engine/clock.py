@@ -93,9 +93,9 @@ class scope:
         global now
         if self.closed is not None:
             raise RuntimeError(f"{self!r} was entered before; open a new scope for another part of the model")
-        self.closed = False
         self.before = now
         self.tick = now.tick
+        self.closed = False
         now = self
         return self
 
