@@ -20,6 +20,21 @@ def pytest_addoption(parser):
     parser.addoption("--whole", action="store_true", help="test rows at every point of their grids, not at a sample")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
+def pytest_cmdline_main(config):
+    """Run the whole suite in several processes, where pytest-xdist is there and no other way is asked for."""
+    asked, cores = config.option, len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    if (
+        hasattr(asked, "numprocesses")
+        and (asked.numprocesses, asked.dist, asked.capture) == (None, "no", "fd")
+        and not (asked.usepdb or asked.trace)
+        and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and not hasattr(config, "workerinput")  # this is not one of these processes
+        and cores > 1
+    ):
+        asked.numprocesses, asked.dist = min(cores, 8), "worksteal"  # neighbours stay together, with what they share
+
+
 @pytest.fixture
 def whole(request):
     """Whether grids are tested whole."""
