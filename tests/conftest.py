@@ -20,6 +20,28 @@ def pytest_addoption(parser):
     parser.addoption("--whole", action="store_true", help="test rows at every point of their grids, not at a sample")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sample(one_in): a grid of parameters, of which one in so many is tested by default")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what a sample of a grid leaves out: along each parameter every value stays, beside other values of others.
+
+    With `--whole`, or where a test is named with its parameters, nothing is left out.
+    """
+    if config.getoption("--whole") or any("[" in argument for argument in config.args):
+        return
+    left_out = [item for item in items if not in_sample(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if in_sample(item)]
+
+
+def in_sample(item):
+    marker = item.get_closest_marker("sample")
+    return marker is None or sum(item.callspec.indices.values()) % marker.args[0] == 0
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
 def pytest_cmdline_main(config):
     """Run the whole suite in several processes, where pytest-xdist is there and no other way is asked for."""
