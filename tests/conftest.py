@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+from tests import hypothesis_profiles as hypothesis_profiles  # before any test reads its settings
+
 AXE = "axe-core@4.10.3"
 ARGUMENTS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import (
@@ -47,10 +47,11 @@ from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, Unary
 from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
+from tests.hypothesis_profiles import max_examples
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = max_examples(60)
 
 
 def assert_close(found, wanted, rtol=1e-12):
@@ -395,7 +396,7 @@ CHOOSING = (rules.power, rules.atan2, rules.ieee_power)  # whose derivatives ask
 
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_every_rule_is_exact_in_a_batch(operation):
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @max_examples(8)
     @given(st.lists(operands(operation), min_size=4, max_size=4))
     def check(rows):
         n = min(map(len, rows))

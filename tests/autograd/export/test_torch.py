@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import nn
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, where
@@ -31,6 +31,7 @@ from tests.autograd.export.rows import (
     tails,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
@@ -54,7 +55,7 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
         assert found == close(known), operands
 
 
-@settings(max_examples=60, deadline=None)
+@max_examples(60)
 @given(expressions())
 def test_random_expressions_agree(expression):
     leaves = [Value(x) for x in expression.inputs]

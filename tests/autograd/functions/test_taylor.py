@@ -7,7 +7,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from mpmath import mp
 
 from autograd import (
@@ -39,6 +39,7 @@ from autograd import (
 )  # fmt: skip
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation, expressions
+from tests.hypothesis_profiles import max_examples
 from tests.oracle import evaluated, exact, is_slow, rounding
 
 ORDER = 30
@@ -239,7 +240,7 @@ def test_equation_gives_one_derivative_for_each_number():
         taylor_ode(lambda x: x[0], [1.0, 2.0], 3)
 
 
-@settings(deadline=None, max_examples=150)
+@max_examples(150)
 @given(expressions())
 def test_random_expressions_have_the_derivatives_of_nested_grad(expression):
     def along(t):

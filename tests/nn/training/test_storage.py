@@ -13,7 +13,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -21,8 +21,9 @@ from autograd import Value, leaky_relu, operation, tanh
 from nn import MLP, Layer, Module, Neuron, load, save
 from nn.training import storage
 from nn.training.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
+from tests.hypothesis_profiles import max_examples
 
-SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = max_examples(300)
 
 
 class Line(Module):
