@@ -23,20 +23,20 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "sample(one_in): a grid of parameters, of which one in so many is tested by default")
+    config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what a sample of a grid leaves out: along each parameter every value stays, beside other values of others.
+    """Leave out of each grid what its sample leaves out, but with `--whole`, or where points are named.
 
-    With `--whole`, or where a test is named with its parameters, nothing is left out.
+    Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
+    the sample leaves points out.
     """
     if config.getoption("--whole") or any("[" in argument for argument in config.args):
         return
     left_out = [item for item in items if not in_sample(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if in_sample(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if in_sample(item)]
 
 
 def in_sample(item):

@@ -121,12 +121,14 @@ def _tree(xs):
     return xs[0] if len(xs) == 1 else _tree(xs[: len(xs) // 2]) + _tree(xs[len(xs) // 2 :])
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
 @pytest.mark.parametrize("style", SUMS)
 def test_sum_is_exact_in_every_style(style, n):
     assert_exact(lambda xs: sin(SUMS[style](list(xs))), points(n))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
 @pytest.mark.parametrize("style", SUMS)
 def test_sum_of_products_is_exact_in_every_style(style, n):
@@ -136,6 +138,7 @@ def test_sum_of_products_is_exact_in_every_style(style, n):
     )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 33, 200])
 @pytest.mark.parametrize(
     "f",
