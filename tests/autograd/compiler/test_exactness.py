@@ -397,6 +397,7 @@ def test_model_written_as_loops_is_exact(f, n):
 CHOOSING = (rules.power, rules.atan2, rules.ieee_power)  # whose derivatives ask two things of a number
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_every_rule_is_exact_in_a_batch(operation):
     @max_examples(8)
