@@ -121,12 +121,14 @@ def _tree(xs):
     return xs[0] if len(xs) == 1 else _tree(xs[: len(xs) // 2]) + _tree(xs[len(xs) // 2 :])
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
 @pytest.mark.parametrize("style", SUMS)
 def test_sum_is_exact_in_every_style(style, n):
     assert_exact(lambda xs: sin(SUMS[style](list(xs))), points(n))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
 @pytest.mark.parametrize("style", SUMS)
 def test_sum_of_products_is_exact_in_every_style(style, n):
@@ -136,6 +138,7 @@ def test_sum_of_products_is_exact_in_every_style(style, n):
     )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 33, 200])
 @pytest.mark.parametrize(
     "f",
@@ -394,6 +397,7 @@ def test_model_written_as_loops_is_exact(f, n):
 CHOOSING = (rules.power, rules.atan2, rules.ieee_power)  # whose derivatives ask two things of a number
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_every_rule_is_exact_in_a_batch(operation):
     @max_examples(8)

@@ -993,6 +993,7 @@ def all_before(size):
     return made[-1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("derivatives", [False, True])
 @pytest.mark.parametrize(
     "make", [lambda: loop_over(5), lambda: loop_over(20), lambda: all_before(30), lambda: horner(400)]
