@@ -1,11 +1,16 @@
 """The site: `python -m sphinx -W -b html docs build/site`. `python docs/vendor.py` first makes its examples run."""
 
+import doctest
 import shutil
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import needs  # noqa: E402
 
 REPOSITORY = "https://github.com/scalar-autograd/scalar-autograd/blob/main"
 project = "scalar-autograd"
@@ -58,8 +63,33 @@ def escape_marks(app, what, name, thing, options, lines):
             lines[i] = "`".join(parts)
 
 
+def mark_needs(app, doctree):
+    """Note at each example, as classes, which packages it needs; live.js says which of them the page does not have."""
+    page, prompt = needs.Session(), {"python", "pycon", "ipython3", "default"}
+    for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)):
+        if block.get("language", "default") in prompt:
+            standing_alone = app.env.current_document.docname.startswith("reference/")
+            session = needs.Session(reference=True) if standing_alone else page
+            block["classes"] += [f"needs-{name}" for name in sorted(session.needs(needs.code_of(block.astext())))]
+
+
+def save_shown_pages(app):
+    """Run the examples of each page up to its `page`, and put that where the site shows it: it needs no Python."""
+    folder = Path(app.outdir) / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in HERE.glob("*.md"):
+        text = source.read_text(encoding="utf-8")
+        if f"pages/{source.stem}.html" in text:
+            space, examples = {}, iter(doctest.DocTestParser().get_examples(text))
+            while "page" not in space:
+                exec(next(examples).source, space)
+            space["page"].save(folder / f"{source.stem}.html")
+
+
 def setup(app):
     """Copy before anything is read."""
     app.connect("builder-inited", copy_course)
+    app.connect("builder-inited", save_shown_pages)
     app.connect("source-read", adapt_markdown)
     app.connect("autodoc-process-docstring", escape_marks)
+    app.connect("doctree-read", mark_needs)
