@@ -1,6 +1,7 @@
 """The site: `python -m sphinx -W -b html docs build/site`. `python docs/vendor.py` first makes its examples run."""
 
 import doctest
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -36,9 +37,12 @@ if (HERE / "vendored").exists():
 
 
 def copy_course(app):
-    """Put the notebooks of the course where Sphinx reads."""
+    """Put the notebooks of the course where Sphinx reads, with words in place of badges that lie elsewhere."""
     shutil.rmtree(HERE / "course", ignore_errors=True)
     shutil.copytree(HERE.parent / "notebooks", HERE / "course", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for notebook in (HERE / "course").glob("*.ipynb"):
+        text = notebook.read_text(encoding="utf-8")
+        notebook.write_text(re.sub(r"!\[([^]]+)\]\(https://[^)]+\.svg\)", r"\1", text), encoding="utf-8")
     with (HERE / "course" / "README.md").open("a", encoding="utf-8") as page:
         page.write("\n```{toctree}\n:hidden:\n:glob:\n0*\n```\n")
 

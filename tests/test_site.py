@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 SITE = os.environ.get("SITE")
 pytestmark = pytest.mark.skipif(SITE is None, reason="SITE names no built site (.ci/run builds one)")
 
-LIVE = ["index.html", "seeing.html", "faq.html", "derivatives.html"]  # pages whose examples all run in the page
+COURSE = [f"course/{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))]
+LIVE = ["index.html", "seeing.html", "faq.html", "derivatives.html", *COURSE[:3]]  # pages whose examples all run
 PROGRAMS = {
     "micrograd": "from micrograd.engine import Value\nx = Value(3.0)\ny = x * x + 1\ny.backward()\nprint(x.grad)",
     "microgpt": """
@@ -66,6 +68,7 @@ def shown(page, number=0):
 @pytest.mark.parametrize("name", LIVE)
 def test_every_example_of_a_page_runs(page, address, name):
     page.goto(address + name)
+    page.evaluate("document.querySelectorAll('details').forEach((answer) => { answer.open = true })")
     runners = page.get_by_role("button", name="Run example")
     assert runners.count() > 0
     runners.last.click()  # which runs those before it too
