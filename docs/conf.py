@@ -1,6 +1,8 @@
 """The site: `python -m sphinx -W -b html docs build/site`. `python docs/vendor.py` first makes its examples run."""
 
+import contextlib
 import doctest
+import io
 import re
 import shutil
 import sys
@@ -85,8 +87,9 @@ def save_shown_pages(app):
         text = source.read_text(encoding="utf-8")
         if f"pages/{source.stem}.html" in text:
             space, examples = {}, iter(doctest.DocTestParser().get_examples(text))
-            while "page" not in space:
-                exec(next(examples).source, space)
+            with contextlib.redirect_stdout(io.StringIO()):
+                while "page" not in space:
+                    exec(next(examples).source, space)
             space["page"].save(folder / f"{source.stem}.html")
 
 
