@@ -4,7 +4,7 @@
 const sign = (slope) => (slope > 0 ? "positive" : slope < 0 ? "negative" : "");
 
 /** The explorer's words about the graph of one example, all of whose gradients have arrived. */
-class ExampleWords extends Words {
+class ExampleWords extends Derivation {
   constructor(graph) {
     super();
     this.graph = graph;

@@ -34,7 +34,7 @@ from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
 _HERE = Path(__file__).parent
-_SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
+_SHARED = ("functions", "numbers", "graph", "elements", "words", "derivation")  # scripts of the explorer's page
 _SCRIPTS = (
     *("twister", "training", "charts", "network", "field", "judge", "card_pictures", "answer", "python"),
     *("settings", "details", "playground"),

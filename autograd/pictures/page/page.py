@@ -27,7 +27,10 @@ from autograd.pictures.style import colour_sheet
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels
 # Each uses only what stands in those before it.
-SCRIPTS = ("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport", "words", "picture", "view")
+SCRIPTS = (
+    *("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport"),
+    *("words", "derivation", "story", "questions", "picture", "inputs", "panels", "lecture", "keys", "view"),
+)
 
 
 class Explorer:
