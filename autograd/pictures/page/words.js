@@ -30,13 +30,20 @@ class Words {
     return make("span", { class: "partial" }, "∂", this.named(child), "/∂", bottom);
   }
 
-  /** What a number does while another rises, by its derivative. */
+  /** What a number does while another rises, by its derivative, in as many digits as a person reads. */
   rate(derivative) {
-    const size = Number(Math.abs(derivative).toPrecision(4));
+    const size = Math.abs(derivative);
     if (Number.isNaN(size)) return "changes in a way that no number says";
     if (size === 0) return "does not change";
-    const times = { 1: "just as", 2: "twice as", Infinity: "infinitely" }[size] ?? [this.number(size), " times as"];
-    return [derivative > 0 ? "rises " : "falls ", times, " fast"];
+    const way = derivative > 0 ? "rises " : "falls ";
+    if (size === Infinity) return [way, "infinitely fast"];
+    const slow = size < 0.1 && Number.isFinite(1 / size);
+    const exact = slow ? 1 / size : size;
+    const told = Number(exact.toPrecision(slow ? 2 : 3));
+    const about = Math.abs(told - exact) > 1e-5 * exact ? "about " : "";
+    const plain = { 0.5: "half as fast", 1: about ? "as fast" : "just as fast", 2: "twice as fast" }[told];
+    const many = make("span", { class: "number" }, spoken(told));
+    return [way, about, ...(plain ? [plain] : [many, slow ? " times more slowly" : " times as fast"])];
   }
 
   value(id) {
