@@ -143,17 +143,21 @@ class Derivation extends Words {
 
   /** A path by the names on it: a button that shows it in the picture. */
   chain(id, edges, i) {
-    const { graph } = this;
+    const { nodes } = this.graph;
     const show = () =>
       this.mark(
-        edges.map(({ child, k }) => [graph.nodes[child].parents[k], child]),
+        edges.map(({ child, k }) => [nodes[child].parents[k], child]),
         "backward",
       );
     const hide = () => this.renderLines(this.plan.steps[this.position]);
     const events = { onpointerenter: show, onpointerleave: hide, onfocus: show, onblur: hide, onclick: show };
+    return make("button", { class: "path", type: "button", "data-path": i, ...events }, this.along(id, edges));
+  }
+
+  /** The names of the nodes along a path, of a long one those at its ends. */
+  along(id, edges) {
     const names = [id, ...edges.map(({ child }) => child)].map((one, j) => [j ? " → " : "", this.named(one)]);
-    const shown = names.length > 40 ? [...names.slice(0, 16), " → …", ...names.slice(-16)] : names;
-    return make("button", { class: "path", type: "button", "data-path": i, ...events }, shown);
+    return names.length > 40 ? [...names.slice(0, 16), " → …", ...names.slice(-16)] : names;
   }
 
   /** Of many paths, or a long one, the strongest with all that is multiplied along it. */

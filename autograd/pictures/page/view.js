@@ -127,7 +127,7 @@ class View extends Keys {
     this.render();
   }
 
-  /** Scroll the window, where it is small, so that the card of a step is not outside or under the controls. */
+  /** Scroll the window, where it is small, so that the card of a step is seen, and the buttons below the graph. */
   keepInSight(element) {
     if (!element || document.documentElement.scrollHeight <= innerHeight) return;
     const frame = $("scroller").getBoundingClientRect();

@@ -59,13 +59,13 @@ def test_title_says_what_learns_from_what():
 
 
 def test_classes_are_told_by_the_loss():
-    assert model_of(small())["classes"] == ["−1", "1"]
+    assert model_of(small())["classes"] == ["class −1", "class 1"]
     assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
     X = points()
     y = [x + y for x, y in X]
     assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []
     doubled = model_of(playground(MLP(2, [1]), X, sides(X), loss=lambda o, t: 2 * hinge(o, t)))
-    assert (doubled["classes"], doubled["reading"]) == (["−1", "1"], "score")
+    assert (doubled["classes"], doubled["reading"]) == (["class −1", "class 1"], "score")
 
 
 def test_wires_are_found_in_any_wiring_of_neurons():

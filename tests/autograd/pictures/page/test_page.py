@@ -1043,6 +1043,37 @@ def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is
     assert page.evaluate("view.viewport.scale") == pytest.approx(scale / 2)
 
 
+def test_wheel_scrolls_a_page_that_is_longer_than_the_window_until_the_graph_is_pressed(opened, network):
+    page = opened(network, viewport={"width": 400, "height": 600}, reduced_motion="reduce")
+    scale = page.evaluate("view.viewport.scale")
+    stage = page.locator("#scroller").bounding_box()
+    page.mouse.move(stage["x"] + 60, stage["y"] + 60)
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("scrollY > 0")
+    assert page.evaluate("view.viewport.scale") == scale
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -50)
+    page.wait_for_function(f"view.viewport.scale > {scale}")
+    page.keyboard.up("Control")
+    scale = page.evaluate("view.viewport.scale")
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(f"view.viewport.scale > {scale}")
+    assert page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("size", [(320, 640), (640, 320), (320, 200)])
+def test_buttons_cover_nothing_on_a_small_window(size, opened, network):
+    page = opened(network, viewport=dict(zip(("width", "height"), size, strict=True)), reduced_motion="reduce")
+    page.evaluate("view.go(5)")
+    box = {name: page.locator(f"#{name}").bounding_box() for name in ("stage", "transport", "story")}
+    assert page.locator("#transport").evaluate("e => getComputedStyle(e).position") == "static"
+    assert box["stage"]["y"] + box["stage"]["height"] <= box["transport"]["y"] + 1
+    assert box["transport"]["y"] + box["transport"]["height"] <= box["story"]["y"] + 1
+
+
 # A lecture
 
 
