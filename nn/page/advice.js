@@ -31,7 +31,7 @@ function advice(training, sizes, dead) {
   const smaller = `Take a smaller learning rate than ${rate}`;
   const recent = losses.slice(-WATCHED);
   const jumps = recent.filter((loss, i) => i && loss > 1.15 * recent[i - 1]).length;
-  if (steps && last > 1.02 * first && last > 1.5 * lowest)
+  if (steps && last > 1.02 * first && last > 1.2 * lowest)
     found.push(
       `The learning rate is too large: the loss was ${tick(first)} before the first step and is ${tick(last)} now. ${smaller}, and reset.`,
     );

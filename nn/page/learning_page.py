@@ -21,7 +21,7 @@ from typing import Any
 
 from autograd import Value
 from autograd.files import write_atomically
-from autograd.pictures.page.page import computation, put_together, read_file, shared_scripts, shared_style
+from autograd.pictures.page.page import computation, drawn, put_together, read_file, shared_scripts, shared_style
 from autograd.pictures.style import CLASSES
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
@@ -66,8 +66,9 @@ class Playground:
     True
     """
 
-    def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value]) -> None:
+    def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value], root: Value) -> None:
         self.title = title
+        self.root = root
         self.html = source
         self.model = model
         self.parameters = parameters
@@ -81,9 +82,10 @@ class Playground:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """Return the page as a notebook shows it; as a widget too, where anywidget is installed.
 
-        The widget hands what was trained on the page back to the model.
+        The widget hands what was trained on the page back to the model. Where no script runs, as in a notebook that is
+        only read, a drawing of the loss of one example stands in.
         """
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()} | drawn(self.root)
         try:
             kind = widget_class()
         except ImportError:
@@ -194,7 +196,7 @@ def page_of(
             ]
         ),
     )
-    return Playground(shown, source, model, parameters)
+    return Playground(shown, source, model, parameters, programs.root)
 
 
 def page_script() -> str:

@@ -19,7 +19,8 @@ class Lecture extends Panels {
   link() {
     const open = [...this.plan.open].filter(Boolean).join(".");
     const chosen = this.chosen === null ? "" : `&number=${this.chosen}`;
-    history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${this.presents() ? "&present" : ""}`);
+    const view = `${this.asks ? "&ask" : ""}${this.presents() ? "&present" : ""}`;
+    history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${view}`);
     navigator.clipboard?.writeText(location.href).catch(() => {});
     $("linked").textContent = "The address of this page now leads to this step.";
   }
@@ -34,6 +35,7 @@ class Lecture extends Panels {
     this.arrange();
     const number = wanted.has("number") ? Number(wanted.get("number")) : NaN;
     this.chosen = this.graph.nodes[number] ? number : null;
+    this.asks = $("ask").checked = wanted.has("ask");
     if (wanted.has("present") !== this.presents()) this.present();
     if (this.viewport.fitted) this.viewport.fit();
     this.go(Math.floor(Number(wanted.get("step"))) || 0);

@@ -105,13 +105,12 @@ class Panels extends Inputs {
   /** The result in one line, which is read out when it changes. */
   renderResult() {
     const { root, values, problem } = this.graph;
-    const hidden = (known) => this.asks && !known;
-    const shown = problem ? "no value" : hidden(this.state.known[root]) ? "?" : short(values[root]);
+    const shown = problem ? "no value" : this.secret(root, "data") ? "?" : short(values[root]);
     const { chosen } = this;
     const told = chosen !== null && chosen !== root && !problem && this.graph.nodes[chosen].takes;
     const line = [
       ...[this.named(root), " = ", make("strong", {}, shown)],
-      told && !hidden(this.plan.complete(chosen, this.state))
+      told && !this.secret(chosen, "grad")
         ? [", ", this.total(chosen), " = ", make("strong", {}, short(this.graph.gradients[chosen]))]
         : "",
     ];
@@ -220,7 +219,7 @@ class Panels extends Inputs {
           this.named(id),
           " = ",
           this.formula(op.value, id, false),
-          graph.values[id] === undefined
+          graph.values[id] === undefined || this.secret(id, "data")
             ? ""
             : [
                 make("br"),
@@ -236,7 +235,9 @@ class Panels extends Inputs {
       parts.push(
         ...(graph.problem
           ? [make("p", { class: "quiet" }, "There is no gradient while ", this.named(graph.root), " has no value.")]
-          : this.derivation(id)),
+          : this.secret(id, "grad")
+            ? [make("p", { class: "quiet" }, "Where its gradient comes from is shown when it has been asked for.")]
+            : this.derivation(id)),
       );
     else parts.push(make("p", { class: "quiet" }, "A constant takes no gradient."));
     if (controls && details.contains(controls)) {

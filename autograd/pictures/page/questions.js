@@ -8,6 +8,15 @@ class Questions extends Story {
     return step.kind === "backward" ? { node: step.parent, of: "grad" } : null;
   }
 
+  /** Whether the data or the gradient of a node is to be predicted first, at this step or at a later one. */
+  secret(id, of) {
+    const given = of === "data" && !this.graph.nodes[id].parents;
+    if (!this.asks || given) return false;
+    const asked = this.asked(this.plan.steps[this.position]);
+    const known = of === "data" ? this.state.known[id] : this.plan.complete(id, this.state);
+    return !known || (asked?.node === id && asked.of === of);
+  }
+
   /** The question of a step: what it computes, with a field for the answer. */
   question(step) {
     const { graph } = this;

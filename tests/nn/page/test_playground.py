@@ -166,6 +166,7 @@ def test_notebook_shows_the_page_in_a_frame_of_its_own():
     bundle = page._repr_mimebundle_()
     assert bundle["text/plain"] == repr(page)
     assert '<iframe sandbox="allow-scripts allow-downloads" title="MLP 2 → 3 → 1' in bundle["text/html"]
+    assert "hinge" in bundle["image/svg+xml"]  # for where no script runs
 
 
 def test_widget_gives_the_model_what_was_trained():

@@ -1043,24 +1043,33 @@ def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is
     assert page.evaluate("view.viewport.scale") == pytest.approx(scale / 2)
 
 
+def until(page, condition):
+    """Ask until a condition holds; the page's policy keeps Playwright from asking there."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never: {condition}")
+
+
 def test_wheel_scrolls_a_page_that_is_longer_than_the_window_until_the_graph_is_pressed(opened, network):
     page = opened(network, viewport={"width": 400, "height": 600}, reduced_motion="reduce")
     scale = page.evaluate("view.viewport.scale")
     stage = page.locator("#scroller").bounding_box()
     page.mouse.move(stage["x"] + 60, stage["y"] + 60)
     page.mouse.wheel(0, 300)
-    page.wait_for_function("scrollY > 0")
+    until(page, "scrollY > 0")
     assert page.evaluate("view.viewport.scale") == scale
     page.evaluate("scrollTo(0, 0)")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -50)
-    page.wait_for_function(f"view.viewport.scale > {scale}")
+    until(page, f"view.viewport.scale > {scale}")
     page.keyboard.up("Control")
     scale = page.evaluate("view.viewport.scale")
     page.mouse.down()
     page.mouse.up()
     page.mouse.wheel(0, -300)
-    page.wait_for_function(f"view.viewport.scale > {scale}")
+    until(page, f"view.viewport.scale > {scale}")
     assert page.evaluate("scrollY") == 0
 
 
@@ -1075,6 +1084,39 @@ def test_buttons_cover_nothing_on_a_small_window(size, opened, network):
 
 
 # A lecture
+
+
+def test_what_is_asked_for_stands_nowhere_on_the_page(opened, example):
+    page = opened(example)
+    page.locator("#ask").click()
+    page.evaluate("view.choose(view.graph.root)")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert "Predict first. What is L = d × f?" in story(page)
+    seen = "document.body.innerText + [...document.querySelectorAll('[aria-label]')].map(e => e.ariaLabel)"
+    assert "−8" not in page.evaluate(seen)
+    page.get_by_text("Show", exact=True).click()
+    assert "−8" in page.evaluate(seen)
+    page.evaluate("view.choose(0)")
+    page.locator("#slider").evaluate("s => { s.value = s.max - 1; s.dispatchEvent(new Event('input')); }")
+    story(page)
+    for name in ("a", "b"):
+        page.evaluate(f"view.choose(view.graph.nodes.findIndex(node => node.name === '{name}'))")
+        asked = f"the share that {name} gets" in story(page)
+        assert ("Where its gradient comes from is shown" in page.locator("#details").inner_text()) == asked
+
+
+def test_link_to_a_question_leads_to_the_question(opened, example):
+    page = opened(example)
+    page.locator("#ask").click()
+    page.evaluate("view.go(2)")
+    page.locator("#link").click()
+    assert "&ask" in page.evaluate("location.hash")
+    page.locator("#ask").click()
+    assert "Predict first" not in story(page)
+    page.evaluate("view.follow(location.hash)")
+    assert "Predict first. What is d = e + c?" in story(page)
+    assert page.locator("#ask").is_checked()
 
 
 def test_number_is_asked_for_before_it_is_shown(opened, example):
