@@ -1,6 +1,6 @@
 /* The answer: the large picture of what the network says, or the neuron that is chosen. */
 
-const PALE = 0.62; // how strong a colour of the plane is at most, so that points stand out from it
+const PALE = 0.5; // how strong a colour of the plane is at most, so that points stand out from it
 const MOST_MARKS = 2000; // examples that are drawn; of more, some
 
 class Answer extends CardPictures {

@@ -103,7 +103,7 @@ class Overview extends Details {
   /** The sizes of gradients, and what is to be said of them: as often as the example is told. */
   renderSizes() {
     const { training, colours, model } = this;
-    const sizes = training.sizes();
+    const sizes = training.sizes(this.playing ? MOST_SIZES.playing : MOST_SIZES.resting);
     this.sizes = sizes;
     const told = drawGradients($("gradients"), model.layers, sizes, colours);
     const text = told.map(

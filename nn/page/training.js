@@ -3,7 +3,8 @@
 
 const KEPT_STEPS = 2000; // that can be undone, if they fit into
 const KEPT_BYTES = 64e6;
-const MOST_SIZES = 1.5e6; // gradients of single examples whose sizes are taken; of more, those of every second, third...
+// So many gradients of single examples have their sizes taken, of more those of every second example, or third...
+const MOST_SIZES = { resting: 1.5e6, playing: 3e5 };
 const MOST_POINTS = 6000; // of the curves; every second one goes when there are more
 
 /** Examples as typed arrays, the inputs and the target of each after the other, and room for their values. */
@@ -221,9 +222,9 @@ class Training {
    *
    * In the gradient of the mean loss examples may cancel; in this they do not.
    */
-  sizes() {
+  sizes(most = MOST_SIZES.resting) {
     const { count } = this.data;
-    const every = Math.max(1, Math.ceil((count * this.size) / MOST_SIZES));
+    const every = Math.max(1, Math.ceil((count * this.size) / most));
     const [sizes, one, value] = [this.size, this.size, 1].map((length) => new Float64Array(length));
     const taken = Math.ceil(count / every);
     for (let n = 0; n < count; n += every) {
