@@ -6,6 +6,7 @@ import gc
 import math
 import operator
 import random
+import re
 import sys
 import threading
 import tracemalloc
@@ -84,9 +85,10 @@ def test_construction_from_a_complex_numpy_scalar_says_to_keep_two_numbers():
         Value(np.complex64(1j))
 
 
-def test_long_finding_is_cut_short_in_the_message():
-    with pytest.raises(TypeError, match=r"got a str: 'a{56}\.\.\.; convert"):
-        Value("a" * 1000)
+@pytest.mark.parametrize(("letters", "shown"), [(58, "a" * 58 + "'"), (59, "a" * 56 + "...")])
+def test_finding_of_more_than_sixty_characters_is_cut_short_in_the_message(letters, shown):
+    with pytest.raises(TypeError, match=rf"got a str: '{re.escape(shown)}; convert"):
+        Value("a" * letters)
 
 
 def test_fields_of_a_leaf():
@@ -311,6 +313,26 @@ def test_repr_shows_a_label_where_there_is_one():
 def test_conversion_to_a_plain_number_would_cut_the_graph(cut):
     with pytest.raises(TypeError, match=r"Value\(data=2\.0, .*would cut the graph; .*autograd\.sin .* \.data"):
         cut(Value(2.0))
+
+
+@pytest.mark.parametrize("digits", [(), (2,)])
+def test_rounding_would_cut_the_graph(digits):
+    with pytest.raises(TypeError, match=r"Value\(data=2\.5, .* is not rounded, .* no derivative; use \.data"):
+        round(Value(2.5), *digits)
+
+
+OPERATORS = {
+    name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "mod", "floordiv", "pow", "or_")
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_takes_a_plain_number_on_either_side(name):
+    apply = OPERATORS[name]
+    wanted = apply(Value(7.5), Value(2.0))
+    for y in (apply(Value(7.5), 2), apply(7.5, Value(2.0))):
+        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
+    assert wanted.op.forward(7.5, 2.0) == wanted.data
 
 
 def test_floor_and_ceil_stay_in_the_graph():

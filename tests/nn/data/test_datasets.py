@@ -462,6 +462,14 @@ def test_standardization_by_hand():
     assert scaling.apply([[2.0, 7.0], [10.0, 3.0]]) == [[0.0, 0.0], [4.0, -2.0]]
 
 
+@pytest.mark.parametrize("make", [xor, lambda: standardization(xor())], ids=["data set", "standardization"])
+def test_fields_are_not_assigned(make):
+    thing = make()
+    for field in type(thing).__annotations__:
+        with pytest.raises(AttributeError):
+            setattr(thing, field, ())
+
+
 def test_standardization_is_what_standardized_does():
     training, testing = split(iris(), seed=1)
     assert standardization(training).apply(testing.X) == standardized(testing, like=training).X

@@ -552,6 +552,13 @@ def test_many_columns_are_not_all_listed(table):
         read_csv(table(PETS), "kind", classes=[f"c{i}" for i in range(1000)])
 
 
+@pytest.mark.parametrize(("columns", "ends"), [(12, "'c10', 'c11'"), (13, "'c11' and 1 more")])
+def test_a_dozen_columns_are_listed(columns, ends, table):
+    names = ",".join(f"c{i}" for i in range(columns))
+    with pytest.raises(TableError, match=f"{ends}$"):
+        read_csv(table(f"{names}\n{names}\n"), "target")
+
+
 def test_name_with_a_new_line_does_not_break_the_message(table):
     with pytest.raises(TableError, match=r"column 'a\\nb', row 1: 'inf' is infinite") as error:
         read_csv(table('"a\nb",y\ninf,1\n2,3\n'), "y")
