@@ -11,17 +11,20 @@ file, since what is computed once and kept is reached by the first test only. It
 test is missing, or the mutant means the same as the original and stands in `EQUIVALENT`, with the reason.
 
 The map is made by this file as a plugin of pytest: `sys.monitoring` tells each line once in a test, so that the tests
-take hardly longer than without. Needs Python 3.12.
+take hardly longer than without. Needs Python 3.12, and an operating system that forks.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -206,12 +209,29 @@ def survives(mutant: Mutant, tests: list[str], tree: Path) -> bool:
     kept = file.read_text(encoding="utf-8")
     file.write_text(mutant.text, encoding="utf-8")
     names.write_text("\n".join(tests), encoding="utf-8")
+    # A fork of this process need not import again what the tests import beside the packages.
+    judge = multiprocessing.get_context("fork").Process(target=judged, args=(tree, [f"@{names}"]))
+    judge.start()
     try:
-        return run_pytest(tree, ["-x", f"@{names}"], capture_output=True, timeout=SECONDS_TO_ANSWER) == 0
-    except subprocess.TimeoutExpired:  # it loops for ever, which is noticed
-        return False
+        judge.join(SECONDS_TO_ANSWER)
+        if judge.is_alive():  # it loops for ever, which is noticed
+            os.killpg(judge.pid, signal.SIGKILL)
     finally:
         file.write_text(kept, encoding="utf-8")
+    return judge.exitcode == 0
+
+
+def judged(tree: Path, arguments: list[str]) -> None:
+    """Run tests in a copy of the repository, in this process, and end as pytest does."""
+    os.setsid()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments]))
 
 
 @contextmanager
@@ -221,13 +241,6 @@ def copied() -> Iterator[Path]:
         tree = Path(folder, "tree")
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".*_cache", "build", "__pycache__"))
         yield tree
-
-
-def run_pytest(tree: Path, arguments: list[str], variables: dict[str, str] | None = None, **options: Any) -> int:
-    """Return how pytest ends in a copy of the repository."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(tree), **(variables or {})}
-    return subprocess.run(command, cwd=tree, env=environment, check=False, **options).returncode
 
 
 def some_of_each(every: list[Mutant], number: int, random_state: random.Random) -> list[Mutant]:
@@ -260,7 +273,9 @@ def main() -> None:
     if options.map is not None:
         MAP.parent.mkdir(exist_ok=True)
         with copied() as tree:
-            run_pytest(tree, ["-p", "tests.mutation", *options.map], {"MUTATION_MAP": str(MAP)})
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation"]
+            variables = {**os.environ, "PYTHONPATH": str(tree), "MUTATION_MAP": str(MAP)}
+            subprocess.run([*command, *options.map], cwd=tree, env=variables, check=False)
         return
     if not MAP.exists():
         parser.error("first run `python -m tests.mutation --map`")
@@ -280,6 +295,8 @@ def main() -> None:
         every = some_of_each(every, options.each, random_state)
     elif options.sample:
         every = random_state.sample(every, min(options.sample, len(every)))
+    for package in ("hypothesis", "mpmath", "numpy", "scipy.optimize", "scipy.special", "scipy.stats"):
+        importlib.import_module(package)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     with copied() as tree:
         for mutant in every:

@@ -501,7 +501,7 @@ REASONS = {
     "sum": ({"loss": total, "y": REAL}, "a loss can be compiled where it is the mean over its examples"),
     "nan of one": (
         {"loss": nan_of_one, "y": REAL, "batch_size": None},
-        "but the mean of the losses of each is nan; a loss can be compiled",
+        "losses of each is nan; a loss can be",
     ),
     "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),
     "random numbers": ({"model": Dropout, "y": REAL}, "draws random numbers|the mean of the losses of each"),
