@@ -174,10 +174,15 @@ class Reach:
         self.failed |= report.failed
 
     def pytest_sessionfinish(self) -> None:
-        """Write what the map knows of each test: how long it takes, and the lines of each file; others it keeps."""
+        """Write what the map knows of each test: how long it takes, and the lines of each file.
+
+        Tests in files that did not run are kept.
+        """
         sys.monitoring.set_events(self.tool, 0)
         file = Path(os.environ["MUTATION_MAP"])
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        ran = {name.partition("::")[0] for name, _, _ in self.tests}
+        known = {name: test for name, test in known.items() if name.partition("::")[0] not in ran}
         for name, seconds, lines in self.tests:
             reached = defaultdict(list)
             for path, line in lines:
@@ -207,21 +212,32 @@ def survives(mutant: Mutant, tests: list[str], tree: Path) -> bool:
     """Return whether all of the tests pass in a copy of the repository in which the fault is planted."""
     file, names = tree / mutant.file, tree / "tests.txt"
     kept = file.read_text(encoding="utf-8")
-    file.write_text(mutant.text, encoding="utf-8")
     names.write_text("\n".join(tests), encoding="utf-8")
-    # A fork of this process need not import again what the tests import beside the packages.
-    judge = multiprocessing.get_context("fork").Process(target=judged, args=(tree, [f"@{names}"]))
-    judge.start()
+    file.write_text(mutant.text, encoding="utf-8")
     try:
-        judge.join(SECONDS_TO_ANSWER)
-        if judge.is_alive():  # it loops for ever, which is noticed
-            os.killpg(judge.pid, signal.SIGKILL)
+        ended = run_tests(tree, ["-x", f"@{names}"])
     finally:
         file.write_text(kept, encoding="utf-8")
-    return judge.exitcode == 0
+    if ended not in (0, 1) and run_tests(tree, ["--collect-only", f"@{names}"]) != 0:
+        raise SystemExit(f"the tests of {mutant.file} have changed since the map was made: run `--map` with them again")
+    return ended == 0
 
 
-def judged(tree: Path, arguments: list[str]) -> None:
+def run_tests(tree: Path, arguments: list[str]) -> int:
+    """Return how pytest ends in a copy of the repository: 0 if all tests pass, 1 if one fails or never ends.
+
+    It runs in a fork of this process, which need not import again what the tests import beside the packages.
+    """
+    judge = multiprocessing.get_context("fork").Process(target=run_tests_here, args=(tree, arguments))
+    judge.start()
+    judge.join(SECONDS_TO_ANSWER)
+    if judge.exitcode is None:
+        os.killpg(judge.pid, signal.SIGKILL)
+        return 1
+    return judge.exitcode
+
+
+def run_tests_here(tree: Path, arguments: list[str]) -> None:
     """Run tests in a copy of the repository, in this process, and end as pytest does."""
     os.setsid()
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -231,7 +247,7 @@ def judged(tree: Path, arguments: list[str]) -> None:
     os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments]))
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *arguments]))
 
 
 @contextmanager
