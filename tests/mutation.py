@@ -218,9 +218,15 @@ def survives(mutant: Mutant, tests: list[str], tree: Path) -> bool:
         ended = run_tests(tree, ["-x", f"@{names}"])
     finally:
         file.write_text(kept, encoding="utf-8")
-    if ended not in (0, 1) and run_tests(tree, ["--collect-only", f"@{names}"]) != 0:
-        raise SystemExit(f"the tests of {mutant.file} have changed since the map was made: run `--map` with them again")
+    if ended not in (0, 1):  # an error on import, for one, if the tests are still there
+        check_tests(tree, ["--collect-only", f"@{names}"], mutant.file)
     return ended == 0
+
+
+def check_tests(tree: Path, arguments: list[str], file: str) -> None:
+    """End with an error if tests fail, or are not there, where nothing is planted."""
+    if run_tests(tree, arguments) != 0:
+        raise SystemExit(f"without a fault, a test that reaches {file} fails or is not there: run `--map` again")
 
 
 def run_tests(tree: Path, arguments: list[str]) -> int:
@@ -247,7 +253,12 @@ def run_tests_here(tree: Path, arguments: list[str]) -> None:
     os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *arguments]))
+    ended = -1  # an error of this function is not one that a test has found
+    try:
+        known = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        ended = pytest.main(["-q", "-p", "no:cacheprovider", *known, *arguments])
+    finally:
+        os._exit(ended)
 
 
 @contextmanager
@@ -317,6 +328,8 @@ def main() -> None:
     with copied() as tree:
         for mutant in every:
             tests = judges(mutant, known, options.seconds)
+            if tests and mutant.file not in counts:
+                check_tests(tree, tests, mutant.file)
             if (mutant.file, mutant.original, mutant.changed) in EQUIVALENT:
                 outcome = "equivalent"
             else:
