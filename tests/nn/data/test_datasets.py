@@ -474,6 +474,16 @@ def test_standardization_is_what_standardized_does():
     assert standardization(training).apply(testing.X) == standardized(testing, like=training).X
 
 
+def test_rows_of_different_lengths_have_no_means():
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        standardization([[1.0, 2.0], [3.0]])
+
+
+@pytest.mark.parametrize(("weights", "names"), [((2.0,), ["x"]), ((2.0, 1.0), ["x1", "x2"])])
+def test_features_of_a_line_are_numbered_where_there_are_several(weights, names):
+    assert linear(n=3, weights=weights).features == names
+
+
 @pytest.mark.parametrize("make", [iris, digits, linear])
 def test_means_and_spreads_are_those_of_exact_arithmetic(make):
     data = make()

@@ -616,6 +616,7 @@ def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
 
     label = first_label([LONG, "b", "c"])
     assert (label.get_text(), label.get_rotation()) == (f"{LONG[:21]}…", 45.0)
+    assert [first_label([LONG[:n], "b", "c"]).get_text() for n in (22, 23)] == [LONG[:22], f"{LONG[:21]}…"]
     label = first_label(["no", "yes", "perhaps"])
     assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
 
