@@ -109,16 +109,16 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield every mutant of a file, but in annotations."""
+    """Yield every mutant of a file."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     lines = text.encode().splitlines(keepends=True)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    typed = {id(part) for node in ast.walk(tree) for kept in annotations(node) for part in ast.walk(kept)}
+    skipped = {id(part) for node in ast.walk(tree) for kept in left_out(node) for part in ast.walk(kept)}
     for node in ast.walk(tree):
-        if id(node) in typed:
+        if id(node) in skipped:
             continue
         for kind, place, source in variants(node):
             begin = starts[place.lineno - 1] + place.col_offset
@@ -129,12 +129,14 @@ def mutants(path: Path) -> Iterator[Mutant]:
             yield Mutant(name, place.lineno, kind, lines[place.lineno - 1].decode().strip(), source, changed)
 
 
-def annotations(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what a node says about types only."""
+def left_out(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a node says about types only, and that a zip is strict, which asserts what its writer knows."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         yield from [*node.decorator_list, *filter(None, [node.returns])]
     elif isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
         yield node.annotation
+    elif isinstance(node, ast.keyword) and node.arg == "strict":
+        yield node.value
     elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         yield node
 
