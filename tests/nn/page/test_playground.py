@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from autograd import Value, no_grad
+from autograd import Value, erf, fsum, no_grad
 from nn import MLP, SGD, Adam, Module, binary_cross_entropy, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
@@ -56,6 +56,11 @@ def test_title_says_what_learns_from_what():
     assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"
     assert model_of(small(validation=0.25))["title"] == "MLP 2 → 3 → 1, learning from 30 examples"
     assert repr(small(title="moons")) == "<page of moons>"
+
+
+def test_functions_that_programs_share_are_in_the_page_once():
+    page = small(penalty=lambda parameters: fsum([erf(p) for p in parameters]))
+    assert page.html.count("const fn =") == 1
 
 
 def test_classes_are_told_by_the_loss():
