@@ -544,6 +544,12 @@ def test_close_name_is_suggested(table):
         read_csv(table(PETS), "wieght")
 
 
+def test_separator_of_several_columns_is_told_though_rows_differ_in_width(table):
+    for separator in ",;\t|":
+        with pytest.raises(TableError, match="no column 'target'; it has 'a', 'y'$"):
+            read_csv(table("a,y\n1,2\n3\n4\n".replace(",", separator)), "target")
+
+
 def test_many_columns_are_not_all_listed(table):
     names = ",".join(f"c{i}" for i in range(1000))
     with pytest.raises(TableError, match=r"'c10', 'c11' and 988 more$"):
