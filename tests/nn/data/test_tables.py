@@ -546,7 +546,7 @@ def test_close_name_is_suggested(table):
 
 def test_separator_of_several_columns_is_told_though_rows_differ_in_width(table):
     for separator in ",;\t|":
-        with pytest.raises(TableError, match="no column 'target'; it has 'a', 'y'$"):
+        with pytest.raises(TableError, match=r"no column 'target'; it has 'a', 'y'$"):
             read_csv(table("a,y\n1,2\n3\n4\n".replace(",", separator)), "target")
 
 
