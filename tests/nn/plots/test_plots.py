@@ -621,6 +621,13 @@ def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
     assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("names", "title"), [(["ab", "cde"], "ab taken for cde"), (["abc", "def"], "abc\ntaken for def")]
+)
+def test_mistake_of_long_names_is_written_on_two_lines(names, title):
+    assert mistakes([[0.0, 1.0, 2.0, 3.0]], [0], [1], classes=names).axes[0].get_title() == title
+
+
 def test_numpy_classes_count_as_plain_ones():
     axes = confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0])).axes[0]
     assert axes.get_title() == "2 of 3 right (66.7%)"
