@@ -34,6 +34,7 @@ LAZY = {
     "anywidget",
     "traitlets",
     "onnx",
+    "annotationlib",  # of Python 3.14
 }
 
 

@@ -27,7 +27,16 @@ QUESTIONS = {
     "report a fault": 'version("scalar-autograd")',
     "gradients add up": ">>> (x * x).backward()",
 }
-LIVE = ["index.html", "seeing.html", "faq.html", "derivatives.html", "own_operations.html", "community.html", "idea.html", *COURSE[:3]]  # pages whose examples all run
+LIVE = [
+    "index.html",
+    "seeing.html",
+    "faq.html",
+    "derivatives.html",
+    "own_operations.html",
+    "community.html",
+    "idea.html",
+    *COURSE[:3],
+]  # pages whose examples all run
 PROGRAMS = {
     "micrograd": "from micrograd.engine import Value\nx = Value(3.0)\ny = x * x + 1\ny.backward()\nprint(x.grad)",
     "microgpt": """

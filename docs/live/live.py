@@ -62,7 +62,9 @@ def imported(code):
     places = [
         place
         for node in tree
-        for place in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")])
+        for place in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+        )
     ]
     return " ".join(sorted({place.partition(".")[0] for place in places if place}))
 
