@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
+from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
 from autograd.engine.chain import topological_order
-from autograd.pictures.folding import boxes
+from autograd.pictures.folding import Box, boxes
+from autograd.pictures.page._layout import Port, item_size, width
 from autograd.pictures.page._model import graph
 from autograd.pictures.page.formulas import OF_THE_RESULT, partial_formulas, value_formula
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
@@ -217,6 +218,23 @@ def test_powers_have_badges_of_their_own():
     x = Value(2.0, "x")
     badges = [node["badge"][0] for node in model_of(x**2 + x**-1 + x**0.5 + x**x - x / 2.0)["nodes"] if "badge" in node]
     assert badges == ["x²", "x⁻¹", "+", "x^0.5", "+", "^", "+", "÷", "−"]
+
+
+def test_sizes_of_cards_are_those_that_the_page_draws():
+    x, k, named = Value(2.0), Constant(2.5), Constant(2.5)
+    closed = Box("Neuron", None)
+    closed.nodes = [x]
+    port, letter = Port(True, [x]), 7.6
+    named.label = "rate"
+    assert item_size(port, "") == (2, 2)
+    assert item_size(closed, "Neuron") == (round(6 * letter + 44), 62)
+    assert item_size(closed, "N") == (round(0.95 * 6 * letter + 28), 62)  # of "1 leaf"
+    assert item_size(k, "") == (round(3 * letter + 26) + 20, 32)
+    assert item_size(named, "rate") == (92 + 20 + 22, 44)
+    assert item_size(x, "x") == (92 + 20 + 26, 62)
+    assert item_size(x, "x" * 30) == (round(24 * letter + 20 + 26), 62)
+    assert item_size(sin(x), "y") == (92 + 26 + max(28, round(1.12 * 3 * letter + 18)), 62)
+    assert width("日x") == 3 * letter
 
 
 def test_alike_boxes_share_one_layout(network):
