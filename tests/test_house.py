@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import nn
+
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")])
 ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}  # folders within the packages
@@ -204,3 +206,27 @@ def names_within(tree):
             yield node.value  # of __slots__
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
             yield node.attr
+
+
+def called_at_once(node):
+    """Yield the names of what is called where a module is imported, be it in a decorator or a default."""
+    if isinstance(node, ast.Call):
+        yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    inside = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Lambda):
+        inside = [node.args]
+    elif isinstance(node, ast.FunctionDef):
+        inside = [*node.decorator_list, node.args]
+    for part in inside:
+        yield from called_at_once(part)
+
+
+MADE = {"fit", "iris", "digits"} | {
+    name for name, thing in vars(nn).items() if isinstance(thing, type) and issubclass(thing, (nn.Module, nn.Optimizer))
+}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/**/test_*.py")), ids=lambda path: path.name)
+def test_no_test_file_builds_networks_when_it_is_imported(path):
+    """A fault in what it builds would hide all of its tests behind an error of collection."""
+    assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8"))))

@@ -1015,11 +1015,6 @@ def test_layout_that_takes_too_long_is_an_error_that_says_what_to_do(monkeypatch
     assert drawing._repr_mimebundle_()["text/plain"].startswith(text(drawing.root))
 
 
-def test_short_arrows_are_curves():
-    assert "splines" not in draw(example(), derivatives=True).source
-    assert "splines=line" in draw(horner(400)).source
-
-
 @pytest.mark.parametrize(
     ("given", "kind"), [(3.0, "float"), (None, "NoneType"), ([Value(1.0)], "list")], ids=["float", "None", "list"]
 )
