@@ -13,7 +13,7 @@ from mpmath import mp
 import autograd
 from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
 from autograd.compiler.backends import BACKENDS
-from autograd.rules import Operation, composition, symbol
+from autograd.rules import Operation, composition, derivatives, symbol
 from tests.oracle import EPS
 
 # Two new rows, at the end of a copy of the table: one that is made of others, and one that takes floats.
@@ -162,3 +162,10 @@ def test_family_of_whole_orders_has_no_others(family, constant, extent):
 
 def test_operations_show_their_names():
     assert (repr(rules.tanh), repr(rules.power_of)) == ("<operation tanh>", "<operations **>")
+
+
+def test_partial_of_an_own_operation_takes_its_result_and_its_operands():
+    own = autograd.operation("own", math.hypot, lambda y, a, b: math.fsum([a]) / y, lambda y, a, b: math.fsum([b]) / y)
+    found = derivatives(own, symbol("y"), [symbol("a"), symbol("b")])
+    assert [(d.operation.name, d.operation.arity) for d in found] == [("d_own", 3)] * 2
+    assert [d.operation.forward(5.0, 3.0, 4.0) for d in found] == [0.6, 0.8]
