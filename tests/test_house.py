@@ -1,6 +1,7 @@
 """The house: imports form a line, rooms are entered by their doors, and a name means one thing."""
 
 import ast
+import functools
 import html
 import re
 import runpy
@@ -17,25 +18,20 @@ ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 # What is heavy or optional may be imported where it is used; what is ours may not.
 LAZY = {
-    "numpy",
-    "scipy",
-    "graphviz",
-    "PIL",
-    "hypothesis",
-    "sklearn",
-    "matplotlib",
-    "pandas",
-    "polars",
-    "tqdm",
-    "IPython",
-    "llvmlite",
-    "mpmath",
-    "sympy",
-    "torch",
-    "jax",
-    "anywidget",
-    "traitlets",
-    "onnx",
+    *(
+        "numpy",
+        "scipy",
+        "graphviz",
+        "PIL",
+        "hypothesis",
+        "sklearn",
+        "matplotlib",
+        "pandas",
+        "polars",
+        "tqdm",
+        "IPython",
+    ),
+    *("llvmlite", "mpmath", "sympy", "torch", "jax", "anywidget", "traitlets", "onnx"),
 }
 
 
@@ -189,17 +185,15 @@ def imported_at_once(node):
 def test_private_attributes_are_read_in_their_own_room(path):
     known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
     known |= {"_operate", "_choose"}  # the protocol of operands
-    own = {
-        node.attr
-        for other, tree in TREES.items()
-        if room(other) == room(path)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-    }
-    own |= {name for other, tree in TREES.items() if room(other) == room(path) for name in names_within(tree)}
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
-            assert node.attr in own | known, f"line {node.lineno}: {node.attr}"
+            assert node.attr in known or node.attr in own_names(room(path)), f"line {node.lineno}: {node.attr}"
+
+
+@functools.cache
+def own_names(place):
+    """What the files of a room define: names, slots, and attributes of self."""
+    return {name for path, tree in TREES.items() if room(path) == place for name in names_within(tree)}
 
 
 def names_within(tree):
@@ -210,6 +204,8 @@ def names_within(tree):
             yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value  # of __slots__
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            yield node.attr
 
 
 def called_at_once(node):

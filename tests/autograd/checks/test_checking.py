@@ -9,7 +9,7 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
@@ -53,6 +53,7 @@ from autograd import (
 from autograd.engine import modes
 from autograd.rules.operation import Family, NAry, Unary
 from nn import MLP, cross_entropy, hinge, mse
+from tests.hypothesis_profiles import max_examples
 
 Point = namedtuple("Point", "x y")
 
@@ -233,7 +234,7 @@ SMOOTH = {
 }  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@max_examples(100)
 @given(st.lists(st.sampled_from(sorted(SMOOTH)), min_size=1, max_size=4), st.floats(-2, 2), st.floats(0.1, 2))
 def test_chains_of_smooth_functions_are_accepted(names, x, y):
     def chain(x, y):

@@ -6,10 +6,11 @@ import re
 
 import mpmath
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd.checks._differences import BEGINNINGS, HALVINGS, Estimate, differentiate, kink
+from tests.hypothesis_profiles import max_examples
 
 
 def single(f):
@@ -48,7 +49,7 @@ def test_smooth_functions_are_differentiated_to_nine_digits(name, x):
     assert estimate.error <= 1e-8 * abs(wanted) + estimate.rounding
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@max_examples(200)
 @given(st.sampled_from(sorted(SMOOTH)), st.floats(-3, 3))
 def test_the_estimate_of_the_error_holds(name, x):
     f, exact = SMOOTH[name]

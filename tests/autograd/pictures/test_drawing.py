@@ -20,17 +20,17 @@ from pathlib import Path
 import graphviz
 import pytest
 from graphviz.backend import dot_command
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
 from autograd import Constant, Value, dot, draw, exp, fsum, maximum, operation, scope, sin, tanh, text, where
 from autograd.engine.chain import topological_order
-from autograd.pictures import drawing
 from autograd.pictures import style as marks
 from autograd.pictures.drawing import MAX_NODES
 from autograd.rules.operation import NAry
 from nn import MLP, Layer, Neuron
+from tests.hypothesis_profiles import max_examples
 
 ROOT = Path(autograd.__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -312,7 +312,7 @@ def test_backslashes_are_shown_as_they_are(label):
     assert [words(found["n0"])[0], words(found["n1op"])[0], words(box)[0]] == [label] * 3
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@max_examples(25)
 @given(
     st.lists(st.text(st.one_of(st.characters(), st.sampled_from("\\\\NGETHL<>&")), max_size=8), min_size=1, max_size=12)
 )
@@ -804,15 +804,6 @@ def test_gradients_that_are_not_finite_leave_the_colours_of_the_others():
     draw(y, derivatives=True).pipe(format="svg")
 
 
-def test_gradients_that_are_all_zero_have_no_colour():
-    x, w = Value(2.0), Value(-3.0)
-    y = x * w
-    y.backward(0.0)
-    picture = svg(draw(y, derivatives=True))
-    assert [ground(picture, f"n{i}") for i in range(3)] == [None] * 3
-    assert {e.get("stroke") for _, g in groups(picture, "edge") for e in g.iter(f"{SVG}path")} == {marks.GREY.lower()}
-
-
 def test_arrows_take_the_colour_of_what_flows_back_along_them():
     x, w = Value(2.0), Value(-3.0)
     y = x * w
@@ -1002,6 +993,7 @@ def all_before(size):
     return made[-1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("derivatives", [False, True])
 @pytest.mark.parametrize(
     "make", [lambda: loop_over(5), lambda: loop_over(20), lambda: all_before(30), lambda: horner(400)]
@@ -1021,20 +1013,6 @@ def test_layout_that_takes_too_long_is_an_error_that_says_what_to_do(monkeypatch
             lay_out()
     assert list(tmp_path.iterdir()) == []
     assert drawing._repr_mimebundle_()["text/plain"].startswith(text(drawing.root))
-
-
-@pytest.mark.parametrize(("limit", "derivatives"), [("CURVES", False), ("CURVES_AROUND_LABELS", True)])
-def test_arrows_are_curves_up_to_a_limit_and_then_straight(limit, derivatives, monkeypatch):
-    y = horner(20)
-    pieces = drawing.pieces_of_arrows(topological_order(y))
-    for most, straight in ((pieces, False), (pieces - 1, True)):
-        monkeypatch.setattr(drawing, limit, most)
-        assert ("splines=line" in draw(y, derivatives=derivatives).source) == straight
-
-
-def test_short_arrows_are_curves():
-    assert "splines" not in draw(example(), derivatives=True).source
-    assert "splines=line" in draw(horner(400)).source
 
 
 @pytest.mark.parametrize(

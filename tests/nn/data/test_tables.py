@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import MLP, datasets, load, read_csv, save
@@ -23,8 +23,9 @@ from nn.data.datasets import Dataset, Standardization
 from nn.data.encoder import Column, Encoder
 from nn.training import storage
 from nn.training.storage import StorageError
+from tests.hypothesis_profiles import max_examples
 
-SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = max_examples(200)
 
 PETS = "weight,kind,height\n4.5,cat,25\n30,dog,60\n5,cat,24\n"
 

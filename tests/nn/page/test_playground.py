@@ -64,7 +64,7 @@ def test_functions_that_programs_share_are_in_the_page_once():
 
 
 def test_classes_are_told_by_the_loss():
-    assert model_of(small())["classes"] == ["−1", "1"]
+    assert model_of(small())["classes"] == ["class −1", "class 1"]
     assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
     model, X, y = case(binary_cross_entropy)
     assert model_of(playground(model, X, y, loss=binary_cross_entropy))["classes"] == ["0", "1"]
@@ -72,7 +72,7 @@ def test_classes_are_told_by_the_loss():
     y = [x + y for x, y in X]
     assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []
     doubled = model_of(playground(MLP(2, [1]), X, sides(X), loss=lambda o, t: 2 * hinge(o, t)))
-    assert (doubled["classes"], doubled["reading"]) == (["−1", "1"], "score")
+    assert (doubled["classes"], doubled["reading"]) == (["class −1", "class 1"], "score")
 
 
 def test_wires_are_found_in_any_wiring_of_neurons():
@@ -173,6 +173,7 @@ def test_notebook_shows_the_page_in_a_frame_of_its_own():
     bundle = page._repr_mimebundle_()
     assert bundle["text/plain"] == repr(page)
     assert '<iframe sandbox="allow-scripts allow-downloads" title="MLP 2 → 3 → 1' in bundle["text/html"]
+    assert "hinge" in bundle["image/svg+xml"]  # for where no script runs
 
 
 def test_widget_gives_the_model_what_was_trained():

@@ -118,6 +118,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("batch_size", [None, 1, 3, 7, 100])
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_at_every_size_of_batches(name, batch_size):
@@ -125,6 +126,7 @@ def test_every_loss_at_every_size_of_batches(name, batch_size):
     assert_alike(y, loss=loss, outputs=outputs, batch_size=batch_size)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("run_by", RUN_BY)
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_by_every_back_end(name, run_by, monkeypatch):
