@@ -59,6 +59,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "x <= 0.0",
     ): "x is not 0 there",
     (
+        "autograd/functions/implicit.py",
+        "return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]",
+        "node.stamp.born <= since",
+    ): "no node is made in that tick, since the call moves the clock on before it makes any",
+    (
         "nn/app/presets.py",
         "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
         "(seed - 1)",
