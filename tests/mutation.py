@@ -64,6 +64,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "node.stamp.born <= since",
     ): "no node is made in that tick, since the call moves the clock on before it makes any",
     (
+        "nn/losses.py",
+        "if others and all((z <= logits[k]) is True for z in others) and logits[k] > -math.inf:",
+        "z < logits[k]",
+    ): "at a tie, both formulas keep all digits",
+    (
         "nn/app/presets.py",
         "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
         "(seed - 1)",
