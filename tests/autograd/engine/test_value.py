@@ -547,7 +547,7 @@ def test_constant_takes_no_gradient():
     assert scale.grad is UNREACHED
 
 
-@pytest.mark.parametrize("row", [rules.add, rules.sub, rules.mul, rules.power, rules.fsum, rules.dot, where], ids=repr)
+@pytest.mark.parametrize("row", [rules.tanh, rules.add, rules.mul, rules.power, rules.fsum, rules.dot, where], ids=repr)
 def test_constant_operand_takes_no_gradient_wherever_it_stands(row):
     count = row.arity or 2
     for place in range(count):

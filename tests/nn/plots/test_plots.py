@@ -117,6 +117,10 @@ def test_figure_shows_itself_in_a_notebook_that_knows_nothing_of_matplotlib():
     assert kinds["image/png"].startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_figure_is_a_picture_by_itself():
+    assert draw()._repr_png_().startswith(b"\x89PNG\r\n")
+
+
 def test_boundary_and_line_are_drawn_into_axes_that_are_given():
     from matplotlib.figure import Figure
 
