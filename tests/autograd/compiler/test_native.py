@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from autograd import (
     Value,
@@ -44,6 +44,7 @@ from autograd.compiler.backends._machine import machine_source
 from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends.jit import compiled_module
 from autograd.compiler.backends.kernel import KernelMemory, KernelProgram
+from tests.hypothesis_profiles import max_examples
 
 INF, NAN = math.inf, math.nan
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -0.3, 2.0, 3.0, 1e-200, -1e200, 710.0, -745.0, INF, -INF, NAN]
@@ -128,13 +129,13 @@ def test_every_row_and_family_has_words():
     assert numbered().keys() == ROWS | families
 
 
-@settings(max_examples=150, deadline=None)
+@max_examples(150)
 @given(expressions())
 def test_random_expressions(expression):
     check(expression, expression.inputs)
 
 
-@settings(max_examples=40, deadline=None)
+@max_examples(40)
 @given(expressions())
 def test_random_expressions_of_a_batch(expression):
     X = np.outer(1.0 + 1e-6 * np.arange(70), expression.inputs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -46,6 +46,7 @@ from tests.autograd.export.rows import (
     tails,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 pytestmark = pytest.mark.skipif(
@@ -243,8 +244,8 @@ def test_what_lies_irregularly_is_listed(backend, tmp_path):
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(expressions(), min_size=8, max_size=8))
+@max_examples(3)
+@given(st.lists(expressions(), min_size=16, max_size=16))
 def test_random_graphs_agree(writer, tmp_path_factory, found):
     sources, cases = [], []
     for number, expression in enumerate(found):

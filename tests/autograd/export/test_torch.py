@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import nn
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, where
@@ -31,6 +31,7 @@ from tests.autograd.export.rows import (
     tails,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
@@ -54,6 +55,7 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
         assert found == close(known), operands
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch.func.jvp itself
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=NAMES)
 def test_every_row_has_the_derivative_along_any_direction(name, row):
     operands = points(row)[-1]
@@ -66,7 +68,7 @@ def test_every_row_has_the_derivative_along_any_direction(name, row):
     assert found[1].item() == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-14 * max(map(abs, terms)))
 
 
-@settings(max_examples=60, deadline=None)
+@max_examples(60)
 @given(expressions())
 def test_random_expressions_agree(expression):
     leaves = [Value(x) for x in expression.inputs]

@@ -22,7 +22,7 @@ from autograd.engine.chain import topological_order
 from autograd.pictures.folding import Box, boxes
 from autograd.pictures.page._layout import Port, item_size, width
 from autograd.pictures.page._model import graph
-from autograd.pictures.page.formulas import partial_formulas, value_formula
+from autograd.pictures.page.formulas import OF_THE_RESULT, partial_formulas, value_formula
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
 from autograd.pictures.page.page import SCRIPTS
 from autograd.rules.operation import Family, NAry
@@ -283,7 +283,8 @@ def test_every_row_is_readable_as_javascript_and_as_a_formula(row):
         (rules.sub, 2, ["a − b", "1", "−1"]),
         (rules.divide, 2, ["a / b", "1 / b", "−y / b"]),
         (rules.power, 2, ["a^b", "b × a^(b − 1)", "a^b × log(a)"]),
-        (rules.tanh, 1, ["tanh(a)", "sech²(a)"]),
+        (rules.tanh, 1, ["tanh(a)", "1 − y²"]),
+        (rules.sigmoid, 1, ["sigmoid(a)", "y × (1 − y)"]),
         (rules.relu, 1, ["relu(a)", "1 if a > 0 else 0"]),
         (rules.power_of.member(2.0), 1, ["a²", "2 × a"]),
         (rules.power_of.member(-1.0), 1, ["a⁻¹", "−1 × y / a"]),
@@ -298,6 +299,13 @@ def test_formulas_are_those_of_a_textbook(row, arity, wanted):
     formulas = [value_formula(row, arity), *partial_formulas(row, arity)]
     written = ["".join("abcd"[piece] if isinstance(piece, int) else piece for piece in formula) for formula in formulas]
     assert written == wanted
+
+
+@pytest.mark.parametrize("row", OF_THE_RESULT, ids=lambda row: row.name)
+def test_derivative_by_the_result_is_that_of_the_row(row):
+    for x in (-5.0, -0.3, 0.0, 0.7, 3.0):
+        y = row.forward(x)
+        assert OF_THE_RESULT[row](y) == pytest.approx(row.partials[0](y, x), rel=1e-12)
 
 
 @pytest.mark.parametrize("row", [row for row in rules.TABLE.values() if not isinstance(row, Family) and row.domain])
