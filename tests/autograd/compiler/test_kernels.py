@@ -313,6 +313,16 @@ def test_costs_of_native_code_are_those_of_its_table(batched):
         assert stages._cost(key, lines)(7) == pytest.approx(fixed + each * (7 if batched else 1))
 
 
+@pytest.mark.parametrize("examples", [1, 50])
+def test_run_counts_as_what_it_costs_for_its_examples(examples):
+    f = compile(option, batched="x", backend="native")
+    X = np.random.default_rng(0).uniform(0.5, 1.5, size=(examples, 4))
+    program = f.specialize(X)
+    left, cost = program.left, program._stage.run(examples)
+    f.value_and_grad(X)
+    assert program.left == left - cost < left
+
+
 def test_program_that_gains_nothing_stays_as_it_is():
     f = compile(lambda x: x * x + 1.0)
     for _ in range(2_000):
