@@ -240,12 +240,12 @@ def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monke
     assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_table_may_begin_with_any_variable(first):
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_table_may_begin_and_end_with_any_variable(first):
     def build(leaves):
         state = leaves[4]
         for n in range(30):
-            state = sin(state) * leaves[first + n * n % 3]
+            state = sin(state) * leaves[(n * n + first) % 3]
         return state
 
     assert_as_eager(build, [Value(0.5 + 0.1 * i) for i in range(5)])
