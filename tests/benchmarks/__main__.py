@@ -1,0 +1,98 @@
+"""All benchmarks by one command: `python -m tests.benchmarks [group or table ...] [--out FOLDER]`.
+
+Every table is measured in a process of its own, printed, and stored: all in FOLDER/benchmarks.json, with what they were
+measured on, and each as a picture in FOLDER/benchmarks. A folder with results keeps those of other tables. `--write`
+brings the tables and figures in README and docs up to date with docs/benchmarks.json, and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from autograd.files import write_atomically
+from tests.benchmarks import compiled, eager, growth, mathematics, native, pages, transforms
+from tests.benchmarks.bars import picture
+from tests.benchmarks.benchmark import ONE_THREAD, Benchmark, measured
+from tests.benchmarks.machine import described, told
+from tests.benchmarks.results import Results, Table, table_of
+
+GROUPS = {
+    module.__name__.rpartition(".")[2]: module.BENCHMARKS
+    for module in (eager, compiled, native, transforms, growth, mathematics)
+}
+BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
+    benchmark.name: (group, benchmark) for group, found in GROUPS.items() for benchmark in found
+}
+LEAST = 0.02  # seconds that each is timed for in a round
+
+
+def work(names: Sequence[str], options: argparse.Namespace) -> None:
+    """Measure tables in this process, and write each as a line of JSON."""
+    for name in names:
+        group, benchmark = BENCHMARKS[name]
+        first = next(iter(benchmark.problems))
+        chosen = lambda row: row == first if options.quick else options.only.lower() in row.lower()  # noqa: B023
+        table = measured(benchmark, group, options.rounds, 0.0 if options.quick else LEAST, chosen)
+        print(json.dumps(asdict(table)), flush=True)
+
+
+def tables(names: Sequence[str], options: argparse.Namespace) -> list[Table]:
+    """Measure tables in other processes, with one thread, and print them."""
+    found = []
+    settings = ["--rounds", str(options.rounds), "--only", options.only, *(["--quick"] if options.quick else [])]
+    for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
+        command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
+        done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=pages.ROOT, stdout=subprocess.PIPE, text=True)
+        for line in filter(lambda line: line.startswith('{"name"'), done.stdout.splitlines()):
+            table = table_of(json.loads(line))
+            if table.rows:
+                print(f"{table.title}\n\n{table.markdown()}\n\n{table.summary()}\n", flush=True)
+                found.append(table)
+        if done.returncode:
+            raise SystemExit(f"{', '.join(some)}: stopped with {done.returncode}, see above; nothing was stored")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and store what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*GROUPS, *BENCHMARKS])}; else all")
+    parser.add_argument("--out", type=Path, help="the folder of benchmarks.json and of the pictures")
+    parser.add_argument("--rounds", type=int, default=5, help="in each of which all take turns (5)")
+    parser.add_argument("--only", default="", metavar="WORD", help="the rows with this word in their names")
+    parser.add_argument("--quick", action="store_true", help="the first row of each table, once: does it run?")
+    parser.add_argument("--write", action="store_true", help="write README and docs from docs/benchmarks.json")
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds is a number from 1, got {options.rounds}")
+    if unknown := [name for name in options.names if name not in GROUPS and name not in BENCHMARKS]:
+        parser.error(f"the groups and tables are {', '.join([*GROUPS, *BENCHMARKS])}, got {unknown[0]!r}")
+    asked = set(options.names or GROUPS)
+    names = [name for name, (group, _) in BENCHMARKS.items() if asked & {name, group}]
+    if options.work:
+        work(names, options)
+        return
+    if options.write:
+        pages.write()
+        return
+    run = described(options.rounds)
+    print(f"{told(run)}\n")
+    found = tables(names, options)
+    if options.out:
+        results = Results.read(options.out / "benchmarks.json").with_run(run, found, list(BENCHMARKS))
+        (options.out / "benchmarks").mkdir(parents=True, exist_ok=True)
+        write_atomically(options.out / "benchmarks.json", results.dumps().encode())
+        for table in found:
+            write_atomically(options.out / "benchmarks" / f"{table.name}.svg", picture(table).encode())
+
+
+if __name__ == "__main__":
+    main()
