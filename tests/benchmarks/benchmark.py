@@ -152,11 +152,10 @@ def memory(task: Task) -> Memory:
     gc.collect()
     tracemalloc.start()
     try:
-        result = task()
+        result = task()  # noqa: F841  # it lives while it is counted
         return Memory(*tracemalloc.get_traced_memory())
     finally:
         tracemalloc.stop()
-        del result
 
 
 def paused(task: Task) -> Task:

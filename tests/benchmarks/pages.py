@@ -6,7 +6,8 @@ What stands between a mark and the next `<!-- end -->` is written; a mark is an 
 - `<!-- summary NAME -->`, in how many rows ours is ahead;
 - `<!-- figure NAME | ROW | CONTESTANT -->`, the time, in the table's unit; with two contestants and a colon between
   them, how many times as long the first takes; with the name of a fact, the fact; with `memory of` before it, the peak;
-- `<!-- run NAME -->`, what the table was measured on, and at which load.
+- `<!-- range NAME | CONTESTANT : CONTESTANT -->`, the least and the most of these ratios in the table;
+- `<!-- runs -->`, what all of them were measured on, and at which load.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.benchmarks.results import Results, Table, digits
 
 STORED = ROOT / "docs" / "benchmarks.json"
 PICTURES = ROOT / "docs" / "benchmarks"
-MARK = re.compile(r"(<!-- (table|summary|figure|run) ([^>]*?) -->)(\n?)(.*?)(<!-- end -->)", re.S)
+MARK = re.compile(r"(<!-- (table|summary|figure|range|runs)([^>]*?) -->)(\n?)(.*?)(\n?<!-- end -->)", re.S)
 
 
 def pages() -> list[Path]:
@@ -35,30 +36,30 @@ def written(page: str, results: Results) -> str:
 
     def text(mark: re.Match[str]) -> str:
         name, *parts = [part.strip() for part in mark[3].split("|")]
-        table = results.table(name)
-        if mark[2] == "table":
+        if mark[2] == "runs":
+            made = runs(results)
+        elif mark[2] == "table":
             chosen = {part.split()[0]: [s.strip() for s in part.split(None, 1)[1].split(";")] for part in parts}
-            made = table.markdown(**chosen)
+            made = results.table(name).markdown(**chosen)
         elif mark[2] == "summary":
-            made = table.summary()
-        elif mark[2] == "run":
-            load = "{:.1f} before and {:.1f} after".format(*table.load)
-            made = f"{told(results.runs[table.run])}; load {load}"
+            made = results.table(name).summary()
+        elif mark[2] == "range":
+            who, other = parts[0].split(" : ")
+            ratios = [row.ratio(who, other) for row in results.table(name).rows if {who, other} <= row.seconds.keys()]
+            made = f"{digits(min(ratios), 2)} to {digits(max(ratios), 2)}"
         else:
-            made = figure(table, *parts)
-        return f"{mark[1]}{mark[4]}{made}{mark[4]}{mark[6]}"
+            made = figure(results.table(name), *parts)
+        return f"{mark[1]}{mark[4]}{made}{mark[6]}"
 
     return MARK.sub(text, page)
 
 
 def figure(table: Table, name: str, what: str) -> str:
     """Return a figure of a row, as prose has it."""
-    for row in table.rows:
-        if row.name == name:
-            break
-    else:
+    [row] = [row for row in table.rows if row.name == name] or [None]
+    if row is None:
         raise KeyError(f"{table.name} has no row {name!r}")
-    who, _, other = (part.strip() for part in what.partition(" : "))
+    who, _, other = what.partition(" : ")
     if what in row.facts:
         fact = row.facts[what]
         return fact if isinstance(fact, str) else f"{fact:,}"
@@ -67,6 +68,15 @@ def figure(table: Table, name: str, what: str) -> str:
     if who.startswith("memory of "):
         return table.peak(row, who.removeprefix("memory of "))
     return digits(table.number(row, who)) + ("" if table.unit == "times" else f" {table.unit.split()[0]}")
+
+
+def runs(results: Results) -> str:
+    """Return a list of the runs, with their tables and the loads at which these were measured."""
+    lines = []
+    for date, run in results.runs.items():
+        names = [f"*{t.name}* {t.load[0]:.1f} to {t.load[1]:.1f}" for t in results.tables if t.run == date]
+        lines.append(f"- {told(run)}. Load of the machine: {', '.join(names)}.")
+    return "\n".join(lines)
 
 
 def write() -> None:

@@ -183,13 +183,13 @@ def table_of(found: dict[str, Any]) -> Table:
     return Table(**found | {"rows": [Row(**row) for row in found["rows"]], "load": tuple(found["load"])})
 
 
-def digits(number: float) -> str:
-    """Return a number with three digits that count, and no less than its whole part.
+def digits(number: float, count: int = 3) -> str:
+    """Return a number with so many digits that count, and no less than its whole part.
 
     >>> [digits(x) for x in (0.0352, 1.9, 47.25, 24512.4)]
     ['0.0352', '1.90', '47.2', '24,512']
     """
-    places = 2 - math.floor(math.log10(number)) if number > 0.0 else 0
+    places = count - 1 - math.floor(math.log10(number)) if number > 0.0 else 0
     return f"{number:,.{max(0, places)}f}"
 
 
