@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from autograd.files import write_atomically
 from tests.benchmarks import compiled, eager, growth, mathematics, native, pages, transforms
 from tests.benchmarks.bars import picture
 from tests.benchmarks.benchmark import ONE_THREAD, Benchmark, measured
-from tests.benchmarks.machine import described, told
+from tests.benchmarks.machine import ROOT, described, told
 from tests.benchmarks.results import Results, Table, table_of
 
 GROUPS = {
@@ -43,21 +43,19 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
         print(json.dumps(asdict(table)), flush=True)
 
 
-def tables(names: Sequence[str], options: argparse.Namespace) -> list[Table]:
+def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]:
     """Measure tables in other processes, with one thread, and print them."""
-    found = []
     settings = ["--rounds", str(options.rounds), "--only", options.only, *(["--quick"] if options.quick else [])]
     for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
         command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
-        done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=pages.ROOT, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise SystemExit(f"{', '.join(some)}: stopped with {done.returncode}, see above")
         for line in filter(lambda line: line.startswith('{"name"'), done.stdout.splitlines()):
             table = table_of(json.loads(line))
             if table.rows:
                 print(f"{table.title}\n\n{table.markdown()}\n\n{table.summary()}\n", flush=True)
-                found.append(table)
-        if done.returncode:
-            raise SystemExit(f"{', '.join(some)}: stopped with {done.returncode}, see above; nothing was stored")
-    return found
+                yield table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,15 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.write:
         pages.write()
         return
+    stored = options.out and options.out / "benchmarks.json"
+    if stored and stored.exists() and (options.quick or options.only):
+        parser.error(f"--quick and --only measure less than {stored} has; choose another folder")
     run = described(options.rounds)
     print(f"{told(run)}\n")
-    found = tables(names, options)
-    if options.out:
-        results = Results.read(options.out / "benchmarks.json").with_run(run, found, list(BENCHMARKS))
-        (options.out / "benchmarks").mkdir(parents=True, exist_ok=True)
-        write_atomically(options.out / "benchmarks.json", results.dumps().encode())
-        for table in found:
-            write_atomically(options.out / "benchmarks" / f"{table.name}.svg", picture(table).encode())
+    for table in tables(names, options):
+        if stored:
+            (stored.parent / "benchmarks").mkdir(parents=True, exist_ok=True)
+            write_atomically(stored, Results.read(stored).with_run(run, table, list(BENCHMARKS)).dumps().encode())
+            write_atomically(stored.parent / "benchmarks" / f"{table.name}.svg", picture(table).encode())
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Benchmark:
 
 def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen: Callable[[str], bool]) -> Table:
     """Return a benchmark's table, of the problems that are chosen by their names."""
-    before, rows = os.getloadavg()[0], []
+    rows, before = [], load()
     absent: set[str] = set()
     for name, make in benchmark.problems.items():
         if chosen(name):
@@ -78,7 +78,12 @@ def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen
             rows.append(Row(name, problem.facts, seconds, peaks))
     contestants = list(dict.fromkeys(who for row in rows for who in row.seconds))
     head = (benchmark.name, group, benchmark.title, benchmark.unit, benchmark.per, contestants, sorted(absent))
-    return Table(*head, rows, load=(round(before, 2), round(os.getloadavg()[0], 2)))
+    return Table(*head, rows, load=(before, load()))
+
+
+def load() -> float | None:
+    """Return how many processes wanted to run in the last minute, where the system counts them."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def begun(problem: Problem, absent: set[str]) -> dict[str, Entry]:
@@ -132,12 +137,14 @@ def turns(tasks: Mapping[str, Task], rounds: int, least: float) -> dict[str, lis
 
 
 def timed(task: Task, calls: int = 1) -> float:
-    """CPU seconds of a call, on an average of calls in a row."""
+    """CPU seconds of a call, on an average of at least so many in a row."""
     gc.collect()
-    start = time.process_time()
-    for _ in range(calls):
-        task()
-    return float(f"{(time.process_time() - start) / calls:.4g}")
+    done, spent, start = 0, 0.0, time.process_time()
+    while spent <= 0.0:  # where the clock is coarse, until it moves
+        for _ in range(calls):
+            task()
+        done, spent = done + calls, time.process_time() - start
+    return float(f"{spent / done:.4g}")
 
 
 class Memory(NamedTuple):

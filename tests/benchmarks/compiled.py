@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -110,7 +111,7 @@ def digits(*, batch: int) -> Problem:
 
 def rosenbrock(count: int) -> Program:
     f = lambda m, p: sum((100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in pairwise(p)), 0.0)
-    return f, [0.5 + 0.3 * np.sin(i) for i in range(count)]
+    return f, [0.5 + 0.3 * math.sin(i) for i in range(count)]
 
 
 def atoms() -> Program:

@@ -74,7 +74,7 @@ def runs(results: Results) -> str:
     """Return a list of the runs, with their tables and the loads at which these were measured."""
     lines = []
     for date, run in results.runs.items():
-        names = [f"*{t.name}* {t.load[0]:.1f} to {t.load[1]:.1f}" for t in results.tables if t.run == date]
+        names = [f"*{t.name}* {' to '.join(map(str, t.load))}" for t in results.tables if t.run == date]
         lines.append(f"- {told(run)}. Load of the machine: {', '.join(names)}.")
     return "\n".join(lines)
 

@@ -49,7 +49,7 @@ class Table:
     absent: list[str]
     rows: list[Row]
     run: str = ""
-    load: tuple[float, float] = (0.0, 0.0)
+    load: tuple[float | None, float | None] = (None, None)
 
     @property
     def ours(self) -> str:
@@ -148,11 +148,9 @@ class Results:
                 return table
         raise KeyError(f"no table {name!r} in the results; there are {', '.join(table.name for table in self.tables)}")
 
-    def with_run(self, run: dict[str, Any], tables: Sequence[Table], order: Sequence[str]) -> Results:
-        """Return the results with the tables of a run in the place of older ones."""
-        found = {table.name: table for table in self.tables} | {
-            table.name: replace(table, run=run["date"]) for table in tables
-        }
+    def with_run(self, run: dict[str, Any], table: Table, order: Sequence[str]) -> Results:
+        """Return the results with a table of a run in the place of an older one."""
+        found = {old.name: old for old in self.tables} | {table.name: replace(table, run=run["date"])}
         kept = [found[name] for name in order if name in found]
         runs = self.runs | {run["date"]: run}
         return Results({date: runs[date] for date in sorted({table.run for table in kept})}, kept)
@@ -184,11 +182,8 @@ def table_of(found: dict[str, Any]) -> Table:
 
 
 def digits(number: float, count: int = 3) -> str:
-    """Return a number with so many digits that count, and no less than its whole part.
-
-    >>> [digits(x) for x in (0.0352, 1.9, 47.25, 24512.4)]
-    ['0.0352', '1.90', '47.2', '24,512']
-    """
+    """Return a number with so many digits that count, and zeros up to its point."""
+    number = float(f"{number:.{count}g}")
     places = count - 1 - math.floor(math.log10(number)) if number > 0.0 else 0
     return f"{number:,.{max(0, places)}f}"
 
