@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from autograd import Value
-from tests.benchmarks import microgpt
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem, paused
-from tests.benchmarks.networks import moons_in_micrograd, moons_in_nn
-
-STEPS = 4  # of microgpt, each of one name
+from tests.benchmarks.machine import ROOT
+from tests.benchmarks.networks import moons_in_micrograd, moons_in_nn, on_engine
 
 
 def moons() -> Problem:
@@ -25,12 +21,17 @@ def moons() -> Problem:
 def gpt(*, collected: bool) -> Problem:
     """microgpt's training with a class of scalars; its own divides in two operations, which round twice."""
 
-    def entry(scalar: Any) -> Entry:
-        task = lambda: microgpt.train(scalar, STEPS)
-        losses = task()
-        return Entry(task if collected else paused(task), (losses[-1], losses))
+    def entry(engine: str) -> Entry:
+        module = on_engine(engine, ROOT / "tests/programs/microgpt.py", "from tests.programs.micrograd import Value")
+        module.GPT.__init__.__defaults__ = 16, 4, 1, 8  # as large as Karpathy has it
+        *losses, _, _ = module.run()
+        return Entry(module.run if collected else paused(module.run), (losses[-1], losses))
 
-    return Problem({"our `Value`": lambda: entry(Value), "its own class": lambda: entry(microgpt.Value)}, {}, 1e-13)
+    entries: dict[str, Callable[[], Entry]] = {
+        "our `Value`": lambda: entry("autograd"),
+        "its own class": lambda: entry("tests.benchmarks.microgpt"),
+    }
+    return Problem(entries, {}, 1e-13)
 
 
 BENCHMARKS = [
@@ -42,7 +43,7 @@ BENCHMARKS = [
     ),
     Benchmark(
         "microgpt",
-        f"{STEPS} steps of Karpathy's microgpt",
+        "Four steps of Karpathy's microgpt",
         "ms",
         {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)},
     ),

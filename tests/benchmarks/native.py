@@ -50,8 +50,8 @@ def compared(f: Callable[..., Any], argument: Any, **options: Any) -> Problem:
             cut._has_llvmlite = has
         return Entry(lambda: plain.value_and_grad(argument), answer)
 
-    facts = {"nodes": nodes} | ({"examples": len(argument)} if options else {})
-    facts |= {"µs a node to begin": round(seconds / nodes * 1e6, 1), "it runs on": runs}
+    size = {"examples": len(argument)} if options else {"µs a node to begin": round(seconds / nodes * 1e6, 1)}
+    facts = {"nodes": nodes} | size | {"it runs on": runs}
     return Problem({"native": native, "without": without}, facts, 1e-7)
 
 

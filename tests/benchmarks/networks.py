@@ -53,14 +53,11 @@ def moons_start() -> Any:
     return np.concatenate(neurons)
 
 
-def micrograd_nn(engine: str) -> Any:
-    """micrograd's nn module, its import of Value read from the given engine instead."""
-    import micrograd
-
-    line = "from micrograd.engine import Value"
-    source = (Path(micrograd.__path__[0]) / "nn.py").read_text(encoding="utf-8")
+def on_engine(engine: str, path: Path, line: str) -> Any:
+    """A module of somebody's, with Value from the given engine: only the import line is changed."""
+    source = path.read_text(encoding="utf-8")
     assert line in source
-    module = types.ModuleType("micrograd_nn")
+    module = types.ModuleType(path.stem)
     exec(source.replace(line, f"from {engine} import Value"), module.__dict__)
     return module
 
@@ -82,8 +79,10 @@ def trained(model: Any, loss: Callable[[], Any]) -> Entry:
 
 def moons_in_micrograd(engine: str) -> Entry:
     """The loss in micrograd's words."""
+    import micrograd
+
     X, y = two_moons()
-    module = micrograd_nn(engine)
+    module = on_engine(engine, Path(micrograd.__path__[0]) / "nn.py", "from micrograd.engine import Value")
     model = module.MLP(MOONS[0], MOONS[1:])
 
     def loss() -> Any:
