@@ -30,7 +30,7 @@ ONE_THREAD = {
 # Who is measured against, by the names to import and to install: may be absent, and is then said to be.
 ANCHORS = {"casadi": "casadi", "ddx": "ddx-ad", "jax": "jax", "llvmlite": "llvmlite", "micrograd": "micrograd",
            "mpmath": "mpmath", "torch": "torch"}  # fmt: skip
-SLOW, PATIENCE = 5.0, 10.0  # seconds of a first call that is not repeated, and of a row, after which no round begins
+SLOW, PATIENCE = 5.0, 8.0  # seconds of a first call that is not repeated, and of a row, after which no round begins
 
 Task = Callable[[], Any]
 Answer = tuple[float, Any]  # value and gradient
@@ -63,7 +63,7 @@ class Benchmark:
     memory: bool = False  # whether the most that Python allocates in a call is measured too
 
 
-def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen: Callable[[str], bool]) -> Table:
+def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen: Callable[[str], Any]) -> Table:
     """Return a benchmark's table, of the problems that are chosen by their names."""
     rows, before = [], load()
     absent: set[str] = set()
