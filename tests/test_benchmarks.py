@@ -74,7 +74,11 @@ def test_every_benchmark_runs(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["moon"], "the groups and tables are eager, .*got 'moon'"), (["--rounds", "0"], "a number from 1, got 0")],
+    [
+        (["moon"], "the groups and tables are eager, .*got 'moon'"),
+        (["--rounds", "0"], "a number from 1, got 0"),
+        (["--only", "("], "argument --only: invalid"),
+    ],
 )
 def test_what_is_asked_for_and_not_there_is_told(arguments, message, capsys):
     with pytest.raises(SystemExit):

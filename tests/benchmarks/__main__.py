@@ -39,14 +39,20 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
     for name in names:
         group, benchmark = BENCHMARKS[name]
         first = next(iter(benchmark.problems))
-        chosen = lambda row: row == first if options.quick else re.search(options.only, row)  # noqa: B023
+        chosen = lambda row: row == first if options.quick else options.only.search(row)  # noqa: B023
         table = measured(benchmark, group, options.rounds, 0.0 if options.quick else LEAST, chosen)
         print(json.dumps(asdict(table)), flush=True)
 
 
 def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]:
     """Measure tables in other processes, with one thread, and print them."""
-    settings = ["--rounds", str(options.rounds), "--only", options.only, *(["--quick"] if options.quick else [])]
+    settings = [
+        "--rounds",
+        str(options.rounds),
+        "--only",
+        options.only.pattern,
+        *(["--quick"] if options.quick else []),
+    ]
     for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
         command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
         done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -65,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*GROUPS, *BENCHMARKS])}; else all")
     parser.add_argument("--out", type=Path, help="the folder of benchmarks.json and of the pictures")
     parser.add_argument("--rounds", type=int, default=5, help="in each of which all take turns (5)")
-    parser.add_argument("--only", default="", metavar="REGEX", help="the rows whose names have a match of it")
+    parser.add_argument(
+        "--only", type=re.compile, default="", metavar="REGEX", help="the rows whose names have a match of it"
+    )
     parser.add_argument("--quick", action="store_true", help="the first row of each table, once: does it run?")
     parser.add_argument("--write", action="store_true", help="write README and docs from docs/benchmarks.json")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
@@ -83,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pages.write()
         return
     stored = options.out and options.out / "benchmarks.json"
-    if stored and stored.exists() and (options.quick or options.only):
+    if stored and stored.exists() and (options.quick or options.only.pattern):
         parser.error(f"--quick and --only measure less than {stored} has; choose another folder")
     run = described(options.rounds)
     print(f"{told(run)}\n")
