@@ -65,6 +65,14 @@ def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]
                 yield table
 
 
+def regular_expression(text: str) -> re.Pattern[str]:
+    """Return what an option names rows by."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and store what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="the folder of benchmarks.json and of the pictures")
     parser.add_argument("--rounds", type=int, default=5, help="in each of which all take turns (5)")
     parser.add_argument(
-        "--only", type=re.compile, default="", metavar="REGEX", help="the rows whose names have a match of it"
+        "--only", type=regular_expression, default="", metavar="REGEX", help="the rows whose names have a match of it"
     )
     parser.add_argument("--quick", action="store_true", help="the first row of each table, once: does it run?")
     parser.add_argument("--write", action="store_true", help="write README and docs from docs/benchmarks.json")
