@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -51,12 +52,14 @@ def test_results_say_what_they_were_measured_on():
         assert all(run[what] for what in ("date", "commit", "python", "processor", "rounds"))
         assert not set(table.absent) & run["versions"].keys()
         assert all(row.seconds.keys() <= set(table.contestants) for row in table.rows)
+        assert {row.name for row in table.rows} <= BENCHMARKS[table.name][1].problems.keys()
         assert len(table.load) == 2
 
 
 def test_every_benchmark_runs(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    utf8 = os.environ | {"PYTHONUTF8": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=utf8, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     found = Results.read(tmp_path / "benchmarks.json")
     assert [table.name for table in found.tables] == list(BENCHMARKS)
