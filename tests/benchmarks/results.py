@@ -88,30 +88,31 @@ class Table:
         for name in [*rows, *columns]:
             if name not in [row.name for row in self.rows] + self.contestants:
                 raise ValueError(f"{self.name} has no row or column {name!r}")
-        chosen = sorted(
-            (row for row in self.rows if not rows or row.name in rows),
-            key=lambda row: [*rows, row.name].index(row.name),
-        )
-        found = [who for who in self.contestants if any(who in row.seconds for row in chosen)]
-        present = [who for who in found if not columns or who in columns]
+        chosen = [row for name in rows for row in self.rows if row.name == name] or self.rows
+        present = [who for who in self.contestants if any(who in row.seconds for row in chosen)]
+        present = [who for who in present if not columns or who in columns]
         measured = any(row.peaks for row in chosen) and not columns
-        memory = "bytes" + self.unit.partition(" ")[2].join([" ", ""]).rstrip() if self.per else "MB"
+        memory = f"bytes {self.unit.partition(' ')[2]}" if self.per else "MB"
+        if len(self.rows) == 1:
+            [row] = chosen
+            cells = [["", self.unit, "times ours", *[memory] * measured]]
+            for who in sorted(present, key=row.median):
+                ratio = digits(row.ratio(who, self.ours))
+                cells.append([who, self.cell(row, who), ratio, *[self.peak(row, who)] * measured])
+            return lined(cells)
         if len(self.rows) < len(self.contestants):
-            single = len(self.rows) == 1
-            names = [self.unit] if single else [f"{row.name}, {self.unit}" for row in chosen]
-            cells = [["", *names, *["times ours"] * single]]
-            cells[0] += [memory if single else f"{row.name}, {memory}" for row in chosen if measured]
-            for who in sorted(present, key=chosen[0].median) if single else present:
-                line = [who, *(self.cell(row, who) for row in chosen)]
-                line += [digits(chosen[0].ratio(who, self.ours))] * single
-                cells.append(line + [self.peak(row, who) for row in chosen if measured])
+            cells = [["", *(f"{row.name}, {unit}" for unit in [self.unit, memory][: 1 + measured] for row in chosen)]]
+            for who in present:
+                times = [self.cell(row, who) for row in chosen]
+                cells.append([who, *times, *(self.peak(row, who) for row in chosen if measured)])
             return lined(cells)
         numbers, words = ([], []) if columns else self.facts()
         cells = [["", *numbers, *present, *(f"{who}, {memory}" for who in present if measured), *words]]
         for row in chosen:
-            shown = ["" if name not in row.facts else f"{row.facts[name]:,}" for name in numbers]
-            shown += [self.cell(row, who) for who in present] + [self.peak(row, who) for who in present if measured]
-            cells.append([row.name, *shown, *(row.facts.get(name, "") for name in words)])
+            shown = [f"{row.facts[name]:,}" if name in row.facts else "" for name in numbers]
+            times = [self.cell(row, who) for who in present]
+            peaks = [self.peak(row, who) for who in present if measured]
+            cells.append([row.name, *shown, *times, *peaks, *(row.facts.get(name, "") for name in words)])
         return lined(cells, len(words))
 
     def cell(self, row: Row, who: str) -> str:
@@ -191,17 +192,11 @@ def digits(number: float, count: int = 3) -> str:
 def lined(cells: list[list[str]], words: int = 0) -> str:
     """Return a Markdown table, its numbers to the right; the first column and so many last ones are words."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    last = len(widths) - words
-    sides = ["l" if i == 0 or i >= last else "r" for i in range(len(widths))]
+    left = [i == 0 or i >= len(widths) - words for i in range(len(widths))]
+    columns = list(zip(widths, left, strict=True))
     lines = [
-        "| "
-        + " | ".join(c.ljust(w) if s == "l" else c.rjust(w) for c, w, s in zip(line, widths, sides, strict=True))
-        + " |"
+        "| " + " | ".join(f"{cell:{'<' if side else '>'}{width}}" for cell, (width, side) in zip(line, columns)) + " |"
         for line in cells
     ]
-    rule = (
-        "|"
-        + "|".join("-" * (w + 2) if s == "l" else "-" * (w + 1) + ":" for w, s in zip(widths, sides, strict=True))
-        + "|"
-    )
-    return "\n".join([lines[0], rule, *lines[1:]])
+    rule = "|".join("-" * (width + 2) if side else "-" * (width + 1) + ":" for width, side in columns)
+    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
