@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 from mpmath import mp
 
-from autograd import Value
+from autograd import Value, rules
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import NAry, Operation
 
@@ -57,6 +57,12 @@ def exact(row: Operation, operands: Sequence[Any]) -> Any:
     else:
         named = dict(zip(row.arguments, numbers, strict=True))
     return evaluated(row.definition, named, mpmath)
+
+
+def is_slow(row: Operation) -> bool:
+    """Whether mpmath takes long for a row."""
+    slow = (rules.lgamma, rules.digamma, rules.trigamma, rules.erfinv)
+    return row in slow or (row.family is not None and row.family[0] is rules.polygamma_of)
 
 
 def rounding(root: Value) -> float:

@@ -41,7 +41,8 @@ from autograd import (
     value_and_grad,
     where,
 )
-from autograd.compiler import blocks
+from autograd.compiler import _arguments, blocks
+from autograd.functions import flatten
 from nn import MLP, SGD
 
 
@@ -158,11 +159,19 @@ def test_function_without_arguments_compiles():
     assert compile(lambda: 3.0)() == 3.0
 
 
-@pytest.mark.parametrize("f", [sin, dot, softmax, MLP(2, [1], seed=1), functools.partial(lambda k, x: k * x, 2.0)])
-def test_whatever_is_callable_compiles(f):
-    arguments = {dot: ([1.0, 2.0], [3.0, 4.0])}.get(
-        f, (0.5,) if f is sin or isinstance(f, functools.partial) else ([1.0, 2.0],)
-    )
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (lambda: sin, (0.5,)),
+        (lambda: dot, ([1.0, 2.0], [3.0, 4.0])),
+        (lambda: softmax, ([1.0, 2.0],)),
+        (lambda: MLP(2, [1], seed=1), ([1.0, 2.0],)),
+        (lambda: functools.partial(lambda k, x: k * x, 2.0), (0.5,)),
+    ],
+    ids=["row", "row of many", "function", "module", "partial"],
+)
+def test_whatever_is_callable_compiles(make, arguments):
+    f = make()
     result = f(*arguments)
     assert compile(f)(*arguments) == pytest.approx(getattr(result, "data", result), rel=1e-12)
 
@@ -212,6 +221,17 @@ def test_types_of_arrays_share_a_trace():
     for kind in (float, np.float32, int, bool):
         assert compiled(np.ones((2, 2), dtype=kind)) == 4.0
     assert f.calls == 1
+
+
+@pytest.mark.parametrize("kinds", list(itertools.permutations([np.array, list, tuple, lambda X: [*np.array(X)]], 3)))
+def test_kinds_of_batches_share_a_program(kinds):
+    f, row = Counted(lambda x, y: x * y[0]), Counted(lambda x: x[0] * x[1])
+    numbers, rows = compile(f, batched=("x", "y")), compile(row, batched="x")
+    for kind in kinds * 2:
+        assert numbers.each(kind([1.0, 2.0]), [[3.0], [4.0]]).tolist() == [3.0, 8.0]
+        assert rows.each(kind([[1.0, 2.0], [3.0, 4.0]])).tolist() == [2.0, 12.0]
+    assert f.calls == 1
+    assert row.calls <= 2  # a list and an array are not the same to a function
 
 
 def test_order_of_a_dict_does_not_matter():
@@ -283,6 +303,17 @@ def test_batch_has_any_number_of_axes(shape):
     value, gradient = compile(lambda x: np.sum(x * x), batched="x").value_and_grad(x)
     assert value == pytest.approx(np.sum(x * x) / 4, rel=1e-12)
     assert np.allclose(gradient, x / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (2, 2), (1, 0), (0, 2)])
+def test_function_of_one_example_gets_what_one_example_is(shape):
+    seen = []
+    f = compile(lambda x: seen.append(x) or fsum(np.ravel(x)) * 2.0, batched="x")
+    X = np.arange(3.0 * math.prod(shape)).reshape(3, *shape)
+    assert f(X) == 2.0 * X.sum() / 3.0
+    assert [type(x) is np.ndarray and x.shape for x in seen] == [shape if shape else False]
+    if not shape:
+        assert isinstance(seen[0], Value)  # a number, and no array of no axes
 
 
 def test_batch_is_of_any_size_without_a_new_trace():
@@ -1322,3 +1353,57 @@ def test_roots_of_a_compiled_hessian_are_its_non_zeros():
     compiled = compile(hessian(f))
     for size in (50, 100, 200):
         assert len(compiled.specialize([0.5] * size).roots) == 3 * size - 2
+
+
+# Fast paths: what a call does not do again
+
+
+class Untouched:
+    """What may not be asked for anything."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was asked for")
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_call_with_floats_and_lists_of_floats_binds_nothing_and_takes_no_lock(backend):
+    f = compile(lambda x, w: x * w[0] + sin(w[1]), backend=backend)
+    calls = (lambda: f(2.0, [3.0, 4.0]), lambda: f.value_and_grad(2.0, [3.0, 4.0]))
+    found = [call() for call in calls]
+    f._signature.bind = f._programs.lock = Untouched()
+    assert [call() for call in calls] == found
+    with pytest.raises(TypeError, match="not callable"):
+        f(2.0, w=[3.0, 4.0])
+
+
+def test_structure_of_arrays_and_of_lists_of_floats_is_not_looked_for(monkeypatch):
+    flattened = []
+    monkeypatch.setattr(_arguments, "flatten", lambda *given: flattened.append(given[0]) or flatten(*given))
+    plain, batched = compile(lambda x, y: fsum(x) * fsum(y)), compile(lambda x: x[0] * x[1], batched="x")
+    assert [plain([1.0, 2.0], np.ones(3)), batched(np.array([[1.0, 2.0], [3.0, 4.0]]))] == [9.0, 7.0]
+    assert flattened == []
+    for kind in (list, tuple, np.array, lambda row: [np.float32(row[0]), int(row[1])]):
+        assert batched([kind(row) for row in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0])]) == 44.0 / 3.0
+    assert len(flattened) == 4  # the first example, since the others are as it is
+
+
+def test_nothing_is_read_or_laid_out_again_where_nothing_has_changed(backend):
+    x, k, w = np.arange(3.0), Constant(2.0), Value(3.0)
+    f = compile(lambda x: fsum(x) * w if k > 1.0 else fsum(x))
+    assert [f(x), f(x)] == [9.0, 9.0]
+    found = f._programs.latest
+    buffers, found.leaves, found.constants = found.buffers, [Untouched()], {Untouched(): None}
+    assert f(x) == 9.0
+    assert found.buffers is buffers
+    w.data = 4.0
+    with pytest.raises(AssertionError, match="stamp was asked for"):
+        f(x)
+    found.constants = {}
+    with pytest.raises(AssertionError, match="number was asked for"):
+        f(x)
+
+
+def test_results_of_which_none_is_constant_are_given_on_as_they_are():
+    f, numbers = compile(lambda x: [x, x * x]), [2.0, 4.0]
+    f(2.0)
+    assert f._programs.latest.results.all(numbers) is numbers

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import nn
 from autograd import (
@@ -44,6 +44,7 @@ from tests.autograd.export.rows import (
     tails,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install 'scalar-autograd[onnx]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed: pip install onnxruntime")
@@ -90,7 +91,7 @@ def test_every_row_computes_what_the_engine_does(name, row, dtype):
         assert y == close(wanted(row, operands)[0], **tolerance(dtype, row, operands)), operands
 
 
-@settings(max_examples=40, deadline=None)
+@max_examples(40)
 @given(expressions())
 def test_random_expressions_agree(expression):
     leaves = [Value(x) for x in expression.inputs]

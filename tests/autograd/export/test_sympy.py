@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import autograd
 import nn
@@ -14,6 +14,7 @@ from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation, expressions
 from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points, settled, wanted
+from tests.hypothesis_profiles import max_examples
 
 sympy = pytest.importorskip("sympy")
 # Where SymPy's derivative is another one, or none, whatever is exported: 0 * log(0), complex ones, and 0 / 0.
@@ -61,7 +62,7 @@ def test_derivatives_at_the_edges_are_those_of_the_table_but_for_a_few(name, row
 SMOOTH = [row for row in every_operation() if row is not cbrt]
 
 
-@settings(max_examples=25, deadline=None)
+@max_examples(25)
 @given(expressions(SMOOTH))
 def test_random_expressions_have_the_derivatives_of_sympy(expression):
     leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]

@@ -444,3 +444,9 @@ def test_functions_may_branch_on_numbers_and_are_looked_at_apart():
     guarded = lambda a: where(a > 0.0, lambda: root(square_equation, 1.0, a), 0.0)
     assert compile(guarded)(4.0) == pytest.approx(2.0)
     assert compile(guarded)(-4.0) == 0.0
+
+
+@pytest.mark.parametrize("size", [2, 9])  # by hand, and by NumPy
+def test_equations_that_are_all_the_same_are_singular(size):
+    with pytest.raises(ConvergenceError, match="root found the Jacobian to be singular"):
+        root(lambda x: [sum(x) - 1.0] * size, [0.0] * size)

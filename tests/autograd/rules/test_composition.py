@@ -1,6 +1,7 @@
 """Rows for which a language has no word, made of others in all languages; and log_softmax, which is made of nodes."""
 
 import math
+import operator
 import shutil
 import subprocess
 import sys
@@ -112,3 +113,52 @@ def test_log_softmax_of_something_else_is_an_error(values, error):
 def test_rows_of_the_table_are_operations_of_others_or_have_words():
     for row in (rules.lgamma, rules.erfinv, rules.sinc, rules.clip, rules.xlogy):
         assert isinstance(composition(row, list(map(symbol, range(len(row.partials))))).operation, Operation)
+
+
+OPERATORS = {
+    "add": rules.add,
+    "sub": rules.sub,
+    "mul": rules.mul,
+    "truediv": rules.divide,
+    "mod": rules.mod,
+    "floordiv": rules.floordiv,
+    "pow": rules.power,
+    "or_": rules.either,
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_on_a_symbol_is_the_row_with_the_operands_in_their_order(name):
+    x = symbol("x")
+    for a, b in ((x, 2.0), (7.5, x), (x, symbol("y"))):
+        found = getattr(operator, name)(a, b)
+        assert found.operation is OPERATORS[name]
+        assert all(operand is given for operand, given in zip(found.operands, (a, b), strict=True))
+    assert getattr(x, f"__{name.rstrip('_')}__")("2") is NotImplemented
+
+
+def test_symbol_is_itself_with_a_plus_and_is_compared_by_no_one():
+    x = symbol("x")
+    assert +x is x
+    with pytest.raises(TypeError, match="whether symbols are equal is asked of numbers"):
+        x == 1.0  # noqa: B015
+
+
+@pytest.mark.parametrize(
+    ("family", "constant", "extent"),
+    [
+        (rules.polygamma_of, 0.0, "polygamma is defined for whole orders from 1 on, got 0.0"),
+        (rules.polygamma_of, 1.5, "polygamma is defined for whole orders from 1 on, got 1.5"),
+        (rules.spherical_bessel_of, 0.0, "spherical_bessel is defined for whole orders from 1 to 100, got 0.0"),
+        (rules.spherical_bessel_of, 101.0, "spherical_bessel is defined for whole orders from 1 to 100, got 101.0"),
+        (rules.mills_of, -1.0, "mills is defined for whole orders from 1 on, got -1.0"),
+    ],
+)
+def test_family_of_whole_orders_has_no_others(family, constant, extent):
+    with pytest.raises(ValueError, match=f"^{extent}$"):
+        family.member(constant)
+    assert family.member(100.0 if "100" in extent else 1.0).family == (family, 100.0 if "100" in extent else 1.0)
+
+
+def test_operations_show_their_names():
+    assert (repr(rules.tanh), repr(rules.power_of)) == ("<operation tanh>", "<operations **>")

@@ -43,10 +43,22 @@ def test_labels_cannot_leave_their_text():
     assert not list(drawn(chart).iter(f"{SVG}script"))
 
 
-@given(st.lists(st.tuples(st.floats(), st.floats())))
-def test_every_series_can_be_drawn(pairs):
+def test_logarithmic_axis_has_powers_of_ten_at_equal_distances_and_no_place_for_zero():
+    chart = Chart(log="xy").curve([1e-8, 0.0, 1e-4, 1.0], [1.0, 1.0, 100.0, 1e4])
+    [path] = [part.get("d") for part in drawn(chart).iter(f"{SVG}path") if part.get("fill") == "none"]
+    assert path == "M56 280M262 154L468 28"
+    assert {"1e-08", "1e-06", "0.0001", "0.01", "1", "10", "100", "1e+03", "1e+04"} <= set(texts(chart))
+
+
+def test_axis_that_is_not_there_cannot_be_logarithmic():
+    with pytest.raises(ValueError, match='"x", "y" or "xy", got \'z\''):
+        Chart(log="z")
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats())), st.sampled_from(["", "x", "y", "xy"]))
+def test_every_series_can_be_drawn(pairs, log):
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
-    chart = Chart().curve(xs, ys).points(xs, ys)
+    chart = Chart(log=log).curve(xs, ys).points(xs, ys)
     assert len(list(drawn(chart).iter(f"{SVG}text"))) < 60
 
 

@@ -343,8 +343,8 @@ def drawing_lots(x):
 
 
 COMPILED = {
-    "MLP": (MLP(2, [4, 1], "tanh", seed=1), True),
-    "three classes": (MLP(2, [4, 3], "tanh", seed=1), True),
+    "MLP": (lambda x: MLP(2, [4, 1], "tanh", seed=1)(x), True),
+    "three classes": (lambda x: MLP(2, [4, 3], "tanh", seed=1)(x), True),
     "floats": (plain_minus_half, True),
     "a float in a list": (lambda x: [x[0] - x[1], 0.0], True),
     "branch": (branching, False),
@@ -616,6 +616,7 @@ def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
 
     label = first_label([LONG, "b", "c"])
     assert (label.get_text(), label.get_rotation()) == (f"{LONG[:21]}…", 45.0)
+    assert [first_label([LONG[:n], "b", "c"]).get_text() for n in (22, 23)] == [LONG[:22], f"{LONG[:21]}…"]
     label = first_label(["no", "yes", "perhaps"])
     assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
 
@@ -690,7 +691,11 @@ def test_line_is_red_and_says_what_the_model_says():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("years", "price", "t")
 
 
-@pytest.mark.parametrize("model", [MLP(2, [3, 1], "tanh", seed=1), lambda x: [Value(x[0] + x[1])]], ids=["MLP", "list"])
+@pytest.mark.parametrize(
+    "model",
+    [lambda x: MLP(2, [3, 1], "tanh", seed=1)(x), lambda x: [Value(x[0] + x[1])]],
+    ids=["MLP", "list"],
+)
 def test_line_lies_at_the_means_of_the_other_features(model):
     X, y = [[0.0, 10.0], [1.0, 30.0]], [0.0, 1.0]
     across, found = regression_line(model, X, y, feature=1, resolution=9).axes[0].get_lines()[0].get_data()
