@@ -20,7 +20,7 @@ NODES = (10**3, 10**4, 10**5, 10**6)
 
 
 def chain(n: int) -> Problem:
-    """x = x * b + b again and again: built, differentiated and freed; the fact is what it takes until it is freed."""
+    """x = x * b + b again and again: built, differentiated and freed; the facts are what it takes until it is freed."""
 
     def built() -> Any:
         x, b = Value(1.0), Value(1e-9)
@@ -32,8 +32,9 @@ def chain(n: int) -> Problem:
     def task() -> None:
         built()
 
-    facts = {"nodes": n, "bytes a node": round(memory(built).kept / n)}
-    return Problem({"collector on": lambda: Entry(task), "collector paused": lambda: Entry(paused(task))}, facts)
+    kept, peak = memory(built)
+    facts = {"nodes": n, "bytes a node": round(kept / n), "at most": round(peak / n)}
+    return Problem({"collector paused": lambda: Entry(paused(task)), "collector on": lambda: Entry(task)}, facts)
 
 
 def polynomial(nodes: int) -> Program:
@@ -105,7 +106,6 @@ BENCHMARKS = [
         "ns a node",
         {f"{n:,}": partial(chain, n) for n in NODES},
         ["nodes"],
-        memory=True,
     ),
     Benchmark(
         "graphs",

@@ -74,10 +74,11 @@ class Table:
         return digits(row.peaks[who] / (self._count(row) if self.per else 1e6))
 
     def facts(self) -> tuple[list[str], list[str]]:
-        """The names of the facts, those of numbers and those of words."""
+        """The names of the facts, those of numbers and those of words, but for what the names of the rows say."""
         every = {name: fact for row in self.rows for name, fact in row.facts.items()}
         words = [name for name, fact in every.items() if isinstance(fact, str)]
-        return [name for name in every if name not in words], words
+        said = [name for name in every if all(row.name == f"{row.facts.get(name, 0):,}" for row in self.rows)]
+        return [name for name in every if name not in words + said], words
 
     def markdown(self, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> str:
         """Return the table, or some of its rows and columns; whoever is faster than ours is in bold.
