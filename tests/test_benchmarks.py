@@ -108,6 +108,11 @@ def test_who_is_faster_is_bold_by_the_median_of_the_rounds():
     assert TABLE.summary().endswith("Not installed in this run: jax.")
 
 
+def test_fact_that_the_names_of_the_rows_say_has_no_column():
+    named = replace(TABLE, rows=[replace(row, name=f"{row.facts['nodes']:,}") for row in ROWS])
+    assert lines(named)[0] == "||ours|theirs|on|"
+
+
 def test_contestants_are_the_rows_of_one_problem():
     one = replace(TABLE, rows=[replace(ROWS[1], peaks={"ours": 500, "theirs": 1_000})])
     header, _, *rest = lines(one)

@@ -54,10 +54,9 @@ def processor() -> str:
 
 
 def told(run: dict[str, Any]) -> str:
-    """Return a run in a sentence."""
+    """Return a run in a sentence, without its commit."""
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return (
-        f"{run['python']} with {versions}, on {run['processor']}, {run['cores']} cores, {run['system']}; "
-        f"commit {run['commit'] or 'unknown'}, {run['date'][:10]}; "
-        f"medians of {run['rounds']} rounds, processor time, one thread"
+        f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {run['cores']} cores, "
+        f"{run['system']}; medians of {run['rounds']} rounds, processor time, one thread"
     )

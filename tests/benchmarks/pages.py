@@ -71,12 +71,15 @@ def figure(table: Table, name: str, what: str) -> str:
 
 
 def runs(results: Results) -> str:
-    """Return a list of the runs, with their tables and the loads at which these were measured."""
-    lines = []
-    for date, run in results.runs.items():
-        names = [f"*{t.name}* {' to '.join(map(str, t.load))}" for t in results.tables if t.run == date]
-        lines.append(f"- {told(run)}. Load of the machine: {', '.join(names)}.")
-    return "\n".join(lines)
+    """Return what the tables were measured on, with the loads at which they were; equal machines are told once."""
+    lines: dict[str, list[str]] = {}
+    for table in results.tables:
+        run = results.runs[table.run]
+        load = " to ".join("unknown" if load is None else f"{load:.1f}" for load in table.load)
+        lines.setdefault(told(run), []).append(f"*{table.name}* {load} ({run['commit'][:7] or 'no commit'})")
+    return "\n".join(
+        f"- {machine}. Load of the machine (and commit): {', '.join(loads)}." for machine, loads in lines.items()
+    )
 
 
 def write() -> None:

@@ -77,8 +77,9 @@ class Table:
         """The names of the facts, those of numbers and those of words, but for what the names of the rows say."""
         every = {name: fact for row in self.rows for name, fact in row.facts.items()}
         words = [name for name, fact in every.items() if isinstance(fact, str)]
-        said = [name for name in every if all(row.name == f"{row.facts.get(name, 0):,}" for row in self.rows)]
-        return [name for name in every if name not in words + said], words
+        numbers = [name for name in every if name not in words]
+        said = [name for name in numbers if all(row.name == f"{row.facts.get(name, 0):,}" for row in self.rows)]
+        return [name for name in numbers if name not in said], words
 
     def markdown(self, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> str:
         """Return the table, or some of its rows and columns; whoever is faster than ours is in bold.
