@@ -71,15 +71,16 @@ def figure(table: Table, name: str, what: str) -> str:
 
 
 def runs(results: Results) -> str:
-    """Return what the tables were measured on, with the loads at which they were; equal machines are told once."""
-    lines: dict[str, list[str]] = {}
+    """Return what the tables were measured on, and the loads before and after each; equal machines are told once."""
+    found: dict[str, list[Table]] = {}
     for table in results.tables:
-        run = results.runs[table.run]
-        load = " to ".join("unknown" if load is None else f"{load:.1f}" for load in table.load)
-        lines.setdefault(told(run), []).append(f"*{table.name}* {load} ({run['commit'][:7] or 'no commit'})")
-    return "\n".join(
-        f"- {machine}. Load of the machine (and commit): {', '.join(loads)}." for machine, loads in lines.items()
-    )
+        found.setdefault(told(results.runs[table.run]), []).append(table)
+    lines = []
+    for machine, tables in found.items():
+        commits = dict.fromkeys(results.runs[table.run]["commit"][:8] or "unknown" for table in tables)
+        loads = [f"*{table.name}* {' to '.join(map(str, table.load))}" for table in tables]
+        lines.append(f"- {machine}. Commit: {', '.join(commits)}. Load of the machine: {', '.join(loads)}.")
+    return "\n".join(lines)
 
 
 def write() -> None:

@@ -109,7 +109,7 @@ class Table:
                 cells.append([who, *times, *(self.peak(row, who) for row in chosen if measured)])
             return lined(cells)
         numbers, words = ([], []) if columns else self.facts()
-        cells = [["", *numbers, *present, *(f"{who}, {memory}" for who in present if measured), *words]]
+        cells = [[f"in {self.unit}", *numbers, *present, *(f"{who}, {memory}" for who in present if measured), *words]]
         for row in chosen:
             shown = [f"{row.facts[name]:,}" if name in row.facts else "" for name in numbers]
             times = [self.cell(row, who) for who in present]
