@@ -42,6 +42,7 @@ from autograd import (
     where,
 )
 from autograd.compiler import _arguments, blocks
+from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 from nn import MLP, SGD
 
@@ -254,6 +255,15 @@ def test_stats_are_of_the_latest_structure():
     assert compiled.stats["nodes"] == 11
     compiled([1.0] * 20)
     assert compiled.stats["nodes"] == 21
+
+
+def test_program_is_that_of_the_latest_call_also_where_it_was_made_before():
+    f = compile(lambda x: fsum(x))
+    one, two = programs = [f.specialize([1.0] * n) for n in (1, 2)]
+    assert one is not two
+    for call, program in ((f, one), (f.value_and_grad, two), (f.specialize, one)):
+        call([1.0] * (1 + programs.index(program)))
+        assert f.program is program
 
 
 # Batches
@@ -530,6 +540,18 @@ def test_vector_of_another_length_is_an_error(theta):
     with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
         compiled.value_and_grad_at(theta, 1.0)
     assert compiled(1.0) == 5.0
+
+
+def test_vector_is_of_the_values_that_are_given_whatever_else_is_used():
+    a, b, c = leaves = [Value(2.0), Value(3.0), Value(5.0)]
+    f = lambda x: sin(a * x) * b + cos(c * b)
+    for wrt in itertools.permutations(leaves, 2):
+        compiled = compile(f, wrt=wrt)
+        wanted = gradients(f(0.5), list(wrt))
+        assert compiled.read().tolist() == [leaf.data for leaf in wrt]
+        value, gradient = compiled.value_and_grad_at(compiled.read(), 0.5)
+        assert (value, gradient) == (pytest.approx(f(0.5).data), pytest.approx(wanted))
+        assert compiled.value_and_grad_at([1.0, 1.0], 0.5)[0] != pytest.approx(value)
 
 
 def test_order_of_the_vector_may_be_given():
@@ -1308,7 +1330,7 @@ compile(lambda x: x)
 
 
 @pytest.mark.parametrize("container", [list, tuple, np.array])
-@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_constant_results_are_no_roots_of_the_program(container, backend):
     def f(x):
         return sum(x[i] ** 2 * x[i + 1] for i in range(9)) + 3.0 * x[9]

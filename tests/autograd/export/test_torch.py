@@ -55,6 +55,7 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
         assert found == close(known), operands
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch.func.jvp itself
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=NAMES)
 def test_every_row_has_the_derivative_along_any_direction(name, row):
     operands = points(row)[-1]
