@@ -30,7 +30,7 @@ ONE_THREAD = {
 # Who is measured against, by the names to import and to install: may be absent, and is then said to be.
 ANCHORS = {"casadi": "casadi", "ddx": "ddx-ad", "jax": "jax", "llvmlite": "llvmlite", "micrograd": "micrograd",
            "mpmath": "mpmath", "torch": "torch"}  # fmt: skip
-SLOW, PATIENCE = 5.0, 8.0  # seconds of a first call that is not repeated, and of a row, after which no round begins
+SLOW, PATIENCE = 5.0, 6.0  # seconds of a first call that is not repeated, and of a row, after which no round begins
 
 Task = Callable[[], Any]
 Answer = tuple[float, Any]  # value and gradient

@@ -58,5 +58,5 @@ def told(run: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return (
         f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {run['cores']} cores, "
-        f"{run['system']}; medians of {run['rounds']} rounds, processor time, one thread"
+        f"{run['system']}; medians of at most {run['rounds']} rounds, processor time, one thread"
     )
