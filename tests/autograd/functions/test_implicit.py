@@ -463,10 +463,10 @@ def test_equations_may_be_in_any_units_and_in_any_order(order):
 
 
 def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
-    a, b, c, d, e = map(Value, (2.0, 3.0, 4.0, 5.0, 6.0))
+    a, b, c, d, e = map(Value, (5.0, 1.0, 4.0, 1.0, 6.0))
     matrix = [[a, 0.0, 0.0], [b, c, 0.0], [0.0, d, e]]
     right = [[Value(1.0)], [Value(2.0)], [Value(3.0)]]
     found = [x for (x,) in newton.solved("root", matrix, right, [0.0] * 3)]
-    wanted = np.linalg.solve([[2.0, 0.0, 0.0], [3.0, 4.0, 0.0], [0.0, 5.0, 6.0]], [1.0, 2.0, 3.0])
+    wanted = np.linalg.solve([[5.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 1.0, 6.0]], [1.0, 2.0, 3.0])
     assert [x.data for x in found] == pytest.approx(wanted.tolist(), rel=1e-15)
     assert not [x for x in topological_order(*found) if type(x) is Constant]
