@@ -16,6 +16,7 @@ import nn
 from autograd import Value
 from nn import MLP, SGD, History, Module, datasets, fit, mse
 from nn.plots.figures import (
+    CLASS_COLOURS,
     COLOURS,
     RED,
     SHADES,
@@ -148,13 +149,13 @@ def test_colour_of_the_background_is_that_of_the_class_the_model_finds():
     figure = draw(resolution=60)
     for across, kind in ((0.2, 0), (0.4, 0), (0.6, 1), (0.8, 1)):
         for up in (0.3, 0.6):
-            assert colour_at(figure, (across, up)) == pytest.approx(faded(COLOURS[kind]), abs=0.01)
+            assert colour_at(figure, (across, up)) == pytest.approx(faded(CLASS_COLOURS[kind]), abs=0.01)
 
 
 def test_colour_of_the_background_is_that_of_the_largest_logit():
     figure = draw(Thirds(), y=[0, 1, 2, 2], resolution=60)
     for across, kind in ((0.1, 0), (0.4, 1), (0.6, 1), (0.9, 2)):
-        assert colour_at(figure, (across, 0.4)) == pytest.approx(faded(COLOURS[kind]), abs=0.01)
+        assert colour_at(figure, (across, 0.4)) == pytest.approx(faded(CLASS_COLOURS[kind]), abs=0.01)
 
 
 def test_ground_is_the_darker_the_surer_the_class_is():
@@ -204,7 +205,7 @@ def test_class_that_is_found_nowhere_has_no_background():
 
     figure = draw(Never())
     for point in ((0.2, 0.5), (0.8, 0.5)):
-        assert colour_at(figure, point) == pytest.approx(faded(COLOURS[0]), abs=0.01)
+        assert colour_at(figure, point) == pytest.approx(faded(CLASS_COLOURS[0]), abs=0.01)
 
 
 def test_model_is_asked_on_a_square_of_resolution_points():
@@ -237,7 +238,7 @@ def test_feature_of_one_value_still_has_an_extent():
 
 
 def test_more_classes_than_colours_are_drawn():
-    count = len(COLOURS) + 2
+    count = len(CLASS_COLOURS) + 2
     model = MLP(2, [count], seed=1)
     X = [[float(i), float(-i)] for i in range(count)]
     axes = draw(model, X=X, y=list(range(count))).axes[0]
