@@ -59,6 +59,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "x <= 0.0",
     ): "x is not 0 there",
     (
+        "autograd/checks/anomaly.py",
+        "names = operand_names(node.op, len(node.parents)) if node.op is not None else []",
+        "True",
+    ): "a node that hands something on was computed",
+    (
         "autograd/functions/implicit.py",
         "return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]",
         "node.stamp.born <= since",
