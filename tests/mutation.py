@@ -64,6 +64,27 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "True",
     ): "a node that hands something on was computed",
     (
+        "autograd/engine/_copying.py",
+        "if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it",
+        "stamp.tick >= clock.now.tick",
+    ): "the clock may move on once more",
+    (
+        "autograd/engine/_copying.py",
+        "graph = _Graph(topological_order(node)[:-1])",
+        "2",
+    ): "an ancestor that is not listed is pickled by its child",
+    (
+        "autograd/functions/_intervals.py",
+        "low, high = (a.a if a.a <= b.a else b.a), (a.b if a.b >= b.b else b.b)",
+        "a.a < b.a",
+    ): "of two equal ends, either",
+    ("autograd/functions/_intervals.py", "if x < 0:", "False"): "1 - erf(x) holds erfc(x) for negative numbers too",
+    (
+        "autograd/functions/newton.py",
+        "if not abs(float_of(rows[k][k])) > 4.0 * _EPS * size * scales[k] * columns[k] * (size > 1):",
+        "5.0",
+    ): "how many units of rounding make a pivot 0 is no promise",
+    (
         "autograd/functions/implicit.py",
         "return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]",
         "node.stamp.born <= since",

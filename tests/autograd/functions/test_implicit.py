@@ -470,3 +470,8 @@ def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
     wanted = np.linalg.solve([[5.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 1.0, 6.0]], [1.0, 2.0, 3.0])
     assert [x.data for x in found] == pytest.approx(wanted.tolist(), rel=1e-15)
     assert not [x for x in topological_order(*found) if type(x) is Constant]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_start_at_a_solution_of_zeros_is_the_solution(size):
+    assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size
