@@ -81,6 +81,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("autograd/functions/_intervals.py", "if x < 0:", "False"): "1 - erf(x) holds erfc(x) for negative numbers too",
     (
         "autograd/functions/newton.py",
+        "near = all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))",
+        "abs(d) < max(1e-08 * abs(a), 64.0 * _EPS * largest)",
+    ): "two numbers that are rounded are not just equal",
+    (
+        "nn/sweeping/_workers.py",
+        'self.at_once = max(LEAST_AHEAD, 2 * (getattr(executor, "_max_workers", None) or os.cpu_count() or 1))',
+        "3",
+    ): "how many tasks wait is a matter of speed",
+    (
+        "autograd/functions/newton.py",
         "if not abs(float_of(rows[k][k])) > 4.0 * _EPS * size * scales[k] * columns[k] * (size > 1):",
         "5.0",
     ): "how many units of rounding make a pivot 0 is no promise",
