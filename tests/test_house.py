@@ -21,17 +21,18 @@ LAZY = {
     *(
         "numpy",
         "scipy",
-        "graphviz",
-        "PIL",
-        "hypothesis",
         "sklearn",
-        "matplotlib",
         "pandas",
         "polars",
+        "matplotlib",
+        "PIL",
+        "graphviz",
         "tqdm",
+        "hypothesis",
         "IPython",
     ),
     *("llvmlite", "mpmath", "sympy", "torch", "jax", "anywidget", "traitlets", "onnx"),
+    "annotationlib",  # of Python 3.14
 }
 
 

@@ -117,7 +117,7 @@ class Overview extends Details {
     this.network.markDead(dead);
     const sentences = advice(training, sizes, dead);
     const now = performance.now();
-    const early = this.playing && now - this.advised?.since < ADVISING && !sentences.length;
+    const early = this.playing && this.advised?.text && now - this.advised.since < ADVISING;
     if (sentences.join() === this.advised?.text || early) return;
     this.advised = { text: sentences.join(), since: now };
     $("advice").replaceChildren(...sentences.map((sentence) => make("p", {}, sentence)));

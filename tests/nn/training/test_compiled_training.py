@@ -35,6 +35,7 @@ from nn import (
     mae,
     mse,
 )
+from nn.training.examples import Examples
 from nn.training.optimizer import Optimizer
 from tests.backends import RUN_BY, name_of
 from tests.oracle import ACTIVATIONS
@@ -537,6 +538,12 @@ def test_what_cannot_be_compiled_is_said_once_and_trained_eagerly(case, reason):
         fit(before, given, y, loss=loss, seed=3, compiled=True, **options)
     assert re.search(reason, str(raised.value), re.DOTALL)
     assert before.state_dict() == make().state_dict()
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_examples_that_stand_for_all_are_two_at_least(count):
+    chosen = Examples([[float(i)] for i in range(count)], [0.0] * count).telling(3)
+    assert chosen == {1: [0, 0], 2: [0, 1], 9: [0, 3, 6]}[count]
 
 
 def test_branch_is_shown_with_its_line():
