@@ -1,10 +1,10 @@
 """What the site's examples run on, put beside its pages: `python docs/vendor.py` fills docs/vendored.
 
 Pyodide (CPython for browsers), Graphviz for browsers and MathJax come from npm, wheels without compiled code from PyPI,
-and our own wheel is built. So a reader's browser asks nobody but the site. What is compiled for browsers, such as NumPy, is
-on neither (its wheels for `pyemscripten` are in Pyodide's own distribution): it is taken from the folder that PYODIDE_PACKAGES
-names, which holds that distribution unpacked, or from its server where it can be reached; else the examples that need it
-say so.
+and our own wheel is built. So a reader's browser asks nobody but the site. What is compiled for browsers, such as
+NumPy, is on neither (its wheels for `pyemscripten` are in Pyodide's own distribution): it is taken from the folder that
+PYODIDE_PACKAGES names, which holds that distribution unpacked, or from its server where it can be reached; else the
+examples that need it say so.
 """
 
 import json

@@ -24,15 +24,16 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
+    config.addinivalue_line("markers", "whole: a test that takes long, of what others test too")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out of each grid what its sample leaves out, but with `--whole`, or where points are named.
+    """Leave out of each grid what its sample leaves out, and what takes long, but with `--whole` or where it is named.
 
     Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
     the sample leaves points out.
     """
-    if config.getoption("--whole") or any("[" in argument for argument in config.args):
+    if config.getoption("--whole") or any("::" in argument for argument in config.args):
         return
     left_out = [item for item in items if not in_sample(item)]
     config.hook.pytest_deselected(items=left_out)
@@ -41,7 +42,8 @@ def pytest_collection_modifyitems(config, items):
 
 def in_sample(item):
     marker = item.get_closest_marker("sample")
-    return marker is None or sum(item.callspec.indices.values()) % marker.args[0] == 0
+    chosen = marker is None or sum(item.callspec.indices.values()) % marker.args[0] == 0
+    return chosen and item.get_closest_marker("whole") is None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options

@@ -18,20 +18,10 @@ ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 # What is heavy or optional may be imported where it is used; what is ours may not.
 LAZY = {
-    *(
-        "numpy",
-        "scipy",
-        "graphviz",
-        "PIL",
-        "hypothesis",
-        "sklearn",
-        "matplotlib",
-        "pandas",
-        "polars",
-        "tqdm",
-        "IPython",
-    ),
+    *("numpy", "scipy", "sklearn", "pandas", "polars", "matplotlib"),
+    *("PIL", "graphviz", "tqdm", "hypothesis", "IPython"),
     *("llvmlite", "mpmath", "sympy", "torch", "jax", "anywidget", "traitlets", "onnx"),
+    "annotationlib",  # of Python 3.14
 }
 
 

@@ -662,6 +662,7 @@ def missed(w, gradient, dt=0.1):
         x, velocity = proposed, minus(velocity, slope(x), dt)
 
 
+@pytest.mark.whole
 def test_particle_of_pearlmutter_and_siskind():
     (w,) = argmin(lambda w: missed(w[0], grad), [0.0])
     assert w == pytest.approx(0.20719187464861194, rel=1e-12)  # published

@@ -20,6 +20,7 @@ import pytest
 import nn
 from autograd import Constant, Value, leaky_relu, no_grad, relu, tanh
 from nn import MLP, Layer, Module, Neuron
+from nn.training.norms import layers
 
 
 class Line(Module):
@@ -677,6 +678,14 @@ def test_signals_keep_their_size_through_many_relu_layers():
 )
 def test_repr_shows_sizes_activations_and_parameter_counts(make, text):
     assert repr(make()) == text
+
+
+def test_layers_are_the_modules_in_attributes_and_lists_or_else_the_attributes():
+    of = lambda module: layers(module, module.parameters())
+    assert of(Neuron(2)) == {"w": [0, 1], "b": [2]}
+    assert of(Layer(1, 2)) == {"neurons.0": [0, 1], "neurons.1": [2, 3]}
+    assert of(MLP(1, [1, 1])) == {"layers.0": [0, 1], "layers.1": [2, 3]}
+    assert layers(Neuron(2), []) == {}
 
 
 def test_parameters_are_labelled_for_drawings():

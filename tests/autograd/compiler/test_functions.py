@@ -42,6 +42,7 @@ from autograd import (
     where,
 )
 from autograd.compiler import _arguments, blocks
+from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 from nn import MLP, SGD
 
@@ -1329,7 +1330,7 @@ compile(lambda x: x)
 
 
 @pytest.mark.parametrize("container", [list, tuple, np.array])
-@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_constant_results_are_no_roots_of_the_program(container, backend):
     def f(x):
         return sum(x[i] ** 2 * x[i + 1] for i in range(9)) + 3.0 * x[9]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import math
 import operator
 import random
@@ -34,7 +35,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.engine import chain, modes, value
+from autograd.engine import chain, clock, modes, value
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED, Node
 from autograd.rules import Binary, Unary
@@ -546,6 +547,19 @@ def test_constant_takes_no_gradient():
     assert scale.grad is UNREACHED
 
 
+@pytest.mark.parametrize("row", [rules.tanh, rules.add, rules.mul, rules.power, rules.fsum, rules.dot, where], ids=repr)
+def test_constant_operand_takes_no_gradient_wherever_it_stands(row):
+    count = row.arity or 2
+    for place in range(count):
+        operands = [Constant(2.0) if i == place else Value(3.0) for i in range(count)]
+        y = row(operands, operands) if row is rules.dot else row(operands) if row.arity is None else row(*operands)
+        y.backward()
+        assert operands[place].grad == 0.0
+        with modes.inspect_with(None):  # by way of edges
+            y.backward()
+        assert operands[place].grad == 0.0
+
+
 def test_constant_is_a_value_in_arithmetic():
     y = Constant(2.0) * Constant(3.0)
     assert (type(y), y.data, y.op.name) == (Value, 6.0, "*")
@@ -862,6 +876,27 @@ def test_node_knows_the_scope_it_was_made_in():
         with scope("inner"):
             z = y + 1
     assert (x.scope, y.scope.title, z.scope.title, (z * 2).scope) == (None, "outer", "inner", None)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_scopes_may_be_left_in_any_order(order):
+    scopes = [scope(title).__enter__() for title in ("a", "b", "c")]
+    left = set()
+    for index in order:
+        scopes[index].__exit__(None, None, None)
+        left.add(index)
+        still_open = [opened for i, opened in enumerate(scopes) if i not in left]
+        assert Value(1.0).scope is (still_open[-1] if still_open else None)
+
+
+def test_leaf_made_in_an_outer_transform_is_differentiated_in_an_inner_one_too():
+    before = Value(1.0)
+    with modes.differentiate_from(clock.advance()):
+        x = Value(2.0)
+        with modes.differentiate_from(clock.advance()):
+            assert [modes.differentiated(leaf) for leaf in (before, x, Value(3.0))] == [False, True, True]
+        assert modes.differentiated(x)
+    assert not modes.differentiated(x)
 
 
 def test_leaf_stays_in_its_scope_when_its_data_is_assigned():

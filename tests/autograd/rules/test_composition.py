@@ -13,7 +13,8 @@ from mpmath import mp
 import autograd
 from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
 from autograd.compiler.backends import BACKENDS
-from autograd.rules import Operation, composition, symbol
+from autograd.rules import Binary, Operation, Unary, composition, derivatives, symbol
+from autograd.rules.arithmetic import METHODS
 from tests.oracle import EPS
 
 # Two new rows, at the end of a copy of the table: one that is made of others, and one that takes floats.
@@ -162,3 +163,27 @@ def test_family_of_whole_orders_has_no_others(family, constant, extent):
 
 def test_operations_show_their_names():
     assert (repr(rules.tanh), repr(rules.power_of)) == ("<operation tanh>", "<operations **>")
+
+
+def test_partial_of_an_own_operation_takes_its_result_and_its_operands():
+    own = autograd.operation("own", math.hypot, lambda y, a, b: math.fsum([a]) / y, lambda y, a, b: math.fsum([b]) / y)
+    found = derivatives(own, symbol("y"), [symbol("a"), symbol("b")])
+    assert [(d.operation.name, d.operation.arity) for d in found] == [("d_own", 3)] * 2
+    assert [d.operation.forward(5.0, 3.0, 4.0) for d in found] == [0.6, 0.8]
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_functions_are_methods_of_a_symbol_under_the_names_of_numpy(name):
+    x, row = symbol("x"), METHODS[name]
+    if isinstance(row, (Unary, Binary)):
+        found = getattr(x, name)(*[2.0] * (row.arity - 1))
+        assert found.operation is row
+        assert found.operands[0] is x
+    assert name == row.name or name.replace("arc", "a") == row.name
+
+
+def test_symbol_has_no_other_methods():
+    assert {"arcsin", "arctan2", "sin", "abs"} <= METHODS.keys()
+    assert "arcbs" not in METHODS
+    with pytest.raises(AttributeError, match="a symbol has no arcbs"):
+        symbol("x").arcbs()

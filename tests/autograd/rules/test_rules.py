@@ -29,7 +29,8 @@ SMALLEST = 5e-324
 SMALLEST_NORMAL = 2.0**-1022
 LARGEST = 1.7976931348623157e308
 # Differences of order 4 in steps of 1e-60 lose 240 digits, in steps of 1e-60 / x at x = 1e308 four times 368; tanh(708)
-# is 615 digits off 1, and 1e200 + 5e-324 has 524: what a point needs, and at most these.
+# is 615 digits off 1, and 1e200 + 5e-324 has 524; a derivative that is 0 is to be less than 1e-324: what a point needs,
+# and at most these.
 DIGITS = {1: 1600, 2: 2000, 3: 2000}
 SATURATED = 750
 STEP = mp.mpf(10) ** -60
@@ -172,7 +173,7 @@ def digits_at(row: Operation, operands: tuple[float, ...]) -> int:
     sizes = [math.log10(abs(x)) if x else -345.0 for x in operands]
     if is_slow(row):  # without saturation
         return 330 + 5 * max(0, math.ceil(abs(sizes[0]))) if operands[0] else int(mp.dps)
-    lost = 330 + 4 * max(map(abs, sizes)) + max(sizes) - min(sizes) + SATURATED * any(abs(x) > 5.0 for x in operands)
+    lost = 600 + 4 * max(map(abs, sizes)) + max(sizes) - min(sizes) + SATURATED * any(abs(x) > 5.0 for x in operands)
     return min(int(mp.dps), math.ceil(lost))
 
 

@@ -117,6 +117,10 @@ def test_figure_shows_itself_in_a_notebook_that_knows_nothing_of_matplotlib():
     assert kinds["image/png"].startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_figure_is_a_picture_by_itself():
+    assert draw()._repr_png_().startswith(b"\x89PNG\r\n")
+
+
 def test_boundary_and_line_are_drawn_into_axes_that_are_given():
     from matplotlib.figure import Figure
 
@@ -620,6 +624,13 @@ def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
     assert [first_label([LONG[:n], "b", "c"]).get_text() for n in (22, 23)] == [LONG[:22], f"{LONG[:21]}…"]
     label = first_label(["no", "yes", "perhaps"])
     assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "title"), [(["ab", "cde"], "ab taken for cde"), (["abc", "def"], "abc\ntaken for def")]
+)
+def test_mistake_of_long_names_is_written_on_two_lines(names, title):
+    assert mistakes([[0.0, 1.0, 2.0, 3.0]], [0], [1], classes=names).axes[0].get_title() == title
 
 
 def test_numpy_classes_count_as_plain_ones():
