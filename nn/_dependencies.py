@@ -1,4 +1,4 @@
-"""Dependency check: the `autograd` that nn stands on is this project's, not HIPS autograd installed over or before it."""
+"""Dependency check: the `autograd` that nn stands on is this project's, and not HIPS autograd."""
 
 import importlib.util
 import runpy

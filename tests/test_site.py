@@ -213,7 +213,6 @@ def test_page_without_javascript_is_what_it_was():
     assert "&gt;&gt;&gt; " in text
 
 
-
 def steps(frame):
     """Press Step on an explorer or a playground, and say whether something happened."""
     button = frame.get_by_role("button", name="Step", exact=True)
