@@ -1,4 +1,4 @@
-"""Dependency check: the `autograd` that nn stands on is this project's, and not HIPS autograd."""
+"""Dependency check: `autograd` is this project's, not HIPS autograd, which installs under the same name."""
 
 import importlib.util
 import runpy

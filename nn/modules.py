@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
+from autograd.engine import in_scope
 from autograd.rules import Family, Unary, real
 from nn.training.parameters import ParameterHolder, held
 
@@ -49,8 +50,7 @@ class Module(ParameterHolder):
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the module's output; what is computed on the way belongs to its scope."""
-        with scope(type(self).__name__, self):
-            return self.forward(*inputs)
+        return in_scope(scope(type(self).__name__, self), self.forward, *inputs)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield each parameter once, with the path of attributes and positions that leads to it.
@@ -126,9 +126,8 @@ class _Dense(Module, Generic[Out]):
         inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
-        with scope(type(self).__name__, self):
-            output: Out = self.forward(inputs)
-            return output
+        output: Out = in_scope(scope(type(self).__name__, self), self.forward, inputs)
+        return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
         try:

@@ -7,6 +7,7 @@ tells; so between steps that touch no Value there is no Python work for each of 
 from __future__ import annotations
 
 import copyreg
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -80,7 +81,7 @@ class CompiledGraph(WithParameters):
         _check_choices(order, self.wrt)
         blocks = [("theta", 0, len(self.wrt), False)]
         labels = {leaf.label for leaf in self.wrt} - {""}
-        if len(labels) == len(self.wrt) <= NAMED:
+        if len(labels) == len(self.wrt) <= NAMED and all(map(_names_a_leaf, labels)):
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
         self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = None
@@ -192,6 +193,11 @@ def _reduce_program(program: Program) -> tuple[Any, ...]:
 copyreg.pickle(
     Program, _reduce_program
 )  # as the graph that it was folded from, which is folded again where it is loaded
+
+
+def _names_a_leaf(label: str) -> bool:
+    """Whether a label can stand in a listing: on its line, and for nothing else there."""
+    return label.isprintable() and not re.fullmatch(r"v\d+|theta", label)
 
 
 def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:

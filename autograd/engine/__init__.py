@@ -14,6 +14,7 @@ from autograd.engine.chain import edges as edges
 from autograd.engine.chain import topological_order as topological_order
 from autograd.engine.chain import turned as turned
 from autograd.engine.clock import Stamp as Stamp
+from autograd.engine.clock import in_scope as in_scope
 from autograd.engine.clock import scope as scope
 from autograd.engine.collector import collector_paused as collector_paused
 from autograd.engine.node import UNREACHED as UNREACHED

@@ -8,10 +8,12 @@ from a number that is no longer there, and its derivatives would mix old numbers
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self, TypeVar
 
 from autograd.engine.node import Node, Origin
+
+Returned = TypeVar("Returned")
 
 
 class HasParameters(Protocol):
@@ -91,9 +93,9 @@ class scope:
         global now
         if self.closed is not None:
             raise RuntimeError(f"{self!r} was entered before; open a new scope for another part of the model")
-        self.closed = False
         self.before = now
         self.tick = now.tick
+        self.closed = False
         now = self
         return self
 
@@ -136,6 +138,22 @@ class scope:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.title, self.before, self.tick)
+
+
+def in_scope(part: scope, f: Callable[..., Returned], *args: Any) -> Returned:
+    """Call a function in a scope, which is left also where Ctrl-C comes when `__exit__` begins: that calls it again.
+
+    >>> from autograd import tanh
+    >>> in_scope(scope("hidden"), tanh, 0.0)
+    0.0
+    """
+    try:
+        with part:
+            return f(*args)
+    except BaseException:
+        if part.closed is not None:
+            part.__exit__()
+        raise
 
 
 def _restore(title: str, before: Stamp | scope, tick: int) -> scope:

@@ -22,11 +22,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
 
 blocks = 0
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-_inspector: ContextVar[Inspector | None] = ContextVar("inspector", default=None)
-_tracer: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
-_differentiating: ContextVar[int | None] = ContextVar("differentiating", default=None)
-_side: ContextVar[TracedSide | None] = ContextVar("side", default=None)
+
+
+class _Block:
+    """A block in which a mode has a value, in the block `outer`, which of the outermost is itself."""
+
+    __slots__ = ("abandoned", "outer", "value")
+
+    def __init__(self, value: Any, outer: _Block | None = None) -> None:
+        self.value, self.outer, self.abandoned = value, outer or self, False
+
+
+def _mode(name: str, usual: Any = None) -> ContextVar[_Block]:
+    outermost = _Block(usual)
+    return ContextVar(name, default=outermost)
+
+
+_recording = _mode("recording", usual=True)
+_inspector = _mode("inspector")
+_tracer = _mode("tracer")
+_differentiating = _mode("differentiating")
+_side = _mode("side")
 
 
 class Tracer(Protocol):
@@ -68,22 +84,29 @@ class TracedSide(Protocol):
 
 
 @contextmanager
-def _block(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+def _block(variable: ContextVar[_Block], value: Any, counts: int = 1) -> Iterator[None]:
     global blocks
-    before, counted = variable.get(), False
+    outer, counted = variable.get(), 0
+    block = _Block(value, outer)
     try:  # Ctrl-C may come after any call; better a block counted for ever, which is slow, than one that is not left
-        blocks += 1
-        counted = True
-        variable.set(value)
+        blocks += counts
+        counted = counts
+        variable.set(block)
         yield
+    except GeneratorExit:  # it came where a `with` begins or ends; Python then closes all that was open, in any order
+        block.abandoned = True
+        outer = variable.get()
+        raise
     finally:
-        variable.set(before)
+        while outer.abandoned:
+            outer = outer.outer
+        variable.set(outer)
         blocks -= counted
 
 
 def paused() -> bool:
     """Whether the current thread or task is in a `no_grad` block."""
-    return not _recording.get()
+    return not _recording.get().value
 
 
 class NoGrad:
@@ -162,12 +185,13 @@ def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
 
 def side() -> TracedSide | None:
     """Return the innermost side of a choice that the current thread or task is tracing."""
-    return _side.get()
+    side: TracedSide | None = _side.get().value
+    return side
 
 
 def untaken() -> bool:
     """Whether a side of a choice is traced that is not chosen now: what is not defined there is nan."""
-    return bool(blocks) and (side := _side.get()) is not None and not side.taken
+    return bool(blocks) and (side := _side.get().value) is not None and not side.taken
 
 
 def in_side(side: TracedSide | None) -> AbstractContextManager[None]:
@@ -177,52 +201,47 @@ def in_side(side: TracedSide | None) -> AbstractContextManager[None]:
 
 def traced() -> bool:
     """Whether the current thread or task is tracing a function to compile it."""
-    return _tracer.get() is not None
+    return _tracer.get().value is not None
 
 
 def inspecting() -> bool:
     """Whether the current thread or task is in a `detect_anomaly` block."""
-    return _inspector.get() is not None
+    return _inspector.get().value is not None
 
 
-@contextmanager
-def differentiate_from(tick: int) -> Iterator[None]:
+def differentiate_from(tick: int) -> AbstractContextManager[None]:
     """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
-    token = _differentiating.set(tick) if _differentiating.get() is None else None
-    try:
-        yield
-    finally:
-        if token is not None:
-            _differentiating.reset(token)
+    outer = _differentiating.get().value
+    return _block(_differentiating, tick if outer is None else outer, counts=0)
 
 
 def differentiated(leaf: Node) -> bool:
     """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
-    tick = _differentiating.get()
+    tick = _differentiating.get().value
     return tick is not None and leaf.stamp.born >= tick
 
 
 def use(node: Node, how: str) -> None:
     """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
-    tracer = _tracer.get()
+    tracer = _tracer.get().value
     if tracer is not None:
         tracer.used(node, how)
 
 
 def linearized(outputs: Iterable[Any]) -> None:
     """Tell the tracer, if there is one, what derivatives are taken of."""
-    tracer = _tracer.get()
+    tracer = _tracer.get().value
     if tracer is not None:
         tracer.linearized(outputs)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:
     """Return the stamp of a node that is about to be made, after the inspector, if there is one, has looked at it."""
-    inspector = _inspector.get()
+    inspector = _inspector.get().value
     return clock.now if inspector is None else inspector.made(op, data, operands)
 
 
 def inspected_edges(edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
     """Return the edges of the chain rule, looked at by the inspector, if there is one."""
-    inspector = _inspector.get()
+    inspector = _inspector.get().value
     return edges if inspector is None else inspector.accumulated(edges, holders)

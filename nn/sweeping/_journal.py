@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,35 +17,49 @@ class Journal:
     def __init__(self, path: Path, f: Callable[..., Any]) -> None:
         self.path = path
         self.known: dict[str, list[Any]] = {}
-        name = f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', type(f).__qualname__)}"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole, _, cut = text.rpartition("\n")
-        lines = whole.split("\n") if whole else []
+        header = {"sweep": f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', type(f).__qualname__)}"}
+        contents = path.read_bytes() if path.exists() else b""
+        whole = contents[: contents.rfind(b"\n") + 1]
+        lines = whole.splitlines()
         for number, line in enumerate(lines, 1):
             entry = self._entry(line, number)
             if number > 1:
                 self.known.setdefault(_key(entry["arguments"]), []).append(entry["result"])
-            elif entry["sweep"] != name:
-                raise ValueError(f"{path} has the results of {entry['sweep']}, and this is a sweep of {name}")
+            elif entry != header:
+                raise ValueError(
+                    f"{path} has the results of {entry['sweep']}, and this is a sweep of {header['sweep']}"
+                )
+        beginning = b'{"arguments": ' if lines else _line(header)
+        cut = contents[len(whole) :][: len(beginning)]
+        if not beginning.startswith(cut):
+            raise self._unknown(cut, len(lines) + 1)
         with interrupts_wait():
-            if cut:
-                path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            if len(whole) < len(contents):
+                os.truncate(path, len(whole))
             if not lines:
-                self._write({"sweep": name})
+                self._write(header)
 
-    def _entry(self, line: str, number: int) -> dict[str, Any]:
-        wanted = {"sweep"} if number == 1 else {"arguments", "result"}
+    def _entry(self, line: bytes, number: int) -> dict[str, Any]:
+        wanted = {"sweep": str} if number == 1 else {"arguments": dict, "result": object}
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
-        if not isinstance(entry, dict) or entry.keys() != wanted:
-            raise ValueError(f"{self.path} is not the journal of a sweep: line {number} is {line!r:.60}")
+        if (
+            not isinstance(entry, dict)
+            or entry.keys() != wanted.keys()
+            or not all(isinstance(entry[key], kind) for key, kind in wanted.items())
+        ):
+            raise self._unknown(line, number)
         return entry
 
+    def _unknown(self, line: bytes, number: int) -> ValueError:
+        shown = line.decode("utf-8", "replace")
+        return ValueError(f"{self.path} is not the journal of a sweep: line {number} is {shown!r:.60}")
+
     def _write(self, entry: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_json(entry) + "\n")
+        with self.path.open("ab") as file:
+            file.write(_line(entry))
 
     def pop(self, arguments: Mapping[str, Any]) -> list[Any]:
         """Return the result of a member in a list, or an empty one; a member that is there twice has two."""
@@ -56,6 +71,10 @@ class Journal:
         with interrupts_wait():
             self._write({"arguments": arguments, "result": result})
         return json.loads(_json(result))
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return f"{_json(entry)}\n".encode("ascii")
 
 
 def _key(arguments: Mapping[str, Any]) -> str:

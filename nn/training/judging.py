@@ -10,6 +10,7 @@ from inspect import signature
 from typing import Any, ParamSpec, Protocol, TypeAlias
 
 from autograd import scope
+from autograd.engine import in_scope
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 
@@ -40,8 +41,7 @@ def judged_by(metric: Metric | None) -> Callable[[Callable[Parameters, Any]], Ju
             if calls is not None:
                 given = signature(loss).bind(*args, **kwargs).arguments
                 calls.append((metric, given["outputs"], given["targets"]))
-            with scope(getattr(loss, "__name__", "loss")):
-                return loss(*args, **kwargs)
+            return in_scope(scope(getattr(loss, "__name__", "loss")), partial(loss, *args, **kwargs))
 
         vars(noted)["metric"] = metric
         LOSSES.append(noted)

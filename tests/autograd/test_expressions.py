@@ -9,7 +9,7 @@ from collections import Counter
 
 import mpmath
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 
@@ -23,14 +23,13 @@ from autograd.testing import (
     numbers,
     operands,
 )
+from tests.hypothesis_profiles import max_examples
 from tests.oracle import exact, rounding
 
 DIGITS = 100
 
-thorough = settings(
-    max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-brief = settings(thorough, max_examples=60)
+thorough = max_examples(150)
+brief = max_examples(40)
 
 
 def agree(a, b):
@@ -209,37 +208,27 @@ def test_forward_over_reverse_is_reverse_over_reverse_and_reverse_over_forward(e
 # The strategies
 
 
-def test_every_operation_is_drawn():
-    seen = Counter()
+def test_every_operation_is_drawn_and_nodes_are_shared_and_constants_occur():
+    seen, shared, constant = Counter(), Counter(), Counter()
 
-    @settings(max_examples=1000, deadline=None, database=None, derandomize=True)
+    @max_examples(400)
     @given(expressions())
     def draw(expression):
         seen.update(step.operation for step in expression.steps)
-
-    draw()
-    assert set(every_operation()) <= seen.keys()
-
-
-def test_nodes_are_shared_and_constants_occur():
-    shared, constant = Counter(), Counter()
-
-    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
-    @given(expressions())
-    def draw(expression):
         terms = [term for step in expression.steps for term in step.operands]
         positions = [term for term in terms if isinstance(term, int)]
         shared[len(set(positions)) < len(positions)] += 1
         constant[len(positions) < len(terms)] += 1
 
     draw()
-    assert shared[True] > 50
-    assert constant[True] > 50
+    assert set(every_operation()) <= seen.keys()
+    assert shared[True] > 100
+    assert constant[True] > 100
 
 
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_operands_are_in_the_domain_and_away_from_kinks(operation):
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @max_examples(10)
     @given(operands(operation))
     def check(xs):
         assert math.isfinite(operation.evaluate(xs))
@@ -266,7 +255,7 @@ def test_repr_is_python_that_gives_the_same_value(expression):
 def test_own_operations_can_be_drawn_from():
     chosen = [rules.mul, rules.sin]
 
-    @settings(max_examples=30, deadline=None)
+    @max_examples(30)
     @given(expressions(chosen, max_inputs=1, max_steps=3, elements=st.floats(1.0, 2.0)))
     def check(expression):
         added = {rules.add, rules.fsum}  # what brings operands into the domain, and loose ends together

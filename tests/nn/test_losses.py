@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, gradcheck
@@ -394,7 +394,6 @@ def assert_as_torch(loss, torch_loss, outputs, targets, torch_targets):
     assert slopes == pytest.approx(tensor.grad.flatten().tolist(), rel=1e-12, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_mse_agrees_with_torch(data):
     torch = pytest.importorskip("torch")
@@ -404,7 +403,6 @@ def test_mse_agrees_with_torch(data):
     assert_as_torch(mse, torch.nn.functional.mse_loss, outputs, targets, tensor)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(numbers, st.sampled_from([-1, 1])), min_size=1, max_size=6))
 def test_hinge_agrees_with_torch(examples):
     torch = pytest.importorskip("torch")
@@ -413,7 +411,6 @@ def test_hinge_agrees_with_torch(examples):
     assert_as_torch(hinge, lambda s, y: torch.relu(1.0 - y * s).mean(), outputs, targets, tensor)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_cross_entropy_agrees_with_torch(data):
     torch = pytest.importorskip("torch")
@@ -456,7 +453,6 @@ def test_gradient_of_cross_entropy_keeps_its_digits_where_the_class_is_all_but_c
     assert slopes == pytest.approx([-math.exp(-gap), math.exp(-gap)], rel=1e-12)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_mae_agrees_with_torch(data):
     torch = pytest.importorskip("torch")
@@ -466,7 +462,6 @@ def test_mae_agrees_with_torch(data):
     assert_as_torch(mae, torch.nn.functional.l1_loss, outputs, targets, tensor)
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from([0.1, 1.0, 7.0]))
 def test_huber_agrees_with_torch(data, delta):
     torch = pytest.importorskip("torch")
@@ -477,7 +472,6 @@ def test_huber_agrees_with_torch(data, delta):
     assert_as_torch(lambda o, t: huber(o, t, delta), theirs, outputs, targets, tensor)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(numbers, st.one_of(st.sampled_from([0, 1]), st.floats(0.0, 1.0))), min_size=1, max_size=6))
 def test_binary_cross_entropy_agrees_with_torch(examples):
     torch = pytest.importorskip("torch")
@@ -487,7 +481,6 @@ def test_binary_cross_entropy_agrees_with_torch(examples):
     assert_as_torch(binary_cross_entropy, theirs, outputs, targets, tensor)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_cross_entropy_with_probabilities_agrees_with_torch(data):
     torch = pytest.importorskip("torch")

@@ -10,7 +10,7 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
@@ -54,6 +54,7 @@ from autograd import (
 from autograd.engine import modes
 from autograd.rules.operation import Family, NAry, Unary
 from nn import MLP, cross_entropy, hinge, mse
+from tests.hypothesis_profiles import max_examples
 
 Point = namedtuple("Point", "x y")
 
@@ -234,7 +235,7 @@ SMOOTH = {
 }  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@max_examples(100)
 @given(st.lists(st.sampled_from(sorted(SMOOTH)), min_size=1, max_size=4), st.floats(-2, 2), st.floats(0.1, 2))
 def test_chains_of_smooth_functions_are_accepted(names, x, y):
     def chain(x, y):
@@ -931,3 +932,22 @@ def test_an_annotation_that_is_not_defined_is_never_asked_for():
     with pytest.raises(GradientError, match="the derivative of f by angle is"):
         gradcheck(space["f"], 1.0)
     assert autograd.compile(space["f"])(angle=1.0) == math.sin(1.0)
+
+
+def test_infinity_that_meets_a_zero_is_the_fault_of_no_rule():
+    with pytest.raises(GradientError, match=r"is nan, but 0 by .*; no rule alone is wrong, an infinity meets a zero"):
+        gradcheck(lambda x: sqrt(x**4), 0.0)
+
+
+class Unsigned:
+    """A function of which Python does not know the parameters."""
+
+    __signature__ = "unknown"
+
+    def __call__(self, x):
+        return x.detach() * 2.0
+
+
+def test_argument_without_a_name_is_counted():
+    with pytest.raises(GradientError, match="by argument 0 is 0, but 2 by finite differences"):
+        gradcheck(Unsigned(), 1.0)

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, dot, exp, fsum, gradients, maximum, relu, rules, sigmoid, sin, tanh
@@ -13,6 +13,7 @@ from autograd.compiler import _loops, blocks
 from autograd.compiler._loops import find_loops
 from autograd.compiler.instructions import Affine
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
+from tests.hypothesis_profiles import max_examples
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +166,7 @@ def test_a_few_repetitions_are_no_loop():
     assert find_loops([(rules.sin, [place]) for place in range(_loops.LEAST - 1)], 1) == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@max_examples(150)
 @given(BLOCKS, st.integers(2, 14), st.integers(0, 2**32 - 1), st.booleans())
 def test_random_recurrence_is_as_eager(block, repetitions, seed, every):
     random = np.random.default_rng(seed)

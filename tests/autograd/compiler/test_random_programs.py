@@ -6,19 +6,14 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from autograd import Value, compile, gradients
 from autograd.testing import every_operation, expressions, operands
+from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
 
-thorough = settings(
-    derandomize=True,
-    database=None,
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+thorough = max_examples(60)
 
 
 pytestmark = pytest.mark.usefixtures("backend_or_pieces")
@@ -53,9 +48,10 @@ def test_function_agrees_with_eager_on_a_batch(expression):
     assert all(map(close, gradient.sum(axis=0), gradients(y, xs, create_graph=True)))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_every_rule_agrees_with_eager_on_arrays(operation):
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @max_examples(15)
     @given(operands(operation))
     def check(numbers):
         xs = [Value(x) for x in numbers]

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd.export.jax as jax_export
@@ -43,6 +43,7 @@ from tests.autograd.export.rows import (
     points,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-autograd[jax]'")
 
@@ -104,7 +105,7 @@ def test_every_row_has_the_higher_derivatives_of_the_engine(name, row):
             )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@max_examples(12)
 @given(expressions())
 def test_random_expressions_agree(form, expression):
     leaves = [Value(x) for x in expression.inputs]
@@ -219,7 +220,7 @@ def test_recurrence_is_a_scan_whose_block_is_written_once():
     assert single(np.ones(2), 0.01).dtype == np.float32
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@max_examples(12)
 @given(BLOCKS, st.integers(2, 14), st.integers(0, 2**32 - 1), st.booleans())
 def test_random_recurrences_agree(monkeypatch, block, repetitions, seed, every):
     monkeypatch.setattr(_scans, "SEARCHED", 0)

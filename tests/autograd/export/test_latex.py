@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import nn
 from autograd import Constant, Value, leaky_relu, rules, sin, tanh, where
@@ -13,6 +13,7 @@ from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
 from autograd.testing import expressions
 from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points
+from tests.hypothesis_profiles import max_examples
 
 TOKEN = re.compile(
     r"\\left(?:\\[a-z]+|.)|\\right(?:\\[a-z]+|.)|\\ln\\(?!left)[A-Za-z]+|\\\\|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[^\s]"
@@ -209,7 +210,7 @@ def test_derivation_of_every_row_ends_with_its_derivative(name, row):
             assert Reader((numbers or [symbols])[-1], {}).whole() == close(leaf.grad, rel=1e-5)
 
 
-@settings(max_examples=150, deadline=None)
+@max_examples(150)
 @given(expressions())
 def test_formula_of_a_random_expression_computes_its_value(expression):
     leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
@@ -327,7 +328,7 @@ def test_derivation_is_symbols_then_numbers():
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@max_examples(60)
 @given(expressions())
 def test_numbers_of_a_derivation_are_those_of_backward(expression):
     leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]

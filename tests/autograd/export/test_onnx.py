@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import nn
 from autograd import (
@@ -44,6 +44,7 @@ from tests.autograd.export.rows import (
     tails,
     wanted,
 )
+from tests.hypothesis_profiles import max_examples
 
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install 'scalar-autograd[onnx]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed: pip install onnxruntime")
@@ -90,7 +91,7 @@ def test_every_row_computes_what_the_engine_does(name, row, dtype):
         assert y == close(wanted(row, operands)[0], **tolerance(dtype, row, operands)), operands
 
 
-@settings(max_examples=40, deadline=None)
+@max_examples(40)
 @given(expressions())
 def test_random_expressions_agree(expression):
     leaves = [Value(x) for x in expression.inputs]
@@ -238,3 +239,10 @@ def test_other_things_are_errors(tmp_path):
         to_onnx(compile(Value(1.0) * 2.0, wrt=[]))
     with pytest.raises(FileNotFoundError, match="its folder does not exist"):
         to_onnx(nn.MLP(1, [1]), tmp_path / "none" / "model.onnx")
+
+
+def test_file_is_checked_with_the_shapes_in_it_before_it_is_written(monkeypatch):
+    checks = []
+    monkeypatch.setattr(onnx.checker, "check_model", lambda model, **options: checks.append(options))
+    to_onnx(nn.MLP(2, [1], seed=1))
+    assert checks == [{"full_check": True}]

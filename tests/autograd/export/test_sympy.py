@@ -5,15 +5,16 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import autograd
 import nn
-from autograd import Value, cbrt, fsum, operation, rules, tanh
+from autograd import Constant, Value, cbrt, fsum, operation, rules, tanh
 from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation, expressions
 from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points, settled, wanted
+from tests.hypothesis_profiles import max_examples
 
 sympy = pytest.importorskip("sympy")
 # Where SymPy's derivative is another one, or none, whatever is exported: 0 * log(0), complex ones, and 0 / 0.
@@ -61,7 +62,7 @@ def test_derivatives_at_the_edges_are_those_of_the_table_but_for_a_few(name, row
 SMOOTH = [row for row in every_operation() if row is not cbrt]
 
 
-@settings(max_examples=25, deadline=None)
+@max_examples(25)
 @given(expressions(SMOOTH))
 def test_random_expressions_have_the_derivatives_of_sympy(expression):
     leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
@@ -99,6 +100,13 @@ def test_choices_within_conditions_are_not_multiplied_out():
 def test_numbers_are_exact_where_they_are_whole():
     x = Value(2.0, "x")
     assert str(to_sympy(x**2 + 3 * x - 0.5)) == "x**2 + 3*x - 0.5"
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 2.0**53, 2.0**53 - 1.0, -0.5])
+def test_constants_may_be_any_floats(number):
+    term = to_sympy(Constant(number) * Value(1.0, "x"))
+    assert str(float(term.subs(dict.fromkeys(term.free_symbols, 1)))) == str(number)
+    assert term.has(sympy.Float) is (number in (2.0**53, -0.5))
 
 
 def test_leaves_with_one_label_are_different_symbols():

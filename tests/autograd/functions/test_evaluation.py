@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import iv, mp
 
@@ -37,6 +37,7 @@ from autograd import (
 )  # fmt: skip
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation, expressions
+from tests.hypothesis_profiles import max_examples
 from tests.oracle import evaluated, exact
 
 ROWS = every_operation()
@@ -185,11 +186,20 @@ def test_fractions_are_exact_or_the_operation_is_named(row):
             assert mpmath.almosteq(mp.mpf(value.numerator) / value.denominator, wanted, 1e-38, 1e-38)
 
 
+@pytest.mark.parametrize("number", [Fraction(-3, 2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(2)], ids=str)
+@pytest.mark.parametrize("row", [rules.sign, rules.floor, rules.ceil, rules.abs, rules.relu], ids=lambda row: row.name)
+def test_fractions_at_the_edges_of_a_row_are_as_floats(row, number):
+    leaf = Value(0.7)
+    value, gradient = evaluate(row(leaf), {leaf: number}, gradient=True)
+    x = Value(float(number))
+    assert (value, gradient[leaf]) == (row(x).data, gradients(row(x), [x])[0])
+
+
 ARITHMETIC = [rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.fsum]
 ARITHMETIC += [rules.power_of.member(n) for n in (2.0, 3.0, -1.0)]
 
 
-@settings(deadline=None, max_examples=40)
+@max_examples(40)
 @given(expressions(ARITHMETIC, elements=st.integers(-12, 12).map(lambda n: n / 4)))
 def test_gradients_by_fractions_are_those_of_the_formula(expression):
     leaves = [Value(x) for x in expression.inputs]
@@ -365,7 +375,7 @@ def test_other_functions_of_several_numbers():
     assert evaluate(hypot(xs[0], xs[1]) * exp(xs[2] * 0.0), {xs[0]: mpmath.mpf(3), xs[1]: 4}) == 5
 
 
-@settings(deadline=None, max_examples=100)
+@max_examples(100)
 @given(expressions([row for row in ROWS if row.name in ENCLOSED]), st.floats(0.0, 1e-2))
 def test_intervals_hold_random_expressions_and_their_gradients(expression, radius):
     leaves = [Value(x) for x in expression.inputs]

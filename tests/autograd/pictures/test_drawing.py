@@ -20,7 +20,7 @@ from pathlib import Path
 import graphviz
 import pytest
 from graphviz.backend import dot_command
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
@@ -30,6 +30,7 @@ from autograd.pictures import style as marks
 from autograd.pictures.drawing import MAX_NODES
 from autograd.rules.operation import NAry
 from nn import MLP, Layer, Neuron
+from tests.hypothesis_profiles import max_examples
 
 ROOT = Path(autograd.__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -311,7 +312,7 @@ def test_backslashes_are_shown_as_they_are(label):
     assert [words(found["n0"])[0], words(found["n1op"])[0], words(box)[0]] == [label] * 3
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@max_examples(25)
 @given(
     st.lists(st.text(st.one_of(st.characters(), st.sampled_from("\\\\NGETHL<>&")), max_size=8), min_size=1, max_size=12)
 )
@@ -992,6 +993,7 @@ def all_before(size):
     return made[-1]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("derivatives", [False, True])
 @pytest.mark.parametrize(
     "make", [lambda: loop_over(5), lambda: loop_over(20), lambda: all_before(30), lambda: horner(400)]
@@ -1011,11 +1013,6 @@ def test_layout_that_takes_too_long_is_an_error_that_says_what_to_do(monkeypatch
             lay_out()
     assert list(tmp_path.iterdir()) == []
     assert drawing._repr_mimebundle_()["text/plain"].startswith(text(drawing.root))
-
-
-def test_short_arrows_are_curves():
-    assert "splines" not in draw(example(), derivatives=True).source
-    assert "splines=line" in draw(horner(400)).source
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
 from autograd import Constant, Value, elu, exp, fsum, leaky_relu, no_grad, operation, rules, softmax, tanh, text
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry, Unary
+from tests.hypothesis_profiles import max_examples
 
 ROOT = Path(autograd.__file__).parents[1]
 PUBLIC = {}
@@ -234,7 +235,7 @@ def expressions(draw):
     return nodes[-1]
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@max_examples(300)
 @given(expressions())
 def test_text_makes_the_same_graph_of_any_expression(root):
     assert_text_makes_the_same_graph(root)

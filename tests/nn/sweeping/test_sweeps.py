@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nn
 from autograd import compile, sin
+from nn.sweeping._journal import Journal
 from nn.sweeping._workers import run_task
+from tests.hypothesis_profiles import max_examples
 from tests.nn.sweeping import members
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -157,6 +161,42 @@ def test_journal_is_that_of_one_function_and_of_what_json_can_hold(tmp_path):
         nn.sweep(members.square, {"x": [object()]}, resume=tmp_path / "objects.jsonl")
 
 
+def test_journal_that_was_cut_at_any_byte_keeps_its_whole_lines(tmp_path):
+    journal = tmp_path / "sweep.jsonl"
+    whole = nn.sweep(members.square, GRID, resume=journal).results
+    contents = journal.read_bytes()
+    ends = [place + 1 for place, byte in enumerate(contents) if byte == ord("\n")]
+    for size in range(len(contents) + 1):
+        journal.write_bytes(contents[:size])
+        known = Journal(journal, members.square).known
+        assert len(known) == max(sum(end <= size for end in ends) - 1, 0)
+        assert journal.read_bytes() == contents[: max(end for end in [*ends[:1], *ends] if end <= max(size, ends[0]))]
+    journal.write_bytes(contents[: size // 2])
+    assert nn.sweep(members.square, GRID, resume=journal).results == whole
+    assert sorted(journal.read_bytes().splitlines()) == sorted(contents.splitlines())
+
+
+def test_file_of_another_kind_is_left_as_it_is(tmp_path):
+    journal = tmp_path / "notes.txt"
+    header = b'{"sweep": "tests.nn.sweeping.members.square"}\n'
+    lines = st.sampled_from([header, b'{"arguments": ', b'{"arguments": {"n": 1}, "result": 1}\n', b"[" * 9999, b"\n"])
+
+    @max_examples(100)
+    @given(st.lists(lines | st.binary(max_size=20), min_size=1, max_size=4).map(b"".join).filter(len))
+    def check(contents):
+        journal.write_bytes(contents)
+        try:
+            known = Journal(journal, members.square).known
+        except ValueError as error:
+            assert "is not the journal of a sweep" in str(error) or "has the results of" in str(error)
+            assert journal.read_bytes() == contents
+        else:
+            assert contents.startswith(header) or header.startswith(contents)
+            assert sum(map(len, known.values())) == max(contents.count(b"\n") - 1, 0)
+
+    check()
+
+
 def test_interrupt_keeps_what_is_done():
     def f(x):
         if x == 3:
@@ -221,6 +261,8 @@ def test_table_shows_arguments_and_results_in_columns():
     }
     assert str(table).splitlines()[0].split() == ["x", "y", "z", "result", "error"]
     assert re.search(r"SweepTable\(3 members, 2 done, 1 failed\)", repr(table))
+    assert "Traceback" in table[1].details
+    assert "Traceback" not in repr(table[1])
     assert table[0].result["z"] == -1.0
     assert [m.arguments["x"] for m in table[1:]] == [1, 3]
     assert len(nn.sweep(members.square, {"x": []})) == 0

@@ -9,7 +9,7 @@ import math
 import random
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Constant, Value, explore, operation, rules
@@ -18,6 +18,7 @@ from autograd.pictures.page._model import graph, op_model
 from autograd.pictures.page.javascript import rule
 from autograd.rules.operation import Family, NAry
 from autograd.testing import expressions, is_tame
+from tests.hypothesis_profiles import max_examples
 
 EPS = 2.0**-52
 ORDINARY = [-40.0, -7.3, -2.0, -1.0, -0.7, -1e-3, 0.0, 1e-3, 0.25, 0.5, 0.9999, 1.0, 1.0001, 1.5, 2.0, 3.0, 8.5, 26.0]
@@ -132,7 +133,7 @@ def test_sums_of_many_random_numbers_are_those_of_fsum(blank):
     assert blank.evaluate("lists => lists.map(fn.fsum)", lists) == [math.fsum(xs) for xs in lists]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@max_examples(60)
 @given(expressions(), st.floats(-0.2, 0.2))
 def test_page_computes_the_gradients_of_random_expressions(blank, expression, shift):
     leaves = [Value(x) for x in expression.inputs]
