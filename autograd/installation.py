@@ -1,7 +1,9 @@
 """Installation check: HIPS autograd, the other distribution with this import name, in the same environment.
 
 Both install into one folder `autograd/`, and whichever comes second overwrites `__init__.py` of the first. If that is
-ours, `import autograd` tells; if it is theirs, `import nn` does.
+ours, it looks for their files. If it is theirs, the first that it imports is `autograd.core`, which is a folder of
+ours. Where the two lie in two folders, as with an editable installation, the first of `sys.path` is imported, and
+`import nn` tells if that is theirs.
 """
 
 import sys

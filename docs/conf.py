@@ -1,11 +1,19 @@
 """The site: `python -m sphinx -W -b html docs build/site`. `python docs/vendor.py` first makes its examples run."""
 
+import contextlib
+import doctest
+import io
+import re
 import shutil
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import needs  # noqa: E402
 
 REPOSITORY = "https://github.com/scalar-autograd/scalar-autograd/blob/main"
 project = "scalar-autograd"
@@ -31,9 +39,12 @@ if (HERE / "vendored").exists():
 
 
 def copy_course(app):
-    """Put the notebooks of the course where Sphinx reads."""
+    """Put the notebooks of the course where Sphinx reads, with words in place of badges that lie elsewhere."""
     shutil.rmtree(HERE / "course", ignore_errors=True)
     shutil.copytree(HERE.parent / "notebooks", HERE / "course", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for notebook in (HERE / "course").glob("*.ipynb"):
+        text = notebook.read_text(encoding="utf-8")
+        notebook.write_text(re.sub(r"!\[([^]]+)\]\(https://[^)]+\.svg\)", r"\1", text), encoding="utf-8")
     with (HERE / "course" / "README.md").open("a", encoding="utf-8") as page:
         page.write("\n```{toctree}\n:hidden:\n:glob:\n0*\n```\n")
 
@@ -58,8 +69,34 @@ def escape_marks(app, what, name, thing, options, lines):
             lines[i] = "`".join(parts)
 
 
+def mark_needs(app, doctree):
+    """Note at each example, as classes, which packages it needs; live.js says which of them the page does not have."""
+    page, prompt = needs.Session(), {"python", "pycon", "ipython3", "default"}
+    for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)):
+        if block.get("language", "default") in prompt:
+            standing_alone = app.env.current_document.docname.startswith("reference/")
+            session = needs.Session(reference=True) if standing_alone else page
+            block["classes"] += [f"needs-{name}" for name in sorted(session.needs(needs.code_of(block.astext())))]
+
+
+def save_shown_pages(app):
+    """Run the examples of each page up to its `page`, and put that where the site shows it: it needs no Python."""
+    folder = Path(app.outdir) / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in HERE.glob("*.md"):
+        text = source.read_text(encoding="utf-8")
+        if f"pages/{source.stem}.html" in text:
+            space, examples = {}, iter(doctest.DocTestParser().get_examples(text))
+            with contextlib.redirect_stdout(io.StringIO()):
+                while "page" not in space:
+                    exec(next(examples).source, space)
+            space["page"].save(folder / f"{source.stem}.html")
+
+
 def setup(app):
     """Copy before anything is read."""
     app.connect("builder-inited", copy_course)
+    app.connect("builder-inited", save_shown_pages)
     app.connect("source-read", adapt_markdown)
     app.connect("autodoc-process-docstring", escape_marks)
+    app.connect("doctree-read", mark_needs)

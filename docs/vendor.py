@@ -1,11 +1,14 @@
 """What the site's examples run on, put beside its pages: `python docs/vendor.py` fills docs/vendored.
 
-Pyodide (CPython for browsers), Graphviz for browsers and MathJax come from npm, the wheel of graphviz from PyPI, and
-our own wheel is built. So a reader's browser asks nobody but the site. NumPy and SciPy for browsers are on neither:
-they are taken from Pyodide's own server where it can be reached; else the examples that need them say so.
+Pyodide (CPython for browsers), Graphviz for browsers and MathJax come from npm, wheels without compiled code from PyPI,
+and our own wheel is built. So a reader's browser asks nobody but the site. What is compiled for browsers, such as
+NumPy, is on neither (its wheels for `pyemscripten` are in Pyodide's own distribution): it is taken from the folder that
+PYODIDE_PACKAGES names, which holds that distribution unpacked, or from its server where it can be reached; else the
+examples that need it say so.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +29,18 @@ PACKAGES = {  # of npm: version, and which of its files go where
     ),
 }
 NEEDED = {".mjs", ".wasm", ".zip", ".json", ".js", ".woff"}  # not the types and maps
-COMPILED = ("numpy", "scipy")  # beside what they need
+PURE = {  # of PyPI, by the name that is imported, with what each needs
+    "hypothesis": ["hypothesis==6.155.7", "sortedcontainers==2.4.0"],
+    "mpmath": ["mpmath==1.4.1"],
+    "sympy": ["sympy==1.14.0", "mpmath==1.4.1"],
+}
+COMPILED = {  # of Pyodide's distribution, likewise; what they need is in its list
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "matplotlib": "matplotlib",
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+}
 
 
 def fetch(package: str, version: str, places: dict[str, str]) -> None:
@@ -50,35 +64,57 @@ def fetch(package: str, version: str, places: dict[str, str]) -> None:
                     shutil.copyfile(path, place)
 
 
+def pip(*arguments: str) -> None:
+    """Run pip, for wheels that go into docs/vendored/wheels."""
+    quietly = ["--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", *quietly, *arguments], check=True)
+
+
 def wheels() -> list[str]:
-    """Build our wheel, download that of graphviz, and return their names."""
+    """Build our wheel, download that of graphviz, and return where they are."""
     folder = TARGET / "wheels"
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(HERE.parent)], check=True)
-    subprocess.run([*pip, "download", "--no-deps", "--dest", str(folder), "graphviz==0.21"], check=True)
-    return sorted(path.name for path in folder.glob("*.whl"))
+    pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(HERE.parent))
+    return sorted(f"wheels/{path.name}" for path in folder.glob("*.whl")) + downloaded("graphviz==0.21")
 
 
-def compiled() -> list[str]:
-    """Download NumPy and SciPy for browsers, and return those that could be had."""
-    packages = json.loads((TARGET / "pyodide" / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
-    had = []
-    for name in COMPILED:
+def downloaded(*requirements: str) -> list[str]:
+    """Download wheels without compiled code, and return where they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        anywhere = ["--no-deps", "--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
+        pip("download", *anywhere, "--python-version=3.14", "--dest", folder, *requirements)
+        return [shutil.copy(path, TARGET / "wheels") and f"wheels/{path.name}" for path in Path(folder).iterdir()]
+
+
+def compiled() -> dict[str, list[str]]:
+    """Fetch what is compiled for browsers with what it needs, and return what could be had, as Pyodide calls it."""
+    known = json.loads((TARGET / "pyodide" / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
+    had = {}
+    for name, package in COMPILED.items():
         try:
-            for needed in [name, *packages[name]["depends"]]:
-                file = packages[needed]["file_name"]
-                address = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/{file}"
-                with urllib.request.urlopen(address, timeout=20) as answer:
-                    (TARGET / "pyodide" / file).write_bytes(answer.read())
-            had.append(name)
+            wanted = [package]
+            for needed in wanted:
+                wanted += [other for other in known[needed]["depends"] if other not in wanted]
+                place = TARGET / "pyodide" / known[needed]["file_name"]
+                if not place.exists():
+                    place.write_bytes(file_of_pyodide(place.name))
+            had[name] = [package]
         except OSError as error:
-            print(f"{name} for browsers can't be had ({error}); examples that need it will say so")
+            print(f"{package} for browsers can't be had ({error}); examples that need it will say so")
     return had
+
+
+def file_of_pyodide(name: str) -> bytes:
+    """Return a file of Pyodide's distribution, from the folder that PYODIDE_PACKAGES names or from its server."""
+    if folder := os.environ.get("PYODIDE_PACKAGES"):
+        return Path(folder, name).read_bytes()
+    with urllib.request.urlopen(f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/{name}", timeout=20) as answer:
+        return answer.read()
 
 
 if __name__ == "__main__":
     shutil.rmtree(TARGET, ignore_errors=True)
     for package, (version, places) in PACKAGES.items():
         fetch(package, version, places)
-    content = {"wheels": wheels(), "packages": compiled()}
+    content = {"wheels": wheels()}
+    content["packages"] = compiled() | {name: downloaded(*pins) for name, pins in PURE.items()}
     (TARGET / "content.json").write_text(json.dumps(content), encoding="utf-8")

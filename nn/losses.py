@@ -68,7 +68,7 @@ def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0)
 
 @judged_by(accuracy)
 def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
-    """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y s), for targets y of -1 or 1.
+    """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y ŷ), for targets y of -1 or 1.
 
     Source: Cortes & Vapnik 1995, "Support-Vector Networks".
 

@@ -22,6 +22,45 @@ def pytest_addoption(parser):
     parser.addoption("--whole", action="store_true", help="test rows at every point of their grids, not at a sample")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
+    config.addinivalue_line("markers", "whole: a test that takes long, of what others test too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out of each grid what its sample leaves out, and what takes long, but with `--whole` or where it is named.
+
+    Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
+    the sample leaves points out.
+    """
+    if config.getoption("--whole") or any("::" in argument for argument in config.args):
+        return
+    left_out = [item for item in items if not in_sample(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if in_sample(item)]
+
+
+def in_sample(item):
+    marker = item.get_closest_marker("sample")
+    chosen = marker is None or sum(item.callspec.indices.values()) % marker.args[0] == 0
+    return chosen and item.get_closest_marker("whole") is None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
+def pytest_cmdline_main(config):
+    """Run the whole suite in several processes, where pytest-xdist is there and no other way is asked for."""
+    asked, cores = config.option, len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    if (
+        hasattr(asked, "numprocesses")
+        and (asked.numprocesses, asked.dist, asked.capture) == (None, "no", "fd")
+        and not (asked.usepdb or asked.trace)
+        and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and not hasattr(config, "workerinput")  # this is not one of these processes
+        and cores > 1
+    ):
+        asked.numprocesses, asked.dist = min(cores, 8), "worksteal"  # neighbours stay together, with what they share
+
+
 @pytest.fixture
 def whole(request):
     """Whether grids are tested whole."""

@@ -1,38 +1,95 @@
 """Mutation testing: small faults are planted in the packages, one at a time, and the tests are asked to notice.
 
-    python -m tests.mutation --map          # once: which test reaches which line (an hour of CPU time)
+    python -m tests.mutation --map          # once: which test reaches which line; or of these tests, or folders:
+    python -m tests.mutation --map autograd/engine tests/autograd/engine
     python -m tests.mutation                # a sample of 50 mutants
-    python -m tests.mutation autograd/engine --sample 0 --seed 1      # all mutants of a folder
+    python -m tests.mutation autograd/engine --sample 0               # all mutants of a folder
+    python -m tests.mutation nn --each 4 --seed 1                     # four of each file, of different kinds
 
-A mutant is judged by the tests that reach its line, those of the fewest lines first. It survives if all of them pass:
-then a test is missing, or the mutant means the same as the original and stands in `EQUIVALENT`, with the reason. Needs
-the package pytest-cov.
+A mutant is judged by the tests that reach its line, those of the fewest lines first, and then by others that reach its
+file, since what is computed once and kept is reached by the first test only. It survives if all of them pass: then a
+test is missing, or the mutant means the same as the original and stands in `EQUIVALENT`, with the reason.
+
+The map is made by this file as a plugin of pytest: `sys.monitoring` tells each line once in a test, so that the tests
+take hardly longer than without. Needs Python 3.12, and an operating system that forks.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
-import sqlite3
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import count, zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from types import CodeType
+from typing import Any, NamedTuple
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MAP = ROOT / "build" / "mutation.json"
-TESTS_OF_A_MUTANT = 60
-SECONDS = 300
+TIMES = count(1_000_000_000)  # of files, in seconds: each its own, by which Python tells compiled files that are old
+SECONDS_TO_ANSWER = 300  # until a mutant counts as one that never ends
+WEAKEST_FIRST = ("boundary", "constant", "branch", "arithmetic", "comparison", "swap", "deletion", "logic", "result")
 
 # Mutants that mean the same as the original: file, original line without its indentation, and what is in its place.
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("autograd/rules/table.py", "if x >= 0.0:", "x > 0.0"): "both formulas of sigmoid are 1/2 at 0, both of silu 0",
+    (
+        "autograd/rules/expression.py",
+        "return self.literal(term), SIGN if math.copysign(1.0, term) < 0.0 else ATOM",
+        "2.0",
+    ): "the sign counts",
+    (
+        "autograd/rules/_special.py",
+        "return _select(x < 0.0, (-1.0) ** n * y, y) if n % 2 else y",
+        "x <= 0.0",
+    ): "x is not 0 there",
+    (
+        "autograd/functions/implicit.py",
+        "return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]",
+        "node.stamp.born <= since",
+    ): "no node is made in that tick, since the call moves the clock on before it makes any",
+    (
+        "nn/losses.py",
+        "if others and all((z <= logits[k]) is True for z in others) and logits[k] > -math.inf:",
+        "z < logits[k]",
+    ): "at a tie, both formulas keep all digits",
+    (
+        "nn/app/presets.py",
+        "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
+        "(seed - 1)",
+    ): "any other seed gives other examples to test on",
+    (
+        "nn/plots/chart.py",
+        "if high - low <= max(1e-9 * size, SMALLEST):  # one number, but for its last digits",
+        "high - low < max(1e-09 * size, SMALLEST)",
+    ): "either axis is right for numbers that differ by just so much",
+    (
+        "autograd/testing.py",
+        "if not math.fabs(there - y) <= 2.0 * distance * (1.0 + sum(map(math.fabs, slopes))):",
+        "math.fabs(there - y) < 2.0 * distance * (1.0 + sum(map(math.fabs, slopes)))",
+    ): "two numbers that are rounded are not just equal",
+    ("autograd/testing.py", "max_steps: int = 8,", "9"): "how large random expressions are is no promise",
+    (
+        "nn/training/progress.py",
+        "if batch < batches and now - self.moment >= INTERVAL:",
+        "batch <= batches",
+    ): "the end of the epoch is shown at once after its last batch",
+}
 
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -54,6 +111,10 @@ class Mutant(NamedTuple):
     changed: str
     text: str
 
+    def said(self) -> str:
+        """Return what is changed, without the line's number, which moves."""
+        return f"{self.kind}: {self.original}  ->  {self.changed}"
+
 
 def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
     """Yield the kinds of faults that can be planted at a node: kind, the node that is replaced, and the new source."""
@@ -66,6 +127,12 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
         )
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC and not isinstance(node.left, ast.Constant):
         yield "arithmetic", node, f"({ast.unparse(ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right))})"
+        if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)):
+            yield "swap", node, f"({ast.unparse(ast.BinOp(node.right, node.op, node.left))})"
+    elif isinstance(node, ast.Call) and len(node.args) > 1 and not isinstance(node.args[0], ast.Starred):
+        first, second, *rest = node.args
+        if not isinstance(second, ast.Starred):
+            yield "swap", node, ast.unparse(ast.Call(node.func, [second, first, *rest], node.keywords))
     elif isinstance(node, ast.BoolOp):
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         yield "logic", node, f"({ast.unparse(ast.BoolOp(other, node.values))})"
@@ -85,16 +152,16 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield every mutant of a file, but in annotations."""
+    """Yield every mutant of a file."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     lines = text.encode().splitlines(keepends=True)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    typed = {id(part) for node in ast.walk(tree) for kept in annotations(node) for part in ast.walk(kept)}
+    skipped = {id(part) for node in ast.walk(tree) for kept in left_out(node) for part in ast.walk(kept)}
     for node in ast.walk(tree):
-        if id(node) in typed:
+        if id(node) in skipped:
             continue
         for kind, place, source in variants(node):
             begin = starts[place.lineno - 1] + place.col_offset
@@ -105,67 +172,163 @@ def mutants(path: Path) -> Iterator[Mutant]:
             yield Mutant(name, place.lineno, kind, lines[place.lineno - 1].decode().strip(), source, changed)
 
 
-def annotations(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what a node says about types only."""
+def left_out(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a node says about types only, and that a zip is strict, which asserts what its writer knows."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         yield from [*node.decorator_list, *filter(None, [node.returns])]
+        if any(isinstance(decorator, ast.Name) and decorator.id == "overload" for decorator in node.decorator_list):
+            yield node
     elif isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
         yield node.annotation
+    elif isinstance(node, ast.keyword) and node.arg == "strict":
+        yield node.value
     elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         yield node
 
 
-def make_map(tests: list[str]) -> None:
-    """Run tests with coverage, and write which of them reach which line."""
-    from coverage.numbits import numbits_to_nums  # which comes with pytest-cov
+class Reach:
+    """A plugin of pytest that notes which lines of the packages each test that passes reaches."""
 
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder, "coverage")
-        command = [
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--cov=autograd",
-            "--cov=nn",
-            "--cov-context=test",
-            "--cov-report=",
-        ]
-        environment = {**os.environ, "COVERAGE_FILE": str(data)}
-        subprocess.run([sys.executable, "-m", *command, *tests], cwd=ROOT, env=environment, check=True)
-        reached: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-        sizes: Counter[str] = Counter()
-        with sqlite3.connect(data) as base:
-            query = (
-                "SELECT path, context, numbits FROM line_bits "
-                "JOIN file ON file.id = file_id JOIN context ON context.id = context_id"
-            )
-            for path, context, numbits in base.execute(query):
-                for line in numbits_to_nums(numbits) if context else []:
-                    test = context.partition("|")[0]
-                    reached[Path(path).relative_to(ROOT).as_posix()][line].append(test)
-                    sizes[test] += 1
-    chosen = {
-        file: {line: sorted(set(tests), key=sizes.__getitem__)[:TESTS_OF_A_MUTANT] for line, tests in found.items()}
-        for file, found in reached.items()
-    }
-    MAP.parent.mkdir(exist_ok=True)
-    MAP.write_text(json.dumps(chosen), encoding="utf-8")
+    def __init__(self, tool: int = 1) -> None:  # sys.monitoring.COVERAGE_ID
+        self.tool = tool
+        self.lines: set[tuple[str, int]] = set()
+        self.failed = False
+        self.tests: list[tuple[str, float, list[tuple[str, int]]]] = []
+        self.folders = tuple(str(ROOT / package) + os.sep for package in ("autograd", "nn"))
+        sys.monitoring.use_tool_id(tool, "mutation")
+        sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, self.line)
+        sys.monitoring.set_events(tool, sys.monitoring.events.LINE)
+
+    def line(self, code: CodeType, number: int) -> object:
+        """Note a line, and ask to be told of it no more in this test."""
+        if code.co_filename.startswith(self.folders):
+            self.lines.add((code.co_filename, number))
+        return sys.monitoring.DISABLE
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Run a test, and keep what it reached if it passed."""
+        self.lines.clear()
+        self.failed = False
+        sys.monitoring.restart_events()
+        begun = time.perf_counter()
+        result = yield
+        if self.lines and not self.failed:
+            self.tests.append((item.nodeid, time.perf_counter() - begun, sorted(self.lines)))
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Leave out what fails without a mutant, too."""
+        self.failed |= report.failed
+
+    def pytest_sessionfinish(self) -> None:
+        """Write what the map knows of each test: how long it takes, and the lines of each file.
+
+        Tests in files that did not run are kept.
+        """
+        sys.monitoring.set_events(self.tool, 0)
+        file = Path(os.environ["MUTATION_MAP"])
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        ran = {name.partition("::")[0] for name, _, _ in self.tests}
+        known = {name: test for name, test in known.items() if name.partition("::")[0] not in ran}
+        for name, seconds, lines in self.tests:
+            reached = defaultdict(list)
+            for path, line in lines:
+                reached[Path(path).relative_to(ROOT).as_posix()].append(line)
+            known[name] = round(seconds, 4), reached
+        file.write_text(json.dumps(known), encoding="utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure, where this file is loaded by `pytest -p tests.mutation`."""
+    config.pluginmanager.register(Reach())
+
+
+def judges(mutant: Mutant, known: dict[str, Any], left: float) -> list[str]:
+    """Return the tests that judge a mutant: those of its line, then those of its file, as far as the time goes."""
+    of_file = [(name, seconds, reached) for name, (seconds, reached) in known.items() if mutant.file in reached]
+    of_file.sort(key=lambda test: (mutant.line not in test[2][mutant.file], sum(map(len, test[2].values()))))
+    chosen: list[str] = []
+    for name, seconds, _ in of_file:
+        left -= seconds
+        if left > 0 or not chosen:
+            chosen.append(name)
+    return chosen
 
 
 def survives(mutant: Mutant, tests: list[str], tree: Path) -> bool:
     """Return whether all of the tests pass in a copy of the repository in which the fault is planted."""
-    file = tree / mutant.file
+    file, names = tree / mutant.file, tree / "tests.txt"
     kept = file.read_text(encoding="utf-8")
+    names.write_text("\n".join(tests), encoding="utf-8")
     file.write_text(mutant.text, encoding="utf-8")
+    os.utime(file, (next(TIMES),) * 2)
     try:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        done = subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:  # it loops for ever, which is noticed
-        return False
+        ended = run_tests(tree, ["-x", f"@{names}"])
     finally:
         file.write_text(kept, encoding="utf-8")
-    return done.returncode == 0
+        os.utime(file, (next(TIMES),) * 2)
+    if ended not in (0, 1) and run_tests(tree, ["--collect-only", f"@{names}"]) != 0:
+        raise SystemExit(f"the tests of {mutant.file} are not those of the map: run `--map` with them again")
+    return ended == 0
+
+
+def run_tests(tree: Path, arguments: list[str]) -> int:
+    """Return how pytest ends in a copy of the repository: 0 if all tests pass, 1 if one fails or never ends.
+
+    It runs in a fork of this process, which need not import again what the tests import beside the packages.
+    """
+    judge = multiprocessing.get_context("fork").Process(target=run_tests_here, args=(tree, arguments))
+    judge.start()
+    judge.join(SECONDS_TO_ANSWER)
+    if judge.exitcode is None:
+        os.killpg(judge.pid, signal.SIGKILL)
+        return 1
+    return judge.exitcode
+
+
+def run_tests_here(tree: Path, arguments: list[str]) -> None:
+    """Run tests in a copy of the repository, in this process, and end as pytest does."""
+    os.setsid()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    ended = -1  # an error of this function is not one that a test has found
+    try:
+        known = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        try:
+            importlib.import_module("nn")  # before pytest, which would import a file of doctests once more
+        except Exception:
+            ended = 1
+        else:
+            ended = pytest.main(["-q", "-p", "no:cacheprovider", *known, *arguments])
+    finally:
+        os._exit(ended)
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """Yield a copy of the repository, in which tests that need more than its files fail."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "tree")
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".*_cache", "build", "__pycache__"))
+        yield tree
+
+
+def some_of_each(every: list[Mutant], number: int, random_state: random.Random) -> list[Mutant]:
+    """Return a number of mutants of each file, of as many kinds as there are."""
+    files: dict[str, dict[str, list[Mutant]]] = defaultdict(lambda: defaultdict(list))
+    for mutant in random_state.sample(every, len(every)):
+        files[mutant.file][mutant.kind].append(mutant)
+    chosen = []
+    for kinds in files.values():
+        rounds = zip_longest(*(kinds[kind] for kind in WEAKEST_FIRST))
+        chosen += [mutant for turn in rounds for mutant in turn if mutant][:number]
+    return chosen
 
 
 def main() -> None:
@@ -176,29 +339,52 @@ def main() -> None:
         "--map", nargs="*", metavar="TEST", help="find out which test reaches which line, of all or these"
     )
     parser.add_argument("--sample", type=int, default=50, help="how many mutants (0: all)")
+    parser.add_argument("--each", type=int, help="how many mutants of each file, instead")
+    parser.add_argument("--again", metavar="FILE", help="the survivors of a run, of which this file has the output")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="what the tests of a mutant may take, as measured for the map"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.map is not None:
-        make_map(options.map)
+        MAP.parent.mkdir(exist_ok=True)
+        with copied() as tree:
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation"]
+            variables = {**os.environ, "PYTHONPATH": str(tree), "MUTATION_MAP": str(MAP)}
+            subprocess.run([*command, *options.map], cwd=tree, env=variables, check=False)
         return
     if not MAP.exists():
         parser.error("first run `python -m tests.mutation --map`")
-    reached = json.loads(MAP.read_text(encoding="utf-8"))
+    known = json.loads(MAP.read_text(encoding="utf-8"))
     files = [
         file
         for path in options.paths
         for file in ([ROOT / path] if path.endswith(".py") else sorted((ROOT / path).rglob("*.py")))
     ]
     every = [mutant for file in files for mutant in mutants(file)]
-    chosen = (
-        every if options.sample == 0 else random.Random(options.seed).sample(every, min(options.sample, len(every)))
-    )
+    random_state = random.Random(options.seed)
+    if options.again:
+        before = Path(options.again).read_text(encoding="utf-8").splitlines()
+        places = {(line.partition(":")[0], line.partition(": ")[2]) for line in before}
+        every = [mutant for mutant in every if (mutant.file, mutant.said()) in places]
+    elif options.each:
+        every = some_of_each(every, options.each, random_state)
+    elif options.sample:
+        every = random_state.sample(every, min(options.sample, len(every)))
+    for package in ("hypothesis", "mpmath", "numpy", "scipy.optimize", "scipy.special", "scipy.stats"):
+        importlib.import_module(package)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder, "tree")
-        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "vendored"))
-        for mutant in chosen:
-            tests = reached.get(mutant.file, {}).get(str(mutant.line), [])
+    sound: dict[str, bool] = {}  # by file, whether its tests pass without a fault
+    with copied() as tree:
+        for mutant in every:
+            tests = judges(mutant, known, options.seconds)
+            if mutant.file not in sound:
+                names = tree / "tests.txt"
+                names.write_text("\n".join(tests), encoding="utf-8")
+                sound[mutant.file] = not tests or run_tests(tree, [f"@{names}"]) == 0
+            if not sound[mutant.file]:
+                counts[mutant.file]["not judged"] += 1
+                continue
             if (mutant.file, mutant.original, mutant.changed) in EQUIVALENT:
                 outcome = "equivalent"
             else:
@@ -206,15 +392,12 @@ def main() -> None:
             counts[mutant.file][outcome] += 1
             counts["all"][outcome] += 1
             if outcome == "survived":
-                reason = "" if tests else "  (no test reaches it)"
-                print(
-                    f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.original}  ->  {mutant.changed}{reason}",
-                    flush=True,
-                )
+                print(f"{mutant.file}:{mutant.line}: {mutant.said()}", flush=True)
+    print(f"{'file':45} mutants equivalent noticed score")
     for file, outcomes in sorted(counts.items()):
         judged = outcomes["noticed"] + outcomes["survived"]
-        share = f"{outcomes['noticed'] / judged:.1%}" if judged else "-"
-        print(f"{file:50} {judged:5} judged, {outcomes['survived']:3} survived, {share}")
+        share = f"{outcomes['noticed'] / judged:.1%}" if judged else "not judged: its tests fail without a fault"
+        print(f"{file:45} {outcomes.total():7} {outcomes['equivalent']:10} {outcomes['noticed']:7} {share}")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def cleaned(notebook: Any) -> Any:
                     output["metadata"] = {}
                     if output["data"].get("text/html", "").startswith("<iframe") and "image/svg+xml" in output["data"]:
                         del output["data"]["text/html"]
+                        output["data"].pop("application/vnd.jupyter.widget-view+json", None)  # of a widget of this run
                     if "alt" in cell["metadata"] and "image/png" in output["data"]:
                         output["metadata"] = {"image/png": {"alt": cell["metadata"]["alt"]}}
                     if " at 0x" in output["data"].get("text/plain", ""):  # no more than the address of an object

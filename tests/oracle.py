@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import mpmath
 from mpmath import mp
 
-from autograd import Value
+from autograd import Value, rules
 from autograd.engine.chain import topological_order
-from autograd.rules.operation import NAry, Operation
+from autograd.rules.operation import Family, NAry, Operation, Unary
 
 EPS = 2.0**-52
 
@@ -59,6 +60,12 @@ def exact(row: Operation, operands: Sequence[Any]) -> Any:
     return evaluated(row.definition, named, mpmath)
 
 
+def is_slow(row: Operation) -> bool:
+    """Whether mpmath takes long for a row."""
+    slow = (rules.lgamma, rules.digamma, rules.trigamma, rules.erfinv)
+    return row in slow or (row.family is not None and row.family[0] is rules.polygamma_of)
+
+
 def rounding(root: Value) -> float:
     """How far rounding may have moved a result, to first order."""
     errors: dict[Value, float] = {}
@@ -71,3 +78,19 @@ def rounding(root: Value) -> float:
             carried = sum(abs(slope) * errors[parent] for slope, parent in zip(slopes, node.parents, strict=True))
         errors[node] = own + carried
     return errors[root]
+
+
+def is_activation(row: Any) -> bool:
+    """Whether a layer may have a function and learn: no faster growth than its number, no poles, finite slopes."""
+    return (
+        isinstance(row, (Unary, Family))
+        and all(evaluated(getattr(row, "domain", "") or "True", {"x": x}, math) for x in (-30.0, 30.0))
+        and all(abs(row(x)) < 40.0 for x in (-30.0, -1.57, 1.57, 30.0))
+        and all(math.isfinite(slope) for (slope,) in getattr(row, "edges", {}).values())
+    )
+
+
+DEFINED_EVERYWHERE = [
+    name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family)) and not getattr(row, "domain", "")
+]
+ACTIVATIONS = [name for name, row in rules.FUNCTIONS.items() if is_activation(row)]

@@ -1,6 +1,7 @@
 """The house: imports form a line, rooms are entered by their doors, and a name means one thing."""
 
 import ast
+import functools
 import html
 import re
 import runpy
@@ -9,31 +10,18 @@ from pathlib import Path
 
 import pytest
 
+import nn
+
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")])
 ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}  # folders within the packages
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 # What is heavy or optional may be imported where it is used; what is ours may not.
 LAZY = {
-    "numpy",
-    "scipy",
-    "graphviz",
-    "PIL",
-    "hypothesis",
-    "sklearn",
-    "matplotlib",
-    "pandas",
-    "polars",
-    "tqdm",
-    "IPython",
-    "llvmlite",
-    "mpmath",
-    "sympy",
-    "torch",
-    "jax",
-    "anywidget",
-    "traitlets",
-    "onnx",
+    *("numpy", "scipy", "sklearn", "pandas", "polars", "matplotlib"),
+    *("PIL", "graphviz", "tqdm", "hypothesis", "IPython"),
+    *("llvmlite", "mpmath", "sympy", "torch", "jax", "anywidget", "traitlets", "onnx"),
+    "annotationlib",  # of Python 3.14
 }
 
 
@@ -187,17 +175,15 @@ def imported_at_once(node):
 def test_private_attributes_are_read_in_their_own_room(path):
     known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
     known |= {"_operate", "_choose"}  # the protocol of operands
-    own = {
-        node.attr
-        for other, tree in TREES.items()
-        if room(other) == room(path)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-    }
-    own |= {name for other, tree in TREES.items() if room(other) == room(path) for name in names_within(tree)}
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
-            assert node.attr in own | known, f"line {node.lineno}: {node.attr}"
+            assert node.attr in known or node.attr in own_names(room(path)), f"line {node.lineno}: {node.attr}"
+
+
+@functools.cache
+def own_names(place):
+    """What the files of a room define: names, slots, and attributes of self."""
+    return {name for path, tree in TREES.items() if room(path) == place for name in names_within(tree)}
 
 
 def names_within(tree):
@@ -208,3 +194,29 @@ def names_within(tree):
             yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value  # of __slots__
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            yield node.attr
+
+
+def called_at_once(node):
+    """Yield the names of what is called where a module is imported, be it in a decorator or a default."""
+    if isinstance(node, ast.Call):
+        yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    inside = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Lambda):
+        inside = [node.args]
+    elif isinstance(node, ast.FunctionDef):
+        inside = [*node.decorator_list, node.args]
+    for part in inside:
+        yield from called_at_once(part)
+
+
+MADE = {"fit", "iris", "digits"} | {
+    name for name, thing in vars(nn).items() if isinstance(thing, type) and issubclass(thing, (nn.Module, nn.Optimizer))
+}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/**/test_*.py")), ids=lambda path: path.name)
+def test_no_test_file_builds_networks_when_it_is_imported(path):
+    """A fault in what it builds would hide all of its tests behind an error of collection."""
+    assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8"))))

@@ -43,7 +43,7 @@ def test_rule_row_is_quoted_as_it_stands_in_the_table(page, name):
     assert quoted in rows
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/house.md", "docs/idea.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/idea.md"])
 def test_files_that_are_named_exist(page):
     text = (readme.ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(r"(?:autograd|nn|tests|notebooks)/[\w/.-]*\w", text))

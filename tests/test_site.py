@@ -1,6 +1,7 @@
 """The site in a browser, with no network: `.ci/run` builds it and names its folder in SITE."""
 
 import functools
+import html.parser
 import http.server
 import os
 import threading
@@ -8,10 +9,34 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 SITE = os.environ.get("SITE")
 pytestmark = pytest.mark.skipif(SITE is None, reason="SITE names no built site (.ci/run builds one)")
 
-LIVE = ["index.html", "seeing.html", "faq.html", "derivatives.html"]  # pages whose examples all run in the page
+COURSE = [f"course/{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))]
+# What a newcomer asks, by the words of the start page, and what the answer holds, at most one link away.
+QUESTIONS = {
+    "draw a graph": ">>> picture = draw(y",
+    "second derivative": "grad(grad(cube))",
+    "operation of my own": '= operation("gaussian", ',
+    "train on a CSV file": ".read_csv(",
+    "compile it": ">>> program = compile(loss",
+    "program to C": ">>> source = to_c(",
+    "run on a GPU": 'backend="jax"',
+    "cite it": "@software{",
+    "report a fault": 'version("scalar-autograd")',
+    "gradients add up": ">>> (x * x).backward()",
+}
+LIVE = [
+    "index.html",
+    "seeing.html",
+    "faq.html",
+    "derivatives.html",
+    "own_operations.html",
+    "community.html",
+    "idea.html",
+    *COURSE[:3],
+]  # pages whose examples all run
 PROGRAMS = {
     "micrograd": "from micrograd.engine import Value\nx = Value(3.0)\ny = x * x + 1\ny.backward()\nprint(x.grad)",
     "microgpt": """
@@ -66,6 +91,7 @@ def shown(page, number=0):
 @pytest.mark.parametrize("name", LIVE)
 def test_every_example_of_a_page_runs(page, address, name):
     page.goto(address + name)
+    page.evaluate("document.querySelectorAll('details').forEach((answer) => { answer.open = true })")
     runners = page.get_by_role("button", name="Run example")
     assert runners.count() > 0
     runners.last.click()  # which runs those before it too
@@ -113,6 +139,72 @@ def test_program_of_ones_own_shows_its_gradient_and_its_graph_and_a_link_carries
     page.goto(link)
     assert page.get_by_role("textbox", name="Your program").input_value() == PROGRAMS[name]
     assert page.locator(".live-output").inner_text() == ""  # it is not run before it is asked for
+
+
+class Text(html.parser.HTMLParser):
+    """The text of a page, of each of its sections by id, and of each row of its tables, with the links in the row."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.sections, self.around = {"": ""}, [""]
+        self.rows, self.in_row = [], False
+        self.feed(Path(SITE, name).read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "section":
+            self.around.append(attributes["id"])
+            self.sections[attributes["id"]] = ""
+        elif tag == "tr":
+            self.in_row = True
+            self.rows.append(["", []])
+        elif tag == "a" and self.in_row:
+            self.rows[-1][1].append(attributes["href"])
+
+    def handle_endtag(self, tag):
+        if tag == "section":
+            self.around.pop()
+        elif tag == "tr":
+            self.in_row = False
+
+    def handle_data(self, data):
+        for name in self.around:
+            self.sections[name] += data
+        if self.in_row:
+            self.rows[-1][0] += data
+
+
+@functools.cache
+def text(name):
+    return Text(name)
+
+
+def answers(question):
+    """The page and the section to which the start page's row with these words leads, link after link."""
+    (links,) = [links for words, links in text("index.html").rows if question in words]
+    return [tuple(link.partition("#")[::2]) for link in links]
+
+
+def test_every_link_of_the_start_page_leads_to_a_section():
+    links = [link.partition("#") for _, links in text("index.html").rows for link in links]
+    assert len(links) >= len(QUESTIONS)
+    for name, _, section in links:
+        assert section in text(name).sections
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_answer_of_a_newcomers_question_is_one_link_from_the_start_page(question):
+    name, section = answers(question)[0]
+    assert QUESTIONS[question] in text(name).sections[section]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_search_for_the_words_of_a_question_finds_its_page(page, address, question):
+    page.goto(f"{address}search.html?q={question.replace(' ', '+')}")
+    results = page.locator("#search-results li a")
+    results.first.wait_for(timeout=20_000)
+    wanted = {name for name, _ in answers(question)}
+    assert wanted & {link.get_attribute("href").partition("#")[0].partition("?")[0] for link in results.all()[:5]}
 
 
 def test_page_without_javascript_is_what_it_was():

@@ -6,7 +6,6 @@ the same question, so that the error can name the rule that is wrong.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from autograd.checks._differences import Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, modes, topological_order
-from autograd.functions import Function, Structure, flatten, flatten_result, jacobian
+from autograd.functions import Function, Structure, flatten, flatten_result, jacobian, signature_of
 from autograd.rules import Operation
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -170,10 +169,9 @@ def _argument_names(f: Function, arguments: Structure) -> list[str]:
     """Return the name of each number in the arguments: the names of f's parameters, as far as Python knows them."""
     if isinstance(f, Operation) and f.arity is not None:
         return list(f.arguments)
-    try:
-        parameters = [p.name for p in inspect.signature(f).parameters.values() if p.kind is not p.VAR_POSITIONAL]
-    except (TypeError, ValueError):
-        parameters = []
+    signature = signature_of(f)
+    known = signature.parameters.values() if signature else ()
+    parameters = [p.name for p in known if p.kind is not p.VAR_POSITIONAL]
     wholes = parameters[: len(arguments.parts)]
     wholes += [f"argument {i}" for i in range(len(wholes), len(arguments.parts))]
     return [name for part, whole in zip(arguments.parts, wholes, strict=True) for name in part.names(whole)]

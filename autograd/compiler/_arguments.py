@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd.compiler.instructions import Array
-from autograd.functions import Structure, arranged, flatten
+from autograd.functions import Structure, arranged, flatten, signature_of
 
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
@@ -63,10 +63,7 @@ class Signature:
 
     def __init__(self, f: Callable[..., Any], batched: Sequence[str], static: Sequence[str]) -> None:
         self.function: str = getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__
-        try:
-            self.python: inspect.Signature | None = inspect.signature(f)
-        except (TypeError, ValueError):
-            self.python = None
+        self.python = signature_of(f)
         parameters = {} if self.python is None else self.python.parameters
         open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
         self.takes_self = next(iter(parameters), "") in ("self", "cls")

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.rules import Expression, Operation, symbol
+from autograd.rules import Operation, symbol
 
 Array: TypeAlias = NDArray[np.float64]
 Slots: TypeAlias = NDArray[np.intp]
@@ -82,7 +82,8 @@ class Instruction:
     @property
     def operation(self) -> Operation | None:
         """The operation that is applied last."""
-        return self.expression.operation if isinstance(self.expression, Expression) else None
+        operation: Operation | None = self.expression.operation
+        return operation
 
 
 @dataclass

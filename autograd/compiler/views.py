@@ -54,7 +54,6 @@ class View:
         )
         self.once = tuple(1 if axis in self.repeated else length for axis, length in enumerate(slots.shape))
         self.distinct = _distinct(slots, self.strides, self.once)
-        self.is_matrix = self.strides is not None and self.strides[-1:] == (1,)  # as BLAS takes it: rows at a distance
 
     def of(self, buffer: Array, examples: int, kind: str = "") -> Array:
         """Return the view of a buffer; of the kind "once" or "small" without the axes along which slots repeat.
@@ -71,7 +70,7 @@ class View:
             block, count = int(self.layout.start[start]), int(self.layout.count[start])
             start += (examples - 1) * block
             shape, strides = (examples, *shape), [count * size, *strides]
-        return np.ndarray(shape, buffer.dtype, buffer, start * size if buffer.size else 0, strides)
+        return np.ndarray(shape, buffer.dtype, buffer, start * size, strides)
 
 
 def _distinct(slots: Slots, strides: Sequence[int] | None, once: Sequence[int]) -> bool:

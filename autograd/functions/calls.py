@@ -5,6 +5,8 @@ Every transform begins with one. What was made before the fresh nodes cannot dep
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias
@@ -87,6 +89,21 @@ def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
             f" {name_of(f)} returned {found}"
         )
     return result
+
+
+def signature_of(f: Function) -> inspect.Signature | None:
+    """Return the signature of a function, as far as Python knows it; its annotations need not be defined.
+
+    From Python 3.14 on an annotation is evaluated when it is asked for, and may name what only a type checker imports.
+    """
+    try:
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format
+
+            return inspect.signature(f, annotation_format=Format.FORWARDREF)
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
 
 
 def check_outputs(asker: str, f: Function, result: Any) -> None:

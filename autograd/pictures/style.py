@@ -55,6 +55,20 @@ PAGE = {
     "problem-soft": ("#FBE9E7", "#47201D"),
     "focus": ("#6A2BD9", "#C3A6FF"),
 }
+# The colours of classes, on light ground and on dark: no sign of a gradient, and told apart in every kind of colour
+# blindness as far as the fourth; each class has a shape of its own too.
+CLASSES = (
+    ("#B5176F", "#FF7FB5"),
+    ("#8A7200", "#E0CB55"),
+    ("#111111", "#F4F6F8"),
+    ("#0B7285", "#4FB3C8"),
+    ("#8D5A3B", "#C79A7D"),
+    ("#5C6670", "#9BA5B0"),
+    ("#D05FB8", "#E9A6DB"),
+    ("#5E9412", "#A5D163"),
+    ("#0B9A8D", "#63D1C6"),
+    ("#7A3B2E", "#E59A8B"),
+)
 FRAME = 8  # points around the cells of a box, on both sides together
 # The operations whose operands may change places. Of the others, the arrows say which operand is which.
 COMMUTATIVE = {rules.add, rules.mul, rules.hypot, rules.maximum, rules.minimum, rules.either}

@@ -13,12 +13,12 @@ function start() {
   };
 }
 
-function run(code, look = false) {
+function run(code, { needs = [], look = false } = {}) {
   if (!worker) start();
   last += 1;
   return new Promise((resolve) => {
     waiting.set(last, resolve);
-    worker.postMessage({ id: last, code, look });
+    worker.postMessage({ id: last, code, needs, look });
   });
 }
 
@@ -72,25 +72,18 @@ function codeOf(text) {
   return lines.map((line) => line.slice(4)).join("\n");
 }
 
-// What an example needs beside the standard library, and how that shows. Of these, only NumPy and SciPy exist for browsers.
-const NEEDS = {
-  numpy: /\bnumpy\b|\bcompile\b|\bnp\./,
-  scipy: /\bscipy\b|sparse=True/,
-  hypothesis: /\bhypothesis\b|autograd\.testing/,
-  pandas: /\bpandas\b|read_csv/,
-  sympy: /to_sympy/,
-  torch: /\btorch\b|to_torch/,
-  jax: /\bjax\b|to_jax/,
-  onnxruntime: /to_onnx/,
-};
+// What an example needs beside the standard library, conf.py has noted at it; vendor.py has noted what this site has.
+const site = fetch(new URL("content.json", root)).then(
+  (answer) => (answer.ok ? answer.json() : { packages: {} }),
+  () => ({ packages: {} }),
+);
 
 async function markWhatIsMissing() {
-  const answer = await fetch(new URL("content.json", root)).catch(() => null);
-  const had = answer?.ok ? (await answer.json()).packages : [];
+  const { packages } = await site;
   for (const example of examples) {
-    const missing = Object.keys(NEEDS).filter((name) => !had.includes(name) && NEEDS[name].test(example.code));
-    if (missing.length) {
-      const note = `needs ${missing.join(", ")}, which this page does not have: run it on your machine`;
+    example.missing = example.needs.filter((name) => !(name in packages));
+    if (example.missing.length) {
+      const note = `needs ${example.missing.join(", ")}, which this page does not have: run it on your machine`;
       example.bar.append(Object.assign(document.createElement("span"), { className: "live-note", textContent: note }));
     }
   }
@@ -108,6 +101,9 @@ class Example {
     this.area = null;
     this.number = number;
     this.standsAlone = block.closest("dl.py") !== null; // an example of the reference
+    this.needs = [...block.classList].filter((name) => name.startsWith("needs-")).map((name) => name.slice(6));
+    this.missing = [];
+    this.stored = block.closest(".cell")?.querySelector(".cell_output"); // what a notebook has from its author's run
     this.bar = Object.assign(document.createElement("div"), { className: "live-bar" });
     this.runner = button("Run", () => this.runWithThoseBefore());
     this.runner.setAttribute("aria-label", `Run example ${number}`);
@@ -125,6 +121,10 @@ class Example {
       button("As it was", () => {
         this.area.value = this.code;
         this.area.dispatchEvent(new Event("input"));
+        if (this.stored) {
+          this.stored.hidden = false;
+          this.output.replaceChildren();
+        }
       }),
       button("Stop", stop),
     );
@@ -134,15 +134,17 @@ class Example {
     this.open();
     for (const example of examples) {
       if (example === this) break;
-      if (!example.done && !this.standsAlone && !example.standsAlone) await example.run();
+      const counts = !example.done && !example.missing.length && !this.standsAlone && !example.standsAlone;
+      if (counts) await example.run();
     }
     await this.run();
   }
 
   async run() {
+    if (this.stored) this.stored.hidden = true;
     this.output.dataset.state = "running";
     this.output.textContent = worker ? "Running …" : "Python starts; the first time this takes some seconds …";
-    const answer = await run(this.area ? this.area.value : this.code);
+    const answer = await run(this.area ? this.area.value : this.code, { needs: this.needs });
     answer.failed &&= !this.meansToFail;
     this.done = !answer.failed;
     show(this.output, answer);
@@ -167,7 +169,7 @@ if (place) {
   const go = async () => {
     output.dataset.state = "running";
     output.textContent = "Running …";
-    show(output, await run(area.value, true));
+    show(output, await run(area.value, { look: true }));
   };
   const area = editor(encoded ?? place.querySelector("pre").textContent.trimEnd(), "Your program", go);
   const link = button("Link to this program", () => {

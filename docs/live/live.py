@@ -8,6 +8,7 @@ import linecache
 import sys
 import traceback
 import types
+from pathlib import Path
 
 import autograd
 import nn
@@ -22,6 +23,50 @@ def micrograd():
     package = types.ModuleType("micrograd")
     package.engine, package.nn = autograd, nn
     sys.modules.update({"micrograd": package, "micrograd.engine": autograd, "micrograd.nn": nn})
+
+
+def notebook():
+    """Let a notebook import IPython's SVG, a picture that is in a string or a file."""
+
+    class SVG:
+        def __init__(self, data):
+            self.data = data if str(data).lstrip().startswith("<") else Path(data).read_text(encoding="utf-8")
+
+        def _repr_svg_(self):
+            return self.data
+
+    package = types.ModuleType("IPython")
+    package.display = types.ModuleType("IPython.display")
+    package.display.SVG = SVG
+    sys.modules.update({"IPython": package, "IPython.display": package.display})
+
+
+class Missing:
+    """What stands for a name of a package that this page does not have, so that the rest of an import's cell runs."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, name):
+        raise self.error
+
+    __call__ = __getattr__
+
+
+def imported(code):
+    """Return the packages that a program imports, as one text."""
+    try:
+        tree = ast.walk(ast.parse(code))
+    except SyntaxError:
+        return ""
+    places = [
+        place
+        for node in tree
+        for place in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+        )
+    ]
+    return " ".join(sorted({place.partition(".")[0] for place in places if place}))
 
 
 def layout():
@@ -77,10 +122,12 @@ def statements(tree, parts, look):
         out = io.StringIO()
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+                value = None
                 if isinstance(statement, ast.Expr):
                     value = eval(compile(ast.Expression(statement.value), "<example>", "eval"), SPACE)
+                elif isinstance(statement, ast.Import | ast.ImportFrom):
+                    import_as_far_as_can_be(statement)
                 else:
-                    value = None
                     exec(compile(ast.Module([statement], []), "<example>", "exec"), SPACE)
         finally:
             if out.getvalue():
@@ -90,6 +137,19 @@ def statements(tree, parts, look):
         if look:
             root = differentiated(statement, value) or root
     return root
+
+
+def import_as_far_as_can_be(statement):
+    """Import; what a package that this page does not have would give is an error where it is used."""
+    try:
+        exec(compile(ast.Module([statement], []), "<example>", "exec"), SPACE)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"autograd", "nn"}:
+            raise
+        print(f"There is no {error.name} in this page. What uses it runs on your machine.")
+        for alias in statement.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            SPACE[name] = Missing(ModuleNotFoundError(f"there is no {error.name} in this page", name=error.name))
 
 
 def differentiated(statement, value):
@@ -131,4 +191,5 @@ def examples_own(trace):
 
 
 micrograd()
+notebook()
 layout()

@@ -12,20 +12,22 @@ async function start() {
   const [python, host, ...wheels] = await Promise.all([
     loadPyodide({ indexURL: new URL("pyodide/", site).href }),
     fetch(new URL("_static/live.py", site)).then((answer) => answer.text()),
-    ...content.wheels.map((name) => fetch(new URL(`wheels/${name}`, site)).then((answer) => answer.arrayBuffer())),
+    ...content.wheels.map((name) => fetch(new URL(name, site)).then((answer) => answer.arrayBuffer())),
   ]);
   for (const wheel of wheels) python.unpackArchive(wheel, "wheel");
   python.runPython(host);
-  return { python, run: python.globals.get("run"), packages: content.packages };
+  return { python, run: python.globals.get("run"), imported: python.globals.get("imported"), packages: content.packages };
 }
 
 const ready = start();
 
-self.onmessage = async ({ data: { id, code, look } }) => {
+self.onmessage = async ({ data: { id, code, needs, look } }) => {
   try {
-    const { python, run, packages } = await ready;
+    const { python, run, imported, packages } = await ready;
     if (!viz) viz = await (await import(new URL("viz.js", site).href)).instance();
-    const wanted = packages.filter((name) => code.includes(name) || /\b(compile|fit)\b/.test(code));
+    const names = new Set([...needs, ...imported(code).split(" ")]);
+    const files = [...names].flatMap((name) => packages[name] ?? []); // Pyodide knows its own by name
+    const wanted = files.map((file) => (file.endsWith(".whl") ? new URL(file, site).href : file));
     if (wanted.length) await python.loadPackage(wanted, { messageCallback: () => {} });
     self.postMessage({ id, ...JSON.parse(run(code, look)) });
   } catch (error) {

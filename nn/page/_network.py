@@ -100,7 +100,10 @@ class NetworkCards:
             ]
 
     def _named(self, loss: Value, features: Sequence[str]) -> dict[Value, str]:
-        """Return what each node is called: h2.3 is neuron 3 of layer 2, w2.3.1 its weight of the first input."""
+        """Return what each node is called: h2.3 is neuron 3 of layer 2, w2.3.1 its weight of the first input.
+
+        A step of the loss is loss.1, loss.2 and so on, and what else has no name v1, v2 and so on.
+        """
         between = [node for node in self.order if node.op is not None]
         names = dict.fromkeys(self.order, "") | {leaf: leaf.label for leaf in self.order if leaf.op is None}
         names |= {leaf: path for leaf, path in self.paths.items() if leaf in names}
@@ -122,8 +125,11 @@ class NetworkCards:
             names[output] = name
             next(card for card in self.cards if card.node is output).name = name
         names[loss] = "loss"
-        unnamed = [node for node in between if not names[node]]
-        return names | {node: f"v{number}" for number, node in enumerate(unnamed, 1)}
+        before = set(topological_order(*self.outputs))
+        for letter, known in (("v", True), ("loss.", False)):  # steps of a model of one's own, and those of the loss
+            unnamed = [node for node in between if not names[node] and (node in before) is known]
+            names |= {node: f"{letter}{number}" for number, node in enumerate(unnamed, 1)}
+        return names
 
     def to_json(self, parameters: Sequence[Value]) -> dict[str, Any]:
         """Return the cards and columns, with parameters as their places in the optimiser, -1 for those it lacks."""

@@ -1,6 +1,6 @@
 /* The answer: the large picture of what the network says, or the neuron that is chosen. */
 
-const PALE = 0.62; // how strong a colour of the plane is at most, so that points stand out from it
+const PALE = 0.5; // how strong a colour of the plane is at most, so that points stand out from it
 const MOST_MARKS = 2000; // examples that are drawn; of more, some
 
 class Answer extends CardPictures {
@@ -30,6 +30,14 @@ class Answer extends CardPictures {
     return output === null || this.several ? chosen.index : null;
   }
 
+  /** From the colour of the first of two classes to that of the second. */
+  classPixels() {
+    const { surface } = this.page.colours;
+    if (this.classScale?.surface !== surface)
+      this.classScale = { surface, pixels: scale(this.classColour(0), surface, this.classColour(1)) };
+    return this.classScale.pixels;
+  }
+
   plane() {
     const { field, pixels, colours } = this.page;
     const { size, values, cards } = field;
@@ -39,7 +47,8 @@ class Answer extends CardPictures {
       const most = field.largest(card);
       paint($("map"), size, (i) => onScale(pixels, (PALE * values[i * cards + card]) / most));
     } else if (!this.several) {
-      paint($("map"), size, (i) => onScale(pixels, PALE * (2 * this.judge(values, i * cards)[2] - 1)));
+      const two = this.classPixels();
+      paint($("map"), size, (i) => onScale(two, PALE * (2 * this.judge(values, i * cards)[2] - 1)));
     } else {
       const scales = this.model.classes.map((_, k) => scale(colours.surface, colours.surface, this.classColour(k)));
       const least = 1 / this.page.outputs.length;
@@ -215,8 +224,9 @@ class Answer extends CardPictures {
     const { training } = this.page;
     if (!this.cells) {
       this.cells = classes.map(() => classes.map(() => make("td")));
-      const head = classes.map((name) => make("th", { scope: "col" }, name));
-      const rows = classes.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), this.cells[i]));
+      const names = classes.map((name) => name.replace(/^class /, ""));
+      const head = names.map((name) => make("th", { scope: "col" }, name));
+      const rows = names.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), this.cells[i]));
       const caption = make("caption", { class: "quiet" }, "rows: the right class; columns: the answer");
       $("table").replaceChildren(
         make("table", {}, caption, make("thead", {}, make("tr", {}, make("td"), head)), make("tbody", {}, rows)),
@@ -251,9 +261,9 @@ class Answer extends CardPictures {
     );
     if (parts === this.keyShown) return;
     this.keyShown = parts;
-    const bar = (low, high) => {
+    const bar = (low, high, scaled) => {
       const canvas = make("canvas", { class: "bar", width: 128, height: 1, "aria-hidden": "true" });
-      paint(canvas, 128, (i) => onScale(pixels, PALE * (i / 64 - 1)), 1);
+      paint(canvas, 128, (i) => onScale(scaled, PALE * (i / 64 - 1)), 1);
       return [make("span", {}, `${low} `, canvas, ` ${high}`)];
     };
     const swatch = (k) => {
@@ -272,10 +282,13 @@ class Answer extends CardPictures {
       $("key").replaceChildren(
         ...(field.dimensions ? [make("span", {}, "lines: what it gives; marks: the examples"), ...points] : []),
       );
-    else if (card !== null) $("key").replaceChildren(...bar(`−${tick(most)}`, tick(most)), ...points, ...held);
+    else if (card !== null) $("key").replaceChildren(...bar(`−${tick(most)}`, tick(most), pixels), ...points, ...held);
     else if (this.several)
       $("key").replaceChildren(make("span", {}, "the stronger, the more probable"), ...points, ...held);
-    else $("key").replaceChildren(...bar(reading === "logit" ? "probability 0" : "score −1", "1"), ...points, ...held);
+    else {
+      const ends = reading === "logit" ? [`probability of ${classes[1]}: 0`, "1"] : ["score −1", "1"];
+      $("key").replaceChildren(...bar(...ends, this.classPixels()), ...points, ...held);
+    }
   }
 
   click(event) {

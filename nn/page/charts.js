@@ -1,18 +1,5 @@
 /* Charts: what is drawn on canvases. Colours come from the style sheet, so they follow the theme. */
 
-/** Colours of classes where there are more than two, neither orange nor blue, each with a shape of its own. */
-const CLASS_COLOURS = [
-  "#7b3fa0",
-  "#1b8a5a",
-  "#c2255c",
-  "#7d7a12",
-  "#8d5a3b",
-  "#0b8780",
-  "#5c6670",
-  "#d05fb8",
-  "#6aa51b",
-  "#111111",
-];
 const FONT = '12px system-ui, "Segoe UI", Roboto, sans-serif';
 
 /** The colours of the page now, by the names of the style sheet. */
@@ -161,55 +148,67 @@ function drawCurve(canvas, curve, colours) {
   if (curve[0][2] !== null) line(2, [5, 4]);
 }
 
-const DECADES = [-10, 1]; // the powers of ten that a histogram of gradients shows
+const DECADES = [-10, 2]; // the powers of ten that a histogram of gradients shows
 
-/** For each layer how many gradients are as large as 10^-10, 10^-9 and so on; those that are 0 stand at the left. */
-function drawGradients(canvas, layers, gradient, colours) {
-  const row = 34;
+/** A power of ten as the label of an axis: 0.01, 10⁻⁶. */
+function powerOfTen(power) {
+  if (power > -4 && power < 4) return String(Number(`1e${power}`));
+  return `10${[...String(power)].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("")}`;
+}
+
+/** For each layer how many gradients have which size, on a logarithmic axis; those that are 0 stand at the left. */
+function drawGradients(canvas, layers, sizes, colours) {
+  const row = 36;
   canvas.style.height = `${layers.length * row + 22}px`;
   const { context, width } = drawing(canvas);
   const [from, to] = DECADES;
   const bins = (to - from) * 2;
-  const left = 92;
+  const left = 76;
   const zero = 26; // the place of those that are 0
-  const bin = (width - left - zero - 6) / bins;
-  const told = [];
-  layers.forEach(({ name, places }, number) => {
+  const bin = (width - left - zero - 14) / bins;
+  const across = (power) => left + zero + Math.max(0, Math.min(bins - 0.5, (power - from) * 2)) * bin;
+  const ticks = Array.from({ length: (to - from) / 2 + 1 }, (_, i) => from + 2 * i);
+  context.strokeStyle = colours.rule;
+  context.lineWidth = 1;
+  for (const power of ticks) context.strokeRect(left + zero + (power - from) * 2 * bin, 4, 0, layers.length * row);
+  const told = layers.map(({ name, places }, number) => {
     const counts = new Float64Array(bins);
-    let zeros = 0;
-    const sizes = [];
+    let [zeros, sum] = [0, 0];
     for (const place of places) {
-      const size = Math.abs(gradient[place]);
+      const size = sizes[place];
+      sum += size;
       if (size === 0) zeros++;
-      else {
-        counts[Math.max(0, Math.min(bins - 1, Math.floor((Math.log10(size) - from) * 2)))]++;
-        sizes.push(size);
-      }
+      else if (size > 0) counts[Math.max(0, Math.min(bins - 1, Math.floor((Math.log10(size) - from) * 2)))]++;
     }
-    sizes.sort((a, b) => a - b);
-    const median = sizes.length ? sizes[sizes.length >> 1] : 0;
-    const base = (number + 1) * row - 2;
+    const mean = sum / places.length;
+    const base = (number + 1) * row;
     const most = Math.max(zeros, ...counts, 1);
     context.fillStyle = colours.ink;
     context.textAlign = "left";
-    context.fillText(name.length > 12 ? `${name.slice(0, 11)}…` : name, 0, base - 14);
+    context.fillText(name.length > 11 ? `${name.slice(0, 10)}…` : name, 0, base - 15);
     context.fillStyle = colours.quiet;
-    context.fillText(median ? `≈ ${tick(median)}` : "all 0", 0, base);
+    context.fillText(mean ? `▾ ${tick(Number(mean.toPrecision(2)))}` : "all 0", 0, base - 1);
     context.fillStyle = colours.forward;
-    const bar = (x, count) => count && context.fillRect(x, base - (26 * count) / most, bin - 1, (26 * count) / most);
-    if (zeros) bar(left + 4, zeros);
+    const bar = (x, count) => count && context.fillRect(x, base - (24 * count) / most, bin - 1, (24 * count) / most);
+    bar(left + 4, zeros);
     counts.forEach((count, i) => {
       bar(left + zero + i * bin, count);
     });
-    context.strokeStyle = colours.rule;
+    context.strokeStyle = colours.line;
     context.strokeRect(left, base + 0.5, width - left - 6, 0);
-    told.push({ name, median, zeros, count: places.length });
+    if (mean > 0 && Number.isFinite(mean)) {
+      context.fillStyle = colours.ink;
+      context.textAlign = "center";
+      context.fillText("▾", across(Math.log10(mean)), base - 25);
+    }
+    return { name, mean, zeros, count: places.length };
   });
   context.fillStyle = colours.quiet;
   context.textAlign = "center";
-  const foot = layers.length * row + 16;
+  const foot = layers.length * row + 17;
   context.fillText("0", left + 4 + bin / 2, foot);
-  for (let power = from + 2; power <= to; power += width < 330 ? 4 : 3)
-    context.fillText(`1e${power}`.replace("-", "−"), left + zero + (power - from) * 2 * bin, foot);
+  for (const power of ticks)
+    if (power > from && ((to - power) % 4 === 0 || width > 420))
+      context.fillText(powerOfTen(power), left + zero + (power - from) * 2 * bin, foot);
   return told;
 }

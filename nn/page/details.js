@@ -4,7 +4,7 @@
 const sign = (slope) => (slope > 0 ? "positive" : slope < 0 ? "negative" : "");
 
 /** The explorer's words about the graph of one example, all of whose gradients have arrived. */
-class ExampleWords extends Words {
+class ExampleWords extends Derivation {
   constructor(graph) {
     super();
     this.graph = graph;
@@ -12,12 +12,17 @@ class ExampleWords extends Words {
     this.plan = { home: [], boxes: [], steps: [] };
   }
 
-  mark() {}
+  get longest() {
+    return 6;
+  }
 
-  renderLines() {}
+  /** There is no picture of single operations to show a path in: its names say where it goes. */
+  chain(id, edges) {
+    return make("span", { class: "path" }, this.along(id, edges));
+  }
 }
 
-class Details extends Settings {
+class Details extends Contributions {
   renderExample() {
     const { training, model, graph } = this;
     const row = training.data.row(this.example);
@@ -68,17 +73,13 @@ class Details extends Settings {
     const value = new Float64Array(1);
     this.programs.objective(training.theta, row, value, null);
     const label = model.classes[this.answer.label(training.data, this.example)];
-    const named = label === undefined || label === targets ? "" : `, ${label}`;
+    const answer = label === undefined ? targets : `${label} (y = ${targets})`;
+    const open = $("told").querySelector("details")?.open;
     $("told").replaceChildren(
       make("p", {}, few, count > 6 ? ` and ${count - 6} more` : ""),
       make("p", {}, "The network gives ", outputs, this.answer.sentence(values), "."),
-      make(
-        "p",
-        {},
-        `The right answer is ${targets}${named}; the loss of this example is `,
-        make("b", {}, short(value[0])),
-        ".",
-      ),
+      make("p", {}, `The right answer is ${answer}; the loss of this example is `, make("b", {}, short(value[0])), "."),
+      ...this.lossSteps(open),
       make(
         "p",
         { class: "quiet" },
@@ -90,6 +91,24 @@ class Details extends Settings {
       ),
     );
     if (document.activeElement !== $("which")) $("which").value = this.example + 1;
+  }
+
+  /** How the loss comes about from what the network gives, step by step; only the steps that depend on that. */
+  lossSteps(open) {
+    const { graph, model, words } = this;
+    if (!graph || graph.problem) return [];
+    const reached = new Set(this.outputs.map((card) => model.cards[card].node));
+    for (const { id, name, parents } of graph.nodes)
+      if (/^loss/.test(name) && parents?.some((parent) => reached.has(parent))) reached.add(id);
+    const steps = [...reached].filter((id) => /^loss/.test(graph.nodes[id].name));
+    return [
+      make(
+        "details",
+        { open },
+        make("summary", {}, "How this loss comes about"),
+        ...steps.map((id) => words.forwardStory(id)[1]),
+      ),
+    ];
   }
 
   /** Whether the chosen example has no say in where the parameters go. */
@@ -107,8 +126,25 @@ class Details extends Settings {
     this.telling = setTimeout(() => $("details").setAttribute("aria-live", "off"), 1000);
     this.render();
     this.renderExample();
-    $("details").scrollTop = 0;
-    if (!this.chosen) this.network.focus();
+    this.allTerms = false;
+    this.network.lit = this.chosen?.kind === "parameter" ? this.strongest(this.chosen.index) : new Set();
+    document.body.classList.toggle("choosing", this.chosen !== null);
+    this.network.place();
+    if (this.chosen) this.network.reveal();
+    else this.network.focus();
+  }
+
+  /** The parameters whose weights stand on the strongest path from one of them to the loss. */
+  strongest(index) {
+    const { graph, model } = this;
+    const node = model.nodes.parameters[index];
+    if (!graph?.gradients || node < 0 || !graph.paths[node]) return new Set();
+    const factors = graph.strongestWay(node).flatMap(({ child, k }) => {
+      const { parents, op } = graph.nodes[child];
+      const half = parents.length / 2;
+      return graph.model.ops[op].name === "dot" ? [parents[k < half ? k + half : k - half]] : [];
+    });
+    return new Set(factors.map((id) => model.nodes.parameters.indexOf(id)).filter((place) => place >= 0));
   }
 
   pick(example) {
@@ -130,12 +166,17 @@ class Details extends Settings {
 
   renderDetails() {
     const { chosen, model } = this;
+    if (!chosen) {
+      $("details").hidden = true;
+      $("details").replaceChildren();
+      return;
+    }
     const focused = $("details").contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    $("details").hidden = !chosen;
+    $("details").hidden = false;
     let parts = [];
-    if (chosen?.kind === "parameter") parts = this.tellParameter(chosen.index);
-    if (chosen?.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index]);
-    if (chosen?.kind === "input") parts = this.tellInput(chosen.index);
+    if (chosen.kind === "parameter") parts = this.tellParameter(chosen.index);
+    if (chosen.kind === "neuron") parts = this.tellNeuron(model.cards[chosen.index]);
+    if (chosen.kind === "input") parts = this.tellInput(chosen.index);
     const close = make(
       "button",
       {
@@ -147,7 +188,11 @@ class Details extends Settings {
       },
       "×",
     );
-    $("details").replaceChildren(close, ...parts);
+    const [heading, ...rest] = parts;
+    $("details").replaceChildren(
+      make("div", { class: "top" }, heading, close),
+      make("div", { class: chosen.kind === "neuron" ? "parts sides" : "parts" }, rest),
+    );
     if (focused) $("details").querySelector(`[data-focus="${focused}"]`)?.focus();
   }
 
@@ -178,17 +223,18 @@ class Details extends Settings {
   }
 
   tellParameter(index) {
-    const { training, model } = this;
+    const { training, model, sizes } = this;
     const [value, mean] = [training.theta[index], training.gradient[index]];
     const settled = training.steps
       ? "In the last step its gradient, a mean over examples, was "
       : "Its mean gradient is ";
     const way = mean === 0 ? "it stays as it is" : `the optimiser pushes it ${mean > 0 ? "down" : "up"}`;
+    const cancel = Math.abs(mean) < 0.5 * sizes[index] ? ": some are above 0 and some below, and cancel" : "";
     return [
+      this.heading(model.parameters[index], `a parameter${model.paths[index] ? `, ${model.paths[index]}` : ""}`),
       make(
         "div",
         {},
-        this.heading(model.parameters[index], `a parameter${model.paths[index] ? `, ${model.paths[index]}` : ""}`),
         make(
           "p",
           { class: "equation" },
@@ -197,15 +243,16 @@ class Details extends Settings {
           make("strong", {}, short(value)),
         ),
         make("p", {}, settled, make("b", { class: sign(mean) }, short(mean)), `: ${way}.`),
+        make("p", { class: "quiet" }, `Those of single examples are ${tick(sizes[index])} from 0 on average${cancel}.`),
       ),
       make("div", {}, this.derived(model.nodes.parameters[index])),
     ];
   }
 
   tellNeuron(card) {
-    const { model, graph, words, training } = this;
+    const { graph, words } = this;
     const output = card.output === null ? "a neuron" : "an output";
-    const parts = [this.heading(card.name, `${output}${card.path ? `, ${card.path}` : ""}`)];
+    const parts = [];
     const at = (node) => graph.nodes[node];
     if (graph && !graph.problem && card.node >= 0) {
       const chain = [card.node];
@@ -218,59 +265,17 @@ class Details extends Settings {
       }
       for (const node of chain) if (at(node).parents) parts.push(...words.forwardStory(node).slice(1));
     }
-    const rows = [...card.wires.map(([, , place]) => place), card.bias, ...card.others].filter((place) => place >= 0);
-    const from = (place) => {
-      const wire = card.wires.find(([, , other]) => other === place);
-      if (!wire) return place === card.bias ? "bias" : "";
-      return wire[0] === "x" ? model.inputs[wire[1]] : wire[0] === "card" ? model.cards[wire[1]].name : "";
-    };
-    const shown = rows.slice(0, 80);
-    if (rows.length) {
-      parts.push(
-        make(
-          "table",
-          {},
-          make(
-            "thead",
-            {},
-            make(
-              "tr",
-              {},
-              ["parameter", "of", "value", "last gradient"].map((name) => make("th", { scope: "col" }, name)),
-            ),
-          ),
-          make(
-            "tbody",
-            {},
-            shown.map((place) =>
-              make(
-                "tr",
-                {},
-                make("td", {}, this.parameter(place)),
-                make("td", {}, make("bdi", {}, from(place))),
-                make("td", { class: "number" }, short(training.theta[place])),
-                make(
-                  "td",
-                  {
-                    class: `number ${sign(training.gradient[place])}`,
-                  },
-                  short3(training.gradient[place]),
-                ),
-              ),
-            ),
-          ),
-        ),
-      );
-      if (shown.length < rows.length)
-        parts.push(make("p", { class: "quiet" }, `and ${rows.length - shown.length} more`));
-    }
-    return [make("div", {}, parts), make("div", {}, this.derived(card.node))];
+    return [
+      this.heading(card.name, `${output}${card.path ? `, ${card.path}` : ""}`),
+      make("div", {}, parts, this.contributions(card)),
+      make("div", {}, this.derived(card.node)),
+    ];
   }
 
   tellInput(index) {
     const { model } = this;
     if (model.inputs.length >= IMAGE)
       return [this.heading(`${model.inputs.length} inputs`, "the numbers of an example")];
-    return [this.heading(model.inputs[index], "an input"), ...this.derived(model.nodes.inputs[index])];
+    return [this.heading(model.inputs[index], "an input"), make("div", {}, this.derived(model.nodes.inputs[index]))];
   }
 }

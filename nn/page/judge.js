@@ -66,10 +66,8 @@ class Judge {
   }
 
   classColour(k) {
-    const { below, above, surface } = this.page.colours;
-    if (this.model.classes.length === 2) return [below, above][k];
-    const colour = CLASS_COLOURS[k % CLASS_COLOURS.length];
-    const light = channels(colour).map((one) => Math.round(one + 0.4 * (255 - one)));
-    return channels(surface)[0] < 128 ? `#${light.map((one) => one.toString(16).padStart(2, "0")).join("")}` : colour;
+    const { colours } = this.model;
+    const dark = channels(this.page.colours.surface)[0] < 128;
+    return colours[k % colours.length][Number(dark)];
   }
 }

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import copy
 import html
+import inspect
 import os
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Real
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from autograd import Value
 from autograd.files import write_atomically
-from autograd.pictures.page.page import computation, put_together, read_file, shared_scripts, shared_style
+from autograd.pictures.page.page import computation, drawn, put_together, read_file, shared_scripts, shared_style
+from autograd.pictures.style import CLASSES
 from nn import losses, optim, schedules
 from nn.modules import MLP, Module, generator
 from nn.page._network import NetworkCards
@@ -34,10 +37,10 @@ from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
 _HERE = Path(__file__).parent
-_SHARED = ("functions", "numbers", "graph", "elements", "words")  # scripts of the explorer's page
+_SHARED = ("functions", "numbers", "graph", "elements", "words", "derivation")  # scripts of the explorer's page
 _SCRIPTS = (
-    *("twister", "training", "charts", "network", "field", "judge", "card_pictures", "answer", "python"),
-    *("settings", "details", "playground"),
+    *("twister", "training", "advice", "charts", "network", "field", "judge", "card_pictures", "answer", "python"),
+    *("settings", "contributions", "details", "overview", "controls", "playground"),
 )
 MOST_NODES = 5000  # of a graph whose derivations are shown
 _SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
@@ -63,8 +66,9 @@ class Playground:
     True
     """
 
-    def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value]) -> None:
+    def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value], root: Value) -> None:
         self.title = title
+        self.root = root
         self.html = source
         self.model = model
         self.parameters = parameters
@@ -78,9 +82,10 @@ class Playground:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """Return the page as a notebook shows it; as a widget too, where anywidget is installed.
 
-        The widget hands what was trained on the page back to the model.
+        The widget hands what was trained on the page back to the model. Where no script runs, as in a notebook that is
+        only read, a drawing of the loss of one example stands in.
         """
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()} | drawn(self.root)
         try:
             kind = widget_class()
         except ImportError:
@@ -143,7 +148,7 @@ def page_of(
         _features(names, len(programs.inputs)),
     )
     kinds = _classes(classes, programs)
-    shown = title or f"{_described(model)}, learning from {len(X)} examples"
+    shown = title or f"{_described(model)}, learning from {len(X)} example{'s' if len(X) > 1 else ''}"
     found: dict[str, Any] = {
         "title": shown,
         "inputs": [network.names[leaf] for leaf in programs.inputs],
@@ -151,6 +156,8 @@ def page_of(
         "data": programs.data[0],
         "held": programs.data[1] if held else None,
         "classes": kinds,
+        "colours": CLASSES if kinds else [],
+        "loss": _loss(loss),
         "reading": READINGS.get(_unwrapped(loss), "score") if kinds else "value",
         "theta": [parameter.data for parameter in parameters],
         "layers": [{"name": _title(name), "places": found} for name, found in layers(model, parameters).items()],
@@ -189,7 +196,7 @@ def page_of(
             ]
         ),
     )
-    return Playground(shown, source, model, parameters)
+    return Playground(shown, source, model, parameters, programs.root)
 
 
 def page_script() -> str:
@@ -213,7 +220,7 @@ def _classes(given: Sequence[str] | None, programs: PagePrograms) -> list[str]:
         return []
     count = max(2, len(programs.outputs))
     signed = count == 2 and min(programs.data[0]["y"]) < 0.0
-    names = ["−1", "1"] if signed else list(map(str, range(count)))
+    names = [f"class {label}" for label in (["−1", "1"] if signed else range(count))]
     if given is not None:
         names = list(map(str, given))
         if len(names) != count:
@@ -268,6 +275,16 @@ def _start(optimizer: Optimizer) -> dict[str, Any]:
 
 def _unwrapped(loss: Any) -> Any:
     return _unwrapped(loss.func) if isinstance(loss, partial) else loss
+
+
+def _loss(loss: Any) -> dict[str, str]:
+    """Return the name of a loss and what it is: the first sentence of its documentation, which has the formula."""
+    inner = _unwrapped(loss)
+    name = str(getattr(inner, "__name__", type(inner).__name__))
+    words = " ".join(inspect.cleandoc(getattr(inner, "__doc__", None) or "").partition("\n\n")[0].split())
+    told = words.partition(". ")[0].removeprefix("Return ").removesuffix(".") if isinstance(inner, FunctionType) else ""
+    options = [f"{key} = {value}" for key, value in loss.keywords.items()] if isinstance(loss, partial) else []
+    return {"name": name if name.isidentifier() else "your own loss", "told": ", ".join(filter(None, [told, *options]))}
 
 
 def _written_loss(loss: Any) -> str | None:

@@ -10,11 +10,18 @@ class NetworkView {
     this.model = page.model;
     this.cards = []; // of inputs, then of neurons: {kind, index, button, canvas, value, slope}
     this.lines = "weights";
+    this.lit = new Set(); // parameters whose lines stand out: those on the path that is told
     this.build();
     addEventListener("resize", () => this.place());
     new ResizeObserver(() => this.place()).observe($("columns"));
     $("stage").addEventListener("click", (event) => this.click(event));
     $("scroller").addEventListener("keydown", (event) => this.key(event));
+    $("scroller").addEventListener("scroll", () => this.hint());
+    for (const [id, way] of [
+      ["nearer", -1],
+      ["further", 1],
+    ])
+      $(id).addEventListener("click", () => $("scroller").scrollBy({ left: 0.8 * way * $("scroller").clientWidth }));
   }
 
   /** How wide an image of all inputs is; 0 where they are none. */
@@ -71,19 +78,25 @@ class NetworkView {
     const canvas = make("canvas", { width: 44, height: 44, "aria-hidden": "true" });
     const value = make("span", { class: "number" });
     const slope = make("span", { class: "number" });
+    const dead = make("i");
     const output = kind === "neuron" ? this.model.cards[index].output : null;
     const { classes } = this.model;
-    const label =
-      output !== null && classes.length > 2 && classes[output] !== String(output) ? ` ${classes[output]}` : "";
+    const label = output !== null && classes.length > 2 ? ` ${classes[output]}` : "";
     const button = make(
       "button",
       { type: "button", class: `card ${kind} ${more}`, "aria-pressed": "false", tabindex: -1 },
       canvas,
-      make("span", { class: "line" }, make("span", { class: "name" }, name, label && make("i", {}, label)), " ", value),
+      make(
+        "span",
+        { class: "line" },
+        make("span", { class: "name" }, name, label && make("i", {}, label), dead),
+        " ",
+        value,
+      ),
       " ",
       make("span", { class: "line" }, make("i", {}, "grad"), " ", slope),
     );
-    const card = { kind, index, button, canvas, value, slope };
+    const card = { kind, index, button, canvas, value, slope, dead };
     if (more.includes("image")) Object.assign(canvas, { width: 64, height: 64 });
     button.addEventListener("click", () => this.page.choose({ kind, index }));
     button.addEventListener("focus", () => this.enter(card));
@@ -131,6 +144,60 @@ class NetworkView {
       };
     }
     this.drawWires();
+    this.hint();
+  }
+
+  /** Say which layers are out of sight at the left and at the right, where some are. */
+  hint() {
+    const { scrollLeft, scrollWidth, clientWidth } = $("scroller");
+    const columns = [...document.querySelectorAll("#columns .column")];
+    const frame = $("scroller").getBoundingClientRect();
+    const boxes = columns.map((column) => column.getBoundingClientRect());
+    const left = boxes.filter((box) => box.left < frame.left - 4).length;
+    const right = boxes.filter((box) => box.right > frame.right + 4).length;
+    const [before, after] = [scrollLeft > 4, scrollLeft + clientWidth < scrollWidth - 4];
+    for (const [id, on, text] of [
+      ["nearer", before, `‹ ${counted(left, "layer")}`],
+      ["further", after, `${counted(right, "layer")} ›`],
+    ]) {
+      $(id).disabled = !on;
+      $(id).textContent = text;
+    }
+    $("scroller").classList.toggle("before", before);
+    $("scroller").classList.toggle("after", after);
+    $("sideways").hidden = !before && !after;
+  }
+
+  /** Scroll what is chosen into sight: its card in the network, and where it comes from below that. */
+  reveal() {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const { chosen } = this.page;
+    const wire = this.wires.find(({ parameter }) => chosen.kind === "parameter" && parameter === chosen.index);
+    const card = wire
+      ? this.cards[wire.head]
+      : this.cards.find((one) => one.kind === chosen.kind && one.index === chosen.index);
+    const scroller = $("scroller");
+    const [frame, box] = [scroller, card?.button ?? scroller].map((element) => element.getBoundingClientRect());
+    if (box.left < frame.left || box.right > frame.right) scroller.scrollLeft += box.right - frame.right + 40;
+    if (box.top < frame.top) scroller.scrollTop -= frame.top - box.top + 20;
+    else if (box.bottom > frame.bottom) scroller.scrollTop += box.bottom - frame.bottom + 20;
+    const above = getComputedStyle($("controls")).position === "sticky" ? $("controls").offsetHeight : 0;
+    const [network, details] = [$("network"), $("details")].map((element) => element.getBoundingClientRect());
+    const seen = Math.min(details.height, 0.4 * innerHeight);
+    if (network.top >= above && details.top + seen <= innerHeight) return;
+    const top = Math.max(network.top - above - 8, details.top - 0.6 * innerHeight); // both, as far as there is room
+    scrollBy({ top, behavior: calm ? "instant" : "smooth" });
+  }
+
+  /** Mark the neurons that are dead. */
+  markDead(places) {
+    const dead = new Set(places);
+    for (const { kind, index, dead: mark, button } of this.cards) {
+      const text = kind === "neuron" && dead.has(index) ? " dead" : "";
+      if (mark.textContent === text) continue;
+      mark.textContent = text;
+      button.classList.toggle("silent", Boolean(text));
+    }
   }
 
   click(event) {
@@ -192,12 +259,13 @@ class NetworkView {
       context.moveTo(a.right, a.y);
       const middle = (a.right + b.left) / 2;
       context.bezierCurveTo(middle, a.y, middle, b.y, b.left, b.y);
-      context.lineWidth = on ? 6 : 0.4 + thick * share;
-      context.globalAlpha = on ? 1 : 0.25 + 0.65 * share;
+      const lit = on || this.lit.has(parameter);
+      context.lineWidth = on ? 6 : lit ? 4 : 0.4 + thick * share;
+      context.globalAlpha = lit ? 1 : (this.lit.size ? 0.5 : 1) * (0.25 + 0.65 * share);
       context.setLineDash(numbers[parameter] < 0 ? [7, 3] : []);
       context.strokeStyle = numbers[parameter] < 0 ? below : above;
       context.stroke();
-      if (on) {
+      if (lit) {
         context.lineWidth = 1.5;
         context.setLineDash([]);
         context.strokeStyle = colours.ink;
@@ -237,6 +305,7 @@ class NetworkView {
 
 /** A number in three digits, as there is room for on a card. */
 function short3(x) {
-  if (!Number.isFinite(x) || x === 0 || Math.abs(x) >= 0.001) return short(Number(x.toPrecision(3)));
-  return x.toExponential(1).replace(/-/g, "−");
+  const plain = Math.abs(x) >= 0.001 && Math.abs(x) < 1e6;
+  if (!Number.isFinite(x) || x === 0 || plain) return short(Number(x.toPrecision(3)));
+  return x.toExponential(1).replace("e+", "e").replace(/-/g, "−");
 }

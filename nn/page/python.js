@@ -112,7 +112,8 @@ function runInPython(training) {
   const all = phases.map((phase) => phase.settings);
   const used = new Set([
     ...(written.model ? ["MLP"] : []),
-    "fit",
+    "evaluate",
+    ...(phases.length ? ["fit"] : []),
     ...(written.loss ? [/^partial\((\w+)/.exec(written.loss)?.[1] ?? written.loss] : []),
     ...all.map(({ optimizer }) => optimizer).filter((name) => model.optimizers.find((one) => one.name === name).ours),
     ...all.map(({ penalty }) => penalty).filter((penalty) => penalty === "l1" || penalty === "l2"),
@@ -126,7 +127,7 @@ function runInPython(training) {
   ];
   const names = [...used].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
   const parts = [
-    `"""The whole epochs of a run of ${training.steps} steps, as its page took them."""`,
+    `"""The whole epochs of a run of ${counted(training.steps, "step")}, as its page took them."""`,
     [
       ...(phases.some((phase) => phase.rates.length > 1) ? ["import bisect"] : []),
       "import random",
@@ -153,7 +154,20 @@ function runInPython(training) {
     ].join("\n"),
     ...phases.map((phase, number) => phaseInPython(training, phase, number, training.held)),
   ];
+  parts.push(resultInPython(training));
   return `${parts.join("\n\n")}\n`;
+}
+
+/** Lines that print what the run has come to. */
+function resultInPython({ model, held }) {
+  const loss = model.python.loss ?? "loss";
+  const shown = (name, x, y) => [
+    `score = evaluate(model, ${x}, ${y}, loss=${loss})`,
+    model.classes.length
+      ? `print(f"${name}: loss {score.loss:.6g}, accuracy {score.accuracy:.1%}")`
+      : `print(f"${name}: loss {score.loss:.6g}")`,
+  ];
+  return [...shown("trained on", "X", "y"), ...(held ? shown("held out", "X_held_out", "y_held_out") : [])].join("\n");
 }
 
 /** The model with its present parameters as a file for nn.load; nothing where Python had none. */

@@ -1,6 +1,7 @@
 /* Settings: what of the training can be chosen, and the options of its optimiser. */
 
-const RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
+// Up to what is too large for any usual network, so that it can be seen.
+const RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 const STRENGTHS = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1];
 const PENALTIES = { none: "none", l1: "L1, Σ |p|", l2: "L2, Σ p²", own: "the model’s own" };
 
@@ -54,6 +55,15 @@ class Settings {
     });
     $("strength-label").hidden = wanted.penalty === "none";
     this.options();
+  }
+
+  /** Choose again what the page came with. */
+  settingsAsFirst() {
+    const { training } = this;
+    training.wanted = structuredClone(training.given);
+    this.settings();
+    this.render();
+    this.say("The settings are those that the page came with.");
   }
 
   /** A field for each option of the optimiser. */

@@ -3,6 +3,8 @@
 
 const KEPT_STEPS = 2000; // that can be undone, if they fit into
 const KEPT_BYTES = 64e6;
+// So many gradients of single examples have their sizes taken, of more those of every second example, or third...
+const MOST_SIZES = { resting: 1.5e6, playing: 3e5 };
 const MOST_POINTS = 6000; // of the curves; every second one goes when there are more
 
 /** Examples as typed arrays, the inputs and the target of each after the other, and room for their values. */
@@ -52,7 +54,13 @@ class Training {
       penalty: model.penalised ? "own" : "none",
       strength: model.penalised ? 1 : 0.001,
     };
+    this.given = structuredClone(this.wanted);
     this.reset();
+  }
+
+  /** Whether the reader has chosen other settings than those the page came with. */
+  get changed() {
+    return JSON.stringify(this.wanted) !== JSON.stringify(this.given);
   }
 
   reset() {
@@ -208,6 +216,22 @@ class Training {
     const gradient = new Float64Array(this.size);
     this.evaluated(this.data.rows, this.data.values, gradient);
     return gradient;
+  }
+
+  /** How large the gradient of an example's loss is by each parameter: |gradient|, the mean over the examples.
+   *
+   * In the gradient of the mean loss examples may cancel; in this they do not.
+   */
+  sizes(most = MOST_SIZES.resting) {
+    const { count } = this.data;
+    const every = Math.max(1, Math.ceil((count * this.size) / most));
+    const [sizes, one, value] = [this.size, this.size, 1].map((length) => new Float64Array(length));
+    const taken = Math.ceil(count / every);
+    for (let n = 0; n < count; n += every) {
+      this.programs.objective(this.theta, this.data.row(n), value, one);
+      for (let i = 0; i < one.length; i++) sizes[i] += Math.abs(one[i]) / taken;
+    }
+    return sizes;
   }
 
   /** Add a point to the curves. */

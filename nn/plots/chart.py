@@ -13,13 +13,15 @@ from nn.plots.figures import COLOURS, SMALLEST, drawable
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 28, 40  # margins, in pixels
+LINE = 16  # of the names below, for each series that has one
 
 
 class Chart:
     """A chart of curves and points in one pair of axes, which shows itself in a notebook.
 
     Each series takes the next colour and, of points, the next shape. A number that is not finite, or beyond 1e150,
-    leaves a gap in a curve, and is left out of points.
+    leaves a gap in a curve, and is left out of points. `log` names the logarithmic axes: "x", "y" or "xy"; on these a
+    number that is not above 0 has no place either.
 
     >>> chart = Chart(title="a parabola", x="x", y="x²")
     >>> xs = [i / 10 for i in range(-20, 21)]
@@ -27,8 +29,10 @@ class Chart:
     <Chart a parabola: x², here>
     """
 
-    def __init__(self, *, title: str = "", x: str = "x", y: str = "y") -> None:
-        self.title, self.x, self.y = title, x, y
+    def __init__(self, *, title: str = "", x: str = "x", y: str = "y", log: str = "") -> None:
+        if log not in ("", "x", "y", "xy"):
+            raise ValueError(f'log names the logarithmic axes, "x", "y" or "xy", got {log!r}')
+        self.title, self.x, self.y, self.log = title, x, y, log
         self._series: list[tuple[str, str, list[tuple[float, float]]]] = []
 
     def __repr__(self) -> str:
@@ -44,7 +48,8 @@ class Chart:
         return self._added("points", xs, ys, name)
 
     def _added(self, kind: str, xs: Iterable[float], ys: Iterable[float], name: str) -> Chart:
-        across, up = drawable([float(x) for x in xs]), drawable([float(y) for y in ys])
+        across = _scaled(drawable([float(x) for x in xs]), "x" in self.log)
+        up = _scaled(drawable([float(y) for y in ys]), "y" in self.log)
         if len(across) != len(up):
             raise ValueError(f"{kind} takes as many numbers across as up, got {len(across)} and {len(up)}")
         self._series.append((kind, name, list(zip(across, up))))
@@ -59,35 +64,49 @@ class Chart:
     def _repr_svg_(self) -> str:
         every = [pair for _, _, pairs in self._series for pair in pairs if all(map(math.isfinite, pair))]
         across, up = (
-            _Axis([x for x, _ in every], LEFT, WIDTH - RIGHT),
-            _Axis([y for _, y in every], HEIGHT - BOTTOM, TOP),
+            _Axis([x for x, _ in every], LEFT, WIDTH - RIGHT, "x" in self.log),
+            _Axis([y for _, y in every], HEIGHT - BOTTOM, TOP, "y" in self.log),
         )
         summary = f"{self.y} over {self.x}: " + ", ".join(name or kind for kind, name, _ in self._series)
+        height = HEIGHT + LINE * sum(
+            bool(name) for _, name, _ in self._series
+        )  # names stand below, where nothing is drawn
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-            f'height="{HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(summary)}" '
+            f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12" '
+            'fill="#222">',
             f"<title>{html.escape(self.title or summary)}</title><desc>{html.escape(summary)}</desc>",
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+            f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
             *(f'<path d="M{across(tick)} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>' for tick in across.ticks),
             *(f'<path d="M{LEFT} {up(tick)}H{WIDTH - RIGHT}" stroke="#ddd"/>' for tick in up.ticks),
-            *(_text(across(tick), HEIGHT - BOTTOM + 16, f"{tick:g}") for tick in across.ticks),
-            *(_text(LEFT - 6, up(tick) + 4, f"{tick:g}", "end") for tick in up.ticks),
+            *(_text(across(tick), HEIGHT - BOTTOM + 16, across.label(tick)) for tick in across.ticks),
+            *(_text(LEFT - 6, up(tick) + 4, up.label(tick), "end") for tick in up.ticks),
             _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, self.x),
             _text(LEFT - 44, TOP - 10, self.y, "start"),
             _text(WIDTH / 2, 16, self.title),
         ]
+        foot = HEIGHT - 6
         for number, (kind, name, pairs) in enumerate(self._series):
             colour = COLOURS[number % len(COLOURS)]
             places = [(across(x), up(y)) if math.isfinite(x) and math.isfinite(y) else None for x, y in pairs]
             parts += _curve(places, colour) if kind == "curve" else _points(places, colour, number)
-            parts.append(_text(WIDTH - RIGHT - 4, TOP + 14 + 14 * number, name, "end", colour))
+            if name:
+                foot += LINE
+                parts += (
+                    _points([(LEFT + 6, foot - 4)], colour, number) if kind == "points" else [_dash(foot - 4, colour)]
+                )
+                parts.append(_text(LEFT + 18, foot, name, "start"))
         return "\n".join([*parts, "</svg>"])
 
 
 class _Axis:
-    """Where numbers lie on an axis, in pixels, and the round numbers at which it is marked."""
+    """Where numbers lie on an axis, in pixels, and the round numbers at which it is marked.
 
-    def __init__(self, numbers: Sequence[float], start: float, end: float) -> None:
+    On a logarithmic axis numbers are their logarithms to base 10.
+    """
+
+    def __init__(self, numbers: Sequence[float], start: float, end: float, log: bool) -> None:
+        self.log = log
         low, high = min(numbers, default=0.0), max(numbers, default=1.0)
         size = max(abs(low), abs(high))
         if high - low <= max(1e-9 * size, SMALLEST):  # one number, but for its last digits
@@ -100,9 +119,20 @@ class _Axis:
     def __call__(self, number: float) -> float:
         return round(self.start + (number - self.low) * self.share, 1)
 
+    def label(self, tick: float) -> str:
+        return f"{10**tick:.3g}" if self.log else f"{tick:g}"
+
+
+def _scaled(numbers: Sequence[float], log: bool) -> Sequence[float]:
+    return [math.log10(number) if number > 0 else math.nan for number in numbers] if log else numbers
+
 
 def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#222") -> str:
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{html.escape(words)}</text>'
+
+
+def _dash(y: float, colour: str) -> str:
+    return f'<path d="M{LEFT} {y}h12" stroke="{colour}" stroke-width="3"/>'
 
 
 def _curve(places: Sequence[tuple[float, float] | None], colour: str) -> list[str]:

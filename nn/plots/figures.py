@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.pictures.style import CLASSES
 from nn.modules import Module
 from nn.training.examples import outputs_of, plain_number
 from nn.training.history import History
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colour-blind safe (Okabe & Ito 2008), one for each class, again from the start after the last.
+# Lines, colour-blind safe (Okabe & Ito 2008).
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+# Of classes, those of pages on light ground, again from the start after the last.
+CLASS_COLOURS = [light for light, _ in CLASSES]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 RED, GREY, PALE = "#D00000", "#777777", "#DDDDDD"
 POINT: dict[str, Any] = {"edgecolors": "white", "linewidths": 0.6, "s": 36, "zorder": 2}
@@ -77,13 +80,13 @@ def decision_boundary(
     for k, name in enumerate(_names(classes, count, signed)):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
-            parts = [[*_channels(COLOURS[k % len(COLOURS)]), shade] for shade in SHADES]
-            hatch = HATCHES[k // len(COLOURS) % len(HATCHES)]
+            parts = [[*_channels(CLASS_COLOURS[k % len(CLASS_COLOURS)]), shade] for shade in SHADES]
+            hatch = HATCHES[k // len(CLASS_COLOURS) % len(HATCHES)]
             axes.contourf(across, up, grid, levels=[0.0, *SURE, math.inf], colors=parts, hatches=[hatch])
             if min(map(min, grid)) < 0.0:
                 axes.contour(across, up, grid, levels=[0.0], colors="black", linewidths=1.0)
         members = [x for x, index in zip(X, indices, strict=True) if index == k]
-        look = COLOURS[k % len(COLOURS)]
+        look = CLASS_COLOURS[k % len(CLASS_COLOURS)]
         places = [x[horizontal] for x in members], [x[vertical] for x in members]
         axes.scatter(*places, c=look, marker=MARKERS[k % len(MARKERS)], label=name, **POINT)
         hollow = [x for x, index in zip(*others, strict=True) if index == k]

@@ -18,6 +18,7 @@ from autograd import Value
 def interrupts_wait() -> Iterator[None]:
     """Let Ctrl-C wait until a block is done, such as the import of NumPy, which takes it for a broken installation.
 
+    >>> _ = signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup may have it ignored
     >>> try:
     ...     with interrupts_wait():
     ...         signal.raise_signal(signal.SIGINT)

@@ -385,6 +385,7 @@ def compare_along_a_curve(row, operands, modes):
     assert close(found, wanted, absolute=1e-12), (operands, found, mpmath.nstr(wanted, 20))
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("modes", MODES.values(), ids=MODES)
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_fifth_derivative_by_each_operand_is_that_of_the_definition(row, modes):
@@ -392,6 +393,7 @@ def test_fifth_derivative_by_each_operand_is_that_of_the_definition(row, modes):
         compare_by_each_operand(row, operands, modes)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("modes", MODES.values(), ids=MODES)
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_fifth_derivative_along_a_curve_is_that_of_the_definition(row, modes):
@@ -660,6 +662,7 @@ def missed(w, gradient, dt=0.1):
         x, velocity = proposed, minus(velocity, slope(x), dt)
 
 
+@pytest.mark.whole
 def test_particle_of_pearlmutter_and_siskind():
     (w,) = argmin(lambda w: missed(w[0], grad), [0.0])
     assert w == pytest.approx(0.20719187464861194, rel=1e-12)  # published

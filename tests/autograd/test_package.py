@@ -98,22 +98,32 @@ def test_star_import_gives_the_public_names():
 # HIPS autograd has the same import name
 
 
-HIPS = ("__init__.py", "builtins.py", "core.py", "differential_operators.py", "tracer.py", "util.py", "wrap_util.py")
+# The real ones are installed in either order by .ci/run.
+
+HIPS = {  # what their files begin with, as far as it matters
+    "__init__": "from autograd.core import make_vjp\nfrom .builtins import dict\nimport numpy_of_hips\n",
+    **dict.fromkeys(["builtins", "core", "differential_operators", "tracer", "util"], "make_vjp = dict = None\n"),
+}
 
 
-def installed_in_one_folder(folder, *, theirs_last):
-    """Both distributions in one folder, as pip leaves them: whichever comes second overwrites."""
-    shutil.copytree(PACKAGE.parent / "nn", folder / "nn", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(PACKAGE, folder / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in HIPS if theirs_last else HIPS[1:]:
-        (folder / "autograd" / name).write_text("")
+def install_ours(folder):
+    for package in (PACKAGE, PACKAGE.parent / "nn"):
+        target = folder / package.name
+        shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
 
 
-def imported(folder, name):
+def install_theirs(folder):
+    (folder / "autograd").mkdir(parents=True, exist_ok=True)
+    for name, text in HIPS.items():
+        (folder / "autograd" / f"{name}.py").write_text(text)
+
+
+def imported(name, *folders):
+    """What Python says on stderr when it imports the package from the first of these folders that has it."""
     return subprocess.run(
         [sys.executable, "-S", "-c", f"import {name}"],  # -S: no editable installation
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        cwd=folders[0],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
         capture_output=True,
         text=True,
         timeout=60,
@@ -121,23 +131,33 @@ def imported(folder, name):
     ).stderr
 
 
-def test_hips_autograd_below_this_one_is_told_at_import(tmp_path):
-    installed_in_one_folder(tmp_path, theirs_last=False)
+@pytest.mark.parametrize("name", ["autograd", "nn"])
+@pytest.mark.parametrize("installers", [(install_ours, install_theirs), (install_theirs, install_ours)])
+def test_hips_autograd_in_the_same_folder_is_told_at_import_whichever_came_first(tmp_path, installers, name):
+    for install in installers:
+        install(tmp_path)
+    said = imported(name, tmp_path)
+    assert "ImportError: " in said
+    assert "holds differential_operators.py and tracer.py of HIPS autograd" in said
+    assert "pip uninstall -y autograd scalar-autograd" in said
+
+
+def test_hips_autograd_in_a_folder_before_an_editable_installation_is_told_at_import_of_nn(tmp_path):
+    install_theirs(tmp_path / "theirs")
+    install_ours(tmp_path / "ours")
+    assert "holds differential_operators.py and tracer.py of HIPS autograd" in imported(
+        "nn", tmp_path / "theirs", tmp_path / "ours"
+    )
     for name in ("autograd", "nn"):
-        assert "ImportError" in imported(tmp_path, name)
-        assert "pip uninstall -y autograd scalar-autograd" in imported(tmp_path, name)
-
-
-def test_hips_autograd_above_this_one_is_told_at_import_of_nn(tmp_path):
-    installed_in_one_folder(tmp_path, theirs_last=True)
-    assert "HIPS autograd" in imported(tmp_path, "nn")
+        assert imported(name, tmp_path / "ours", tmp_path / "theirs") == ""
 
 
 def test_what_uninstalling_hips_autograd_leaves_is_told_at_import_of_nn(tmp_path):
-    installed_in_one_folder(tmp_path, theirs_last=True)
+    install_ours(tmp_path)
+    install_theirs(tmp_path)
     for name in HIPS:
-        (tmp_path / "autograd" / name).unlink()
-    assert "has lost its __init__.py" in imported(tmp_path, "nn")
+        (tmp_path / "autograd" / f"{name}.py").unlink()
+    assert "has lost its __init__.py" in imported("nn", tmp_path)
 
 
 def test_free_threaded_python_is_told_at_import(monkeypatch):

@@ -96,8 +96,9 @@ def test_gradients_flow_into_value_inputs():
     assert all(value.grad != 0.0 for value in x)
 
 
-@pytest.mark.parametrize("module", [Neuron(3), Layer(3, 2), MLP(3, [2, 1])], ids=lambda m: type(m).__name__)
-def test_wrong_number_of_inputs_is_an_error_that_says_so(module):
+@pytest.mark.parametrize(("kind", "widths"), [(Neuron, ()), (Layer, (2,)), (MLP, ([2, 1],))])
+def test_wrong_number_of_inputs_is_an_error_that_says_so(kind, widths):
+    module = kind(3, *widths)
     with pytest.raises(ValueError, match=rf"{type(module).__name__} takes 3 inputs, got 1"):
         module([1.0])
     with pytest.raises(TypeError, match=rf"{type(module).__name__} takes a sequence of 3 numbers, got 1.0"):

@@ -20,6 +20,7 @@ import pytest
 import nn
 from autograd import Constant, Value, leaky_relu, no_grad, relu, tanh
 from nn import MLP, Layer, Module, Neuron
+from nn.training.norms import layers
 
 
 class Line(Module):
@@ -442,6 +443,9 @@ def test_hidden_layers_are_relu_and_the_last_is_linear_by_default():
 INPUTS = [0.5, -2.0]
 
 
+NETWORKS = [(Neuron, ()), (Layer, (2,)), (MLP, ([3, 1],))]  # and the widths behind the number of inputs
+
+
 @pytest.mark.parametrize(
     "x",
     [
@@ -457,10 +461,9 @@ INPUTS = [0.5, -2.0]
     ],
     ids=["tuple", "Values", "mixed", "constant", "array", "float32", "objects", "row", "scalars"],
 )
-@pytest.mark.parametrize(
-    "module", [Neuron(2, "tanh", seed=1), Layer(2, 3, seed=1), MLP(2, [3, 1], seed=1)], ids=["Neuron", "Layer", "MLP"]
-)
-def test_inputs_are_any_sequence_of_floats_or_values(module, x):
+@pytest.mark.parametrize(("kind", "widths"), NETWORKS)
+def test_inputs_are_any_sequence_of_floats_or_values(kind, widths, x):
+    module = kind(2, *widths, seed=1)
     outputs, expected = module(x), module(INPUTS)
     if isinstance(expected, list):
         assert [output.data for output in outputs] == [output.data for output in expected]
@@ -483,18 +486,19 @@ def test_inputs_are_not_changed():
 
 
 @pytest.mark.parametrize("x", [[], [1.0], [1.0, 2.0, 3.0, 4.0], np.zeros(2)])
-@pytest.mark.parametrize("module", [Neuron(3), Layer(3, 2), MLP(3, [2, 1])], ids=["Neuron", "Layer", "MLP"])
-def test_wrong_number_of_inputs_is_an_error_that_says_both_numbers(module, x):
-    with pytest.raises(ValueError, match=f"^{type(module).__name__} takes 3 inputs, got {len(x)}$"):
-        module(x)
+@pytest.mark.parametrize(("kind", "widths"), NETWORKS)
+def test_wrong_number_of_inputs_is_an_error_that_says_both_numbers(kind, widths, x):
+    with pytest.raises(ValueError, match=f"^{kind.__name__} takes 3 inputs, got {len(x)}$"):
+        kind(3, *widths)(x)
 
 
 @pytest.mark.parametrize("x", [1.0, None, Value(1.0)])
-@pytest.mark.parametrize("module", [Neuron(1), Layer(1, 2), MLP(1, [2, 1])], ids=["Neuron", "Layer", "MLP"])
-def test_input_that_is_no_sequence_is_an_error_that_shows_it(module, x):
-    name = type(module).__name__
-    with pytest.raises(TypeError, match=rf"^{name} takes a sequence of 1 numbers, got (1\.0|None|Value\(data=1\.0)"):
-        module(x)
+@pytest.mark.parametrize(("kind", "widths"), NETWORKS)
+def test_input_that_is_no_sequence_is_an_error_that_shows_it(kind, widths, x):
+    with pytest.raises(
+        TypeError, match=rf"^{kind.__name__} takes a sequence of 1 numbers, got (1\.0|None|Value\(data=1\.0)"
+    ):
+        kind(1, *widths)(x)
 
 
 @pytest.mark.parametrize(
@@ -654,16 +658,16 @@ def test_signals_keep_their_size_through_many_relu_layers():
 
 
 @pytest.mark.parametrize(
-    ("module", "text"),
+    ("make", "text"),
     [
-        (Neuron(2), "Neuron(2, relu, 3 parameters)"),
-        (Neuron(3, None), "Neuron(3, linear, 4 parameters)"),
-        (Layer(2, 3, "tanh"), "Layer(2 -> 3, tanh, 9 parameters)"),
-        (Layer(2, 1, leaky_relu), "Layer(2 -> 1, leaky_relu, 3 parameters)"),
-        (Layer(2, 1, "linear"), "Layer(2 -> 1, linear, 3 parameters)"),
-        (Layer(2, 1, lambda z: z), "Layer(2 -> 1, <lambda>, 3 parameters)"),
+        (lambda: Neuron(2), "Neuron(2, relu, 3 parameters)"),
+        (lambda: Neuron(3, None), "Neuron(3, linear, 4 parameters)"),
+        (lambda: Layer(2, 3, "tanh"), "Layer(2 -> 3, tanh, 9 parameters)"),
+        (lambda: Layer(2, 1, leaky_relu), "Layer(2 -> 1, leaky_relu, 3 parameters)"),
+        (lambda: Layer(2, 1, "linear"), "Layer(2 -> 1, linear, 3 parameters)"),
+        (lambda: Layer(2, 1, lambda z: z), "Layer(2 -> 1, <lambda>, 3 parameters)"),
         (
-            MLP(2, [16, 16, 1]),
+            lambda: MLP(2, [16, 16, 1]),
             "MLP(2 -> 16 -> 16 -> 1, 337 parameters)\n"
             "  Layer(2 -> 16, relu, 48 parameters)\n"
             "  Layer(16 -> 16, relu, 272 parameters)\n"
@@ -672,8 +676,16 @@ def test_signals_keep_their_size_through_many_relu_layers():
     ],
     ids=["Neuron", "linear Neuron", "Layer", "function", "linear", "lambda", "MLP"],
 )
-def test_repr_shows_sizes_activations_and_parameter_counts(module, text):
-    assert repr(module) == text
+def test_repr_shows_sizes_activations_and_parameter_counts(make, text):
+    assert repr(make()) == text
+
+
+def test_layers_are_the_modules_in_attributes_and_lists_or_else_the_attributes():
+    of = lambda module: layers(module, module.parameters())
+    assert of(Neuron(2)) == {"w": [0, 1], "b": [2]}
+    assert of(Layer(1, 2)) == {"neurons.0": [0, 1], "neurons.1": [2, 3]}
+    assert of(MLP(1, [1, 1])) == {"layers.0": [0, 1], "layers.1": [2, 3]}
+    assert layers(Neuron(2), []) == {}
 
 
 def test_parameters_are_labelled_for_drawings():
@@ -833,8 +845,9 @@ def test_module_of_another_library_with_other_numbers_is_an_error():
         Holder(part=torch_like).parameters()
 
 
-@pytest.mark.parametrize("part", [{Value(1.0)}, frozenset([Neuron(1)])])
-def test_set_of_parameters_has_no_order_and_is_an_error(part):
+@pytest.mark.parametrize("make", [lambda: {Value(1.0)}, lambda: frozenset([Neuron(1)])])
+def test_set_of_parameters_has_no_order_and_is_an_error(make):
+    part = make()
     with pytest.raises(TypeError, match=r"kept in an order, and part is a (frozen)?set; write a list"):
         Holder(part=part).parameters()
 

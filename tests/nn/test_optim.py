@@ -480,29 +480,34 @@ def test_betas_are_a_pair(betas):
         Adam([Value(1.0)], betas=betas)
 
 
-W = Value(2.0, label="w")
-
-
 @pytest.mark.parametrize(
-    ("parameters", "error", "message"),
+    ("given", "error", "message"),
     [
-        ([], ValueError, r"Adam takes at least one parameter, got none; a generator gives its parameters only once"),
-        (iter([]), ValueError, r"Adam takes at least one parameter, got none"),
-        (W, TypeError, r"Adam takes a list of parameters, got one Value, Value\(data=2.0, .*\); write \[w\]"),
-        (MLP(1, [1]), TypeError, r"Adam takes a list of parameters, got a MLP; write model\.parameters\(\)"),
-        (MLP(1, [1]).parameters, TypeError, r"Adam takes a list of parameters, got a method; write model\.parameters"),
-        (None, TypeError, r"Adam takes a list of parameters, got a NoneType"),
-        ([W, 1.0], TypeError, r"Adam takes Values as parameters, got a float at 1: 1\.0"),
-        ([[W]], TypeError, r"Adam takes Values as parameters, got a list at 0: \[Value"),
-        (MLP(1, [1]).state_dict(), TypeError, r"Adam takes Values as parameters, got a str at 0: 'layers"),
-        ([W, W * 3], ValueError, r"Adam takes leaves that may change .* at 1, which is computed by \*"),
-        ([Constant(1.0)], ValueError, r"Adam takes leaves that may change .* at 0, which is a Constant"),
-        ([W, Value(1.0), W], ValueError, r"Adam takes each parameter once, got .* at 0 and at 2; list\(dict"),
+        (
+            lambda w: [],
+            ValueError,
+            r"Adam takes at least one parameter, got none; a generator gives its parameters only once",
+        ),
+        (lambda w: iter([]), ValueError, r"Adam takes at least one parameter, got none"),
+        (lambda w: w, TypeError, r"Adam takes a list of parameters, got one Value, Value\(data=2.0, .*\); write \[w\]"),
+        (lambda w: MLP(1, [1]), TypeError, r"Adam takes a list of parameters, got a MLP; write model\.parameters\(\)"),
+        (
+            lambda w: MLP(1, [1]).parameters,
+            TypeError,
+            r"Adam takes a list of parameters, got a method; write model\.parameters",
+        ),
+        (lambda w: None, TypeError, r"Adam takes a list of parameters, got a NoneType"),
+        (lambda w: [w, 1.0], TypeError, r"Adam takes Values as parameters, got a float at 1: 1\.0"),
+        (lambda w: [[w]], TypeError, r"Adam takes Values as parameters, got a list at 0: \[Value"),
+        (lambda w: MLP(1, [1]).state_dict(), TypeError, r"Adam takes Values as parameters, got a str at 0: 'layers"),
+        (lambda w: [w, w * 3], ValueError, r"Adam takes leaves that may change .* at 1, which is computed by \*"),
+        (lambda w: [Constant(1.0)], ValueError, r"Adam takes leaves that may change .* at 0, which is a Constant"),
+        (lambda w: [w, Value(1.0), w], ValueError, r"Adam takes each parameter once, got .* at 0 and at 2; list\(dict"),
     ],
 )
-def test_parameters_that_are_none_are_an_error_that_says_what_to_write(parameters, error, message):
+def test_parameters_that_are_none_are_an_error_that_says_what_to_write(given, error, message):
     with pytest.raises(error, match=f"^{message}"):
-        Adam(parameters)
+        Adam(given(Value(2.0, label="w")))
 
 
 def test_optimizer_shows_its_options():

@@ -179,15 +179,16 @@ def side_by_side(hidden, output, extra=(), *, steps):
     return steps, by_hand.right(), by_hand
 
 
-def test_delta_rule_and_engine_are_equal_over_100_000_random_patterns():
+def test_delta_rule_and_engine_are_equal_over_random_patterns(whole):
     # Without biases the network is an odd function, so it answers (x, 1, 1) and (-x, -1, -1) with opposite signs where
     # -1 is wanted of both: six of the eight patterns are the most that any weights get right.
-    steps, right, network = side_by_side(*FIRST_WEIGHTS, steps=100_000)
-    assert (steps, right) == (100_000, 6)
+    number = 100_000 if whole else 20_000
+    steps, right, network = side_by_side(*FIRST_WEIGHTS, steps=number)
+    assert (steps, right) == (number, 6)
     for x in PATTERNS:
         assert network.answer([-number for number in x]) == pytest.approx(-network.answer(x), rel=1e-9)
         if x[1] != x[2]:
-            assert network.answer(x) * wanted(x) > 0.9
+            assert network.answer(x) * wanted(x) > (0.9 if whole else 0.6)
 
 
 def test_delta_rule_gets_all_eight_signs_right_once_there_are_biases():

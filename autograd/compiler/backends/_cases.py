@@ -136,7 +136,7 @@ def _lines(names: dict[Any, str], strip: Strip, prefix: str = "t") -> Lines:
 def _function(name: str, body: Sequence[str], strip: Strip, inline: bool = True) -> str:
     """Return a case as a function: what the body does for the lanes from %l on, for all of the strip."""
     how = "alwaysinline" if inline else "noinline"
-    head = f'define internal void @{name}({PARAMETERS}) {how} nounwind "prefer-vector-strip"="512" {{'
+    head = f'define internal void @{name}({PARAMETERS}) {how} nounwind "prefer-vector-width"="512" {{'
     lines = "\n  ".join(body)
     if strip.width == 1:
         return f"{head}\nentry:\n  {lines.replace('%l.only', '0')}\n  ret void\n}}"

@@ -163,6 +163,13 @@ FORMULAS = Formulas(
 )
 
 
+# As every textbook has them, by the result; their rows are written for accuracy in the tails.
+OF_THE_RESULT: Mapping[Operation, Callable[[Any], Any]] = {
+    rules.tanh: lambda y: 1.0 - rules.power_of.member(2.0)(y),
+    rules.sigmoid: lambda y: y * (1.0 - y),
+}
+
+
 def pieces(term: Any) -> list[str | int]:
     """Return a formula as text and, where an operand stands, its position; "y" for the result."""
     found: list[str | int] = []
@@ -186,4 +193,6 @@ def partial_formulas(operation: Operation, arity: int) -> list[list[str | int]]:
     >>> partial_formulas(rules.divide, 2)
     [['1 / ', 1], ['−', 'y', ' / ', 1]]
     """
+    if operation in OF_THE_RESULT:
+        return [pieces(OF_THE_RESULT[operation](symbol("y")))]
     return list(map(pieces, formulas(operation, list(map(symbol, range(arity))))))

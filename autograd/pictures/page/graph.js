@@ -158,4 +158,41 @@ class Graph {
       .filter(({ child }) => this.paths[child] > 0)
       .flatMap((edge) => this.waysFrom(edge.child).map((rest) => [edge, ...rest]));
   }
+
+  /** The way from a node to the root along which the largest product comes, as a list of edges.
+   *
+   * Where there is a 0 on every way, that with the fewest of them, and then with the largest product of its others.
+   */
+  strongestWay(id) {
+    const best = this.nodes.map(() => null);
+    best[this.root] = { zeros: 0, size: 0 };
+    for (let node = this.root - 1; node >= id; node--)
+      for (const edge of this.children[node]) {
+        const rest = best[edge.child];
+        if (!rest) continue;
+        const factor = Math.abs(this.locals[edge.child][edge.k]);
+        const zeros = rest.zeros + (factor === 0);
+        const size = rest.size + (factor > 0 ? Math.log(factor) : 0);
+        const known = best[node];
+        if (!known || zeros < known.zeros || (zeros === known.zeros && size > known.size))
+          best[node] = { zeros, size, edge };
+      }
+    const way = [];
+    for (let node = id; node !== this.root; node = way.at(-1).child) way.push(best[node].edge);
+    return way;
+  }
+
+  /** How steep an operation of one operand can be at most, as far as that is known: 1/4 for the sigmoid. */
+  steepest(id) {
+    const rule = this.rules[this.nodes[id].op];
+    if (!rule || rule.defined || this.nodes[id].parents.length !== 1) return Infinity;
+    const most = (from) => {
+      const slopes = Array.from({ length: 201 }, (_, i) => {
+        const x = [from * (i / 100 - 1)];
+        return Math.abs(rule.partials(rule.forward(x), x)[0]);
+      });
+      return Math.max(...slopes);
+    };
+    return most(20) <= 1.001 * most(10) ? most(20) : Infinity;
+  }
 }

@@ -9,6 +9,29 @@ function short(x) {
   return text.replace(/^-/, "−").replace("e-", "e−");
 }
 
+/** A number as one says it: 12,000, or 3.4 million. */
+function spoken(x) {
+  const size = Math.abs(x);
+  const [unit, name] = [
+    [1e12, " trillion"],
+    [1e9, " billion"],
+    [1e6, " million"],
+  ].find(([one]) => size >= one) ?? [1, ""];
+  return size >= 1e15 || size < 0.0001
+    ? short(x)
+    : (x / unit).toLocaleString("en", { maximumSignificantDigits: 4 }) + name;
+}
+
+/** A share of a whole in per cent, in two digits where it is small. */
+function percentage(share) {
+  const hundredths = 100 * share;
+  const text = Math.abs(hundredths) < 10 ? short(Number(hundredths.toPrecision(2))) : short(Math.round(hundredths));
+  return `${text} %`;
+}
+
+/** One epoch, 2 epochs. */
+const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
+
 /** 1st, 2nd, 3rd, and so on. */
 function ordinal(number) {
   const last = Math.floor(number / 10) % 10 === 1 ? 0 : number % 10;

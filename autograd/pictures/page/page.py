@@ -27,7 +27,10 @@ from autograd.pictures.style import colour_sheet
 HERE = Path(__file__).parent
 HEIGHT = 720  # of the page in a notebook, in pixels
 # Each uses only what stands in those before it.
-SCRIPTS = ("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport", "words", "picture", "view")
+SCRIPTS = (
+    *("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport"),
+    *("words", "derivation", "story", "questions", "picture", "inputs", "panels", "lecture", "keys", "view"),
+)
 
 
 class Explorer:
@@ -61,13 +64,17 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the page, and for where no script runs, such as a notebook that is only read, a drawing."""
-        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
-            bundle["image/svg+xml"] = draw(self.root).pipe(format="svg", encoding="utf-8")
-        return bundle
+        return {"text/html": self._repr_html_(), "text/plain": repr(self)} | drawn(self.root)
 
     def __repr__(self) -> str:
         return f"<page of {self.title}, {self.nodes} nodes>"
+
+
+def drawn(root: Value) -> dict[str, str]:
+    """Return what a notebook shows of a page where no script runs: the drawing of its graph, if there can be one."""
+    with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
+        return {"image/svg+xml": draw(root).pipe(format="svg", encoding="utf-8")}
+    return {}
 
 
 def page(model: dict[str, Any], rules: str) -> str:

@@ -1,6 +1,6 @@
 /* The picture: cards, frames and lines. */
 
-class Picture extends Words {
+class Picture extends Questions {
   arrange() {
     const arranged = arrangeAll(this.plan);
     this.arranged = arranged;

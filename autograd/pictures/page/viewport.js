@@ -108,6 +108,7 @@ class Viewport {
     const scroller = $("scroller");
     let from = null;
     const begin = (event) => {
+      this.pressed = true;
       if (event.pointerType === "touch") this.touches.set(event.pointerId, event);
       else if (event.button === 0 && !event.target.closest(".draggable"))
         from = { x: event.clientX, y: event.clientY, left: scroller.scrollLeft, top: scroller.scrollTop };
@@ -131,6 +132,9 @@ class Viewport {
     };
     scroller.addEventListener("pointerdown", begin);
     scroller.addEventListener("pointermove", move);
+    scroller.addEventListener("pointerleave", () => {
+      this.pressed = false;
+    });
     for (const name of ["pointerup", "pointercancel"]) scroller.addEventListener(name, end);
     // The click at the end of a drag is none.
     scroller.addEventListener("click", (event) => this.panned && event.stopPropagation(), true);
@@ -148,9 +152,14 @@ class Viewport {
     for (const name of ["pointerdown", "pointermove"]) $("map").addEventListener(name, jump);
   }
 
-  /** Zoom by the wheel, or by two fingers on a pad; in a page around this one the wheel scrolls until this one is used. */
+  /** Zoom by the wheel, or by two fingers on a pad, where the wheel has nothing else to scroll.
+   *
+   * In a page around this one, or where this one is longer than the window, it scrolls until the picture is pressed.
+   */
   wheel(event) {
-    if (event.shiftKey || (!event.ctrlKey && !document.hasFocus())) return;
+    const scrolls = document.documentElement.scrollHeight > innerHeight + 1;
+    const meant = event.ctrlKey || (document.hasFocus() && (this.pressed || !scrolls));
+    if (event.shiftKey || !meant) return;
     event.preventDefault();
     const pixels = event.deltaY * (event.deltaMode ? 33 : 1);
     this.zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0015)), [event.clientX, event.clientY]);

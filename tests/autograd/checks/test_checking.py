@@ -922,3 +922,22 @@ def test_a_point_that_is_not_finite_is_a_value_error_that_says_so(x):
 def test_a_triple_zero_that_rounding_moves_is_accepted():
     target = 2.02**3
     assert gradcheck(lambda x: (x**3 - target * (1 + 2**-52)) ** 3, 2.02)
+
+
+def test_infinity_that_meets_a_zero_is_the_fault_of_no_rule():
+    with pytest.raises(GradientError, match=r"is nan, but 0 by .*; no rule alone is wrong, an infinity meets a zero"):
+        gradcheck(lambda x: sqrt(x**4), 0.0)
+
+
+class Unsigned:
+    """A function of which Python does not know the parameters."""
+
+    __signature__ = "unknown"
+
+    def __call__(self, x):
+        return x.detach() * 2.0
+
+
+def test_argument_without_a_name_is_counted():
+    with pytest.raises(GradientError, match="by argument 0 is 0, but 2 by finite differences"):
+        gradcheck(Unsigned(), 1.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd.checks._differences import HALVINGS, Estimate, differentiate, kink
+from autograd.checks._differences import BEGINNINGS, HALVINGS, Estimate, differentiate, kink
 from tests.hypothesis_profiles import max_examples
 
 
@@ -150,6 +150,20 @@ def test_smooth_functions_settle_within_a_few_halvings(f, x):
     assert 4 <= len(calls) <= 15
 
 
+def test_what_settles_and_is_never_confirmed_is_not_settled():
+    asked = []
+
+    def straight_but_nearest(x):
+        """A line of slope 1 in all steps from which is extrapolated, and of slope 3 in those that are to confirm it."""
+        asked.append(abs(x))
+        return 3.0 * x if abs(x) in (2.0**-20, 2.0**-22, 2.0**-29, 2.0**-36) else x
+
+    estimate = slope(straight_but_nearest, 0.0)
+    assert (estimate.value, estimate.settled) == (1.0, False)
+    assert 2.0**-36 in asked  # all beginnings were tried
+    assert slope(lambda x: x, 0.0).settled
+
+
 def test_functions_that_never_settle_are_given_up():
     calls = []
 
@@ -158,7 +172,7 @@ def test_functions_that_never_settle_are_given_up():
         return [random.Random(len(calls)).random()]
 
     differentiate(noisy, 1.0)
-    assert 2 * HALVINGS <= len(calls) <= 200
+    assert len(calls) in [beginnings * 2 * (HALVINGS + 2) for beginnings in range(1, BEGINNINGS + 1)]
 
 
 @pytest.mark.parametrize("x", [1.0, 0.0, -3.5, 1e-5, 1e20])

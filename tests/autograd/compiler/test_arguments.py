@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from autograd import TraceError, Value, compile, sin, tanh
+from autograd import TraceError, Value, compile, dot, sin, tanh
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
 
@@ -355,3 +355,20 @@ def test_threads_share_a_cache_that_is_too_small(monkeypatch):
         thread.join()
     assert wrong == []
     assert max(len(c._programs.kept) for c in (compiled, quick)) <= 2
+
+
+@pytest.mark.usefixtures("backend")
+def test_weight_shared_by_all_factors_of_a_batched_dot():
+    w = Value(2.0, "w")
+    step = compile(lambda x: dot([w] * 3, x), batched=("x",), wrt=[w])
+    X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [-1.0, 0.5, 0.0]])
+    step.backward(X)
+    assert (step(X), w.grad) == pytest.approx((2.0 * X.sum() / 3, X.sum() / 3), rel=1e-15)
+
+
+@pytest.mark.usefixtures("backend")
+def test_number_of_a_batch_is_a_number_to_the_function():
+    kinds = []
+    step = compile(lambda x: [kinds.append(type(x)), x * x][1], batched=("x",))
+    assert step(np.array([1.0, 2.0, 3.0])) == pytest.approx(14.0 / 3.0, rel=1e-15)
+    assert kinds == [Value]

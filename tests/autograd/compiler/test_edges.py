@@ -58,6 +58,7 @@ def assert_as_eager(f, cases):
             assert all(map(is_close, found, wanted)), (xs, found, wanted)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_row_at_its_edges_is_as_eager_to_order_three(row):
     for position in {0, (row.arity or 2) - 1}:

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import numpy as np
 import pytest
 
 from autograd import Constant, Value, compile, dot, exp, fsum, logsumexp, mean, relu, sigmoid, sin, softmax, tanh
@@ -70,6 +71,25 @@ def test_bias_costs_at_most_one_instruction(style, order):
     )
     assert program.stats["instructions"] <= 4
     assert sum("@" in expression for expression in expressions_of(program)) == 1
+
+
+ADDED = {  # to each of the dots of a product: parameters and constants, which the product adds itself, and others
+    "parameters": (lambda b, i: b, ["theta @ theta.T + theta", "tanh(v1)", "sum(v2)"]),
+    "constants": (lambda b, i: i + 1.0, ["theta @ theta.T + constants(1, 1, 6)", "tanh(v1)", "sum(v2)"]),
+    "what is computed later": (
+        lambda b, i: sin(b),
+        ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_product_adds_what_is_known_before_it(name):
+    bias, expressions = ADDED[name]
+    program = program_of(
+        lambda xs: sum(tanh(dot(w, xs[24:28]) + bias(xs[28 + i], i)) for i, w in enumerate(rows(xs, 6, 4))), 34
+    )
+    assert expressions_of(program) == expressions
 
 
 def test_either_order_of_factors_in_one_sum_is_one_product():
@@ -277,6 +297,106 @@ def test_what_no_example_changes_is_computed_once_for_the_batch():
     compiled = compile(lambda x: x * fsum(sin(w) for w in weights), batched="x")
     compiled([1.0, 2.0])
     assert [shape.startswith("batch") for shape in shapes_of(compiled)] == [False, False, True]
+
+
+# Which lines of NumPy are written: the fastest call for the shapes of a product, on views that are made once
+
+WEIGHTS = rows([Value(0.1 * i - 0.5) for i in range(12)], 3, 4)
+ROW, ROWS = [1.0, 2.0, 3.0, 4.0], np.ones((5, 4))
+
+
+def layer(x):
+    return fsum(tanh(dot(row[: len(x)], x)) for row in WEIGHTS)
+
+
+WRITTEN = {  # of one example or of a batch, forward and backward
+    "dot": (
+        lambda x: dot(WEIGHTS[0], x),
+        ROW,
+        "matmul(v_0__0_, v_0__0_, out=v_0__0__0______) | multiply(v, v, out=v)",
+    ),
+    "matrix and vector": (layer, ROW, "matmul(v_0_, v_0__T, out=v_0_) | multiply(v, v, out=v)"),
+    "matrices": (
+        lambda x: layer(x) + layer(x[::-1]),
+        ROW,
+        "matmul(plain[v][0], v_0__T, out=v_0_) | matmul(v_0_, plain[v][0].T, out=v_0_)",
+    ),
+    "matrices that lie regularly": (
+        lambda x: fsum(tanh(dot(w, r)) for w in WEIGHTS for r in rows(x, 2, 4)),
+        ROW * 2,
+        "matmul(v_0_, v_0__T, out=v_0_) | matmul(v_0_, v_0__T, out=v_0_)",
+    ),
+    "stack of matrices": (
+        lambda x: fsum(tanh(dot(a, b)) for k in range(2) for a in WEIGHTS[k : k + 1] for b in rows(x, 2, 4, 8 * k)),
+        ROW * 4,
+        "matmul(v, v_swapaxes__1___2_, out=v) | matmul(v, v_swapaxes__1___2_, out=v)",
+    ),
+    "neuron": (
+        lambda x: tanh(dot(WEIGHTS[0], x)),
+        ROWS,
+        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
+    ),
+    "layer": (
+        layer,
+        ROWS,
+        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
+    ),
+    "bias, summed over the examples by a product with ones": (
+        lambda x: fsum(tanh(dot(w[:3], x[:3]) + w[3]) for w in WEIGHTS),
+        ROWS,
+        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_) "
+        "| matmul(ones, v_rows, out=v_None_)",
+    ),
+    "dot of an example": (
+        lambda x: dot(x[:2], x[2:]),
+        ROWS,
+        "einsum('...k,...k->...', v______0____, v______0____, out=v______0__0_)",
+    ),
+    "layer on two parts of an example": (
+        lambda x: layer(x[:2]) * layer(x[2:]),
+        ROWS,
+        "matmul(v, v_swapaxes__1___2_, out=v) | multiply(v, v, out=v) | multiply(v, v, out=v) "
+        "| multiply(v, v, out=v) | v_0_[...] = tensordot(v____0_, v____0_, ((0, 2), (0, 2)))",
+    ),
+    "a matrix for each part of an example": (
+        lambda x: fsum(tanh(dot(w[:2], x[2 * h : 2 * h + 2])) for h, w in enumerate(WEIGHTS[:2])),
+        ROWS,
+        "matmul(v, v_swapaxes__1___2_, out=v) | add.reduce(matmul(v, v_swapaxes__1___2_), axis=0, out=v)",
+    ),
+}
+
+
+def source_of(f, argument):
+    """The lines of the source, in which whatever has a number is called v."""
+    compiled = compile(f, **({"batched": "x"} if isinstance(argument, np.ndarray) else {}))
+    compiled(argument)
+    return re.sub(r"\b([abci]|roots)\d+_", "v", compiled.source).splitlines()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_product_is_the_call_for_its_shapes(name):
+    f, argument, lines = WRITTEN[name]
+    products = [line for line in source_of(f, argument) if re.search(r"matmul|tensordot|einsum|^multiply\(v, v,", line)]
+    assert products == lines.split(" | ")
+
+
+def test_power_is_the_function_for_its_exponent():
+    exponents = {1.0: None, 2.0: "square(v", 3.0: "power(v", -1.0: "power(v", 0.5: "powers(v", 2.5: "powers(v"}
+    for exponent, call in exponents.items():
+        forward = source_of(lambda x: [v**exponent for v in x], ROW)[0]  # noqa: B023
+        assert (call or "return") in forward, (exponent, forward)
+
+
+def test_sums_and_roots_are_read_and_written_at_once_where_they_are_many():
+    assert source_of(lambda x: x[0] + x[1] + sin(x[2]), ROW)[:3] == [
+        *("sin(v, out=v)", "add(v, v, out=v)", "add(v, v, out=v)")
+    ]
+    assert "add.reduce(v, axis=1, out=v)" in source_of(fsum, [1.0] * 9)
+    for roots, line in (
+        (8, f"return [{', '.join(f'plain.item({8 + n})' for n in range(8))}]"),
+        (9, "return plain[v].tolist()"),
+    ):
+        assert line in source_of(lambda x: list(map(sin, x)), [0.5] * roots)
 
 
 # The numbers

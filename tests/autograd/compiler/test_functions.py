@@ -41,7 +41,9 @@ from autograd import (
     value_and_grad,
     where,
 )
-from autograd.compiler import blocks
+from autograd.compiler import _arguments, blocks
+from autograd.compiler.backends import BACKENDS
+from autograd.functions import flatten
 from nn import MLP, SGD
 
 
@@ -158,11 +160,19 @@ def test_function_without_arguments_compiles():
     assert compile(lambda: 3.0)() == 3.0
 
 
-@pytest.mark.parametrize("f", [sin, dot, softmax, MLP(2, [1], seed=1), functools.partial(lambda k, x: k * x, 2.0)])
-def test_whatever_is_callable_compiles(f):
-    arguments = {dot: ([1.0, 2.0], [3.0, 4.0])}.get(
-        f, (0.5,) if f is sin or isinstance(f, functools.partial) else ([1.0, 2.0],)
-    )
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (lambda: sin, (0.5,)),
+        (lambda: dot, ([1.0, 2.0], [3.0, 4.0])),
+        (lambda: softmax, ([1.0, 2.0],)),
+        (lambda: MLP(2, [1], seed=1), ([1.0, 2.0],)),
+        (lambda: functools.partial(lambda k, x: k * x, 2.0), (0.5,)),
+    ],
+    ids=["row", "row of many", "function", "module", "partial"],
+)
+def test_whatever_is_callable_compiles(make, arguments):
+    f = make()
     result = f(*arguments)
     assert compile(f)(*arguments) == pytest.approx(getattr(result, "data", result), rel=1e-12)
 
@@ -214,6 +224,17 @@ def test_types_of_arrays_share_a_trace():
     assert f.calls == 1
 
 
+@pytest.mark.parametrize("kinds", list(itertools.permutations([np.array, list, tuple, lambda X: [*np.array(X)]], 3)))
+def test_kinds_of_batches_share_a_program(kinds):
+    f, row = Counted(lambda x, y: x * y[0]), Counted(lambda x: x[0] * x[1])
+    numbers, rows = compile(f, batched=("x", "y")), compile(row, batched="x")
+    for kind in kinds * 2:
+        assert numbers.each(kind([1.0, 2.0]), [[3.0], [4.0]]).tolist() == [3.0, 8.0]
+        assert rows.each(kind([[1.0, 2.0], [3.0, 4.0]])).tolist() == [2.0, 12.0]
+    assert f.calls == 1
+    assert row.calls <= 2  # a list and an array are not the same to a function
+
+
 def test_order_of_a_dict_does_not_matter():
     compiled = compile(lambda p: p["a"] - p["b"])
     assert compiled({"a": 3.0, "b": 1.0}) == compiled({"b": 1.0, "a": 3.0}) == 2.0
@@ -234,6 +255,15 @@ def test_stats_are_of_the_latest_structure():
     assert compiled.stats["nodes"] == 11
     compiled([1.0] * 20)
     assert compiled.stats["nodes"] == 21
+
+
+def test_program_is_that_of_the_latest_call_also_where_it_was_made_before():
+    f = compile(lambda x: fsum(x))
+    one, two = programs = [f.specialize([1.0] * n) for n in (1, 2)]
+    assert one is not two
+    for call, program in ((f, one), (f.value_and_grad, two), (f.specialize, one)):
+        call([1.0] * (1 + programs.index(program)))
+        assert f.program is program
 
 
 # Batches
@@ -283,6 +313,17 @@ def test_batch_has_any_number_of_axes(shape):
     value, gradient = compile(lambda x: np.sum(x * x), batched="x").value_and_grad(x)
     assert value == pytest.approx(np.sum(x * x) / 4, rel=1e-12)
     assert np.allclose(gradient, x / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2,), (2, 2), (1, 0), (0, 2)])
+def test_function_of_one_example_gets_what_one_example_is(shape):
+    seen = []
+    f = compile(lambda x: seen.append(x) or fsum(np.ravel(x)) * 2.0, batched="x")
+    X = np.arange(3.0 * math.prod(shape)).reshape(3, *shape)
+    assert f(X) == 2.0 * X.sum() / 3.0
+    assert [type(x) is np.ndarray and x.shape for x in seen] == [shape if shape else False]
+    if not shape:
+        assert isinstance(seen[0], Value)  # a number, and no array of no axes
 
 
 def test_batch_is_of_any_size_without_a_new_trace():
@@ -499,6 +540,18 @@ def test_vector_of_another_length_is_an_error(theta):
     with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
         compiled.value_and_grad_at(theta, 1.0)
     assert compiled(1.0) == 5.0
+
+
+def test_vector_is_of_the_values_that_are_given_whatever_else_is_used():
+    a, b, c = leaves = [Value(2.0), Value(3.0), Value(5.0)]
+    f = lambda x: sin(a * x) * b + cos(c * b)
+    for wrt in itertools.permutations(leaves, 2):
+        compiled = compile(f, wrt=wrt)
+        wanted = gradients(f(0.5), list(wrt))
+        assert compiled.read().tolist() == [leaf.data for leaf in wrt]
+        value, gradient = compiled.value_and_grad_at(compiled.read(), 0.5)
+        assert (value, gradient) == (pytest.approx(f(0.5).data), pytest.approx(wanted))
+        assert compiled.value_and_grad_at([1.0, 1.0], 0.5)[0] != pytest.approx(value)
 
 
 def test_order_of_the_vector_may_be_given():
@@ -1277,7 +1330,7 @@ compile(lambda x: x)
 
 
 @pytest.mark.parametrize("container", [list, tuple, np.array])
-@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_constant_results_are_no_roots_of_the_program(container, backend):
     def f(x):
         return sum(x[i] ** 2 * x[i + 1] for i in range(9)) + 3.0 * x[9]
@@ -1322,3 +1375,57 @@ def test_roots_of_a_compiled_hessian_are_its_non_zeros():
     compiled = compile(hessian(f))
     for size in (50, 100, 200):
         assert len(compiled.specialize([0.5] * size).roots) == 3 * size - 2
+
+
+# Fast paths: what a call does not do again
+
+
+class Untouched:
+    """What may not be asked for anything."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was asked for")
+
+
+@pytest.mark.parametrize("backend", ["python", "native"])
+def test_call_with_floats_and_lists_of_floats_binds_nothing_and_takes_no_lock(backend):
+    f = compile(lambda x, w: x * w[0] + sin(w[1]), backend=backend)
+    calls = (lambda: f(2.0, [3.0, 4.0]), lambda: f.value_and_grad(2.0, [3.0, 4.0]))
+    found = [call() for call in calls]
+    f._signature.bind = f._programs.lock = Untouched()
+    assert [call() for call in calls] == found
+    with pytest.raises(TypeError, match="not callable"):
+        f(2.0, w=[3.0, 4.0])
+
+
+def test_structure_of_arrays_and_of_lists_of_floats_is_not_looked_for(monkeypatch):
+    flattened = []
+    monkeypatch.setattr(_arguments, "flatten", lambda *given: flattened.append(given[0]) or flatten(*given))
+    plain, batched = compile(lambda x, y: fsum(x) * fsum(y)), compile(lambda x: x[0] * x[1], batched="x")
+    assert [plain([1.0, 2.0], np.ones(3)), batched(np.array([[1.0, 2.0], [3.0, 4.0]]))] == [9.0, 7.0]
+    assert flattened == []
+    for kind in (list, tuple, np.array, lambda row: [np.float32(row[0]), int(row[1])]):
+        assert batched([kind(row) for row in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0])]) == 44.0 / 3.0
+    assert len(flattened) == 4  # the first example, since the others are as it is
+
+
+def test_nothing_is_read_or_laid_out_again_where_nothing_has_changed(backend):
+    x, k, w = np.arange(3.0), Constant(2.0), Value(3.0)
+    f = compile(lambda x: fsum(x) * w if k > 1.0 else fsum(x))
+    assert [f(x), f(x)] == [9.0, 9.0]
+    found = f._programs.latest
+    buffers, found.leaves, found.constants = found.buffers, [Untouched()], {Untouched(): None}
+    assert f(x) == 9.0
+    assert found.buffers is buffers
+    w.data = 4.0
+    with pytest.raises(AssertionError, match="stamp was asked for"):
+        f(x)
+    found.constants = {}
+    with pytest.raises(AssertionError, match="number was asked for"):
+        f(x)
+
+
+def test_results_of_which_none_is_constant_are_given_on_as_they_are():
+    f, numbers = compile(lambda x: [x, x * x]), [2.0, 4.0]
+    f(2.0)
+    assert f._programs.latest.results.all(numbers) is numbers

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from autograd import Constant, TraceError, Value, compile, exp, fsum, gradients, log, no_grad, sin, tanh
+from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
 from nn import MLP, SGD, hinge
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -443,3 +443,22 @@ def test_constants_that_differ_in_the_sign_of_their_exponent_are_told_apart():
     value, gradient = program.value_and_grad([1.0, 2.0, 3.0, 4.0])
     assert value == pytest.approx(1.5e17, rel=1e-15)
     assert gradient == pytest.approx([1.5e16] * 4, rel=1e-15)
+
+
+def test_graph_is_run_no_more_often_than_its_numbers_change_and_never_node_by_node(leaves, monkeypatch):
+    a, b, _ = leaves
+    program, runs = compile(a * sin(b)), []
+    forward = program.program.forward
+    monkeypatch.setattr(program.program, "forward", lambda memory: runs.append("forward") or forward(memory))
+    monkeypatch.setattr(program, "_inspect", None)  # which a detect_anomaly block calls
+    program.forward(), program.backward(), program.backward()
+    assert runs == ["forward"]
+    a.data = 5.0
+    program.backward(), program.backward()
+    assert runs == ["forward"] * 2
+    theta = np.array([1.0, 2.0])
+    assert program._vector(theta) is theta
+    program.value_and_grad(theta), program.backward()
+    assert runs[-1:] == ["forward"]
+    with detect_anomaly(), pytest.raises(TypeError, match="not callable"):
+        program.forward()

@@ -181,6 +181,25 @@ def test_guarded_side_brings_neither_an_error_nor_nan():
     assert (f.value_and_grad(X)[1] * 3.0).tolist() == [2.0, 1.0, 0.5]
 
 
+# What is written
+
+
+def test_long_function_is_written_once_and_a_short_one_where_it_is_used():
+    def source(f):
+        return KernelProgram(compile(f).specialize([0.5] * 9).lowering).source
+
+    text = source(lambda x: logsumexp(x) + logsumexp(x[::-1]) + sin(x[0]))
+    assert text.count("define internal double @kernel.f") == 1
+    assert text.count("call double @kernel.f0") == 2
+    assert "@kernel.f" not in source(lambda x: sin(x[0]) * exp(x[1]))
+
+
+def test_powers_that_are_products_call_no_function():
+    for exponent, calls in ((1.0, 0), (2.0, 0), (2.5, 1)):
+        kernel = KernelProgram(compile(lambda x: x**exponent * x).specialize(0.5).lowering)  # noqa: B023
+        assert kernel.text("forward").count("call double @pow") == calls
+
+
 # Recurrences
 
 
@@ -254,6 +273,20 @@ def test_runs_are_counted_so_the_way_to_a_kernel_is_the_same_again():
         raise AssertionError("it never came to a kernel")
 
     assert calls() == calls()
+
+
+@pytest.mark.parametrize("batched", [(), "x"])
+def test_costs_of_native_code_are_those_of_its_table(batched):
+    f = compile(lambda x: dot(x, x) * sin(x[0]), batched=batched, backend="numpy")
+    lowering = f.specialize([[0.5] * 3] if batched else [0.5] * 3).lowering
+    stages = cut._Stages(lowering, cut._first_runner(lowering, "numpy", native=True), "auto")
+    lines, (sums, products) = len(lowering.code.instructions), map(sum, zip(stages.once, stages.each, strict=True))
+    assert (sums, products) == (2, 6)
+    for key in (("native", "steps"), ("native", "kernel"), ("numpy", "arrays")):
+        kind = f"{key[1]} of a batch" if batched and key[0] == "native" else key[1]
+        cost = cut.COSTS[key[0], kind]
+        fixed, each = cost.run + cost.line * lines, cost.operation * sums + cost.product * products
+        assert stages._cost(key, lines)(7) == pytest.approx(fixed + each * (7 if batched else 1))
 
 
 def test_program_that_gains_nothing_stays_as_it_is():
@@ -373,6 +406,8 @@ def test_interpreter_is_free_for_other_threads_while_native_code_runs():
     f = compile(chain, backend="native")
     f(0.5)
     assert not type(f.program.runner.kernel("forward"))._flags_ & 0x4  # FUNCFLAG_PYTHONAPI: keep the interpreter's lock
+    f.program.runner._lock = None  # of what compiles
+    assert f(0.5) == chain(0.5)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -3,9 +3,11 @@
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,17 +25,25 @@ from autograd import (
     mean,
     operation,
     relu,
+    rules,
     sin,
     sqrt,
     where,
 )
+from autograd.rules import NAry, symbol
 from autograd.rules.expression import FAMILIES, ROWS
 from autograd.testing import every_operation, expressions
 
 pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
 
-from autograd.compiler.backends._cases import numbered
+from autograd.compiler.backends import _objects
+from autograd.compiler.backends._cases import PYTHON_ROW, encoded, numbered
 from autograd.compiler.backends._composed import COMPOSED
+from autograd.compiler.backends._llvm import Lines
+from autograd.compiler.backends._machine import machine_source
+from autograd.compiler.backends._objects import ObjectFile
+from autograd.compiler.backends.jit import compiled_module
+from autograd.compiler.backends.kernel import KernelMemory, KernelProgram
 from tests.hypothesis_profiles import max_examples
 
 INF, NAN = math.inf, math.nan
@@ -354,6 +364,38 @@ def test_machine_runs_where_nothing_can_be_kept(tmp_path):
     run_with_cache(tmp_path / "scalar-autograd" / "below")
 
 
+def test_file_of_another_text_or_of_somebody_else_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(_objects, "cache_folder", lambda: tmp_path / "kept")
+    file, other = ObjectFile("a text"), ObjectFile("another text")
+    assert file.read() is None
+    file.write(b"its code")
+    assert (file.read(), other.read()) == (b"its code", None)
+    (tmp_path / "kept" / file.name).rename(tmp_path / "kept" / other.name)
+    assert other.read() is None  # the digest is of the text, too
+    file.write(b"its code")
+    monkeypatch.setattr(_objects.os, "getuid", lambda: -1, raising=False)
+    assert file.read() == (b"its code" if sys.platform == "win32" else None)
+
+
+def test_only_the_machine_is_kept_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(_objects, "cache_folder", lambda: tmp_path)
+    kernel = KernelProgram(compile(sin, backend="python").specialize(0.5).lowering)
+    assert kernel.kernel("forward")(KernelMemory(kernel, 1).call) == 0
+    assert [*tmp_path.iterdir()] == []
+    compiled_module("define double @f() { ret double 1.0 }", kept=True)
+    assert len([*tmp_path.iterdir()]) == 1
+
+
+@pytest.mark.parametrize(("platform", "variable"), [("win32", "LOCALAPPDATA"), ("linux", "XDG_CACHE_HOME")])
+def test_folder_of_what_is_kept_is_where_the_system_has_caches(platform, variable, monkeypatch):
+    for name in ("LOCALAPPDATA", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, name.lower())
+    monkeypatch.setattr(sys, "platform", platform)
+    assert _objects.cache_folder() == Path(variable.lower()) / "scalar-autograd"
+    monkeypatch.delenv(variable)
+    assert _objects.cache_folder() == Path.home() / ".cache" / "scalar-autograd"
+
+
 def test_several_processes_compile_at_once(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
     running = [
@@ -390,3 +432,39 @@ def test_llvmlite_is_loaded_by_those_who_ask_for_it():
     source = "import sys; from autograd import compile; compile(lambda x: x * x)(3.0); print('llvmlite' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+# What is written
+
+
+def test_python_computes_no_row_of_the_table():
+    words = {None, rules.power_of, *COMPOSED}  # of other families it has no words for the members
+    rows = [row for row in every_operation() if (row.family or [None])[0] in words]
+    assert [row.name for row in rows if encoded(row, numbered())[0] == PYTHON_ROW] == []
+
+
+def test_deep_expression_needs_no_recursion():
+    lines, term = Lines({0: "%x"}), symbol(0)
+    for _ in range(20_000):
+        term = 1.0 / (term + 1.0)
+    assert lines.write(term) == f"%t{len(lines.lines) - 1}"
+
+
+@pytest.mark.parametrize("width", [1, 64])
+def test_case_of_the_machine_is_inlined_where_it_is_short(width):
+    long = {PYTHON_ROW, *[number for row, number in numbered().items() if isinstance(row, NAry)]}
+    found = re.findall(r"@([fb])(\d+)\(ptr .*?(alwaysinline|noinline)", machine_source(width))
+    assert {letter for letter, *_ in found} == {"f", "b"}
+    assert set(re.findall(r'"[\w-]+"="\d+"', machine_source(width))) == {'"prefer-vector-width"="512"'}
+    for letter, case, how in found:
+        row = int(case) if letter == "f" else int(case) // 8
+        assert (how == "alwaysinline") is (width == 1 and row not in long), (letter, case)
+
+
+@pytest.mark.parametrize("batched", [(), "x"])
+def test_machine_adds_up_with_the_rounding_errors(batched):
+    for f in (lambda x: fsum(x), lambda x: mean(x), lambda x: dot(x, [1.0] * len(x))):
+        compiled = compile(f, batched=batched, backend="native")
+        x = [1e16, 1.0, -1e16, 1e-3]
+        assert compiled([x] if batched else x) == f(x) != 0.0
+        assert type(compiled.program.runner).__name__ == "NativeProgram"

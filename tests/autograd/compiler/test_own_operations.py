@@ -110,6 +110,17 @@ def test_own_family_compiles_with_every_constant(constant):
         assert_as_eager(f, [1.0, 2.0, -0.5])
 
 
+def test_own_operation_in_a_long_recurrence():
+    halved = operation("halved", lambda x: 0.5 * x + 0.25, lambda y, x: 0.5)
+
+    def f(x):
+        for _ in range(120):
+            x = halved(x) + sin(x) * 0.1
+        return x
+
+    assert_as_eager(f)
+
+
 # No text of a user becomes source
 
 NAMES = [

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import math
 import operator
 import random
+import re
 import sys
 import threading
 import tracemalloc
@@ -33,9 +35,10 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.engine import chain
+from autograd.engine import chain, clock, modes, value
 from autograd.engine.chain import topological_order
-from autograd.engine.node import UNREACHED
+from autograd.engine.node import UNREACHED, Node
+from autograd.rules import Binary, Unary
 
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 NUMBERS = [3, 2.5, True, np.float64(1.5), np.float32(0.5), np.int64(3), np.bool_(True)]
@@ -84,9 +87,10 @@ def test_construction_from_a_complex_numpy_scalar_says_to_keep_two_numbers():
         Value(np.complex64(1j))
 
 
-def test_long_finding_is_cut_short_in_the_message():
-    with pytest.raises(TypeError, match=r"got a str: 'a{56}\.\.\.; convert"):
-        Value("a" * 1000)
+@pytest.mark.parametrize(("letters", "shown"), [(58, "a" * 58 + "'"), (59, "a" * 56 + "...")])
+def test_finding_of_more_than_sixty_characters_is_cut_short_in_the_message(letters, shown):
+    with pytest.raises(TypeError, match=rf"got a str: '{re.escape(shown)}; convert"):
+        Value("a" * letters)
 
 
 def test_fields_of_a_leaf():
@@ -313,6 +317,26 @@ def test_conversion_to_a_plain_number_would_cut_the_graph(cut):
         cut(Value(2.0))
 
 
+@pytest.mark.parametrize("digits", [(), (2,)])
+def test_rounding_would_cut_the_graph(digits):
+    with pytest.raises(TypeError, match=r"Value\(data=2\.5, .* is not rounded, .* no derivative; use \.data"):
+        round(Value(2.5), *digits)
+
+
+OPERATORS = {
+    name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "mod", "floordiv", "pow", "or_")
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_takes_a_plain_number_on_either_side(name):
+    apply = OPERATORS[name]
+    wanted = apply(Value(7.5), Value(2.0))
+    for y in (apply(Value(7.5), 2), apply(7.5, Value(2.0))):
+        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
+    assert wanted.op.forward(7.5, 2.0) == wanted.data
+
+
 def test_floor_and_ceil_stay_in_the_graph():
     x = Value(-2.5, "x")
     assert [(y.data, y.op.name, y.parents) for y in (math.floor(x), math.ceil(x))] == [
@@ -521,6 +545,19 @@ def test_constant_takes_no_gradient():
     (x * scale).backward()
     assert (x.grad, scale.grad) == (2.0, 0.0)
     assert scale.grad is UNREACHED
+
+
+@pytest.mark.parametrize("row", [rules.tanh, rules.add, rules.mul, rules.power, rules.fsum, rules.dot, where], ids=repr)
+def test_constant_operand_takes_no_gradient_wherever_it_stands(row):
+    count = row.arity or 2
+    for place in range(count):
+        operands = [Constant(2.0) if i == place else Value(3.0) for i in range(count)]
+        y = row(operands, operands) if row is rules.dot else row(operands) if row.arity is None else row(*operands)
+        y.backward()
+        assert operands[place].grad == 0.0
+        with modes.inspect_with(None):  # by way of edges
+            y.backward()
+        assert operands[place].grad == 0.0
 
 
 def test_constant_is_a_value_in_arithmetic():
@@ -841,6 +878,27 @@ def test_node_knows_the_scope_it_was_made_in():
     assert (x.scope, y.scope.title, z.scope.title, (z * 2).scope) == (None, "outer", "inner", None)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_scopes_may_be_left_in_any_order(order):
+    scopes = [scope(title).__enter__() for title in ("a", "b", "c")]
+    left = set()
+    for index in order:
+        scopes[index].__exit__(None, None, None)
+        left.add(index)
+        still_open = [opened for i, opened in enumerate(scopes) if i not in left]
+        assert Value(1.0).scope is (still_open[-1] if still_open else None)
+
+
+def test_leaf_made_in_an_outer_transform_is_differentiated_in_an_inner_one_too():
+    before = Value(1.0)
+    with modes.differentiate_from(clock.advance()):
+        x = Value(2.0)
+        with modes.differentiate_from(clock.advance()):
+            assert [modes.differentiated(leaf) for leaf in (before, x, Value(3.0))] == [False, True, True]
+        assert modes.differentiated(x)
+    assert not modes.differentiated(x)
+
+
 def test_leaf_stays_in_its_scope_when_its_data_is_assigned():
     with scope("layer"):
         x = Value(3.0)
@@ -1131,3 +1189,55 @@ def test_derivatives_of_plus_and_times_are_not_called(row, monkeypatch):
     monkeypatch.setattr(row, "partials", ())
     result.backward()
     assert (x.grad, y.grad) == ((1.0, 1.0) if row is rules.add else (5.0, 3.0))
+
+
+# What costs time only: outside of blocks nothing is asked, and the innermost paths are taken
+
+
+def is_not_called(*args, **keywords):
+    raise AssertionError(f"called with {args}")
+
+
+def test_outside_of_blocks_nothing_is_asked_of_them(monkeypatch):
+    for name in ("use", "paused", "traced", "side", "inspected", "inspected_edges"):
+        monkeypatch.setattr(modes, name, is_not_called)
+    monkeypatch.setattr(value, "_node", is_not_called)
+    monkeypatch.setattr(chain, "edges", is_not_called)
+    x = Value(2.0, "x")
+    y = tanh(x * 3.0 - 1.0) + x**2
+    assert (y.data, bool(y), f"{y:.1f}", x < 3.0) == (math.tanh(5.0) + 4.0, True, "5.0", True)
+    assert y.local_derivatives() == (1.0, 1.0)
+    y.backward()
+    assert x.grad == pytest.approx(4.0 + 3.0 / math.cosh(5.0) ** 2, rel=1e-14)
+
+
+def test_plain_floats_and_integers_become_constants_at_once(monkeypatch):
+    monkeypatch.setattr(value, "_as_operand", is_not_called)
+    x = Value(2.0)
+    assert [y.data for y in (x + 1, 1 + x, x * 1.5, 1.5 / x)] == [3.0, 3.0, 3.0, 0.75]
+
+
+@pytest.mark.parametrize("row", [rules.add, rules.mul], ids=lambda row: row.name)
+def test_derivatives_of_sums_and_products_are_not_called(row, monkeypatch):
+    a, b = Value(2.0), Value(3.0)
+    y = row(a, b) * a + b
+    monkeypatch.setattr(row, "partials", (is_not_called, is_not_called))
+    y.backward()
+    assert (a.grad, b.grad) == ((7.0, 3.0) if row is rules.add else (12.0, 5.0))
+
+
+def test_where_no_leaf_was_assigned_since_no_node_is_looked_at(monkeypatch):
+    nodes = [x := Value(2.0), x * x]
+    monkeypatch.setattr(Node, "parents", property(is_not_called))
+    chain.check_unchanged(nodes)
+    x.data = 3.0
+    with pytest.raises(AssertionError):
+        chain.check_unchanged(nodes)
+
+
+@pytest.mark.parametrize("row", [row for row in rules.TABLE.values() if isinstance(row, (Unary, Binary))], ids=repr)
+def test_operation_on_floats_goes_straight_to_its_forward_function(row, monkeypatch):
+    operands = [1.5 if row is rules.acosh else 0.5] * row.arity
+    wanted = row.evaluate(operands)
+    monkeypatch.setattr(type(row), "apply", is_not_called)
+    assert row(*operands) == wanted

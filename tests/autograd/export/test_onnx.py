@@ -239,3 +239,10 @@ def test_other_things_are_errors(tmp_path):
         to_onnx(compile(Value(1.0) * 2.0, wrt=[]))
     with pytest.raises(FileNotFoundError, match="its folder does not exist"):
         to_onnx(nn.MLP(1, [1]), tmp_path / "none" / "model.onnx")
+
+
+def test_file_is_checked_with_the_shapes_in_it_before_it_is_written(monkeypatch):
+    checks = []
+    monkeypatch.setattr(onnx.checker, "check_model", lambda model, **options: checks.append(options))
+    to_onnx(nn.MLP(2, [1], seed=1))
+    assert checks == [{"full_check": True}]

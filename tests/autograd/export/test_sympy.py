@@ -9,7 +9,7 @@ from hypothesis import given
 
 import autograd
 import nn
-from autograd import Value, cbrt, fsum, operation, rules, tanh
+from autograd import Constant, Value, cbrt, fsum, operation, rules, tanh
 from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation, expressions
@@ -100,6 +100,13 @@ def test_choices_within_conditions_are_not_multiplied_out():
 def test_numbers_are_exact_where_they_are_whole():
     x = Value(2.0, "x")
     assert str(to_sympy(x**2 + 3 * x - 0.5)) == "x**2 + 3*x - 0.5"
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 2.0**53, 2.0**53 - 1.0, -0.5])
+def test_constants_may_be_any_floats(number):
+    term = to_sympy(Constant(number) * Value(1.0, "x"))
+    assert str(float(term.subs(dict.fromkeys(term.free_symbols, 1)))) == str(number)
+    assert term.has(sympy.Float) is (number in (2.0**53, -0.5))
 
 
 def test_leaves_with_one_label_are_different_symbols():

@@ -55,6 +55,19 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
         assert found == close(known), operands
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch.func.jvp itself
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=NAMES)
+def test_every_row_has_the_derivative_along_any_direction(name, row):
+    operands = points(row)[-1]
+    root, leaves = graph(row, operands)
+    direction = [0.5 - 2.0 * n for n in range(len(operands))]
+    found = torch.func.jvp(to_torch(compile(root, wrt=leaves)), (tensor(operands),), (tensor(direction),))
+    value, *gradient = wanted(row, operands)
+    terms = [slope * d for slope, d in zip(gradient, direction, strict=True)]
+    assert found[0].item() == close(value)
+    assert found[1].item() == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-14 * max(map(abs, terms)))
+
+
 @max_examples(60)
 @given(expressions())
 def test_random_expressions_agree(expression):

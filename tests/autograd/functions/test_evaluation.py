@@ -186,6 +186,15 @@ def test_fractions_are_exact_or_the_operation_is_named(row):
             assert mpmath.almosteq(mp.mpf(value.numerator) / value.denominator, wanted, 1e-38, 1e-38)
 
 
+@pytest.mark.parametrize("number", [Fraction(-3, 2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(2)], ids=str)
+@pytest.mark.parametrize("row", [rules.sign, rules.floor, rules.ceil, rules.abs, rules.relu], ids=lambda row: row.name)
+def test_fractions_at_the_edges_of_a_row_are_as_floats(row, number):
+    leaf = Value(0.7)
+    value, gradient = evaluate(row(leaf), {leaf: number}, gradient=True)
+    x = Value(float(number))
+    assert (value, gradient[leaf]) == (row(x).data, gradients(row(x), [x])[0])
+
+
 ARITHMETIC = [rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.fsum]
 ARITHMETIC += [rules.power_of.member(n) for n in (2.0, 3.0, -1.0)]
 

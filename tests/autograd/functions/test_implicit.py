@@ -1,6 +1,7 @@
 """Implicit differentiation: roots and minimum points with known answers, and their derivatives to any order."""
 
 import gc
+import itertools
 import math
 import pickle
 
@@ -444,3 +445,16 @@ def test_functions_may_branch_on_numbers_and_are_looked_at_apart():
     guarded = lambda a: where(a > 0.0, lambda: root(square_equation, 1.0, a), 0.0)
     assert compile(guarded)(4.0) == pytest.approx(2.0)
     assert compile(guarded)(-4.0) == 0.0
+
+
+@pytest.mark.parametrize("size", [2, 9])  # by hand, and by NumPy
+def test_equations_that_are_all_the_same_are_singular(size):
+    with pytest.raises(ConvergenceError, match="root found the Jacobian to be singular"):
+        root(lambda x: [sum(x) - 1.0] * size, [0.0] * size)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_equations_may_be_in_any_units_and_in_any_order(order):
+    rows, right, units = [[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [2.0, 1.0, 0.0]], [7.0, 10.0, 4.0], [1e12, 1.0, 1e-12]
+    f = lambda x: [units[i] * (sum(a * b for a, b in zip(rows[i], x)) - right[i]) for i in order]
+    assert root(f, [0.0] * 3) == pytest.approx([1.0, 2.0, 3.0], rel=1e-12)

@@ -10,6 +10,7 @@ from scipy.optimize import least_squares, minimize
 from scipy.sparse import csr_array, issparse
 
 from autograd import Constant, Value, compile, exp, grad, hessian, jacobian, maximum, no_grad, relu, sin, where
+from autograd.compiler.backends import BACKENDS
 from autograd.functions.calls import Call
 
 
@@ -106,7 +107,7 @@ def test_sparse_jacobian_is_the_jacobian_with_the_entries_that_the_graph_has(nam
     assert found.has_canonical_format
 
 
-@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("f", SCALARS)
 def test_compiled_sparse_hessian_is_the_eager_one(f, backend):
     second = hessian(f, sparse=True)
@@ -119,7 +120,7 @@ def test_compiled_sparse_hessian_is_the_eager_one(f, backend):
         assert np.allclose(found.data, wanted.data, rtol=1e-12, atol=1e-300)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "python"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", VECTORS)
 def test_compiled_sparse_jacobian_is_the_eager_one(name, backend):
     first = jacobian(VECTORS[name], sparse=True)

@@ -40,7 +40,7 @@ from autograd import (
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation, expressions
 from tests.hypothesis_profiles import max_examples
-from tests.oracle import evaluated, exact, rounding
+from tests.oracle import evaluated, exact, is_slow, rounding
 
 ORDER = 30
 POINTS = [0.3, 1.7, -0.4]
@@ -67,13 +67,14 @@ def close(found, wanted):
 
 
 @pytest.mark.parametrize("row", FIXED, ids=lambda row: row.name)
-def test_series_of_every_row_are_those_of_mpmath(row):
+def test_series_of_every_row_are_those_of_mpmath(row, whole):
+    order = ORDER if whole or not is_slow(row) else 12
     tested = 0
     for operands, direction in lines(row):
-        found = taylor(lambda t: row(*[x + d * t for x, d in zip(operands, direction)]), 0.0, ORDER)  # noqa: B023
+        found = taylor(lambda t: row(*[x + d * t for x, d in zip(operands, direction)]), 0.0, order)  # noqa: B023
         with mp.workdps(25):
             along = lambda t: exact(row, [x + d * t for x, d in zip(operands, direction)])  # noqa: B023
-            wanted = mpmath.taylor(along, mp.mpf(0), ORDER)
+            wanted = mpmath.taylor(along, mp.mpf(0), order)
             assert close(found, wanted), (operands, found, wanted)
         tested += 1
     assert tested >= 1

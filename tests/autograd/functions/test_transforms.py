@@ -2116,3 +2116,17 @@ def test_hvp_hands_on_what_is_beside_the_value():
     assert gradients(product, [w]) == [12.0]
     with pytest.raises(TypeError, match=r"hvp\(f, has_aux=True\) takes a function that returns a pair"):
         hvp(lambda x: x * x, has_aux=True)(2.0, 1.0)
+
+
+def test_direction_is_arranged_as_its_point_however_deep_its_dicts_are():
+    point, direction = {"a": [{"x": 2.0, "y": 3.0}], "b": 5.0}, {"b": 7.0, "a": [{"y": 1.0, "x": 0.0}]}
+    f = lambda p: p["a"][0]["x"] * p["a"][0]["y"] + p["b"]
+    assert jvp(f, (point,), (direction,)) == (11.0, 2.0 + 7.0)
+    assert vjp(lambda p: p, point)[1](direction) == ({"a": [{"x": 0.0, "y": 1.0}], "b": 7.0},)
+
+
+def test_gradient_that_is_computed_to_be_zero_is_handed_on_to_an_infinite_derivative():
+    f = lambda x: [0.0 * sqrt(x[0]), x[1]]
+    assert math.isnan(grad(lambda x: f(x)[0])([0.0, 1.0])[0])
+    assert same(jacobian(f)([0.0, 1.0]), [[math.nan, 0.0], [0.0, 1.0]])
+    assert same(jvp(f, ([0.0, 1.0],), ([1.0, 0.0],))[1], [math.nan, 0.0])

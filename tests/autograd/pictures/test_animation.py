@@ -11,7 +11,7 @@ import pytest
 from autograd import Constant, Value, animate, dot, draw, fsum, operation, scope, sqrt, tanh
 from autograd.engine.chain import topological_order
 from autograd.pictures._frames import write_svg
-from autograd.pictures.animation import _in_boxes, _Stage, _steps, caption_names
+from autograd.pictures.animation import _in_boxes, _joined, _Stage, _steps, caption_names
 from autograd.pictures.folding import folded, unfolded
 from nn import MLP, hinge
 
@@ -161,6 +161,34 @@ def test_data_appear_forward_and_gradients_and_derivatives_backward():
     assert frames[-1]["n1"] == ["b", "data -3", "grad -4"]
 
 
+def framed(drawing, width):
+    """The marks whose frame is so wide."""
+    return set(re.findall(rf'^\s*(\w+) \[label=<<TABLE BORDER="{width}"', drawing.source, re.MULTILINE))
+
+
+def test_numbers_at_work_stand_out_and_labels_are_bold():
+    first, *frames, last = drawings(example())
+    assert [framed(frame, 2) for frame in (first, frames[3], last)] == [set()] * 3
+    assert [framed(frame, 2) for frame in frames[:3]] == [{"n0", "n1", "n2"}, {"n2", "n3", "n4"}, {"n4", "n5", "n6"}]
+    assert [framed(frame, 2) for frame in frames[4:6]] == [{"n6", "n4"}, {"n6", "n5"}]  # one operand after the other
+    assert [last.source.count(name) for name in ("<B>a</B>", ">v1<", "<B>v1</B>")] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "numbers"), [(50, 60), (51, 60), (56, 55), (110, 0), (111, 0), (20, 300), (300, 300)]
+)
+def test_line_of_a_formula_is_whole_up_to_110_characters_and_then_shortened(symbols, numbers):
+    formula, found = "s" * (symbols - 1) + "t", "=" * max(numbers - 12, 0) + "0123456789ab"[:numbers]
+    line = _joined(formula, found)
+    if symbols + numbers <= 110:
+        assert line == formula + found
+    else:
+        assert len(line) <= 110
+        assert " …" in line
+        assert line.endswith(found if numbers <= 55 else found[-12:])
+        assert line.startswith(formula if symbols <= 54 else formula[:50])
+
+
 # Files
 
 
@@ -232,6 +260,9 @@ def test_each_frame_of_the_svg_is_seen_in_its_time(tmp_path):
         frame = ET.fromstring(drawing.pipe(format="svg", encoding="utf-8"))
         wanted = ["".join(t.itertext()) for t in frame.iter(f"{SVG}text")]
         assert sorted(visible_at(root, 2.0 * number + 1.0)) == sorted(word for word in wanted if word.strip())
+    keys = re.findall(r"@keyframes \w+\{(.*)\}$", root.findtext(f"{SVG}style"), re.MULTILINE)
+    assert any(key.startswith("0%{visibility:visible}") for key in keys)  # and hidden at no time before that
+    assert not any("100%" in key for key in keys)
 
 
 def test_svg_without_its_style_sheet_is_the_last_frame():
@@ -300,7 +331,12 @@ def test_nothing_moves_in_a_folded_network():
     parts = folded(order)
     steps = list(_in_boxes(_steps(order), parts, caption_names(order)))
     layouts = set()
-    for drawing in _Stage(order, steps, "LR", parts).drawings()[::6]:
+    frames = _Stage(order, steps, "LR", parts).drawings()
+    assert all(framed(frame, 3) for frame, step in zip(frames, steps, strict=True) if "Neuron" in step.caption[0])
+    assert framed(frames[0], 3) == framed(frames[-1], 3) == set()
+    assert all("remincross=false" in frame.source for frame in frames)
+    assert "remincross" not in drawings(example())[0].source
+    for drawing in frames[::6]:
         lines = drawing.pipe(format="plain", encoding="utf-8").splitlines()
         layouts.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
     assert len(layouts) == 1

@@ -8,8 +8,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import autograd
-from autograd import Constant, Value, dot, draw, fsum, leaky_relu, logsumexp, maximum, scope, tanh, text, where
+from autograd import Constant, Value, dot, draw, fsum, leaky_relu, logsumexp, maximum, scope, sin, tanh, text, where
 from autograd.engine.chain import topological_order
+from autograd.pictures import animation, display, drawing, folding, rendering, style
 from autograd.pictures.drawing import MAX_NODES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -303,3 +304,116 @@ def test_without_the_graphviz_package_the_error_names_the_command(monkeypatch):
         ImportError, match=r"needs the graphviz package: python -m pip install 'scalar-autograd\[draw\]'"
     ):
         draw(example())
+
+
+# Limits: what is on each side of them
+
+
+def chain(size):
+    y = Value(1.0)
+    for _ in range(size - 1):
+        y = -y
+    return y
+
+
+def sum_of(count):
+    """Two nodes and so many operands."""
+    return fsum([Value(1.0)] * count)
+
+
+def parts(count, leaves=0):
+    """So many scopes that are alike, each of one number of its own, beside so many leaves that one of them uses."""
+    beside, found = [Value(1.0) for _ in range(leaves)], []
+    for number in range(count):
+        with scope("part"):
+            found.append(sin(Value(2.0)) + fsum(beside) if leaves and not number else sin(Value(2.0)))
+    return fsum(found)
+
+
+def is_drawn(root):
+    try:
+        return bool(draw(root, fold=False))
+    except ValueError:
+        return False
+
+
+def is_animated(root):
+    with pytest.raises((KeyboardInterrupt, ValueError)) as error:
+        animation.animate(root, "walk.svg", fold=False)
+    return error.type is KeyboardInterrupt  # it gets as far as to its frames
+
+
+def is_shown(root):
+    return list(root._repr_mimebundle_()) == ["image/svg+xml"]
+
+
+def titles(root):
+    return {box.name for box in folding.boxes(topological_order(root))[0]}
+
+
+LIMITS = {  # what makes a graph of a size, the largest size, and what holds up to it
+    "nodes that are drawn": (chain, 500, is_drawn),
+    "arrows that are drawn": (lambda n: sum_of(n - 1), 1500, is_drawn),
+    "nodes that are animated": (chain, 60, is_animated),
+    "operands that are animated": (sum_of, 120, is_animated),
+    "nodes that a notebook draws": (chain, 40, is_shown),
+    "arrows that a notebook draws": (sum_of, 80, is_shown),
+    "nodes and arrows that are counted": (
+        lambda n: sum_of(n - 2),
+        5000,
+        lambda y: "of 2 nodes" in y._repr_mimebundle_()["text/html"],
+    ),
+    "numbers that a description lists": (
+        chain,
+        60,
+        lambda y: "numbers lead to" not in rendering._described("<svg >", y),
+    ),
+    "numbers that are drawn with all boxes open": (
+        lambda n: parts(n // 2) if n % 2 else -parts(n // 2 - 1),
+        60,
+        lambda y: "cluster" in draw(y).source,
+    ),
+    "alike boxes by themselves": (parts, 2, lambda y: not any("×" in title for title in titles(y))),
+    "leaves by themselves": (
+        lambda n: parts(2, n),
+        12,
+        lambda y: "given numbers" not in titles(y),
+    ),
+    "cards side by side": (parts, 8, lambda y: "×" not in draw(y, fold=True).source),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limit_is_the_largest_size_that_is_shown(name, monkeypatch):
+    make, largest, holds = LIMITS[name]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(animation, "_Stage", stop)
+    monkeypatch.setattr(display, "SECONDS", 60.0)
+    assert [holds(make(size)) for size in (largest, largest + 1)] == [True, False]
+
+
+@pytest.mark.parametrize(("derivatives", "limit"), [(False, "CURVES"), (True, "CURVES_AROUND_LABELS")])
+def test_arrows_are_straight_where_curves_are_made_of_too_many_pieces(derivatives, limit, monkeypatch):
+    x, b = Value(0.5), Value(2.0)
+    y = sin(sin(x)) * x + b  # of the ranks 2, 4, 6, 8; x stands at 0 and b at 6, and operations between
+    pieces = drawing.pieces_of_arrows(topological_order(y))
+    assert pieces == 2 + 2 + 2 + 6 + 2 + 2
+    for most, straight in ((pieces, False), (pieces - 1, True)):
+        monkeypatch.setattr(drawing, limit, most)
+        assert ("splines=line" in draw(y, derivatives=derivatives).source) is straight
+
+
+def test_gradients_that_are_all_zero_have_no_colour():
+    y = Value(2.0) * Value(3.0)
+    y.backward(0.0)
+    source = draw(y, derivatives=True).source
+    assert source.count("grad 0") == 3
+    assert set(style.GROUNDS + style.LINES).isdisjoint(source.split('"'))
+    assert "grad above" not in source
+    assert "grad below" not in source
+    assert style.arrow_colour(0.0, 0.0) == {"color": style.GREY, "penwidth": "1.00"}
+    assert [style.gradient_row(g, 1.0).ground for g in (0.0, float("nan"))] == ["", ""]
+    assert [style.gradient_row(g, 4.0).ground for g in (4.0, -9.0)] == [*style.GROUNDS]

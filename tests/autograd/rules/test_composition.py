@@ -1,6 +1,7 @@
 """Rows for which a language has no word, made of others in all languages; and log_softmax, which is made of nodes."""
 
 import math
+import operator
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from mpmath import mp
 import autograd
 from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
 from autograd.compiler.backends import BACKENDS
-from autograd.rules import Operation, composition, symbol
+from autograd.rules import Binary, Operation, Unary, composition, derivatives, symbol
+from autograd.rules.arithmetic import METHODS
 from tests.oracle import EPS
 
 # Two new rows, at the end of a copy of the table: one that is made of others, and one that takes floats.
@@ -112,3 +114,76 @@ def test_log_softmax_of_something_else_is_an_error(values, error):
 def test_rows_of_the_table_are_operations_of_others_or_have_words():
     for row in (rules.lgamma, rules.erfinv, rules.sinc, rules.clip, rules.xlogy):
         assert isinstance(composition(row, list(map(symbol, range(len(row.partials))))).operation, Operation)
+
+
+OPERATORS = {
+    "add": rules.add,
+    "sub": rules.sub,
+    "mul": rules.mul,
+    "truediv": rules.divide,
+    "mod": rules.mod,
+    "floordiv": rules.floordiv,
+    "pow": rules.power,
+    "or_": rules.either,
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_on_a_symbol_is_the_row_with_the_operands_in_their_order(name):
+    x = symbol("x")
+    for a, b in ((x, 2.0), (7.5, x), (x, symbol("y"))):
+        found = getattr(operator, name)(a, b)
+        assert found.operation is OPERATORS[name]
+        assert all(operand is given for operand, given in zip(found.operands, (a, b), strict=True))
+    assert getattr(x, f"__{name.rstrip('_')}__")("2") is NotImplemented
+
+
+def test_symbol_is_itself_with_a_plus_and_is_compared_by_no_one():
+    x = symbol("x")
+    assert +x is x
+    with pytest.raises(TypeError, match="whether symbols are equal is asked of numbers"):
+        x == 1.0  # noqa: B015
+
+
+@pytest.mark.parametrize(
+    ("family", "constant", "extent"),
+    [
+        (rules.polygamma_of, 0.0, "polygamma is defined for whole orders from 1 on, got 0.0"),
+        (rules.polygamma_of, 1.5, "polygamma is defined for whole orders from 1 on, got 1.5"),
+        (rules.spherical_bessel_of, 0.0, "spherical_bessel is defined for whole orders from 1 to 100, got 0.0"),
+        (rules.spherical_bessel_of, 101.0, "spherical_bessel is defined for whole orders from 1 to 100, got 101.0"),
+        (rules.mills_of, -1.0, "mills is defined for whole orders from 1 on, got -1.0"),
+    ],
+)
+def test_family_of_whole_orders_has_no_others(family, constant, extent):
+    with pytest.raises(ValueError, match=f"^{extent}$"):
+        family.member(constant)
+    assert family.member(100.0 if "100" in extent else 1.0).family == (family, 100.0 if "100" in extent else 1.0)
+
+
+def test_operations_show_their_names():
+    assert (repr(rules.tanh), repr(rules.power_of)) == ("<operation tanh>", "<operations **>")
+
+
+def test_partial_of_an_own_operation_takes_its_result_and_its_operands():
+    own = autograd.operation("own", math.hypot, lambda y, a, b: math.fsum([a]) / y, lambda y, a, b: math.fsum([b]) / y)
+    found = derivatives(own, symbol("y"), [symbol("a"), symbol("b")])
+    assert [(d.operation.name, d.operation.arity) for d in found] == [("d_own", 3)] * 2
+    assert [d.operation.forward(5.0, 3.0, 4.0) for d in found] == [0.6, 0.8]
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_functions_are_methods_of_a_symbol_under_the_names_of_numpy(name):
+    x, row = symbol("x"), METHODS[name]
+    if isinstance(row, (Unary, Binary)):
+        found = getattr(x, name)(*[2.0] * (row.arity - 1))
+        assert found.operation is row
+        assert found.operands[0] is x
+    assert name == row.name or name.replace("arc", "a") == row.name
+
+
+def test_symbol_has_no_other_methods():
+    assert {"arcsin", "arctan2", "sin", "abs"} <= METHODS.keys()
+    assert "arcbs" not in METHODS
+    with pytest.raises(AttributeError, match="a symbol has no arcbs"):
+        symbol("x").arcbs()

@@ -408,6 +408,24 @@ def test_dot_hands_each_vector_the_other():
     assert ([x.grad for x in a], [x.grad for x in b]) == ([3.0, 4.0], [1.0, 2.0])
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "wanted"),
+    [
+        ([1e308, 1e308], [1.0, 1.0], math.inf),
+        ([1e308, 1e308], [-1.0, -1.0], -math.inf),
+        ([1e308, 1e308, -1e308], [1.0, 1.0, 1.0], math.inf),
+        ([math.inf, math.inf], [1.0, -1.0], math.nan),
+        ([math.inf, 1.0], [1.0, -1.0], math.inf),
+        ([1e16, 1.0, -1e16], [1.0, 1.0, 1.0], 1.0),
+    ],
+)
+def test_dot_of_derivatives_is_that_of_ieee_arithmetic_where_the_sum_overflows(a, b, wanted):
+    assert rules.ieee_dot(a, b) == pytest.approx(wanted, rel=0.0, nan_ok=True)
+    if not math.isfinite(wanted) and all(map(math.isfinite, a)):
+        with pytest.raises(OverflowError):
+            dot(a, b)
+
+
 def test_dot_of_a_vector_with_itself():
     a = [Value(1.0), Value(2.0)]
     dot(a, a).backward()

@@ -252,11 +252,10 @@ def test_noise_is_zero_or_more(make, noise):
 
 
 @pytest.mark.parametrize(
-    "data",
-    [*(make(n=10, noise=0.1, seed=1) for make in GENERATED), iris(), digits()],
-    ids=lambda data: data.features[0],
+    ("make", "options"), [*((make, {"n": 10, "noise": 0.1, "seed": 1}) for make in GENERATED), (iris, {}), (digits, {})]
 )
-def test_data_are_plain_lists_of_plain_numbers(data):
+def test_data_are_plain_lists_of_plain_numbers(make, options):
+    data = make(**options)
     assert {type(part) for part in data} == {list}
     assert {type(row) for row in data.X} == {list}
     assert {type(number) for row in data.X for number in row} == {float}
@@ -382,16 +381,16 @@ def test_large_regression_is_split_at_once():
 
 
 @pytest.mark.parametrize(
-    ("data", "share", "message"),
+    ("make", "share", "message"),
     [
-        (xor(), 0.2, "holding out 0.2 of 4 examples of 2 classes leaves none to test on"),
-        (linear(n=2), 0.1, "holding out 0.1 of 2 examples leaves none to test on"),
-        (linear(n=2), 0.9, "holding out 0.9 of 2 examples leaves all to test on"),
+        (xor, 0.2, "holding out 0.2 of 4 examples of 2 classes leaves none to test on"),
+        (lambda: linear(n=2), 0.1, "holding out 0.1 of 2 examples leaves none to test on"),
+        (lambda: linear(n=2), 0.9, "holding out 0.9 of 2 examples leaves all to test on"),
     ],
 )
-def test_split_leaves_no_part_empty(data, share, message):
+def test_split_leaves_no_part_empty(make, share, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
-        split(data, held_out=share)
+        split(make(), held_out=share)
 
 
 # standardized
@@ -462,13 +461,32 @@ def test_standardization_by_hand():
     assert scaling.apply([[2.0, 7.0], [10.0, 3.0]]) == [[0.0, 0.0], [4.0, -2.0]]
 
 
+@pytest.mark.parametrize("make", [xor, lambda: standardization(xor())], ids=["data set", "standardization"])
+def test_fields_are_not_assigned(make):
+    thing = make()
+    for field in type(thing).__annotations__:
+        with pytest.raises(AttributeError):
+            setattr(thing, field, ())
+
+
 def test_standardization_is_what_standardized_does():
     training, testing = split(iris(), seed=1)
     assert standardization(training).apply(testing.X) == standardized(testing, like=training).X
 
 
-@pytest.mark.parametrize("data", [iris(), digits(), linear(seed=1)], ids=["iris", "digits", "linear"])
-def test_means_and_spreads_are_those_of_exact_arithmetic(data):
+def test_rows_of_different_lengths_have_no_means():
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        standardization([[1.0, 2.0], [3.0]])
+
+
+@pytest.mark.parametrize(("weights", "names"), [((2.0,), ["x"]), ((2.0, 1.0), ["x1", "x2"])])
+def test_features_of_a_line_are_numbered_where_there_are_several(weights, names):
+    assert linear(n=3, weights=weights).features == names
+
+
+@pytest.mark.parametrize("make", [iris, digits, linear])
+def test_means_and_spreads_are_those_of_exact_arithmetic(make):
+    data = make()
     scaling = standardization(data)
     for column, mean, spread in zip(columns(data), scaling.means, scaling.spreads, strict=True):
         assert mean == pytest.approx(statistics.fmean(column), rel=1e-14, abs=1e-15)

@@ -545,12 +545,38 @@ def test_close_name_is_suggested(table):
         read_csv(table(PETS), "wieght")
 
 
+def test_separator_is_what_makes_most_rows_as_wide_as_the_first(table):
+    text = "a;x,b;y\n" + 'p;q,"r;s\nt;u"\n' * 4  # by semicolons, half of the rows are narrower
+    with pytest.raises(TableError, match=r"no column 'target'; it has 'a;x', 'b;y'$"):
+        read_csv(table(text), "target")
+
+
+@pytest.mark.parametrize(
+    ("count", "note"), [(0, []), (1, ["one blank row left out"]), (2, ["2 rows without any value left out"])]
+)
+def test_blank_rows_are_left_out_and_counted(count, note, table):
+    assert read_table(table("a,y\n1,2\n" + ",\n" * count + "3,4\n"), ["a", "y"]).notes == note
+
+
+def test_separator_of_several_columns_is_told_though_rows_differ_in_width(table):
+    for separator in ",;\t|":
+        with pytest.raises(TableError, match=r"no column 'target'; it has 'a', 'y'$"):
+            read_csv(table("a,y\n1,2\n3\n4\n".replace(",", separator)), "target")
+
+
 def test_many_columns_are_not_all_listed(table):
     names = ",".join(f"c{i}" for i in range(1000))
     with pytest.raises(TableError, match=r"'c10', 'c11' and 988 more$"):
         read_csv(table(f"{names}\n{names}\n"), "target")
     with pytest.raises(TableError, match=r"'cat' is none of the classes 'c0', .*'c11' and 988 more$"):
         read_csv(table(PETS), "kind", classes=[f"c{i}" for i in range(1000)])
+
+
+@pytest.mark.parametrize(("columns", "ends"), [(12, "'c10', 'c11'"), (13, "'c11' and 1 more")])
+def test_a_dozen_columns_are_listed(columns, ends, table):
+    names = ",".join(f"c{i}" for i in range(columns))
+    with pytest.raises(TableError, match=f"{ends}$"):
+        read_csv(table(f"{names}\n{names}\n"), "target")
 
 
 def test_name_with_a_new_line_does_not_break_the_message(table):

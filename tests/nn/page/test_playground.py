@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from autograd import Value, no_grad
-from nn import MLP, SGD, Adam, Module, hinge, mae, mse, playground
+from autograd import Value, erf, fsum, no_grad
+from nn import MLP, SGD, Adam, Module, binary_cross_entropy, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page._notebook_widget import widget_class
@@ -58,14 +58,21 @@ def test_title_says_what_learns_from_what():
     assert repr(small(title="moons")) == "<page of moons>"
 
 
+def test_functions_that_programs_share_are_in_the_page_once():
+    page = small(penalty=lambda parameters: fsum([erf(p) for p in parameters]))
+    assert page.html.count("const fn =") == 1
+
+
 def test_classes_are_told_by_the_loss():
-    assert model_of(small())["classes"] == ["−1", "1"]
+    assert model_of(small())["classes"] == ["class −1", "class 1"]
     assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
+    model, X, y = case(binary_cross_entropy)
+    assert model_of(playground(model, X, y, loss=binary_cross_entropy))["classes"] == ["0", "1"]
     X = points()
     y = [x + y for x, y in X]
     assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []
     doubled = model_of(playground(MLP(2, [1]), X, sides(X), loss=lambda o, t: 2 * hinge(o, t)))
-    assert (doubled["classes"], doubled["reading"]) == (["−1", "1"], "score")
+    assert (doubled["classes"], doubled["reading"]) == (["class −1", "class 1"], "score")
 
 
 def test_wires_are_found_in_any_wiring_of_neurons():
@@ -166,6 +173,7 @@ def test_notebook_shows_the_page_in_a_frame_of_its_own():
     bundle = page._repr_mimebundle_()
     assert bundle["text/plain"] == repr(page)
     assert '<iframe sandbox="allow-scripts allow-downloads" title="MLP 2 → 3 → 1' in bundle["text/html"]
+    assert "hinge" in bundle["image/svg+xml"]  # for where no script runs
 
 
 def test_widget_gives_the_model_what_was_trained():

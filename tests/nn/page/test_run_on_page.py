@@ -1,6 +1,7 @@
 """The run on the page is fit's: the same parameters after a hundred steps, and the same again in exported Python."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -183,6 +184,31 @@ def run_in_python(source, tmp_path):
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("validation", [None, 0.2])
+@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
+def test_python_that_the_page_gives_prints_what_the_page_shows(loss, validation, opened, tmp_path):
+    _, page = trained(loss, lambda ps: SGD(ps, lr=0.05), 8, 1, validation=validation)
+    page = opened(page)
+    on_page(page, 5 if validation is None else 4)
+    file = tmp_path / "run.py"
+    file.write_text(exported(page), encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=True)
+    _, *losses = page.evaluate("playground.training.curve.at(-1)")
+    said = re.findall(r"^(trained on|held out): loss (\S+?)(?:, accuracy (\S+)%)?$", done.stdout, re.MULTILINE)
+    assert [name for name, *_ in said] == ["trained on", "held out"][: 1 if validation is None else 2]
+    for (_, found, accuracy), shown, place in zip(said, losses, ("#right", "#right-held"), strict=False):
+        assert float(found) == pytest.approx(shown, rel=1e-5)
+        if accuracy:  # both round to a tenth of a per cent, halves up and halves to even
+            share = page.locator(place).inner_text().replace("held out", "").strip(" %")
+            assert float(share) == pytest.approx(float(accuracy), abs=0.101)
+
+
+def test_python_of_no_epoch_at_all_runs_too(opened, tmp_path):
+    model, X, y = case(hinge)
+    page = opened(playground(model, X, y, loss=hinge))
+    assert run_in_python(exported(page), tmp_path) == [p.data for p in model.parameters()]
 
 
 def change(page, **settings):

@@ -1,6 +1,7 @@
 """The update formulas of optimisers in JavaScript: what they say, and which cannot be read."""
 
 import math
+import re
 
 import pytest
 
@@ -30,6 +31,23 @@ def test_what_is_the_same_for_all_parameters_is_computed_once():
     powers = [line.strip() for line in update_source(Adam([Value(1.0)])).splitlines() if "fn.power(o.betas" in line]
     assert len(powers) == 4  # with weight decay and without
     assert all(line.startswith("const c") for line in powers)
+
+
+class Twice(Optimizer):
+    """Uses a product and a number of its step twice, and others once."""
+
+    def rule(self, lr, t):
+        def update(p, g):
+            product, rate = g * p, lr / t
+            return (p - rate * (product + 1.0) / (product + rate) - 3.0 * g,)
+
+        return update
+
+
+def test_what_a_rule_uses_twice_has_a_name_and_what_it_uses_once_has_none():
+    source = update_source(Twice([Value(1.0)], lr=0.1))
+    assert re.findall(r"const [ct]\d+ = .*", source) == ["const c0 = lr / t;", "const t1 = g * p;"]
+    assert [source.count(part) for part in ("g * p", "lr / t")] == [1, 1]
 
 
 class Clocked(Optimizer):

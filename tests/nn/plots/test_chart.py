@@ -29,6 +29,32 @@ def test_curve_goes_through_its_points_and_axes_are_marked_with_round_numbers():
     assert {"t", "time", "height", "s", "0", "2", "10", "20", "100"} <= set(texts(chart))
 
 
+def test_lines_cross_the_axes_and_points_and_numbers_stand_at_their_places():
+    picture = drawn(Chart(x="time", y="height").points([0, 10], [0, 100], name="a").points([5], [50]))
+    paths = list(picture.iter(f"{SVG}path"))
+    lines = [path.get("d") for path in paths if path.get("stroke") == "#ddd"]
+    assert lines == [f"M{56 + 82.4 * i:.1f} 28V280" for i in range(6)] + [
+        f"M56 {280 - 50.4 * i:.1f}H468" for i in range(6)
+    ]
+    marks = [(path.get("transform"), path.get("d")) for path in paths if path.get("stroke") == "white"]
+    assert [place for place, _ in marks] == ["translate(56 280)", "translate(468 28)", "translate(262 154)"]
+    assert marks[0][1] == marks[1][1] != marks[2][1]  # a shape for each series
+    written = {
+        text.text: tuple(text.get(name) for name in ("x", "y", "text-anchor")) for text in picture.iter(f"{SVG}text")
+    }
+    assert (written["10"], written["100"]) == (("468", "296", "middle"), ("50", "32", "end"))
+    assert (written["time"], written["height"]) == (("262", "314", "middle"), ("12", "18", "start"))
+    assert written["a"] == ("464", "42", "end")
+
+
+@pytest.mark.parametrize("number", [0.0, 3.0, -1e100])
+def test_axis_of_one_number_has_it_in_the_middle(number):
+    picture = drawn(Chart().points([number], [number]))
+    assert [path.get("transform") for path in picture.iter(f"{SVG}path") if path.get("transform")] == [
+        "translate(262 154)"
+    ]
+
+
 def test_number_that_is_not_finite_leaves_a_gap():
     chart = Chart().curve([0, 1, 2, 3], [0, 1, math.nan, 3]).points([0, math.inf], [1, 1])
     curve, *marks = [part for part in drawn(chart).iter(f"{SVG}path") if part.get("stroke") != "#ddd"]
@@ -43,10 +69,22 @@ def test_labels_cannot_leave_their_text():
     assert not list(drawn(chart).iter(f"{SVG}script"))
 
 
-@given(st.lists(st.tuples(st.floats(), st.floats())))
-def test_every_series_can_be_drawn(pairs):
+def test_logarithmic_axis_has_powers_of_ten_at_equal_distances_and_no_place_for_zero():
+    chart = Chart(log="xy").curve([1e-8, 0.0, 1e-4, 1.0], [1.0, 1.0, 100.0, 1e4])
+    [path] = [part.get("d") for part in drawn(chart).iter(f"{SVG}path") if part.get("fill") == "none"]
+    assert path == "M56 280M262 154L468 28"
+    assert {"1e-08", "1e-06", "0.0001", "0.01", "1", "10", "100", "1e+03", "1e+04"} <= set(texts(chart))
+
+
+def test_axis_that_is_not_there_cannot_be_logarithmic():
+    with pytest.raises(ValueError, match='"x", "y" or "xy", got \'z\''):
+        Chart(log="z")
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats())), st.sampled_from(["", "x", "y", "xy"]))
+def test_every_series_can_be_drawn(pairs, log):
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
-    chart = Chart().curve(xs, ys).points(xs, ys)
+    chart = Chart(log=log).curve(xs, ys).points(xs, ys)
     assert len(list(drawn(chart).iter(f"{SVG}text"))) < 60
 
 

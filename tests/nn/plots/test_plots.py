@@ -16,6 +16,7 @@ import nn
 from autograd import Value
 from nn import MLP, SGD, History, Module, datasets, fit, mse
 from nn.plots.figures import (
+    CLASS_COLOURS,
     COLOURS,
     RED,
     SHADES,
@@ -116,6 +117,10 @@ def test_figure_shows_itself_in_a_notebook_that_knows_nothing_of_matplotlib():
     assert kinds["image/png"].startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_figure_is_a_picture_by_itself():
+    assert draw()._repr_png_().startswith(b"\x89PNG\r\n")
+
+
 def test_boundary_and_line_are_drawn_into_axes_that_are_given():
     from matplotlib.figure import Figure
 
@@ -144,13 +149,13 @@ def test_colour_of_the_background_is_that_of_the_class_the_model_finds():
     figure = draw(resolution=60)
     for across, kind in ((0.2, 0), (0.4, 0), (0.6, 1), (0.8, 1)):
         for up in (0.3, 0.6):
-            assert colour_at(figure, (across, up)) == pytest.approx(faded(COLOURS[kind]), abs=0.01)
+            assert colour_at(figure, (across, up)) == pytest.approx(faded(CLASS_COLOURS[kind]), abs=0.01)
 
 
 def test_colour_of_the_background_is_that_of_the_largest_logit():
     figure = draw(Thirds(), y=[0, 1, 2, 2], resolution=60)
     for across, kind in ((0.1, 0), (0.4, 1), (0.6, 1), (0.9, 2)):
-        assert colour_at(figure, (across, 0.4)) == pytest.approx(faded(COLOURS[kind]), abs=0.01)
+        assert colour_at(figure, (across, 0.4)) == pytest.approx(faded(CLASS_COLOURS[kind]), abs=0.01)
 
 
 def test_ground_is_the_darker_the_surer_the_class_is():
@@ -200,7 +205,7 @@ def test_class_that_is_found_nowhere_has_no_background():
 
     figure = draw(Never())
     for point in ((0.2, 0.5), (0.8, 0.5)):
-        assert colour_at(figure, point) == pytest.approx(faded(COLOURS[0]), abs=0.01)
+        assert colour_at(figure, point) == pytest.approx(faded(CLASS_COLOURS[0]), abs=0.01)
 
 
 def test_model_is_asked_on_a_square_of_resolution_points():
@@ -233,7 +238,7 @@ def test_feature_of_one_value_still_has_an_extent():
 
 
 def test_more_classes_than_colours_are_drawn():
-    count = len(COLOURS) + 2
+    count = len(CLASS_COLOURS) + 2
     model = MLP(2, [count], seed=1)
     X = [[float(i), float(-i)] for i in range(count)]
     axes = draw(model, X=X, y=list(range(count))).axes[0]
@@ -343,8 +348,8 @@ def drawing_lots(x):
 
 
 COMPILED = {
-    "MLP": (MLP(2, [4, 1], "tanh", seed=1), True),
-    "three classes": (MLP(2, [4, 3], "tanh", seed=1), True),
+    "MLP": (lambda x: MLP(2, [4, 1], "tanh", seed=1)(x), True),
+    "three classes": (lambda x: MLP(2, [4, 3], "tanh", seed=1)(x), True),
     "floats": (plain_minus_half, True),
     "a float in a list": (lambda x: [x[0] - x[1], 0.0], True),
     "branch": (branching, False),
@@ -616,8 +621,16 @@ def test_long_names_are_cut_and_turned_and_short_ones_are_neither():
 
     label = first_label([LONG, "b", "c"])
     assert (label.get_text(), label.get_rotation()) == (f"{LONG[:21]}…", 45.0)
+    assert [first_label([LONG[:n], "b", "c"]).get_text() for n in (22, 23)] == [LONG[:22], f"{LONG[:21]}…"]
     label = first_label(["no", "yes", "perhaps"])
     assert (label.get_text(), label.get_rotation()) == ("no", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "title"), [(["ab", "cde"], "ab taken for cde"), (["abc", "def"], "abc\ntaken for def")]
+)
+def test_mistake_of_long_names_is_written_on_two_lines(names, title):
+    assert mistakes([[0.0, 1.0, 2.0, 3.0]], [0], [1], classes=names).axes[0].get_title() == title
 
 
 def test_numpy_classes_count_as_plain_ones():
@@ -690,7 +703,11 @@ def test_line_is_red_and_says_what_the_model_says():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("years", "price", "t")
 
 
-@pytest.mark.parametrize("model", [MLP(2, [3, 1], "tanh", seed=1), lambda x: [Value(x[0] + x[1])]], ids=["MLP", "list"])
+@pytest.mark.parametrize(
+    "model",
+    [lambda x: MLP(2, [3, 1], "tanh", seed=1)(x), lambda x: [Value(x[0] + x[1])]],
+    ids=["MLP", "list"],
+)
 def test_line_lies_at_the_means_of_the_other_features(model):
     X, y = [[0.0, 10.0], [1.0, 30.0]], [0.0, 1.0]
     across, found = regression_line(model, X, y, feature=1, resolution=9).axes[0].get_lines()[0].get_data()

@@ -261,6 +261,8 @@ def test_table_shows_arguments_and_results_in_columns():
     }
     assert str(table).splitlines()[0].split() == ["x", "y", "z", "result", "error"]
     assert re.search(r"SweepTable\(3 members, 2 done, 1 failed\)", repr(table))
+    assert "Traceback" in table[1].details
+    assert "Traceback" not in repr(table[1])
     assert table[0].result["z"] == -1.0
     assert [m.arguments["x"] for m in table[1:]] == [1, 3]
     assert len(nn.sweep(members.square, {"x": []})) == 0

@@ -35,6 +35,12 @@ def test_short_gradients_stay_as_they_are(max_norm):
     assert both([6.0, -8.0], max_norm) == ([6.0, -8.0], 10.0)
 
 
+def test_gradient_of_zero_stays_zero_beside_long_ones():
+    assert both([0.0, -8.0], 4.0) == (pytest.approx([0.0, -4.0], rel=1e-6), 8.0)
+    values = [Value(1.0), *with_gradients(8.0)]  # no backward() has reached the first
+    assert (clip_grad_norm(values, 4.0), values[0].grad) == (8.0, 0.0)
+
+
 def test_norm_is_that_of_all_parameters_together():
     clipped_together, norm = both([3.0] * 100, 3.0)  # each is no longer than 3
     assert norm == pytest.approx(30.0)

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import json
 import math
 import pickle
@@ -20,7 +21,7 @@ from autograd import Value, mean
 from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
 from nn import fitting as training
 from nn.training.history import Score
-from nn.training.progress import Bar, NoBar
+from nn.training.progress import LAYOUT, Bar, NoBar, bar
 from nn.training.stepping import CompiledSteps, EagerSteps
 
 KINDS = pytest.mark.parametrize("compiled", [True, False])
@@ -732,6 +733,31 @@ def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
     assert texts[-1] == "loss 0.5, batch 1 of 1000"
     assert ("loss 0.5", False) in drawn.shown
     assert (drawn.updates, drawn.closed) == (1, True)
+
+
+@pytest.mark.parametrize("notebook", [True, False])
+def test_bar_has_its_layout_on_terminals_and_that_of_tqdm_in_notebooks(notebook, monkeypatch):
+    asked = []
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=lambda **options: asked.append(options)))
+    monkeypatch.setattr(sys, "stderr", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    if notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    assert type(bar(9, shown=True)) is Bar
+    assert asked == [{"total": 9, "unit": "epoch", **({} if notebook else {"bar_format": LAYOUT})}]
+
+
+@pytest.mark.parametrize("name", ["step", "advance", "__exit__"])
+def test_bar_that_shows_nothing_takes_what_the_other_takes(name):
+    assert inspect.signature(getattr(NoBar, name)) == inspect.signature(getattr(Bar, name))
+
+
+def test_bar_advances_by_one_or_by_so_many():
+    drawn = Drawn()
+    drawn.update = lambda count: drawn.shown.append(count)
+    Bar(drawn).advance("loss 0.5")
+    Bar(drawn).advance("loss 0.4", 3)
+    assert [count for count in drawn.shown if isinstance(count, int)] == [1, 3]
 
 
 def test_bar_costs_little():

@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
+from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
 from autograd.engine.chain import topological_order
-from autograd.pictures.folding import boxes
+from autograd.pictures.folding import Box, boxes
+from autograd.pictures.page._layout import Port, item_size, width
 from autograd.pictures.page._model import graph
-from autograd.pictures.page.formulas import partial_formulas, value_formula
+from autograd.pictures.page.formulas import OF_THE_RESULT, partial_formulas, value_formula
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
 from autograd.pictures.page.page import SCRIPTS
 from autograd.rules.operation import Family, NAry
@@ -219,6 +220,23 @@ def test_powers_have_badges_of_their_own():
     assert badges == ["x²", "x⁻¹", "+", "x^0.5", "+", "^", "+", "÷", "−"]
 
 
+def test_sizes_of_cards_are_those_that_the_page_draws():
+    x, k, named = Value(2.0), Constant(2.5), Constant(2.5)
+    closed = Box("Neuron", None)
+    closed.nodes = [x]
+    port, letter = Port(True, [x]), 7.6
+    named.label = "rate"
+    assert item_size(port, "") == (2, 2)
+    assert item_size(closed, "Neuron") == (round(6 * letter + 44), 62)
+    assert item_size(closed, "N") == (round(0.95 * 6 * letter + 28), 62)  # of "1 leaf"
+    assert item_size(k, "") == (round(3 * letter + 26) + 20, 32)
+    assert item_size(named, "rate") == (92 + 20 + 22, 44)
+    assert item_size(x, "x") == (92 + 20 + 26, 62)
+    assert item_size(x, "x" * 30) == (round(24 * letter + 20 + 26), 62)
+    assert item_size(sin(x), "y") == (92 + 26 + max(28, round(1.12 * 3 * letter + 18)), 62)
+    assert width("日x") == 3 * letter
+
+
 def test_alike_boxes_share_one_layout(network):
     model, _ = graph(network)
     neurons = {
@@ -265,7 +283,8 @@ def test_every_row_is_readable_as_javascript_and_as_a_formula(row):
         (rules.sub, 2, ["a − b", "1", "−1"]),
         (rules.divide, 2, ["a / b", "1 / b", "−y / b"]),
         (rules.power, 2, ["a^b", "b × a^(b − 1)", "a^b × log(a)"]),
-        (rules.tanh, 1, ["tanh(a)", "sech²(a)"]),
+        (rules.tanh, 1, ["tanh(a)", "1 − y²"]),
+        (rules.sigmoid, 1, ["sigmoid(a)", "y × (1 − y)"]),
         (rules.relu, 1, ["relu(a)", "1 if a > 0 else 0"]),
         (rules.power_of.member(2.0), 1, ["a²", "2 × a"]),
         (rules.power_of.member(-1.0), 1, ["a⁻¹", "−1 × y / a"]),
@@ -280,6 +299,13 @@ def test_formulas_are_those_of_a_textbook(row, arity, wanted):
     formulas = [value_formula(row, arity), *partial_formulas(row, arity)]
     written = ["".join("abcd"[piece] if isinstance(piece, int) else piece for piece in formula) for formula in formulas]
     assert written == wanted
+
+
+@pytest.mark.parametrize("row", OF_THE_RESULT, ids=lambda row: row.name)
+def test_derivative_by_the_result_is_that_of_the_row(row):
+    for x in (-5.0, -0.3, 0.0, 0.7, 3.0):
+        y = row.forward(x)
+        assert OF_THE_RESULT[row](y) == pytest.approx(row.partials[0](y, x), rel=1e-12)
 
 
 @pytest.mark.parametrize("row", [row for row in rules.TABLE.values() if not isinstance(row, Family) and row.domain])

@@ -26,6 +26,7 @@ from autograd import (
     operation,
     relu,
     scope,
+    sigmoid,
     sin,
     sqrt,
     tanh,
@@ -172,7 +173,10 @@ def test_derivative_along_one_arrow_and_along_all_have_symbols_of_their_own(open
     [
         (1.0, "rises just as fast"), (-1.0, "falls just as fast"), (2.0, "rises twice as fast"),
         (-2.0, "falls twice as fast"), (-0.25, "falls 0.25 times as fast"), (3.5, "rises 3.5 times as fast"),
-        (0.0, "does not change"),
+        (0.0, "does not change"), (0.5, "rises half as fast"), (1 / 3, "rises about 0.333 times as fast"),
+        (1.0001001, "rises about as fast"), (0.01, "rises 100 times more slowly"),
+        (0.0001001, "rises about 10,000 times more slowly"), (-3e-9, "falls about 330 million times more slowly"),
+        (-12345.6, "falls about 12,300 times as fast"), (2.5e13, "rises 25 trillion times as fast"),
     ],
 )  # fmt: skip
 def test_rates_are_told_in_words(slope, said, opened):
@@ -412,8 +416,72 @@ def test_many_paths_are_counted_rather_than_listed(opened):
         y = y * y
     page = opened(y)
     page.locator("[data-key=n0]").click()
-    assert "1,073,741,824 paths lead from here" in page.locator("#details").inner_text()
+    assert "All 1,073,741,824 paths lead from here" in page.locator("#details").inner_text()
     assert page.locator(".ways").count() == 0
+
+
+def layered(activation, sizes):
+    model = MLP(2, sizes, activation, seed=1)
+    return hinge([model([Value(0.5, "x1"), Value(-1.0, "x2")])], [-1])
+
+
+STRONGEST = """() => {
+    const { graph } = view;
+    const size = edges => Math.abs(view.product(edges));
+    return graph.nodes.filter(node => node.kind === "leaf").map(({ id }) =>
+        [size(graph.strongestWay(id)), Math.max(...graph.waysFrom(id).map(size))]);
+}"""
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_strongest_path_is_that_of_the_largest_product(activation, opened):
+    found = opened(layered(activation, [4, 3, 3, 1])).evaluate(STRONGEST)
+    assert len(found) > 40
+    for strongest, largest in found:
+        assert strongest == pytest.approx(largest, rel=1e-12, abs=0.0)
+
+
+def test_of_many_paths_the_strongest_is_told_factor_by_factor(opened):
+    page = opened(layered("sigmoid", [4, 4, 4, 1]))
+    weight = page.evaluate("""() => {
+        const weights = view.graph.nodes.filter(node => node.kind === "leaf" && node.name.startsWith("w"));
+        return weights.findLast(({ id }) => view.graph.paths[id] === 16).id; }""")
+    page.evaluate(f"view.choose({weight})")
+    details = page.locator("#details").inner_text()
+    assert "The strongest of its 16 paths, factor by factor" in details
+    reason = r"Why it is so small: the 3 slopes of sigmoid, each at most 0\.25, multiply to [\d.e−]+; "
+    assert re.search(reason + r"the \d other factors, weights and inputs, multiply to [\d.e−]+\.", details)
+    assert re.search(r"this one brings \d+ % of that", details)
+    rows = page.locator(".factors tbody tr").all_inner_texts()
+    assert any(re.search(r"= (\S+) × \(1 − \1\)", row) for row in rows)  # where a slope comes from
+    factors = [float(row.rsplit("× ", 1)[1].strip("()").replace("−", "-")) for row in rows]
+    told = page.locator(".factors tfoot").inner_text().rsplit("= ", 1)[1]
+    assert math.prod(factors) == pytest.approx(float(told.replace("−", "-")), rel=0.01)
+    assert math.prod(factors) == pytest.approx(
+        page.evaluate(f"view.product(view.graph.strongestWay({weight}))"), rel=0.01
+    )
+
+
+def test_zero_on_every_path_is_named(opened):
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(3):  # eight paths, and relu of a number below 0 behind all of them
+        y = y + y
+    z = relu(y - 9.0)
+    z.label = "z"
+    page = opened(z)
+    page.locator("[data-key=n0]").click()
+    details = page.locator("#details").inner_text()
+    assert "Nothing comes through here. One factor is 0: while v4 changes a little, z does not." in details
+    assert "x by 0.001, and z stays at 0: it does not change." in details
+
+
+@pytest.mark.parametrize(
+    ("f", "most"), [(sigmoid, 0.25), (tanh, 1.0), (relu, 1.0), (exp, math.inf), (lambda x: x**2, math.inf)]
+)
+def test_steepest_slope_of_a_function_is_known_where_there_is_one(f, most, opened):
+    page = opened(f(Value(0.7, "x")))
+    assert float(page.evaluate("String(view.graph.steepest(1))")) == pytest.approx(most, rel=1e-3)
 
 
 def test_path_of_a_thousand_arrows_is_not_spelled_out(opened):
@@ -424,7 +492,10 @@ def test_path_of_a_thousand_arrows_is_not_spelled_out(opened):
                 y = sin(y)
     page = opened(y)
     page.evaluate("view.choose(0)")
-    assert "One path of 1,000 arrows leads from here" in page.locator("#details").inner_text()
+    details = page.locator("#details").inner_text()
+    assert "Along its one path of 1,000 arrows, factor by factor" in details
+    assert "… 953 factors more …" in details
+    assert len(details) < 5000
 
 
 def test_choosing_again_or_escape_chooses_nothing(opened, example):
@@ -972,7 +1043,80 @@ def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is
     assert page.evaluate("view.viewport.scale") == pytest.approx(scale / 2)
 
 
+def until(page, condition):
+    """Ask until a condition holds; the page's policy keeps Playwright from asking there."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never: {condition}")
+
+
+def test_wheel_scrolls_a_page_that_is_longer_than_the_window_until_the_graph_is_pressed(opened, network):
+    page = opened(network, viewport={"width": 400, "height": 600}, reduced_motion="reduce")
+    scale = page.evaluate("view.viewport.scale")
+    stage = page.locator("#scroller").bounding_box()
+    page.mouse.move(stage["x"] + 60, stage["y"] + 60)
+    page.mouse.wheel(0, 300)
+    until(page, "scrollY > 0")
+    assert page.evaluate("view.viewport.scale") == scale
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -50)
+    until(page, f"view.viewport.scale > {scale}")
+    page.keyboard.up("Control")
+    scale = page.evaluate("view.viewport.scale")
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.wheel(0, -300)
+    until(page, f"view.viewport.scale > {scale}")
+    assert page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("size", [(320, 640), (640, 320), (320, 200)])
+def test_buttons_cover_nothing_on_a_small_window(size, opened, network):
+    page = opened(network, viewport=dict(zip(("width", "height"), size, strict=True)), reduced_motion="reduce")
+    page.evaluate("view.go(5)")
+    box = {name: page.locator(f"#{name}").bounding_box() for name in ("stage", "transport", "story")}
+    assert page.locator("#transport").evaluate("e => getComputedStyle(e).position") == "static"
+    assert box["stage"]["y"] + box["stage"]["height"] <= box["transport"]["y"] + 1
+    assert box["transport"]["y"] + box["transport"]["height"] <= box["story"]["y"] + 1
+
+
 # A lecture
+
+
+def test_what_is_asked_for_stands_nowhere_on_the_page(opened, example):
+    page = opened(example)
+    page.locator("#ask").click()
+    page.evaluate("view.choose(view.graph.root)")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert "Predict first. What is L = d × f?" in story(page)
+    seen = "document.body.innerText + [...document.querySelectorAll('[aria-label]')].map(e => e.ariaLabel)"
+    assert "−8" not in page.evaluate(seen)
+    page.get_by_text("Show", exact=True).click()
+    assert "−8" in page.evaluate(seen)
+    page.evaluate("view.choose(0)")
+    page.locator("#slider").evaluate("s => { s.value = s.max - 1; s.dispatchEvent(new Event('input')); }")
+    story(page)
+    for name in ("a", "b"):
+        page.evaluate(f"view.choose(view.graph.nodes.findIndex(node => node.name === '{name}'))")
+        asked = f"the share that {name} gets" in story(page)
+        assert ("Where its gradient comes from is shown" in page.locator("#details").inner_text()) == asked
+
+
+def test_link_to_a_question_leads_to_the_question(opened, example):
+    page = opened(example)
+    page.locator("#ask").click()
+    page.evaluate("view.go(2)")
+    page.locator("#link").click()
+    assert "&ask" in page.evaluate("location.hash")
+    page.locator("#ask").click()
+    assert "Predict first" not in story(page)
+    page.evaluate("view.follow(location.hash)")
+    assert "Predict first. What is d = e + c?" in story(page)
+    assert page.locator("#ask").is_checked()
 
 
 def test_number_is_asked_for_before_it_is_shown(opened, example):
