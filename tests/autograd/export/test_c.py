@@ -244,8 +244,8 @@ def test_what_lies_irregularly_is_listed(backend, tmp_path):
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@max_examples(3)
-@given(st.lists(expressions(), min_size=16, max_size=16))
+@max_examples(4)
+@given(st.lists(expressions(), min_size=8, max_size=8))
 def test_random_graphs_agree(writer, tmp_path_factory, found):
     sources, cases = [], []
     for number, expression in enumerate(found):
