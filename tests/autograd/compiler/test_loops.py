@@ -255,9 +255,9 @@ def test_loop_may_use_what_its_first_repetition_made():
     data = [math.sin(n * n) for n in range(30)]
 
     def build(leaves):
-        state, first = leaves[0], None
+        state, first = leaves[3], None  # the last leaf, which lies before what is computed
         for n, x in enumerate(data):
-            found = sin(state + x) * leaves[1 + n * n % 3]
+            found = sin(state + x) * leaves[n * n % 3]
             first = found if first is None else first
             state = tanh(found * first)
         return state

@@ -70,8 +70,8 @@ def test_missing_numpy_is_an_error_that_names_the_command():
 
 
 UNREACHED = {  # square roots of 0 in a recurrence to which no gradient flows back: in all repetitions, and in the last
-    "detached": lambda x, y, last: (x * 0.99 + y + sqrt(y - 0.25).detach(), y),
-    "unused": lambda x, y, last: (x + 0.01 * y, sqrt(y - (0.25 if last else 0.0)) ** 2),
+    "detached": lambda x, y, zero: (x * 0.99 + y + sqrt(y - 0.25).detach(), y),
+    "of the second half": lambda x, y, zero: (x * 0.99, sqrt(y - (0.25 if zero else 0.0)) ** 2),
 }
 
 
@@ -79,10 +79,11 @@ UNREACHED = {  # square roots of 0 in a recurrence to which no gradient flows ba
 @pytest.mark.parametrize("name", UNREACHED)
 def test_infinite_derivative_is_not_multiplied_by_an_adjoint_that_does_not_arrive(name, size):
     def f(p):
-        x, y = p
+        (x, y), ys = p, []
         for n in range(size):
-            x, y = UNREACHED[name](x, y, n == size - 1)
-        return x + y.detach()
+            x, y = UNREACHED[name](x, y, n == 3 * size // 4)
+            ys.append(y)
+        return x + ys[size // 2] * 3.0 + y.detach()
 
     value, gradient = value_and_grad(f)([1.0, 0.25])
     found = compile(f).value_and_grad([1.0, 0.25])
