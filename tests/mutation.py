@@ -104,6 +104,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if others and all((z <= logits[k]) is True for z in others) and logits[k] > -math.inf:",
         "z < logits[k]",
     ): "at a tie, both formulas keep all digits",
+    ("nn/app/reports.py", "most, size = counts.most_common(1)[0]", "2"): "the first of two is the first of one",
     (
         "nn/app/presets.py",
         "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
