@@ -76,7 +76,7 @@ def drawn(name, seed=0, called="it", table=None):
 
 
 def test_boundary_of_a_job_that_holds_nothing_out_says_nothing_of_marks():
-    (axes,) = drawn("moons")["boundary.png"][1].axes
+    (axes,) = drawn("xor")["boundary.png"][1].axes
     assert "filled" not in axes.get_title()
     assert axes.get_title() != ""
 
