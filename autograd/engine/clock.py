@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from autograd.engine.node import Node, Origin
 
-_Result = TypeVar("_Result")
+Returned = TypeVar("Returned")
 
 
 class HasParameters(Protocol):
@@ -140,7 +140,7 @@ class scope:
         return _restore, (self.title, self.before, self.tick)
 
 
-def in_scope(part: scope, f: Callable[..., _Result], *args: Any) -> _Result:
+def in_scope(part: scope, f: Callable[..., Returned], *args: Any) -> Returned:
     """Call a function in a scope, which is left also where Ctrl-C comes when `__exit__` begins: that calls it again.
 
     >>> from autograd import tanh
