@@ -35,15 +35,17 @@ def pytest_collection_modifyitems(config, items):
     """
     if config.getoption("--whole") or any("::" in argument for argument in config.args):
         return
-    left_out = [item for item in items if not in_sample(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if in_sample(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not is_tested(item)])
+    items[:] = filter(is_tested, items)
 
 
-def in_sample(item):
+def is_in_sample(item, one_in):
+    return sum(item.callspec.indices.values()) % one_in == 0
+
+
+def is_tested(item):
     marker = item.get_closest_marker("sample")
-    chosen = marker is None or sum(item.callspec.indices.values()) % marker.args[0] == 0
-    return chosen and item.get_closest_marker("whole") is None
+    return item.get_closest_marker("whole") is None and (marker is None or is_in_sample(item, *marker.args))
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
@@ -65,6 +67,12 @@ def pytest_cmdline_main(config):
 def whole(request):
     """Whether grids are tested whole."""
     return request.config.getoption("--whole")
+
+
+@pytest.fixture
+def in_sample(request, whole):
+    """A function that tells whether a test is one in so many of its grid; with `--whole` each is."""
+    return lambda one_in: whole or is_in_sample(request.node, one_in)
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,19 @@ PAGES = [README, ROOT / "docs" / "edges.md"]  # those with generated parts
 PICTURE = ROOT / ".github" / "pictures" / "graph.svg"
 
 
-def example() -> Value:
-    """The worked example: L = (a * b + c) * f, so dL/da = b f = 6, dL/db = a f = -4, dL/dc = f = -2, dL/df = 4."""
+def worked_example(inner: bool = False) -> Value:
+    """The expression L = (a * b + c) * f; the nodes between may have labels too."""
     a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
-    L = (a * b + c) * f
+    L = (d := (e := a * b) + c) * f
     L.label = "L"
+    if inner:
+        e.label, d.label = "e", "d"
+    return L
+
+
+def example() -> Value:
+    """The worked example after its backward pass: dL/da = b f = 6, dL/db = a f = -4, dL/dc = f = -2, dL/df = 4."""
+    L = worked_example()
     L.backward()
     return L
 

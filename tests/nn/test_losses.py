@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -394,13 +395,17 @@ def assert_as_torch(loss, torch_loss, outputs, targets, torch_targets):
     assert slopes == pytest.approx(tensor.grad.flatten().tolist(), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("loss", "theirs", "options"),
+    [(mse, "mse_loss", {}), (mae, "l1_loss", {}), *((huber, "huber_loss", {"delta": d}) for d in (0.1, 1.0, 7.0))],
+)
 @given(st.data())
-def test_mse_agrees_with_torch(data):
+def test_regression_agrees_with_torch(loss, theirs, options, data):
     torch = pytest.importorskip("torch")
     outputs = data.draw(rows())
     targets = [[data.draw(numbers) for _ in row] for row in outputs]
-    tensor = torch.tensor(targets, dtype=torch.float64)
-    assert_as_torch(mse, torch.nn.functional.mse_loss, outputs, targets, tensor)
+    functions = partial(loss, **options), partial(getattr(torch.nn.functional, theirs), **options)
+    assert_as_torch(*functions, outputs, targets, torch.tensor(targets, dtype=torch.float64))
 
 
 @given(st.lists(st.tuples(numbers, st.sampled_from([-1, 1])), min_size=1, max_size=6))
@@ -451,25 +456,6 @@ def test_gradient_of_cross_entropy_keeps_its_digits_where_the_class_is_all_but_c
     found, slopes = gradients(cross_entropy, [[gap, 0.0]], [0])
     assert found == pytest.approx(math.log1p(math.exp(-gap)), rel=1e-15)
     assert slopes == pytest.approx([-math.exp(-gap), math.exp(-gap)], rel=1e-12)
-
-
-@given(st.data())
-def test_mae_agrees_with_torch(data):
-    torch = pytest.importorskip("torch")
-    outputs = data.draw(rows())
-    targets = [[data.draw(numbers) for _ in row] for row in outputs]
-    tensor = torch.tensor(targets, dtype=torch.float64)
-    assert_as_torch(mae, torch.nn.functional.l1_loss, outputs, targets, tensor)
-
-
-@given(st.data(), st.sampled_from([0.1, 1.0, 7.0]))
-def test_huber_agrees_with_torch(data, delta):
-    torch = pytest.importorskip("torch")
-    outputs = data.draw(rows())
-    targets = [[data.draw(numbers) for _ in row] for row in outputs]
-    tensor = torch.tensor(targets, dtype=torch.float64)
-    theirs = lambda o, t: torch.nn.functional.huber_loss(o, t, delta=delta)
-    assert_as_torch(lambda o, t: huber(o, t, delta), theirs, outputs, targets, tensor)
 
 
 @given(st.lists(st.tuples(numbers, st.one_of(st.sampled_from([0, 1]), st.floats(0.0, 1.0))), min_size=1, max_size=6))

@@ -132,6 +132,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("vectorized", [False, True])
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_own_operation_may_have_any_name(name, vectorized):

@@ -14,16 +14,10 @@ from autograd.pictures._frames import write_svg
 from autograd.pictures.animation import _in_boxes, _joined, _Stage, _steps, caption_names
 from autograd.pictures.folding import folded, unfolded
 from nn import MLP, hinge
+from tests.readme import worked_example as example
 
 Image = pytest.importorskip("PIL.Image")
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def example():
-    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
-    L = (a * b + c) * f
-    L.label = "L"
-    return L
 
 
 def neuron():

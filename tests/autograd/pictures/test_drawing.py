@@ -31,6 +31,7 @@ from autograd.pictures.drawing import MAX_NODES
 from autograd.rules.operation import NAry
 from nn import MLP, Layer, Neuron
 from tests.hypothesis_profiles import max_examples
+from tests.readme import worked_example as example
 
 ROOT = Path(autograd.__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -85,13 +86,6 @@ def boxes(drawing):
 
 def ids(root):
     return {node: f"n{position}" for position, node in enumerate(topological_order(root))}
-
-
-def example():
-    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
-    L = (a * b + c) * f
-    L.label = "L"
-    return L
 
 
 # Nodes and arrows

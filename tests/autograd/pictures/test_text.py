@@ -19,6 +19,7 @@ from autograd import Constant, Value, elu, exp, fsum, leaky_relu, no_grad, opera
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry, Unary
 from tests.hypothesis_profiles import max_examples
+from tests.readme import worked_example
 
 ROOT = Path(autograd.__file__).parents[1]
 PUBLIC = {}
@@ -50,12 +51,7 @@ def assert_text_makes_the_same_graph(root):
 
 
 def example():
-    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
-    e = a * b
-    d = e + c
-    L = d * f
-    e.label, d.label, L.label = "e", "d", "L"
-    return L
+    return worked_example(inner=True)
 
 
 # What it says

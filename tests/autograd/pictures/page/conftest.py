@@ -2,7 +2,8 @@
 
 import pytest
 
-from autograd import Value, explore
+from autograd import explore
+from tests.readme import worked_example
 
 
 @pytest.fixture
@@ -14,9 +15,4 @@ def opened(open_page):
 @pytest.fixture
 def example():
     """The expression of the README, with a label for everything."""
-    a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
-    e = a * b
-    d = e + c
-    L = d * f
-    e.label, d.label, L.label = "e", "d", "L"
-    return L
+    return worked_example(inner=True)
