@@ -86,7 +86,7 @@ LIMITS = {  # the largest size, and what holds up to it
     "operands of a step of a kernel": (499, lambda n, _: kernel(fsum, [0.5] * n).graph.fits),
     "variables of a kernel": (1_999, lambda n, _: kernel(lambda x: sin(x[0]), [0.5] * n).graph.fits),
     "lines of a kernel that are optimised": (4_000, lambda n, _: level_of(n) == 1),
-    "lines of a kernel": (90_000, of_lines),
+    "lines of a kernel": (100_000, of_lines),
     "lines of a kernel of a batch": (20_000, lambda n, patch: of_lines(n, patch, ONE, batched="x")),
     "repetitions that are no loop": (3, lambda n, _: find_loops([(sine, [place]) for place in range(n)], 1) == []),
     "numbers of examples whose buffers are kept": (
