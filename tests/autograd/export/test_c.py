@@ -194,6 +194,21 @@ def test_files_are_as_small_as_the_docs_say(shape):
     assert len(source) == pytest.approx(int(size.replace(",", "")), abs=20)  # the version has any length
 
 
+def test_tables_of_numbers_and_of_places_have_as_many_axes_as_their_arrays(tmp_path):
+    def f(x):
+        rows = fsum(tanh(dot([x[i] for i in row], x[:2])) for row in ((3, 0), (1, 5), (4, 2)))
+        return (
+            rows
+            + fsum(sin(a * c) for a, c in zip(x, (0.5, 2.0, -1.0)))
+            + fsum(exp(dot(x[:2], c)) for c in ([0.1, 0.2], [0.5, 0.3]))
+        )
+
+    x, program = [0.3, 0.5, -1.0, 2.0, 0.7, -0.2], compile(f, backend="numpy")
+    value, gradient = program.value_and_grad(x)
+    source = to_c(program)
+    assert called(library(tmp_path, source), source, x=x) == close([value, *gradient])
+
+
 def test_what_is_done_once_is_no_loop():
     f = compile(sin)
     f(0.5)
