@@ -20,6 +20,7 @@ project = "scalar-autograd"
 author = copyright = "the scalar-autograd authors"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 exclude_patterns = ["vendored", "live"]
+highlight_language = "none"  # a block that names no language is an output or a command
 default_role = "code"  # `this` in a docstring is code
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -59,6 +59,42 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "x <= 0.0",
     ): "x is not 0 there",
     (
+        "autograd/checks/anomaly.py",
+        "names = operand_names(node.op, len(node.parents)) if node.op is not None else []",
+        "True",
+    ): "a node that hands something on was computed",
+    (
+        "autograd/engine/_copying.py",
+        "if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it",
+        "stamp.tick >= clock.now.tick",
+    ): "the clock may move on once more",
+    (
+        "autograd/engine/_copying.py",
+        "graph = _Graph(topological_order(node)[:-1])",
+        "2",
+    ): "an ancestor that is not listed is pickled by its child",
+    (
+        "autograd/functions/_intervals.py",
+        "low, high = (a.a if a.a <= b.a else b.a), (a.b if a.b >= b.b else b.b)",
+        "a.a < b.a",
+    ): "of two equal ends, either",
+    ("autograd/functions/_intervals.py", "if x < 0:", "False"): "1 - erf(x) holds erfc(x) for negative numbers too",
+    (
+        "autograd/functions/newton.py",
+        "near = all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))",
+        "abs(d) < max(1e-08 * abs(a), 64.0 * _EPS * largest)",
+    ): "two numbers that are rounded are not just equal",
+    (
+        "nn/sweeping/_workers.py",
+        'self.at_once = max(LEAST_AHEAD, 2 * (getattr(executor, "_max_workers", None) or os.cpu_count() or 1))',
+        "3",
+    ): "how many tasks wait is a matter of speed",
+    (
+        "autograd/functions/newton.py",
+        "if not abs(float_of(rows[k][k])) > 4.0 * _EPS * size * scales[k] * columns[k] * (size > 1):",
+        "5.0",
+    ): "how many units of rounding make a pivot 0 is no promise",
+    (
         "autograd/functions/implicit.py",
         "return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]",
         "node.stamp.born <= since",

@@ -211,3 +211,28 @@ def test_page_without_javascript_is_what_it_was():
     text = Path(SITE, "index.html").read_text(encoding="utf-8")
     assert "live-bar" not in text
     assert "&gt;&gt;&gt; " in text
+
+
+def steps(frame):
+    """Press Step on an explorer or a playground, and say whether something happened."""
+    button = frame.get_by_role("button", name="Step", exact=True)
+    button.wait_for(timeout=20_000)
+    before = frame.locator("body").inner_text()
+    button.click()
+    button.page.wait_for_timeout(500)
+    return frame.locator("body").inner_text() != before
+
+
+@pytest.mark.parametrize("name", ["seeing.html", "training.html"])
+def test_explorer_and_playground_live_in_the_page_without_python(page, address, name):
+    page.goto(address + name)
+    page.locator("iframe.shown-page").scroll_into_view_if_needed()
+    assert steps(page.frame_locator("iframe.shown-page"))
+    assert page.locator(".live-output").filter(has_text="Python starts").count() == 0
+
+
+def test_cell_that_ends_in_an_explorer_shows_it_alive(page, address):
+    page.goto(address + "seeing.html")
+    page.get_by_role("button", name="Run example").last.click()
+    shown(page, page.locator(".live-output").count() - 1)
+    assert steps(page.frame_locator(".live-output iframe"))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from autograd import rules
 from autograd.compiler._loops import Loop as Loop
 from autograd.compiler._loops import find_loops
 from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
@@ -71,8 +72,23 @@ def _call(operation: Operation, arity: int) -> Expression:
     return Expression(operation, map(symbol, range(arity)))
 
 
-def adjoint_of(block: Block, shift: int) -> Block:
-    """Return the adjoint of a block, where the adjoint of a slot is so many slots after it.
+def reached(steps: Sequence[GraphStep], variables: int, roots: Sequence[Any]) -> list[bool]:
+    """Return at which places an adjoint arrives: elsewhere not even 0 times an infinity is handed back."""
+    flags = [False] * (variables + len(steps))
+    for root in roots:
+        if isinstance(root, int):
+            flags[root] = True
+    for number in range(len(steps) - 1, -1, -1):
+        operation, terms = steps[number]
+        if flags[variables + number]:
+            for target, *_ in handed_by(operation, len(terms), tuple([type(term) is int for term in terms])):
+                if isinstance(target, int):
+                    flags[terms[target]] = True  # type: ignore[index]
+    return flags
+
+
+def adjoint_of(block: Block, shift: int, flags: Sequence[bool]) -> Block:
+    """Return the adjoint of a block, where the adjoint of a slot is so many slots after it; `flags` are of `reached`.
 
     Everything is added: the adjoints are zero at first.
     """
@@ -85,7 +101,10 @@ def adjoint_of(block: Block, shift: int) -> Block:
         return operand[::-1] if isinstance(operand, list) else operand
 
     for number, step in reversed(list(enumerate(block.steps))):
-        y = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
+        y: Any = step.destination.backwards(block.repetitions)  # type: ignore[union-attr]
+        arrived = [float(flags[y.first + y.stride * n]) for n in range(block.repetitions)]
+        if not any(arrived):
+            continue
         named: dict[Any, Any] = {"y": y, "g": y.shifted(shift), **dict(enumerate(map(backwards, step.operands)))}
         wanted = tuple(isinstance(operand, (Affine, IndexTable)) for operand in step.operands)
         for target, expression, keys in handed_by(step.expression.operation, len(step.operands), wanted):
@@ -93,7 +112,11 @@ def adjoint_of(block: Block, shift: int) -> Block:
             if not add:
                 named[target] = f"{target}_{number}"
             destination = named[target].shifted(shift) if add else named[target]
-            steps.append(ScalarStep(destination, expression, [named[key] for key in keys], add))
+            operands = [named[key] for key in keys]
+            if add and not all(arrived):  # in the other repetitions it hands nothing back
+                expression = Expression(rules.where, [symbol(len(operands)), expression, 0.0])
+                operands.append(arrived)
+            steps.append(ScalarStep(destination, expression, operands, add))
     return Block(steps, block.start + last * block.stride, block.length, block.repetitions, -block.stride)
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd.compiler.adjoint import Adjoint
-from autograd.compiler.blocks import adjoint_of, blocks_of
+from autograd.compiler.blocks import adjoint_of, blocks_of, reached
 from autograd.compiler.instructions import Affine, Block, IndexTable, Instruction, Operand
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
@@ -358,7 +358,8 @@ class StepWriter(_Writer):
         self.batched, self.size = len(self.lowering.variables), 2 * count
         blocks = blocks_of(steps, variables)
         forward = [line for block in blocks for line in self._block(block)]
-        backward = [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count))]
+        flags = reached(steps, variables, self.lowering.places)
+        backward = [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count, flags))]
         clear = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
         roots = list(self.lowering.places)
         seeds = [root + count if isinstance(root, int) else -1 for root in roots]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,11 @@ from autograd.engine import Value, dependents
 from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_names, tex_number
 from autograd.functions import gradients
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Expression, Operation, derivatives, is_own, product, substitute, symbol
+from autograd.rules import Dialect, Expression, Operation, derivatives, is_own, product, substitute, symbol
 
 ROUNDED = replace(TEX, digits=6)
 ADJOINT = "adjoint"
+BEFORE = "before"  # what stands before a term of a sum
 
 
 def derivation(root: Value, leaf: Value) -> LaTeX:
@@ -50,28 +51,34 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
         key = part.key
         return float(slopes[key[1]] if isinstance(key, tuple) else key.number)
 
-    def row(left: str, right: Any, value: float) -> list[str]:
-        symbols = TEX.source(right, name)
-        numbers = ROUNDED.source(substitute(right, number), name)
+    def row(left: str, terms: Sequence[Any], value: float) -> list[str]:
+        symbols = _sum(TEX, terms, name)
+        numbers = _sum(ROUNDED, [substitute(term, number) for term in terms], name)
         return [left, *dict.fromkeys([symbols, numbers, tex_number(value, 6)])]
 
     rows = [
-        row(names[node], applied(node.op, list(map(term_of, node.parents))), node.number)
+        row(names[node], [applied(node.op, list(map(term_of, node.parents)))], node.number)
         for node in order
         if node.op is not None
     ]
     rows.append([name((ADJOINT, root)), "1"])
-    handed: dict[Value, Any] = {}
+    handed: dict[Value, list[Any]] = {}
     for node in reversed(path):
         if node is not root:
-            rows.append(row(name((ADJOINT, node)), handed.get(node, 0.0), slopes[node]))
+            rows.append(row(name((ADJOINT, node)), handed.get(node, [0.0]), slopes[node]))
         if node.op is None:
             continue
         for parent, partial in zip(node.parents, _partials(node, node.op), strict=True):
             if parent in slopes and not (isinstance(partial, float) and partial == 0.0):
-                term = product(symbol((ADJOINT, node)), partial)
-                handed[parent] = handed[parent] + term if parent in handed else term
+                handed.setdefault(parent, []).append(product(symbol((ADJOINT, node)), partial))
     return aligned(rows)
+
+
+def _sum(dialect: Dialect, terms: Sequence[Any], name: Callable[[Any], str]) -> str:
+    """Print a sum of any number of terms, one after the other: as one expression it would be as deep as it is long."""
+    before = symbol(BEFORE)
+    others = [dialect.source(before + term, lambda key: "" if key == BEFORE else name(key)) for term in terms[2:]]
+    return "".join([dialect.source(terms[0] + terms[1] if len(terms) > 1 else terms[0], name), *others])
 
 
 def _partials(node: Value, operation: Operation) -> Sequence[Any]:

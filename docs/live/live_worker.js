@@ -16,7 +16,12 @@ async function start() {
   ]);
   for (const wheel of wheels) python.unpackArchive(wheel, "wheel");
   python.runPython(host);
-  return { python, run: python.globals.get("run"), imported: python.globals.get("imported"), packages: content.packages };
+  return {
+    python,
+    run: python.globals.get("run"),
+    imported: python.globals.get("imported"),
+    packages: content.packages,
+  };
 }
 
 const ready = start();

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.compiler.backends._llvm import LANES, Lines, float_bits, of_lanes
 from autograd.compiler.backends._sections import Section
-from autograd.compiler.blocks import blocks_of, handed_by
+from autograd.compiler.blocks import blocks_of, reached
 from autograd.compiler.instructions import Affine, Block, ScalarStep
 from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
@@ -82,19 +82,8 @@ class KernelGraph:
         return flags
 
     def reached(self, active: Sequence[bool]) -> list[bool]:
-        """Return at which slots an adjoint arrives: elsewhere not even 0 times an infinity is handed back."""
-        flags = [False] * self.total
-        for root in self.roots:
-            if isinstance(root, int):
-                flags[root] = True
-        for number in range(len(self.steps) - 1, -1, -1):
-            operation, terms = self.steps[number]
-            if flags[self.base + number] and active[self.base + number]:
-                wanted = tuple(isinstance(term, int) for term in terms)
-                for target, *_ in handed_by(operation, len(terms), wanted):
-                    if isinstance(target, int):
-                        flags[terms[target]] = True  # type: ignore[index]
-        return [a and b for a, b in zip(flags, active, strict=True)]
+        """Return at which active slots an adjoint arrives."""
+        return [a and b for a, b in zip(reached(self.steps, self.base, self.roots), active, strict=True)]
 
 
 class Kernel:

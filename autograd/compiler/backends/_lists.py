@@ -16,7 +16,7 @@ import numpy as np
 from autograd.compiler.backends._repeated import LoopWriter
 from autograd.compiler.backends._sources import Bound, NamedLine, function, gathered, literal
 from autograd.compiler.backends._straight import StraightWriter
-from autograd.compiler.blocks import PIECE, Loop, adjoint_of, parts_of, repeated
+from autograd.compiler.blocks import PIECE, Loop, adjoint_of, parts_of, reached, repeated
 from autograd.compiler.instructions import Affine, Block, IndexTable, Slots
 from autograd.compiler.steps import GraphStep
 from autograd.engine import collector_paused
@@ -129,14 +129,16 @@ class ListSource:
         flags = np.frombuffer(arrived, dtype=bool)
         flags[[root for root in self.places if isinstance(root, int)]] = True
         found: list[tuple[list[str], Moves]] = []
+        reach = np.array(reached(self.steps, self.variables, self.places) if self._blocks else [], dtype=bool)
         for part in reversed(self.parts):
             if isinstance(part, Loop):
-                block = adjoint_of(self._blocks[part.start], self.count)
+                block = adjoint_of(self._blocks[part.start], self.count, reach.tolist())
                 found.append((self._loop(block), [(place, slot) for slot, place in moved.items()]))
                 moved.clear()
                 for step in block.steps:
                     if not isinstance(step.destination, str):
-                        flags[_slots(step.destination.shifted(-self.count), block.repetitions)] = True
+                        slots = _slots(step.destination.shifted(-self.count), block.repetitions)
+                        flags[slots] |= reach[slots]
                 continue
             start = self.variables + part.start
             pending: dict[int, list[str]] = {}

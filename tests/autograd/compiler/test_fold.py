@@ -378,6 +378,12 @@ def test_product_is_the_call_for_its_shapes(name):
     f, argument, lines = WRITTEN[name]
     products = [line for line in source_of(f, argument) if re.search(r"matmul|tensordot|einsum|^multiply\(v, v,", line)]
     assert products == lines.split(" | ")
+    options, found = {"batched": "x"} if isinstance(argument, np.ndarray) else {}, []
+    for backend in ("numpy", "python"):
+        compiled = compile(f, backend=backend, wrt=itertools.chain(*WEIGHTS), **options)
+        by_x, by_weights = compiled.value_and_grad(argument), compiled.value_and_grad_at(compiled.read(), argument)
+        found.append([*np.ravel(by_x[1]), by_weights[0], *by_weights[1]])
+    assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-15)
 
 
 def test_power_is_the_function_for_its_exponent():

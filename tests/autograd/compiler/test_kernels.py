@@ -237,6 +237,30 @@ def test_loop_with_tables_and_what_stays():
     assert found[1] == pytest.approx(wanted[1], rel=1e-12)
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("examples", [1, 8, 11])
+def test_recurrence_on_a_batch_has_the_derivatives_by_all_that_it_uses(examples):
+    w, X = [Value(0.9), Value(0.2)], np.random.default_rng(0).normal(size=(examples, 2))
+
+    def f(x, k):
+        state = x[0]
+        for n in range(300):
+            state = tanh(w[0] * state + k[n % 3] * x[1]) + w[1]
+        return state
+
+    found = []
+    for backend in ("native", "numpy"):
+        compiled = compile(f, batched="x", wrt=w, backend=backend)
+        compiled.backward(X, [0.1, 0.2, 0.3])
+        assert runner_of(compiled) == {"native": "KernelProgram", "numpy": "ArrayLists"}[backend]
+        by_k = compile(lambda k, x: f(x, k), batched="x", backend=backend).value_and_grad([0.1, 0.2, 0.3], X)
+        by_x = compiled.value_and_grad(X, [0.1, 0.2, 0.3])
+        found.append([leaf.grad for leaf in w] + [by_k[0], *by_k[1], *by_x[1].ravel()])
+        for leaf in w:
+            leaf.grad = None
+    assert found[0] == pytest.approx(found[1], rel=1e-11, abs=1e-13)
+
+
 # When a program comes to native code
 
 
@@ -287,6 +311,16 @@ def test_costs_of_native_code_are_those_of_its_table(batched):
         cost = cut.COSTS[key[0], kind]
         fixed, each = cost.run + cost.line * lines, cost.operation * sums + cost.product * products
         assert stages._cost(key, lines)(7) == pytest.approx(fixed + each * (7 if batched else 1))
+
+
+@pytest.mark.parametrize("examples", [1, 50])
+def test_run_counts_as_what_it_costs_for_its_examples(examples):
+    f = compile(option, batched="x", backend="native")
+    X = np.random.default_rng(0).uniform(0.5, 1.5, size=(examples, 4))
+    program = f.specialize(X)
+    left, cost = program.left, program._stage.run(examples)
+    f.value_and_grad(X)
+    assert program.left == left - cost < left
 
 
 def test_program_that_gains_nothing_stays_as_it_is():

@@ -1,6 +1,7 @@
 """Recurrences: what is repeated is found and written as a loop, whatever its operands are."""
 
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -237,3 +238,22 @@ def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monke
     value, gradient = program.value_and_grad(program.read())
     assert value == pytest.approx(total.data, rel=1e-12)
     assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_table_may_begin_with_any_variable(first):
+    def build(leaves):
+        state = leaves[4]
+        for n in range(30):
+            state = sin(state) * leaves[first + n * n % 3]
+        return state
+
+    assert_as_eager(build, [Value(0.5 + 0.1 * i) for i in range(5)])
+
+
+def test_numbers_of_a_piece_are_read_at_once():
+    leaves = [Value(0.1 * i + 0.1) for i in range(4)]
+    graph = leaves[0]
+    for n in range(12):  # of which nothing is repeated
+        graph = (sin, exp, tanh, sigmoid, relu)[n * n % 5](graph * leaves[n % 3] + leaves[n * n % 4])
+    assert re.search(r"^x\d+, .* = get\d+\(v\)$", compile(graph, wrt=leaves).program.source, re.MULTILINE)

@@ -26,6 +26,7 @@ from autograd import (
     logsumexp,
     operation,
     sin,
+    sqrt,
     tanh,
     where,
 )
@@ -115,6 +116,20 @@ def test_every_row_computes_what_the_engine_does(writer, tmp_path):
         for operands in [*points(row), *tails(row), *edges]:
             found = called(loaded, sources[number], operands, name=f"f{number}")
             assert found == close(wanted(row, operands)), (name, operands)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("size", [3, 1_300])
+def test_infinite_derivative_is_not_multiplied_by_an_adjoint_that_does_not_arrive(backend, size, tmp_path):
+    def f(x, y):
+        for _ in range(size):
+            x = x * 0.99 + y + sqrt(y - 0.25).detach()
+        return x
+
+    source = to_c((program := compile(lambda p: f(*p), backend=backend)).specialize([1.0, 0.25]))
+    value, gradient = program.value_and_grad([1.0, 0.25])
+    assert called(library(tmp_path, source), source, x=[1.0, 0.25]) == close([value, *gradient])
+    assert math.isfinite(sum(gradient))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -312,3 +312,12 @@ def test_without_jax_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[jax\]'"):
         to_jax(compile(rules.sin(Value(1.0))))
+
+
+def test_values_that_are_no_parameters_have_the_numbers_of_now(form):
+    a, b, k = (Value(x) for x in (2.0, 3.0, 5.0))
+    f = compile(lambda x: sin(a * x) * b + sin(k * x) * tanh(k), wrt=[b, a])
+    f(0.5)
+    a.data, k.data = 4.0, -1.0
+    value, gradient = f.value_and_grad_at([4.0, 3.0], 0.5)
+    assert by_jax(to_jax(f), [4.0, 3.0], 0.5) == close([value, *gradient])

@@ -295,3 +295,12 @@ def test_model_that_is_more_than_its_layers_is_refused():
         to_torch(mixed)
     with pytest.raises(NotImplementedError, match="cannot be read for PyTorch, since it takes numbers"):
         to_torch(nn.Neuron(2, lambda z: math.floor(float(z)) * z))
+
+
+def test_values_that_are_no_parameters_have_the_numbers_of_now():
+    a, b, k = (Value(x) for x in (2.0, 3.0, 5.0))
+    f = compile(lambda x: sin(a * x) * b + sin(k * x) * exp(k), wrt=[b, a])
+    f(0.5)
+    a.data, k.data = 4.0, -1.0
+    value, gradient = f.value_and_grad_at([4.0, 3.0], 0.5)
+    assert by_torch(to_torch(f), [4.0, 3.0], 0.5) == close([value, *gradient])

@@ -35,6 +35,8 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.compiler.backends import BACKENDS
+from autograd.engine import topological_order
+from autograd.functions import newton
 
 
 def anomaly(e, M):
@@ -458,3 +460,18 @@ def test_equations_may_be_in_any_units_and_in_any_order(order):
     rows, right, units = [[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [2.0, 1.0, 0.0]], [7.0, 10.0, 4.0], [1e12, 1.0, 1e-12]
     f = lambda x: [units[i] * (sum(a * b for a, b in zip(rows[i], x)) - right[i]) for i in order]
     assert root(f, [0.0] * 3) == pytest.approx([1.0, 2.0, 3.0], rel=1e-12)
+
+
+def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
+    a, b, c, d, e = map(Value, (5.0, 1.0, 4.0, 1.0, 6.0))
+    matrix = [[a, 0.0, 0.0], [b, c, 0.0], [0.0, d, e]]
+    right = [[Value(1.0)], [Value(2.0)], [Value(3.0)]]
+    found = [x for (x,) in newton.solved("root", matrix, right, [0.0] * 3)]
+    wanted = np.linalg.solve([[5.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 1.0, 6.0]], [1.0, 2.0, 3.0])
+    assert [x.data for x in found] == pytest.approx(wanted.tolist(), rel=1e-15)
+    assert not [x for x in topological_order(*found) if type(x) is Constant]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_start_at_a_solution_of_zeros_is_the_solution(size):
+    assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size

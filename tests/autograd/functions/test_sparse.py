@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, issparse
 
 from autograd import Constant, Value, compile, exp, grad, hessian, jacobian, maximum, no_grad, relu, sin, where
 from autograd.compiler.backends import BACKENDS
+from autograd.functions import flatten
 from autograd.functions.calls import Call
 
 
@@ -322,3 +323,11 @@ def test_least_squares_with_a_sparse_jacobian_of_thousands_of_variables():
     found = least_squares(lambda x: np.array(of(x)), -np.ones(n), jac=first, method="trf", tr_solver="lsmr", gtol=1e-12)
     assert first(found.x).nnz == 3 * n - 2
     assert np.abs(found.fun).max() < 1e-6
+
+
+def test_structures_of_sparse_matrices_are_equal_and_hashed_by_their_patterns():
+    first, again, other = (
+        flatten(jacobian(f, sparse=True)([Value(2.0), Value(3.0)]))[1]
+        for f in (lambda x: [x[0] * x[1]], lambda x: [x[0] / x[1]], lambda x: [x[0], x[1]])
+    )
+    assert (first == again, hash(first) == hash(again), first == other) == (True, True, False)

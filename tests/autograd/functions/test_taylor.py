@@ -37,6 +37,7 @@ from autograd import (
     value_and_grad,
     where,
 )  # fmt: skip
+from autograd.functions.taylor import _Expansion
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation, expressions
 from tests.hypothesis_profiles import max_examples
@@ -256,3 +257,12 @@ def test_random_expressions_have_the_derivatives_of_nested_grad(expression):
     for k, (coefficient, derivative, size) in enumerate(zip(found, derivatives, sizes, strict=True)):
         error = math.fabs(coefficient * math.factorial(k) - derivative)
         assert error <= 20.0 * size + 1e-13 * math.fabs(derivative) + 1e-300
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 5])
+def test_equation_is_expanded_as_far_as_it_is_asked(order, monkeypatch):
+    steps = []
+    extend = _Expansion.extend
+    monkeypatch.setattr(_Expansion, "extend", lambda self, found: (steps.append(found), extend(self, found))[1])
+    assert len(taylor_ode(lambda x: x * x, 1.0, order)) == order + 1
+    assert len(steps) == max(0, order - 1)

@@ -2130,3 +2130,21 @@ def test_gradient_that_is_computed_to_be_zero_is_handed_on_to_an_infinite_deriva
     assert math.isnan(grad(lambda x: f(x)[0])([0.0, 1.0])[0])
     assert same(jacobian(f)([0.0, 1.0]), [[math.nan, 0.0], [0.0, 1.0]])
     assert same(jvp(f, ([0.0, 1.0],), ([1.0, 0.0],))[1], [math.nan, 0.0])
+
+
+OPERATIONS = {  # of a gradient: as few as the derivative has
+    "x + y": (lambda x, y: x + y, ["pos"]),
+    "sin(x)": (lambda x, y: sin(x), ["cos", "*"]),
+    "x y": (lambda x, y: x * y, ["*"]),
+    "x x": (lambda x, y: x * x, ["dot"]),
+    "sin(x) + x": (lambda x, y: sin(x) + x, ["cos", "dot"]),
+    "x sin(x)": (lambda x, y: sin(x) * x, ["sin", "cos", "*", "dot"]),
+    "x y or y": (lambda x, y: where(x < y, x * y, y), ["where", "*"]),
+}
+
+
+@pytest.mark.parametrize(("f", "names"), OPERATIONS.values(), ids=OPERATIONS)
+def test_gradient_that_is_a_value_has_no_more_operations_than_it_needs(f, names):
+    x, y = Value(0.5), Value(2.0)
+    (slope,) = gradients(f(x, y), [x], create_graph=True)
+    assert [node.op.name for node in topological_order(slope) if node.op] == names

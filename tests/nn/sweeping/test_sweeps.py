@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import compile, sin
+from nn.sweeping import _workers
 from nn.sweeping._journal import Journal
 from nn.sweeping._workers import run_task
 from tests.hypothesis_profiles import max_examples
@@ -247,6 +249,14 @@ def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
     assert "8/8 members" in capsys.readouterr().err
     nn.sweep(members.square, GRID, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_process_knows_the_latest_functions(monkeypatch):
+    monkeypatch.setattr(_workers, "KEPT", OrderedDict())
+    monkeypatch.setattr(_workers, "MOST_KEPT", 2)
+    for name in "abc":
+        _workers.keep(name, members.square)
+        assert list(_workers.KEPT) == {"a": ["a"], "b": ["a", "b"], "c": ["b", "c"]}[name]
 
 
 def test_table_shows_arguments_and_results_in_columns():

@@ -35,6 +35,7 @@ from nn import (
     mae,
     mse,
 )
+from nn.data.random_state import chance_restored
 from nn.training.examples import Examples
 from nn.training.optimizer import Optimizer
 from tests.backends import RUN_BY, name_of
@@ -544,6 +545,31 @@ def test_what_cannot_be_compiled_is_said_once_and_trained_eagerly(case, reason):
 def test_examples_that_stand_for_all_are_two_at_least(count):
     chosen = Examples([[float(i)] for i in range(count)], [0.0] * count).telling(3)
     assert chosen == {1: [0, 0], 2: [0, 1], 9: [0, 3, 6]}[count]
+
+
+class Chancy(Module):
+    def __init__(self):
+        self.w, self.chance = Value(1.0), random.Random(1)
+        self.more = [np.random.RandomState(1), np.random.default_rng(1)]
+
+
+DRAWS = {
+    "random": lambda model: random.random(),
+    "numpy": lambda model: np.random.random(),
+    "random.Random": lambda model: model.chance.random(),
+    "RandomState": lambda model: model.more[0].random(),
+    "Generator": lambda model: model.more[1].random(),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_every_generator_of_random_numbers_is_restored(draw):
+    model = Chancy()
+    with chance_restored(model) as drawn:
+        assert not drawn()
+        number = draw(model)
+        assert drawn()
+    assert draw(model) == number
 
 
 def test_branch_is_shown_with_its_line():

@@ -735,6 +735,11 @@ def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
     assert (drawn.updates, drawn.closed) == (1, True)
 
 
+def test_progress_shows_what_is_known_of_each_measure():
+    assert History(loss=[0.5], validation_loss=[0.6]).progress() == "loss 0.5 (0.6)"
+    assert History(loss=[0.5], validation_metric=[0.75]).progress() == "loss 0.5, accuracy  (0.75)"
+
+
 @pytest.mark.parametrize("notebook", [True, False])
 def test_bar_has_its_layout_on_terminals_and_that_of_tqdm_in_notebooks(notebook, monkeypatch):
     asked = []

@@ -408,8 +408,8 @@ def test_rules_hold_nothing_that_a_user_wrote():
 
 
 def test_page_is_small(example, network):
-    assert len(explore(example).html.encode()) < 110_000
-    assert len(explore(network).html.encode()) < 175_000
+    assert len(explore(example).html.encode()) < 120_000
+    assert len(explore(network).html.encode()) < 190_000
 
 
 def test_save_writes_the_page_and_returns_its_path(example, tmp_path):
