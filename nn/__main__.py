@@ -51,10 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write_any_character() -> None:
-    """Write UTF-8 to files and pipes, and to a console of another encoding escapes for what it lacks."""
+    """Write UTF-8 to files and pipes, and escapes for what an encoding lacks, such as half of a surrogate pair."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(**({"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"}))
+            encoding = {} if stream.isatty() else {"encoding": "utf-8"}
+            stream.reconfigure(errors="backslashreplace", **encoding)
 
 
 def _failed(reason: object) -> int:
@@ -168,7 +169,7 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
         classes=classes,
         missing=options.missing or "fill",
     )
-    name = path.name
+    name = os.fsencode(path.name).decode("utf-8", "replace")  # a name of a file may be no text; figures show it
     while Path(name).suffix.lower() in TABLE_ENDS and Path(name).stem:
         name = Path(name).stem
     return name, table_job(path, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from autograd.engine import Value, dependents
 from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_names, tex_number
 from autograd.functions import gradients
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Dialect, Expression, Operation, derivatives, is_own, product, substitute, symbol
+from autograd.rules import Expression, Operation, derivatives, is_own, product, substitute, symbol
 
 ROUNDED = replace(TEX, digits=6)
 ADJOINT = "adjoint"
@@ -45,15 +45,18 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     def name(key: Any) -> str:
         if isinstance(key, tuple):
             return rf"\frac{{\partial {names[root]}}}{{\partial {names[key[1]]}}}"
-        return names[key]
+        return "" if key == BEFORE else names[key]
 
-    def number(part: Expression) -> float:
+    def number(part: Expression) -> Any:
         key = part.key
+        if key == BEFORE:
+            return part
         return float(slopes[key[1]] if isinstance(key, tuple) else key.number)
 
     def row(left: str, terms: Sequence[Any], value: float) -> list[str]:
-        symbols = _sum(TEX, terms, name)
-        numbers = _sum(ROUNDED, [substitute(term, number) for term in terms], name)
+        parts = _parts(terms)
+        symbols = "".join(TEX.source(part, name) for part in parts)
+        numbers = "".join(ROUNDED.source(substitute(part, number), name) for part in parts)
         return [left, *dict.fromkeys([symbols, numbers, tex_number(value, 6)])]
 
     rows = [
@@ -74,11 +77,11 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     return aligned(rows)
 
 
-def _sum(dialect: Dialect, terms: Sequence[Any], name: Callable[[Any], str]) -> str:
-    """Print a sum of any number of terms, one after the other: as one expression it would be as deep as it is long."""
-    before = symbol(BEFORE)
-    others = [dialect.source(before + term, lambda key: "" if key == BEFORE else name(key)) for term in terms[2:]]
-    return "".join([dialect.source(terms[0] + terms[1] if len(terms) > 1 else terms[0], name), *others])
+def _parts(terms: Sequence[Any]) -> list[Any]:
+    """Return a sum of any number of terms as parts to print one after the other; one expression would be too deep."""
+    if len(terms) == 1:
+        return [*terms]
+    return [terms[0] + terms[1], *[symbol(BEFORE) + term for term in terms[2:]]]
 
 
 def _partials(node: Value, operation: Operation) -> Sequence[Any]:

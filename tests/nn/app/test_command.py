@@ -441,6 +441,25 @@ def test_any_encoding_of_the_console_is_survived(encoding, is_console, pets, fol
         assert kind in text
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
+def test_name_of_a_file_may_be_no_text(tmp_path):
+    named = lambda name: Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    write(tmp_path / "t.csv", ["size", "kind"], [[i, "cat" if i % 2 else "dog"] for i in range(20)]).rename(
+        table := named(b"caf\xe9.csv")
+    )
+    model, answers = named(b"m\xe9.json"), named(b"answers\xe9.csv")
+    for arguments in (
+        [table, "--target", "kind", *QUICK, "--out", tmp_path / "pictures", "--save", model],
+        ["predict", model, table, "--out", answers],
+        ["predict", model, table],
+    ):
+        process = shell(*arguments)
+        _, error = process.communicate(timeout=100)
+        assert (process.returncode, error) == (0, b"")
+    assert answers.exists()
+    assert {file.name[:4] for file in (tmp_path / "pictures").iterdir()} == {"caf\ufffd"}
+
+
 @pytest.mark.parametrize("bias", [1e300, -1e300, 1.7e308])
 def test_answer_beyond_floats_is_no_answer(bias, wave, folder, tmp_path):
     steep = nn.MLP(1, [1], seed=1)
