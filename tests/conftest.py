@@ -33,14 +33,31 @@ def pytest_collection_modifyitems(config, items):
     Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
     the sample leaves points out.
     """
-    if config.getoption("--whole") or any("::" in argument for argument in config.args):
-        return
-    config.hook.pytest_deselected(items=[item for item in items if not is_tested(item)])
-    items[:] = filter(is_tested, items)
+    known = {}
+    for item in items:
+        if hasattr(item, "callspec"):
+            item.stash[POSITION] = position(item, known.setdefault((item.path, item.originalname), {}))
+    if not (config.getoption("--whole") or any("::" in argument for argument in config.args)):
+        config.hook.pytest_deselected(items=[item for item in items if not is_tested(item)])
+        items[:] = filter(is_tested, items)
+
+
+POSITION = pytest.StashKey()
+
+
+def position(item, known):
+    """The sum of the positions of a test's parameters, each among the values of the parameter that are known so far."""
+    parameters = item.callspec.params
+    given = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    given = [names.replace(" ", "").split(",") if isinstance(names, str) else list(names) for names in given]
+    beside = parameters.keys() - {name for names in given for name in names}  # those of fixtures
+    first = [names[0] for names in given] + sorted(beside)
+    places = [known.setdefault(name, {}) for name in first]
+    return sum(place.setdefault(id(parameters[name]), len(place)) for name, place in zip(first, places, strict=True))
 
 
 def is_in_sample(item, one_in):
-    return sum(item.callspec.indices.values()) % one_in == 0
+    return item.stash[POSITION] % one_in == 0
 
 
 def is_tested(item):

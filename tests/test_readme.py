@@ -1,5 +1,6 @@
 import math
 import re
+import tomllib
 
 import pytest
 
@@ -92,3 +93,9 @@ def test_every_promise_names_a_test():
     lines = (readme.ROOT / "docs" / "relying.md").read_text(encoding="utf-8").split("\n- ")[1:]
     assert len(lines) == len(PROMISES) >= 30
     assert all("[test](" in line for line in lines)
+
+
+def test_version_that_is_cited_is_that_of_the_package():
+    version = tomllib.loads((readme.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"\nversion: {version}\n" in (readme.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version = {{{version}}}," in (readme.ROOT / "docs" / "community.md").read_text(encoding="utf-8")

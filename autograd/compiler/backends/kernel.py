@@ -30,7 +30,7 @@ from autograd.compiler.views import Layout
 
 OPTIMIZED = 4_000  # lines of a kernel, up to which LLVM takes its time: five times as long
 LONGEST_OF_VECTORS = 20_000  # lines, whose names take a third of a megabyte of the stack
-LONGEST = 90_000  # lines of LLVM IR of a kernel, which take half a second to compile
+LONGEST = 100_000  # lines of LLVM IR of a kernel, which take half a second to compile
 
 
 def level_of(lines: int) -> int:

@@ -1,5 +1,6 @@
 """Which patterns fold to which instructions: the numbers in stats, and the listing."""
 
+import functools
 import itertools
 import re
 
@@ -301,17 +302,21 @@ def test_what_no_example_changes_is_computed_once_for_the_batch():
 
 # Which lines of NumPy are written: the fastest call for the shapes of a product, on views that are made once
 
-WEIGHTS = rows([Value(0.1 * i - 0.5) for i in range(12)], 3, 4)
 ROW, ROWS = [1.0, 2.0, 3.0, 4.0], np.ones((5, 4))
 
 
+@functools.cache
+def weights():
+    return rows([Value(0.1 * i - 0.5) for i in range(12)], 3, 4)
+
+
 def layer(x):
-    return fsum(tanh(dot(row[: len(x)], x)) for row in WEIGHTS)
+    return fsum(tanh(dot(row[: len(x)], x)) for row in weights())
 
 
 WRITTEN = {  # of one example or of a batch, forward and backward
     "dot": (
-        lambda x: dot(WEIGHTS[0], x),
+        lambda x: dot(weights()[0], x),
         ROW,
         "matmul(v_0__0_, v_0__0_, out=v_0__0__0______) | multiply(v, v, out=v)",
     ),
@@ -322,17 +327,17 @@ WRITTEN = {  # of one example or of a batch, forward and backward
         "matmul(plain[v][0], v_0__T, out=v_0_) | matmul(v_0_, plain[v][0].T, out=v_0_)",
     ),
     "matrices that lie regularly": (
-        lambda x: fsum(tanh(dot(w, r)) for w in WEIGHTS for r in rows(x, 2, 4)),
+        lambda x: fsum(tanh(dot(w, r)) for w in weights() for r in rows(x, 2, 4)),
         ROW * 2,
         "matmul(v_0_, v_0__T, out=v_0_) | matmul(v_0_, v_0__T, out=v_0_)",
     ),
     "stack of matrices": (
-        lambda x: fsum(tanh(dot(a, b)) for k in range(2) for a in WEIGHTS[k : k + 1] for b in rows(x, 2, 4, 8 * k)),
+        lambda x: fsum(tanh(dot(a, b)) for k in range(2) for a in weights()[k : k + 1] for b in rows(x, 2, 4, 8 * k)),
         ROW * 4,
         "matmul(v, v_swapaxes__1___2_, out=v) | matmul(v, v_swapaxes__1___2_, out=v)",
     ),
     "neuron": (
-        lambda x: tanh(dot(WEIGHTS[0], x)),
+        lambda x: tanh(dot(weights()[0], x)),
         ROWS,
         "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
     ),
@@ -342,7 +347,7 @@ WRITTEN = {  # of one example or of a batch, forward and backward
         "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
     ),
     "bias, summed over the examples by a product with ones": (
-        lambda x: fsum(tanh(dot(w[:3], x[:3]) + w[3]) for w in WEIGHTS),
+        lambda x: fsum(tanh(dot(w[:3], x[:3]) + w[3]) for w in weights()),
         ROWS,
         "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_) "
         "| matmul(ones, v_rows, out=v_None_)",
@@ -359,7 +364,7 @@ WRITTEN = {  # of one example or of a batch, forward and backward
         "| multiply(v, v, out=v) | v_0_[...] = tensordot(v____0_, v____0_, ((0, 2), (0, 2)))",
     ),
     "a matrix for each part of an example": (
-        lambda x: fsum(tanh(dot(w[:2], x[2 * h : 2 * h + 2])) for h, w in enumerate(WEIGHTS[:2])),
+        lambda x: fsum(tanh(dot(w[:2], x[2 * h : 2 * h + 2])) for h, w in enumerate(weights()[:2])),
         ROWS,
         "matmul(v, v_swapaxes__1___2_, out=v) | add.reduce(matmul(v, v_swapaxes__1___2_), axis=0, out=v)",
     ),
@@ -375,12 +380,12 @@ def source_of(f, argument):
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_product_is_the_call_for_its_shapes(name):
-    f, argument, lines = WRITTEN[name]
+    (f, argument, lines), leaves = WRITTEN[name], list(itertools.chain(*weights()))
     products = [line for line in source_of(f, argument) if re.search(r"matmul|tensordot|einsum|^multiply\(v, v,", line)]
     assert products == lines.split(" | ")
     options, found = {"batched": "x"} if isinstance(argument, np.ndarray) else {}, []
     for backend in ("numpy", "python"):
-        compiled = compile(f, backend=backend, wrt=itertools.chain(*WEIGHTS), **options)
+        compiled = compile(f, backend=backend, wrt=leaves, **options)
         by_x, by_weights = compiled.value_and_grad(argument), compiled.value_and_grad_at(compiled.read(), argument)
         found.append([*np.ravel(by_x[1]), by_weights[0], *by_weights[1]])
     assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-15)
@@ -391,6 +396,11 @@ def test_power_is_the_function_for_its_exponent():
     for exponent, call in exponents.items():
         forward = source_of(lambda x: [v**exponent for v in x], ROW)[0]  # noqa: B023
         assert (call or "return") in forward, (exponent, forward)
+
+
+def test_constant_that_is_the_same_everywhere_is_one_number():
+    assert "multiply(v, v, out=v)" in source_of(lambda x: [v * 2.0 for v in x], ROW)
+    assert "multiply(v, k" in "\n".join(source_of(lambda x: [v * (n + 2.0) for n, v in enumerate(x)], ROW))
 
 
 def test_sums_and_roots_are_read_and_written_at_once_where_they_are_many():

@@ -435,6 +435,7 @@ def test_complex_vector_is_an_error(leaves):
 
 def test_repr_tells_what_was_compiled(leaves):
     assert "1 instruction" in repr(compile(leaves[0] * leaves[1]))
+    assert repr(compile(sin)) == "<compiled sin>"
 
 
 def test_constants_that_differ_in_the_sign_of_their_exponent_are_told_apart():

@@ -200,6 +200,15 @@ def test_powers_that_are_products_call_no_function():
         assert kernel.text("forward").count("call double @pow") == calls
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("examples", [1, 7, 8, 9])
+def test_lanes_without_an_example_have_no_error(examples):
+    f, X = compile(lambda x: log(x), batched="x", backend="native"), np.linspace(1.0, 2.0, examples)
+    f(X)
+    memory = f.program.runner.memory(examples)
+    assert (runner_of(f), memory.results) == ("KernelProgram", 0)  # so no example is computed again
+
+
 # Recurrences
 
 

@@ -240,15 +240,31 @@ def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monke
     assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_table_may_begin_with_any_variable(first):
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_table_may_begin_and_end_with_any_variable(first):
     def build(leaves):
         state = leaves[4]
         for n in range(30):
-            state = sin(state) * leaves[first + n * n % 3]
+            state = sin(state) * leaves[(n * n + first) % 3]
         return state
 
     assert_as_eager(build, [Value(0.5 + 0.1 * i) for i in range(5)])
+
+
+def test_loop_may_use_what_its_first_repetition_made():
+    data = [math.sin(n * n) for n in range(30)]
+
+    def build(leaves):
+        state, first = leaves[0], None
+        for n, x in enumerate(data):
+            found = sin(state + x) * leaves[1 + n * n % 3]
+            first = found if first is None else first
+            state = tanh(found * first)
+        return state
+
+    assert_as_eager(build, [Value(0.5 + 0.1 * i) for i in range(4)])
+    loop, *_ = find_loops(compile(build([Value(0.5 + 0.1 * i) for i in range(4)])).program.lowering.steps, 4)
+    assert (loop.start, loop.repetitions) == (len(loop.operations), 29)
 
 
 def test_numbers_of_a_piece_are_read_at_once():

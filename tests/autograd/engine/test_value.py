@@ -1207,6 +1207,9 @@ def test_outside_of_blocks_nothing_is_asked_of_them(monkeypatch):
     y = tanh(x * 3.0 - 1.0) + x**2
     assert (y.data, bool(y), f"{y:.1f}", x < 3.0) == (math.tanh(5.0) + 4.0, True, "5.0", True)
     assert y.local_derivatives() == (1.0, 1.0)
+    for cut in (float, operator.index, round):
+        with pytest.raises(TypeError):
+            cut(y)
     y.backward()
     assert x.grad == pytest.approx(4.0 + 3.0 / math.cosh(5.0) ** 2, rel=1e-14)
 

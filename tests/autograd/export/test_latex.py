@@ -315,6 +315,14 @@ def test_notebook_shows_a_formula_typeset():
     assert to_latex(x + y)._repr_latex_() == r"$\displaystyle x + y$"
 
 
+def test_derivation_adds_up_what_every_use_hands_back():
+    x = Value(3.0, "x")
+    *_, (_, right) = lines(derivation(2.0 * x + x * x + 5.0 * x, x))
+    symbols, numbers, total = right.split(" = ")
+    assert symbols.count(r"\frac") == 4
+    assert eval(numbers.replace(r"\cdot", "*")) == float(total) == 13.0
+
+
 def test_derivation_is_symbols_then_numbers():
     a, b, c, f = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c"), Value(-2.0, "f")
     L = (a * b + c) * f

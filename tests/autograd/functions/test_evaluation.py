@@ -195,6 +195,23 @@ def test_fractions_at_the_edges_of_a_row_are_as_floats(row, number):
     assert (value, gradient[leaf]) == (row(x).data, gradients(row(x), [x])[0])
 
 
+@pytest.mark.parametrize("number", [-2, 0, 3])
+@pytest.mark.parametrize("kind", [sympy.Integer, Fraction, mpmath.mpf, float], ids=lambda kind: kind.__name__)
+def test_choice_by_a_number_that_is_known_is_made(kind, number):
+    x = Value(0.5)
+    y = x.leaky_relu(0.1) - 3.0 * x.relu()
+    found = evaluate(y, {x: kind(number)}, gradient=True)
+    wanted = evaluate(y, {x: float(number)}, gradient=True)
+    assert [float(found[0]), float(found[1][x])] == pytest.approx([wanted[0], wanted[1][x]], rel=1e-15)
+
+
+@pytest.mark.parametrize("number", [2, True, 0.5])
+def test_plain_numbers_are_floats(number):
+    x = Value(0.7)
+    for root in (x, -x, x * x):
+        assert type(evaluate(root, {x: number})) is float
+
+
 ARITHMETIC = [rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.fsum]
 ARITHMETIC += [rules.power_of.member(n) for n in (2.0, 3.0, -1.0)]
 

@@ -417,3 +417,11 @@ def test_gradients_that_are_all_zero_have_no_colour():
     assert style.arrow_colour(0.0, 0.0) == {"color": style.GREY, "penwidth": "1.00"}
     assert [style.gradient_row(g, 1.0).ground for g in (0.0, float("nan"))] == ["", ""]
     assert [style.gradient_row(g, 4.0).ground for g in (4.0, -9.0)] == [*style.GROUNDS]
+
+
+def test_root_is_the_only_one_that_looks_like_it():
+    x = Value(2.0)
+    for root, others in ((-(x * 3.0), [style.LEAF, style.CONSTANT, style.COMPUTED]), (x, [])):
+        source = draw(root, fold=False).source.partition("label=<<FONT")[0]
+        fills = [source.count(f'COLOR="{line}" BGCOLOR="{fill}"') for line, fill in (style.ROOT, *others)]
+        assert fills == [1] * len(fills)

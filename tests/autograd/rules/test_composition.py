@@ -187,3 +187,16 @@ def test_symbol_has_no_other_methods():
     assert "arcbs" not in METHODS
     with pytest.raises(AttributeError, match="a symbol has no arcbs"):
         symbol("x").arcbs()
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_operands_are_x_or_a_b_c_or_counted(count):
+    own = autograd.operation("own", lambda *xs: math.fsum(xs), *[lambda y, *xs: 1.0] * count)
+    names = {1: "x", 2: "a, b", 3: "a, b, c"}.get(count, ", ".join(f"x{i}" for i in range(1, count + 1)))
+    assert ", ".join(own.arguments) == names
+    assert own.definition == f"own({names})"
+
+
+def test_lists_and_tuples_of_operands_are_taken_as_they_are():
+    for xs in ([1.0, 2.0], (1.0, 2.0)):
+        assert rules.fsum._listed(xs) is xs

@@ -309,6 +309,13 @@ def test_overflow_is_an_error_with_the_argument(call, message):
         call()
 
 
+@pytest.mark.parametrize(("a", "b"), [(1e-200, 2.0), (1e-150, 3.0), (-1e-170, 2.0), (1e-300, 1.5)])
+def test_derivative_of_a_power_that_underflows_is_not_zero(a, b):
+    x = Value(a)
+    (x ** Value(b)).backward()
+    assert x.grad == pytest.approx(b * math.copysign(abs(a) ** (b - 1.0), a), rel=1e-15, abs=0.0)
+
+
 @pytest.mark.parametrize("exponent", [1.5, Value(1.5)], ids=["float", "Value"])
 def test_fractional_power_of_a_huge_negative_number_is_a_value_error(exponent):
     with pytest.raises(ValueError, match=r"= -1e\+300"):

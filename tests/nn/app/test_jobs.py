@@ -75,6 +75,12 @@ def drawn(name, seed=0, called="it", table=None):
     return {end: draw_it() for end, draw_it in pictures(Trained(task, model), history, called)}
 
 
+def test_boundary_of_a_job_that_holds_nothing_out_says_nothing_of_marks():
+    (axes,) = drawn("xor")["boundary.png"][1].axes
+    assert "filled" not in axes.get_title()
+    assert axes.get_title() != ""
+
+
 def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
     about, figure = drawn("iris")["boundary.png"]
     (axes,) = figure.axes

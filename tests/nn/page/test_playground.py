@@ -67,7 +67,7 @@ def test_classes_are_told_by_the_loss():
     assert model_of(small())["classes"] == ["class −1", "class 1"]
     assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
     model, X, y = case(binary_cross_entropy)
-    assert model_of(playground(model, X, y, loss=binary_cross_entropy))["classes"] == ["0", "1"]
+    assert model_of(playground(model, X, y, loss=binary_cross_entropy))["classes"] == ["class 0", "class 1"]
     X = points()
     y = [x + y for x, y in X]
     assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []

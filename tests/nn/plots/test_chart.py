@@ -36,15 +36,16 @@ def test_lines_cross_the_axes_and_points_and_numbers_stand_at_their_places():
     assert lines == [f"M{56 + 82.4 * i:.1f} 28V280" for i in range(6)] + [
         f"M56 {280 - 50.4 * i:.1f}H468" for i in range(6)
     ]
-    marks = [(path.get("transform"), path.get("d")) for path in paths if path.get("stroke") == "white"]
-    assert [place for place, _ in marks] == ["translate(56 280)", "translate(468 28)", "translate(262 154)"]
-    assert marks[0][1] == marks[1][1] != marks[2][1]  # a shape for each series
+    marks = {path.get("transform"): path.get("d") for path in paths if path.get("stroke") == "white"}
+    assert list(marks) == ["translate(56 280)", "translate(468 28)", "translate(62 326)", "translate(262 154)"]
+    first, second, legend, other = marks.values()
+    assert first == second == legend != other  # a shape for each series
     written = {
         text.text: tuple(text.get(name) for name in ("x", "y", "text-anchor")) for text in picture.iter(f"{SVG}text")
     }
     assert (written["10"], written["100"]) == (("468", "296", "middle"), ("50", "32", "end"))
     assert (written["time"], written["height"]) == (("262", "314", "middle"), ("12", "18", "start"))
-    assert written["a"] == ("464", "42", "end")
+    assert written["a"] == ("74", "330", "start")
 
 
 @pytest.mark.parametrize("number", [0.0, 3.0, -1e100])
