@@ -213,7 +213,7 @@ def interrupt(names, times):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
 def test_real_interrupts_at_random_moments_leave_nothing_open(whole):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.test_ctrl_c", "1000" if whole else "6"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.test_ctrl_c", "1000" if whole else "4"]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600 if whole else 300)
     assert run.returncode == 0, run.stderr
     *trouble, hits = run.stdout.splitlines()

@@ -64,7 +64,7 @@ def assert_close(found, wanted):
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_transform_of_a_random_function_is_as_eager(name):
-    @max_examples(6)
+    @max_examples(3)
     @given(functions())
     def check(f):
         transformed = TRANSFORMS[name](f)
