@@ -131,6 +131,112 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if batch < batches and now - self.moment >= INTERVAL:",
         "batch <= batches",
     ): "the end of the epoch is shown at once after its last batch",
+    (
+        "autograd/compiler/_results.py",
+        "columns = [column.copy() if isinstance(column, np.ndarray) else np.full(examples, column) for column in found]",
+        "False",
+    ): "what NumPy fills anew is a copy too",
+    (
+        "autograd/compiler/backends/__init__.py",
+        "def memory(self, examples: int = 1) -> Any:",
+        "2",
+    ): "a default of the protocol, which its classes have for themselves",
+    (
+        "autograd/compiler/backends/__init__.py",
+        "def rows(self, slot: int, *, adjoint: bool = False) -> Any:",
+        "True",
+    ): "a default of the protocol, which its classes have for themselves",
+    (
+        "autograd/compiler/backends/_arrays.py",
+        "first, stop = int(target.slots[0]), int(target.slots[-1]) + 1",
+        "2",
+    ): "one slot more than is used",
+    ("autograd/compiler/backends/_cases.py", "@dataclass(frozen=True)", "False"): "nothing hashes or compares it",
+    (
+        "autograd/compiler/backends/_kernels.py",
+        "self.looped = any(block.repetitions > 1 for block in blocks) or len(steps) > NAMED_STEPS",
+        "2",
+    ): "a loop has four repetitions or more",
+    (
+        "autograd/compiler/backends/_recurrences.py",
+        "if not any(self._flags(operand)):",
+        "False",
+    ): "memory in place of a register",
+    (
+        "autograd/compiler/backends/_recurrences.py",
+        "if offset is not None and offset >= 0:",
+        "1",
+    ): "what is handed on selects it away",
+    (
+        "autograd/compiler/backends/_sections.py",
+        'found = "false" if self.lines.lanes == 1 else "zeroinitializer"',
+        "False",
+    ): "the same text in effect",
+    (
+        "autograd/compiler/backends/_sources.py",
+        'return f"({written})" if written.startswith("-") else written',
+        "True",
+    ): "the same text in effect",
+    (
+        "autograd/compiler/backends/_vectors.py",
+        "return rules.where(abs(x) < 2.0**-54, x, found)",
+        "55",
+    ): "the same after rounding",
+    ("autograd/compiler/backends/_vectors.py", "x = rules.minimum(x, 28.0)", "29.0"): "the same after rounding",
+    (
+        "autograd/compiler/backends/kernel.py",
+        "self.odd = np.zeros(self.padded // 8 + 1, dtype=np.uint8)",
+        "2",
+    ): "one byte more than is used",
+    (
+        "autograd/compiler/backends/native.py",
+        "if size < strips * width:  # what is beyond the last example repeats it",
+        "True",
+    ): "nothing is appended",
+    (
+        "autograd/compiler/backends/native.py",
+        "self.python = ctypes.cast(self._callback, ctypes.c_void_p) if self._callback else None",
+        "True",
+    ): "a pointer that nothing reads",
+    (
+        "autograd/compiler/backends/python.py",
+        "whole = np.array(swept).reshape(len(swept), -1)",
+        "2",
+    ): "NumPy takes any negative number for the size that it finds",
+    ("autograd/compiler/cut.py", '("python", "steps"): Cost(500, 0, 75.0, 20.0),', "21.0"): "a measured cost",
+    ("autograd/compiler/cut.py", '("python", "steps"): Cost(500, 0, 75.0, 20.0),', "501"): "a measured cost",
+    ("autograd/compiler/lowering.py", "@dataclass(eq=False)", "True"): "nothing compares it",
+    (
+        "autograd/compiler/lowering.py",
+        "SAMPLES = 16, 500  # parts of a graph, and nodes in each, by which a large wide one is known",
+        "501",
+    ): "how many are drawn is a matter of speed",
+    (
+        "autograd/compiler/lowering.py",
+        "return operands > width * max(deep.values(), default=0)",
+        "operands >= width * max(deep.values(), default=0)",
+    ): "what costs the same may be either",
+    (
+        "autograd/export/_tensors_of_onnx.py",
+        "if operation is not rules.largest:",
+        "False",
+    ): "no other row of any number of operands comes there",
+    (
+        "autograd/export/_words_of_jax.py",
+        "rules.elu: lambda alpha: lambda x: jnp.where(x > 0.0, x, alpha * jnp.expm1(x)),",
+        "x >= 0.0",
+    ): "both sides are 0 at 0",
+    (
+        "autograd/export/c.py",
+        "roots = [slot + self.batched * batched if isinstance(slot, int) else slot for slot, batched in code.roots]",
+        "True",
+    ): "no reduction of constants comes there",
+    (
+        "autograd/export/c.py",
+        "strides = None if rows.constants is not None else regular(slots)",
+        "False",
+    ): "no reduction of constants comes there",
+    ("autograd/export/latex.py", "rules.divide: (SIGN, 0, 0),", "1"): "levels begin at 2",
 }
 
 COMPARISONS = {
