@@ -133,7 +133,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "the end of the epoch is shown at once after its last batch",
     (
         "autograd/compiler/_results.py",
-        "columns = [column.copy() if isinstance(column, np.ndarray) else np.full(examples, column) for column in found]",
+        "columns = [column.copy() if isinstance(column, np.ndarray) else "
+        "np.full(examples, column) for column in found]",
         "False",
     ): "what NumPy fills anew is a copy too",
     (

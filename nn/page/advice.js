@@ -20,6 +20,11 @@ function deadNeurons(cards, { ofData, cards: width }, sizes) {
   });
 }
 
+/** Whether no example asks for a further step. */
+function isFlat(training, sizes) {
+  return sizes.every((size) => size === 0) && training.wholeGradient().every((one) => one === 0);
+}
+
 /** Sentences about what has gone wrong, or is done. */
 function advice(training, sizes, dead) {
   const { curve, steps, model } = training;
@@ -31,13 +36,19 @@ function advice(training, sizes, dead) {
   const smaller = `Take a smaller learning rate than ${rate}`;
   const recent = losses.slice(-WATCHED);
   const jumps = recent.filter((loss, i) => i && loss > 1.15 * recent[i - 1]).length;
-  if (steps && last > 1.02 * first && last > 1.2 * lowest)
+  const isWorse = (loss) => loss > 1.02 * first && loss > 1.2 * lowest;
+  const hidden = model.cards.filter((card) => card.output === null).length;
+  if (steps && (isWorse(last) || recent.filter(isWorse).length >= WATCHED / 3))
     found.push(
-      `The learning rate is too large: the loss was ${tick(first)} before the first step and is ${tick(last)} now. ${smaller}, and reset.`,
+      `The learning rate is too large: the loss was ${tick(first)} before the first step and ${isWorse(last) ? `is ${tick(last)} now` : `has been ${tick(Math.max(...recent))} since`}. ${smaller}, and reset.`,
+    );
+  else if (steps && hidden && dead.length >= hidden / 2)
+    found.push(
+      `The learning rate is too large: a step has switched off ${dead.length} of ${hidden} neurons. ${smaller}, and reset.`,
     );
   else if (steps && first > 0 && jumps >= WATCHED / 3 && last > 1.2 * lowest)
     found.push(`The loss jumps up and down: the steps are too long. ${smaller}.`);
-  if (sizes.every((size) => size === 0) && training.wholeGradient().every((one) => one === 0))
+  if (isFlat(training, sizes))
     found.push(
       last === 0
         ? "Training is finished: the loss is 0 and all gradients are 0, so no further step is asked for."

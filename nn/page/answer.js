@@ -59,16 +59,20 @@ class Answer extends CardPictures {
     }
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (this.model.classes.length && !this.several) this.contour(context, width, height);
+    if (this.model.classes.length && !this.several) this.contour(context, width, height, this.page.outputs[0]);
+    if (this.shown !== null) {
+      // Below a fold of relu all is 0: a little above it is a line that can be found between points of the grid.
+      const above = (2.5 * field.largest(this.shown)) / size;
+      this.contour(context, width, height, this.shown, this.page.network.middle(this.shown) || above, colours.quiet);
+    }
     this.points(context, width, height);
     this.title(card);
   }
 
-  /** The line along which the network changes its answer, cell by cell of the grid (marching squares). */
-  contour(context, width, height) {
-    const { field, outputs, colours } = this.page;
-    const { size, values, cards } = field;
-    const at = (x, y) => values[(y * size + x) * cards + outputs[0]];
+  /** The line along which a card gives a number, cell by cell of the grid (marching squares); the answer changes at 0. */
+  contour(context, width, height, card, level = 0, colour = this.page.colours.ink) {
+    const { size, values, cards } = this.page.field;
+    const at = (x, y) => values[(y * size + x) * cards + card] - level;
     context.beginPath();
     for (let y = 0; y + 1 < size; y++) {
       for (let x = 0; x + 1 < size; x++) {
@@ -93,7 +97,7 @@ class Answer extends CardPictures {
         });
       }
     }
-    context.strokeStyle = colours.ink;
+    context.strokeStyle = colour;
     context.lineWidth = 1.6;
     context.stroke();
   }
@@ -276,6 +280,8 @@ class Answer extends CardPictures {
       return make("span", {}, canvas, ` ${classes[k]}`);
     };
     const points = classes.map((_, k) => swatch(k));
+    if (this.shown !== null && field.dimensions === 2)
+      points.push(make("span", {}, `grey line: where the sum z of ${cards[card].name} is 0`));
     const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
     if (classes.length && !this.several) held.push(make("span", {}, "line: where the answer changes"));
     if (field.dimensions !== 2)

@@ -13,7 +13,13 @@ class CardPictures extends Judge {
     if (field.dimensions === 2) {
       if (kind === "neuron") {
         const most = field.largest(index);
-        paint(canvas, size, (i) => onScale(pixels, field.values[i * cards + index] / most));
+        const middle = network.middle(index);
+        const value = (i) => field.values[i * cards + index];
+        const above = (i) => value(i) > middle;
+        const isFold = (i) =>
+          ((i + 1) % size > 0 && above(i) !== above(i + 1)) || (i + size < size * size && above(i) !== above(i + size));
+        const ink = pixelOf(colours.ink);
+        paint(canvas, size, (i) => (isFold(i) ? ink : onScale(pixels, value(i) / most)));
       } else {
         const { width } = training.data;
         const most = Math.max(...field.ranges[index].map(Math.abs));

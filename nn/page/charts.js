@@ -32,6 +32,9 @@ function between(from, to, share) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
+/** A colour as a pixel. */
+const pixelOf = (colour) => between(channels(colour), channels(colour), 0);
+
 /** 513 pixels from one colour over a middle one to another. */
 function scale(low, middle, high) {
   const [a, b, c] = [low, middle, high].map(channels);
@@ -114,18 +117,20 @@ function drawCurve(canvas, curve, colours) {
   const axis = logarithmic ? Math.log10 : (loss) => loss;
   const [low, high] = [logarithmic ? axis(lowest) : Math.min(0, lowest), axis(highest)];
   const last = Math.max(curve.at(-1)[0], 10);
-  const [left, right, top, bottom] = [54, 8, 8, 18];
+  const levels = [low, (low + high) / 2, high].map((level) => [level, tick(logarithmic ? 10 ** level : level)]);
+  const wide = Math.max(...levels.map(([, label]) => context.measureText(label).width));
+  const [left, right, top, bottom] = [Math.max(54, wide + 10), 8, 8, 18];
   const x = (step) => left + ((width - left - right) * step) / last;
   const y = (level) => top + ((height - top - bottom) * (high - level)) / (high - low || 1);
   context.strokeStyle = colours.rule;
   context.fillStyle = colours.quiet;
   context.textAlign = "right";
-  for (const level of [low, (low + high) / 2, high]) {
+  for (const [level, label] of levels) {
     context.beginPath();
     context.moveTo(left, y(level));
     context.lineTo(width - right, y(level));
     context.stroke();
-    context.fillText(tick(logarithmic ? 10 ** level : level), left - 6, y(level) + 4);
+    context.fillText(label, left - 6, y(level) + 4);
   }
   context.fillText(`step ${last}`, width - right, height - 3);
   context.textAlign = "left";

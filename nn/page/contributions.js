@@ -35,7 +35,13 @@ class Contributions extends Settings {
     const bySize = [...terms].sort((a, b) => Math.abs(b.adds ?? 0) - Math.abs(a.adds ?? 0));
     const shown = many ? bySize.slice(0, FEW_TERMS) : terms;
     const maps = told && this.field.dimensions === 2 ? this.maps(shown) : null;
-    const head = ["parameter", "value", ...(told ? ["times", "adds"] : []), ...(maps ? ["as a map"] : []), "gradient"];
+    const head = [
+      "parameter",
+      "value",
+      ...(told ? ["times", "adds"] : []),
+      ...(maps ? ["as a map"] : []),
+      "mean gradient",
+    ];
     const whole = told && terms.length === card.wires.length + 1 && terms.every(({ adds }) => adds !== null);
     const sum = terms.reduce((total, { adds }) => total + adds, 0);
     const all = () => {
@@ -82,7 +88,7 @@ class Contributions extends Settings {
     const after = op?.arguments?.length === 1 && op.name !== "neg" ? `, and ${op.name} of the sum` : "";
     const what = `What each input adds to ${name} is weight × input, in numbers for example ${this.example + 1}`;
     return maps
-      ? `${what}, and as a map over all inputs: green above 0, purple below. The maps added up${after}, are the map of ${name}.`
+      ? `${what}, and as a map over all inputs: green above 0, purple below. The maps added up${after}, are the map of ${name}. The line on each neuron’s card is where its own sum is 0: there it folds, and where the line of the answer meets it, the answer bends.`
       : `${what}. They are added up${after}: that is ${name}.`;
   }
 

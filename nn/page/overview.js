@@ -116,6 +116,7 @@ class Overview extends Details {
     const dead = deadNeurons(model.cards, this.field, sizes);
     this.network.markDead(dead);
     const sentences = advice(training, sizes, dead);
+    if (this.playing && isFlat(training, sizes)) this.play(); // it pauses
     const now = performance.now();
     const early = this.playing && this.advised?.text && now - this.advised.since < ADVISING;
     if (sentences.join() === this.advised?.text || early) return;

@@ -1,5 +1,7 @@
 /* What a reader can do: buttons, keys, and arrows from number to number. */
 
+const STEPS = ["ArrowRight", "ArrowLeft", "Home", "End"]; // they step on from a field in which nothing is written
+
 class Keys extends Lecture {
   listen() {
     const on = (id, event, action) => $(id).addEventListener(event, action);
@@ -65,7 +67,8 @@ class Keys extends Lecture {
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const target = event.target;
-    if (target.matches("input[type=number], input[type=text], select")) return;
+    if (target.matches("input[type=number], select")) return;
+    if (target.matches("input[type=text]") && (target.value || !STEPS.includes(event.key))) return;
     const inGraph = target.closest?.("#picture [data-key]");
     if (inGraph && this.graphKey(event, inGraph)) {
       event.preventDefault();

@@ -22,7 +22,9 @@ class Lecture extends Panels {
     const view = `${this.asks ? "&ask" : ""}${this.presents() ? "&present" : ""}`;
     history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${view}`);
     navigator.clipboard?.writeText(location.href).catch(() => {});
-    $("linked").textContent = "The address of this page now leads to this step.";
+    $("linked").textContent = "The address of this page now leads to this step, and is copied where that is allowed.";
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => $("linked").replaceChildren(), 6000);
   }
 
   /** Show what a link asks for, as far as this graph has it. */

@@ -236,14 +236,29 @@ class Picture extends Questions {
     return within(line.head, child) && within(line.tail, parent) && !(line.tail[0] === "b" && line.tail === line.head);
   }
 
+  /** Write beside a line, where no card is covered. */
   note(line, text) {
     const p = line.points;
-    const k = Math.floor((p.length - 2) / 12) * 6; // the piece in the middle
-    const at = (axis) => (p[k + axis] + 3 * p[k + 2 + axis] + 3 * p[k + 4 + axis] + p[k + 6 + axis]) / 8;
     const width = text.length * 8 + 14;
-    // Beside the line rather than on it, on the side where the cards at its ends are not.
-    const rise = Math.sign(Math.round((p[k + 7] - p[k + 1]) / 8));
-    const [x, y] = [at(0) + Math.abs(rise) * (width / 2 + 2), at(1) + (rise > 0 ? -14 : rise < 0 ? 14 : -20)];
+    const middle = Math.floor((p.length - 2) / 12) * 6; // where the piece in the middle begins
+    const pieces = Array.from({ length: Math.floor((p.length - 2) / 6) }, (_, n) => 6 * n);
+    pieces.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
+    const places = pieces.flatMap((k) => {
+      const at = (axis) => (p[k + axis] + 3 * p[k + 2 + axis] + 3 * p[k + 4 + axis] + p[k + 6 + axis]) / 8;
+      // Beside the line rather than on it, on the side where the cards at its ends are not.
+      const rise = Math.sign(Math.round((p[k + 7] - p[k + 1]) / 8));
+      const [right, up] = [at(0) + Math.abs(rise) * (width / 2 + 2), at(1) + (rise > 0 ? -14 : rise < 0 ? 14 : -20)];
+      const around = [20, 40, 60].flatMap((far) =>
+        [0, -1, 1].flatMap((side) => [-far, far].map((away) => [at(0) + side * (width / 2 + 4), at(1) + away])),
+      );
+      return [[right, up], [2 * at(0) - right, 2 * at(1) - up], ...around];
+    });
+    const isFree = ([x, y]) =>
+      this.arranged.items.every(
+        (item) =>
+          x + width / 2 < item.x || x - width / 2 > item.x + item.w || y + 12 < item.y || y - 12 > item.y + item.h,
+      );
+    const [x, y] = places.find(isFree) ?? places[0];
     $("notes").append(
       make(
         "g",

@@ -1,5 +1,7 @@
 /* Questions: what a reader is asked at a step, before its number is shown. */
 
+const WHOLE = "That is the whole gradient, of all arrows. What is the share along this one?";
+
 class Questions extends Story {
   /** What a reader is asked at a step, before its number is shown: a node, and its data or its gradient. */
   asked(step) {
@@ -35,11 +37,13 @@ class Questions extends Story {
       this.answered.add(this.position);
       this.render();
     };
+    const whole = of === "grad" && graph.gradients[id];
+    const isWhole = (given) => of === "grad" && Math.abs(given - whole) <= 0.01 * Math.abs(whole);
     const check = () => {
       const given = Number(field.value.replace("−", "-").replace(",", "."));
       const close = field.value.trim() && Math.abs(given - right) <= 0.01 * Math.abs(right) + 1e-9;
       if (close || Object.is(given, right)) solve();
-      else tell.textContent = "Not that. Try again, or have it shown.";
+      else tell.textContent = isWhole(given) ? WHOLE : "Not that. Try again, or have it shown.";
     };
     const subject =
       of === "data"

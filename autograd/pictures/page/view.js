@@ -100,7 +100,8 @@ class View extends Keys {
           return;
         }
         this.go(this.position + 1);
-        this.playing = setTimeout(tick, this.pause());
+        if (this.asked(this.plan.steps[this.position])) this.play();
+        else this.playing = setTimeout(tick, this.pause());
       };
       this.playing = setTimeout(tick, 250);
     }

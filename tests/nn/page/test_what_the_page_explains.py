@@ -213,6 +213,43 @@ def test_end_of_training_is_told(opened):
     assert text(page, "#advice").startswith("Training is finished: the loss is 0 and all gradients are 0")
 
 
+def test_training_that_is_finished_pauses(opened):
+    model = MLP(1, [1], seed=1)
+    page = opened(playground(model, [[-1.0], [1.0]], [-1, 1], loss=hinge, optimizer=SGD(model.parameters(), lr=1.0)))
+    page.keyboard.press(" ")
+    page.wait_for_function("() => !playground.playing && playground.training.steps > 0", polling=100)
+    assert text(page, "#advice").startswith("Training is finished")
+
+
+def test_neurons_that_a_step_has_switched_off_tell_of_the_learning_rate(opened):
+    X = points()
+    model = MLP(2, [4, 1], "relu", seed=1)
+    page = opened(playground(model, X, sides(X), loss=hinge, optimizer=SGD(model.parameters(), lr=100.0)))
+    page.evaluate("playground.run(3)")
+    assert page.locator(".card.silent").count() >= 2
+    assert "The learning rate is too large" in text(page, "#advice")
+
+
+def test_fold_of_a_neuron_is_drawn_on_its_card(opened):
+    X = points()
+    model = MLP(2, [2, 1], "relu", seed=1)
+    for neuron, bias in zip(model.layers[0].neurons, (0.0, -100.0)):
+        neuron.b.data = bias  # -100: it is 0 everywhere
+    page = opened(playground(model, X, sides(X), loss=mse))
+    ink = """card => {
+      const { width, height } = card.canvas;
+      const colours = card.canvas.getContext("2d").getImageData(0, 0, width, height).data;
+      const lightest = Array.from({ length: width * height }, (_, i) => Math.max(...colours.slice(4 * i, 4 * i + 3)));
+      return lightest.filter((colour) => colour < 140).length;
+    }"""
+    found = [
+        page.evaluate(f"({ink})(playground.network.cards.find(c => c.kind === 'neuron' && c.index === {i}))")
+        for i in (0, 1)
+    ]
+    assert found[0] > 10
+    assert found[1] == 0
+
+
 def test_steps_after_which_nothing_moves_are_told_too(opened):
     X = points()
     model = MLP(2, [3, 1], "relu", seed=1)

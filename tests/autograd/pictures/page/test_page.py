@@ -293,6 +293,27 @@ def test_edge_of_a_step_is_marked_and_carries_its_local_derivative(opened, examp
     assert page.locator(".note").count() == 0
 
 
+def test_local_derivative_covers_no_card(opened):
+    x = [Value(1.0, "x1"), Value(-2.0, "x2")]
+    page = opened(MLP(2, [2, 1], activation="tanh", seed=3)(x) ** 2)
+    closed = "view.plan.boxes.findIndex((_, i) => !view.plan.open.has(i))"
+    page.evaluate(f"while (document.querySelector('.item.box')) view.toggle({closed})")
+    covered = """() => {
+      const box = (element) => element.getBoundingClientRect();
+      const note = document.querySelector(".note rect");
+      if (!note) return null;
+      const n = box(note);
+      const meets = (c) => n.left < c.right && c.left < n.right && n.top < c.bottom && c.top < n.bottom;
+      return [...document.querySelectorAll(".item .card")].filter((card) => meets(box(card))).length;
+    }"""
+    found = []
+    for step in range(last(page) + 1):
+        page.evaluate(f"view.go({step})")
+        found.append(page.evaluate(covered))
+    assert found.count(0) > 10
+    assert set(found) == {None, 0}
+
+
 # Where a gradient comes from
 
 
@@ -1106,6 +1127,32 @@ def test_what_is_asked_for_stands_nowhere_on_the_page(opened, example):
         assert ("Where its gradient comes from is shown" in page.locator("#details").inner_text()) == asked
 
 
+def test_play_waits_at_a_question(opened, example):
+    page = opened(example)
+    page.clock.install()
+    page.locator("#present").click()
+    page.locator("#ask").click()
+    page.locator("#play").click()
+    page.clock.run_for(60_000)
+    assert position(page) == 1
+    assert "Predict first" in story(page)
+    page.keyboard.press("ArrowRight")  # from an empty field too
+    page.get_by_label("Your answer").focus()
+    page.keyboard.press("ArrowRight")
+    assert position(page) == 3
+
+
+def test_whole_gradient_is_not_the_share_that_is_asked_for(opened):
+    x = Value(3.0, "x")
+    y = x * 2.0 + x * 5.0
+    page = opened(y)
+    page.locator("#ask").click()
+    page.evaluate("view.go(view.plan.steps.findLastIndex((step) => step.kind === 'backward'))")
+    page.get_by_label("Your answer").fill("7")
+    page.keyboard.press("Enter")
+    assert "That is the whole gradient, of all arrows." in story(page)
+
+
 def test_link_to_a_question_leads_to_the_question(opened, example):
     page = opened(example)
     page.locator("#ask").click()
@@ -1163,7 +1210,7 @@ def test_link_leads_to_the_step_with_what_is_open_and_chosen(opened, network):
     page.evaluate("view.choose(view.graph.root); view.go(5)")
     page.locator("#link").click()
     told, seen, address = story(page), boxes(page), page.url
-    assert page.locator("#linked").inner_text() == "The address of this page now leads to this step."
+    assert page.locator("#linked").inner_text().startswith("The address of this page now leads to this step")
     page.goto("about:blank")
     page.goto(address)
     assert (story(page), boxes(page)) == (told, seen)
