@@ -19,7 +19,7 @@ QUESTIONS = {
     "draw a graph": ">>> picture = draw(y",
     "second derivative": "grad(grad(cube))",
     "operation of my own": '= operation("gaussian", ',
-    "train on a CSV file": ".read_csv(",
+    "train on a CSV file": "read_csv(",
     "compile it": ">>> program = compile(loss",
     "program to C": ">>> source = to_c(",
     "run on a GPU": 'backend="jax"',
