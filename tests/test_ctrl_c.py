@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +44,7 @@ from autograd import (
 from autograd.engine import modes
 from autograd.export import to_c, to_javascript, to_latex
 from nn import MLP, evaluate, fit, mse, playground
+from tests.interrupting import Interrupts
 
 FOLDERS = (*(str(Path(module.__file__).parent) for module in (nn, autograd)), contextlib.__file__)
 POINT = [0.3, 0.1, -0.2]
@@ -133,37 +133,12 @@ def left_open():
     return [name for name, open_ in found.items() if open_]
 
 
-class Interrupts:
-    """Count the calls of each function of autograd, nn and contextlib; raise KeyboardInterrupt as one of them begins.
-
-    That is where CPython looks at signals, among others.
-    """
-
-    def __init__(self, site=None, count=0):
-        self.site, self.count, self.reached = site, count, Counter()
-
-    def __enter__(self):
-        self.before = sys.gettrace()
-        sys.settrace(self.trace)
-        return self
-
-    def __exit__(self, *exception):
-        sys.settrace(self.before)
-
-    def trace(self, frame, event, argument):
-        if frame.f_code.co_filename.startswith(FOLDERS):
-            site = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
-            self.reached[site] += 1
-            if site == self.site and self.reached[site] == self.count:
-                raise KeyboardInterrupt
-
-
 def some(moments, count):
     return random.Random(0).sample(moments, min(count, len(moments)))
 
 
 def interrupted(run, site=None, count=0):
-    with contextlib.suppress(KeyboardInterrupt), Interrupts(site, count) as counter:
+    with contextlib.suppress(KeyboardInterrupt), Interrupts(FOLDERS, False, site, count) as counter:
         run()
     return counter.reached
 

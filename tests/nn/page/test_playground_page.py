@@ -12,6 +12,7 @@ from nn.page._notebook_widget import ESM
 from tests.autograd.pictures.page.test_accessibility import RULES
 from tests.autograd.pictures.page.test_page import NASTY
 from tests.nn.page.networks import case, points, sides
+from tests.pages import wait_until
 
 
 def plane(**options):
@@ -45,15 +46,6 @@ PAGES = {"plane": plane, "curve": curve, "images": images, "numbers": numbers}
 
 def text(page, place):
     return page.locator(place).inner_text()
-
-
-def wait_until(page, condition):
-    """Ask until a condition holds; the page's policy keeps Playwright from asking there."""
-    for _ in range(400):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"never: {condition}")
 
 
 # What is shown

@@ -6,7 +6,8 @@ import pytest
 
 from nn import MLP, hinge, playground
 from tests.nn.page.networks import points, sides
-from tests.nn.page.test_playground_page import PAGES, plane, text, wait_until
+from tests.nn.page.test_playground_page import PAGES, plane, text
+from tests.pages import wait_until
 
 WINDOWS = {"desktop": (1280, 800), "phone": (320, 640), "lying phone": (640, 320), "400 %": (320, 200)}
 INSIDE = """([inner, outer]) => {

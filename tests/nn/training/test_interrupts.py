@@ -5,7 +5,6 @@ import gc
 import signal
 import subprocess
 import sys
-from collections import Counter
 from contextvars import copy_context
 from pathlib import Path
 
@@ -17,33 +16,9 @@ from autograd import Value, scope
 from autograd.engine import modes
 from nn import MLP, Module, Neuron, evaluate, fit, mse
 from nn.training.interrupts import scopes_closed
+from tests.interrupting import Interrupts
 
 FOLDERS = tuple(str(Path(module.__file__).parent) for module in (nn, autograd))
-
-
-class Interrupts:
-    """Count how often each line and beginning of a function of autograd and nn is reached; interrupt at one of them."""
-
-    def __init__(self, site=None, count=0):
-        self.site, self.count, self.reached = site, count, Counter()
-
-    def __enter__(self):
-        self.before = sys.gettrace()
-        sys.settrace(self.trace)
-        return self
-
-    def __exit__(self, *exception):
-        sys.settrace(self.before)
-
-    def trace(self, frame, event, argument):
-        if not frame.f_code.co_filename.startswith(FOLDERS):
-            return None
-        if event in ("call", "line"):
-            site = f"{event} {frame.f_code.co_filename}:{frame.f_lineno}"
-            self.reached[site] += 1
-            if site == self.site and self.reached[site] == self.count:
-                raise KeyboardInterrupt
-        return self.trace
 
 
 class Inner(Module):
@@ -79,7 +54,7 @@ def interrupted(run, model, site="", count=0):
         with counter:
             run(model)
 
-    counter = Interrupts(site, count)
+    counter = Interrupts(FOLDERS, True, site, count)
     with contextlib.suppress(KeyboardInterrupt):
         copy_context().run(trial)
     gc.enable()

@@ -34,6 +34,7 @@ from autograd import (
 )
 from autograd.engine.chain import topological_order
 from nn import MLP, hinge
+from tests.pages import wait_until
 
 
 def cards(page):
@@ -1064,33 +1065,24 @@ def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is
     assert page.evaluate("view.viewport.scale") == pytest.approx(scale / 2)
 
 
-def until(page, condition):
-    """Ask until a condition holds; the page's policy keeps Playwright from asking there."""
-    for _ in range(200):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"never: {condition}")
-
-
 def test_wheel_scrolls_a_page_that_is_longer_than_the_window_until_the_graph_is_pressed(opened, network):
     page = opened(network, viewport={"width": 400, "height": 600}, reduced_motion="reduce")
     scale = page.evaluate("view.viewport.scale")
     stage = page.locator("#scroller").bounding_box()
     page.mouse.move(stage["x"] + 60, stage["y"] + 60)
     page.mouse.wheel(0, 300)
-    until(page, "scrollY > 0")
+    wait_until(page, "scrollY > 0")
     assert page.evaluate("view.viewport.scale") == scale
     page.evaluate("scrollTo(0, 0)")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -50)
-    until(page, f"view.viewport.scale > {scale}")
+    wait_until(page, f"view.viewport.scale > {scale}")
     page.keyboard.up("Control")
     scale = page.evaluate("view.viewport.scale")
     page.mouse.down()
     page.mouse.up()
     page.mouse.wheel(0, -300)
-    until(page, f"view.viewport.scale > {scale}")
+    wait_until(page, f"view.viewport.scale > {scale}")
     assert page.evaluate("scrollY") == 0
 
 
