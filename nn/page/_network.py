@@ -6,6 +6,7 @@ of neurons has its cards, whatever class it is of. A model without any has cards
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,6 +147,7 @@ class NetworkCards:
                 "column": card.column,
                 "output": card.output,
                 "node": number.get(card.node, -1),
+                "at_zero": _at_zero(card.node),
                 "bias": place.get(card.bias, -1) if card.bias in number else -1,
                 "wires": [[*(source or ("", 0)), place.get(weight, -1)] for source, weight in card.wires],
                 "others": others if card.output == 0 else [],  # of no neuron
@@ -161,6 +163,17 @@ class NetworkCards:
             "parameters": [self.names.get(p) or self.paths.get(p, "") for p in parameters],
             "paths": [self.paths.get(p, "") for p in parameters],
         }
+
+
+def _at_zero(node: Value) -> float | None:
+    """Return what the activation that a node ends with gives for a sum of 0, or None where it is not defined there."""
+    if node.op is None or len(node.parents) != 1:
+        return 0.0  # the sum itself
+    try:
+        value = float(node.op(0.0))
+    except (ArithmeticError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _neurons(model: Module) -> list[tuple[str, Neuron]]:

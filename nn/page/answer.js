@@ -60,13 +60,18 @@ class Answer extends CardPictures {
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.model.classes.length && !this.several) this.contour(context, width, height, this.page.outputs[0]);
-    if (this.shown !== null) {
+    if (this.fold !== null) {
       // Below a fold of relu all is 0: a little above it is a line that can be found between points of the grid.
       const above = (2.5 * field.largest(this.shown)) / size;
-      this.contour(context, width, height, this.shown, this.page.network.middle(this.shown) || above, colours.quiet);
+      this.contour(context, width, height, this.shown, this.fold || above, colours.quiet);
     }
     this.points(context, width, height);
     this.title(card);
+  }
+
+  /** What the chosen neuron gives where the sum before its activation is 0; null if there is no such neuron or number. */
+  get fold() {
+    return this.shown === null ? null : this.model.cards[this.shown].at_zero;
   }
 
   /** The line along which a card gives a number, cell by cell of the grid (marching squares); the answer changes at 0. */
@@ -280,7 +285,7 @@ class Answer extends CardPictures {
       return make("span", {}, canvas, ` ${classes[k]}`);
     };
     const points = classes.map((_, k) => swatch(k));
-    if (this.shown !== null && field.dimensions === 2)
+    if (this.fold !== null && field.dimensions === 2)
       points.push(make("span", {}, `grey line: where the sum z of ${cards[card].name} is 0`));
     const held = this.page.training.held && field.dimensions === 2 ? [make("span", {}, "hollow: held out")] : [];
     if (classes.length && !this.several) held.push(make("span", {}, "line: where the answer changes"));

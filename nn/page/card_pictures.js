@@ -13,13 +13,13 @@ class CardPictures extends Judge {
     if (field.dimensions === 2) {
       if (kind === "neuron") {
         const most = field.largest(index);
-        const middle = network.middle(index);
+        const { at_zero: fold } = this.model.cards[index];
         const value = (i) => field.values[i * cards + index];
-        const above = (i) => value(i) > middle;
+        const above = (i) => value(i) > fold;
         const isFold = (i) =>
           ((i + 1) % size > 0 && above(i) !== above(i + 1)) || (i + size < size * size && above(i) !== above(i + size));
         const ink = pixelOf(colours.ink);
-        paint(canvas, size, (i) => (isFold(i) ? ink : onScale(pixels, value(i) / most)));
+        paint(canvas, size, (i) => (fold !== null && isFold(i) ? ink : onScale(pixels, value(i) / most)));
       } else {
         const { width } = training.data;
         const most = Math.max(...field.ranges[index].map(Math.abs));

@@ -74,11 +74,6 @@ class NetworkView {
     return name && /^[a-z]/.test(name) ? ` · ${name}` : "";
   }
 
-  /** What a neuron gives where the sum that its activation gets is 0: there its map folds, or is steepest. */
-  middle(card) {
-    return this.activation(card).includes("sigmoid") ? 0.5 : 0;
-  }
-
   card(kind, index, name, more) {
     const canvas = make("canvas", { width: 44, height: 44, "aria-hidden": "true" });
     const value = make("span", { class: "number" });

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import autograd
 from autograd import no_grad
 from nn import MLP, SGD, binary_cross_entropy, hinge, mse, playground
 from nn.app.presets import JOBS
@@ -248,6 +249,14 @@ def test_fold_of_a_neuron_is_drawn_on_its_card(opened):
     ]
     assert found[0] > 10
     assert found[1] == 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "softplus", "tanh"])
+def test_fold_is_where_the_sum_is_zero(activation):
+    X = points()
+    html = playground(MLP(2, [1, 1], activation, seed=1), X, sides(X), loss=mse).html
+    found = [float(at) for at in re.findall(r'"at_zero": ?([^,]+)', html)]
+    assert found == [getattr(autograd, activation)(0.0), 0.0]
 
 
 def test_steps_after_which_nothing_moves_are_told_too(opened):
