@@ -128,7 +128,9 @@ def test_smooth_functions_settle_within_a_few_halvings_and_others_are_given_up()
     for f, x in [(math.sin, 1.0), (math.exp, -3.0), (lambda x: x**3, 2.0), (lambda x: 7.0, 1.0), (math.tanh, 0.4)]:
         assert 4 <= evaluations(f, x) <= 15
     noise = random.Random(1)
-    assert evaluations(lambda x: noise.random(), 1.0) in [begun * 2 * (HALVINGS + 2) for begun in range(1, BEGINNINGS + 1)]
+    assert evaluations(lambda x: noise.random(), 1.0) in [
+        begun * 2 * (HALVINGS + 2) for begun in range(1, BEGINNINGS + 1)
+    ]
 
 
 def test_what_settles_and_is_never_confirmed_is_not_settled():
