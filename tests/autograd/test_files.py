@@ -29,7 +29,7 @@ ABANDONED = f".autograd-{'0' * 16}.tmp"
 def test_link_stays_a_link_and_its_file_is_replaced(write, name, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / name).write_text("old")
+    (folder / name).write_text("old", encoding="utf-8")
     link = tmp_path / name
     link.symlink_to(folder / name)
     write(link)
@@ -58,18 +58,18 @@ def test_failure_leaves_the_old_file_and_nothing_else(write, name, tmp_path, mon
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    (tmp_path / name).write_text("old")
+    (tmp_path / name).write_text("old", encoding="utf-8")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device"):
         write(tmp_path / name)
-    assert (tmp_path / name).read_text() == "old"
+    assert (tmp_path / name).read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
 
 @ALL
 def test_file_that_a_killed_process_has_left_is_removed_by_the_next_write(write, name, tmp_path):
-    (tmp_path / ABANDONED).write_text("half of it")
-    (tmp_path / ".autograd-notes.tmp").write_text("of somebody else")
+    (tmp_path / ABANDONED).write_text("half of it", encoding="utf-8")
+    (tmp_path / ".autograd-notes.tmp").write_text("of somebody else", encoding="utf-8")
     write(tmp_path / name)
     assert {file.name for file in tmp_path.iterdir()} == {name, ".autograd-notes.tmp"}
 
@@ -87,13 +87,13 @@ files.write_atomically({target!r}, b"new")
 @pytest.mark.parametrize("step", ["fsync", "replace", "fstat"])
 def test_kill_at_a_step_leaves_the_old_file_and_the_next_write_tidies_up(tmp_path, step):
     target = tmp_path / "file.txt"
-    target.write_text("old")
+    target.write_text("old", encoding="utf-8")
     program = KILLED.format(path=[p for p in sys.path if p], step=step, target=str(target))
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == -signal.SIGKILL
-    assert target.read_text() == "old"
+    assert target.read_text(encoding="utf-8") == "old"
     assert len(list(tmp_path.iterdir())) == 2
     write_atomically(target, b"newer")
-    assert target.read_text() == "newer"
+    assert target.read_text(encoding="utf-8") == "newer"
     assert list(tmp_path.iterdir()) == [target]
 
 
