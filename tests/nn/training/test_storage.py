@@ -548,6 +548,7 @@ def test_own_subclass_called_mlp_keeps_its_parameters(path):
 # Crashes
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions are others")
 def test_file_keeps_its_permissions(path):
     save(MLP(1, [1], seed=1), path)
     path.chmod(0o640)
