@@ -245,7 +245,7 @@ def _validation(task: Task) -> Any:
 def _write(picture: Any, path: Path) -> str:
     """Write a picture to a file, and return what there is to say about it."""
     if path.suffix == ".svg":
-        path.write_text(picture.pipe(format="svg", encoding="utf-8"), encoding="utf-8")
+        path.write_bytes(picture.pipe(format="svg"))
         return ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
