@@ -182,10 +182,8 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_answers_for_which_there_is_no_room_are_an_error(capsys, monkeypatch):
-    with (
-        suppress(OSError),
-        Path("/dev/full").open("w", encoding="utf-8") as out,
-    ):  # what closes it tries once more to write
+    full = Path("/dev/full")
+    with suppress(OSError), full.open("w", encoding="utf-8") as out:  # what closes it tries once more to write
         monkeypatch.setattr(sys, "stdout", out)
         code = main(["predict", *map(str, network())])
         monkeypatch.undo()
