@@ -7,7 +7,6 @@ import math
 import pickle
 import random
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from autograd.functions import _linearization
 from autograd.functions.structure import flatten
 from nn import MLP
 from tests.autograd.functions.nested import Point, array_of, data, every_argument, same, values_of
-from tests.collector import collector_off, leaves_no_cycle
+from tests.collector import leaves_no_cycle
 from tests.threads import in_threads
 
 # Each takes a function of one number to its derivative.
@@ -225,12 +224,6 @@ def test_jacobian_by_values_is_an_array_of_values():
     assert found.dtype == object
     assert all(isinstance(entry, Value) for entry in found.ravel())
     assert data(found).tolist() == [[2.0, 0.0], [0.0, 4.0]]
-
-
-def test_numpy_functions_are_differentiated_through():
-    x, W = np.array([0.5, -1.0]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    wanted = (1.0 - np.tanh(W @ x)[:, None] ** 2) * W
-    assert jacobian(lambda x: np.tanh(W @ x))(x) == pytest.approx(wanted, rel=1e-14)
 
 
 RETURNED = {
@@ -745,38 +738,15 @@ def test_nobodys_grad_is_touched():
     assert all(known.grad is UNREACHED for known in [x, w, node, *topological_order(y)])
 
 
-def test_backward_of_a_result_gives_what_gradients_gives():
-    x, w = Value(2.0), Value(3.0)
-    slope = grad(lambda t: ad.exp(w * t) * t)(x)
-    wanted = gradients(slope, [x, w])
-    slope.backward()
-    assert [x.grad, w.grad] == wanted
-    slope.backward()
-    assert [x.grad, w.grad] == [2.0 * g for g in wanted]
-
-
 def test_backward_within_the_function_is_the_callers_business():
     w = Value(3.0)
 
-    def f(x):
-        y = w * x * x
-        y.backward()
-        return y
-
-    assert data(grad(f)(2.0)) == 12.0
+    assert data(grad(lambda x: (y := w * x * x).backward() or y)(2.0)) == 12.0
     assert w.grad == 4.0
 
 
-def differences(model, loss, h=1e-5):
-    found = []
-    for parameter in model.parameters():
-        at = parameter.data
-        parameter.data = at + h
-        above = loss().data
-        parameter.data = at - h
-        found.append((above - loss().data) / (2.0 * h))
-        parameter.data = at
-    return found
+def network(parameters):
+    return lambda t: sum(v * ad.tanh(w * t + b) for v, w, b in zip(*[iter(parameters)] * 3))
 
 
 RESIDUALS = {
@@ -788,27 +758,22 @@ RESIDUALS = {
     "hvp": lambda u, t: hvp(u)(t, 1.0) + u(t),
     "hessian by gradients": lambda u, t: by_gradients(by_gradients(u))(t) + u(t),
     "third": lambda u, t: grad(hessian(u))(t) * u(t),
-}
-MOMENTS = [0.0, 0.4, 1.0]
-LOSSES = {  # of a network u: how many numbers it takes, and the loss
-    **{
-        name: (1, lambda u, residual=residual: ad.mean([residual(lambda t: u([t]), t) ** 2 for t in MOMENTS]))
-        for name, residual in RESIDUALS.items()
-    },
-    "laplacian": (
-        2,
-        lambda u: ad.mean([(H[0][0] + H[1][1] - 1.0) ** 2 for H in map(hessian(u), [[0.1, 0.2], [0.5, -0.3]])]),
-    ),
+    "laplacian": lambda u, t: ad.fsum(row[i] for i, row in enumerate(hessian(lambda x: u(x[0] * x[1]))([t, 0.5]))),
 }
 
 
-@pytest.mark.parametrize(("inputs", "loss"), LOSSES.values(), ids=LOSSES)
-def test_loss_with_derivatives_of_the_network_reaches_the_parameters(inputs, loss):
-    model = MLP(inputs, [4, 1], "tanh", seed=1)
-    loss(model).backward()
-    found = [parameter.grad for parameter in model.parameters()]
-    assert found == pytest.approx(differences(model, lambda: loss(model)), rel=1e-6, abs=1e-7)
-    assert sum(slope != 0.0 for slope in found) >= 12
+@pytest.mark.parametrize("residual", RESIDUALS.values(), ids=RESIDUALS)
+def test_loss_with_derivatives_of_a_network_reaches_its_parameters(residual):
+    def loss(parameters):
+        return ad.mean([residual(network(parameters), t) ** 2 for t in (0.0, 0.4, 1.0)])
+
+    start = [0.5, -1.1, 0.3, -0.7, 0.9, 0.2]
+    parameters = [Value(x) for x in start]
+    loss(parameters).backward()
+    for i, parameter in enumerate(parameters):
+        above, below = (loss([x + h * (i == j) for j, x in enumerate(start)]) for h in (1e-5, -1e-5))
+        assert parameter.grad == pytest.approx(data(above - below) / 2e-5, rel=1e-6, abs=1e-7)
+        assert parameter.grad != 0.0
 
 
 # Recording
@@ -1193,34 +1158,30 @@ def sines(x, n):
     return x
 
 
-def test_derivative_does_not_walk_what_was_made_before(walked):
-    w = Value(1.0)
-    history = sines(w, 1000)
-    slope = grad(lambda x: x * history)(2.0)
-    assert slope.data == history.data
-    hvp(lambda x: x * x * history)(2.0, 1.0)
-    assert max(walked) < 50
-    assert gradients(slope, [w])[0] != 0.0
-
-
-def test_inner_derivative_does_not_walk_what_the_outer_function_did(walked):
-    def f(x):
+def test_derivative_walks_what_its_own_function_did_only(walked):
+    def with_an_inner_derivative(x):
         y = sines(x, 1000)
         return grad(lambda t: t * y)(x) + y
 
-    grad(f)(1.0)
-    inner, outer = walked
-    assert inner < 50
-    assert outer > 1000
-
-
-def test_many_inner_derivatives_in_one_function_cost_in_proportion(walked):
-    def f(x):
+    def with_many(x):
         for _ in range(100):
             x = x - 0.1 * grad(lambda t: t * t * t / 3.0)(x)
         return x
 
-    grad(f)(0.5)
+    w = Value(1.0)
+    history = sines(w, 1000)
+    slope = grad(lambda x: x * history)(2.0)
+    hvp(lambda x: x * x * history)(2.0, 1.0)
+    assert max(walked) < 50
+    assert slope.data == history.data
+    assert gradients(slope, [w])[0] != 0.0
+    walked.clear()
+    grad(with_an_inner_derivative)(1.0)
+    inner, outer = walked
+    assert inner < 50
+    assert outer > 1000
+    walked.clear()
+    grad(with_many)(0.5)
     *inner, outer = walked
     assert len(inner) == 100
     assert max(inner) < 20
@@ -1260,23 +1221,11 @@ def chain(n):
     return f
 
 
-def test_chain_of_a_million_operations_is_differentiated():
-    with collector_off():  # as fit does: its time would exceed the arithmetic's
-        found = value_and_grad(chain(1_000_000))(2.0)
-    assert found == pytest.approx((2.0 * math.exp(0.1), math.exp(0.1)), rel=1e-7)
-
-
 @pytest.mark.parametrize("names", [["jvp"], ["jacobian"], ["grad", "grad"], ["hvp"], ["jvp", "vjp"]], ids="-".join)
 def test_derivatives_of_long_chains_need_no_recursion(names):
     n = 20 * sys.getrecursionlimit()
     found = derivative(names, lambda x: chain(n)(x) * x)(2.0)
     assert found == pytest.approx({1: 4.0, 2: 2.0}[order_of(names)] * 1.0000001**n, rel=1e-7)
-
-
-def test_result_of_a_long_chain_is_differentiated_by_backward():
-    x = Value(2.0)
-    grad(lambda t: chain(20_000)(t) * t)(x).backward()
-    assert x.grad == pytest.approx(2.0 * 1.0000001**20_000, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -1306,13 +1255,10 @@ def test_results_are_pickled_with_their_graphs():
     assert pickled(value) == value
 
 
-def test_threads_get_right_answers_and_the_clock_never_goes_back():
+def test_threads_get_right_answers():
     shared = Value(2.0)
-    model = MLP(1, [3, 1], "tanh", seed=1)
-    u = lambda t: model([t])
+    u = network([Value(x) for x in (0.5, -1.1, 0.3)])
     wanted = hessian(u)(0.5).data
-    working = [True]
-    ticks = []
 
     def work(k):
         own = Value(float(k))
@@ -1327,18 +1273,7 @@ def test_threads_get_right_answers_and_the_clock_never_goes_back():
             with no_grad():
                 assert grad(lambda x: x * x)(float(k)) == 2.0 * k
 
-    def watch():
-        while working[0]:
-            ticks.append(clock.now.tick)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        in_threads(*(functools.partial(work, k) for k in (1, 2, 3, 4)))
-    finally:
-        working[0] = False
-        watcher.join()
-    assert ticks == sorted(ticks)
+    in_threads(*(functools.partial(work, k) for k in (1, 2, 3, 4)))
     assert modes.blocks == 0
 
 
