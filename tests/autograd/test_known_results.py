@@ -388,10 +388,10 @@ def test_derivative_passes_through_the_steps_of_an_inner_descent(inner, outer):
         assert outer(outer(curve))(p) == pytest.approx(6 * slope - 2 * slope**2, rel=1e-12)
 
 
-def missed(w, gradient, dt=0.1):
+def missed(w, dt=0.1):
     """How far from the origin, squared, a charged particle crosses the x axis: Euler's method, linear at the end."""
     charges = [(10.0, 10.0 - w), (10.0, 0.0)]
-    slope = gradient(lambda x: fsum([1.0 / ad.hypot(x[0] - a, x[1] - b) for a, b in charges]))
+    slope = grad(lambda x: fsum([1.0 / ad.hypot(x[0] - a, x[1] - b) for a, b in charges]))
     x, velocity = [0.0, 8.0], [0.75, 0.0]
     while True:
         proposed = minus(x, velocity, -dt)
@@ -402,17 +402,8 @@ def missed(w, gradient, dt=0.1):
 
 @pytest.mark.whole
 def test_particle_of_pearlmutter_and_siskind():
-    (w,) = argmin(lambda w: missed(w[0], grad), [0.0])
+    (w,) = argmin(lambda w: missed(w[0]), [0.0])
     assert w == pytest.approx(0.20719187464861194, rel=1e-12)  # published
-
-
-@pytest.mark.whole
-@pytest.mark.parametrize(("inner", "w", "steps"), [(grad, 0.0, 5), (forward_gradient, -0.26655, 2)])
-def test_newtons_method_sends_the_particle_to_the_origin(inner, w, steps):
-    for _ in range(steps):
-        slope, bend = jvp(grad(lambda w: missed(w, inner)), (w,), (1.0,))
-        w -= slope / bend
-    assert missed(w, inner) < 1e-20
 
 
 # Newton's method on Rosenbrock's function (H. H. Rosenbrock, The Computer Journal 3 (1960), 175-184) from its start
@@ -531,29 +522,6 @@ def test_derivatives_of_lamberts_function_through_newtons_method(z, modes):
         wanted = mpmath.exp(-n * W) * p / (1 + W) ** (2 * n - 1)
         found = nth_derivative(lambda z: root(lambda w: w * exp(w) - z, w, steps=3), n, modes)(z)
         assert close(found, wanted, 1e-10), n
-
-
-def test_envelope_theorem_and_roys_identity_of_a_cobb_douglas_consumer():
-    # A. Mas-Colell, M. D. Whinston and J. R. Green, Microeconomic Theory, Theorem M.L.1 and Proposition 3.G.4.
-    share = 0.3
-
-    def utility(x1, p1, p2, wealth):
-        return share * log(x1) + (1.0 - share) * log((wealth - p1 * x1) / p2)
-
-    def demand(p1, p2, wealth):
-        return root(grad(lambda x: utility(x, p1, p2, wealth)), 0.2 * wealth / p1)
-
-    p1, p2, wealth = at = (2.0, 1.25, 8.0)
-    x1 = share * wealth / p1
-    welfare = lambda *at: utility(demand(*at), *at)
-    by_p1, by_p2, by_wealth = slopes = grad(welfare, (0, 1, 2))(*at)
-    assert demand(*at) == pytest.approx(x1, rel=1e-13)
-    assert slopes == pytest.approx(grad(utility, (1, 2, 3))(x1, *at), rel=1e-12)
-    assert -by_p1 / by_wealth == pytest.approx(x1, rel=1e-12)
-    assert -by_p2 / by_wealth == pytest.approx((1 - share) * wealth / p2, rel=1e-12)
-    wanted = np.diag([share / p1**2, (1 - share) / p2**2, -1 / wealth**2])
-    np.testing.assert_allclose(hessian(welfare, (0, 1, 2))(*at), wanted, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(grad(demand, (0, 1, 2))(*at), [-x1 / p1, 0.0, x1 / wealth], rtol=1e-10, atol=1e-12)
 
 
 # Black, Scholes and Merton: J. C. Hull, Options, Futures, and Other Derivatives, chapter "The Greek letters".

@@ -67,21 +67,6 @@ def test_kepler_equation_has_the_series_of_lagrange():
     assert nested == pytest.approx(wanted[:4], rel=1e-13)
 
 
-def test_equilibrium_of_growth_has_the_closed_form():
-    # R. Solow, "A contribution to the theory of economic growth", 1956: s k^a = (n + d) k
-    def capital(s, a, n):
-        return root(lambda k, s, a, n: s * k**a - (n + 0.05) * k, 5.0, s, a, n)
-
-    s, a, n = 0.25, 0.33, 0.02
-    k = (s / (n + 0.05)) ** (1 / (1 - a))
-    assert capital(s, a, n) == pytest.approx(k, rel=1e-13)
-    slopes = [k / (s * (1 - a)), k * math.log(s / (n + 0.05)) / (1 - a) ** 2, -k / ((n + 0.05) * (1 - a))]
-    assert jacobian(capital, argnums=(0, 1, 2))(s, a, n) == pytest.approx(slopes, rel=1e-12)
-    closed = lambda s, a, n: exp(log(s / (n + 0.05)) / (1.0 - a))
-    for found, wanted in zip(hessian(capital, (0, 1, 2))(s, a, n), hessian(closed, (0, 1, 2))(s, a, n), strict=True):
-        assert found == pytest.approx(wanted, rel=1e-10)
-
-
 def ridge(X, y, penalty):
     loss = lambda w, k: sum((ad.dot(row, w) - t) ** 2 for row, t in zip(X, y)) + k * sum(a * a for a in w)
     return argmin(loss, [0.0] * len(X[0]), penalty)
@@ -110,27 +95,6 @@ def test_penalty_of_ridge_regression_is_found_by_its_gradient():
     best = argmin(validation, 0.0)  # second derivatives go through the inner problem
     assert best == pytest.approx(scipy.optimize.minimize_scalar(by_hand, bracket=(-1, 1), tol=1e-12).x, abs=1e-6)
     assert grad(validation)(best) == pytest.approx(0.0, abs=1e-12)
-
-
-def test_bilevel_toy_has_the_gradient_of_the_paper():
-    # S. Gould et al., "On differentiating parameterized argmin and argmax problems with application to bi-level
-    # optimization", 2016: f(x, y) = x y^4 + 2 x^2 y^3 - 12 x^2 y^2 has the minimum points
-    # y = -0.75 x +- ad.sqrt(2.25 x^2 + 24 x) / 2 for x > 0.
-    f = lambda y, x: x * y**4 + 2.0 * x**2 * y**3 - 12.0 * x**2 * y**2
-    for start, sign in ((2.0, 1.0), (-10.0, -1.0)):
-        point = lambda x: argmin(f, start, x)  # noqa: B023
-        exactly = lambda x: -0.75 * x + sign * 0.5 * ad.sqrt(2.25 * x**2 + 24.0 * x)  # noqa: B023
-        for x in (0.5, 1.0, 3.0):
-            assert point(x) == pytest.approx(exactly(x), rel=1e-13)
-            assert grad(point)(x) == pytest.approx(grad(exactly)(x), rel=1e-12)
-            assert grad(grad(point))(x) == pytest.approx(grad(grad(exactly))(x), rel=1e-11)
-    upper = lambda x: (argmin(f, 2.0, x) - 1.5) ** 2 + 0.1 * x  # and the upper level goes down along it
-    best = argmin(upper, 1.0)
-    assert grad(lambda x: (exactly_upper(x) - 1.5) ** 2 + 0.1 * x)(best) == pytest.approx(0.0, abs=1e-11)
-
-
-def exactly_upper(x):
-    return -0.75 * x + 0.5 * ad.sqrt(2.25 * x**2 + 24.0 * x)
 
 
 # Derivatives
