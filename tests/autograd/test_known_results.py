@@ -350,6 +350,7 @@ def saddle(p, q):
     return (p[0] * p[0] + p[1] * p[1]) - (q[0] * q[0] + q[1] * q[1])
 
 
+@pytest.mark.whole
 def test_saddle_of_pearlmutter_and_siskind():
     answer = lambda p: argmin(lambda q: -saddle(p, q), [1.0, 1.0])
     best = argmin(lambda p: saddle(p, answer(p)), [1.0, 1.0])
@@ -559,48 +560,7 @@ def test_greeks_of_black_scholes_and_merton(at):
         assert gamma == pytest.approx(0.066, abs=5e-4)
 
 
-# Differential equations. The derivative of a Runge-Kutta solution is the Runge-Kutta solution of the variational
-# equations: E. Hairer, S. P. Nørsett and G. Wanner, Solving Ordinary Differential Equations I, section I.14.
-
-
-def runge_kutta(f, y, time, steps):
-    h = time / steps
-    for _ in range(steps):
-        k1 = f(y)
-        k2 = f(minus(y, k1, -h / 2))
-        k3 = f(minus(y, k2, -h / 2))
-        k4 = f(minus(y, k3, -h))
-        y = [a + h / 6 * (p + 2 * q + 2 * r + s) for a, p, q, r, s in zip(y, k1, k2, k3, k4, strict=True)]
-    return y
-
-
-def lotka_volterra(y, p):
-    return [y[0] * (p[0] - p[1] * y[1]), y[1] * (p[2] * y[0] - p[3])]
-
-
-def lotka_volterra_jacobians(y, p):
-    by_y = [[p[0] - p[1] * y[1], -p[1] * y[0]], [p[2] * y[1], p[2] * y[0] - p[3]]]
-    return np.array(by_y), np.array([[y[0], -y[0] * y[1], 0.0, 0.0], [0.0, 0.0, y[0] * y[1], -y[1]]])
-
-
-def test_sensitivities_solve_the_variational_equations():
-    start, parameters, time, steps = [1.2, 0.7], [1.1, 0.6, 0.5, 0.9], 4.0, 60
-
-    def varied(state):
-        y, S = state[:2], np.reshape(state[2:], (2, 6))
-        by_y, by_p = lotka_volterra_jacobians(y, parameters)
-        S = by_y @ S + np.hstack([np.zeros((2, 2)), by_p])
-        return [*lotka_volterra(y, parameters), *S.ravel()]
-
-    wanted = np.reshape(runge_kutta(varied, [*start, *np.eye(2, 6).ravel()], time, steps)[2:], (2, 6))
-    end = lambda y, p: runge_kutta(lambda y: lotka_volterra(y, p), y, time, steps)
-    found = [[*by_y, *by_p] for by_y, by_p in jacobian(end, (0, 1))(start, parameters)]
-    np.testing.assert_allclose(found, wanted, rtol=1e-10)
-    direction = np.linspace(-1.0, 2.0, 6)
-    tangent = jvp(end, (start, parameters), (list(direction[:2]), list(direction[2:])))[1]
-    np.testing.assert_allclose(tangent, wanted @ direction, rtol=1e-10)
-    pulled = vjp(end, start, parameters)[1]([0.4, -1.3])
-    np.testing.assert_allclose([*pulled[0], *pulled[1]], [0.4, -1.3] @ wanted, rtol=1e-9)
+# Differential equations and fields.
 
 
 def test_pendulum_swings_by_hamiltons_equations():

@@ -137,8 +137,8 @@ def test_work_grows_with_the_square_of_the_order_and_linearly_with_the_graph():
         made.clear()
         taylor(lambda t: lens(lens(t)), 0.3, order)
         assert len(made) == 2
-    deep = taylor(lambda t: sum([t * 1.0 for _ in range(100_000)], start=t), 1.0, 2)
-    assert deep == [100_001.0, 100_001.0, 0.0]
+    deep = taylor(lambda t: sum([t * 1.0 for _ in range(20_000)], start=t), 1.0, 2)
+    assert deep == [20_001.0, 20_001.0, 0.0]
 
 
 def test_power_series_leave_no_cycles():
