@@ -159,11 +159,8 @@ def test_arithmetic_has_the_gradients_of_the_textbook():
         y = operate(x) * 1.0
         y.backward()
         assert (y.data, x.grad) == (data, gradient)
-
-
-def test_augmented_assignment_makes_a_new_node():
     x = y = Value(2.0)
-    y *= 3
+    y *= 3  # makes a new node
     assert (x.data, y.data, y.parents[0] is x) == (2.0, 6.0, True)
 
 
@@ -225,7 +222,7 @@ def test_comparison_looks_at_the_data(compare):
         compare(Value(1.0), "1")
 
 
-def test_equality_and_hash_are_identity():
+def test_equality_and_hash_are_identity_and_truth_is_that_of_the_data():
     x, y = Value(2.0), Value(2.0)
     assert x == x
     assert x != y
@@ -234,9 +231,6 @@ def test_equality_and_hash_are_identity():
     assert {x: "x", y: "y"}[x] == "x"
     x.data = 5.0
     assert x in {x}
-
-
-def test_truth_is_that_of_the_data():
     assert [bool(Value(x)) for x in (0, -0.0, 5e-324, -1.0, math.nan)] == [False, False, True, True, True]
 
 

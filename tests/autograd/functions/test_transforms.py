@@ -71,6 +71,10 @@ def check_refusal(kind, message, call, *args):
         call(*args)
 
 
+def cubic(x, k, y=1.0):
+    return k * x[0] ** 2 * x[1] * y
+
+
 # What they return
 
 
@@ -497,6 +501,8 @@ def test_nested_derivatives_of_floats_are_floats():
         assert type(f(1.0)) is float
         assert f(1.0) == math.factorial(7) / math.factorial(7 - order)
     assert grad(f)(1.0) == 0.0
+    cube = ad.operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
+    assert [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)] == [12.0, 12.0, 6.0, 0.0]
 
 
 def test_mixed_second_derivatives_by_two_arguments():
@@ -513,11 +519,6 @@ def test_third_derivatives_of_several_variables_are_symmetric():
     assert third.shape == (3, 3, 3)
     for axes in itertools.permutations(range(3)):
         assert third == pytest.approx(third.transpose(axes), rel=1e-12, abs=1e-14)
-
-
-def test_own_operations_are_differentiated_to_any_order():
-    cube = ad.operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
-    assert [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)] == [12.0, 12.0, 6.0, 0.0]
 
 
 # Perturbation confusion: Siskind and Pearlmutter, "Perturbation Confusion and Referential Transparency" (2005);
@@ -702,24 +703,17 @@ def test_what_takes_no_gradient_leaves_floats():
     assert (type(grad(lambda x: x * x)(c)), grad(lambda x: x * x)(c)) == (float, 6.0)
 
 
-def test_derivative_by_a_detached_number_is_zero():
+def test_what_does_not_depend_on_the_argument_has_derivative_zero():
     assert grad(lambda x: grad(lambda y: y**3)(x.detach()))(2.0) == 0.0
     assert grad(lambda x: grad(lambda y: y.detach() * y * x)(x))(2.0) == 2.0
-
-
-def test_returned_value_of_the_surroundings_has_derivative_zero():
     w = Value(3.0)
     value, slope = value_and_grad(lambda x: w)(2.0)
     assert (value.data, slope.data) == (3.0, 0.0)
     assert gradients(value, [w]) == [1.0]
     slope.backward()
     assert w.grad == 0.0
-
-
-def test_all_numbers_are_values_where_one_depends_on_the_surroundings():
-    w = Value(3.0)
     value, tangent = jvp(lambda x: [x, 5.0, w * x], (2.0,), (1.0,))
-    assert len(values_of([value, tangent])) == 6
+    assert len(values_of([value, tangent])) == 6  # all numbers are Values where one depends on the surroundings
     assert data(tangent) == [1.0, 0.0, 3.0]
 
 
@@ -838,21 +832,15 @@ def test_function_that_raises_leaves_nothing_behind(order, paused):
     assert grad(lambda t: t**3)(2.0) == 12.0
 
 
+RESULTS = [
+    lambda x, w: x + w, lambda x, w: x - w, lambda x, w: w * x, lambda x, w: w * x + 1.0, lambda x, w: ad.exp(x) * 1.0,
+    lambda x, w: ad.exp(x), lambda x, w: ad.fsum([x, w]), lambda x, w: ad.dot([x], [w]), lambda x, w: -1.0 * -x,
+    lambda x, w: x, lambda x, w: x**2 / 2, lambda x, w: w,
+]  # fmt: skip
+
+
 def test_results_are_distinct_nodes_of_which_a_label_labels_no_other():
-    for f in (
-        lambda x, w: x + w,
-        lambda x, w: x - w,
-        lambda x, w: w * x,
-        lambda x, w: w * x + 1.0,
-        lambda x, w: ad.exp(x) * 1.0,
-        lambda x, w: ad.exp(x),
-        lambda x, w: ad.fsum([x, w]),
-        lambda x, w: ad.dot([x], [w]),
-        lambda x, w: -1.0 * -x,
-        lambda x, w: x,
-        lambda x, w: x**2 / 2,
-        lambda x, w: w,
-    ):
+    for f in RESULTS:
         x, w = Value(2.0), Value(3.0)
         y = f(x, w)
         graph = topological_order(y)
@@ -976,19 +964,13 @@ def test_function_that_returns_no_number_is_refused(asker):
             check_refusal(TypeError, message, ASKERS[asker], f)
 
 
+# fmt: off
 SEVERAL = {
-    r"\[number, number\]": [1.0, 2.0],
-    r"\[number\]": [1.0],
-    r"\[\[\]\]": [[]],
-    r"\[\]": [],
-    r"\(\)": (),
-    r"\{\}": {},
-    r"\{'a': number\}": {"a": 1.0},
-    r"array\(3,\)": np.zeros(3),
-    r"array\(1,\)": np.zeros(1),
-    r"array\(0,\)": np.zeros(0),
-    r"\[number x 9\]": [Value(1.0)] * 9,
+    r"\[number, number\]": [1.0, 2.0], r"\[number\]": [1.0], r"\[\[\]\]": [[]], r"\[\]": [], r"\(\)": (), r"\{\}": {},
+    r"\{'a': number\}": {"a": 1.0}, r"array\(3,\)": np.zeros(3), r"array\(1,\)": np.zeros(1),
+    r"array\(0,\)": np.zeros(0), r"\[number x 9\]": [Value(1.0)] * 9,
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("asker", ["grad", "value_and_grad", "hessian", "hvp"])
@@ -1042,6 +1024,16 @@ REFUSED = [
     (pulled([1.0]), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \[number\]$"),
     (pulled((1.0, 2.0)), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \(number, number\)$"),
     (pulled([1.0, "a"]), TypeError, r"^a cotangent of vjp takes real numbers, .*\[1\] is of type str: 'a'$"),
+    (
+        lambda: hvp(cubic)([2.0, 3.0]),
+        TypeError,
+        r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by",
+    ),
+    (
+        lambda: hvp(lambda x, k: x[0] * k, (0, 1))([2.0], 2.0, [1.0]),
+        TypeError,
+        r"^the vector of hvp .*, \(\[number\], number\); ",
+    ),
     (lambda: hvp(squares)([1.0, 2.0], [1.0]), TypeError, r"^the vector of hvp .*, \[number, number\]; got \[number\]$"),
     (lambda: gradients(3.0, [Value(1.0)]), TypeError, f"{GRADIENTS} float and list; for a function of numbers there"),
     (lambda: gradients([Value(1.0)], [Value(1.0)]), TypeError, f"{GRADIENTS} list and list; for a function"),
@@ -1375,10 +1367,6 @@ def test_function_with_aux_that_returns_no_pair_is_refused(transform):
 # Products with the Hessian of functions with further arguments
 
 
-def cubic(x, k, y=1.0):
-    return k * x[0] ** 2 * x[1] * y
-
-
 @pytest.mark.parametrize("compiled", [lambda f: f, ad.compile], ids=["eager", "compiled"])
 def test_hvp_takes_further_arguments_before_the_vector(compiled):
     of_x = compiled(hvp(cubic))
@@ -1389,19 +1377,9 @@ def test_hvp_takes_further_arguments_before_the_vector(compiled):
     assert by_both == ([12.0 + 12.0, 8.0 + 4.0], 12.0)
 
 
-def test_hvp_passes_keywords_on():
-    assert hvp(cubic)([2.0, 3.0], 2.0, [1.0, 10.0], y=0.5) == [46.0, 4.0]
-
-
 def test_hvp_agrees_with_the_hessian_for_all_argnums():
+    assert hvp(cubic)([2.0, 3.0], 2.0, [1.0, 10.0], y=0.5) == [46.0, 4.0]
     v = [0.3, -1.0, 2.0, 0.4]
     flat = hessian(lambda z: cubic([z[0], z[1]], z[2], z[3]))([2.0, 3.0, 2.0, 0.7])
     x, k, y = hvp(cubic, argnums=(0, 1, 2))([2.0, 3.0], 2.0, 0.7, (v[:2], v[2], v[3]))
     assert [*x, k, y] == pytest.approx([sum(a * b for a, b in zip(row, v)) for row in flat], rel=1e-14)
-
-
-def test_hvp_without_a_vector_says_where_it_stands():
-    message = r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by"
-    check_refusal(TypeError, message, hvp(cubic), [2.0, 3.0])
-    message = r"^the vector of hvp has the structure of .*\(\[number, number\], number\)"
-    check_refusal(TypeError, message, hvp(cubic, argnums=(0, 1)), [2.0, 3.0], 2.0, [1.0, 2.0])
