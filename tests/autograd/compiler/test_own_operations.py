@@ -1,5 +1,6 @@
 """Own operations in compiled programs: functions in every style, any name, and constants of every kind."""
 
+import math
 from math import inf, nan
 
 import numpy as np
@@ -52,11 +53,17 @@ STYLES = {
     "branches": (lambda x: x if x > 0 else -x, lambda y, x: 1.0 if x > 0 else -1.0),
     "returns an int": (int, lambda y, x: 0),
     "returns a NumPy scalar": (np.float32, lambda y, x: np.float64(1.0)),
+    "computes with math": (lambda x: math.exp(-x * x), lambda y, x: -2.0 * x * y),
+    "jumps": (lambda x: max(x, 0.5), lambda y, x: (x > 0.5) * 1.0),
+    "compares for equality": (lambda x: x * x, lambda y, x: 0.0 if x == 0.0 else 2.0 * y / x),
+    "subtracts comparisons": (abs, lambda y, x: (x > 0) - (x < 0)),
 }
 VECTORIZED = {
     "a ufunc": (np.sin, lambda y, x: cos(x)),
     "its operand": (lambda x: x, lambda y, x: 1.0),
     "arithmetic": (lambda x: x * x + 1.0, lambda y, x: 2.0 * x),
+    "a partial of math": (np.sin, lambda y, x: math.cos(x)),
+    "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
     "clipped": (lambda x: np.maximum(x, 0.5), lambda y, x: where(x > 0.5, 1.0, 0.0)),
 }
 
@@ -65,6 +72,23 @@ VECTORIZED = {
 def test_own_operation_in_every_style_is_as_eager(style):
     own = operation(style, *{**STYLES, **VECTORIZED}[style], vectorized=style in VECTORIZED)
     assert_as_eager(lambda x: own(x) * x + own(x * 3.0) + x)
+    assert_as_eager(lambda x: own(x), POINTS[1:2])
+
+
+OF_TWO = {
+    "product": (lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a),
+    "mixed": (lambda a, b: a * math.sin(b), lambda y, a, b: sin(b), lambda y, a, b: a * cos(b)),
+}
+
+
+@pytest.mark.parametrize("name", OF_TWO)
+def test_own_operation_of_two_operands_is_as_eager(name):
+    own = operation(name, *OF_TWO[name])
+    f = lambda x: own(x[0], x[1]) + own(x[1], 2.0) * own(0.5, x[2])
+    for point in ([1.0, -2.0, 0.25], [0.75, 3.0, -0.5]):
+        assert compile(f).value_and_grad(point) == tuple(
+            pytest.approx(part, rel=1e-12) for part in value_and_grad(f)(point)
+        )
 
 
 def test_operand_that_a_forward_function_keeps_stays_as_it_was():
