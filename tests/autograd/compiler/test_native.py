@@ -209,7 +209,7 @@ ONE = "define double @f() { ret double 1.0 }"
 
 
 def test_only_the_machine_is_kept_and_runs_where_nothing_can_be(tmp_path, monkeypatch):
-    (tmp_path / "in the way").write_text("")
+    (tmp_path / "in the way").write_text("", encoding="utf-8")
     for folder in (tmp_path / "in the way", tmp_path / "in the way" / "below"):
         monkeypatch.setattr(_objects, "cache_folder", lambda: folder)  # noqa: B023
         assert compiled_module(f"{ONE} ; {folder.name}", kept=True).get_function_address("f")

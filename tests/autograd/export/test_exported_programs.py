@@ -130,6 +130,8 @@ def by_engine(program, arguments):
 def test_programs_compute_what_the_engine_does_and_run_on(export, backend):
     calls, known = [], []
     for name, (make, given) in CASES.items():
+        if name == "one in a loop" and export not in (to_c, to_javascript):
+            continue  # which have loops
         program = make(backend=backend)
         for arguments in given:
             theta, wanted = by_engine(program, arguments)
