@@ -294,20 +294,6 @@ def lstm(xs):
     return sum(v * v for v in h)
 
 
-def diagonal_recurrence(xs):
-    decays, state = xs[:4], [0.0] * 4
-    for t in range(4, len(xs), 4):
-        state = [ad.sigmoid(a) * s + x for a, s, x in zip(decays, state, xs[t : t + 4])]
-    return sum(s * s for s in state)
-
-
-def pendulum(xs):
-    angle, speed = xs[0], xs[1]
-    for _ in range(40):
-        angle, speed = angle + 0.05 * speed, speed - 0.05 * sin(angle) * xs[2]
-    return angle * angle + speed
-
-
 def attention(xs, steps=3, width=4, heads=2):
     inputs = matrix(xs, steps, width)
     weights = [matrix(xs, width, width, (steps + k * width) * width) for k in range(4)]
@@ -337,7 +323,7 @@ def two_layers(xs):
 
 MODELS = {
     **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, gauss_elimination: 9, convolution: 46},
-    **{lambda xs: convolution(xs, 2): 46, lstm: 36, diagonal_recurrence: 20, pendulum: 3, attention: 76},
+    **{lambda xs: convolution(xs, 2): 46, lstm: 36, attention: 76},
     **{embedding: 18, two_layers: 25},
 }
 
