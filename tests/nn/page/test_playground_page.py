@@ -10,7 +10,7 @@ from autograd import Value
 from nn import MLP, SGD, Adam, binary_cross_entropy, cross_entropy, datasets, mse, playground
 from nn.page._notebook_widget import ESM
 from tests.autograd.pictures.page.test_accessibility import RULES
-from tests.autograd.pictures.page.test_page import NASTY
+from tests.autograd.pictures.page.test_using_the_page import NASTY
 from tests.nn.page.networks import case, points, sides
 from tests.pages import wait_until
 
