@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from nn import MLP, hinge, playground
-from tests.nn.page.networks import points, sides
-from tests.nn.page.test_playground_page import PAGES, plane, text
+from nn import MLP
+from tests.nn.page.networks import PAGES, plane, signed, text
 from tests.pages import wait_until
 
 WINDOWS = {"desktop": (1280, 800), "phone": (320, 640), "lying phone": (640, 320), "400 %": (320, 200)}
@@ -16,8 +15,7 @@ INSIDE = """([inner, outer]) => {
 
 
 def many_layers():
-    X = points()
-    return playground(MLP(2, [*[6] * 9, 1], "relu", seed=1), X, sides(X), loss=hinge)
+    return signed(MLP(2, [*[6] * 9, 1], "relu", seed=1))
 
 
 def window(name):
