@@ -293,7 +293,7 @@ def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_pat
     assert all("remincross=false" in frame.source for frame in frames)
     assert "remincross" not in drawings(example())[0].source
     assert len(layouts(frames[::6])) == 1
-    assert "Neuron 4" in animate(loss, tmp_path / "network.svg").read_text()
+    assert "Neuron 4" in animate(loss, tmp_path / "network.svg").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
         animate(loss, tmp_path / "network.svg", fold=False)
 

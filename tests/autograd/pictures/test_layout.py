@@ -144,7 +144,7 @@ def test_layout_may_be_a_function(monkeypatch, no_graphviz, tmp_path):
     monkeypatch.setattr("autograd.pictures.rendering.Drawing.layout", viz)
     drawing = draw(example())
     assert drawing.pipe(format="svg", encoding="utf-8").startswith('<svg role="img" aria-label="The graph of L" height')
-    assert Path(drawing.render(tmp_path / "graph", cleanup=True)).read_text().endswith("</desc></svg>")
+    assert Path(drawing.render(tmp_path / "graph", cleanup=True)).read_text(encoding="utf-8").endswith("</desc></svg>")
     assert asked == [(drawing.source, "svg")] * 2
     assert "image/svg+xml" in drawing._repr_mimebundle_()
 
@@ -157,7 +157,7 @@ def command(folder, name, then=None):
     path, then = folder / name, then or f"sys.stdout.write('from {name}')"
     lines = [f"#!{sys.executable}", "import sys", "sys.stdin.read()"]
     lines += [f"print(*sys.argv[1:], file=open({str(path) + '.calls'!r}, 'a'))", then]
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
     path.chmod(0o755)
 
 
@@ -181,7 +181,7 @@ def test_dot_on_the_path_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert draw(example()).pipe(format="svg", encoding="utf-8") == "<svg>from dot</svg>"
     assert draw(example())._repr_mimebundle_()["image/svg+xml"] == "<svg>from dot</svg>"
-    assert (tmp_path / "dot.calls").read_text().splitlines() == ["-Kdot -Tsvg"] * 2
+    assert (tmp_path / "dot.calls").read_text(encoding="utf-8").splitlines() == ["-Kdot -Tsvg"] * 2
 
 
 @posix
@@ -255,6 +255,6 @@ def test_without_the_graphviz_package_the_error_names_the_pip_command_and_text_s
 
 
 def test_command_in_the_error_names_an_extra_that_brings_all_packages():
-    extra = re.search(r"^draw = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    extra = re.search(r"^draw = (\[.*\])$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
     names = {re.match(r"[\w-]+", requirement)[0] for requirement in json.loads(extra)}
     assert {"graphviz", "graphviz-pure", "pillow"} <= names
