@@ -168,18 +168,6 @@ def test_features_of_like_extent_have_axes_of_one_scale():
     assert [draw(X=X).axes[0].get_aspect() == 1.0 for X in (SQUARE, wide)] == [True, False]
 
 
-def test_epoch_that_was_kept_is_a_line():
-    (axes,) = history(History(loss=[3.0, 1.0, 2.0], kept_epoch=2)).axes
-    lines = {line.get_label(): line for line in axes.get_lines()}
-    assert list(lines["kept: epoch 2"].get_xdata()) == [2, 2]
-    assert not any("kept" in str(line.get_label()) for line in history(History(loss=[3.0, 1.0])).axes[0].get_lines())
-
-
-def test_lines_of_layers_differ_in_more_than_their_colour():
-    axes = gradient_norms({f"layers.{k}": [1.0, 0.5] for k in range(6)}).axes[0]
-    assert len({repr(line._dash_pattern) for line in axes.get_lines()}) == 6
-
-
 def test_model_is_asked_on_a_square_of_resolution_points_with_other_features_at_their_means():
     model = thirds()
     draw(model, resolution=7)
@@ -237,13 +225,10 @@ def test_model_of_plain_floats_is_drawn_finite_or_not():
         assert draw(Plain(output))._repr_png_().startswith(PNG)
 
 
-@pytest.mark.parametrize("resolution", [1, 0, -3])
-def test_resolution_of_less_than_two_is_an_error_that_says_so(resolution):
-    with pytest.raises(ValueError, match="resolution"):
-        draw(resolution=resolution)
-
-
-def test_examples_of_no_class_are_not_left_out_silently():
+def test_what_cannot_be_drawn_is_an_error_that_says_so():
+    for resolution in (1, 0, -3):
+        with pytest.raises(ValueError, match="resolution"):
+            draw(resolution=resolution)
     with pytest.raises(ValueError, match="tells classes 0 to 1 apart, got an example of 2"):
         draw(y=[0, 1, 1, 2])
     with pytest.raises(ValueError, match=r"decision_boundary takes a class for each example, .* got -1 beside 0"):
@@ -396,27 +381,24 @@ def curves(axes):
     return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
 
 
-def test_history_has_a_panel_for_each_measure_and_a_line_for_each_part():
+@pytest.mark.parametrize("name", ["accuracy", "mean_error"])
+def test_history_has_a_panel_for_each_measure_and_a_line_for_each_part(name):
     run = History(loss=[3.0, 2.0], metric=[0.5, 0.7], validation_loss=[3.5, 2.5], validation_metric=[0.4, 0.6])
+    run.metric_name, run.gradient_norms = name, {"layers.0": [1.0, 1.0]}
     figure = history(run, title="a run")
-    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", name.replace("_", " ")]
     assert [axes.get_xlabel() for axes in figure.axes] == ["", "epoch"]
     assert figure.axes[0].get_title() == "a run"
-    for axes, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
+    for axes, measure in zip(figure.axes, ("loss", "metric"), strict=True):
         lines = curves(axes)
         assert list(lines) == ["training", "validation"]
-        assert lines["training"].get_xydata().tolist() == [[1, getattr(run, name)[0]], [2, getattr(run, name)[1]]]
-        assert lines["validation"].get_ydata().tolist() == getattr(run, f"validation_{name}")
+        assert lines["training"].get_xydata().tolist() == [[1, getattr(run, measure)[0]], [2, getattr(run, measure)[1]]]
+        assert lines["validation"].get_ydata().tolist() == getattr(run, f"validation_{measure}")
         assert (lines["training"].get_color(), lines["validation"].get_color()) == (COLOURS[0], COLOURS[1])
         assert lines["training"].get_linestyle() != lines["validation"].get_linestyle()
-
-
-def test_metric_has_a_panel_of_its_name():
-    run = History(loss=[3.0, 2.0], metric=[0.3, 0.2], validation_metric=[0.4, 0.3], metric_name="mean_error")
-    run.gradient_norms = {"layers.0": [1.0, 1.0]}
-    figure = history(run)
-    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mean error"]
-    assert list(curves(figure.axes[1])) == ["training", "validation"]
+    told = figure.axes[1].yaxis.get_major_formatter()(0.5, 0)
+    assert (told.removesuffix("%") == "50.0") == (name == "accuracy")  # in percent
+    assert "%" not in figure.axes[0].yaxis.get_major_formatter()(0.5, 0)
 
 
 def test_loss_is_logarithmic_where_it_spans_much():
@@ -432,9 +414,11 @@ def test_loss_of_zero_is_marked_at_the_foot_of_a_logarithmic_axis():
     assert not zeros.get_clip_on()  # half of it is below the axis
 
 
-def test_epoch_in_which_training_diverged_is_marked():
-    axes = history(History(loss=[1.0, 2.0, math.inf, math.nan])).axes[0]
-    lines = curves(axes)
+def test_epochs_that_were_kept_and_in_which_training_diverged_are_marked():
+    assert list(curves(history(History(loss=[3.0, 1.0])).axes[0])) == ["training"]
+    lines = curves(history(History(loss=[3.0, 1.0, 2.0], kept_epoch=2)).axes[0])
+    assert list(lines["kept: epoch 2"].get_xdata()) == [2, 2]
+    lines = curves(history(History(loss=[1.0, 2.0, math.inf, math.nan])).axes[0])
     assert lines["diverged in epoch 3"].get_xdata() == [3, 3]
     assert [math.isnan(y) for y in lines["training"].get_ydata()] == [False, False, True, True]
 
@@ -445,12 +429,6 @@ def test_epochs_are_whole_numbers_from_one():
         ticks = [t for t in figure.axes[0].get_xticks() if 0.5 <= t <= count + 0.5]
         assert ticks
         assert all(t == int(t) >= 1 for t in ticks)
-
-
-def test_accuracy_is_in_percent():
-    loss, accuracy = history(History(loss=[1.0], metric=[0.5])).axes
-    assert accuracy.yaxis.get_major_formatter()(0.5, 0).removesuffix("%") == "50.0"
-    assert "%" not in loss.yaxis.get_major_formatter()(0.5, 0)
 
 
 def test_history_without_epochs_is_an_error():
@@ -487,18 +465,20 @@ def test_norm_of_zero_is_a_triangle_at_the_foot_in_the_colour_of_its_layer():
     assert list(zeros.get_color()) == list(curves(axes)["a"].get_color())
 
 
-def test_many_layers_are_all_drawn_and_some_named():
+def test_many_layers_are_all_drawn_in_different_ways_and_some_named():
     figure = gradient_norms({f"layers.{k}": [10.0**-k, 1.0] for k in range(30)})
-    assert len([line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]) == 30
+    lines = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
+    assert len(lines) == 30
+    assert len({repr(line._dash_pattern) for line in lines[:6]}) == 6  # not by their colour alone
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert (names[0], names[-1]) == ("layers.0", "layers.29")
     assert len(names) <= 13
 
 
-@pytest.mark.parametrize("norms", [{}, {"a": []}, History(loss=[1.0]), [1.0]])
-def test_no_norms_are_an_error_that_says_where_they_come_from(norms):
-    with pytest.raises(ValueError, match="was fit asked to keep them"):
-        gradient_norms(norms)
+def test_no_norms_are_an_error_that_says_where_they_come_from():
+    for norms in ({}, {"a": []}, History(loss=[1.0]), [1.0]):
+        with pytest.raises(ValueError, match="was fit asked to keep them"):
+            gradient_norms(norms)
 
 
 # confusion_matrix
@@ -569,13 +549,8 @@ def test_only_mistakes_are_shown_each_with_what_it_is_and_was_taken_for():
     assert [axes.images[0].get_array().tolist() for axes in shown] == [[X[i][:2], X[i][2:]] for i in (1, 3)]
     assert figure.get_suptitle() == "2 of 4 wrong"
     assert shown[0].images[0].get_clim() == shown[1].images[0].get_clim() == (0.0, 3.0)
-
-
-def test_large_numbers_are_ink():
-    (axes,) = [a for a in mistakes([[0.0, 0.0, 0.0, 9.0]], [0], [1]).axes if a.get_visible()]
-    image = axes.images[0]
-    assert image.cmap(image.norm(9.0))[:3] == (0.0, 0.0, 0.0)
-    assert image.cmap(image.norm(0.0))[:3] == (1.0, 1.0, 1.0)
+    image = shown[0].images[0]
+    assert [image.cmap(image.norm(x))[:3] for x in (0.0, 3.0)] == [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0)]  # large is ink
 
 
 def test_more_mistakes_than_asked_for_are_counted_not_shown():
