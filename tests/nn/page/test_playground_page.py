@@ -191,13 +191,12 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
 def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
     page = opened(plane())
     assert page.locator("#status").get_attribute("role") == "status"
-    live = lambda: page.locator("#details").get_attribute("aria-live")
-    assert live() == "off"
-    page.locator(".card.neuron").first.click()
-    assert live() == "polite"
-    wait_until(page, "document.getElementById('details').getAttribute('aria-live') === 'off'")
+    live = "document.getElementById('details').ariaLive"
+    assert page.evaluate(live) == "off"
+    assert page.evaluate(f"() => {{ document.querySelector('.card.neuron').click(); return {live}; }}") == "polite"
+    wait_until(page, f"{live} === 'off'")
     page.locator("#step").click()
-    assert live() == "off"
+    assert page.evaluate(live) == "off"
     said = text(page, "#status")
     assert said.startswith("Step 1: loss")
     assert "held out" in said

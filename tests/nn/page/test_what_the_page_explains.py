@@ -233,6 +233,7 @@ def test_reset_and_undo_keep_the_settings_and_say_so(opened):
         page.locator(button).click()
         assert page.evaluate("playground.training.wanted") == wanted
         assert page.locator("#optimizer").input_value() == "SGD"
+    page.evaluate("playground.run(4)")
     page.locator("#as-first").click()
     assert page.evaluate("playground.training.wanted") == page.evaluate("playground.training.given")
     assert page.locator("#optimizer").input_value() == "Adam"
