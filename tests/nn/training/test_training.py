@@ -14,19 +14,8 @@ import pytest
 from autograd import Value
 from nn import MLP, SGD, Module, cross_entropy, evaluate, hinge, mse
 from nn import fit as fit_somehow
-from tests.nn.training.small import (
-    LINE_X,
-    LINE_Y,
-    SIGNS,
-    TEN_X,
-    TEN_Y,
-    XOR,
-    FailureError,
-    Slope,
-    Terminal,
-    collector,
-    idle,
-)
+from tests.collecting import collector, garbage
+from tests.nn.training.small import LINE_X, LINE_Y, SIGNS, TEN_X, TEN_Y, XOR, FailureError, Slope, Terminal, idle
 
 fit = functools.partial(fit_somehow, compiled=False)  # test_compiled_training.py compares the other way
 
@@ -242,17 +231,18 @@ def test_garbage_collector_is_afterwards_as_it_was(enabled):
 
 def test_garbage_collector_rests_in_between_and_finds_nothing_to_do():
     spy = Spy()
-    gc.collect()
     with collector(True):
         fit(small(), XOR, SIGNS, loss=spy, epochs=3)
     assert spy.collecting == [False] * 3
-    del spy
-    gc.collect()
-    with collector(False):
+    with garbage() as count:
         model = small()
         fit(model, XOR, SIGNS, loss=hinge, epochs=5, validation=(XOR, SIGNS))
         del model
-        assert gc.collect() == 0
+        assert count() == 0
+        model = small()
+        model.itself = model
+        del model
+        assert count() > 0
 
 
 # Errors
