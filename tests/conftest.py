@@ -3,6 +3,7 @@
 The browser is Debian's Chromium, driven by Playwright. Where one of them is absent, its tests are skipped.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -40,6 +41,12 @@ def pytest_collection_modifyitems(config, items):
     if not (config.getoption("--whole") or any("::" in argument for argument in config.args)):
         config.hook.pytest_deselected(items=[item for item in items if not is_tested(item)])
         items[:] = filter(is_tested, items)
+
+
+def pytest_collection_finish():
+    """Have the garbage collector, which many tests call, look at what tests make, not at all the tests as well."""
+    gc.collect()
+    gc.freeze()
 
 
 POSITION = pytest.StashKey()
