@@ -17,13 +17,7 @@ def collector(enabled):
 
 @contextmanager
 def garbage():
-    """Yield a function that counts the objects of the block in reference cycles, which the collector has to free.
-
-    What there was before is not looked at, which takes its time in a process of many modules.
-    """
+    """Yield a function that counts the objects of the block in reference cycles, which the collector has to free."""
+    gc.collect()
     with collector(False):
-        gc.freeze()
-        try:
-            yield gc.collect
-        finally:
-            gc.unfreeze()
+        yield gc.collect

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import Constant, Value, no_grad
-from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, mse
+from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.schedules import Cosine, Exponential, Step
 from nn.training.optimizer import OPTIONS
 from tests.errors import error_of
@@ -390,48 +390,6 @@ def test_optimizer_shows_its_options():
     schedule = "Exponential(lr=0.1, warmup=0, factor=0.5)"
     wanted = f"AdamW(2 parameters, lr={schedule}, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)"
     assert repr(AdamW([Value(1.0), Value(2.0)], Exponential(0.1, 0.5))) == wanted
-
-
-# In a model
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
-def test_fifty_steps_agree_with_torch(activation):
-    torch = pytest.importorskip("torch")
-    X = [[0.5, -1.0], [1.5, 2.0], [-0.7, 0.3], [0.0, 1.0], [-1.2, -0.4]]
-    y = [0.3, -0.8, 1.1, 0.0, 0.6]
-    model = MLP(2, [4, 3, 1], activation, seed=1)
-    theirs = torch.nn.ModuleList(torch.nn.Linear(a, b, dtype=torch.float64) for a, b in ((2, 4), (4, 3), (3, 1)))
-    with torch.no_grad():
-        for layer, linear in zip(model.layers, theirs, strict=True):
-            linear.weight.copy_(torch.tensor([[w.data for w in n.w] for n in layer.neurons], dtype=torch.float64))
-            linear.bias.copy_(torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64))
-    optimizer, their_optimizer = SGD(model.parameters(), lr=0.1), torch.optim.SGD(theirs.parameters(), lr=0.1)
-    inputs, targets = torch.tensor(X, dtype=torch.float64), torch.tensor(y, dtype=torch.float64)
-    start = model.state_dict()
-
-    for _ in range(50):
-        optimizer.zero_grad()
-        loss = mse([model(x) for x in X], y)
-        loss.backward()
-        optimizer.step()
-
-        their_optimizer.zero_grad()
-        hidden = inputs
-        for linear in theirs[:-1]:
-            hidden = getattr(torch, activation)(linear(hidden))
-        their_loss = torch.nn.functional.mse_loss(theirs[-1](hidden).flatten(), targets)
-        their_loss.backward()
-        their_optimizer.step()
-
-        assert loss.data == pytest.approx(their_loss.item(), rel=1e-12)
-        for layer, linear in zip(model.layers, theirs, strict=True):
-            ours = [w.data for n in layer.neurons for w in n.w]
-            assert ours == pytest.approx(linear.weight.flatten().tolist(), rel=1e-12, abs=1e-12)
-            biases = [n.b.data for n in layer.neurons]
-            assert biases == pytest.approx(linear.bias.tolist(), rel=1e-12, abs=1e-12)
-    moved = max(abs(number - start[name]) for name, number in model.state_dict().items())
-    assert moved > 0.1
 
 
 # Options, of every optimiser in the package

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,14 @@ def written(path, document):
     return path
 
 
-def message_of_load(path, document):
-    return error_of(load, written(path, document))
-
-
-def folder_of(path):
-    """Return what is in the folder of a file."""
-    return list(path.parent.iterdir())
+@contextmanager
+def old_file_stays(path):
+    """Save a model, which is afterwards as it was, and alone in its folder."""
+    save(MLP(1, [1], seed=1), path)
+    before = path.read_bytes()
+    yield
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 # What comes back
@@ -136,14 +138,13 @@ def test_extra_and_all_else_is_read_without_making_a_model(path):
 # What save refuses
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_parameter_that_is_not_finite_is_not_saved(path, number):
-    model = MLP(2, [2, 1], seed=1)
-    model.layers[0].neurons[1].b.data = number
-    model.layers[1].neurons[0].b.data = number
-    with pytest.raises(StorageError, match=rf"not finite.*layers\.0\.neurons\.1\.b is {number}, and 1 more"):
-        save(model, path)
-    assert not path.exists()
+def test_parameter_that_is_not_finite_is_not_saved(path):
+    for number in (math.nan, math.inf, -math.inf):
+        model = MLP(2, [2, 1], seed=1)
+        model.layers[0].neurons[1].b.data = model.layers[1].neurons[0].b.data = number
+        with pytest.raises(StorageError, match=rf"not finite.*layers\.0\.neurons\.1\.b is {number}, and 1 more"):
+            save(model, path)
+        assert not path.exists()
 
 
 OWN = [lambda z: z * z, leaky_relu.member(0.3), operation("tanh", lambda x: x, lambda y, x: 1.0)]  # of a taken name
@@ -178,12 +179,10 @@ EXTRAS = {
 
 
 def test_extra_that_would_not_come_back_is_not_saved(path):
-    save(MLP(1, [1], seed=1), path)
-    before = path.read_bytes()
     for name, extra in EXTRAS.items():
-        message = error_of(save, MLP(1, [1], seed=2), path, extra)
+        with old_file_stays(path):
+            message = error_of(save, MLP(1, [1], seed=2), path, extra)
         assert re.search("^StorageError: .*(cannot be kept as JSON|would not come back as it is)", message), name
-        assert path.read_bytes() == before, name
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths have another name")
@@ -240,7 +239,7 @@ def duplicated(document):
     return json.dumps(document).replace('"layers.0.neurons.0.w.1"', '"layers.0.neurons.0.w.0"')
 
 
-BIG = 10**250
+BIG, BIAS = 10**250, ["parameters", "layers.0.neurons.0.b"]
 
 
 CHANGES = [
@@ -248,18 +247,14 @@ CHANGES = [
     (lambda d: {"cells": [], "nbformat": 4, "metadata": {}}, "does not say that it is"),
     (replaced(["format"], "another model"), "does not say that it is"),
     (replaced(["version"], 2), "its version is 2, and known here is 1"),
-    (replaced(["version"], True), "its version is True"),
-    (replaced(["version"], 1.0), "its version is 1.0"),
-    (replaced(["version"], None), "its version is None"),
+    *[(replaced(["version"], version), f"its version is {version}") for version in (True, 1.0, None)],
     (replaced(["note"], 1), "the file holds 'note', which is not known here"),
     (lambda d: {k: v for k, v in d.items() if k != "extra"}, "the file lacks extra"),
     (replaced(["extra"], []), "its extra is not an object"),
     (replaced(["parameters"], [1.0]), "its parameters are not an object"),
-    (replaced(["parameters", "layers.0.neurons.0.b"], "1.0"), "neurons.0.b' is '1.0', not a number"),
-    (replaced(["parameters", "layers.0.neurons.0.b"], True), "is True, not a number"),
-    (replaced(["parameters", "layers.0.neurons.0.b"], None), "is None, not a number"),
-    (replaced(["parameters", "layers.0.neurons.0.b"], [1.0]), "not a number"),
-    (replaced(["parameters", "layers.0.neurons.0.b"], 10**400), "beyond the range of floats"),
+    *[(replaced(BIAS, text), f"neurons.0.b' is {text!r}, not a number") for text in ("1.0", True, None)],
+    (replaced(BIAS, [1.0]), "not a number"),
+    (replaced(BIAS, 10**400), "beyond the range of floats"),
     (replaced(["parameters", "more"], 1.0), "has 13 parameters, and the file 14"),
     (renamed, "missing: layers.0.neurons.0.w.0; unexpected: layers.0.neurons.0.w.7"),
     (replaced(["architecture"], []), "its architecture names no type"),
@@ -269,16 +264,12 @@ CHANGES = [
     (replaced(["architecture"], {"type": "Line", "code": "print()"}), "the architecture holds 'code'"),
     (replaced(["architecture"], {"type": "Line"}), "which only its own class can make"),
     (replaced(["architecture", "seed"], 1), "the architecture holds 'seed'"),
-    (replaced(["architecture", "nin"], 0), "layers of no size"),
-    (replaced(["architecture", "nin"], True), "layers of no size"),
-    (replaced(["architecture", "nin"], "2"), "layers of no size"),
+    *[(replaced(["architecture", "nin"], size), "layers of no size") for size in (0, True, "2")],
+    *[(replaced(["architecture", "nouts"], sizes), "layers of no size") for sizes in ([], 3, [3, -1])],
     (replaced(["architecture", "nin"], 10**9), "has 3,000,000,007 parameters, and the file 13"),
     (replaced(["architecture", "nin"], BIG), r"has more than 10\*\*15 parameters, and the file 13"),
-    (replaced(["architecture", "nouts"], []), "layers of no size"),
-    (replaced(["architecture", "nouts"], 3), "layers of no size"),
     (replaced(["architecture", "nouts"], [BIG, BIG]), r"has more than 10\*\*15 parameters"),
     (replaced(["architecture", "nouts"], [1] * 10**6), "has 2,000,001 parameters, and the file 13"),
-    (replaced(["architecture", "nouts"], [3, -1]), "layers of no size"),
     (replaced(["architecture", "activation"], "__import__('os')"), "activation .* is not one of linear, abs"),
     (replaced(["architecture", "activation"], None), "activation None is not one of"),
     (replaced(["architecture", "output"], "dot"), "output 'dot' is not one of"),
@@ -289,7 +280,7 @@ CHANGES = [
 
 def test_contents_that_are_not_known_are_refused_with_the_reason(path, document):
     for change, wanted in CHANGES:
-        message = message_of_load(path, change(copy.deepcopy(document)))
+        message = error_of(load, written(path, change(copy.deepcopy(document))))
         assert re.search(f"^StorageError: .*{wanted}", message), wanted
         assert str(path) in message, wanted
         assert "\n" not in message, wanted
@@ -331,22 +322,22 @@ def test_foreign_and_hostile_files_are_refused_soon(path):
 SMALL = [*b'[], {}, 0, "", [[]], {"a":{}}, {"a":{"b":0}}, 1.5, true,'.split(), "\U0001f600,".encode()]
 
 
-@pytest.mark.parametrize("unit", SMALL, ids=lambda unit: unit.decode())
 @pytest.mark.parametrize(("begin", "end"), [(b"[", b"0]"), (b'{"extra": [', b"0]}"), (b"[", b"")])
-def test_reading_takes_no_more_memory_than_a_few_times_the_longest_file(path, unit, begin, end, monkeypatch):
+def test_reading_takes_no_more_memory_than_a_few_times_the_longest_file(path, begin, end, monkeypatch):
     monkeypatch.setattr(storage, "LIMIT", LIMIT // 32)
     monkeypatch.setattr(storage, "VALUES", storage.VALUES // 32)
-    counted = sum(map(unit.count, b",[{"))
-    for number in (storage.LIMIT // len(unit) - 9, storage.VALUES // counted - 2):
-        path.write_bytes((begin + unit * number + end)[: storage.LIMIT])
-        tracemalloc.start()
-        try:
-            with pytest.raises(StorageError, match=r"commas and opening brackets|does not say|is no JSON"):
-                load(path)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 8 * storage.LIMIT
+    for unit in SMALL:
+        counted = sum(map(unit.count, b",[{"))
+        for number in (storage.LIMIT // len(unit) - 9, storage.VALUES // counted - 2):
+            path.write_bytes((begin + unit * number + end)[: storage.LIMIT])
+            tracemalloc.start()
+            try:
+                message = error_of(load, path)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert re.search("^StorageError: .*(commas and opening brackets|does not say|is no JSON)", message), unit
+            assert peak < 8 * storage.LIMIT, unit
 
 
 def test_file_of_a_million_parameters_is_not_too_large():
@@ -462,13 +453,10 @@ def test_file_with_other_bytes_anywhere_is_loaded_whole_or_refused(path, data):
 NAMES = [*nn.__all__, "Saved", "my model", "", "Größe", "os.system", "a" * 500, "{}", "None", "nin", '"']
 
 
-def of_a_class_called(name, number=2.0):
-    return type(name, (Line,), {})(number)
-
-
 def test_class_of_ones_own_may_have_any_name(path):
     for name in NAMES:
-        model, twin = of_a_class_called(name), of_a_class_called(name, 7.0)
+        own = type(name, (Line,), {})
+        model, twin = own(), own(7.0)
         save(model, path)
         assert load(twin, path).state_dict() == model.state_dict(), name
         with pytest.raises(StorageError, match=r"which only its own class can make: load\(model, path\)"):
@@ -480,7 +468,7 @@ def test_class_of_ones_own_may_have_any_name(path):
 def test_own_class_called_mlp_is_not_filled_by_the_file_of_an_mlp_and_a_subclass_is(path):
     save(MLP(1, [1]), path)
     with pytest.raises(StorageError, match=r"holds an MLP.* and the model is a class of its own called 'MLP'"):
-        load(of_a_class_called("MLP"), path)
+        load(type("MLP", (Line,), {})(), path)
     own = type("MLP", (MLP,), {})
     save(own(2, [3, 1], seed=1), path)
     assert load(own(2, [3, 1], seed=2), path).state_dict() == own(2, [3, 1], seed=1).state_dict()
@@ -507,12 +495,10 @@ def test_new_file_has_the_permissions_that_others_have_and_keeps_its_own(path):
 
 
 def test_protected_file_is_not_replaced(path, monkeypatch):
-    save(MLP(1, [1], seed=1), path)
-    before = path.read_bytes()
-    monkeypatch.setattr(os, "access", lambda *arguments: False)  # whoever runs the tests may write everywhere
-    with pytest.raises(PermissionError, match="protected against writing"):
-        save(MLP(1, [1], seed=2), path)
-    assert path.read_bytes() == before
+    with old_file_stays(path):
+        monkeypatch.setattr(os, "access", lambda *arguments: False)  # whoever runs the tests may write everywhere
+        with pytest.raises(PermissionError, match="protected against writing"):
+            save(MLP(1, [1], seed=2), path)
 
 
 def test_link_stays_a_link_and_its_file_is_replaced(tmp_path):
@@ -526,19 +512,16 @@ def test_link_stays_a_link_and_its_file_is_replaced(tmp_path):
     assert load(file).state_dict() == model.state_dict()
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace", "interrupt"])
-def test_failure_on_the_way_leaves_the_old_file_and_nothing_else(path, step, monkeypatch):
-    save(MLP(1, [1], seed=1), path)
-    before = path.read_bytes()
-
+@pytest.mark.parametrize("error", [OSError("no space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
+def test_failure_on_the_way_leaves_the_old_file_and_nothing_else(path, owner, step, error, monkeypatch):
     def fail(*arguments):
-        raise KeyboardInterrupt if step == "interrupt" else OSError("no space left on device")
+        raise error
 
-    monkeypatch.setattr(*((Path, "replace") if step == "replace" else (os, "fsync")), fail)
-    with pytest.raises((OSError, KeyboardInterrupt)):
-        save(MLP(1, [1], seed=2), path)
-    assert path.read_bytes() == before
-    assert folder_of(path) == [path]
+    with old_file_stays(path):
+        monkeypatch.setattr(owner, step, fail)
+        with pytest.raises(type(error)):
+            save(MLP(1, [1], seed=2), path)
 
 
 def test_contents_are_on_the_disk_before_they_have_the_name(path, monkeypatch):
@@ -582,14 +565,14 @@ def test_process_killed_at_any_moment_leaves_one_whole_model(path, whole):
         process = saver(path, 100_000)
         assert process.stdout.readline() == "saved\n"
         deadline = time.monotonic() + 10.0  # a file that is not whole yet is being written at this moment
-        while all(size(file) > 10_000_000 for file in folder_of(path)) and time.monotonic() < deadline:
+        while all(size(file) > 10_000_000 for file in list(path.parent.iterdir())) and time.monotonic() < deadline:
             pass
         time.sleep(rng.choice([0.0, rng.uniform(0.0, 0.02)]))
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
         assert load(path).state_dict() in models
     save(MLP(1, [1]), path)
-    assert folder_of(path) == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limits of resources")
@@ -597,17 +580,14 @@ def test_process_killed_at_any_moment_leaves_one_whole_model(path, whole):
 def test_disk_that_is_full_before_the_file_is_whole_leaves_the_old_one(path, limit):
     import resource
 
-    save(MLP(1, [1], seed=1), path)
-    before = path.read_bytes()
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            save(MLP(1, [1], seed=2), path, {"ballast": "x" * 10_000_000})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    assert path.read_bytes() == before
-    assert folder_of(path) == [path]
+    with old_file_stays(path):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                save(MLP(1, [1], seed=2), path, {"ballast": "x" * 10_000_000})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 def test_two_processes_may_save_to_one_file(path):
@@ -616,4 +596,4 @@ def test_two_processes_may_save_to_one_file(path):
         process.communicate(timeout=60)
     assert [process.returncode for process in savers] == [0, 0]
     assert load(path).nin == 20
-    assert folder_of(path) == [path]
+    assert list(path.parent.iterdir()) == [path]
