@@ -326,78 +326,64 @@ def test_cross_entropy_of_logits_of_any_size_is_as_torch_has_it(whole):
 
 # Errors
 
-PLAIN = [1.0, 1.0]
-PAIRS = [[1.0, 2.0], [3.0, 4.0]]
-MISTAKES = [  # what is called, and what the error says
-    *[
-        (loss, (outputs, [1] * n), f"^ValueError: {loss.__name__} takes one target for each output, got 2 and {n}$")
-        for loss, outputs in ((mse, PLAIN), (hinge, PLAIN), (cross_entropy, PAIRS))
-        for n in (0, 1, 3)
-    ],
-    (mse, (PAIRS, [[1.0, 2.0], [1.0]]), "^ValueError: mse takes one .*, got 2 outputs and 1 targets in example 1$"),
-    *[
-        (hinge, (PLAIN, [1, target]), r"^ValueError: hinge takes targets of -1 or 1, got .*; write 2 \* y - 1 for cl")
-        for target in (0, 2, 0.5, "1", None)
-    ],
-    *[
-        (cross_entropy, (PAIRS, [0, target]), f"^ValueError: cross_entropy takes targets from 0 to 1, got {target!r}$")
-        for target in (-1, 2, 0.5, "a")
-    ],
-    *[
-        (cross_entropy, ([one], [0]), r"^TypeError: cross_entropy takes a sequence of logits .*, got (1|Value)")
-        for one in (1.0, 1, Value(1.0), MLP(2, [1])([1.0, 2.0]))
-    ],
-    *[
-        (loss, (empty, empty), f"^ValueError: {loss.__name__} takes at least one example: mean is .*, got none$")
-        for loss in LOSSES
-        for empty in ([], (), np.zeros(0))
-    ],
-    *[
-        (loss, given, rf"^TypeError: {loss.__name__} takes a sequence of (outputs|targets), .*; write \[x\]")
-        for loss in LOSSES
-        for given in ((Value(1.0), [1]), (0.5, 1), ([[1.0]], 1), ([1.0], None), ("a", [1]))
-    ],
-    *[
-        (
-            loss,
-            (PLAIN, [1.0, target]),
-            f"^ValueError: {loss.__name__} takes .* numbers, got {target!r}; convert",
-        )
-        for loss in (mse, mae, huber)
-        for target in ("1", None, 1j)
-    ],
-    *[
-        (
-            binary_cross_entropy,
-            (PLAIN, [1, target]),
-            rf"^ValueError: .* takes targets from 0 to 1, got {target!r}; write \(y \+ 1\) / 2 for classes y of -1",
-        )
-        for target in (-1, 2, 1.5, math.nan, "1", None)
-    ],
-    *[
-        (cross_entropy, (PAIRS[:1], [p]), f"^ValueError: .* probabilities that sum to 1, got {re.escape(repr(p))}$")
-        for p in ([0.5, 0.25], [1.5, -0.5], [math.nan, 1.0], ["a", 1.0])
-    ],
-    (cross_entropy, (PAIRS[:1], [[1.0]]), "^ValueError: .* one probability for each class, got 1 for 2 classes$"),
-    *[
-        (huber, ([1.0], [2.0], delta), f"^ValueError: delta is above 0 and finite, got {delta!r}$")
-        for delta in (0.0, -1.0, math.nan, math.inf)
-    ],
-    *[
-        (penalty, (iter([]),), f"^ValueError: {penalty.__name__} takes at least one parameter, got none; a generator")
-        for penalty in (l1, l2)
-    ],
-    *[
-        (penalty, (form,), f"^TypeError: {penalty.__name__} takes a list of parameters, got .*; write ")
-        for penalty in (l1, l2)
-        for form in (Value(1.0), 1.0, MLP(1, [1]), MLP(1, [1]).parameters)
-    ],
-    (mse, ([[1.0, 2.0]], [1.0]), "^(TypeError|ValueError): mse takes "),
-    (mse, ([1.0], [[1.0]]), "^(TypeError|ValueError): mse takes "),
-    (hinge, ([[1.0, 2.0]], [1]), "^(TypeError|ValueError): hinge takes "),
-]
+ONES, PAIRS = [1.0, 1.0], [[1.0, 2.0], [3.0, 4.0]]
 
 
-def test_what_losses_and_penalties_do_not_take_is_an_error_that_says_what_they_do():
-    for function, arguments, message in MISTAKES:
-        assert re.search(message, error_of(function, *arguments)), (function, arguments)
+def refuses(message, function, *arguments):
+    assert re.search(f"^{message}", error_of(function, *arguments)), (function, arguments)
+
+
+def test_wrong_number_of_targets_is_an_error_that_says_both():
+    for loss, outputs in ((mse, ONES), (hinge, ONES), (cross_entropy, PAIRS)):
+        for n in (0, 1, 3):
+            message = f"ValueError: {loss.__name__} takes one target for each output, got 2 and {n}$"
+            refuses(message, loss, outputs, [1] * n)
+    message = "ValueError: mse takes one target for each output, got 2 outputs and 1 targets in example 1$"
+    refuses(message, mse, PAIRS, [[1.0, 2.0], [1.0]])
+    for loss, outputs, targets in ((mse, PAIRS[:1], [1.0]), (mse, [1.0], [[1.0]]), (hinge, PAIRS[:1], [1])):
+        refuses(f"(TypeError|ValueError): {loss.__name__} takes ", loss, outputs, targets)
+
+
+def test_no_examples_or_no_list_of_them_are_an_error_that_says_what_to_write():
+    for loss in LOSSES:
+        for empty in ([], (), np.zeros(0)):
+            message = "takes at least one example: mean is defined for at least one operand, got none$"
+            refuses(f"ValueError: {loss.__name__} {message}", loss, empty, empty)
+        for arguments in ((Value(1.0), [1]), (0.5, 1), ([[1.0]], 1), ([1.0], None), ("a", [1])):
+            message = rf"TypeError: {loss.__name__} takes a sequence of (outputs|targets), .*; write \[x\]"
+            refuses(message, loss, *arguments)
+    for output in (1.0, 1, Value(1.0), MLP(2, [1])([1.0, 2.0])):
+        message = r"TypeError: cross_entropy takes a sequence of logits for each example, got (1|Value)"
+        refuses(message, cross_entropy, [output], [0])
+
+
+def test_targets_that_a_loss_does_not_take_are_an_error_that_shows_them():
+    for loss in (mse, mae, huber):
+        for target in ("1", None, 1j):
+            message = f"takes targets that are numbers, got {target!r}; convert them first$"
+            refuses(f"ValueError: {loss.__name__} {message}", loss, ONES, [1.0, target])
+    for target in (0, 2, 0.5, "1", None):
+        message = r"ValueError: hinge takes targets of -1 or 1, got .*; write 2 \* y - 1 for classes y of"
+        refuses(message, hinge, ONES, [1, target])
+    for target in (-1, 2, 1.5, math.nan, "1", None):
+        message = rf"takes targets from 0 to 1, got {target!r}; write \(y \+ 1\) / 2 for classes y of -1"
+        refuses(f"ValueError: binary_cross_entropy {message}", binary_cross_entropy, ONES, [1, target])
+    for target in (-1, 2, 0.5, "a"):
+        message = f"ValueError: cross_entropy takes targets from 0 to 1, got {target!r}$"
+        refuses(message, cross_entropy, PAIRS, [0, target])
+    for shares in ([0.5, 0.25], [1.5, -0.5], [math.nan, 1.0], ["a", 1.0]):
+        message = f"ValueError: cross_entropy takes probabilities that sum to 1, got {re.escape(repr(shares))}$"
+        refuses(message, cross_entropy, PAIRS[:1], [shares])
+    message = "ValueError: cross_entropy takes one probability for each class, got 1 for 2 classes$"
+    refuses(message, cross_entropy, PAIRS[:1], [[1.0]])
+
+
+def test_options_and_parameters_that_are_none_are_an_error():
+    for delta in (0.0, -1.0, math.nan, math.inf):
+        refuses(f"ValueError: delta is above 0 and finite, got {delta!r}$", huber, [1.0], [2.0], delta)
+    for penalty in (l1, l2):
+        refuses(
+            f"ValueError: {penalty.__name__} takes at least one parameter, got none; a generator", penalty, iter([])
+        )
+        for form in (Value(1.0), 1.0, MLP(1, [1]), MLP(1, [1]).parameters):
+            refuses(f"TypeError: {penalty.__name__} takes a list of parameters, got .*; write ", penalty, form)
