@@ -21,8 +21,9 @@ import pytest
 import nn
 from autograd import Constant, Value, leaky_relu, no_grad, relu, tanh
 from nn import MLP, Layer, Module, Neuron
+from nn.modules import initial_weights
 from nn.training.norms import layers
-from tests.collecting import garbage
+from tests.collector import leaves_no_cycle
 from tests.errors import error_of
 
 
@@ -328,9 +329,8 @@ def test_state_that_does_not_fit_is_listed_whole_and_changes_nothing():
     for state, complaint in MISFITS:
         wanted = f"ValueError: this state does not fit Line: {complaint}; nothing was changed"
         assert error_of(line.load_state_dict, state) == wanted
-    assert re.search(
-        "^(ValueError|OverflowError)", error_of(line.load_state_dict, {"slope": 5.0, "intercept": 10**400})
-    )
+    too_large = {"slope": 5.0, "intercept": 10**400}
+    assert re.search("^(ValueError|OverflowError)", error_of(line.load_state_dict, too_large))
     assert line.state_dict() == {"slope": 2.0, "intercept": 1.0}
 
 
@@ -371,12 +371,12 @@ def test_scope_is_left_when_forward_raises():
 
 
 def test_models_and_what_they_store_make_no_reference_cycle():
-    with garbage() as count:
-        keeper, model = Keeper(), MLP(2, [4, 1], seed=1)
+    def use():
+        keeper = Keeper()
         keeper(keeper(3.0)).backward()
-        model([1.0, 2.0]).backward()
-        del keeper, model
-        assert count() == 0
+        MLP(2, [4, 1], seed=1)([1.0, 2.0]).backward()
+
+    assert leaves_no_cycle(use)
 
 
 # Neuron, Layer, MLP: what they compute
@@ -586,32 +586,34 @@ def test_all_weights_of_a_model_differ_and_all_biases_are_zero():
     assert [number for name, number in state.items() if name.endswith(".b")] == [0.0] * 19
 
 
-def weights_of(layer):
-    return [w.data for neuron in layer.neurons for w in neuron.w]
+def weights_of(nin, nout, activation):
+    rng = random.Random(1)
+    return [w for _ in range(nout) for w in initial_weights(nin, nout, activation, rng)]
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", relu, leaky_relu])
-def test_weights_of_the_relu_family_are_normal_with_variance_two_over_nin(activation):
+def test_weights_of_the_relu_family_are_normal_with_variance_two_over_nin():
     nin, nout = 50, 400
-    weights = weights_of(Layer(nin, nout, activation, seed=1))
-    sigma = math.sqrt(2.0 / nin)
-    n = nin * nout
-    assert abs(statistics.fmean(weights)) < 5 * sigma / math.sqrt(n)
-    assert statistics.pvariance(weights) == pytest.approx(sigma**2, rel=5 * math.sqrt(2.0 / n))
-    assert sum(abs(w) < sigma for w in weights) / n == pytest.approx(math.erf(math.sqrt(0.5)), abs=0.02)
-    assert max(map(abs, weights)) > 3 * sigma
+    sigma, n = math.sqrt(2.0 / nin), nin * nout
+    for activation in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", relu, leaky_relu):
+        weights = weights_of(nin, nout, activation)
+        assert abs(statistics.fmean(weights)) < 5 * sigma / math.sqrt(n), activation
+        assert statistics.pvariance(weights) == pytest.approx(sigma**2, rel=5 * math.sqrt(2.0 / n)), activation
+        assert sum(abs(w) < sigma for w in weights) / n == pytest.approx(math.erf(math.sqrt(0.5)), abs=0.02)
+        assert max(map(abs, weights)) > 3 * sigma, activation
+    assert [w.data for neuron in Layer(3, 2, seed=1).neurons for w in neuron.w] == weights_of(3, 2, "relu")
 
 
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "sin", None, "linear", lambda z: z * z])
-def test_other_weights_are_uniform_with_variance_two_over_nin_plus_nout(activation):
+def test_other_weights_are_uniform_with_variance_two_over_nin_plus_nout():
     nin, nout = 50, 400
-    weights = weights_of(Layer(nin, nout, activation, seed=1))
-    limit = math.sqrt(6.0 / (nin + nout))
-    n = nin * nout
-    assert 0.999 * limit < max(map(abs, weights)) <= limit
-    assert abs(statistics.fmean(weights)) < 5 * limit / math.sqrt(3 * n)
-    assert statistics.pvariance(weights) == pytest.approx(2.0 / (nin + nout), rel=5 * math.sqrt(0.8 / n))
-    assert sum(abs(w) < limit / 2 for w in weights) / n == pytest.approx(0.5, abs=0.02)
+    limit, n = math.sqrt(6.0 / (nin + nout)), nin * nout
+    for activation in ("tanh", "sigmoid", "sin", None, "linear", lambda z: z * z):
+        weights = weights_of(nin, nout, activation)
+        assert 0.999 * limit < max(map(abs, weights)) <= limit, activation
+        assert abs(statistics.fmean(weights)) < 5 * limit / math.sqrt(3 * n), activation
+        variance = pytest.approx(2.0 / (nin + nout), rel=5 * math.sqrt(0.8 / n))
+        assert statistics.pvariance(weights) == variance, activation
+        assert sum(abs(w) < limit / 2 for w in weights) / n == pytest.approx(0.5, abs=0.02), activation
+    assert [w.data for neuron in Layer(3, 2, None, seed=1).neurons for w in neuron.w] == weights_of(3, 2, None)
 
 
 def test_lone_neuron_counts_as_a_layer_of_one():

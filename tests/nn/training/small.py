@@ -1,6 +1,8 @@
 """What the tests of training train: models and examples so small that each step can be computed by hand."""
 
+import gc
 import io
+from contextlib import contextmanager
 
 import pytest
 
@@ -48,3 +50,14 @@ class Terminal(io.StringIO):
 
 class FailureError(Exception):
     """What is raised by what a test hands over."""
+
+
+@contextmanager
+def collector(enabled):
+    """Have the garbage collector on or off in a block."""
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        yield
+    finally:
+        (gc.enable if before else gc.disable)()
