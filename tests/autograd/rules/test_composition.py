@@ -58,7 +58,7 @@ for export in (to_c, to_torch):
 
 def test_new_row_needs_nothing_but_its_line_in_the_table(tmp_path):
     shutil.copytree(autograd.__path__[0], tmp_path / "autograd", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "autograd" / "rules" / "table.py").open("a") as file:
+    with (tmp_path / "autograd" / "rules" / "table.py").open("a", encoding="utf-8") as file:
         file.write(NEW_ROWS)
     run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.stderr == ""

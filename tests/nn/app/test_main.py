@@ -146,7 +146,7 @@ def test_neuron_drawn_has_the_largest_gradient_on_the_example_with_the_largest_l
 def test_same_seed_prints_and_draws_the_same_in_folders_that_are_made_or_replaced(name, tmp_path):
     first, second = tmp_path / "a" / "b", tmp_path / "c"
     second.mkdir()
-    (second / PICTURES[name][0]).write_text("old")
+    (second / PICTURES[name][0]).write_text("old", encoding="utf-8")
     prints = [output(name, *QUICK, "--seed", "5", "--out", folder) for folder in (first, second)]
     assert prints[0].replace(str(first), "OUT") == prints[1].replace(str(second), "OUT")
     assert files(first) == files(second) == PICTURES[name]
@@ -222,10 +222,10 @@ def test_mistake_on_the_command_line_is_one_clear_line_and_exit_code_two_and_wri
 
 
 def test_file_where_the_folder_should_be_is_one_clear_line(tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     for below in ("", "folder"):
         assert "file" in refused("moons", "--out", tmp_path / "file" / below)
-        assert (tmp_path / "file").read_text() == "mine"
+        assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(
