@@ -634,14 +634,15 @@ def test_signals_keep_their_size_through_many_relu_layers():
 # How they show themselves
 
 SHOWN = [
-    (Neuron(2), "Neuron(2, relu, 3 parameters)"),
-    (Neuron(3, None), "Neuron(3, linear, 4 parameters)"),
-    (Layer(2, 3, "tanh"), "Layer(2 -> 3, tanh, 9 parameters)"),
-    (Layer(2, 1, leaky_relu), "Layer(2 -> 1, leaky_relu, 3 parameters)"),
-    (Layer(2, 1, "linear"), "Layer(2 -> 1, linear, 3 parameters)"),
-    (Layer(2, 1, lambda z: z), "Layer(2 -> 1, <lambda>, 3 parameters)"),
+    (Neuron, (2,), "Neuron(2, relu, 3 parameters)"),
+    (Neuron, (3, None), "Neuron(3, linear, 4 parameters)"),
+    (Layer, (2, 3, "tanh"), "Layer(2 -> 3, tanh, 9 parameters)"),
+    (Layer, (2, 1, leaky_relu), "Layer(2 -> 1, leaky_relu, 3 parameters)"),
+    (Layer, (2, 1, "linear"), "Layer(2 -> 1, linear, 3 parameters)"),
+    (Layer, (2, 1, lambda z: z), "Layer(2 -> 1, <lambda>, 3 parameters)"),
     (
-        MLP(2, [16, 16, 1]),
+        MLP,
+        (2, [16, 16, 1]),
         "MLP(2 -> 16 -> 16 -> 1, 337 parameters)\n"
         "  Layer(2 -> 16, relu, 48 parameters)\n"
         "  Layer(16 -> 16, relu, 272 parameters)\n"
@@ -651,8 +652,8 @@ SHOWN = [
 
 
 def test_repr_shows_sizes_activations_and_parameter_counts():
-    for module, text in SHOWN:
-        assert repr(module) == text
+    for kind, arguments, text in SHOWN:
+        assert repr(kind(*arguments)) == text
     assert [p.label for p in Neuron(2).parameters()] == ["w0", "w1", "b"]  # for drawings
 
 

@@ -103,20 +103,9 @@ BY_HAND = [  # where it begins, the gradients, and where it is after each step
     (SGD, {"lr": 0.5, "momentum": 0.5, "nesterov": True}, 1.0, [1.0, 1.0, 0.0], [0.25, -0.625, -0.8125]),
     (SGD, {"lr": 0.5, "weight_decay": 0.5}, 2.0, [1.0, 0.0], [1.0, 0.75]),
     (Adagrad, {"lr": 1.0, "eps": 1.0}, 1.0, [3.0, -4.0], [1 - 3 / 4, 1 - 3 / 4 + 4 / 6]),  # s = 9, 25
-    (
-        RMSprop,
-        {"lr": 1.0, "alpha": 0.75, "eps": 1.0, "momentum": 0.5},
-        1.0,
-        [4.0, 0.0],  # s = 4, 3; v = 4/3, 2/3
-        [1 - 4 / 3, 1 - 4 / 3 - 2 / 3],
-    ),
-    (
-        Adam,
-        {"lr": 1.0, "betas": (0.5, 0.75), "eps": 1.0},
-        1.0,
-        [2.0, 0.0],  # m = 1, 0.5 over 1 - β₁ᵗ = 0.5, 0.75; v = 1, 0.75 over 1 - β₂ᵗ = 0.25, 0.4375
-        [1 - 2 / 3, 1 - 2 / 3 - SECOND],
-    ),
+    (RMSprop, {"lr": 1.0, "alpha": 0.75, "eps": 1.0, "momentum": 0.5}, 1.0, [4.0, 0.0], [-1 / 3, -1.0]),  # v = 4/3, 2/3
+    # m = 1, 0.5 over 1 - β₁ᵗ = 0.5, 0.75; v = 1, 0.75 over 1 - β₂ᵗ = 0.25, 0.4375
+    (Adam, {"lr": 1.0, "betas": (0.5, 0.75), "eps": 1.0}, 1.0, [2.0, 0.0], [1 / 3, 1 / 3 - SECOND]),
     # A weight without a gradient shrinks by its share, and under Adam by the rate.
     (AdamW, {"lr": 0.5, "weight_decay": 0.5}, 8.0, [0.0, 0.0], [6.0, 4.5]),
     (Adam, {"lr": 0.5, "weight_decay": 0.5, "eps": 1e-18}, 8.0, [0.0], [7.5]),

@@ -169,6 +169,7 @@ def test_training_comes_to_native_code_by_itself_and_ends_alike(monkeypatch):
     assert first == second  # the way to native code is the same
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_every_optimizer_with_its_options(name, batch_size):
@@ -176,6 +177,7 @@ def test_every_optimizer_with_its_options(name, batch_size):
     assert_alike(REAL, optimizer=lambda m: getattr(nn, kind)(m.parameters(), lr=0.02, **options), batch_size=batch_size)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", ["SGD", "AdamW"])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule(name, kind):
