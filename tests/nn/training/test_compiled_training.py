@@ -1,6 +1,5 @@
 """Compiled training beside eager training: the same numbers, the same errors, the same reasons to stop."""
 
-import builtins
 import functools
 import itertools
 import math
@@ -8,8 +7,8 @@ import random
 import re
 import subprocess
 import sys
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -529,22 +528,11 @@ def test_float_of_an_output_is_the_same_error_in_both():
             fit(Formula(lambda w, x: w * math.sin(w)), X, REAL, loss=mse, compiled=compiled)
 
 
-def without_numpy(monkeypatch):
-    real_import = builtins.__import__
-
-    def guarded(name, *args, **keywords):
-        if name.split(".")[0] == "numpy":
-            raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
-        return real_import(name, *args, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", guarded)
-    for name in [name for name in sys.modules if name.startswith(("numpy", "autograd.compiler."))]:
-        monkeypatch.delitem(sys.modules, name)
-
-
 def test_without_numpy_training_is_eager_and_says_what_to_install(monkeypatch):
     wanted = train(False, REAL, epochs=3)[:2]
-    without_numpy(monkeypatch)
+    for name in [name for name in sys.modules if name.startswith(("numpy", "autograd.compiler."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numpy", None)
     model = model_of(1)
     with pytest.warns(RuntimeWarning, match=r"autograd.compile needs NumPy: python -m pip install"):
         history = fit(model, X, REAL, loss=mse, optimizer=SGD(model.parameters(), lr=0.05), epochs=3, seed=3)
@@ -821,19 +809,12 @@ def test_kinds_take_turns_with_one_optimizer():
 
 @pytest.mark.parametrize("kinds", [(True, True), (True, False), (False, False)])
 def test_two_threads_train_two_models(kinds):
-    jobs = [(compiled, y) for compiled, y in zip(kinds, (REAL, CLASSES), strict=True)]
-    wanted = [train(compiled, y, epochs=60, batch_size=3)[:2] for compiled, y in jobs]
-    found = [None, None]
+    def work(compiled, y):
+        return train(compiled, y, epochs=60, batch_size=3)[:2]
 
-    def work(place, compiled, y):
-        found[place] = train(compiled, y, epochs=60, batch_size=3)[:2]
-
-    threads = [threading.Thread(target=work, args=(place, *job)) for place, job in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == wanted
+    jobs = kinds, (REAL, CLASSES)
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(work, *jobs)] == [*map(work, *jobs)]
 
 
 @BOTH_WAYS

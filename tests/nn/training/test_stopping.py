@@ -19,7 +19,7 @@ import pytest
 from autograd import Value, mean
 from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
 from nn.training.history import Score
-from nn.training.progress import LAYOUT, Bar, NoBar, bar
+from nn.training.progress import INTERVAL, LAYOUT, Bar, NoBar, bar
 from nn.training.stepping import CompiledSteps, EagerSteps
 from tests.errors import error_of
 from tests.nn.training.small import (
@@ -559,9 +559,14 @@ class Drawn(types.SimpleNamespace):
 
 
 def test_bar_moves_in_the_middle_of_long_epochs_but_not_too_often(monkeypatch):
-    clock = [100.0]
+    clock, drawn = [0.0], Drawn()
     monkeypatch.setattr("nn.training.progress.time", types.SimpleNamespace(monotonic=lambda: clock[0]))
-    drawn = Drawn()
+    with Bar(drawn) as shown:
+        for now in (0.99 * INTERVAL, INTERVAL):
+            clock[0] = now
+            shown.step(1, 2)
+    assert drawn.shown == [("batch 1 of 2", True)]
+    clock[0], drawn = 100.0, Drawn()
     with Bar(drawn) as shown:
         for batch in range(1, 1001):
             clock[0] += 0.01
