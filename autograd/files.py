@@ -8,6 +8,7 @@ locked. One that a killed process has left is locked by nobody, and the next wri
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 if sys.platform != "win32":
     import fcntl
@@ -67,6 +69,14 @@ def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
             Path(path).write_bytes(contents)
     else:
         write_atomically(path, contents)
+
+
+def read_up_to(file: IO[bytes], most: int) -> bytes:
+    """Return the bytes of a file, up to so many; memory is taken for what there is, not for what there may be."""
+    contents = io.BytesIO()
+    while (left := most - contents.tell()) > 0 and (part := file.read(min(left, 1 << 20))):
+        contents.write(part)
+    return contents.getvalue()
 
 
 @contextmanager
