@@ -81,7 +81,7 @@ FULL = {"tmpfs": filled, "RLIMIT_FSIZE": limited}
 
 def tried(write, path, size, full):
     """Return what is wrong after a write for which the disk has no room."""
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     told = None
     with full(path.parent, size):
         try:
@@ -89,7 +89,7 @@ def tried(write, path, size, full):
         except OSError as error:
             told = error
     left = {file.name for file in path.parent.iterdir()} - {path.name}
-    kept = path.read_text(errors="replace")
+    kept = path.read_text(encoding="utf-8", errors="replace")
     path.unlink()
     return [
         *(["no error"] if told is None else []),
@@ -182,7 +182,8 @@ def test_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_answers_for_which_there_is_no_room_are_an_error(capsys, monkeypatch):
-    with suppress(OSError), Path("/dev/full").open("w") as out:  # what closes it tries once more to write
+    full = Path("/dev/full")
+    with suppress(OSError), full.open("w", encoding="utf-8") as out:  # what closes it tries once more to write
         monkeypatch.setattr(sys, "stdout", out)
         code = main(["predict", *map(str, network())])
         monkeypatch.undo()

@@ -25,6 +25,7 @@ import pytest
 import nn
 from autograd import compile, files, sin
 from nn import MLP, Adam, fit, mse, save, storage
+from nn.sweeping import _workers
 from tests.writers import WRITERS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no SIGKILL")
@@ -37,7 +38,7 @@ class Job(NamedTuple):
     trouble: Callable[[Path], list[str]] = lambda folder: []
     result: Callable[[Path], Any] = lambda folder: None
     parts: int = 0  # which are done once, but for those in which it is killed; each adds a line to the file "parts"
-    workers: int = 1  # that do them at a time
+    in_hand: int = 1  # parts that may be done and not yet written down
 
 
 # A file in the place of another one
@@ -79,12 +80,12 @@ def saved(path):
 
 
 def lines(path):
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def note(folder, part):
     """Add a line that says that a part is being done."""
-    with (folder / "parts").open("a") as file:
+    with (folder / "parts").open("a", encoding="utf-8") as file:
         file.write(f"{part}\n")
 
 
@@ -158,7 +159,7 @@ def checkpoint_trouble(folder):
 
 def training(**options):
     def result(folder):
-        return json.loads((folder / "run.json").read_text())
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
 
     return Job(partial(trained, **options), checkpoint_trouble, result, EPOCHS)
 
@@ -175,7 +176,7 @@ JOBS = {
     "write_atomically": replaced(lambda path: files.write_atomically(path, CONTENTS), "file.txt", 5),
     "save": replaced(saved, "model.json"),
     "sweep": Job(swept, **SWEEPS),
-    "sweep by threads": Job(swept_by_threads, **SWEEPS, workers=2),
+    "sweep by threads": Job(swept_by_threads, **SWEEPS, in_hand=_workers.LEAST_AHEAD),
     "training": training(compiled=False),
     "compiled training": training(compiled=True, backend="numpy"),
     "training in batches": training(compiled=False, batch_size=3),
@@ -226,7 +227,7 @@ def killed(job, times, draws):
                     found.append("an error")
                 found += job.trouble(here)
             parts = lines(here / "parts")
-            if "again" in parts or len(parts) > job.parts + job.workers * of_this:
+            if "again" in parts or len(parts) > job.parts + job.in_hand * of_this:
                 found.append(f"of {job.parts} parts {len(parts)} were done after {of_this} kills")
             if not found and job.result(here) != wanted:
                 found.append("another result")

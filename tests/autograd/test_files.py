@@ -4,9 +4,11 @@ import errno
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -26,13 +28,22 @@ def sources():
 
 
 ABANDONED = f".autograd-{'0' * 16}.tmp"
+NO_LOCKS = pytest.mark.skipif(os.name == "nt", reason="nothing is locked on Windows")
+
+
+@pytest.fixture(params=sorted({sys.platform, "win32"}))
+def system(request, monkeypatch):
+    """What is written as on this system, and as on Windows."""
+    monkeypatch.setattr(files, "sys", types.SimpleNamespace(platform=request.param))
+    return request.param
 
 
 @ALL
+@pytest.mark.usefixtures("system")
 def test_link_stays_a_link_and_its_file_is_replaced(write, name, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / name).write_text("old")
+    (folder / name).write_text("old", encoding="utf-8")
     link = tmp_path / name
     link.symlink_to(folder / name)
     write(link)
@@ -63,22 +74,25 @@ def test_folder_that_does_not_exist_is_named_with_the_file_or_made(write, name, 
 
 
 @ALL
+@pytest.mark.usefixtures("system")
 def test_failure_leaves_the_old_file_and_nothing_else(write, name, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    (tmp_path / name).write_text("old")
+    (tmp_path / name).write_text("old", encoding="utf-8")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=rf"{Path(name).stem}.*No space left|No space left.*{Path(name).stem}"):
         write(tmp_path / name)
-    assert (tmp_path / name).read_text() == "old"
+    assert (tmp_path / name).read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
 
 @ALL
+@pytest.mark.usefixtures("system")
 def test_file_that_a_killed_process_has_left_is_removed_by_the_next_write(write, name, tmp_path):
-    (tmp_path / ABANDONED).write_text("half of it")
-    (tmp_path / ".autograd-notes.tmp").write_text("of somebody else")
+    (tmp_path / ABANDONED).write_text("half of it", encoding="utf-8")
+    os.utime(tmp_path / ABANDONED, (0, 0))
+    (tmp_path / ".autograd-notes.tmp").write_text("of somebody else", encoding="utf-8")
     write(tmp_path / name)
     assert {file.name for file in tmp_path.iterdir()} == {name, ".autograd-notes.tmp"}
 
@@ -96,18 +110,17 @@ files.write_atomically({target!r}, b"new")
 @pytest.mark.parametrize("step", ["fsync", "replace", "fstat"])
 def test_kill_at_a_step_leaves_the_old_file_and_the_next_write_tidies_up(tmp_path, step):
     target = tmp_path / "file.txt"
-    target.write_text("old")
+    target.write_text("old", encoding="utf-8")
     program = KILLED.format(path=[p for p in sys.path if p], step=step, target=str(target))
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == -signal.SIGKILL
-    assert target.read_text() == "old"
+    assert target.read_text(encoding="utf-8") == "old"
     assert len(list(tmp_path.iterdir())) == 2
     write_atomically(target, b"newer")
-    assert target.read_text() == "newer"
+    assert target.read_text(encoding="utf-8") == "newer"
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open")
-def test_file_that_is_being_written_is_not_taken_for_abandoned(tmp_path, monkeypatch):
+def test_file_that_is_being_written_is_not_taken_for_abandoned(tmp_path, monkeypatch, system):
     fsync, begun, finish = os.fsync, threading.Event(), threading.Event()
 
     def slow(descriptor):
@@ -126,7 +139,7 @@ def test_file_that_is_being_written_is_not_taken_for_abandoned(tmp_path, monkeyp
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"one": b"1", "two": b"2"}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open")
+@NO_LOCKS
 def test_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
     lock, taken = files._lock, []
 
@@ -143,6 +156,7 @@ def test_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(tmp_
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+@NO_LOCKS
 def test_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
     def unsupported(*arguments):
         raise OSError(95, "Operation not supported")
@@ -151,6 +165,43 @@ def test_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
     (tmp_path / ABANDONED).touch()
     write_atomically(tmp_path / "file", b"new")
     assert {file.name for file in tmp_path.iterdir()} == {"file", ABANDONED}
+
+
+def test_file_system_that_syncs_no_folders_is_written_to(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def of_files(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files)
+    write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("times", [0, 3, len(files.WAITS), len(files.WAITS) + 1])
+def test_on_windows_a_file_is_replaced_as_soon_as_nobody_has_it_open(times, tmp_path, monkeypatch):
+    replace, refused, waits = Path.replace, [], []
+
+    def busy(file, target):
+        if len(refused) < times:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "it is being used by another process", str(target))
+        return replace(file, target)
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(files, "sys", types.SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(Path, "replace", busy)
+    monkeypatch.setattr(files.time, "sleep", waits.append)
+    if times > len(files.WAITS):
+        with pytest.raises(PermissionError, match="used by another process"):
+            write_atomically(tmp_path / "file", b"new")
+    else:
+        write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == (b"old" if times > len(files.WAITS) else b"new")
+    assert waits == files.WAITS[:times]
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
