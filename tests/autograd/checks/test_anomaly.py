@@ -165,12 +165,12 @@ def spreads_nan(row):
 FIXED = [row for row in rules.TABLE.values() if not isinstance(row, (Family, NAry))]
 
 
-@pytest.mark.parametrize("row", [*filter(spreads_nan, FIXED)], ids=str)
-def test_a_nan_among_the_operands_is_named_for_every_operation(row):
-    operands = [Value(math.nan, "culprit"), *[Value(0.5) for _ in row.partials[1:]]]
-    message = anomaly(lambda: row(*operands))
-    assert message.startswith(f"{row.expression(*row.arguments)} is nan, for ")
-    assert "nan (culprit)" in message.splitlines()[0]
+def test_a_nan_among_the_operands_is_named_for_every_operation():
+    for row in filter(spreads_nan, FIXED):
+        operands = [Value(math.nan, "culprit"), *[Value(0.5) for _ in row.partials[1:]]]
+        first = anomaly(lambda row=row, operands=operands: row(*operands)).splitlines()[0]
+        assert first.startswith(f"{row.expression(*row.arguments)} is nan, for ")
+        assert "nan (culprit)" in first
 
 
 def test_leaves_and_plain_floats_may_be_infinite_and_errors_stay_what_they_are():
