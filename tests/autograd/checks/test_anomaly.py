@@ -148,6 +148,8 @@ NAMED = {
     "dot is inf, for a[0] = 1e+200 (w), b[4] = 1e+200 (x) among 10 operands": lambda: dot([W] * 5, [X] * 5),
     f"fsum is inf, for {', '.join(f'xs[{i}] = inf (i)' for i in range(6))} among 20 operands": lambda: fsum([INF] * 20),
     "bad_op(x) is nan, for x = 1.0 (q)": lambda: NAN_RULE(ONE),
+    "fsum([xs[0], xs[1], xs[2], xs[3], xs[4], xs[5]]) is inf, for xs[0] = inf (i), "
+    + ", ".join(f"xs[{i}] = 1.0" for i in range(1, 6)): lambda: fsum([INF] + [1.0] * 5),  # all, up to six
 }
 # fmt: on
 
