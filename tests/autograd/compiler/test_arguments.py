@@ -15,7 +15,7 @@ import pytest
 from autograd import TraceError, Value, compile, dot, sin, tanh
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
-from tests.autograd.compiler.beside_eager import in_threads
+from tests.threads import in_threads
 
 
 def total(*numbers):
