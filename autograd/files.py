@@ -48,7 +48,7 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
     _remove_abandoned(target.parent)
-    with _temporary(target.parent) as (temporary, file):
+    with errors_named(path), _temporary(target.parent) as (temporary, file):
         file.write(contents)
         file.flush()
         os.fsync(file.fileno())
@@ -66,6 +66,32 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
+    """Put a file in the place of the one at the path, in one step, or write to the pipe or the device that is there."""
+    if Path(path).is_fifo() or Path(path).is_char_device():
+        with errors_named(path):
+            Path(path).write_bytes(contents)
+    else:
+        write_atomically(path, contents)
+
+
+@contextmanager
+def errors_named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have each OSError in a block name the file that is to be written, as that of a full disk does not.
+
+    >>> with errors_named("model.json"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'model.json'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # of the same class, by its number
 
 
 @contextmanager
