@@ -361,9 +361,9 @@ def test_depth_goes_through_shared_nodes_once():
     y = Value(1.0)
     for _ in range(60):  # 2 ** 60 ways lead back to the leaf
         y = y * y
-    start = time.perf_counter()
+    start = time.process_time()
     assert draw(y, depth=59).source.count("op ") > 100
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_depth_below_0_is_an_error():
@@ -960,13 +960,15 @@ def spent_by_children():
 @pytest.mark.parametrize("graph", [LOOP, RECURRENT], ids=["loop", "recurrent"])
 def test_graph_whose_arrows_are_long_is_laid_out_in_seconds_or_an_error(graph):
     command, environment = [sys.executable, "-c", graph + DRAW], {**os.environ, "PYTHONPATH": str(ROOT)}
+    start = spent_by_children()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=100)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # with the layout program it started
         process.communicate()
-        pytest.fail("no picture and no error in 10 seconds")
+        pytest.fail("no picture and no error in 100 seconds")
+    assert spent_by_children() - start < 10
     assert out.strip() == "</svg>" or "draw(root, depth=4)" in out
 
 

@@ -358,10 +358,10 @@ def test_contents_that_are_not_known_are_refused_with_the_reason(path, document,
 )
 def test_foreign_and_hostile_files_are_refused_soon(path, text, message):
     path.write_bytes(text)
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(StorageError, match=message) as error:
         load(path)
-    assert time.perf_counter() - begin < 5.0
+    assert time.process_time() - begin < 5.0
     assert "\n" not in str(error.value)
 
 
