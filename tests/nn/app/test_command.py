@@ -442,7 +442,10 @@ def test_any_encoding_of_the_console_is_survived(encoding, is_console, pets, fol
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
-def test_name_of_a_file_may_be_no_text(tmp_path):
+@pytest.mark.parametrize("encoding", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
+    for variable, value in encoding.items():
+        monkeypatch.setenv(variable, value)
     named = lambda name: Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     write(tmp_path / "t.csv", ["size", "kind"], [[i, "cat" if i % 2 else "dog"] for i in range(20)]).rename(
         table := named(b"\xe9t\xe9.csv")
@@ -457,7 +460,7 @@ def test_name_of_a_file_may_be_no_text(tmp_path):
         _, error = process.communicate(timeout=100)
         assert (process.returncode, error) == (0, b"")
     assert answers.exists()
-    assert {file.name[:3] for file in (tmp_path / "pictures").iterdir()} == {"\ufffdt\ufffd"}
+    assert {os.fsencode(file.name).decode()[:3] for file in (tmp_path / "pictures").iterdir()} == {"\ufffdt\ufffd"}
 
 
 @pytest.mark.parametrize("bias", [1e300, -1e300, 1.7e308])
