@@ -28,7 +28,7 @@ def run_nn(*arguments, cwd=None, **environment):
         env={**ENVIRONMENT, **environment},
         cwd=cwd,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
         check=False,
     )
@@ -426,7 +426,7 @@ class Terminal:
             env={**ENVIRONMENT, "TERM": "xterm"},
             stdout=subprocess.PIPE,
             stderr=writing,
-            text=True,
+            encoding="utf-8",
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it may be ignored by whoever runs us
         )
         os.close(writing)
