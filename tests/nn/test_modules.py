@@ -73,7 +73,7 @@ def test_import_loads_only_the_standard_library_and_autograd():
         env={**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")

@@ -380,7 +380,7 @@ def in_fresh_process(code, thing, path):
         env={**os.environ, "PYTHONPATH": str(package)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     return run.stdout.split("\n")[:-1] if run.returncode == 0 else run.stderr

@@ -457,7 +457,7 @@ def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
         ["predict", model, table],
     ):
         process = shell(*arguments)
-        _, error = process.communicate(timeout=100)
+        _, error = process.communicate(timeout=300)
         assert (process.returncode, error) == (0, b"")
     assert answers.exists()
     assert {os.fsencode(file.name).decode()[:3] for file in (tmp_path / "pictures").iterdir()} == {"\ufffdt\ufffd"}

@@ -29,7 +29,7 @@ def run_nn(*arguments, cwd=None, **environment):
         cwd=cwd,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -457,7 +457,7 @@ class Terminal:
 
     def finish(self):
         self.read_until(None)
-        out = self.process.communicate(timeout=60)[0]
+        out = self.process.communicate(timeout=300)[0]
         return self.process.returncode, out
 
 

@@ -106,7 +106,7 @@ def test_pyplot_and_its_global_state_are_not_touched():
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
     run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
     assert run.stdout == "True False\n"
 

@@ -554,7 +554,7 @@ def test_real_ctrl_c_at_random_moments_returns_a_history(compiled, best):
             assert process.stdout.readline() == "go\n"
             time.sleep(0.003 + 0.0171 * number**2)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         finally:
             process.kill()
             process.wait()
