@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         found = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
         return _failed(found)
+    except MemoryError as error:
+        return _failed(error if str(error) else "there is not enough memory")
     except (ArithmeticError, ImportError, RuntimeError, ValueError) as error:  # no numbers, no library, no layout
         return _failed(error)
     except KeyboardInterrupt:

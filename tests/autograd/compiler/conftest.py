@@ -1,6 +1,7 @@
 """The back ends of the compiler, over which its tests iterate."""
 
 import functools
+import gc
 
 import pytest
 
@@ -41,3 +42,12 @@ def numpy_backend(request, monkeypatch):
 @pytest.fixture
 def python_backend(request, monkeypatch):
     return use(request, monkeypatch, "python")
+
+
+@pytest.fixture
+def without_collector():
+    """Memory is freed with the last reference, or stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
