@@ -227,7 +227,7 @@ def test_real_interrupt_of_processes_keeps_what_is_done(tmp_path):
             ):
                 time.sleep(0.05)
             child.send_signal(signal.SIGINT)
-            told = child.communicate(timeout=60)[0].split()
+            told = child.communicate(timeout=300)[0].split()
         finally:
             child.kill()
     assert told[0] == "True"
