@@ -15,36 +15,8 @@ import nn
 from nn.__main__ import JOBS, main, neuron_drawing
 from tests.nn.app.running import COMMAND, ENVIRONMENT, PNG, QUICK, files, mistaken, output, process, refused, run
 
-<<<<<<< HEAD
-PNG = b"\x89PNG\r\n\x1a\n"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent), "COLUMNS": "80"}
-COMMAND = [sys.executable, "-W", "error", "-m", "nn"]
-QUICK = ["--epochs", "2", "--hidden", "3"]
-
-
-def run_nn(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**ENVIRONMENT, **environment},
-        cwd=cwd,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-
-
-class Done(NamedTuple):
-    """A finished run of the main job with its defaults."""
-
-    code: int
-    out: str
-    err: str
-    folder: Path
-=======
 ENDS = ("boundary.png", "history.png", "neuron.svg")
 PICTURES = {name: [f"{name}-{end}" for end in ENDS] for name in ("moons", "iris")}
->>>>>>> main
 
 
 def finished(dataset, folder):
