@@ -126,7 +126,10 @@ def corners(draw):
     terms = []
     for row in draw(st.lists(st.sampled_from(every_operation()), min_size=1, max_size=5)):
         arity = row.arity or len(row.arguments) * draw(st.integers(1, 3))
-        operands = [draw(st.integers(0, len(inputs) - 1)), *draw(st.lists(places, min_size=arity - 1, max_size=arity - 1))]
+        operands = [
+            draw(st.integers(0, len(inputs) - 1)),
+            *draw(st.lists(places, min_size=arity - 1, max_size=arity - 1)),
+        ]
         leaves = [Value(inputs[k] if isinstance(k, int) else k) for k in operands]
         try:
             y = row.apply(leaves)

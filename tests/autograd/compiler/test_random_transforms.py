@@ -59,7 +59,10 @@ TRANSFORMS = {
     "taylor": lambda f: lambda xs: taylor(along(f, xs), 0.0, 3),
     "vjp of a jvp": lambda f: lambda xs: vjp(lambda xs: jvp(f, (xs,), (direction(xs),))[1], xs)[1](1.0),
 }
-EAGER = {"sparse hessian": TRANSFORMS["hessian"], "sparse jacobian": TRANSFORMS["jacobian"]}  # of Values, to tell rounding
+EAGER = {
+    "sparse hessian": TRANSFORMS["hessian"],
+    "sparse jacobian": TRANSFORMS["jacobian"],
+}  # of Values, to tell rounding
 
 
 def assert_close(found, wanted):
