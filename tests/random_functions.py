@@ -91,7 +91,7 @@ EVERYWHERE = ("number", "none", "mixed")
 
 @st.composite
 def choices(draw):
-    """Sides of `where`, at any depth, of which those that are not chosen need not be defined; in any number of terms."""
+    """Sides of `where`, at any depth, of which those that are not chosen need not be defined."""
     inputs = draw(st.lists(numbers(), min_size=1, max_size=3))
     kinds = st.tuples(st.sampled_from(sorted(SIDES)), st.sampled_from(sorted(SIDES)), st.booleans(), st.booleans())
     terms = draw(

@@ -288,7 +288,7 @@ def test_calls_are_bound_as_python_binds_them(form, name):
                 try:
                     call = Bound(signature, args, keywords)
                 except TypeError:
-                    with pytest.raises(TypeError, match="argument|parameter|multiple values"):
+                    with pytest.raises(TypeError, match=r"argument|parameter|multiple values"):
                         run(f, args, keywords)
                 else:
                     assert run(f, args, keywords) == close(wanted(call))
