@@ -1,0 +1,98 @@
+"""Random programs through every export, against the eager engine: values, and gradients where the export has them."""
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import Value, compile, export, gradients
+from autograd.engine import topological_order
+from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_sympy, to_torch
+from tests.hypothesis_profiles import max_examples
+from tests.oracle import rounding
+from tests.random_functions import KINDS
+
+
+def by_c(beside, program, given):
+    source = to_c(program)
+    with tempfile.TemporaryDirectory() as folder:  # of its own: a file of the same path is loaded once
+        return beside.called(beside.library(Path(folder), source), source, *given)
+
+
+def by_javascript(beside, program, given):
+    ((values, gradient),) = beside.run([to_javascript(program)], [(0, *given, 1)])
+    return [*values, *gradient]
+
+
+def by_torch(beside, program, given):
+    return beside.by_torch(to_torch(program), *filter(len, given))
+
+
+def by_jax(beside, program, given):
+    with beside.jax.enable_x64(True):
+        return beside.by_jax(to_jax(program), *filter(len, given))
+
+
+def by_onnx(beside, program, given):
+    return beside.run(to_onnx(program), *[[numbers] for numbers in given if len(numbers)])[0].tolist()
+
+
+PROGRAMS = {"to_c": by_c, "to_javascript": by_javascript, "to_torch": by_torch, "to_jax": by_jax, "to_onnx": by_onnx}
+
+
+def beside(name):
+    """The test module of an export, which knows how to run what is exported; the test is skipped where nothing does."""
+    module = pytest.importorskip(f"tests.autograd.export.test_{name.removeprefix('to_')}")
+    missing = [
+        mark for mark in [getattr(module, "pytestmark", None)] if mark and mark.name == "skipif" and mark.args[0]
+    ]
+    if missing:
+        pytest.skip(missing[0].kwargs["reason"])
+    return module
+
+
+def is_close(found, wanted):
+    """Whether a number is that of the eager engine, within what rounding may have done to either."""
+    slack = 1e-12 * abs(wanted.data) + 8 * rounding(wanted) + sys.float_info.min
+    return abs(found - wanted.data) <= slack or not math.isfinite(slack)
+
+
+def test_every_export_is_tried():
+    assert {name for name in vars(export) if name.startswith("to_")} == {*PROGRAMS, "to_latex", "to_sympy"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_computes_elsewhere_what_the_engine_does(name, kind):
+    module = beside(name)
+
+    @max_examples(1)
+    @given(
+        KINDS[kind](),
+        st.sampled_from(["graph", "arguments", "parameters", "both"]),
+        st.sampled_from(["python", "numpy"]),
+    )
+    def check(f, form, backend):
+        leaves = [Value(x) for x in f.inputs]
+        root = f(leaves)
+        count = {"graph": len(leaves), "arguments": 0, "parameters": len(leaves), "both": (len(leaves) + 1) // 2}[form]
+        theta, x = f.inputs[:count], f.inputs[count:]
+        by = leaves[:count] or leaves
+        if form == "graph":
+            program = compile(root, wrt=leaves, backend=backend)
+        else:
+            captured = [Value(number) for number in theta]
+            of_x = lambda *xs: f([*captured, *(xs[0] if xs else ())])
+            program = compile(of_x, wrt=captured, backend=backend)
+            program(*filter(len, [list(x)]))
+        wanted = [root, *gradients(root, by, create_graph=True)]
+        found = PROGRAMS[name](module, program, (theta, x))
+        assert all(map(is_close, found, wanted)), (found, [node.data for node in wanted])
+        assert len(found) == len(wanted) or name == "to_onnx"
+
+    check()
