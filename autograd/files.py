@@ -2,7 +2,8 @@
 
 A file is written beside the old one, since a renaming is one step within a file system only, and forced to the disk
 before it is renamed, since a power cut might else keep the name and lose the contents. While it is written it is
-locked. One that a killed process has left is locked by nobody, and the next write to its folder removes it.
+locked. One that a killed process has left is locked by nobody, and the next write to its folder removes it. Windows
+renames no file that is open or locked; there, one that is an hour old is taken for abandoned.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import re
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform != "win32":
     import fcntl
 
 TEMPORARY = re.compile(r"\.autograd-[0-9a-f]{16}\.tmp")
+ABANDONED_AFTER = 3600.0  # seconds without a change, on Windows
+WAITS = [0.01 * 2**n for n in range(6)]  # seconds between attempts to rename, on Windows
 
 
 def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
@@ -43,39 +48,78 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
     _remove_abandoned(target.parent)
-    with _temporary(target.parent) as (temporary, descriptor):
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(contents)
-        os.fsync(descriptor)
+    with errors_named(path), _temporary(target.parent) as (temporary, file):
+        file.write(contents)
+        file.flush()
+        os.fsync(file.fileno())
         if mode is not None:
             temporary.chmod(mode)
-        if sys.platform == "win32":  # where a file that is open is not renamed
-            os.close(descriptor)
-        temporary.replace(target)
+        if sys.platform == "win32":
+            file.close()
+            _rename_patiently(temporary, target)
+        else:
+            temporary.replace(target)
     if hasattr(os, "O_DIRECTORY"):  # not on Windows
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with suppress(OSError):  # the file is there; not every file system syncs folders, nor may every folder be read
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
+    """Put a file in the place of the one at the path, in one step, or write to the pipe or the device that is there."""
+    if Path(path).is_fifo() or Path(path).is_char_device():
+        with errors_named(path):
+            Path(path).write_bytes(contents)
+    else:
+        write_atomically(path, contents)
 
 
 @contextmanager
-def _temporary(folder: Path) -> Iterator[tuple[Path, int]]:
+def errors_named(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Have each OSError in a block name the file that is to be written, as that of a full disk does not.
+
+    >>> with errors_named("model.json"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'model.json'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # of the same class, by its number
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Make a file that nobody else has, open and locked; afterwards it is gone, unless it was renamed."""
     while True:
         temporary = folder / f".autograd-{secrets.token_hex(8)}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        file = temporary.open("xb")
         try:
-            _lock(descriptor)
-            if not os.fstat(descriptor).st_nlink:
+            _lock(file.fileno())
+            if not os.fstat(file.fileno()).st_nlink:
                 continue  # between the two lines another process took it for abandoned
-            yield temporary, descriptor
+            yield temporary, file
             return
         finally:
             with suppress(OSError):
-                os.close(descriptor)
+                file.close()
             temporary.unlink(missing_ok=True)
+
+
+def _rename_patiently(temporary: Path, target: Path) -> None:
+    """Rename a file as soon as nobody has the target open, which Windows asks for."""
+    for wait in WAITS:
+        with suppress(PermissionError):
+            temporary.replace(target)
+            return
+        time.sleep(wait)
+    temporary.replace(target)
 
 
 def _lock(descriptor: int, *, wait: bool = True) -> None:
@@ -95,8 +139,9 @@ def _remove_abandoned(folder: Path) -> None:
         abandoned = [Path(entry.path) for entry in entries if TEMPORARY.fullmatch(entry.name)]
     for path in abandoned:
         with suppress(OSError):  # it is locked, or somebody else's
-            if sys.platform == "win32":
-                path.unlink()
+            if sys.platform == "win32":  # before it is renamed it is open no more
+                if time.time() - path.stat().st_mtime > ABANDONED_AFTER:
+                    path.unlink()
                 continue
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             try:

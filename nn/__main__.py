@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import no_grad
+from autograd.files import write_atomically, write_whole
 from nn.app.options import TABLE_ENDS, predict_parser, train_parser
 from nn.app.presets import JOBS, Job, Task, table_job
 from nn.app.reports import Trained, balance, pictures, score, setback
@@ -245,7 +247,7 @@ def _validation(task: Task) -> Any:
 def _write(picture: Any, path: Path) -> str:
     """Write a picture to a file, and return what there is to say about it."""
     if path.suffix == ".svg":
-        path.write_text(picture.pipe(format="svg", encoding="utf-8"), encoding="utf-8")
+        write_atomically(path, picture.pipe(format="svg"))
         return ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
@@ -269,9 +271,11 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"note: {options.file}, {complaint}", file=sys.stderr)
     if options.out is None:
         _write_answers(sys.stdout, encoder.target, answers)
+        sys.stdout.flush()  # where the disk is full, that is an error here
         return 0
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        _write_answers(file, encoder.target, answers)
+    table = io.StringIO()
+    _write_answers(table, encoder.target, answers)
+    write_whole(options.out, table.getvalue().encode())
     print(f"wrote {options.out}: {len(answers)} answers")
     return 0
 

@@ -148,7 +148,7 @@ def test_it_opens_in_colab_and_binder_from_the_repository(path):
     first = prose(load(path))[0]
     assert f"colab.research.google.com/github/scalar-autograd/scalar-autograd/blob/main/notebooks/{path.name})" in first
     assert f"mybinder.org/v2/gh/scalar-autograd/scalar-autograd/main?labpath=notebooks%2F{path.name})" in first
-    assert (ROOT / ".binder" / "requirements.txt").read_text().strip() == "-e .[notebooks]"
+    assert (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").strip() == "-e .[notebooks]"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS[:5], ids=lambda path: path.stem)

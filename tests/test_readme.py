@@ -40,7 +40,10 @@ def test_worked_example_has_its_hand_computed_gradients():
 @pytest.mark.parametrize(("page", "name"), [("README.md", "tanh"), ("CONTRIBUTING.md", "log1p")])
 def test_rule_row_is_quoted_as_it_stands_in_the_table(page, name):
     quoted = re.search(rf"^{name} = .*$", (readme.ROOT / page).read_text(encoding="utf-8"), re.M)[0]
-    rows = [" ".join(line.split()) for line in (readme.ROOT / "autograd/rules/table.py").read_text().splitlines()]
+    rows = [
+        " ".join(line.split())
+        for line in (readme.ROOT / "autograd/rules/table.py").read_text(encoding="utf-8").splitlines()
+    ]
     assert quoted in rows
 
 

@@ -17,6 +17,19 @@ from autograd.export.networks import sequential_of
 from autograd.export.sympy import to_sympy as to_sympy
 from autograd.files import write_atomically
 
+__all__ = [
+    "LaTeX",
+    "derivation",
+    "load_torch_state",
+    "to_c",
+    "to_javascript",
+    "to_jax",
+    "to_latex",
+    "to_onnx",
+    "to_sympy",
+    "to_torch",
+]
+
 if TYPE_CHECKING:
     from autograd.compiler.function import CompiledFunction
     from autograd.compiler.graph import CompiledGraph

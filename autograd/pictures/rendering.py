@@ -21,6 +21,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from autograd.engine import Value, topological_order
+from autograd.files import write_atomically
 from autograd.pictures.text import names_of, text
 
 NO_LAYOUT = (
@@ -65,6 +66,18 @@ class Drawing(graphviz.Digraph):
             picture = _described(picture.decode(), self.root).encode()
         return picture if encoding is None else picture.decode(encoding)
 
+    def save(self, filename: Any = None, directory: Any = None, *, skip_existing: Any = False) -> str:
+        """Write the source to a file, as `graphviz.Digraph.save` does, whole or not at all; return the file's name."""
+        if filename is not None:
+            self.filename = filename
+        if directory is not None:
+            self.directory = directory
+        target = Path(self.filepath)
+        if not (skip_existing and target.exists()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, "".join(self).encode(self.encoding))
+        return str(self.filepath)
+
     def render(
         self,
         filename: Any = None,
@@ -75,15 +88,17 @@ class Drawing(graphviz.Digraph):
         **options: Any,
     ) -> str:
         """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name."""
-        if options:
+        if options:  # what only Graphviz's own knows
             with _layout():
                 return super().render(filename, directory, view, cleanup, format, **{"quiet": True, **options})
         picture = self.pipe(format)  # before the source is written, so that nothing is left where this fails
         source = self.save(filename, directory=directory)
         target = Path(f"{source}.{format or self.format}")
-        target.write_bytes(picture)
-        if cleanup:
-            Path(source).unlink()
+        try:
+            write_atomically(target, picture)
+        finally:
+            if cleanup:
+                Path(source).unlink()
         if view:
             self._view(str(target), format=format or self.format, quiet=True)
         return str(target)

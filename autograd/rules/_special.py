@@ -7,7 +7,9 @@ it has parts for several ranges, and where the textbook's derivative would cance
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Sequence
 from math import inf
 from typing import Any
@@ -102,11 +104,19 @@ def _lgamma(x: Any) -> Any:
 def _digamma(x: Any) -> Any:
     right = x > -0.5
     a = _select(right, x, 1.0 - x)
-    shifted = _select(a < 10.0, lambda: sum([1.0 / (a + float(k)) for k in range(8, -1, -1)], 1.0 / (a + 9.0)), 0.0)
+    shifted = _select(a < 10.0, lambda: _sum([1.0 / (a + float(k)) for k in range(9, -1, -1)]), 0.0)
     far = _select(a < 10.0, a + 10.0, a)
     r = 1.0 / far
     series = r * (0.5 + r * _polynomial(r * r, [b / (2 * k + 2) for k, b in enumerate(BERNOULLI)]))
     return log(far) - series - shifted + _select(right, 0.0, lambda: PI * _cotangent(-x))
+
+
+def _sum(terms: Sequence[Any]) -> Any:
+    """Return a sum from left to right: the same of floats as of arrays and in other languages, in every Python.
+
+    Python's own `sum` is compensated for floats from 3.12 on.
+    """
+    return functools.reduce(operator.add, terms)
 
 
 def _cotangent(x: Any) -> Any:
@@ -127,7 +137,7 @@ def _polygamma(n: int, x: Any) -> Any:
             y = y * r
         return y
 
-    shifted = _select(a < far, lambda: sum([power(a + float(k)) for k in range(9 + n, -1, -1)], 0.0), 0.0)
+    shifted = _select(a < far, lambda: _sum([power(a + float(k)) for k in range(9 + n, -1, -1)]), 0.0)
     r = 1.0 / _select(a < far, a + far, a)
     terms = [b * math.prod(range(2 * k + 3, 2 * k + n + 2)) for k, b in enumerate(BERNOULLI)]
     series = (factorial / n) + r * (0.5 * factorial + r * _polynomial(r * r, terms))

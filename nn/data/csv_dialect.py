@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import csv
+import errno
 import gzip
 import lzma
 import os
@@ -33,6 +34,8 @@ class TableError(ValueError):
 
 def contents(path: TextFile) -> bytes:
     """Return the bytes of a file, unpacked where it is compressed; a pipe is read once."""
+    if Path(path).is_dir():  # Windows would say that permission is denied
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with Path(path).open("rb") as file:
         beginning = file.read(1 << 16)
         if beginning.startswith(b"PK\x03\x04"):

@@ -67,7 +67,7 @@ def read_table(
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("sep=;\nweight;kind\n4.5;cat\n?;dog\n")
+    ...     _ = Path(f"{folder}/pets.csv").write_text("sep=;\nweight;kind\n4.5;cat\n?;dog\n", encoding="utf-8")
     ...     read_table(f"{folder}/pets.csv").columns
     {'weight': ['4.5', ''], 'kind': ['cat', 'dog']}
     """
@@ -204,7 +204,7 @@ def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | Non
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;?\n")
+    ...     _ = Path(f"{folder}/pets.csv").write_text("name;height;weight\nMimi;24;?\n", encoding="utf-8")
     ...     read_inputs(f"{folder}/pets.csv", {"weight": False, "height": False, "name": True})
     [[nan, 24.0, 'Mimi']]
     """

@@ -40,8 +40,9 @@ def read_csv(
 
     >>> import tempfile
     >>> from pathlib import Path
+    >>> text = "weight,kind,home\n4.5,cat,flat\n30,dog,house\n,dog,flat\n"
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(f"{folder}/pets.csv").write_text("weight,kind,home\n4.5,cat,flat\n30,dog,house\n,dog,flat\n")
+    ...     _ = Path(f"{folder}/pets.csv").write_text(text, encoding="utf-8")
     ...     read_csv(f"{folder}/pets.csv", "kind")  # doctest: +NORMALIZE_WHITESPACE
     Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
             features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from autograd.files import errors_named
 from nn.training.interrupts import interrupts_wait
 
 
@@ -58,8 +59,18 @@ class Journal:
         return ValueError(f"{self.path} is not the journal of a sweep: line {number} is {shown!r:.60}")
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        with self.path.open("ab") as file:
-            file.write(_line(entry))
+        """Add a line, whole or not at all."""
+        line, is_new = _line(entry), not self.path.exists()
+        with errors_named(self.path), self.path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                while line:
+                    line = line[file.write(line) :]
+            except OSError:  # the disk is full, for one
+                file.truncate(size)
+                if is_new:
+                    self.path.unlink()
+                raise
 
     def pop(self, arguments: Mapping[str, Any]) -> list[Any]:
         """Return the result of a member in a list, or an empty one; a member that is there twice has two."""

@@ -115,7 +115,7 @@ def install_ours(folder):
 def install_theirs(folder):
     (folder / "autograd").mkdir(parents=True, exist_ok=True)
     for name, text in HIPS.items():
-        (folder / "autograd" / f"{name}.py").write_text(text)
+        (folder / "autograd" / f"{name}.py").write_text(text, encoding="utf-8")
 
 
 def imported(name, *folders):

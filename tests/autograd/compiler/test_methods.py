@@ -436,7 +436,7 @@ if __name__ == "__main__":
 
 def test_functions_of_a_script_run_in_the_processes_of_joblib(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])}
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert run.stdout == "the same\n", run.stderr

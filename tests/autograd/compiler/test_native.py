@@ -362,7 +362,7 @@ def test_machine_is_kept_on_disk_and_a_broken_file_written_anew(tmp_path):
 
 
 def test_machine_runs_where_nothing_can_be_kept(tmp_path):
-    (tmp_path / "scalar-autograd").write_text("in the way")
+    (tmp_path / "scalar-autograd").write_text("in the way", encoding="utf-8")
     run_with_cache(tmp_path)
     run_with_cache(tmp_path / "scalar-autograd" / "below")
 

@@ -171,7 +171,7 @@ def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
     f = compile(lambda x, y: logsumexp(model(x)) - dot(model(x), y), batched=("x", "y"), wrt=parameters)
     f(images, one_hot)
     source = to_c(f, tmp_path / "digits.c")
-    assert (tmp_path / "digits.c").read_text() == source
+    assert (tmp_path / "digits.c").read_text(encoding="utf-8") == source
     assert len(source.splitlines()) < 120
     loaded = library(tmp_path, source)
     for x, y in zip(images, one_hot, strict=True):
@@ -333,7 +333,7 @@ def test_example_in_the_comment_compiles_as_it_stands(count, results, tmp_path):
     comment = source[: source.index(" */")]
     lines = [line[2:].strip() for line in comment.splitlines()]
     start, stop = lines.index("#include <stdio.h>"), lines.index("}")
-    (tmp_path / "main.c").write_text("\n".join(lines[start : stop + 1]) + "\n")
+    (tmp_path / "main.c").write_text("\n".join(lines[start : stop + 1]) + "\n", encoding="utf-8")
     subprocess.run([CC, *FLAGS, "main.c", "-o", "main", "-lm"], cwd=tmp_path, check=True)
     printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
     theta = program.read() if count <= 24 else [0.0] * count  # more would fill the comment

@@ -315,7 +315,7 @@ def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_pat
     assert "The chain rule runs through Neuron 1 of Layer 2 of MLP, and 5 parameters get their gradients" in told
     loss.backward()
     assert steps[-1].gradients == {node: node.grad for node in order if type(node) is not Constant}
-    picture = animate(loss, tmp_path / "network.svg").read_text()
+    picture = animate(loss, tmp_path / "network.svg").read_text(encoding="utf-8")
     assert "Neuron 4" in picture
     with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
         animate(loss, tmp_path / "network.svg", fold=False)

@@ -6,7 +6,6 @@ Pictures are read as a reader's program would: the SVG by an XML parser, the box
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -953,8 +952,8 @@ y = mean(state)
 
 def spent_by_children():
     """Seconds of the processor, which do not grow where others use it too."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 # In this recurrent net of 385 nodes the weights are used at every step, so their arrows go along the whole picture.
@@ -1189,7 +1188,7 @@ def test_layout_may_be_a_function(monkeypatch, no_graphviz, tmp_path):
     monkeypatch.setattr("autograd.pictures.rendering.Drawing.layout", viz)
     drawing = draw(example())
     assert drawing.pipe(format="svg", encoding="utf-8").startswith('<svg role="img" aria-label="The graph of L" height')
-    assert Path(drawing.render(tmp_path / "graph", cleanup=True)).read_text().endswith("</desc></svg>")
+    assert Path(drawing.render(tmp_path / "graph", cleanup=True)).read_text(encoding="utf-8").endswith("</desc></svg>")
     assert asked == [(drawing.source, "svg")] * 2
     assert "image/svg+xml" in drawing._repr_mimebundle_()
 
@@ -1202,7 +1201,7 @@ def command(folder, name, answer):
     path = folder / name
     lines = [f"#!{sys.executable}", "import sys", "sys.stdin.read()"]
     lines += [f"print(*sys.argv[1:], file=open({str(path) + '.calls'!r}, 'a'))", f"sys.stdout.write({answer!r})"]
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
     path.chmod(0o755)
 
 
@@ -1223,7 +1222,7 @@ def test_dot_on_the_path_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert draw(example()).pipe(format="svg", encoding="utf-8") == "<svg>from dot</svg>"
     assert draw(example())._repr_mimebundle_()["image/svg+xml"] == "<svg>from dot</svg>"
-    assert (tmp_path / "dot.calls").read_text().splitlines() == ["-Kdot -Tsvg"] * 2
+    assert (tmp_path / "dot.calls").read_text(encoding="utf-8").splitlines() == ["-Kdot -Tsvg"] * 2
 
 
 @posix
@@ -1306,7 +1305,9 @@ def test_without_a_layout_program_a_copy_shows_its_source(no_graphviz):
 
 @posix
 def test_layout_program_that_fails_is_an_error_and_not_a_missing_one(tmp_path, no_graphviz):
-    (tmp_path / "dot").write_text(f"#!{sys.executable}\nimport sys; sys.stdin.read(); sys.exit('out of memory')")
+    (tmp_path / "dot").write_text(
+        f"#!{sys.executable}\nimport sys; sys.stdin.read(); sys.exit('out of memory')", encoding="utf-8"
+    )
     (tmp_path / "dot").chmod(0o755)
     with pytest.raises(graphviz.CalledProcessError, match="out of memory"):
         draw(example()).pipe(format="svg")
@@ -1323,7 +1324,7 @@ def test_without_the_graphviz_package_the_error_names_the_pip_command_and_text_s
 
 
 def test_command_in_the_error_names_an_extra_that_brings_both_packages():
-    pyproject = (ROOT / "pyproject.toml").read_text()
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extra = re.search(r"^draw = (\[.*\])$", pyproject, re.MULTILINE)[1]
     assert {"graphviz", "graphviz-pure", "pillow"} <= {
         re.match(r"[\w-]+", requirement)[0] for requirement in json.loads(extra)

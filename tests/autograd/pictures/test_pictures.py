@@ -290,7 +290,7 @@ def test_without_any_layout_program_the_error_names_the_command_and_a_notebook_s
 @pytest.mark.skipif(os.name == "nt", reason="a shell script as the dot command")
 def test_graphviz_of_the_system_is_used_where_it_is(tmp_path, monkeypatch):
     command = tmp_path / "dot"
-    command.write_text("#!/bin/sh\necho from the system\n")
+    command.write_text("#!/bin/sh\necho from the system\n", encoding="utf-8")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert draw(example()).pipe(format="svg") == b"from the system\n"

@@ -202,7 +202,7 @@ TABLES = [
 
 @pytest.mark.parametrize(("text", "target", "message"), TABLES, ids=[message[:30] for *_, message in TABLES])
 def test_table_that_cannot_be_learned_from_is_one_clear_line(text, target, message, tmp_path):
-    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     assert re.search(message, refused(tmp_path / "t.csv", "--target", target, "--out", tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
@@ -364,11 +364,11 @@ def test_saved_digits_name_their_64_columns_and_are_read_again(tmp_path):
 def test_prediction_that_cannot_be_made_is_one_clear_line(wave, folder, tmp_path):
     table = write(tmp_path / "t.csv", ["t"], [[1.0], [1e308]])
     nn.save(nn.MLP(1, [1], seed=1), tmp_path / "bare.json")
-    (tmp_path / "other.json").write_text(json.dumps({"a": 1}))
-    (tmp_path / "empty.csv").write_text("t\n")
+    (tmp_path / "other.json").write_text(json.dumps({"a": 1}), encoding="utf-8")
+    (tmp_path / "empty.csv").write_text("t\n", encoding="utf-8")
     steep = nn.MLP(1, [1], seed=1)
     steep.layers[0].neurons[0].w[0].data = 1e300
-    nn.save(steep, tmp_path / "steep.json", json.loads((folder / "wave.json").read_text())["extra"])
+    nn.save(steep, tmp_path / "steep.json", json.loads((folder / "wave.json").read_text(encoding="utf-8"))["extra"])
     model = folder / "wave.json"
     for arguments, message in [
         ((tmp_path / "steep.json", table), r"t\.csv, row 2: its numbers are too far from those"),
@@ -464,7 +464,7 @@ def test_name_of_a_file_may_be_no_text(tmp_path):
 def test_answer_beyond_floats_is_no_answer(bias, wave, folder, tmp_path):
     steep = nn.MLP(1, [1], seed=1)
     steep.layers[0].neurons[0].b.data = bias
-    extra = json.loads((folder / "wave.json").read_text())["extra"]
+    extra = json.loads((folder / "wave.json").read_text(encoding="utf-8"))["extra"]
     extra["encoder"]["target_scaling"] = [0.0, 1e10]
     nn.save(steep, tmp_path / "steep.json", extra)
     table = write(tmp_path / "t.csv", ["t"], [[1.0]])
@@ -552,7 +552,10 @@ def test_reader_who_has_seen_enough_ends_it_silently(wave, folder):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_full_disk_is_one_clear_line(tmp_path):
-    with Path("/dev/full").open("w") as full, shell("xor", *QUICK, "--out", tmp_path, stdout=full) as process:
+    with (
+        Path("/dev/full").open("w", encoding="utf-8") as full,
+        shell("xor", *QUICK, "--out", tmp_path, stdout=full) as process,
+    ):
         error = process.stderr.read().decode()
     assert process.returncode == 1
     assert re.fullmatch(ERROR.format("No space left on device"), error)

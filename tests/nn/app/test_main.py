@@ -190,7 +190,7 @@ def test_pictures_go_to_the_current_folder_if_not_said(tmp_path):
 
 def test_earlier_pictures_are_replaced(tmp_path, capsys):
     for name in ("moons-boundary.png", "moons-neuron.svg"):
-        (tmp_path / name).write_text("old")
+        (tmp_path / name).write_text("old", encoding="utf-8")
     assert main(["moons", *QUICK, "--out", str(tmp_path)]) == 0
     assert (tmp_path / "moons-boundary.png").read_bytes().startswith(PNG)
     assert texts(tmp_path / "moons-neuron.svg")
@@ -364,12 +364,12 @@ def test_mistake_writes_no_files(tmp_path):
 
 @pytest.mark.parametrize("below", ["", "folder"])
 def test_file_where_the_folder_should_be_is_one_clear_line(below, tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     run = run_nn("moons", "--out", str(tmp_path / "file" / below))
     assert run.returncode != 0
     assert run.stdout == ""
     assert re.fullmatch(r"python -m nn: error: .*file.*\n", run.stderr)
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,11 @@ def run(*arguments):
 
 
 def test_every_table_has_its_row_in_the_list_of_sources():
-    listed = [line.split("|")[1].strip() for line in (FOLDER / "README.md").read_text().splitlines() if ".csv" in line]
+    listed = [
+        line.split("|")[1].strip()
+        for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+        if ".csv" in line
+    ]
     assert listed == sorted(path.name for path in FOLDER.glob("*.csv"))
     assert set(listed) == {name for name, *_ in TABLES}
 

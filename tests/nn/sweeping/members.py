@@ -34,7 +34,7 @@ def trained(seed, lr):
 
 def numbered(path, x):
     """Append a line to a file, and return the number."""
-    with Path(path).open("a") as file:
+    with Path(path).open("a", encoding="utf-8") as file:
         file.write(f"{x}\n")
     return x
 
@@ -57,7 +57,7 @@ class Heavy:
 
     def __setstate__(self, state):
         self.__dict__ = state
-        with Path(self.path).open("a") as file:
+        with Path(self.path).open("a", encoding="utf-8") as file:
             file.write(f"{os.getpid()}\n")
 
     def __call__(self, x):

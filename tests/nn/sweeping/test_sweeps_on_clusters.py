@@ -28,7 +28,7 @@ def example(word):
 def run(code, tmp_path, *command):
     """The output of a script in a process of its own."""
     script = tmp_path / "script.py"
-    script.write_text(code)
+    script.write_text(code, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
         [*(command or [sys.executable]), str(script)],
@@ -60,7 +60,7 @@ if __name__ == "__main__":
 """
     assert run(code, tmp_path).strip() == f"{[x * x for x in range(12)]} 0 40"
     assert (tmp_path / "marker").exists()  # which the worker left that was killed
-    processes = (tmp_path / "sent").read_text().split()
+    processes = (tmp_path / "sent").read_text(encoding="utf-8").split()
     assert len(processes) == len(set(processes)) <= 2
 
 

@@ -418,7 +418,7 @@ def test_save_writes_the_page_and_returns_its_path(example, tmp_path):
     assert path == tmp_path / "page.html"
     assert path.read_text(encoding="utf-8") == page.html
     assert list(tmp_path.iterdir()) == [path]
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     page.save(path)
     assert path.read_text(encoding="utf-8") == page.html
 
