@@ -177,4 +177,4 @@ def close(wanted):
 @pytest.mark.parametrize("name", [*BACKENDS, "auto"])
 def test_any_sequence_of_batches_gives_what_the_function_gives(name):
     machine = type("Batches", (Batches,), {"backend": name})
-    run_state_machine_as_test(machine, settings=settings(max_examples(2), stateful_step_count=12))
+    run_state_machine_as_test(machine, settings=settings(max_examples(10), stateful_step_count=12))
