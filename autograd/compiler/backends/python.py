@@ -190,6 +190,8 @@ class FloatLists(_Lists):
         plain = memory.plain.tolist()
         columns = [column.tolist() for column in memory.columns()]
         rows = zip(*columns, strict=True) if columns else [()]
+        # Each example is swept, and the sum taken: of a root that no example changes, each hands on its share.
+        seeds = [s if batched else s / len(memory.results) for s, (_, batched) in zip(seeds, self.roots, strict=True)]
         swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results, strict=True)]
         whole = np.array(swept).reshape(len(swept), -1)
         memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import issparse
 
@@ -25,7 +25,7 @@ from autograd import (
 from autograd.functions import flatten
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
-from tests.random_functions import KINDS
+from tests.random_functions import KINDS, RandomFunction
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -90,6 +90,8 @@ def test_transform_of_a_random_function_is_as_eager(name, kind):
 def test_batch_of_a_random_function_is_as_eager_for_each_example(kind):
     @max_examples(3)
     @given(KINDS[kind](), st.integers(0, 3))
+    @example(RandomFunction(lambda xs: xs[0] * 0.5, [-0.5, 2.0], "what no example changes"), 1)
+    @example(RandomFunction(lambda xs: xs[0] * 0.5, [-0.5], "what has no examples"), 1)
     def check(f, captured):
         near = [x if kind == "corners" else x + 1e-5 for x in f.inputs]  # where kinks are far, which here they are not
         leaves = [Value(x) for x in f.inputs[:captured]]
