@@ -372,7 +372,7 @@ def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
         ["predict", model, table, "--out", answers],
     ):
         with process(*arguments) as done:
-            _, error = done.communicate(timeout=100)
+            _, error = done.communicate(timeout=300)
         assert (done.returncode, error) == (0, b"")
     assert answers.exists()
     assert {name[:3] for name in files(tmp_path / "pictures")} == {"\ufffdt\ufffd"}

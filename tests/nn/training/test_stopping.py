@@ -600,10 +600,10 @@ def test_bar_that_shows_nothing_takes_what_the_other_takes_and_both_cost_little(
     for name in ("step", "advance", "__exit__"):
         assert inspect.signature(getattr(NoBar, name)) == inspect.signature(getattr(Bar, name))
     for shown in (NoBar(), Bar(Drawn())):
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(5_000):
             shown.step(1, 2)
-        assert (time.perf_counter() - begin) / 5_000 < 50e-6
+        assert (time.process_time() - begin) / 5_000 < 50e-6
 
 
 def test_bar_of_short_epochs_is_drawn_by_tqdm_now_and_then(monkeypatch):
