@@ -54,8 +54,8 @@ def mistaken(*arguments):
 
 def process(*arguments, **options):
     """Start the command in a process of its own."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], env=ENVIRONMENT, **{**pipes, **options})
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT}
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], **{**usual, **options})
 
 
 def write(path, names, rows, delimiter=","):
