@@ -164,7 +164,7 @@ CASES = {
     "deepcopy": Case(lambda made: copy.deepcopy(made[0]), lambda room: chain(10_000 * room)),
     "pickle": Case(lambda made: pickle.dumps(made[0]), lambda room: chain(30_000 * room)),
     "draw": Case(lambda made: str(draw(made[0])), lambda room: chain(240), may_fit=True, rooms=0.02),
-    "explore": Case(lambda made: explore(made[0]).html, lambda room: chain(2_000), may_fit=True, rooms=0.1),
+    "explore": Case(lambda made: explore(made[0]).html, lambda room: chain(240), may_fit=True, rooms=0.02),
     "playground": Case(
         lambda X: playground(MLP(2, [4, 1], seed=1), X, [1.0] * len(X), loss=mse).html,
         lambda room: [[0.1 * i, 0.2] for i in range(20_000)],

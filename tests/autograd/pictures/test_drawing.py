@@ -247,9 +247,9 @@ def test_depth_goes_through_shared_nodes_once():
     y = Value(1.0)
     for _ in range(60):  # 2 ** 60 ways lead back to the leaf
         y = y * y
-    start = time.perf_counter()
+    start = time.process_time()
     assert draw(y, depth=59).source.count("op ") > 100
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_expand_shows_a_dot_as_its_products_and_their_sum():
