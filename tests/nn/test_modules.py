@@ -74,20 +74,9 @@ def test_public_names_are_there_once_each_with_a_docstring_of_its_own():
 
 def test_import_loads_only_the_standard_library_and_autograd():
     code = "import sys; before = set(sys.modules); import nn; print(*sorted(set(sys.modules) - before))"
-<<<<<<< HEAD
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-=======
     environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
     command = [sys.executable, "-W", "error", "-c", code]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
->>>>>>> main
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert loaded - sys.stdlib_module_names == {"autograd", "nn"}

@@ -13,44 +13,16 @@ import pytest
 
 import nn
 from nn.__main__ import JOBS, main, neuron_drawing
-from tests.nn.app.running import COMMAND, ENVIRONMENT, PNG, QUICK, files, mistaken, output, process, refused, run
+from tests.nn.app.running import COMMAND, PNG, QUICK, VARIABLES, files, mistaken, output, process, refused, run
 
-<<<<<<< HEAD
-PNG = b"\x89PNG\r\n\x1a\n"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent), "COLUMNS": "80"}
-COMMAND = [sys.executable, "-W", "error", "-m", "nn"]
-QUICK = ["--epochs", "2", "--hidden", "3"]
-
-
-def run_nn(*arguments, cwd=None, **environment):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**ENVIRONMENT, **environment},
-        cwd=cwd,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-
-
-class Done(NamedTuple):
-    """A finished run of the main job with its defaults."""
-
-    code: int
-    out: str
-    err: str
-    folder: Path
-=======
 ENDS = ("boundary.png", "history.png", "neuron.svg")
 PICTURES = {name: [f"{name}-{end}" for end in ENDS] for name in ("moons", "iris")}
->>>>>>> main
 
 
 def finished(dataset, folder):
     """Return the output of a process with the defaults of the job, in the folder of which it writes."""
-    with process(dataset, cwd=folder, text=True) as done:
-        out, error = done.communicate(timeout=120)
+    with process(dataset, cwd=folder, encoding="utf-8") as done:
+        out, error = done.communicate(timeout=300)
     assert (done.returncode, error) == (0, "")
     return out
 
@@ -244,8 +216,8 @@ def test_mistake_is_one_clear_line_and_exit_code_two():
 
 
 def test_mistake_on_the_command_line_is_one_clear_line_and_exit_code_two_and_writes_no_files(tmp_path):
-    with process("moons", "--epochs", "0", "--out", tmp_path / "new", text=True) as done:
-        out, error = done.communicate(timeout=60)
+    with process("moons", "--epochs", "0", "--out", tmp_path / "new", encoding="utf-8") as done:
+        out, error = done.communicate(timeout=300)
     assert (done.returncode, out, error.count("\n"), files(tmp_path)) == (2, "", 1, [])
 
 
@@ -300,7 +272,7 @@ class Terminal:
         termios.tcsetwinsize(writing, (24, columns))  # a new one is 0 columns wide, and the bar as well
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
-            env={**ENVIRONMENT, "TERM": "xterm"},
+            env=os.environ | VARIABLES | {"TERM": "xterm"},
             stdout=subprocess.PIPE,
             stderr=writing,
             encoding="utf-8",

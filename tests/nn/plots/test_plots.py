@@ -102,15 +102,8 @@ def test_pyplot_and_its_global_state_are_not_touched():
         "plots.decision_boundary(MLP(2, [1]), [[0.0, 0.0], [1.0, 1.0]], [0, 1], resolution=3); "
         "print('matplotlib.figure' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
-<<<<<<< HEAD
-    environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
-    )
-=======
     command, root = [sys.executable, "-c", code], Path(nn.__file__).parent.parent
-    run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=True)
->>>>>>> main
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=True)
     assert run.stdout == "True False\n"
 
 

@@ -240,53 +240,6 @@ def duplicated(document):
 BIG, BIAS = 10**250, ["parameters", "layers.0.neurons.0.b"]
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"", "it is empty"),
-        (b" \n", "it is empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "it is not UTF-8 text"),
-        (b"\x80\x04\x95", "it is not UTF-8 text"),
-        (b"import os", "it is no JSON, or not all of it"),
-        ("{}".encode("utf-16"), "it is not UTF-8 text"),
-        (b"NaN", "NaN is not a number"),
-        (b'{"a": [Infinity]}', "Infinity is not a number"),
-        (b'{"a": -1e999}', "-1e999 is beyond the range of floats"),
-        (b'{"a": ' + b"9" * 10_000_000 + b"}", "beyond the range of floats"),
-        (b"0." + b"1" * 10_000_000, "does not say"),
-        (b'{"format": 1, "format": 2}', "it names 'format' twice"),
-        (b'{"a": {"b": 1, "c": 2, "b": 1}}', "it names 'b' twice"),
-        (b"[" * 1_000_000, "it is nested too deeply"),
-        (b'{"a":' * 1_000_000, "it is nested too deeply"),
-        (b'["\\ud800"]', "it is not UTF-8 text"),
-        (b'["\\uDFff"]', "it is not UTF-8 text"),
-        (b"[" + b"0," * (LIMIT // 2) + b"0]", "it is longer than 64 MiB"),
-    ],
-    ids=lambda part: repr(part[:12]),
-)
-def test_foreign_and_hostile_files_are_refused_soon(path, text, message):
-    path.write_bytes(text)
-    begin = time.process_time()
-    with pytest.raises(StorageError, match=message) as error:
-        load(path)
-    assert time.process_time() - begin < 5.0
-    assert "\n" not in str(error.value)
-
-
-# The smallest of each kind of JSON: what takes the most memory for its bytes.
-SMALL = [
-    b"[],",
-    b"{},",
-    b"0,",
-    b'"",',
-    b"[[]],",
-    b'{"a":{}},',
-    b'{"a":{"b":0}},',
-    b"1.5,",
-    b"true,",
-    "\U0001f600,".encode(),
-=======
 CHANGES = [
     (lambda d: [], "does not say that it is a 'scalar-autograd model'"),
     (lambda d: {"cells": [], "nbformat": 4, "metadata": {}}, "does not say that it is"),
@@ -320,7 +273,6 @@ CHANGES = [
     (replaced(["architecture", "output"], "dot"), "output 'dot' is not one of"),
     (replaced(["architecture", "output"], ["relu"]), "is not one of"),
     (duplicated, "it names 'layers.0.neurons.0.w.0' twice"),
->>>>>>> main
 ]
 
 
@@ -357,9 +309,9 @@ TEXTS = [
 def test_foreign_and_hostile_files_are_refused_soon(path):
     for text, wanted in TEXTS:
         path.write_bytes(text)
-        begin = time.perf_counter()
+        begin = time.process_time()
         message = error_of(load, path)
-        assert time.perf_counter() - begin < 5.0, text[:12]
+        assert time.process_time() - begin < 5.0, text[:12]
         assert re.search(f"^StorageError: .*{wanted}", message), text[:12]
         assert "\n" not in message, text[:12]
 
@@ -587,67 +539,10 @@ for _ in range(4):
 """
 
 
-<<<<<<< HEAD
-def saver(path, rounds):
-    environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
-    command = [sys.executable, "-c", SAVER, str(path), str(rounds)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def size(file):
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:  # it has just got its name
-        return 0
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_process_killed_at_any_moment_leaves_one_whole_model(path, whole):
-    models = [MLP(20, [40, 1], seed=seed).state_dict() for seed in (1, 2)]
-    rng = random.Random(0)
-    for _ in range(20 if whole else 4):
-        process = saver(path, 100_000)
-        assert process.stdout.readline() == "saved\n"
-        deadline = time.monotonic() + 10.0  # a file that is not whole yet is being written at this moment
-        while all(size(file) > 10_000_000 for file in path.parent.iterdir()) and time.monotonic() < deadline:
-            pass
-        time.sleep(rng.choice([0.0, rng.uniform(0.0, 0.02)]))
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=300)
-        assert load(path).state_dict() in models
-    save(MLP(1, [1]), path)
-    assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no limits of resources")
-@pytest.mark.parametrize("limit", [0, 1, 1000, 10_000_000])
-def test_disk_that_is_full_before_the_file_is_whole_leaves_the_old_one(path, limit):
-    import resource
-
-    save(MLP(1, [1], seed=1), path)
-    before = path.read_bytes()
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            save(MLP(1, [1], seed=2), path, {"ballast": "x" * 10_000_000})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_two_processes_may_save_to_one_file(path):
-    savers = [saver(path, 4) for _ in range(2)]
-    for process in savers:
-        process.communicate(timeout=300)
-    assert [process.returncode for process in savers] == [0, 0]
-=======
 def test_two_processes_may_save_to_one_file(path):
     environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
     command = [sys.executable, "-c", SAVER, str(path)]
     savers = [subprocess.Popen(command, env=environment) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in savers] == [0, 0]
->>>>>>> main
+    assert [process.wait(timeout=300) for process in savers] == [0, 0]
     assert load(path).nin == 20
     assert list(path.parent.iterdir()) == [path]
