@@ -199,14 +199,14 @@ def _draw(trained: Trained, history: History, name: str, folder: Path) -> int:
     """Write the pictures, each for itself, and return the exit code: 1 where one of them could not be drawn."""
     reasons = []
     for end, draw_it in pictures(trained, history, name):
-        path = folder / f"{name}-{end}"
+        file = f"{name}-{end}"
         try:
             about, picture = draw_it()
-            about += _write(picture, path)
+            about += _write(picture, folder / os.fsdecode(file.encode()))  # in UTF-8, whatever the locale lacks
         except Exception as error:  # whatever it is, the other pictures are drawn, and the network has been saved
             reasons.append(str(error) or type(error).__name__)
             continue
-        print(f"wrote {path}: {about}", flush=True)
+        print(f"wrote {folder / file}: {about}", flush=True)
     return _failed("; ".join(dict.fromkeys(reasons))) if reasons else 0
 
 

@@ -1,12 +1,30 @@
 """Hypothesis strategy: functions of a list of numbers, of each kind of graph that the compiler has a form for."""
 
+import math
 import random
 from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from autograd import dot, erf, fsum, logsumexp, maximum, mean, sin, tanh
-from autograd.testing import expressions
+from autograd import (
+    Value,
+    dot,
+    erf,
+    fsum,
+    gradients,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    operation,
+    rules,
+    sin,
+    softmax,
+    sqrt,
+    tanh,
+    where,
+)
+from autograd.testing import every_operation, expressions, numbers
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 
 JOINS = {
@@ -45,6 +63,90 @@ def formulas(draw):
     return RandomFunction(lambda xs: expression(*xs), expression.inputs, str(expression))
 
 
+OWN = [
+    operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x),
+    operation("damped", lambda x: sin(x) / (1.0 + x * x), lambda y, x: (rules.cos(x) - 2.0 * x * y) / (1.0 + x * x)),
+    operation("blend", lambda a, b: a * tanh(b), lambda y, a, b: tanh(b), lambda y, a, b: a * (1.0 - tanh(b) ** 2)),
+]
+
+
+@st.composite
+def own_operations(draw):
+    """Operations that are no rows of the table, among some that are."""
+    expression = draw(expressions([*OWN, rules.add, rules.mul, rules.dot, rules.where], max_steps=12))
+    return RandomFunction(lambda xs: expression(*xs), expression.inputs, str(expression))
+
+
+SIDES = {
+    "log": lambda x, c: log(x - c),
+    "root": lambda x, c: sqrt(x - c),
+    "pole": lambda x, c: 1.0 / (x - c),
+    "power": lambda x, c: (x - c) ** 1.5,
+    "number": lambda x, c: c,
+    "none": lambda x, c: x,
+    "mixed": lambda x, c: dot(softmax([x, c, 0.5]), [x, 1.0, x]),
+}
+EVERYWHERE = ("number", "none", "mixed")
+
+
+@st.composite
+def choices(draw):
+    """Sides of `where`, at any depth, of which those that are not chosen need not be defined."""
+    inputs = draw(st.lists(numbers(), min_size=1, max_size=3))
+    kinds = st.tuples(st.sampled_from(sorted(SIDES)), st.sampled_from(sorted(SIDES)), st.booleans(), st.booleans())
+    terms = draw(
+        st.lists(st.tuples(st.integers(0, len(inputs) - 1), numbers(), st.lists(kinds, max_size=3)), max_size=5)
+    )
+    terms = [(i, c, kinds) for i, c, kinds in terms if math.fabs(inputs[i] - c) > 1e-2]
+
+    def chosen(x, c, kinds):
+        if not kinds:
+            return x * c
+        (above, below, late, flipped), *rest = kinds
+        other = lambda: tanh(chosen(x, c, rest)) + SIDES[below](c - x, 0.0) * 0.25
+        if flipped:
+            return where(x <= c, other, lambda: SIDES[above](x, c))
+        early = not late and not rest and below in EVERYWHERE
+        return where(x > c, lambda: SIDES[above](x, c), other() if early else other)
+
+    def f(xs):
+        return fsum([sin(chosen(xs[i], c, kinds)) for i, c, kinds in terms]) + xs[0] * xs[-1]
+
+    return RandomFunction(f, inputs, f"choices {terms}")
+
+
+CORNERS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, 1e-300, -1e-9, 40.0, -40.0, 750.0, -750.0, 1e9]
+
+
+@st.composite
+def corners(draw):
+    """Rows of the table at kinks, edges and in tails: on inputs or constants that are what they are to the last bit."""
+    inputs = draw(st.lists(st.sampled_from(CORNERS), min_size=1, max_size=4))
+    places = st.integers(0, len(inputs) - 1) | st.sampled_from(CORNERS)
+    terms = []
+    for row in draw(st.lists(st.sampled_from(every_operation()), min_size=1, max_size=5)):
+        arity = row.arity or len(row.arguments) * draw(st.integers(1, 3))
+        operands = [
+            draw(st.integers(0, len(inputs) - 1)),
+            *draw(st.lists(places, min_size=arity - 1, max_size=arity - 1)),
+        ]
+        leaves = [Value(inputs[k] if isinstance(k, int) else k) for k in operands]
+        try:
+            y = row.apply(leaves)
+            known = [y.data, *gradients(y, leaves)]
+        except (ValueError, ArithmeticError):
+            continue
+        if all(math.fabs(number) < 1e12 for number in known):
+            terms.append((row, operands, draw(st.sampled_from([0.0, 0.5, -1.0]))))
+
+    def f(xs):
+        ys = [(row.apply([xs[k] if isinstance(k, int) else k for k in operands]), w) for row, operands, w in terms]
+        return fsum([y * w + tanh(y) for y, w in ys]) + xs[0] * 0.5
+
+    listed = [(row.name, operands, w) for row, operands, w in terms]
+    return RandomFunction(f, inputs, f"corners {listed}")
+
+
 @st.composite
 def repetitions(draw):
     """Recurrences: what is a loop."""
@@ -79,6 +181,16 @@ def layers(draw):
     return RandomFunction(network, given, f"layers of {sizes}, {squashes}, {join}, {'fixed' if fixed else ''}{missing}")
 
 
+KINDS = {
+    "formulas": formulas,
+    "own operations": own_operations,
+    "choices": choices,
+    "corners": corners,
+    "repetitions": repetitions,
+    "layers": layers,
+}
+
+
 def functions():
     """Return functions of all kinds."""
-    return formulas() | repetitions() | layers()
+    return st.one_of(*[kind() for kind in KINDS.values()])

@@ -4,10 +4,7 @@ import math
 import re
 import tomllib
 
-import pytest
-
-from autograd import Value, draw, rules
-from autograd.rules.operation import Family
+from autograd import draw
 from tests import readme
 
 
@@ -65,19 +62,6 @@ def test_both_commands_are_there():
 def test_conventions_table_holds_what_users_look_for():
     for call, derivative in {"relu(x)": 0.0, "abs(x)": 0.0, "x ** 0": 0.0, "sqrt(x)": math.inf}.items():
         assert f"| `{call}` | x = 0 | {derivative:g} |" in readme.conventions()
-
-
-def test_every_edge_of_the_conventions_table_is_what_backward_gives():
-    rows = [row for row in rules.TABLE.values() if not isinstance(row, Family)]
-    rows += [row.member(c) for row in rules.TABLE.values() if isinstance(row, Family) for c in row.samples]
-    checked = 0
-    for row in rows:
-        for operands, derivatives in row.edges.items():
-            leaves = [Value(x) for x in operands]
-            row(*leaves).backward()
-            assert [leaf.grad for leaf in leaves] == pytest.approx(list(derivatives), nan_ok=True), row
-            checked += 1
-    assert checked >= 15
 
 
 PROMISES = re.findall(r'\[test\]\(../(tests/[\w/]+\.py) "(\w+)"\)', read("docs/relying.md"))

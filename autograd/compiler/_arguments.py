@@ -94,7 +94,7 @@ class Signature:
         args, named = tuple(places[:count]), dict(zip(keywords, places[count:], strict=True))
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
         if self.python is not None:
-            bound = self.python.bind(*args, **named)
+            bound = _bound(self.python, args, named)
             args, named = bound.args, bound.kwargs
             for name, place in bound.arguments.items():
                 if isinstance(place, tuple):
@@ -167,6 +167,28 @@ class Signature:
                 f"got a {type(argument).__name__}: give a tuple or a frozen dataclass"
             ) from None
         return _identified(argument)
+
+
+def _bound(signature: inspect.Signature, args: tuple[int, ...], named: dict[str, int]) -> inspect.BoundArguments:
+    """Bind as Python does: a keyword with the name of a positional-only parameter is one of **keywords.
+
+    `inspect` refuses that before Python 3.13.
+    """
+    try:
+        return signature.bind(*args, **named)
+    except TypeError as error:
+        kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+        variadic = [name for name, kind in kinds.items() if kind is inspect.Parameter.VAR_KEYWORD]
+        positional = {name for name in named if kinds.get(name) is inspect.Parameter.POSITIONAL_ONLY}
+        if not variadic or not positional:
+            raise
+        try:
+            bound = signature.bind(*args, **{name: place for name, place in named.items() if name not in positional})
+        except TypeError:
+            raise error from None
+    among = bound.arguments.get(variadic[0], {}).keys() | positional
+    bound.arguments[variadic[0]] = {name: place for name, place in named.items() if name in among}
+    return bound
 
 
 def _identified(argument: Any) -> Part:

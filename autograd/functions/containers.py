@@ -112,7 +112,7 @@ def _series(rest: Any, parts: Sequence[Any]) -> Any:
     import pandas
 
     index, name = rest
-    return pandas.Series(parts, index=list(index), name=name, dtype=float if {*map(type, parts)} == {float} else object)
+    return pandas.Series(parts, index=list(index), name=name, dtype=float if {*map(type, parts)} <= {float} else object)
 
 
 def _column(name: Any, parts: Sequence[Any]) -> Any:

@@ -53,7 +53,7 @@ class Structure:
     def known(self) -> Container | None:
         """How to put the container together, where it is none of those that are taken apart here."""
         kind = self.container
-        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict) or hasattr(kind, "_make")
+        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict) or _is_named_tuple(kind)
         return None if own else container_of(kind)
 
     @cached_property
@@ -122,8 +122,8 @@ class Structure:
 
     def _places(self) -> Sequence[str]:
         """Return what is written behind the name of the container for each of its parts."""
-        if fields := getattr(self.container, "_fields", None):
-            return [f".{fields[key]}" for key in self.keys]
+        if _is_named_tuple(self.container):
+            return [f".{self.container._fields[key]}" for key in self.keys]
         if (known := self.known) is not None and known.names is not None:
             return known.names(self.rest)
         return [f"[{key!r}]" for key in self.keys]
@@ -184,7 +184,7 @@ def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
         return kind([(key, map_values(part, change)) for key, part in thing.items()])
     if kind in (list, tuple):
         return kind([map_values(part, change) for part in thing])
-    if isinstance(thing, tuple) and hasattr(kind, "_make"):
+    if _is_named_tuple(kind):
         return kind._make([map_values(part, change) for part in thing])
     if (numpy := sys.modules.get("numpy")) is not None and kind is numpy.ndarray and thing.dtype.kind == "O":
         return pack([map_values(part, change) for part in thing.ravel().tolist()], thing.shape)
@@ -224,6 +224,10 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
 
 
 _NUMBER = Structure()
+
+
+def _is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def _number(thing: Any, path: tuple[Any, ...]) -> Any:
@@ -279,7 +283,7 @@ def arranged(argument: Any, structure: Structure) -> Any:
         pairs = zip(structure.keys, structure.parts, strict=True)
         return kind((key, arranged(argument[key], part)) for key, part in pairs)
     parts = [arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)]
-    return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
+    return kind._make(parts) if _is_named_tuple(kind) else kind(parts)
 
 
 def pack(numbers: Sequence[Any], shape: Shape) -> Any:

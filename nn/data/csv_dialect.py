@@ -127,8 +127,10 @@ def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str
     rows = _split(sample, separator)
     names, widths = rows[0], [len(row) for row in rows[1:]]
     if comments:
-        said_names = _split([lines[comments[-1]].lstrip("#% \t")], separator)[0]
-        if len(said_names) == len(names) and set(wanted) & set(said_names) and not set(wanted) & set(names):
+        line = lines[comments[-1]]
+        both = [_split([text], separator)[0] for text in (line.lstrip("#% \t"), line)]  # the sign may be of the name
+        said_names = max(both, key=lambda said: len({*said} & {*wanted}))
+        if len(said_names) == len(names) and len({*said_names} & {*wanted}) > len({*names} & {*wanted}):
             names, start = said_names, comments[-1]  # as numpy.savetxt writes them
     if _are_positions(wanted, [names, *rows[1:]]):
         names = [str(position) for position in range(1, len(names) + 1)]  # no line of names

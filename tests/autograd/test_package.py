@@ -22,7 +22,7 @@ def fresh_python(code):
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (run.returncode, run.stderr) == (0, "")
@@ -132,7 +132,7 @@ def imported(name, *folders):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     ).stderr
 

@@ -190,8 +190,11 @@ class FloatLists(_Lists):
         plain = memory.plain.tolist()
         columns = [column.tolist() for column in memory.columns()]
         rows = list(zip(*columns, strict=True)) if columns else [()]
-        if not is_seeded_by_example(self.roots, seeds):
-            rows = rows[:1]  # what no example changes counts once
+        if is_seeded_by_example(self.roots, seeds):  # of a root that no example changes, each hands back its share
+            roots = zip(seeds, self.roots, strict=True)
+            seeds = [seed if batched else seed / len(rows) for seed, (_, batched) in roots]
+        else:
+            rows = rows[:1]
         swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
         whole = np.array(swept).reshape(len(swept), -1)
         memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]

@@ -1,7 +1,6 @@
-"""What tests of the compiler compare with, and how: the eager engine's numbers and errors, and several threads."""
+"""What tests of the compiler compare with, and how: the eager engine's numbers and errors."""
 
 import math
-import threading
 
 import numpy as np
 
@@ -35,12 +34,3 @@ def plain(result):
     if isinstance(result, (list, tuple)):
         return type(result)(map(plain, result))
     return result.tolist() if isinstance(result, np.ndarray) else result
-
-
-def in_threads(*works):
-    """Have a thread for each function."""
-    threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

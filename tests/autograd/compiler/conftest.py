@@ -1,7 +1,6 @@
 """The back ends of the compiler, over which its tests iterate."""
 
 import functools
-import gc
 
 import pytest
 
@@ -9,6 +8,7 @@ from autograd import compile
 from autograd.compiler import blocks
 from autograd.compiler.backends import _kernels
 from tests.backends import KERNELS, RUN_BY, name_of
+from tests.collector import collector_off
 
 LOOPS = "native loops"  # kernels in which all that is repeated is a loop
 
@@ -47,7 +47,5 @@ def python_backend(request, monkeypatch):
 @pytest.fixture
 def without_collector():
     """Memory is freed with the last reference, or stays."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+    with collector_off():
+        yield

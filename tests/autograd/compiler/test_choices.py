@@ -144,3 +144,24 @@ def test_choice_that_was_made_when_the_graph_was_built_is_refused(name):
 def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():
     x, w = ad.Constant(1.0), Value(3.0)
     assert compile(w * where(x > 0.0, x, -x), wrt=[w]).value_and_grad([5.0])[0] == 5.0
+
+
+FAILING = {  # of plain numbers and nodes that do not depend on what is chosen by
+    "of one operand": lambda: log(Value(-1.0)),
+    "of two operands": lambda: Value(1.0) / Value(0.0),
+    "a power": lambda: Value(-1.0) ** Value(0.5),
+    "of many operands": lambda: ad.fsum([Value(1e308), Value(1e308)]),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_side_that_is_not_chosen_may_fail_while_it_is_traced(name):
+    program = compile(lambda x: where(x > 0.0, lambda: FAILING[name]() * x, x * 2.0))
+    assert program.value_and_grad(-1.0) == (-2.0, 2.0)
+
+
+def test_condition_may_be_a_value_that_is_known():
+    x = Value(3.0)
+    for condition, wanted, slope in ((1.0, 6.0, 2.0), (0.0, 4.0, 0.0)):
+        y = where(Value(condition), lambda: x * 2.0, lambda: 4.0) + 0.0 * x
+        assert (y.data, gradients(y, [x])) == (wanted, [slope])

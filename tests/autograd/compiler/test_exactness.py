@@ -283,6 +283,13 @@ def convolution(xs, stride=1):
     )
 
 
+def recurrent(xs):
+    w, u, b, h = matrix(xs, 2, 2), xs[4:6], xs[6:8], [0.0, 0.0]
+    for x in xs[8:]:
+        h = [tanh(dot(row, h) + v * x + c) for row, v, c in zip(w, u, b)]
+    return h[0] * h[1] + sum(h)
+
+
 def lstm(xs):
     rows, inputs = matrix(xs, 8, 4), xs[32:]
     h, c = [0.0, 0.0], [0.0, 0.0]
@@ -323,7 +330,7 @@ def two_layers(xs):
 
 MODELS = {
     **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, gauss_elimination: 9, convolution: 46},
-    **{lambda xs: convolution(xs, 2): 46, lstm: 36, attention: 76},
+    **{lambda xs: convolution(xs, 2): 46, recurrent: 14, lstm: 36, attention: 76},
     **{embedding: 18, two_layers: 25},
 }
 

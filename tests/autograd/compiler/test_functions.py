@@ -23,7 +23,8 @@ from autograd.compiler import _arguments, blocks
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 from nn import MLP
-from tests.autograd.compiler.beside_eager import in_threads, plain
+from tests.autograd.compiler.beside_eager import plain
+from tests.threads import in_threads
 
 on_every_backend = pytest.mark.usefixtures("backend")
 
@@ -759,11 +760,11 @@ def test_threads_may_run_a_program_for_the_first_time_at_once(monkeypatch):
             x = [sin(x[(3 * k) % 5] * x[k % 5]) + 0.1 * x[k % 3], *x[:4]]
         return fsum(x)
 
-    point, found = [0.3, 0.1, -0.7, 0.9, 0.4], []
+    point = [0.3, 0.1, -0.7, 0.9, 0.4]
     compiled = compile(f)
     bound = compiled.specialize(point).runner.bound
     bound.names = Slow(bound.names)  # in which a name that is free is given to what is compiled
-    in_threads(*[lambda: found.append(compiled.value_and_grad(point))] * 6)
+    found = in_threads(*[lambda: compiled.value_and_grad(point)] * 6)
     value, gradient = ad.value_and_grad(f)(point)
     assert found == [(about(value), about(gradient, 1e-10))] * 6
 

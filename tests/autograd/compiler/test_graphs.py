@@ -9,7 +9,8 @@ import pytest
 
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
 from nn import MLP, SGD, hinge
-from tests.autograd.compiler.beside_eager import in_threads, plain
+from tests.autograd.compiler.beside_eager import plain
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("backend")
 

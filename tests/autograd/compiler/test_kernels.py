@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, softplus, sqrt, tanh
-from tests.autograd.compiler.beside_eager import in_threads
 from tests.backends import KERNELS, name_of
+from tests.threads import in_threads
 
 pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
 

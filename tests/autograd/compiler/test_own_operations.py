@@ -196,3 +196,10 @@ def test_every_literal_may_stand_in_a_program(f):
         compiled, batched = compile(lambda x: f(x, c)), compile(lambda x: f(x, c), batched="x")  # noqa: B023
         for x in (2.0, -1.0):
             assert str(compiled(x)) == str(float(batched.each([x])[0])) == str(f(x, c)), (c, x)
+
+
+def test_vectorized_function_that_returns_another_shape_is_an_error_that_says_so():
+    odd = operation("odd", lambda x: np.zeros(3) if np.ndim(x) else x, lambda y, x: 1.0, vectorized=True)
+    program = compile(lambda x: odd(x) * 2.0, batched="x", backend="numpy")
+    with pytest.raises(ValueError, match=r"odd is vectorized, so it returns an array of the shape.*, got \(3,\)"):
+        program.each([1.0, 2.0] * 8)

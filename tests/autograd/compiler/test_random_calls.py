@@ -184,4 +184,4 @@ class Calls(RuleBasedStateMachine):
 @pytest.mark.parametrize("name", [*BACKENDS, "auto"])
 def test_any_sequence_of_calls_gives_what_the_function_gives(name):
     machine = type("Calls", (Calls,), {"backend": name})
-    run_state_machine_as_test(machine, settings=settings(max_examples(3), stateful_step_count=15))
+    run_state_machine_as_test(machine, settings=settings(max_examples(10), stateful_step_count=15))

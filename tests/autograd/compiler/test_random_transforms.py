@@ -3,17 +3,21 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
+from hypothesis import strategies as st
+from scipy.sparse import issparse
 
 from autograd import (
     Value,
     compile,
     fsum,
     grad,
+    gradients,
     hessian,
     hvp,
     jacobian,
     jvp,
+    mean,
     taylor,
     value_and_grad,
     vjp,
@@ -21,7 +25,7 @@ from autograd import (
 from autograd.functions import flatten
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
-from tests.random_functions import functions
+from tests.random_functions import KINDS, RandomFunction
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -44,30 +48,63 @@ TRANSFORMS = {
     "value and gradient": value_and_grad,
     "gradient of a gradient": lambda f: grad(lambda xs: fsum([s * s for s in grad(f)(xs)])),
     "hessian": hessian,
+    "sparse hessian": lambda f: hessian(f, sparse=True),
     "hessian times a vector": lambda f: lambda xs: hvp(f)(xs, direction(xs)),
     "jacobian": lambda f: jacobian(several(f)),
+    "sparse jacobian": lambda f: jacobian(several(f), sparse=True),
+    "third derivatives": lambda f: jacobian(lambda xs: hvp(f)(xs, direction(xs))),
     "vjp": lambda f: lambda xs: vjp(several(f), xs)[1]([1.0, -0.5, 2.0, 3.0]),
     "jvp": lambda f: lambda xs: jvp(several(f), (xs,), (direction(xs),)),
     "jvp of a gradient": lambda f: lambda xs: jvp(grad(f), (xs,), (direction(xs),))[1],
     "taylor": lambda f: lambda xs: taylor(along(f, xs), 0.0, 3),
+    "vjp of a jvp": lambda f: lambda xs: vjp(lambda xs: jvp(f, (xs,), (direction(xs),))[1], xs)[1](1.0),
 }
+EAGER = {
+    "sparse hessian": TRANSFORMS["hessian"],
+    "sparse jacobian": TRANSFORMS["jacobian"],
+}  # of Values, to tell rounding
 
 
 def assert_close(found, wanted):
     """Hold results against those of the eager engine, within what rounding may have done to either."""
-    found, wanted = flatten(found)[0], flatten(wanted)[0]
+    found, wanted = flatten(found.toarray().tolist() if issparse(found) else found)[0], flatten(wanted)[0]
     assert len(found) == len(wanted)
     for number, value in zip(found, wanted, strict=True):
         exact, slack = (value.data, 4 * rounding(value)) if isinstance(value, Value) else (value, 0.0)
         assert abs(number - exact) <= 1e-12 * abs(exact) + slack or number == exact or not math.isfinite(slack)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_transform_of_a_random_function_is_as_eager(name):
-    @max_examples(3)
-    @given(functions())
+def test_transform_of_a_random_function_is_as_eager(name, kind):
+    @max_examples(1)
+    @given(KINDS[kind]())
     def check(f):
-        transformed = TRANSFORMS[name](f)
-        assert_close(compile(transformed)(f.inputs), transformed([Value(x) for x in f.inputs]))
+        wanted = EAGER.get(name, TRANSFORMS[name])(f)
+        assert_close(compile(TRANSFORMS[name](f))(f.inputs), wanted([Value(x) for x in f.inputs]))
+
+    check()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_of_a_random_function_is_as_eager_for_each_example(kind):
+    @max_examples(3)
+    @given(KINDS[kind](), st.integers(0, 3))
+    @example(RandomFunction(lambda xs: xs[0] * 0.5, [-0.5, 2.0], "what no example changes"), 1)
+    @example(RandomFunction(lambda xs: xs[0] * 0.5, [-0.5], "what has no examples"), 1)
+    def check(f, captured):
+        near = [x if kind == "corners" else x + 1e-5 for x in f.inputs]  # where kinks are far, which here they are not
+        leaves = [Value(x) for x in f.inputs[:captured]]
+        by = [[Value(x) for x in row] for row in (f.inputs, [*f.inputs[:captured], *near[captured:]])]
+        roots = [f(row) for row in by]
+        slopes = [gradients(root, row, create_graph=True) for root, row in zip(roots, by, strict=True)]
+        rows = [[x.data for x in row[captured:]] for row in by]
+        g = compile(lambda xs: f([*leaves, *xs]), batched="xs")
+        assert_close(list(g.each(rows)), roots)
+        value, gradient = g.value_and_grad(rows)
+        assert_close(value, mean(roots))
+        assert_close(gradient, [[slope * 0.5 for slope in row[captured:]] for row in slopes])
+        g.backward(rows)
+        assert_close([leaf.grad for leaf in leaves], [mean(pair) for pair in zip(*slopes)][:captured])
 
     check()

@@ -1,4 +1,4 @@
-"""Results at which no adjoint arrives, in all repetitions of a loop or in some: what they hand back is nothing, not 0."""
+"""Results at which no adjoint arrives, in all repetitions of a loop or in some: they hand nothing back, not 0."""
 
 import numpy as np
 import pytest

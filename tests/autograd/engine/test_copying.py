@@ -281,7 +281,7 @@ def in_fresh_process(code, thing, path):
         env={**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert run.stderr == ""

@@ -83,6 +83,7 @@ def test_every_peer_name_has_its_replacement_below():
 @pytest.mark.parametrize("name", PEERS)
 def test_peer_name_is_an_error_that_names_the_replacement(name):
     replacement = REPLACEMENTS[name]
+    assert getattr(Value, name) is PEERS[name]  # as documentation reads it
     for node in (Value(2.0), Value(2.0) * 3.0, Constant(2.0)):
         with pytest.raises(AttributeError, match=f"attribute {name} of a Value cannot be assigned; .*{replacement}"):
             setattr(node, name, lambda: None)

@@ -169,3 +169,13 @@ def test_what_no_export_takes_is_an_error(export, monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ImportError, match=rf"python -m pip install 'scalar-autograd\[{package}\]'"):
             export(Value(1.0) if export is to_sympy else program)
+
+
+@pytest.mark.parametrize("export", [to_c, to_javascript, to_onnx], ids=lambda export: export.__name__)
+def test_program_without_results_is_refused(export):
+    if export is to_onnx:
+        pytest.importorskip("onnx")
+    nothing = compile(lambda x: [])
+    assert nothing([1.0, 2.0]) == []
+    with pytest.raises(ValueError, match=f"{export.__name__} takes a program with results, got one without"):
+        export(nothing)

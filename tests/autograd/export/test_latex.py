@@ -342,3 +342,9 @@ def test_errors_say_what_is_taken():
         derivation(x * 2, y)
     with pytest.raises(TypeError, match="derivation takes the Value to differentiate by, got a str"):
         derivation(x * 2, "x")
+
+
+def test_numbers_that_are_not_finite_are_written_as_mathematics_writes_them():
+    assert to_latex(x * math.inf) == r"x \cdot \infty"
+    assert to_latex(x * -math.inf) == r"x \cdot \left(-\infty\right)"
+    assert to_latex(x + Constant(math.nan)) == r"x + \mathrm{nan}"

@@ -113,6 +113,12 @@ def test_arguments_and_several_results_of_which_some_are_constant():
         assert to_torch(again)(tensor([3.0]), tensor([1.0, 2.0]), tensor(3.0)).tolist() == close(known)
 
 
+def test_result_that_is_constant_is_there_for_each_example():
+    program = compile(lambda x: 5.0)
+    program([1.0, 2.0])
+    assert torch.func.vmap(to_torch(program))(tensor([[1.0, 2.0], [3.0, 4.0]])).tolist() == [5.0, 5.0]
+
+
 def test_arguments_may_have_any_names_and_no_numbers():
     f = compile(lambda theta, empty, captured, v0: theta * captured[0] + v0, batched="theta")
     f([2.0, 3.0], [], [5.0], 1.0)

@@ -188,6 +188,7 @@ def test_values_come_in_a_matrix_of_values():
     assert matrix.shape == wanted.shape
     assert (list(matrix.indices), list(matrix.indptr)) == (wanted.indices.tolist(), wanted.indptr.tolist())
     assert [a.data for a in matrix.data] == pytest.approx(wanted.data.tolist(), rel=1e-14)
+    assert repr(matrix) == "<SparseMatrix of shape (4, 4) with 10 structural non-zeros>"
     matrix.data[0].backward()
     assert x[0].grad == pytest.approx(2400.0 * 0.3)
 

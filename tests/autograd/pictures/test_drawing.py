@@ -246,9 +246,9 @@ def test_depth_goes_through_shared_nodes_once():
     y = Value(1.0)
     for _ in range(60):  # 2 ** 60 ways lead back to the leaf
         y = y * y
-    start = time.perf_counter()
+    start = time.process_time()
     assert draw(y, depth=59).source.count("op ") > 100
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_expand_shows_a_dot_as_its_products_and_their_sum():
@@ -431,26 +431,22 @@ def fails(*_):
     raise ValueError("no derivative")
 
 
-DERIVATIVES = {  # a graph, and what stands on its arrows
-    "none by a constant": (lambda: Value(2.0) * 3.0, {"n0->n2op": ["∂ 3"], "n1->n2op": [""], "n2op->n2": [""]}),
-    "infinite": (lambda: sqrt(Value(0.0)), {"n0->n1op": ["∂ inf"], "n1op->n1": [""]}),
-    "of many operands that cannot be evaluated": (
+DERIVATIVES = [  # a graph, and what stands on its arrows
+    (lambda: Value(2.0) * 3.0, {"n0->n2op": ["∂ 3"], "n1->n2op": [""], "n2op->n2": [""]}),  # none by a constant
+    (lambda: sqrt(Value(0.0)), {"n0->n1op": ["∂ inf"], "n1op->n1": [""]}),
+    (
         lambda: NAry("odd", sum, fails, definition="sum(xs)")([Value(1.0), Value(2.0), 3.0]),
         {"n0->n3op": ["∂ ?"], "n1->n3op": ["∂ ?"], "n2->n3op": [""], "n3op->n3": [""]},
     ),
-}  # fmt: skip
+]
 
 
-@pytest.mark.parametrize("name", DERIVATIVES)
-def test_derivative_on_an_arrow(name):
-    make, wanted = DERIVATIVES[name]
-    y = make()
-    assert labels(draw(y, derivatives=True)) == wanted
-    y.grad = float("inf")
-    draw(y, derivatives=True).pipe(format="svg")
-
-
-def test_products_of_an_expanded_dot_have_their_derivatives():
+def test_derivative_on_an_arrow_is_a_number_nothing_or_a_question_mark():
+    for make, wanted in DERIVATIVES:
+        y = make()
+        assert labels(draw(y, derivatives=True)) == wanted
+        y.grad = float("inf")
+        draw(y, derivatives=True).pipe(format="svg")
     found = labels(draw(dot([Value(2.0)], [Value(5.0)]), derivatives=True, expand=True)).values()
     assert sorted(label for several in found for label in several) == ["", "", "∂ 1", "∂ 2", "∂ 5"]
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import math
 import operator
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import autograd
 from autograd import Value, compile, grad, hessian, log_softmax, rules, softmax
 from autograd.compiler.backends import BACKENDS
 from autograd.rules import Binary, Operation, Unary, composition, derivatives, symbol
+from autograd.rules._special import PI
 from autograd.rules.arithmetic import METHODS
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
@@ -210,3 +212,9 @@ def test_rows_compute_the_same_in_every_python(monkeypatch):
     wanted = {row.name: found(row) for row in rows}
     monkeypatch.setattr("builtins.sum", lambda terms, start=0: functools.reduce(operator.add, terms, start))
     assert {row.name: found(row) for row in rows} == wanted
+
+
+def test_exact_constants_are_copied_with_their_definitions():
+    for constant in (PI, -PI):
+        copied = pickle.loads(pickle.dumps(constant))
+        assert (copied, copied.definition) == (constant, constant.definition)

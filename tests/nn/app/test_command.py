@@ -360,7 +360,10 @@ def test_any_encoding_of_the_console_is_survived(is_console, pets, folder, tmp_p
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
-def test_name_of_a_file_may_be_no_text(tmp_path):
+@pytest.mark.parametrize("encoding", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
+    for variable, value in encoding.items():
+        monkeypatch.setenv(variable, value)
     named = lambda name: Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     table, model, answers = named(b"\xe9t\xe9.csv"), named(b"m\xe9.json"), named(b"answers\xe9.csv")
     write(table, ["size", "kind"], [[i, "cat" if i % 2 else "dog"] for i in range(20)])
@@ -369,7 +372,7 @@ def test_name_of_a_file_may_be_no_text(tmp_path):
         ["predict", model, table, "--out", answers],
     ):
         with process(*arguments) as done:
-            _, error = done.communicate(timeout=100)
+            _, error = done.communicate(timeout=300)
         assert (done.returncode, error) == (0, b"")
     assert answers.exists()
     assert {name[:3] for name in files(tmp_path / "pictures")} == {"\ufffdt\ufffd"}

@@ -21,8 +21,8 @@ PICTURES = {name: [f"{name}-{end}" for end in ENDS] for name in ("moons", "iris"
 
 def finished(dataset, folder):
     """Return the output of a process with the defaults of the job, in the folder of which it writes."""
-    with process(dataset, cwd=folder, text=True) as done:
-        out, error = done.communicate(timeout=120)
+    with process(dataset, cwd=folder, encoding="utf-8") as done:
+        out, error = done.communicate(timeout=300)
     assert (done.returncode, error) == (0, "")
     return out
 
@@ -216,8 +216,8 @@ def test_mistake_is_one_clear_line_and_exit_code_two():
 
 
 def test_mistake_on_the_command_line_is_one_clear_line_and_exit_code_two_and_writes_no_files(tmp_path):
-    with process("moons", "--epochs", "0", "--out", tmp_path / "new", text=True) as done:
-        out, error = done.communicate(timeout=60)
+    with process("moons", "--epochs", "0", "--out", tmp_path / "new", encoding="utf-8") as done:
+        out, error = done.communicate(timeout=300)
     assert (done.returncode, out, error.count("\n"), files(tmp_path)) == (2, "", 1, [])
 
 
@@ -275,7 +275,7 @@ class Terminal:
             env={**ENVIRONMENT, "TERM": "xterm"},
             stdout=subprocess.PIPE,
             stderr=writing,
-            text=True,
+            encoding="utf-8",
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it may be ignored by whoever runs us
         )
         os.close(writing)
@@ -306,7 +306,7 @@ class Terminal:
 
     def finish(self):
         self.read_until(None)
-        out = self.process.communicate(timeout=60)[0]
+        out = self.process.communicate(timeout=300)[0]
         return self.process.returncode, out
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from nn import MLP, datasets, load, read_csv, save
 from nn.data.columns import DATE, LARGEST_CELL, MOST_CATEGORIES, examples
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import MISSING, number_in, read_inputs, read_table
+from nn.data.csv_reader import MISSING, complaint, number_in, read_inputs, read_table
 from nn.data.datasets import Dataset, Standardization
 from nn.data.encoder import Column, Encoder
 from nn.training import storage
@@ -692,3 +692,9 @@ def test_encoder_that_does_not_fit_is_refused(tmp_path):
         wanted = "^StorageError: .*holds a model, but not what its inputs and outputs mean"
         assert re.search(wanted, error_of(Encoder.of_saved, storage.read(path))), extra
         assert load(path).nin == 2
+
+
+def test_complaint_of_a_cell_says_what_to_do():
+    assert complaint("3,5") == "'3,5' is not a number: write a point for a decimal comma"
+    assert complaint("1e999") == "'1e999' is infinite, or beyond the range of floats"
+    assert complaint("abc") == "'abc' is not a number; correct it, or take this column out"

@@ -1,6 +1,7 @@
 """Sweeps by executors of one machine: the same table, whatever runs it and whatever breaks."""
 
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -125,24 +126,15 @@ def test_dead_worker_fails_what_it_takes_down_and_the_rest_goes_on_in_another_sw
         assert len(nn.sweep(members.square, GRID, shut).failed) == 8
 
 
-def test_sweep_goes_on_after_a_crash(tmp_path):
+def test_sweep_goes_on_where_it_stopped(tmp_path):  # tests/test_kill.py has real crashes
     journal, calls = tmp_path / "sweep.jsonl", tmp_path / "calls"
     f = partial(members.numbered, str(calls))
-    grid = {"x": [1, 2, 3, 2, float("nan")]}
-    code = (
-        "import os, sys, nn\nfrom functools import partial\nfrom tests.nn.sweeping import members\n"
-        f"f = partial(members.numbered, {str(calls)!r})\n"
-        f"nn.sweep(f, [{{'x': 1}}, {{'x': 2}}], resume={str(journal)!r})\nos.kill(os.getpid(), 9)\n"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
-    assert run.returncode == (9 if os.name == "nt" else -9)
+    nn.sweep(f, [{"x": 1}, {"x": 2}], resume=journal)
     with journal.open("a", encoding="utf-8") as file:
         file.write('{"arguments": {"x": 3}, "res')  # in the middle of a line
-    table = nn.sweep(f, grid, resume=journal)
-    assert table.results[:4] == [1, 2, 3, 2]
-    assert calls.read_text(encoding="utf-8").split() == ["1", "2", "3", "2", "nan"]
-    assert nn.sweep(f, grid, resume=journal).results[:4] == [1, 2, 3, 2]
-    assert len(calls.read_text(encoding="utf-8").split()) == 5
+    for _ in range(2):
+        assert nn.sweep(f, {"x": [1, 2, 3, 2, math.nan]}, resume=journal).results[:4] == [1, 2, 3, 2]
+        assert calls.read_text(encoding="utf-8").split() == ["1", "2", "3", "2", "nan"]
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     assert [entry["arguments"]["x"] for entry in lines[1:5]] == [1, 2, 3, 2]
 
@@ -235,7 +227,7 @@ def test_real_interrupt_of_processes_keeps_what_is_done(tmp_path):
             ):
                 time.sleep(0.05)
             child.send_signal(signal.SIGINT)
-            told = child.communicate(timeout=60)[0].split()
+            told = child.communicate(timeout=300)[0].split()
         finally:
             child.kill()
     assert told[0] == "True"

@@ -840,3 +840,19 @@ def test_two_models_may_share_parameters():
         before = model.state_dict()
         assert fit(model, X, REAL, loss=mse, epochs=3, compiled=True).compiled
         assert first.state_dict() == second.state_dict() != before
+
+
+def test_back_end_that_cannot_train_is_refused():
+    def train(loss=mse, **options):
+        return fit(MLP(1, [1], seed=1), [[1.0], [2.0], [4.0]], [1.0, 2.0, 9.0], loss=loss, epochs=1, **options)
+
+    def sum_of_squares(outputs, targets):
+        return fsum([(output - target) ** 2 for output, target in zip(outputs, targets, strict=True)])
+
+    assert train(backend="numpy").loss == pytest.approx(train(compiled=False).loss, rel=1e-13)
+    with pytest.raises(ValueError, match=r"a backend of 'auto', .*, got 'nonsense'; fit takes 'jax' too"):
+        train(backend="nonsense")
+    with pytest.raises(ValueError, match="a back end runs what is compiled, got backend='numpy' and compiled=False"):
+        train(backend="numpy", compiled=False)
+    with pytest.raises(ValueError, match="the mean over its examples"):
+        train(sum_of_squares, backend="numpy")

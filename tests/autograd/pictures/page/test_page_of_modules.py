@@ -3,7 +3,6 @@
 import pytest
 
 from autograd import Value, scope, sin
-from nn import MLP, hinge
 from tests.autograd.pictures.page.looking import (
     EVERYTHING_OPEN,
     assert_same_numbers,
@@ -27,13 +26,6 @@ def test_network_opens_folded_with_repeated_neurons_as_one_box(opened, network):
     assert page.locator(".frame").all_text_contents() == ["▾ MLP", "▾ Layer 3"]
     assert last(page) < 20
     assert_same_numbers(numbers(page), in_python(network), 1e-12)
-
-
-def test_parameters_stay_in_their_boxes_when_the_model_is_gone(opened):
-    page = opened(hinge([MLP(2, [16, 16, 1], seed=1)([1.0, 2.0])], [-1]))
-    assert boxes(page) == FOLDED
-    assert page.locator("h1").inner_text() == "hinge"
-    assert page.title() == "The gradient of hinge"
 
 
 def test_boxes_open_on_a_click_and_close_on_another_or_by_enter_which_keeps_the_focus(opened, network):

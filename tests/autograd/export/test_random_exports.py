@@ -1,0 +1,138 @@
+"""Random programs through every export, against the eager engine: values, and gradients where the export has them."""
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import Value, compile, export, gradients
+from autograd.engine import topological_order
+from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_torch
+from tests.hypothesis_profiles import max_examples
+from tests.oracle import rounding
+from tests.random_functions import KINDS
+
+
+def by_c(beside, program, given):
+    source = to_c(program)
+    with tempfile.TemporaryDirectory() as folder:  # of its own: a file of the same path is loaded once
+        return beside.called(beside.library(Path(folder), source), source, *given)
+
+
+def by_javascript(beside, program, given):
+    ((values, gradient),) = beside.run([to_javascript(program)], [(0, *given, 1)])
+    return [*values, *gradient]
+
+
+def by_torch(beside, program, given):
+    return beside.by_torch(to_torch(program), *filter(len, given))
+
+
+def by_jax(beside, program, given):
+    with beside.jax.enable_x64(True):
+        return beside.by_jax(to_jax(program), *filter(len, given))
+
+
+def by_onnx(beside, program, given):
+    theta, x = given
+    return beside.run(to_onnx(program), [x if len(x) else theta])[0].tolist()  # what a function captures is no input
+
+
+PROGRAMS = {"to_c": by_c, "to_javascript": by_javascript, "to_torch": by_torch, "to_jax": by_jax, "to_onnx": by_onnx}
+
+
+def beside(name):
+    """The test module of an export, which knows how to run what is exported; the test is skipped where nothing does."""
+    module = pytest.importorskip(f"tests.autograd.export.test_{name.removeprefix('to_')}")
+    missing = [
+        mark for mark in [getattr(module, "pytestmark", None)] if mark and mark.name == "skipif" and mark.args[0]
+    ]
+    if missing:
+        pytest.skip(missing[0].kwargs["reason"])
+    return module
+
+
+def is_close(found, wanted):
+    """Whether a number is that of the eager engine, within what rounding may have done to either."""
+    slack = 1e-12 * abs(wanted.data) + 8 * rounding(wanted) + sys.float_info.min
+    return abs(found - wanted.data) <= slack or not math.isfinite(slack)
+
+
+def test_every_export_is_tried():
+    assert {name for name in vars(export) if name.startswith("to_")} == {*PROGRAMS, "to_latex", "to_sympy"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_computes_elsewhere_what_the_engine_does(name, kind):
+    module = beside(name)
+
+    # A graph knows none of the conditions that chose its sides: `compile` refuses it. ONNX has no model without inputs.
+    forms = ["arguments", "both"] + ["graph"] * (kind != "choices") + ["parameters"] * (name != "to_onnx")
+
+    @max_examples(1)
+    @given(KINDS[kind](), st.sampled_from(forms), st.sampled_from(["python", "numpy"]))
+    def check(f, form, backend):
+        leaves = [Value(x) for x in f.inputs]
+        root = f(leaves)
+        count = {"graph": len(leaves), "arguments": 0, "parameters": len(leaves), "both": (len(leaves) + 1) // 2}[form]
+        theta, x = f.inputs[:count], f.inputs[count:]
+        by = leaves[:count] or leaves
+        if form == "graph":
+            program = compile(root, wrt=leaves, backend=backend)
+        else:
+            captured = [Value(number) for number in theta]
+            of_x = lambda *xs: f([*captured, *(xs[0] if xs else ())])
+            program = compile(of_x, wrt=captured, backend=backend)
+            program(*filter(len, [list(x)]))
+        wanted = [root, *gradients(root, by, create_graph=True)]
+        found = PROGRAMS[name](module, program, (theta, x))
+        assert all(map(is_close, found, wanted)), (found, [node.data for node in wanted])
+        assert len(found) == len(wanted) or name == "to_onnx"
+
+    check()
+
+
+def by_latex(beside, root, leaves):
+    numbers = beside.named(node for node in topological_order(root) if node.label)
+    return [beside.computed(to_latex(root), numbers)]
+
+
+def by_derivation(beside, root, leaves):
+    lines = [beside.lines(derivation(root, leaf)) for leaf in leaves[:3]]
+    return [root.data, *[beside.Reader(found[-1][1].split(" = ")[-1], {}).whole() for found in lines]]
+
+
+def by_sympy(beside, root, leaves):
+    return beside.by_sympy(root, leaves)
+
+
+FORMULAS = {"to_latex": by_latex, "derivation": by_derivation, "to_sympy": by_sympy}
+# What is no row of the table has a name only, and what is long takes SymPy long.
+WRITTEN = [(name, kind) for name in FORMULAS for kind in KINDS if kind != "own operations"]
+WRITTEN = [(name, kind) for name, kind in WRITTEN if name != "to_sympy" or kind in ("choices", "layers")]
+
+
+@pytest.mark.parametrize(("name", "kind"), WRITTEN)
+def test_formula_has_the_numbers_of_the_engine(name, kind):
+    module = beside(f"to_{'sympy' if name == 'to_sympy' else 'latex'}")
+
+    @max_examples(1)
+    @given(KINDS[kind]())
+    def check(f):
+        leaves = [Value(x, f"x{i}") for i, x in enumerate(f.inputs)]
+        root = f(leaves)
+        by = [leaf for leaf in leaves if leaf in topological_order(root)]
+        wanted = [root, *gradients(root, by, create_graph=True)]
+        found = FORMULAS[name](module, root, by)
+        digits = 1e-5 if name == "derivation" else 0.0  # it shows as many as one reads
+        assert all(
+            is_close(number, node) or number == pytest.approx(node.data, rel=digits)
+            for number, node in zip(found, wanted, strict=False)
+        ), (found, [node.data for node in wanted])
+
+    check()
