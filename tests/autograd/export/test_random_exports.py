@@ -2,8 +2,6 @@
 
 import math
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,49 +9,13 @@ from hypothesis import strategies as st
 
 from autograd import Value, compile, export, gradients
 from autograd.engine import topological_order
-from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_torch
+from autograd.export import derivation, to_latex
+from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
 from tests.random_functions import KINDS
 
-
-def by_c(beside, program, given):
-    source = to_c(program)
-    with tempfile.TemporaryDirectory() as folder:  # of its own: a file of the same path is loaded once
-        return beside.called(beside.library(Path(folder), source), source, *given)
-
-
-def by_javascript(beside, program, given):
-    ((values, gradient),) = beside.run([to_javascript(program)], [(0, *given, 1)])
-    return [*values, *gradient]
-
-
-def by_torch(beside, program, given):
-    return beside.by_torch(to_torch(program), *filter(len, given))
-
-
-def by_jax(beside, program, given):
-    with beside.jax.enable_x64(True):
-        return beside.by_jax(to_jax(program), *filter(len, given))
-
-
-def by_onnx(beside, program, given):
-    theta, x = given
-    return beside.run(to_onnx(program), [x if len(x) else theta])[0].tolist()  # what a function captures is no input
-
-
-PROGRAMS = {"to_c": by_c, "to_javascript": by_javascript, "to_torch": by_torch, "to_jax": by_jax, "to_onnx": by_onnx}
-
-
-def beside(name):
-    """The test module of an export, which knows how to run what is exported; the test is skipped where nothing does."""
-    module = pytest.importorskip(f"tests.autograd.export.test_{name.removeprefix('to_')}")
-    missing = [
-        mark for mark in [getattr(module, "pytestmark", None)] if mark and mark.name == "skipif" and mark.args[0]
-    ]
-    if missing:
-        pytest.skip(missing[0].kwargs["reason"])
-    return module
+NAMES = {export.__name__: export for export in PROGRAMS}
 
 
 def is_close(found, wanted):
@@ -63,13 +25,13 @@ def is_close(found, wanted):
 
 
 def test_every_export_is_tried():
-    assert {name for name in vars(export) if name.startswith("to_")} == {*PROGRAMS, "to_latex", "to_sympy"}
+    assert {name for name in vars(export) if name.startswith("to_")} == {*NAMES, "to_latex", "to_sympy"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_program_computes_elsewhere_what_the_engine_does(name, kind):
-    module = beside(name)
+    run = runner_of(NAMES[name])
 
     # A graph knows none of the conditions that chose its sides: `compile` refuses it. ONNX has no model without inputs.
     forms = ["arguments", "both"] + ["graph"] * (kind != "choices") + ["parameters"] * (name != "to_onnx")
@@ -90,7 +52,7 @@ def test_program_computes_elsewhere_what_the_engine_does(name, kind):
             program = compile(of_x, wrt=captured, backend=backend)
             program(*filter(len, [list(x)]))
         wanted = [root, *gradients(root, by, create_graph=True)]
-        found = PROGRAMS[name](module, program, (theta, x))
+        (found,) = run([(program, theta, [x] if len(x) else [])])
         assert all(map(is_close, found, wanted)), (found, [node.data for node in wanted])
         assert len(found) == len(wanted) or name == "to_onnx"
 
@@ -119,7 +81,7 @@ WRITTEN = [(name, kind) for name, kind in WRITTEN if name != "to_sympy" or kind 
 
 @pytest.mark.parametrize(("name", "kind"), WRITTEN)
 def test_formula_has_the_numbers_of_the_engine(name, kind):
-    module = beside(f"to_{'sympy' if name == 'to_sympy' else 'latex'}")
+    module = pytest.importorskip(f"tests.autograd.export.test_{'sympy' if name == 'to_sympy' else 'latex'}")
 
     @max_examples(1)
     @given(KINDS[kind]())

@@ -17,7 +17,7 @@ import nn
 from nn.__main__ import main
 from nn.data.columns import examples
 from nn.data.csv_reader import read_table
-from tests.nn.app.running import ENVIRONMENT, PNG, QUICK, files, mistaken, output, process, refused, run, write
+from tests.nn.app.running import PNG, QUICK, files, mistaken, output, process, refused, run, write
 
 
 def number(out, pattern):
@@ -361,7 +361,9 @@ def test_any_encoding_of_the_console_is_survived(is_console, pets, folder, tmp_p
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
 @pytest.mark.parametrize("encoding", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
-def test_name_of_a_file_may_be_no_text(encoding, tmp_path):
+def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
+    for variable, value in encoding.items():
+        monkeypatch.setenv(variable, value)
     named = lambda name: Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     table, model, answers = named(b"\xe9t\xe9.csv"), named(b"m\xe9.json"), named(b"answers\xe9.csv")
     write(table, ["size", "kind"], [[i, "cat" if i % 2 else "dog"] for i in range(20)])
@@ -369,7 +371,7 @@ def test_name_of_a_file_may_be_no_text(encoding, tmp_path):
         [table, "--target", "kind", *QUICK, "--out", tmp_path / "pictures", "--save", model],
         ["predict", model, table, "--out", answers],
     ):
-        with process(*arguments, env=ENVIRONMENT | encoding) as done:
+        with process(*arguments) as done:
             _, error = done.communicate(timeout=300)
         assert (done.returncode, error) == (0, b"")
     assert answers.exists()
