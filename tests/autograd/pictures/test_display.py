@@ -192,6 +192,9 @@ def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
 
 
 def test_first_picture_of_a_process_is_waited_for_and_later_ones_are_not(monkeypatch):
+    for attempt in threading.enumerate():  # those of other tests, which they did not wait for
+        if isinstance(attempt, display._Attempt):
+            attempt.join()
     waited = []
 
     def join(attempt, seconds):
