@@ -9,6 +9,7 @@ renames no file that is open or locked; there, one that is an hour old is taken 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 if sys.platform != "win32":
     import fcntl
@@ -75,6 +76,14 @@ def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
             Path(path).write_bytes(contents)
     else:
         write_atomically(path, contents)
+
+
+def read_up_to(file: IO[bytes], most: int) -> bytes:
+    """Return the bytes of a file, up to so many; memory is taken for what there is, not for what there may be."""
+    contents = io.BytesIO()
+    while (left := most - contents.tell()) > 0 and (part := file.read(min(left, 1 << 20))):
+        contents.write(part)
+    return contents.getvalue()
 
 
 @contextmanager

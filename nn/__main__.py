@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         found = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
         return _failed(found)
+    except MemoryError as error:
+        return _failed(error if str(error) else "there is not enough memory")
     except (ArithmeticError, ImportError, RuntimeError, ValueError) as error:  # no numbers, no library, no layout
         return _failed(error)
     except KeyboardInterrupt:
@@ -197,14 +199,14 @@ def _draw(trained: Trained, history: History, name: str, folder: Path) -> int:
     """Write the pictures, each for itself, and return the exit code: 1 where one of them could not be drawn."""
     reasons = []
     for end, draw_it in pictures(trained, history, name):
-        path = folder / f"{name}-{end}"
+        file = f"{name}-{end}"
         try:
             about, picture = draw_it()
-            about += _write(picture, path)
+            about += _write(picture, folder / os.fsdecode(file.encode()))  # in UTF-8, whatever the locale lacks
         except Exception as error:  # whatever it is, the other pictures are drawn, and the network has been saved
             reasons.append(str(error) or type(error).__name__)
             continue
-        print(f"wrote {path}: {about}", flush=True)
+        print(f"wrote {folder / file}: {about}", flush=True)
     return _failed("; ".join(dict.fromkeys(reasons))) if reasons else 0
 
 

@@ -188,9 +188,14 @@ class _Run:
             kept = "; the parameters are those of the step before it"
         except KeyboardInterrupt:
             history.stopped = f"interrupted in epoch {self.epoch}"
-        except BaseException:
+        except BaseException as error:
             if not history.loss:
                 self.steps.undo()
+            if type(error) is MemoryError and not str(error):
+                count = min(self.batch_size or len(X), len(X))
+                raise MemoryError(
+                    f"a step on {count:,} examples has no memory to run in; give fit a smaller batch_size"
+                ) from None
             raise
         finally:
             try:

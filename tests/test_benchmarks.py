@@ -24,19 +24,19 @@ STORED = Results.read(pages.STORED)
 UPDATE = "run: python -m tests.benchmarks --write"
 
 
-@pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.name)
-def test_tables_and_figures_of_a_page_are_those_that_were_measured(page):
-    text = page.read_text(encoding="utf-8")
-    assert pages.written(text, STORED) == text, UPDATE
-    assert text.count("<!-- table ") == len([m for m in pages.MARK.finditer(text) if m[2] == "table"])
+def test_tables_and_figures_of_a_page_are_those_that_were_measured():
+    for page in pages.pages():
+        text = page.read_text(encoding="utf-8")
+        assert pages.written(text, STORED) == text, UPDATE
+        assert text.count("<!-- table ") == len([m for m in pages.MARK.finditer(text) if m[2] == "table"])
 
 
-@pytest.mark.parametrize("table", STORED.tables, ids=lambda table: table.name)
-def test_picture_of_a_table_is_of_what_was_measured(table):
-    svg = (pages.PICTURES / f"{table.name}.svg").read_text(encoding="utf-8")
-    assert svg == picture(table), UPDATE
-    bars = list(ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}rect"))
-    assert len(bars) >= sum(len(row.seconds) for row in table.rows)
+def test_picture_of_a_table_is_of_what_was_measured():
+    for table in STORED.tables:
+        svg = (pages.PICTURES / f"{table.name}.svg").read_text(encoding="utf-8")
+        assert svg == picture(table), UPDATE
+        bars = list(ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}rect"))
+        assert len(bars) >= sum(len(row.seconds) for row in table.rows)
 
 
 def test_every_benchmark_was_measured_and_is_on_a_page():
@@ -75,18 +75,15 @@ def test_every_benchmark_runs(tmp_path):
     assert again.value.code == 2  # a smoke run takes nobody's place
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_what_is_asked_for_and_not_there_is_told(capsys):
+    for arguments, message in (
         (["moon"], "the groups and tables are eager, .*got 'moon'"),
         (["--rounds", "0"], "a number from 1, got 0"),
         (["--only", "("], r"'\(' is no regular expression: missing \)"),
-    ],
-)
-def test_what_is_asked_for_and_not_there_is_told(arguments, message, capsys):
-    with pytest.raises(SystemExit):
-        main(arguments)
-    assert re.search(message, " ".join(capsys.readouterr().err.split()))
+    ):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert re.search(message, " ".join(capsys.readouterr().err.split()))
 
 
 ROWS = [
@@ -131,30 +128,23 @@ def test_rows_and_columns_are_chosen_and_what_is_not_there_is_told():
         pages.written("<!-- table u --><!-- end -->", Results({}, [TABLE]))
 
 
-@pytest.mark.parametrize(
-    ("mark", "written"),
-    [
-        ("figure t | wide | ours", "3.00 ns"),
-        ("figure t | wide | nodes", "1,000"),
-        ("figure t | deep | on", "LLVM"),
-        ("figure t | wide | theirs : ours", "2.00"),
-        ("range t | theirs : ours", "0.50 to 2.0"),
-        ("summary t", TABLE.summary()),
-    ],
-)
-def test_marks_are_filled_in_and_others_are_left(mark, written):
-    page = f"A <!-- {mark} -->old<!-- end --> b <!-- functions -->`f`<!-- end -->"
-    expected = f"A <!-- {mark} -->{written}<!-- end --> b <!-- functions -->`f`<!-- end -->"
-    assert pages.written(page, Results({}, [TABLE])) == expected
-    assert pages.written(expected, Results({}, [TABLE])) == expected
+MARKS = {
+    "figure t | wide | ours": "3.00 ns", "figure t | wide | nodes": "1,000", "figure t | deep | on": "LLVM",
+    "figure t | wide | theirs : ours": "2.00", "range t | theirs : ours": "0.50 to 2.0", "summary t": TABLE.summary(),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0.03517, "0.0352"), (1.0, "1.00"), (0.99999, "1.00"), (47.25, "47.2"), (24512.4, "24,500"), (0.0, "0")],
-)
-def test_numbers_have_three_digits(number, text):
-    assert digits(number) == text
+def test_marks_are_filled_in_and_others_are_left():
+    for mark, written in MARKS.items():
+        page = f"A <!-- {mark} -->old<!-- end --> b <!-- functions -->`f`<!-- end -->"
+        expected = f"A <!-- {mark} -->{written}<!-- end --> b <!-- functions -->`f`<!-- end -->"
+        assert pages.written(page, Results({}, [TABLE])) == expected
+        assert pages.written(expected, Results({}, [TABLE])) == expected
+
+
+def test_numbers_have_three_digits():
+    numbers = {0.03517: "0.0352", 1.0: "1.00", 0.99999: "1.00", 47.25: "47.2", 24512.4: "24,500", 0.0: "0"}
+    assert [digits(number) for number in numbers] == list(numbers.values())
 
 
 def test_results_are_read_as_they_were_written_and_a_run_takes_the_place_of_its_own_tables(tmp_path):
@@ -214,8 +204,8 @@ class Staged:
             self.left = math.inf
 
 
-@pytest.mark.parametrize(("cost", "left"), [(1.0, math.inf), (0.0, 1e-9)])
-def test_what_is_compiled_settles_where_it_would_after_many_calls(cost, left):
-    staged = Staged(cost)
-    settled(staged, staged)
-    assert (staged.left, staged.calls) == (left, 2)
+def test_what_is_compiled_settles_where_it_would_after_many_calls():
+    for cost, left in ((1.0, math.inf), (0.0, 1e-9)):
+        staged = Staged(cost)
+        settled(staged, staged)
+        assert (staged.left, staged.calls) == (left, 2)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from autograd import (
     detect_anomaly,
     draw,
     explore,
+    export,
     fsum,
     grad,
     gradcheck,
+    gradients,
     hessian,
     hvp,
     jacobian,
@@ -36,14 +39,15 @@ from autograd import (
     root,
     sin,
     taylor,
+    taylor_ode,
     text,
     value_and_grad,
     vjp,
     where,
 )
 from autograd.engine import modes
-from autograd.export import to_c, to_javascript, to_latex
-from nn import MLP, evaluate, fit, mse, playground
+from autograd.export import derivation, to_c, to_javascript, to_latex, to_onnx, to_sympy
+from nn import MLP, clip_grad_norm, evaluate, fit, load, mse, playground, plots, read_csv, save, sweep
 from tests.interrupting import Interrupts
 
 FOLDERS = (*(str(Path(module.__file__).parent) for module in (nn, autograd)), contextlib.__file__)
@@ -75,6 +79,30 @@ def in_anomaly_block():
         leaf = Value(2.0)
         (leaf * 3.0).backward()
     return leaf.grad
+
+
+def evaluated():
+    leaf = Value(2.0)
+    return autograd.evaluate(sin(leaf) * leaf, {leaf: 0.5})
+
+
+def clipped():
+    trained = model()
+    mse([trained(x) for x in X], Y).backward()
+    return clip_grad_norm(trained.parameters(), 0.1), [p.grad for p in trained.parameters()]
+
+
+def read(use, name, contents):
+    """Use a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(contents) if isinstance(contents, bytes) else contents(path)
+        return use(path)
+
+
+def swept():
+    with tempfile.TemporaryDirectory() as folder:
+        return sweep(lambda x: f([x, 0.2]), {"x": POINT}, resume=f"{folder}/sweep.jsonl").results
 
 
 def saved(write, name):
@@ -111,10 +139,50 @@ RUNS = {
     "animate": lambda: len(saved(lambda path: animate(sin(Value(2.0)), path), "moving.svg")),
     "explore": lambda: len(saved(explore(sin(Value(2.0))).save, "page.html")),
     "playground": lambda: len(saved(playground(model(), X, Y, loss=mse, seed=1).save, "page.html")),
+    "evaluate of a graph": evaluated,
+    "gradients": lambda: gradients(sin(x := Value(2.0)) * x, [x]),
+    "taylor_ode": lambda: taylor_ode(lambda x: [x[1], -sin(x[0])], [0.0, 1.0], 4),
+    "clip_grad_norm": clipped,
+    "save": lambda: saved(lambda path: save(model(), path), "model.json"),
+    "load": lambda: read(load, "model.json", lambda path: save(model(), path)).state_dict(),
+    "read_csv": lambda: read(lambda path: read_csv(path, "y").y, "table.csv", b"x,y\n1,2\n2,4\n3,6\n"),
+    "sweep": swept,
+    "plots": lambda: len(plots.decision_boundary(model(), X, Y, resolution=4).axes),
+    "derivation": lambda: str(derivation(sin(x := Value(2.0)) * x, x)),
+    "to_sympy": lambda: str(to_sympy(sin(Value(2.0, "x")))),
     "to_latex": lambda: to_latex(graph()),
     "to_c": lambda: to_c(compile(graph())),
     "to_javascript": lambda: to_javascript(compile(graph())),
 }
+
+
+if find_spec("onnx"):
+    RUNS["to_onnx"] = lambda: to_onnx(compile(graph()))
+
+
+LEFT_OUT = {  # public names that are not in RUNS
+    "errors": {"ConvergenceError", "GradientError", "TraceError"},
+    "what makes a node, or a model, and is in most of RUNS": {
+        *("Value", "Constant", "operation", "softmax", "log_softmax", *autograd.rules.FUNCTIONS),
+        *("Module", "MLP", "Layer", "Neuron"),
+    },
+    "blocks, in the run of that name": {"no_grad", "scope"},
+    "what only notes something": {"register", "LaTeX", "History", "Stop", "accuracy"},
+    "what fit computes and steps with": {
+        *("mse", "mae", "huber", "hinge", "binary_cross_entropy", "cross_entropy", "l1", "l2"),
+        *("Optimizer", "SGD", "Adagrad", "RMSprop", "Adam", "AdamW"),
+    },
+    "modules": {"datasets", "schedules", "storage", "tables"},
+    "what needs a library of hundreds of MB, and prints what to_javascript prints": {"to_torch", "to_jax"},
+    "what reads arrays": {"load_torch_state"},
+}
+
+
+def test_every_public_function_that_takes_its_time_is_run_here():
+    public, left_out = {*autograd.__all__, *export.__all__, *nn.__all__}, set().union(*LEFT_OUT.values())
+    run = {name.partition(" ")[0] for name in [*RUNS, "to_onnx"]}
+    assert public - run - left_out == set()
+    assert left_out & run == set()
 
 
 def left_open():

@@ -8,8 +8,41 @@ import time
 
 import pytest
 
-from autograd import Value, animate, compile, draw, evaluate, explore, fsum, grad, gradients, jvp, sin, taylor, text
-from autograd.export import derivation, to_c, to_javascript, to_latex, to_sympy
+import autograd
+import nn
+from autograd import (
+    Value,
+    animate,
+    argmin,
+    compile,
+    detect_anomaly,
+    dot,
+    draw,
+    evaluate,
+    explore,
+    export,
+    fsum,
+    grad,
+    gradcheck,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    log_softmax,
+    no_grad,
+    rules,
+    scope,
+    sin,
+    softmax,
+    taylor,
+    taylor_ode,
+    text,
+    value_and_grad,
+    vjp,
+)
+from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_sympy, to_torch
+from autograd.rules import NAry
 from tests.test_ctrl_c import RUNS
 
 # Growth
@@ -60,6 +93,35 @@ def built(f):
     return lambda root, leaf: f(lambda x: evaluate(root, {leaf: x}))(0.5)
 
 
+def inside(block):
+    """A block around a graph that is built again."""
+
+    def read(root, leaf):
+        with block():
+            evaluate(root, {leaf: Value(0.5)})
+
+    return read
+
+
+def exported(write, package=None):
+    def read(root, leaf):
+        if package is not None:
+            pytest.importorskip(package, reason=f"the export needs {package}")
+        write(compile(root, wrt=[leaf]))
+
+    return read
+
+
+def inspected(root, leaf):
+    with detect_anomaly():
+        evaluate(root, {leaf: Value(0.5)}).backward()
+
+
+def solved(root, leaf):
+    """Find where a graph has the number that it has now."""
+    return autograd.root(lambda x: evaluate(root, {leaf: x}) - root.data, 0.5)
+
+
 GRAPHS = {"deep": deep, "wide": wide}
 READERS = {
     "backward": lambda root, leaf: root.backward(),
@@ -68,15 +130,30 @@ READERS = {
     "gradients of gradients": lambda root, leaf: gradients(gradients(root, [leaf], create_graph=True)[0], [leaf]),
     "evaluate": lambda root, leaf: evaluate(root, {leaf: 0.25}),
     "grad": built(grad),
+    "value_and_grad": built(value_and_grad),
+    "hessian": built(hessian),
+    "jacobian": built(jacobian),
     "jvp": built(lambda f: lambda x: jvp(f, (x,), (1.0,))),
+    "vjp": built(lambda f: lambda x: vjp(f, x)[1](1.0)),
+    "hvp": built(lambda f: lambda x: hvp(f)(x, 1.0)),
+    "gradcheck": built(lambda f: lambda x: gradcheck(f, x)),
     "taylor": built(lambda f: lambda x: taylor(f, x, 2)),
+    "taylor_ode": built(lambda f: lambda x: taylor_ode(f, x, 2)),
+    "root": solved,
+    "argmin": built(lambda f: lambda x: argmin(lambda x: (x - 0.5) ** 2 + 0.0 * f(x), x)),
+    "no_grad": inside(no_grad),
+    "scope": inside(lambda: scope("part")),
+    "detect_anomaly": inspected,
     "compile": lambda root, leaf: compile(root, wrt=[leaf]).value_and_grad([0.25]),
     "text": lambda root, leaf: text(root),
     "to_latex": lambda root, leaf: to_latex(root),
     "derivation": lambda root, leaf: derivation(root, leaf),
     "to_sympy": lambda root, leaf: to_sympy(root),
-    "to_c": lambda root, leaf: to_c(compile(root, wrt=[leaf])),
-    "to_javascript": lambda root, leaf: to_javascript(compile(root, wrt=[leaf])),
+    "to_c": exported(to_c),
+    "to_javascript": exported(to_javascript),
+    "to_onnx": exported(to_onnx, "onnx"),
+    "to_torch": exported(to_torch, "torch"),
+    "to_jax": exported(lambda program: to_jax(program, "float32"), "jax"),
     "deepcopy": lambda root, leaf: copy.deepcopy(root),
     "pickle": lambda root, leaf: pickle.loads(pickle.dumps(root)),
     "repr": lambda root, leaf: repr(root),
@@ -86,6 +163,22 @@ FOR_EYES = {  # what nobody could look at is an error that says what to do
     "explore": lambda root, leaf: explore(root),
     "animate": lambda root, leaf: animate(root, "moving.svg"),
 }
+
+
+LEFT_OUT = {  # public functions and classes that read no graph
+    "errors": {"ConvergenceError", "GradientError", "TraceError"},
+    "what makes a node of any graph": {"Value", "Constant", "operation", *rules.FUNCTIONS},
+    "what takes numbers": {"register", "load_torch_state"},
+    "what takes many nodes": {"softmax", "log_softmax"},  # see OF_MANY
+    "the formula that to_latex returns": {"LaTeX"},
+}
+
+
+def test_every_public_function_is_tried_on_large_graphs_or_is_left_out_for_a_reason():
+    public, left_out = {*autograd.__all__, *export.__all__}, set().union(*LEFT_OUT.values())
+    tried = {name.partition(" ")[0] for name in [*READERS, *FOR_EYES]}
+    assert public - tried - left_out == set()
+    assert left_out & tried == set()
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -101,3 +194,30 @@ def test_graph_too_large_to_look_at_is_an_error_that_says_so(name, graph, whole)
     root, leaf = GRAPHS[graph](1_000_000 if whole else 6_000)
     with pytest.raises(ValueError, match=r"this graph has [\d,]+ nodes.* a part"):
         FOR_EYES[name](root, leaf)
+
+
+LOSSES = {name: f for name in nn.__all__ if getattr(f := getattr(nn, name), "__module__", "") == "nn.losses"}
+
+
+def of_outputs(name, loss):
+    """A loss as a function of many nodes."""
+    if name in ("l1", "l2"):
+        return loss
+    if name == "cross_entropy":
+        return lambda nodes: loss([nodes], [0])
+    return lambda nodes: loss(nodes, [1.0] * len(nodes))
+
+
+OF_MANY = {row.name: row for row in rules.FUNCTIONS.values() if isinstance(row, NAry)} | {
+    "dot": lambda nodes: dot(nodes, nodes),
+    "softmax": lambda nodes: fsum(softmax(nodes)[:3]),
+    "log_softmax": lambda nodes: fsum(log_softmax(nodes)[:3]),
+    **{name: of_outputs(name, loss) for name, loss in LOSSES.items()},
+}
+
+
+@pytest.mark.parametrize("name", OF_MANY)
+def test_function_of_any_number_of_nodes_is_computed_and_differentiated(name, whole):
+    nodes = [Value(0.5) for _ in range(1_000_000 if whole else 1_200)]
+    OF_MANY[name](nodes).backward()
+    assert nodes[0].grad != 0.0

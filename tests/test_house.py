@@ -8,8 +8,6 @@ import runpy
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 import nn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,15 +71,15 @@ def test_rooms_of_autograd_stand_in_a_line():
                 assert line.index(other[1]) < line.index(mine[1]), f"{module(path)} imports {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_other_rooms_are_entered_by_their_public_names(path):
-    for node in ast.walk(TREES[path]):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("autograd", "nn"):
-            private = [
-                name for name in [*node.module.split("."), *[a.name for a in node.names]] if name.startswith("_")
-            ]
-            target = MODULES.get(node.module)
-            assert not private or (target and room(target) == room(path)), f"{node.module}: {private}"
+def test_other_rooms_are_entered_by_their_public_names():
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("autograd", "nn"):
+                names = [*node.module.split("."), *[alias.name for alias in node.names]]
+                private = [name for name in names if name.startswith("_")]
+                target = MODULES.get(node.module)
+                same = target and room(target) == room(path)
+                assert not private or same, f"{module(path)}: {node.module}: {private}"
 
 
 def test_file_that_is_private_to_its_folder_begins_with_an_underscore():
@@ -132,21 +130,19 @@ def test_public_name_means_one_thing_in_the_whole_house():
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_file_says_first_what_it_is(path):
-    first = (ast.get_docstring(TREES[path]) or "").partition("\n")[0]
-    assert first, "a module docstring, whose first line is the field's term"
+def test_file_says_first_what_it_is():
+    for path, tree in TREES.items():  # a module docstring, whose first line is the field's term
+        assert (ast.get_docstring(tree) or "").partition("\n")[0], module(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_imports_within_functions_are_of_what_is_heavy(path):
-    for function in ast.walk(TREES[path]):
-        if isinstance(function, ast.FunctionDef):
+def test_imports_within_functions_are_of_what_is_heavy():
+    for path, tree in TREES.items():
+        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
             for node in ast.walk(function):
-                if isinstance(node, (ast.Import, ast.ImportFrom)):
-                    names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-                    for name in names:
-                        assert is_heavy(name), name
+                names = [node.module] if isinstance(node, ast.ImportFrom) else []
+                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                for name in names:
+                    assert is_heavy(name), f"{module(path)}: {name}"
 
 
 def is_heavy(name):
@@ -171,13 +167,14 @@ def imported_at_once(node):
     return []
 
 
-@pytest.mark.parametrize("path", FILES, ids=module)
-def test_private_attributes_are_read_in_their_own_room(path):
+def test_private_attributes_are_read_in_their_own_room():
     known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
     known |= {"_operate", "_choose"}  # the protocol of operands
-    for node in ast.walk(TREES[path]):
-        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
-            assert node.attr in known or node.attr in own_names(room(path)), f"line {node.lineno}: {node.attr}"
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                own = node.attr in known or node.attr in own_names(room(path))
+                assert own, f"{module(path)}, line {node.lineno}: {node.attr}"
 
 
 @functools.cache
@@ -216,7 +213,7 @@ MADE = {"fit", "iris", "digits"} | {
 }
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/**/test_*.py")), ids=lambda path: path.name)
-def test_no_test_file_builds_networks_when_it_is_imported(path):
+def test_no_test_file_builds_networks_when_it_is_imported():
     """A fault in what it builds would hide all of its tests behind an error of collection."""
-    assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8"))))
+    for path in ROOT.glob("tests/**/test_*.py"):
+        assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8")))), path

@@ -13,7 +13,6 @@ from tests.notebooks import FOLDER, NOTEBOOKS, ROOT, answers, load, source
 LARGEST = 300_000  # bytes, pictures included
 LONGEST = 10  # lines of a cell, empty ones and comments not counted
 WIDEST = 105  # characters: more are cut off on a small screen
-UNWRITTEN: set[str] = set()
 COLAB = """\
 # In Google Colab, take the # off the next two lines and run them first.
 # !pip uninstall -qy autograd
@@ -109,31 +108,26 @@ def test_wrong_answer_of_an_exercise_is_found():
 
 
 @each_notebook
-def test_it_was_run_once_from_top_to_bottom_without_an_error(path):
-    cells = code(load(path))
+def test_it_was_run_once_from_top_to_bottom_without_an_error_and_holds_nothing_of_the_machine(path):
+    notebook = load(path)
+    cells = code(notebook)
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert len(outputs) >= 10
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
-
-
-@each_notebook
-def test_it_holds_nothing_of_the_machine_it_ran_on(path):
-    notebook = load(path)
     assert path.stat().st_size <= LARGEST
     assert notebook["metadata"].keys() == {"kernelspec", "language_info"}
     assert all(cell["metadata"].keys() <= {"tags", "alt"} for cell in notebook["cells"])
-    text = json.dumps(
-        [{**cell, "outputs": [notebooks.shown(cell)] if "outputs" in cell else []} for cell in notebook["cells"]]
-    )
-    assert not re.findall(
-        r"/(?:home|root|tmp|work|Users|usr|opt|content)/|[A-Z]:\\|site-packages| at 0x[0-9a-f]+", text
-    )
+    said = [{**cell, "outputs": [notebooks.shown(cell)] if "outputs" in cell else []} for cell in notebook["cells"]]
+    of_a_machine = r"/(?:home|root|tmp|work|Users|usr|opt|content)/|[A-Z]:\\|site-packages| at 0x[0-9a-f]+"
+    assert not re.findall(of_a_machine, json.dumps(said))
 
 
 @each_notebook
-def test_every_figure_is_described(path):
+def test_every_figure_is_described_and_its_axes_are_named(path):
     for cell in code(load(path)):
+        if "subplots(" in source(cell):
+            assert source(cell).count("xlabel=") == source(cell).count("ylabel=") >= 1, source(cell)
         for output in cell["outputs"]:
             if "image/png" in output.get("data", {}):
                 alt = output["metadata"].get("image/png", {}).get("alt", "")
@@ -141,14 +135,6 @@ def test_every_figure_is_described(path):
                 assert len(alt.split()) >= 10, source(cell)
             elif "image/svg+xml" in output.get("data", {}):
                 assert re.search(r'role="img" aria-label="[^"]{10,}"', "".join(output["data"]["image/svg+xml"]))
-
-
-@each_notebook
-def test_it_opens_in_colab_and_binder_from_the_repository(path):
-    first = prose(load(path))[0]
-    assert f"colab.research.google.com/github/scalar-autograd/scalar-autograd/blob/main/notebooks/{path.name})" in first
-    assert f"mybinder.org/v2/gh/scalar-autograd/scalar-autograd/main?labpath=notebooks%2F{path.name})" in first
-    assert (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").strip() == "-e .[notebooks]"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS[:5], ids=lambda path: path.stem)
@@ -161,55 +147,42 @@ def test_graph_is_explored_with_a_drawing_in_its_place_where_it_is_only_read(pat
 
 
 @each_notebook
-def test_cells_are_short(path):
-    for cell in code(load(path)):
-        lines = [line for line in source(cell).splitlines() if line.strip() and not line.startswith("#")]
-        assert len(lines) <= LONGEST, source(cell)
-        assert all(len(line) <= WIDEST for line in lines), source(cell)
-
-
-@each_notebook
 def test_it_begins_with_what_will_be_true_and_ends_with_exercises_and_the_next(path):
     notebook = load(path)
     first, *middle, last = prose(notebook)
     assert first.startswith(f"# {int(path.name[:2])}. ")
     assert "**At the end**" in first
     assert re.search(r"about \d+ minutes", first)
+    assert f"colab.research.google.com/github/scalar-autograd/scalar-autograd/blob/main/notebooks/{path.name})" in first
+    assert f"mybinder.org/v2/gh/scalar-autograd/scalar-autograd/main?labpath=notebooks%2F{path.name})" in first
+    assert (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").strip() == "-e .[notebooks]"
     assert source(code(notebook)[0]).startswith(COLAB)
+    for cell in map(source, code(notebook)):
+        lines = [line for line in cell.splitlines() if line.strip() and not line.startswith("#")]
+        assert len(lines) <= LONGEST, cell
+        assert all(len(line) <= WIDEST for line in lines), cell
     assert "".join(middle).count("**What is still missing:**") >= 1
     exercises = middle[middle.index(next(cell for cell in middle if cell.endswith("## Exercises"))) + 1 :]
     assert len(exercises) >= 3
     for number, exercise in enumerate(exercises, 1):
         assert exercise.startswith(f"**{number}.** ")
         assert exercise.count("<details><summary>Answer</summary>\n\n") == exercise.count("</details>") == 1
-    following = sorted({*[other.name for other in NOTEBOOKS], *UNWRITTEN})[int(path.name[:2]) :]
-    assert last.startswith("Next: [") if following else True
-    assert not following or links(last) == following[:1]
-
-
-@each_notebook
-def test_plots_name_their_axes(path):
-    for cell in code(load(path)):
-        if "subplots(" in source(cell):
-            assert source(cell).count("xlabel=") == source(cell).count("ylabel=") >= 1, source(cell)
+    following = [other.name for other in NOTEBOOKS][int(path.name[:2]) :]
+    assert not following or (last.startswith("Next: [") and links(last) == following[:1])
 
 
 # Together
 
 
 def test_numbers_have_no_gap():
-    names = [path.name for path in NOTEBOOKS]
-    assert [name[:2] for name in sorted({*names, *UNWRITTEN})] == [f"{k:02}" for k in range(1, 9)]
-    assert not UNWRITTEN & set(names), "it is written: take it out of UNWRITTEN, and link it in notebooks/README.md"
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{k:02}" for k in range(1, 9)]
 
 
-@pytest.mark.parametrize("path", [*NOTEBOOKS, FOLDER / "README.md"], ids=lambda path: path.stem)
-def test_links_resolve(path):
-    text = "\n".join(prose(load(path))) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
-    found = links(text)
-    assert found
-    for target in found:
-        assert target in UNWRITTEN or (path.parent / target).exists(), target
+def test_links_resolve():
+    for path in [*NOTEBOOKS, FOLDER / "README.md"]:
+        text = "\n".join(prose(load(path))) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+        assert links(text)
+        assert [target for target in links(text) if not (path.parent / target).exists()] == []
 
 
 def test_readme_lists_every_notebook_and_example():
@@ -229,8 +202,7 @@ def test_worked_example_is_the_one_of_the_readme():
 
 
 def test_rule_row_is_quoted_as_it_stands_in_the_table():
-    rows = [
-        " ".join(line.split()) for line in (ROOT / "autograd/rules/table.py").read_text(encoding="utf-8").splitlines()
-    ]
+    table = (ROOT / "autograd/rules/table.py").read_text(encoding="utf-8")
+    rows = [" ".join(line.split()) for line in table.splitlines()]
     quoted = re.search(r"^tanh = .*$", "\n".join(prose(load(FOLDER / "02_rules_and_chain.ipynb"))), re.M)[0]
     assert quoted in rows

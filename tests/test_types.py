@@ -29,12 +29,11 @@ def test_every_public_method_of_a_value_is_known_to_type_checkers():
     assert {"tanh", "leaky_relu", "atan2", "arctan2", "abs"} <= methods.methods().keys()
 
 
-@pytest.mark.parametrize("name", methods.methods())
-def test_declared_method_takes_what_is_declared_and_returns_a_value(name):
-    row = methods.methods()[name]
-    others = [] if row.__class__.__name__ == "Unary" else [0.5]
-    x = Value(2.0 if name in ("acosh", "arccosh") else 0.5)
-    assert type(getattr(x, name)(*others)) is Value
+def test_declared_method_takes_what_is_declared_and_returns_a_value():
+    for name, row in methods.methods().items():
+        others = [] if row.__class__.__name__ == "Unary" else [0.5]
+        x = Value(2.0 if name in ("acosh", "arccosh") else 0.5)
+        assert type(getattr(x, name)(*others)) is Value, name
 
 
 def has_type(thing, annotation):
@@ -66,18 +65,10 @@ def test_typed_program_has_the_types_that_it_asserts(monkeypatch, capsys):
     assert "6.0" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("thing", "annotation"),
-    [
-        (2, float),
-        (Value(1.0), float),
-        ([1.0], list[Value]),
-        ((1.0,), tuple[float, float]),
-        ({"x": 1}, dict[str, Value]),
-    ],
-)
-def test_type_of_a_thing_is_told_from_another(thing, annotation):
-    assert not has_type(thing, annotation)
+def test_type_of_a_thing_is_told_from_another():
+    others = [(2, float), (Value(1.0), float), ([1.0], list[Value]), ((1.0,), tuple[float, float])]
+    for thing, annotation in [*others, ({"x": 1}, dict[str, Value])]:
+        assert not has_type(thing, annotation)
 
 
 MISTAKES = [

@@ -18,7 +18,7 @@ from typing import Any
 
 from autograd.compiler._fold import DOTS
 from autograd.compiler.backends import BACKENDS, RUNNERS, Runner
-from autograd.compiler.backends.jit import load_llvmlite
+from autograd.compiler.backends.jit import check_room, load_llvmlite
 from autograd.compiler.backends.kernel import KernelProgram, can_be_compiled, level_of
 from autograd.compiler.listing import floating_point_operations
 from autograd.compiler.lowering import Lowering
@@ -82,7 +82,7 @@ def _first_runner(lowering: Lowering, backend: str, *, native: bool) -> Runner:
     depth = lowering.depth(NARROW_BATCH if batched else NARROW)
     if depth is not None and backend == "auto" and not batched:
         if native and len(lowering.order) > LARGE and can_be_compiled(lowering.steps):
-            with suppress(*NOT_THERE):
+            with suppress(*NOT_THERE, MemoryError):
                 return _made("native", "steps", lowering)
         return _made("python", "steps", lowering)
     # An array instruction for each step of a long recurrence would be a source of as many lines. As steps it is a loop;
@@ -168,6 +168,8 @@ class _Stages:
         def made() -> Any:
             try:
                 return make() if can_be_compiled(self.lowering.steps) else None
+            except MemoryError:  # there is none to compile in
+                return None
             except NOT_THERE:  # then all stays as it is
                 if self.backend == "auto":
                     return None
@@ -193,6 +195,12 @@ class _Stages:
             lines = kernel.lines()
             if lines is None:
                 return None
-            return self._stage(KERNEL_LINE_PRICE[level_of(lines)] * lines, before, after, lambda: kernel)
+            level = level_of(lines)
+
+            def made() -> Any:
+                check_room(lines, level)
+                return kernel
+
+            return self._stage(KERNEL_LINE_PRICE[level] * lines, before, after, made)
 
         return self._stage(written, before, after, make)

@@ -72,7 +72,10 @@ class Program:
             self.left -= self._stage.run(examples)
             if self.left <= 0.0:
                 self.proceed()
-        return self.runner.memory(examples)
+        try:
+            return self.runner.memory(examples)
+        except MemoryError as error:
+            raise self._too_large(examples, error) from None
 
     def proceed(self) -> None:
         """Have the runners of the stages take over that have been paid for."""
@@ -104,14 +107,17 @@ class Program:
 
     def backward(self, memory: Any, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints, for the sum of the roots times their seeds, of the last run."""
-        self.runner.backward(memory, seeds, by)
+        try:
+            self.runner.backward(memory, seeds, by)
+        except MemoryError as error:
+            raise self._too_large(memory.examples, error) from None
 
     def both(self, memory: Any, seeds: Sequence[float], by: str = "captured") -> list[Any]:
         """Compute the roots and the adjoints."""
         if (together := self.runner.both) is not None:
             return self._checked(memory, lambda: together(memory, seeds, by))
         found = self.forward(memory)
-        self.runner.backward(memory, seeds, by)
+        self.backward(memory, seeds, by)
         return found
 
     def _checked(self, memory: Any, run: Callable[[], list[Any]]) -> list[Any]:
@@ -120,9 +126,22 @@ class Program:
         except (ValueError, ArithmeticError):  # of a user's own operation
             self._raise_as_eager_would(memory, range(memory.examples))
             raise
+        except MemoryError as error:
+            raise self._too_large(memory.examples, error) from None
         if odd := self.runner.not_finite(memory, found):
             self._raise_as_eager_would(memory, odd)
         return found
+
+    def _too_large(self, examples: int, error: MemoryError) -> MemoryError:
+        """Return the error of a run for which there is no memory: what was asked for, and what to do."""
+        numbers = examples * (sum(self.lowering.sizes) + len(self.lowering.order))
+        asked = str(error) or f"{numbers:,} numbers take {32 * numbers:,} bytes in lists of Python"
+        if examples == 1:
+            return MemoryError(f"this program has no memory to run in: {asked}; compute it in parts")
+        return MemoryError(
+            f"{examples:,} examples at a time have no memory to run in: {asked}; call the program with fewer of them, "
+            "or give fit a smaller batch_size"
+        )
 
     def _raise_as_eager_would(self, memory: Any, examples: Iterable[int]) -> None:
         """Compute examples as the eager engine does, which raises its error where an operation has one."""

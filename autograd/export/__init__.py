@@ -81,6 +81,8 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     from autograd.export.typed_arrays import javascript_of
 
     found = program_of(program, "to_javascript")
+    if not (found.lowering.roots or found.constant_results):
+        raise ValueError("to_javascript takes a program with results, got one without")
     source = javascript_of(found.lowering, name, constants=found.constant_results) + "\n"
     if path is not None:
         write_atomically(Path(path), source.encode())

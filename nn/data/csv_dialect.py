@@ -19,6 +19,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from autograd.files import read_up_to
+
 TextFile: TypeAlias = "str | os.PathLike[str]"
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
@@ -43,11 +45,11 @@ def contents(path: TextFile) -> bytes:
         unpack = next((opener for magic, opener in COMPRESSED.items() if beginning.startswith(magic)), None)
         if unpack is None and b"\0" in beginning and not beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise TableError(f"{path} is not the text of a table: it holds bytes of 0; save the table as CSV in UTF-8")
-        contents = beginning + file.read(LARGEST_FILE)
+        contents = beginning + read_up_to(file, LARGEST_FILE)
     if unpack is not None:
         try:
             with unpack(BytesIO(contents)) as file:
-                contents = file.read(LARGEST_FILE + 1)
+                contents = read_up_to(file, LARGEST_FILE + 1)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise TableError(f"{path} is compressed, and not whole: {error}") from None
     if len(contents) > LARGEST_FILE:

@@ -59,6 +59,10 @@ def attempted(f: Callable[..., Any], arguments: dict[str, Any], me: tuple[str, i
     try:
         return Answer("done", *me, f(**arguments))
     except Exception as error:
+        part = error.__traceback__.tb_next if isinstance(error, MemoryError) and error.__traceback__ else None
+        while part is not None:  # what f has filled the memory with goes, so that there is some to tell of it
+            part.tb_frame.clear()
+            part = part.tb_next
         return failure(error, me)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 from autograd import rules
-from autograd.files import write_atomically
+from autograd.files import read_up_to, write_atomically
 from autograd.rules import Family, Unary
 from nn.modules import MLP, Module
 
@@ -113,7 +113,7 @@ def read(path: ModelFile) -> Saved:
     if Path(path).exists() and not Path(path).is_file():  # opening a pipe might wait for ever
         raise StorageError(f"{path} is not a file")
     with Path(path).open("rb") as file:
-        written = file.read(LIMIT + 1)
+        written = read_up_to(file, LIMIT + 1)
     try:
         return _saved(written, str(path))
     except (ValueError, RecursionError) as error:

@@ -7,11 +7,14 @@ import re
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from autograd.compiler.backends._llvm import c_library, functions_of_rows
 from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends._vectors import vector_function
 
 OLDEST_LLVM = (20, 0, 0)  # as llvmlite 0.45 has it: opaque pointers, memory(none) and splat
+ROOM, ROOM_OF_LINE = 8_000_000, (2_500, 5_000)  # bytes that LLVM takes, at most, and for each line by the level
 LIBRARY = re.compile(r"call double @(?!llvm\.|kernel\.|row\.)([\w.]+)\((.*)\)")
 INTRINSIC = re.compile(r"call ([^@]*)@(llvm\.[\w.]+)\((.*)\)")
 TYPES = re.compile(r"(?:^|, )(<\d+ x \w+>|\w+) ")
@@ -69,9 +72,22 @@ def processor() -> tuple[str, str, str]:
     return llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
+def check_room(lines: int, level: int) -> None:
+    """Raise MemoryError if there is no memory in which LLVM compiles so many lines: LLVM itself ends the process."""
+    asked = ROOM + lines * ROOM_OF_LINE[level]
+    try:
+        np.empty(asked, dtype=np.uint8)
+    except MemoryError:
+        raise MemoryError(
+            f"LLVM takes about {asked:,} bytes to compile this program to native code, and there are not so many; "
+            "backend='numpy' and backend='python' compile nothing"
+        ) from None
+
+
 def compiled_module(text: str, *, kept: bool = False, level: int = 0) -> Any:
     """Return an engine that has the functions of a module; a `kept` one is loaded where it was compiled before."""
     llvm = load_llvmlite()
+    check_room(text.count("\n"), max(level, kept))
     triple, cpu, features = processor()
     target = llvm.Target.from_triple(triple).create_target_machine(opt=level, cpu=cpu, features=features)
     for name, _ in LIBRARY.findall(text):

@@ -28,7 +28,7 @@ from autograd.compiler.backends._cases import (
 )
 from autograd.compiler.backends._machine import Callback, machine, machine_source
 from autograd.compiler.backends._words import SLOW
-from autograd.compiler.backends.python import ListMemory, batched_places
+from autograd.compiler.backends.python import ListMemory, batched_places, is_seeded_by_example
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
@@ -301,8 +301,9 @@ class NativeProgram:
                     adjoints[0, root, 0] += seed
             self.machine.backward(*memory.call, strips)
             self._raise()
-            if self.width == 1:
+            if self.width == 1 or not is_seeded_by_example(self.roots, seeds):
                 memory.plain_adjoints[:] = adjoints[0, :plain, 0]
+                memory.batch_adjoints[:] = 0.0
                 return
             adjoints[-1, :plain, size - (strips - 1) * self.width :] = 0.0
             with np.errstate(all="ignore"):

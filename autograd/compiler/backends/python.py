@@ -189,10 +189,13 @@ class FloatLists(_Lists):
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
         plain = memory.plain.tolist()
         columns = [column.tolist() for column in memory.columns()]
-        rows = zip(*columns, strict=True) if columns else [()]
-        # Each example is swept, and the sum taken: of a root that no example changes, each hands on its share.
-        seeds = [s if batched else s / len(memory.results) for s, (_, batched) in zip(seeds, self.roots, strict=True)]
-        swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results, strict=True)]
+        rows = list(zip(*columns, strict=True)) if columns else [()]
+        if is_seeded_by_example(self.roots, seeds):  # of a root that no example changes, each hands back its share
+            roots = zip(seeds, self.roots, strict=True)
+            seeds = [seed if batched else seed / len(rows) for seed, (_, batched) in roots]
+        else:
+            rows = rows[:1]
+        swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
         whole = np.array(swept).reshape(len(swept), -1)
         memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]
         for n, column in enumerate(memory.columns(adjoint=True)):
@@ -240,6 +243,11 @@ class ArrayLists(_Lists):
             )
         for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
             column[...] = adjoint
+
+
+def is_seeded_by_example(roots: Sequence[tuple[Any, bool]], seeds: Sequence[float]) -> bool:
+    """Whether anything is handed back from what each example has; else all is from what no example changes."""
+    return any(batched and seed for (_, batched), seed in zip(roots, seeds, strict=True))
 
 
 def batched_places(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[bool]:

@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import functools
-import gc
 import importlib.util
 import math
 import pickle
@@ -11,7 +10,6 @@ import random
 import re
 import subprocess
 import sys
-import textwrap
 import threading
 import weakref
 from collections import Counter
@@ -20,46 +18,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import autograd
-from autograd import (
-    Constant,
-    Value,
-    detect_anomaly,
-    dot,
-    draw,
-    exp,
-    fsum,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    hypot,
-    jacobian,
-    jvp,
-    log,
-    logsumexp,
-    maximum,
-    mean,
-    no_grad,
-    operation,
-    relu,
-    rules,
-    scope,
-    sin,
-    softmax,
-    sqrt,
-    tanh,
-    text,
-    value_and_grad,
-    vjp,
-    where,
-)
+import autograd as ad
+from autograd import Constant, Value, detect_anomaly, dot, fsum, grad, gradients, no_grad, rules, scope, sin, sqrt, tanh
 from autograd.engine import clock, modes
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry
 from nn import MLP, SGD, Module, Neuron, cross_entropy, fit, hinge, mse
+from tests.collector import collector_off, leaves_no_cycle
+from tests.threads import in_threads
 
-ROOT = Path(autograd.__file__).parents[1]
+ROOT = Path(ad.__file__).parents[1]
 HUGE = 1e200
 
 
@@ -78,12 +46,6 @@ def assert_line(message, mark):
 
 def assert_first(message, first):
     assert message.splitlines()[0] == first
-
-
-def array(*values):
-    result = np.empty(len(values), dtype=object)
-    result[:] = values
-    return result
 
 
 @pytest.fixture(autouse=True)
@@ -107,45 +69,9 @@ def product(x, y):
     return x * y  # line product
 
 
-def nested(x, y):
-    return sin(product(x, y)) + 1.0
-
-
-def over_several_lines(x, y):
-    return (
-        x  # line several
-        *
-        y
-    )  # fmt: skip
-
-
 def in_place(x, y):
     x *= y  # line in place
     return x
-
-
-def with_reduce(x, y):
-    return functools.reduce(lambda a, b: a * b, [x, 1.0, y])  # line reduce
-
-
-def with_sum(x, y):
-    return sum([x * 1e108, y * 1e108])  # line sum
-
-
-def in_a_comprehension(x, y):
-    return [a * b for a, b in [(x, y)]]  # line comprehension
-
-
-def in_a_generator(x, y):
-    return fsum(a * b for a, b in [(x, y)])  # line generator
-
-
-def with_map(x, y):
-    return list(map(lambda a, b: a * b, [x], [y]))  # line map
-
-
-def by_a_method(x, y):
-    return x.hypot(y).tanh() + (x / 1e-200)  # line method
 
 
 def in_a_property(x, y):
@@ -157,84 +83,80 @@ def in_a_property(x, y):
     return Pair().area
 
 
-quotient = lambda x, y: x / (1.0 / y)  # line lambda
-
-PLACES = {
-    "product": (product, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "several": (over_several_lines, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "in place": (in_place, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "reduce": (with_reduce, "a * b is inf, for a = 1e+200, b = 1e+200 (y)"),
-    "sum": (with_sum, "a + b is inf, for a = 1e+308, b = 1e+308"),
-    "comprehension": (in_a_comprehension, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "generator": (in_a_generator, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "map": (with_map, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "method": (by_a_method, "a / b is inf, for a = 1e+200 (x), b = 1e-200"),
-    "property": (in_a_property, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)"),
-    "lambda": (quotient, "a / b is inf, for a = 1e+200 (x), b = 1e-200"),
+# fmt: off
+OF_X_AND_Y = {
+    "product": product,
+    "in place": in_place,
+    "property": in_a_property,
+    "several": lambda x, y: (
+        x  # line several
+        *
+        y
+    ),
+    "reduce": lambda x, y: functools.reduce(lambda a, b: a * b, [x, 1.0, y]),  # line reduce
+    "sum": lambda x, y: sum([x * 1e108, y * 1e108]),  # line sum
+    "comprehension": lambda x, y: [a * b for a, b in [(x, y)]],  # line comprehension
+    "generator": lambda x, y: fsum(a * b for a, b in [(x, y)]),  # line generator
+    "map": lambda x, y: list(map(lambda a, b: a * b, [x], [y])),  # line map
+    "method": lambda x, y: x.hypot(y).tanh() + (x / 1e-200),  # line method
+    "lambda": lambda x, y: x / (1.0 / y),  # line lambda
+}
+# fmt: on
+SAID = dict.fromkeys(OF_X_AND_Y, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (y)") | {
+    "reduce": "a * b is inf, for a = 1e+200, b = 1e+200 (y)",
+    "sum": "a + b is inf, for a = 1e+308, b = 1e+308",
+    "method": "a / b is inf, for a = 1e+200 (x), b = 1e-200",
+    "lambda": "a / b is inf, for a = 1e+200 (x), b = 1e-200",
 }
 
 
-@pytest.mark.parametrize("mark", PLACES)
+@pytest.mark.parametrize("mark", OF_X_AND_Y)
 def test_the_line_that_made_an_infinity_is_named(mark):
-    f, first = PLACES[mark]
-    message = anomaly(f, Value(HUGE, "x"), Value(HUGE, "y"))
-    assert_first(message, first)
+    message = anomaly(OF_X_AND_Y[mark], Value(HUGE, "x"), Value(HUGE, "y"))
+    assert_first(message, SAID[mark])
     assert_line(message, mark)
 
 
-def test_the_innermost_line_is_named_not_its_callers():
-    message = anomaly(nested, Value(HUGE, "x"), Value(HUGE, "y"))
-    assert message.count("File ") == 1
-    assert "in product" in message
-    assert_line(message, "product")
-
-
-def test_the_part_of_the_line_is_underlined():
+def test_the_innermost_line_is_named_and_the_part_of_it_underlined():
+    nested = lambda x, y: sin(product(x, y)) + 1.0
     number, source = place("product")
     shown = f'  File "{__file__}", line {number}, in product\n    {source}\n           ~~^~~'
-    assert anomaly(product, Value(HUGE), Value(HUGE)) == f"a * b is inf, for a = 1e+200, b = 1e+200\n{shown}"
+    assert anomaly(nested, Value(HUGE), Value(HUGE)) == f"a * b is inf, for a = 1e+200, b = 1e+200\n{shown}"
 
 
-@pytest.mark.parametrize(
-    ("f", "first"),
-    [
-        (lambda: Value(math.inf, "p") - Value(math.inf, "q"), "a - b is nan, for a = inf (p), b = inf (q)"),
-        (lambda: Value(math.inf, "p") + 1.0, "a + b is inf, for a = inf (p), b = 1.0"),
-        (lambda: 1.0 - Value(math.inf), "a - b is -inf, for a = 1.0, b = inf"),
-        (lambda: Value(0.0, "z") * math.inf, "a * b is nan, for a = 0.0 (z), b = inf"),
-        (lambda: -Value(math.nan, "n"), "-x is nan, for x = nan (n)"),
-        (lambda: abs(Value(-math.inf)), "abs(x) is inf, for x = -inf"),
-        (lambda: Value(math.nan) ** 2, "x ** 2 is nan, for x = nan"),
-        (lambda: maximum(Value(math.nan), 1.0), "maximum(a, b) is nan, for a = nan, b = 1.0"),
-        (lambda: where(1.0, Value(math.inf, "yes"), 2.0), "where(a, b, c) is inf, for a = 1.0, b = inf (yes), c = 2.0"),
-        (lambda: rules.leaky_relu(Value(math.inf)), "leaky_relu(x, 0.01) is inf, for x = inf"),
-        (lambda: fsum([Value(math.inf, "i"), 1.0]), "fsum([xs[0], xs[1]]) is inf, for xs[0] = inf (i), xs[1] = 1.0"),
-        (
-            lambda: dot([Value(HUGE, "w")], [Value(HUGE, "x")]),
-            "dot([a[0]], [b[0]]) is inf, for a[0] = 1e+200 (w), b[0] = 1e+200 (x)",
-        ),
-        (
-            lambda: mean([Value(float(i)) for i in range(9)] + [Value(math.nan, "bad")]),
-            "mean is nan, for xs[9] = nan (bad) among 10 operands",
-        ),
-        (
-            lambda: logsumexp([0.0] * 8 + [Value(math.inf, "i"), Value(math.inf, "j")]),
-            "logsumexp is inf, for xs[8] = inf (i), xs[9] = inf (j) among 10 operands",
-        ),
-        (
-            lambda: dot([Value(1.0)] * 3 + [Value(HUGE, "w")], [2.0] * 3 + [Value(1e201, "x")]),
-            "dot is inf, for a[0] = 1.0, b[3] = 1e+201 (x) among 8 operands",
-        ),
-        (lambda: fsum([Value(math.inf)] * 20).data, "fsum is inf, for " + ", ".join(f"xs[{i}] = inf" for i in range(6))
-         + " among 20 operands"),
-        (
-            lambda: operation("bad op", lambda x: math.nan, lambda y, x: 1.0)(Value(1.0, "q")),
-            "bad_op(x) is nan, for x = 1.0 (q)",
-        ),
-    ],
-)  # fmt: skip
-def test_the_operation_and_its_operands_are_named(f, first):
-    assert_first(anomaly(f), first)
+# fmt: off
+NAN, INF, W, X = Value(math.nan, "n"), Value(math.inf, "i"), Value(HUGE, "w"), Value(HUGE, "x")
+ONE, NAN_RULE = Value(1.0, "q"), ad.operation("bad op", lambda x: math.nan, lambda y, x: 1.0)
+NAMED = {
+    "a - b is nan, for a = inf (i), b = inf (j)": lambda: INF - Value(math.inf, "j"),
+    "a + b is inf, for a = inf (i), b = 1.0": lambda: INF + 1.0,
+    "a - b is -inf, for a = 1.0, b = inf (i)": lambda: 1.0 - INF,
+    "a * b is nan, for a = 0.0 (z), b = inf": lambda: Value(0.0, "z") * math.inf,
+    "-x is nan, for x = nan (n)": lambda: -NAN,
+    "abs(x) is inf, for x = -inf": lambda: abs(Value(-math.inf)),
+    "x ** 2 is nan, for x = nan (n)": lambda: NAN**2,
+    "maximum(a, b) is nan, for a = nan (n), b = 1.0": lambda: ad.maximum(NAN, 1.0),
+    "where(a, b, c) is inf, for a = 1.0, b = inf (i), c = 2.0": lambda: ad.where(1.0, INF, 2.0),
+    "leaky_relu(x, 0.01) is inf, for x = inf (i)": lambda: rules.leaky_relu(INF),
+    "fsum([xs[0], xs[1]]) is inf, for xs[0] = inf (i), xs[1] = 1.0": lambda: fsum([INF, 1.0]),
+    "dot([a[0]], [b[0]]) is inf, for a[0] = 1e+200 (w), b[0] = 1e+200 (x)": lambda: dot([W], [X]),
+    "mean is nan, for xs[9] = nan (n) among 10 operands": lambda: ad.mean([ONE] * 9 + [NAN]),
+    "logsumexp is inf, for xs[8] = inf (i), xs[9] = inf among 10 operands":
+        lambda: ad.logsumexp([0.0] * 8 + [INF, Value(math.inf)]),
+    "dot is inf, for a[0] = 1.0 (q), b[3] = 1e+201 (v) among 8 operands":
+        lambda: dot([ONE] * 3 + [W], [2.0] * 3 + [Value(1e201, "v")]),
+    "dot is inf, for a[0] = 1e+200 (w), b[4] = 1e+200 (x) among 10 operands": lambda: dot([W] * 5, [X] * 5),
+    f"fsum is inf, for {', '.join(f'xs[{i}] = inf (i)' for i in range(6))} among 20 operands": lambda: fsum([INF] * 20),
+    "bad_op(x) is nan, for x = 1.0 (q)": lambda: NAN_RULE(ONE),
+    "fsum([xs[0], xs[1], xs[2], xs[3], xs[4], xs[5]]) is inf, for xs[0] = inf (i), "
+    + ", ".join(f"xs[{i}] = 1.0" for i in range(1, 6)): lambda: fsum([INF] + [1.0] * 5),  # all, up to six
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("first", NAMED)
+def test_the_operation_and_its_operands_are_named(first):
+    assert_first(anomaly(NAMED[first]), first)
 
 
 def spreads_nan(row):
@@ -245,90 +167,74 @@ def spreads_nan(row):
 FIXED = [row for row in rules.TABLE.values() if not isinstance(row, (Family, NAry))]
 
 
-@pytest.mark.parametrize("row", [*filter(spreads_nan, FIXED)], ids=str)
-def test_a_nan_among_the_operands_is_named_for_every_operation(row):
-    operands = [Value(math.nan, "culprit"), *[Value(0.5) for _ in row.partials[1:]]]
-    message = anomaly(lambda: row(*operands))
-    assert message.startswith(f"{row.expression(*row.arguments)} is nan, for ")
-    assert "nan (culprit)" in message.splitlines()[0]
+def test_a_nan_among_the_operands_is_named_for_every_operation():
+    for row in filter(spreads_nan, FIXED):
+        operands = [Value(math.nan, "culprit"), *[Value(0.5) for _ in row.partials[1:]]]
+        first = anomaly(lambda row=row, operands=operands: row(*operands)).splitlines()[0]
+        assert first.startswith(f"{row.expression(*row.arguments)} is nan, for ")
+        assert "nan (culprit)" in first
 
 
-def test_leaves_may_be_infinite():
+def test_leaves_and_plain_floats_may_be_infinite_and_errors_stay_what_they_are():
     with detect_anomaly():
         x = Value(math.inf)
         x.data = math.nan
         y = Constant(-math.inf)
         assert x.detach().data != x.data
         assert +x is x
-    assert (math.isnan(x.data), y.data) == (True, -math.inf)
-
-
-def test_plain_floats_are_not_looked_at():
-    with detect_anomaly():
-        assert sqrt(math.inf) == math.inf
-        assert fsum([math.inf, 1.0]) == math.inf
+        assert sqrt(math.inf) == fsum([math.inf, 1.0]) == math.inf
         assert math.isnan(tanh(math.nan))
-
-
-@pytest.mark.parametrize(
-    ("f", "error", "message"),
-    [
-        (lambda: log(Value(0.0)), ValueError, r"log is defined for x > 0, got x = 0\.0"),
-        (lambda: Value(1.0) / 0.0, ZeroDivisionError, r"defined for b != 0, got a = 1\.0, b = 0\.0"),
-        (lambda: exp(Value(1e3)), OverflowError, r"exp\(x\) is too large for a float, got x = 1000\.0"),
-    ],
-)
-def test_errors_that_are_raised_anyhow_stay_what_they_are(f, error, message):
-    with pytest.raises(error, match=message), detect_anomaly():
-        f()
+        with pytest.raises(ValueError, match=r"log is defined for x > 0, got x = 0\.0"):
+            ad.log(Value(0.0))
+        with pytest.raises(ZeroDivisionError, match=r"defined for b != 0, got a = 1\.0, b = 0\.0"):
+            Value(1.0) / 0.0
+        with pytest.raises(OverflowError, match=r"exp\(x\) is too large for a float, got x = 1000\.0"):
+            ad.exp(Value(1e3))
+    assert (math.isnan(x.data), y.data) == (True, -math.inf)
 
 
 # Forward: through other people's code
 
 
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda a: np.dot(a, a),
-        lambda a: a @ a,
-        lambda a: np.sum(a * 1e108),
-        lambda a: a.sum() * 1e108,
-        lambda a: np.square(a),
-        lambda a: a * np.array([1.0, 1e200, 1.0]),
-        lambda a: np.prod(a),
-        lambda a: np.mean(a * 1e108),
-        lambda a: np.outer(a, a),
-        lambda a: np.einsum("i,i", a, a),
-        lambda a: np.cumsum(a * 1e108),
-        lambda a: np.hypot(a * 1.5e108, a * 1.5e108),
-    ],
-)
-def test_numpy_is_not_blamed_for_what_it_was_asked_to_compute(f):
-    message = anomaly(f, array(Value(HUGE), Value(HUGE), Value(HUGE)))
+def assert_only_line(message, f):
     assert message.count("File ") == 1
-    assert f'File "{__file__}", line {f.__code__.co_firstlineno}, in <lambda>\n    lambda a: ' in message
+    assert f'File "{__file__}", line {f.__code__.co_firstlineno}, in <lambda>\n    lambda' in message
 
 
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda: softmax([Value(math.inf, "x"), 1.0]),
-        lambda: mse([Value(1e300, "x")], [-1e300 * 1e10]),
-        lambda: hinge([Value(math.inf, "x")], [-1]),
-        lambda: cross_entropy([[Value(math.inf, "x"), 1.0]], [0]),
-        lambda: MLP(1, [2, 1], seed=0)([math.inf]),
-        lambda: Neuron(1, seed=0)([Value(math.nan, "x")]),
-        lambda: grad(lambda x: Value(HUGE) * HUGE * x)(1.0),
-        lambda: jacobian(lambda x: [x * HUGE, x])(HUGE),
-    ],
-)
-def test_a_line_of_this_project_is_never_named(f):
-    message = anomaly(f)
-    assert message.count("File ") == 1
-    assert f'File "{__file__}", line {f.__code__.co_firstlineno}, in <lambda>\n    lambda: ' in message
+IN_NUMPY = [
+    lambda a: np.dot(a, a),
+    lambda a: a @ a,
+    lambda a: np.sum(a * 1e108),
+    lambda a: a.sum() * 1e108,
+    lambda a: np.square(a),
+    lambda a: a * np.array([1.0, 1e200, 1.0]),
+    lambda a: np.prod(a),
+    lambda a: np.mean(a * 1e108),
+    lambda a: np.outer(a, a),
+    lambda a: np.einsum("i,i", a, a),
+    lambda a: np.cumsum(a * 1e108),
+    lambda a: np.hypot(a * 1.5e108, a * 1.5e108),
+]
+IN_THIS_PROJECT = [
+    lambda: ad.softmax([Value(math.inf, "x"), 1.0]),
+    lambda: mse([Value(1e300, "x")], [-1e300 * 1e10]),
+    lambda: hinge([Value(math.inf, "x")], [-1]),
+    lambda: cross_entropy([[Value(math.inf, "x"), 1.0]], [0]),
+    lambda: MLP(1, [2, 1], seed=0)([math.inf]),
+    lambda: Neuron(1, seed=0)([Value(math.nan, "x")]),
+    lambda: grad(lambda x: Value(HUGE) * HUGE * x)(1.0),
+    lambda: ad.jacobian(lambda x: [x * HUGE, x])(HUGE),
+]
 
 
-def test_the_line_of_a_users_module_is_named_within_a_model():
+def test_the_line_of_the_caller_is_named_where_numpy_or_this_project_computes():
+    for f in IN_NUMPY:
+        assert_only_line(anomaly(f, np.array([Value(HUGE), Value(HUGE), Value(HUGE)])), f)
+    for f in IN_THIS_PROJECT:
+        assert_only_line(anomaly(f), f)
+
+
+def test_the_line_of_a_users_module_or_loss_is_named_within_a_model_and_within_fit():
     class Square(Module):
         def forward(self, x):
             return x * x  # line module
@@ -340,19 +246,13 @@ def test_the_line_of_a_users_module_is_named_within_a_model():
         def forward(self, x):
             return self.second([self.first(x)])
 
-    message = anomaly(Model(), Value(HUGE, "x"))
-    assert_line(message, "module")
-
-
-def test_the_line_of_a_users_loss_is_named_within_fit():
-    model = MLP(1, [1], seed=0)
-    optimizer = SGD(model.parameters(), lr=0.1)
-
     def loss(outputs, targets):
         return fsum(o * o for o in outputs)  # line loss
 
-    message = anomaly(lambda: fit(model, [[HUGE]], [1.0], loss=loss, optimizer=optimizer, epochs=1))
-    assert_line(message, "loss")
+    assert_line(anomaly(Model(), Value(HUGE, "x")), "module")
+    model = MLP(1, [1], seed=0)
+    trained = {"loss": loss, "optimizer": SGD(model.parameters(), lr=0.1), "epochs": 1}
+    assert_line(anomaly(lambda: fit(model, [[HUGE]], [1.0], **trained)), "loss")
 
 
 @pytest.mark.parametrize("name", ["plain", "mit leerzeichen", "größe"])
@@ -375,182 +275,142 @@ def test_code_without_a_source_is_named_by_its_line():
     assert_first(anomaly(eval("lambda x: x * x"), Value(HUGE)), "a * b is inf, for a = 1e+200, b = 1e+200")
 
 
-SCRIPT = """
-from autograd import Value, detect_anomaly
+SCRIPT = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from autograd import Value, detect_anomaly, sqrt
 with detect_anomaly():
     x = Value(1e200, "x")
     try:
         y = x * x
     except FloatingPointError as error:
         print(error)
+    root = sqrt(Value(0.0, "x"))
+    root.backward()
 """
 
 
-@pytest.mark.parametrize("flags", [[], ["-O"], ["-X", "no_debug_ranges"], ["-I"]])
+@pytest.mark.parametrize("flags", [[], ["-O", "-I", "-X", "no_debug_ranges"], ["-"]], ids=" ".join)
 def test_a_script_is_named_whatever_the_interpreters_flags(tmp_path, flags):
     path = tmp_path / "script.py"
-    path.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r}){SCRIPT}", encoding="utf-8")
-    run = subprocess.run([sys.executable, *flags, path], capture_output=True, text=True, check=True)
-    lines = run.stdout.splitlines()
-    assert lines[:3] == [
-        "a * b is inf, for a = 1e+200 (x), b = 1e+200 (x)",
-        f'  File "{path}", line 7, in <module>',
-        "    y = x * x",
-    ]
-
-
-def test_a_script_from_the_standard_input_is_named_by_its_line():
+    path.write_text(SCRIPT, encoding="utf-8")
+    options = {"input": SCRIPT} if flags == ["-"] else {}
     run = subprocess.run(
-        [sys.executable, "-"], input=SCRIPT, capture_output=True, text=True, check=True, cwd=ROOT, encoding="utf-8"
+        [sys.executable, *flags, *([] if options else [path])], capture_output=True, text=True, check=False, **options
     )
-    assert 'File "<stdin>", line 6, in <module>' in run.stdout
+    file = "<stdin>" if options else path
+    said = ["a * b is inf, for a = 1e+200 (x), b = 1e+200 (x)", f'  File "{file}", line 8, in <module>']
+    assert run.stdout.splitlines()[: 2 + (not options)] == said + ["    y = x * x"] * (not options)
+    assert run.returncode == 1
+    raised = "FloatingPointError: in the chain rule through sqrt(x): its derivative inf times the 1.0 that arrives is "
+    raised += f'inf, for x = 0.0 (x)\n  File "{file}", line 11, in <module>\n'
+    assert raised + '    root = sqrt(Value(0.0, "x"))\n' * (not options) in run.stderr
 
 
 # Backward
 
 
-def zero_times_infinity(take):
-    x = Value(0.0, "x")
-    y = sqrt(x)  # line zero times infinity
-    take(y * 0.0, x)
-
-
-def infinite_derivative(take):
-    x = Value(0.0, "x")
-    y = 3.0 * x.sqrt()  # line infinite derivative
-    take(y, x)
-
-
-def overflowing_product(take):
-    x = Value(1e-200, "x")
-    y = x * 1e200  # line overflowing product
-    take(y * 1e200, x)
-
-
-def undefined_derivative(take):
-    a, b = Value(-2.0, "a"), Value(3.0, "b")
-    y = a**b  # line undefined derivative
-    take(y, b)
-
-
-def both_undefined(take):
-    x = Value(0.0, "x")
-    y = hypot(x, x)  # line both undefined
-    take(y, x)
-
-
-def branch_not_taken(take):
-    x = Value(0.0, "x")
-    safe = where(x > 0.0, sqrt(x), 1.0)  # line branch not taken
-    take(safe * x, x)
-
-
-def one_of_many(take):
-    ws = [Value(1e-200 if i == 3 else 0.5, f"w{i}") for i in range(8)]
-    y = dot(ws, [1e-9, 1.0, 1.0, 1e200, 1.0, 1.0, 1.0, 1.0])  # line one of many
-    take(y * 1e200, ws[3])
-
-
-def own_rule(take):
-    wrong = operation("own rule", lambda x: x, lambda y, x: math.nan)
-    x = Value(2.0, "x")
-    y = wrong(x * 2.0)  # line own rule
-    take(y, x)
-
-
-SWEEPS = {
-    "zero times infinity": (
-        zero_times_infinity,
-        "sqrt(x): its derivative inf times the 0.0 that arrives is nan, for x = 0.0 (x)",
-    ),
-    "infinite derivative": (
-        infinite_derivative,
-        "sqrt(x): its derivative inf times the 3.0 that arrives is inf, for x = 0.0 (x)",
-    ),
-    "overflowing product": (
-        overflowing_product,
-        "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf, for a = 1e-200 (x), b = 1e+200",
-    ),
-    "undefined derivative": (
-        undefined_derivative,
-        "a ** b: its derivative by b nan times the 1.0 that arrives is nan, for a = -2.0 (a), b = 3.0 (b)",
-    ),
-    "both undefined": (
-        both_undefined,
-        "hypot(a, b): its derivative by a nan times the 1.0 that arrives is nan, for a = 0.0 (x), b = 0.0 (x)",
-    ),
-    "branch not taken": (
-        branch_not_taken,
-        "sqrt(x): its derivative inf times the 0.0 that arrives is nan, for x = 0.0 (x)",
-    ),
-    "one of many": (
-        one_of_many,
-        "dot: its derivative by a[3] 1e+200 times the 1e+200 that arrives is inf, for "
-        "a[3] = 1e-200 (w3), b[3] = 1e+200 among 16 operands",
-    ),
-    "own rule": (own_rule, "own_rule(x): its derivative nan times the 1.0 that arrives is nan, for x = 4.0"),
+# fmt: off
+OWN = ad.operation("own rule", lambda x: x, lambda y, x: math.nan)
+OF_A_LEAF = {  # the number of the leaf, and a result of which one line's derivative is wrong
+    "zero times infinity": (0.0, lambda x: 0.0 * (
+        sqrt(x)  # line zero times infinity
+    )),
+    "infinite derivative": (0.0, lambda x: 3.0 * (
+        x.sqrt()  # line infinite derivative
+    )),
+    "overflowing product": (1e-200, lambda x: 1e200 * (
+        x * 1e200  # line overflowing product
+    )),
+    "undefined derivative": (3.0, lambda x: (
+        Value(-2.0, "a") ** x  # line undefined derivative
+    )),
+    "both undefined": (0.0, lambda x: (
+        ad.hypot(x, x)  # line both undefined
+    )),
+    "branch not taken": (0.0, lambda x: x * (
+        ad.where(x > 0.0, sqrt(x), 1.0)  # line branch not taken
+    )),
+    "one of many": (1e-200, lambda x: 1e200 * (
+        dot([0.5, x, *[Value(0.5, "w")] * 6], [1.0, 1e200, *[1.0] * 6])  # line one of many
+    )),
+    "own rule": (2.0, lambda x: (
+        OWN(x * 2.0)  # line own rule
+    )),
 }
-TAKERS = {
-    "backward": lambda y, x: y.backward(),
-    "gradients": lambda y, x: gradients(y, [x]),
-    "all gradients": lambda y, x: gradients(y, [x, y]),
+# fmt: on
+THROUGH = {
+    "zero times infinity": "sqrt(x): its derivative inf times the 0.0 that arrives is nan, for x = 0.0 (x)",
+    "infinite derivative": "sqrt(x): its derivative inf times the 3.0 that arrives is inf, for x = 0.0 (x)",
+    "overflowing product": "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf, for a = 1e-200 "
+    "(x), b = 1e+200",
+    "undefined derivative": "a ** b: its derivative by b nan times the 1.0 that arrives is nan, for a = -2.0 (a), "
+    "b = 3.0 (x)",
+    "both undefined": "hypot(a, b): its derivative by a nan times the 1.0 that arrives is nan, for a = 0.0 (x), "
+    "b = 0.0 (x)",
+    "branch not taken": "sqrt(x): its derivative inf times the 0.0 that arrives is nan, for x = 0.0 (x)",
+    "one of many": "dot: its derivative by a[1] 1e+200 times the 1e+200 that arrives is inf, for a[1] = 1e-200 (x), "
+    "b[1] = 1e+200 among 16 operands",
+    "own rule": "own_rule(x): its derivative nan times the 1.0 that arrives is nan, for x = 4.0",
 }
 
 
-@pytest.mark.parametrize("taker", TAKERS)
-@pytest.mark.parametrize("mark", SWEEPS)
-def test_the_product_of_the_chain_rule_is_named_with_the_line_that_made_the_node(mark, taker):
-    f, first = SWEEPS[mark]
-    message = anomaly(f, TAKERS[taker])
-    assert_first(message, f"in the chain rule through {first}")
-    assert message.count("File ") == 1
-    assert_line(message, mark)
+@pytest.mark.parametrize("mark", OF_A_LEAF)
+def test_the_product_of_the_chain_rule_is_named_with_the_line_that_made_the_node(mark):
+    def message(take):
+        return anomaly(lambda: take(f(x := Value(number, "x")), x))
+
+    number, f = OF_A_LEAF[mark]
+    for take in (lambda y, x: y.backward(), lambda y, x: gradients(y, [x]), lambda y, x: gradients(y, [x, y])):
+        said = message(take)
+        assert_first(said, f"in the chain rule through {THROUGH[mark]}")
+        assert said.count("File ") == 1
+        assert_line(said, mark)
+    said = message(lambda y, x: gradients(y, [x], create_graph=True))
+    assert re.match("in the (chain rule through|derivative of) " + re.escape(THROUGH[mark].split(":")[0]), said)
+    assert_line(said, mark)
 
 
-@pytest.mark.parametrize("mark", SWEEPS)
-def test_the_line_is_named_where_the_gradients_are_graphs_too(mark):
-    message = anomaly(SWEEPS[mark][0], lambda y, x: gradients(y, [x], create_graph=True))
-    assert re.match("in the (chain rule through|derivative of) " + re.escape(SWEEPS[mark][1].split(":")[0]), message)
-    assert_line(message, mark)
+STEEP = ad.operation("steep", lambda x: x, lambda y, x: x * HUGE)  # line partial
+# fmt: off
+BY_GRAPHS = {  # a result, and what goes wrong in the graph of its derivative
+    "a root": (0.0, "in the derivative of sqrt(x), for x = 0.0 (x)", "a / b is inf, for a = 0.5, b = 0.0", lambda x: (
+        sqrt(x)  # line a root
+    )),
+    "one's own rule": (HUGE, "in the derivative of steep(x), for x = 1e+200 (x)",
+                       "a * b is inf, for a = 1e+200 (x), b = 1e+200", lambda x: (
+        STEEP(x)  # line one's own rule
+    )),
+}
+# fmt: on
 
 
-def test_a_derivative_that_is_a_graph_names_the_node_and_what_went_wrong_in_its_rule():
-    def f():
-        x = Value(0.0, "x")
-        y = sqrt(x)  # line of a root
+@pytest.mark.parametrize("mark", BY_GRAPHS)
+def test_a_derivative_that_is_a_graph_names_the_node_and_what_went_wrong_in_its_rule(mark):
+    number, first, wrong, f = BY_GRAPHS[mark]
+
+    def differentiated():
+        x = Value(number, "x")
+        y = f(x)
         gradients(y, [x], create_graph=True)  # line of its derivative
 
-    message = anomaly(f)
+    message = anomaly(differentiated)
     lines = message.splitlines()
-    assert lines[0] == "in the derivative of sqrt(x), for x = 0.0 (x)"
-    assert f"line {place('of a root')[0]}," in lines[1]
-    assert "a / b is inf, for a = 0.5, b = 0.0" in lines
-    assert_line(message, "of a root")
-    assert_line(message, "of its derivative")
-
-
-def test_the_line_of_a_users_partial_derivative_is_named():
-    steep = operation("steep", lambda x: x, lambda y, x: x * HUGE)  # line partial
-
-    def f():
-        x = Value(HUGE, "x")
-        y = steep(x)  # line steep
-        gradients(y, [x], create_graph=True)
-
-    message = anomaly(f)
-    assert_first(message, "in the derivative of steep(x), for x = 1e+200 (x)")
-    assert "a * b is inf, for a = 1e+200 (x), b = 1e+200" in message
-    assert_line(message, "partial")
-    assert_line(message, "steep")
+    assert lines[0] == first
+    assert f"line {place(mark)[0]}," in lines[1]
+    assert wrong in lines
+    assert_line(message, mark)
+    assert_line(message, "of its derivative" if mark == "a root" else "partial")
 
 
 @pytest.mark.parametrize("label", ["", "inner"])
-def test_a_sum_of_products_that_overflows_is_named_at_the_node_where_it_arrives(label):
+@pytest.mark.parametrize("taken", [lambda y, x: y.backward(), lambda y, x: gradients(y, [x], create_graph=True)])
+def test_a_sum_of_products_that_overflows_is_named_at_the_node_where_it_arrives(label, taken):
     def f():
         x = Value(1e-200, "x")
         u = x * 1.0  # line sum at a node
         u.label = label
-        (u * 1e308 + u * 1e308).backward()
+        taken(u * 1e308 + u * 1e308, x)
 
     message = anomaly(f)
     assert_first(message, f"in the chain rule, what arrives at {label or 'a * b'} adds up to inf")
@@ -562,74 +422,77 @@ def test_a_sum_of_products_that_overflows_is_named_at_the_node_where_it_arrives(
 def test_a_sum_of_products_that_overflows_is_named_at_the_leaf_where_it_arrives(label, name, sign):
     def f():
         x = Value(1e-200, label)
-        (x * (sign * 1e308) + x * (sign * 1e308)).backward()
+        (x * (sign * 1e308) + x * (sign * 1e308)).backward()  # line sum at a leaf
 
-    assert_first(anomaly(f), f"in the chain rule, what arrives at {name} adds up to {sign * math.inf}")
+    message = anomaly(f)
+    assert_first(message, f"in the chain rule, what arrives at {name} adds up to {sign * math.inf}")
+    assert_line(message, "sum at a leaf")
 
 
-@pytest.mark.parametrize("seed", [math.inf, -math.inf, math.nan])
-def test_a_seed_that_is_not_finite_is_named(seed):
+def test_a_seed_that_is_not_finite_is_named():
     def f():
         y = Value(1.0) * 2.0  # line seed
         y.backward(seed)
 
-    message = anomaly(f)
-    assert_first(message, f"in the chain rule, what arrives at a * b adds up to {seed}")
-    assert_line(message, "seed")
-    leaf = Value(1.0, "x")
-    assert_first(anomaly(leaf.backward, seed), f"in the chain rule, what arrives at x adds up to {seed}")
+    for seed in (math.inf, -math.inf, math.nan):
+        message = anomaly(f)
+        assert_first(message, f"in the chain rule, what arrives at a * b adds up to {seed}")
+        assert_line(message, "seed")
+        message = anomaly(Value(1.0, "x").backward, seed)
+        assert_first(message, f"in the chain rule, what arrives at x adds up to {seed}")
+        assert message == message.rstrip()
 
 
-@pytest.mark.parametrize(
-    "derivative",
-    [
-        lambda f, x: grad(f)(x),
-        lambda f, x: value_and_grad(f)(x),
-        lambda f, x: jacobian(f)(x),
-        lambda f, x: jacobian(lambda x: [f(x)] * 3)(x),
-        lambda f, x: hessian(f)(x),
-        lambda f, x: hvp(f)(x, 1.0),
-        lambda f, x: vjp(f, x)[1](1.0),
-        lambda f, x: jvp(f, (x,), (1.0,)),
-        lambda f, x: grad(grad(f))(x),
-        lambda f, x: grad(lambda x: grad(f)(x) * 2.0)(x),
-        lambda f, x: jvp(grad(f), (x,), (1.0,)),
-        lambda f, x: grad(lambda x: jvp(f, (x,), (1.0,))[1])(x),
-    ],
-)
-@pytest.mark.parametrize("inside", [False, True])
-def test_every_transform_names_the_line(derivative, inside):
+DERIVATIVES = [
+    lambda f, x: grad(f)(x),
+    lambda f, x: ad.value_and_grad(f)(x),
+    lambda f, x: ad.jacobian(f)(x),
+    lambda f, x: ad.jacobian(lambda x: [f(x)] * 3)(x),
+    lambda f, x: ad.hessian(f)(x),
+    lambda f, x: ad.hvp(f)(x, 1.0),
+    lambda f, x: ad.vjp(f, x)[1](1.0),
+    lambda f, x: ad.jvp(f, (x,), (1.0,)),
+    lambda f, x: grad(grad(f))(x),
+    lambda f, x: grad(lambda x: grad(f)(x) * 2.0)(x),
+    lambda f, x: ad.jvp(grad(f), (x,), (1.0,)),
+    lambda f, x: grad(lambda x: ad.jvp(f, (x,), (1.0,))[1])(x),
+]
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+def test_every_transform_names_the_line(derivative):
     def f(x):
         return sqrt(x) * 2.0  # line transformed
 
-    message = anomaly(derivative, f, Value(0.0) if inside else 0.0)
-    assert re.match(r"in the (chain rule through|derivative of) sqrt\(x\)", message)
-    assert_line(message, "transformed")
+    for inside in (False, True):
+        message = anomaly(derivative, f, Value(0.0) if inside else 0.0)
+        assert re.match(r"in the (chain rule through|derivative of) sqrt\(x\)", message)
+        assert_line(message, "transformed")
 
 
 def test_the_second_derivative_is_looked_at_where_the_first_is_finite():
-    def f(x):
-        return x**1.5  # line of the power
-
+    f = lambda x: x**1.5
     with detect_anomaly():
         assert grad(f)(0.0) == 0.0
-    for derivative in (grad(grad(f)), hessian(f), lambda x: hvp(f)(x, 1.0), jacobian(grad(f))):
+    for derivative in (grad(grad(f)), ad.hessian(f), lambda x: ad.hvp(f)(x, 1.0), ad.jacobian(grad(f))):
         message = anomaly(derivative, 0.0)
         assert_first(message.split(":")[0], "in the chain rule through x ** 0.5")
-        assert (
-            "its derivative inf times the 1.5 that arrives is inf, for x = 0.0" in message or "times the 1.0" in message
-        )
+        assert "its derivative inf times the 1.5 that arrives is inf, for x = 0.0" in message or "the 1.0" in message
 
 
 def test_forward_mode_overflows_are_named():
-    assert "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf" in anomaly(
-        lambda: jvp(lambda x: x * HUGE * HUGE, (1e-200,), (1.0,))
-    )
-    assert "what arrives at a + b adds up to inf" in anomaly(
-        lambda: jvp(lambda x: x * 1e308 + x * 1e308, (1e-200,), (1.0,))
-    )
-    assert "adds up to inf" in anomaly(lambda: jvp(sin, (0.0,), (math.inf,)))
-    assert "adds up to nan" in anomaly(lambda: vjp(sin, 0.0)[1](math.nan))
+    for f, x, v, said in [
+        (
+            lambda x: x * HUGE * HUGE,
+            1e-200,
+            1.0,
+            "a * b: its derivative by a 1e+200 times the 1e+200 that arrives is inf",
+        ),
+        (lambda x: x * 1e308 + x * 1e308, 1e-200, 1.0, "what arrives at a + b adds up to inf"),
+        (sin, 0.0, math.inf, "adds up to inf"),
+    ]:
+        assert said in anomaly(ad.jvp, f, (x,), (v,))
+    assert "adds up to nan" in anomaly(lambda: ad.vjp(sin, 0.0)[1](math.nan))
 
 
 def test_edges_that_lead_to_no_input_are_not_looked_at():
@@ -650,10 +513,8 @@ def test_a_backward_that_fails_leaves_the_gradients_as_they_were():
 
 
 def test_a_graph_made_outside_of_the_block_is_looked_at_without_its_line():
-    x = Value(0.0, "x")
-    y = sqrt(x) * 0.0
-    message = anomaly(y.backward)
-    assert message == (
+    y = sqrt(Value(0.0, "x")) * 0.0
+    assert anomaly(y.backward) == (
         "in the chain rule through sqrt(x): its derivative inf times the 0.0 that arrives is nan, for x = 0.0 (x)\n"
         "  made outside of detect_anomaly(); build it in the block to see its line"
     )
@@ -671,66 +532,51 @@ def test_a_graph_made_in_an_earlier_block_still_knows_its_lines():
 # Where the block begins and ends
 
 
-def test_outside_of_the_block_infinities_pass():
+def is_looked_at():
+    try:
+        return product(Value(HUGE), HUGE).data != math.inf
+    except FloatingPointError as error:
+        assert_line(str(error), "product")
+        return True
+
+
+def test_outside_of_the_block_and_after_an_error_infinities_pass():
     with detect_anomaly():
         assert (Value(2.0) * 3.0).data == 6.0
     x = Value(HUGE)
     y = x * x
     (y * 0.0).backward()
-    assert math.isinf(y.data)
-    assert x.grad == 0.0
+    assert (math.isinf(y.data), x.grad) == (True, 0.0)
+    for error in (KeyError, ValueError, KeyboardInterrupt, SystemExit):
+        with pytest.raises(error, match="mine"), detect_anomaly():
+            raise error("mine")
+        assert not is_looked_at()
 
 
-@pytest.mark.parametrize("error", [KeyError, ValueError, KeyboardInterrupt, SystemExit])
-def test_an_error_ends_the_block(error):
-    with pytest.raises(error, match="mine"), detect_anomaly():
-        raise error("mine")
-    assert (Value(HUGE) * HUGE).data == math.inf
-
-
-def test_an_anomaly_caught_within_the_block_does_not_end_it():
-    with detect_anomaly():
-        for _ in range(3):
-            with pytest.raises(FloatingPointError, match=r"a \* b is inf"):
-                Value(HUGE) * HUGE
-        assert modes.blocks == 1
-
-
-def test_blocks_nest():
+def test_blocks_nest_and_an_anomaly_caught_within_one_does_not_end_it():
     with detect_anomaly():
         with detect_anomaly():
             assert modes.blocks == 2
-        with pytest.raises(FloatingPointError, match=r"a \* b is inf"):
-            product(Value(HUGE), HUGE)
+        assert is_looked_at()
         with pytest.raises(FloatingPointError, match="is inf"), detect_anomaly():
             product(Value(HUGE), HUGE)
-        with pytest.raises(FloatingPointError, match="is inf"):
-            product(Value(HUGE), HUGE)
+        assert is_looked_at()
+        assert modes.blocks == 1
 
 
 def test_as_a_decorator_it_surrounds_every_call():
     @detect_anomaly()
-    def f(x):
-        """Return the square."""
-        return x * x  # line decorated
+    def power(x, n):
+        """Return the power."""
+        return x if n == 1 else x * power(x, n - 1)  # line decorated
 
     for _ in range(3):
-        assert f(Value(3.0)).data == 9.0
+        assert power(Value(2.0), 10).data == 1024.0
         with pytest.raises(FloatingPointError, match=r"a \* b is inf") as caught:
-            f(Value(HUGE))
+            power(Value(1e100), 10)
         assert_line(str(caught.value), "decorated")
         assert modes.blocks == 0
-    assert (f.__name__, f.__doc__) == ("f", "Return the square.")
-
-
-def test_a_decorated_function_may_call_itself():
-    @detect_anomaly()
-    def power(x, n):
-        return x if n == 1 else x * power(x, n - 1)
-
-    assert power(Value(2.0), 10).data == 1024.0
-    with pytest.raises(FloatingPointError, match="is inf"):
-        power(Value(1e100), 10)
+    assert (power.__name__, power.__doc__) == ("power", "Return the power.")
 
 
 @pytest.mark.parametrize("blocks", [(no_grad, detect_anomaly), (detect_anomaly, no_grad)])
@@ -738,83 +584,59 @@ def test_numbers_are_looked_at_where_nothing_is_recorded(blocks):
     with blocks[0](), blocks[1]():
         y = Value(2.0) * 3.0
         assert (y.data, y.parents) == (6.0, ())
-        with pytest.raises(FloatingPointError, match=r"a \* b is inf") as caught:
-            product(Value(HUGE), HUGE)
-        assert_line(str(caught.value), "product")
+        assert is_looked_at()
     assert (Value(2.0) * 3.0).parents
 
 
 def test_a_thread_started_within_the_block_is_not_in_it():
-    found = {}
-
-    def work(name, block):
-        try:
-            with block():
-                found[name] = product(Value(HUGE), HUGE).data
-        except FloatingPointError as error:
-            found[name] = str(error)
+    def work(block):
+        with block():
+            return is_looked_at()
 
     with detect_anomaly():
-        threads = [threading.Thread(target=work, args=pair) for pair in {"no": no_grad, "own": detect_anomaly}.items()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        with pytest.raises(FloatingPointError, match="is inf"):
-            product(Value(HUGE), HUGE)
-    assert found["no"] == math.inf
-    assert_line(found["own"], "product")
+        assert in_threads(lambda: work(no_grad), lambda: work(detect_anomaly)) == [False, True]
+        assert is_looked_at()
 
 
 def test_a_thread_within_the_block_does_not_disturb_another_outside():
     inside, done = threading.Event(), threading.Event()
-    found = []
 
-    def work():
+    def within():
         with detect_anomaly():
             inside.set()
-            done.wait(10)
-            try:
-                product(Value(HUGE), HUGE)
-            except FloatingPointError as error:
-                found.append(error)
+            assert done.wait(10)
+            return is_looked_at()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert inside.wait(10)
-    x = Value(0.0)
-    y = sqrt(x) * product(Value(HUGE), HUGE)
-    assert math.isnan(y.data)
-    sqrt(x).backward()
-    assert x.grad == math.inf
+    def outside():
+        assert inside.wait(10)
+        x = Value(0.0)
+        y = sqrt(x) * product(Value(HUGE), HUGE)
+        sqrt(x).backward()
+        done.set()
+        return y, x.grad
+
+    found, (y, slope) = in_threads(within, outside)
+    assert (found, math.isnan(y.data), slope) == (True, True, math.inf)
     assert y.stamp is clock.now
-    done.set()
-    thread.join()
-    assert len(found) == 1
 
 
 def test_tasks_are_in_the_block_in_which_they_were_made_only():
-    async def square(x):
+    async def looked_at():
         await asyncio.sleep(0)
-        return (x * x).data
+        return is_looked_at()
 
-    async def inspected(x):
+    async def inspected():
         with detect_anomaly():
             await asyncio.sleep(0.001)
-            return await square(x)
+            return await looked_at()
 
     async def main():
-        plain = asyncio.create_task(square(Value(HUGE)))
-        task = asyncio.create_task(inspected(Value(HUGE)))
+        plain, task = asyncio.create_task(looked_at()), asyncio.create_task(inspected())
         with detect_anomaly():
-            heir = asyncio.create_task(square(Value(HUGE)))
-        return await asyncio.gather(plain, task, heir, square(Value(HUGE)), return_exceptions=True)
+            heir = asyncio.create_task(looked_at())
+        return await asyncio.gather(plain, task, heir, looked_at())
 
-    plain, task, heir, last = asyncio.run(main())
-    assert plain == last == math.inf
-    for found in (task, heir):
-        assert isinstance(found, FloatingPointError)
-        assert "return (x * x).data" in str(found)
+    assert asyncio.run(main()) == [False, True, True, False]
 
 
 # No anomaly is overlooked, and none is made up
@@ -870,12 +692,12 @@ def test_there_is_an_error_exactly_where_a_number_is_not_finite():
 def everything(x, y):
     """A graph with every kind of node: of one, of two, of three and of many operands, scopes and models."""
     with scope("part"):
-        z = tanh(x) * y + where(x > 0.0, x, y) - dot([x, y, 2.0], [y, 3.0, x])
-    w = logsumexp([z, x, y, 1.0]) + sum(softmax([x, z])) ** 2 + relu(-z)
-    return MLP(2, [3, 1], "tanh", seed=3)([w, x]) * mean([w, z]) + abs(z) / (1.0 + x * x) - maximum(z, y)
+        z = tanh(x) * y + ad.where(x > 0.0, x, y) - dot([x, y, 2.0], [y, 3.0, x])
+    w = ad.logsumexp([z, x, y, 1.0]) + sum(ad.softmax([x, z])) ** 2 + ad.relu(-z)
+    return MLP(2, [3, 1], "tanh", seed=3)([w, x]) * ad.mean([w, z]) + abs(z) / (1.0 + x * x) - ad.maximum(z, y)
 
 
-def numbers(call):
+def numbers():
     x, y = Value(0.3, "x"), Value(-1.2, "y")
     z = everything(x, y)
     z.backward()
@@ -883,15 +705,29 @@ def numbers(call):
     curvature = gradients(slopes[0], [x, y])
     f = lambda v: everything(*v)
     v = [0.3, -1.2]
-    transforms = [grad(f)(v), hessian(f)(v), hvp(f)(v, [1.0, 2.0]), jvp(f, (v,), ([1.0, 2.0],)), vjp(f, v)[1](2.0)]
-    return repr([z.data, x.grad, y.grad, [s.data for s in slopes], curvature, transforms, text(z), call])
+    transforms = [
+        grad(f)(v),
+        ad.hessian(f)(v),
+        ad.hvp(f)(v, [1.0, 2.0]),
+        ad.jvp(f, (v,), ([1.0, 2.0],)),
+        ad.vjp(f, v)[1](2.0),
+    ]
+    return repr([z.data, x.grad, y.grad, [s.data for s in slopes], curvature, transforms, ad.text(z)])
 
 
-def test_results_and_gradients_are_the_same_to_the_last_bit():
-    outside = numbers("f")
+def graph():
+    with detect_anomaly(), scope("part"):
+        x = Value(2.0, "x")
+        return x, sin(x) * x + dot([x, 1.0, x], [x, x, 3.0])
+
+
+def test_results_gradients_and_pictures_are_the_same_to_the_last_bit():
+    pytest.importorskip("graphviz")
+    outside, drawing = numbers(), str(ad.draw(graph()[1]))
     with detect_anomaly():
-        inside = numbers("f")
-    assert inside == outside
+        inside, again = numbers(), str(ad.draw(graph()[1]))
+    assert (inside, again) == (outside, drawing)
+    assert "part" in drawing
 
 
 def test_graphs_outside_share_a_stamp_and_have_their_own_within_the_block():
@@ -938,71 +774,44 @@ def test_a_leaf_that_is_changed_within_the_block_is_found_out():
     assert x.grad == 12.0
 
 
-def graph():
-    with detect_anomaly(), scope("part"):
-        x = Value(2.0, "x")
-        return x, sin(x) * x + dot([x, 1.0, x], [x, x, 3.0])
+COPIES = [
+    copy.deepcopy,
+    *(lambda thing, n=n: pickle.loads(pickle.dumps(thing, n)) for n in (2, pickle.DEFAULT_PROTOCOL)),
+]
 
 
-@pytest.mark.parametrize(
-    "copied",
-    [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair)), lambda pair: pickle.loads(pickle.dumps(pair, 2))],
-)
-def test_graphs_can_be_copied_and_pickled(copied):
+@pytest.mark.parametrize("copied", COPIES)
+def test_graphs_and_models_can_be_copied_and_pickled(copied):
     x, y = graph()
     x2, y2 = copied((x, y))
     y.backward()
     y2.backward()
     assert (x2.grad, y2.data, y2.scope.title) == (x.grad, y.data, "part")
     assert x2 is not x
-    assert text(y2) == text(y)
+    assert ad.text(y2) == ad.text(y)
+    model = MLP(2, [3, 1], seed=1)
     with detect_anomaly():
         y2.backward()
         (y2 * 2.0).backward()
-    assert x2.grad == 4 * x.grad
-
-
-def test_a_copied_graph_is_looked_at():
-    with detect_anomaly():
-        y = sqrt(Value(0.0, "x"))
-    for other in (copy.deepcopy(y), pickle.loads(pickle.dumps(y)), copy.copy(y)):
-        assert_first(
-            anomaly(other.backward),
-            "in the chain rule through sqrt(x): its derivative inf times the 1.0 that arrives is inf, for x = 0.0 (x)",
-        )
-
-
-def test_a_model_trained_within_the_block_can_be_pickled():
-    model = MLP(2, [3, 1], seed=1)
-    with detect_anomaly():
         mse([model([0.1, 0.2])], [1.0]).backward()
         SGD(model.parameters(), lr=0.1).step()
-    again = pickle.loads(pickle.dumps(model))
-    assert again.state_dict() == model.state_dict()
-
-
-def test_graphs_can_be_drawn():
-    pytest.importorskip("graphviz")
-    _, y = graph()
-    drawing = draw(y)
-    assert "part" in str(drawing)
-    with detect_anomaly():
-        assert str(draw(y)) == str(drawing)
+        root = sqrt(Value(0.0, "x"))
+    assert x2.grad == 4 * x.grad
+    assert copied(model).state_dict() == model.state_dict()
+    said = "in the chain rule through sqrt(x): its derivative inf times the 1.0 that arrives is inf, for x = 0.0 (x)"
+    for other in (copied(root), copy.copy(root)):
+        assert_first(anomaly(other.backward), said)
 
 
 def test_graphs_have_no_reference_cycles():
-    gc.collect()
-    gc.disable()
-    try:
+    def use():
         x, y = graph()
         y.backward()
         with detect_anomaly():
-            slopes = gradients(y, [x], create_graph=True)
-            hessian(lambda v: everything(*v))([0.3, -1.2])
-        del x, y, slopes
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+            gradients(y, [x], create_graph=True)
+            ad.hessian(lambda v: everything(*v))([0.3, -1.2])
+
+    assert leaves_no_cycle(use)
 
 
 def test_graphs_are_freed_with_their_last_reference():
@@ -1011,19 +820,15 @@ def test_graphs_are_freed_with_their_last_reference():
     class Witness(Value):
         __slots__ = ("__weakref__",)
 
-    gc.disable()
-    try:
-        with detect_anomaly():
-            x = Witness(2.0)
-            weakref.finalize(x, freed.append, "x")
-            y = sin(x) * 3.0
-            y.backward()
-            del x
-            assert freed == []
-            del y
-            assert freed == ["x"]
-    finally:
-        gc.enable()
+    with collector_off(), detect_anomaly():
+        x = Witness(2.0)
+        weakref.finalize(x, freed.append, "x")
+        y = sin(x) * 3.0
+        y.backward()
+        del x
+        assert freed == []
+        del y
+        assert freed == ["x"]
 
 
 def test_no_frame_is_kept_alive():
@@ -1039,95 +844,17 @@ def test_no_frame_is_kept_alive():
             (slope,) = gradients(y, [x], create_graph=True)
         return weakref.ref(local), y, slope
 
-    gc.disable()
-    try:
+    with collector_off():
         local, y, slope = make()
         assert local() is None
         assert y.parents
         assert slope.parents
-    finally:
-        gc.enable()
 
 
-def test_a_chain_of_a_hundred_thousand_operations_is_looked_at_without_recursion():
+def test_a_long_chain_is_looked_at_without_recursion():
     with detect_anomaly():
-        x = Value(1.0)
-        y = x
-        for _ in range(100_000):
+        x = y = Value(1.0)
+        for _ in range(20 * sys.getrecursionlimit()):
             y = y + 1.0
         y.backward()
     assert x.grad == 1.0
-    del y
-
-
-def test_outside_of_the_block_nodes_are_made_as_ever(monkeypatch):
-    def fail(*args):
-        raise AssertionError("looked at")
-
-    monkeypatch.setattr(modes, "inspected", fail)
-    monkeypatch.setattr(modes, "inspected_edges", fail)
-    x = Value(2.0)
-    (x * x).backward()
-    assert x.grad == 4.0
-    with detect_anomaly(), pytest.raises(AssertionError, match="looked at"):
-        x * x
-
-
-def test_the_message_of_the_docstring_is_what_users_see_in_a_traceback(tmp_path):
-    path = tmp_path / "script.py"
-    path.write_text(
-        textwrap.dedent(
-            f"""
-            import sys
-            sys.path.insert(0, {str(ROOT)!r})
-            from autograd import Value, detect_anomaly, sqrt
-            with detect_anomaly():
-                root = sqrt(Value(0.0, "x"))
-                root.backward()
-            """
-        ),
-        encoding="utf-8",
-    )
-    run = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
-    assert run.returncode == 1
-    assert (
-        "FloatingPointError: in the chain rule through sqrt(x): its derivative inf times the 1.0 that arrives is inf, "
-        f'for x = 0.0 (x)\n  File "{path}", line 6, in <module>\n    root = sqrt(Value(0.0, "x"))\n'
-    ) in run.stderr
-
-
-@pytest.mark.parametrize("f", [lambda x: (x * 1e308 + x * 1e308).backward(), lambda x: x.backward(math.inf)])
-def test_a_message_about_a_leaf_ends_with_its_text(f):
-    message = anomaly(f, Value(1e-200, "x"))
-    assert message == message.rstrip()
-
-
-def test_a_sum_that_overflows_at_a_leaf_names_a_line():
-    def f():
-        x = Value(1e-200, "x")
-        y = x * 1e308 + x * 1e308  # line sum at a leaf
-        y.backward()
-
-    assert_line(anomaly(f), "sum at a leaf")
-
-
-def test_equal_extremes_of_many_operands_are_not_the_same_one_twice():
-    message = anomaly(lambda: dot([Value(HUGE, "w")] * 5, [Value(HUGE, "x")] * 5))
-    assert message.splitlines()[0].count("a[0]") == 1
-    assert "(x)" in message.splitlines()[0]
-
-
-def test_a_sum_of_the_chain_rule_that_overflows_in_a_graph_is_said_to_be_one():
-    def f():
-        x = Value(1e-200, "x")
-        u = x * 1.0  # line sum in a graph
-        gradients(u * 1e308 + u * 1e308, [x], create_graph=True)
-
-    message = anomaly(f)
-    assert_first(message, "in the chain rule, what arrives at a * b adds up to inf")
-    assert_line(message, "sum in a graph")
-
-
-def test_the_operand_by_which_the_derivative_was_is_named():
-    message = anomaly(undefined_derivative, lambda y, x: gradients(y, [x]))
-    assert "its derivative by b nan times" in message

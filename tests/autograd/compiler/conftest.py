@@ -8,6 +8,7 @@ from autograd import compile
 from autograd.compiler import blocks
 from autograd.compiler.backends import _kernels
 from tests.backends import KERNELS, RUN_BY, name_of
+from tests.collector import collector_off
 
 LOOPS = "native loops"  # kernels in which all that is repeated is a loop
 
@@ -41,3 +42,10 @@ def numpy_backend(request, monkeypatch):
 @pytest.fixture
 def python_backend(request, monkeypatch):
     return use(request, monkeypatch, "python")
+
+
+@pytest.fixture
+def without_collector():
+    """Memory is freed with the last reference, or stays."""
+    with collector_off():
+        yield

@@ -6,7 +6,6 @@ import itertools
 import math
 import pickle
 import re
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ import pytest
 from autograd import TraceError, Value, compile, dot, sin, tanh
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
+from tests.threads import in_threads
 
 
 def total(*numbers):
@@ -81,12 +81,8 @@ def test_call_is_bound_as_python_binds_it(name):
         else:
             valid += 1
             assert compiled(*args, **keywords) == pytest.approx(wanted, rel=1e-12)
+            assert not args or compiled.value_and_grad(*args, **keywords)[0] == pytest.approx(wanted, rel=1e-12)
     assert valid >= 2
-
-
-def test_default_overridden_by_keyword_after_a_call_without_it():
-    compiled = compile(lambda x, b=1.0: x * b)
-    assert [compiled(2.0), compiled(2.0, b=5.0), compiled(2.0), compiled(2.0, 7.0)] == [2.0, 10.0, 2.0, 14.0]
 
 
 def test_calls_that_bind_alike_share_a_program():
@@ -117,13 +113,10 @@ def test_numbers_in_keywords_and_variadic_arguments_may_be_nested():
 
 def test_gradient_is_by_the_first_parameter_however_it_is_passed():
     compiled = compile(lambda x, b, *, q=1.0: x * b * q)
-    for args, keywords in [
-        ((2.0, 3.0), {}),
-        ((2.0,), {"b": 3.0}),
-        ((), {"b": 3.0, "x": 2.0}),
-        ((2.0, 3.0), {"q": 1.0}),
-    ]:
+    passed = [((2.0, 3.0), {}), ((2.0,), {"b": 3.0}), ((), {"b": 3.0, "x": 2.0}), ((2.0, 3.0), {"q": 1.0})]
+    for args, keywords in passed:
         assert compiled.value_and_grad(*args, **keywords) == (6.0, 3.0)
+    assert compiled.value_and_grad(2.0, 3.0, q=5.0) == (30.0, 15.0)
 
 
 @pytest.mark.parametrize("name", ["x[0]", "r[1][0]", "q['a']", "k['other'][0]"])
@@ -133,18 +126,10 @@ def test_errors_name_an_argument_as_python_does(name):
         compiled([1.0], [2.0], [3.0], q={"a": 4.0}, other=np.ones(1))
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda c, X, Y: c(X, y=Y),
-        lambda c, X, Y: c(y=Y, x=X),
-        lambda c, X, Y: c(x=X, y=Y),
-    ],
-)
-def test_batched_arguments_may_be_keyword_only(call):
+def test_batched_arguments_may_be_keyword_only():
     X, Y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 7.0])
     compiled = compile(lambda x, *, y: (x[0] * y - x[1]) ** 2, batched=("x", "y"))
-    assert call(compiled, X, Y) == np.mean((X[:, 0] * Y - X[:, 1]) ** 2)
+    assert compiled(X, y=Y) == compiled(y=Y, x=X) == compiled(x=X, y=Y) == np.mean((X[:, 0] * Y - X[:, 1]) ** 2)
 
 
 def test_all_variadic_arguments_may_be_batched():
@@ -154,21 +139,18 @@ def test_all_variadic_arguments_may_be_batched():
     assert compiled(2.0, r[0], n=n) == np.mean(2.0 * total(r[0], n))
 
 
-@pytest.mark.parametrize("option", ["batched", "static"])
-def test_name_of_no_argument_is_an_error(option):
-    with pytest.raises(ValueError, match=rf"{option} names arguments of two\(x, b\), got 'z'"):
-        compile(two, **{option: ("x", "z")})
-
-
-def test_argument_is_not_batched_and_static():
-    with pytest.raises(ValueError, match="an argument is batched or static, not both, got 'x' in both"):
-        compile(two, batched="x", static="x")
-
-
-@pytest.mark.parametrize("backend", ["", "jax", None])
-def test_unknown_backend_is_an_error(backend):
-    with pytest.raises(ValueError, match="compile takes a backend of 'auto', 'numpy', 'python', 'native', got"):
-        compile(two, backend=backend)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batched": ("x", "z")}, r"batched names arguments of two\(x, b\), got 'z'"),
+        ({"static": ("x", "z")}, r"static names arguments of two\(x, b\), got 'z'"),
+        ({"batched": "x", "static": "x"}, "an argument is batched or static, not both, got 'x' in both"),
+        *[({"backend": name}, "a backend of 'auto', 'numpy', 'python', 'native', got") for name in ("", "jax", None)],
+    ],
+)
+def test_option_that_is_none_is_an_error(options, message):
+    with pytest.raises(ValueError, match=message):
+        compile(two, **options)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -194,21 +176,20 @@ class Matrix(np.ndarray):
 MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
 
 
+ODD_ARGUMENTS = [  # how a function, of a batch or not, is called with what is odd
+    *[(lambda c, odd, make=make: c(make(odd)), ()) for make in (lambda odd: odd, lambda odd: [odd, odd])],
+    (lambda c, odd: c({"a": odd}), ()),
+    (lambda c, odd: c.value_and_grad(odd), ()),
+    (lambda c, odd: c(odd), "x"),
+    (lambda c, odd: c([odd, odd]), "x"),
+    (lambda c, odd: c([np.ones(2), odd]), "x"),
+    (lambda c, odd: c([[np.ones(2)], [odd]]), "x"),
+    (lambda c, odd: c([[1.0, 2.0], [1.0, odd]]), "x"),
+]
+
+
 @pytest.mark.parametrize("odd", [MASKED, np.ones(2).view(Matrix), np.ma.masked], ids=lambda odd: type(odd).__name__)
-@pytest.mark.parametrize(
-    ("call", "batched"),
-    [
-        (lambda c, odd: c(odd), ()),
-        (lambda c, odd: c([odd, odd]), ()),
-        (lambda c, odd: c({"a": odd}), ()),
-        (lambda c, odd: c(odd), "x"),
-        (lambda c, odd: c([odd, odd]), "x"),
-        (lambda c, odd: c([np.ones(2), odd]), "x"),
-        (lambda c, odd: c([[np.ones(2)], [odd]]), "x"),
-        (lambda c, odd: c([[1.0, 2.0], [1.0, odd]]), "x"),
-        (lambda c, odd: c.value_and_grad(odd), ()),
-    ],
-)
+@pytest.mark.parametrize(("call", "batched"), ODD_ARGUMENTS)
 def test_subclass_of_arrays_is_refused_as_grad_refuses_it(odd, call, batched):
     compiled = compile(np.sum if not batched else lambda x: np.sum(x[0]), batched=batched)
     with pytest.raises(TypeError, match=f"{type(odd).__name__}|are not alike|batched, so it is an array or a list"):
@@ -296,23 +277,16 @@ def test_programs_used_last_are_kept(monkeypatch):
     monkeypatch.setattr(_specialization, "PROGRAMS_KEPT", 3)
     traced = []
     compiled = compile(lambda x, n: (traced.append(n), x * n)[1], static="n")
-    for n in (1, 2, 3, 1, 4):  # 2 is the one not used for longest
-        assert compiled(2.0, n) == 2.0 * n
-    assert traced == [1, 2, 3, 4]
-    assert [compiled(2.0, n) for n in (1, 3, 4)] == [2.0, 6.0, 8.0]
-    assert traced == [1, 2, 3, 4]
-    compiled(2.0, 2)
-    assert traced == [1, 2, 3, 4, 2]
+    quick = compile(lambda x: (traced.append(len(x)), x[0] * 2.0)[1])  # quick calls count as use, too
+    for call in (lambda n: compiled(2.0, n) / n, lambda n: quick([1.0] * n)):
+        traced.clear()
+        assert [call(n) for n in (1, 2, 3, 1, 4)] == [2.0] * 5  # 2 is the one not used for longest
+        assert traced == [1, 2, 3, 4]
+        assert [call(n) for n in (1, 3, 4)] == [2.0] * 3
+        assert traced == [1, 2, 3, 4]
+        call(2)
+        assert traced == [1, 2, 3, 4, 2]
     assert len(compiled._programs.kept) == 3
-
-
-def test_quick_calls_count_as_use(monkeypatch):
-    monkeypatch.setattr(_specialization, "PROGRAMS_KEPT", 2)
-    traced = []
-    compiled = compile(lambda x: (traced.append(len(x)), x[0] * 2.0)[1])
-    for size in (1, 2, 1, 3, 1):
-        compiled([1.0] * size)
-    assert traced == [1, 2, 3]
 
 
 def test_clear_forgets_programs_and_what_wrt_was():
@@ -343,11 +317,7 @@ def test_threads_share_a_cache_that_is_too_small(monkeypatch):
                 compiled.clear()
             wrong.extend(c for c in (compiled, quick) if c(x) != 2.0 * sum(x))
 
-    threads = [threading.Thread(target=work, args=(size,)) for size in (1, 2, 3, 4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[functools.partial(work, size) for size in (1, 2, 3, 4)])
     assert wrong == []
     assert max(len(c._programs.kept) for c in (compiled, quick)) <= 2
 
@@ -359,11 +329,3 @@ def test_weight_shared_by_all_factors_of_a_batched_dot():
     X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [-1.0, 0.5, 0.0]])
     step.backward(X)
     assert (step(X), w.grad) == pytest.approx((2.0 * X.sum() / 3, X.sum() / 3), rel=1e-15)
-
-
-@pytest.mark.usefixtures("backend")
-def test_number_of_a_batch_is_a_number_to_the_function():
-    kinds = []
-    step = compile(lambda x: [kinds.append(type(x)), x * x][1], batched=("x",))
-    assert step(np.array([1.0, 2.0, 3.0])) == pytest.approx(14.0 / 3.0, rel=1e-15)
-    assert kinds == [Value]

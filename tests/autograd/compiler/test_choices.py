@@ -1,4 +1,4 @@
-"""Choices in compiled programs: sides that are functions guard domains, and a choice already made is not kept to."""
+"""Choices in compiled programs: sides guard domains, what is not chosen hands nothing on, and none is kept to."""
 
 import itertools
 import math
@@ -7,24 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from autograd import (
-    Constant,
-    TraceError,
-    Value,
-    acosh,
-    asin,
-    atanh,
-    compile,
-    exp,
-    gradients,
-    log,
-    log1p,
-    maximum,
-    sin,
-    sqrt,
-    tanh,
-    where,
-)
+import autograd as ad
+from autograd import TraceError, Value, asin, compile, exp, grad, gradients, hessian, hypot, log, sin, sqrt, tanh, where
+from tests.autograd.compiler.beside_eager import eager
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -33,9 +18,9 @@ GUARDED = [  # where a function is defined, and the function
     (lambda x: x > 0.0, lambda x: 1.0 / sqrt(x)),
     (lambda x: x > 0.0, lambda x: x**0.5),
     (lambda x: abs(x) > 0.0, lambda x: 1.0 / x),
-    (lambda x: x > 1.0, acosh),
-    (lambda x: abs(x) < 1.0, lambda x: asin(x) + atanh(x)),
-    (lambda x: x > -1.0, log1p),
+    (lambda x: x > 1.0, ad.acosh),
+    (lambda x: abs(x) < 1.0, lambda x: asin(x) + ad.atanh(x)),
+    (lambda x: x > -1.0, ad.log1p),
     (lambda x: x < 300.0, exp),
 ]
 POINTS = list(itertools.product([-2.0, -1.0, 0.0, 0.5, 1.5], repeat=2))
@@ -49,7 +34,7 @@ def guarded_expression(rng, depth=3):
         return lambda xs: scale * xs[i]
     a, b, c = (guarded_expression(rng, depth - 1) for _ in range(3))
     if kind == "choice":
-        (defined, f), smooth = rng.choice(GUARDED), rng.choice([tanh, sin, lambda x: maximum(x, 0.25)])
+        (defined, f), smooth = rng.choice(GUARDED), rng.choice([tanh, sin, lambda x: ad.maximum(x, 0.25)])
         if rng.random() < 0.5:
             return lambda xs: (lambda u: where(defined(u), lambda: f(u) * tanh(b(xs)), lambda: smooth(c(xs))))(a(xs))
         return lambda xs: (lambda u: where(defined(u), lambda: f(u), 0.75) + smooth(u))(a(xs))
@@ -58,12 +43,6 @@ def guarded_expression(rng, depth=3):
 
 def derivative(f, position):
     return lambda xs: gradients(f(xs), [xs[position]], create_graph=True)[0]
-
-
-def eager(f, xs):
-    leaves = [Value(x) for x in xs]
-    y = f(leaves)
-    return [y.data, *gradients(y, leaves)]
 
 
 @pytest.mark.sample(2)
@@ -96,6 +75,50 @@ def test_side_that_is_chosen_keeps_its_error():
         f(0.0)
 
 
+# What is not chosen hands nothing on, whatever is computed from it
+
+CORNERS = [[0.5, 2.0], [-0.5, 2.0], [0.5, -2.0], [-0.5, -2.0]]
+OF_NUMBERS = [  # at the number that is chosen, the outer function has an infinite derivative, or none
+    lambda p: sqrt(where(p[0] > 0.0, p[0], 0.0)) + p[1],
+    lambda p: asin(where(p[0] > 0.0, p[0], 1.0)) * p[1],
+    lambda p: where(p[0] < 0.0, 0.0, p[0] * p[0]) ** 0.5 * p[1],
+    lambda p: hypot(where(p[0] > 0.0, p[0], 0.0), where(p[0] > 0.0, p[1], 0.0)),  # nan
+]
+OF_FUNCTIONS = [  # the side that is not chosen is not defined
+    lambda p: exp(where(p[1] > 0.0, lambda: log(p[1]), lambda: p[0])),
+    lambda p: where(p[1] > 0.0, lambda: log(p[1]) * p[0], p[0]) ** 2.0,
+    lambda p: where(p[1] > 0.0, lambda: p[0] * p[1], lambda: log(1.0 + (p[1] - p[1]) * p[0])),
+    lambda p: where(p[0] > 0.0, lambda: p[1], lambda: log((abs(p[1]) + 0.1) ** p[0])),
+    lambda p: where(p[1] > 9.0, lambda: log(p[1] - p[1]), lambda: p[0] * p[1]),
+    lambda p: p[0] * where(p[1] > 0.0, lambda: p[0] * where(p[0] > 0.0, lambda: log(p[0] * p[1]), p[1]), lambda: p[0]),
+]
+
+
+def test_side_that_is_not_chosen_gets_0_of_an_infinite_derivative_too():
+    for f in OF_NUMBERS:  # as in PyTorch
+        assert grad(f)([-0.5, 2.0])[0] == 0.0
+
+
+@pytest.mark.parametrize("f", OF_NUMBERS + OF_FUNCTIONS)
+def test_choices_are_compiled_as_they_are_computed_to_the_second_derivative(f):
+    slopes, curvatures = compile(grad(f)), compile(hessian(f))
+    batch, each = compile(f, batched="p"), compile(lambda p: hessian(f)(p), batched="p").each(CORNERS)
+    for n, p in enumerate(CORNERS):
+        assert slopes(p) == pytest.approx(grad(f)(p), rel=1e-12, nan_ok=True)
+        assert batch.value_and_grad([p])[1][0] == pytest.approx(grad(f)(p), rel=1e-12, nan_ok=True)
+        for i, wanted in enumerate(hessian(f)(p)):
+            assert curvatures(p)[i] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+            if f in OF_FUNCTIONS:  # all is finite beside a side that is not defined
+                assert all(map(math.isfinite, [*wanted, *curvatures(p)[i], *(numbers[n] for numbers in each[i])]))
+
+
+def test_choices_are_looked_at_by_detect_anomaly_as_numbers():
+    f = OF_FUNCTIONS[1]
+    with ad.detect_anomaly():
+        assert hessian(lambda p: where(p[0] < p[1], p[0] * p[1], p[1]) ** 2.0)([0.5, 2.0]) == [[8.0, 4.0], [4.0, 0.5]]
+        assert grad(f)([0.5, -2.0]) == [1.0, 0.0]
+
+
 # A graph knows nothing of a condition that was a plain bool
 
 MADE = {
@@ -107,17 +130,38 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("wrt", [None, "x"])
 @pytest.mark.parametrize("name", MADE)
-def test_choice_that_was_made_when_the_graph_was_built_is_refused(name, wrt):
+def test_choice_that_was_made_when_the_graph_was_built_is_refused(name):
     x = Value(1.0, "x")
-    with pytest.raises(TraceError, match=r"(?s)plain bool, such as that of x > 0.*compile\(f\).*wrt="):
-        compile(MADE[name](x), wrt=wrt and [x])
+    for wrt in (None, [x]):
+        with pytest.raises(TraceError, match=r"(?s)plain bool, such as that of x > 0.*compile\(f\).*wrt="):
+            compile(MADE[name](x), wrt=wrt)
     if "data" not in name:
         compiled = compile(MADE[name])
         assert [compiled(at) for at in (1.0, -1.0)] == [MADE[name](Value(at)).data for at in (1.0, -1.0)]
 
 
 def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():
-    x, w = Constant(1.0), Value(3.0)
+    x, w = ad.Constant(1.0), Value(3.0)
     assert compile(w * where(x > 0.0, x, -x), wrt=[w]).value_and_grad([5.0])[0] == 5.0
+
+
+FAILING = {  # of plain numbers and nodes that do not depend on what is chosen by
+    "of one operand": lambda: log(Value(-1.0)),
+    "of two operands": lambda: Value(1.0) / Value(0.0),
+    "a power": lambda: Value(-1.0) ** Value(0.5),
+    "of many operands": lambda: ad.fsum([Value(1e308), Value(1e308)]),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_side_that_is_not_chosen_may_fail_while_it_is_traced(name):
+    program = compile(lambda x: where(x > 0.0, lambda: FAILING[name]() * x, x * 2.0))
+    assert program.value_and_grad(-1.0) == (-2.0, 2.0)
+
+
+def test_condition_may_be_a_value_that_is_known():
+    x = Value(3.0)
+    for condition, wanted, slope in ((1.0, 6.0, 2.0), (0.0, 4.0, 0.0)):
+        y = where(Value(condition), lambda: x * 2.0, lambda: 4.0) + 0.0 * x
+        assert (y.data, gradients(y, [x])) == (wanted, [slope])

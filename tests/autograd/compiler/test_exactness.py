@@ -9,43 +9,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autograd import (
-    Constant,
-    Value,
-    compile,
-    cosh,
-    dot,
-    elu,
-    exp,
-    fsum,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    leaky_relu,
-    log,
-    logsumexp,
-    maximum,
-    mean,
-    minimum,
-    no_grad,
-    relu,
-    rules,
-    sigmoid,
-    sin,
-    softmax,
-    sqrt,
-    tanh,
-    value_and_grad,
-    vjp,
-    where,
-)
+import autograd as ad
+from autograd import Value, compile, dot, exp, fsum, grad, log, logsumexp, mean, rules, sin, softmax, sqrt, tanh, where
 from autograd.compiler.backends import BACKENDS
 from autograd.engine.chain import topological_order
+from autograd.functions import flatten
 from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
+from tests.autograd.compiler.beside_eager import eager, outcome
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import ACTIVATIONS, DEFINED_EVERYWHERE
 
@@ -65,29 +36,24 @@ def assert_close(found, wanted, rtol=1e-12):
         assert np.all(same | (np.abs(found - wanted) <= rtol * scale)), (found, wanted)
 
 
-def eager(f, numbers):
-    xs = [Value(x) for x in numbers]
-    y = f(xs)
-    return y.data, gradients(y, xs)
+def assert_as_eager(found, f, numbers, rtol=1e-12):
+    """A value, and a gradient."""
+    value, *gradient = eager(f, numbers)
+    assert_close(found[0], value, rtol)
+    assert_close(found[1], gradient, rtol)
 
 
 def assert_exact(f, points, rtol=1e-12):
     """As a graph made at the first point, a function traced there, and for one example of a batch of them all."""
     points = np.asarray(points, dtype=float)
-    wanted = [eager(f, point) for point in points]
     leaves = [Value(x) for x in points[0]]
-    programs = [compile(f(leaves), wrt=leaves), compile(f)]
-    for program, (point, (value, gradient)) in itertools.product(programs, zip(points, wanted, strict=True)):
-        found = program.value_and_grad(point)
-        assert_close(found[0], value, rtol)
-        assert_close(found[1], gradient, rtol)
-    value, gradients_of_examples = compile(f, batched=_first_argument(f)).value_and_grad(points)
-    assert_close(value, np.mean([value for value, _ in wanted]), rtol)
-    assert_close(gradients_of_examples * len(points), [gradient for _, gradient in wanted], rtol)
-
-
-def _first_argument(f):
-    return [f.__code__.co_varnames[0]]
+    for program in (compile(f(leaves), wrt=leaves), compile(f)):
+        for point in points:
+            assert_as_eager(program.value_and_grad(point), f, point, rtol)
+    wanted = np.array([eager(f, point) for point in points])
+    value, slopes = compile(f, batched=[f.__code__.co_varnames[0]]).value_and_grad(points)
+    assert_close(value, wanted[:, 0].mean(), rtol)
+    assert_close(slopes * len(points), wanted[:, 1:], rtol)
 
 
 def points(n, count=3, seed=0, low=-1.5, high=1.5):
@@ -106,7 +72,7 @@ USES = {
     "map": lambda w, x: fsum(sin(a * b) for a, b in zip(w, x, strict=True)),
     "product": lambda w, x: fsum(tanh(dot(part, x[:2])) * x[3] for part in (w[:2], w[2:], w[1:3])),
     "rows": lambda w, x: logsumexp([a * b for a, b in zip(w, x, strict=True)]) * logsumexp(w),
-    "sums": lambda w, x: sin(w[0] + w[1] + x[0]) * cosh(fsum([*w, *x])),
+    "sums": lambda w, x: sin(w[0] + w[1] + x[0]) * ad.cosh(fsum([*w, *x])),
 }
 
 
@@ -120,86 +86,91 @@ def test_numbers_may_lie_anywhere(use, places):
         return found + fsum(a * a * b for a, b in zip(w, reversed(x), strict=True)) if before else found
 
     by_w, by_x = compile(lambda x: f(leaves, x), batched="x", wrt=leaves), compile(f, batched="x")
-    value = by_w.backward(X)
-    rows = [eager(lambda v: f(v[:4], v[4:]), [*[leaf.data for leaf in leaves], *row]) for row in X]
-    assert_close(value, np.mean([one for one, _ in rows]))
-    wanted = np.array([gradient for _, gradient in rows])
-    assert_close([leaf.grad for leaf in leaves], wanted[:, :4].mean(axis=0))
-    assert_close(by_x.value_and_grad([leaf.data for leaf in leaves], X)[1], wanted[:, :4].mean(axis=0))
-    assert_close(compile(lambda x, w: f(w, x), batched="x").value_and_grad(X, by_w.read())[1] * 3, wanted[:, 4:])
-    assert_close(compile(f).value_and_grad(by_w.read(), X[0])[1], wanted[0, :4])
+    value, theta = by_w.backward(X), by_w.read()
+    wanted = np.array([eager(lambda v: f(v[:4], v[4:]), [*theta, *row]) for row in X])
+    by_theta = wanted[:, 1:5].mean(axis=0)
+    assert_close(value, wanted[:, 0].mean())
+    assert_close([leaf.grad for leaf in leaves], by_theta)
+    assert_close(by_x.value_and_grad(theta.tolist(), X)[1], by_theta)
+    assert_close(compile(lambda x, w: f(w, x), batched="x").value_and_grad(X, theta)[1] * 3, wanted[:, 5:])
+    assert_close(compile(f).value_and_grad(theta, X[0])[1], wanted[0, 1:5])
 
 
-# Sums and products, in all the ways to write them
-
-SUMS = {
-    "sum()": sum,
-    "fsum": fsum,
-    "chain to the left": lambda xs: _chain(xs, lambda total, x: total + x),
-    "chain to the right": lambda xs: _chain(xs[::-1], lambda total, x: x + total),
-    "tree": lambda xs: _tree(xs),
-    "nested": lambda xs: fsum([*xs[:2], fsum(xs[2:])]),
-    "in two halves": lambda xs: sum(xs[: len(xs) // 2]) + fsum(xs[len(xs) // 2 :]),
-    "with constants": lambda xs: 1.5 + fsum([*xs, 2.0, Constant(0.25) * 3.0]) + 0.5,
-    "each twice": lambda xs: sum(xs) + sum(xs),
-    "minus": lambda xs: -sum(-x for x in xs),
-}
+# Sums and products, in all the ways to write them, and other functions of any number of operands
 
 
-def _chain(xs, add):
+def chain(xs, add):
     total = xs[0]
     for x in xs[1:]:
         total = add(total, x)
     return total
 
 
-def _tree(xs):
-    return xs[0] if len(xs) == 1 else _tree(xs[: len(xs) // 2]) + _tree(xs[len(xs) // 2 :])
+def tree(xs):
+    return xs[0] if len(xs) == 1 else tree(xs[: len(xs) // 2]) + tree(xs[len(xs) // 2 :])
+
+
+SUMS = {
+    "sum()": sum,
+    "fsum": fsum,
+    "chain to the left": lambda xs: chain(xs, lambda total, x: total + x),
+    "chain to the right": lambda xs: chain(xs[::-1], lambda total, x: x + total),
+    "tree": lambda xs: tree(xs),
+    "nested": lambda xs: fsum([*xs[:2], fsum(xs[2:])]),
+    "in two halves": lambda xs: sum(xs[: len(xs) // 2]) + fsum(xs[len(xs) // 2 :]),
+    "with constants": lambda xs: 1.5 + fsum([*xs, 2.0, ad.Constant(0.25) * 3.0]) + 0.5,
+    "each twice": lambda xs: sum(xs) + sum(xs),
+    "minus": lambda xs: -sum(-x for x in xs),
+}
+
+
+def sine(f):
+    return lambda xs: sin(f(list(xs)))
+
+
+def of_products(f):
+    """Of half of the numbers with the others."""
+    return lambda xs: f([w * x if i % 2 else x * w for i, (w, x) in enumerate(zip(xs[: -(-len(xs) // 2)], xs[::-1]))])
+
+
+OF_ANY_NUMBER = {
+    **{f"sine of {name}": sine(f) for name, f in SUMS.items()},
+    **{f"{name} of products": of_products(f) for name, f in SUMS.items()},
+    "dot with itself": lambda xs: dot(xs, xs),
+    "dot with its reverse": lambda xs: dot(xs, xs[::-1]),
+    "dot with whole numbers": lambda xs: dot(list(xs), [float(i) for i in range(len(xs))]),
+    "dot of constants": lambda xs: dot([math.cos(i) for i in range(len(xs))], xs),
+    "logsumexp": lambda xs: logsumexp(xs),
+    "logsumexp of products": lambda xs: logsumexp([a * b for a, b in zip(xs, xs[::-1])]),
+    "logsumexp with constants": lambda xs: logsumexp([*xs, 1.0, 0.5]),
+    "logsumexp of some twice": lambda xs: logsumexp([xs[0], *xs, xs[0]]),
+    "mean": lambda xs: mean(xs),
+    "mean of sines": lambda xs: mean([sin(x) for x in xs]),
+    "square of a mean": lambda xs: mean([xs[0], *xs, 3.0]) ** 2,
+    "mean and sum": lambda xs: mean(xs) * sum(xs) + mean(xs[::-1]),
+    "softmax, weighed": lambda xs: dot(softmax(xs), [math.sin(i) for i in range(len(xs))]),
+    "softmax with itself": lambda xs: dot(softmax([*xs, 0.5]), [*xs, 2.0]),
+    "squares less products": lambda xs: sum(a * a for a in xs) - sum(a * 3.0 for a in xs),
+    "cubes": lambda xs: sum(a * a * a for a in xs),
+    "by a norm": lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs)) for a in xs),
+}
 
 
 @pytest.mark.sample(4)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
-@pytest.mark.parametrize("style", SUMS)
-def test_sum_is_exact_in_every_style(style, n):
-    assert_exact(lambda xs: sin(SUMS[style](list(xs))), points(n))
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 10, 17, 200])
+@pytest.mark.parametrize("name", OF_ANY_NUMBER)
+def test_function_of_many_numbers_is_exact_at_every_size(name, n):
+    assert_exact(OF_ANY_NUMBER[name], points(n))
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
-@pytest.mark.parametrize("style", SUMS)
-def test_sum_of_products_is_exact_in_every_style(style, n):
-    assert_exact(
-        lambda xs: SUMS[style]([w * x if i % 2 else x * w for i, (w, x) in enumerate(zip(xs[:n], xs[n:]))]),
-        points(2 * n),
-    )
+def used_twice(p, x):
+    return p + p * x + sin(p)
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 33, 200])
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda xs: dot(xs, xs),
-        lambda xs: dot(xs, xs[::-1]),
-        lambda xs: dot(list(xs), [float(i) for i in range(len(xs))]),
-        lambda xs: dot([math.cos(i) for i in range(len(xs))], xs),
-        lambda xs: logsumexp(xs),
-        lambda xs: logsumexp([a * b for a, b in zip(xs, xs[::-1])]),
-        lambda xs: logsumexp([*xs, 1.0, 0.5]),
-        lambda xs: logsumexp([xs[0], *xs, xs[0]]),
-        lambda xs: mean(xs),
-        lambda xs: mean([sin(x) for x in xs]),
-        lambda xs: mean([xs[0], *xs, 3.0]) ** 2,
-        lambda xs: mean(xs) * sum(xs) + mean(xs[::-1]),
-        lambda xs: dot(softmax(xs), [math.sin(i) for i in range(len(xs))]),
-        lambda xs: dot(softmax([*xs, 0.5]), [*xs, 2.0]),
-        lambda xs: sum(a * a for a in xs) - sum(a * 3.0 for a in xs),
-        lambda xs: sum(a * a * a for a in xs),
-        lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs)) for a in xs),
-    ],
-)
-def test_function_of_many_numbers_is_exact_at_every_size(f, n):
-    assert_exact(f, points(n))
+def standard_score(xs):
+    m = mean(list(xs))
+    deviations = [x - m for x in xs]
+    return sum(tanh(d / sqrt(sum(e * e for e in deviations) / len(xs) + 1e-5)) for d in deviations)
 
 
 FORMULAS = {
@@ -208,76 +179,60 @@ FORMULAS = {
     "times zero": (lambda xs: xs[0] * 0.0 + xs[1], 2),
     "plus zero": (lambda xs: 0.0 + xs[0] + 0.0, 1),
     "one leaf six times": (lambda xs: xs[0] + xs[0] + xs[0] + xs[0] + xs[0] + xs[0], 1),
-    "fsum of one": (lambda xs: fsum([xs[0]]), 1),
     "square": (lambda xs: xs[0] * xs[0], 1),
     "signs": (lambda xs: -(xs[1] - (-xs[0])) + (+xs[1]) * xs[0], 2),
     "powers 0 and 1": (lambda xs: xs[0] ** 0 + xs[1] ** 1, 2),
     "power 1 alone": (lambda xs: xs[0] ** 1, 1),
     "one weight twice": (lambda xs: xs[0] * xs[1] + xs[0] * xs[2] + xs[0] * xs[1], 3),
-    "a product within and without a sum": (lambda xs: _used_twice(xs[0] * xs[1], xs[0]), 2),
-    "a sum within and without a sum": (lambda xs: _used_twice(xs[0] + xs[1], xs[0]), 2),
+    "a product within and without a sum": (lambda xs: used_twice(xs[0] * xs[1], xs[0]), 2),
+    "a sum within and without a sum": (lambda xs: used_twice(xs[0] + xs[1], xs[0]), 2),
     "constants in a dot": (lambda xs: dot([xs[0], 1.0, 2.0], [3.0, 4.0, xs[1]]), 2),
     "a chain of factors": (lambda xs: 2.0 * (3.0 * (4.0 * xs[0])) * xs[0], 1),
     "products by depth": (lambda xs: sum(sin(x) * y * 2.0 for x, y in itertools.pairwise(xs)) + xs[0] * 2.0, 5),
     "powers": (lambda xs: sum(c * xs[0] ** i for i, c in enumerate([1.0, 2.0, -3.0, 0.5, 2.0])), 1),
-    "Horner": (lambda xs: _chain([0.5, 1.0, -2.0, 3.0], lambda total, c: total * xs[0] + c), 1),
+    "Horner": (lambda xs: chain([0.5, 1.0, -2.0, 3.0], lambda total, c: total * xs[0] + c), 1),
     "bilinear": (lambda xs: sum(xs[i] * xs[3 + 3 * i + j] * xs[j] for i in range(3) for j in range(3)), 12),
     "outer products": (lambda xs: sum(tanh(a * b) for a in xs[:4] for b in xs[4:]), 9),
     "outer products with itself": (lambda xs: sum(tanh(a * b) for a in xs for b in xs), 5),
     "all pairs": (lambda xs: sum(tanh(a * b) for a, b in itertools.combinations(xs, 2)), 6),
     "running sums": (lambda xs: sum(s * s for s in itertools.accumulate(xs)), 12),
     "running products": (lambda xs: sum(itertools.accumulate(xs, lambda a, b: a * b)), 8),
-    "max and min": (lambda xs: maximum(xs[0], xs[1]) * minimum(xs[1], xs[2]) + maximum(xs[0], 0.3), 3),
-    "comparisons": (lambda xs: where(xs[0] < xs[1], 2.0 * xs[0], xs[1]) + abs(xs[2]) + relu(xs[1]), 3),
-    "families": (lambda xs: sum(leaky_relu(x, 0.1 * i) + elu(x, 0.5 * i) for i, x in enumerate(xs)), 4),
-    "standard score": (lambda xs: _standard_score(list(xs)), 8),
+    "max and min": (lambda xs: ad.maximum(xs[0], xs[1]) * ad.minimum(xs[1], xs[2]) + ad.maximum(xs[0], 0.3), 3),
+    "families": (lambda xs: sum(ad.leaky_relu(x, 0.1 * i) + ad.elu(x, 0.5 * i) for i, x in enumerate(xs)), 4),
+    "standard score": (lambda xs: standard_score(xs), 8),
+    "mean of products": (lambda xs: mean([a * b for a, b in itertools.pairwise(xs)]), 5),
+    "mean of sums": (lambda xs: mean([a + b for a, b in itertools.pairwise(xs)]), 5),
+    "mean of products and leaves": (lambda xs: mean([xs[0] * xs[1], xs[2]]), 5),
+    "mean of means": (lambda xs: mean([mean(xs), xs[0] * xs[1], 2.0]), 5),
+    "mean of dots": (lambda xs: mean([dot(xs, xs), fsum(xs)]), 5),
+    "mean of squares": (lambda xs: mean([x * x for x in xs]), 5),
 }
-
-
-def _used_twice(p, x):
-    return p + p * x + sin(p)
-
-
-def _standard_score(xs):
-    m = mean(xs)
-    deviations = [x - m for x in xs]
-    return sum(tanh(d / sqrt(sum(e * e for e in deviations) / len(xs) + 1e-5)) for d in deviations)
+EQUAL_DOTS = {
+    "a bias on one": lambda dots, xs: tanh(dots() + 1.0) * sin(dots()),
+    "a bias on one, a term on the other": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + sin(xs[0])),
+    "a bias on one, many terms on the other": lambda dots, xs: tanh(dots() + 1.0) * (dots() + sum(map(sin, xs * 2))),
+    "a leaf on one": lambda dots, xs: tanh(dots() + xs[0]) * sin(dots()),
+    "two biases": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + 2.0),
+}
 
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formula_is_exact(name):
     f, n = FORMULAS[name]
-    if "comparisons" in name:  # eagerly a comparison is a bool: the branch is that of each point
-        compiled = compile(f)
-        for point in points(n, 8):
-            value, gradient = compiled.value_and_grad(point)
-            assert_close(value, eager(f, point)[0])
-            assert_close(gradient, eager(f, point)[1])
-    else:
-        assert_exact(f, points(n))
+    assert_exact(f, points(n))
 
 
-MEANS = {
-    "of products": lambda xs: mean([a * b for a, b in itertools.pairwise(xs)]),
-    "of sums": lambda xs: mean([a + b for a, b in itertools.pairwise(xs)]),
-    "of products and leaves": lambda xs: mean([xs[0] * xs[1], xs[2]]),
-    "of means": lambda xs: mean([mean(xs), xs[0] * xs[1], 2.0]),
-    "of dots": lambda xs: mean([dot(xs, xs), fsum(xs)]),
-    "of squares": lambda xs: mean([x * x for x in xs]),
-}
+@pytest.mark.parametrize("name", EQUAL_DOTS)
+def test_equal_dots_in_different_sums_are_exact(name):
+    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: dot(xs[:2], xs[1:]), list(xs)), points(3))
+    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: xs[0] * xs[1] + xs[1] * xs[2], list(xs)), points(3))
 
 
-@pytest.mark.parametrize("name", MEANS)
-def test_mean_is_exact(name):
-    assert_exact(MEANS[name], points(5))
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_mean_of_products_with_the_target_is_exact(activation):
-    model, X, y = network_and_data(activation, mse)
-    loss = mean([(model(x) - t) * (model(x) - t) for x, t in zip(X, y)])
-    program = compile(loss, wrt=model.parameters())
-    assert_close(program.value_and_grad([p.data for p in model.parameters()])[1], gradients(loss, model.parameters()))
+def test_comparisons_are_exact():
+    f = lambda xs: where(xs[0] < xs[1], 2.0 * xs[0], xs[1]) + abs(xs[2]) + ad.relu(xs[1])
+    compiled = compile(f)  # eagerly a comparison is a bool: the branch is that of each point
+    for point in points(3, 8):
+        assert_as_eager(compiled.value_and_grad(point), f, point)
 
 
 # Models written as loops
@@ -320,17 +275,11 @@ def gauss_elimination(xs):
     return fsum(x)
 
 
-def convolution_1d(xs, stride=1):
-    kernel, signal = xs[:3], xs[3:]
-    return sum(tanh(sum(kernel[j] * signal[i + j] for j in range(3))) for i in range(0, len(signal) - 2, stride))
-
-
-def convolution_2d(xs, stride=1):
+def convolution(xs, stride=1):
     kernel, image = matrix(xs, 3, 3), matrix(xs, 6, 6, 10)
     return fsum(
         tanh(sum(kernel[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)) + xs[9])
-        for i in range(0, 4, stride)
-        for j in range(0, 4, stride)
+        for i, j in itertools.product(range(0, 4, stride), repeat=2)
     )
 
 
@@ -346,33 +295,10 @@ def lstm(xs):
     h, c = [0.0, 0.0], [0.0, 0.0]
     for x in inputs:
         z = [row[0] * h[0] + row[1] * h[1] + row[2] * x + row[3] for row in rows]
-        i, f, o, g = (
-            [gate(v) for v in z[2 * k : 2 * k + 2]] for k, gate in enumerate((sigmoid, sigmoid, sigmoid, tanh))
-        )
-        c = [p * q + r * s for p, q, r, s in zip(f, c, i, g)]
+        i, f, o = ([ad.sigmoid(v) for v in z[2 * k : 2 * k + 2]] for k in range(3))
+        c = [p * q + r * tanh(s) for p, q, r, s in zip(f, c, i, z[6:])]
         h = [p * tanh(q) for p, q in zip(o, c)]
     return sum(v * v for v in h)
-
-
-def diagonal_recurrence(xs):
-    decays, state = xs[:4], [0.0] * 4
-    for t in range(4, len(xs), 4):
-        state = [sigmoid(a) * s + x for a, s, x in zip(decays, state, xs[t : t + 4])]
-    return sum(s * s for s in state)
-
-
-def logistic_map(xs):
-    v = 0.1 * xs[1]
-    for _ in range(12):
-        v = xs[0] * v * (1.0 - v)
-    return v
-
-
-def pendulum(xs):
-    angle, speed = xs[0], xs[1]
-    for _ in range(40):
-        angle, speed = angle + 0.05 * speed, speed - 0.05 * sin(angle) * xs[2]
-    return angle * angle + speed
 
 
 def attention(xs, steps=3, width=4, heads=2):
@@ -403,23 +329,9 @@ def two_layers(xs):
 
 
 MODELS = {
-    matmul_squared: 9,
-    gram: 9,
-    lower_triangle: 12,
-    grid_with_a_gap: 12,
-    gauss_elimination: 9,
-    convolution_1d: 15,
-    lambda xs: convolution_1d(xs, 2): 15,
-    convolution_2d: 46,
-    lambda xs: convolution_2d(xs, 2): 46,
-    recurrent: 14,
-    lstm: 36,
-    diagonal_recurrence: 20,
-    logistic_map: 2,
-    pendulum: 3,
-    attention: 76,
-    embedding: 18,
-    two_layers: 25,
+    **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, gauss_elimination: 9, convolution: 46},
+    **{lambda xs: convolution(xs, 2): 46, recurrent: 14, lstm: 36, attention: 76},
+    **{embedding: 18, two_layers: 25},
 }
 
 
@@ -446,8 +358,8 @@ def test_every_rule_is_exact_in_a_batch(operation):
         if rows:
             value, gradient = compile(lambda xs: operation.apply(list(xs)), batched=["xs"]).value_and_grad(rows)
             wanted = [eager(operation.apply, row) for row in rows]
-            assert_close(value, np.mean([y for y, _ in wanted]), 2e-12)
-            for found, (_, by_operand) in zip(gradient, wanted, strict=True):
+            assert_close(value, np.mean([y for y, *_ in wanted]), 2e-12)
+            for found, (_, *by_operand) in zip(gradient, wanted, strict=True):
                 assert_close(np.array(found) * len(rows), by_operand, 1e-11)
 
     check()
@@ -458,12 +370,11 @@ def test_every_rule_is_exact_in_a_batch(operation):
 def test_random_expression_is_exact_as_a_graph_and_for_arguments_it_was_not_traced_with(expression):
     compiled = compile(lambda xs: expression(*xs))
     near = [x * 0.999 for x in expression.inputs]
-    assume(is_defined(expression, near) and not cancels(expression(*map(Value, expression.inputs))))
+    assume(not isinstance(outcome(expression, *near), tuple))
+    assume(not cancels(expression(*map(Value, expression.inputs))))
     compiled(near)
-    value, gradient = compiled.value_and_grad(expression.inputs)
-    wanted = eager(lambda xs: expression(*xs), expression.inputs)
-    assert_close(value, wanted[0])
-    assert_close(gradient, wanted[1])
+    found = compiled.value_and_grad(expression.inputs)
+    assert_as_eager(found, lambda xs: expression(*xs), expression.inputs)
 
 
 @many
@@ -474,20 +385,12 @@ def test_gradient_graph_of_a_random_expression_is_exact(expression):
     assert_close(compiled(list(expression.inputs)), slope(list(expression.inputs)))
 
 
-def is_defined(f, inputs):
-    try:
-        f(*inputs)
-    except (ValueError, ArithmeticError):
-        return False
-    return True
-
-
 def cancels(root):
     """Whether a sum loses the digits in which two libraries may differ, or a slope those of the terms it is made of."""
     root.backward()
     order = topological_order(root)
     slopes = [abs(node.grad) for node in order if node.grad]
-    leaves = [abs(node.grad) for node in order if node.op is None and type(node) is not Constant]
+    leaves = [abs(node.grad) for node in order if node.op is None and type(node) is not ad.Constant]
     sums = [node for node in order if node.op in (rules.add, rules.sub, rules.fsum, rules.mean, rules.dot)]
     return max(leaves, default=0.0) < 1e-2 * max(slopes, default=0.0) or any(
         abs(node.data) < 1e-2 * max(abs(parent.data) for parent in node.parents) for node in sums
@@ -520,9 +423,8 @@ class Draft:
 
     def __init__(self, seed):
         rng = random.Random(seed)
-        self.size = rng.randint(1, 6)
+        made = self.size = rng.randint(1, 6)
         self.steps = []
-        made = self.size
         for _ in range(rng.randint(3, 25)):
             kind = rng.choice(list(KINDS))
             terms = [self.term(rng, made) for _ in range(rng.choice([4, 4, 5, 6, 8]))]
@@ -553,6 +455,11 @@ def test_random_program_is_exact(first):
 # Networks and losses
 
 TARGETS = {mse: [0.5, -1.0, 2.0, 0.1], hinge: [1, -1, -1, 1], cross_entropy: [0, 2, 1, 1]}
+OF_AN_EXAMPLE = {
+    mse: lambda output, target: (output - target) ** 2,
+    hinge: lambda output, target: ad.relu(1.0 - target * output),
+    cross_entropy: lambda output, one_hot: logsumexp(output) - dot(output, one_hot),
+}
 
 
 def network_and_data(activation, loss):
@@ -560,46 +467,33 @@ def network_and_data(activation, loss):
     return model, points(3, 4).tolist(), TARGETS[loss]
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize("loss", [hinge, cross_entropy])
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
-def test_loss_of_a_network_is_exact_as_a_graph(activation, loss):
-    model, X, y = network_and_data(activation, loss)
-    program = compile(loss([model(x) for x in X], y), wrt=model.parameters())
-    for _ in range(2):
-        wanted = loss([model(x) for x in X], y)
-        value, gradient = program.value_and_grad([p.data for p in model.parameters()])
-        assert_close(value, wanted.data)
-        assert_close(gradient, gradients(wanted, model.parameters()))
-        for parameter in model.parameters():
-            parameter.data = 0.9 * parameter.data + 0.01
-
-
-LOSSES_OF_AN_EXAMPLE = {
-    "squared": (mse, lambda output, target: (output - target) ** 2),
-    "hinge": (hinge, lambda output, target: relu(1.0 - target * output)),
-    "logits": (cross_entropy, lambda output, target: logsumexp(output) - dot(output, target)),
-}
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_mean_of_products_with_the_target_is_exact(activation):
+    model, X, y = network_and_data(activation, mse)
+    loss = mean([(model(x) - t) * (model(x) - t) for x, t in zip(X, y)])
+    program = compile(loss, wrt=model.parameters())
+    assert_close(program.value_and_grad(program.read())[1], ad.gradients(loss, model.parameters()))
 
 
 @pytest.mark.sample(4)
-@pytest.mark.parametrize("name", LOSSES_OF_AN_EXAMPLE)
+@pytest.mark.parametrize("loss", TARGETS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
-def test_network_on_a_batch_follows_the_steps_of_an_optimizer(activation, name):
-    loss, of_example = LOSSES_OF_AN_EXAMPLE[name]
+def test_network_as_a_graph_and_on_a_batch_follows_the_steps_of_an_optimizer(activation, loss):
     model, X, y = network_and_data(activation, loss)
-    targets = [[float(k == target) for k in range(3)] for target in y] if loss is cross_entropy else y
-    compiled = compile(lambda x, target: of_example(model(x), target), batched=("x", "target"))
+    graph = compile(loss([model(x) for x in X], y), wrt=model.parameters())
+    targets = np.eye(3)[y].tolist() if loss is cross_entropy else y
+    compiled = compile(lambda x, target: OF_AN_EXAMPLE[loss](model(x), target), batched=("x", "target"))
     optimizer = SGD(model.parameters(), lr=0.05)
     for _ in range(3):
         wanted = loss([model(x) for x in X], y)
+        slopes = ad.gradients(wanted, model.parameters())
         optimizer.zero_grad()
-        value = compiled.backward(X, targets)
-        assert_close(value, wanted.data)
-        assert_close([p.grad for p in model.parameters()], gradients(wanted, model.parameters()))
-        by_theta = compiled.value_and_grad_at(compiled.read(), X, targets)
-        assert by_theta[0] == value
-        assert by_theta[1].tolist() == [p.grad for p in compiled.wrt]
+        value, theta = compiled.backward(X, targets), compiled.read()
+        by_theta = compiled.value_and_grad_at(theta, X, targets)
+        assert (by_theta[0], by_theta[1].tolist()) == (value, [p.grad for p in compiled.wrt])
+        for found in ((value, [p.grad for p in model.parameters()]), graph.value_and_grad(graph.read())):
+            assert_close(found[0], wanted.data)
+            assert_close(found[1], slopes)
         optimizer.step()
 
 
@@ -610,34 +504,29 @@ def curved(x):
     return x[0] ** 3 * x[1] + sin(x[0] * x[1]) + exp(x[1]) * tanh(x[0])
 
 
-@pytest.mark.parametrize("transform", [grad, hessian, jacobian, value_and_grad, lambda f: jacobian(grad(f))])
-def test_compiled_derivative_is_exact(transform):
-    derivative = transform(curved)
-    compiled = compile(derivative)
-    for point in ([0.5, 1.5], [-1.0, 0.25]):
-        assert_close(_flat(compiled(point)), _flat(derivative(point)))
+def at_the_point(transform, f=curved):
+    return lambda x, v: transform(f)(x)
 
 
-def _flat(thing):
-    return [x for part in thing for x in _flat(part)] if isinstance(thing, (list, tuple)) else [thing]
+DERIVATIVES = [  # at a point, and in a direction
+    *map(at_the_point, (grad, ad.hessian, ad.jacobian, ad.value_and_grad, lambda f: ad.jacobian(grad(f)))),
+    at_the_point(grad, lambda x: abs(x[0]) ** x[1]),
+    at_the_point(grad, lambda x: ad.atan2(x[0], x[1])),
+    lambda x, v: ad.jvp(curved, (x,), (v,))[1],
+    lambda x, v: ad.hvp(curved)(x, v),
+    lambda x, v: ad.vjp(curved, x)[1](v[0])[0],
+    lambda x, v: ad.gradients(curved(x) * v[0], [*x, *v], create_graph=True),
+    lambda x, v: grad(lambda a: sum(p * q for p, q in zip(grad(curved)(a), v)))(x),
+    lambda x, v: grad(lambda t: curved([p + t * q for p, q in zip(x, v)]))(0.0),
+]
 
 
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x, v: jvp(curved, (x,), (v,))[1],
-        lambda x, v: hvp(curved)(x, v),
-        lambda x, v: vjp(curved, x)[1](v[0])[0],
-        lambda x, v: gradients(curved(x) * v[0], [*x, *v], create_graph=True),
-        lambda x, v: grad(lambda a: sum(p * q for p, q in zip(grad(curved)(a), v)))(x),
-        lambda x, v: grad(lambda t: curved([p + t * q for p, q in zip(x, v)]))(0.0),
-    ],
-)
-def test_compiled_directional_derivative_is_exact(f):
+@pytest.mark.parametrize("f", DERIVATIVES)
+def test_compiled_derivative_is_exact(f):
     compiled = compile(f)
     for x, v in (([0.5, 1.5], [1.0, 2.0]), ([-1.0, 0.25], [0.5, -1.0])):
-        plain = [float(getattr(y, "data", y)) for y in _flat(f([Value(a) for a in x], [Value(a) for a in v]))]
-        assert_close(_flat(compiled(x, v)), plain)
+        wanted = flatten(f([Value(a) for a in x], [Value(a) for a in v]))[0]
+        assert_close(flatten(compiled(x, v))[0], [getattr(y, "data", y) for y in wanted])
 
 
 def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
@@ -646,65 +535,51 @@ def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
 
 # Numbers that are not finite, and errors of the eager engine
 
+ANYWHERE = {
+    **{name: rules.FUNCTIONS[name] for name in DEFINED_EVERYWHERE},
+    "a square": lambda x: x * x,
+    "nothing": lambda x: x - x,
+    "a line": lambda x: 2.0 * x + 1.0,
+    "the larger": lambda x: ad.maximum(x, 1.0),
+    "the smaller": lambda x: ad.minimum(1.0, x),
+    "a bell": lambda x: exp(-x * x),
+    "a choice": lambda x: where(x > 0.0, x, -x),
+    "an inverse": lambda x: 1.0 / x,
+}
 
-@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x: x * x,
-        lambda x: x - x,
-        lambda x: 2.0 * x + 1.0,
-        exp,
-        tanh,
-        relu,
-        sigmoid,
-        abs,
-        lambda x: maximum(x, 1.0),
-        lambda x: minimum(1.0, x),
-        lambda x: exp(-x * x),
-        lambda x: where(x > 0.0, x, -x),
-        lambda x: 1.0 / x,
-    ],
-)
-def test_what_is_not_finite_is_eagers(f, x):
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_tails_and_what_is_not_finite_are_eagers(name):
+    f = ANYWHERE[name]
     compiled = compile(f)
     compiled(0.5)
-    y = Value(x)
-    wanted = f(y)
-    value, gradient = compiled.value_and_grad(x)
-    assert_close(value, wanted.data)
-    assert_close(gradient, gradients(wanted, [y])[0])
+    for x in (-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0, math.nan, math.inf, -math.inf):
+        wanted = outcome(eager, lambda xs: f(xs[0]), [x])
+        found = outcome(compiled.value_and_grad, x)
+        if isinstance(wanted, tuple):
+            assert found == wanted, x
+        else:
+            assert_close(found[0], wanted[0])
+            assert_close(found[1], wanted[1])
 
 
 @pytest.mark.parametrize(
     ("f", "x"),
     [
-        (log, -1.0),
-        (log, 0.0),
-        (lambda x: 1.0 / x, 0.0),
-        (exp, 1000.0),
-        (cosh, -1000.0),
-        (sqrt, -1.0),
-        (lambda x: x**0.5, -2.0),
-        (lambda x: x**-1, 0.0),
-        (lambda x: 10.0**x, 400.0),
-        (lambda x: x**x, -0.5),
-        (sin, math.inf),
-        (rules.acos, 1.5),
-        (rules.atanh, 1.0),
-        (rules.log1p, -1.0),
+        *[(log, -1.0), (log, 0.0), (exp, 1000.0), (ad.cosh, -1000.0), (sqrt, -1.0), (sin, math.inf)],
+        *[(ad.acos, 1.5), (ad.atanh, 1.0), (ad.log1p, -1.0), (lambda x: 1.0 / x, 0.0), (lambda x: x**-1, 0.0)],
+        *[(lambda x: x**0.5, -2.0), (lambda x: 10.0**x, 400.0), (lambda x: x**x, -0.5)],
         (lambda x: 3.0 * sum([log(x), x, x, x, x, x]), -1.0),
+        *[(lambda x: exp(x) * 0.0, 1000.0), (lambda x: 1.0 / (1.0 / x), 0.0), (lambda x: fsum([x, x]), 1.7e308)],
+        (lambda x: where(x > 0.0, 1.0, log(x)), -1.0),
     ],
 )
 def test_error_is_the_eager_one_and_leaves_the_program_usable(f, x):
-    with pytest.raises((ValueError, ArithmeticError)) as wanted:
-        f(Value(x))
+    wanted = outcome(f, Value(x))
+    assert isinstance(wanted, tuple)
     compiled = compile(f)
     expected = compiled.value_and_grad(0.75)
-    for call in (compiled, compiled.value_and_grad):
-        with pytest.raises((ValueError, ArithmeticError)) as found:
-            call(x)
-        assert (found.type, str(found.value)) == (wanted.type, str(wanted.value))
+    assert outcome(compiled, x) == outcome(compiled.value_and_grad, x) == wanted
     assert compiled.value_and_grad(0.75) == expected
 
 
@@ -716,34 +591,16 @@ def test_error_in_a_batch_is_that_of_the_example_that_has_it():
 
 
 @pytest.mark.parametrize("f", [logsumexp, lambda xs: fsum(softmax(xs)[:1]), mean, lambda xs: logsumexp([*xs, 1.0])])
-def test_large_numbers_do_not_overflow_on_the_way(f):
+def test_large_numbers_do_not_overflow_on_the_way_and_small_terms_stay(f):
     compiled = compile(f)
     compiled([1.0, 2.0])
-    for x in ([1e308, 1e308], [-1e308, 0.5], [1000.0, 999.0], [-1000.0, -1001.0]):
-        assert_close(compiled.value_and_grad(x)[0], f(x))
-        assert_close(compiled.value_and_grad(x)[1], eager(f, x)[1])
-
-
-@pytest.mark.parametrize("x", [-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0])
-@pytest.mark.parametrize("name", DEFINED_EVERYWHERE)
-def test_tails_are_exact(name, x):
-    row = rules.FUNCTIONS[name]
-    compiled = compile(row)
-    compiled(0.5)
-    try:
-        wanted = eager(lambda xs: row(xs[0]), [x])
-    except OverflowError:
-        with pytest.raises(OverflowError, match="too large for a float"):
-            compiled(x)
-        return
-    value, slope = compiled.value_and_grad(x)
-    assert_close(value, wanted[0])
-    assert_close(slope, wanted[1][0])
+    for x in ([1e308, 1e308], [-1e308, 0.5], [1000.0, 999.0], [-1000.0, -1001.0], [0.0, -50.0]):
+        assert_as_eager(compiled.value_and_grad(x), f, x)
 
 
 def test_graph_made_around_no_grad_and_detach_has_no_gradient_there():
     x = Value(3.0)
-    with no_grad():
+    with ad.no_grad():
         frozen = x * 2.0
     value, gradient = compile(frozen * x + x.detach() * x, wrt=[x]).value_and_grad([5.0])
     assert (value, gradient.tolist()) == (45.0, [9.0])
@@ -754,50 +611,17 @@ def test_alike_functions_of_plain_and_of_batched_numbers_stay_apart(f):
     w, X = points(5, 1)[0].tolist(), points(5, 3)
     both = lambda w, x: f(list(w)) * 0.5 + f(list(x)) * sin(f(list(w)))
     value, gradient = compile(both, batched=["x"]).value_and_grad(w, X)
-    wanted = [value_and_grad(both)(w, x.tolist()) for x in X]
+    wanted = [ad.value_and_grad(both)(w, x.tolist()) for x in X]
     assert_close(value, np.mean([v for v, _ in wanted]))
     assert_close(gradient, np.mean([g for _, g in wanted], axis=0))
 
 
-def test_logsumexp_keeps_what_small_terms_add_to_zero():
-    compiled = compile(logsumexp)
-    compiled([1.0, 2.0])
-    assert_close(compiled([0.0, -50.0]), logsumexp([0.0, -50.0]))
-
-
-@pytest.mark.parametrize("operation", CHOOSING[:2], ids=lambda operation: operation.name)
-def test_gradient_of_an_operation_that_asks_two_things_compiles(operation):
-    slope = grad(lambda xs: operation(xs[0], xs[1]))
-    compiled = compile(slope)
-    for point in ([0.5, 1.5], [2.0, -1.5]):
-        assert_close(compiled(point), slope(point))
-
-
 @pytest.mark.parametrize("f", [log, sqrt, lambda x: x**0.5, lambda x: log(x) ** 2])
-def test_what_a_where_masks_is_the_same_in_every_back_end(f):
-    def outcome(backend):
-        compiled = compile(lambda x: where(x > 0.0, f(x), -1.0), backend=backend)
+def test_what_a_where_masks_is_the_same_in_every_back_end(f, backend):
+    found = set()
+    for runs_on in (backend, BACKENDS[0]):
+        compiled = compile(lambda x: where(x > 0.0, f(x), -1.0), backend=runs_on)
         compiled(2.0)
-        try:
-            value, gradient = compiled.value_and_grad(-1.0)
-        except ValueError:
-            return "error"
-        return value, str(gradient)
-
-    (found,) = set(map(outcome, BACKENDS))
-    assert found != (-1.0, "nan")
-
-
-EQUAL_DOTS = {
-    "a bias on one": lambda dots, xs: tanh(dots() + 1.0) * sin(dots()),
-    "a bias on one, a term on the other": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + sin(xs[0])),
-    "a bias on one, many terms on the other": lambda dots, xs: tanh(dots() + 1.0) * (dots() + sum(map(sin, xs * 2))),
-    "a leaf on one": lambda dots, xs: tanh(dots() + xs[0]) * sin(dots()),
-    "two biases": lambda dots, xs: tanh(dots() + 1.0) * sin(dots() + 2.0),
-}
-
-
-@pytest.mark.parametrize("name", EQUAL_DOTS)
-def test_equal_dots_in_different_sums_are_exact(name):
-    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: dot(xs[:2], xs[1:]), list(xs)), points(3))
-    assert_exact(lambda xs: EQUAL_DOTS[name](lambda: xs[0] * xs[1] + xs[1] * xs[2], list(xs)), points(3))
+        found.add(str(outcome(compiled.value_and_grad, -1.0)))
+    assert len(found) == 1
+    assert found != {"(-1.0, nan)"}

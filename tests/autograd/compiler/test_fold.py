@@ -46,132 +46,113 @@ STYLES = {
 }
 
 
+PRODUCT = ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
+
+
 @pytest.mark.parametrize("style", STYLES)
-def test_matrix_times_vector_is_one_product_in_every_style(style):
-    program = program_of(lambda xs: sum(tanh(STYLES[style](row, xs[24:])) for row in rows(xs, 6, 4)), 28)
+def test_products_and_their_biases_are_one_product_in_every_style(style):
+    written = STYLES[style]
+    program = program_of(lambda xs: sum(tanh(written(row, xs[24:])) for row in rows(xs, 6, 4)), 28)
     assert program.stats["instructions"] == 3
-    assert expressions_of(program) == ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
-    assert shapes_of(program)[0] == "(6,)"
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_matrix_product_is_one_product_in_every_style(style):
-    program = program_of(
-        lambda xs: sum(tanh(STYLES[style](w, x)) for x in rows(xs, 3, 4, 20) for w in rows(xs, 5, 4)), 32
-    )
-    assert expressions_of(program) == ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
+    assert (expressions_of(program), shapes_of(program)[0]) == (PRODUCT, "(6,)")
+    program = program_of(lambda xs: sum(tanh(written(w, x)) for x in rows(xs, 3, 4, 20) for w in rows(xs, 5, 4)), 32)
+    assert expressions_of(program) == PRODUCT
     assert shapes_of(program)[0] in ("(3, 5)", "(5, 3)")
+    for order in (lambda dots, bias: dots + bias, lambda dots, bias: bias + dots):
+        biased = lambda xs: sum(tanh(order(written(w, xs[24:28]), b)) for w, b in zip(rows(xs, 6, 4), xs[28:]))  # noqa: B023
+        program = program_of(biased, 34)
+        assert program.stats["instructions"] <= 4
+        assert sum("@" in expression for expression in expressions_of(program)) == 1
 
 
-@pytest.mark.parametrize("order", [lambda dots, bias: dots + bias, lambda dots, bias: bias + dots])
-@pytest.mark.parametrize("style", STYLES)
-def test_bias_costs_at_most_one_instruction(style, order):
-    program = program_of(
-        lambda xs: sum(tanh(order(STYLES[style](w, xs[24:28]), b)) for w, b in zip(rows(xs, 6, 4), xs[28:])),
-        34,
+def layer_of(bias):
+    """Six neurons of four inputs, to each of whose dots something is added."""
+    return lambda xs: sum(tanh(dot(w, xs[24:28]) + bias(xs[28 + i], i)) for i, w in enumerate(rows(xs, 6, 4)))
+
+
+def factors_in_either_order(xs):
+    hidden = [sin(x) for x in xs[12:]]
+    return sum(
+        tanh(sum(w * h if i % 2 else h * w for i, (w, h) in enumerate(zip(row, hidden)))) for row in rows(xs, 3, 4)
     )
-    assert program.stats["instructions"] <= 4
-    assert sum("@" in expression for expression in expressions_of(program)) == 1
 
 
-ADDED = {  # to each of the dots of a product: parameters and constants, which the product adds itself, and others
-    "parameters": (lambda b, i: b, ["theta @ theta.T + theta", "tanh(v1)", "sum(v2)"]),
-    "constants": (lambda b, i: i + 1.0, ["theta @ theta.T + constants(1, 1, 6)", "tanh(v1)", "sum(v2)"]),
-    "what is computed later": (
-        lambda b, i: sin(b),
-        ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"],
+def stack(xs):
+    pairs = [(rows(xs, 2, 3, 12 * k), rows(xs, 2, 3, 12 * k + 6)) for k in range(4)]
+    return sum(tanh(dot(a, b)) for left, right in pairs for a in left for b in right)
+
+
+def convolution(xs):
+    kernels, image = rows(xs, 3, 4), rows(xs, 5, 5, 12)
+    return fsum(
+        relu(sum(kernel[2 * a + b] * image[i + a][j + b] for a in range(2) for b in range(2)))
+        for kernel, i, j in itertools.product(kernels, range(4), range(4))
+    )
+
+
+def slide(stride):
+    return lambda xs: sum(tanh(sum(xs[j] * xs[3 + i + j] for j in range(3))) for i in range(0, 12, stride))
+
+
+DATA = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+LISTED = {  # a function of so many numbers, the expressions of its instructions, and their shapes as far as they count
+    "a product that adds parameters": (layer_of(lambda b, i: b), 34, ["theta @ theta.T + theta", *PRODUCT[1:]], []),
+    "a product that adds constants": (
+        *(layer_of(lambda b, i: i + 1.0), 34, ["theta @ theta.T + constants(1, 1, 6)", *PRODUCT[1:]], []),
     ),
+    "a product, and what is computed later": (
+        *(layer_of(lambda b, i: sin(b)), 34, ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"], []),
+    ),
+    "factors in either order": (
+        factors_in_either_order,
+        16,
+        ["sin(theta)", "v1 @ theta.T", "tanh(v2)", "v3 + v3 + v3"],
+        [],
+    ),
+    "a product with a matrix of constants": (
+        lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in DATA),
+        *(8, ["constants(1, 3, 2) @ theta.T", *PRODUCT[1:]], []),
+    ),
+    "products of one shape, a stack": (stack, 48, PRODUCT, ["(4, 2, 2)"]),
+    "a convolution": (slide(1), 17, PRODUCT, []),
+    "a convolution with a stride": (slide(2), 17, PRODUCT, []),
+    "a convolution with channels": (convolution, 37, ["theta @ theta.T", "relu(v1)", "sum(v2)"], ["(16, 3)"]),
+    "operations at one depth": (
+        *(lambda xs: fsum(exp(sin(x)) for x in xs), 50, ["sin(theta)", "exp(v1)", "sum(v2)"]),
+        ["(50,)", "(50,)", "(1,)"],
+    ),
+    "a sum of many terms": (sum, 300, ["sum(theta)"], []),
+    "a sum of few terms": (sum, 4, ["theta + theta + theta + theta"], []),
+    "rows of a reduction": (
+        *(lambda xs: fsum(logsumexp(row) for row in rows(xs, 6, 5)), 30, ["logsumexp(theta)", "sum(v1)"], ["(6,)"]),
+    ),
+    "a sum of squares": (lambda xs: sum(x * x for x in xs), 7, ["dot(theta, theta)"], []),
+    "what depends on constants only": (
+        *(lambda xs: xs[0] * (Constant(2.0) * 3.0 + exp(Constant(0.0))), 1, ["theta * 7"], []),
+    ),
+    "a leaf": (lambda xs: xs[0], 1, [], []),
 }
 
 
-@pytest.mark.parametrize("name", ADDED)
-def test_product_adds_what_is_known_before_it(name):
-    bias, expressions = ADDED[name]
-    program = program_of(
-        lambda xs: sum(tanh(dot(w, xs[24:28]) + bias(xs[28 + i], i)) for i, w in enumerate(rows(xs, 6, 4))), 34
-    )
+@pytest.mark.parametrize("name", LISTED)
+def test_listing_of(name):
+    f, n, expressions, shapes = LISTED[name]
+    program = program_of(f, n)
     assert expressions_of(program) == expressions
-
-
-def test_either_order_of_factors_in_one_sum_is_one_product():
-    def f(xs):
-        hidden = [sin(x) for x in xs[12:]]
-        return sum(
-            tanh(sum(w * h if i % 2 else h * w for i, (w, h) in enumerate(zip(row, hidden)))) for row in rows(xs, 3, 4)
-        )
-
-    program = program_of(f, 16)
-    assert program.stats["instructions"] == 4
-    assert expressions_of(program)[:2] == ["sin(theta)", "v1 @ theta.T"]
-
-
-def test_product_with_a_matrix_of_constants_is_one_product():
-    data = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
-    program = program_of(lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in data), 8)
-    assert expressions_of(program) == ["constants(1, 3, 2) @ theta.T", "tanh(v1)", "sum(v2)"]
-
-
-def test_products_of_one_shape_are_a_stack():
-    def f(xs):
-        pairs = [(rows(xs, 2, 3, 12 * k), rows(xs, 2, 3, 12 * k + 6)) for k in range(4)]
-        return sum(tanh(dot(a, b)) for left, right in pairs for a in left for b in right)
-
-    program = program_of(f, 48)
-    assert program.stats["instructions"] == 3
-    assert shapes_of(program)[0] == "(4, 2, 2)"
+    assert shapes_of(program)[: len(shapes)] == shapes
+    assert program.stats["instructions"] == len(expressions)
+    names = [line.split(" = ")[0].strip() for line in str(program).splitlines()[:-1]]
+    assert names == [f"v{i + 1}" for i in range(len(expressions))]
+    nodes = [int(re.search(r"([\d,]+) nodes?$", line)[1].replace(",", "")) for line in str(program).splitlines()[:-1]]
+    assert sum(nodes) == program.stats["nodes"]
 
 
 def test_products_of_several_shapes_are_several_products():
     def f(xs):
         small = sum(tanh(dot(w, xs[8:10])) for w in rows(xs, 4, 2))
-        large = sum(tanh(dot(w, xs[25:28])) for w in rows(xs, 5, 3, 10))
-        return small + large
+        return small + sum(tanh(dot(w, xs[25:28])) for w in rows(xs, 5, 3, 10))
 
     assert sum("@" in expression for expression in expressions_of(program_of(f, 28))) == 2
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_convolution_written_as_loops_is_one_product(stride):
-    program = program_of(
-        lambda xs: sum(tanh(sum(xs[j] * xs[3 + i + j] for j in range(3))) for i in range(0, 12, stride)), 17
-    )
-    assert expressions_of(program) == ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
-
-
-def test_two_dimensional_convolution_with_channels_is_one_product():
-    def f(xs):
-        kernels, image = rows(xs, 3, 4), rows(xs, 5, 5, 12)
-        return fsum(
-            relu(sum(kernel[2 * a + b] * image[i + a][j + b] for a in range(2) for b in range(2)))
-            for kernel in kernels
-            for i in range(4)
-            for j in range(4)
-        )
-
-    program = program_of(f, 37)
-    assert program.stats["instructions"] == 3
-    assert shapes_of(program)[0] == "(16, 3)"
-
-
-def test_attention_has_a_number_of_instructions_that_no_size_changes():
-    def attention(steps, width):
-        def f(xs):
-            q, k, v = (rows(xs, steps, width, part * steps * width) for part in range(3))
-            chances = [softmax([dot(a, b) for b in k]) for a in q]
-            return sum(tanh(dot(row, column)) for row in chances for column in zip(*v))
-
-        return program_of(f, 3 * steps * width).stats["instructions"]
-
-    assert attention(5, 5) == attention(6, 8) <= 10
-
-
-# What is not a product
-
-
-def test_operations_at_one_depth_are_one_instruction():
-    program = program_of(lambda xs: fsum(exp(sin(x)) for x in xs), 50)
-    assert expressions_of(program) == ["sin(theta)", "exp(v1)", "sum(v2)"]
-    assert shapes_of(program) == ["(50,)", "(50,)", "(1,)"]
 
 
 def test_different_operations_at_one_depth_are_an_instruction_each():
@@ -180,65 +161,50 @@ def test_different_operations_at_one_depth_are_an_instruction_each():
     assert shapes_of(program)[:2] == ["(5,)", "(5,)"]
 
 
-def test_sum_of_many_terms_is_one_reduction():
-    program = program_of(sum, 300)
-    assert expressions_of(program) == ["sum(theta)"]
+# How many instructions there are, whatever the sizes
 
 
-def test_sum_of_few_terms_is_written_out():
-    program = program_of(sum, 4)
-    assert expressions_of(program) == ["theta + theta + theta + theta"]
+def attention(steps, width):
+    def f(xs):
+        q, k, v = (rows(xs, steps, width, part * steps * width) for part in range(3))
+        chances = [softmax([dot(a, b) for b in k]) for a in q]
+        return sum(tanh(dot(row, column)) for row in chances for column in zip(*v))
+
+    return f, 3 * steps * width
 
 
-def test_rows_of_a_reduction_are_one_instruction():
-    program = program_of(lambda xs: fsum(logsumexp(row) for row in rows(xs, 6, 5)), 30)
-    assert expressions_of(program) == ["logsumexp(theta)", "sum(v1)"]
-    assert shapes_of(program)[0] == "(6,)"
+def recurrence(width, steps):
+    def f(xs):
+        state = xs[:width]
+        for _ in range(steps):
+            state = [sigmoid(a * s) for a, s in zip(xs[width:], state)]
+        return fsum(state)
+
+    return f, 2 * width
 
 
-def test_sum_of_squares_is_a_dot():
-    assert expressions_of(program_of(lambda xs: sum(x * x for x in xs), 7)) == ["dot(theta, theta)"]
+def instructions(graph, **options):
+    return compile(graph, **options).stats["instructions"]
 
 
-def test_mean_squared_error_is_three_instructions():
-    program = program_of(lambda xs: mean([(x - float(i)) ** 2 for i, x in enumerate(xs)]), 9)
-    assert program.stats["instructions"] == 3
+def test_sizes_change_no_number_of_instructions():
+    model = MLP(2, [4, 4, 1], seed=1)
+    counts = lambda make, *sizes: [program_of(*make(*size)).stats["instructions"] for size in sizes]
+    X = [[0.1 * i, 1.0 - 0.2 * i] for i in range(40)]
+    few, many = (instructions(hinge(list(map(model, X[:n])), [(-1) ** i for i in range(n)])) for n in (6, 40))
+    assert few == many <= 12
+    first, second = counts(attention, (5, 5), (6, 8))
+    assert first == second <= 10
+    assert counts(recurrence, (5, 3), (50, 3), (5, 6)) == [7, 7, 13]
+    assert program_of(lambda xs: mean([(x - float(i)) ** 2 for i, x in enumerate(xs)]), 9).stats["instructions"] == 3
 
 
-def test_recurrence_has_instructions_for_each_step_and_none_for_each_number_in_it():
-    def instructions(width, steps):
-        def f(xs):
-            state = xs[:width]
-            for _ in range(steps):
-                state = [sigmoid(a * s) for a, s in zip(xs[width:], state)]
-            return fsum(state)
-
-        return program_of(f, 2 * width).stats["instructions"]
-
-    assert instructions(5, 3) == instructions(50, 3) == 7
-    assert instructions(5, 6) == 13
-
-
-def test_node_that_is_used_within_and_without_a_sum_is_computed_once():
+def test_what_is_used_within_and_without_is_computed_once():
     program = program_of(lambda xs: (lambda p: p + xs[0] + sin(p))(xs[0] * xs[1]), 2)
     assert program.stats == program.stats | {"nodes": 4, "instructions": 3}
-
-
-def test_root_that_is_a_part_of_another_root_is_computed_once():
     a, b = Value(1.0), Value(2.0)
     part = a * b
-    assert compile([part, part + a]).stats["instructions"] == 2
-
-
-def test_what_depends_on_constants_only_is_no_instruction():
-    program = program_of(lambda xs: xs[0] * (Constant(2.0) * 3.0 + exp(Constant(0.0))), 1)
-    assert expressions_of(program) == ["theta * 7"]
-    assert program.stats["nodes"] == 1
-
-
-def test_leaf_is_no_instruction():
-    program = program_of(lambda xs: xs[0], 1)
-    assert (program.stats["nodes"], program.stats["instructions"], program.stats["operations"]) == (0, 0, 0)
+    assert instructions([part, part + a]) == 2
 
 
 def test_leaves_that_are_not_in_wrt_are_constants():
@@ -246,24 +212,11 @@ def test_leaves_that_are_not_in_wrt_are_constants():
     assert expressions_of(compile(sin(b) * a, wrt=[a])) == [f"{sin(3.0):.6g} * theta"]
 
 
-# Networks
-
-
-def test_number_of_examples_changes_no_number_of_instructions():
-    model = MLP(2, [4, 4, 1], seed=1)
-
-    def instructions(n):
-        X = [[0.1 * i, 1.0 - 0.2 * i] for i in range(n)]
-        return compile(hinge([model(x) for x in X], [(-1) ** i for i in range(n)])).stats["instructions"]
-
-    assert instructions(6) == instructions(40) <= 12
-
-
-def test_micrograd_loss_is_about_ten_instructions():
-    model = MLP(2, [8, 8, 1], seed=1)
+def test_losses_of_networks_are_about_ten_instructions():
+    model, other = MLP(2, [8, 8, 1], seed=1), MLP(3, [6, 4], activation="tanh", seed=1)
     X = [[0.1 * i, (0.3 * i) % 1.0] for i in range(20)]
 
-    def neuron(n, x):
+    def neuron(n, x):  # as micrograd has it
         total = sum((w * xi for w, xi in zip(n.w, x)), n.b)
         return total if n.activation is None else total.relu()
 
@@ -277,24 +230,16 @@ def test_micrograd_loss_is_about_ten_instructions():
     stats = compile(loss, wrt=model.parameters()).stats
     assert stats["nodes"] > 4000
     assert stats["instructions"] <= 14
+    outputs = [other([0.1 * i, 0.5, -0.2 * i]) for i in range(15)]
+    assert instructions(cross_entropy(outputs, [i % 4 for i in range(15)])) <= 10
 
 
-def test_cross_entropy_of_a_network_is_about_ten_instructions():
-    model = MLP(3, [6, 4], activation="tanh", seed=1)
-    X = [[0.1 * i, 0.5, -0.2 * i] for i in range(15)]
-    assert compile(cross_entropy([model(x) for x in X], [i % 4 for i in range(15)])).stats["instructions"] <= 10
-
-
-def test_batch_of_examples_is_a_leading_axis_and_no_instructions_of_its_own():
-    model = MLP(3, [6, 1], activation="tanh", seed=1)
+def test_examples_are_a_leading_axis_of_what_they_change_and_no_instructions_of_their_own():
+    model, weights = MLP(3, [6, 1], activation="tanh", seed=1), [Value(0.1 * i) for i in range(6)]
     compiled = compile(lambda x, y: (model(x) - y) ** 2, batched=("x", "y"))
     compiled([[1.0, 2.0, 3.0]] * 50, [1.0] * 50)
     assert compiled.stats["instructions"] <= 6
     assert all(shape.startswith("batch x ") for shape in shapes_of(compiled))
-
-
-def test_what_no_example_changes_is_computed_once_for_the_batch():
-    weights = [Value(0.1 * i) for i in range(6)]
     compiled = compile(lambda x: x * fsum(sin(w) for w in weights), batched="x")
     compiled([1.0, 2.0])
     assert [shape.startswith("batch") for shape in shapes_of(compiled)] == [False, False, True]
@@ -415,22 +360,17 @@ def test_sums_and_roots_are_read_and_written_at_once_where_they_are_many():
         assert line in source_of(lambda x: list(map(sin, x)), [0.5] * roots)
 
 
-# The numbers
+# The numbers, and the last line of a listing
 
 
-def test_product_counts_two_operations_for_each_multiplication():
-    program = program_of(lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 5, 4) for x in rows(xs, 3, 4, 20)), 32)
-    assert program.stats["operations"] == 2 * 5 * 3 * 4 + 15 + 15
-
-
-def test_buffers_hold_a_number_and_an_adjoint_for_each_leaf_and_result():
-    program = program_of(lambda xs: fsum(sin(x) for x in xs), 10)
-    assert program.stats["bytes"] == 16 * (10 + 10 + 1)
-
-
-def test_nodes_are_those_that_depend_on_variables():
-    program = program_of(lambda xs: sum(sin(x) * 2.0 for x in xs) + exp(Constant(1.0)), 5)
-    assert program.stats["nodes"] == 5 + 5 + 5 + 1
+def test_numbers_count_nodes_operations_and_bytes():
+    product = program_of(lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 5, 4) for x in rows(xs, 3, 4, 20)), 32)
+    assert product.stats["operations"] == 2 * 5 * 3 * 4 + 15 + 15  # two for each multiplication of a product
+    sines = program_of(lambda xs: fsum(sin(x) for x in xs), 10)
+    assert sines.stats["bytes"] == 16 * (10 + 10 + 1)  # a number and an adjoint for each leaf and result
+    dependent = program_of(lambda xs: sum(sin(x) * 2.0 for x in xs) + exp(Constant(1.0)), 5)
+    assert dependent.stats["nodes"] == 5 + 5 + 5 + 1
+    assert program_of(lambda xs: xs[0], 1).stats.items() >= {"nodes": 0, "instructions": 0, "operations": 0}.items()
 
 
 def test_last_line_sums_up():
@@ -438,42 +378,13 @@ def test_last_line_sums_up():
     assert str(program).splitlines()[-1] == (
         "1,001 nodes in 2 instructions, 2,000 floating-point operations, 32,016 bytes of buffers"
     )
+    assert "1 node in 1 instruction, 1 floating-point operation," in str(program_of(lambda xs: sin(xs[0]), 1))
 
 
-def test_listing_has_a_line_for_each_instruction_in_order():
-    program = program_of(lambda xs: fsum(tanh(dot(row, xs[:3])) for row in itertools.permutations(xs, 3)), 4)
-    names = [line.split(" = ")[0].strip() for line in str(program).splitlines()[:-1]]
-    assert names == [f"v{i}" for i in range(1, program.stats["instructions"] + 1)]
-
-
-def test_listing_of_a_function_names_its_arguments():
-    w = Value(0.5)
+def test_listing_names_arguments_and_labels():
+    w, rate, load = Value(0.5), Value(2.0, "rate"), Value(3.0, "load")
     compiled = compile(lambda q, k: fsum(a * b for a, b in zip(q, k)) * w)
     compiled([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
     assert expressions_of(compiled)[0] in ("dot(q, k)", "dot(k, q)")
     assert expressions_of(compiled)[1] == "v1 * theta"
-
-
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda xs: sum(tanh(dot(row, xs[12:16])) for row in rows(xs, 3, 4)),
-        lambda xs: sum(tanh(sum(w * x for w, x in zip(row, xs[12:16]))) for row in rows(xs, 3, 4)),
-        lambda xs: sum(tanh(dot(row, xs[12:16]) + b) for row, b in zip(rows(xs, 3, 4), xs[16:])),
-        lambda xs: sum(x * x for x in xs),
-        lambda xs: fsum([x * 2.0 + 1.0 for x in xs]),
-    ],
-)
-def test_nodes_of_the_lines_add_up_to_those_of_the_graph(f):
-    program = program_of(f, 19)
-    lines = [int(re.search(r"([\d,]+) nodes$", line)[1].replace(",", "")) for line in str(program).splitlines()[:-1]]
-    assert sum(lines) == program.stats["nodes"]
-
-
-def test_last_line_is_singular_where_there_is_one():
-    assert "1 node in 1 instruction, 1 floating-point operation," in str(program_of(lambda xs: sin(xs[0]), 1))
-
-
-def test_listing_of_a_graph_shows_labels():
-    rate, load = Value(2.0, "rate"), Value(3.0, "load")
     assert "rate * load" in str(compile(rate * load))

@@ -1,14 +1,16 @@
 """Graphs that exist, compiled: what forward and backward do to Values, and what value_and_grad leaves alone."""
 
+import functools
 import itertools
 import math
-import threading
 
 import numpy as np
 import pytest
 
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
 from nn import MLP, SGD, hinge
+from tests.autograd.compiler.beside_eager import plain
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -24,46 +26,28 @@ def leaves():
 def test_forward_reads_the_leaves_and_writes_the_root(leaves):
     a, b, c = leaves
     root = a * b + c
+    a.grad = 5.0
     program = compile(root)
     assert program.forward() == 10.0
     a.data = 10.0
-    assert program.forward() == 34.0
-    assert root.data == 34.0
+    assert program.forward() == root.data == 34.0
+    assert [leaf.grad for leaf in leaves] == [5.0, 0.0, 0.0]
 
 
-def test_forward_leaves_the_gradients_alone(leaves):
-    a, b, _ = leaves
-    a.grad = 5.0
-    compile(a * b).forward()
-    assert (a.grad, b.grad) == (5.0, 0.0)
-
-
-def test_backward_adds_to_the_gradients_of_the_leaves(leaves):
+def test_backward_adds_to_the_gradients_of_the_leaves_at_what_their_data_are(leaves):
     a, b, c = leaves
-    program = compile(a * b + c)
-    program.backward()
-    assert [leaf.grad for leaf in leaves] == [3.0, 2.0, 1.0]
-    program.backward()
-    assert [leaf.grad for leaf in leaves] == [6.0, 4.0, 2.0]
-
-
-def test_backward_sees_what_was_assigned_since_forward(leaves):
-    a, b, _ = leaves
-    root = a * b
-    program = compile(root)
+    root = a * b + c
+    program = compile(root, wrt=leaves)
+    for times in (1, 2):
+        program.backward()
+        assert [leaf.grad for leaf in leaves] == [3.0 * times, 2.0 * times, times]
     program.forward()
     b.data = 7.0
     program.backward()
-    assert (a.grad, root.data) == (7.0, 14.0)
-
-
-def test_backward_after_value_and_grad_is_at_the_data_of_the_leaves(leaves):
-    a, b, _ = leaves
-    program = compile(a * b, wrt=[a, b])
-    program.forward()
-    program.value_and_grad([100.0, 200.0])
+    assert ([leaf.grad for leaf in leaves], root.data) == ([13.0, 6.0, 3.0], 18.0)
+    program.value_and_grad([100.0, 200.0, 300.0])
     program.backward()
-    assert (a.grad, b.grad) == (3.0, 2.0)
+    assert [leaf.grad for leaf in leaves] == [20.0, 8.0, 4.0]
 
 
 @pytest.mark.parametrize("seed", [2.0, -1, 0.5, np.float64(3.0)])
@@ -75,22 +59,15 @@ def test_seed_scales_the_gradient(leaves, seed):
     assert program.value_and_grad([2.0, 3.0], seed)[1].tolist() == [3.0 * seed, 2.0 * seed]
 
 
-def test_root_that_forward_has_changed_is_no_part_of_an_eager_graph(leaves):
+def test_graph_whose_leaf_was_changed_is_not_compiled_and_no_part_of_an_eager_one(leaves):
     a, b, _ = leaves
     root = a * b
     program = compile(root)
     a.data = 10.0
     program.forward()
-    with pytest.raises(RuntimeError, match="the data of the leaf a was changed"):
-        (root * 2.0).backward()
-
-
-def test_graph_whose_leaf_was_changed_is_not_compiled(leaves):
-    a, b, _ = leaves
-    root = a * b
-    a.data = 5.0
-    with pytest.raises(RuntimeError, match="the data of the leaf a was changed"):
-        compile(root)
+    for call in ((root * 2.0).backward, lambda: compile(root * 2.0)):
+        with pytest.raises(RuntimeError, match="the data of the leaf a was changed"):
+            call()
 
 
 def test_training_with_a_compiled_graph_is_eager_training():
@@ -110,69 +87,41 @@ def test_training_with_a_compiled_graph_is_eager_training():
 # Through vectors
 
 
-def test_value_and_grad_touches_no_value(leaves):
+def test_value_and_grad_is_a_float_and_a_vector_in_the_order_of_wrt_and_touches_no_value(leaves):
     a, b, c = leaves
     root = a * b + c
-    compile(root, wrt=leaves).value_and_grad([5.0, 6.0, 7.0])
+    value, gradient = compile(root, wrt=[c, b, a]).value_and_grad([7.0, 6.0, 5.0])
+    assert (type(value), value, gradient.dtype, gradient.tolist()) == (float, 37.0, np.float64, [1.0, 5.0, 6.0])
     assert [root.data, *(leaf.data for leaf in leaves)] == [10.0, 2.0, 3.0, 4.0]
     assert [leaf.grad for leaf in leaves] == [0.0, 0.0, 0.0]
 
 
-def test_value_and_grad_gives_a_float_and_a_vector_in_the_order_of_wrt(leaves):
-    a, b, c = leaves
-    program = compile(a * b + c, wrt=[c, b, a])
-    value, gradient = program.value_and_grad([4.0, 3.0, 2.0])
-    assert type(value) is float
-    assert value == 10.0
-    assert gradient.dtype == np.float64
-    assert gradient.tolist() == [1.0, 2.0, 3.0]
-
-
-def test_gradient_vector_stays_when_the_program_runs_again(leaves):
+def test_vectors_of_the_caller_are_no_buffers(leaves):
     a, b, _ = leaves
     program = compile(a * b, wrt=[a, b])
-    _, gradient = program.value_and_grad([2.0, 3.0])
+    theta = program.read()
+    _, gradient = program.value_and_grad(theta)
+    theta[:] = 100.0
+    assert program.forward() == 6.0
     program.value_and_grad([50.0, 60.0])
     gradient *= 10.0
     assert gradient.tolist() == [30.0, 20.0]
     assert program.value_and_grad([2.0, 3.0])[1].tolist() == [3.0, 2.0]
 
 
-def test_vector_may_change_after_the_call(leaves):
+def test_vector_is_whatever_holds_numbers_and_has_their_number(leaves):
     a, b, _ = leaves
     program = compile(a * b, wrt=[a, b])
-    theta = program.read()
-    program.value_and_grad(theta)
-    theta[:] = 100.0
-    assert program.forward() == 6.0
-
-
-@pytest.mark.parametrize(
-    "theta",
-    [
-        [2, 3],
-        (2.0, 3.0),
-        np.array([2, 3]),
-        np.array([2, 3], dtype=np.float32),
-        np.array([2, 3], dtype=np.int8),
-        np.arange(2.0, 6.0)[::1][:2],
-        np.array([[2.0, 9.0], [3.0, 9.0]])[:, 0],
-        np.array([3.0, 2.0])[::-1],
-    ],
-)
-def test_vector_is_whatever_holds_numbers(leaves, theta):
-    a, b, _ = leaves
-    value, gradient = compile(a * b, wrt=[a, b]).value_and_grad(theta)
-    assert (value, gradient.tolist()) == (6.0, [3.0, 2.0])
-
-
-@pytest.mark.parametrize("theta", [[2.0], [2.0, 3.0, 4.0], [[2.0, 3.0]], 2.0, []])
-def test_vector_of_another_shape_is_an_error(leaves, theta):
-    a, b, _ = leaves
-    program = compile(a * b, wrt=[a, b])
-    for call in (program.value_and_grad, program.write):
-        with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
-            call(theta)
+    arrays = [np.array([2, 3], dtype=kind) for kind in (int, np.float32, np.int8)]
+    views = [np.arange(2.0, 6.0)[:2], np.array([[2.0, 9.0], [3.0, 9.0]])[:, 0], np.array([3.0, 2.0])[::-1]]
+    for theta in ([2, 3], (2.0, 3.0), *arrays, *views):
+        assert plain(program.value_and_grad(theta)) == (6.0, [3.0, 2.0])
+    for theta in ([2.0], [2.0, 3.0, 4.0], [[2.0, 3.0]], 2.0, []):
+        for call in (program.value_and_grad, program.write):
+            with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
+                call(theta)
+    with pytest.raises(TypeError, match="complex"):
+        program.value_and_grad(np.array([1.0 + 2.0j, 1.0]))
 
 
 def test_read_and_write_are_the_data_of_the_leaves(leaves):
@@ -180,16 +129,22 @@ def test_read_and_write_are_the_data_of_the_leaves(leaves):
     program = compile(a * b + c, wrt=[c, a])
     assert program.read().tolist() == [4.0, 2.0]
     program.write([1.0, 5.0])
-    assert (a.data, b.data, c.data) == (5.0, 3.0, 1.0)
-    assert program.forward() == 16.0
+    assert (a.data, b.data, c.data, program.forward()) == (5.0, 3.0, 1.0, 16.0)
 
 
 # What to differentiate by
 
 
-def test_default_is_every_leaf_that_takes_a_gradient_in_the_order_of_the_graph(leaves):
-    a, b, _ = leaves
-    assert compile(b * 2.0 + a * Constant(3.0)).wrt == [b, a]
+def test_wrt_is_any_iterable_of_leaves_or_all_that_take_a_gradient_in_the_order_of_the_graph(leaves):
+    a, b, c = leaves
+    constant = Constant(3.0)
+    assert compile(b * 2.0 + a * constant).wrt == [b, a]
+    assert compile(a * b, wrt=(leaf for leaf in (a, b))).wrt == [a, b]
+    twice = compile(a * b, wrt=[a, b, a])
+    assert (twice.wrt, plain(twice.value_and_grad([2.0, 3.0]))) == ([a, b], (6.0, [3.0, 2.0]))
+    assert plain(compile(a * b, wrt=[c, b, a]).value_and_grad([9.0, 3.0, 2.0])) == (6.0, [0.0, 2.0, 3.0])
+    assert plain(compile(a * constant, wrt=[constant]).value_and_grad([4.0])) == (8.0, [2.0])
+    assert plain(compile(a * b, wrt=[]).value_and_grad([])) == (6.0, [])
 
 
 def test_leaf_that_is_not_in_wrt_stays_as_it_was(leaves):
@@ -202,45 +157,12 @@ def test_leaf_that_is_not_in_wrt_stays_as_it_was(leaves):
     assert (a.grad, b.grad) == (3.0, 0.0)
 
 
-def test_leaf_that_the_graph_does_not_use_has_gradient_zero(leaves):
-    a, b, c = leaves
-    value, gradient = compile(a * b, wrt=[c, b, a]).value_and_grad([9.0, 3.0, 2.0])
-    assert (value, gradient.tolist()) == (6.0, [0.0, 2.0, 3.0])
-
-
-def test_leaf_that_is_twice_in_wrt_is_one(leaves):
-    a, b, _ = leaves
-    program = compile(a * b, wrt=[a, b, a])
-    assert program.wrt == [a, b]
-    assert program.value_and_grad([2.0, 3.0])[1].tolist() == [3.0, 2.0]
-
-
-def test_constant_is_differentiated_by_when_asked_for(leaves):
-    constant = Constant(3.0)
-    value, gradient = compile(leaves[0] * constant, wrt=[constant]).value_and_grad([4.0])
-    assert (value, gradient.tolist()) == (8.0, [2.0])
-
-
-def test_wrt_is_any_iterable(leaves):
-    a, b, _ = leaves
-    assert compile(a * b, wrt=(leaf for leaf in (a, b))).wrt == [a, b]
-
-
-def test_nothing_in_wrt_gives_an_empty_gradient(leaves):
-    a, b, _ = leaves
-    value, gradient = compile(a * b, wrt=[]).value_and_grad([])
-    assert (value, gradient.shape) == (6.0, (0,))
-
-
-@pytest.mark.parametrize("wrong", ["a", 2.0, None])
-def test_wrt_of_something_else_is_an_error(leaves, wrong):
-    with pytest.raises(TypeError, match=r"wrt takes leaves, .*got"):
-        compile(leaves[0] * 2.0, wrt=[wrong])
-
-
-def test_wrt_of_a_computed_value_is_an_error(leaves):
+def test_wrt_of_something_else_is_an_error(leaves):
     a, b, _ = leaves
     product = a * b
+    for wrong, message in (*[([x], "leaves, .*got") for x in ("a", 2.0, None)], (a, ".*list")):
+        with pytest.raises(TypeError, match=f"wrt takes {message}"):
+            compile(a * 2.0, wrt=wrong)
     with pytest.raises(TypeError, match=r"wrt takes leaves, .*got Value\(data=6.0"):
         compile(product + 1.0, wrt=[product])
 
@@ -249,75 +171,50 @@ def test_wrt_of_a_computed_value_is_an_error(leaves):
 
 
 def test_root_that_is_a_leaf(leaves):
-    a, *_ = leaves
+    a, b, _ = leaves
     program = compile(a)
     assert program.value_and_grad([5.0])[0] == 5.0
     program.backward()
     assert a.grad == 1.0
+    assert plain(compile(a, wrt=[b]).value_and_grad([5.0])) == (2.0, [0.0])
 
 
-def test_root_that_is_a_leaf_which_is_not_in_wrt(leaves):
-    a, b, _ = leaves
-    value, gradient = compile(a, wrt=[b]).value_and_grad([5.0])
-    assert (value, gradient.tolist()) == (2.0, [0.0])
-
-
-@pytest.mark.parametrize("root", [Constant(6.0), Constant(3.0) * 2.0, fsum([Constant(1.0), 5.0])])
-def test_root_that_is_constant(root):
-    program = compile(root)
-    assert program.wrt == []
-    assert program.forward() == 6.0
-    program.backward()
-    assert program.value_and_grad([])[0] == 6.0
-    assert program.stats["instructions"] == 0
-
-
-def test_one_root_in_a_list_gives_a_list(leaves):
-    a, b, _ = leaves
-    program = compile([a * b], wrt=[a, b])
-    assert program.forward() == [6.0]
-    assert program.value_and_grad([2.0, 3.0], [2.0])[0] == [6.0]
+def test_root_that_is_constant():
+    for root in (Constant(6.0), Constant(3.0) * 2.0, fsum([Constant(1.0), 5.0])):
+        program = compile(root)
+        assert (program.wrt, program.forward(), program.stats["instructions"]) == ([], 6.0, 0)
+        program.backward()
+        assert program.value_and_grad([])[0] == 6.0
 
 
 def test_several_roots_share_what_they_have_in_common(leaves):
     a, b, c = leaves
     total = a + b
     program = compile([total, total * c, a, Constant(1.0), total], wrt=leaves)
-    value, gradient = program.value_and_grad([2.0, 3.0, 4.0], [1.0, 10.0, 100.0, 1000.0, 10000.0])
-    assert value == [5.0, 20.0, 2.0, 1.0, 5.0]
-    assert gradient.tolist() == [10141.0, 10041.0, 50.0]
-
-
-def test_same_root_twice_counts_twice(leaves):
-    a, b, _ = leaves
+    found = program.value_and_grad([2.0, 3.0, 4.0], [1.0, 10.0, 100.0, 1000.0, 10000.0])
+    assert plain(found) == ([5.0, 20.0, 2.0, 1.0, 5.0], [10141.0, 10041.0, 50.0])
+    one = compile([a * b], wrt=[a, b])
+    assert (one.forward(), one.value_and_grad([2.0, 3.0], [2.0])[0]) == ([6.0], [6.0])
     product = a * b
-    program = compile([product, product], wrt=[a, b])
-    program.backward()
+    compile([product, product], wrt=[a, b]).backward()
     assert (a.grad, b.grad) == (6.0, 4.0)
 
 
-def test_sum_that_is_a_root_and_a_part_of_another_sum(leaves):
+def test_every_root_is_written_also_where_it_is_a_part_of_another(leaves):
     a, b, c = leaves
     part = a * b + c
-    whole = part + a
-    program = compile([whole, part], wrt=leaves)
-    a.data = 5.0
-    assert program.forward() == [24.0, 19.0]
-    assert (whole.data, part.data) == (24.0, 19.0)
-
-
-def test_every_root_is_written(leaves):
-    a, b, _ = leaves
-    roots = [sin(a), sin(b), tanh(a * b)]
-    program = compile(roots)
+    roots = [part + a, part, sin(a), sin(b), tanh(a * b)]
+    program = compile(roots, wrt=leaves)
     a.data = 1.0
     assert program.forward() == [root.data for root in roots]
-    assert roots[2].data == pytest.approx(math.tanh(3.0), rel=1e-15)
+    assert [root.data for root in roots[:2]] == [8.0, 7.0]
+    assert roots[-1].data == pytest.approx(math.tanh(3.0), rel=1e-15)
 
 
-def test_number_of_seeds_is_that_of_the_roots(leaves):
+def test_seeds_are_one_for_each_root(leaves):
     a, b, _ = leaves
     program = compile([a * b, a], wrt=[a, b])
+    assert program.value_and_grad([2.0, 3.0], np.array([1.0, 10.0]))[1].tolist() == [13.0, 2.0]
     for call in (program.backward, lambda seed: program.value_and_grad([2.0, 3.0], seed)):
         with pytest.raises(ValueError, match="one seed for each of 2 roots, got 3"):
             call([1.0, 2.0, 3.0])
@@ -340,54 +237,35 @@ def test_error_is_eagers_and_the_program_works_after_it():
     assert program.forward() == 0.0
     program.backward()
     assert a.grad == 2.0
-
-
-def test_overflow_names_the_operation():
-    a = Value(1.0)
     with pytest.raises(OverflowError, match=r"exp\(x\) is too large for a float, got x = 1000.0"):
         compile(1.0 + exp(a), wrt=[a]).value_and_grad([1000.0])
 
 
-@pytest.mark.parametrize("target", [3.0, "loss", [], [3.0], [Value(1.0), 3.0], {"loss": Value(1.0)}])
-def test_what_is_no_graph_is_an_error(target):
-    with pytest.raises(TypeError, match="compile takes a Value, a list of Values or a function, got"):
-        compile(target)
-
-
-def test_trace_error_is_a_type_error():
+def test_what_is_no_graph_is_an_error():
+    for target in (3.0, "loss", [], [3.0], [Value(1.0), 3.0], {"loss": Value(1.0)}):
+        with pytest.raises(TypeError, match="compile takes a Value, a list of Values or a function, got"):
+            compile(target)
+    with pytest.raises(TypeError, match="batched"):
+        compile(Value(1.0) * 2.0, batched=("x",))
     assert issubclass(TraceError, TypeError)
-
-
-# Two threads
 
 
 def test_threads_that_run_one_program_do_not_mix_their_numbers():
     leaves = [Value(float(i)) for i in range(20)]
     program = compile(fsum(sin(a * b) for a, b in itertools.pairwise(leaves)), wrt=leaves)
     thetas = [np.random.default_rng(i).normal(size=20) for i in range(4)]
-    wanted = [program.value_and_grad(theta) for theta in thetas]
+    wanted = [plain(program.value_and_grad(theta)) for theta in thetas]
     mixed = []
 
     def work(i):
-        for _ in range(150):
-            value, gradient = program.value_and_grad(thetas[i])
-            if value != wanted[i][0] or not np.array_equal(gradient, wanted[i][1]):
-                mixed.append(i)
+        mixed.extend(i for _ in range(150) if plain(program.value_and_grad(thetas[i])) != wanted[i])
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[functools.partial(work, i) for i in range(4)])
     assert mixed == []
 
 
-# Depth
-
-
 def test_deep_graph_needs_no_recursion():
-    x = Value(0.5)
-    y = x
+    y = x = Value(0.5)
     for _ in range(3000):
         y = sin(y) + 0.001
     value, gradient = compile(y, wrt=[x]).value_and_grad([0.5])
@@ -395,42 +273,14 @@ def test_deep_graph_needs_no_recursion():
     assert gradient[0] == pytest.approx(gradients(y, [x])[0], rel=1e-10)
 
 
-def test_graph_made_in_a_no_grad_block_is_a_leaf(leaves):
+def test_graph_made_in_a_no_grad_block_is_a_leaf_and_others_are_differentiated_there(leaves):
     a, b, _ = leaves
+    product = a * b
     with no_grad():
-        root = a * b
-        program = compile(root)
-    assert program.wrt == [root]
-
-
-def test_program_compiled_in_a_no_grad_block_differentiates(leaves):
-    a, b, _ = leaves
-    root = a * b
-    with no_grad():
-        program = compile(root, wrt=[a, b])
-        program.backward()
+        frozen = a * b
+        assert compile(frozen).wrt == [frozen]
+        compile(product, wrt=[a, b]).backward()
     assert (a.grad, b.grad) == (3.0, 2.0)
-
-
-def test_wrt_of_a_single_value_says_what_to_write(leaves):
-    with pytest.raises(TypeError, match=r"wrt takes .*list"):
-        compile(leaves[0] * 2.0, wrt=leaves[0])
-
-
-def test_batched_is_not_for_graphs(leaves):
-    with pytest.raises(TypeError, match="batched"):
-        compile(leaves[0] * 2.0, batched=("x",))
-
-
-def test_seeds_are_an_array_too(leaves):
-    a, b, _ = leaves
-    program = compile([a * b, a], wrt=[a, b])
-    assert program.value_and_grad([2.0, 3.0], np.array([1.0, 10.0]))[1].tolist() == [13.0, 2.0]
-
-
-def test_complex_vector_is_an_error(leaves):
-    with pytest.raises(TypeError, match="complex"):
-        compile(leaves[0] * 2.0).value_and_grad(np.array([1.0 + 2.0j]))
 
 
 def test_repr_tells_what_was_compiled(leaves):
@@ -442,8 +292,7 @@ def test_constants_that_differ_in_the_sign_of_their_exponent_are_told_apart():
     xs = [Value(float(i)) for i in range(4)]
     program = compile(fsum([fsum([x * 1.5e16 for x in xs]), fsum([x * x * 1.5e-16 for x in xs])]), wrt=xs)
     value, gradient = program.value_and_grad([1.0, 2.0, 3.0, 4.0])
-    assert value == pytest.approx(1.5e17, rel=1e-15)
-    assert gradient == pytest.approx([1.5e16] * 4, rel=1e-15)
+    assert (value, gradient) == (pytest.approx(1.5e17, rel=1e-15), pytest.approx([1.5e16] * 4, rel=1e-15))
 
 
 def test_graph_is_run_no_more_often_than_its_numbers_change_and_never_node_by_node(leaves, monkeypatch):

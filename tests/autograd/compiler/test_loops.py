@@ -37,102 +37,104 @@ def assert_as_eager(build, leaves, looped=True):
         assert np.abs(gradient - wanted).max() <= 1e-12 * scale
 
 
-def test_pendulum_is_one_loop_of_its_four_operations():
-    def build(leaves):
-        angle, speed, h = leaves
-        for _ in range(50):
-            speed = speed - h * sin(angle)
-            angle = angle + h * speed
-        return angle * angle + speed
+def pendulum(leaves):
+    angle, speed, h = leaves
+    for _ in range(50):
+        speed = speed - h * sin(angle)
+        angle = angle + h * speed
+    return angle * angle + speed
 
-    assert_as_eager(build, [Value(1.0), Value(0.5), Value(0.01)])
-    program = compile(build([Value(1.0), Value(0.5), Value(0.01)]))
+
+def inputs_that_are_constants(leaves):
+    a, b, state = leaves
+    for x in np.random.default_rng(0).normal(size=30).tolist():
+        state = tanh(a * state + b * x)
+    return state * state
+
+
+def inputs_that_are_variables(leaves):
+    a, b, state, *inputs = leaves
+    for x, y in zip(inputs[::2], inputs[1::2]):
+        state = tanh(a * state + b * x) - y
+    return state * state
+
+
+def outputs_of_each_step(leaves):
+    state, rate = leaves
+    total = 0.0
+    for k in range(40):
+        state = state + rate * sin(state)
+        total = total + (state - 0.1 * k) ** 2
+    return total
+
+
+def steps_that_look_back(leaves):
+    series = list(leaves[:3])
+    for _ in range(40):
+        series.append(leaves[3] * sin(series[-3]) + series[-1] * 0.5 - relu(series[-2]))
+    return fsum(series[-2:])
+
+
+def what_the_first_step_made(leaves):
+    state, rate = leaves
+    first = None
+    for _ in range(30):
+        state = sin(state) * rate
+        first = state if first is None else first
+        state = state + first * 0.1
+    return state
+
+
+def two_recurrences(leaves):
+    state, rate = leaves
+    for _ in range(30):
+        state = sin(state) * rate
+    for _ in range(30):
+        state = exp(-state * state) - rate
+    return state
+
+
+def recurrent_network(leaves):
+    w, bias, h = leaves[:8], leaves[8:10], [0.0, 0.0]
+    for x in np.random.default_rng(1).normal(size=(25, 2)).tolist():
+        h = [tanh(dot(w[4 * i : 4 * i + 4], [*x, *h]) + bias[i]) for i in range(2)]
+    return h[0] * h[1]
+
+
+def table_of_variables(first):
+    def build(leaves):
+        state = leaves[4]
+        for n in range(30):
+            state = sin(state) * leaves[(n * n + first) % 3]
+        return state
+
+    return build
+
+
+RECURRENCES = {  # each with the numbers of its leaves
+    pendulum: [1.0, 0.5, 0.01],
+    inputs_that_are_constants: [0.5, -0.3, 0.1],
+    inputs_that_are_variables: [0.5, -0.3, 0.1, *map(math.sin, range(60))],
+    outputs_of_each_step: [0.2, 0.3],
+    steps_that_look_back: [0.2, 0.3, -0.5, 0.9],
+    what_the_first_step_made: [0.8, 1.3],
+    two_recurrences: [0.8, 1.3],
+    recurrent_network: [math.cos(7 * i) for i in range(10)],
+    **{table_of_variables(first): [0.5 + 0.1 * i for i in range(5)] for first in range(3)},
+}
+
+
+@pytest.mark.parametrize("build", RECURRENCES, ids=lambda build: build.__name__)
+def test_what_is_repeated_is_a_loop(build):
+    assert_as_eager(build, list(map(Value, RECURRENCES[build])))
+
+
+def test_loop_is_written_once_forward_and_backward():
+    program = compile(pendulum(list(map(Value, RECURRENCES[pendulum]))))
     assert program.stats["nodes"] == 252
     assert program.stats["instructions"] < 30
     assert str(program).endswith("252 nodes in 26 instructions of plain Python, 252 floating-point operations")
-
-
-def test_inputs_of_each_step_may_be_constants():
-    data = np.random.default_rng(0).normal(size=30).tolist()
-
-    def build(leaves):
-        a, b, state = leaves
-        for x in data:
-            state = tanh(a * state + b * x)
-        return state * state
-
-    assert_as_eager(build, [Value(0.5), Value(-0.3), Value(0.1)])
-
-
-def test_inputs_of_each_step_may_be_variables():
-    def build(leaves):
-        a, b, state, *inputs = leaves
-        for x, y in zip(inputs[::2], inputs[1::2]):
-            state = tanh(a * state + b * x) - y
-        return state * state
-
-    assert_as_eager(build, [Value(0.5), Value(-0.3), Value(0.1), *[Value(math.sin(i)) for i in range(60)]])
-
-
-def test_outputs_of_each_step_may_be_used():
-    def build(leaves):
-        state, rate = leaves
-        total = 0.0
-        for k in range(40):
-            state = state + rate * sin(state)
-            total = total + (state - 0.1 * k) ** 2
-        return total
-
-    assert_as_eager(build, [Value(0.2), Value(0.3)])
-
-
-def test_steps_may_look_back_further_than_to_the_last():
-    def build(leaves):
-        series = list(leaves[:3])
-        for _ in range(40):
-            series.append(leaves[3] * sin(series[-3]) + series[-1] * 0.5 - relu(series[-2]))
-        return fsum(series[-2:])
-
-    assert_as_eager(build, [Value(0.2), Value(0.3), Value(-0.5), Value(0.9)])
-
-
-def test_all_steps_may_use_what_the_first_made():
-    def build(leaves):
-        state, rate = leaves
-        first = None
-        for _ in range(30):
-            state = sin(state) * rate
-            first = state if first is None else first
-            state = state + first * 0.1
-        return state
-
-    assert_as_eager(build, [Value(0.8), Value(1.3)])
-
-
-def test_two_recurrences_after_another_are_two_loops():
-    def build(leaves):
-        state, rate = leaves
-        for _ in range(30):
-            state = sin(state) * rate
-        for _ in range(30):
-            state = exp(-state * state) - rate
-        return state
-
-    assert_as_eager(build, [Value(0.8), Value(1.3)])
-    assert compile(build([Value(0.8), Value(1.3)])).program.source.count("for i") == 4  # each forward and backward
-
-
-def test_a_recurrent_network_is_a_loop_with_dots():
-    words = np.random.default_rng(1).normal(size=(25, 2)).tolist()
-
-    def build(leaves):
-        w, bias = leaves[:8], leaves[8:10]
-        h = [0.0, 0.0]
-        for x in words:
-            h = [tanh(dot(w[4 * i : 4 * i + 4], [*x, *h]) + bias[i]) for i in range(2)]
-        return h[0] * h[1]
-
-    assert_as_eager(build, [Value(math.cos(7 * i)) for i in range(10)])
+    assert compile(two_recurrences([Value(0.8), Value(1.3)])).program.source.count("for i") == 4
 
 
 def test_what_is_not_repeated_is_straight():
@@ -238,17 +240,6 @@ def test_chain_beside_what_is_wide_is_a_loop_and_not_an_instruction_a_node(monke
     value, gradient = program.value_and_grad(program.read())
     assert value == pytest.approx(total.data, rel=1e-12)
     assert gradient == pytest.approx(gradients(total, leaves), rel=1e-10)
-
-
-@pytest.mark.parametrize("first", [0, 1, 2])
-def test_table_may_begin_and_end_with_any_variable(first):
-    def build(leaves):
-        state = leaves[4]
-        for n in range(30):
-            state = sin(state) * leaves[(n * n + first) % 3]
-        return state
-
-    assert_as_eager(build, [Value(0.5 + 0.1 * i) for i in range(5)])
 
 
 def test_loop_may_use_what_its_first_repetition_made():

@@ -1,6 +1,5 @@
 """Memory of compiled programs: bounded, and freed at once, without the garbage collector."""
 
-import gc
 import weakref
 
 import numpy as np
@@ -9,20 +8,11 @@ import pytest
 from autograd import compile, relu, tanh
 from nn import MLP
 
-pytestmark = pytest.mark.usefixtures("backend")
+pytestmark = pytest.mark.usefixtures("backend", "without_collector")
 
 KEPT = 4  # memories of one program
 
 
-@pytest.fixture
-def without_collector():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("without_collector")
 def test_memories_of_a_hundred_batch_sizes_are_freed():
     model = MLP(3, [4, 1], seed=1)
     loss = compile(lambda x, y: tanh(relu(1.0 - y * model(x))), batched=["x", "y"])
@@ -35,7 +25,6 @@ def test_memories_of_a_hundred_batch_sizes_are_freed():
     assert not any(memory() for memory in memories)
 
 
-@pytest.mark.usefixtures("without_collector")
 def test_program_that_is_forgotten_is_freed():
     compiled = compile(lambda x, n: sum(x[i] * x[i] for i in range(n)), static="n")
     freed = []

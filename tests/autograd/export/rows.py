@@ -5,13 +5,11 @@ import math
 import sys
 from contextlib import suppress
 
-import numpy as np
 import pytest
 
-import nn
-from autograd import Value, compile, dot, fsum, gradients, logsumexp, rules, sin, softmax
+from autograd import Value, gradients, rules
 from autograd.engine import topological_order
-from autograd.rules import Family, NAry, Unary
+from autograd.rules import Family, NAry
 
 GRID = [0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 0.0]
 GRID = [*GRID, *(-x for x in GRID[:-1])]
@@ -30,6 +28,7 @@ def operations():
 
 ROWS = list(operations())
 NAMES = [name for name, _ in ROWS]
+each_row = pytest.mark.parametrize(("name", "row"), ROWS, ids=NAMES)
 TAILS = [-1e300, -750.0, -700.0, -40.0, -26.0, -1e-9, -1e-300, 1e-300, 1e-9, 0.49, 0.51, 26.0, 40.0, 700.0, 1e9, 1e300]
 EDGES = [(name, row, xs) for name, row in ROWS for xs in row.edges if all(map(math.isfinite, xs))]
 
@@ -95,48 +94,8 @@ def wanted(row, operands):
     return [root.data, *(leaf.grad for leaf in leaves)]
 
 
-def irregular_graph():
-    """A graph whose operands lie in no regular order, and its leaves."""
-    rng = np.random.default_rng(0)
-    leaves = [Value(v, f"w{i}") for i, v in enumerate(rng.normal(size=40))]
-    picked = rng.integers(0, 40, (60, 3)).tolist()
-    root = fsum([leaves[a] * sin(leaves[b]) * leaves[c] for a, b, c in picked])
-    return root + fsum(softmax([leaves[i] for i, *_ in picked[:7]])[:3]) * 0.5, leaves
-
-
-# The functions that a layer may have by their names.
-ACTIVATIONS = [name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))]
-
-
-def settled(model):
-    """A model with weights and biases at which all its neurons are in the domains of their functions."""
-    for layer in model.layers:
-        for neuron in layer.neurons:
-            neuron.b.data = 1.5 if getattr(neuron.activation, "domain", "") in ("x > 0", "x >= 1") else 0.25
-            for i, w in enumerate(neuron.w):
-                w.data = (1.0 + i) / (8.0 * len(neuron.w))
-    return model
-
-
-def digits_loss():
-    """The loss of a network of 64-32-10 on one image as a graph, after its backward pass, and the parameters."""
-    model = nn.MLP(64, [32, 10], activation="tanh", seed=1)
-    outputs = model(np.random.default_rng(0).uniform(0.0, 1.0, 64).tolist())
-    root = logsumexp(outputs) - outputs[3]
-    root.backward()
-    return root, model.parameters()
-
-
-def network_loss(shape):
-    """The loss of a network on one example as a batched program, and seven examples."""
-    model = nn.MLP(shape[0], shape[1:], activation="tanh", seed=1)
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(7, shape[0]))
-    Y = np.eye(shape[-1])[rng.integers(0, shape[-1], 7)]
-
-    def loss(x, y):
-        z = model(x) if shape[-1] > 1 else [model(x)]
-        return logsumexp([*z, 0.5]) - dot(z, y)
-
-    program = compile(loss, batched=("x", "y"), wrt=model.parameters())
-    return program, X, Y
+def cases(row, *, in_tails=True):
+    """Operands, edges among them, each with what the engine finds."""
+    edges = [xs for _, other, xs in EDGES if other is row]
+    for operands in [*points(row), *(tails(row) if in_tails else ()), *edges]:
+        yield operands, wanted(row, operands)

@@ -13,39 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd as ad
 import nn
-from autograd import (
-    Value,
-    compile,
-    dot,
-    exp,
-    fsum,
-    gradients,
-    jacobian,
-    log,
-    logsumexp,
-    operation,
-    sin,
-    sqrt,
-    tanh,
-    where,
-)
+from autograd import Value, compile, dot, exp, fsum, logsumexp, sin, tanh
 from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
-from autograd.testing import expressions
-from tests.autograd.export.rows import (
-    EDGES,
-    ROWS,
-    agreeing,
-    close,
-    graph,
-    irregular_graph,
-    network_loss,
-    points,
-    tails,
-    wanted,
-)
+from tests.autograd.export.rows import ROWS, agreeing, cases, close, graph, points
+from tests.autograd.export.samples import irregular_graph, network_loss, random_graphs
 from tests.hypothesis_profiles import max_examples
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
@@ -112,56 +87,13 @@ def test_every_row_computes_what_the_engine_does(writer, tmp_path):
         sources[number] = written(writer, compile(root, wrt=leaves), number)
     loaded = library(tmp_path, *sources.values())
     for number, (name, row) in enumerate(ROWS):
-        edges = [xs for _, other, xs in EDGES if other is row]
-        for operands in [*points(row), *tails(row), *edges]:
-            found = called(loaded, sources[number], operands, name=f"f{number}")
-            assert found == close(wanted(row, operands)), (name, operands)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("size", [3, 1_300])
-def test_infinite_derivative_is_not_multiplied_by_an_adjoint_that_does_not_arrive(backend, size, tmp_path):
-    def f(x, y):
-        for _ in range(size):
-            x = x * 0.99 + y + sqrt(y - 0.25).detach()
-        return x
-
-    source = to_c((program := compile(lambda p: f(*p), backend=backend)).specialize([1.0, 0.25]))
-    value, gradient = program.value_and_grad([1.0, 0.25])
-    assert called(library(tmp_path, source), source, x=[1.0, 0.25]) == close([value, *gradient])
-    assert math.isfinite(sum(gradient))
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_choices_keep_out_what_is_not_chosen(backend, tmp_path):
-    f = compile(lambda x: where(x[0] > 0.0, lambda: log(x[0]), lambda: x[0] * x[1]), backend=backend)
-    f([1.0, 2.0])
-    source = to_c(f)
-    loaded = library(tmp_path, source)
-    for x in ([2.0, 3.0], [0.0, 3.0], [-2.0, 3.0]):
-        value, gradient = f.value_and_grad(x)
-        assert called(loaded, source, x=x) == [value, *gradient]
+        for operands, wanted in cases(row):
+            assert called(loaded, sources[number], operands, name=f"f{number}") == close(wanted), (name, operands)
 
 
 def network(sizes, **options):
     model = nn.MLP(sizes[0], sizes[1:], seed=1, **options)
     return model, model.parameters()
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "sigmoid"])
-def test_network_has_the_value_and_gradient_of_the_engine(activation, tmp_path):
-    model, parameters = network([2, 16, 16, 1], activation=activation)
-    f = compile(lambda x, y: (model(x) - y) ** 2, batched=("x", "y"), wrt=parameters)
-    f([[1.0, 2.0]], [1.0])
-    source = to_c(f)
-    assert len(source.splitlines()) < 100
-    loaded = library(tmp_path, source)
-    theta = f.read()
-    for x, y in (([0.3, -0.7], 1.0), ([2.0, 1.5], -1.0)):
-        value, gradient = f.value_and_grad_at(theta, [x], [y])
-        found = called(loaded, source, theta, [*x, y])
-        assert found[0] == pytest.approx(value, rel=1e-12)
-        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=0.0)
 
 
 def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
@@ -194,21 +126,6 @@ def test_files_are_as_small_as_the_docs_say(shape):
     assert len(source) == pytest.approx(int(size.replace(",", "")), abs=20)  # the version has any length
 
 
-def test_tables_of_numbers_and_of_places_have_as_many_axes_as_their_arrays(tmp_path):
-    def f(x):
-        rows = fsum(tanh(dot([x[i] for i in row], x[:2])) for row in ((3, 0), (1, 5), (4, 2)))
-        return (
-            rows
-            + fsum(sin(a * c) for a, c in zip(x, (0.5, 2.0, -1.0)))
-            + fsum(exp(dot(x[:2], c)) for c in ([0.1, 0.2], [0.5, 0.3]))
-        )
-
-    x, program = [0.3, 0.5, -1.0, 2.0, 0.7, -0.2], compile(f, backend="numpy")
-    value, gradient = program.value_and_grad(x)
-    source = to_c(program)
-    assert called(library(tmp_path, source), source, x=x) == close([value, *gradient])
-
-
 def test_what_is_done_once_is_no_loop():
     f = compile(sin)
     f(0.5)
@@ -223,15 +140,6 @@ def test_gradient_is_by_the_arguments_where_there_are_no_parameters(tmp_path):
     source = to_c(f)
     assert [sizes(source)[what] for what in ("parameters", "inputs", "gradient")] == [0, 4, 4]
     assert called(library(tmp_path, source), source, x=[0.3, 0.5, -1.0, 2.0])[:4] == close([value, *gradient])
-
-
-def test_values_that_are_no_parameters_have_the_numbers_of_now(tmp_path):
-    w, b = Value(3.0, "w"), Value(0.5, "b")
-    f = compile(lambda x: w * x + b, wrt=[w])
-    f(1.0)
-    b.data = 7.0
-    source = to_c(f)
-    assert called(library(tmp_path, source), source, [3.0], [2.0]) == [13.0, 2.0]
 
 
 @pytest.mark.parametrize("steps", [5, 30_000])
@@ -260,17 +168,11 @@ def test_what_lies_irregularly_is_listed(backend, tmp_path):
 
 @pytest.mark.parametrize("writer", WRITERS)
 @max_examples(4)
-@given(st.lists(expressions(), min_size=8, max_size=8))
-def test_random_graphs_agree(writer, tmp_path_factory, found):
-    sources, cases = [], []
-    for number, expression in enumerate(found):
-        leaves = [Value(x) for x in expression.inputs]
-        root = expression(*leaves)
-        if isinstance(root, Value):
-            sources.append(written(writer, compile(root, wrt=leaves), number))
-            cases.append((number, sources[-1], root, leaves))
-    loaded = library(tmp_path_factory.mktemp("c"), *sources, "typedef int not_empty;")
-    for number, source, root, leaves in cases:
+@given(st.lists(random_graphs(), min_size=8, max_size=8))
+def test_random_graphs_agree(writer, tmp_path_factory, graphs):
+    sources = [written(writer, compile(root, wrt=leaves), n) for n, (root, leaves) in enumerate(graphs)]
+    loaded = library(tmp_path_factory.mktemp("c"), *sources)
+    for number, (source, (root, leaves)) in enumerate(zip(sources, graphs, strict=True)):
         computed = called(loaded, source, [leaf.data for leaf in leaves], name=f"f{number}")
         assert computed == agreeing(root, leaves)
 
@@ -283,7 +185,7 @@ def lorenz(x, k):
 def test_several_results_have_a_row_of_the_jacobian_each(writer, tmp_path):
     f = compile(lorenz)
     known = flatten(f([1.0, 2.0, 3.0], 10.0), "test")[0]
-    slopes = jacobian(lambda x: flatten(lorenz(x[:3], x[3]), "test")[0])([1.0, 2.0, 3.0, 10.0])
+    slopes = ad.jacobian(lambda x: flatten(lorenz(x[:3], x[3]), "test")[0])([1.0, 2.0, 3.0, 10.0])
     source = written(writer, f, 1)
     size = sizes(source, "f1")
     assert (size["results"], size["inputs"], size["gradient"]) == (5, 4, 4)
@@ -300,7 +202,7 @@ def test_network_is_a_function_of_its_parameters_and_inputs(tmp_path):
     outputs = model(x)
     found = called(library(tmp_path, source), source, theta, x, name="predict")
     assert found[:10] == close([y.data for y in outputs])
-    rows = [leaf for y in outputs for leaf in gradients(y, parameters)]
+    rows = [leaf for y in outputs for leaf in ad.gradients(y, parameters)]
     np.testing.assert_allclose(found[10:], rows, rtol=1e-12, atol=0.0)
 
 
@@ -348,39 +250,3 @@ def test_file_has_no_globals_and_no_allocation(tmp_path):
     symbols = subprocess.run(["nm", "all.so"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "malloc" not in symbols
     assert not re.search(r" [bBdDcC] (?!_|completed|__)", symbols)
-
-
-def test_same_program_gives_the_same_file():
-    model, parameters = network([2, 4, 1])
-    assert to_c(compile(model([1.0, 2.0]), wrt=parameters)) == to_c(compile(model([1.0, 2.0]), wrt=parameters))
-
-
-def test_a_program_runs_on_after_its_export():
-    model, parameters = network([8, 16, 16, 1])
-    program = compile(model([0.5] * 8), wrt=parameters, backend="numpy")
-    before = program.value_and_grad(program.read())
-    to_c(program)
-    after = program.value_and_grad(program.read())
-    assert before[0] == after[0]
-    assert before[1].tolist() == after[1].tolist()
-
-
-def test_own_operation_is_what_it_computes_of_symbols(tmp_path):
-    cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
-    program = compile(cube(Value(2.0, "x")))
-    source = to_c(program)
-    assert called(library(tmp_path, source), source, [2.0]) == [8.0, 12.0]
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_own_operation_that_takes_floats_is_named(backend):
-    own = operation("magic", lambda x: math.floor(float(x)), lambda y, x: 1.0)
-    with pytest.raises(NotImplementedError, match="the operation magic cannot be read as C"):
-        to_c(compile(own(Value(3.5, "x")) * 2.0, backend=backend))
-
-
-def test_other_things_are_errors():
-    with pytest.raises(TypeError, match=r"to_c takes what compile\(...\) returned, got Value"):
-        to_c(Value(1.0))
-    with pytest.raises(RuntimeError, match="no program before its first call"):
-        to_c(compile(lambda x: x))

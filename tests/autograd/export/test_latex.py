@@ -11,8 +11,8 @@ from autograd import Constant, Value, leaky_relu, rules, sin, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
-from autograd.testing import expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points
+from tests.autograd.export.rows import agreeing, cases, close, each_row, graph, points
+from tests.autograd.export.samples import digits_loss, random_graphs
 from tests.hypothesis_profiles import max_examples
 
 TOKEN = re.compile(
@@ -23,27 +23,14 @@ FUNCTIONS = {
     **{f"\\arc{name}": getattr(math, f"a{name}") for name in ("sin", "cos", "tan")},
     **{f"ar{name}": getattr(math, f"a{name}") for name in ("sinh", "cosh", "tanh")},
     **{name: getattr(math, name) for name in ("erf", "erfc", "atan2", "hypot")},
-    **{name: getattr(rules, name) for name in ("relu", "silu", "softplus", "gelu")},
-    "\\max": max,
-    "\\min": min,
-    "\\ln": math.log,
-    "\\sigma": rules.sigmoid,
+    **{name: getattr(rules, name) for name in ("relu", "silu", "softplus", "gelu", "elu")},
+    **{name: getattr(rules, name) for name in ("erfinv", "clip", "xlogy", "sinc")},
+    **{"\\max": max, "\\min": min, "\\ln": math.log, "\\sigma": rules.sigmoid, "sgn": rules.sign},
+    **{"\\ln\\Gamma": rules.lgamma, "\\ln\\sigma": rules.log_sigmoid, "\\ln\\Phi": rules.log_ndtr},
+    **{"\\Phi": rules.ndtr, "\\varphi": rules.ndtr.partials[0].__get__(0.0), "mills": rules.mills_of},
+    **{"sphericalbessel": rules.spherical_bessel_of, "leakyrelu": rules.leaky_relu},
     "sech": lambda x: 1.0 / math.cosh(x),
-    "sgn": rules.sign,
-    "\\ln\\Gamma": rules.lgamma,
-    "\\ln\\sigma": rules.log_sigmoid,
-    "\\ln\\Phi": rules.log_ndtr,
-    "\\Phi": rules.ndtr,
-    "\\varphi": rules.ndtr.partials[0].__get__(0.0),
     "\\psi": lambda x, n=0.0: rules.polygamma_of(x, n) if n > 1.0 else rules.trigamma(x) if n else rules.digamma(x),
-    "erfinv": rules.erfinv,
-    "clip": rules.clip,
-    "xlogy": rules.xlogy,
-    "sinc": rules.sinc,
-    "mills": rules.mills_of,
-    "sphericalbessel": rules.spherical_bessel_of,
-    "leakyrelu": rules.leaky_relu,
-    "elu": rules.elu,
 }
 
 
@@ -189,16 +176,15 @@ def named(leaves):
     return {tex_name(leaf.label): leaf.data for leaf in leaves}
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+@each_row
 def test_formula_of_every_row_computes_its_value(name, row):
-    chosen = points(row)
-    assert len(chosen) >= 3
-    for operands in [*chosen, *(xs for _, other, xs in EDGES if other is row)]:
+    assert len(points(row)) >= 3
+    for operands, _ in cases(row, in_tails=False):
         root, leaves = graph(row, operands)
         assert [computed(to_latex(root), named(leaves))] == agreeing(root), operands
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+@each_row
 def test_derivation_of_every_row_ends_with_its_derivative(name, row):
     for operands in points(row)[:20]:
         root, leaves = graph(row, operands)
@@ -211,12 +197,10 @@ def test_derivation_of_every_row_ends_with_its_derivative(name, row):
 
 
 @max_examples(150)
-@given(expressions())
-def test_formula_of_a_random_expression_computes_its_value(expression):
-    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
-    root = expression(*leaves)
-    if isinstance(root, Value):
-        assert [computed(to_latex(root), named(leaves))] == agreeing(root)
+@given(random_graphs())
+def test_formula_of_a_random_expression_computes_its_value(found):
+    root, leaves = found
+    assert [computed(to_latex(root), named(leaves))] == agreeing(root)
 
 
 def test_formulas_of_the_digits_network_compute_its_loss_and_its_derivatives():
@@ -337,15 +321,13 @@ def test_derivation_is_symbols_then_numbers():
 
 
 @max_examples(60)
-@given(expressions())
-def test_numbers_of_a_derivation_are_those_of_backward(expression):
-    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
-    root = expression(*leaves)
-    if isinstance(root, Value):
-        root.backward()
-        for leaf in set(leaves) & set(topological_order(root)):
-            last = lines(derivation(root, leaf))[-1][1].split(" = ")[-1]
-            assert Reader(last, {}).whole() == close(leaf.grad, rel=1e-5)
+@given(random_graphs())
+def test_numbers_of_a_derivation_are_those_of_backward(found):
+    root, leaves = found
+    root.backward()
+    for leaf in set(leaves) & set(topological_order(root)):
+        last = lines(derivation(root, leaf))[-1][1].split(" = ")[-1]
+        assert Reader(last, {}).whole() == close(leaf.grad, rel=1e-5)
 
 
 def test_a_choice_has_its_condition():
@@ -360,3 +342,9 @@ def test_errors_say_what_is_taken():
         derivation(x * 2, y)
     with pytest.raises(TypeError, match="derivation takes the Value to differentiate by, got a str"):
         derivation(x * 2, "x")
+
+
+def test_numbers_that_are_not_finite_are_written_as_mathematics_writes_them():
+    assert to_latex(x * math.inf) == r"x \cdot \infty"
+    assert to_latex(x * -math.inf) == r"x \cdot \left(-\infty\right)"
+    assert to_latex(x + Constant(math.nan)) == r"x + \mathrm{nan}"

@@ -12,8 +12,9 @@ import nn
 from autograd import Constant, Value, cbrt, fsum, operation, rules, tanh
 from autograd.engine import topological_order
 from autograd.export import to_sympy
-from autograd.testing import every_operation, expressions
-from tests.autograd.export.rows import EDGES, ROWS, agreeing, close, digits_loss, graph, points, settled, wanted
+from autograd.testing import every_operation
+from tests.autograd.export.rows import EDGES, agreeing, close, each_row, graph, points, wanted
+from tests.autograd.export.samples import digits_loss, random_graphs, settled
 from tests.hypothesis_profiles import max_examples
 
 sympy = pytest.importorskip("sympy")
@@ -41,7 +42,7 @@ def number(found):
     return math.inf if found == sympy.zoo else float(found) if found.is_real else math.nan
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+@each_row
 def test_derivatives_of_every_row_are_those_of_sympy(name, row):
     for operands in points(row):
         found = by_sympy(*graph(row, operands), digits=100)  # of 1 - 1e-89 too
@@ -63,12 +64,10 @@ SMOOTH = [row for row in every_operation() if row is not cbrt]
 
 
 @max_examples(25)
-@given(expressions(SMOOTH))
-def test_random_expressions_have_the_derivatives_of_sympy(expression):
-    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.inputs)]
-    root = expression(*leaves)
-    if isinstance(root, Value):
-        assert by_sympy(root, leaves) == agreeing(root, leaves)
+@given(random_graphs(SMOOTH))
+def test_random_expressions_have_the_derivatives_of_sympy(found):
+    root, leaves = found
+    assert by_sympy(root, leaves) == agreeing(root, leaves)
 
 
 def test_digits_network_has_the_loss_and_a_derivative_of_sympy():
@@ -123,18 +122,6 @@ def test_shared_parts_stay_shared():
 def test_own_operation_is_what_it_computes_of_symbols():
     square = operation("square", lambda x: x * x, lambda y, x: 2.0 * x)
     assert str(to_sympy(square(Value(3.0, "x")))) == "x**2"
-
-
-def test_own_operation_that_takes_floats_is_named():
-    own = operation("magic", lambda x: math.floor(float(x) + 0.5), lambda y, x: 1.0)
-    with pytest.raises(NotImplementedError, match="the operation magic cannot be read as symbols"):
-        to_sympy(own(Value(3.0, "x")))
-
-
-def test_without_sympy_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sympy", None)
-    with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[sympy\]'"):
-        to_sympy(cbrt(Value(3.0, "x")))
 
 
 def test_importing_the_exports_loads_none_of_the_optional_packages():

@@ -1,6 +1,5 @@
 """Implicit differentiation: roots and minimum points with known answers, and their derivatives to any order."""
 
-import gc
 import itertools
 import math
 import pickle
@@ -9,39 +8,17 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from autograd import (
-    Constant,
-    ConvergenceError,
-    Value,
-    argmin,
-    compile,
-    cos,
-    detect_anomaly,
-    exp,
-    grad,
-    gradcheck,
-    gradients,
-    hessian,
-    jacobian,
-    log,
-    log1p,
-    mean,
-    no_grad,
-    root,
-    sin,
-    sqrt,
-    taylor,
-    value_and_grad,
-    where,
-)  # fmt: skip
+import autograd as ad
+from autograd import Constant, ConvergenceError, Value, argmin, compile, cos, exp, grad, hessian, jacobian, log, root
 from autograd.compiler.backends import BACKENDS
 from autograd.engine import topological_order
 from autograd.functions import newton
+from tests.collector import leaves_no_cycle
 
 
 def anomaly(e, M):
     """Kepler's equation: the eccentric anomaly, by the eccentricity and the mean anomaly."""
-    return root(lambda E, e, M: E - e * sin(E) - M, M, e, M)
+    return root(lambda E, e, M: E - e * ad.sin(E) - M, M, e, M)
 
 
 def anomaly_slopes(e, M):
@@ -68,7 +45,7 @@ def test_kepler_equation_has_the_series_of_lagrange():
     M = 0.5
     wanted = [M, math.sin(M), math.sin(2 * M) / 2, (3 * math.sin(3 * M) - math.sin(M)) / 8]
     wanted += [(2 * math.sin(4 * M) - math.sin(2 * M)) / 6]
-    assert taylor(lambda e: anomaly(e, M), 0.0, 4) == pytest.approx(wanted, rel=1e-13)
+    assert ad.taylor(lambda e: anomaly(e, M), 0.0, 4) == pytest.approx(wanted, rel=1e-13)
     nested, f = [], lambda e: anomaly(e, M)
     for order in range(4):
         nested.append(f(0.0) / math.factorial(order))
@@ -76,30 +53,9 @@ def test_kepler_equation_has_the_series_of_lagrange():
     assert nested == pytest.approx(wanted[:4], rel=1e-13)
 
 
-def test_equilibrium_of_growth_has_the_closed_form():
-    # R. Solow, "A contribution to the theory of economic growth", 1956: s k^a = (n + d) k
-    def capital(s, a, n):
-        return root(lambda k, s, a, n: s * k**a - (n + 0.05) * k, 5.0, s, a, n)
-
-    s, a, n = 0.25, 0.33, 0.02
-    k = (s / (n + 0.05)) ** (1 / (1 - a))
-    assert capital(s, a, n) == pytest.approx(k, rel=1e-13)
-    slopes = [k / (s * (1 - a)), k * math.log(s / (n + 0.05)) / (1 - a) ** 2, -k / ((n + 0.05) * (1 - a))]
-    assert jacobian(capital, argnums=(0, 1, 2))(s, a, n) == pytest.approx(slopes, rel=1e-12)
-    closed = lambda s, a, n: exp(log(s / (n + 0.05)) / (1.0 - a))
-    for found, wanted in zip(hessian(capital, (0, 1, 2))(s, a, n), hessian(closed, (0, 1, 2))(s, a, n), strict=True):
-        assert found == pytest.approx(wanted, rel=1e-10)
-
-
 def ridge(X, y, penalty):
-    return argmin(
-        lambda w, k: (
-            sum((sum(a * b for a, b in zip(row, w, strict=True)) - t) ** 2 for row, t in zip(X, y, strict=True))
-            + k * sum(a * a for a in w)
-        ),
-        [0.0] * len(X[0]),
-        penalty,
-    )
+    loss = lambda w, k: sum((ad.dot(row, w) - t) ** 2 for row, t in zip(X, y)) + k * sum(a * a for a in w)
+    return argmin(loss, [0.0] * len(X[0]), penalty)
 
 
 def test_penalty_of_ridge_regression_is_found_by_its_gradient():
@@ -116,9 +72,7 @@ def test_penalty_of_ridge_regression_is_found_by_its_gradient():
 
     def validation(log_penalty):
         w = ridge(X.tolist(), y.tolist(), exp(log_penalty))
-        return mean(
-            [(sum(a * b for a, b in zip(row, w, strict=True)) - t) ** 2 for row, t in zip(held, z, strict=True)]
-        )
+        return ad.mean([(ad.dot(row, w) - t) ** 2 for row, t in zip(held, z)])
 
     def by_hand(log_penalty):
         w = inverse(math.exp(log_penalty)) @ X.T @ y
@@ -127,27 +81,6 @@ def test_penalty_of_ridge_regression_is_found_by_its_gradient():
     best = argmin(validation, 0.0)  # second derivatives go through the inner problem
     assert best == pytest.approx(scipy.optimize.minimize_scalar(by_hand, bracket=(-1, 1), tol=1e-12).x, abs=1e-6)
     assert grad(validation)(best) == pytest.approx(0.0, abs=1e-12)
-
-
-def test_bilevel_toy_has_the_gradient_of_the_paper():
-    # S. Gould et al., "On differentiating parameterized argmin and argmax problems with application to bi-level
-    # optimization", 2016: f(x, y) = x y^4 + 2 x^2 y^3 - 12 x^2 y^2 has the minimum points
-    # y = -0.75 x +- sqrt(2.25 x^2 + 24 x) / 2 for x > 0.
-    f = lambda y, x: x * y**4 + 2.0 * x**2 * y**3 - 12.0 * x**2 * y**2
-    for start, sign in ((2.0, 1.0), (-10.0, -1.0)):
-        point = lambda x: argmin(f, start, x)  # noqa: B023
-        exactly = lambda x: -0.75 * x + sign * 0.5 * sqrt(2.25 * x**2 + 24.0 * x)  # noqa: B023
-        for x in (0.5, 1.0, 3.0):
-            assert point(x) == pytest.approx(exactly(x), rel=1e-13)
-            assert grad(point)(x) == pytest.approx(grad(exactly)(x), rel=1e-12)
-            assert grad(grad(point))(x) == pytest.approx(grad(grad(exactly))(x), rel=1e-11)
-    upper = lambda x: (argmin(f, 2.0, x) - 1.5) ** 2 + 0.1 * x  # and the upper level goes down along it
-    best = argmin(upper, 1.0)
-    assert grad(lambda x: (exactly_upper(x) - 1.5) ** 2 + 0.1 * x)(best) == pytest.approx(0.0, abs=1e-11)
-
-
-def exactly_upper(x):
-    return -0.75 * x + 0.5 * sqrt(2.25 * x**2 + 24.0 * x)
 
 
 # Derivatives
@@ -164,29 +97,27 @@ FUNCTIONS = {
     "same parameter twice": (lambda a, b: root(lambda x, p, q: x + p * exp(x * q), 0.1, a, a) * b, (0.3, 2.0)),
     "captured": (lambda a, b: root(lambda x: x * exp(x * b) - a, 0.5), (1.3, 0.4)),
     "captured and computed": (lambda a, b: root(lambda x, k=a * b, m=a + b: x**3 + k * x - m, 0.5), (1.3, 0.4)),
-    "minimum": (lambda a, b: argmin(lambda x, a: (x - a) ** 4 + b * x**2 + sin(x), 0.2, a), (1.3, 0.4)),
+    "minimum": (lambda a, b: argmin(lambda x, a: (x - a) ** 4 + b * x**2 + ad.sin(x), 0.2, a), (1.3, 0.4)),
     "root in a root": (lambda a, b: root(lambda y, a: y - anomaly(0.2, y) + a * y, 0.5, a) + root(
         lambda y: y * anomaly(a, y) - b, 0.5), (0.3, 0.9)),
     "minimum of a root": (lambda a, b: argmin(lambda y: (anomaly(a, y) - b) ** 2 + y * y, 0.5), (0.3, 0.9)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_first_and_second_derivatives_are_those_of_differences(name):
-    f, point = FUNCTIONS[name]
-    assert gradcheck(f, *point)
-    assert gradcheck(f, *point, order=2)
+@pytest.mark.parametrize(("f", "point"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_first_and_second_derivatives_are_those_of_differences(f, point):
+    assert ad.gradcheck(f, *point)
+    assert ad.gradcheck(f, *point, order=2)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_compiled_solutions_follow_their_parameters(name, backend):
-    f, point = FUNCTIONS[name]
+@pytest.mark.parametrize(("f", "point"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_compiled_solutions_follow_their_parameters(f, point, backend):
     other = tuple(1.1 * x for x in point)
     program, slopes = compile(f, backend=backend), compile(hessian(f, argnums=(0, 1)), backend=backend)
     for at in (point, other, point):
         assert program(*at) == pytest.approx(f(*at), rel=1e-12)
-        assert program.value_and_grad(*at) == pytest.approx(value_and_grad(f)(*at), rel=1e-11)
+        assert program.value_and_grad(*at) == pytest.approx(ad.value_and_grad(f)(*at), rel=1e-11)
         for found, wanted in zip(slopes(*at), hessian(f, argnums=(0, 1))(*at), strict=True):
             assert found == pytest.approx(wanted, rel=1e-9)
 
@@ -224,7 +155,7 @@ def test_result_has_the_structure_of_the_start_and_the_type_of_the_parameters():
     assert type(root(lambda x: x - 2.0, 1)) is float
     assert type(root(lambda x, k: x - k, 1.0, Value(2.0))) is Value
     assert type(root(lambda x, k: x - k, 1.0, Constant(2.0))) is Constant
-    with no_grad():
+    with ad.no_grad():
         assert root(lambda x, k: x - k, 1.0, Value(2.0)).parents == ()
     assert root(lambda x: x, []) == []
 
@@ -245,9 +176,9 @@ def test_derivative_does_not_go_through_the_solver():
         steps.append(1)
         return x**3 - a
 
-    value_and_grad(lambda a: root(f, 100.0, a))(8.0)
+    ad.value_and_grad(lambda a: root(f, 100.0, a))(8.0)
     taken = len(steps)
-    value_and_grad(lambda a: root(f, 2.0, a))(8.0)
+    ad.value_and_grad(lambda a: root(f, 2.0, a))(8.0)
     assert taken > 10
     assert len(steps) - taken <= 4  # at the start, at the solution, and for the derivative
 
@@ -259,15 +190,15 @@ SOLVERS = {
 }
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-def test_any_solver_finds_the_root(name):
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_any_solver_finds_the_root(solver):
     def f(a):
-        return root(lambda x, a: [x[0] ** 2 + x[1] - a, x[0] - x[1]], np.ones(2), a, solver=SOLVERS[name])
+        return root(lambda x, a: [x[0] ** 2 + x[1] - a, x[0] - x[1]], np.ones(2), a, solver=solver)
 
     exact = (math.sqrt(13.0) - 1.0) / 2.0
     assert f(3.0).tolist() == pytest.approx([exact, exact], rel=1e-14)
-    assert jacobian(f)(3.0).tolist() == pytest.approx([1.0 / math.sqrt(13.0)] * 2, rel=1e-13)
-    assert compile(jacobian(f))(3.0).tolist() == pytest.approx([1.0 / math.sqrt(13.0)] * 2, rel=1e-13)
+    for slopes in (jacobian(f), compile(jacobian(f))):
+        assert slopes(3.0).tolist() == pytest.approx([1.0 / math.sqrt(13.0)] * 2, rel=1e-13)
 
 
 def test_any_solver_finds_the_minimum():
@@ -283,21 +214,22 @@ def test_any_solver_finds_the_minimum():
     assert bracketed == pytest.approx(0.7390851332151607, rel=1e-15)  # Dottie's number
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e-20, 1.0, 1e20, 1e150])
-def test_units_do_not_matter(scale):
-    found = root(lambda x: [(x[0] / scale) ** 2 - 2.0, scale * (x[1] * 1e10 - 3.0)], [1.0 * scale, 1.0])
-    assert found == pytest.approx([math.sqrt(2.0) * scale, 3e-10], rel=1e-13)
-    assert root(lambda x: x**3 - scale**3 if scale in (1e-20, 1.0, 1e20) else x - scale, 1.7 * scale) == pytest.approx(
-        scale, rel=1e-13
-    )
+def test_units_do_not_matter():
+    for scale in (1e-150, 1e-20, 1.0, 1e20, 1e150):
+        f = lambda x, scale=scale: [(x[0] / scale) ** 2 - 2.0, scale * (x[1] * 1e10 - 3.0)]
+        assert root(f, [scale, 1.0]) == pytest.approx([math.sqrt(2.0) * scale, 3e-10], rel=1e-13)
+        cubic = lambda x, scale=scale: x**3 - scale**3 if 1e-50 < scale < 1e50 else x - scale
+        assert root(cubic, 1.7 * scale) == pytest.approx(scale, rel=1e-13)
 
 
 def test_steps_beyond_the_domain_are_shortened():
     assert root(lambda x: log(x) + 2.0, 10.0) == pytest.approx(math.exp(-2.0), rel=1e-13)
-    assert root(lambda x: sqrt(x) - 0.1, 4.0) == pytest.approx(0.01, rel=1e-13)
+    assert root(lambda x: ad.sqrt(x) - 0.1, 4.0) == pytest.approx(0.01, rel=1e-13)
     assert argmin(lambda x: x - log(x), 5.0) == pytest.approx(1.0, rel=1e-8)
-    assert root(lambda x: sin(x), 0.4) == pytest.approx(0.0, abs=1e-300)
+    assert root(lambda x: ad.sin(x), 0.4) == pytest.approx(0.0, abs=1e-300)
     assert root(lambda x: x - x, 3.0) == 3.0
+    for size in (1, 2):  # a start at a solution of zeros is the solution
+        assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size
 
 
 def test_many_unknowns_are_solved_with_numpy():
@@ -314,87 +246,59 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
     assert argmin(lambda x: cos(x), 0.1) == pytest.approx(math.pi, rel=1e-13)
     himmelblau = lambda x: (x[0] ** 2 + x[1] - 11.0) ** 2 + (x[0] + x[1] ** 2 - 7.0) ** 2
     assert argmin(himmelblau, [2.0, 1.0]) == pytest.approx([3.0, 2.0], rel=1e-13)  # D. Himmelblau, 1972
-    assert argmin(lambda x: sum(log1p((a - k) ** 2) for k, a in enumerate(x)), [0.1, 3.0, 1.0]) == pytest.approx(
-        [0.0, 1.0, 2.0], abs=1e-12
-    )
+    wells = lambda x: sum(ad.log1p((a - k) ** 2) for k, a in enumerate(x))
+    assert argmin(wells, [0.1, 3.0, 1.0]) == pytest.approx([0.0, 1.0, 2.0], abs=1e-12)
 
 
 # What fails
 
 
-@pytest.mark.parametrize(
-    ("f", "start", "message"),
-    [
-        (
-            lambda x: exp(x),
-            1.0,
-            "root did not converge in 100 Newton steps; it came to x = .*, where the resid",
-        ),
-        (lambda x: x * 0.0 + 1.0, 1.0, r"root found the Jacobian to be singular at x = 1\.0, where the solut"),
-        (lambda x: [x[0] + x[1], x[0] + x[1]], [1.0, 2.0], r"Jacobian to be singular at x = \[1\.0, 2\.0\]"),
-        (lambda x: [x[0] + x[1] - 1.0] * 12 + x[:2], [1.0] * 14, "Jacobian to be singular"),
-        (lambda x: [x[0] - 1.0, 0.0], [0.0, 0.0], "Jacobian to be singular"),
-    ],
-)
-def test_root_that_is_not_found_is_an_error(f, start, message):
+SINGULAR = "root found the Jacobian to be singular"
+NOT_FOUND = [  # by root, or by argmin, from the start
+    (root, lambda x: exp(x), 1.0, "root did not converge in 100 Newton steps; it came to x = .*, where the resid"),
+    (root, lambda x: x * 0.0 + 1.0, 1.0, rf"{SINGULAR} at x = 1\.0, where the solut"),
+    (root, lambda x: [x[0] + x[1], x[0] + x[1]], [1.0, 2.0], rf"{SINGULAR} at x = \[1\.0, 2\.0\]"),
+    (root, lambda x: [x[0] + x[1] - 1.0] * 12 + x[:2], [1.0] * 14, SINGULAR),
+    (root, lambda x: [x[0] - 1.0, 0.0], [0.0, 0.0], SINGULAR),
+    (root, lambda x: [sum(x) - 1.0] * 2, [0.0] * 2, SINGULAR),  # by hand
+    (root, lambda x: [sum(x) - 1.0] * 9, [0.0] * 9, SINGULAR),  # by NumPy
+    (argmin, lambda x: x, 1.0, "argmin did not converge in 100 Newton steps; .* does f have a minimum"),
+    (argmin, lambda x: -x * x, 0.0, r"came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not"),
+    (argmin, lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
+    (argmin, lambda x: (x[0] + x[1]) ** 2, [1.0, 2.0], r"argmin found the Hessian to be singular"),
+]
+
+
+@pytest.mark.parametrize(("solve", "f", "start", "message"), NOT_FOUND)
+def test_root_that_is_not_found_is_an_error(solve, f, start, message):
     with pytest.raises(ConvergenceError, match=message):
-        root(f, start)
+        solve(f, start)
     with pytest.raises(ConvergenceError, match=message):
-        grad(lambda k: sum(np.ravel(root(lambda x, k: f(x), start, k))))(1.0)
+        grad(lambda k: sum(np.ravel(solve(lambda x, k: f(x), start, k))))(1.0)
 
 
-@pytest.mark.parametrize(
-    ("f", "start", "message"),
-    [
-        (lambda x: x, 1.0, "argmin did not converge in 100 Newton steps; .* does f have a minimum"),
-        (
-            lambda x: -x * x,
-            0.0,
-            r"argmin came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not",
-        ),
-        (lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
-        (lambda x: (x[0] + x[1]) ** 2, [1.0, 2.0], r"argmin found the Hessian to be singular"),
-    ],
-)
-def test_minimum_that_is_not_found_is_an_error(f, start, message):
-    with pytest.raises(ConvergenceError, match=message):
-        argmin(f, start)
+MISTAKES = [
+    (lambda: root(3.0, 1.0), TypeError, "root takes a function, got float"),
+    (lambda: root(lambda x: [x, x], 1.0), TypeError, "as many numbers as x has, number; <lambda> returned"),
+    (lambda: root(lambda x: x[0], [1.0, 2.0]), TypeError, "as many numbers as x has"),
+    (lambda: root(lambda x: None, 1.0), TypeError, "what <lambda> returned"),
+    (lambda: root(lambda x: x > 1.0, 1.0), TypeError, "returned a comparison"),
+    (lambda: root(lambda x: x, "1"), TypeError, "root takes real numbers"),
+    (lambda: root(lambda x, p: x, 1.0, "1"), TypeError, "parameter 0 of <lambda>"),
+    (lambda: root(lambda x: log(x), -1.0), ValueError, "log is defined for x > 0"),
+    (lambda: root(lambda x: x - 1.0, 1.0, max_steps=0), ValueError, "max_steps of root is 1 or more, got 0"),
+    (lambda: argmin(lambda x: [x, x], 1.0), TypeError, "returns one number"),
+    (lambda: solved_by(lambda g, x: math.nan), ConvergenceError, "got nan from the solver"),
+    (lambda: solved_by(lambda g, x: [1.0, 2.0]), ConvergenceError, r"got \[1.0, 2.0\] from"),
+    (lambda: solved_by(2.0), TypeError, "solver of root is a function of g and x0, got"),
+]
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: root(3.0, 1.0), TypeError, "root takes a function, got float"),
-        (
-            lambda: root(lambda x: [x, x], 1.0),
-            TypeError,
-            "as many numbers as x has, number; <lambda> returned",
-        ),
-        (lambda: root(lambda x: x[0], [1.0, 2.0]), TypeError, "as many numbers as x has"),
-        (lambda: root(lambda x: None, 1.0), TypeError, "what <lambda> returned"),
-        (lambda: root(lambda x: x > 1.0, 1.0), TypeError, "returned a comparison"),
-        (lambda: root(lambda x: x, "1"), TypeError, "root takes real numbers"),
-        (lambda: root(lambda x, p: x, 1.0, "1"), TypeError, "parameter 0 of <lambda>"),
-        (lambda: root(lambda x: log(x), -1.0), ValueError, "log is defined for x > 0"),
-        (lambda: root(lambda x: x - 1.0, 1.0, max_steps=0), ValueError, "max_steps of root is 1 or more, got 0"),
-        (lambda: argmin(lambda x: [x, x], 1.0), TypeError, "returns one number"),
-        (
-            lambda: root(lambda x: x - 1.0, 1.0, solver=lambda g, x: math.nan),
-            ConvergenceError,
-            "got nan from the solver",
-        ),
-        (
-            lambda: root(lambda x: x - 1.0, 1.0, solver=lambda g, x: [1.0, 2.0]),
-            ConvergenceError,
-            r"got \[1.0, 2.0\] from",
-        ),
-        (
-            lambda: root(lambda x: x - 1.0, 1.0, solver=2.0),
-            TypeError,
-            "solver of root is a function of g and x0, got",
-        ),
-    ],
-)
+def solved_by(solver):
+    return root(lambda x: x - 1.0, 1.0, solver=solver)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), MISTAKES)
 def test_errors_say_what_was_asked(call, error, message):
     with pytest.raises(error, match=message):
         call()
@@ -420,21 +324,15 @@ def square_root(a):
 
 def test_graphs_and_programs_of_solutions_are_pickled():
     y = pickle.loads(pickle.dumps(square_root(Value(4.0))))
-    assert gradients(y, [y.parents[0]]) == pytest.approx([0.25])
+    assert ad.gradients(y, [y.parents[0]]) == pytest.approx([0.25])
     program = compile(square_root)
     program(4.0)
     assert pickle.loads(pickle.dumps(program)).value_and_grad(9.0) == pytest.approx((3.0, 1.0 / 6.0))
 
 
 def test_graphs_of_solutions_have_no_cycles():
-    gc.collect()
-    gc.disable()
-    try:
-        grad(grad(lambda a: circle_and_line(a, 2.0)[0]))(3.5)
-        hessian(lambda a: argmin(lambda x, a: (x - a) ** 2 + x**4, 0.0, a))(0.5)
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert leaves_no_cycle(lambda: grad(grad(lambda a: circle_and_line(a, 2.0)[0]))(3.5))
+    assert leaves_no_cycle(lambda: hessian(lambda a: argmin(lambda x, a: (x - a) ** 2 + x**4, 0.0, a))(0.5))
 
 
 def test_functions_may_branch_on_numbers_and_are_looked_at_apart():
@@ -442,24 +340,18 @@ def test_functions_may_branch_on_numbers_and_are_looked_at_apart():
         return x * x - a if x.data > 0.0 else x - 1.0
 
     assert compile(lambda a: root(f, 3.0, a))(4.0) == pytest.approx(2.0)
-    with detect_anomaly():
+    with ad.detect_anomaly():
         assert grad(lambda a: root(lambda x, a: log(x) - a, 8.0, a))(0.5) == pytest.approx(math.exp(0.5))
-    guarded = lambda a: where(a > 0.0, lambda: root(square_equation, 1.0, a), 0.0)
+    guarded = lambda a: ad.where(a > 0.0, lambda: root(square_equation, 1.0, a), 0.0)
     assert compile(guarded)(4.0) == pytest.approx(2.0)
     assert compile(guarded)(-4.0) == 0.0
 
 
-@pytest.mark.parametrize("size", [2, 9])  # by hand, and by NumPy
-def test_equations_that_are_all_the_same_are_singular(size):
-    with pytest.raises(ConvergenceError, match="root found the Jacobian to be singular"):
-        root(lambda x: [sum(x) - 1.0] * size, [0.0] * size)
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_equations_may_be_in_any_units_and_in_any_order(order):
+def test_equations_may_be_in_any_units_and_in_any_order():
     rows, right, units = [[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [2.0, 1.0, 0.0]], [7.0, 10.0, 4.0], [1e12, 1.0, 1e-12]
-    f = lambda x: [units[i] * (sum(a * b for a, b in zip(rows[i], x)) - right[i]) for i in order]
-    assert root(f, [0.0] * 3) == pytest.approx([1.0, 2.0, 3.0], rel=1e-12)
+    for order in itertools.permutations(range(3)):
+        f = lambda x, order=order: [units[i] * (sum(a * b for a, b in zip(rows[i], x)) - right[i]) for i in order]
+        assert root(f, [0.0] * 3) == pytest.approx([1.0, 2.0, 3.0], rel=1e-12)
 
 
 def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
@@ -470,8 +362,3 @@ def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
     wanted = np.linalg.solve([[5.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 1.0, 6.0]], [1.0, 2.0, 3.0])
     assert [x.data for x in found] == pytest.approx(wanted.tolist(), rel=1e-15)
     assert not [x for x in topological_order(*found) if type(x) is Constant]
-
-
-@pytest.mark.parametrize("size", [1, 2])
-def test_start_at_a_solution_of_zeros_is_the_solution(size):
-    assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size

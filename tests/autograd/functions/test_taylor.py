@@ -1,7 +1,6 @@
 """Taylor mode: coefficients of power series against mpmath's, for every row of the table, to order 30."""
 
 import functools
-import gc
 import math
 
 import mpmath
@@ -10,36 +9,12 @@ import pytest
 from hypothesis import given
 from mpmath import mp
 
-from autograd import (
-    Constant,
-    Value,
-    abs,
-    compile,
-    dot,
-    exp,
-    grad,
-    gradcheck,
-    gradients,
-    hessian,
-    log,
-    logsumexp,
-    maximum,
-    mean,
-    no_grad,
-    operation,
-    relu,
-    sin,
-    softmax,
-    sqrt,
-    tanh,
-    taylor,
-    taylor_ode,
-    value_and_grad,
-    where,
-)  # fmt: skip
+import autograd as ad
+from autograd import Value, compile, exp, grad, gradients, operation, relu, sin, sqrt, tanh, taylor, taylor_ode
 from autograd.functions.taylor import _Expansion
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation, expressions
+from tests.collector import leaves_no_cycle
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import evaluated, exact, is_slow, rounding
 
@@ -82,13 +57,13 @@ def test_series_of_every_row_are_those_of_mpmath(row, whole):
 
 
 SEVERAL = {
-    "dot": lambda t: dot([t, 2.0 * t, 1.0], [sin(t), 3.0, t]),
-    "mean": lambda t: mean([t * t, exp(t), 1.0]),
-    "logsumexp": lambda t: logsumexp([t, t * t, 1.0]),
-    "softmax": lambda t: softmax([t, 2.0 * t, 1.0])[0],
+    "dot": lambda t: ad.dot([t, 2.0 * t, 1.0], [sin(t), 3.0, t]),
+    "mean": lambda t: ad.mean([t * t, exp(t), 1.0]),
+    "logsumexp": lambda t: ad.logsumexp([t, t * t, 1.0]),
+    "softmax": lambda t: ad.softmax([t, 2.0 * t, 1.0])[0],
     "same operand twice": lambda t: t * t + sin(t) * sin(t),
-    "choice": lambda t: where(t > 0.0, lambda: sqrt(t), t),
-    "kink": lambda t: relu(t - 0.3) + abs(0.3 - t) + maximum(t, 0.3) ** 2,
+    "choice": lambda t: ad.where(t > 0.0, lambda: sqrt(t), t),
+    "kink": lambda t: relu(t - 0.3) + ad.abs(0.3 - t) + ad.maximum(t, 0.3) ** 2,
     "inner derivative": lambda t: grad(lambda s: s**3 * t)(t),
     "several results": lambda t: {"a": [t**2, 1.0], "b": np.array([exp(t), t], dtype=object)},
 }
@@ -141,9 +116,9 @@ def test_coefficients_are_values_where_f_uses_values_or_x_is_one():
     assert w.grad == pytest.approx((12.0 + 8.0 * 0.5) * math.e / 6.0, rel=1e-14)
     x = Value(0.5)
     assert all(isinstance(c, Value) for c in taylor(lambda t: [t, 1.0], x, 2)[1])
-    with no_grad():
-        assert [type(c) for c in taylor(lambda t: t * t, x, 3)] == [Constant] * 4
-    assert gradcheck(lambda x: taylor(tanh, x, 5)[5], 0.7, order=2)
+    with ad.no_grad():
+        assert [type(c) for c in taylor(lambda t: t * t, x, 3)] == [ad.Constant] * 4
+    assert ad.gradcheck(lambda x: taylor(tanh, x, 5)[5], 0.7, order=2)
 
 
 def test_own_operations_have_series_too():
@@ -162,19 +137,13 @@ def test_work_grows_with_the_square_of_the_order_and_linearly_with_the_graph():
         made.clear()
         taylor(lambda t: lens(lens(t)), 0.3, order)
         assert len(made) == 2
-    deep = taylor(lambda t: sum([t * 1.0 for _ in range(100_000)], start=t), 1.0, 2)
-    assert deep == [100_001.0, 100_001.0, 0.0]
+    deep = taylor(lambda t: sum([t * 1.0 for _ in range(20_000)], start=t), 1.0, 2)
+    assert deep == [20_001.0, 20_001.0, 0.0]
 
 
 def test_power_series_leave_no_cycles():
-    gc.collect()
-    gc.disable()
-    try:
-        taylor(lambda t: tanh(t) ** 0.3, 0.5, 10)
-        taylor_ode(lambda x: [x[1], -sin(x[0])], [0.5, 0.0], 10)
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert leaves_no_cycle(lambda: taylor(lambda t: tanh(t) ** 0.3, 0.5, 10))
+    assert leaves_no_cycle(lambda: taylor_ode(lambda x: [x[1], -sin(x[0])], [0.5, 0.0], 10))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +151,7 @@ def test_power_series_leave_no_cycles():
     [
         (sqrt, 0.0, 2, ValueError, "coefficient of order 1 at 0.0 to be inf: the function has no power series there"),
         (lambda x: 1.0 / x, 1e-200, 3, ValueError, "coefficient of order 1 at 1e-200 to be -inf"),
-        (log, -1.0, 2, ValueError, "log is defined for x > 0"),
+        (ad.log, -1.0, 2, ValueError, "log is defined for x > 0"),
         (sin, 0.5, -1, ValueError, "the order of taylor is 0 or more, got -1"),
         (sin, 0.5, 2.0, TypeError, "the order of taylor is a whole number, got float: 2.0"),
         (sin, 0.5, True, TypeError, "the order of taylor is a whole number, got bool: True"),
@@ -229,11 +198,11 @@ def test_solution_of_a_differential_equation_is_differentiated_by_its_start_and_
     def end(rate, start):
         return sum(c * 0.5**k for k, c in enumerate(taylor_ode(lambda x: rate * x, start, 20)))
 
-    value, slope = value_and_grad(end)(0.8, 1.5)
+    value, slope = ad.value_and_grad(end)(0.8, 1.5)
     assert (value, slope) == pytest.approx((1.5 * math.exp(0.4), 0.75 * math.exp(0.4)), rel=1e-14)
     assert grad(end, argnums=1)(0.8, 1.5) == pytest.approx(math.exp(0.4), rel=1e-14)
     assert compile(grad(end))(0.8, 1.5) == pytest.approx(slope, rel=1e-13)
-    assert hessian(end)(0.8, 1.5) == pytest.approx(0.375 * math.exp(0.4), rel=1e-13)
+    assert ad.hessian(end)(0.8, 1.5) == pytest.approx(0.375 * math.exp(0.4), rel=1e-13)
 
 
 def test_equation_gives_one_derivative_for_each_number():

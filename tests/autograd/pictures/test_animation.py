@@ -6,18 +6,20 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from autograd import Constant, Value, animate, dot, draw, fsum, operation, scope, sqrt, tanh
+from autograd import Constant, Value, animate, dot, draw, fsum, scope, sqrt, tanh
 from autograd.engine.chain import topological_order
 from autograd.pictures._frames import write_svg
 from autograd.pictures.animation import _in_boxes, _joined, _Stage, _steps, caption_names
 from autograd.pictures.folding import folded, unfolded
 from nn import MLP, hinge
+from tests.autograd.pictures.reading import SVG, chain, sum_of, svg
+from tests.autograd.pictures.test_drawing import own
 from tests.readme import worked_example as example
 
 Image = pytest.importorskip("PIL.Image")
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def neuron():
@@ -31,9 +33,16 @@ def captions(root):
     return [step.caption for step in _steps(topological_order(root))]
 
 
-def drawings(root):
+def stage(root, fold=False):
+    """The steps of a walk, and their drawings."""
     order = topological_order(root)
-    return _Stage(order, list(_steps(order)), "LR", unfolded(order)).drawings()
+    parts = folded(order) if fold else unfolded(order)
+    steps = list(_in_boxes(_steps(order), parts, caption_names(order)) if fold else _steps(order))
+    return steps, _Stage(order, steps, "LR", parts).drawings()
+
+
+def drawings(root):
+    return stage(root)[1]
 
 
 # What is told
@@ -70,71 +79,55 @@ def test_contributions_to_a_shared_node_add_up_one_by_one():
     ]
 
 
-@pytest.mark.parametrize("make", [example, neuron, lambda: fsum([Value(2.0), Value(3.0) * 2.0])])
-def test_gradients_at_the_end_are_those_of_backward(make):
-    root = make()
-    order = topological_order(root)
-    last = list(_steps(order))[-1]
-    root.backward()
-    free = [node for node in order if type(node) is not Constant]
-    assert last.gradients == {node: node.grad for node in free}
+def test_each_operand_that_takes_a_gradient_has_a_step_and_gradients_at_the_end_are_those_of_backward():
+    for root in (example(), neuron(), fsum([Value(2.0), Value(3.0) * 2.0])):
+        order = topological_order(root)
+        steps = list(_steps(order))
+        operands = sum(type(parent) is not Constant for node in order for parent in node.parents)
+        computed = sum(node.op is not None for node in order)
+        assert sum(step.operand is not None for step in steps) == operands
+        assert sum(step.node is not None and step.operand is None for step in steps) == computed
+        root.backward()
+        assert steps[-1].gradients == {node: node.grad for node in order if type(node) is not Constant}
 
 
-def test_each_operand_that_takes_a_gradient_has_a_step():
-    root = neuron()
-    order = topological_order(root)
-    steps = list(_steps(order))
-    operands = sum(type(parent) is not Constant for node in order for parent in node.parents)
-    assert sum(step.operand is not None for step in steps) == operands
-    assert sum(step.node is not None and step.operand is None for step in steps) == sum(n.op is not None for n in order)
-
-
-def test_graph_stays_as_it_is(tmp_path):
-    L = example()
-    L.backward()
-    L.backward()
-    before = draw(L).source
-    animate(L, tmp_path / "a.svg")
-    assert draw(L).source == before
-
-
-def test_picture_is_of_the_walk_whatever_gradients_the_graph_has(tmp_path):
+def test_graph_stays_as_it_is_and_the_picture_is_of_the_walk_whatever_gradients_it_has(tmp_path):
     fresh, used = example(), example()
     used.backward()
     used.backward()
+    before = draw(used).source
     first, second = (animate(root, tmp_path / "a.svg").read_bytes() for root in (fresh, used))
+    assert draw(used).source == before
     assert first == second
 
 
-def test_long_formula_is_shortened():
+def test_long_formulas_and_labels_are_shortened_and_derivatives_that_are_not_finite_are_told():
     xs = [Value(1.0, f"name{i}") for i in range(40)]
     assert max(len(line) for caption in captions(fsum(xs)) for line in caption) <= 110
-
-
-def test_long_label_is_shortened_in_formulas():
     assert captions(-Value(1.0, "a" * 30))[1][0] == "v1 = -aaaaaaaaaaa… = -1 = -1"
-
-
-def test_derivatives_that_are_not_finite_are_told():
     assert any("× inf = inf" in line for line, _ in captions(sqrt(Value(0.0, "x"))))
 
 
 # Frames
 
 
-@pytest.mark.parametrize("make", [example, neuron, lambda: Value(2.0, "x"), lambda: -Constant(2.0)])
-def test_nothing_moves_from_frame_to_frame(make):
-    layouts = set()
-    for drawing in drawings(make()):
+def layouts(frames):
+    """The places and sizes of all nodes in each frame."""
+    found = set()
+    for drawing in frames:
         lines = drawing.pipe(format="plain", encoding="utf-8").splitlines()
-        layouts.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
-    assert len(layouts) == 1
+        found.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
+    return found
+
+
+def test_nothing_moves_from_frame_to_frame():
+    for root in (example(), neuron(), Value(2.0, "x"), -Constant(2.0)):
+        assert len(layouts(drawings(root))) == 1
 
 
 def shown(drawing):
-    root = ET.fromstring(drawing.pipe(format="svg", encoding="utf-8"))
     texts = {}
-    for g in root.iter(f"{SVG}g"):
+    for g in svg(drawing).iter(f"{SVG}g"):
         if g.get("class") in ("node", "edge"):
             visible = [t for t in g.iter(f"{SVG}text") if t.get("fill") not in ("none", "transparent")]
             visible = [t for t in visible if float(t.get("fill-opacity", "1")) > 0.0]
@@ -169,19 +162,17 @@ def test_numbers_at_work_stand_out_and_labels_are_bold():
     assert [last.source.count(name) for name in ("<B>a</B>", ">v1<", "<B>v1</B>")] == [1, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("symbols", "numbers"), [(50, 60), (51, 60), (56, 55), (110, 0), (111, 0), (20, 300), (300, 300)]
-)
-def test_line_of_a_formula_is_whole_up_to_110_characters_and_then_shortened(symbols, numbers):
-    formula, found = "s" * (symbols - 1) + "t", "=" * max(numbers - 12, 0) + "0123456789ab"[:numbers]
-    line = _joined(formula, found)
-    if symbols + numbers <= 110:
-        assert line == formula + found
-    else:
-        assert len(line) <= 110
-        assert " …" in line
-        assert line.endswith(found if numbers <= 55 else found[-12:])
-        assert line.startswith(formula if symbols <= 54 else formula[:50])
+def test_line_of_a_formula_is_whole_up_to_110_characters_and_then_shortened():
+    for symbols, numbers in [(50, 60), (51, 60), (56, 55), (110, 0), (111, 0), (20, 300), (300, 300)]:
+        formula, found = "s" * (symbols - 1) + "t", "=" * max(numbers - 12, 0) + "0123456789ab"[:numbers]
+        line = _joined(formula, found)
+        if symbols + numbers <= 110:
+            assert line == formula + found
+        else:
+            assert len(line) <= 110
+            assert " …" in line
+            assert line.endswith(found if numbers <= 55 else found[-12:])
+            assert line.startswith(formula if symbols <= 54 else formula[:50])
 
 
 # Files
@@ -195,36 +186,22 @@ def test_path_is_returned_and_alone_in_its_folder(tmp_path, kind):
     assert path.read_bytes().startswith(b"GIF89a" if kind.lower() == "gif" else b"<svg")
 
 
-def test_gif_has_a_frame_a_step_and_the_last_stays(tmp_path):
-    L = example()
-    with Image.open(animate(L, tmp_path / "a.gif", duration=0.5)) as gif:
-        durations = []
-        for number in range(gif.n_frames):
+def test_frames_of_a_gif_are_the_pictures_of_the_steps_and_the_last_stays(tmp_path):
+    pictures, durations = drawings(example()), []
+    with Image.open(animate(example(), tmp_path / "a.gif", duration=0.5)) as gif:
+        for number, picture in enumerate(pictures):
             gif.seek(number)
             durations.append(gif.info["duration"])
-        assert durations == [500] * (len(captions(L)) - 1) + [1500]
+            if number in (0, 5, len(pictures) - 1):
+                picture.attr(dpi="120")
+                wanted = np.asarray(Image.open(io.BytesIO(picture.pipe(format="png"))).convert("RGB"), dtype=int)
+                found = np.asarray(gif.convert("RGB"), dtype=int)
+                assert found.shape == wanted.shape
+                assert np.mean(np.abs(found - wanted).max(axis=2) > 48) < 1 / 1000
+        assert gif.n_frames == len(pictures)
+        assert durations == [500] * (len(pictures) - 1) + [1500]
         assert gif.info["loop"] == 0
         assert gif.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_frames_of_a_gif_are_the_pictures(tmp_path):
-    pictures = drawings(example())
-    with Image.open(animate(example(), tmp_path / "a.gif")) as gif:
-        for number in (0, 5, len(pictures) - 1):
-            gif.seek(number)
-            pictures[number].attr(dpi="120")
-            wanted = Image.open(io.BytesIO(pictures[number].pipe(format="png"))).convert("RGB")
-            found = gif.convert("RGB")
-            assert found.size == wanted.size
-            differences = [
-                max(abs(p - q) for p, q in zip(a, b, strict=True))
-                for a, b in zip(
-                    zip(*[iter(found.tobytes())] * 3, strict=True),
-                    zip(*[iter(wanted.tobytes())] * 3, strict=True),
-                    strict=True,
-                )
-            ]
-            assert sum(d > 48 for d in differences) < len(differences) / 1000
 
 
 def visible_at(root, second):
@@ -252,8 +229,7 @@ def visible_at(root, second):
 def test_each_frame_of_the_svg_is_seen_in_its_time(tmp_path):
     root = ET.parse(animate(example(), tmp_path / "a.svg", duration=2.0)).getroot()
     for number, drawing in enumerate(drawings(example())):
-        frame = ET.fromstring(drawing.pipe(format="svg", encoding="utf-8"))
-        wanted = ["".join(t.itertext()) for t in frame.iter(f"{SVG}text")]
+        wanted = ["".join(t.itertext()) for t in svg(drawing).iter(f"{SVG}text")]
         assert sorted(visible_at(root, 2.0 * number + 1.0)) == sorted(word for word in wanted if word.strip())
     keys = re.findall(r"@keyframes \w+\{(.*)\}$", root.findtext(f"{SVG}style"), re.MULTILINE)
     assert any(key.startswith("0%{visibility:visible}") for key in keys)  # and hidden at no time before that
@@ -271,103 +247,78 @@ def test_svg_without_its_style_sheet_is_the_last_frame():
     assert "prefers-reduced-motion:reduce" in root.findtext(f"{SVG}style")
 
 
-def test_ids_of_the_svg_are_unique(tmp_path):
-    ids = [e.get("id") for e in ET.parse(animate(neuron(), tmp_path / "a.svg")).getroot().iter() if e.get("id")]
-    assert len(ids) == len(set(ids))
-
-
-@pytest.mark.parametrize(
-    "label", ["<script>alert(1)</script>", "]]></style>", "\"'\\N", "🙂 שלום", "\x00\ud800", "&#0;"]
-)
-def test_labels_are_text(tmp_path, label):
+def test_labels_are_text_and_ids_are_unique(tmp_path):
     def named(label):
         with scope(label):
-            y = operation(label, lambda x: x, lambda y, x: 1.0)(Value(1.0, label))
+            y = own(label)(Value(1.0, label))
         y.label = label
         return ET.parse(animate(y, tmp_path / "a.svg")).getroot()
 
-    root = named(label)
-    tags = {e.tag.removeprefix(SVG) for e in root.iter()}
-    assert tags <= {"svg", "g", "polygon", "path", "ellipse", "text", "style"}
-    assert root.findtext(f"{SVG}style") == named("x").findtext(f"{SVG}style")
+    style = named("x").findtext(f"{SVG}style")
+    for label in ["<script>alert(1)</script>", "]]></style>", "\"'\\N", "🙂 שלום", "\x00\ud800", "&#0;"]:
+        root = named(label)
+        tags = {e.tag.removeprefix(SVG) for e in root.iter()}
+        assert tags <= {"svg", "g", "polygon", "path", "ellipse", "text", "style"}
+        assert root.findtext(f"{SVG}style") == style
+    ids = [e.get("id") for e in ET.parse(animate(neuron(), tmp_path / "a.svg")).getroot().iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
 
 
 # Folded modules
 
 
-def network(sizes):
-    model = MLP(2, sizes, seed=1)
-    loss = hinge([model([1.0, -2.0])], [1])
-    return loss
-
-
 def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_path):
-    loss = network([4, 4, 1])
+    loss = hinge([MLP(2, [4, 4, 1], seed=1)([1.0, -2.0])], [1])
     order = topological_order(loss)
-    parts = folded(order)
-    steps = list(_in_boxes(_steps(order), parts, caption_names(order)))
+    steps, frames = stage(loss, fold=True)
     told = [step.caption[0] for step in steps]
-    computing, handing = (
-        [line for line in told if start in line and "Neuron" in line] for start in ("computes", "chain rule")
-    )
-    assert len(computing) == len(handing) == 9
+    for start in ("computes", "chain rule"):
+        assert sum(start in line and "Neuron" in line for line in told) == 9
     assert any(line.startswith("Neuron 2 of Layer 1 of MLP computes v") for line in told)
     assert "The chain rule runs through Neuron 1 of Layer 2 of MLP, and 5 parameters get their gradients" in told
     loss.backward()
     assert steps[-1].gradients == {node: node.grad for node in order if type(node) is not Constant}
-    picture = animate(loss, tmp_path / "network.svg").read_text(encoding="utf-8")
-    assert "Neuron 4" in picture
-    with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
-        animate(loss, tmp_path / "network.svg", fold=False)
-
-
-def test_nothing_moves_in_a_folded_network():
-    order = topological_order(network([4, 4, 1]))
-    parts = folded(order)
-    steps = list(_in_boxes(_steps(order), parts, caption_names(order)))
-    layouts = set()
-    frames = _Stage(order, steps, "LR", parts).drawings()
     assert all(framed(frame, 3) for frame, step in zip(frames, steps, strict=True) if "Neuron" in step.caption[0])
     assert framed(frames[0], 3) == framed(frames[-1], 3) == set()
     assert all("remincross=false" in frame.source for frame in frames)
     assert "remincross" not in drawings(example())[0].source
-    for drawing in frames[::6]:
-        lines = drawing.pipe(format="plain", encoding="utf-8").splitlines()
-        layouts.add(tuple(tuple(line.split()[:6]) for line in lines if line.startswith(("graph", "node"))))
-    assert len(layouts) == 1
+    assert len(layouts(frames[::6])) == 1
+    assert "Neuron 4" in animate(loss, tmp_path / "network.svg").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
+        animate(loss, tmp_path / "network.svg", fold=False)
 
 
 # What is refused
 
 
-@pytest.mark.parametrize("path", ["a.png", "a", "a.svg.txt", ""])
-def test_other_kinds_of_files_are_an_error(path):
-    with pytest.raises(ValueError, match=rf"^animate writes a file whose name ends in .gif or .svg, got '{path}'$"):
-        animate(example(), path)
+REFUSED = [  # what is animated, where, how, and what is said of it
+    *[
+        (example, path, {}, ValueError, rf"^animate writes a file whose name ends in .gif or .svg, got '{path}'$")
+        for path in ("a.png", "a", "a.svg.txt", "")
+    ],
+    *[
+        (example, "a.gif", {"duration": seconds}, ValueError, "duration is the seconds of a step")
+        for seconds in (0.0, -1.0, float("nan"), float("inf"), 1e9)
+    ],
+    (example, "a.gif", {"duration": "1"}, TypeError, r"animate\(duration\) takes a real number"),
+    (
+        lambda: chain(61),
+        "a.gif",
+        {},
+        ValueError,
+        r"^this graph has 61 nodes, and nobody watches.*draw\(root, depth=4\)",
+    ),
+    (lambda: sum_of(121), "a.gif", {}, ValueError, r"^this graph has 121 operands"),
+    (example, "nowhere/a.svg", {}, FileNotFoundError, "nowhere"),
+]
 
 
-@pytest.mark.parametrize("duration", [0.0, -1.0, float("nan"), float("inf"), 1e9])
-def test_duration_that_is_none_is_an_error(tmp_path, duration):
-    with pytest.raises(ValueError, match="duration is the seconds of a step"):
-        animate(example(), tmp_path / "a.gif", duration=duration)
-    with pytest.raises(TypeError, match=r"animate\(duration\) takes a real number"):
-        animate(example(), tmp_path / "a.gif", duration="1")
-
-
-def test_graph_too_large_to_watch_is_an_error(tmp_path):
-    y = Value(1.0)
-    for _ in range(60):
-        y = -y
-    with pytest.raises(ValueError, match=r"^this graph has 61 nodes, and nobody watches.*draw\(root, depth=4\)"):
-        animate(y, tmp_path / "a.gif")
-    x = Value(1.0)
-    with pytest.raises(ValueError, match=r"^this graph has 122 operands"):
-        animate(dot([x] * 61, [x] * 61), tmp_path / "a.gif")
-
-
-def test_what_is_no_value_is_an_error(tmp_path):
-    with pytest.raises(TypeError, match="animate takes a Value"):
-        animate(3.0, tmp_path / "a.gif")
+@pytest.mark.parametrize(("make", "path", "options", "error", "message"), REFUSED)
+def test_what_is_refused_is_an_error_that_says_so(make, path, options, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        animate(make(), path, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_leaf_that_was_changed_is_an_error_as_in_backward(tmp_path):
@@ -388,20 +339,8 @@ def test_file_stays_as_it_was_when_something_fails(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        animate(example(), tmp_path / "nowhere" / "a.svg")
-
-
 def test_without_pillow_the_error_names_the_command_and_svg_is_written(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pillow package: python -m pip install 'scalar-autograd\[draw\]'"):
         animate(example(), tmp_path / "a.gif")
     animate(example(), tmp_path / "a.svg")
-
-
-def test_without_the_graphviz_package_the_error_names_the_command(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    with pytest.raises(ImportError, match=r"^animate needs the graphviz package"):
-        animate(example(), tmp_path / "a.svg")

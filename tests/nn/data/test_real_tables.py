@@ -4,15 +4,14 @@ import csv
 import gzip
 import io
 import random
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from nn import read_csv
-from nn.__main__ import main
 from nn.data.columns import examples
 from nn.data.csv_reader import read_table
+from tests.nn.app.running import output, run
 
 FOLDER = Path(__file__).parent / "tables"
 TABLES = [  # the target, how many examples there are, how many inputs, and which columns are left out
@@ -31,13 +30,6 @@ TABLES = [  # the target, how many examples there are, how many inputs, and whic
     ("strikes.csv", "duration", 62, 1, set()),
     ("sunspots.csv", "SUNACTIVITY", 309, 1, set()),
 ]
-
-
-def run(*arguments):
-    out, error = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(error):
-        code = main(list(map(str, arguments)))
-    return code, out.getvalue(), error.getvalue()
 
 
 def test_every_table_has_its_row_in_the_list_of_sources():
@@ -79,9 +71,7 @@ def shuffled(path, to, seed):
 def test_real_table_is_learned_and_predicted_the_same_however_it_is_written(name, target, tmp_path):
     table, model = FOLDER / name, tmp_path / "model.json"
     options = ["--epochs", 3, "--no-pictures", "--save", model, "--out", tmp_path]
-    code, out, error = run(table, "--target", target, *options)
-    assert (code, error) == (0, "")
-    assert "held out: loss" in out
+    assert "held out: loss" in output(table, "--target", target, *options)
     code, answers, error = run("predict", model, table)
     assert code == 0
     with table.open(encoding="utf-8-sig") as file:

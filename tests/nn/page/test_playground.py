@@ -10,11 +10,11 @@ import sys
 import pytest
 
 from autograd import Value, erf, fsum, no_grad
-from nn import MLP, SGD, Adam, Module, binary_cross_entropy, hinge, mae, mse, playground
+from nn import MLP, SGD, Adam, Module, Neuron, binary_cross_entropy, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page._notebook_widget import widget_class
-from tests.nn.page.networks import case, points, sides
+from tests.nn.page.networks import case, points, sides, signed
 
 
 def model_of(page):
@@ -22,8 +22,7 @@ def model_of(page):
 
 
 def small(**options):
-    X = points()
-    return playground(MLP(2, [3, 1], "tanh", seed=1), X, sides(X), loss=hinge, **options)
+    return signed(MLP(2, [3, 1], "tanh", seed=1), **options)
 
 
 def test_page_is_one_file_without_a_network(tmp_path):
@@ -32,11 +31,8 @@ def test_page_is_one_file_without_a_network(tmp_path):
     source = file.read_text(encoding="utf-8")
     assert source == page.html
     policy = re.search(r'Content-Security-Policy" content="(.*?)"', source)[1]
-    assert re.fullmatch(
-        r"default-src 'none'; script-src 'sha256-\S+' 'sha256-\S+'; style-src 'sha256-\S+'; base-uri 'none'; "
-        r"form-action 'none'",
-        policy,
-    )
+    hashes = r"script-src 'sha256-\S+' 'sha256-\S+'; style-src 'sha256-\S+'"
+    assert re.fullmatch(f"default-src 'none'; {hashes}; base-uri 'none'; form-action 'none'", policy)
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", source)
 
 
@@ -48,11 +44,8 @@ def test_model_optimizer_and_random_numbers_stay_as_they_are():
     assert (model.state_dict(), optimizer.state, optimizer.steps, random.getstate()) == before
 
 
-def test_same_arguments_give_the_same_page():
+def test_title_says_what_learns_from_what_and_the_same_arguments_give_the_same_page():
     assert small(seed=3).html == small(seed=3).html
-
-
-def test_title_says_what_learns_from_what():
     assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"
     assert model_of(small(validation=0.25))["title"] == "MLP 2 → 3 → 1, learning from 30 examples"
     assert repr(small(title="moons")) == "<page of moons>"
@@ -68,16 +61,12 @@ def test_classes_are_told_by_the_loss():
     assert model_of(small(classes=["in", "out"]))["classes"] == ["in", "out"]
     model, X, y = case(binary_cross_entropy)
     assert model_of(playground(model, X, y, loss=binary_cross_entropy))["classes"] == ["class 0", "class 1"]
-    X = points()
-    y = [x + y for x, y in X]
-    assert model_of(playground(MLP(2, [1]), X, y, loss=mae))["classes"] == []
-    doubled = model_of(playground(MLP(2, [1]), X, sides(X), loss=lambda o, t: 2 * hinge(o, t)))
+    assert model_of(playground(MLP(2, [1]), points(), [x + y for x, y in points()], loss=mae))["classes"] == []
+    doubled = model_of(signed(MLP(2, [1]), lambda o, t: 2 * hinge(o, t)))
     assert (doubled["classes"], doubled["reading"]) == (["class −1", "class 1"], "score")
 
 
 def test_wires_are_found_in_any_wiring_of_neurons():
-    from nn import Neuron
-
     class Skip(Module):
         def __init__(self):
             self.first, self.last = Neuron(2, seed=1), Neuron(3, None, seed=2)
@@ -88,10 +77,8 @@ def test_wires_are_found_in_any_wiring_of_neurons():
     X = points()
     found = model_of(playground(Skip(), X, [0.0] * len(X), loss=mse))
     first, last = found["cards"]
-    assert [(card["name"], card["path"], card["column"]) for card in found["cards"]] == [
-        ("h1.1", "model.first", 1),
-        ("ŷ", "model.last", 2),
-    ]
+    told = [(card["name"], card["path"], card["column"]) for card in found["cards"]]
+    assert told == [("h1.1", "model.first", 1), ("ŷ", "model.last", 2)]
     assert first["wires"] == [["x", 0, 0], ["x", 1, 1]]
     assert last["wires"] == [["x", 1, 3], ["card", 0, 4], ["x", 0, 5]]
     assert found["parameters"] == ["w1.1.1", "w1.1.2", "b1.1", "w2.1.1", "w2.1.2", "w2.1.3", "b2.1"]
@@ -105,20 +92,14 @@ def test_names_of_columns_are_those_of_a_table():
     assert model_of(page)["inputs"] == ["length", "width"]
 
 
-class Noisy(Module):
-    def __init__(self):
-        self.w = Value(1.0)
+class Own(Module):
+    """A model of one parameter w."""
+
+    def __init__(self, function):
+        self.w, self.function = Value(1.0), function
 
     def forward(self, x):
-        return self.w * x[0] * random.random()
-
-
-class Branching(Module):
-    def __init__(self):
-        self.w = Value(1.0)
-
-    def forward(self, x):
-        return self.w * x[0] if x[0] > 0 else self.w
+        return self.function(self.w, x[0])
 
 
 def worst(outputs, targets):
@@ -136,9 +117,10 @@ BAD = [
     ({"loss": mse, "classes": ["a", "b"]}, ValueError, "classes are for a classifier"),
     ({"validation": 1.5}, ValueError, "validation is a share between 0 and 1"),
     ({"y": [0] * 40}, ValueError, "hinge takes targets of -1 or 1, got 0"),
-    ({"model": Noisy(), "loss": mse}, ValueError, "draws random numbers"),
-    ({"model": Branching(), "loss": mse}, TypeError, "a branch on"),
+    ({"model": Own(lambda w, x: w * x * random.random()), "loss": mse}, ValueError, "draws random numbers"),
+    ({"model": Own(lambda w, x: w * x if x > 0 else w), "loss": mse}, TypeError, "a branch on"),
     ({"loss": worst}, (ValueError, TypeError), "."),
+    ({"X": [[0.0, 1.0], [math.nan, 0.0], *[[0.0, 1.0]] * 38]}, ValueError, r"input number 1, counted from 0, is \[nan"),
     ({"penalty": 3}, TypeError, "penalty is a function"),
     ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
 ]
@@ -156,13 +138,6 @@ def test_data_that_no_page_should_hold_is_refused():
     rows = [[0.0] * 2000] * 1100
     with pytest.raises(ValueError, match=r"2,201,100 numbers.*2,000,000.*fewer examples"):
         playground(MLP(2000, [1]), rows, [0.0] * 1100, loss=mse)
-
-
-def test_numbers_that_are_not_finite_are_refused():
-    X = points()
-    X[3][0] = math.nan
-    with pytest.raises(ValueError, match=r"input number 3, counted from 0, is \[nan"):
-        playground(MLP(2, [1]), X, [0.0] * len(X), loss=mse)
 
 
 # Notebooks
@@ -194,21 +169,17 @@ def test_widget_gives_the_model_what_was_trained():
 # Without what it needs
 
 
-def test_missing_package_is_named(tmp_path):
+def test_importing_nn_loads_nothing_of_the_page_and_a_missing_package_is_named():
     code = (
-        "import sys; sys.modules['graphviz'] = None\n"
-        "import nn\n"
+        "import nn, sys; print([name for name in sys.modules if name.startswith('nn.page.')])\n"
+        "sys.modules['graphviz'] = None\n"
         "try: nn.playground(nn.MLP(1, [1]), [[1.0]], [1.0], loss=nn.mse)\n"
         "except ImportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "playground needs the graphviz package: python -m pip install 'scalar-autograd[compile,draw]'" in done.stdout
-
-
-def test_importing_nn_loads_nothing_of_the_page():
-    code = "import nn, sys; print([name for name in sys.modules if name.startswith('nn.page.')])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    loaded, error = done.stdout.splitlines()
+    assert loaded == "[]"
+    assert "playground needs the graphviz package: python -m pip install 'scalar-autograd[compile,draw]'" in error
 
 
 def test_optimizer_of_some_parameters_trains_these_alone():
@@ -234,20 +205,19 @@ def test_command_writes_the_page_of_every_data_set_and_does_not_train(name, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html"]
 
 
-def test_command_writes_the_page_of_a_table(tmp_path):
+def test_command_writes_the_page_of_a_table_and_says_where_it_cannot(tmp_path, capsys):
     table = tmp_path / "table.csv"
-    table.write_text(
-        "length,width,kind\n" + "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60)), encoding="utf-8"
-    )
+    rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
+    table.write_text(f"length,width,kind\n{rows}", encoding="utf-8")
     arguments = [str(table), "--target", "kind", "--out", str(tmp_path), "--playground"]
     assert main([*arguments, str(tmp_path / "page.html")]) == 0
     with pytest.raises(SystemExit):
         main(arguments)
-    assert main([*arguments, str(tmp_path)]) == 1
-    assert main([*arguments, str(table)]) == 1
-    assert main([*arguments, str(tmp_path / "nowhere" / "page.html")]) == 1
-
-
-def test_command_says_where_a_page_cannot_be_written(tmp_path, capsys):
-    assert main(["xor", "--playground", str(tmp_path), "--out", str(tmp_path)]) == 1
-    assert f"--playground takes a file to write, in a folder that exists, and {tmp_path}" in capsys.readouterr().err
+    in_a_folder = "--playground takes a file to write, in a folder that exists, and"
+    for place, said in {
+        tmp_path: f"{in_a_folder} {tmp_path}",
+        table: f"--playground would replace {table}",
+        tmp_path / "nowhere" / "page.html": f"{in_a_folder} there is no {tmp_path / 'nowhere'}",
+    }.items():
+        assert main([*arguments, str(place)]) == 1
+        assert said in capsys.readouterr().err

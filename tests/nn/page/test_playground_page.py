@@ -1,76 +1,50 @@
 """The page of a playground in a browser: what it shows, what a reader can do, and that everybody can."""
 
 import json
-import math
+import re
 import types
 
 import pytest
 
 from autograd import Value
-from nn import MLP, SGD, Adam, binary_cross_entropy, cross_entropy, datasets, mse, playground
+from nn import MLP, SGD, binary_cross_entropy, cross_entropy, datasets, mse, playground
 from nn.page._notebook_widget import ESM
 from tests.autograd.pictures.page.test_accessibility import RULES
-from tests.autograd.pictures.page.test_page import NASTY
-from tests.nn.page.networks import case, points, sides
+from tests.autograd.pictures.page.test_using_the_page import NASTY
+from tests.nn.page.networks import PAGES, case, choose_example, curve, number, plane, text
 from tests.pages import wait_until
-
-
-def plane(**options):
-    """A classifier of points in the plane."""
-    X = points()
-    y = [(side + 1) // 2 for side in sides(X)]
-    model = MLP(2, [5, 4, 1], "tanh", seed=2)
-    given = {"optimizer": Adam(model.parameters(), lr=0.03), "validation": 0.2, "seed": 1, **options}
-    return playground(model, X, y, loss=binary_cross_entropy, **given)
-
-
-def curve():
-    X = [[i / 10 - 2] for i in range(40)]
-    return playground(MLP(1, [6, 1], "tanh", seed=1), X, [math.sin(2 * x) for (x,) in X], loss=mse)
-
-
-def images():
-    rng = points(3)
-    X = [[a * math.sin(k) + b * math.cos(k) for k in range(16)] for a, b in rng]
-    model = MLP(16, [20, 3], seed=1)
-    return playground(model, X, [(a > 0) + (b > 0) for a, b in rng], loss=cross_entropy, validation=0.2, seed=1)
-
-
-def numbers():
-    X = [[a, b, a * b] for a, b in points()]
-    return playground(MLP(3, [4, 1], "relu", seed=1), X, [a - b for a, b, _ in X], loss=mse)
-
-
-PAGES = {"plane": plane, "curve": curve, "images": images, "numbers": numbers}
-
-
-def text(page, place):
-    return page.locator(place).inner_text()
-
 
 # What is shown
 
 
+PAINTED = """canvas => {
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return new Set(new Uint32Array(pixels.buffer)).size > 1; }"""
+TERMS = """playground.model.cards.map((card, i) => {
+    const sum = playground.terms(card).reduce((total, { adds }) => total + adds, 0);
+    const before = playground.graph.nodes[card.node].parents;
+    const z = card.output === null && before.length === 1 ? playground.graph.values[before[0]] : null;
+    return [sum, z ?? playground.values[i]]; })"""
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_kind_of_data_has_a_picture_and_every_neuron_a_card(name, opened):
+def test_every_kind_of_data_has_a_picture_and_every_neuron_a_card_whose_terms_add_up(name, opened):
     page = opened(PAGES[name]())
     page.evaluate("playground.run(5)")
-    cards = page.evaluate("playground.model.cards.length")
-    assert page.locator(".card.neuron").count() == cards
-    painted = """canvas => {
-        const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-        return new Set(new Uint32Array(pixels.buffer)).size > 1; }"""
+    assert page.locator(".card.neuron").count() == page.evaluate("playground.model.cards.length")
     for canvas in page.locator(".card canvas").all():
-        assert canvas.evaluate(painted)
-    shown = "#table table" if name == "images" else "#map"
-    assert page.locator(shown).is_visible()
+        assert canvas.evaluate(PAINTED)
+    assert page.locator("#table table" if name == "images" else "#map").is_visible()
+    found = page.evaluate(TERMS)
+    assert len(found) > 4
+    for terms, given in found:  # what a neuron gives, before its activation
+        assert terms == pytest.approx(given, rel=1e-9, abs=1e-12)
 
 
 def test_cards_show_the_forward_and_the_backward_pass_of_the_chosen_example(opened):
     model, X, y = case(mse)
     page = opened(playground(model, X, y, loss=mse, features=["a", "b"]))
-    page.locator("#which").fill("7")
-    page.locator("#which").blur()
+    choose_example(page, 7)
     inputs = [Value(x) for x in X[6]]
     hidden = model.layers[0](inputs)
     outer = model.layers[1](hidden)
@@ -86,7 +60,7 @@ def test_cards_show_the_forward_and_the_backward_pass_of_the_chosen_example(open
     assert slopes == pytest.approx([p.grad for p in model.parameters()], rel=1e-9, abs=1e-15)
     assert "a = " in text(page, "#told")
     first = page.locator(".card.neuron").first.inner_text().split()
-    assert float(first[1].replace("−", "-")) == pytest.approx(hidden[0].data, rel=0.01)
+    assert number(first[1]) == pytest.approx(hidden[0].data, rel=0.01)
 
 
 def test_click_on_a_weight_derives_its_gradient(opened):
@@ -110,13 +84,19 @@ def test_click_on_a_weight_derives_its_gradient(opened):
     assert page.locator("#details").is_hidden()
 
 
-def test_neuron_shows_its_formula_and_its_weights_lead_on(opened):
+def test_neuron_shows_its_formula_and_which_maps_make_its_own_and_its_weights_lead_on(opened):
     page = opened(plane())
     page.locator(".card.neuron").nth(5).click()
     details = text(page, "#details")
     for words in ("h2.1", "model.layers[1].neurons[0]", "h2.1 = tanh(z2.1)", "bias", "It is used once"):
         assert words in details
+    assert "The maps added up, and tanh of the sum, are the map of h2.1." in details
     assert text(page, "#answer-title") == "What h2.1 gives"
+    rows = page.locator(".contributions tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == [*[f"w2.1.{i}" for i in range(1, 6)], "b2.1"]
+    weight, times, adds = map(number, re.match(r"w2\.1\.1\s+(\S+)\s+× h1\.1 = (\S+)\s+(\S+)", rows[0]).groups())
+    assert adds == pytest.approx(weight * times, rel=0.02)
+    assert page.locator(".contributions canvas").count() == 6
     page.get_by_role("button", name="w2.1.3", exact=True).click()
     assert "a parameter, layers.1.neurons.0.w.2" in text(page, "#details")
     assert page.locator(".card[aria-pressed=true]").count() == 0
@@ -143,11 +123,10 @@ def test_lines_show_weights_or_the_last_gradients(opened):
 def test_probability_is_that_of_the_model(opened):
     X = [[0.0, 0.0], [1.0, 1.0]]
     model = MLP(2, [1], seed=1)
-    for parameter, number in zip(model.parameters(), [1.0, 1.0, -1.0], strict=True):
-        parameter.data = number
+    for parameter, data in zip(model.parameters(), [1.0, 1.0, -1.0], strict=True):
+        parameter.data = data
     page = opened(playground(model, X, [0, 1], loss=binary_cross_entropy, classes=["far", "near"]))
-    page.locator("#which").fill("2")
-    page.locator("#which").blur()
+    choose_example(page, 2)
     assert "near, with a probability of 73.1 %" in text(page, "#told")
     assert text(page, "#right") == "100 %"
 
@@ -201,11 +180,7 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
     for key in ("ArrowRight", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft"):
         page.keyboard.press(key)
         names.append(page.evaluate("document.activeElement.querySelector('.name').textContent"))
-    assert names[0].startswith("h1.")
-    assert names[1].startswith("h1.")
-    assert names[2].startswith("h2.")
-    assert names[3] == "ŷ"
-    assert names[4].startswith("h2.")
+    assert [name.partition(".")[0] for name in names] == ["h1", "h1", "h2", "ŷ", "h2"]
     assert text(page, "#steps") == "0"
     page.keyboard.press("Enter")
     assert page.locator(".card[aria-pressed=true]").count() == 1
@@ -213,25 +188,19 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
     assert page.locator(".card[aria-pressed=true]").count() == 0
 
 
-def test_results_are_announced(opened):
+def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
     page = opened(plane())
     assert page.locator("#status").get_attribute("role") == "status"
+    live = "document.getElementById('details').ariaLive"
+    assert page.evaluate(live) == "off"
+    assert page.evaluate(f"() => {{ document.querySelector('.card.neuron').click(); return {live}; }}") == "polite"
+    wait_until(page, f"{live} === 'off'")
     page.locator("#step").click()
+    assert page.evaluate(live) == "off"
     said = text(page, "#status")
     assert said.startswith("Step 1: loss")
     assert "held out" in said
     assert said.endswith("right.")
-
-
-def test_derivation_is_announced_when_it_is_asked_for_and_not_at_each_step(opened):
-    page = opened(plane())
-    live = page.locator("#details").get_attribute
-    assert live("aria-live") == "off"
-    page.locator(".card.neuron").first.click()
-    assert live("aria-live") == "polite"
-    wait_until(page, "document.getElementById('details').getAttribute('aria-live') === 'off'")
-    page.locator("#step").click()
-    assert live("aria-live") == "off"
 
 
 def test_options_of_an_optimiser_stay_in_their_range(opened):
@@ -244,11 +213,8 @@ def test_options_of_an_optimiser_stay_in_their_range(opened):
     assert page.get_by_label("momentum").input_value() == "0"
     page.get_by_label("momentum").fill("0.8")
     page.get_by_label("nesterov").check()
-    assert page.evaluate("playground.training.wanted.options.SGD") == {
-        "momentum": 0.8,
-        "nesterov": True,
-        "weight_decay": 0,
-    }
+    wanted = {"momentum": 0.8, "nesterov": True, "weight_decay": 0}
+    assert page.evaluate("playground.training.wanted.options.SGD") == wanted
 
 
 def test_page_hands_its_parameters_to_the_notebook_that_asks(opened, tmp_path):
@@ -312,33 +278,30 @@ def test_small_windows_need_no_scrolling_sideways(size, opened):
         box = page.locator(control).bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= size[0]
-
-
-def test_theme_changes_pictures_too(opened):
-    page = opened(plane())
     before = page.evaluate("playground.colours.surface")
     page.locator("#theme").click()
-    assert page.evaluate("playground.colours.surface") != before
+    assert page.evaluate("playground.colours.surface") != before  # in pictures too
 
 
 # Safety
 
 
-@pytest.mark.parametrize("label", NASTY)
-def test_names_are_text_wherever_they_are_shown(label, opened):
-    page = opened(plane(features=[label, "b"], classes=[label, "other"], title=label))
-    page.locator(".card.neuron").first.click()
-    assert (
-        page.locator("#title").evaluate("element => element.textContent") == label.encode("utf-8", "replace").decode()
+def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
+    every = "".join(NASTY)
+    X = [[float(i * k % 7) for k in range(len(NASTY))] for i in range(8)]
+    options = {"classes": [every, "other"], "title": every}
+    many = playground(
+        MLP(len(NASTY), [2, 1], seed=1), X, [0, 1] * 4, loss=binary_cross_entropy, features=NASTY, **options
     )
-    assert page.locator("img, h1 b").count() == 0
-
-
-def test_page_runs_no_text(opened):
-    source = plane().html
-    assert "eval(" not in source
-    assert "new Function" not in source
-    assert "default-src 'none'" in source
+    for saved in (plane(features=[every, "b"], **options), many):
+        page = opened(saved)
+        page.locator(".card.neuron").first.click()
+        title = page.locator("#title").evaluate("element => element.textContent")
+        assert title == every.encode("utf-8", "replace").decode()
+        assert page.locator("img, h1 b").count() == 0
+        assert "eval(" not in saved.html
+        assert "new Function" not in saved.html
+        assert "default-src 'none'" in saved.html
 
 
 # In a notebook

@@ -29,6 +29,15 @@ class Heavy(Optimizer):
         return update
 
 
+class Lion(Optimizer):
+    """Evolved sign momentum (Chen et al. 2023, arXiv:2302.06675): a rule with a function of autograd."""
+
+    remembers = ("mean",)
+
+    def rule(self, lr, t):
+        return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
+
+
 OPTIMIZER_CASES = [(kind, options) for kind in [*OPTIMIZERS, Heavy] for options in OPTIONS.get(kind.__name__, [{}])]
 
 
@@ -36,30 +45,31 @@ def on_page(page, steps=STEPS):
     return page.evaluate("n => { playground.run(n); return [...playground.training.theta]; }", steps)
 
 
-def same(model, theta, tolerance=1e-9):
-    assert [p.data for p in model.parameters()] == pytest.approx(theta, rel=tolerance, abs=tolerance)
+def undo(page, steps):
+    page.evaluate("n => { for (let i = 0; i < n; i++) playground.undo(); playground.render(); }", steps)
+
+
+def change(page, **settings):
+    for name, value in settings.items():
+        page.locator(f"#{name}").select_option(value)
+
+
+def close_to(theta):
+    return pytest.approx(theta, rel=1e-9, abs=1e-9)
+
+
+def same(model, theta):
+    assert [p.data for p in model.parameters()] == close_to(theta)
 
 
 def trained(loss, make, batch_size=None, epochs=STEPS, compiled="auto", **settings):
     """A model after training by fit, and its page before any."""
     model, X, y = case(loss)
     before = [p.data for p in model.parameters()]
-    page = playground(
-        model, X, y, loss=loss, optimizer=make(model.parameters()), batch_size=batch_size, seed=7, **settings
-    )
+    options = {"loss": loss, "batch_size": batch_size, "seed": 7, **settings}
+    page = playground(model, X, y, optimizer=make(model.parameters()), **options)
     assert [p.data for p in model.parameters()] == before
-    fit(
-        model,
-        X,
-        y,
-        loss=loss,
-        optimizer=make(model.parameters()),
-        batch_size=batch_size,
-        epochs=epochs,
-        seed=7,
-        compiled=compiled,
-        **settings,
-    )
+    fit(model, X, y, optimizer=make(model.parameters()), epochs=epochs, compiled=compiled, **options)
     return model, page
 
 
@@ -69,11 +79,9 @@ def test_every_optimiser_takes_the_steps_of_fit(kind, options, opened):
     same(model, on_page(opened(page)))
 
 
-@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
-def test_every_loss_has_the_gradients_of_fit_in_batches_drawn_alike(loss, opened):
-    model, page = trained(loss, lambda parameters: Adam(parameters, lr=0.02), 8, STEPS // 4, validation=0.2)
-    theta = on_page(opened(page))
-    same(model, theta)
+def test_rule_may_call_functions_of_autograd(opened):
+    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
+    same(model, on_page(opened(page)))
 
 
 @pytest.mark.parametrize("penalty", [l1, lambda p: 0.01 * l2(p)], ids=["l1", "l2"])
@@ -89,17 +97,6 @@ def test_schedule_is_followed(opened):
     page = opened(page)
     assert page.locator("#lr option:checked").inner_text() == "its schedule"
     same(model, on_page(page))
-
-
-def test_schedule_begins_again_with_an_optimiser_that_does(opened, tmp_path):
-    _, page = trained(mse, lambda ps: SGD(ps, lr=schedules.Exponential(0.3, 0.9)), 8, 1)
-    page = opened(page)
-    on_page(page, 5)
-    change(page, optimizer="Adam")
-    on_page(page, 5)
-    change(page, optimizer="SGD")
-    theta = on_page(page, 5)
-    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
 
 
 def test_optimiser_goes_on_from_where_it_was(opened):
@@ -125,8 +122,9 @@ def test_model_of_ones_own_and_loss_of_ones_own(opened):
 
 def test_losses_shown_are_those_of_the_history(opened):
     model, X, y = case(mse)
-    page = opened(playground(model, X, y, loss=mse, optimizer=SGD(model.parameters(), lr=0.1), validation=0.25, seed=1))
-    history = fit(model, X, y, loss=mse, optimizer=SGD(model.parameters(), lr=0.1), validation=0.25, seed=1, epochs=3)
+    options = {"loss": mse, "validation": 0.25, "seed": 1}
+    page = opened(playground(model, X, y, optimizer=SGD(model.parameters(), lr=0.1), **options))
+    history = fit(model, X, y, optimizer=SGD(model.parameters(), lr=0.1), epochs=3, **options)
     for _ in range(3):
         on_page(page, 1)
     curve = page.evaluate("playground.training.curve")
@@ -137,23 +135,17 @@ def test_losses_shown_are_those_of_the_history(opened):
 # Undo
 
 
-def test_steps_taken_back_are_taken_again_alike(opened):
+def test_steps_taken_back_are_taken_again_alike_and_reset_begins_the_same_run_again(opened):
     _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
     page = opened(page)
     states = [on_page(page, 1) for _ in range(12)]
-    page.evaluate("() => { for (let i = 0; i < 9; i++) playground.undo(); playground.render(); }")
+    undo(page, 9)
     assert page.evaluate("[...playground.training.theta]") == states[2]
     assert page.locator("#steps").inner_text() == "3"
     assert [on_page(page, 1) for _ in range(9)] == states[3:]
-
-
-def test_reset_begins_the_same_run_again(opened):
-    _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
-    page = opened(page)
-    first = on_page(page, 17)
     page.locator("#reset").click()
     assert page.locator("#steps").inner_text() == "0"
-    assert on_page(page, 17) == first
+    assert [on_page(page, 1), on_page(page, 11)] == [states[0], states[-1]]
 
 
 def test_step_that_diverges_is_not_taken(opened):
@@ -171,60 +163,64 @@ def test_step_that_diverges_is_not_taken(opened):
 # The run in Python
 
 
-def exported(page):
-    page.locator("#export").click()
-    source = page.locator("#source").input_value()
-    page.locator("#close").click()
-    return source
+@pytest.fixture
+def in_python(tmp_path):
+    """A function that runs the Python that a page gives: its parameters, and what it prints."""
 
+    def run(page):
+        page.locator("#export").click()
+        source = page.locator("#source").input_value()
+        page.locator("#close").click()
+        file = tmp_path / "run.py"
+        told = "import json\nprint(json.dumps([p.data for p in model.parameters()]))\n"
+        file.write_text(source + told, encoding="utf-8")
+        done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        *_, last = done.stdout.splitlines()
+        return json.loads(last), done.stdout
 
-def run_in_python(source, tmp_path):
-    file = tmp_path / "run.py"
-    file.write_text(source + "import json\nprint(json.dumps([p.data for p in model.parameters()]))\n", encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return run
 
 
 @pytest.mark.parametrize("validation", [None, 0.2])
 @pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
-def test_python_that_the_page_gives_prints_what_the_page_shows(loss, validation, opened, tmp_path):
-    _, page = trained(loss, lambda ps: SGD(ps, lr=0.05), 8, 1, validation=validation)
+def test_every_loss_has_the_steps_of_fit_and_of_the_python_that_prints_what_the_page_shows(
+    loss, validation, opened, in_python
+):
+    model, page = trained(loss, lambda ps: SGD(ps, lr=0.05, momentum=0.5), 8, 3, validation=validation)
     page = opened(page)
-    on_page(page, 5 if validation is None else 4)
-    file = tmp_path / "run.py"
-    file.write_text(exported(page), encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=True)
+    theta = on_page(page, 15 if validation is None else 12)
+    same(model, theta)
+    found, printed = in_python(page)
+    assert found == close_to(theta)
     _, *losses = page.evaluate("playground.training.curve.at(-1)")
-    said = re.findall(r"^(trained on|held out): loss (\S+?)(?:, accuracy (\S+)%)?$", done.stdout, re.MULTILINE)
+    said = re.findall(r"^(trained on|held out): loss (\S+?)(?:, accuracy (\S+)%)?$", printed, re.MULTILINE)
     assert [name for name, *_ in said] == ["trained on", "held out"][: 1 if validation is None else 2]
-    for (_, found, accuracy), shown, place in zip(said, losses, ("#right", "#right-held"), strict=False):
-        assert float(found) == pytest.approx(shown, rel=1e-5)
+    for (_, number, accuracy), shown, place in zip(said, losses, ("#right", "#right-held"), strict=False):
+        assert float(number) == pytest.approx(shown, rel=1e-5)
         if accuracy:  # both round to a tenth of a per cent, halves up and halves to even
             share = page.locator(place).inner_text().replace("held out", "").strip(" %")
             assert float(share) == pytest.approx(float(accuracy), abs=0.101)
 
 
-def test_python_of_no_epoch_at_all_runs_too(opened, tmp_path):
+def test_schedule_begins_again_with_an_optimiser_that_does(opened, in_python):
+    _, page = trained(mse, lambda ps: SGD(ps, lr=schedules.Exponential(0.3, 0.9)), 8, 1)
+    page = opened(page)
+    on_page(page, 5)
+    change(page, optimizer="Adam")
+    on_page(page, 5)
+    change(page, optimizer="SGD")
+    theta = on_page(page, 5)
+    assert in_python(page)[0] == close_to(theta)
+
+
+def test_python_of_no_epoch_at_all_runs_too(opened, in_python):
     model, X, y = case(hinge)
     page = opened(playground(model, X, y, loss=hinge))
-    assert run_in_python(exported(page), tmp_path) == [p.data for p in model.parameters()]
+    assert in_python(page)[0] == [p.data for p in model.parameters()]
 
 
-def change(page, **settings):
-    for name, value in settings.items():
-        page.locator(f"#{name}").select_option(value)
-
-
-@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
-def test_python_that_the_page_gives_does_the_same_run(loss, opened, tmp_path):
-    _, page = trained(loss, lambda ps: SGD(ps, lr=0.05, momentum=0.5), 8, 1, validation=0.2)
-    page = opened(page)
-    theta = on_page(page, 12)
-    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
-
-
-def test_python_follows_every_setting_that_was_changed(opened, tmp_path):
+def test_python_follows_every_setting_that_was_changed(opened, in_python):
     _, page = trained(hinge, lambda ps: SGD(ps, lr=0.05), 8, 1)
     page = opened(page)
     on_page(page, 7)
@@ -241,44 +237,29 @@ def test_python_follows_every_setting_that_was_changed(opened, tmp_path):
     change(page, batch="", lr="0.03", penalty="none")
     theta = on_page(page, 6)
     assert page.evaluate("playground.training.position") == 0
-    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+    assert in_python(page)[0] == close_to(theta)
 
 
-def test_python_of_a_run_that_was_partly_taken_back(opened, tmp_path):
+def test_python_of_a_run_that_was_partly_taken_back(opened, in_python):
     _, page = trained(hinge, lambda ps: SGD(ps, lr=0.05), None, 1)
     page = opened(page)
     on_page(page, 5)
     change(page, optimizer="RMSprop")
     on_page(page, 5)
-    page.evaluate("() => { for (let i = 0; i < 7; i++) playground.undo(); playground.render(); }")
+    undo(page, 7)
     theta = on_page(page, 4)  # RMSprop is chosen still
-    assert run_in_python(exported(page), tmp_path) == pytest.approx(theta, rel=1e-9, abs=1e-9)
+    assert in_python(page)[0] == close_to(theta)
 
 
 def test_file_that_the_page_gives_is_loaded(opened, tmp_path):
-    model, page = trained(mse, lambda ps: SGD(ps, lr=0.05))
+    model, page = trained(mse, lambda ps: SGD(ps, lr=0.05), epochs=20)
     page = opened(page)
-    on_page(page)
+    on_page(page, 20)
     page.locator("#export").click()
     with page.expect_download() as download:
         page.locator("#weights").click()
     download.value.save_as(tmp_path / "model.json")
-    twin = load(tmp_path / "model.json")
-    same(twin, [p.data for p in model.parameters()])
+    same(load(tmp_path / "model.json"), [p.data for p in model.parameters()])
     with page.expect_download() as download:
         page.locator("#download").click()
     assert download.value.suggested_filename == "run.py"
-
-
-class Lion(Optimizer):
-    """Evolved sign momentum (Chen et al. 2023, arXiv:2302.06675): a rule with a function of autograd."""
-
-    remembers = ("mean",)
-
-    def rule(self, lr, t):
-        return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
-
-
-def test_rule_may_call_functions_of_autograd(opened):
-    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
-    same(model, on_page(opened(page)))

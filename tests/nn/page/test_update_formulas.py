@@ -11,20 +11,17 @@ from nn.page._update_formulas import options_of, update_source
 from nn.page.learning_page import OPTIMIZERS
 
 
-@pytest.mark.parametrize("kind", OPTIMIZERS, ids=lambda kind: kind.__name__)
-def test_every_optimiser_of_nn_is_read_with_its_options_as_symbols(kind):
-    optimizer = kind([Value(1.0)])
-    source = update_source(optimizer)
-    for name in options_of(optimizer):
-        assert f"o.{name}" in source
-    assert source.count("{") == source.count("}")
-    assert options_of(optimizer) == optimizer.options  # reading leaves them as they were
-
-
-def test_what_a_rule_asks_of_an_option_is_asked_on_the_page():
-    source = update_source(SGD([Value(1.0)]))
-    assert "if (o.momentum)" in source
-    assert "if (o.nesterov)" in source
+def test_every_optimiser_of_nn_is_read_with_its_options_as_symbols():
+    for kind in OPTIMIZERS:
+        optimizer = kind([Value(1.0)])
+        source = update_source(optimizer)
+        for name in options_of(optimizer):
+            assert f"o.{name}" in source
+        assert source.count("{") == source.count("}")
+        assert options_of(optimizer) == optimizer.options  # reading leaves them as they were
+        if kind is SGD:  # what a rule asks of an option is asked on the page
+            assert "if (o.momentum)" in source
+            assert "if (o.nesterov)" in source
 
 
 def test_what_is_the_same_for_all_parameters_is_computed_once():

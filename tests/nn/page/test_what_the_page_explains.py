@@ -1,32 +1,35 @@
 """What a playground explains: why a gradient is small, what a neuron is made of, what goes wrong, and the loss."""
 
 import re
+import types
 
 import pytest
 
-import autograd
-from autograd import no_grad
-from nn import MLP, SGD, binary_cross_entropy, hinge, mse, playground
+from autograd import no_grad, relu, sigmoid, softplus, tanh
+from nn import MLP, SGD, hinge, mse, playground
+from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page.learning_page import OPTIMIZERS
-from tests.nn.page.networks import LOSS_CASES, case, name_of, points, sides
-from tests.nn.page.test_playground_page import PAGES, plane, text
+from tests.nn.page.networks import LOSS_CASES, case, choose_example, name_of, number, plane, points, signed, text
 
 
 def deep(activation="sigmoid", layers=4):
-    X = points()
-    return playground(MLP(2, [*[4] * layers, 1], activation, seed=1), X, sides(X), loss=hinge)
+    return signed(MLP(2, [*[4] * layers, 1], activation, seed=1))
 
 
-def number(written):
-    return float(written.replace("−", "-").replace(",", ""))
+def with_biases(biases, sizes=(4, 1), layer=0):
+    """A network of relu in which the first neurons of a layer have these biases."""
+    model = MLP(2, list(sizes), "relu", seed=1)
+    for neuron, bias in zip(model.layers[layer].neurons, biases, strict=False):
+        neuron.b.data = bias
+    return model
 
 
 # Sizes of gradients
 
 
 @pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
-def test_sizes_of_gradients_are_means_over_single_examples(loss, opened):
+def test_loss_is_named_with_its_formula_and_sizes_of_gradients_are_means_over_single_examples(loss, opened):
     model, X, y = case(loss)
     sizes = [0.0] * len(model.parameters())
     for example, target in zip(X, y, strict=True):
@@ -36,6 +39,18 @@ def test_sizes_of_gradients_are_means_over_single_examples(loss, opened):
         sizes = [size + abs(p.grad) / len(X) for size, p in zip(sizes, model.parameters(), strict=True)]
     page = opened(playground(model, X, y, loss=loss))
     assert page.evaluate("[...playground.training.sizes()]") == pytest.approx(sizes, rel=1e-9, abs=1e-15)
+    told = text(page, "#loss-told")
+    name = getattr(loss, "func", loss).__name__
+    assert told.startswith(f"The loss is {name}: the mean ")
+    assert "(1/n) Σ" in told
+    assert "-" not in told.replace("cross-entropy", "")
+    assert ("delta = 0.3" in told) == (name_of(loss) == "partial")
+    page.get_by_text("How this loss comes about").click()
+    steps = page.locator("#told details .equation").all_inner_texts()
+    assert steps[-1].startswith("loss = mean(")
+    total = page.evaluate("playground.graph.values[playground.graph.root]")
+    assert number(steps[-1].rsplit("= ", 1)[1]) == pytest.approx(total, rel=1e-3, abs=1e-12)
+    assert all(re.match(r"loss(\.\d+)? = ", step) for step in steps)
 
 
 def means(page):
@@ -43,20 +58,14 @@ def means(page):
     return [number(mean) for mean in re.findall(r"layer \d+: (\S+) on average", label)]
 
 
-def test_gradients_that_vanish_are_seen_though_examples_balance(opened):
+def test_gradients_that_vanish_are_seen_though_examples_balance_and_why_is_told_factor_by_factor(opened):
     page = opened(deep())
     found = means(page)
     assert len(found) == 5
     assert found == sorted(found)
     assert found[0] < 0.03 * found[-1]
-    assert re.fullmatch(
-        r"They vanish: those of layer 1 are about [\d,]+ times smaller than those of layer 5, on average\.",
-        text(page, "#gradients-note"),
-    )
-
-
-def test_why_a_gradient_vanished_is_told_factor_by_factor(opened):
-    page = opened(deep())
+    said = r"They vanish: those of layer 1 are about [\d,]+ times smaller than those of layer 5, on average\."
+    assert re.fullmatch(said, text(page, "#gradients-note"))
     page.locator("#why").click()
     details = text(page, "#details")
     assert re.match(r"w1\.\d\.\d a parameter, layers\.0", details)
@@ -69,11 +78,7 @@ def test_why_a_gradient_vanished_is_told_factor_by_factor(opened):
 
 
 def test_layer_that_no_gradient_reaches_is_told(opened):
-    X = points()
-    model = MLP(2, [3, 3, 1], "relu", seed=1)
-    for neuron in model.layers[1].neurons:
-        neuron.b.data = -100.0
-    page = opened(playground(model, X, sides(X), loss=mse))
+    page = opened(signed(with_biases([-100.0] * 3, (3, 3, 1), layer=1), mse))
     assert text(page, "#gradients-note") == "No gradient comes through to layer 1: all of them are 0."
     assert "h2.1, h2.2 and h2.3 give 0 for every example and are dead" in text(page, "#advice")
     page.locator("#why").click()
@@ -81,31 +86,6 @@ def test_layer_that_no_gradient_reaches_is_told(opened):
 
 
 # What a neuron is made of
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_contributions_add_up_to_what_the_neuron_gives(name, opened):
-    page = opened(PAGES[name]())
-    page.evaluate("playground.run(3)")
-    found = page.evaluate("""() => playground.model.cards.map((card, i) => {
-        const sum = playground.terms(card).reduce((total, { adds }) => total + adds, 0);
-        const before = playground.graph.nodes[card.node].parents;
-        const z = card.output === null && before.length === 1 ? playground.graph.values[before[0]] : null;
-        return [sum, z ?? playground.values[i]]; })""")
-    assert len(found) > 4
-    for sum_of_terms, given in found:
-        assert sum_of_terms == pytest.approx(given, rel=1e-9, abs=1e-12)
-
-
-def test_neuron_shows_which_maps_make_its_own(opened):
-    page = opened(plane())
-    page.locator(".card.neuron").nth(5).click()
-    rows = page.locator(".contributions tbody tr").all_inner_texts()
-    assert [row.split()[0] for row in rows] == [*[f"w2.1.{i}" for i in range(1, 6)], "b2.1"]
-    weight, times, adds = re.match(r"w2\.1\.1\s+(\S+)\s+× h1\.1 = (\S+)\s+(\S+)", rows[0]).groups()
-    assert number(adds) == pytest.approx(number(weight) * number(times), rel=0.02)
-    assert page.locator(".contributions canvas").count() == 6
-    assert "The maps added up, and tanh of the sum, are the map of h2.1." in text(page, "#details")
 
 
 def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
@@ -123,24 +103,6 @@ def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
 # The loss
 
 
-@pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
-def test_loss_is_named_with_its_formula(loss, opened):
-    model, X, y = case(loss)
-    page = opened(playground(model, X, y, loss=loss))
-    told = text(page, "#loss-told")
-    name = getattr(loss, "func", loss).__name__
-    assert told.startswith(f"The loss is {name}: the mean ")
-    assert "(1/n) Σ" in told
-    assert "-" not in told.replace("cross-entropy", "")
-    assert ("delta = 0.3" in told) == (name_of(loss) == "partial")
-    page.get_by_text("How this loss comes about").click()
-    steps = page.locator("#told details .equation").all_inner_texts()
-    assert steps[-1].startswith("loss = mean(")
-    total = page.evaluate("playground.graph.values[playground.graph.root]")
-    assert number(steps[-1].rsplit("= ", 1)[1]) == pytest.approx(total, rel=1e-3, abs=1e-12)
-    assert all(re.match(r"loss(\.\d+)? = ", step) for step in steps)
-
-
 def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
     def halves(outputs, targets):
         """Return half the squared error, ½ (ŷ - y)². It is an example."""
@@ -156,14 +118,6 @@ def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
 # What goes wrong, or is done
 
 
-@pytest.mark.parametrize("optimizer", ["given", *[kind.__name__ for kind in OPTIMIZERS if kind is not SGD]])
-def test_largest_learning_rate_is_too_large_and_this_is_said(optimizer, opened):
-    page = opened(plane())
-    if optimizer != "given":
-        page.locator("#optimizer").select_option(optimizer)
-    choose_largest_rate(page)
-
-
 def choose_largest_rate(page):
     largest = page.locator("#lr option").evaluate_all("options => options.at(-1).value")
     page.locator("#lr").select_option(largest)
@@ -172,19 +126,21 @@ def choose_largest_rate(page):
     assert re.search(r"learning rate is too large|try a smaller learning rate|jumps up and down", told), told
 
 
+@pytest.mark.parametrize("optimizer", ["given", *[kind.__name__ for kind in OPTIMIZERS if kind is not SGD]])
+def test_largest_learning_rate_is_too_large_and_this_is_said(optimizer, opened):
+    page = opened(plane())
+    if optimizer != "given":
+        page.locator("#optimizer").select_option(optimizer)
+    choose_largest_rate(page)
+
+
 @pytest.mark.parametrize("job", ["moons", "circles", "xor", "spirals", "iris"])
 def test_largest_learning_rate_is_too_large_for_every_usual_network(job, opened, tmp_path):
-    from nn.__main__ import main
-
     assert job in JOBS
     file = tmp_path / "job.html"
     assert main([job, "--playground", str(file), "--out", str(tmp_path)]) == 0
 
-    class Written:
-        def save(self, path):
-            return file
-
-    choose_largest_rate(opened(Written()))
+    choose_largest_rate(opened(types.SimpleNamespace(save=lambda path: file)))
 
 
 def test_usual_run_is_not_warned_of(opened):
@@ -195,68 +151,51 @@ def test_usual_run_is_not_warned_of(opened):
 
 
 def test_dead_neurons_are_told_and_marked(opened):
-    X = points()
-    model = MLP(2, [4, 1], "relu", seed=1)
-    for neuron in model.layers[0].neurons[:2]:
-        neuron.b.data = -50.0
-    page = opened(playground(model, X, sides(X), loss=mse))
+    page = opened(signed(with_biases([-50.0] * 2), mse))
     assert text(page, "#advice").startswith("h1.1 and h1.2 give 0 for every example and are dead")
     assert page.locator(".card.silent").count() == 2
     assert "dead" in page.locator(".card.neuron").first.inner_text()
     assert "dead" not in page.locator(".card.neuron").nth(2).inner_text()
 
 
-def test_end_of_training_is_told(opened):
+def test_end_of_training_is_told_and_pauses_it(opened):
     model = MLP(1, [1], seed=1)
-    page = opened(playground(model, [[-1.0], [1.0]], [-1, 1], loss=hinge, optimizer=SGD(model.parameters(), lr=1.0)))
+    finished = playground(model, [[-1.0], [1.0]], [-1, 1], loss=hinge, optimizer=SGD(model.parameters(), lr=1.0))
+    page = opened(finished)
+    page.keyboard.press(" ")
+    page.wait_for_function("() => !playground.playing && playground.training.steps > 0", polling=100)
     page.evaluate("playground.run(40)")
     assert text(page, "#loss") == "0"
     assert text(page, "#advice").startswith("Training is finished: the loss is 0 and all gradients are 0")
 
 
-def test_training_that_is_finished_pauses(opened):
-    model = MLP(1, [1], seed=1)
-    page = opened(playground(model, [[-1.0], [1.0]], [-1, 1], loss=hinge, optimizer=SGD(model.parameters(), lr=1.0)))
-    page.keyboard.press(" ")
-    page.wait_for_function("() => !playground.playing && playground.training.steps > 0", polling=100)
-    assert text(page, "#advice").startswith("Training is finished")
-
-
 def test_neurons_that_a_step_has_switched_off_tell_of_the_learning_rate(opened):
-    X = points()
     model = MLP(2, [4, 1], "relu", seed=1)
-    page = opened(playground(model, X, sides(X), loss=hinge, optimizer=SGD(model.parameters(), lr=100.0)))
+    page = opened(signed(model, optimizer=SGD(model.parameters(), lr=100.0)))
     page.evaluate("playground.run(3)")
     assert page.locator(".card.silent").count() >= 2
     assert "The learning rate is too large" in text(page, "#advice")
 
 
 def test_fold_of_a_neuron_is_drawn_on_its_card(opened):
-    X = points()
-    model = MLP(2, [2, 1], "relu", seed=1)
-    for neuron, bias in zip(model.layers[0].neurons, (0.0, -100.0)):
-        neuron.b.data = bias  # -100: it is 0 everywhere
-    page = opened(playground(model, X, sides(X), loss=mse))
+    page = opened(signed(with_biases([0.0, -100.0], (2, 1)), mse))  # -100: it is 0 everywhere
     ink = """card => {
       const { width, height } = card.canvas;
       const colours = card.canvas.getContext("2d").getImageData(0, 0, width, height).data;
       const lightest = Array.from({ length: width * height }, (_, i) => Math.max(...colours.slice(4 * i, 4 * i + 3)));
       return lightest.filter((colour) => colour < 140).length;
     }"""
-    found = [
-        page.evaluate(f"({ink})(playground.network.cards.find(c => c.kind === 'neuron' && c.index === {i}))")
-        for i in (0, 1)
-    ]
+    cards = [f"playground.network.cards.find(c => c.kind === 'neuron' && c.index === {i})" for i in (0, 1)]
+    found = [page.evaluate(f"({ink})({card})") for card in cards]
     assert found[0] > 10
     assert found[1] == 0
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "softplus", "tanh"])
-def test_fold_is_where_the_sum_is_zero(activation):
-    X = points()
-    html = playground(MLP(2, [1, 1], activation, seed=1), X, sides(X), loss=mse).html
-    found = [float(at) for at in re.findall(r'"at_zero": ?([^,]+)', html)]
-    assert found == [getattr(autograd, activation)(0.0), 0.0]
+def test_fold_is_where_the_sum_is_zero():
+    for activation in (relu, sigmoid, softplus, tanh):
+        html = signed(MLP(2, [1, 1], activation.name, seed=1), mse).html
+        found = [float(at) for at in re.findall(r'"at_zero": ?([^,]+)', html)]
+        assert found == [activation(0.0), 0.0]
 
 
 def test_steps_after_which_nothing_moves_are_told_too(opened):
@@ -284,6 +223,7 @@ def test_reset_and_undo_keep_the_settings_and_say_so(opened):
     page = opened(plane())
     assert page.locator("#kept").is_hidden()
     page.evaluate("playground.run(3)")
+    first = page.evaluate("[...playground.training.theta]")
     page.locator("#lr").select_option("0.3")
     page.locator("#optimizer").select_option("SGD")
     page.locator("#penalty").select_option("l2")
@@ -293,38 +233,25 @@ def test_reset_and_undo_keep_the_settings_and_say_so(opened):
         page.locator(button).click()
         assert page.evaluate("playground.training.wanted") == wanted
         assert page.locator("#optimizer").input_value() == "SGD"
+    page.evaluate("playground.run(4)")
     page.locator("#as-first").click()
     assert page.evaluate("playground.training.wanted") == page.evaluate("playground.training.given")
     assert page.locator("#optimizer").input_value() == "Adam"
     assert page.locator("#lr").input_value() == "0.03"
     assert page.locator("#kept").is_hidden()
-
-
-def test_settings_as_at_first_give_the_first_run(opened):
-    page = opened(plane())
-    page.evaluate("playground.run(4)")
-    theta = page.evaluate("[...playground.training.theta]")
-    page.locator("#optimizer").select_option("SGD")
-    page.evaluate("playground.run(4)")
-    page.locator("#as-first").click()
     page.locator("#reset").click()
-    page.evaluate("playground.run(4)")
-    assert page.evaluate("[...playground.training.theta]") == theta
+    page.evaluate("playground.run(3)")
+    assert page.evaluate("[...playground.training.theta]") == first
 
 
 # Words
 
 
 def test_classes_go_by_the_names_that_were_given(opened):
-    X = points()
-    page = opened(playground(MLP(2, [1], seed=1), X, sides(X), loss=hinge))
+    page = opened(signed(MLP(2, [1], seed=1)))
     assert re.search(r"The network gives .*: class (−1|1)\.", text(page, "#told"))
     assert re.search(r"The right answer is class (−1|1) \(y = \1\)", text(page, "#told"))
-    page = opened(
-        playground(
-            MLP(2, [1], seed=1), X, [(s + 1) // 2 for s in sides(X)], loss=binary_cross_entropy, classes=["in", "out"]
-        )
-    )
+    page = opened(plane(classes=["in", "out"]))
     assert re.search(r"The right answer is (in|out) \(y = [01]\)", text(page, "#told"))
     assert "out" in text(page, "#key")
 
@@ -343,12 +270,10 @@ def test_example_that_does_not_exist_is_answered(opened):
     page = opened(plane())
     before = page.locator("#which").input_value()
     for wrong in ("999", "0", "1.5", ""):
-        page.locator("#which").fill(wrong)
-        page.locator("#which").blur()
+        choose_example(page, wrong)
         assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
         assert page.locator("#which").input_value() == before
-    page.locator("#which").fill("32")
-    page.locator("#which").blur()
+    choose_example(page, 32)
     assert text(page, "#range") == ""
     assert page.evaluate("playground.example") == 31
 
@@ -356,8 +281,7 @@ def test_example_that_does_not_exist_is_answered(opened):
 def test_formula_of_a_neuron_follows_python(opened):
     model, X, y = case(mse)
     page = opened(playground(model, X, y, loss=mse))
-    page.locator("#which").fill("1")
-    page.locator("#which").blur()
+    choose_example(page, 1)
     with no_grad():
         hidden = [node.data for node in model.layers[0](X[0])]
     page.locator(".card.neuron").nth(6).click()

@@ -16,29 +16,19 @@ PAGE = (ROOT / "docs" / "past_one_machine.md").read_text(encoding="utf-8")
 
 
 def example(word):
-    """The code block of the page that has a word."""
-    [found] = [
-        block
-        for block in re.findall(r"```.code-block. python\n:class: no-run\n\n(.*?)```", PAGE, re.S)
-        if word in block
-    ]
-    return found
+    """The code block of the page that has a word, with a function of ours to train."""
+    blocks = re.findall(r"```.code-block. python\n:class: no-run\n\n(.*?)```", PAGE, re.S)
+    [found] = [block for block in blocks if word in block]
+    return found.replace("from training import train", "from tests.nn.sweeping.members import trained as train")
 
 
 def run(code, tmp_path, *command):
     """The output of a script in a process of its own."""
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run(
-        [*(command or [sys.executable]), str(script)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    options = {"env": os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}, "cwd": tmp_path}
+    command = [*(command or [sys.executable]), str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
@@ -66,10 +56,7 @@ if __name__ == "__main__":
 
 def test_dask_as_on_the_page(tmp_path):
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'scalar-autograd[sweep]'")
-    code = example("LocalCluster").replace(
-        "from training import train", "from tests.nn.sweeping.members import trained as train"
-    )
-    assert "accuracy" in run(code, tmp_path)
+    assert "accuracy" in run(example("LocalCluster"), tmp_path)
 
 
 def test_mpi_as_on_the_page(tmp_path):
@@ -77,18 +64,14 @@ def test_mpi_as_on_the_page(tmp_path):
     start = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if start is None:
         pytest.skip("there is no mpiexec: pip install mpich")
-    code = example("MPIPoolExecutor").replace(
-        "from training import train", "from tests.nn.sweeping.members import trained as train"
+    assert "accuracy" in run(
+        example("MPIPoolExecutor"), tmp_path, start, "-n", "3", sys.executable, "-m", "mpi4py.futures"
     )
-    assert "accuracy" in run(code, tmp_path, start, "-n", "3", sys.executable, "-m", "mpi4py.futures")
 
 
 def test_ray_as_on_the_page(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
-    code = example("import ray").replace(
-        "from training import train", "from tests.nn.sweeping.members import trained as train"
-    )
-    assert "accuracy" in run(code, tmp_path)
+    assert "accuracy" in run(example("import ray"), tmp_path)
 
 
 def test_examples_of_the_page_train_with_a_function_of_this_signature():

@@ -23,17 +23,8 @@ CLASSES = (X[:, 0] * X[:, 1] > 0).astype(int)
 def train(seed, lr=0.05, epochs=3, size=8, rows=None, **options):
     model = nn.MLP(3, [4, 2], "tanh", seed=seed)
     chosen = range(len(X)) if rows is None else rows
-    history = nn.fit(
-        model,
-        X[chosen],
-        CLASSES[chosen],
-        loss=nn.cross_entropy,
-        optimizer=Adam(model.parameters(), lr=lr),
-        epochs=epochs,
-        batch_size=size,
-        seed=seed,
-        **options,
-    )
+    options |= {"optimizer": Adam(model.parameters(), lr=lr), "epochs": epochs, "batch_size": size, "seed": seed}
+    history = nn.fit(model, X[chosen], CLASSES[chosen], loss=nn.cross_entropy, **options)
     return {"history": history.measures, "theta": [p.data for p in model.parameters()], "stopped": history.stopped}
 
 
@@ -100,21 +91,15 @@ def test_interrupt_keeps_what_is_done():
         assert threading.current_thread() is not main
         return found
 
-    def interrupting(runs):
-        given = iter(original(runs))
-        yield next(given)
-        given.throw(KeyboardInterrupt)
-
     original = lockstep.Lockstep.run
-    table = None
+
+    def interrupting(self, runs):
+        given = original(self, runs)
+        yield next(given)
+        yield from given.throw(KeyboardInterrupt) or ()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lockstep.Lockstep, "run", lambda self, runs: interrupting_run(self, runs))
-
-        def interrupting_run(self, runs):
-            given = original(self, runs)
-            yield next(given)
-            yield from given.throw(KeyboardInterrupt) or ()
-
+        patch.setattr(lockstep.Lockstep, "run", interrupting)
         table = nn.sweep(f, {"seed": range(3)}, backend="jax")
     assert table.interrupted
     assert [m.done for m in table] == [True, False, False]

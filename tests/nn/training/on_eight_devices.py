@@ -77,17 +77,9 @@ def test_batches_that_do_not_divide_among_devices_are_filled_up(rows, size):
 
 def test_options_of_fit_mean_the_same():
     held_out = (X[40:], REAL[40:])
-    history = assert_same(
-        rows=40,
-        validation=held_out,
-        max_norm=0.05,
-        gradient_norms=True,
-        restore_best=True,
-        stop=Stop(patience=2),
-        metric=lambda outputs, targets: max(abs(o - t) for o, t in zip(outputs, targets)),
-        penalty=lambda p: 0.01 * nn.l2(p),
-        epochs=8,
-    )
+    options = {"max_norm": 0.05, "gradient_norms": True, "restore_best": True, "stop": Stop(patience=2), "epochs": 8}
+    options["metric"] = lambda outputs, targets: max(abs(o - t) for o, t in zip(outputs, targets))
+    history = assert_same(rows=40, validation=held_out, penalty=lambda p: 0.01 * nn.l2(p), **options)
     assert history.gradient_norms
     assert_same(loss=nn.cross_entropy, y=BITS, outputs=2, rows=40, validation=(X[40:], BITS[40:]))
     assert_same(validation=0.3)
@@ -127,17 +119,8 @@ def test_callbacks_may_change_what_is_trained_with():
                 trained_ones[0].data += 0.1
                 optimizer.lr = 0.05
 
-        history = fit(
-            model,
-            X,
-            REAL,
-            loss=nn.mse,
-            optimizer=optimizer,
-            epochs=4,
-            callbacks=[change],
-            backend=backend,
-            progress=False,
-        )
+        options = {"optimizer": optimizer, "epochs": 4, "callbacks": [change], "progress": False}
+        history = fit(model, X, REAL, loss=nn.mse, backend=backend, **options)
         return [*history.loss, *(p.data for p in model.parameters())]
 
     assert run("jax") == pytest.approx(run("numpy"), rel=1e-9)
@@ -172,11 +155,14 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     assert run("jax", tmp_path / "model.json") == pytest.approx(whole, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [lambda p: SGD(p, lr=1e200), lambda p: SGD(p, lr=1e3), lambda p: Adam(p, lr=1e308)],
-    ids=["at once", "soon", "Adam"],
-)
+DIVERGING = {
+    "at once": lambda p: SGD(p, lr=1e200),
+    "soon": lambda p: SGD(p, lr=1e3),
+    "Adam": lambda p: Adam(p, lr=1e308),
+}
+
+
+@pytest.mark.parametrize("optimizer", DIVERGING.values(), ids=DIVERGING)
 def test_divergence_ends_training_with_the_same_words(optimizer):
     results = [trained(backend, optimizer=optimizer, epochs=60, loss=nn.mse) for backend in ("numpy", "jax")]
     (wanted, theta, _), (found, theta_found, _) = results

@@ -30,15 +30,9 @@ def environment(devices):
 
 
 def test_training_on_eight_devices_is_that_of_numpy():
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "on_eight_devices.py")],
-        env=environment(8),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "on_eight_devices.py")]
+    options = {"env": environment(8), "cwd": ROOT, "timeout": 1200}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
 
 
@@ -77,20 +71,9 @@ def history_of(X, y, validation, backend, model_seed=1):
     found = []
     for size in (16, None):
         model = MLP(3, [5, 3], "tanh", seed=model_seed)  # the parameters of the first process are the ones that count
-        history = fit(
-            model,
-            X,
-            y,
-            loss=nn.cross_entropy,
-            optimizer=Adam(model.parameters(), lr=0.05),
-            epochs=3,
-            batch_size=size,
-            seed=7,
-            validation=validation,
-            max_norm=0.5,
-            backend=backend,
-            progress=False,
-        )
+        options = {"loss": nn.cross_entropy, "optimizer": Adam(model.parameters(), lr=0.05), "backend": backend}
+        options |= {"batch_size": size, "validation": validation, "max_norm": 0.5, "progress": False}
+        history = fit(model, X, y, epochs=3, seed=7, **options)
         found.append([*map(list, history.measures.values()), [p.data for p in model.parameters()]])
     return found
 
@@ -103,17 +86,9 @@ def test_two_processes_with_half_the_data_each_have_the_history_of_one():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    parts = [
-        subprocess.Popen(
-            [sys.executable, "-c", PART, str(port), str(number)],
-            env=environment(2),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    commands = [[sys.executable, "-c", PART, str(port), str(number)] for number in range(2)]
+    parts = [subprocess.Popen(command, env=environment(2), cwd=ROOT, **pipes) for command in commands]
     try:
         told = [part.communicate(timeout=240) for part in parts]
     finally:

@@ -1,5 +1,6 @@
 """What `fit` makes of a loss: its metric, a penalty beside it, and examples that it refuses before anything changes."""
 
+import itertools
 import math
 from functools import partial
 from types import FunctionType
@@ -11,6 +12,8 @@ import nn
 from autograd import Value, dot
 from nn import MLP, SGD, Module, accuracy, cross_entropy, evaluate, fit, hinge, l1, l2, mse
 from nn.training.judging import LOSSES, calls_noted, metric_among
+from tests.errors import error_of
+from tests.nn.training.small import BOTH_WAYS
 
 X = [[math.sin(i), math.cos(2 * i)] for i in range(12)]
 CLASSES = [i % 2 for i in range(12)]
@@ -35,7 +38,6 @@ PENALTIES = {
 }
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-compiled_or_not = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
 
 
 def model_for(loss):
@@ -53,11 +55,8 @@ def close(one, two):
 
 
 def test_every_loss_of_the_package_is_here():
-    public = [
-        thing
-        for name in nn.__all__
-        if isinstance(thing := getattr(nn, name), FunctionType) and hasattr(thing, "metric")
-    ]
+    things = [getattr(nn, name) for name in nn.__all__]
+    public = [thing for thing in things if isinstance(thing, FunctionType) and hasattr(thing, "metric")]
     assert sorted(loss.__name__ for loss in LOSSES) == sorted(TARGETS) == sorted(loss.__name__ for loss in public)
 
 
@@ -65,12 +64,9 @@ def test_every_loss_of_the_package_is_here():
 
 
 @every_loss
-@compiled_or_not
-@pytest.mark.parametrize("batch_size", [None, 1, 5])
-def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, batch_size):
+@BOTH_WAYS
+def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, whole):
     targets, _ = TARGETS[loss.__name__]
-    expected, parameters = train(loss, targets, compiled=compiled, batch_size=batch_size)
-    assert (expected.metric == []) == (loss.metric is None)
     weights = [Value(0.0)]
     around = {
         "itself": lambda o, t: loss(o, t),
@@ -81,17 +77,20 @@ def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, batch
         "copied": lambda o, t: loss(list(o), tuple(t)),
         "array": lambda o, t: loss(o, np.array(t)),
     }
-    for name, function in around.items():
-        found, state = train(function, targets, of=loss, compiled=compiled, batch_size=batch_size)
-        assert (found.metric, found.validation_metric) == (expected.metric, expected.validation_metric), name
-        assert found.metric_name == expected.metric_name
-        assert close(state.values(), parameters.values())
-        model = model_for(loss)
-        for form in (targets, np.array(targets), tuple(targets)):
-            assert evaluate(model, X, form, loss=function) == evaluate(model, X, targets, loss=loss), name
+    model = model_for(loss)
+    for number, batch_size in enumerate((None, 1, 5)):
+        expected, parameters = train(loss, targets, compiled=compiled, batch_size=batch_size)
+        assert (expected.metric == []) == (loss.metric is None)
+        for name, function in [*around.items()][0 if whole else number :: 1 if whole else 3]:
+            found, state = train(function, targets, of=loss, compiled=compiled, batch_size=batch_size)
+            assert (found.metric, found.validation_metric) == (expected.metric, expected.validation_metric), name
+            assert found.metric_name == expected.metric_name
+            assert close(state.values(), parameters.values())
+            for form in (targets, np.array(targets), tuple(targets)):
+                assert evaluate(model, X, form, loss=function) == evaluate(model, X, targets, loss=loss), name
 
 
-@compiled_or_not
+@BOTH_WAYS
 def test_classes_that_a_function_turns_to_signs_keep_their_accuracy(compiled):
     found, _ = train(lambda o, t: hinge(o, [2 * k - 1 for k in t]), CLASSES, of=hinge, compiled=compiled)
     expected, _ = train(hinge, [2 * k - 1 for k in CLASSES], compiled=compiled)
@@ -109,18 +108,18 @@ NOT_TOLD = {
 }
 
 
-@pytest.mark.parametrize("loss", NOT_TOLD.values(), ids=NOT_TOLD)
-def test_where_the_metric_cannot_be_told_there_is_none(loss):
-    history, _ = train(loss, CLASSES, of=cross_entropy, compiled=False, batch_size=None)
-    assert history.metric == history.accuracy == []
-    assert evaluate(model_for(cross_entropy), X, CLASSES, loss=loss).accuracy is None
+def test_where_the_metric_cannot_be_told_there_is_none():
+    for name, loss in NOT_TOLD.items():
+        history, _ = train(loss, CLASSES, of=cross_entropy, compiled=False, batch_size=None)
+        assert history.metric == history.accuracy == [], name
+        assert evaluate(model_for(cross_entropy), X, CLASSES, loss=loss).accuracy is None, name
 
 
 def share_of_ones(outputs, targets):
     return sum(targets) / len(targets)
 
 
-@compiled_or_not
+@BOTH_WAYS
 def test_loss_of_ones_own_may_carry_its_own_metric(compiled):
     def own(outputs, targets):
         return cross_entropy(outputs, targets)
@@ -133,51 +132,40 @@ def test_loss_of_ones_own_may_carry_its_own_metric(compiled):
     assert train(own, CLASSES, of=cross_entropy, compiled=compiled, metric=accuracy)[0].metric_name == "accuracy"
 
 
-def test_calls_are_noted_only_within_the_block():
+def test_calls_are_noted_only_within_the_block_and_use_up_no_generator():
     with calls_noted() as calls:
         hinge([1.0], [1])
     hinge([1.0], [1])
     assert calls == [(accuracy, [1.0], [1])]
-    assert metric_among(calls, [2.0], [1]) is None
-
-
-def test_outputs_from_a_generator_are_not_used_up():
     with calls_noted():
         assert hinge((z for z in [0.5, 3.0]), (y for y in [1, -1])) == 2.25
+    assert metric_among(calls, [2.0], [1]) is None
 
 
 # Penalties
 
 
-@every_loss
-@compiled_or_not
-@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
-def test_penalty_is_a_term_beside_the_loss(loss, penalty, compiled):
-    targets, _ = TARGETS[loss.__name__]
-    if isinstance(penalty, partial):
-        penalty = partial(dot, [0.1] * len(model_for(loss).parameters()))
-    found, state = train(loss, targets, penalty=penalty, compiled=compiled)
-
-    model = model_for(loss)
-    parameters = model.parameters()
-    options = {"epochs": 3, "batch_size": 5, "seed": 1, "validation": (X[:4], targets[:4]), "compiled": False}
-    expected = fit(
-        model,
-        X,
-        targets,
-        loss=lambda o, t: loss(o, t) + penalty(parameters),
-        optimizer=SGD(parameters, 0.05),
-        **options,
-    )
-    assert found.compiled == compiled
-    assert close(state.values(), model.state_dict().values())
-    assert close(found.loss, expected.loss)
-    assert close(found.validation_loss, expected.validation_loss)
-    assert (found.metric, found.validation_metric) == (expected.metric, expected.validation_metric)
-    assert (found.metric != []) == (loss.metric is accuracy)
+@BOTH_WAYS
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_is_a_term_beside_every_loss(name, compiled, whole):
+    penalty = PENALTIES[name]
+    for loss in LOSSES if whole else LOSSES[[*PENALTIES].index(name) % 3 :: 3]:
+        targets, _ = TARGETS[loss.__name__]
+        parameters = (model := model_for(loss)).parameters()
+        term = partial(dot, [0.1] * len(parameters)) if isinstance(penalty, partial) else penalty
+        found, state = train(loss, targets, penalty=term, compiled=compiled)
+        options = {"epochs": 3, "batch_size": 5, "seed": 1, "validation": (X[:4], targets[:4]), "compiled": False}
+        beside = lambda o, t, loss=loss, term=term, parameters=parameters: loss(o, t) + term(parameters)
+        expected = fit(model, X, targets, loss=beside, optimizer=SGD(parameters, 0.05), **options)
+        assert found.compiled == compiled
+        assert close(state.values(), model.state_dict().values()), loss
+        assert close(found.loss, expected.loss), loss
+        assert close(found.validation_loss, expected.validation_loss), loss
+        assert (found.metric, found.validation_metric) == (expected.metric, expected.validation_metric), loss
+        assert (found.metric != []) == (loss.metric is accuracy), loss
 
 
-@compiled_or_not
+@BOTH_WAYS
 def test_penalty_of_nothing_may_choose_its_parameters(compiled):
     def trained(penalty):
         model = model_for(hinge)
@@ -200,38 +188,24 @@ def test_penalty_of_nothing_may_choose_its_parameters(compiled):
     assert expected[1] != trained(lambda weights: lambda p: 0.1 * l2(p))[1]
 
 
-@compiled_or_not
+@BOTH_WAYS
 def test_penalty_is_of_the_parameters_that_are_trained(compiled):
-    model = model_for(mse)
+    model, seen = model_for(mse), []
     trained = model.layers[1].parameters()
-    seen = []
-    fit(
-        model,
-        X,
-        TARGETS["mse"][0],
-        loss=mse,
-        penalty=lambda p: (seen.append(p), l2(p))[1],
-        optimizer=SGD(trained, 0.1),
-        epochs=1,
-        compiled=compiled,
-    )
+    options = {"penalty": lambda p: (seen.append(p), l2(p))[1], "optimizer": SGD(trained, 0.1), "compiled": compiled}
+    fit(model, X, TARGETS["mse"][0], loss=mse, epochs=1, **options)
     assert seen
     assert all(parameters == trained for parameters in seen)
 
 
-@pytest.mark.parametrize("penalty", [1e-4, l2([Value(1.0)]), "l2", [l2]])
-def test_penalty_that_is_no_function_is_an_error_that_shows_one(penalty):
-    with pytest.raises(
-        TypeError, match=r"penalty is a function of the parameters, .* write penalty=lambda p: 1e-4 \* l2"
-    ):
-        train(mse, TARGETS["mse"][0], penalty=penalty)
-
-
-@compiled_or_not
-@pytest.mark.parametrize("term", [None, [1.0], "1"])
-def test_penalty_that_returns_no_number_is_an_error(term, compiled):
-    with pytest.raises(TypeError, match="penalty returns a Value, one number for all parameters, got"):
-        train(mse, TARGETS["mse"][0], penalty=lambda p: term, compiled=compiled)
+def test_penalty_that_is_no_function_or_returns_no_number_is_an_error():
+    for penalty in (1e-4, l2([Value(1.0)]), "l2", [l2]):
+        message = r"penalty is a function of the parameters, .* write penalty=lambda p: 1e-4 \* l2"
+        with pytest.raises(TypeError, match=message):
+            train(mse, TARGETS["mse"][0], penalty=penalty)
+    for term, compiled in itertools.product([None, [1.0], "1"], [True, False]):
+        with pytest.raises(TypeError, match="penalty returns a Value, one number for all parameters, got"):
+            train(mse, TARGETS["mse"][0], penalty=lambda p, term=term: term, compiled=compiled)
 
 
 # Examples that are refused
@@ -251,46 +225,25 @@ class Idle(SGD):
 
 
 @every_loss
-@compiled_or_not
-@pytest.mark.parametrize("where", ["examples", "validation"])
-@pytest.mark.parametrize("place", [0, 7, 11])
-@pytest.mark.parametrize("batch_size", [None, 1])
-def test_wrong_target_is_an_error_before_the_first_step(loss, compiled, where, place, batch_size):
+@BOTH_WAYS
+def test_wrong_example_is_an_error_before_the_first_step(loss, compiled):
+    def error(inputs, y, validation=None, batch_size=1):
+        model = model_for(loss)
+        optimizer = Idle(model.parameters(), 0.1)
+        options = {"batch_size": batch_size, "validation": validation, "compiled": compiled}
+        message = error_of(fit, model, inputs, y, loss=loss, optimizer=optimizer, **options)
+        assert not optimizer.stepped
+        return message
+
     targets, wrong = TARGETS[loss.__name__]
-    bad = [*targets]
-    bad[place] = wrong
-    model = model_for(loss)
-    optimizer = Idle(model.parameters(), 0.1)
-    y, validation = (bad, None) if where == "examples" else (targets, (X, bad))
-    with pytest.raises(ValueError, match=f"^{loss.__name__} takes targets"):
-        fit(
-            model, X, y, loss=loss, optimizer=optimizer, batch_size=batch_size, validation=validation, compiled=compiled
-        )
-    assert not optimizer.stepped
-
-
-@every_loss
-@compiled_or_not
-@pytest.mark.parametrize("place", [0, 7, 11])
-@pytest.mark.parametrize("wrong", [[1.0], [1.0, 2.0, 3.0], []])
-def test_input_of_another_length_is_an_error_before_the_first_step(loss, compiled, place, wrong):
-    targets, _ = TARGETS[loss.__name__]
-    model = model_for(loss)
-    optimizer = Idle(model.parameters(), 0.1)
-    inputs = [*X]
-    inputs[place] = wrong
-    with pytest.raises(ValueError, match=f"MLP takes 2 inputs, got {len(wrong)}"):
-        fit(model, inputs, targets, loss=loss, optimizer=optimizer, batch_size=1, compiled=compiled)
-    assert not optimizer.stepped
-
-
-@compiled_or_not
-def test_target_of_another_shape_is_an_error_before_the_first_step(compiled):
-    model = model_for(mse)
-    optimizer = Idle(model.parameters(), 0.1)
-    with pytest.raises(TypeError, match="takes a target of the same shape"):
-        fit(model, X, [*[1.0] * 11, [1.0]], loss=mse, optimizer=optimizer, batch_size=1, compiled=compiled)
-    assert not optimizer.stepped
+    for place in (0, 7, 11):
+        bad = [*targets[:place], wrong, *targets[place + 1 :]]
+        for batch_size in (None, 1):
+            for y, validation in ((bad, None), (targets, (X, bad))):
+                assert error(X, y, validation, batch_size).startswith(f"ValueError: {loss.__name__} takes targets")
+        for other in ([1.0], [1.0, 2.0, 3.0], []):
+            inputs = [*X[:place], other, *X[place + 1 :]]
+            assert error(inputs, targets).startswith(f"ValueError: MLP takes 2 inputs, got {len(other)}")
 
 
 class Recurrent(Module):

@@ -1,4 +1,4 @@
-"""Ctrl-C at every line: what `fit` leaves behind, whenever it comes."""
+"""Ctrl-C at every line, and by real signals: what `fit` leaves behind, whenever it comes."""
 
 import contextlib
 import gc
@@ -81,62 +81,78 @@ def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run, whole):
     assert hits > 0.95 * len(moments)
 
 
-def test_scope_around_a_fit_stays_open():
+def test_scope_around_a_fit_stays_open_and_those_left_open_inside_are_closed():
     with scope("around") as around:
         fit(MLP(1, [1]), [[1.0]], [1.0], loss=mse, epochs=1, compiled=False)
         assert (Value(1.0) * 2).scope is around
-    assert Value(1.0).scope is None
-
-
-def test_scopes_that_are_left_open_are_closed():
-    with scope("around") as around:
         with scopes_closed():
             one, two = scope("one").__enter__(), scope("two").__enter__()
             Value(1.0).data = 2.0
             assert (Value(1.0) * 2).scope is two
-        assert one.closed
-        assert two.closed
-        assert (Value(1.0) * 2).scope is around
+        assert (one.closed, two.closed, (Value(1.0) * 2).scope) == (True, True, around)
     assert Value(1.0).scope is None
 
 
 SIGNALLED = """
-import random, signal, sys
+import gc, random, signal, sys
 sys.path[:0] = {path!r}
 from autograd import Value
-from autograd.engine import modes
-from nn import MLP, fit, mse
-model = MLP(2, [2, 1], seed=1)
-X, y = [[0.1, 0.2], [0.3, 0.4]], [1.0, 2.0]
-left, ended, rng = 0, [], random.Random(1)
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-print("go", flush=True)
-for number in range({number}):
+from nn import MLP, Adam, fit, mse
+assert "numpy" not in sys.modules
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs us may ignore it, as nohup
+signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+returned = 0
+for number, seconds in enumerate({seconds}):
+    best = number % 2 == {compiled}
+    model = MLP(2, [6, 1], "tanh", seed=1)
+    X = [[i / 9, j / 9] for i in range({size}) for j in range({size})]
+    y = [a - b for a, b in X]
+    optimizer = Adam(model.parameters(), lr=0.01)
+    seen = []
+    options = dict(loss=mse, batch_size=30, seed=1, compiled={compiled}, validation=(X[:9], y[:9]), restore_best=best)
+    options |= dict(metric=lambda o, t: 0.5, callbacks=[lambda h: seen.append((model.state_dict(), optimizer.steps))])
+    history = None
     try:
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.001, 0.01))
-        history = fit(model, X, y, loss=mse, epochs=10**9, compiled=False)
-        ended.append(history.stopped)
-    except KeyboardInterrupt:
-        ended.append("raised")
-    left += Value(1.0).scope is not None
-print(left, sum(reason.startswith("interrupted") for reason in ended), flush=True)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        history = fit(model, X, y, optimizer=optimizer, epochs=10**9, **options)
+        assert gc.isenabled()
+    except KeyboardInterrupt:  # before training begins, or after it has ended
+        gc.enable()
+    assert Value(1.0).scope is None
+    if history is None:
+        continue
+    returned += 1
+    assert history.stopped.startswith("interrupted in epoch "), history.stopped
+    found, steps = model.state_dict(), optimizer.steps
+    assert all(abs(x) < 1e9 for x in found.values())
+    assert len(history.validation_loss) == len(history.loss) == len(history.metric) >= len(seen)
+    if best and history.loss:
+        kept = history.best_epoch - 1
+        assert kept >= len(seen) or found == seen[kept][0]
+    elif seen:
+        assert steps >= seen[-1][1] == {steps} * len(seen)
+        assert (steps == seen[-1][1]) == (found == seen[-1][0])
+print(returned)
 """
+PROCESSES = [  # the first interrupt of those that compile comes while NumPy is imported
+    *({"compiled": True, "size": 10, "steps": 4, "seconds": [s, 0.02, 0.16, 0.28]} for s in (0.02, 0.05, 0.1)),
+    {"compiled": False, "size": 10, "steps": 4, "seconds": [0.02, 0.07, 0.16, 0.28]},
+    {"compiled": False, "size": 2, "steps": 1, "seconds": [0.002 + 0.008 * n / 300 for n in range(300)]},
+]
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
-def test_many_real_interrupts_leave_no_scope_open():
-    program = SIGNALLED.format(path=[p for p in sys.path if p], number=300)
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_real_interrupts_return_the_history_and_leave_no_scope_open():
+    path = [folder for folder in sys.path if folder]
+    commands = [[sys.executable, "-c", SIGNALLED.format(path=path, **process)] for process in PROCESSES]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(command, **pipes) for command in commands]
     try:
-        out, err = process.communicate(timeout=60)
+        for process, options in zip(running, PROCESSES, strict=True):
+            out, err = process.communicate(timeout=300)
+            assert (err, process.returncode) == ("", 0)
+            assert int(out) > 0.6 * len(options["seconds"])
     finally:
-        process.kill()
-    assert err == ""
-    left, interrupted = map(int, out.split()[1:])
-    assert left == 0
-    assert interrupted > 200
+        for process in running:
+            process.kill()
+            process.wait()

@@ -1,6 +1,7 @@
 """Metrics: what counts as a right answer, for lists and for arrays."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,30 +11,30 @@ from hypothesis import strategies as st
 from autograd import Value
 from nn import MLP, accuracy
 from nn.training.metrics import predicted_class
+from tests.errors import error_of
+
+SHARES = [
+    ([2.0, -1.0, 0.5, -0.5], [1, -1, -1, 1], 0.5),
+    ([2.0, -1.0, 0.5, -0.5], [1, 0, 0, 0], 0.75),
+    ([0.0, 0.0], [0, 1], 0.5),  # no score above 0, so class 0
+    ([[2.0], [-1.0]], [1, 0], 1.0),
+    ([[2.0], [-1.0]], [[1], [1]], 0.5),
+    ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 2], 0.5),
+    ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
+    ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
+    ([[0.1, 0.7], [0.5, 0.2], [0.5, 0.2]], [1, -1, 1], 2 / 3),  # two classes may be signs
+    ([[0.5, 0.2, 0.1]], [-1], 0.0),  # three may not
+    ([[0.1, math.nan], [math.nan, 0.2], [0.0, 1.0]], [1, 0, 1], 1 / 3),
+    ([math.nan, math.nan], [1, 0], 0.0),
+]
 
 
-@pytest.mark.parametrize(
-    ("outputs", "targets", "share"),
-    [
-        ([2.0, -1.0, 0.5, -0.5], [1, -1, -1, 1], 0.5),
-        ([2.0, -1.0, 0.5, -0.5], [1, 0, 0, 0], 0.75),
-        ([0.0, 0.0], [0, 1], 0.5),  # no score above 0, so class 0
-        ([[2.0], [-1.0]], [1, 0], 1.0),
-        ([[2.0], [-1.0]], [[1], [1]], 0.5),
-        ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 2], 0.5),
-        ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
-        ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
-        ([[0.1, 0.7], [0.5, 0.2], [0.5, 0.2]], [1, -1, 1], 2 / 3),  # two classes may be signs
-        ([[0.5, 0.2, 0.1]], [-1], 0.0),  # three may not
-        ([[0.1, math.nan], [math.nan, 0.2], [0.0, 1.0]], [1, 0, 1], 1 / 3),
-        ([math.nan, math.nan], [1, 0], 0.0),
-    ],
-)
-def test_accuracy_is_the_share_of_right_answers(outputs, targets, share):
-    nodes = [[Value(z) for z in output] if isinstance(output, list) else Value(output) for output in outputs]
-    for form in (outputs, tuple(outputs), nodes, np.array(outputs), [np.array(output) for output in outputs]):
-        assert accuracy(form, targets) == accuracy(form, np.array(targets)) == share
-        assert type(accuracy(form, targets)) is float
+def test_accuracy_is_the_share_of_right_answers():
+    for outputs, targets, share in SHARES:
+        nodes = [[Value(z) for z in output] if isinstance(output, list) else Value(output) for output in outputs]
+        for form in (outputs, tuple(outputs), nodes, np.array(outputs), [np.array(output) for output in outputs]):
+            assert accuracy(form, targets) == accuracy(form, np.array(targets)) == share
+            assert type(accuracy(form, targets)) is float
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -60,22 +61,19 @@ def test_accuracy_of_arrays_is_that_of_lists(data):
 
 def test_accuracy_of_a_model_is_a_plain_number():
     model = MLP(2, [3, 3], seed=1)
-    X = [[0.5, -1.0], [1.5, 2.0], [-0.7, 0.3]]
-    outputs = [model(x) for x in X]
+    outputs = [model(x) for x in ([0.5, -1.0], [1.5, 2.0], [-0.7, 0.3])]
     assert accuracy(outputs, [predicted_class(output) for output in outputs]) == 1.0
 
 
-@pytest.mark.parametrize(("outputs", "targets"), [([], []), ([1.0], []), ([1.0], [1, 0]), (np.zeros((0, 3)), [])])
-def test_accuracy_takes_a_target_for_each_output_and_at_least_one(outputs, targets):
-    message = rf"^accuracy takes one target for each output, and at least one, got {len(outputs)} and {len(targets)}$"
-    with pytest.raises(ValueError, match=message):
-        accuracy(outputs, targets)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "targets"),
-    [([[0.1, 0.9]], ["b"]), (np.array([[0.1, 0.9]]), ["b"]), ([0.5], ["yes"]), ([[0.1, 0.9]], [None])],
-)
-def test_targets_that_are_no_numbers_are_an_error(outputs, targets):
-    with pytest.raises((TypeError, ValueError), match=r"^accuracy takes classes as numbers, got "):
-        accuracy(outputs, targets)
+def test_accuracy_takes_a_target_for_each_output_and_at_least_one_and_numbers_only():
+    for outputs, targets in (([], []), ([1.0], []), ([1.0], [1, 0]), (np.zeros((0, 3)), [])):
+        wanted = f"one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
+        assert error_of(accuracy, outputs, targets) == f"ValueError: accuracy takes {wanted}"
+    for outputs, targets in (
+        ([[0.1, 0.9]], ["b"]),
+        (np.array([[0.1, 0.9]]), ["b"]),
+        ([0.5], ["yes"]),
+        ([[0.1]], [None]),
+    ):
+        found = error_of(accuracy, outputs, targets)
+        assert re.search("^(TypeError|ValueError): accuracy takes classes as numbers, got ", found), targets

@@ -96,7 +96,7 @@ def test_encoder_with_anything_in_it_is_refused_or_answers(tmp_path_factory, cla
     path = tmp_path_factory.getbasetemp() / "mutated.json"
     known = encoder(classes)
     save(MLP(len(known.names), [2, 2 if classes else 1], seed=1), path, {"encoder": known.to_json()})
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(list(containers(document["extra"]))))
         change = data.draw(st.sampled_from(["other", "out", "swapped", "twice"]))
@@ -111,7 +111,7 @@ def test_encoder_with_anything_in_it_is_refused_or_answers(tmp_path_factory, cla
             del container[key]
         if not document["extra"]:
             break
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
     try:
         found = Encoder.of_saved(storage.read(path))
     except storage.StorageError as error:

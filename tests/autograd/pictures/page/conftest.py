@@ -3,6 +3,7 @@
 import pytest
 
 from autograd import explore
+from nn import MLP, hinge
 from tests.readme import worked_example
 
 
@@ -16,3 +17,11 @@ def opened(open_page):
 def example():
     """The expression of the README, with a label for everything."""
     return worked_example(inner=True)
+
+
+@pytest.fixture
+def network():
+    """The loss of a network whose hidden layers are large."""
+    loss = hinge([MLP(2, [16, 16, 1], activation="tanh", seed=1)([1.0, 2.0])], [-1])
+    loss.label = "loss"
+    return loss

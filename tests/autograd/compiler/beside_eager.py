@@ -1,0 +1,36 @@
+"""What tests of the compiler compare with, and how: the eager engine's numbers and errors."""
+
+import math
+
+import numpy as np
+
+from autograd import Value, gradients
+
+
+def eager(f, xs):
+    """The value and the gradient of a function of a list, in one list."""
+    leaves = [Value(x) for x in xs]
+    y = f(leaves)
+    return [y.data, *gradients(y, leaves)]
+
+
+def outcome(f, *arguments):
+    """What a function returns, or the type and the text of its error."""
+    try:
+        return f(*arguments)
+    except (ValueError, ArithmeticError) as error:
+        return type(error), str(error)
+
+
+def is_close(found, wanted, rel=1e-12):
+    """Whether two numbers are the same up to rounding; one that is not defined is the same as another."""
+    return found == wanted or (found != found and wanted != wanted) or math.isclose(found, wanted, rel_tol=rel)
+
+
+def plain(result):
+    """A result whose arrays are lists, wherever they are nested."""
+    if isinstance(result, dict):
+        return {key: plain(part) for key, part in result.items()}
+    if isinstance(result, (list, tuple)):
+        return type(result)(map(plain, result))
+    return result.tolist() if isinstance(result, np.ndarray) else result

@@ -1,0 +1,181 @@
+"""Programs of every kind through every export, against the engine; and what every export refuses."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, sigmoid, sin, sqrt, tanh, where
+from autograd.compiler.graph import CompiledGraph
+from autograd.export import to_c, to_javascript, to_jax, to_onnx, to_sympy, to_torch
+from autograd.export._packages import EXTRAS
+from tests.autograd.export.runners import PROGRAMS, computed_by
+from tests.autograd.export.samples import irregular_graph
+
+SLACK = {to_javascript: 1e-13, to_jax: 1e-12}  # of the largest of the derivatives, where terms have cancelled
+FORMS = [(to_c, "python"), *[(export, "numpy") for export in PROGRAMS]]  # in C the back end decides on the form
+
+
+def choice(x):
+    return where(x[0] > 0.0, lambda: log(x[0]), lambda: x[0] * x[1])
+
+
+def of_many(a, b):
+    return logsumexp([a, b]) + dot([a, b], [a, a]) * mean([a, fsum([b, 1.0])])
+
+
+def recurrence(steps):
+    def build(a, b):
+        state = a
+        for _ in range(steps):
+            state = tanh(a * state + b)
+        return state
+
+    return build
+
+
+def detached(p, steps):
+    x, y = p
+    for _ in range(steps):
+        x = x * 0.99 + y + sqrt(y - 0.25).detach()
+    return x
+
+
+def tables(x):
+    rows = fsum(tanh(dot([x[i] for i in row], x[:2])) for row in ((3, 0), (1, 5), (4, 2)))
+    rows = rows + fsum(sin(a * c) for a, c in zip(x, (0.5, 2.0, -1.0)))
+    return rows + fsum(exp(dot(x[:2], c)) for c in ([0.1, 0.2], [0.5, 0.3]))
+
+
+cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
+many = operation(
+    "many",
+    of_many,
+    lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
+    lambda y, a, b: sigmoid(b - a) + (a * (a + b + 1.0) + a * (a + b)) / 2.0,
+)
+opaque = operation("magic", lambda x: math.floor(float(x)), lambda y, x: 1.0)
+
+
+def graph(f, *numbers, **options):
+    leaves = [Value(x) for x in numbers]
+    return compile(f(*leaves), wrt=leaves, **options)
+
+
+def network(activation, **options):
+    model = nn.MLP(2, [16, 16, 1], activation=activation, seed=1)
+    return compile(lambda x, y: (model(x) - y) ** 2, batched=("x", "y"), wrt=model.parameters(), **options)
+
+
+def of_shared_parameters(**options):
+    w, b = Value(0.7), Value(-0.2)
+    loss = lambda x, y: (tanh(w * x) * w + b - y) ** 2 + 0.1 * (w * w + exp(b))
+    return compile(loss, batched=("x", "y"), wrt=[w, b], **options)
+
+
+def of_other_values(**options):
+    a, b, k = (Value(x) for x in (2.0, 3.0, 5.0))
+    f = compile(lambda x: sin(a * x) * b + sin(k * x) * tanh(k), wrt=[b, a], **options)
+    f(0.5)
+    a.data, k.data = 4.0, -1.0  # which the export has, too
+    return f
+
+
+CASES = {  # how a program is made, and arguments
+    "choices keep out what is not chosen": (
+        lambda **o: compile(choice, **o),
+        [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]],
+    ),
+    "what lies irregularly is listed": (lambda **o: compile(irregular_graph()[0], **o), [[]]),
+    "tables of numbers and of places": (lambda **o: compile(tables, **o), [[[0.3, 0.5, -1.0, 2.0, 0.7, -0.2]]]),
+    "a short recurrence": (lambda **o: graph(recurrence(5), 0.8, 0.2, **o), [[]]),
+    "a long recurrence": (lambda **o: graph(recurrence(300), 0.8, 0.2, **o), [[]]),
+    "an adjoint that does not arrive": (lambda **o: compile(lambda p: detached(p, 3), **o), [[[1.0, 0.25]]]),
+    "one in a loop": (lambda **o: compile(lambda p: detached(p, 1_300), **o), [[[1.0, 0.25]]]),
+    "other Values have the numbers of now": (of_other_values, [[0.5]]),
+    "parameters that are shared and penalised": (of_shared_parameters, [[0.3, 0.5], [-2.0, 1.0]]),
+    "several arguments": (
+        lambda **o: compile(lambda x, k: sin(x[0]) * exp(x[1]) + fsum(x) * k + logsumexp(x) * dot(x, x), **o),
+        [[[0.3, 0.5, -1.0], 2.0]],
+    ),
+    "own operation": (lambda **o: graph(lambda x: cube(x), 2.0, **o), [[]]),
+    "own operation of others of many": (lambda **o: graph(many, 2.0, 3.0, **o), [[]]),
+    "a constant": (lambda **o: compile(lambda x: 5.0, **o), [[[1.0, 2.0]]]),
+    **{
+        f"network of {activation}": (
+            lambda a=activation, **o: network(a, **o),
+            [[[0.3, -0.7], 1.0], [[2.0, 1.5], -1.0]],
+        )
+        for activation in ("relu", "tanh", "gelu", "sigmoid")
+    },
+}
+
+
+def by_engine(program, arguments):
+    """The value and the gradient by the parameters, or by the first argument, and the parameters."""
+    if isinstance(program, CompiledGraph):
+        theta = program.read()
+        value, gradient = program.value_and_grad(theta)
+    else:
+        given = [[x] for x in arguments] if program.options["batched"] else arguments
+        program(*given)
+        theta = program.read()
+        value, gradient = program.value_and_grad_at(theta, *given) if len(theta) else program.value_and_grad(*given)
+    return theta, [value, *np.ravel(gradient).tolist()]
+
+
+@pytest.mark.parametrize(("export", "backend"), FORMS, ids=lambda part: getattr(part, "__name__", part))
+def test_programs_compute_what_the_engine_does_and_run_on(export, backend):
+    calls, known = [], []
+    for name, (make, given) in CASES.items():
+        if name == "one in a loop" and export not in (to_c, to_javascript):
+            continue  # which have loops
+        program = make(backend=backend)
+        for arguments in given:
+            theta, wanted = by_engine(program, arguments)
+            calls.append((program, theta, arguments))
+            known.append((name, arguments, wanted))
+    for (program, *_), (name, arguments, wanted), found in zip(calls, known, computed_by(export, calls), strict=True):
+        assert len(found) >= len(wanted) or export is to_onnx, name
+        slack = SLACK.get(export, 0.0) * max(map(abs, wanted[1:]))
+        rel = 1e-11 if "long" in name else 1e-12
+        assert found[: len(wanted)] == pytest.approx(wanted[: len(found)], rel=rel, abs=slack), name
+        assert by_engine(program, arguments)[1] == wanted, name
+
+
+LANGUAGES = {to_c: "as C", to_javascript: "as JavaScript", to_torch: "for PyTorch", to_jax: "for JAX"}
+LANGUAGES |= {to_onnx: "for ONNX", to_sympy: "as symbols"}
+
+
+@pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
+def test_what_no_export_takes_is_an_error(export, monkeypatch):
+    package, options = export.__name__.removeprefix("to_"), {"dtype": "float32"} if export is to_jax else {}
+    root, program = opaque(Value(3.5)) * 2.0, compile(sin(Value(1.0)))
+    if package in EXTRAS:
+        pytest.importorskip(package)
+    for backend in ("python", "numpy"):
+        with pytest.raises(NotImplementedError, match=f"the operation magic cannot be read {LANGUAGES[export]}"):
+            export(root if export is to_sympy else compile(root, backend=backend), **options)
+    if export is not to_sympy:
+        with pytest.raises(TypeError, match=rf"{export.__name__} takes what compile\(...\) returned, got Value"):
+            export(Value(1.0))
+        with pytest.raises(RuntimeError, match="no program before its first call"):
+            export(compile(lambda x: x))
+        first, again = export(program, **options), export(program, **options)
+        assert getattr(first, "source", first) == getattr(again, "source", again)
+    if package in EXTRAS:
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ImportError, match=rf"python -m pip install 'scalar-autograd\[{package}\]'"):
+            export(Value(1.0) if export is to_sympy else program)
+
+
+@pytest.mark.parametrize("export", [to_c, to_javascript, to_onnx], ids=lambda export: export.__name__)
+def test_program_without_results_is_refused(export):
+    if export is to_onnx:
+        pytest.importorskip("onnx")
+    nothing = compile(lambda x: [])
+    assert nothing([1.0, 2.0]) == []
+    with pytest.raises(ValueError, match=f"{export.__name__} takes a program with results, got one without"):
+        export(nothing)

@@ -1,0 +1,76 @@
+"""Arguments that transforms take, nested in containers and arrays, and how what comes back is compared."""
+
+from collections import OrderedDict, namedtuple
+
+import numpy as np
+import pytest
+
+from autograd import Value
+from autograd.functions.structure import flatten
+
+Point = namedtuple("Point", "x y")
+
+
+def array_of(*elements, shape=None):
+    """An array of objects."""
+    array = np.empty(len(elements), dtype=object)
+    array[:] = elements
+    return array.reshape(len(elements) if shape is None else shape)
+
+
+ARGUMENTS = {  # with their numbers, in the order of reading
+    "float": (2.5, [2.5]),
+    "int": (2, [2.0]),
+    "bool": (True, [1.0]),
+    "float64": (np.float64(2.5), [2.5]),
+    "float32": (np.float32(0.5), [0.5]),
+    "float16": (np.float16(0.5), [0.5]),
+    "longdouble": (np.longdouble(0.5), [0.5]),
+    "int64": (np.int64(-3), [-3.0]),
+    "uint8": (np.uint8(3), [3.0]),
+    "bool_": (np.bool_(True), [1.0]),
+    "list": ([1.0, 2], [1.0, 2.0]),
+    "tuple": ((1.0, 2.0), [1.0, 2.0]),
+    "tuple of one": ((1.0,), [1.0]),
+    "dict": ({"w": 1.0, "b": 2.0}, [1.0, 2.0]),
+    "dict in the order of insertion": ({"z": 1.0, "a": 2.0, 3: 4.0}, [1.0, 2.0, 4.0]),
+    "OrderedDict": (OrderedDict(z=1.0, a=2.0), [1.0, 2.0]),
+    "namedtuple": (Point(1.0, 2.0), [1.0, 2.0]),
+    "nested": ([1.0, (2.0, {"a": [3.0], "b": Point(4.0, [5.0, 6.0])})], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+    "empty list": ([], []),
+    "empty tuple": ((), []),
+    "empty dict": ({}, []),
+    "empty inside": ([[], 1.0, {}, ((),), np.zeros(0)], [1.0]),
+    "array": (np.array([1.0, 2.0]), [1.0, 2.0]),
+    "array of no dimension": (np.array(3.0), [3.0]),
+    "empty array": (np.zeros((2, 0)), []),
+    "matrix": (np.array([[1.0, 2.0], [3.0, 4.0]]), [1.0, 2.0, 3.0, 4.0]),
+    "three dimensions": (np.arange(6.0).reshape(1, 2, 3), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+    "integer array": (np.array([1, 2]), [1.0, 2.0]),
+    "boolean array": (np.array([True, False]), [1.0, 0.0]),
+    "float32 array": (np.array([1.0, 2.0], dtype=np.float32), [1.0, 2.0]),
+    "float16 array": (np.array([0.5, 2], dtype=np.float16), [0.5, 2.0]),
+    "reversed array": (np.arange(10.0)[::-3], [9.0, 6.0, 3.0, 0.0]),
+    "transposed array": (np.arange(6.0).reshape(2, 3).T, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]),
+    "Fortran order": (np.asfortranarray(np.arange(6.0).reshape(2, 3)), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+    "array of objects": (array_of(1.0, 2, np.float64(3.0)), [1.0, 2.0, 3.0]),
+    "matrix of objects": (array_of(1.0, 2, shape=(2, 1)), [1.0, 2.0]),
+    "arrays in containers": ({"W": np.ones((1, 2)), "b": [np.array(5.0)], "c": 3.0}, [1.0, 1.0, 5.0, 3.0]),
+}
+every_argument = pytest.mark.parametrize(("argument", "numbers"), ARGUMENTS.values(), ids=ARGUMENTS)
+
+
+def data(thing):
+    """The same with the data of Values in place of the Values."""
+    numbers, structure = flatten(thing)
+    return structure.unflatten([x.data if isinstance(x, Value) else x for x in numbers])
+
+
+def same(found, wanted, tolerance=0.0):
+    """Whether two results are nested alike, and hold the same numbers."""
+    (a, structure), (b, other) = flatten(data(found)), flatten(wanted)
+    return structure == other and a == pytest.approx(b, rel=tolerance, abs=tolerance, nan_ok=True)
+
+
+def values_of(thing):
+    return [x for x in flatten(thing)[0] if isinstance(x, Value)]
