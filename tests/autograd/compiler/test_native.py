@@ -187,18 +187,19 @@ def test_machine_is_kept_on_disk_and_a_broken_file_written_anew(tmp_path):
 
 
 def test_file_that_is_broken_or_of_another_text_or_of_somebody_else_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(_objects, "cache_folder", lambda: tmp_path / "kept")
+    folder = tmp_path / "caches" / "kept"  # neither of which is there
+    monkeypatch.setattr(_objects, "cache_folder", lambda: folder)
     file, other = ObjectFile("a text"), ObjectFile("another text")
     assert file.read() is None
     file.write(b"its code")
     assert (file.read(), other.read()) == (b"its code", None)
-    path = tmp_path / "kept" / file.name
+    path = folder / file.name
     whole = path.read_bytes()
     for broken in (b"", b"nonsense", whole[:-3], whole[:-1] + bytes([whole[-1] ^ 1]), bytes(32) + whole[32:]):
         path.write_bytes(broken)
         assert file.read() is None
     path.write_bytes(whole)
-    path.rename(tmp_path / "kept" / other.name)
+    path.rename(folder / other.name)
     assert other.read() is None  # the digest is of the text, too
     file.write(b"its code")
     monkeypatch.setattr(_objects.os, "getuid", lambda: -1, raising=False)

@@ -5,6 +5,7 @@ and JavaScript by all of them. ONNX has values only.
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +54,10 @@ def flat(arguments):
 PROGRAMS = {to_c: by_c, to_javascript: by_javascript, to_torch: by_torch, to_jax: by_jax, to_onnx: by_onnx}
 
 
-def computed_by(export, calls):
-    """What the exported programs compute; the test is skipped where nothing runs them."""
+def runner_of(export):
+    """What runs the exported programs of some calls; the test is skipped where nothing does."""
     beside = pytest.importorskip(f"tests.autograd.export.test_{export.__name__.removeprefix('to_')}")
     mark = getattr(beside, "pytestmark", None)
     if mark and mark.name == "skipif" and mark.args[0]:
         pytest.skip(mark.kwargs["reason"])
-    return PROGRAMS[export](beside, calls)
+    return partial(PROGRAMS[export], beside)

@@ -11,7 +11,7 @@ from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, opera
 from autograd.compiler.graph import CompiledGraph
 from autograd.export import to_c, to_javascript, to_jax, to_onnx, to_sympy, to_torch
 from autograd.export._packages import EXTRAS
-from tests.autograd.export.runners import PROGRAMS, computed_by
+from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.autograd.export.samples import irregular_graph
 
 SLACK = {to_javascript: 1e-13, to_jax: 1e-12}  # of the largest of the derivatives, where terms have cancelled
@@ -137,7 +137,7 @@ def test_programs_compute_what_the_engine_does_and_run_on(export, backend):
             theta, wanted = by_engine(program, arguments)
             calls.append((program, theta, arguments))
             known.append((name, arguments, wanted))
-    for (program, *_), (name, arguments, wanted), found in zip(calls, known, computed_by(export, calls), strict=True):
+    for (program, *_), (name, arguments, wanted), found in zip(calls, known, runner_of(export)(calls), strict=True):
         assert len(found) >= len(wanted) or export is to_onnx, name
         slack = SLACK.get(export, 0.0) * max(map(abs, wanted[1:]))
         rel = 1e-11 if "long" in name else 1e-12

@@ -2,8 +2,6 @@
 
 import math
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -11,49 +9,13 @@ from hypothesis import strategies as st
 
 from autograd import Value, compile, export, gradients
 from autograd.engine import topological_order
-from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_torch
+from autograd.export import derivation, to_latex
+from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
 from tests.random_functions import functions
 
-
-def by_c(beside, program, given):
-    source = to_c(program)
-    with tempfile.TemporaryDirectory() as folder:  # of its own: a file of the same path is loaded once
-        return beside.called(beside.library(Path(folder), source), source, *given)
-
-
-def by_javascript(beside, program, given):
-    ((values, gradient),) = beside.run([to_javascript(program)], [(0, *given, 1)])
-    return [*values, *gradient]
-
-
-def by_torch(beside, program, given):
-    return beside.by_torch(to_torch(program), *filter(len, given))
-
-
-def by_jax(beside, program, given):
-    with beside.jax.enable_x64(True):
-        return beside.by_jax(to_jax(program), *filter(len, given))
-
-
-def by_onnx(beside, program, given):
-    theta, x = given
-    return beside.run(to_onnx(program), [x if len(x) else theta])[0].tolist()  # what a function captures is no input
-
-
-PROGRAMS = {"to_c": by_c, "to_javascript": by_javascript, "to_torch": by_torch, "to_jax": by_jax, "to_onnx": by_onnx}
-
-
-def beside(name):
-    """The test module of an export, which knows how to run what is exported; the test is skipped where nothing does."""
-    module = pytest.importorskip(f"tests.autograd.export.test_{name.removeprefix('to_')}")
-    missing = [
-        mark for mark in [getattr(module, "pytestmark", None)] if mark and mark.name == "skipif" and mark.args[0]
-    ]
-    if missing:
-        pytest.skip(missing[0].kwargs["reason"])
-    return module
+NAMES = {export.__name__: export for export in PROGRAMS}
 
 
 def is_close(found, wanted):
@@ -63,12 +25,12 @@ def is_close(found, wanted):
 
 
 def test_every_export_is_tried():
-    assert {name for name in vars(export) if name.startswith("to_")} == {*PROGRAMS, "to_latex", "to_sympy"}
+    assert {name for name in vars(export) if name.startswith("to_")} == {*NAMES, "to_latex", "to_sympy"}
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_program_computes_elsewhere_what_the_engine_does(name):
-    module = beside(name)
+    run = runner_of(NAMES[name])
     forms = ["arguments", "both", "graph"] + ["parameters"] * (name != "to_onnx")  # which has no model without inputs
 
     @max_examples(6)
@@ -89,7 +51,7 @@ def test_program_computes_elsewhere_what_the_engine_does(name):
             program = compile(of_x, wrt=captured, backend=backend)
             program(*filter(len, [list(x)]))
         wanted = [root, *gradients(root, by, create_graph=True)]
-        found = PROGRAMS[name](module, program, (theta, x))
+        (found,) = run([(program, theta, [x] if len(x) else [])])
         assert all(map(is_close, found, wanted)), (found, [node.data for node in wanted])
         assert len(found) == len(wanted) or name == "to_onnx"
 
@@ -118,7 +80,7 @@ WITHOUT = {"to_latex": OWN, "derivation": OWN, "to_sympy": OWN + LONG}
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formula_has_the_numbers_of_the_engine(name):
-    module = beside(f"to_{'sympy' if name == 'to_sympy' else 'latex'}")
+    module = pytest.importorskip(f"tests.autograd.export.test_{'sympy' if name == 'to_sympy' else 'latex'}")
 
     @max_examples(3)
     @given(functions(*WITHOUT[name]))

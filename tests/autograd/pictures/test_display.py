@@ -162,6 +162,7 @@ def assert_soon(show):
 
 
 def test_graph_of_any_size_is_counted_no_further_than_is_shown(monkeypatch):
+    assert display._counted(fsum([-Value(1.0)] * (display.MAX_COUNTED - 2))) == (3, display.MAX_COUNTED - 1)
     deep = Value(1.0)
     for _ in range(300_000):
         deep = deep + 1.0

@@ -114,6 +114,8 @@ class Stranger:
 
 TYPE_ERRORS = {
     r"sin takes a real number, got a list: \[1\.0\]; make one call for each": lambda: sin([1.0]),
+    f"sin takes a real number, got a str: '{58 * 'x'}'": lambda: sin(58 * "x"),
+    f"sin takes a real number, got a str: '{56 * 'x'}[.]{{3}}": lambda: sin(59 * "x"),
     "hypot takes a real number, got a str: 'b'": lambda: hypot(Value(1.0), "b"),
     "hypot takes a real number, got a Stranger": lambda: hypot(Value(1.0), Stranger()),
     "fsum takes a real number, got a Stranger": lambda: fsum([Value(1.0), Stranger()]),

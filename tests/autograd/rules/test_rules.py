@@ -171,9 +171,9 @@ def digits_at(row: Operation, operands: tuple[float, ...]) -> int:
     if row in JUMPING:
         return int(mp.dps)
     sizes = [math.log10(abs(x)) if x else -345.0 for x in operands]
-    if is_slow(row):  # without saturation; below 1 steps are relative, so that differences lose as many digits as of 1
-        size = math.ceil(sizes[0])
-        return 330 + max(5 * size, -size) if operands[0] else int(mp.dps)
+    if is_slow(row):  # without saturation; below 1, second derivatives at a pole are no smaller than the function
+        size = math.ceil(sizes[0]) if operands[0] else 0
+        return 330 + max(5 * size, -size if row is not rules.erfinv else -5 * size) if operands[0] else int(mp.dps)
     lost = 600 + 4 * max(map(abs, sizes)) + max(sizes) - min(sizes) + SATURATED * any(abs(x) > 5.0 for x in operands)
     return min(int(mp.dps), math.ceil(lost))
 
