@@ -63,7 +63,8 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     point = [x.data if isinstance(x, Value) else x for x in numbers]
 
     def flat(xs: list[Any]) -> list[Any]:
-        return flatten_result(f(*structure.unflatten(xs)), "gradcheck")[0]
+        with modes.enable_grad():  # f may differentiate with `gradients`, which needs its graph
+            return flatten_result(f(*structure.unflatten(xs)), "gradcheck")[0]
 
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):
@@ -128,9 +129,7 @@ def _applied(op: Operation, operands: list[Any]) -> list[Any]:
 
 def _wrong_rule(flat: Flat, point: list[float], order: int) -> tuple[Operation, list[float], _Contradiction] | None:
     """Return the first operation in the graph that is contradicted by itself too, and its operands there."""
-    with modes.enable_grad():
-        outputs = flat([Value(x) for x in point])
-    for node in topological_order(*[y for y in outputs if isinstance(y, Value)]):
+    for node in topological_order(*[y for y in flat([Value(x) for x in point]) if isinstance(y, Value)]):
         if node.op is not None:
             operands = [parent.data for parent in node.parents]
             try:

@@ -125,6 +125,10 @@ def test_n_ary_rules_are_right_for_any_number_of_operands(row):
     assert gradcheck(row, *[[math.sin(3.0 * i + j) for i in range(50)] for j in range(row.sequences)])
 
 
+def by_gradients(f, x):
+    return ad.gradients(f(x), [x], create_graph=True)[0]
+
+
 ARGUMENTS = [1e-3, -1e-3, 0.02, 30.0, -30.0, 1e3, -1e3]
 # fmt: off
 ACCEPTED = {  # the orders, and functions with their arguments
@@ -179,6 +183,7 @@ ACCEPTED = {  # the orders, and functions with their arguments
     ]),
     "functions that differentiate": ([3], [(f, 0.7) for f in (
         lambda x: grad(lambda y: x * y * y)(x),
+        lambda x: by_gradients(lambda y: y**3 * sin(y), x * 1.0),
         lambda x: grad(grad(lambda y: sin(x * y)))(x),
         lambda x: x * grad(lambda y: exp(x * y))(2.0),
         lambda x: ad.hessian(lambda v: v[0] ** 3 * v[1])([x, 2.0]),
