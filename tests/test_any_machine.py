@@ -134,7 +134,7 @@ def usual(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_path):
-    folder = tmp_path / "ein Ordner für ısı"
+    folder = tmp_path / "Maß für ısı"
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
     run = subprocess.run(

@@ -276,12 +276,10 @@ def test_all_that_takes_a_function_is_tried():
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("form", FORMS)
-def test_calls_are_bound_as_python_binds_them(form, name):
-    @max_examples(2)
-    @given(st.data())
-    def check(data):
-        signature = data.draw(signatures())
+def test_calls_are_bound_as_python_binds_them(name):
+    @max_examples(12)
+    @given(signatures(), st.sampled_from(sorted(FORMS)), st.data())
+    def check(signature, form, data):
         f = FORMS[form](signature, power=1 if name in LINEAR else 2)
         for args, keywords in data.draw(st.lists(calls(signature), min_size=1, max_size=3)):
             for run, wanted in RUNS[name] if args or name in WITHOUT_ARGUMENTS else ():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograd import (
@@ -217,6 +217,7 @@ def test_gradient_of_a_structure_is_that_of_its_numbers(name):
 
     @max_examples(8)
     @given(ARGUMENTS)
+    @example([Frozen(1.0, [2.0]), pd.Series([], dtype=float, name="s")])
     def check(thing):
         known = Known(thing)
         assert_same(transform(energy)(*arguments(known)), floats(wanted(known)))

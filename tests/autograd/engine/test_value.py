@@ -864,7 +864,7 @@ def test_rows_whose_derivatives_are_spelled_out_in_the_chain_rule_are_those_of_p
     assert chain.row_of(1.0, -1.0) is rules.sub
 
 
-@pytest.mark.parametrize(("row", "gradients"), [(rules.add, (7.0, 3.0)), (rules.mul, (12.0, 5.0))])
+@pytest.mark.parametrize(("row", "gradients"), [(rules.add, (7.0, 3.0)), (rules.mul, (12.0, 5.0))], ids=repr)
 def test_derivatives_of_sums_and_products_are_not_called(row, gradients, monkeypatch):
     a, b = Value(2.0), Value(3.0)
     y = row(a, b) * a + b

@@ -4,7 +4,7 @@ import math
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, export, gradients
@@ -13,7 +13,7 @@ from autograd.export import derivation, to_latex
 from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
-from tests.random_functions import KINDS
+from tests.random_functions import functions
 
 NAMES = {export.__name__: export for export in PROGRAMS}
 
@@ -28,17 +28,16 @@ def test_every_export_is_tried():
     assert {name for name in vars(export) if name.startswith("to_")} == {*NAMES, "to_latex", "to_sympy"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_program_computes_elsewhere_what_the_engine_does(name, kind):
+def test_program_computes_elsewhere_what_the_engine_does(name):
     run = runner_of(NAMES[name])
+    forms = ["arguments", "both", "graph"] + ["parameters"] * (name != "to_onnx")  # which has no model without inputs
 
-    # A graph knows none of the conditions that chose its sides: `compile` refuses it. ONNX has no model without inputs.
-    forms = ["arguments", "both"] + ["graph"] * (kind != "choices") + ["parameters"] * (name != "to_onnx")
-
-    @max_examples(1)
-    @given(KINDS[kind](), st.sampled_from(forms), st.sampled_from(["python", "numpy"]))
+    @max_examples(6)
+    @given(functions(), st.sampled_from(forms), st.sampled_from(["python", "numpy"]))
     def check(f, form, backend):
+        # A graph knows none of the conditions that chose its sides: `compile` refuses it.
+        assume(form != "graph" or not f.description.startswith("choices"))
         leaves = [Value(x) for x in f.inputs]
         root = f(leaves)
         count = {"graph": len(leaves), "arguments": 0, "parameters": len(leaves), "both": (len(leaves) + 1) // 2}[form]
@@ -74,17 +73,18 @@ def by_sympy(beside, root, leaves):
 
 
 FORMULAS = {"to_latex": by_latex, "derivation": by_derivation, "to_sympy": by_sympy}
-# What is no row of the table has a name only, and what is long takes SymPy long.
-WRITTEN = [(name, kind) for name in FORMULAS for kind in KINDS if kind != "own operations"]
-WRITTEN = [(name, kind) for name, kind in WRITTEN if name != "to_sympy" or kind in ("choices", "layers")]
+OWN = ["own operations"]  # which have a name in a formula, and no more
+LONG = ["formulas", "corners", "repetitions", "layers"]  # or at a kink: SymPy takes long, or has another derivative
+TAILS = ["corners"]  # where a formula is right, and a reader that computes in floats overflows on the way
+WITHOUT = {"to_latex": OWN + TAILS, "derivation": OWN, "to_sympy": OWN + LONG}
 
 
-@pytest.mark.parametrize(("name", "kind"), WRITTEN)
-def test_formula_has_the_numbers_of_the_engine(name, kind):
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formula_has_the_numbers_of_the_engine(name):
     module = pytest.importorskip(f"tests.autograd.export.test_{'sympy' if name == 'to_sympy' else 'latex'}")
 
-    @max_examples(1)
-    @given(KINDS[kind]())
+    @max_examples(3)
+    @given(functions(*WITHOUT[name]))
     def check(f):
         leaves = [Value(x, f"x{i}") for i, x in enumerate(f.inputs)]
         root = f(leaves)

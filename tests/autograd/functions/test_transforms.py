@@ -976,7 +976,7 @@ SEVERAL = {
 @pytest.mark.parametrize("asker", ["grad", "value_and_grad", "hessian", "hvp"])
 def test_function_that_returns_several_numbers_is_referred_to_jacobian(asker):
     for found, result in SEVERAL.items():
-        message = f"^{asker} takes a function that returns one number, <lambda> returned {found}; jacobian differen"
+        message = f"^{asker} takes a function that returns one number, <lambda> returned {found}; jacobian differ"
         check_refusal(TypeError, message, ASKERS[asker], lambda x, result=result: result)
 
 

@@ -162,6 +162,7 @@ def assert_soon(show):
 
 
 def test_graph_of_any_size_is_counted_no_further_than_is_shown(monkeypatch):
+    assert display._counted(fsum([-Value(1.0)] * (display.MAX_COUNTED - 2))) == (3, display.MAX_COUNTED - 1)
     deep = Value(1.0)
     for _ in range(300_000):
         deep = deep + 1.0
@@ -191,6 +192,9 @@ def test_nobody_waits_for_a_slow_module_or_layout(monkeypatch):
 
 
 def test_first_picture_of_a_process_is_waited_for_and_later_ones_are_not(monkeypatch):
+    for attempt in threading.enumerate():  # those of other tests, which they did not wait for
+        if isinstance(attempt, display._Attempt):
+            attempt.join()
     waited = []
 
     def join(attempt, seconds):

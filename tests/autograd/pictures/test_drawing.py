@@ -59,6 +59,7 @@ def test_each_node_shows_label_data_and_gradient_and_each_operation_is_a_node_be
     assert " ".join(arrows(draw(L))) == (
         "n0->n2op n1->n2op n2->n4op n2op->n2 n3->n4op n4->n6op n4op->n4 n5->n6op n6op->n6"
     )
+    assert all(f"<B>{label}</B>" in draw(L).source for label in "abcfL")
     area = {name: width * height for name, (_, _, width, height) in plain(draw(L)).items()}
     assert max(area[name] for name in ("n2op", "n4op", "n6op")) < min(area[f"n{i}"] for i in range(7)) / 3
 

@@ -22,6 +22,16 @@ def parts(count, leaves=0):
     return fsum(found)
 
 
+def box_in_a_box(size):
+    """A number, beside a box that holds so many others and a box."""
+    with scope("outer"):
+        with scope("inner"):
+            y = sin(Value(1.0))
+        for _ in range(size):
+            y = sin(y)
+    return -y
+
+
 def is_drawn(root):
     try:
         return bool(draw(root, fold=False))
@@ -61,6 +71,9 @@ LIMITS = {  # what makes a graph of a size, the largest size, and what holds up 
     ),
     "alike boxes by themselves": (parts, 2, lambda y: not any("×" in title for title in titles(y))),
     "leaves by themselves": (lambda n: parts(2, n), 12, lambda y: "given numbers" not in titles(y)),
+    "numbers and cards of a folded drawing": (
+        lambda n: box_in_a_box(n - 2), 40, lambda y: "inner" in draw(y, fold=True).source,
+    ),
     "cards side by side": (parts, 8, lambda y: "×" not in draw(y, fold=True).source),
 }  # fmt: skip
 

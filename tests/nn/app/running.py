@@ -14,7 +14,7 @@ from nn.__main__ import main
 PNG = b"\x89PNG\r\n\x1a\n"
 QUICK = ["--epochs", "2", "--hidden", "3"]
 ERROR = r"python -m nn: error: [^\n]*{}[^\n]*\n"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent), "COLUMNS": "80"}
+VARIABLES = {"PYTHONPATH": str(Path(nn.__file__).parent.parent), "COLUMNS": "80"}
 COMMAND = [sys.executable, "-W", "error", "-m", "nn"]
 
 
@@ -54,8 +54,8 @@ def mistaken(*arguments):
 
 def process(*arguments, **options):
     """Start the command in a process of its own."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], env=ENVIRONMENT, **{**pipes, **options})
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": os.environ | VARIABLES, **options}
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], **options)
 
 
 def write(path, names, rows, delimiter=","):

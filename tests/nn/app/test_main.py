@@ -13,7 +13,7 @@ import pytest
 
 import nn
 from nn.__main__ import JOBS, main, neuron_drawing
-from tests.nn.app.running import COMMAND, ENVIRONMENT, PNG, QUICK, files, mistaken, output, process, refused, run
+from tests.nn.app.running import COMMAND, PNG, QUICK, VARIABLES, files, mistaken, output, process, refused, run
 
 ENDS = ("boundary.png", "history.png", "neuron.svg")
 PICTURES = {name: [f"{name}-{end}" for end in ENDS] for name in ("moons", "iris")}
@@ -272,7 +272,7 @@ class Terminal:
         termios.tcsetwinsize(writing, (24, columns))  # a new one is 0 columns wide, and the bar as well
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
-            env={**ENVIRONMENT, "TERM": "xterm"},
+            env=os.environ | VARIABLES | {"TERM": "xterm"},
             stdout=subprocess.PIPE,
             stderr=writing,
             encoding="utf-8",

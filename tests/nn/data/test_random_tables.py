@@ -3,7 +3,7 @@
 import csv
 import math
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nn import MLP, save
@@ -94,6 +94,9 @@ def dialects():
     return st.builds(lambda by, end: {"delimiter": by, "lineterminator": end[0], "quoting": end[1]}, separators, ends)
 
 
+PLAIN = {"delimiter": ",", "lineterminator": "\r\n", "quoting": csv.QUOTE_MINIMAL}
+
+
 def name_of(text):
     """What a name is read as: without spaces around it, and with lines that end in one way."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
@@ -113,6 +116,8 @@ def written(path, names, rows, dialect, encoding):
 
 @max_examples(40)
 @given(tables(), dialects(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+@example((["#1", "a"], [["0", "0"]]), PLAIN, "utf-8")
+@example((["%", "b", "0"], [["2.5", "0", "-"], ["1", "1", "-"]]), PLAIN, "utf-8")
 def test_table_is_read_as_python_reads_it_or_refused_in_one_line(tmp_path_factory, table, dialect, encoding):
     names, rows = table
     path = tmp_path_factory.getbasetemp() / "random.csv"

@@ -217,6 +217,7 @@ def test_sizes_of_cards_are_those_that_the_page_draws():
 def test_alike_boxes_share_one_layout(model):
     alike = [box for box in model["boxes"] if box["title"].startswith("Neuron ") and box["about"].endswith("3 leaves")]
     assert len({box["layout"] for box in alike}) == 1
+    assert {box["title"]: box["about"] for box in model["boxes"]}["Layer 3"] == "2 operations, 17 leaves"
     assert len(model["boxes"]) == 41
     assert len(model["layouts"]) <= 12
 
