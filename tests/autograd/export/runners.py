@@ -54,8 +54,13 @@ def flat(arguments):
 PROGRAMS = {to_c: by_c, to_javascript: by_javascript, to_torch: by_torch, to_jax: by_jax, to_onnx: by_onnx}
 
 
+NEEDS = {to_torch: ["torch"], to_jax: ["jax"], to_onnx: ["onnx", "onnxruntime"]}
+
+
 def runner_of(export):
     """What runs the exported programs of some calls; the test is skipped where nothing does."""
+    for package in NEEDS.get(export, ()):  # first: a module that was skipped when it was collected is there in part
+        pytest.importorskip(package)
     beside = pytest.importorskip(f"tests.autograd.export.test_{export.__name__.removeprefix('to_')}")
     mark = getattr(beside, "pytestmark", None)
     if mark and mark.name == "skipif" and mark.args[0]:
