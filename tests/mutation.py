@@ -498,7 +498,18 @@ def main() -> None:
     if options.map is not None:
         MAP.parent.mkdir(exist_ok=True)
         with copied() as tree:
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutation"]
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "-p",
+                "tests.mutation",
+            ]
             variables = {**os.environ, "PYTHONPATH": str(tree), "MUTATION_MAP": str(MAP)}
             subprocess.run([*command, *options.map], cwd=tree, env=variables, check=False)
         return
