@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests import hypothesis_profiles as hypothesis_profiles  # before any test reads its settings
+from tests import hypothesis_profiles  # before any test reads its settings
 
 AXE = "axe-core@4.10.3"
 ARGUMENTS = [
@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish():
     """Have the garbage collector, which many tests call, look at what tests make, not at all the tests as well."""
+    hypothesis_profiles.make_generator()
     gc.collect()
     gc.freeze()
 

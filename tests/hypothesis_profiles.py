@@ -7,7 +7,8 @@ that repeats it.
 
 import sys
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 SAME = settings(
     derandomize=True,
@@ -25,6 +26,14 @@ settings.load_profile("same")  # also where Hypothesis has loaded its own, as it
 def max_examples(count: int) -> settings:
     """Return settings of so many examples, and of a hundred times as many in the nightly profile."""
     return settings(max_examples=count * settings.default.max_examples // SAME.max_examples)
+
+
+def make_generator() -> None:
+    """Have Hypothesis make its generator of random numbers, as it does when it first runs.
+
+    Older versions look for what refers to it by `gc`, which does not see what is frozen.
+    """
+    given(st.none())(lambda nothing: None)()
 
 
 def _draw_no_constants_of_modules() -> None:
