@@ -13,13 +13,14 @@ import copy
 import html
 import io
 import json
-import os
 import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.environment import unmeasured
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -78,7 +79,7 @@ def run(notebook: Any, checks: Sequence[str] = ()) -> Any:
     with tempfile.TemporaryDirectory() as folder:  # where it neither finds nor leaves anything
         # Matrices in the course are small: on a busy machine, threads of BLAS wait for each other most of the time.
         single = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
-        environment = {**os.environ, **single, "PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
+        environment = {**unmeasured(), **single, "PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
         resources = {"metadata": {"path": folder}}
         client = NotebookClient(
             notebook, timeout=SECONDS, kernel_name="python3", resources=resources, record_timing=False

@@ -25,6 +25,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.export import to_c, to_javascript, to_latex, to_sympy
 from nn import MLP, datasets, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
+from tests.environment import unmeasured
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "größe;ısı;Straße\n" + "".join(f"{i / 4};{i * i / 8};{'Ağaç' if i % 3 else 'İzmir'}\n" for i in range(40))
@@ -140,7 +141,7 @@ def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_pa
     run = subprocess.run(
         [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables,
         capture_output=True,
         timeout=300,
     )

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tests.benchmarks.bars import picture
 from tests.benchmarks.benchmark import ANCHORS, Entry, Problem, begun, check, memory, settled, turns
 from tests.benchmarks.machine import ROOT
 from tests.benchmarks.results import Results, Row, Table, digits
+from tests.environment import unmeasured
 
 STORED = Results.read(pages.STORED)
 UPDATE = "run: python -m tests.benchmarks --write"
@@ -58,7 +58,7 @@ def test_results_say_what_they_were_measured_on():
 
 def test_every_benchmark_runs(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--out", str(tmp_path)]
-    utf8 = os.environ | {"PYTHONUTF8": "1"}
+    utf8 = unmeasured() | {"PYTHONUTF8": "1"}
     done = subprocess.run(command, cwd=ROOT, env=utf8, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     found = Results.read(tmp_path / "benchmarks.json")

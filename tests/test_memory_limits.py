@@ -32,6 +32,7 @@ from autograd.compiler.backends._machine import machine
 from autograd.export import to_c, to_latex
 from nn import MLP, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
+from tests.environment import unmeasured
 from tests.test_ctrl_c import left_open
 
 if sys.platform == "linux":
@@ -276,8 +277,7 @@ def tried(case, room, engine):
 def trouble(names, times):
     """Return what is wrong, by cases."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.test_memory_limits", str(times), *names]
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)  # to measure coverage needs memory
+    environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600, check=False)
     assert run.returncode == 0, run.stderr
     return {name: [*told, *([run.stderr] * bool(told))] for name, told in json.loads(run.stdout).items()}
