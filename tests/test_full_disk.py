@@ -18,6 +18,7 @@ import pytest
 import nn
 from autograd import compile, sin
 from nn.__main__ import main
+from tests.environment import unmeasured
 from tests.writers import WRITERS, network
 
 PAGE = 4096  # bytes in which a tmpfs counts
@@ -159,7 +160,7 @@ def trouble(tmp_path_factory):
     def tried_on(disk):
         folder, roomy = tmp_path_factory.mktemp("disk"), tmp_path_factory.mktemp("roomy")
         command = [sys.executable, "-W", "error", "-m", "tests.test_full_disk", str(folder), str(roomy), disk]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         run = subprocess.run(
             [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command,
             env=environment,

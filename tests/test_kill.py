@@ -26,6 +26,7 @@ import nn
 from autograd import compile, files, sin
 from nn import MLP, Adam, fit, mse, save, storage
 from nn.sweeping import _workers
+from tests.environment import unmeasured
 from tests.writers import WRITERS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no SIGKILL")
@@ -246,7 +247,7 @@ def kill_all(names, times):
 def trouble(names, times):
     """Return what is wrong, by jobs; they share a process, which imports what they need."""
     command = [sys.executable, "-m", "tests.test_kill", str(times), *names]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=7200, check=False)
     assert run.returncode == 0, run.stderr
     return {name: [*told, *([run.stderr] * bool(told))] for name, told in json.loads(run.stdout).items()}
