@@ -16,6 +16,7 @@ from autograd import Value, scope
 from autograd.engine import modes
 from nn import MLP, Module, Neuron, evaluate, fit, mse
 from nn.training.interrupts import scopes_closed
+from tests.environment import unmeasured
 from tests.interrupting import Interrupts
 
 FOLDERS = tuple(str(Path(module.__file__).parent) for module in (nn, autograd))
@@ -145,7 +146,7 @@ PROCESSES = [  # the first interrupt of those that compile comes while NumPy is 
 def test_real_interrupts_return_the_history_and_leave_no_scope_open():
     path = [folder for folder in sys.path if folder]
     commands = [[sys.executable, "-c", SIGNALLED.format(path=path, **process)] for process in PROCESSES]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": unmeasured()}
     running = [subprocess.Popen(command, **pipes) for command in commands]
     try:
         for process, options in zip(running, PROCESSES, strict=True):
