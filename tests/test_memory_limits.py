@@ -34,18 +34,12 @@ from nn import MLP, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
 from tests.environment import unmeasured
 from tests.test_ctrl_c import left_open
+from tests.test_endurance import deep
 
 if sys.platform == "linux":
     import resource
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
-
-
-def chain(size):
-    leaf = y = Value(0.5)
-    for _ in range(size):
-        y = sin(y) + leaf
-    return y, leaf
 
 
 def irregular(size):
@@ -155,17 +149,17 @@ def raised(table):
 
 FEWER = "fewer of them|smaller batch_size"
 CASES = {
-    "a graph": Case(lambda room: chain(10_000 * room)),
-    "backward": Case(lambda made: made[0].backward(), lambda room: chain(30_000 * room), rooms=0.2),
-    "create_graph": Case(lambda made: second(*made), lambda room: chain(2_000 * room)),
+    "a graph": Case(lambda room: deep(10_000 * room)),
+    "backward": Case(lambda made: made[0].backward(), lambda room: deep(30_000 * room), rooms=0.2),
+    "create_graph": Case(lambda made: second(*made), lambda room: deep(2_000 * room)),
     "hessian": Case(lambda room: hessian(lambda x: fsum([a * a for a in x]))([0.1] * int(500 * room**0.5))),
     "jacobian": Case(lambda room: jacobian(lambda x: [sin(a) for a in x])([0.1] * int(500 * room**0.5))),
     "taylor": Case(lambda room: taylor(lambda x: fsum([x * i for i in range(1000 * room)]), 0.5, 9)),
-    "text": Case(lambda made: text(made[0]), lambda room: chain(20_000 * room)),
-    "to_latex": Case(lambda made: to_latex(made[0]), lambda room: chain(20_000 * room)),
-    "deepcopy": Case(lambda made: copy.deepcopy(made[0]), lambda room: chain(10_000 * room)),
-    "pickle": Case(lambda made: pickle.dumps(made[0]), lambda room: chain(30_000 * room)),
-    "draw": Case(lambda made: str(draw(made[0])), lambda room: chain(240), may_fit=True, rooms=0.2),
+    "text": Case(lambda made: text(made[0]), lambda room: deep(20_000 * room)),
+    "to_latex": Case(lambda made: to_latex(made[0]), lambda room: deep(20_000 * room)),
+    "deepcopy": Case(lambda made: copy.deepcopy(made[0]), lambda room: deep(10_000 * room)),
+    "pickle": Case(lambda made: pickle.dumps(made[0]), lambda room: deep(30_000 * room)),
+    "draw": Case(lambda made: str(draw(made[0])), lambda room: deep(240), may_fit=True, rooms=0.2),
     "explore": Case(
         lambda made: explore(made).html, lambda room: MLP(8, [30, 30, 1], seed=1)([0.1] * 8), may_fit=True, rooms=0.2
     ),
@@ -185,7 +179,7 @@ CASES = {
         lambda room: [[0.1, 0.2]] * (1_000 * room),
         FEWER,
     ),
-    "sweep": Case(lambda room: raised(sweep(lambda n: chain(n)[0].data, {"n": [1, 10_000 * room]}))),
+    "sweep": Case(lambda room: raised(sweep(lambda n: deep(n)[0].data, {"n": [1, 10_000 * room]}))),
     "save": Case(lambda made: save(made, os.devnull), lambda room: network(20_000 * room)),
     "load": by_a_file(load, model_file, 10_000),
     "read_csv": by_a_file(read, table_file, 20_000),
@@ -232,7 +226,7 @@ class Engine:
     """What works before, and has to work as before afterwards."""
 
     def __init__(self):
-        chain(100_000)  # is freed by a megabyte of stack from Python 3.13 on; under a limit the stack can't grow
+        deep(100_000)  # is freed by a megabyte of stack from Python 3.13 on; under a limit the stack can't grow
         self.root, self.leaf = irregular(300)
         with TemporaryDirectory() as folder:
             read(table_file(Path(folder), 9))  # and pandas is there

@@ -198,7 +198,7 @@ class _Stages:
             level = level_of(lines)
 
             def made() -> Any:
-                check_room(lines, level)
+                check_room(lines, level)  # before it takes over, since it compiles in its first run
                 return kernel
 
             return self._stage(KERNEL_LINE_PRICE[level] * lines, before, after, made)

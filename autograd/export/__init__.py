@@ -56,7 +56,7 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     """
     from autograd.export.c import source_of
 
-    source = source_of(program_of(program, "to_c"), name, Path(path or f"{name}.c").name)
+    source = source_of(program_of(program, "to_c", may_be_empty=False), name, Path(path or f"{name}.c").name)
     if path is not None:
         write_atomically(path, source.encode("ascii"))
     return source
@@ -80,9 +80,7 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     """
     from autograd.export.typed_arrays import javascript_of
 
-    found = program_of(program, "to_javascript")
-    if not (found.lowering.roots or found.constant_results):
-        raise ValueError("to_javascript takes a program with results, got one without")
+    found = program_of(program, "to_javascript", may_be_empty=False)
     source = javascript_of(found.lowering, name, constants=found.constant_results) + "\n"
     if path is not None:
         write_atomically(Path(path), source.encode())
@@ -128,14 +126,14 @@ def to_onnx(program: Compiled | Network, path: str | Path | None = None, dtype: 
     """
     from autograd.export.onnx import model_of
 
-    contents = model_of(program_of(program, "to_onnx"), dtype)
+    contents = model_of(program_of(program, "to_onnx", may_be_empty=False), dtype)
     if path is not None:
         write_atomically(path, contents)
     return contents
 
 
-def program_of(compiled: Any, asker: str) -> Program:
+def program_of(compiled: Any, asker: str, *, may_be_empty: bool = True) -> Program:
     """Return the program of what `compile` returned."""
     from autograd.export.programs import program_in
 
-    return program_in(compiled, asker)
+    return program_in(compiled, asker, may_be_empty=may_be_empty)

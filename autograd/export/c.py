@@ -59,8 +59,6 @@ def source_of(program: Program, name: str, file: str) -> str:
     """Return a program as the text of a C file; its name stands in the example."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
         raise ValueError(f"to_c takes a free identifier of C as the name of the function, such as 'loss', got {name!r}")
-    if not (program.lowering.roots or program.constant_results):
-        raise ValueError("to_c takes a program with results, got one without")
     writer = StepWriter if _has_loops(program.lowering) else ArrayWriter
     return writer(program, name).text(file)
 

@@ -24,7 +24,7 @@ class Network(Protocol):
         """Return the parameters."""
 
 
-def program_in(compiled: Any, asker: str) -> Program:
+def program_in(compiled: Any, asker: str, *, may_be_empty: bool = True) -> Program:
     """Return the program of a compiled graph, of a compiled function for its latest call, or of a network."""
     if isinstance(compiled, Network):
         return predictions(compiled)
@@ -32,6 +32,8 @@ def program_in(compiled: Any, asker: str) -> Program:
     if not isinstance(program, Program):
         found = type(compiled).__name__
         raise TypeError(f"{asker} takes what compile(...) returned, got {found}; write {asker}(compile(...))")
+    if not (may_be_empty or program.lowering.roots or program.constant_results):
+        raise ValueError(f"{asker} takes a program with results, got one without")
     return program
 
 
