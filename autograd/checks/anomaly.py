@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, differentiable_edges, modes
+from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, edges, modes
 from autograd.rules import Mask, Operation
 
 SHOWN = 6  # operands in a message
@@ -106,7 +106,7 @@ def _number(flowing: Any) -> float:
     """Return the number of what is added up: a float, a Value, or a sum of products of Values."""
     if isinstance(flowing, Sum):
         terms = zip(flowing.derivatives, flowing.adjoints, strict=True)
-        return sum(_number(derivative) * adjoint.number for derivative, adjoint in terms)
+        return sum(_number(derivative) * _number(adjoint) for derivative, adjoint in terms)
     number: float = flowing.number if isinstance(flowing, (Node, Mask)) else flowing
     return number
 
@@ -151,9 +151,9 @@ class Located(Stamp):
 def _differentiated() -> Node | None:
     """Return the node of which a partial derivative is being read with Values, if one is."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code is not differentiable_edges.__code__:
+    while frame is not None and frame.f_code is not edges.__code__:
         frame = frame.f_back
-    return None if frame is None else frame.f_locals["node"]
+    return frame.f_locals["node"] if frame is not None and frame.f_locals["differentiable"] else None
 
 
 def _line(node: Node) -> str:

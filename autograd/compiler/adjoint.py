@@ -81,10 +81,12 @@ class Adjoint:
             target = instruction.destination
             before = written[target.batched][target.slots]
             some = bool(before.any())
-            if some and not before.all():
+            is_zero = not instruction.operands  # of what is constant: 0 arrives, which is there
+            if (some or is_zero) and not before.all():
                 missing[target.batched][target.slots[~before]] = True
             written[target.batched][target.slots] = True
-            instructions.append(replace(instruction, add=some))
+            if not is_zero:
+                instructions.append(replace(instruction, add=some))
 
         for root, seed in self._seeded():
             arrive(Instruction("map", self.of(root), [seed]))
@@ -180,7 +182,7 @@ class Adjoint:
             return results.arranged(lambda row: np.broadcast_to(row[:, None], operand.shape))
 
         (slope,) = derivatives(instruction.expression.operation, Y, [symbol(0)])
-        if isinstance(slope, float) and slope == 0.0:
+        if slope is rules.INACTIVE:
             return None
         named = {0: operand, "y": spread(instruction.destination), "g": spread(self.of(instruction.destination))}
         batched = instruction.batched

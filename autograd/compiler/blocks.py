@@ -131,7 +131,7 @@ def handed_by(operation: Operation, arity: int, wanted: tuple[bool, ...]) -> lis
     handed = [
         (position, product(g, slope))
         for position, slope in enumerate(derivatives(operation, y, xs))
-        if wanted[position] and not (isinstance(slope, float) and slope == 0.0)
+        if wanted[position] and slope is not rules.INACTIVE
     ]
     uses = Counter(
         id(part) for _, expression in handed for part in _each_once(expression) if part.operation is not None

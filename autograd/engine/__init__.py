@@ -9,7 +9,6 @@ from autograd.engine.chain import Edge as Edge
 from autograd.engine.chain import accumulate as accumulate
 from autograd.engine.chain import check_unchanged as check_unchanged
 from autograd.engine.chain import dependents as dependents
-from autograd.engine.chain import differentiable_edges as differentiable_edges
 from autograd.engine.chain import edges as edges
 from autograd.engine.chain import topological_order as topological_order
 from autograd.engine.chain import turned as turned

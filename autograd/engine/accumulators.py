@@ -5,12 +5,12 @@ The chain rule adds floats, or where derivatives are Values themselves, sums of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Self
 
 from autograd.engine.chain import Edge
 from autograd.engine.node import UNREACHED, Node
-from autograd.rules import Mask, ieee_dot
+from autograd.rules import Mask, Zero, ieee_dot
 
 
 class Accumulator:
@@ -35,10 +35,6 @@ class Accumulators(dict[Any, Accumulator]):
         for accumulator in self.values():
             accumulator.grad = UNREACHED
 
-    def reached(self) -> Iterator[Edge]:
-        """Return the edges between the accumulators, but those from where nothing has arrived when they come up."""
-        return (edge for edge in self.edges if edge[0].grad is not UNREACHED)
-
 
 class Sum:
     """A symbolic accumulator, for derivatives that are Values: a sum of products, made into one node when it is read.
@@ -48,7 +44,7 @@ class Sum:
 
     __slots__ = ("adjoints", "derivatives", "total")
 
-    def __init__(self, derivative: Any, adjoint: Node) -> None:
+    def __init__(self, derivative: Any, adjoint: Any) -> None:
         self.derivatives = [derivative]
         self.adjoints = [adjoint]
         self.total: Any = None
@@ -62,10 +58,11 @@ class Sum:
         return self
 
     def __mul__(self, derivative: Any) -> Sum:
-        return Sum(1.0, derivative * self.node()) if isinstance(derivative, Mask) else Sum(derivative, self.node())
+        masks = isinstance(derivative, (Mask, Zero))  # whose product is not that of numbers
+        return Sum(1.0, derivative * self.node()) if masks else Sum(derivative, self.node())
 
     def node(self) -> Any:
-        """Return the sum as one node."""
+        """Return the sum as one node, or as a number where it is one."""
         if self.total is None:
             if len(self.adjoints) > 1:
                 adjoints: list[Any] = list(self.adjoints)

@@ -15,8 +15,8 @@ from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
-from autograd.engine.node import Node
-from autograd.rules import TABLE, Binary, Operation
+from autograd.engine.node import UNREACHED, Node
+from autograd.rules import INACTIVE, TABLE, Binary, Operation
 
 # A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
@@ -97,7 +97,7 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
     before = [node.grad for node in computed]
     try:
         for node in computed:
-            node.grad = 0.0
+            node.grad = UNREACHED
         for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
             grad, leaf.grad = leaf.grad, 0.0
             before.append(grad)
@@ -120,8 +120,10 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
 def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
     """Accumulate gradients by the chain rule: add to each edge's target its source's gradient times the derivative.
 
-    The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`).
+    The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`). Where
+    none has arrived, nothing is handed on, not even 0 times an infinity.
     """
+    edges = (edge for edge in edges if edge[0].grad is not UNREACHED)
     if modes.blocks:
         edges = modes.inspected_edges(edges, holders)
     for source, target, derivative in edges:
@@ -136,6 +138,8 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
     """
     for node in nodes:
         op, gradient, a, b = node.op, node.grad, node._first, node._second
+        if gradient is UNREACHED:
+            continue
         if op is PRODUCT:
             if type(a) is not constant:
                 a.grad += gradient * b.number
@@ -161,7 +165,9 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
             partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
             for parent, partial in zip(a, partials, strict=True):
                 if type(parent) is not constant:
-                    parent.grad += gradient * (partial(y, *operands) if op.arity else partial)
+                    derivative = partial(y, *operands) if op.arity else partial
+                    if derivative is not INACTIVE:
+                        parent.grad += gradient * derivative
 
 
 def row_of(*derivatives: Any) -> Operation:
@@ -179,35 +185,22 @@ def row_of(*derivatives: Any) -> Operation:
 SUM, PRODUCT = row_of(1.0, 1.0), row_of("b", "a")
 
 
-def edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
+def edges(nodes: Iterable[Node], wanted: Container[Node], *, differentiable: bool = False) -> Iterator[Edge]:
     """Yield the edges from each computed node to its active parents, those that are wanted, with the derivatives.
 
-    Partial derivatives by other parents are not evaluated.
+    Partial derivatives are floats, or, read with Values, graphs that are differentiable in their turn. Those by other
+    parents are not evaluated. An edge that is inactive, such as that of a condition, is left out: not even the nan that
+    0 times a nan would be flows along it.
     """
     for node in nodes:
         if (op := node.op) is not None:
-            y, parents = node.number, node.parents
-            operands = [parent.number for parent in parents]
+            y: Any = node if differentiable else node.number
+            operands: Sequence[Any] = node.parents if differentiable else [parent.number for parent in node.parents]
             partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
-            for parent, partial in zip(parents, partials, strict=True):
+            for parent, partial in zip(node.parents, partials, strict=True):
                 if parent in wanted:
-                    yield node, parent, partial(y, *operands) if op.arity else partial
-
-
-def differentiable_edges(nodes: Iterable[Node], wanted: Container[Node]) -> Iterator[Edge]:
-    """Yield what `edges` yields, with partial derivatives read with Values: graphs, differentiable in their turn.
-
-    Nothing flows along an edge whose derivative is 0 everywhere, such as that of a condition: not even the nan that 0
-    times a nan would be.
-    """
-    for node in nodes:
-        if (op := node.op) is not None:
-            operands = node.parents
-            partials = op.partials if op.arity else op.partials[0](node, operands)
-            for parent, partial in zip(operands, partials, strict=True):
-                if parent in wanted:
-                    derivative = partial(node, *operands) if op.arity else partial
-                    if not isinstance(derivative, float) or derivative != 0.0:
+                    derivative = partial(y, *operands) if op.arity else partial
+                    if derivative is not INACTIVE:
                         yield node, parent, derivative
 
 

@@ -18,7 +18,6 @@ from autograd.engine import (
     accumulate,
     check_unchanged,
     dependents,
-    differentiable_edges,
     edges,
     modes,
     topological_order,
@@ -57,8 +56,7 @@ class Linearization:
     @cached_property
     def edges(self) -> list[Edge]:
         """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
-        read = differentiable_edges if self.recorded else edges
-        return list(read(reversed(self.active), self.wanted))
+        return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
@@ -118,14 +116,14 @@ class Linearization:
         for node, number in seeds:
             given.append(as_value(number) if valued else number)
             flow[node].grad += Sum(1.0, given[-1]) if valued else number
-        accumulate(flow.reached(), flow.values())
+        accumulate(flow.edges, flow.values())
         sums: list[Any] = [flow[end].grad if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
         if not valued:
             return [float(total) for total in sums]
         taken = set(given)  # each result is a node of its own, to be labelled as one likes
         found = []
         for total in sums:
-            node = Constant(0.0) if total is UNREACHED else total.node()
+            node = Constant(0.0) if total is UNREACHED else as_value(total.node())
             found.append(positive(node) if node in taken else node)
             taken.add(node)
         return found

@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
 from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
-from autograd.rules import Operation, is_own, real, where
+from autograd.rules import INACTIVE, Operation, is_own, real, where
 
 
 @overload
@@ -66,7 +66,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     if root in wanted:
         flow[root].grad = _taken(1.0, kind) if kind else _ones_like(value)
     with modes.inspect_with(None):  # which looks for floats that are not finite
-        accumulate(flow.reached(), flow.values())
+        accumulate(flow.edges, flow.values())
     nothing = _taken(0.0, kind) if kind else 0.0 * _ones_like(value)
     found = {leaf: flow[leaf].grad + nothing if leaf in flow else nothing for leaf in numbers}
     return unwrapped(value), {leaf: unwrapped(derivative) for leaf, derivative in found.items()}
@@ -80,7 +80,9 @@ def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any]) -
             partials = row.partials if row.arity else row.derivatives(y, operands)
             for parent, partial in zip(node.parents, partials, strict=True):
                 if parent in wanted:
-                    yield node, parent, _derivative(row, partial, y, operands) if row.arity else partial
+                    derivative = _derivative(row, partial, y, operands) if row.arity else partial
+                    if derivative is not INACTIVE:
+                        yield node, parent, derivative
 
 
 def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any]) -> Any:

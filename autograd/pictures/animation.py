@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autograd.engine import Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
+from autograd.engine import UNREACHED, Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
 from autograd.pictures._clusters import card_rows, ids_of, write_boxes
 from autograd.pictures._frames import write_gif, write_svg
@@ -42,7 +42,7 @@ from autograd.pictures.style import (
     place_of_operand,
 )
 from autograd.pictures.text import names_of, sorted_graph
-from autograd.rules import real
+from autograd.rules import active_operands, real
 
 MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
 CAPTION = 110  # characters in a line
@@ -166,7 +166,10 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     steps = [_Step(len(order), dict(known), (told, f"d{end}/d{end} = 1"))]
 
     def watched(node: Value, outgoing: Iterable[Edge]) -> Iterator[Edge]:
-        free = [operand for operand, parent in enumerate(node.parents) if type(parent) is not Constant]
+        if flow[node].grad is UNREACHED:  # a condition
+            return
+        active = active_operands(node.op, len(node.parents))
+        free = [n for n, parent in enumerate(node.parents) if active[n] and type(parent) is not Constant]
         for operand, (_, parent, derivative) in zip(free, outgoing, strict=True):
             before = known.get(parent)
             yield flow[node], flow[parent], derivative

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from autograd.rules import _rows as rules
@@ -70,6 +71,8 @@ def product(a: Any, b: Any) -> Any:
     (g, g * x, -g)
     """
     for factor, other in ((a, b), (b, a)):
+        if isinstance(factor, rules.Zero):
+            return 0.0
         if isinstance(factor, float):
             if factor == 1.0:
                 return other
@@ -243,8 +246,23 @@ def derivatives(operation: Operation, y: Any, operands: Sequence[Any]) -> Sequen
     """
     if not is_own(operation):
         found = operation.derivatives(y, operands)
-        return [d if isinstance(d, (Expression, rules.Mask)) else float(d) for d in found]
+        return [d if isinstance(d, (Expression, rules.Mask, rules.Zero)) else float(d) for d in found]
     return [_own_derivative(operation, position, y, operands) for position in range(len(operation.partials))]
+
+
+@lru_cache(maxsize=1024)
+def active_operands(operation: Operation, number: int) -> tuple[bool, ...]:
+    """Return which of so many operands the chain rule reaches: all but conditions and what is detached.
+
+    >>> active_operands(rules.where, 3)
+    (False, True, True)
+    """
+    if is_own(operation):
+        return (True,) * number
+    listed = operation.arity is None  # of many operands, which are all alike
+    found = derivatives(operation, symbol("y"), list(map(symbol, range(2 if listed else number))))
+    active = tuple(slope is not rules.INACTIVE for slope in found)
+    return active[:1] * number if listed else active
 
 
 def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
@@ -297,7 +315,7 @@ def pull(expression: Any, y: Any, upstream: Any) -> dict[Any, Any]:
         handed = [
             (operand, operand, product(g, derivative))
             for operand, derivative in zip(part.operands, derivatives(part.operation, y, part.operands), strict=True)
-            if isinstance(operand, Expression) and not (isinstance(derivative, float) and derivative == 0.0)
+            if isinstance(operand, Expression) and derivative is not rules.INACTIVE
         ]
         stack += reversed(handed)
     return found

@@ -270,6 +270,9 @@ class Zero(float):
 
 
 NOTHING = Zero()  # the derivative of what is constant but for its jumps
+# The derivative by an operand that the chain rule never reaches, such as a condition: by identity, since it hands back
+# nothing, where `NOTHING` hands back 0, which times an infinite derivative further down is nan.
+INACTIVE = Zero()
 
 
 def _mask(condition: Any, *, otherwise: bool = False) -> Any:
@@ -428,11 +431,11 @@ floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a,
 xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(_is_zero(a), lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
                     edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
 logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
-where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: 0.0, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: INACTIVE, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
 
-less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} < {})",  definition="1 if a < b else 0")
-less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="({} <= {})", definition="1 if a <= b else 0")
-either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: 0.0, lambda y, a, b: 0.0, template="either({}, {})", definition="1 if a or b else 0")
+less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} < {})",  definition="1 if a < b else 0")
+less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} <= {})", definition="1 if a <= b else 0")
+either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="either({}, {})", definition="1 if a or b else 0")
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [_reciprocal(len(xs))] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
@@ -452,22 +455,22 @@ ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=do
 # listed in the table, since their derivatives are not those of their functions but count as 0. A `guard` stands before the
 # operands of a side of a choice, an `unguard` behind its result: where the side is not chosen nothing goes in but nan,
 # and nothing comes out but 0. Each is the other's derivative, so that holds for what flows back, in every order.
-detached = Unary("detach", operator.pos, lambda y, x: 0.0, definition="x, whose derivative counts as 0")
+detached = Unary("detach", operator.pos, lambda y, x: INACTIVE, definition="x, whose derivative counts as 0")
 guard = Operation(
     "guard",
     lambda c, x: x if c else nan,
-    lambda y, c, x: 0.0,
+    lambda y, c, x: INACTIVE,
     lambda y, c, x: Mask(c),
     definition="b if a else nan",
 )
 unguard = Operation(
     "unguard",
     lambda c, x: x if c else 0.0,
-    lambda y, c, x: 0.0,
+    lambda y, c, x: INACTIVE,
     lambda y, c, x: Mask(c),
     definition="b if a else 0",
 )
 where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
 where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
-largest = NAry("max", max, lambda y, xs: [0.0] * len(xs), definition="max(xs), whose derivative counts as 0")
+largest = NAry("max", max, lambda y, xs: [INACTIVE] * len(xs), definition="max(xs), whose derivative counts as 0")
 UNLISTED: tuple[Operation | Family, ...] = (detached, guard, unguard, largest)

@@ -35,12 +35,10 @@ from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
-from autograd.rules import Operation, is_own
+from autograd.rules import Operation, active_operands, is_own
 
 WIDTH = 64  # examples in a strip
 TOGETHER = 2**18  # numbers of the strips that are run together
-NO_DERIVATIVE = {rules.less, rules.less_equal, rules.either, rules.detached, rules.largest}  # they hand nothing back
-CHOICES = {rules.where, rules.where.decided, rules.guard, rules.unguard}  # their condition gets nothing back
 
 
 class Tape:
@@ -60,7 +58,7 @@ class Tape:
             found = known.get(operation)
             if found is None:
                 found = known[operation] = encoded(operation, rows)
-                quiet = quiet or operation in NO_DERIVATIVE or operation in CHOICES
+                quiet = quiet or not all(active_operands(operation, len(terms)))
             number, kind = found
             slots, wanted, bit = [], 0, 1
             for term in terms:
@@ -109,10 +107,9 @@ class Tape:
             operation, terms = steps[number]
             if self.base + number not in reached:
                 self.code[number, 0] &= ~7
-            elif operation in CHOICES:
-                reached.update(term for term in terms[1:] if isinstance(term, int))
-            elif operation not in NO_DERIVATIVE:
-                reached.update(term for term in terms if isinstance(term, int))
+            else:
+                hands = active_operands(operation, len(terms))
+                reached.update(term for term, hand in zip(terms, hands, strict=True) if hand and isinstance(term, int))
 
     def operands(self, number: int) -> list[int]:
         """Return the slots of the operands of an instruction."""

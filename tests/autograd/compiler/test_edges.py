@@ -12,6 +12,7 @@ from autograd import Constant, Value, atan2, compile, gradients, hessian, hypot,
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import eager, is_close, outcome
+from tests.autograd.engine.test_infinite_slopes import PLACES, is_moderate
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -55,6 +56,19 @@ def test_row_at_its_edges_is_as_eager_to_order_three(row, in_sample):
             for size in {len(xs) for xs, _ in cases}:
                 assert_as_eager(f, [case for case in cases if len(case[0]) == size])
             f = derivative(f, position)
+
+
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_row_beside_an_infinite_slope_is_as_eager(row):
+    for place in PLACES:
+
+        def f(twice, place=place):
+            return place(row, twice[: len(twice) // 2], twice[len(twice) // 2 :])
+
+        found = [([*xs, *xs], outcome(eager, f, [*xs, *xs])) for xs in points(row) if is_moderate(xs)]
+        cases = [(xs, numbers) for xs, numbers in found if isinstance(numbers, list)]
+        for size in {len(xs) for xs, _ in cases}:
+            assert_as_eager(f, [case for case in cases if len(case[0]) == size])
 
 
 LISTED = {  # a function, where, and its Hessian
