@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from autograd import rules
 from autograd.engine import Value
 from autograd.rules import Operation
 
-T = TypeVar("T")
 
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
 GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
@@ -36,6 +35,6 @@ def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:
         data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in terms]))
 
 
-def excusing(operation: Operation, operands: Sequence[T]) -> Sequence[T]:
+def excusing(operation: Operation, operands: Sequence[Any]) -> Sequence[Any]:
     """Return the operands of which a nan makes the result nan, which is then no error."""
     return operands[-1:] if operation in RAISE_WITH_NAN else operands
