@@ -9,7 +9,6 @@ from autograd import rules
 from autograd.engine import Value
 from autograd.rules import Operation
 
-
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
 GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
 RAISE_WITH_NAN = {rules.divide, rules.mod, rules.floordiv, rules.xlogy}  # unless it is their last operand: nan / 0
