@@ -1,4 +1,4 @@
-"""Modes of recording: `no_grad`, inspection (`detect_anomaly`) and tracing (`compile`).
+"""Modes of recording: `no_grad`, inspection (`detect_anomaly`), tracing (`compile`) and substitution (`root`).
 
 Each is a context variable, so a block changes what is recorded in its own thread or task only.
 """
@@ -17,11 +17,13 @@ from autograd.engine.node import Node, Origin
 from autograd.rules import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
+N = TypeVar("N", bound=Node)
 
 # Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
 
 blocks = 0
+substitutions = 0  # of which these change what is read
 
 
 class _Block:
@@ -43,6 +45,7 @@ _inspector = _mode("inspector")
 _tracer = _mode("tracer")
 _differentiating = _mode("differentiating")
 _side = _mode("side")
+_substitution = _mode("substitution")
 
 
 class Tracer(Protocol):
@@ -80,6 +83,14 @@ class TracedSide(Protocol):
 
     def made(self, node: Node) -> None:
         """Take note of a node that was made in this side."""
+        ...
+
+
+class Substitution(Protocol):
+    """Nodes that stand for others, wherever these are read: with other numbers, in one thread or task only."""
+
+    def substituted(self, node: Any, differentiable: bool) -> Any:
+        """Return the node that stands for this one; `differentiable` where what is read passes derivatives on."""
         ...
 
 
@@ -221,11 +232,36 @@ def differentiated(leaf: Node) -> bool:
     return tick is not None and leaf.stamp.born >= tick
 
 
-def use(node: Node, how: str) -> None:
-    """Tell the tracer, if there is one, that the data of a node is used as a plain number."""
+def use(node: N, how: str) -> N:
+    """Tell the tracer, if there is one, that the data of a node is used as a plain number; return what stands for it."""
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.used(node, how)
+    return substituted(node, differentiable=False)
+
+
+def substitution() -> Substitution | None:
+    """Return the substitution that the current thread or task reads nodes by."""
+    found: Substitution | None = _substitution.get().value
+    return found
+
+
+@contextmanager
+def substitute_with(substitution: Substitution) -> Iterator[None]:
+    """Read nodes by a substitution in this block."""
+    global substitutions
+    substitutions += 1
+    try:
+        with _block(_substitution, substitution):
+            yield
+    finally:
+        substitutions -= 1
+
+
+def substituted(node: N, *, differentiable: bool = True) -> N:
+    """Return the node that stands for this one where it is read, which is itself where there is no substitution."""
+    found: Substitution | None = _substitution.get().value
+    return node if found is None else cast("N", found.substituted(node, differentiable and not paused()))
 
 
 def linearized(outputs: Iterable[Any]) -> None:

@@ -63,6 +63,20 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     return node
 
 
+def _applied(op: Operation, operands: Sequence[Value]) -> Value:
+    """Apply an operation to nodes, or what stands for them, in a block that changes what is recorded or read."""
+    if modes.substitutions:
+        differentiable = op is not rules.detached
+        operands = [modes.substituted(x, differentiable=differentiable) for x in operands]
+    try:
+        data = op.evaluate([node.number for node in operands])
+    except (ValueError, ArithmeticError):
+        if not modes.untaken():
+            raise
+        data = math.nan
+    return _node(op, data, *slots_of(op, tuple(operands)))
+
+
 def _or_nan(op: Operation, operands: Sequence[Value]) -> float:
     """Apply an operation to nodes; where it is not defined, the result is nan."""
     try:
@@ -81,13 +95,13 @@ def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x.number)
     except (ValueError, ArithmeticError) as error:
-        if not modes.untaken():
-            raise op.explain(error, (x.number,)) from None
-        data = math.nan
+        if modes.blocks:
+            return _applied(op, (x,))
+        raise op.explain(error, (x.number,)) from None
     if type(data) is not float:
         data = real(data, f"the result of {op.name}")
     if modes.blocks:
-        return _node(op, data, x)
+        return _applied(op, (x,)) if modes.substitutions else _node(op, data, x)
     node = _new(Value)  # what `_node` does, whose call would cost a fifth of the time
     node.number = data
     node._first = x
@@ -111,11 +125,11 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         try:
             number = forward(self.number, other.number)
         except (ValueError, ArithmeticError) as error:
-            if not modes.untaken():
-                raise op.explain(error, (self.number, other.number)) from None
-            number = math.nan
+            if modes.blocks:
+                return _applied(op, (self, other))
+            raise op.explain(error, (self.number, other.number)) from None
         if modes.blocks:
-            return _node(op, number, self, other)
+            return _applied(op, (self, other)) if modes.substitutions else _node(op, number, self, other)
         node = _new(Value)  # what `_node` does, whose call would cost a tenth of the time
         node.number = number
         node._first = self
@@ -138,8 +152,10 @@ def _compare(op: Operation, a: Any, b: Any) -> bool:
     a, b = _as_operand(a), _as_operand(b)
     if a is None or b is None:
         return cast("bool", NotImplemented)
-    if modes.blocks and modes.traced():
-        return cast("bool", Value._operate(op, (a, b)))
+    if modes.blocks:
+        if modes.traced():
+            return cast("bool", Value._operate(op, (a, b)))
+        a, b = (modes.substituted(x, differentiable=False) for x in (a, b))
     return bool(op.forward(a.number, b.number))
 
 
@@ -201,7 +217,7 @@ class Value(Node, PeerNames, Methods["Value"]):
     def data(self) -> float:
         """The number itself."""
         if modes.blocks:
-            modes.use(self, "the data of")
+            return modes.use(self, "the data of").number
         return self.number
 
     @data.setter
@@ -286,7 +302,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __bool__(self) -> bool:
         if modes.blocks:
-            modes.use(self, "a branch on")
+            self = modes.use(self, "a branch on")
         return self.number != 0.0
 
     def __float__(self) -> float:
@@ -310,7 +326,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __format__(self, specification: str) -> str:
         if modes.blocks:
-            modes.use(self, "the text of")
+            self = modes.use(self, "the text of")
         return format(self.number, specification) if specification else repr(self)
 
     def __repr__(self) -> str:
@@ -329,23 +345,22 @@ class Value(Node, PeerNames, Methods["Value"]):
                 return cast("Value", operands[0])
             operation = rules.where if operation is rules.where.decided else operation
         if operation.arity == 1:
-            return _unary(operation, operands[0])
+            return _applied(operation, operands) if modes.substitutions else _unary(operation, operands[0])
         try:
             data = [node.number for node in operands]
         except AttributeError:  # plain numbers among them
             operands = [_as_node(x, operation.name) for x in operands]
             data = [node.number for node in operands]
-        try:
-            y = operation.evaluate(data)
-        except (ValueError, ArithmeticError):
-            if not modes.untaken():
-                raise
-            y = math.nan
+        if modes.blocks:
+            return _applied(operation, operands)
+        y = operation.evaluate(data)
         return _node(operation, y, *operands) if operation.arity == 2 else _node(operation, y, tuple(operands))
 
     @staticmethod
     def _choose(where: Where, condition: Value, a: Any, b: Any) -> Any:
         """Apply the choice between functions: call the one that is chosen; where that is not known yet, both."""
+        if modes.blocks:
+            condition = modes.substituted(condition, differentiable=False)
         if not (modes.blocks and modes.traced()):
             side = where.side(a if condition.number else b)
             return where.chosen(side) if isinstance(side, Value) else side
@@ -396,7 +411,11 @@ class Value(Node, PeerNames, Methods["Value"]):
         >>> (x * x.detach()).parents[1].parents
         ()
         """
-        return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
+        if modes.blocks:
+            if modes.traced():
+                return _unary(rules.detached, self)
+            self = modes.substituted(self, differentiable=False)
+        return Value(self.number)
 
     def __copy__(self) -> Value:
         copied: Value = _copying.shallow_copy(self)

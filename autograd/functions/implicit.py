@@ -9,18 +9,19 @@ derivatives of any order.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from autograd.engine import Constant, Value, clock, modes, topological_order
+from autograd.engine import Constant, Node, Value, clock, modes, topological_order
 from autograd.functions import newton
 from autograd.functions._linearization import Linearization
 from autograd.functions.calls import Function, check_function, check_outputs, name_of
 from autograd.functions.structure import Structure, arranged, flatten, flatten_result
 from autograd.functions.taylor import leading_of
 from autograd.functions.transforms import grad
-from autograd.rules import Operation, positive
+from autograd.rules import Operation, detached, positive
 
 Solver = Callable[[Function, Any], Any]
 
@@ -93,19 +94,22 @@ def _solution(
     start, structure = flatten(x0, asker, f"the start of {name_of(f)}")
     flat = [flatten(given, asker, f"parameter {i} of {name_of(f)}") for i, given in enumerate(params)]
     taken = [*start, *[x for numbers, _ in flat for x in numbers]]
+    taken = [modes.substituted(x) if isinstance(x, Value) else x for x in taken]
     problem = _Problem(asker, equations, objective, structure, [part for _, part in flat], taken, solver, max_steps)
-    problem.captured = problem.outside()
-    operands = [x for x in [*taken, *problem.captured] if isinstance(x, Value)]
-    if not any(type(x) is not Constant for x in operands):
-        found: Any = problem.solve([x.number for x in operands])
-        return structure.unflatten(map(Constant, found) if operands else found)
-    return structure.unflatten(problem.components(operands))
+    numbers = problem.look()
+    given = [x for x in taken if isinstance(x, Value)]
+    operands = [*given, *problem.operands_captured()]
+    if modes.traced() and operands or any(type(x) is not Constant for x in operands):
+        return structure.unflatten(problem.components(operands))
+    found: Any = problem.solve(numbers)
+    return structure.unflatten(map(Constant, found) if given else found)
 
 
 class _Problem:
     """Equations, and what they are solved for: called at numbers of the operands, which are Values.
 
-    The operands are those Values that the start and the parameters hold, and then those that f uses beside them.
+    The operands are those Values that the start and the parameters hold, and then what f reads beside them: `captured`,
+    nodes with whether their derivatives count. Where f is called again other nodes stand for all of them.
     """
 
     def __init__(
@@ -129,13 +133,14 @@ class _Problem:
         self.size = sum(1 for _ in structure.names("x"))
         self.solver = solver
         self.max_steps = max_steps
-        self.captured: list[Value] = []
-        self._solutions: dict[tuple[float, ...], list[float]] = {}
-        self._sensitivities: dict[tuple[float, ...], list[list[float]]] = {}
+        self.captured: dict[Value, bool] = {}
+        self._solutions: dict[bytes, list[float]] = {}
+        self._sensitivities: dict[bytes, list[list[float]]] = {}
+        self._first: tuple[Sequence[float], list[float]] | None = None  # operands, and their solution
         self._differentiable: tuple[Sequence[Any], list[list[Any]]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_solutions": {}, "_sensitivities": {}, "_differentiable": None}
+        return {**self.__dict__, "_solutions": {}, "_sensitivities": {}, "_differentiable": None, "_first": None}
 
     def copy(self) -> _Problem:
         """Return the same problem, without what is known of its solutions at Values."""
@@ -157,13 +162,18 @@ class _Problem:
         remaining = iter(numbers[self.size :])
         return [part.unflatten(remaining) for part in self.parts]
 
-    def linearized(self, x: Sequence[Any], operands: Sequence[Any], *, valued: bool) -> Linearization:
-        """Return the equations at x, linearized there by x, and where derivatives are Values by the operands too."""
-        since = clock.advance()
+    def linearized(
+        self, x: Sequence[Any], operands: Sequence[Any], *, valued: bool, reads: _Reads | None = None
+    ) -> Linearization:
+        """Return the equations at x, linearized there by x and by the operands whose derivatives count."""
+        reads = reads or _Reads(self.captured)
+        since = reads.begin()
         with modes.enable_grad(), modes.differentiate_from(since):
             xs = [positive(number) if isinstance(number, Value) else Value(number) for number in x]
-            given = self.placed([positive(p) if isinstance(p, Value) else Value(p) for p in operands])
-            result = self.equations(self.structure.unflatten(xs), *self.params(given))
+            given = [positive(p) if isinstance(p, Value) else Value(p) for p in operands]
+            reads.give(given[len(self.places) :])
+            with modes.substitute_with(reads):
+                result = self.equations(self.structure.unflatten(xs), *self.params(self.placed(given)))
         outputs, structure = flatten_result(result, self.asker, f"what {name_of(self.equations)} returned")
         check_outputs(self.asker, self.equations, result)
         if len(outputs) != self.size:
@@ -171,45 +181,85 @@ class _Problem:
                 f"{self.asker} takes a function that returns as many numbers as x has, {self.structure}; "
                 f"{name_of(self.equations)} returned {structure}"
             )
-        inputs = [*xs, *[given[place] for place in self.places], *self.captured]
+        outputs = [reads.substituted(y, True) if isinstance(y, Value) else y for y in outputs]
+        inputs = [*xs, *[given[j] for j in self.active() if j < len(given)]]
         return Linearization(outputs, inputs, since=since, valued=valued)
 
-    def outside(self) -> list[Value]:
-        """Return the Values that f uses beside its arguments."""
+    def active(self) -> list[int]:
+        """Return the positions of the operands by which the solution has derivatives: not the start."""
+        counts = [*[place >= self.size for place in self.places], *self.captured.values()]
+        return [j for j, counted in enumerate(counts) if counted]
+
+    def look(self) -> list[float]:
+        """Solve the equations, take note of what f reads beside its arguments, and return the operands' numbers.
+
+        A traced choice has both sides in it, so while f is traced, those that were not taken are looked at too.
+        """
+        numbers = [self.numbers[place] for place in self.places]
+        reads = _Reads(self.captured, modes.substitution(), noting=True)
+        points = [self.numbers[: self.size]]
+        traced, untaken = modes.traced(), modes.untaken()
+        found = None
         with _apart():
-            since = clock.advance()
-            call = self.linearized(
-                self.numbers[: self.size], [self.numbers[place] for place in self.places], valued=False
-            )
-            nodes = topological_order(*[y for y in call.outputs if isinstance(y, Value)], since=since)
-        return [node for node in nodes if node.stamp.born < since and type(node) is not Constant]
+            try:
+                if _has_nan(numbers):
+                    self.linearized(points[0], numbers, valued=False, reads=reads)
+                else:
+                    points.append(found := self._solved(numbers, reads))
+            except Exception:
+                if not untaken:
+                    raise
+            for x in points if traced else ():
+                with suppress(Exception), modes.trace_with(_BothSides()):
+                    self.linearized(x, numbers, valued=False, reads=reads)
+        numbers += reads.numbers.values()
+        if found is not None:
+            self._solutions[_bits(numbers)] = found
+            self._first = numbers, found
+        return numbers
+
+    def operands_captured(self) -> list[Value]:
+        """Return the operands for what f reads beside its arguments: numbers without derivatives where these don't count."""
+        if modes.traced():
+            return [node if counts else detached(node) for node, counts in self.captured.items()]
+        return [node if counts else Constant(modes.substituted(node, differentiable=False).number)
+                for node, counts in self.captured.items()]
 
     # Solving
 
     def solve(self, operands: Sequence[float]) -> list[float]:
         """Return the numbers of the solution at these numbers of the operands."""
-        key = tuple(operands)
-        if key not in self._solutions:
+        key = _bits(operands)
+        found = self._solutions.get(key)
+        if found is None:
+            with _apart():
+                if self._first is not None:
+                    known, x = self._first
+                    self._check_solved(self.linearized(x, known, valued=False), x)
+                found = self._solved(operands, _Reads(self.captured))
             if len(self._solutions) >= 4096:
                 self._solutions.clear()
                 self._sensitivities.clear()
-            with _apart(), self._assigned(operands):
-                self._solutions[key] = self._solved(operands)
-        return self._solutions[key]
+            self._solutions[key] = found
+            self._first = self._first or (operands, found)
+        return found
 
-    def _solved(self, operands: Sequence[float]) -> list[float]:
+    def _solved(self, operands: Sequence[float], reads: _Reads) -> list[float]:
         given = self.placed(operands)
         x, params = given[: self.size], self.params(given)
 
         def at(x: Sequence[float]) -> tuple[list[float], list[list[float]]]:
-            call = self.linearized(x, operands, valued=False)
+            call = self.linearized(x, operands, valued=False, reads=reads)
             residuals = [y.number if isinstance(y, Value) else y for y in call.outputs]
             return residuals, [row[: self.size] for row in _dense(call)]
 
         def plain(f: Function) -> Function:
             def g(x: Any) -> Any:
-                numbers, structure = flatten_result(f(arranged(x, self.structure), *params), self.asker)
-                return structure.unflatten([y.number if isinstance(y, Value) else y for y in numbers])
+                reads.begin()
+                reads.give([Value(number) for number in operands[len(self.places) :]])
+                with modes.substitute_with(reads):
+                    numbers, structure = flatten_result(f(arranged(x, self.structure), *params), self.asker)
+                    return structure.unflatten([y.data if isinstance(y, Value) else y for y in numbers])
 
             return g
 
@@ -228,18 +278,6 @@ class _Problem:
             newton.check_minimum(at(x)[1], x)
         return x
 
-    @contextmanager
-    def _assigned(self, operands: Sequence[float]) -> Iterator[None]:
-        """Give the Values that f uses beside its arguments these numbers in a block."""
-        before = [node.number for node in self.captured]
-        try:
-            for node, number in zip(self.captured, operands[len(self.places) :], strict=True):
-                node.number = number
-            yield
-        finally:
-            for node, number in zip(self.captured, before, strict=True):
-                node.number = number
-
     # Derivatives
 
     def components(self, operands: Sequence[Any]) -> list[Any]:
@@ -254,18 +292,19 @@ class _Problem:
     def sensitivity(self, operands: Sequence[Any]) -> list[list[Any]]:
         """Return the derivatives of the solution by the operands: a row for each number of it."""
         if all(type(x) is float for x in operands):
-            key = tuple(operands)
-            if key not in self._sensitivities:
+            key = _bits(operands)
+            matrix = self._sensitivities.get(key)
+            if matrix is None:
                 x = self.solve(operands)
-                with _apart(), self._assigned(operands):
-                    self._sensitivities[key] = self._matrix(self.linearized(x, operands, valued=False), x)
-            return self._sensitivities[key]
+                with _apart():
+                    matrix = self._sensitivities[key] = self._matrix(self.linearized(x, operands, valued=False), x)
+            return matrix
         if not all(isinstance(x, Value) for x in operands):
             return self._sensitivity_of_series(operands)
         known = self._differentiable
         if known is None or not all(a is b for a, b in zip(known[0], operands, strict=True)):
             xs = self.copy().components(operands)
-            call = self.linearized(xs, operands[: len(self.places)], valued=True)
+            call = self.linearized(xs, operands, valued=True)
             known = self._differentiable = (operands, self._matrix(call, xs))
         return known[1]
 
@@ -273,8 +312,8 @@ class _Problem:
         """Return the derivatives by power series: their graph at the constant terms, read with the series."""
         leaves = [Value(newton.float_of(leading_of(x))) for x in operands]
         xs = [Value(x) for x in self.solve([leaf.number for leaf in leaves])]
-        matrix = self._matrix(self.linearized(xs, leaves[: len(self.places)], valued=True), xs)
-        read: dict[Any, Any] = dict(zip([*leaves, *self.captured], [*operands, *operands[len(self.places) :]]))
+        matrix = self._matrix(self.linearized(xs, leaves, valued=True), xs)
+        read: dict[Any, Any] = dict(zip(leaves, operands, strict=True))
         read.update(zip(xs, self.components(operands), strict=True))
         for node in topological_order(*[entry for row in matrix for entry in row if isinstance(entry, Value)]):
             if node not in read:
@@ -284,14 +323,88 @@ class _Problem:
         return [[read.get(entry, entry) for entry in row] for row in matrix]
 
     def _matrix(self, call: Linearization, x: Sequence[Any]) -> list[list[Any]]:
+        rows = self._check_solved(call, x)
+        matrix = [[0.0] * (len(self.places) + len(self.captured)) for _ in range(self.size)]
+        by_x, by_others = [row[: self.size] for row in rows], [[-d for d in row[self.size :]] for row in rows]
+        by_active = newton.solved(self.asker, by_x, by_others, x)
+        for j, column in zip(self.active(), zip(*by_active)):
+            for row, derivative in zip(matrix, column, strict=True):
+                row[j] = derivative
+        return matrix
+
+
+    def _check_solved(self, call: Linearization, x: Sequence[Any]) -> list[list[Any]]:
+        """Return the Jacobian at a solution; raise RuntimeError if it is none any more."""
         rows = _dense(call)
-        by_x = [row[: self.size] for row in rows]
-        by_operands = [[-d for d in row[self.size :]] for row in rows]
-        for row in by_operands:
-            for j, place in enumerate(self.places):
-                if place < self.size:  # the start
-                    row[j] = 0.0
-        return newton.solved(self.asker, by_x, by_operands, x)
+        residuals = [[newton.float_of(y)] for y in call.outputs]
+        if any(y for (y,) in residuals):
+            by_x = [[newton.float_of(d) for d in row[: self.size]] for row in rows]
+            steps = [step for (step,) in newton.solved(self.asker, by_x, residuals, x)]
+            if not newton.is_rounding(steps, [newton.float_of(a) for a in x]):
+                raise RuntimeError(
+                    f"{name_of(self.equations)} has other values now than when {self.asker} solved it, so it uses a "
+                    "number that is no Value and was changed; give it as a parameter, or make it a Value or a Constant"
+                )
+        return rows
+
+
+class _Reads:
+    """The substitution for what f reads beside its arguments: nodes that were made before it was called.
+
+    Either it takes note of these, and of the numbers that they have around it, or it knows them from then.
+    """
+
+    def __init__(
+        self, captured: dict[Value, bool], around: modes.Substitution | None = None, *, noting: bool = False
+    ) -> None:
+        self.captured = captured
+        self.around = around
+        self.noting = noting
+        self.numbers: dict[Value, float] = {}
+        self.since = 0
+        self.stand_ins: dict[Value, Value] = {}
+
+    def begin(self) -> int:
+        """Return the tick from which on f is called: what was made before is not its own."""
+        self.since = clock.advance()
+        self.stand_ins = {}
+        return self.since
+
+    def give(self, stand_ins: Sequence[Value]) -> None:
+        """Have these nodes, made since the tick, stand for the captured ones."""
+        if not self.noting:
+            self.stand_ins = dict(zip(self.captured, stand_ins, strict=True))
+
+    def substituted(self, node: Any, differentiable: bool) -> Any:
+        """Return the node that stands for one that f reads."""
+        if node.stamp.born >= self.since:
+            return node
+        if self.noting:
+            self.captured[node] = differentiable or self.captured.get(node, False)
+            if node not in self.numbers:
+                outer = node if self.around is None else self.around.substituted(node, False)
+                self.numbers[node] = outer.number
+            if node not in self.stand_ins:
+                self.stand_ins[node] = Value(self.numbers[node], node.label)
+        elif node not in self.stand_ins or (differentiable and not self.captured[node]):
+            raise RuntimeError(
+                f"the function that is solved uses {node.label or repr(node)} at these numbers, and did not at those "
+                "it was first called at, so there is no derivative by it; give it as a parameter, or write the choice "
+                "as where(condition, a, b), in which functions may be sides"
+            )
+        return self.stand_ins[node]
+
+
+class _BothSides:
+    """A tracer that has choices call both of their sides, and takes no offence at numbers."""
+
+    def used(self, node: Node, how: str) -> None:
+        """Allow a number to be used, but in a side that is not taken: it is nan there, which may lead anywhere."""
+        if modes.untaken():
+            raise ArithmeticError(f"{how} what is not computed")
+
+    def linearized(self, outputs: Any) -> None:
+        """Take no note of what derivatives are taken of."""
 
 
 class _Component:
@@ -317,6 +430,11 @@ class _Partial:
 def _has_nan(operands: Sequence[Any]) -> bool:
     """Whether a plain number is nan, as where a choice that is traced has not chosen the side of a solution."""
     return any(type(x) is float and x != x for x in operands)
+
+
+def _bits(numbers: Sequence[float]) -> bytes:
+    """Return numbers as a key, in which -0.0 is not 0.0."""
+    return array("d", numbers).tobytes()
 
 
 def _dense(call: Linearization) -> list[list[Any]]:

@@ -61,6 +61,12 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
     )
 
 
+def is_rounding(step: Sequence[float], x: Sequence[float]) -> bool:
+    """Whether a Newton step is as small as one from a solution that was found, or ten times that."""
+    largest = max(map(abs, x), default=0.0)
+    return all(abs(d) <= 10.0 * max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+
+
 def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[float], max_steps: int) -> list[float]:
     """Return a point near the start from which plain Newton steps lead to a minimum; `at` has gradient and Hessian.
 

@@ -24,7 +24,7 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     if modes.blocks and modes.traced():
         largest: Any = rules.largest(xs)
     else:
-        largest = max(x.number if isinstance(x, Value) else x for x in xs)
+        largest = max(x.data if isinstance(x, Value) else x for x in xs)
     exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
     total = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
@@ -53,7 +53,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
         rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
     else:
-        at = max(range(len(xs)), key=lambda i: float(getattr(xs[i], "number", xs[i])))
+        at = max(range(len(xs)), key=lambda i: float(getattr(xs[i], "data", xs[i])))
         nothing = xs[at] - xs[at] if len(xs) == 1 else 0.0
         shifted = [nothing if i == at else x - xs[at] for i, x in enumerate(xs)]
         rest = [rules.exp(d) for i, d in enumerate(shifted) if i != at]
