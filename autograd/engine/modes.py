@@ -17,7 +17,7 @@ from autograd.engine.node import Node, Origin
 from autograd.rules import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
-N = TypeVar("N", bound=Node)
+AnyNode = TypeVar("AnyNode", bound=Node)
 
 # Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
 # change what is recorded, in whatever thread or task, says whether the variables need to be asked at all.
@@ -232,8 +232,8 @@ def differentiated(leaf: Node) -> bool:
     return tick is not None and leaf.stamp.born >= tick
 
 
-def use(node: N, how: str) -> N:
-    """Tell the tracer, if there is one, that the data of a node is used as a plain number; return what stands for it."""
+def use(node: AnyNode, how: str) -> AnyNode:
+    """Tell the tracer, if there is one, that a node is used as a plain number; return the node that stands for it."""
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.used(node, how)
@@ -258,10 +258,10 @@ def substitute_with(substitution: Substitution) -> Iterator[None]:
         substitutions -= 1
 
 
-def substituted(node: N, *, differentiable: bool = True) -> N:
+def substituted(node: AnyNode, *, differentiable: bool = True) -> AnyNode:
     """Return the node that stands for this one where it is read, which is itself where there is no substitution."""
     found: Substitution | None = _substitution.get().value
-    return node if found is None else cast("N", found.substituted(node, differentiable and not paused()))
+    return node if found is None else cast("AnyNode", found.substituted(node, differentiable and not paused()))
 
 
 def linearized(outputs: Iterable[Any]) -> None:

@@ -99,7 +99,7 @@ def _solution(
     numbers = problem.look()
     given = [x for x in taken if isinstance(x, Value)]
     operands = [*given, *problem.operands_captured()]
-    if modes.traced() and operands or any(type(x) is not Constant for x in operands):
+    if (modes.traced() and operands) or any(type(x) is not Constant for x in operands):
         return structure.unflatten(problem.components(operands))
     found: Any = problem.solve(numbers)
     return structure.unflatten(map(Constant, found) if given else found)
@@ -162,11 +162,17 @@ class _Problem:
         remaining = iter(numbers[self.size :])
         return [part.unflatten(remaining) for part in self.parts]
 
-    def linearized(
-        self, x: Sequence[Any], operands: Sequence[Any], *, valued: bool, reads: _Reads | None = None
-    ) -> Linearization:
+    def linearized(self, x: Sequence[Any], operands: Sequence[Any], reads: _Reads | None = None) -> Linearization:
+        """Return the equations at x, linearized there by x."""
+        return self._linearized(x, operands, reads or _Reads(self.captured), [], valued=False)
+
+    def linearized_by_all(self, x: Sequence[Any], operands: Sequence[Any], *, valued: bool) -> Linearization:
         """Return the equations at x, linearized there by x and by the operands whose derivatives count."""
-        reads = reads or _Reads(self.captured)
+        return self._linearized(x, operands, _Reads(self.captured), self.active(), valued=valued)
+
+    def _linearized(
+        self, x: Sequence[Any], operands: Sequence[Any], reads: _Reads, by: Sequence[int], *, valued: bool
+    ) -> Linearization:
         since = reads.begin()
         with modes.enable_grad(), modes.differentiate_from(since):
             xs = [positive(number) if isinstance(number, Value) else Value(number) for number in x]
@@ -182,8 +188,7 @@ class _Problem:
                 f"{name_of(self.equations)} returned {structure}"
             )
         outputs = [reads.substituted(y, True) if isinstance(y, Value) else y for y in outputs]
-        inputs = [*xs, *[given[j] for j in self.active() if j < len(given)]]
-        return Linearization(outputs, inputs, since=since, valued=valued)
+        return Linearization(outputs, [*xs, *[given[j] for j in by]], since=since, valued=valued)
 
     def active(self) -> list[int]:
         """Return the positions of the operands by which the solution has derivatives: not the start."""
@@ -203,7 +208,7 @@ class _Problem:
         with _apart():
             try:
                 if _has_nan(numbers):
-                    self.linearized(points[0], numbers, valued=False, reads=reads)
+                    self.linearized(points[0], numbers, reads)
                 else:
                     points.append(found := self._solved(numbers, reads))
             except Exception:
@@ -211,7 +216,7 @@ class _Problem:
                     raise
             for x in points if traced else ():
                 with suppress(Exception), modes.trace_with(_BothSides()):
-                    self.linearized(x, numbers, valued=False, reads=reads)
+                    self.linearized(x, numbers, reads)
         numbers += reads.numbers.values()
         if found is not None:
             self._solutions[_bits(numbers)] = found
@@ -219,11 +224,13 @@ class _Problem:
         return numbers
 
     def operands_captured(self) -> list[Value]:
-        """Return the operands for what f reads beside its arguments: numbers without derivatives where these don't count."""
+        """Return the operands for what f reads beside its arguments; constant ones where derivatives don't count."""
         if modes.traced():
             return [node if counts else detached(node) for node, counts in self.captured.items()]
-        return [node if counts else Constant(modes.substituted(node, differentiable=False).number)
-                for node, counts in self.captured.items()]
+        return [
+            node if counts else Constant(modes.substituted(node, differentiable=False).number)
+            for node, counts in self.captured.items()
+        ]
 
     # Solving
 
@@ -235,7 +242,7 @@ class _Problem:
             with _apart():
                 if self._first is not None:
                     known, x = self._first
-                    self._check_solved(self.linearized(x, known, valued=False), x)
+                    self._check_solved(self.linearized(x, known), x)
                 found = self._solved(operands, _Reads(self.captured))
             if len(self._solutions) >= 4096:
                 self._solutions.clear()
@@ -249,9 +256,9 @@ class _Problem:
         x, params = given[: self.size], self.params(given)
 
         def at(x: Sequence[float]) -> tuple[list[float], list[list[float]]]:
-            call = self.linearized(x, operands, valued=False, reads=reads)
+            call = self.linearized(x, operands, reads)
             residuals = [y.number if isinstance(y, Value) else y for y in call.outputs]
-            return residuals, [row[: self.size] for row in _dense(call)]
+            return residuals, _dense(call)
 
         def plain(f: Function) -> Function:
             def g(x: Any) -> Any:
@@ -297,14 +304,16 @@ class _Problem:
             if matrix is None:
                 x = self.solve(operands)
                 with _apart():
-                    matrix = self._sensitivities[key] = self._matrix(self.linearized(x, operands, valued=False), x)
+                    matrix = self._sensitivities[key] = self._matrix(
+                        self.linearized_by_all(x, operands, valued=False), x
+                    )
             return matrix
         if not all(isinstance(x, Value) for x in operands):
             return self._sensitivity_of_series(operands)
         known = self._differentiable
         if known is None or not all(a is b for a, b in zip(known[0], operands, strict=True)):
             xs = self.copy().components(operands)
-            call = self.linearized(xs, operands, valued=True)
+            call = self.linearized_by_all(xs, operands, valued=True)
             known = self._differentiable = (operands, self._matrix(call, xs))
         return known[1]
 
@@ -312,7 +321,7 @@ class _Problem:
         """Return the derivatives by power series: their graph at the constant terms, read with the series."""
         leaves = [Value(newton.float_of(leading_of(x))) for x in operands]
         xs = [Value(x) for x in self.solve([leaf.number for leaf in leaves])]
-        matrix = self._matrix(self.linearized(xs, leaves, valued=True), xs)
+        matrix = self._matrix(self.linearized_by_all(xs, leaves, valued=True), xs)
         read: dict[Any, Any] = dict(zip(leaves, operands, strict=True))
         read.update(zip(xs, self.components(operands), strict=True))
         for node in topological_order(*[entry for row in matrix for entry in row if isinstance(entry, Value)]):
@@ -331,7 +340,6 @@ class _Problem:
             for row, derivative in zip(matrix, column, strict=True):
                 row[j] = derivative
         return matrix
-
 
     def _check_solved(self, call: Linearization, x: Sequence[Any]) -> list[list[Any]]:
         """Return the Jacobian at a solution; raise RuntimeError if it is none any more."""

@@ -1,0 +1,323 @@
+"""What equations read beside their arguments: Values and Constants, however, wherever and in whatever thread."""
+
+import copy
+import math
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import autograd as ad
+from autograd import Constant, Value, argmin, compile, grad, hessian, no_grad, root, where
+from autograd.compiler import TraceError
+from autograd.compiler.backends import BACKENDS
+
+
+def in_no_grad(w):
+    with no_grad():
+        return 2.0 * w
+
+
+# How a leaf is read, and whether derivatives count. What looks at a Value's number is not traced to be differentiated.
+READINGS = {
+    "in arithmetic": (lambda w: 2.0 * w, True),
+    "reflected": (lambda w: w * 2.0, True),
+    "unary": (lambda w: -(-2.0 * w), True),
+    "power": (lambda w: w**1 + w**1, True),
+    "of many": (lambda w: ad.fsum([w, w]), True),
+    "of two": (lambda w: ad.maximum(w, 0.1) * 2.0, True),
+    "softmax": (lambda w: 2.0 * w * sum(ad.softmax([w, 1.0])), True),
+    "log of what was not positive": (lambda w: 2.0 * ad.exp(ad.log(w)), True),
+    "copied by plus": (lambda w: +w + w, True),
+    "detached": (lambda w: 2.0 * w.detach(), False),
+    "in no_grad": (in_no_grad, False),
+    "data": (lambda w: 2.0 * w.data, False),
+    "both ways": (lambda w: w + w.detach(), True),
+    "branch": (lambda w: 6.0 if w > 3.0 else 3.0, False),
+    "branch on data": (lambda w: 6.0 if w.data > 3.0 else 3.0, False),
+    "choice": (lambda w: where(w > 3.0, 6.0, 3.0), False),
+    "choice of functions": (lambda w: where(w > 3.0, lambda: w + w, lambda: 2.0 * w), True),
+    "truth": (lambda w: 6.0 if w - 3.0 > 0.0 else 3.0, False),
+    "text": (lambda w: 2.0 * float(f"{w:.17g}"), False),
+    "derivative": (lambda w: grad(lambda v: v * v + 0.0 * w)(w), True),
+    "root": (lambda w: root(lambda z: z * z - 4.0 * w * w, 1.0), True),
+    "minimum": (lambda w: argmin(lambda z: (z - 2.0 * w) ** 2, 1.0), True),
+}
+SOLVERS = {
+    "root": lambda read, leaf: lambda s: root(lambda x: x * x - read(leaf) * s, 1.0),
+    "parameter": lambda read, leaf: lambda s: root(lambda x, s: x * x - read(leaf) * s, 1.0, s),
+    "argmin": lambda read, leaf: lambda s: argmin(lambda x: x**3 / 3.0 - x * read(leaf) * s, 1.0),
+    "root in a root": lambda read, leaf: lambda s: root(
+        lambda y: y - root(lambda x: x * x - read(leaf) * s + 0.0 * y, 1.0), 1.0),
+    "at the end only": lambda read, leaf: lambda s: root(
+        lambda x: where(x < -5.0, lambda: 20.0 * (x - 1.0), lambda: x * x - read(leaf) * s), -10.0),
+    "at the end only, by if": lambda read, leaf: lambda s: root(
+        lambda x: 20.0 * (x - 1.0) if x < -5.0 else x * x - read(leaf) * s, -10.0),
+    "beside another": lambda read, leaf: lambda s: root(
+        lambda x: [x[0] * x[0] - x[1], x[1] - read(leaf) * s], [1.0, 1.0])[0],
+}  # fmt: skip
+
+
+LOOKS = {"data", "branch", "branch on data", "truth", "text"}
+READ = [(reading, "root") for reading in READINGS]
+READ += [(reading, solver) for reading in ("in arithmetic", "detached") for solver in SOLVERS if solver != "root"]
+
+
+@pytest.mark.parametrize(("reading", "solver"), READ)
+@pytest.mark.parametrize("kind", [Value, Constant])
+def test_leaf_is_read_anew_after_it_was_assigned(kind, reading, solver):
+    (read, counts), leaf = READINGS[reading], kind(1.5, label="leaf")
+    f = SOLVERS[solver](read, leaf)
+    program, slope = compile(f), compile(grad(f))
+    looks = solver.endswith("by if") or (kind is Value and reading in LOOKS)
+    for number in (1.5, 4.5, 2.5):
+        leaf.data = number
+        right = read(leaf).data if isinstance(read(leaf), Value) else read(leaf)
+        for s in (1.0, 2.0, 1.0):
+            wanted = math.sqrt(right * s)
+            assert float(f"{f(s):.17g}") == pytest.approx(wanted, rel=1e-12)
+            assert program(s) == pytest.approx(wanted, rel=1e-12)
+            assert program.value_and_grad(s) == pytest.approx((wanted, wanted / s / 2.0), rel=1e-11)
+            if looks:
+                with pytest.raises(TraceError):
+                    slope(s)
+            else:
+                assert slope(s) == pytest.approx(wanted / s / 2.0, rel=1e-11)
+        leaf.grad = 0.0
+        program.backward(2.0)
+        wanted = math.sqrt(right * 2.0) / leaf.data / 2.0 if counts and kind is Value else 0.0
+        wanted *= 0.5 if reading == "both ways" else 1.0
+        if reading == "softmax":
+            wanted = leaf.grad
+        assert leaf.grad == pytest.approx(wanted, rel=1e-11)
+    leaf.grad, given = 0.0, Value(2.0)
+    y = f(given)
+    y.backward()
+    assert leaf.grad == pytest.approx(wanted, rel=1e-11)
+    assert given.grad == pytest.approx(y.data / 4.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(("reading", "solver"), [(reading, solver) for reading, solver in READ if READINGS[reading][1]])
+@pytest.mark.parametrize("kind", [Value, Constant])
+def test_change_of_what_was_read_before_backward_is_an_error(kind, reading, solver):
+    if kind is Constant and reading in ("root", "minimum"):  # of plain numbers, so to Constants
+        return
+    leaf = kind(1.5, label="leaf")
+    y = SOLVERS[solver](READINGS[reading][0], leaf)(Value(2.0))
+    leaf.data = 4.5
+    with pytest.raises(RuntimeError, match=r"the data of the leaf leaf was changed to 4\.5"):
+        y.backward()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("reading", ["detached", "in no_grad", "data"])
+def test_what_was_read_as_a_number_stays_that_number_in_its_graph(reading, solver):
+    leaf, s = Value(1.5), Value(2.0)
+    y = SOLVERS[solver](READINGS[reading][0], leaf)(s)
+    leaf.data = 4.5
+    y.backward()
+    assert s.grad == pytest.approx(math.sqrt(3.0 / 2.0) / 2.0, rel=1e-12)
+
+
+# Which side of a choice a leaf stands on
+
+SIDES = {
+    "choice": lambda x, a, b: where(x < -5.0, lambda: 20.0 * (x - a), lambda: x - b),
+    "choice of numbers": lambda x, a, b: where(x < -5.0, 20.0 * (x - a), x - b),
+    "if": lambda x, a, b: 20.0 * (x - a) if x < -5.0 else x - b,
+    "if of data": lambda x, a, b: 20.0 * (x - a) if x.data < -5.0 else x - b,
+    "choice in a choice": lambda x, a, b: where(
+        x < -5.0, lambda: where(x < -9.0, lambda: 20.0 * (x - a), lambda: 20.0 * (x - a)), lambda: x - b),
+    "mapping": lambda x, a, b: (x - {True: a, False: b}[bool(x < -5.0)]) * {True: 20.0, False: 1.0}[bool(x < -5.0)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", [-10.0, 1.0])
+@pytest.mark.parametrize("side", SIDES)
+def test_leaf_on_a_side_is_found_wherever_the_solver_begins(side, start):
+    a, b = Value(-1.0, label="a"), Value(2.0, label="b")
+    f = lambda k: root(lambda x, k: SIDES[side](x, a, b * k), start, k)
+    y = f(Value(1.0))
+    y.backward()
+    assert (y.data, a.grad, b.grad) == (2.0, 0.0, 1.0)
+    program = compile(f)
+    for number in (2.0, 5.0):
+        b.grad, b.data = 0.0, number
+        assert program(1.5) == f(1.5).data == 1.5 * number
+        program.backward(1.5)
+        assert b.grad == 1.5
+    a.grad, a.data, b.data = 0.0, -7.0, -8.0
+    if "choice" in side or start == -10.0:  # a traced choice has both of its sides
+        assert program(1.5) == f(1.5).data
+        program.backward(1.5)
+        assert (f(1.5).data, a.grad) == (-7.0, 1.0)
+    else:
+        with pytest.raises(RuntimeError, match="uses a at these numbers, and did not at those it was first called at"):
+            program(1.5)
+
+
+def test_program_whose_solver_comes_to_what_was_not_traced_says_so():
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    f = lambda k: root(lambda x, k: x - a if k > 0.0 else x - b, 0.0, k)
+    program = compile(f)
+    assert program(1.0) == 1.0
+    with pytest.raises(RuntimeError, match=r"uses b at these numbers.*give it as a parameter, or write the choice"):
+        program(-1.0)
+    assert program(1.0) == 1.0
+    y = root(lambda x, k: x - a if k > 0.0 else x - b, 0.0, k := Value(1.0))
+    with pytest.raises(RuntimeError, match="uses b at these numbers"):
+        ad.evaluate(y, {k: -1.0})
+
+
+# Numbers that are no Values
+
+
+def test_plain_number_that_was_changed_is_an_error_or_the_number_it_was():
+    scale = [4.0]
+    f = lambda s: root(lambda x, s: x * x - scale[0] * s, 1.0, s)
+    program, s = compile(f), Value(1.0)
+    y = f(s)
+    assert program(1.0) == 2.0
+    scale[0] = 9.0
+    assert (program(1.0), f(1.0)) == (2.0, 3.0)
+    for call in (
+        lambda: program(2.0),
+        lambda: program.value_and_grad(1.0),
+        y.backward,
+        lambda: ad.evaluate(y, {s: 2.0}),
+    ):
+        with pytest.raises(
+            RuntimeError, match=r"has other values now than when root solved it.*give it as a parameter"
+        ):
+            call()
+    scale[0] = 4.0
+    assert program(4.0) == 4.0
+    assert grad(f)(1.0) == program.value_and_grad(1.0)[1] == 1.0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_zeros_of_both_signs_are_two_numbers(backend):
+    program = compile(lambda p: root(lambda x, p: x - ad.atan2(0.0, p), 1.0, p), backend=backend)
+    w = Value(0.0)
+    captured = compile(lambda: root(lambda x: x - ad.atan2(0.0, w), 1.0), backend=backend)
+    for number in (0.0, -0.0, 0.0):
+        w.data = number
+        assert program(number) == captured() == math.atan2(0.0, number)
+
+
+# Nothing is written
+
+
+def test_solving_in_threads_touches_no_value():
+    w, wrong, seen = Value(2.0), [], set()
+    powers = (2, 3)
+    programs = [compile(lambda k, n=n: root(lambda x: x**n - w * k, 1.0), wrt=[w]) for n in powers]
+
+    def work(program, n, lowest):
+        for i in range(100):
+            try:
+                theta = lowest + i / 100
+                value, slope = program.value_and_grad_at([theta], 1.0)
+                assert value == pytest.approx(theta ** (1 / n), rel=1e-12)
+                assert slope[0] == pytest.approx(theta ** (1 / n - 1) / n, rel=1e-11)
+                seen.add(w.number)
+            except Exception as error:  # of a thread
+                wrong.append(error)
+
+    given = zip(programs, powers, (2.0, 100.0))
+    threads = [threading.Thread(target=work, args=arguments) for arguments in given]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (wrong, seen, w.data) == ([], {2.0}, 2.0)
+
+
+def test_number_of_a_leaf_is_its_own_while_another_one_stands_for_it():
+    w, seen = Value(2.0), []
+
+    def f(x):
+        seen.append((w.number, w.data))
+        return x * x - w
+
+    program = compile(lambda: root(f, 1.0), wrt=[w])
+    assert program.value_and_grad_at([9.0])[0] == pytest.approx(3.0)
+    assert {number for number, _ in seen} == {2.0}
+    assert seen[-1][1] == 9.0
+    assert w.data == 2.0
+
+
+# Derivatives, copies and other numbers
+
+
+def shifted(w, v):
+    return lambda s: root(lambda x: where(x < -5.0, lambda: x + v, lambda: x * ad.exp(x * w) - s), -10.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_leaf_that_is_used_at_the_solution_only_has_derivatives_of_any_order_in_programs(backend):
+    w, v = Value(0.4), Value(-0.5)
+    program = compile(lambda s: s * shifted(w, v)(s), batched="s", backend=backend)
+    second = compile(hessian(lambda a, s: shifted(a, v)(s)), backend=backend)
+    by_parameter = lambda a, s: root(lambda x: x * ad.exp(x * a) - s, 0.5)
+    for number in (0.4, 0.7):
+        w.data = number
+        w.grad = v.grad = 0.0
+        program.backward([1.0, 2.0])
+        assert w.grad == pytest.approx(sum(s * grad(by_parameter)(number, s) / 2 for s in (1.0, 2.0)), rel=1e-11)
+        assert v.grad == 0.0
+        assert second(number, 1.3) == pytest.approx(hessian(by_parameter)(number, 1.3), rel=1e-10)
+    assert ad.gradcheck(lambda a: shifted(a, v)(1.3), 0.4, order=2)
+    found = ad.taylor(lambda t: shifted(0.4 + t * w, v)(1.3), 0.0, 3)
+    wanted = ad.taylor(lambda t: by_parameter(0.4 + t * w.data, 1.3), 0.0, 3)
+    assert [x.data for x in found] == pytest.approx(wanted, rel=1e-11)
+
+
+def test_graph_of_a_solution_is_evaluated_and_compiled_with_other_numbers():
+    w, k = Value(2.0), Constant(3.0)
+    y = root(lambda x: x * x - w * k, 1.0)
+    number, slopes = ad.evaluate(y, {w: 12.0}, gradient=True)
+    assert (number, slopes[w]) == pytest.approx((6.0, 0.25))
+    other = ad.evaluate(y, {w: Value(12.0)})
+    assert (w.data, other.data) == pytest.approx((2.0, 6.0))
+    assert ad.gradients(y, [w, k]) == pytest.approx([3.0 / y.data / 2.0, 2.0 / y.data / 2.0])
+    graph = compile(y)
+    w.data = 27.0
+    assert graph.forward() == pytest.approx(9.0)
+    assert graph.value_and_grad([3.0])[0] == pytest.approx(3.0)
+    assert w.data == 27.0
+
+
+class Equation:
+    def __init__(self):
+        self.w, self.k = Value(2.0), Constant(2.0)
+
+    def __call__(self, x):
+        return x * x - self.w * self.k
+
+
+def test_copies_read_their_own_leaves():
+    equation = Equation()
+    y = root(equation, 1.0)
+    for copied_y, copied in (pickle.loads(pickle.dumps((y, equation))), (copy.deepcopy(y), None)):
+        copied_y.backward()
+        leaf = copied.w if copied else copied_y.parents[0]
+        assert (leaf.grad, equation.w.grad) == (0.5, 0.0)
+
+
+def test_many_numbers_are_read_beside_a_few():
+    rng = np.random.default_rng(0)
+    rows = [[Constant(x) for x in row] for row in rng.normal(size=(20, 2))]
+    targets = [Value(y) for y in rng.normal(size=20)]
+    fit = lambda k: argmin(lambda w, k: sum((ad.dot(row, w) - t) ** 2 for row, t in zip(rows, targets)) + k * w[0] ** 2,
+                           [0.0, 0.0], k)  # fmt: skip
+    program = compile(lambda k: ad.fsum(fit(k)))
+    X = np.array([[x.data for x in row] for row in rows])
+    exact = lambda k: np.linalg.solve(X.T @ X + np.diag([k, 0.0]), X.T @ [t.data for t in targets]).sum()
+    for change in (0.0, 1.0):
+        targets[3].data += change
+        rows[5][1].data += change
+        X[5, 1] += change
+        assert program(2.0) == pytest.approx(exact(2.0), rel=1e-11)
+        assert program(3.0) == pytest.approx(exact(3.0), rel=1e-11)
