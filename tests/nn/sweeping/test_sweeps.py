@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import compile, sin
 from nn.sweeping import _workers
+from nn.sweeping._fingerprint import fingerprint
 from nn.sweeping._journal import Journal
 from nn.sweeping._workers import run_task
 from tests.errors import error_of
@@ -171,7 +172,7 @@ def test_journal_that_was_cut_at_any_byte_keeps_its_whole_lines(tmp_path, whole)
 
 def test_file_of_another_kind_is_left_as_it_is(tmp_path):
     journal = tmp_path / "notes.txt"
-    header = b'{"sweep": "tests.nn.sweeping.members.square"}\n'
+    header = f'{{"sweep": "{fingerprint(members.square)}"}}\n'.encode()
     lines = st.sampled_from([header, b'{"arguments": ', b'{"arguments": {"n": 1}, "result": 1}\n', b"[" * 9999, b"\n"])
 
     @max_examples(100)
