@@ -27,8 +27,8 @@ def fingerprint(f: Callable[..., Any]) -> str:
     >>> fingerprint(partial(max, 1)) == fingerprint(partial(max, 2))
     False
     """
-    call = getattr(f, "__call__", None)  # of an object with such a method; the class has its code
-    return f"{_name(f)} {_digest([f, call if isinstance(call, MethodType) else None])}"
+    call: Any = type(f).__call__  # of an object with such a method; its class has the code
+    return f"{_name(f)} {_digest([f, call if isinstance(call, FunctionType) else None])}"
 
 
 def _name(thing: Any) -> str:
@@ -106,5 +106,5 @@ def _pickled(thing: Any) -> Iterable[Any]:
             return [kept]
         made_by, arguments, state, entries, items = [*kept, None, None, None][:5]
         return [made_by, arguments, state, list(entries or ()), list(items or ())]
-    except Exception:  # noqa: BLE001  # whatever a class of others raises where it is not to be pickled
+    except Exception:  # whatever a class of others raises where it is not to be pickled
         return []
