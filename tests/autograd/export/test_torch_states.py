@@ -68,21 +68,21 @@ def shifted(part):
 
 
 PARTS = {
-    "function": lambda x: [z * 2 for z in x],
-    "class": nn.Layer,
-    "number": 3,
-    "None": None,
-    "string": "relu",
-    "network in a network": nn.MLP(1, [1], seed=1),
-    "neuron as a layer": nn.Neuron(1),
-    "own call": Doubled(1, 1),
-    "own forward": shifted(nn.Layer(1, 1)),
+    "function": lambda: lambda x: [z * 2 for z in x],
+    "class": lambda: nn.Layer,
+    "number": lambda: 3,
+    "None": lambda: None,
+    "string": lambda: "relu",
+    "network in a network": lambda: nn.MLP(1, [1], seed=1),
+    "neuron as a layer": lambda: nn.Neuron(1),
+    "own call": lambda: Doubled(1, 1),
+    "own forward": lambda: shifted(nn.Layer(1, 1)),
 }
 
 
-@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
-def test_layer_that_computes_something_else_is_refused(part):
-    model = nn.MLP(2, [2, 1], seed=1)
+@pytest.mark.parametrize("made", PARTS.values(), ids=PARTS)
+def test_layer_that_computes_something_else_is_refused(made):
+    model, part = nn.MLP(2, [2, 1], seed=1), made()
     model.layers.append(part)
     for ask in (to_torch, lambda model: load_torch_state(model, {}), lambda model: dense_layers(model, "to_onnx")):
         with pytest.raises(TypeError, match=f"got a MLP with a {type(part).__name__} in it; compile that"):

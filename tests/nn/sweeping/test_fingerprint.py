@@ -115,6 +115,9 @@ KINDS = {  # each of functions of one name, which differ
     "defaults": lambda: [by_default(8), by_default(16)],
     "defaults of keywords": lambda: [by_keyword(8), by_keyword(16)],
     "local classes": lambda: [of_a_class_of_its_own(8), of_a_class_of_its_own(16)],
+    "classes of one name": lambda: [
+        type("Same", (), {"__call__": call})() for call in (lambda self, x: x, lambda self, x: -x)
+    ],
     "caches": lambda: [cache(around(8)), cache(around(16))],
     "recursive functions": lambda: [calling_itself(8), calling_itself(16)],
     "sets": lambda: [one_of("elu"), one_of("gelu"), one_of("elu", "gelu")],
