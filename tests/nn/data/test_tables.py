@@ -407,10 +407,7 @@ REFUSED = [
     ("y\n1\n2\n", "has no column but 'y' to learn from, and so no features"),
     ("a,b\n1,2\n", r"has no column 'y'; it has 'a', 'b'$"),
     ("a,Y \n1,2\n", r"has no column 'y'; it has 'a', 'Y'; did you mean 'Y'\?"),
-    (
-        "5.1,3.5,setosa\n4.9,3.0,setosa\n",
-        "seems to be an example: columns without names are called by their numbers",
-    ),
+    ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "seems to be an example: columns without names are called by their numbers"),
     ("a,y\n1,2\n\n3,4,5\n", "line 4 has 3 cells, where the first one names 2 columns"),
     ("a,y\n1,2,3\n4,5\n6,7\n", "line 2 has more cells than the 2 columns that the first one names; quote a cell"),
     ("# so\na,y\n\n1,2,3,4\n5,6\n", "line 4 has more cells than the 2 columns"),
