@@ -136,14 +136,8 @@ REACHED = "which is to be reached,"
 BAD_STOPS = [
     ({}, "^ValueError: Stop takes a loss or metric to reach, a patience in epochs, or seconds; got none of them$"),
     ({"least": 1.0}, "^ValueError: .*got none of them"),
-    *(
-        ({"patience": n}, f"^ValueError: patience is a whole number of .*, 1 or more, got {n}$")
-        for n in (0, -3, 2.0, True)
-    ),
-    *(
-        ({"patience": 2, "least": d}, f"^ValueError: least, by how much .* is 0 or more .* got {d}$")
-        for d in (-0.1, NAN)
-    ),
+    *(({"patience": n}, f"^ValueError: patience is a whole .*, 1 or more, got {n}$") for n in (0, -3, 2.0, True)),
+    *(({"patience": 2, "least": d}, f"^ValueError: least, .* is 0 or more .* got {d}$") for d in (-0.1, NAN)),
     *(({"seconds": s}, f"^ValueError: seconds is above 0 and finite, got {s}$") for s in (0, -1.0, NAN)),
     ({"seconds": "60"}, "^TypeError: seconds takes a real number, got a str: '60'"),
     *(({name: NAN}, f"^ValueError: {name}, {REACHED} is a number, got nan$") for name in ("loss", "metric")),
@@ -170,10 +164,8 @@ NO_CALLBACKS = "^TypeError: callbacks is a list of functions of the history, got
 COUNTS = "^ValueError: epochs is 0 or more and batch_size 1 or more, got"
 BAD_OPTIONS = [
     *(({"stop": 5}, f"{NO_STOP} 5$"), ({"stop": Stop}, f"{NO_STOP} <class")),
-    *(
-        ({"callbacks": c}, f"{NO_CALLBACKS} {shown}")
-        for c, shown in ((print, "<b"), ([None], r"\[None"), (None, "None$"))
-    ),
+    ({"callbacks": print}, f"{NO_CALLBACKS} <built-in"),
+    *(({"callbacks": c}, f"{NO_CALLBACKS} {re.escape(str(c))}$") for c in (None, [None])),
     ({"metric": "accuracy"}, "^TypeError: metric is a function of .*, None or 'auto', got 'accuracy'$"),
     ({"loss": "mse"}, r"^TypeError: loss is a function of outputs and targets, such as nn\.mse, got 'mse'"),
     *(({"max_norm": most}, f"^ValueError: max_norm is above 0 and finite, got {most}$") for most in (0.0, -1, INF)),
@@ -190,10 +182,8 @@ BAD_OPTIONS = [
     ({"compiled": "yes"}, "^ValueError: compiled is True, False or 'auto', got 'yes'$"),
     ({"compiled": None, "epochs": 0}, "^ValueError: compiled is True, False or 'auto', got None$"),
     ({"X": {"a": 1}}, "^TypeError: fit takes examples and targets in sequences, got a dict; write list"),
-    *(
-        ({"X": iter(LINE[0])}, "^TypeError: .*got a list_iterator; write list"),
-        ({"y": 3.0}, "^TypeError: .*got a float"),
-    ),
+    ({"X": iter(LINE[0])}, "^TypeError: .*got a list_iterator; write list"),
+    ({"y": 3.0}, "^TypeError: .*got a float"),
     *(({"y": [1.0]}, f"{ONE_TARGET_EACH} 3 and 1$"), ({"X": [], "y": []}, f"{ONE_TARGET_EACH} 0 and 0$")),
     ({"X": [], "y": [1.0]}, f"{ONE_TARGET_EACH} 0 and 1$"),
     ({"loss": cross_entropy, "y": [0, 1, 1]}, "^TypeError: cross_entropy takes a sequence of logits"),
@@ -211,7 +201,6 @@ def test_bad_options_are_clear_errors_before_anything_happens(compiled):
 
 
 # The best parameters
-
 
 RATES = (0.25, 0.25, 0.25, 0.48, 1.5, 1.2, 1.7, 1.0)  # bring the slope close to 1 in the fourth step, and away again
 
