@@ -25,19 +25,12 @@ from nn.modules import initial_weights
 from nn.training.norms import layers
 from tests.collector import leaves_no_cycle
 from tests.errors import error_of
+from tests.nn.training.small import Line
 
 
 class Holder(Module):
     def __init__(self, **attributes):
         vars(self).update(attributes)
-
-
-class Line(Module):
-    def __init__(self, slope=2.0, intercept=1.0):
-        self.slope, self.intercept = Value(slope), Value(intercept)
-
-    def forward(self, x):
-        return self.slope * x + self.intercept
 
 
 class Keeper(Module):

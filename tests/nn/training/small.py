@@ -26,6 +26,14 @@ class Slope(Module):
         return self.w * x[0]
 
 
+class Line(Module):
+    def __init__(self, slope=2.0, intercept=1.0):
+        self.slope, self.intercept = Value(slope), Value(intercept)
+
+    def forward(self, x):
+        return self.slope * x + self.intercept
+
+
 def halve(compiled, epochs=10, lr=0.25, model=None, optimizer=None, **options):
     """Train a slope from 3 towards 1; the losses are 4, 1, 1/4, ..., and w is 2, 3/2, 5/4, ... after the epochs."""
     model = model or Slope()
