@@ -138,10 +138,8 @@ def test_graph_that_is_too_large_is_an_error_that_says_its_size_and_how_to_draw_
         (chain(501), "501", {}), (wide(501), "501", {}), (tree(502), "501", {}), (chain(12_345), "12,345", {}),
         (many, "600", {"expand": True}),
     ):  # fmt: skip
-        message = (
-            f"this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part: "
-            "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
-        )
+        message = f"this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part: "
+        message += "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             draw(root, **options)
 
