@@ -19,9 +19,7 @@ X = [[math.sin(i), math.cos(2 * i)] for i in range(12)]
 CLASSES = [i % 2 for i in range(12)]
 # For each loss of nn: targets that it takes, and those that it refuses; "cross_entropy" takes a model of two outputs.
 TARGETS = {
-    "mse": ([0.1 * i for i in range(12)], "a"),
-    "mae": ([0.1 * i for i in range(12)], "a"),
-    "huber": ([0.1 * i for i in range(12)], "a"),
+    **dict.fromkeys(["mse", "mae", "huber"], ([0.1 * i for i in range(12)], "a")),
     "hinge": ([2 * k - 1 for k in CLASSES], 0),
     "binary_cross_entropy": (CLASSES, -1),
     "cross_entropy": (CLASSES, 2),
@@ -246,19 +244,17 @@ def test_wrong_example_is_an_error_before_the_first_step(loss, compiled):
             assert error(inputs, targets).startswith(f"ValueError: MLP takes 2 inputs, got {len(other)}")
 
 
-class Recurrent(Module):
-    """Takes sequences of any length; has as many outputs as inputs."""
-
-    def __init__(self):
-        self.w = Value(0.5)
-
-    def forward(self, xs):
-        return [self.w * x for x in xs]
-
-
 def test_examples_of_different_lengths_are_right_where_the_model_takes_them():
-    sequences = [[1.0] * n for n in (3, 1, 4, 1, 5)]
-    model = Recurrent()
+    class Recurrent(Module):
+        """Takes sequences of any length; has as many outputs as inputs."""
+
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def forward(self, xs):
+            return [self.w * x for x in xs]
+
+    sequences, model = [[1.0] * n for n in (3, 1, 4, 1, 5)], Recurrent()
     history = fit(model, sequences, sequences, loss=mse, epochs=200, compiled=False)
     assert history.stopped == "all 200 epochs done"
     assert model.w.data == pytest.approx(1.0, abs=1e-3)
