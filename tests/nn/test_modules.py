@@ -363,7 +363,7 @@ def test_layer_lists_the_outputs_of_its_neurons_and_an_mlp_composes_its_layers()
         assert [y.data for y in last(hidden)] == [output] == [model(x).data]
 
 
-def test_mlp_of_one_output_returns_one_value_and_of_several_their_list():
+def test_mlp_returns_one_value_or_several_in_a_list_and_the_last_layer_takes_output_the_others_activation():
     for nouts in ([1], [1, 1], [1, 1, 1], [3, 1], [3, 1, 2]):
         model = MLP(2, nouts, "tanh", seed=1)
         output = model([1.0, 2.0])
@@ -371,9 +371,6 @@ def test_mlp_of_one_output_returns_one_value_and_of_several_their_list():
         assert [type(output) for output in outputs] == [Value] * nouts[-1]
         sum(outputs, Value(0.0)).backward()
         assert all(parameter.grad != 0.0 for parameter in model.parameters())
-
-
-def test_hidden_layers_take_activation_and_the_last_takes_output():
     model = MLP(2, [3, 4, 2], activation="tanh", output="sigmoid")
     assert [layer.neurons[-1].activation.name for layer in model.layers] == ["tanh", "tanh", "sigmoid"]
     assert [len(layer.neurons) for layer in model.layers] == [3, 4, 2]

@@ -72,13 +72,16 @@ OPERATIONS = [  # of a, what its operation is called, and how many arrows lead t
 ]  # fmt: skip
 
 
-def test_operation_shows_its_name_and_has_an_arrow_for_each_operand():
+def test_operation_shows_its_name_in_a_gradient_by_public_functions_and_has_an_arrow_for_each_operand():
     a = Value(1.0)
     made = [make(a) for make, *_ in OPERATIONS]
     root = fsum(made)
     picture, names = svg(draw(root)), ids(root)
     found = [(*nodes(picture)[f"{names[y]}op"], arrows(picture).count(f"{names[a]}->{names[y]}op")) for y in made]
     assert found == [(name, count) for _, name, count in OPERATIONS]
+    x = Value(3.0, "x")
+    (gradient,) = autograd.gradients(autograd.hypot(x, Value(4.0, "z")), [x], create_graph=True)
+    assert ["a / hypot(a, b)"] in nodes(draw(gradient)).values()
 
 
 def test_data_is_shown_with_four_digits_and_nodes_are_named_by_their_place_in_the_sorted_graph():
@@ -388,7 +391,7 @@ def test_scope_of_what_is_not_drawn_is_no_box_and_products_of_an_expanded_dot_ar
 # Derivatives
 
 
-def test_local_derivatives_stand_on_the_arrows_into_operations():
+def test_local_derivatives_stand_on_the_arrows_into_operations_and_times_upstream_are_the_gradients():
     L = example()
     assert labels(draw(L, derivatives=True)) == {
         "n0->n2op": ["∂ -3"], "n1->n2op": ["∂ 2"], "n2op->n2": [""],
@@ -396,9 +399,6 @@ def test_local_derivatives_stand_on_the_arrows_into_operations():
         "n4->n6op": ["∂ -2"], "n5->n6op": ["∂ 4"], "n6op->n6": [""],
     }  # fmt: skip
     assert set(map(tuple, labels(draw(L)).values())) == {("",)}
-
-
-def test_gradient_is_upstream_times_what_stands_on_the_arrow():
     a, b = Value(0.5, "a"), Value(-1.5, "b")
     y = tanh(a / b)
     y.backward()
@@ -412,13 +412,11 @@ def fails(*_):
     raise ValueError("no derivative")
 
 
+ODD = NAry("odd", sum, fails, definition="sum(xs)")
 DERIVATIVES = [  # a graph, and what stands on its arrows
     (lambda: Value(2.0) * 3.0, {"n0->n2op": ["∂ 3"], "n1->n2op": [""], "n2op->n2": [""]}),  # none by a constant
     (lambda: sqrt(Value(0.0)), {"n0->n1op": ["∂ inf"], "n1op->n1": [""]}),
-    (
-        lambda: NAry("odd", sum, fails, definition="sum(xs)")([Value(1.0), Value(2.0), 3.0]),
-        {"n0->n3op": ["∂ ?"], "n1->n3op": ["∂ ?"], "n2->n3op": [""], "n3op->n3": [""]},
-    ),
+    (lambda: ODD([Value(1.0), 3.0]), {"n0->n2op": ["∂ ?"], "n1->n2op": [""], "n2op->n2": [""]}),
 ]
 
 
@@ -477,12 +475,6 @@ def test_pairs_of_a_dot_are_told_once_beside_each_operand_and_on_the_arrow_besid
         )
         assert sorted(filter(None, told)) == [place]
         assert all(label.startswith(f"{place} ∂") for label in beside)
-
-
-def test_operation_in_a_gradient_is_written_with_public_functions():
-    x = Value(3.0, "x")
-    (gradient,) = autograd.gradients(autograd.hypot(x, Value(4.0, "z")), [x], create_graph=True)
-    assert ["a / hypot(a, b)"] in nodes(draw(gradient)).values()
 
 
 # Colours

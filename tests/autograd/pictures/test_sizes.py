@@ -142,9 +142,6 @@ def test_graph_that_is_too_large_is_an_error_that_says_its_size_and_how_to_draw_
         message += "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             draw(root, **options)
-
-
-def test_part_of_a_graph_that_is_too_large_is_drawn_by_depth_or_from_another_node():
     y = chain(10_000)
     assert len(nodes(draw(y, depth=4))) == len(nodes(draw(y.parents[0], depth=4))) == 5 + 5
     assert len(nodes(draw(topological_order(y)[3]))) == 4 + 3

@@ -90,28 +90,16 @@ def test_operand_used_twice_is_written_twice_and_its_node_once_and_the_result_of
     assert text(y) == "v1 = Value(2.0)  # grad: not yet"
 
 
-def test_chain_of_50_000_operations_is_listed():
-    y = Value(1.0)
-    for _ in range(50_000):
-        y = -y
-    assert text(y).count("\n") == 50_000
-
-
 # Same graph
 
-
-GRAPHS = [
-    example, lambda: Value(1.0), lambda: Constant(-1.0), lambda: 2.0 ** Value(3.0), lambda: (-2.0) ** Value(3.0),
-    lambda: -Value(3.0), lambda: (-Value(3.0)).__neg__(), lambda: Value(-3.0) ** 3, lambda: Value(3.0) ** -1,
-    lambda: Value(3.0) ** -1.5, lambda: Value(1.0) ** 1e300, lambda: Value(2.0) ** 0, lambda: 1 - Value(3.0),
-    lambda: Value(3.0) - -1, lambda: 1 / Value(-0.0001), lambda: Value(3.0) * float("inf") + float("nan"),
-    lambda: -0.0 * Value(-0.0), lambda: leaky_relu(Value(-3.0), 0.1),
-    lambda: leaky_relu(Value(-3.0), negative_slope=-1.0), lambda: elu(Value(-3.0), 1e-300),
-    lambda: fsum([Value(3.0)]), lambda: fsum(softmax([Value(1.0), 2.0, Value(3.0)])),
+GRAPHS = [  # which the random ones below need not come to
+    example, lambda: Value(1.0), lambda: Constant(-1.0), lambda: (-2.0) ** Value(3.0), lambda: (-Value(3.0)).__neg__(),
+    lambda: Value(3.0) ** -1.5, lambda: Value(1.0) ** 1e300, lambda: Value(2.0) ** 0, lambda: Value(3.0) - -1,
+    lambda: 1 / Value(-0.0001), lambda: Value(3.0) * float("inf") + float("nan"), lambda: -0.0 * Value(-0.0),
+    lambda: leaky_relu(Value(-3.0), negative_slope=-1.0), lambda: fsum(softmax([Value(1.0), 2.0, Value(3.0)])),
     lambda: Value(float("nan")) + Value(float("-inf")) + Value(5e-324),
     # A constant inside an operation may be infinite or nan.
-    lambda: Value(0.5) ** float("inf"), lambda: Value(1.0) ** float("nan"),
-    lambda: leaky_relu(Value(-1.0), float("inf")), lambda: elu(Value(-1.0), float("nan")),
+    lambda: Value(0.5) ** float("inf"), lambda: Value(1.0) ** float("nan"), lambda: elu(Value(-1.0), float("nan")),
     # An operation on constants alone makes a node, and a power with one keeps its two operands.
     lambda: exp(Constant(2.0)), lambda: Constant(2.0) * Constant(3.0) * Value(1.0), lambda: -Constant(2.0),
     lambda: fsum([Constant(1.0), Constant(-2.0)]), lambda: Value(0.003743672625166669) ** Constant(0.3),
@@ -245,12 +233,16 @@ def test_own_operation_is_written_as_a_call_of_its_name_which_is_no_label_then()
 # Stability
 
 
-def test_text_is_the_same_for_the_same_graph_built_again():
+def test_text_is_the_same_for_the_same_graph_built_again_and_lists_50_000_operations():
     assert text(example()) == text(example())
     x = Value(2.0)
     y = tanh(x)
     assert text(y) == text(y)
     assert (x.label, y.label, x.grad, y.parents) == ("", "", 0.0, (x,))
+    y = Value(1.0)
+    for _ in range(50_000):
+        y = -y
+    assert text(y).count("\n") == 50_000
 
 
 def test_text_of_a_gradient_can_be_executed():

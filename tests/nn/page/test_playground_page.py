@@ -16,7 +16,6 @@ from tests.pages import wait_until
 
 # What is shown
 
-
 PAINTED = """canvas => {
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     return new Set(new Uint32Array(pixels.buffer)).size > 1; }"""
@@ -51,8 +50,9 @@ def test_cards_show_the_forward_and_the_backward_pass_of_the_chosen_example(open
     [output] = model.layers[2](outer)
     mse([output], [y[6]]).backward()
     nodes = [*hidden, *outer, output]
+    names = [*(f"h1.{i}" for i in range(1, 7)), *(f"h2.{i}" for i in range(1, 6)), "ŷ"]
     found = page.evaluate("playground.model.cards.map(({name, node}) => [name, playground.graph.values[node]])")
-    assert [name for name, _ in found] == [*[f"h1.{i}" for i in range(1, 7)], *[f"h2.{i}" for i in range(1, 6)], "ŷ"]
+    assert [name for name, _ in found] == names
     assert [value for _, value in found] == pytest.approx([node.data for node in nodes], rel=1e-12)
     slopes = page.evaluate("playground.model.cards.map(({node}) => playground.graph.gradients[node])")
     assert slopes == pytest.approx([node.grad for node in nodes], rel=1e-9)
@@ -102,16 +102,12 @@ def test_neuron_shows_its_formula_and_which_maps_make_its_own_and_its_weights_le
     assert page.locator(".card[aria-pressed=true]").count() == 0
 
 
-def test_click_in_the_plane_chooses_the_nearest_example(opened):
+def test_click_in_the_plane_chooses_the_nearest_example_and_lines_show_weights_or_the_last_gradients(opened):
     page = opened(plane())
     place = "playground.answer.place(playground.training.data, 11, map.clientWidth, map.clientHeight)"
     x, y = page.evaluate(place.replace("map.", "document.getElementById('map')."))
     page.locator("#map").click(position={"x": x, "y": y})
     assert page.locator("#which").input_value() == "12"
-
-
-def test_lines_show_weights_or_the_last_gradients(opened):
-    page = opened(plane())
     page.evaluate("playground.run(3)")
     same = "playground.network.numbers === playground.training.{}"
     assert page.evaluate(same.format("theta"))
@@ -290,9 +286,8 @@ def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
     every = "".join(NASTY)
     X = [[float(i * k % 7) for k in range(len(NASTY))] for i in range(8)]
     options = {"classes": [every, "other"], "title": every}
-    many = playground(
-        MLP(len(NASTY), [2, 1], seed=1), X, [0, 1] * 4, loss=binary_cross_entropy, features=NASTY, **options
-    )
+    model = MLP(len(NASTY), [2, 1], seed=1)
+    many = playground(model, X, [0, 1] * 4, loss=binary_cross_entropy, features=NASTY, **options)
     for saved in (plane(features=[every, "b"], **options), many):
         page = opened(saved)
         page.locator(".card.neuron").first.click()

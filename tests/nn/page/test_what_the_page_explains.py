@@ -10,7 +10,7 @@ from nn import MLP, SGD, hinge, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page.learning_page import OPTIMIZERS
-from tests.nn.page.networks import LOSS_CASES, case, choose_example, name_of, number, plane, points, signed, text
+from tests.nn.page.networks import COUNT, LOSS_CASES, case, choose_example, name_of, number, plane, points, signed, text
 
 
 def deep(activation="sigmoid", layers=4):
@@ -85,9 +85,6 @@ def test_layer_that_no_gradient_reaches_is_told(opened):
     assert "Nothing comes through here. One factor is 0" in text(page, "#details")
 
 
-# What a neuron is made of
-
-
 def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
     X = [[float(i * k % 7) for k in range(40)] for i in range(8)]
     page = opened(playground(MLP(40, [2, 1], seed=1), X, [1, -1] * 4, loss=hinge))
@@ -98,9 +95,6 @@ def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
     assert sizes[:20] == sorted(sizes[:20], reverse=True)
     page.get_by_role("button", name="These are the 24 largest: show all 41").click()
     assert rows.count() == 41
-
-
-# The loss
 
 
 def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
@@ -139,7 +133,6 @@ def test_largest_learning_rate_is_too_large_for_every_usual_network(job, opened,
     assert job in JOBS
     file = tmp_path / "job.html"
     assert main([job, "--playground", str(file), "--out", str(tmp_path)]) == 0
-
     choose_largest_rate(opened(types.SimpleNamespace(save=lambda path: file)))
 
 
@@ -199,21 +192,11 @@ def test_fold_is_where_the_sum_is_zero():
 
 
 def test_steps_after_which_nothing_moves_are_told_too(opened):
-    X = points()
-    model = MLP(2, [3, 1], "relu", seed=1)
-    model.layers[-1].neurons[0].b.data = 0.0
-    page = opened(playground(model, X, [1] * len(X), loss=mse))
+    model, flat = MLP(2, [3, 1], "relu", seed=1), MLP(2, [2, 1], "tanh", "relu", seed=1)
+    model.layers[-1].neurons[0].b.data, flat.layers[-1].neurons[0].b.data = 0.0, -9.0
+    page, stuck = (opened(playground(network, points(), [1] * COUNT, loss=mse)) for network in (model, flat))
     assert "Training has come to an end" not in text(page, "#advice")
-    stuck = playground(Constantly(), X, [1.0] * len(X), loss=mse)
-    assert text(opened(stuck), "#advice").startswith("Training has come to an end: all gradients are 0")
-
-
-class Constantly(MLP):
-    """A network whose last function is flat where it is."""
-
-    def __init__(self):
-        super().__init__(2, [2, 1], "tanh", "relu", seed=1)
-        self.layers[-1].neurons[0].b.data = -9.0
+    assert text(stuck, "#advice").startswith("Training has come to an end: all gradients are 0")
 
 
 # Settings, and what is kept of them

@@ -410,7 +410,7 @@ NASTY = [
 ]  # fmt: skip
 
 
-def test_labels_are_text_wherever_they_are_shown(opened):
+def test_labels_and_names_of_own_operations_are_text_wherever_they_are_shown(opened):
     made = []
     for label in NASTY:
         x = Value(2.0, label)
@@ -431,9 +431,6 @@ def test_labels_are_text_wherever_they_are_shown(opened):
         page.keyboard.press(".")
     assert page.evaluate("document.querySelectorAll('script').length") == 3
     assert page.evaluate("document.querySelectorAll('img, b b, iframe').length") == 0
-
-
-def test_names_of_own_operations_are_text(opened):
     nasty = operation("</script><script>alert(1)</script>", math.sin, lambda y, x: math.cos(x))
     page = opened(nasty(Value(1.0, "x")))
     fill(page, "x", 2.0)
