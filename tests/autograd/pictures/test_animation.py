@@ -44,9 +44,6 @@ def drawings(root):
     return stage(root)[1]
 
 
-# What is told
-
-
 def test_walk_through_the_worked_example():
     assert [" | ".join(filter(None, caption)) for caption in captions(example())] == [
         "Forward: every operation computes its result from its operands.",
@@ -105,9 +102,6 @@ def test_long_formulas_and_labels_are_shortened_and_derivatives_that_are_not_fin
     assert max(len(line) for caption in captions(fsum(xs)) for line in caption) <= 110
     assert captions(-Value(1.0, "a" * 30))[1][0] == "v1 = -aaaaaaaaaaa… = -1 = -1"
     assert any("× inf = inf" in line for line, _ in captions(sqrt(Value(0.0, "x"))))
-
-
-# Frames
 
 
 def layouts(frames):
@@ -172,9 +166,6 @@ def test_line_of_a_formula_is_whole_up_to_110_characters_and_then_shortened():
             assert " …" in line
             assert line.endswith(found if numbers <= 55 else found[-12:])
             assert line.startswith(formula if symbols <= 54 else formula[:50])
-
-
-# Files
 
 
 @pytest.mark.parametrize("kind", ["gif", "svg", "GIF"])
@@ -259,9 +250,6 @@ def test_labels_leave_the_style_sheet_as_it_is_and_ids_are_unique(tmp_path):
     assert len(ids) == len(set(ids))
 
 
-# Folded modules
-
-
 def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_path):
     loss = hinge([MLP(2, [4, 4, 1], seed=1)([1.0, -2.0])], [1])
     order = topological_order(loss)
@@ -281,9 +269,6 @@ def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_pat
     assert "Neuron 4" in animate(loss, tmp_path / "network.svg").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=rf"^this graph has {len(order)} nodes"):
         animate(loss, tmp_path / "network.svg", fold=False)
-
-
-# What is refused
 
 
 NAN, INF = float("nan"), float("inf")

@@ -78,9 +78,6 @@ def test_it_is_shown_in_blocks_that_watch_and_in_functions_that_are_traced():
     assert len(shown) >= 3
 
 
-# Nothing raises
-
-
 def test_without_the_graphviz_package_or_a_layout_program_the_line_names_the_pip_command(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("autograd.pictures.rendering.shutil.which", lambda *_, **__: None)
@@ -131,9 +128,6 @@ def test_error_in_a_module_goes_where_those_of_threads_go(monkeypatch):
         y = tanh(x)
     assert "draw(root) waits for it" in line(y)
     assert [caught.exc_type for caught in seen] == [KeyError]
-
-
-# Nobody waits
 
 
 def assert_soon(show):

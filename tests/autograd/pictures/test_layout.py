@@ -22,8 +22,6 @@ from tests.readme import worked_example as example
 ROOT = Path(autograd.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 
-# What is refused
-
 WAYS, DIRECTIONS = ("lr", "", "left", "LR\n", None, 0), "direction is one of LR, TB, RL, BT"
 REFUSED = [  # options of draw, and what is said of them
     ({"depth": -1}, r"^depth is the number of operations back from the root, 0 or more, got -1$"),
@@ -50,8 +48,6 @@ def test_scope_is_entered_once():
     with once, pytest.raises(RuntimeError, match=r"scope\('once'\) was entered before"), once:
         pass
 
-
-# The same text
 
 PROGRAM = """
 from autograd import *
@@ -86,9 +82,6 @@ def test_picture_and_text_are_the_same_in_every_process():
     assert runs[0].rpartition("}\n")[2].count("\n") == 5 + 25 * 4 + 2
 
 
-# Files and notebooks
-
-
 @pytest.fixture
 def default_command(monkeypatch):
     """Graphviz's own name for its command, also after a test that fails."""
@@ -120,9 +113,6 @@ def test_notebook_shows_svg_and_text_or_a_png_where_that_is_asked_for():
     bundle = draw(example())._repr_mimebundle_(include=["image/png"])
     assert list(bundle) == ["image/png"]
     assert bundle["image/png"].startswith(PNG)
-
-
-# Who lays it out
 
 
 def test_layout_may_be_a_function(monkeypatch, no_graphviz, tmp_path):

@@ -101,9 +101,6 @@ def test_arrows_are_straight_where_curves_are_made_of_too_many_pieces(derivative
         assert ("splines=line" in draw(y, derivatives=derivatives).source) is straight
 
 
-# Too large
-
-
 def tree(size):
     row = [Value(float(i)) for i in range((size + 1) // 2)]
     while len(row) > 1:
@@ -145,9 +142,6 @@ def test_graph_that_is_too_large_is_an_error_that_says_its_size_and_how_to_draw_
     y = chain(10_000)
     assert len(nodes(draw(y, depth=4))) == len(nodes(draw(y.parents[0], depth=4))) == 5 + 5
     assert len(nodes(draw(topological_order(y)[3]))) == 4 + 3
-
-
-# Time
 
 
 def spent_by_children():

@@ -52,9 +52,6 @@ def example():
     return worked_example(inner=True)
 
 
-# What it says
-
-
 def test_each_node_is_a_line_with_its_data_and_gradient():
     L = example()
     L.backward()
@@ -89,8 +86,6 @@ def test_operand_used_twice_is_written_twice_and_its_node_once_and_the_result_of
         y = a * Value(2.0)
     assert text(y) == "v1 = Value(2.0)  # grad: not yet"
 
-
-# Same graph
 
 GRAPHS = [  # which the random ones below need not come to
     example, lambda: Value(1.0), lambda: Constant(-1.0), lambda: (-2.0) ** Value(3.0), lambda: (-Value(3.0)).__neg__(),
@@ -197,8 +192,6 @@ def test_text_makes_the_same_graph_of_any_expression(root):
     assert_text_makes_the_same_graph(root)
 
 
-# Names
-
 NO_NAMES = [
     *("class", "None", "True", "exp", "where", "Value", "float", "", "2x", "two words", "a\nb", "'\"", "🙂", "\ud800"),
     *("if", "tanh", "x\n", "\u202eevil", "a\u2028b", "\x1b[31m", "\r# x", "\0"),
@@ -228,9 +221,6 @@ def test_own_operation_is_written_as_a_call_of_its_name_which_is_no_label_then()
     for name in ("my op", "a}", "lambda", "x²", "1st", "a\nb"):  # written as valid Python
         own = operation(name, lambda x: x, lambda y, x: 1.0)
         assert len(ast.parse(text(own(Value(1.0, "x")))).body) == 2
-
-
-# Stability
 
 
 def test_text_is_the_same_for_the_same_graph_built_again_and_lists_50_000_operations():

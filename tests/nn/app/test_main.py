@@ -56,9 +56,6 @@ def texts(svg):
     return ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
-# What it learns
-
-
 def test_moons_are_all_learned_by_the_promised_network_and_iris_on_93_percent_of_the_flowers_not_seen(outputs):
     out = outputs["moons"]
     assert accuracy(out, "training") == (100.0, 100)
@@ -82,9 +79,6 @@ def test_iris_prints_the_scores_of_flowers_scaled_as_those_it_was_trained_on():
         score = nn.evaluate(model, data.X, data.y, loss=nn.cross_entropy)
         expected = f"{kind}: loss {score.loss:.4g}, accuracy {score.accuracy:.1%} of {len(data.X)} examples"
         assert expected in out.splitlines()
-
-
-# What it writes
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -135,9 +129,6 @@ def test_neuron_drawn_has_the_largest_gradient_on_the_example_with_the_largest_l
     assert what == "the loss"
 
 
-# Options
-
-
 @pytest.mark.parametrize("name", PICTURES)
 def test_same_seed_prints_and_draws_the_same_in_folders_that_are_made_or_replaced(name, tmp_path):
     first, second = tmp_path / "a" / "b", tmp_path / "c"
@@ -181,8 +172,6 @@ def test_help_explains_itself_and_needs_none_of_the_libraries_of_the_job(monkeyp
         assert phrase in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
 
-
-# Mistakes
 
 WHOLE, ABOVE_0 = "takes a whole number, 1 or more, got", "takes a number above 0, got"
 MISTAKES = [
@@ -236,8 +225,6 @@ def test_huge_learning_rate_ends_without_a_traceback(dataset, lr, tmp_path):
     assert "stopped: " in out
     assert error.count("\n") <= 1
 
-
-# Progress
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 
@@ -302,9 +289,6 @@ def test_bar_of_80_columns_keeps_the_numbers_of_held_out_examples_and_quiet_show
     last = [line for line in re.split(r"[\r\n]", terminal.shown) if "2/2" in line][-1]
     assert len(last) <= 80
     assert re.search(r"loss [\d.]+ \([\d.]+\), accuracy [\d.]+ \([\d.]+\)", last)
-
-
-# Ctrl-C
 
 
 @on_posix

@@ -43,9 +43,6 @@ def columns(data):
     return list(zip(*data.X, strict=True))
 
 
-# Moons and circles are those of scikit-learn
-
-
 @pytest.mark.parametrize(("make", "theirs"), [(moons, make_moons), (circles, partial(make_circles, factor=0.5))])
 def test_moons_and_circles_are_those_of_scikit_learn(make, theirs):
     for n, noise, seed in itertools.product([1, 2, 3, 100, 1001], [0.0, 0.1], [0, 1, 2**32 - 1]):
@@ -76,9 +73,6 @@ def test_digits_are_those_of_scikit_learn_and_without_it_the_error_names_the_rem
     monkeypatch.setitem(sys.modules, "sklearn", None)
     wanted = "ImportError: digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'"
     assert error_of(digits) == wanted
-
-
-# xor, circles, spirals
 
 
 def test_xor_is_its_truth_table_if_nothing_is_said():
@@ -130,9 +124,6 @@ def test_linear_data_are_a_regression_on_a_known_line_with_noise_in_the_target()
     assert statistics.pstdev(residuals) == pytest.approx(0.3, rel=0.06)
 
 
-# All of them
-
-
 @pytest.mark.parametrize("make", GENERATED)
 def test_generated_data_are_as_many_by_a_seed_and_need_no_library(make, monkeypatch):
     before, arrays = random.getstate(), np.random.get_state()[1].tolist()
@@ -171,9 +162,6 @@ def test_data_are_plain_lists_of_plain_numbers(make):
     assert {type(number) for row in data.X for number in row} == {float}
     assert {type(kind) for kind in data.y} == {int if data.classes else float}
     assert {type(name) for name in data.features + data.classes} == {str}
-
-
-# split
 
 
 def test_split_holds_out_the_same_share_of_each_class_and_keeps_each_example_with_its_class():
@@ -221,9 +209,6 @@ def test_split_leaves_no_part_empty():
         (linear(n=2), 0.9, "holding out 0.9 of 2 examples leaves all to test on"),
     ):
         assert error_of(split, data, held_out=share) == f"ValueError: {wanted}"
-
-
-# standardized, by a standardization
 
 
 def test_standardized_by_hand():

@@ -131,9 +131,6 @@ def test_what_it_cannot_show_is_an_error():
             playground(given.pop("model"), given.pop("X"), given.pop("y"), **given)
 
 
-# Notebooks
-
-
 def test_notebook_shows_the_page_in_a_frame_of_its_own():
     page = small()
     bundle = page._repr_mimebundle_()
@@ -157,9 +154,6 @@ def test_widget_gives_the_model_what_was_trained():
     assert "application/vnd.jupyter.widget-view+json" in page._repr_mimebundle_()
 
 
-# Without what it needs
-
-
 def test_importing_nn_loads_nothing_of_the_page_and_a_missing_package_is_named():
     code = (
         "import nn, sys; print([name for name in sys.modules if name.startswith('nn.page.')])\n"
@@ -180,9 +174,6 @@ def test_optimizer_of_some_parameters_trains_these_alone():
     assert len(found["theta"]) == len(last)
     assert found["parameters"] == [f"w3.1.{i}" for i in range(1, 6)] + ["b3.1"]
     assert [wire[2] for wire in found["cards"][0]["wires"]] == [-1, -1]
-
-
-# The command line
 
 
 @pytest.mark.parametrize("name", JOBS)

@@ -14,8 +14,6 @@ from tests.autograd.pictures.page.test_using_the_page import NASTY
 from tests.nn.page.networks import PAGES, case, choose_example, curve, number, plane, text
 from tests.pages import wait_until
 
-# What is shown
-
 PAINTED = """canvas => {
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     return new Set(new Uint32Array(pixels.buffer)).size > 1; }"""
@@ -138,9 +136,6 @@ def test_network_without_neurons_or_too_large_still_learns(opened):
     assert "w1.1.1" in text(page, "#details")
 
 
-# What a reader can do
-
-
 def test_play_runs_until_it_is_paused(opened):
     page = opened(plane())
     page.locator("#speed").select_option("Infinity")
@@ -225,8 +220,6 @@ def test_page_hands_its_parameters_to_the_notebook_that_asks(opened, tmp_path):
     assert page.evaluate("got.at(-1).scalarAutograd") == page.evaluate("[...playground.training.theta]")
 
 
-# Everybody, everywhere
-
 STATES = {
     "start": lambda page: None,
     "neuron": lambda page: page.locator(".card.neuron").first.click(),
@@ -279,9 +272,6 @@ def test_small_windows_need_no_scrolling_sideways(size, opened):
     assert page.evaluate("playground.colours.surface") != before  # in pictures too
 
 
-# Safety
-
-
 def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
     every = "".join(NASTY)
     X = [[float(i * k % 7) for k in range(len(NASTY))] for i in range(8)]
@@ -297,9 +287,6 @@ def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
         assert "eval(" not in saved.html
         assert "new Function" not in saved.html
         assert "default-src 'none'" in saved.html
-
-
-# In a notebook
 
 
 def test_widget_takes_what_its_page_sends_and_nothing_else(opened, tmp_path):

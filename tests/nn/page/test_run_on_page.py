@@ -132,9 +132,6 @@ def test_losses_shown_are_those_of_the_history(opened):
     assert [held for _, _, held in curve[1:]] == pytest.approx(history.validation_loss, rel=1e-9)
 
 
-# Undo
-
-
 def test_steps_taken_back_are_taken_again_alike_and_reset_begins_the_same_run_again(opened):
     _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
     page = opened(page)
@@ -158,9 +155,6 @@ def test_step_that_diverges_is_not_taken(opened):
     page.locator("#undo").click()
     assert page.locator("#problem").inner_text() == ""
     assert page.locator("#step").is_enabled()
-
-
-# The run in Python
 
 
 @pytest.fixture

@@ -25,9 +25,6 @@ def with_biases(biases, sizes=(4, 1), layer=0):
     return model
 
 
-# Sizes of gradients
-
-
 @pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
 def test_loss_is_named_with_its_formula_and_sizes_of_gradients_are_means_over_single_examples(loss, opened):
     model, X, y = case(loss)
@@ -107,9 +104,6 @@ def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
     assert told == "The loss is halves: half the squared error, ½ (ŷ − y)²."
     told = text(opened(playground(model, X, y, loss=lambda o, t: mse(o, t))), "#loss-told")
     assert told == "The loss is your own loss."
-
-
-# What goes wrong, or is done
 
 
 def choose_largest_rate(page):
@@ -199,9 +193,6 @@ def test_steps_after_which_nothing_moves_are_told_too(opened):
     assert text(stuck, "#advice").startswith("Training has come to an end: all gradients are 0")
 
 
-# Settings, and what is kept of them
-
-
 def test_reset_and_undo_keep_the_settings_and_say_so(opened):
     page = opened(plane())
     assert page.locator("#kept").is_hidden()
@@ -225,9 +216,6 @@ def test_reset_and_undo_keep_the_settings_and_say_so(opened):
     page.locator("#reset").click()
     page.evaluate("playground.run(3)")
     assert page.evaluate("[...playground.training.theta]") == first
-
-
-# Words
 
 
 def test_classes_go_by_the_names_that_were_given(opened):

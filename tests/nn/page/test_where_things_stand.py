@@ -76,9 +76,6 @@ def test_choice_in_the_last_layer_brings_its_card_into_sight(opened):
     assert page.evaluate(INSIDE, [".card[aria-pressed=true]", "#scroller"])
 
 
-# Keys keep their meaning after a click
-
-
 CLICKED = {
     "radio": lambda page: page.get_by_label("their last gradients").click(),
     "step": lambda page: page.locator("#step").click(),

@@ -643,13 +643,6 @@ def test_divergence_stops_alike_and_leaves_the_last_whole_step(name, batch_size)
     assert all(math.isfinite(x) for state in (*optimizer.state.values(), *reference.state.values()) for x in state)
 
 
-class Squared(nn.Optimizer):
-    """Goes down by the square of the gradient, which floats may refuse to compute, and arrays do not."""
-
-    def rule(self, lr, t):
-        return lambda p, g: (p - lr * g**2,)
-
-
 def difference(outputs, targets):
     return mean(o - t for o, t in zip(outputs, targets))
 
@@ -664,9 +657,10 @@ def huge():
     return model
 
 
+SQUARED = type("Squared", (nn.Optimizer,), {"rule": lambda self, lr, t: lambda p, g: (p - lr * g**2,)})
 INFINITE = "the gradient is not finite"
-SQUARES = "the optimiser's squares became infinite in epoch 1; "
-PARAMETER = "a parameter became infinite in epoch 1; "
+OF_STATE = "the optimiser's squares became infinite in epoch 1; "
+OF_PARAMETER = "a parameter became infinite in epoch 1; "
 AT_ONCE = [  # what stops before its first step, and why
     (
         lambda: ROOT(0.0),
@@ -676,10 +670,10 @@ AT_ONCE = [  # what stops before its first step, and why
         "the gradient is not finite in epoch 1; first of all, in the chain rule through s",
     ),
     (huge, mse, SGD, 0.05, "the loss became nan in epoch 1; first of all, dot is -inf, for "),
-    (steep(1e200), difference, nn.RMSprop, 0.1, SQUARES),  # where training would stand still
-    (steep(1e200), difference, Adam, 0.1, SQUARES),
-    (steep(1e10), difference, SGD, 1e300, PARAMETER),
-    (steep(1e200), difference, Squared, 0.1, PARAMETER),  # too large for a float
+    (steep(1e200), difference, nn.RMSprop, 0.1, OF_STATE),  # where training would stand still
+    (steep(1e200), difference, Adam, 0.1, OF_STATE),
+    (steep(1e10), difference, SGD, 1e300, OF_PARAMETER),
+    (steep(1e200), difference, SQUARED, 0.1, OF_PARAMETER),  # too large for a float, but not for an array
 ]
 
 

@@ -58,9 +58,6 @@ def test_every_loss_of_the_package_is_here():
     assert sorted(loss.__name__ for loss in LOSSES) == sorted(TARGETS) == sorted(loss.__name__ for loss in public)
 
 
-# Its metric
-
-
 @every_loss
 @BOTH_WAYS
 def test_function_around_a_loss_has_the_metric_of_the_loss(loss, compiled, whole):
@@ -140,9 +137,6 @@ def test_calls_are_noted_only_within_the_block_and_use_up_no_generator():
     assert metric_among(calls, [2.0], [1]) is None
 
 
-# Penalties
-
-
 @BOTH_WAYS
 @pytest.mark.parametrize("name", PENALTIES)
 def test_penalty_is_a_term_beside_every_loss(name, compiled, whole):
@@ -204,9 +198,6 @@ def test_penalty_that_is_no_function_or_returns_no_number_is_an_error():
     for term, compiled in itertools.product([None, [1.0], "1"], [True, False]):
         with pytest.raises(TypeError, match="penalty returns a Value, one number for all parameters, got"):
             train(mse, TARGETS["mse"][0], penalty=lambda p, term=term: term, compiled=compiled)
-
-
-# Examples that are refused
 
 
 class Idle(SGD):

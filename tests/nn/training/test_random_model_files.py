@@ -64,8 +64,6 @@ def test_random_model_comes_back_to_the_bit(tmp_path_factory, model, extra, data
         assert {name: number.hex() for name, number in again.state_dict().items()} == before
 
 
-# Mutations
-
 ANYTHING = JSON | st.floats() | st.sampled_from([10**299, -1, 1e308, [[[]]], {"": {}}, "NaN", "1", True])
 
 

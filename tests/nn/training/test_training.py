@@ -42,9 +42,6 @@ def small():
     return MLP(2, [3, 1], seed=1)
 
 
-# What training does
-
-
 def test_step_is_taken_on_the_mean_over_the_batch_whatever_the_gradients_were():
     X, y = [[1.0], [2.0], [3.0]], [1.0, 1.0, 1.0]
     gradient = sum(2 * (0.5 * x - 1.0) * x for (x,) in X) / 3
@@ -68,9 +65,6 @@ def test_training_goes_on_where_it_stopped():
     first, second = (fit(halves, *XOR, loss=hinge, epochs=epochs) for epochs in (2, 4))
     assert first.loss + second.loss == history.loss
     assert whole.state_dict() == halves.state_dict()
-
-
-# What it records
 
 
 def test_history_has_one_entry_an_epoch_and_no_epochs_change_nothing():
@@ -114,9 +108,6 @@ def test_loss_and_accuracy_of_an_epoch_are_those_of_its_examples_not_the_mean_ov
     assert history.accuracy == [0.8]
 
 
-# Batches and seeds
-
-
 def test_batches_see_every_example_with_its_target_once_an_epoch_and_are_drawn_anew():
     for size in (None, 1, 2, 3, 7, 10, 11):
         spy = Spy()
@@ -139,9 +130,6 @@ def test_seed_chooses_the_batches_and_makes_no_difference_to_full_ones():
 
     assert run(3, 2)[1] != run(4, 2)[1]
     assert run(3, None) == run(4, None)
-
-
-# What ends it early
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -202,8 +190,6 @@ def test_interrupt_in_the_middle_of_an_epoch_keeps_its_steps_and_training_may_go
     assert fit(model, [[1.0]], [1.0], loss=mse, epochs=500).loss[-1] < 1e-6
 
 
-# The garbage collector
-
 CASES = {
     "all epochs": {"loss": mse},
     "interrupt": {"loss": Spy(fail_after=1)},
@@ -237,9 +223,6 @@ def test_garbage_collector_rests_in_between_and_finds_nothing_to_do():
     assert leaves_no_cycle(lambda: fit(small(), *XOR, loss=hinge, epochs=5, validation=XOR))
 
 
-# Errors
-
-
 class Broken(Module):
     def forward(self, x):
         raise ValueError("no output today")
@@ -254,9 +237,6 @@ def test_error_of_a_model_is_passed_on_and_one_without_parameters_needs_an_optim
     ):
         with pytest.raises(error, match=wanted):
             fit(model, *XOR, *loss, **options)
-
-
-# Progress
 
 
 def show(stream, monkeypatch, **options):
@@ -293,9 +273,6 @@ def test_missing_tqdm_is_an_error_that_names_the_remedy_only_where_a_bar_is_show
             show(Terminal(), monkeypatch)
         assert gc.isenabled()
     assert show(io.StringIO(), monkeypatch)[1] == show(Terminal(), monkeypatch, progress=False)[1] == ""
-
-
-# evaluate
 
 
 class Formula(Module):

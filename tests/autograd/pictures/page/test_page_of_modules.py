@@ -107,9 +107,6 @@ def test_boxes_that_need_each_other_are_walked_in_parts(opened):
     assert page.evaluate(GRADIENTS_AT_THE_END) == pytest.approx(in_python(five)[1])
 
 
-# Places
-
-
 OUTSIDE = """view.arranged.items.filter(item => {
     const node = item.node ?? view.contents(item.box)[0];
     const around = view.arranged.frames.filter(frame => view.contents(frame.box).includes(node));
