@@ -38,7 +38,8 @@ class Lion(Optimizer):
         return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
 
 
-OPTIMIZER_CASES = [(kind, options) for kind in [*OPTIMIZERS, Heavy] for options in OPTIONS.get(kind.__name__, [{}])]
+KINDS = [*OPTIMIZERS, Heavy, Lion]
+OPTIMIZER_CASES = [(kind, options) for kind in KINDS for options in OPTIONS.get(kind.__name__, [{}])]
 
 
 def on_page(page, steps=STEPS):
@@ -75,12 +76,8 @@ def trained(loss, make, batch_size=None, epochs=STEPS, compiled="auto", **settin
 
 @pytest.mark.parametrize(("kind", "options"), OPTIMIZER_CASES, ids=lambda part: getattr(part, "__name__", str(part)))
 def test_every_optimiser_takes_the_steps_of_fit(kind, options, opened):
-    model, page = trained(mse, lambda parameters: kind(parameters, lr=0.02, **options))
-    same(model, on_page(opened(page)))
-
-
-def test_rule_may_call_functions_of_autograd(opened):
-    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
+    compiled = False if kind is Lion else "auto"
+    model, page = trained(mse, lambda parameters: kind(parameters, lr=0.02, **options), compiled=compiled)
     same(model, on_page(opened(page)))
 
 

@@ -106,17 +106,13 @@ def test_space_plays_after_a_click_on_anything(opened):
         assert steps() == before + 1, name
 
 
-def test_radio_that_was_reached_by_keys_is_chosen_by_them(opened):
+def test_radio_that_was_reached_by_keys_is_chosen_by_them_and_a_dialog_keeps_the_focus_that_it_was_given(opened):
     page = opened(plane())
     page.locator("[name=lines]").first.focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("playground.network.lines") == "gradients"
     assert page.evaluate("document.activeElement.value") == "gradients"
     assert page.evaluate("playground.training.steps") == 0
-
-
-def test_dialog_keeps_the_focus_that_it_was_given(opened):
-    page = opened(plane())
     for button in ("export", "copy"):
         page.locator(f"#{button}").click()
         assert page.evaluate("document.getElementById('python').contains(document.activeElement)")
