@@ -34,7 +34,7 @@ from tests.autograd.pictures.page.looking import (
 # Walking
 
 
-def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, example):
+def test_steps_go_forward_and_then_backward_with_symbols_and_numbers_and_mark_their_edges(opened, example):
     page = opened(example)
     assert page.locator("h1").inner_text() == "L = (a × b + c) × f"
     assert page.title() == "The gradient of L"
@@ -58,6 +58,14 @@ def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, exa
     assert {name: gradient for name, (_, gradient) in cards(page).items()} == gradients
     confirmed = "raise a by 0.001, and L goes from −8 to −7.994: it rises 6 times as fast."
     assert confirmed in details(page, 0).replace("\u2009", " ")
+    page.locator("#slider").fill("9")
+    assert page.locator(".line.backward").count() == 1
+    assert page.locator(".note").text_content() == "× −3"
+    assert page.locator(".active .name").text_content() == "e"
+    assert page.locator(".receiving .name").text_content() == "a"
+    page.locator("#slider").fill("1")
+    assert page.locator(".line.forward").count() == 2
+    assert page.locator(".note").count() == 0
 
 
 def test_contributions_to_a_shared_node_add_up_one_by_one(opened):
@@ -143,18 +151,6 @@ def test_formula_of_many_operands_is_shortened(opened):
     page = opened(ad.dot([Value(1.0, f"w{k}") for k in range(20)], [Value(2.0, f"x{k}") for k in range(20)]))
     page.locator("#next").click()
     assert "v1 = w0 × x0 + w1 × x1 + … + w19 × x19 = 1 × 2 + 1 × 2 + … + 1 × 2 = 40" in story(page)
-
-
-def test_edge_of_a_step_is_marked_and_carries_its_local_derivative(opened, example):
-    page = opened(example)
-    page.locator("#slider").fill("9")
-    assert page.locator(".line.backward").count() == 1
-    assert page.locator(".note").text_content() == "× −3"
-    assert page.locator(".active .name").text_content() == "e"
-    assert page.locator(".receiving .name").text_content() == "a"
-    page.locator("#slider").fill("1")
-    assert page.locator(".line.forward").count() == 2
-    assert page.locator(".note").count() == 0
 
 
 def test_local_derivative_covers_no_card(opened):
@@ -320,25 +316,6 @@ def test_steepest_slope_of_a_function_is_known_where_there_is_one(opened):
 # Changing numbers
 
 
-def test_field_takes_what_is_a_number_and_shows_the_number_again_where_it_holds_none(opened, example):
-    page = opened(example)
-    field = page.get_by_label("Value of a", exact=True)
-    given = lambda: page.evaluate("view.graph.given[0]")
-    field.fill("")
-    assert given() == 2
-    field.press_sequentially("-")
-    assert given() == 2
-    field.press_sequentially("1.5")
-    assert given() == -1.5
-    for typed in ("", "1e400"):
-        field.fill("5")
-        field.fill("")
-        field.press_sequentially(typed)
-        field.press("Enter")
-        assert float(field.input_value()) == given()
-        assert math.isfinite(given())
-
-
 def formula(a, b, c):
     y = tanh(a * b + ad.exp(c)) / (1.0 + ad.sqrt(a) * ad.log(b)) + (a - c) ** 3
     return y + ad.logsumexp([a, b, c]) * ad.dot([a, b], [c, a])
@@ -360,7 +337,7 @@ def test_page_recomputes_what_python_computes(opened):
     assert page.get_by_label("Value of a", exact=True).input_value() == "0.7"
 
 
-def test_changing_a_leaf_by_its_field_its_slider_or_keys_changes_what_is_shown_at_this_step(opened, example):
+def test_leaf_is_changed_by_a_number_in_its_field_its_slider_or_keys_and_so_is_what_is_shown(opened, example):
     page = opened(example)
     page.keyboard.press("End")
     fill(page, "b", 5)
@@ -378,6 +355,21 @@ def test_changing_a_leaf_by_its_field_its_slider_or_keys_changes_what_is_shown_a
         slide.press(key)
         assert page.evaluate("view.graph.given[0]") == number
     assert position(page) == 0  # the keys are the slider's
+    field = page.get_by_label("Value of a", exact=True)
+    given = lambda: page.evaluate("view.graph.given[0]")
+    field.fill("")
+    assert given() == 2
+    field.press_sequentially("-")
+    assert given() == 2
+    field.press_sequentially("1.5")
+    assert given() == -1.5
+    for typed in ("", "1e400"):
+        field.fill("5")
+        field.fill("")
+        field.press_sequentially(typed)
+        field.press("Enter")
+        assert float(field.input_value()) == given()
+        assert math.isfinite(given())
 
 
 def test_constants_and_inputs_change_like_weights_and_look_it(opened):
