@@ -221,16 +221,13 @@ def circles():
     return [(itself, 1), (parent, 3), (in_list, 1), (asked, 1), (one, 3), (two, 3)]
 
 
-def test_references_back_are_no_recursion():
+def test_references_back_are_no_recursion_and_modules_may_be_nested_deeper_than_calls():
     for (model, count), (twin, _) in zip(circles(), circles(), strict=True):
         assert len(model.parameters()) == count
         twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
         model.zero_grad()
         with nn.fitting.chance_restored(model) as drawn:
             assert not drawn()
-
-
-def test_modules_may_be_nested_deeper_than_calls():
     model = Holder(w=Value(1.0))
     for _ in range(5000):
         model = Holder(inner=model)
@@ -569,13 +566,10 @@ SHOWN = [
 ]
 
 
-def test_repr_shows_sizes_activations_and_parameter_counts():
+def test_repr_shows_sizes_activations_and_parameter_counts_and_layers_are_the_modules_held():
     for kind, arguments, text in SHOWN:
         assert repr(kind(*arguments)) == text
     assert [p.label for p in Neuron(2).parameters()] == ["w0", "w1", "b"]  # for drawings
-
-
-def test_layers_are_the_modules_in_attributes_and_lists_or_else_the_attributes():
     of = lambda module: layers(module, module.parameters())
     assert of(Neuron(2)) == {"w": [0, 1], "b": [2]}
     assert of(Layer(1, 2)) == {"neurons.0": [0, 1], "neurons.1": [2, 3]}

@@ -57,11 +57,19 @@ def test_step_goes_against_the_sum_of_the_gradients_until_zero_grad():
     assert (w.data, b.data, w.grad, b.grad) == (0.0, -3.5, 0.0, 0.0)
 
 
-def test_lr_is_a_tenth_if_not_given_and_may_be_assigned_between_steps():
+def test_lr_is_a_tenth_if_not_given_and_a_number_or_schedule_may_be_assigned_between_steps():
     optimizer = SGD([Value(1.0)])
     assert (optimizer.lr, steps(optimizer, 1.0)) == (0.1, [0.9])
     optimizer.lr = 0.25
     assert steps(optimizer, 1.0) == [0.65]
+    optimizer = SGD([Value(0.0)], lr=1.0)
+    steps(optimizer, 1.0, 1.0)
+    assert optimizer.rate == 1.0
+    optimizer.lr = Cosine(0.5, steps=4)
+    assert optimizer.rate == pytest.approx(0.25)
+    optimizer.lr = np.float64(0.125)
+    assert (optimizer.rate, type(optimizer.rate)) == (0.125, float)
+    assert steps(SGD([Value(1.0)], lr=Cosine(0.5, steps=1)), 1.0, 1.0, 1.0) == [0.5, 0.5, 0.5]
 
 
 def test_only_the_given_parameters_change():
@@ -288,17 +296,6 @@ def test_schedule_is_asked_with_the_number_of_steps_taken():
     assert steps(optimizer, 1.0, 1.0, 1.0) == [-1.0, -1.5, -1.75]
     assert asked == [0, 1, 2]
     assert (optimizer.rate, optimizer.lr) == (0.125, schedule)
-
-
-def test_schedule_assigned_between_steps_goes_by_all_steps_taken_and_may_come_to_0():
-    optimizer = SGD([Value(0.0)], lr=1.0)
-    steps(optimizer, 1.0, 1.0)
-    assert optimizer.rate == 1.0
-    optimizer.lr = Cosine(0.5, steps=4)
-    assert optimizer.rate == pytest.approx(0.25)
-    optimizer.lr = np.float64(0.125)
-    assert (optimizer.rate, type(optimizer.rate)) == (0.125, float)
-    assert steps(SGD([Value(1.0)], lr=Cosine(0.5, steps=1)), 1.0, 1.0, 1.0) == [0.5, 0.5, 0.5]
 
 
 def test_schedule_that_gives_no_rate_is_an_error_and_no_step():

@@ -131,8 +131,6 @@ def test_answers_worse_than_the_mean_are_called_so(folder, tmp_path):
 NUMBERS = [[i, i * i] for i in range(9)]
 TABLES = [  # test_tables.py has the others
     ("x,k\n1,a\n2,b\n", "K", "has no column 'K'; it has 'x', 'k'; did you mean 'k'"),
-    ("x,day,y\n1,2001-02-03,2\n1,2001-02-04,3\n", "y", "to learn from: 'x' is left out: it is '1' in every row; 'day'"),
-    ("x,y\n-1e308,1\n2,5\n3,7\n", "y", r"column 'x', row 1: -1e\+308 is too large to compute with"),
     ("x,y\n1,2\n2,3\n", "y", "is too small a table, since holding out 0.2 of 2 examples leaves none to test on"),
     ("x,k\n1,a\n2,b\n3,a\n", "k", "is too small a table, since holding out 0.2 of 3 examples of 2 classes"),
 ]

@@ -75,12 +75,9 @@ def test_digits_are_those_of_scikit_learn_and_without_it_the_error_names_the_rem
     assert error_of(digits) == wanted
 
 
-def test_xor_is_its_truth_table_if_nothing_is_said():
+def test_xor_is_its_truth_table_and_of_many_points_surrounds_each_corner_with_as_many():
     corners = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     assert xor() == Dataset(corners, [0, 1, 1, 0], ["x1", "x2"], ["equal", "different"])
-
-
-def test_xor_of_many_points_surrounds_each_corner_with_as_many():
     data = xor(n=4000, noise=0.2, seed=1)
     for corner in range(4):
         cloud, kinds = data.X[corner::4], set(data.y[corner::4])
@@ -211,16 +208,13 @@ def test_split_leaves_no_part_empty():
         assert error_of(split, data, held_out=share) == f"ValueError: {wanted}"
 
 
-def test_standardized_by_hand():
+def test_standardized_by_hand_and_like_another_by_its_means_and_variances():
     data = Dataset([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]], [0, 1, 0], ["a", "b"], ["p", "q"])
     scaled = standardized(data)  # means 3 and 20, variances 8 / 3 and 200
     assert columns(scaled)[0] == pytest.approx([-2 / math.sqrt(8 / 3), 0.0, 2 / math.sqrt(8 / 3)], rel=1e-15)
     assert columns(scaled)[1] == pytest.approx([-math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0)], rel=1e-15)
     assert scaled[1:] == data[1:]
     assert data.X == [[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]]
-
-
-def test_standardized_like_another_uses_its_means_and_variances():
     like = Dataset([[0.0, 5.0], [4.0, 9.0]], [0, 1], ["a", "b"], ["p", "q"])
     data = Dataset([[2.0, 7.0], [10.0, 3.0]], [1, 0], ["a", "b"], ["p", "q"])
     scaling = standardization(like)
@@ -230,12 +224,20 @@ def test_standardized_like_another_uses_its_means_and_variances():
     assert standardization(training).apply(testing.X) == standardized(testing, like=training).X
 
 
-def test_constant_feature_becomes_zero_and_explodes_nowhere():
+def test_constant_feature_becomes_zero_and_standardization_neither_overflows_nor_vanishes():
     of = lambda number: Dataset([[number]] * 3, [0, 1, 0], ["a"], ["p", "q"])
     for number in (0.0, 3.0, 0.5):
         assert standardized(of(number)).X == [[0.0]] * 3
     assert all(abs(x) < 1e-9 for (x,) in standardized(of(0.1)).X)  # the mean is rounded
     assert all(abs(x) < 10.0 for (x,) in standardized(of(0.2), like=of(0.1)).X)
+    for unit in (1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e307):
+        scaling = standardization([[0.0], [unit], [2.0 * unit], [3.0 * unit]])
+        few_digits = 1e-3 if unit == 1e-320 else 1e-12
+        assert scaling.means[0] == pytest.approx(1.5 * unit, rel=few_digits, abs=0.0)
+        assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=few_digits, abs=0.0)
+        assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
+    wanted = "ValueError: a feature from -1.7e+308 to 1.7e+308 has no standard deviation"
+    assert error_of(standardization, [[-1.7e308], [1.7e308]]).startswith(wanted)
 
 
 @pytest.mark.parametrize("make", [xor, lambda: standardization(xor())], ids=["data set", "standardization"])
@@ -262,14 +264,3 @@ def test_means_and_spreads_are_those_of_exact_arithmetic_and_undo_gives_back_wha
         assert spread == pytest.approx(statistics.pstdev(column) or 1.0, rel=1e-14)
     for row, again in zip(data.X, scaling.undo(scaling.apply(data.X)), strict=True):
         assert again == pytest.approx(row, rel=1e-14, abs=1e-15)
-
-
-def test_standardization_neither_overflows_nor_vanishes():
-    for unit in (1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e307):
-        scaling = standardization([[0.0], [unit], [2.0 * unit], [3.0 * unit]])
-        few_digits = 1e-3 if unit == 1e-320 else 1e-12
-        assert scaling.means[0] == pytest.approx(1.5 * unit, rel=few_digits, abs=0.0)
-        assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=few_digits, abs=0.0)
-        assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
-    wanted = "ValueError: a feature from -1.7e+308 to 1.7e+308 has no standard deviation"
-    assert error_of(standardization, [[-1.7e308], [1.7e308]]).startswith(wanted)

@@ -430,7 +430,7 @@ def test_many_layers_are_all_drawn_in_different_ways_and_some_named():
 # confusion_matrix
 
 
-def test_counts_are_where_they_belong_and_zeros_are_blank():
+def test_counts_are_where_they_belong_right_ones_blue_mistakes_orange_as_deep_as_their_share_of_the_row():
     axes = confusion_matrix([0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 0, 2], classes=["a", "b", "c"]).axes[0]
     found = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text() for t in axes.texts}
     assert found == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (2, 0): "1", (2, 2): "1"}
@@ -438,9 +438,6 @@ def test_counts_are_where_they_belong_and_zeros_are_blank():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("class found", "true class", title)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == list("abc")
-
-
-def test_right_answers_are_blue_mistakes_orange_and_the_depth_is_the_share_of_the_row():
     figure = confusion_matrix([0] * 4 + [1] * 100, [0] * 3 + [1] + [1] * 100)
     pixels = np.array(figure.axes[0].images[0].get_array())
     blue, orange = (np.array([int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)]) for c in COLOURS[:2])

@@ -177,7 +177,7 @@ def test_arguments_in_the_wrong_order_are_errors_that_say_so(path):
 # What load refuses
 
 
-def test_model_of_another_architecture_is_left_as_it_was(path):
+def test_model_of_another_architecture_or_with_a_parameter_that_the_file_lacks_is_left_as_it_was(path):
     save(MLP(2, [3, 1], "tanh", seed=1), path)
     mlps = MLP(2, [3, 1], "relu", seed=2), MLP(2, [1, 3], "tanh", seed=2), MLP(3, [3, 1], "tanh", seed=2)
     for other in (*mlps, Line()):
@@ -185,9 +185,6 @@ def test_model_of_another_architecture_is_left_as_it_was(path):
         with pytest.raises(StorageError, match=r"holds an MLP.*and the model is an? .*nothing was changed"):
             load(other, path)
         assert other.state_dict() == before
-
-
-def test_file_that_lacks_a_parameter_of_a_module_leaves_it_as_it_was(path):
     save(Line(3.0, 4.0), path)
     document = json.loads(path.read_text(encoding="utf-8"))
     del document["parameters"]["slope"]

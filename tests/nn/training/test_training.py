@@ -42,7 +42,7 @@ def small():
     return MLP(2, [3, 1], seed=1)
 
 
-def test_step_is_taken_on_the_mean_over_the_batch_whatever_the_gradients_were():
+def test_step_is_taken_on_the_mean_over_the_batch_whatever_the_gradients_were_and_by_sgd_if_not_said():
     X, y = [[1.0], [2.0], [3.0]], [1.0, 1.0, 1.0]
     gradient = sum(2 * (0.5 * x - 1.0) * x for (x,) in X) / 3
     for times in (1, 2):
@@ -50,9 +50,6 @@ def test_step_is_taken_on_the_mean_over_the_batch_whatever_the_gradients_were():
         model.w.grad = 1000.0
         fit(model, X * times, y * times, loss=mse, optimizer=SGD(model.parameters(), lr=0.1), epochs=1)
         assert model.w.data == pytest.approx(0.5 - 0.1 * gradient, rel=1e-15)
-
-
-def test_optimizer_is_sgd_at_its_own_rate_if_not_given():
     given, default = Slope(), Slope()
     fit(given, [[1.0]], [1.0], loss=mse, optimizer=SGD(given.parameters()), epochs=3)
     fit(default, [[1.0]], [1.0], loss=mse, epochs=3)
@@ -77,16 +74,13 @@ def test_history_has_one_entry_an_epoch_and_no_epochs_change_nothing():
         assert (model.state_dict() == small().state_dict()) == (epochs == 0)
 
 
-def test_validation_is_recorded_after_each_epoch():
+def test_validation_is_recorded_after_each_epoch_and_changes_neither_the_training_nor_the_gradients():
     model = Slope()
     optimizer, held_out = SGD(model.parameters(), lr=0.25), ([[2.0], [0.0]], [2.0, 1.0])
     history = fit(model, [[1.0]], [1.0], loss=mse, optimizer=optimizer, epochs=2, validation=held_out)
     # w is 2 and then 1.5 after the steps; the mean of (2w - 2)**2 and 1 is (4 + 1) / 2 and (1 + 1) / 2.
     assert history.validation_loss == [2.5, 1.0]
     assert (history.accuracy, history.validation_accuracy) == ([], [])
-
-
-def test_validation_changes_neither_the_training_nor_the_gradients():
     plain, watched = small(), small()
     first = fit(plain, *XOR, loss=hinge, epochs=5, batch_size=2, seed=3)
     second = fit(watched, *XOR, loss=hinge, epochs=5, batch_size=2, seed=3, validation=(XOR[0][:2], XOR[1][:2]))
