@@ -116,13 +116,18 @@ def test_constants_parameters_results_and_the_root_look_different():
     assert dashed == [False, True, False, False]  # the constant
 
 
-def test_picture_of_the_same_graph_built_again_is_the_same_text_and_the_graph_stays_as_it_is():
+def test_picture_of_the_same_graph_or_model_built_again_is_the_same_text_and_the_graph_stays_as_it_is():
     first, x = example(), Value(2.0)
     Value(0.0) * Value(1.0)  # what was made in between has no influence
     assert draw(first).source == draw(example()).source == draw(first).source
     y = tanh(x)
     draw(y)
     assert (x.label, y.label, x.grad, y.parents) == ("", "", 0.0, (x,))
+    inputs = [Value(1.0, "x0"), Value(-1.0, "x1")]
+    for make in (lambda: Neuron(2, seed=1), lambda: Layer(2, 2, seed=1), lambda: MLP(2, [2, 1], "tanh", seed=1)):
+        model = make()
+        y, z = (fsum(made) if isinstance(made, list) else made for made in (model(inputs), make()(inputs)))
+        assert draw(z).source == draw(y).source
 
 
 # Labels
@@ -360,14 +365,6 @@ def test_boxes_are_scopes_around_what_was_made_in_them_and_around_the_parameters
     layer = ("MLP", "Layer 1")
     assert set(found) == {(), (*layer, "Neuron 1"), (*layer, "Neuron 2"), ("MLP", "Layer 2", "Neuron")}
     assert found.count(()) == 2
-
-
-def test_model_that_is_gone_is_drawn_as_one_that_is_there():
-    inputs = [Value(1.0, "x0"), Value(-1.0, "x1")]
-    for make in (lambda: Neuron(2, seed=1), lambda: Layer(2, 2, seed=1), lambda: MLP(2, [2, 1], "tanh", seed=1)):
-        model = make()
-        y, z = (fsum(made) if isinstance(made, list) else made for made in (model(inputs), make()(inputs)))
-        assert draw(z).source == draw(y).source
 
 
 def test_scope_of_what_is_not_drawn_is_no_box_and_products_of_an_expanded_dot_are_in_the_box_of_the_dot():

@@ -439,12 +439,16 @@ def test_table_that_cannot_be_trained_on_is_one_clear_line(table):
         assert len(message) < 412, contents[:30]
 
 
-def test_column_that_is_asked_for_and_cannot_be_a_feature_is_an_error(table):
+def test_column_that_cannot_be_a_feature_a_folder_a_missing_and_an_endless_file_are_errors(table, tmp_path):
     for column in ("2001-02-03", "name {}", "{}th of them", "7"):
         path = table("a,y\n" + "".join(f"{column.format(i)},{i / 7}\n" for i in range(30)))
         assert "column 'a': it cannot be a feature: " in trouble(path, features=["a"])
     message = trouble(table("a,b,y\n1,,p\n,2,q\n"), missing="drop")
     assert re.search("^TableError: .*every row lacks a value, so that --missing drop leaves none", message)
+    assert re.search(f"^IsADirectoryError: .*{tmp_path.name}", trouble(tmp_path))
+    assert re.search("^FileNotFoundError: .*nowhere", trouble(tmp_path / "nowhere.csv"))
+    if os.name != "nt":
+        assert re.search("^TableError: .*not the text of a table", trouble("/dev/zero"))
 
 
 def test_separator_is_what_makes_most_rows_as_wide_as_the_first(table):
@@ -475,13 +479,6 @@ def test_texts_are_no_numbers_and_that_is_said_with_what_to_do(table):
     assert complaint("3,5") == "'3,5' is not a number: write a point for a decimal comma"
     assert complaint("1e999") == "'1e999' is infinite, or beyond the range of floats"
     assert complaint("abc") == "'abc' is not a number; correct it, or take this column out"
-
-
-def test_folder_missing_file_and_endless_file_are_errors(tmp_path):
-    assert re.search(f"^IsADirectoryError: .*{tmp_path.name}", trouble(tmp_path))
-    assert re.search("^FileNotFoundError: .*nowhere", trouble(tmp_path / "nowhere.csv"))
-    if os.name != "nt":
-        assert re.search("^TableError: .*not the text of a table", trouble("/dev/zero"))
 
 
 WRONG_OPTIONS = [

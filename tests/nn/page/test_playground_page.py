@@ -179,7 +179,7 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
     assert page.locator(".card[aria-pressed=true]").count() == 0
 
 
-def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
+def test_results_are_announced_a_derivation_when_it_is_asked_for_and_options_stay_in_their_range(opened):
     page = opened(plane())
     assert page.locator("#status").get_attribute("role") == "status"
     live = "document.getElementById('details').ariaLive"
@@ -192,10 +192,6 @@ def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
     assert said.startswith("Step 1: loss")
     assert "held out" in said
     assert said.endswith("right.")
-
-
-def test_options_of_an_optimiser_stay_in_their_range(opened):
-    page = opened(plane())
     page.locator("#optimizer").select_option("SGD")
     assert page.evaluate("playground.training.wanted.lr") == 0.1
     page.locator("#more summary").click()

@@ -130,11 +130,19 @@ def test_largest_learning_rate_is_too_large_for_every_usual_network(job, opened,
     choose_largest_rate(opened(types.SimpleNamespace(save=lambda path: file)))
 
 
-def test_usual_run_is_not_warned_of(opened):
+def test_usual_run_is_not_warned_of_and_an_example_that_does_not_exist_is_answered(opened):
     page = opened(plane())
     for _ in range(20):
         page.evaluate("playground.run(5)")
     assert page.locator("#advice p").count() == 0
+    before = page.locator("#which").input_value()
+    for wrong in ("999", "0", "1.5", ""):
+        choose_example(page, wrong)
+        assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
+        assert page.locator("#which").input_value() == before
+    choose_example(page, 32)
+    assert text(page, "#range") == ""
+    assert page.evaluate("playground.example") == 31
 
 
 def test_dead_neurons_are_told_and_marked(opened):
@@ -235,18 +243,6 @@ def test_one_is_one(opened, tmp_path):
     page.locator("#export").click()
     assert text(page, "#python-note").startswith("1 epoch from")
     assert "a run of 1 step," in page.locator("#source").input_value()
-
-
-def test_example_that_does_not_exist_is_answered(opened):
-    page = opened(plane())
-    before = page.locator("#which").input_value()
-    for wrong in ("999", "0", "1.5", ""):
-        choose_example(page, wrong)
-        assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
-        assert page.locator("#which").input_value() == before
-    choose_example(page, 32)
-    assert text(page, "#range") == ""
-    assert page.evaluate("playground.example") == 31
 
 
 def test_formula_of_a_neuron_follows_python(opened):

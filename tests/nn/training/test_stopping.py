@@ -146,12 +146,9 @@ BAD_STOPS = [
 ]
 
 
-def test_bad_values_of_stop_are_clear_errors():
+def test_bad_values_of_stop_are_clear_errors_and_good_ones_compare_and_pickle():
     for fields, message in BAD_STOPS:
         assert re.search(message, error_of(Stop, **fields)), fields
-
-
-def test_stops_compare_and_pickle():
     stop = Stop(loss=0.1, patience=5, least=0.01, seconds=9)
     assert pickle.loads(pickle.dumps(stop)) == stop == Stop(loss=0.1, patience=5, least=0.01, seconds=9)
     assert repr(stop) == "Stop(loss=0.1, metric=None, patience=5, least=0.01, seconds=9)"
@@ -235,7 +232,7 @@ def test_best_parameters_are_those_after_the_epoch_of_the_smallest_validation_lo
 
 
 @BOTH_WAYS
-def test_best_parameters_come_back_after_an_interrupt_or_an_error(compiled):
+def test_best_parameters_come_back_after_an_interrupt_an_error_or_a_loss_that_is_not_finite(compiled):
     model, history = halve(compiled, callbacks=[in_epoch(6, interrupt)], **BEST)
     assert (model.w.data - 1.0) ** 2 == min(history.validation_loss) == history.validation_loss[3]
     assert history.stopped == "interrupted in epoch 6; the parameters are those after epoch 4"
@@ -243,10 +240,6 @@ def test_best_parameters_come_back_after_an_interrupt_or_an_error(compiled):
     with pytest.raises(FailureError):
         halve(compiled, model=failed, callbacks=[in_epoch(6, fail)], **BEST)
     assert failed.w.data == model.w.data == halve(compiled, 4, lr=ZIGZAG)[0].w.data
-
-
-@BOTH_WAYS
-def test_best_parameters_come_back_after_a_loss_that_is_not_finite(compiled):
     model, history = halve(compiled, **{**BEST, "lr": lambda t: 0.25 if t < 3 else 1e80})
     assert model.w.data == slope_after(3)
     reason = r"the loss became inf in epoch [56]; first of all, x \*\* 2 is .*; try a smaller learning rate; "
