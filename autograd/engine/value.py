@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias, cast
 
 from autograd import rules
@@ -266,6 +267,14 @@ class Value(Node, PeerNames, Methods["Value"]):
     # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number. Where a
     # function is traced to be compiled, a comparison is a node too, since its outcome may be another one next time.
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same node; where a function is traced, numbers would be compared, which is refused."""
+        if modes.blocks and self is not other and isinstance(other, (Real, Value)):
+            modes.use(self, "a comparison by == of")
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
     def __lt__(self, other: Number) -> bool:
         return _compare(rules.less, self, other)
 
@@ -398,15 +407,23 @@ class Value(Node, PeerNames, Methods["Value"]):
         """
         return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
+    def _copied(self) -> None:
+        """Refuse to be copied where a function is traced: the copy would be a leaf of the numbers of the first call."""
+        if modes.blocks:
+            modes.use(self, "a copy of")
+
     def __copy__(self) -> Value:
+        self._copied()
         copied: Value = _copying.shallow_copy(self)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        self._copied()
         copied: Value = _copying.deep_copy(self, memo)
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._copied()
         return _copying.reduce_node(self)
 
 
