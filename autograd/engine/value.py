@@ -136,12 +136,14 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    a, b = _as_operand(a), _as_operand(b)
+    traced = modes.blocks and modes.traced()
+    # An int is compared as it is: a large one is no float.
+    a, b = (x if type(x) is int and not traced else _as_operand(x) for x in (a, b))
     if a is None or b is None:
         return cast("bool", NotImplemented)
-    if modes.blocks and modes.traced():
+    if traced:
         return cast("bool", Value._operate(op, (a, b)))
-    return bool(op.forward(a.number, b.number))
+    return bool(op.forward(*(x if type(x) is int else x.number for x in (a, b))))
 
 
 def _constant(number: float) -> Value:
@@ -310,7 +312,10 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __index__(self) -> int:
         if modes.blocks:
             modes.use(self, "an integer of")
-        raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
+        raise TypeError(
+            f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
+            "a list is multiplied element by element: [w * x for x in xs]"
+        )
 
     def __round__(self, digits: int | None = None) -> Value:
         if modes.blocks:
