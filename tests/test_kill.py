@@ -60,10 +60,7 @@ def replaced(write, name, times=3):
     def trouble(folder):
         wanted, is_there = whole(write, name), (folder / name).exists()
         found = (folder / name).read_bytes() if is_there else wanted
-        left = {file.name for file in folder.iterdir()} - {
-            name,
-            Path(name).stem,
-        }  # a source of Graphviz
+        left = {file.name for file in folder.iterdir()} - {name, Path(name).stem}  # a source of Graphviz
         is_whole = found == wanted or (b"</" in found[-9:] and found[-9:] == wanted[-9:])  # dates may differ
         return [
             *([] if is_whole else [f"{len(found)} of {len(wanted)} bytes"]),

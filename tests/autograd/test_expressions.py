@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from autograd import Value, dot, fsum, grad, gradcheck, gradients, hessian, hvp, jacobian, jvp, rules, vjp
-from autograd.testing import (
-    Application,
-    RandomExpression,
-    every_operation,
-    expressions,
-    is_tame,
-    numbers,
-    operands,
-)
+from autograd.testing import Application, RandomExpression, every_operation, expressions, is_tame, numbers, operands
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import exact, rounding
 
@@ -160,11 +152,7 @@ def test_vjp_and_jvp_are_transposes(data):
     f = data.draw(expressions())
     g = data.draw(expressions(inputs=f.inputs))
     both = lambda *xs: [f(*xs), g(*xs)]
-    xs, v, u = (
-        leaves(f.inputs),
-        [data.draw(numbers()) for _ in f.inputs],
-        [data.draw(numbers()) for _ in range(2)],
-    )
+    xs, v, u = (leaves(f.inputs), [data.draw(numbers()) for _ in f.inputs], [data.draw(numbers()) for _ in range(2)])
     _, forward = jvp(both, xs, v)
     _, pullback = vjp(both, *xs)
     assert agree(dot(forward, u), dot(list(pullback(u)), v))

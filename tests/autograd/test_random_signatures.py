@@ -242,17 +242,9 @@ RUNS = {
     ],
     "root": [(shifts(root), lambda call: call.solution)],
     "argmin": [(shifts(argmin), lambda call: call.solution)],
-    "taylor": [
-        (
-            along_the_last(taylor),
-            lambda call: [call.value, call.slopes[-1], call.weights[-1] ** 2 / 2],
-        )
-    ],
+    "taylor": [(along_the_last(taylor), lambda call: [call.value, call.slopes[-1], call.weights[-1] ** 2 / 2])],
     "taylor_ode": [
-        (
-            along_the_last(taylor_ode),
-            lambda call: [call.args[-1], call.total, call.weights[-1] * call.total / 2],
-        )
+        (along_the_last(taylor_ode), lambda call: [call.args[-1], call.total, call.weights[-1] * call.total / 2])
     ],
     "no_grad": [(lambda f, args, keywords: no_grad(f)(*args, **keywords), lambda call: call.value)],
     "detect_anomaly": [(lambda f, args, keywords: detect_anomaly()(f)(*args, **keywords), lambda call: call.value)],

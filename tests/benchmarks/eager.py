@@ -46,10 +46,7 @@ def gpt(*, collected: bool) -> Problem:
 
 BENCHMARKS = [
     Benchmark(
-        "moons-eager",
-        "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points",
-        "ms",
-        {"moons": moons},
+        "moons-eager", "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points", "ms", {"moons": moons}
     ),
     Benchmark(
         "microgpt",
