@@ -194,23 +194,14 @@ def test_every_text_is_opened_with_its_encoding():
 @pytest.mark.parametrize(
     ("call", "is_text"),
     {
-        "open(path)": True,
-        "open(path, 'w')": True,
-        "open(path, 'rb')": False,
-        "open(path, 'w', -1, 'utf-8')": False,
-        "path.open()": True,
-        "path.open('a')": True,
-        "path.open('a', encoding='utf-8')": False,
-        "path.open('xb')": False,
-        "path.read_text()": True,
-        "path.read_text('utf-8')": False,
-        "path.read_text(encoding='utf-8')": False,
-        "path.write_text(text)": True,
-        "path.write_text(text, encoding='utf-8')": False,
-        "os.open(path, flags)": False,
+        "open(path)": True, "open(path, 'w')": True, "open(path, 'rb')": False, "open(path, 'w', -1, 'utf-8')": False,
+        "path.open()": True, "path.open('a')": True, "path.open('a', encoding='utf-8')": False,
+        "path.open('xb')": False, "path.read_text()": True, "path.read_text('utf-8')": False,
+        "path.read_text(encoding='utf-8')": False, "path.write_text(text)": True,
+        "path.write_text(text, encoding='utf-8')": False, "os.open(path, flags)": False,
         "path.write_bytes(text)": False,
     }.items(),
-)
+)  # fmt: skip
 def test_call_without_encoding_is_noticed(call, is_text):
     assert list(without_encoding(call)) == [call] * is_text
 

@@ -114,47 +114,32 @@ def saved(write, name):
 RUNS = {
     "fit": lambda: fit(model(), X, Y, loss=mse, epochs=2, compiled=False, progress=False).loss,
     "fit compiled": lambda: fit(model(), X, Y, loss=mse, epochs=2, compiled=True, progress=False).loss,
-    "evaluate": lambda: evaluate(model(), X, Y, loss=mse).loss,
-    "call of a model": lambda: [model()(x).data for x in X],
-    "compile": lambda: compile(f)(POINT),
-    "compile of a model": lambda: compile(model(), batched="x")(X),
+    "evaluate": lambda: evaluate(model(), X, Y, loss=mse).loss, "call of a model": lambda: [model()(x).data for x in X],
+    "compile": lambda: compile(f)(POINT), "compile of a model": lambda: compile(model(), batched="x")(X),
     "compile of a gradient": lambda: compile(grad(f), backend="python")(POINT),
     "compile of a graph": lambda: compile(graph(), backend="numpy").forward(),
     "compile of a choice": lambda: compile(hessian(lambda x: where(x[0] > 0, lambda: log(x[0]) * x[1], 0.0)))(POINT),
-    "grad": lambda: grad(lambda xs: fsum(grad(f)(xs)))(POINT),
-    "value_and_grad": lambda: value_and_grad(f)(POINT),
-    "hessian": lambda: hessian(f)(POINT),
-    "hvp": lambda: hvp(f)(POINT, POINT),
-    "jacobian": lambda: jacobian(lambda xs: [f(xs), xs[0]])(POINT),
-    "jvp": lambda: jvp(f, (POINT,), (POINT,)),
-    "vjp": lambda: vjp(f, POINT)[1](1.0),
-    "taylor": lambda: taylor(lambda t: sin(t) * t, 0.3, 4),
-    "root": lambda: root(lambda x: x * x - 2.0, 1.0),
-    "argmin": lambda: argmin(lambda x: (x - 2.0) ** 2, 1.0),
-    "gradcheck": lambda: gradcheck(f, POINT),
-    "blocks": in_blocks,
-    "detect_anomaly": in_anomaly_block,
-    "draw": lambda: str(draw(graph())),
-    "draw with derivatives": lambda: str(draw(sin(Value(2.0)), derivatives=True)),
+    "grad": lambda: grad(lambda xs: fsum(grad(f)(xs)))(POINT), "value_and_grad": lambda: value_and_grad(f)(POINT),
+    "hessian": lambda: hessian(f)(POINT), "hvp": lambda: hvp(f)(POINT, POINT),
+    "jacobian": lambda: jacobian(lambda xs: [f(xs), xs[0]])(POINT), "jvp": lambda: jvp(f, (POINT,), (POINT,)),
+    "vjp": lambda: vjp(f, POINT)[1](1.0), "taylor": lambda: taylor(lambda t: sin(t) * t, 0.3, 4),
+    "root": lambda: root(lambda x: x * x - 2.0, 1.0), "argmin": lambda: argmin(lambda x: (x - 2.0) ** 2, 1.0),
+    "gradcheck": lambda: gradcheck(f, POINT), "blocks": in_blocks, "detect_anomaly": in_anomaly_block,
+    "draw": lambda: str(draw(graph())), "draw with derivatives": lambda: str(draw(sin(Value(2.0)), derivatives=True)),
     "text": lambda: text(graph()),
     "animate": lambda: len(saved(lambda path: animate(sin(Value(2.0)), path), "moving.svg")),
     "explore": lambda: len(saved(explore(sin(Value(2.0))).save, "page.html")),
     "playground": lambda: len(saved(playground(model(), X, Y, loss=mse, seed=1).save, "page.html")),
-    "evaluate of a graph": evaluated,
-    "gradients": lambda: gradients(sin(x := Value(2.0)) * x, [x]),
-    "taylor_ode": lambda: taylor_ode(lambda x: [x[1], -sin(x[0])], [0.0, 1.0], 4),
-    "clip_grad_norm": clipped,
+    "evaluate of a graph": evaluated, "gradients": lambda: gradients(sin(x := Value(2.0)) * x, [x]),
+    "taylor_ode": lambda: taylor_ode(lambda x: [x[1], -sin(x[0])], [0.0, 1.0], 4), "clip_grad_norm": clipped,
     "save": lambda: saved(lambda path: save(model(), path), "model.json"),
     "load": lambda: read(load, "model.json", lambda path: save(model(), path)).state_dict(),
-    "read_csv": lambda: read(lambda path: read_csv(path, "y").y, "table.csv", b"x,y\n1,2\n2,4\n3,6\n"),
-    "sweep": swept,
+    "read_csv": lambda: read(lambda path: read_csv(path, "y").y, "table.csv", b"x,y\n1,2\n2,4\n3,6\n"), "sweep": swept,
     "plots": lambda: len(plots.decision_boundary(model(), X, Y, resolution=4).axes),
     "derivation": lambda: str(derivation(sin(x := Value(2.0)) * x, x)),
-    "to_sympy": lambda: str(to_sympy(sin(Value(2.0, "x")))),
-    "to_latex": lambda: to_latex(graph()),
-    "to_c": lambda: to_c(compile(graph())),
-    "to_javascript": lambda: to_javascript(compile(graph())),
-}
+    "to_sympy": lambda: str(to_sympy(sin(Value(2.0, "x")))), "to_latex": lambda: to_latex(graph()),
+    "to_c": lambda: to_c(compile(graph())), "to_javascript": lambda: to_javascript(compile(graph())),
+}  # fmt: skip
 
 
 if find_spec("onnx"):
@@ -191,14 +176,10 @@ def left_open():
     leaf = Value(1.0)
     result = leaf * 2.0
     found = {
-        "a scope": leaf.scope or result.scope,
-        "a no_grad block": modes.paused(),
-        "a trace": modes.traced(),
-        "a side of a choice": modes.side(),
-        "a transform": modes.differentiated(Value(1.0)),
-        "a detect_anomaly block": modes.inspecting(),
-        "the collector": not gc.isenabled(),
-    }
+        "a scope": leaf.scope or result.scope, "a no_grad block": modes.paused(), "a trace": modes.traced(),
+        "a side of a choice": modes.side(), "a transform": modes.differentiated(Value(1.0)),
+        "a detect_anomaly block": modes.inspecting(), "the collector": not gc.isenabled(),
+    }  # fmt: skip
     return [name for name, open_ in found.items() if open_]
 
 

@@ -175,14 +175,11 @@ def compiled(folder):
 
 JOBS = {
     "write_atomically": replaced(lambda path: files.write_atomically(path, CONTENTS), "file.txt", 5),
-    "save": replaced(saved, "model.json"),
-    "sweep": Job(swept, **SWEEPS),
+    "save": replaced(saved, "model.json"), "sweep": Job(swept, **SWEEPS),
     "sweep by threads": Job(swept_by_threads, **SWEEPS, in_hand=_workers.LEAST_AHEAD),
-    "training": training(compiled=False),
-    "compiled training": training(compiled=True, backend="numpy"),
-    "training in batches": training(compiled=False, batch_size=3),
-    "machine code": Job(compiled),
-}
+    "training": training(compiled=False), "compiled training": training(compiled=True, backend="numpy"),
+    "training in batches": training(compiled=False, batch_size=3), "machine code": Job(compiled),
+}  # fmt: skip
 ALL = JOBS | {f"writing: {name}": replaced(*writer) for name, writer in WRITERS.items()}
 
 

@@ -115,18 +115,14 @@ def wrapped(signature, **power):
 
 
 FORMS = {
-    "function": lambda signature, **power: signature.function(**power),
-    "method": in_class(lambda f: f),
-    "class method": in_class(classmethod),
-    "static method": in_class(lambda f: staticmethod(partial(f, None))),
+    "function": lambda signature, **power: signature.function(**power), "method": in_class(lambda f: f),
+    "class method": in_class(classmethod), "static method": in_class(lambda f: staticmethod(partial(f, None))),
     "partial method": in_class(partialmethod),
     "callable object": lambda signature, **power: type("C", (), {"__call__": signature.function("this", **power)})(),
     "partial function": lambda signature, **power: partial(signature.function("this", **power), None),
-    "wrapped function": wrapped,
-    "compiled function": lambda signature, **power: compile(signature.function(**power)),
-    "compiled method": in_class(compile),
-    "compiled class method": in_class(lambda f: compile(classmethod(f))),
-}
+    "wrapped function": wrapped, "compiled function": lambda signature, **power: compile(signature.function(**power)),
+    "compiled method": in_class(compile), "compiled class method": in_class(lambda f: compile(classmethod(f))),
+}  # fmt: skip
 
 
 class Bound:

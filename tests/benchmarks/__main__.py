@@ -47,12 +47,8 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
 def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]:
     """Measure tables in other processes, with one thread, and print them."""
     settings = [
-        "--rounds",
-        str(options.rounds),
-        "--only",
-        options.only.pattern,
-        *(["--quick"] if options.quick else []),
-    ]
+        "--rounds", str(options.rounds), "--only", options.only.pattern, *(["--quick"] if options.quick else []),
+    ]  # fmt: skip
     for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
         command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
         done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=ROOT, stdout=subprocess.PIPE, text=True)

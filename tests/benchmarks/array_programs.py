@@ -87,11 +87,6 @@ def programs() -> dict[str, Callable[[Any], Any]]:
         return jax.nn.softplus(jnp.exp(logarithm) - 1.0)
 
     return {
-        "Heston": heston,
-        "double pendulum 300": pendulum,
-        "n-body 5 x 40": nbody,
-        "HMM 5 x 100": hmm,
-        "heat 40 x 60": heat,
-        "LSTM 4 x 30": lstm,
-        "Gaussian process 14": gaussian_process,
-    }
+        "Heston": heston, "double pendulum 300": pendulum, "n-body 5 x 40": nbody, "HMM 5 x 100": hmm,
+        "heat 40 x 60": heat, "LSTM 4 x 30": lstm, "Gaussian process 14": gaussian_process,
+    }  # fmt: skip

@@ -202,29 +202,17 @@ def assert_only_line(message, f):
 
 
 IN_NUMPY = [
-    lambda a: np.dot(a, a),
-    lambda a: a @ a,
-    lambda a: np.sum(a * 1e108),
-    lambda a: a.sum() * 1e108,
-    lambda a: np.square(a),
-    lambda a: a * np.array([1.0, 1e200, 1.0]),
-    lambda a: np.prod(a),
-    lambda a: np.mean(a * 1e108),
-    lambda a: np.outer(a, a),
-    lambda a: np.einsum("i,i", a, a),
-    lambda a: np.cumsum(a * 1e108),
-    lambda a: np.hypot(a * 1.5e108, a * 1.5e108),
-]
+    lambda a: np.dot(a, a), lambda a: a @ a, lambda a: np.sum(a * 1e108), lambda a: a.sum() * 1e108,
+    lambda a: np.square(a), lambda a: a * np.array([1.0, 1e200, 1.0]), lambda a: np.prod(a),
+    lambda a: np.mean(a * 1e108), lambda a: np.outer(a, a), lambda a: np.einsum("i,i", a, a),
+    lambda a: np.cumsum(a * 1e108), lambda a: np.hypot(a * 1.5e108, a * 1.5e108),
+]  # fmt: skip
 IN_THIS_PROJECT = [
-    lambda: ad.softmax([Value(math.inf, "x"), 1.0]),
-    lambda: mse([Value(1e300, "x")], [-1e300 * 1e10]),
-    lambda: hinge([Value(math.inf, "x")], [-1]),
-    lambda: cross_entropy([[Value(math.inf, "x"), 1.0]], [0]),
-    lambda: MLP(1, [2, 1], seed=0)([math.inf]),
-    lambda: Neuron(1, seed=0)([Value(math.nan, "x")]),
-    lambda: grad(lambda x: Value(HUGE) * HUGE * x)(1.0),
-    lambda: ad.jacobian(lambda x: [x * HUGE, x])(HUGE),
-]
+    lambda: ad.softmax([Value(math.inf, "x"), 1.0]), lambda: mse([Value(1e300, "x")], [-1e300 * 1e10]),
+    lambda: hinge([Value(math.inf, "x")], [-1]), lambda: cross_entropy([[Value(math.inf, "x"), 1.0]], [0]),
+    lambda: MLP(1, [2, 1], seed=0)([math.inf]), lambda: Neuron(1, seed=0)([Value(math.nan, "x")]),
+    lambda: grad(lambda x: Value(HUGE) * HUGE * x)(1.0), lambda: ad.jacobian(lambda x: [x * HUGE, x])(HUGE),
+]  # fmt: skip
 
 
 def test_the_line_of_the_caller_is_named_where_numpy_or_this_project_computes():
@@ -444,19 +432,12 @@ def test_a_seed_that_is_not_finite_is_named():
 
 
 DERIVATIVES = [
-    lambda f, x: grad(f)(x),
-    lambda f, x: ad.value_and_grad(f)(x),
-    lambda f, x: ad.jacobian(f)(x),
-    lambda f, x: ad.jacobian(lambda x: [f(x)] * 3)(x),
-    lambda f, x: ad.hessian(f)(x),
-    lambda f, x: ad.hvp(f)(x, 1.0),
-    lambda f, x: ad.vjp(f, x)[1](1.0),
-    lambda f, x: ad.jvp(f, (x,), (1.0,)),
-    lambda f, x: grad(grad(f))(x),
-    lambda f, x: grad(lambda x: grad(f)(x) * 2.0)(x),
-    lambda f, x: ad.jvp(grad(f), (x,), (1.0,)),
+    lambda f, x: grad(f)(x), lambda f, x: ad.value_and_grad(f)(x), lambda f, x: ad.jacobian(f)(x),
+    lambda f, x: ad.jacobian(lambda x: [f(x)] * 3)(x), lambda f, x: ad.hessian(f)(x), lambda f, x: ad.hvp(f)(x, 1.0),
+    lambda f, x: ad.vjp(f, x)[1](1.0), lambda f, x: ad.jvp(f, (x,), (1.0,)), lambda f, x: grad(grad(f))(x),
+    lambda f, x: grad(lambda x: grad(f)(x) * 2.0)(x), lambda f, x: ad.jvp(grad(f), (x,), (1.0,)),
     lambda f, x: grad(lambda x: ad.jvp(f, (x,), (1.0,))[1])(x),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("derivative", DERIVATIVES)
@@ -706,12 +687,8 @@ def numbers():
     f = lambda v: everything(*v)
     v = [0.3, -1.2]
     transforms = [
-        grad(f)(v),
-        ad.hessian(f)(v),
-        ad.hvp(f)(v, [1.0, 2.0]),
-        ad.jvp(f, (v,), ([1.0, 2.0],)),
-        ad.vjp(f, v)[1](2.0),
-    ]
+        grad(f)(v), ad.hessian(f)(v), ad.hvp(f)(v, [1.0, 2.0]), ad.jvp(f, (v,), ([1.0, 2.0],)), ad.vjp(f, v)[1](2.0),
+    ]  # fmt: skip
     return repr([z.data, x.grad, y.grad, [s.data for s in slopes], curvature, transforms, ad.text(z)])
 
 

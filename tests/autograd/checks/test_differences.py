@@ -51,24 +51,14 @@ def test_the_estimate_of_the_error_holds(name, x):
 
 
 NEAR_AN_EDGE = [  # of the domain, or beside a pole: the function, the number and the slope
-    (math.log, 1e-3, 1e3),
-    (math.log, 1e-12, 1e12),
-    (math.sqrt, 0.01, 5.0),
-    (math.sqrt, 1e-8, 5e3),
-    (math.asin, 0.99, 1 / math.sqrt(1 - 0.99**2)),
-    (math.acosh, 1.001, 1 / math.sqrt(1.001**2 - 1)),
-    (math.atanh, -0.999, 1 / (1 - 0.999**2)),
-    (math.tan, 1.5, 1 / math.cos(1.5) ** 2),
-    (lambda x: 1 / x, 0.05, -400.0),
-    (lambda x: 1 / x, -1e-3, -1e6),
-    (lambda x: math.pow(x, 0.3), 0.002, 0.3 * 0.002**-0.7),
+    (math.log, 1e-3, 1e3), (math.log, 1e-12, 1e12), (math.sqrt, 0.01, 5.0), (math.sqrt, 1e-8, 5e3),
+    (math.asin, 0.99, 1 / math.sqrt(1 - 0.99**2)), (math.acosh, 1.001, 1 / math.sqrt(1.001**2 - 1)),
+    (math.atanh, -0.999, 1 / (1 - 0.999**2)), (math.tan, 1.5, 1 / math.cos(1.5) ** 2), (lambda x: 1 / x, 0.05, -400.0),
+    (lambda x: 1 / x, -1e-3, -1e6), (lambda x: math.pow(x, 0.3), 0.002, 0.3 * 0.002**-0.7),
     (lambda x: math.log(x) * math.log(1 - x), 0.999, math.log(0.001) / 0.999 - math.log(0.999) / 0.001),
-    *[(math.exp, x, math.exp(x)) for x in (-300.0, 300.0, 705.0)],
-    (lambda x: x, 1e300, 1.0),
-    (lambda x: x, -1e-300, 1.0),
-    (lambda x: x * x, 1e150, 2e150),
-    (lambda x: 1.7e308 * x, 1.0, 1.7e308),
-]
+    *[(math.exp, x, math.exp(x)) for x in (-300.0, 300.0, 705.0)], (lambda x: x, 1e300, 1.0),
+    (lambda x: x, -1e-300, 1.0), (lambda x: x * x, 1e150, 2e150), (lambda x: 1.7e308 * x, 1.0, 1.7e308),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "x", "wanted"), NEAR_AN_EDGE)
@@ -186,28 +176,16 @@ def test_a_point_that_is_not_finite_is_a_value_error_that_says_so(x):
 # Kinks
 
 KINKS = {
-    "abs": abs,
-    "relu": lambda x: max(x, 0.0),
-    "leaky relu": lambda x: max(x, 0.9 * x),
-    "a sum": lambda x: 5.0 * x + abs(x) + math.sin(x),
-    "min": lambda x: min(x, 2.0 * x + x * x),
-    "steep": lambda x: 1e9 * abs(x),
-    "flat": lambda x: 1e-9 * abs(x),
-    "tip": lambda x: math.exp(-abs(x)),
-}
+    "abs": abs, "relu": lambda x: max(x, 0.0), "leaky relu": lambda x: max(x, 0.9 * x),
+    "a sum": lambda x: 5.0 * x + abs(x) + math.sin(x), "min": lambda x: min(x, 2.0 * x + x * x),
+    "steep": lambda x: 1e9 * abs(x), "flat": lambda x: 1e-9 * abs(x), "tip": lambda x: math.exp(-abs(x)),
+}  # fmt: skip
 BENDS = {
-    "line": lambda x: 3.0 * x,
-    "constant": lambda x: 4.0,
-    "parabola": lambda x: x * x,
-    "steep parabola": lambda x: 1e6 * x * x,
-    "cos": math.cos,
-    "sin": math.sin,
-    "exp": math.exp,
-    "root": lambda x: math.sqrt(1e-2 + x * x),
-    "x abs(x)": lambda x: x * abs(x),
-    "pole of the slope": math.cbrt,
+    "line": lambda x: 3.0 * x, "constant": lambda x: 4.0, "parabola": lambda x: x * x,
+    "steep parabola": lambda x: 1e6 * x * x, "cos": math.cos, "sin": math.sin, "exp": math.exp,
+    "root": lambda x: math.sqrt(1e-2 + x * x), "x abs(x)": lambda x: x * abs(x), "pole of the slope": math.cbrt,
     "offset": lambda x: 1e3 + x * x,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KINKS)

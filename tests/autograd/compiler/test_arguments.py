@@ -43,22 +43,17 @@ def two(x, b):
 
 
 SIGNATURES = {
-    "no default": two,
-    "defaults": lambda x, a=2.0, b=3.0: total(x, a, b),
-    "positional only": lambda x, a=2.0, /, b=3.0: total(x, a, b),
-    "variadic": lambda x, *r, q=10.0: x * q + total(*r),
+    "no default": two, "defaults": lambda x, a=2.0, b=3.0: total(x, a, b),
+    "positional only": lambda x, a=2.0, /, b=3.0: total(x, a, b), "variadic": lambda x, *r, q=10.0: x * q + total(*r),
     "keyword only": lambda x, *, q: total(x, q),
     "keywords": lambda x, **k: x * k.get("a", 3.0) + total(*[k[name] for name in sorted(k)]),
     "everything": lambda x, a=2.0, /, b=3.0, *r, q=4.0, **k: total(x, a, b, q, *r, *[k[name] for name in sorted(k)]),
-    "none": lambda: 3.0,
-    "bound method": Holder().method,
-    "class method": Holder.of_class,
-    "static method": Holder.of_none,
-    "callable": Holder(),
+    "none": lambda: 3.0, "bound method": Holder().method, "class method": Holder.of_class,
+    "static method": Holder.of_none, "callable": Holder(),
     "partial": functools.partial(lambda k, x, b=2.0, *, q=1.0: total(k, x, b, q), 7.0, q=5.0),
     "partial by keyword": functools.partial(two, b=5.0),
     "wrapped": functools.wraps(two)(lambda *args, **keywords: two(*args, **keywords)),
-}
+}  # fmt: skip
 CALLS = [
     (args, {name: 0.5 + position for position, name in enumerate(names)})
     for args in [(), (2.0,), (2.0, 3.0), (2.0, 3.0, 4.0, 5.0)]
@@ -178,14 +173,10 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
 
 ODD_ARGUMENTS = [  # how a function, of a batch or not, is called with what is odd
     *[(lambda c, odd, make=make: c(make(odd)), ()) for make in (lambda odd: odd, lambda odd: [odd, odd])],
-    (lambda c, odd: c({"a": odd}), ()),
-    (lambda c, odd: c.value_and_grad(odd), ()),
-    (lambda c, odd: c(odd), "x"),
-    (lambda c, odd: c([odd, odd]), "x"),
-    (lambda c, odd: c([np.ones(2), odd]), "x"),
-    (lambda c, odd: c([[np.ones(2)], [odd]]), "x"),
-    (lambda c, odd: c([[1.0, 2.0], [1.0, odd]]), "x"),
-]
+    (lambda c, odd: c({"a": odd}), ()), (lambda c, odd: c.value_and_grad(odd), ()), (lambda c, odd: c(odd), "x"),
+    (lambda c, odd: c([odd, odd]), "x"), (lambda c, odd: c([np.ones(2), odd]), "x"),
+    (lambda c, odd: c([[np.ones(2)], [odd]]), "x"), (lambda c, odd: c([[1.0, 2.0], [1.0, odd]]), "x"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", [MASKED, np.ones(2).view(Matrix), np.ma.masked], ids=lambda odd: type(odd).__name__)

@@ -14,15 +14,11 @@ from tests.autograd.compiler.beside_eager import eager
 pytestmark = pytest.mark.usefixtures("backend")
 
 GUARDED = [  # where a function is defined, and the function
-    (lambda x: x > 0.0, log),
-    (lambda x: x > 0.0, lambda x: 1.0 / sqrt(x)),
-    (lambda x: x > 0.0, lambda x: x**0.5),
-    (lambda x: abs(x) > 0.0, lambda x: 1.0 / x),
-    (lambda x: x > 1.0, ad.acosh),
-    (lambda x: abs(x) < 1.0, lambda x: asin(x) + ad.atanh(x)),
-    (lambda x: x > -1.0, ad.log1p),
+    (lambda x: x > 0.0, log), (lambda x: x > 0.0, lambda x: 1.0 / sqrt(x)), (lambda x: x > 0.0, lambda x: x**0.5),
+    (lambda x: abs(x) > 0.0, lambda x: 1.0 / x), (lambda x: x > 1.0, ad.acosh),
+    (lambda x: abs(x) < 1.0, lambda x: asin(x) + ad.atanh(x)), (lambda x: x > -1.0, ad.log1p),
     (lambda x: x < 300.0, exp),
-]
+]  # fmt: skip
 POINTS = list(itertools.product([-2.0, -1.0, 0.0, 0.5, 1.5], repeat=2))
 
 

@@ -16,16 +16,11 @@ FUNCTIONS = {
     "array": (lambda x: np.sum(x * x * x) * x[0, 1], np.arange(4.0).reshape(2, 2) + 0.5),
 }
 TRANSFORMS = {
-    "grad": grad,
-    "value_and_grad": value_and_grad,
-    "jacobian": jacobian,
-    "hessian": hessian,
-    "jacobian of grad": lambda f: jacobian(grad(f)),
-    "third": lambda f: jacobian(hessian(f)),
-    "vjp": lambda f: lambda x: ad.vjp(f, x)[1](2.0),
-    "jvp": lambda f: lambda x: ad.jvp(f, (x,), (x,)),
+    "grad": grad, "value_and_grad": value_and_grad, "jacobian": jacobian, "hessian": hessian,
+    "jacobian of grad": lambda f: jacobian(grad(f)), "third": lambda f: jacobian(hessian(f)),
+    "vjp": lambda f: lambda x: ad.vjp(f, x)[1](2.0), "jvp": lambda f: lambda x: ad.jvp(f, (x,), (x,)),
     "hvp": lambda f: lambda x: ad.hvp(f)(x, x),
-}
+}  # fmt: skip
 
 
 def same(found, wanted):

@@ -111,17 +111,13 @@ def tree(xs):
 
 
 SUMS = {
-    "sum()": sum,
-    "fsum": fsum,
-    "chain to the left": lambda xs: chain(xs, lambda total, x: total + x),
-    "chain to the right": lambda xs: chain(xs[::-1], lambda total, x: x + total),
-    "tree": lambda xs: tree(xs),
+    "sum()": sum, "fsum": fsum, "chain to the left": lambda xs: chain(xs, lambda total, x: total + x),
+    "chain to the right": lambda xs: chain(xs[::-1], lambda total, x: x + total), "tree": lambda xs: tree(xs),
     "nested": lambda xs: fsum([*xs[:2], fsum(xs[2:])]),
     "in two halves": lambda xs: sum(xs[: len(xs) // 2]) + fsum(xs[len(xs) // 2 :]),
     "with constants": lambda xs: 1.5 + fsum([*xs, 2.0, ad.Constant(0.25) * 3.0]) + 0.5,
-    "each twice": lambda xs: sum(xs) + sum(xs),
-    "minus": lambda xs: -sum(-x for x in xs),
-}
+    "each twice": lambda xs: sum(xs) + sum(xs), "minus": lambda xs: -sum(-x for x in xs),
+}  # fmt: skip
 
 
 def sine(f):
@@ -398,24 +394,17 @@ def cancels(root):
 
 
 KINDS = {
-    "*": lambda t: [t[0] * t[1]],
-    "+": lambda t: [t[0] + t[1]],
-    "-": lambda t: [t[0] - t[1]],
-    "sum": lambda t: [sum(t) * 0.2],
-    "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))],
-    "fsum": lambda t: [fsum(t)],
+    "*": lambda t: [t[0] * t[1]], "+": lambda t: [t[0] + t[1]], "-": lambda t: [t[0] - t[1]],
+    "sum": lambda t: [sum(t) * 0.2], "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))], "fsum": lambda t: [fsum(t)],
     "dot": lambda t: [dot(t[:2], t[2:4])],
-    "constants": lambda t: [sum(x * c for x, c in zip(t, (0.5, -1.0, 0.25, 2.0, 1.0)))],
-    "tanh": lambda t: [tanh(t[0])],
-    "sin": lambda t: [sin(x / (1.0 + x * x)) for x in t],
-    "logsumexp": lambda t: [logsumexp(t)],
-    "softmax": lambda t: softmax([x / (1.0 + x * x) for x in t]),
-    "square": lambda t: [t[0] * t[0]],
+    "constants": lambda t: [sum(x * c for x, c in zip(t, (0.5, -1.0, 0.25, 2.0, 1.0)))], "tanh": lambda t: [tanh(t[0])],
+    "sin": lambda t: [sin(x / (1.0 + x * x)) for x in t], "logsumexp": lambda t: [logsumexp(t)],
+    "softmax": lambda t: softmax([x / (1.0 + x * x) for x in t]), "square": lambda t: [t[0] * t[0]],
     "divide": lambda t: [t[0] / (1.5 + t[0] * t[0])],
     "nested": lambda t: [(t[0] + t[1] * t[2]) + (t[3] + t[0] * t[3]) * 1.0],
     "grid": lambda t: [a * b + 0.5 * b for a in t[:2] for b in t[2:]],
     "windows": lambda t: [t[0] * t[i] + t[i + 1] * t[1] for i in range(len(t) - 1)],
-}
+}  # fmt: skip
 
 
 class Draft:
@@ -536,16 +525,11 @@ def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
 # Numbers that are not finite, and errors of the eager engine
 
 ANYWHERE = {
-    **{name: rules.FUNCTIONS[name] for name in DEFINED_EVERYWHERE},
-    "a square": lambda x: x * x,
-    "nothing": lambda x: x - x,
-    "a line": lambda x: 2.0 * x + 1.0,
-    "the larger": lambda x: ad.maximum(x, 1.0),
-    "the smaller": lambda x: ad.minimum(1.0, x),
-    "a bell": lambda x: exp(-x * x),
-    "a choice": lambda x: where(x > 0.0, x, -x),
-    "an inverse": lambda x: 1.0 / x,
-}
+    **{name: rules.FUNCTIONS[name] for name in DEFINED_EVERYWHERE}, "a square": lambda x: x * x,
+    "nothing": lambda x: x - x, "a line": lambda x: 2.0 * x + 1.0, "the larger": lambda x: ad.maximum(x, 1.0),
+    "the smaller": lambda x: ad.minimum(1.0, x), "a bell": lambda x: exp(-x * x),
+    "a choice": lambda x: where(x > 0.0, x, -x), "an inverse": lambda x: 1.0 / x,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ANYWHERE)

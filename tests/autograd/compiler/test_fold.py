@@ -104,10 +104,7 @@ LISTED = {  # a function of so many numbers, the expressions of its instructions
         *(layer_of(lambda b, i: sin(b)), 34, ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"], []),
     ),
     "factors in either order": (
-        factors_in_either_order,
-        16,
-        ["sin(theta)", "v1 @ theta.T", "tanh(v2)", "v3 + v3 + v3"],
-        [],
+        factors_in_either_order, 16, ["sin(theta)", "v1 @ theta.T", "tanh(v2)", "v3 + v3 + v3"], [],
     ),
     "a product with a matrix of constants": (
         lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in DATA),
@@ -131,7 +128,7 @@ LISTED = {  # a function of so many numbers, the expressions of its instructions
         *(lambda xs: xs[0] * (Constant(2.0) * 3.0 + exp(Constant(0.0))), 1, ["theta * 7"], []),
     ),
     "a leaf": (lambda xs: xs[0], 1, [], []),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTED)

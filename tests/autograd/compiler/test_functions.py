@@ -577,16 +577,10 @@ PLAIN_USES = [  # of a traced number, with an argument and what the error says
     *[
         (f, 1.0, STAYS)
         for f in (
-            lambda x: x if x > 0 else -x,
-            lambda x: x if x else -x,
-            lambda x: [x for _ in iter(lambda: bool(x), True)],
-            lambda x: where(not x > 0, x, -x),
-            lambda x: where(0 < x < 1, x, -x),
-            lambda x: where(x > 0 and x < 1, x, -x),
-            lambda x: x.data,
-            lambda x: (x * 2).data,
-            *(bool, float, int, round, math.sin, math.cos),
-            grad(lambda x: x if x > 0 else -x),
+            lambda x: x if x > 0 else -x, lambda x: x if x else -x, lambda x: [x for _ in iter(lambda: bool(x), True)],
+            lambda x: where(not x > 0, x, -x), lambda x: where(0 < x < 1, x, -x),
+            lambda x: where(x > 0 and x < 1, x, -x), lambda x: x.data, lambda x: (x * 2).data,
+            *(bool, float, int, round, math.sin, math.cos), grad(lambda x: x if x > 0 else -x),
         )
     ],
     *[(f, [1.0, 2.0], STAYS) for f in (max, min, sorted, lambda x: 1.0 * any(v > 0 for v in x))],
@@ -602,7 +596,7 @@ PLAIN_USES = [  # of a traced number, with an argument and what the error says
     (halve, 8.0, r"(?s)where\(x > 0, a, b\).*while x > 1.0:"),
     (lambda p: p["k"][1].data, {"k": [1.0, 2.0]}, r"the data of p\['k'\]\[1\] in a compiled function"),
     (lambda x: x if Value(1.0, "w") > 0 else -x, 1.0, "a branch on"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "argument", "message"), PLAIN_USES)

@@ -68,14 +68,11 @@ ENDS += [709.78, 709.79, -708.4, -745.13, -745.14, 26.5, 27.3, -6.0, 22.0, 1e5, 
 def test_function_on_vectors_is_that_of_the_c_library(name):
     rng = np.random.default_rng(0)
     numbers = [
-        *ENDS,
-        *rng.normal(size=500),
-        *(300.0 * rng.normal(size=500)),
+        *ENDS, *rng.normal(size=500), *(300.0 * rng.normal(size=500)),
         *(10.0 ** rng.uniform(-320.0, 308.0, size=500) * rng.choice([-1.0, 1.0], 500)),
-        *(np.arange(-500, 500) * (math.pi / 4.0)),
-        *(1.0 + 1e-3 * rng.normal(size=200)),
+        *(np.arange(-500, 500) * (math.pi / 4.0)), *(1.0 + 1e-3 * rng.normal(size=200)),
         *(1e-5 * rng.normal(size=200) - 1.0),
-    ]
+    ]  # fmt: skip
     for x, y in zip(numbers, applied(name, numbers), strict=True):
         wanted = in_c(name, float(x))
         if not math.isfinite(wanted) or wanted == 0.0:

@@ -112,16 +112,12 @@ def table_of_variables(first):
 
 
 RECURRENCES = {  # each with the numbers of its leaves
-    pendulum: [1.0, 0.5, 0.01],
-    inputs_that_are_constants: [0.5, -0.3, 0.1],
-    inputs_that_are_variables: [0.5, -0.3, 0.1, *map(math.sin, range(60))],
-    outputs_of_each_step: [0.2, 0.3],
-    steps_that_look_back: [0.2, 0.3, -0.5, 0.9],
-    what_the_first_step_made: [0.8, 1.3],
-    two_recurrences: [0.8, 1.3],
+    pendulum: [1.0, 0.5, 0.01], inputs_that_are_constants: [0.5, -0.3, 0.1],
+    inputs_that_are_variables: [0.5, -0.3, 0.1, *map(math.sin, range(60))], outputs_of_each_step: [0.2, 0.3],
+    steps_that_look_back: [0.2, 0.3, -0.5, 0.9], what_the_first_step_made: [0.8, 1.3], two_recurrences: [0.8, 1.3],
     recurrent_network: [math.cos(7 * i) for i in range(10)],
     **{table_of_variables(first): [0.5 + 0.1 * i for i in range(5)] for first in range(3)},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("build", RECURRENCES, ids=lambda build: build.__name__)

@@ -259,16 +259,13 @@ def weighted(x):
 named = compile(weighted, wrt=[WEIGHT])
 X, Y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, -1.0])
 FUNCTIONS = {  # how compiled functions of every kind are made, each with arguments
-    "decorated": lambda: (decorated, (2.0,)),
-    "named": lambda: (named, (2.0,)),
-    "function": lambda: (compile(plain), (2.0,)),
-    "static": lambda: (compile(plain, static="w"), (2.0, 5.0)),
+    "decorated": lambda: (decorated, (2.0,)), "named": lambda: (named, (2.0,)),
+    "function": lambda: (compile(plain), (2.0,)), "static": lambda: (compile(plain, static="w"), (2.0, 5.0)),
     "batched": lambda: (compile(plain, batched="x"), (Y,)),
     "derivative": lambda: (compile(Plain(Value(2.0)).energy.value_and_grad), (3.0,)),
-    "model": lambda: (of_a_model(), (X,)),
-    "method": lambda: (Plain(Value(2.0)).energy, (3.0,)),
+    "model": lambda: (of_a_model(), (X,)), "method": lambda: (Plain(Value(2.0)).energy, (3.0,)),
     "method of a class": lambda: (Plain.energy, (Plain(2.0), 3.0)),
-}
+}  # fmt: skip
 
 
 def of_a_model():

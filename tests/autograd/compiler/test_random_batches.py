@@ -29,16 +29,11 @@ class SquaredError:
 
 
 FORMS = {  # of the rows of X; each y is a dict
-    "lists": lambda X: X.tolist(),
-    "tuples": lambda X: tuple(map(tuple, X.tolist())),
-    "array": lambda X: X,
-    "columns": lambda X: np.asfortranarray(X),
-    "every second": lambda X: np.repeat(X, 2, axis=0)[::2],
-    "reversed": lambda X: X[::-1].copy()[::-1],
-    "read-only": lambda X: (X.flags.__setattr__("writeable", False), X)[1],
-    "list of arrays": lambda X: list(X),
-    "transposed": lambda X: np.ascontiguousarray(X.T).T,
-}
+    "lists": lambda X: X.tolist(), "tuples": lambda X: tuple(map(tuple, X.tolist())), "array": lambda X: X,
+    "columns": lambda X: np.asfortranarray(X), "every second": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "reversed": lambda X: X[::-1].copy()[::-1], "read-only": lambda X: (X.flags.__setattr__("writeable", False), X)[1],
+    "list of arrays": lambda X: list(X), "transposed": lambda X: np.ascontiguousarray(X.T).T,
+}  # fmt: skip
 
 
 @st.composite

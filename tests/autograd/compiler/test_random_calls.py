@@ -30,15 +30,10 @@ class Formula:
 
 
 SEQUENCES = {
-    "list": list,
-    "tuple": tuple,
-    "array": np.array,
-    "float32": lambda xs: np.array(xs, dtype=np.float32),
-    "integers": lambda xs: [round(x) for x in xs],
-    "reversed array": lambda xs: np.array(xs[::-1])[::-1],
-    "column": lambda xs: np.array([xs, xs]).T[:, 0],
-    "numbers of NumPy": lambda xs: [*map(np.float64, xs)],
-}
+    "list": list, "tuple": tuple, "array": np.array, "float32": lambda xs: np.array(xs, dtype=np.float32),
+    "integers": lambda xs: [round(x) for x in xs], "reversed array": lambda xs: np.array(xs[::-1])[::-1],
+    "column": lambda xs: np.array([xs, xs]).T[:, 0], "numbers of NumPy": lambda xs: [*map(np.float64, xs)],
+}  # fmt: skip
 
 
 def arguments():

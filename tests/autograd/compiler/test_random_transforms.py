@@ -43,22 +43,18 @@ def several(f):
 
 
 TRANSFORMS = {
-    "value": lambda f: f,
-    "gradient": grad,
-    "value and gradient": value_and_grad,
-    "gradient of a gradient": lambda f: grad(lambda xs: fsum([s * s for s in grad(f)(xs)])),
-    "hessian": hessian,
+    "value": lambda f: f, "gradient": grad, "value and gradient": value_and_grad,
+    "gradient of a gradient": lambda f: grad(lambda xs: fsum([s * s for s in grad(f)(xs)])), "hessian": hessian,
     "sparse hessian": lambda f: hessian(f, sparse=True),
     "hessian times a vector": lambda f: lambda xs: hvp(f)(xs, direction(xs)),
-    "jacobian": lambda f: jacobian(several(f)),
-    "sparse jacobian": lambda f: jacobian(several(f), sparse=True),
+    "jacobian": lambda f: jacobian(several(f)), "sparse jacobian": lambda f: jacobian(several(f), sparse=True),
     "third derivatives": lambda f: jacobian(lambda xs: hvp(f)(xs, direction(xs))),
     "vjp": lambda f: lambda xs: vjp(several(f), xs)[1]([1.0, -0.5, 2.0, 3.0]),
     "jvp": lambda f: lambda xs: jvp(several(f), (xs,), (direction(xs),)),
     "jvp of a gradient": lambda f: lambda xs: jvp(grad(f), (xs,), (direction(xs),))[1],
     "taylor": lambda f: lambda xs: taylor(along(f, xs), 0.0, 3),
     "vjp of a jvp": lambda f: lambda xs: vjp(lambda xs: jvp(f, (xs,), (direction(xs),))[1], xs)[1](1.0),
-}
+}  # fmt: skip
 EAGER = {
     "sparse hessian": TRANSFORMS["hessian"],
     "sparse jacobian": TRANSFORMS["jacobian"],

@@ -65,15 +65,11 @@ def test_prev_is_the_set_of_parents_and_op_the_name_of_the_operation():
 PEERS = {name: peer for name, peer in vars(PeerNames).items() if isinstance(peer, Peer)}
 UNREAD = [name for name, peer in PEERS.items() if peer.read is None]
 REPLACEMENTS = {
-    "_prev": "parents",
-    "_op": "op",
+    "_prev": "parents", "_op": "op",
     "_backward": r"backward\(\) .* local_derivatives\(\) .* operation\(name, forward, \*partials\)",
-    "_children": "parents",
-    "_local_grads": r"local_derivatives\(\)",
-    "requires_grad": "Constant",
-    "item": "data",
+    "_children": "parents", "_local_grads": r"local_derivatives\(\)", "requires_grad": "Constant", "item": "data",
     **dict.fromkeys(["m", "v", "velocity", "momentum"], "a dict by Value, .* class Parameter"),
-}
+}  # fmt: skip
 
 
 def test_every_peer_name_has_its_replacement_below():

@@ -165,15 +165,11 @@ def test_arithmetic_has_the_gradients_of_the_textbook():
 
 
 UFUNCS = {  # at an array of -2.5
-    "exp2": (np.exp2, 2.0**-2.5),
-    "floor": (np.floor, math.floor(-2.5)),
-    "ceil": (np.ceil, math.ceil(-2.5)),
-    "mod": (lambda xs: np.mod(xs, 2.0), 1.5),
-    "mod, on the right": (lambda xs: np.mod(7.0, xs), -0.5),
-    "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0),
-    "%": (lambda xs: xs % 2, 1.5),
+    "exp2": (np.exp2, 2.0**-2.5), "floor": (np.floor, math.floor(-2.5)), "ceil": (np.ceil, math.ceil(-2.5)),
+    "mod": (lambda xs: np.mod(xs, 2.0), 1.5), "mod, on the right": (lambda xs: np.mod(7.0, xs), -0.5),
+    "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0), "%": (lambda xs: xs % 2, 1.5),
     "//": (lambda xs: 7 // xs, -3.0),
-}
+}  # fmt: skip
 
 
 def test_ufuncs_apply_to_arrays_of_values():

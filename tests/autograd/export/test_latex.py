@@ -220,23 +220,14 @@ x, y = Value(0.3, "x"), Value(0.7, "y")
 @pytest.mark.parametrize(
     ("root", "formula"),
     [
-        (x - (y - x), r"x - \left(y - x\right)"),
-        (x + -y, r"x + \left(-y\right)"),
-        (-(x + y), r"-\left(x + y\right)"),
-        (-(x**2), "-x^{2}"),
-        ((-x) ** 2, r"\left(-x\right)^{2}"),
-        ((x**y) ** x, r"\left(x^{y}\right)^{x}"),
-        (x ** (y**x), "x^{y^{x}}"),
-        (x * -2.0, r"x \cdot \left(-2\right)"),
-        (x / y / x, r"\frac{\frac{x}{y}}{x}"),
-        ((x / y) ** 2, r"\left(\frac{x}{y}\right)^{2}"),
-        (x * 1e-7, r"x \cdot \left(1 \cdot 10^{-7}\right)"),
+        (x - (y - x), r"x - \left(y - x\right)"), (x + -y, r"x + \left(-y\right)"), (-(x + y), r"-\left(x + y\right)"),
+        (-(x**2), "-x^{2}"), ((-x) ** 2, r"\left(-x\right)^{2}"), ((x**y) ** x, r"\left(x^{y}\right)^{x}"),
+        (x ** (y**x), "x^{y^{x}}"), (x * -2.0, r"x \cdot \left(-2\right)"), (x / y / x, r"\frac{\frac{x}{y}}{x}"),
+        ((x / y) ** 2, r"\left(\frac{x}{y}\right)^{2}"), (x * 1e-7, r"x \cdot \left(1 \cdot 10^{-7}\right)"),
         (sin(x * y) * 2, r"\sin\left(x \cdot y\right) \cdot 2"),
-        (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"),
-        (x, "x"),
-        (Constant(2.5), "2.5"),
+        (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"), (x, "x"), (Constant(2.5), "2.5"),
     ],
-)
+)  # fmt: skip
 def test_parentheses_stand_where_they_are_needed(root, formula):
     assert to_latex(root) == formula
 

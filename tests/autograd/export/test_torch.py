@@ -194,11 +194,8 @@ def test_state_that_does_not_fit_changes_nothing():
     model = nn.MLP(2, [3, 1], seed=1)
     before = model.state_dict()
     state = {
-        "a.weight": torch.zeros(3, 2),
-        "a.bias": torch.zeros(2),
-        "b.weight": torch.zeros(1, 4),
-        "norm": torch.ones(1),
-    }
+        "a.weight": torch.zeros(3, 2), "a.bias": torch.zeros(2), "b.weight": torch.zeros(1, 4), "norm": torch.ones(1),
+    }  # fmt: skip
     with pytest.raises(ValueError, match="unexpected norm") as error:
         load_torch_state(model, state)
     for part in (r"a.bias of shape \(2,\), not \(3,\)", r"b.weight of shape \(1, 4\), not \(1, 3\)", "missing b.bias"):

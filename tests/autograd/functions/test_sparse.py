@@ -33,14 +33,10 @@ def sharing(x):
 
 
 SCALARS = {
-    "rosenbrock": rosenbrock,
-    "arrow": arrow,
-    "separable": separable,
-    "dense": lambda x: exp(sum(a * 0.1 for a in x)),
-    "linear": lambda x: sum(3.0 * a for a in x),
-    "sharing": sharing,
+    "rosenbrock": rosenbrock, "arrow": arrow, "separable": separable, "dense": lambda x: exp(sum(a * 0.1 for a in x)),
+    "linear": lambda x: sum(3.0 * a for a in x), "sharing": sharing,
     "chosen": lambda x: sum(where(a > b, a * b, a**2) for a, b in pairwise(x)),
-}
+}  # fmt: skip
 VECTORS = {
     "differences": lambda x: [b - a * a for a, b in pairwise(x)],
     "more rows": lambda x: [a * b for a, b in pairwise(x)] + [a**2 for a in x] + [x[0]],

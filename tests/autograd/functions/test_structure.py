@@ -110,17 +110,12 @@ def test_names_are_expressions_in_the_name_of_the_whole():
 
 
 PICTURES = {
-    "number": 1.0,
-    "[number, number, number, number]": [1.0] * 4,
-    "[number x 5]": [1.0] * 5,
-    "(number x 20)": (1.0,) * 20,
-    "[[number, number] x 5]": [[1.0, 2.0]] * 5,
+    "number": 1.0, "[number, number, number, number]": [1.0] * 4, "[number x 5]": [1.0] * 5,
+    "(number x 20)": (1.0,) * 20, "[[number, number] x 5]": [[1.0, 2.0]] * 5,
     "[number, number, number, number, []]": [1.0] * 4 + [[]],
-    "{'w': [number x 20], 'b': number}": {"w": [1.0] * 20, "b": 3.0},
-    "array(2, 3)": np.zeros((2, 3)),
-    "[array(2,), array()]": [np.zeros(2), np.array(1.0)],
-    "[(), {}]": [(), {}],
-}
+    "{'w': [number x 20], 'b': number}": {"w": [1.0] * 20, "b": 3.0}, "array(2, 3)": np.zeros((2, 3)),
+    "[array(2,), array()]": [np.zeros(2), np.array(1.0)], "[(), {}]": [(), {}],
+}  # fmt: skip
 
 
 def test_str_shows_what_an_argument_looks_like():
@@ -136,33 +131,21 @@ class Pair(tuple):
 
 
 NO_NUMBERS = {  # what the message says of them
-    r" is of type str: '3'": "3",
-    r" is of type bytes: b'3'": b"3",
-    r" is of type complex: 1j": 1j,
-    r" is of type complex64: ": np.complex64(1j),
-    r" is of type Decimal: Decimal\('1'\)": Decimal(1),
-    r" is of type set: \{1\.0\}": {1.0},
-    r" is of type range: range\(0, 2\)": range(2),
+    r" is of type str: '3'": "3", r" is of type bytes: b'3'": b"3", r" is of type complex: 1j": 1j,
+    r" is of type complex64: ": np.complex64(1j), r" is of type Decimal: Decimal\('1'\)": Decimal(1),
+    r" is of type set: \{1\.0\}": {1.0}, r" is of type range: range\(0, 2\)": range(2),
     r" is of type type: <class 'object'>": object,
-    r" is of type builtin_function_or_method: <built-in function len>": len,
-    r" is of type Sequence: ": Sequence([1.0]),
-    r" is of type Pair: ": Pair([1.0]),
-    r" is of type MaskedArray: ": np.ma.array([1.0]),
-    r" is of type str_: ": np.str_("3"),
-    r" is of type datetime64: ": np.datetime64("2020-01-01"),
-    r"\[0\] is of type complex": np.array([1j]),
-    r"\[0\] is of type .*date": np.array(["2020"], dtype="datetime64[Y]"),
-    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]),
-    r"\[0\] is of type str: 'a{56}\.\.\.$": ["a" * 1000],
-    r"\[1\] is of type str: 'a'$": [1.0, "a"],
-    r"\[1\]\[1\] is of type str: 'a'$": (1.0, [2.0, "a"]),
-    r"\['w'\]\['b'\] is of type str: 'a'$": {"w": {"b": "a"}},
-    r"\[3\] is of type str: 'a'$": {3: "a"},
-    r"\[1\] is of type str: 'b'$": Point(1.0, "b"),
-    r"\[0\] is of type str: 'a'$": np.array(["a"]),
+    r" is of type builtin_function_or_method: <built-in function len>": len, r" is of type Sequence: ": Sequence([1.0]),
+    r" is of type Pair: ": Pair([1.0]), r" is of type MaskedArray: ": np.ma.array([1.0]),
+    r" is of type str_: ": np.str_("3"), r" is of type datetime64: ": np.datetime64("2020-01-01"),
+    r"\[0\] is of type complex": np.array([1j]), r"\[0\] is of type .*date": np.array(["2020"], dtype="datetime64[Y]"),
+    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]), r"\[0\] is of type str: 'a{56}\.\.\.$": ["a" * 1000],
+    r"\[1\] is of type str: 'a'$": [1.0, "a"], r"\[1\]\[1\] is of type str: 'a'$": (1.0, [2.0, "a"]),
+    r"\['w'\]\['b'\] is of type str: 'a'$": {"w": {"b": "a"}}, r"\[3\] is of type str: 'a'$": {3: "a"},
+    r"\[1\] is of type str: 'b'$": Point(1.0, "b"), r"\[0\] is of type str: 'a'$": np.array(["a"]),
     r"\['k'\]\[0\]\[1\] is of type str: 'a'$": {"k": array_of(1.0, "a", 2.0, 3.0, shape=(2, 2))},
     r" is of type str: 'a'$": array_of("a", shape=()),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("message", "argument"), NO_NUMBERS.items(), ids=NO_NUMBERS)

@@ -57,16 +57,13 @@ def test_series_of_every_row_are_those_of_mpmath(row, whole):
 
 
 SEVERAL = {
-    "dot": lambda t: ad.dot([t, 2.0 * t, 1.0], [sin(t), 3.0, t]),
-    "mean": lambda t: ad.mean([t * t, exp(t), 1.0]),
-    "logsumexp": lambda t: ad.logsumexp([t, t * t, 1.0]),
-    "softmax": lambda t: ad.softmax([t, 2.0 * t, 1.0])[0],
-    "same operand twice": lambda t: t * t + sin(t) * sin(t),
-    "choice": lambda t: ad.where(t > 0.0, lambda: sqrt(t), t),
+    "dot": lambda t: ad.dot([t, 2.0 * t, 1.0], [sin(t), 3.0, t]), "mean": lambda t: ad.mean([t * t, exp(t), 1.0]),
+    "logsumexp": lambda t: ad.logsumexp([t, t * t, 1.0]), "softmax": lambda t: ad.softmax([t, 2.0 * t, 1.0])[0],
+    "same operand twice": lambda t: t * t + sin(t) * sin(t), "choice": lambda t: ad.where(t > 0.0, lambda: sqrt(t), t),
     "kink": lambda t: relu(t - 0.3) + ad.abs(0.3 - t) + ad.maximum(t, 0.3) ** 2,
     "inner derivative": lambda t: grad(lambda s: s**3 * t)(t),
     "several results": lambda t: {"a": [t**2, 1.0], "b": np.array([exp(t), t], dtype=object)},
-}
+}  # fmt: skip
 
 
 def nested(f, x, order):

@@ -35,13 +35,10 @@ def by_gradients(f):
 
 
 FIRST = {
-    "grad": grad,
-    "value_and_grad": lambda f: lambda x: value_and_grad(f)(x)[1],
-    "jvp": lambda f: lambda x: jvp(f, (x,), (1.0,))[1],
-    "vjp": lambda f: lambda x: vjp(f, x)[1](1.0)[0],
-    "jacobian": jacobian,
-    "gradients": by_gradients,
-}
+    "grad": grad, "value_and_grad": lambda f: lambda x: value_and_grad(f)(x)[1],
+    "jvp": lambda f: lambda x: jvp(f, (x,), (1.0,))[1], "vjp": lambda f: lambda x: vjp(f, x)[1](1.0)[0],
+    "jacobian": jacobian, "gradients": by_gradients,
+}  # fmt: skip
 SECOND = {"hessian": hessian, "hvp": lambda f: lambda x: hvp(f)(x, 1.0)}
 OPERATORS = FIRST | SECOND
 every_pair = pytest.mark.parametrize(("outer", "inner"), [*itertools.product(FIRST, repeat=2)])
@@ -166,11 +163,8 @@ def test_argnums_of_jacobian_are_nested_within_what_the_function_returns():
 def test_argnums_of_hessian_are_nested_twice():
     f = lambda a, b: a[0] * b * b
     for argnums, wanted in {
-        0: [[0.0]],
-        1: 4.0,
-        (0, 1): ([([0.0], 6.0)], ([6.0], 4.0)),
-        (1, 0): ((4.0, [6.0]), [(6.0, [0.0])]),
-    }.items():
+        0: [[0.0]], 1: 4.0, (0, 1): ([([0.0], 6.0)], ([6.0], 4.0)), (1, 0): ((4.0, [6.0]), [(6.0, [0.0])]),
+    }.items():  # fmt: skip
         assert same(hessian(f, argnums)([2.0], 3.0), wanted), argnums
     found = hessian(lambda p: p["a"][0] * p["b"] ** 2)({"a": [3.0], "b": 2.0})
     assert same(found, {"a": [{"a": [0.0], "b": 4.0}], "b": {"a": [4.0], "b": 6.0}})
@@ -248,18 +242,13 @@ def test_results_come_back_in_the_structure_that_the_function_returned(f, value,
 
 
 NUMBERS = {  # functions of 2: what they return, the value and the slope
-    "argument itself": (lambda x: x, 2.0, 1.0),
-    "argument with a plus": (lambda x: +x, 2.0, 1.0),
-    "plain number": (lambda x: 5, 5.0, 0.0),
-    "NumPy number": (lambda x: np.float64(5.0), 5.0, 0.0),
-    "fresh leaf": (lambda x: Value(5.0), 5.0, 0.0),
-    "constant": (lambda x: Constant(5.0), 5.0, 0.0),
-    "node not made from it": (lambda x: Value(5.0) * 2.0, 10.0, 0.0),
-    "data": (lambda x: x.data * 3.0, 6.0, 0.0),
-    "detached": (lambda x: x.detach() * x, 4.0, 2.0),
-    "detached only": (lambda x: x.detach(), 2.0, 0.0),
+    "argument itself": (lambda x: x, 2.0, 1.0), "argument with a plus": (lambda x: +x, 2.0, 1.0),
+    "plain number": (lambda x: 5, 5.0, 0.0), "NumPy number": (lambda x: np.float64(5.0), 5.0, 0.0),
+    "fresh leaf": (lambda x: Value(5.0), 5.0, 0.0), "constant": (lambda x: Constant(5.0), 5.0, 0.0),
+    "node not made from it": (lambda x: Value(5.0) * 2.0, 10.0, 0.0), "data": (lambda x: x.data * 3.0, 6.0, 0.0),
+    "detached": (lambda x: x.detach() * x, 4.0, 2.0), "detached only": (lambda x: x.detach(), 2.0, 0.0),
     "branch": (lambda x: x * x if x > 1.0 else -x, 4.0, 4.0),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "value", "slope"), NUMBERS.values(), ids=NUMBERS)
@@ -471,17 +460,14 @@ def test_tangents_and_cotangents_that_are_values_are_differentiated_by():
 
 
 WORDS = [
-    *itertools.product(FIRST, repeat=2),
-    *itertools.product(FIRST, repeat=3),
+    *itertools.product(FIRST, repeat=2), *itertools.product(FIRST, repeat=3),
     *random.Random(1).sample(list(itertools.product(FIRST, repeat=4)), 40),
-    *random.Random(2).sample(list(itertools.product(FIRST, repeat=5)), 40),
-    *itertools.product(SECOND, SECOND),
+    *random.Random(2).sample(list(itertools.product(FIRST, repeat=5)), 40), *itertools.product(SECOND, SECOND),
     *(word for name in SECOND for first in FIRST for word in itertools.permutations([name, first])),
-    *itertools.permutations(["hessian", "hvp", "grad"]),
-    *itertools.permutations(["hvp", "hvp", "jvp"]),
+    *itertools.permutations(["hessian", "hvp", "grad"]), *itertools.permutations(["hvp", "hvp", "jvp"]),
     *itertools.permutations(["hessian", "jvp", "vjp", "grad"]),
     *itertools.permutations(["hvp", "jacobian", "gradients", "jvp"]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("innermost", OPERATORS)
@@ -690,15 +676,10 @@ def test_values_reach_the_function_by_closure_argument_keyword_or_computed():
 def test_what_takes_no_gradient_leaves_floats():
     w, c = Value(3.0), Constant(3.0)
     for f in (
-        lambda x: x * Constant(3.0),
-        lambda x: x * Value(3.0),
-        lambda x: x * np.float64(3.0),
-        lambda x: x * sum([1.0, 2.0]),
-        lambda x: x * c,
-        lambda x: x * w.data,
-        lambda x: x * w.detach(),
+        lambda x: x * Constant(3.0), lambda x: x * Value(3.0), lambda x: x * np.float64(3.0),
+        lambda x: x * sum([1.0, 2.0]), lambda x: x * c, lambda x: x * w.data, lambda x: x * w.detach(),
         lambda x: x * 3.0 if w > 0.0 else x,
-    ):
+    ):  # fmt: skip
         assert (type(grad(f)(2.0)), grad(f)(2.0)) == (float, 3.0)
     assert (type(grad(lambda x: x * x)(c)), grad(lambda x: x * x)(c)) == (float, 6.0)
 
@@ -744,16 +725,13 @@ def network(parameters):
 
 
 RESIDUALS = {
-    "grad": lambda u, t: grad(u)(t) + u(t),
-    "value_and_grad": lambda u, t: ad.fsum(value_and_grad(u)(t)),
-    "jvp": lambda u, t: ad.fsum(jvp(u, (t,), (1.0,))),
-    "vjp": lambda u, t: vjp(u, t)[1](1.0)[0] + u(t),
-    "second": lambda u, t: grad(grad(u))(t) + u(t),
-    "hvp": lambda u, t: hvp(u)(t, 1.0) + u(t),
+    "grad": lambda u, t: grad(u)(t) + u(t), "value_and_grad": lambda u, t: ad.fsum(value_and_grad(u)(t)),
+    "jvp": lambda u, t: ad.fsum(jvp(u, (t,), (1.0,))), "vjp": lambda u, t: vjp(u, t)[1](1.0)[0] + u(t),
+    "second": lambda u, t: grad(grad(u))(t) + u(t), "hvp": lambda u, t: hvp(u)(t, 1.0) + u(t),
     "hessian by gradients": lambda u, t: by_gradients(by_gradients(u))(t) + u(t),
     "third": lambda u, t: grad(hessian(u))(t) * u(t),
     "laplacian": lambda u, t: ad.fsum(row[i] for i, row in enumerate(hessian(lambda x: u(x[0] * x[1]))([t, 0.5]))),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("residual", RESIDUALS.values(), ids=RESIDUALS)
@@ -913,14 +891,10 @@ def energy(*args):
 
 
 ASKERS = {  # each with a function
-    "grad": lambda f: grad(f)(3.0),
-    "value_and_grad": lambda f: value_and_grad(f)(3.0),
-    "hessian": lambda f: hessian(f)(3.0),
-    "hvp": lambda f: hvp(f)(3.0, 1.0),
-    "jacobian": lambda f: jacobian(f)(3.0),
-    "vjp": lambda f: vjp(f, 3.0),
-    "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
-}
+    "grad": lambda f: grad(f)(3.0), "value_and_grad": lambda f: value_and_grad(f)(3.0),
+    "hessian": lambda f: hessian(f)(3.0), "hvp": lambda f: hvp(f)(3.0, 1.0), "jacobian": lambda f: jacobian(f)(3.0),
+    "vjp": lambda f: vjp(f, 3.0), "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
+}  # fmt: skip
 every_asker = pytest.mark.parametrize("asker", ASKERS)
 
 
@@ -934,14 +908,10 @@ def test_what_is_no_function_is_refused_in_the_name_of_the_transform(asker):
 
 
 CONDITIONS = [
-    lambda x: x > 1,
-    lambda x: x >= 1,
-    lambda x: np.bool_(x > 1),
-    lambda x: np.array([x, 2.0 * x]) > 1.0,
-    lambda x: [x < 5.0, x > 1.0],
-    lambda x: {"a": (x > 0.0, x <= 1.0)},
+    lambda x: x > 1, lambda x: x >= 1, lambda x: np.bool_(x > 1), lambda x: np.array([x, 2.0 * x]) > 1.0,
+    lambda x: [x < 5.0, x > 1.0], lambda x: {"a": (x > 0.0, x <= 1.0)},
     lambda x: np.array([x < 1.0, x > 1.0], dtype=object),
-]
+]  # fmt: skip
 NO_NUMBERS = {  # functions that return no number
     r"'a'\]\[1\] is of type str: 'b'$": lambda x: {"a": [x, "b"]},
     "is of type NoneType: None$": lambda x: None,
@@ -1060,23 +1030,17 @@ def test_mistake_is_named(call, kind, message):
 
 
 KINKS = {  # the derivatives at 0, from the first order on
-    "relu": (ad.relu, [0.0, 0.0, 0.0]),
-    "abs": (abs, [0.0, 0.0, 0.0]),
+    "relu": (ad.relu, [0.0, 0.0, 0.0]), "abs": (abs, [0.0, 0.0, 0.0]),
     "leaky_relu": (lambda x: x.leaky_relu(0.25), [0.25, 0.0, 0.0]),
     "maximum": (lambda x: ad.maximum(x, 0.0), [0.5, 0.0, 0.0]),
     "minimum": (lambda x: ad.minimum(0.0, x), [0.5, 0.0, 0.0]),
     "maximum of squares": (lambda x: ad.maximum(x * x, x * x), [0.0, 2.0, 0.0]),
-    "x * relu": (lambda x: x * ad.relu(x), [0.0, 0.0, 0.0]),
-    "x * abs": (lambda x: x * abs(x), [0.0, 0.0, 0.0]),
-    "x ** 0": (lambda x: x**0, [0.0, 0.0, 0.0]),
-    "x ** 2": (lambda x: x**2, [0.0, 2.0, 0.0]),
-    "x ** 3": (lambda x: x**3, [0.0, 0.0, 6.0]),
-    "sqrt": (ad.sqrt, [math.inf, -math.inf, math.inf]),
-    "x ** 0.5": (lambda x: x**0.5, [math.inf, -math.inf]),
-    "x ** 1.5": (lambda x: x**1.5, [0.0, math.inf]),
-    "asin at its end": (lambda x: ad.asin(1.0 - x), [-math.inf]),
-    "x * sqrt": (lambda x: x * ad.sqrt(x), [math.nan]),
-}
+    "x * relu": (lambda x: x * ad.relu(x), [0.0, 0.0, 0.0]), "x * abs": (lambda x: x * abs(x), [0.0, 0.0, 0.0]),
+    "x ** 0": (lambda x: x**0, [0.0, 0.0, 0.0]), "x ** 2": (lambda x: x**2, [0.0, 2.0, 0.0]),
+    "x ** 3": (lambda x: x**3, [0.0, 0.0, 6.0]), "sqrt": (ad.sqrt, [math.inf, -math.inf, math.inf]),
+    "x ** 0.5": (lambda x: x**0.5, [math.inf, -math.inf]), "x ** 1.5": (lambda x: x**1.5, [0.0, math.inf]),
+    "asin at its end": (lambda x: ad.asin(1.0 - x), [-math.inf]), "x * sqrt": (lambda x: x * ad.sqrt(x), [math.nan]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "wanted"), KINKS.values(), ids=KINKS)
@@ -1187,14 +1151,11 @@ def test_derivative_of_a_chain_twice_as_long_has_twice_as_many_nodes(names):
 
 
 OPERATIONS = {  # of a gradient: as few as the derivative has
-    "x + y": (lambda x, y: x + y, "pos"),
-    "sin(x)": (lambda x, y: ad.sin(x), "cos *"),
-    "x y": (lambda x, y: x * y, "*"),
-    "x x": (lambda x, y: x * x, "dot"),
-    "sin(x) + x": (lambda x, y: ad.sin(x) + x, "cos dot"),
+    "x + y": (lambda x, y: x + y, "pos"), "sin(x)": (lambda x, y: ad.sin(x), "cos *"), "x y": (lambda x, y: x * y, "*"),
+    "x x": (lambda x, y: x * x, "dot"), "sin(x) + x": (lambda x, y: ad.sin(x) + x, "cos dot"),
     "x sin(x)": (lambda x, y: ad.sin(x) * x, "sin cos * dot"),
     "x y or y": (lambda x, y: ad.where(x < y, x * y, y), "where *"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "names"), OPERATIONS.values(), ids=OPERATIONS)
