@@ -93,29 +93,6 @@ def test_gradcheck_accepts_random_expressions_to_second_order(expression):
 
 
 @brief
-@given(st.data())
-def test_gradient_of_a_sum_is_the_sum_of_the_gradients_and_of_a_product_that_of_the_product_rule(data):
-    f = data.draw(expressions())
-    g = data.draw(expressions(inputs=f.inputs))
-    xs = leaves(f.inputs)
-    slopes = [graph_of_gradient(h, xs) for h in (lambda *xs: f(*xs) + g(*xs), lambda *xs: f(*xs) * g(*xs), f, g)]
-    for of_sum, of_product, a, b in zip(*slopes, strict=True):
-        assert agree(of_sum, a + b)
-        assert agree(of_product, a * g(*xs) + f(*xs) * b)
-
-
-@brief
-@given(st.data())
-def test_gradient_of_a_composition_follows_the_chain_rule(data):
-    f = data.draw(expressions())
-    outer = data.draw(st.sampled_from([rules.sin, rules.tanh, rules.sigmoid, rules.atan, rules.erf]))
-    xs = leaves(f.inputs)
-    (slope,) = graph_of_gradient(outer, [f(*xs)])
-    for total, a in zip(graph_of_gradient(lambda *xs: outer(f(*xs)), xs), graph_of_gradient(f, xs), strict=True):
-        assert agree(total, slope * a)
-
-
-@brief
 @given(expressions())
 def test_hessian_is_symmetric(expression):
     xs = leaves(expression.inputs)
@@ -123,17 +100,6 @@ def test_hessian_is_symmetric(expression):
     for i in range(len(xs)):
         for j in range(i):
             assert agree(rows[i][j], rows[j][i])
-
-
-@brief
-@given(expressions(max_steps=5), st.integers(-2, 3), numbers().filter(lambda t: abs(t) > 0.1))
-def test_homogeneous_functions_obey_eulers_theorem(expression, degree, t):
-    def homogeneous(t, *xs):  # of the given degree, whatever the expression
-        return t**degree * expression(*[x / t for x in xs])
-
-    xs = leaves([t, *[t * x for x in expression.inputs]])
-    slopes = graph_of_gradient(homogeneous, xs)
-    assert agree(dot(xs, slopes), degree * homogeneous(*xs))
 
 
 @brief

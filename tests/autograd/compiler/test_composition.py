@@ -88,14 +88,6 @@ def test_compiled_model_is_part_of_a_graph():
     assert gradients(compiled(x), [*x, *model.parameters()]) == gradients(model(x), [*x, *model.parameters()])
 
 
-def test_compiled_functions_call_each_other():
-    inner = compile(lambda x: sin(x) * x)
-    outer = compile(lambda x: inner(x) + inner(2.0) * x)
-    f = lambda x: sin(x) * x + sin(2.0) * 2.0 * x
-    for x in (1.0, 3.0):
-        assert outer.value_and_grad(x) == pytest.approx(value_and_grad(f)(x), rel=1e-12)
-
-
 def test_values_that_an_inner_function_captures_are_followed():
     w = Value(3.0)
     inner = compile(lambda x: x * w)

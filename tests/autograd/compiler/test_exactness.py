@@ -10,10 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import autograd as ad
-from autograd import Value, compile, dot, exp, fsum, grad, log, logsumexp, mean, rules, sin, softmax, sqrt, tanh, where
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, rules, sin, softmax, sqrt, tanh, where
 from autograd.compiler.backends import BACKENDS
 from autograd.engine.chain import topological_order
-from autograd.functions import flatten
 from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
 from tests.autograd.compiler.beside_eager import eager, outcome
@@ -224,13 +223,6 @@ def test_equal_dots_in_different_sums_are_exact(name):
     assert_exact(lambda xs: EQUAL_DOTS[name](lambda: xs[0] * xs[1] + xs[1] * xs[2], list(xs)), points(3))
 
 
-def test_comparisons_are_exact():
-    f = lambda xs: where(xs[0] < xs[1], 2.0 * xs[0], xs[1]) + abs(xs[2]) + ad.relu(xs[1])
-    compiled = compile(f)  # eagerly a comparison is a bool: the branch is that of each point
-    for point in points(3, 8):
-        assert_as_eager(compiled.value_and_grad(point), f, point)
-
-
 # Models written as loops
 
 
@@ -256,34 +248,12 @@ def grid_with_a_gap(xs):
     return sum(tanh(dot(lefts[i], rights[j])) for i in range(3) for j in range(3) if (i, j) != (0, 1))
 
 
-def gauss_elimination(xs):
-    n = 3
-    a = [[xs[i * n + j] + (5.0 if i == j else 0.0) for j in range(n)] for i in range(n)]
-    b = [1.0, 2.0, 3.0]
-    for k in range(n):
-        for i in range(k + 1, n):
-            factor = a[i][k] / a[k][k]
-            a[i] = [p - factor * q for p, q in zip(a[i], a[k])]
-            b[i] = b[i] - factor * b[k]
-    x = [0.0] * n
-    for i in reversed(range(n)):
-        x[i] = (b[i] - sum(a[i][j] * x[j] for j in range(i + 1, n))) / a[i][i]
-    return fsum(x)
-
-
 def convolution(xs, stride=1):
     kernel, image = matrix(xs, 3, 3), matrix(xs, 6, 6, 10)
     return fsum(
         tanh(sum(kernel[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)) + xs[9])
         for i, j in itertools.product(range(0, 4, stride), repeat=2)
     )
-
-
-def recurrent(xs):
-    w, u, b, h = matrix(xs, 2, 2), xs[4:6], xs[6:8], [0.0, 0.0]
-    for x in xs[8:]:
-        h = [tanh(dot(row, h) + v * x + c) for row, v, c in zip(w, u, b)]
-    return h[0] * h[1] + sum(h)
 
 
 def lstm(xs):
@@ -318,16 +288,9 @@ def embedding(xs):
     return sum(tanh(dot(table[i], xs[15:18])) for i in [3, 1, 3, 0, 4, 4])
 
 
-def two_layers(xs):
-    first, second = matrix(xs, 4, 3), xs[12:16]
-    inputs = matrix(xs, 3, 3, 16)
-    return fsum(fsum(v * tanh(sum(w * x for w, x in zip(row, i))) for v, row in zip(second, first)) for i in inputs)
-
-
 MODELS = {
-    **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, gauss_elimination: 9, convolution: 46},
-    **{lambda xs: convolution(xs, 2): 46, recurrent: 14, lstm: 36, attention: 76},
-    **{embedding: 18, two_layers: 25},
+    **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, convolution: 46, embedding: 18},
+    **{lambda xs: convolution(xs, 2): 46, lstm: 36, attention: 76},
 }
 
 
@@ -337,8 +300,6 @@ def test_model_written_as_loops_is_exact(f, n):
 
 
 # Every rule, random expressions, random programs
-
-CHOOSING = (rules.power, rules.atan2, rules.ieee_power)  # whose derivatives ask two things of a number
 
 
 @pytest.mark.sample(2)
@@ -371,14 +332,6 @@ def test_random_expression_is_exact_as_a_graph_and_for_arguments_it_was_not_trac
     compiled(near)
     found = compiled.value_and_grad(expression.inputs)
     assert_as_eager(found, lambda xs: expression(*xs), expression.inputs)
-
-
-@many
-@given(expressions([op for op in every_operation() if op not in CHOOSING], max_steps=8))
-def test_gradient_graph_of_a_random_expression_is_exact(expression):
-    slope = grad(lambda xs: expression(*xs))
-    compiled = compile(slope)
-    assert_close(compiled(list(expression.inputs)), slope(list(expression.inputs)))
 
 
 def cancels(root):
@@ -456,14 +409,6 @@ def network_and_data(activation, loss):
     return model, points(3, 4).tolist(), TARGETS[loss]
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_mean_of_products_with_the_target_is_exact(activation):
-    model, X, y = network_and_data(activation, mse)
-    loss = mean([(model(x) - t) * (model(x) - t) for x, t in zip(X, y)])
-    program = compile(loss, wrt=model.parameters())
-    assert_close(program.value_and_grad(program.read())[1], ad.gradients(loss, model.parameters()))
-
-
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("loss", TARGETS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
@@ -484,42 +429,6 @@ def test_network_as_a_graph_and_on_a_batch_follows_the_steps_of_an_optimizer(act
             assert_close(found[0], wanted.data)
             assert_close(found[1], slopes)
         optimizer.step()
-
-
-# Derivatives, compiled
-
-
-def curved(x):
-    return x[0] ** 3 * x[1] + sin(x[0] * x[1]) + exp(x[1]) * tanh(x[0])
-
-
-def at_the_point(transform, f=curved):
-    return lambda x, v: transform(f)(x)
-
-
-DERIVATIVES = [  # at a point, and in a direction
-    *map(at_the_point, (grad, ad.hessian, ad.jacobian, ad.value_and_grad, lambda f: ad.jacobian(grad(f)))),
-    at_the_point(grad, lambda x: abs(x[0]) ** x[1]),
-    at_the_point(grad, lambda x: ad.atan2(x[0], x[1])),
-    lambda x, v: ad.jvp(curved, (x,), (v,))[1],
-    lambda x, v: ad.hvp(curved)(x, v),
-    lambda x, v: ad.vjp(curved, x)[1](v[0])[0],
-    lambda x, v: ad.gradients(curved(x) * v[0], [*x, *v], create_graph=True),
-    lambda x, v: grad(lambda a: sum(p * q for p, q in zip(grad(curved)(a), v)))(x),
-    lambda x, v: grad(lambda t: curved([p + t * q for p, q in zip(x, v)]))(0.0),
-]
-
-
-@pytest.mark.parametrize("f", DERIVATIVES)
-def test_compiled_derivative_is_exact(f):
-    compiled = compile(f)
-    for x, v in (([0.5, 1.5], [1.0, 2.0]), ([-1.0, 0.25], [0.5, -1.0])):
-        wanted = flatten(f([Value(a) for a in x], [Value(a) for a in v]))[0]
-        assert_close(flatten(compiled(x, v))[0], [getattr(y, "data", y) for y in wanted])
-
-
-def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
-    assert compile(grad(lambda x: x**4)).value_and_grad(2.0) == (32.0, 48.0)
 
 
 # Numbers that are not finite, and errors of the eager engine
@@ -580,14 +489,6 @@ def test_large_numbers_do_not_overflow_on_the_way_and_small_terms_stay(f):
     compiled([1.0, 2.0])
     for x in ([1e308, 1e308], [-1e308, 0.5], [1000.0, 999.0], [-1000.0, -1001.0], [0.0, -50.0]):
         assert_as_eager(compiled.value_and_grad(x), f, x)
-
-
-def test_graph_made_around_no_grad_and_detach_has_no_gradient_there():
-    x = Value(3.0)
-    with ad.no_grad():
-        frozen = x * 2.0
-    value, gradient = compile(frozen * x + x.detach() * x, wrt=[x]).value_and_grad([5.0])
-    assert (value, gradient.tolist()) == (45.0, [9.0])
 
 
 @pytest.mark.parametrize("f", [fsum, logsumexp, sum, lambda xs: softmax(xs)[0], lambda xs: logsumexp([*xs, 1.0])])

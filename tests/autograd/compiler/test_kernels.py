@@ -118,24 +118,6 @@ def test_batch_of_any_size(f, examples):
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("examples", [3, 8, 21])
-def test_what_does_not_depend_on_the_example_counts_once(examples):
-    w = [Value(0.3), Value(-0.7), Value(1.1)]
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(examples, 2)), rng.normal(size=examples)
-
-    def loss(x, t):
-        scale = exp(w[2]) * w[0] ** 2
-        return (tanh(dot(w[:2], x)) * scale - t) ** 2 + 0.1 * scale * w[1]
-
-    found = []
-    for backend in ("native", "numpy"):
-        step = compile(loss, batched=("x", "t"), wrt=w, backend=backend)
-        found.append([step.backward(X, y), *step.value_and_grad_at(step.read(), X, y)[1], step.value_and_grad(X, y)[0]])
-    assert found[0] == pytest.approx(found[1], rel=1e-12)
-
-
-@pytest.mark.usefixtures("at_once")
 def test_error_is_that_of_the_example_that_has_it():
     step = compile(lambda x: log(x) + 1.0, batched="x", backend="native")
     X = np.linspace(1.0, 2.0, 19)
@@ -168,21 +150,6 @@ def test_powers_that_are_products_call_no_function(exponent, calls):
 
 
 # Recurrences
-
-
-@pytest.mark.usefixtures("at_once")
-def test_nothing_is_handed_back_where_nothing_arrives_in_a_loop():
-    def f(p):  # the last square root is that of 0, and nothing uses it
-        x, y = p
-        for n in range(300):
-            x, y = x + 0.01 * y, sqrt(y - (0.25 if n == 299 else 0.0)) ** 2
-        return x
-
-    native = compile(f, backend="native")
-    value, gradient = native.value_and_grad([1.0, 0.25])
-    assert native.program.runner.graph.looped
-    assert value == pytest.approx(1.75)
-    assert gradient == pytest.approx([1.0, 3.0])
 
 
 @pytest.mark.usefixtures("at_once")

@@ -108,16 +108,6 @@ def test_batches_of_any_size(examples, kept, monkeypatch):
     assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-15)
 
 
-def test_long_recurrence_and_shared_nodes():
-    def f(x):
-        a, b = x
-        for _ in range(3000):
-            a, b = b, sin(a) * 0.5 + b * a
-        return a + b * b
-
-    check(f, [[0.3, 0.4]])
-
-
 def test_error_of_one_example_in_a_batch():
     X = np.linspace(1.0, 2.0, 100)
     step = compile(lambda x: log(x), batched="x", backend="native")

@@ -356,15 +356,6 @@ def test_numbers_are_of_one_kind_and_for_leaves():
             evaluate(root, numbers)
 
 
-def test_other_functions_of_several_numbers():
-    xs = [Value(1.0), Value(2.0), Value(4.0)]
-    numbers = {x: Fraction(i + 1, 3) for i, x in enumerate(xs)}
-    value, gradient = evaluate(ad.mean(xs) + ad.dot(xs, [1.0, 0.5, xs[0]]), numbers, gradient=True)
-    assert value == Fraction(2, 3) + Fraction(1, 3) + Fraction(1, 3) + Fraction(1, 3)
-    assert list(gradient.values()) == [Fraction(1, 3) + 1 + 1, Fraction(1, 3) + Fraction(1, 2), Fraction(2, 3)]
-    assert evaluate(ad.hypot(xs[0], xs[1]) * ad.exp(xs[2] * 0.0), {xs[0]: mpmath.mpf(3), xs[1]: 4}) == 5
-
-
 @max_examples(100)
 @given(expressions([row for row in ROWS if row.name in ENCLOSED]), st.floats(0.0, 1e-2))
 def test_intervals_hold_random_expressions_and_their_gradients(expression, radius):

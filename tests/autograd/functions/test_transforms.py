@@ -18,7 +18,6 @@ from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED
 from autograd.functions import _linearization
 from autograd.functions.structure import flatten
-from nn import MLP
 from tests.autograd.functions.nested import Point, array_of, data, every_argument, same, values_of
 from tests.collector import leaves_no_cycle
 from tests.threads import in_threads
@@ -379,15 +378,6 @@ def test_gradients_with_create_graph_are_differentiable_in_turn():
     assert (x.grad, w.grad) == (60.0, 12.0)
 
 
-def test_gradients_agree_with_backward_on_a_network():
-    model = MLP(2, [4, 1], "tanh", seed=1)
-    loss = (model([0.5, -1.0]) - 1.0) ** 2
-    found = gradients(loss, model.parameters())
-    assert all(parameter.grad is UNREACHED for parameter in model.parameters())
-    loss.backward()
-    assert found == [parameter.grad for parameter in model.parameters()]
-
-
 # Either direction
 
 
@@ -437,16 +427,6 @@ def test_both_directions_agree(f, x):
     assert second[2] == pytest.approx(second[0], rel=1e-12)
 
 
-def test_hvp_of_arrays_and_dicts():
-    f = lambda p: np.sum(np.sin(p["W"] @ p["x"])) * p["c"]
-    p = {"W": np.array([[1.0, 2.0], [0.5, -1.0]]), "x": np.array([0.3, 0.7]), "c": 2.0}
-    v = {"W": np.array([[1.0, 0.0], [2.0, -1.0]]), "x": np.array([1.0, -1.0]), "c": 0.5}
-    found, blocks = hvp(f)(p, v), hessian(f)(p)
-    for row in p:
-        wanted = sum(np.tensordot(block, v[column], np.ndim(v[column])) for column, block in blocks[row].items())
-        assert found[row] == pytest.approx(wanted, rel=1e-12)
-
-
 def test_tangents_and_cotangents_that_are_values_are_differentiated_by():
     t = Value(5.0)
     for found in (jvp(lambda x: x**3, (2.0,), (t,))[1], vjp(lambda x: x**3, 2.0)[1](t)[0]):
@@ -481,22 +461,9 @@ def test_derivatives_of_any_kind_nest_in_any_order(innermost):
 
 
 def test_nested_derivatives_of_floats_are_floats():
-    f = lambda x: x**7
-    for order in range(1, 8):
-        f = grad(f)
-        assert type(f(1.0)) is float
-        assert f(1.0) == math.factorial(7) / math.factorial(7 - order)
-    assert grad(f)(1.0) == 0.0
     cube = ad.operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
-    assert [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)] == [12.0, 12.0, 6.0, 0.0]
-
-
-def test_mixed_second_derivatives_by_two_arguments():
-    x, y = 2.0, 0.5
-    wanted = 2.0 * y * math.cos(x * y) - x * y**2 * math.sin(x * y)
-    for inner, outer in itertools.product(FIRST, repeat=2):
-        f = lambda x, inner=inner: FIRST[inner](lambda y: ad.sin(x * y) * y)(y)
-        assert data(FIRST[outer](f)(x)) == pytest.approx(wanted, rel=1e-13), (inner, outer)
+    found = [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)]
+    assert (found, {*map(type, found)}) == ([12.0, 12.0, 6.0, 0.0], {float})
 
 
 def test_third_derivatives_of_several_variables_are_symmetric():
@@ -576,14 +543,6 @@ def test_derivative_of_a_curried_function_by_its_first_argument(operator):
     assert data(differentiate(differentiate(ad.sin))(1.0)) == pytest.approx(-math.sin(1.0), rel=1e-15)
     thrice = differentiate(differentiate(differentiate(lambda x: x**5)))
     assert data(thrice(2.0)) == 240.0
-
-
-def test_derivative_functions_are_made_within_others_and_composed():
-    make = lambda x: grad(lambda y: x * y**3)
-    assert grad(lambda x: make(x)(x))(2.0) == 36.0
-    assert grad(lambda x: make(x * x)(2.0))(3.0) == 72.0
-    twice = lambda transform: lambda f: transform(transform(f))
-    assert twice(twice(grad))(lambda x: x**5)(2.0) == 240.0
 
 
 def test_number_left_over_from_an_earlier_call_is_no_variable_of_a_later_one():
@@ -1203,9 +1162,6 @@ def test_results_are_pickled_with_their_graphs():
     assert gradients(copied[0][0], [leaf]) == [4.0]
     copied[0][0].backward()
     assert w.grad is UNREACHED
-    value, slope = value_and_grad(squares)({"a": np.ones(2), "b": (1.0, Point(2.0, 3.0))})
-    assert same(pickled(slope), slope)
-    assert pickled(value) == value
 
 
 def test_threads_get_right_answers():
@@ -1333,14 +1289,6 @@ def test_hvp_takes_further_arguments_before_the_vector(compiled):
     of_x = compiled(hvp(cubic))
     assert of_x([2.0, 3.0], 2.0, [1.0, 10.0]) == [92.0, 8.0]
     assert compiled(hvp(cubic))([2.0, 3.0], 2.0, 0.5, [1.0, 10.0]) == [46.0, 4.0]
-    assert compiled(hvp(cubic, argnums=1))([2.0, 3.0], 2.0, 1.0) == 0.0
+    assert compiled(hvp(cubic, argnums=1))([2.0, 3.0], 2.0, 1.0, y=0.5) == 0.0
     by_both = compiled(hvp(cubic, argnums=(0, 2)))([2.0, 3.0], 1.0, 2.0, ([1.0, 0.0], 1.0))
     assert by_both == ([12.0 + 12.0, 8.0 + 4.0], 12.0)
-
-
-def test_hvp_agrees_with_the_hessian_for_all_argnums():
-    assert hvp(cubic)([2.0, 3.0], 2.0, [1.0, 10.0], y=0.5) == [46.0, 4.0]
-    v = [0.3, -1.0, 2.0, 0.4]
-    flat = hessian(lambda z: cubic([z[0], z[1]], z[2], z[3]))([2.0, 3.0, 2.0, 0.7])
-    x, k, y = hvp(cubic, argnums=(0, 1, 2))([2.0, 3.0], 2.0, 0.7, (v[:2], v[2], v[3]))
-    assert [*x, k, y] == pytest.approx([sum(a * b for a, b in zip(row, v)) for row in flat], rel=1e-14)

@@ -277,18 +277,6 @@ def test_tails_and_sums_keep_full_relative_accuracy():
 # Many operands
 
 
-def test_functions_of_many_hand_back_their_derivatives():
-    together = lambda f: lambda *xs: f(xs)
-    halves = lambda *xs: dot(xs[: len(xs) // 2], xs[len(xs) // 2 :])
-    assert (fsum(range(5)), slopes(together(fsum), range(5))) == (10.0, [1.0] * 5)
-    assert (mean(range(4)), slopes(together(mean), range(4))) == (1.5, [0.25] * 4)
-    assert (halves(1, 2, 3, 4), slopes(halves, [1.0, 2.0, 3.0, 4.0])) == (11.0, [3.0, 4.0, 1.0, 2.0])
-    assert slopes(lambda *xs: dot(xs, xs), [1.0, 2.0]) == [2.0, 4.0]
-    logits = [0.5, -1.0, 2.0]
-    assert slopes(together(logsumexp), logits) == pytest.approx(softmax(logits), rel=1e-15)
-    assert slopes(lambda x: mean([x, x, 1.0]), [2.0]) == pytest.approx([2.0 / 3.0], rel=1e-15)
-
-
 @pytest.mark.parametrize(
     ("a", "b", "wanted"),
     [
