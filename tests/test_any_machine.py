@@ -139,12 +139,9 @@ def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_pa
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
     run = subprocess.run(
-        [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"],
-        cwd=folder,
-        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables,
-        capture_output=True,
-        timeout=300,
-    )
+        [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"], cwd=folder,
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables, capture_output=True, timeout=300,
+    )  # fmt: skip
     assert (run.returncode, run.stderr.decode(errors="replace")) == (0, "")
     found = json.loads(run.stdout)
     assert found.keys() == usual.keys()

@@ -162,13 +162,9 @@ def trouble(tmp_path_factory):
         command = [sys.executable, "-W", "error", "-m", "tests.test_full_disk", str(folder), str(roomy), disk]
         environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         run = subprocess.run(
-            [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+            [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command, env=environment, capture_output=True,
+            text=True, timeout=300, check=False,
+        )  # fmt: skip
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout)
 

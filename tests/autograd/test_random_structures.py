@@ -58,15 +58,12 @@ FIELDS |= {"Frozen": lambda parts: Frozen(*parts), "Box": lambda parts: Box(*par
 def nested(inside):
     keyed = st.dictionaries(KEYS, inside, max_size=3)
     return st.one_of(
-        st.lists(inside, max_size=4),
-        st.lists(inside, max_size=4).map(tuple),
+        st.lists(inside, max_size=4), st.lists(inside, max_size=4).map(tuple),
         st.lists(inside, min_size=2, max_size=2).flatmap(
             lambda parts: st.sampled_from([Pair, Point, Frozen, Box]).map(lambda kind: kind(*parts))
         ),
-        keyed,
-        keyed.map(OrderedDict),
-        keyed.map(lambda items: defaultdict(list, items)),
-    )
+        keyed, keyed.map(OrderedDict), keyed.map(lambda items: defaultdict(list, items)),
+    )  # fmt: skip
 
 
 SERIES = st.lists(NUMBERS, max_size=3).map(

@@ -128,13 +128,10 @@ def atoms() -> Program:
 SMALL: dict[str, Callable[[], Program]] = {
     "x y + sin x": lambda: (lambda m, p: p[0] * p[1] + m.sin(p[0]), [0.5, 2.0]),
     "a neuron": lambda: (lambda m, p: m.tanh(p[0] * 0.5 + p[1] * -1.0 + p[2] * 2.0 + p[3]), [0.1, 0.2, 0.3, 0.4]),
-    "Rosenbrock, 2 numbers": lambda: rosenbrock(2),
-    "Rosenbrock, 5 numbers": lambda: rosenbrock(5),
-    "three atoms": atoms,
-    "Rosenbrock, 100 numbers": lambda: rosenbrock(100),
-    "LSTM, 200 steps": lambda: lstm(steps=200),
-    "Lorenz, 400 steps": lorenz,
-}
+    "Rosenbrock, 2 numbers": lambda: rosenbrock(2), "Rosenbrock, 5 numbers": lambda: rosenbrock(5),
+    "three atoms": atoms, "Rosenbrock, 100 numbers": lambda: rosenbrock(100),
+    "LSTM, 200 steps": lambda: lstm(steps=200), "Lorenz, 400 steps": lorenz,
+}  # fmt: skip
 
 
 def small_graph(make: Callable[[], Program]) -> Problem:

@@ -101,11 +101,8 @@ def examples(n: int) -> Problem:
 
 BENCHMARKS = [
     Benchmark(
-        "chain",
-        "A chain of operations, built, differentiated and freed",
-        "ns a node",
-        {f"{n:,}": partial(chain, n) for n in NODES},
-        ["nodes"],
+        "chain", "A chain of operations, built, differentiated and freed", "ns a node",
+        {f"{n:,}": partial(chain, n) for n in NODES}, ["nodes"],
     ),
     Benchmark(
         "graphs",
@@ -122,4 +119,4 @@ BENCHMARKS = [
         {f"{n:,}": partial(examples, n) for n in (1, 10, 100, 1_000, 10_000, 100_000)},
         ["examples"],
     ),
-]
+]  # fmt: skip

@@ -86,11 +86,8 @@ def batch(name: str, f: Callable[[Any, Any], Any], examples: int) -> Problem:
 
 BENCHMARKS = [
     Benchmark(
-        "programs",
-        "Value and gradient of programs of scalars",
-        "ns a node",
-        {name: partial(program, name, make) for name, make in PROGRAMS.items()},
-        ["nodes"],
+        "programs", "Value and gradient of programs of scalars", "ns a node",
+        {name: partial(program, name, make) for name, make in PROGRAMS.items()}, ["nodes"],
     ),
     Benchmark(
         "batches",
@@ -99,4 +96,4 @@ BENCHMARKS = [
         {f"{name} x {size:,}": partial(batch, name, f, size) for name, f in BATCHED.items() for size in SIZES},
         ["nodes", "examples"],
     ),
-]
+]  # fmt: skip

@@ -85,19 +85,10 @@ def learned(path: Path, target: str, rows: int, seed: int) -> tuple[bool, float,
     checked = len(X) >= 40
     begin = time.perf_counter()
     fit(
-        model,
-        X,
-        y,
-        loss=task.loss,
-        optimizer=job.optimizer(model.parameters(), lr=job.lr),
-        epochs=job.epochs,
-        batch_size=job.batch_size,
-        validation=0.2 if checked else None,
-        restore_best=checked,
-        stop=Stop(patience=job.patience) if checked else None,
-        seed=seed,
-        progress=False,
-    )
+        model, X, y, loss=task.loss, optimizer=job.optimizer(model.parameters(), lr=job.lr), epochs=job.epochs,
+        batch_size=job.batch_size, validation=0.2 if checked else None, restore_best=checked,
+        stop=Stop(patience=job.patience) if checked else None, seed=seed, progress=False,
+    )  # fmt: skip
     seconds = time.perf_counter() - begin
     inputs = task.inputs(task.testing)
     answers = [task.encoder.answer(model(x)) for x in inputs]

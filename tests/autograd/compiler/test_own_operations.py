@@ -123,12 +123,9 @@ def test_partial_may_call_another_own_operation(vectorized):
 
 def test_own_family_compiles_with_every_constant():
     family = Family(
-        "scaled",
-        lambda k: Unary(f"scaled({k})", lambda x: k * x * x, lambda y, x: 2.0 * k * x),
-        constant="k",
-        samples=(2.0,),
-        definition="k * x * x",
-    )
+        "scaled", lambda k: Unary(f"scaled({k})", lambda x: k * x * x, lambda y, x: 2.0 * k * x), constant="k",
+        samples=(2.0,), definition="k * x * x",
+    )  # fmt: skip
     for constant in (2.0, -0.5, -0.0, inf, -inf, nan):
         for f in (lambda x: family(x, constant), grad(lambda x: family(x, constant) * x)):  # noqa: B023
             assert_as_eager(f, [1.0, 2.0, -0.5])

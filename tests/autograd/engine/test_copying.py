@@ -278,12 +278,9 @@ def in_fresh_process(code, thing, path):
     path.write_bytes(pickle.dumps(thing))
     run = subprocess.run(
         [sys.executable, "-c", f"import pickle, pathlib\npath = pathlib.Path({str(path)!r})\n{code}"],
-        env={**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+        env={**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
     assert run.stderr == ""
     return run.stdout.splitlines()
 

@@ -144,7 +144,7 @@ def test_operator_takes_a_plain_number_on_either_side_and_nothing_else(operate):
         assert wanted.op.forward(7.5, 2.0) == wanted.data
     for stranger in ("2", None, [1.0], 1j, object()):
         for operands in [(Value(2.0), stranger), (stranger, Value(2.0))]:
-            with pytest.raises(TypeError, match="Value|not all arguments converted"):  # the latter of "2" % x
+            with pytest.raises(TypeError, match=r"Value|not all arguments converted"):  # the latter of "2" % x
                 operate(*operands)
 
 
