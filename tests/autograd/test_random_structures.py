@@ -262,7 +262,7 @@ def is_leaf(thing):
     return parts_of(thing) is None or isinstance(thing, np.ndarray)
 
 
-@max_examples(10)
+@max_examples(20)
 @given(RESULTS, WITHOUT_SERIES)
 def test_results_keep_their_structure(result, argument):
     f, x = linear(result), np.array([float(x) for x in numbers_of(argument)])

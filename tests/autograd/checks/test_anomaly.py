@@ -665,41 +665,10 @@ def test_there_is_an_error_exactly_where_a_number_is_not_finite():
 # What is made within the block is like what is made outside
 
 
-def everything(x, y):
-    """A graph with every kind of node: of one, of two, of three and of many operands, scopes and models."""
-    with scope("part"):
-        z = tanh(x) * y + ad.where(x > 0.0, x, y) - dot([x, y, 2.0], [y, 3.0, x])
-    w = ad.logsumexp([z, x, y, 1.0]) + sum(ad.softmax([x, z])) ** 2 + ad.relu(-z)
-    return MLP(2, [3, 1], "tanh", seed=3)([w, x]) * ad.mean([w, z]) + abs(z) / (1.0 + x * x) - ad.maximum(z, y)
-
-
-def numbers():
-    x, y = Value(0.3, "x"), Value(-1.2, "y")
-    z = everything(x, y)
-    z.backward()
-    slopes = gradients(z, [x, y], create_graph=True)
-    curvature = gradients(slopes[0], [x, y])
-    f = lambda v: everything(*v)
-    v = [0.3, -1.2]
-    transforms = [
-        grad(f)(v), ad.hessian(f)(v), ad.hvp(f)(v, [1.0, 2.0]), ad.jvp(f, (v,), ([1.0, 2.0],)), ad.vjp(f, v)[1](2.0),
-    ]  # fmt: skip
-    return repr([z.data, x.grad, y.grad, [s.data for s in slopes], curvature, transforms, ad.text(z)])
-
-
 def graph():
     with detect_anomaly(), scope("part"):
         x = Value(2.0, "x")
         return x, sin(x) * x + dot([x, 1.0, x], [x, x, 3.0])
-
-
-def test_results_gradients_and_pictures_are_the_same_to_the_last_bit():
-    pytest.importorskip("graphviz")
-    outside, drawing = numbers(), str(ad.draw(graph()[1]))
-    with detect_anomaly():
-        inside, again = numbers(), str(ad.draw(graph()[1]))
-    assert (inside, again) == (outside, drawing)
-    assert "part" in drawing
 
 
 def test_scopes_are_kept():
@@ -767,7 +736,7 @@ def test_graphs_have_no_reference_cycles():
         y.backward()
         with detect_anomaly():
             gradients(y, [x], create_graph=True)
-            ad.hessian(lambda v: everything(*v))([0.3, -1.2])
+            ad.hessian(lambda v: sin(v[0]) * dot(v, v))([0.3, -1.2])
 
     assert leaves_no_cycle(use)
 

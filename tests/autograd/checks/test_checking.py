@@ -15,7 +15,7 @@ from autograd import GradientError, Value, cos, exp, fsum, grad, gradcheck, log,
 from autograd.engine import modes
 from autograd.rules.operation import NAry, Unary
 from autograd.testing import every_operation
-from nn import MLP, cross_entropy, hinge, mse
+from nn import MLP
 from tests.threads import in_threads
 
 Point = namedtuple("Point", "x y")
@@ -227,33 +227,6 @@ def test_the_size_of_the_results_does_not_matter():
 
 
 # Surroundings of every kind
-
-
-def perceptron_loss(loss, targets, nouts, activation="tanh"):
-    """A loss as a function of the parameters of a fresh model, and its parameters' numbers."""
-    model = MLP(2, nouts, activation, seed=4)
-    examples = [[0.3, -0.8], [-0.5, 0.9], [0.7, 0.2]]
-
-    def f(state):
-        other = MLP(2, nouts, activation, seed=4)
-        remaining = iter(state)
-        for neuron in itertools.chain.from_iterable(layer.neurons for layer in other.layers):
-            neuron.w = [next(remaining) for _ in neuron.w]
-            neuron.b = next(remaining)
-        return loss([other(example) for example in examples], targets)
-
-    return f, [parameter.data + 0.01 * i for i, parameter in enumerate(model.parameters())]
-
-
-LOSSES = [(mse, [0.5, -1.0, 0.0], [3, 1]), (hinge, [1, -1, 1], [3, 1]), (cross_entropy, [0, 2, 1], [2, 3])]
-
-
-@pytest.mark.parametrize(("loss", "targets", "nouts"), LOSSES)
-def test_losses_of_a_perceptron_are_accepted_by_its_parameters(loss, targets, nouts):
-    for activation in ("tanh", "relu", "gelu", "softplus", "sigmoid"):
-        assert gradcheck(*perceptron_loss(loss, targets, nouts, activation)), activation
-    if loss is mse:
-        assert gradcheck(*perceptron_loss(mse, targets, [2, 1]), order=2)
 
 
 def test_a_perceptron_is_accepted_by_its_inputs_and_its_parameters_gradients_stay():

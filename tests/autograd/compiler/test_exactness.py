@@ -256,17 +256,6 @@ def convolution(xs, stride=1):
     )
 
 
-def lstm(xs):
-    rows, inputs = matrix(xs, 8, 4), xs[32:]
-    h, c = [0.0, 0.0], [0.0, 0.0]
-    for x in inputs:
-        z = [row[0] * h[0] + row[1] * h[1] + row[2] * x + row[3] for row in rows]
-        i, f, o = ([ad.sigmoid(v) for v in z[2 * k : 2 * k + 2]] for k in range(3))
-        c = [p * q + r * tanh(s) for p, q, r, s in zip(f, c, i, z[6:])]
-        h = [p * tanh(q) for p, q in zip(o, c)]
-    return sum(v * v for v in h)
-
-
 def attention(xs, steps=3, width=4, heads=2):
     inputs = matrix(xs, steps, width)
     weights = [matrix(xs, width, width, (steps + k * width) * width) for k in range(4)]
@@ -290,7 +279,7 @@ def embedding(xs):
 
 MODELS = {
     **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, convolution: 46, embedding: 18},
-    **{lambda xs: convolution(xs, 2): 46, lstm: 36, attention: 76},
+    **{lambda xs: convolution(xs, 2): 46, attention: 76},
 }
 
 
