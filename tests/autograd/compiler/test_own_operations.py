@@ -75,22 +75,6 @@ def test_own_operation_in_every_style_is_as_eager(style):
     assert_as_eager(lambda x: own(x), POINTS[1:2])
 
 
-OF_TWO = {
-    "product": (lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a),
-    "mixed": (lambda a, b: a * math.sin(b), lambda y, a, b: sin(b), lambda y, a, b: a * cos(b)),
-}
-
-
-@pytest.mark.parametrize("name", OF_TWO)
-def test_own_operation_of_two_operands_is_as_eager(name):
-    own = operation(name, *OF_TWO[name])
-    f = lambda x: own(x[0], x[1]) + own(x[1], 2.0) * own(0.5, x[2])
-    for point in ([1.0, -2.0, 0.25], [0.75, 3.0, -0.5]):
-        assert compile(f).value_and_grad(point) == tuple(
-            pytest.approx(part, rel=1e-12) for part in value_and_grad(f)(point)
-        )
-
-
 def test_operand_that_a_forward_function_keeps_stays_as_it_was():
     kept = []
     own = operation("kept", lambda x: (kept.append(x), x * x)[1], lambda y, x: 2.0 * x)
