@@ -220,14 +220,12 @@ def test_fifth_derivative_of_a_function_of_many_is_that_of_its_definition(row, m
 
 EXAMPLES = {  # the function, the point, the value with the gradient, and how far they may be from what is printed
     # A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, Tables 1.1 to 1.3.
-    "Griewank and Walther": (
-        lambda x1, x2: (sin(x1 / x2) + x1 / x2 - exp(x2)) * (x1 / x2 - exp(x2)),
-        *[(1.5, 0.5), (2.0167, 3.0118, -13.7239), 1e-4],
-    ),
+    "Griewank and Walther": (lambda x1, x2: (sin(x1 / x2) + x1 / x2 - exp(x2)) * (x1 / x2 - exp(x2)),
+        *[(1.5, 0.5), (2.0167, 3.0118, -13.7239), 1e-4]),
     # A. G. Baydin, B. A. Pearlmutter, A. A. Radul and J. M. Siskind, "Automatic Differentiation in Machine Learning: a
     # Survey", Journal of Machine Learning Research 18 (2018), Tables 2 and 3.
     "survey": (lambda x1, x2: log(x1) + x1 * x2 - sin(x2), (2.0, 5.0), (11.652, 5.5, 1.716), 6e-4),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "at", "wanted", "tolerance"), EXAMPLES.values(), ids=EXAMPLES)

@@ -174,27 +174,15 @@ CHECKS = {
     "compiled": (lambda f: ad.compile(f).value_and_grad, lambda k: (k.thing,), lambda k: (k.value, k.like(k.gradient))),
     "jacobian": (ad.jacobian, lambda k: (k.thing,), lambda k: k.like(k.gradient)),
     "hvp": (ad.hvp, lambda k: (k.thing, k.like(k.v)), lambda k: k.like(k.matrix @ k.v)),
-    "vjp": (
-        lambda f: lambda x: (lambda value, pull: (value, pull(2.0)))(*ad.vjp(f, x)),
-        lambda k: (k.thing,),
-        lambda k: (k.value, (k.like(2.0 * k.gradient),)),
-    ),
-    "jvp": (
-        lambda f: lambda x, v: ad.jvp(f, (x,), (v,)),
-        lambda k: (k.thing, k.like(k.v)),
-        lambda k: (k.value, k.gradient @ k.v),
-    ),
-    "of several": (
-        lambda f: ad.grad(f, (1, 0)),
-        lambda k: (k.thing, 2.0),
-        lambda k: (k.value, k.like(2.0 * k.gradient)),
-    ),
-    "gradient along": (
-        lambda f: lambda x, v: ad.jvp(ad.grad(f), (x,), (v,))[1],
-        lambda k: (k.thing, k.like(k.v)),
-        lambda k: k.like(k.matrix @ k.v),
-    ),
-}
+    "vjp": (lambda f: lambda x: (lambda value, pull: (value, pull(2.0)))(*ad.vjp(f, x)), lambda k: (k.thing,),
+        lambda k: (k.value, (k.like(2.0 * k.gradient),))),
+    "jvp": (lambda f: lambda x, v: ad.jvp(f, (x,), (v,)), lambda k: (k.thing, k.like(k.v)),
+        lambda k: (k.value, k.gradient @ k.v)),
+    "of several": (lambda f: ad.grad(f, (1, 0)), lambda k: (k.thing, 2.0),
+        lambda k: (k.value, k.like(2.0 * k.gradient))),
+    "gradient along": (lambda f: lambda x, v: ad.jvp(ad.grad(f), (x,), (v,))[1], lambda k: (k.thing, k.like(k.v)),
+        lambda k: k.like(k.matrix @ k.v)),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHECKS)

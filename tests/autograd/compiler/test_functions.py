@@ -139,19 +139,14 @@ def test_compiled_function_keeps_signature_and_module():
 # One trace for each structure
 
 TRACES = {  # a function, calls, and how often it is traced
-    "structures": (
-        lambda x, y: x[0] * y,
+    "structures": (lambda x, y: x[0] * y,
         [*[([float(i), 2.0], 3) for i in range(5)], ([1, 2], 3.0), ([1.0, 2.0, 3.0], 3.0), ((1, 2), 3.0), ([5, 0], 2)],
-        3,
-    ),
-    "kinds of numbers": (
-        lambda x: x * 2.0,
-        [(kind(1),) for kind in (float, int, bool, np.float32, np.int8, np.bool_)],
-        1,
-    ),
+        3),
+    "kinds of numbers": (lambda x: x * 2.0, [(kind(1),) for kind in (float, int, bool, np.float32, np.int8, np.bool_)],
+        1),
     "types of arrays": (lambda x: x.sum(), [(np.ones((2, 2), dtype=t),) for t in (float, np.float32, int, bool)], 1),
     "numbers of arguments": (lambda *xs: sum(x * x for x in xs), [(1.0,) * n for n in (1, 2, 3, 1, 2)], 3),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TRACES)

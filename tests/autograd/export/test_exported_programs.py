@@ -84,10 +84,8 @@ def of_other_values(**options):
 
 
 CASES = {  # how a program is made, and arguments
-    "choices keep out what is not chosen": (
-        lambda **o: compile(choice, **o),
-        [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]],
-    ),
+    "choices keep out what is not chosen": (lambda **o: compile(choice, **o),
+        [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]]),
     "what lies irregularly is listed": (lambda **o: compile(irregular_graph()[0], **o), [[]]),
     "tables of numbers and of places": (lambda **o: compile(tables, **o), [[[0.3, 0.5, -1.0, 2.0, 0.7, -0.2]]]),
     "a short recurrence": (lambda **o: graph(recurrence(5), 0.8, 0.2, **o), [[]]),
@@ -98,8 +96,7 @@ CASES = {  # how a program is made, and arguments
     "parameters that are shared and penalised": (of_shared_parameters, [[0.3, 0.5], [-2.0, 1.0]]),
     "several arguments": (
         lambda **o: compile(lambda x, k: sin(x[0]) * exp(x[1]) + fsum(x) * k + logsumexp(x) * dot(x, x), **o),
-        [[[0.3, 0.5, -1.0], 2.0]],
-    ),
+        [[[0.3, 0.5, -1.0], 2.0]]),
     "own operation": (lambda **o: graph(lambda x: cube(x), 2.0, **o), [[]]),
     "own operation of others of many": (lambda **o: graph(many, 2.0, 3.0, **o), [[]]),
     "a constant": (lambda **o: compile(lambda x: 5.0, **o), [[[1.0, 2.0]]]),
@@ -110,7 +107,7 @@ CASES = {  # how a program is made, and arguments
         )
         for activation in ("relu", "tanh", "gelu", "sigmoid")
     },
-}
+}  # fmt: skip
 
 
 def by_engine(program, arguments):

@@ -810,16 +810,10 @@ REFUSED = [
     (pulled([1.0]), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \[number\]$"),
     (pulled((1.0, 2.0)), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \(number, number\)$"),
     (pulled([1.0, "a"]), TypeError, r"^a cotangent of vjp takes real numbers, .*\[1\] is of type str: 'a'$"),
-    (
-        lambda: hvp(cubic)([2.0, 3.0]),
-        TypeError,
-        r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by",
-    ),
-    (
-        lambda: hvp(lambda x, k: x[0] * k, (0, 1))([2.0], 2.0, [1.0]),
-        TypeError,
-        r"^the vector of hvp .*, \(\[number\], number\); ",
-    ),
+    (lambda: hvp(cubic)([2.0, 3.0]), TypeError,
+        r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by"),
+    (lambda: hvp(lambda x, k: x[0] * k, (0, 1))([2.0], 2.0, [1.0]), TypeError,
+        r"^the vector of hvp .*, \(\[number\], number\); "),
     (lambda: hvp(squares)([1.0, 2.0], [1.0]), TypeError, r"^the vector of hvp .*, \[number, number\]; got \[number\]$"),
     (lambda: gradients(3.0, [Value(1.0)]), TypeError, f"{GRADIENTS} float and list; for a function of numbers there"),
     (lambda: gradients([Value(1.0)], [Value(1.0)]), TypeError, f"{GRADIENTS} list and list; for a function"),
@@ -834,7 +828,7 @@ REFUSED = [
     (by_inputs(array_of(Value(1.0), shape=(1, 1))), TypeError, f"{BY} ndarray: array"),
     (lambda: grad(ad.log)(-1.0), ValueError, r"log is defined for x > 0, got x = -1\.0"),
     (lambda: jvp(lambda x: 1.0 / x, (0.0,), (1.0,)), ZeroDivisionError, r"got a = 1\.0, b = 0\.0"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "kind", "message"), REFUSED, ids=[message for *_, message in REFUSED])
