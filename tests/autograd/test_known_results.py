@@ -45,55 +45,6 @@ def close(found, wanted, relative=1e-9, absolute=1e-40):
     return abs(found - wanted) <= relative * abs(wanted) + absolute
 
 
-# Closed forms of nth derivatives, of functions that are no rows of the table. Those of the rows are below.
-
-
-def log_derivative(n, x):
-    """DLMF 4.7.3: the nth derivative of ln z is (-1)^(n-1) (n-1)! z^-n."""
-    return (-1) ** (n - 1) * mpmath.factorial(n - 1) * x**-n if n else mpmath.log(x)
-
-
-def secant_derivative(n, x):
-    """M. E. Hoffman, "Derivative polynomials for tangent and secant", Amer. Math. Monthly 102 (1995), 23-30.
-
-    The nth derivative of sec x is sec x Q_n(tan x), with Q_0(u) = 1 and Q_{n+1}(u) = (1 + u^2) Q_n'(u) + u Q_n(u).
-    """
-    Q = [[1], [0, 1], [1, 0, 2], [0, 5, 0, 6], [5, 0, 28, 0, 24], [0, 61, 0, 180, 0, 120]][n]
-    return sum(c * mpmath.tan(x) ** k for k, c in enumerate(Q)) / mpmath.cos(x)
-
-
-def self_power_derivative(n, x):
-    """Of y = x^x: y' = y (1 + ln x), hence by Leibniz' rule the recurrence below; 4.7.3 has the derivatives of ln x."""
-    if n == 0:
-        return x**x
-    slope = lambda k: log_derivative(k, x) + (k == 0)
-    return mpmath.fsum(mpmath.binomial(n - 1, k) * self_power_derivative(n - 1 - k, x) * slope(k) for k in range(n))
-
-
-def exp_reciprocal_derivative(n, x):
-    """S. Daboul, J. Mangaldan, M. Z. Spivey and P. J. Taylor, "The Lah numbers and the nth derivative of e^(1/x)",
-    Mathematics Magazine 86 (2013), 39-47.
-    """
-    lah = lambda k: mpmath.binomial(n - 1, k - 1) * mpmath.factorial(n) / mpmath.factorial(k)
-    return (-1) ** n * mpmath.exp(1 / x) * mpmath.fsum(lah(k) * x ** -(n + k) for k in range(1, n + 1))
-
-
-CLOSED_FORMS = {
-    "sec": (lambda x: 1.0 / cos(x), [-1.7, 0.4, 2.3], secant_derivative),
-    "x ** x": (lambda x: x**x, [0.3, 1.0, 1.4, 2.0, 3.0, 5.2], self_power_derivative),
-    "exp(1 / x)": (lambda x: exp(1.0 / x), [-1.7, 0.6, 2.3], exp_reciprocal_derivative),
-}
-
-
-@in_every_mode
-def test_nth_derivative_is_the_formula_of_the_handbook(modes):
-    for name, (f, points, formula) in CLOSED_FORMS.items():
-        for n, x in itertools.product(range(1, 6), points):
-            with mp.workdps(40):
-                wanted = formula(n, mp.mpf(x))
-            assert close(nth_derivative(f, n, modes)(x), wanted, 1e-11), (name, n, x)
-
-
 # Exponential generating functions: the nth derivative at 0 counts something, and is an integer (OEIS).
 GENERATING_FUNCTIONS = {
     "A000110, set partitions": (lambda x: exp(ad.expm1(x)), [1, 1, 2, 5, 15, 52, 203]),

@@ -325,17 +325,6 @@ def test_captured_value_is_read_at_every_call_and_backward_alone_adds_to_its_gra
     assert (w.grad, w.data) == (40.0, 5.0)
 
 
-def test_values_computed_from_captured_leaves_follow_them():
-    w = Value(2.0)
-    square = w * w
-    compiled = compile(lambda x: x * square)
-    assert compiled(1.0) == 4.0
-    w.data = 3.0
-    assert compiled(1.0) == 9.0
-    compiled.backward(1.0)
-    assert w.grad == 6.0
-
-
 @pytest.mark.parametrize("theta", [[1.0], [1.0, 2.0, 3.0], 1.0, [[1.0, 2.0]]])
 def test_vector_of_another_length_is_an_error(theta):
     a, b = Value(2.0), Value(3.0)
@@ -693,19 +682,6 @@ def test_trace_in_one_thread_does_not_concern_another():
 
 
 # What a batched function computes for each example
-
-
-def test_each_returns_what_every_example_has_in_its_structure():
-    w = Value(2.0)
-    compiled = compile(lambda x, y: {"sum": x[0] + w * y, "parts": [x[1], sin(y)], "same": 3.0}, batched=("x", "y"))
-    X, Y = np.arange(8.0).reshape(4, 2), np.array([0.5, -1.0, 2.0, 0.0])
-    assert plain(compiled.each(X, Y)) == {
-        "sum": (X[:, 0] + 2.0 * Y).tolist(),
-        "parts": [X[:, 1].tolist(), pytest.approx(np.sin(Y), rel=1e-15)],
-        "same": [3.0] * 4,
-    }
-    assert compiled.each_at([10.0], X, Y)["sum"].tolist() == (X[:, 0] + 10.0 * Y).tolist()
-    assert w.data == 2.0
 
 
 # Errors are the eager engine's

@@ -12,32 +12,13 @@ from tests.autograd.functions.nested import Point, array_of, every_argument
 from tests.collector import leaves_no_cycle
 
 
-def assert_restored(found, wanted):
-    """That containers are of the same types, arrays of floats, and numbers floats."""
-    if isinstance(wanted, (list, tuple, dict)):
-        assert (type(found), len(found)) == (type(wanted), len(wanted))
-        if isinstance(wanted, dict):
-            assert list(found) == list(wanted)
-            found, wanted = found.values(), wanted.values()
-        for a, b in zip(found, wanted, strict=True):
-            assert_restored(a, b)
-    elif isinstance(wanted, np.ndarray):
-        assert (type(found), found.dtype, found.shape) == (np.ndarray, float, wanted.shape)
-        assert found.tolist() == wanted.astype(float).tolist()
-    else:
-        assert (type(found), found) == (float, float(wanted))
-
-
 @every_argument
-def test_argument_is_taken_apart_and_put_together(argument, numbers):
+def test_argument_is_taken_apart_and_its_structure_is_that_of_other_numbers(argument, numbers):
     found, structure = flatten(argument)
     assert found == numbers
     assert all(type(x) is float for x in found)
-    assert_restored(structure.unflatten(found), argument)
     _, again = flatten(structure.unflatten([x + 1.0 for x in numbers]))
-    assert structure == again
-    assert hash(structure) == hash(again)
-    assert {structure: "found"}[again] == "found"
+    assert (structure, hash(structure)) == (again, hash(again))
     shapes = []
     structure.build(shapes.append)
     assert sum(map(size, shapes)) == len(numbers)

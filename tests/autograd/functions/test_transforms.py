@@ -145,28 +145,6 @@ def test_argnums_chooses_the_arguments_and_the_order_of_the_gradient(argnums, wa
     assert same(value_and_grad(f, argnums)(2.0, 3.0, 5.0), (2250.0, wanted))
 
 
-def test_argnums_of_jacobian_are_nested_within_what_the_function_returns():
-    f = lambda a, b: {"p": a * b[0], "q": (b[1],)}
-    for argnums, wanted in {
-        0: {"p": 3.0, "q": (0.0,)},
-        1: {"p": [2.0, 0.0], "q": ([0.0, 1.0],)},
-        (0, 1): {"p": (3.0, [2.0, 0.0]), "q": ((0.0, [0.0, 1.0]),)},
-        (-1, 0): {"p": ([2.0, 0.0], 3.0), "q": (([0.0, 1.0], 0.0),)},
-    }.items():
-        assert same(jacobian(f, argnums)(2.0, [3.0, 4.0]), wanted), argnums
-    assert jacobian(lambda x: [x, x], ())(1.0) == [(), ()]
-
-
-def test_argnums_of_hessian_are_nested_twice():
-    f = lambda a, b: a[0] * b * b
-    for argnums, wanted in {
-        0: [[0.0]], 1: 4.0, (0, 1): ([([0.0], 6.0)], ([6.0], 4.0)), (1, 0): ((4.0, [6.0]), [(6.0, [0.0])]),
-    }.items():  # fmt: skip
-        assert same(hessian(f, argnums)([2.0], 3.0), wanted), argnums
-    found = hessian(lambda p: p["a"][0] * p["b"] ** 2)({"a": [3.0], "b": 2.0})
-    assert same(found, {"a": [{"a": [0.0], "b": 4.0}], "b": {"a": [4.0], "b": 6.0}})
-
-
 def test_jacobian_by_values_is_an_array_of_values():
     found = jacobian(lambda x: x * x)(array_of(Value(1.0), 2.0))
     assert found.dtype == object
@@ -211,37 +189,50 @@ def test_function_may_return_anything_that_is_a_number(f, value, slope):
             assert all(isinstance(number, kind) for number in found)
 
 
-def test_same_number_twice_counts_twice():
-    f = lambda x: [x, x, x * x]
-    assert vjp(f, 3.0)[1]([1.0, 10.0, 100.0]) == (611.0,)
-    assert jvp(f, (3.0,), (2.0,))[1] == [2.0, 2.0, 12.0]
-    assert jacobian(f)(3.0) == [1.0, 1.0, 6.0]
-    x = Value(3.0)  # as two arguments it is two variables
-    assert data(grad(lambda a, b: a * a * b, (0, 1))(x, x)) == (18.0, 9.0)
-    assert data(grad(lambda xs: xs[0] * xs[0] * xs[1])([x, x])) == [18.0, 9.0]
+of_two, by_square = (lambda a, b: {"p": a * b[0], "q": (b[1],)}), (lambda a, b: a[0] * b * b)
+nested, with_keys = (lambda x, p: {"y": x * p["a"][0] + p["b"]}), (lambda p: p["a"][0]["x"] * p["a"][0]["y"] + p["b"])
+thrice, blocks = (lambda x: [x, x, x * x]), (lambda p: p["a"][0] * p["b"] ** 2)
+AT, DEEP = (2.0, {"a": [3.0], "b": 4.0}), {"a": [{"x": 2.0, "y": 3.0}], "b": 5.0}
+OTHER_ORDER = {"b": 7.0, "a": [{"y": 1.0, "x": 0.0}]}  # of the keys
+NESTED_RESULTS = {  # what is called, and what it returns
+    "jacobian by the first": (lambda: jacobian(of_two, 0)(2.0, [3.0, 4.0]), {"p": 3.0, "q": (0.0,)}),
+    "jacobian by the second": (lambda: jacobian(of_two, 1)(2.0, [3.0, 4.0]), {"p": [2.0, 0.0], "q": ([0.0, 1.0],)}),
+    "jacobian by both": (lambda: jacobian(of_two, (0, 1))(2.0, [3.0, 4.0]),
+        {"p": (3.0, [2.0, 0.0]), "q": ((0.0, [0.0, 1.0]),)}),
+    "jacobian by both, the last first": (lambda: jacobian(of_two, (-1, 0))(2.0, [3.0, 4.0]),
+        {"p": ([2.0, 0.0], 3.0), "q": (([0.0, 1.0], 0.0),)}),
+    "jacobian by none": (lambda: jacobian(lambda x: [x, x], ())(1.0), [(), ()]),
+    "hessian by the first": (lambda: hessian(by_square, 0)([2.0], 3.0), [[0.0]]),
+    "hessian by the second": (lambda: hessian(by_square, 1)([2.0], 3.0), 4.0),
+    "hessian by both": (lambda: hessian(by_square, (0, 1))([2.0], 3.0), ([([0.0], 6.0)], ([6.0], 4.0))),
+    "hessian, the last first": (lambda: hessian(by_square, (1, 0))([2.0], 3.0), ((4.0, [6.0]), [(6.0, [0.0])])),
+    "hessian by a dict": (lambda: hessian(blocks)({"a": [3.0], "b": 2.0}),
+        {"a": [{"a": [0.0], "b": 4.0}], "b": {"a": [4.0], "b": 6.0}}),
+    "a number twice, pulled back": (lambda: vjp(thrice, 3.0)[1]([1.0, 10.0, 100.0]), (611.0,)),
+    "a number twice, pushed forward": (lambda: jvp(thrice, (3.0,), (2.0,))[1], [2.0, 2.0, 12.0]),
+    "a number twice, in a jacobian": (lambda: jacobian(thrice)(3.0), [1.0, 1.0, 6.0]),
+    "a Value as two arguments": (lambda: grad(lambda a, b: a * a * b, (0, 1))(*[Value(3.0)] * 2), (18.0, 9.0)),
+    "a Value twice in an argument": (lambda: grad(lambda xs: xs[0] ** 2 * xs[1])([Value(3.0)] * 2), [18.0, 9.0]),
+    "jvp of lists": (lambda: jvp(lambda x, y: x * y, primals=[2.0, 3.0], tangents=[1.0, 10.0]), (6.0, 23.0)),
+    "jvp of several arguments": (lambda: jvp(nested, AT, (1.0, {"a": [10.0], "b": 100.0})),
+        ({"y": 10.0}, {"y": 123.0})),
+    "vjp of several arguments": (lambda: vjp(nested, *AT)[1]({"y": 10.0}), (30.0, {"a": [20.0], "b": 10.0})),
+    "vjp of none": (lambda: (lambda value, pull: (value, pull(1.0)))(*vjp(lambda: 3.0)), (3.0, ())),
+    "a pullback that is called again": (
+        lambda: [*map(vjp(lambda x, y: [x * y, x], 2.0, 3.0)[1], ([1.0, 0.0], [1.0, 0.0], [0.0, 1.0]))],
+        [(3.0, 2.0), (3.0, 2.0), (1.0, 0.0)]),
+    "a tangent in another order": (lambda: jvp(with_keys, (DEEP,), (OTHER_ORDER,)), (11.0, 2.0 + 7.0)),
+    "a cotangent in another order": (lambda: vjp(lambda p: p, DEEP)[1](OTHER_ORDER),
+        ({"a": [{"x": 0.0, "y": 1.0}], "b": 7.0},)),
+    "a vector in another order": (
+        lambda: hvp(lambda p: p["a"] * p["b"] ** 2)({"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0}),
+        {"a": 4.0, "b": 42.0}),
+}  # fmt: skip
 
 
-def test_jvp_takes_lists_and_keywords_and_vjp_as_many_primals_as_there_are():
-    assert jvp(lambda x, y: x * y, primals=[2.0, 3.0], tangents=[1.0, 10.0]) == (6.0, 23.0)
-    f = lambda x, p: {"y": x * p["a"][0] + p["b"]}
-    value, tangent = jvp(f, (2.0, {"a": [3.0], "b": 4.0}), (1.0, {"a": [10.0], "b": 100.0}))
-    assert (value, tangent) == ({"y": 10.0}, {"y": 123.0})
-    assert vjp(f, 2.0, {"a": [3.0], "b": 4.0})[1]({"y": 10.0}) == (30.0, {"a": [20.0], "b": 10.0})
-    value, pullback = vjp(lambda: 3.0)
-    assert (value, pullback(1.0)) == (3.0, ())
-
-
-def test_pullback_can_be_called_again():
-    _, pullback = vjp(lambda x, y: [x * y, x], 2.0, 3.0)
-    assert pullback([1.0, 0.0]) == pullback([1.0, 0.0]) == (3.0, 2.0)
-    assert pullback([0.0, 1.0]) == (1.0, 0.0)
-
-
-def test_order_of_the_keys_of_a_direction_is_of_no_matter():
-    assert hvp(lambda p: p["a"] * p["b"] ** 2)({"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0}) == {"a": 4.0, "b": 42.0}
-    deep, v = {"a": [{"x": 2.0, "y": 3.0}], "b": 5.0}, {"b": 7.0, "a": [{"y": 1.0, "x": 0.0}]}
-    assert jvp(lambda p: p["a"][0]["x"] * p["a"][0]["y"] + p["b"], (deep,), (v,)) == (11.0, 2.0 + 7.0)
-    assert vjp(lambda p: p, deep)[1](v) == ({"a": [{"x": 0.0, "y": 1.0}], "b": 7.0},)
+@pytest.mark.parametrize(("call", "wanted"), NESTED_RESULTS.values(), ids=NESTED_RESULTS)
+def test_result_is_nested_as_arguments_and_what_the_function_returns(call, wanted):
+    assert same(call(), wanted)
 
 
 @pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian, hvp])
@@ -379,12 +370,44 @@ def test_inner_derivative_is_by_its_own_argument_only(outer, inner):
         assert data(nested(FIRST[outer], FIRST[inner])) == wanted, title
 
 
-def test_three_levels_are_kept_apart():
-    cubic = lambda a, b, c: a(lambda x: b(lambda y: c(lambda z: x * y * z + x * z * z)(y))(x))(2.0)
-    product = lambda a, b, c: a(lambda x: x * b(lambda y: y * c(lambda z: x * y * z)(x))(x))(2.0)
-    for names in itertools.product(["grad", "jvp", "vjp"], repeat=3):
-        operators = [FIRST[name] for name in names]
-        assert (cubic(*operators), product(*operators)) == (3.0, 24.0), names
+def three_levels(a, b, c):
+    cubic = a(lambda x: b(lambda y: c(lambda z: x * y * z + x * z * z)(y))(x))(2.0)
+    return cubic, a(lambda x: x * b(lambda y: y * c(lambda z: x * y * z)(x))(x))(2.0)
+
+
+def left_over():
+    """What depends on a number that is left over from an earlier call, which is no variable of a later one."""
+    left = []
+    grad(lambda x: left.append(x) or x * x)(2.0)
+    return grad(lambda y: y * left[0])(3.0), grad(lambda y: left[0] * left[0])(2.0)
+
+
+cube_pulled = lambda c: vjp(lambda t: t**3, 2.0)[1](c)[0]
+pulled_by = lambda x: lambda c: vjp(lambda t: t * t * x, x)[1](c)[0]
+pulled_twice = lambda x: grad(lambda c: pulled_by(x)(c * c * x))(x)
+pushed, area = (lambda x: jvp(lambda y: y * x * y, (2.0,), (x,))[1]), (lambda x: x[0] ** 2 * x[1])
+WITHIN = {  # derivatives of what derivatives are used in
+    "a pullback, by its cotangent": (lambda: grad(lambda c: cube_pulled(c * c))(5.0), 120.0),
+    "a pullback, pushed forward": (lambda: jvp(cube_pulled, (5.0,), (1.0,)), (60.0, 12.0)),
+    "a pullback, twice": (lambda: hessian(lambda c: cube_pulled(c * c))(5.0), 24.0),
+    "a pullback made within": (lambda: grad(lambda x: grad(pulled_by(x))(1.0))(3.0), 12.0),
+    "a pullback within, by its cotangent": (lambda: pulled_twice(3.0), 2 * 3.0**3 * 2 * 3.0),
+    "a pullback within, by both": (lambda: grad(pulled_twice)(3.0), 16 * 3.0**3),
+    "a tangent that is the variable": (lambda: [grad(pushed)(3.0), *jvp(pushed, (3.0,), (1.0,))], [24.0, 36.0, 24.0]),
+    "a primal and a tangent": (lambda: grad(lambda x: jvp(lambda y: y**3, (x,), (x,))[1])(2.0), 36.0),
+    "a vector": (lambda: jacobian(lambda v: hvp(area)([2.0, 3.0], v))([1.0, 10.0]), [[6.0, 4.0], [4.0, 0.0]]),
+    "beside a vector": (lambda: grad(lambda x: ad.fsum(hvp(area)(x, [1.0, 10.0])))([2.0, 3.0]), [22.0, 2.0]),
+    "a number left over": (left_over, (2.0, 0.0)),
+    **{
+        f"three levels: {', '.join(names)}": (lambda names=names: three_levels(*map(FIRST.get, names)), (3.0, 24.0))
+        for names in itertools.product(["grad", "jvp", "vjp"], repeat=3)
+    },
+}
+
+
+@pytest.mark.parametrize(("call", "wanted"), WITHIN.values(), ids=WITHIN)
+def test_derivative_within_a_derivative_is_by_its_own_variable(call, wanted):
+    assert same(call(), wanted)
 
 
 @pytest.mark.parametrize("operator", FIRST)
@@ -400,38 +423,6 @@ def test_derivative_of_a_curried_function_by_its_first_argument(operator):
     assert data(differentiate(differentiate(ad.sin))(1.0)) == pytest.approx(-math.sin(1.0), rel=1e-15)
     thrice = differentiate(differentiate(differentiate(lambda x: x**5)))
     assert data(thrice(2.0)) == 240.0
-
-
-def test_number_left_over_from_an_earlier_call_is_no_variable_of_a_later_one():
-    left = []
-    grad(lambda x: left.append(x) or x * x)(2.0)
-    assert data(grad(lambda y: y * left[0])(3.0)) == 2.0
-    assert data(grad(lambda y: left[0] * left[0])(2.0)) == 0.0
-
-
-def test_pullback_is_used_within_other_functions():
-    _, pullback = vjp(lambda t: t**3, 2.0)
-    assert grad(lambda c: pullback(c * c)[0])(5.0) == 120.0
-    assert jvp(lambda c: pullback(c)[0], (5.0,), (1.0,)) == (60.0, 12.0)
-    assert hessian(lambda c: pullback(c * c)[0])(5.0) == 24.0
-    assert grad(lambda x: grad(lambda c: vjp(lambda t: t * t * x, x)[1](c)[0])(1.0))(3.0) == 12.0
-
-    def g(x):
-        _, pullback = vjp(lambda t: t * t * x, x)
-        return grad(lambda c: pullback(c * c * x)[0])(x)
-
-    assert g(3.0) == 2 * 3.0**3 * 2 * 3.0
-    assert grad(g)(3.0) == 16 * 3.0**3
-
-
-def test_tangent_and_vector_may_depend_on_the_outer_variable():
-    f = lambda x: jvp(lambda y: y * x * y, (2.0,), (x,))[1]
-    assert grad(f)(3.0) == 24.0
-    assert jvp(f, (3.0,), (1.0,)) == (36.0, 24.0)
-    assert grad(lambda x: jvp(lambda y: y**3, (x,), (x,))[1])(2.0) == 36.0
-    f = lambda x: x[0] ** 2 * x[1]
-    assert jacobian(lambda v: hvp(f)([2.0, 3.0], v))([1.0, 10.0]) == [[6.0, 4.0], [4.0, 0.0]]
-    assert grad(lambda x: ad.dot(hvp(f)(x, [1.0, 10.0]), [1.0, 1.0]))([2.0, 3.0]) == [22.0, 2.0]
 
 
 # Values of the surroundings
