@@ -2,6 +2,7 @@
 
 import math
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import nn
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, sigmoid, sin, sqrt, tanh, where
 from autograd.compiler.graph import CompiledGraph
 from autograd.export import to_c, to_javascript, to_jax, to_onnx, to_sympy, to_torch
-from autograd.export._packages import EXTRAS
+from autograd.export._packages import EXTRAS, version
 from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.autograd.export.samples import irregular_graph
 
@@ -176,3 +177,14 @@ def test_program_without_results_is_refused(export):
     assert nothing([1.0, 2.0]) == []
     with pytest.raises(ValueError, match=f"{export.__name__} takes a program with results, got one without"):
         export(nothing)
+
+
+def test_version_is_that_of_the_distribution_if_it_is_installed(monkeypatch):
+    monkeypatch.setattr(metadata, "version", lambda name: f"1.2.3 of {name}")
+    assert version() == "1.2.3 of scalar-autograd"
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert version() == "(not installed)"
