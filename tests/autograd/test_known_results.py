@@ -298,35 +298,6 @@ def test_particle_of_pearlmutter_and_siskind():
     assert w == pytest.approx(0.20719187464861194, rel=1e-12)  # published
 
 
-# Newton's method on Rosenbrock's function (H. H. Rosenbrock, The Computer Journal 3 (1960), 175-184) from its start
-# (-1.2, 1); gradient and Hessian: J. Nocedal and S. J. Wright, Numerical Optimization, 2nd ed., exercise 2.1.
-
-
-def rosenbrock(x):
-    return fsum([100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2 for a, b in itertools.pairwise(x)])
-
-
-def test_newtons_method_takes_the_known_way_on_rosenbrocks_function():
-    iterates = [np.array([-1.2, 1.0])]
-    for _ in range(6):
-        iterates.append(
-            iterates[-1] - np.linalg.solve(hessian(rosenbrock)(iterates[-1]), grad(rosenbrock)(iterates[-1]))
-        )
-    with mp.workdps(40):
-        a, b = mp.mpf(-1.2), mp.mpf(1)
-        for found in iterates:
-            assert found == pytest.approx([float(a), float(b)], rel=1e-9)
-            # Gradient and Hessian as the exercise has them; Cramer's rule gives the step.
-            g = [-400 * a * (b - a * a) - 2 * (1 - a), 200 * (b - a * a)]
-            H = [[1200 * a * a - 400 * b + 2, -400 * a], [-400 * a, mp.mpf(200)]]
-            determinant = H[0][0] * H[1][1] - H[0][1] ** 2
-            a -= (g[0] * H[1][1] - g[1] * H[0][1]) / determinant
-            b -= (H[0][0] * g[1] - H[1][0] * g[0]) / determinant
-    values = [rosenbrock(x) for x in iterates]
-    assert values[:5] == pytest.approx([24.2, 4.7319, 1411.8, 0.055966, 0.31319], rel=1e-4)
-    assert iterates[-1] == pytest.approx([1.0, 1.0], abs=1e-9)
-
-
 # The logistic map: S. H. Strogatz, Nonlinear Dynamics and Chaos, chapter 10. Its period doublings accumulate at
 # r = 3.569945672, where the derivative of a far iterate is neither huge nor tiny.
 

@@ -60,42 +60,6 @@ def points(n, count=3, seed=0, low=-1.5, high=1.5):
     return np.random.default_rng(seed).uniform(low, high, size=(count, n))
 
 
-# Where numbers lie, and how often each is used: in a row, scattered, some twice, after other uses, of all examples
-
-PLACES = {  # which numbers are used, and whether they were used before
-    "in order": ([0, 1, 2, 3], False),
-    "scattered": ([2, 0, 3, 1], False),
-    "some twice": ([2, 0, 2, 3], False),
-    "some twice, after other uses": ([2, 0, 2, 3], True),
-}
-USES = {
-    "map": lambda w, x: fsum(sin(a * b) for a, b in zip(w, x, strict=True)),
-    "product": lambda w, x: fsum(tanh(dot(part, x[:2])) * x[3] for part in (w[:2], w[2:], w[1:3])),
-    "rows": lambda w, x: logsumexp([a * b for a, b in zip(w, x, strict=True)]) * logsumexp(w),
-    "sums": lambda w, x: sin(w[0] + w[1] + x[0]) * ad.cosh(fsum([*w, *x])),
-}
-
-
-@pytest.mark.parametrize("places", PLACES)
-@pytest.mark.parametrize("use", USES)
-def test_numbers_may_lie_anywhere(use, places):
-    (order, before), leaves, X = PLACES[places], [Value(0.3 * i - 0.4) for i in range(4)], points(4)
-
-    def f(w, x):
-        found = USES[use]([w[i] for i in order], x) + USES[use](x, [w[i] for i in order])
-        return found + fsum(a * a * b for a, b in zip(w, reversed(x), strict=True)) if before else found
-
-    by_w, by_x = compile(lambda x: f(leaves, x), batched="x", wrt=leaves), compile(f, batched="x")
-    value, theta = by_w.backward(X), by_w.read()
-    wanted = np.array([eager(lambda v: f(v[:4], v[4:]), [*theta, *row]) for row in X])
-    by_theta = wanted[:, 1:5].mean(axis=0)
-    assert_close(value, wanted[:, 0].mean())
-    assert_close([leaf.grad for leaf in leaves], by_theta)
-    assert_close(by_x.value_and_grad(theta.tolist(), X)[1], by_theta)
-    assert_close(compile(lambda x, w: f(w, x), batched="x").value_and_grad(X, theta)[1] * 3, wanted[:, 5:])
-    assert_close(compile(f).value_and_grad(theta, X[0])[1], wanted[0, 1:5])
-
-
 # Sums and products, in all the ways to write them, and other functions of any number of operands
 
 
