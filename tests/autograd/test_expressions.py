@@ -75,14 +75,6 @@ def test_gradient_agrees_with_mpmath(expression):
 
 
 @brief
-@given(expressions())
-def test_plain_floats_give_the_same_value_and_no_graph(expression):
-    found = expression(*expression.inputs)
-    assert type(found) is float
-    assert found == expression(*leaves(expression.inputs)).data
-
-
-@brief
 @given(expressions(max_steps=5))
 @example(RandomExpression((0.0,), (Application(rules.add, (0, 1.0)), Application(rules.power, (1, 0)))))  # (x + 1) ** x
 def test_gradcheck_accepts_random_expressions_to_second_order(expression):
@@ -90,16 +82,6 @@ def test_gradcheck_accepts_random_expressions_to_second_order(expression):
 
 
 # The identities of calculus
-
-
-@brief
-@given(expressions())
-def test_hessian_is_symmetric(expression):
-    xs = leaves(expression.inputs)
-    rows = [gradients(slope, xs, create_graph=True) for slope in graph_of_gradient(expression, xs)]
-    for i in range(len(xs)):
-        for j in range(i):
-            assert agree(rows[i][j], rows[j][i])
 
 
 @brief
