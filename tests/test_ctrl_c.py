@@ -116,10 +116,8 @@ RUNS = {
     "to_c": lambda: to_c(ad.compile(graph())), "to_javascript": lambda: to_javascript(ad.compile(graph())),
 }  # fmt: skip
 
-
 if find_spec("onnx"):
     RUNS["to_onnx"] = lambda: to_onnx(ad.compile(graph()))
-
 
 LEFT_OUT = {  # public names that are not in RUNS
     "errors": {"ConvergenceError", "GradientError", "TraceError"},

@@ -120,7 +120,6 @@ FOR_EYES = {  # what nobody could look at is an error that says what to do
     "animate": lambda root, leaf: ad.animate(root, "moving.svg"),
 }
 
-
 LEFT_OUT = {  # public functions and classes that read no graph
     "errors": {"ConvergenceError", "GradientError", "TraceError"},
     "what makes a node of any graph": {"Value", "Constant", "operation", *ad.rules.FUNCTIONS},

@@ -76,7 +76,6 @@ def test_mixed_derivative_of_a_power_is_the_same_in_either_order():
 
 # The fifth derivative of every row of the table, against mpmath's derivative of the row's definition.
 
-
 ROWS = {f"{i} {row.name}": row for i, row in enumerate(every_operation()) if not isinstance(row, NAry)}
 N_ARY = {f"{i} {row.name}": row for i, row in enumerate(every_operation()) if isinstance(row, NAry)}
 # A condition is not differentiated by, and the subtrahend in ieee_power's exponent is the order of a derivative.
@@ -167,7 +166,6 @@ def test_fifth_derivative_of_a_function_of_many_is_that_of_its_definition(row, m
 
 
 # Worked examples.
-
 
 EXAMPLES = {  # the function, the point, the value with the gradient, and how far they may be from what is printed
     # A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, Tables 1.1 to 1.3.

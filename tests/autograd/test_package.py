@@ -27,7 +27,6 @@ def fresh_python(code):
 
 # Importing
 
-
 USES = """
 import sys
 before = set(sys.modules)

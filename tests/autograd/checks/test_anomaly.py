@@ -617,7 +617,6 @@ def test_tasks_are_in_the_block_in_which_they_were_made_only():
 
 # No anomaly is overlooked, and none is made up
 
-
 FUNCTIONS = ["sqrt", "sin", "cbrt", "log", "relu", "tanh", "exp", "abs", "asin"]
 
 

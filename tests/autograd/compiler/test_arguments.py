@@ -136,7 +136,6 @@ class Matrix(np.ndarray):
 
 MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
 
-
 ODD_ARGUMENTS = [  # how a function, of a batch or not, is called with what is odd
     *[(lambda c, odd, make=make: c(make(odd)), ()) for make in (lambda odd: odd, lambda odd: [odd, odd])],
     (lambda c, odd: c({"a": odd}), ()), (lambda c, odd: c.value_and_grad(odd), ()), (lambda c, odd: c(odd), "x"),

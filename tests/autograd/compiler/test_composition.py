@@ -191,7 +191,6 @@ ANOMALIES = {
     "derivative": (lambda x, w: log(x * w + 1.0) * 0.0 + (x * 1e-300) ** 0.5, 0.0, "in the chain rule through"),
 }
 
-
 CALLS = {
     "value_and_grad": lambda c, x: c.value_and_grad(x),
     "backward": lambda c, x: c.backward(x),

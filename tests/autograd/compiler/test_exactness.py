@@ -248,7 +248,6 @@ def test_model_written_as_loops_is_exact(f, n):
 
 # Random programs
 
-
 KINDS = {
     "*": lambda t: [t[0] * t[1]], "+": lambda t: [t[0] + t[1]], "-": lambda t: [t[0] - t[1]],
     "sum": lambda t: [sum(t) * 0.2], "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))], "fsum": lambda t: [fsum(t)],

@@ -45,7 +45,6 @@ STYLES = {
     "from zero": lambda w, x: sum((a * b for a, b in zip(w, x)), start=0.0),
 }
 
-
 PRODUCT = ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
 
 

@@ -15,7 +15,6 @@ from tests.oracle import rounding
 
 thorough = max_examples(60)
 
-
 pytestmark = pytest.mark.usefixtures("backend_or_pieces")
 
 

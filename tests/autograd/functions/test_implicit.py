@@ -209,7 +209,6 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
 
 # What fails
 
-
 SINGULAR = "root found the Jacobian to be singular"
 NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: exp(x), 1.0, "root did not converge in 100 Newton steps; it came to x = .*, where the resid"),

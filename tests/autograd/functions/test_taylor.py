@@ -171,7 +171,6 @@ def test_order_and_point_may_be_numpy_scalars():
 
 # Differential equations
 
-
 EQUATIONS = {  # f, the start, and the solution at t
     "growth": (lambda x: x, 1.0, lambda t: mpmath.exp(t)),
     "logistic": (lambda x: x * (1.0 - x), 0.25, lambda t: 1 / (1 + 3 * mpmath.exp(-t))),

@@ -294,7 +294,6 @@ def test_tangents_and_cotangents_that_are_values_are_differentiated_by():
 
 # Order
 
-
 WORDS = [
     *itertools.product(FIRST, repeat=2), *itertools.product(FIRST, repeat=3),
     *random.Random(1).sample(list(itertools.product(FIRST, repeat=4)), 40),
@@ -426,7 +425,6 @@ def test_derivative_of_a_curried_function_by_its_first_argument(operator):
 
 
 # Values of the surroundings
-
 
 CAPTURING = OPERATORS | {
     "value": lambda f: lambda x: value_and_grad(f)(x)[0],
@@ -828,7 +826,6 @@ def test_mistake_is_named(call, kind, message):
 
 
 # Kinks and poles
-
 
 KINKS = {  # the derivatives at 0, from the first order on
     "relu": (ad.relu, [0.0, 0.0, 0.0]), "abs": (abs, [0.0, 0.0, 0.0]),
