@@ -41,10 +41,8 @@ def disks():
 # How little there is room for, and how it comes to be
 
 FREE = {  # for so many eighths of the file; a date in it may be longer the next time
-    "no room": 0,
-    "half the room": 4,
-    "nearly enough room": 7,
-}
+    "no room": 0, "half the room": 4, "nearly enough room": 7,
+}  # fmt: skip
 
 
 @contextmanager

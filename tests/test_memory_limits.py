@@ -165,9 +165,7 @@ CASES = {
     ),
     "playground": Case(
         lambda X: playground(MLP(2, [4, 1], seed=1), X, [1.0] * len(X), loss=mse).html,
-        lambda room: [[0.1 * i, 0.2] for i in range(40_000)],
-        may_fit=True,
-        rooms=0.4,
+        lambda room: [[0.1 * i, 0.2] for i in range(40_000)], may_fit=True, rooms=0.4,
     ),
     "fit": Case(
         lambda X: fit(MLP(2, [8, 1], seed=1), X, X[:, 0], loss=mse, epochs=1, backend="numpy"),
@@ -188,7 +186,7 @@ CASES = {
     "a small table": by_a_file(whole(read), table_file, 2, "it fits"),
     "to_c": Case(lambda made: to_c(made), lambda room: compile(irregular(6_000 * room)[0])),
     "native code from nothing": Case(from_nothing, told="LLVM takes about [0-9,]+ bytes"),
-}
+}  # fmt: skip
 CASES |= {
     f"a kernel of a program by {backend}": Case(whole(still), partial(started, backend), "it fits", rooms=0.2)
     for backend in ("auto", "native")

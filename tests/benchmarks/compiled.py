@@ -156,9 +156,7 @@ def small_function(make: Callable[[], Program]) -> Problem:
 
 BENCHMARKS = [
     Benchmark(
-        "moons-compiled",
-        "Value and gradient of the loss of micrograd's demo, written in scalars",
-        "ms",
+        "moons-compiled", "Value and gradient of the loss of micrograd's demo, written in scalars", "ms",
         {"moons": moons},
     ),
     Benchmark(
@@ -179,4 +177,4 @@ BENCHMARKS = [
         "µs",
         {name: partial(small_function, make) for name, make in SMALL.items()},
     ),
-]
+]  # fmt: skip

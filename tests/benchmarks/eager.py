@@ -49,9 +49,7 @@ BENCHMARKS = [
         "moons-eager", "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points", "ms", {"moons": moons}
     ),
     Benchmark(
-        "microgpt",
-        "Four steps of Karpathy's microgpt",
-        "ms",
+        "microgpt", "Four steps of Karpathy's microgpt", "ms",
         {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)},
     ),
-]
+]  # fmt: skip

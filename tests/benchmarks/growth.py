@@ -45,10 +45,8 @@ def polynomial(nodes: int) -> Program:
 
 GRAPHS: dict[str, Callable[[int], Program]] = {
     "an MLP's loss": lambda nodes: (moons_loss(max(1, nodes // 650)), moons_start().tolist()),
-    "a polynomial": polynomial,
-    "a recurrence": lambda nodes: lorenz(nodes // 14),
-    "a random graph": random_graph,
-}
+    "a polynomial": polynomial, "a recurrence": lambda nodes: lorenz(nodes // 14), "a random graph": random_graph,
+}  # fmt: skip
 
 
 def graph(make: Callable[[int], Program], size: int) -> Problem:

@@ -107,7 +107,7 @@ SAID = dict.fromkeys(OF_X_AND_Y, "a * b is inf, for a = 1e+200 (x), b = 1e+200 (
     "sum": "a + b is inf, for a = 1e+308, b = 1e+308",
     "method": "a / b is inf, for a = 1e+200 (x), b = 1e-200",
     "lambda": "a / b is inf, for a = 1e+200 (x), b = 1e-200",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mark", OF_X_AND_Y)

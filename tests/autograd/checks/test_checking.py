@@ -65,11 +65,9 @@ def mutant(row, i, change):
 
 
 MUTATIONS = {
-    "wrong by 0.1 %": lambda derivative: derivative * 1.001,
-    "of the wrong sign": lambda derivative: -derivative,
-    "missing": lambda derivative: derivative * 0.0,
-    "wrong by a constant": lambda derivative: derivative + 0.01,
-}
+    "wrong by 0.1 %": lambda derivative: derivative * 1.001, "of the wrong sign": lambda derivative: -derivative,
+    "missing": lambda derivative: derivative * 0.0, "wrong by a constant": lambda derivative: derivative + 0.01,
+}  # fmt: skip
 WRONG_SINE = mutant(rules.sin, 0, MUTATIONS["wrong by 0.1 %"])
 
 

@@ -171,16 +171,14 @@ class Options:
     ("f", "values"),
     [
         (lambda x, s: x * 2.0 if s else x, [True, False, 1, 0]),
-        (lambda x, s: sum((x for _ in range(s)), 0.0), [3, 0, 2]),
-        (lambda x, s: {"a": x, "b": 2.0 * x}[s], ["a", "b"]),
+        (lambda x, s: sum((x for _ in range(s)), 0.0), [3, 0, 2]), (lambda x, s: {"a": x, "b": 2.0 * x}[s], ["a", "b"]),
         (lambda x, s: x if s is None else x * s, [None, 2.0, 3.0]),
         (lambda x, s: x**s.power + s.shift, [Options(2), Options(3), Options(2, 1.0)]),
-        (lambda x, s: x * len(s), [(1, 2), (), ("a",)]),
-        (lambda x, s: s(x), [sin, tanh, sin]),
+        (lambda x, s: x * len(s), [(1, 2), (), ("a",)]), (lambda x, s: s(x), [sin, tanh, sin]),
         (lambda x, s: x * (2.0 if isinstance(s, bool) else 3.0), [1, True, 1.0, 0, False, (1,), (True,)]),
         (lambda x, s: x * math.copysign(1.0, s), [0.0, -0.0, 0.0]),
     ],
-)
+)  # fmt: skip
 def test_static_argument_is_part_of_the_program(f, values):
     by_position, by_keyword = compile(f, static=("s",)), compile(f, static="s")
     for s in [*values, *values]:

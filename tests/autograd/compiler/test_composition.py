@@ -101,13 +101,11 @@ def test_values_that_an_inner_function_captures_are_followed():
 
 
 CAPTURING = [  # functions that use a number of a transform inside of a compiled function
-    lambda w: compile(lambda x: x * w * w)(2.0),
-    lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
+    lambda w: compile(lambda x: x * w * w)(2.0), lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
     lambda w: compile(lambda x: x * w * w, batched="x")([1.0, 3.0]),
-    lambda w: compile(lambda x: x * w * w, batched="x").each([2.0])[0],
-    lambda w: compile(lambda: 2.0 * w * w)(),
+    lambda w: compile(lambda x: x * w * w, batched="x").each([2.0])[0], lambda w: compile(lambda: 2.0 * w * w)(),
     lambda w: (lambda v: compile(lambda x: x * v)(2.0))(w * w),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("inside", CAPTURING)
@@ -192,11 +190,9 @@ ANOMALIES = {
 }
 
 CALLS = {
-    "value_and_grad": lambda c, x: c.value_and_grad(x),
-    "backward": lambda c, x: c.backward(x),
-    "value_and_grad_at": lambda c, x: c.value_and_grad_at([1.0], x),
-    "call": lambda c, x: c(x),
-}
+    "value_and_grad": lambda c, x: c.value_and_grad(x), "backward": lambda c, x: c.backward(x),
+    "value_and_grad_at": lambda c, x: c.value_and_grad_at([1.0], x), "call": lambda c, x: c(x),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("batched", [(), ("x",)])

@@ -419,12 +419,10 @@ def test_what_the_first_call_tells_is_an_error_before_it(ask):
 # Constants that the function uses
 
 WITH_A_CONSTANT = {
-    "graph": lambda x, k: x * k,
-    "data": lambda x, k: x * (k.data + 0.0),
+    "graph": lambda x, k: x * k, "data": lambda x, k: x * (k.data + 0.0),
     "branch": lambda x, k: x * 5.0 if k > 3.0 else x * 2.0,
-    "exponent": lambda x, k: x ** (k / 2.0 - 1.5) * k if k == k else x,
-    "format": lambda x, k: x * float(f"{k:.3f}"),
-}
+    "exponent": lambda x, k: x ** (k / 2.0 - 1.5) * k if k == k else x, "format": lambda x, k: x * float(f"{k:.3f}"),
+}  # fmt: skip
 
 
 @on_every_backend

@@ -59,13 +59,11 @@ STYLES = {
     "subtracts comparisons": (abs, lambda y, x: (x > 0) - (x < 0)),
 }
 VECTORIZED = {
-    "a ufunc": (np.sin, lambda y, x: cos(x)),
-    "its operand": (lambda x: x, lambda y, x: 1.0),
+    "a ufunc": (np.sin, lambda y, x: cos(x)), "its operand": (lambda x: x, lambda y, x: 1.0),
     "arithmetic": (lambda x: x * x + 1.0, lambda y, x: 2.0 * x),
-    "a partial of math": (np.sin, lambda y, x: math.cos(x)),
-    "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
+    "a partial of math": (np.sin, lambda y, x: math.cos(x)), "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
     "clipped": (lambda x: np.maximum(x, 0.5), lambda y, x: where(x > 0.5, 1.0, 0.0)),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("style", [*STYLES, *VECTORIZED])

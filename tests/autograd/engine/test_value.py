@@ -759,11 +759,9 @@ def test_no_reference_cycle_is_left_after(use):
 
 
 CHAINS = {
-    "y * x": (lambda y, x: y * x, 1),
-    "sin(y)": (lambda y, x: sin(y), 1),
-    "y * x + x": (lambda y, x: y * x + x, 2),
+    "y * x": (lambda y, x: y * x, 1), "sin(y)": (lambda y, x: sin(y), 1), "y * x + x": (lambda y, x: y * x + x, 2),
     "y * 0.5": (lambda y, x: y * 0.5, 2),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("operate", "nodes"), CHAINS.values(), ids=CHAINS)

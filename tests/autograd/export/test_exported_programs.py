@@ -52,11 +52,9 @@ def tables(x):
 
 cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
 many = operation(
-    "many",
-    of_many,
-    lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
+    "many", of_many, lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
     lambda y, a, b: sigmoid(b - a) + (a * (a + b + 1.0) + a * (a + b)) / 2.0,
-)
+)  # fmt: skip
 opaque = operation("magic", lambda x: math.floor(float(x)), lambda y, x: 1.0)
 
 

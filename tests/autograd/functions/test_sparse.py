@@ -40,11 +40,9 @@ VECTORS = {
     "more rows": lambda x: [a * b for a, b in pairwise(x)] + [a**2 for a in x] + [x[0]],
     "one row": lambda x: [rosenbrock(x)],
     "constants among them": lambda x: [x[1], 2.0, x[0] * x[3], Constant(1.0), x[2] + x[2]],
-    "same twice": lambda x: [x[0], x[0], *[sin(x[1])] * 2],
-    "itself": lambda x: x,
-    "array": lambda x: np.array([x[0] * x[1], x[2] ** 2], dtype=object),
-    "tuple": lambda x: (x[0] * x[1], x[2] ** 2),
-}
+    "same twice": lambda x: [x[0], x[0], *[sin(x[1])] * 2], "itself": lambda x: x,
+    "array": lambda x: np.array([x[0] * x[1], x[2] ** 2], dtype=object), "tuple": lambda x: (x[0] * x[1], x[2] ** 2),
+}  # fmt: skip
 
 
 def point(n=6, start=0.3):
