@@ -325,16 +325,6 @@ def test_captured_value_is_read_at_every_call_and_backward_alone_adds_to_its_gra
     assert (w.grad, w.data) == (40.0, 5.0)
 
 
-@pytest.mark.parametrize("theta", [[1.0], [1.0, 2.0, 3.0], 1.0, [[1.0, 2.0]]])
-def test_vector_of_another_length_is_an_error(theta):
-    a, b = Value(2.0), Value(3.0)
-    compiled = compile(lambda x: a * x + b)
-    compiled(1.0)
-    with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
-        compiled.value_and_grad_at(theta, 1.0)
-    assert compiled(1.0) == 5.0
-
-
 def test_vector_is_of_the_values_that_are_given_in_their_order_whatever_else_is_used():
     a, b, c, _ = leaves = [Value(2.0), Value(3.0), Value(5.0), Value(4.0)]
     f = lambda x: sin(a * x) * b + ad.cos(c * b)

@@ -230,13 +230,6 @@ def test_pickle_is_linear_in_the_size_of_the_graph():
         assert large < 5 * small
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_protocol_of_pickle_keeps_the_graph(protocol):
-    twin = pickle.loads(pickle.dumps(Value(3.0) ** 2, protocol))
-    twin.backward()
-    assert twin.parents[0].grad == 6.0
-
-
 # Shallow copies
 
 
