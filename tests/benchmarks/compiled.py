@@ -155,26 +155,12 @@ def small_function(make: Callable[[], Program]) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "moons-compiled", "Value and gradient of the loss of micrograd's demo, written in scalars", "ms",
-        {"moons": moons},
-    ),
-    Benchmark(
-        "digits",
-        "Value and gradient of an MLP 64-32-10 over the 1,797 digits",
-        "ms",
-        {"at once": lambda: digits(batch=1_797), "an epoch in batches of 64": lambda: digits(batch=64)},
-    ),
-    Benchmark(
-        "small-graphs",
-        "Value and gradient of small graphs and of recurrences",
-        "µs",
-        {name: partial(small_graph, make) for name, make in SMALL.items()},
-    ),
-    Benchmark(
-        "small-functions",
-        "Value and gradient of small functions and of recurrences",
-        "µs",
-        {name: partial(small_function, make) for name, make in SMALL.items()},
-    ),
+    Benchmark("moons-compiled", "Value and gradient of the loss of micrograd's demo, written in scalars", "ms",
+        {"moons": moons}),
+    Benchmark("digits", "Value and gradient of an MLP 64-32-10 over the 1,797 digits", "ms",
+        {"at once": lambda: digits(batch=1_797), "an epoch in batches of 64": lambda: digits(batch=64)}),
+    Benchmark("small-graphs", "Value and gradient of small graphs and of recurrences", "µs",
+        {name: partial(small_graph, make) for name, make in SMALL.items()}),
+    Benchmark("small-functions", "Value and gradient of small functions and of recurrences", "µs",
+        {name: partial(small_function, make) for name, make in SMALL.items()}),
 ]  # fmt: skip

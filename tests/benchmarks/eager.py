@@ -45,11 +45,8 @@ def gpt(*, collected: bool) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "moons-eager", "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points", "ms", {"moons": moons}
-    ),
-    Benchmark(
-        "microgpt", "Four steps of Karpathy's microgpt", "ms",
-        {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)},
-    ),
+    Benchmark("moons-eager", "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points", "ms",
+        {"moons": moons}),
+    Benchmark("microgpt", "Four steps of Karpathy's microgpt", "ms",
+        {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)}),
 ]  # fmt: skip

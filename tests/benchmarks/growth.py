@@ -98,23 +98,11 @@ def examples(n: int) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "chain", "A chain of operations, built, differentiated and freed", "ns a node",
-        {f"{n:,}": partial(chain, n) for n in NODES}, ["nodes"],
-    ),
-    Benchmark(
-        "graphs",
-        "Graphs of more and more nodes: value and gradient",
-        "ns a node",
-        {f"{name}, {n:,}": partial(graph, make, n) for name, make in GRAPHS.items() for n in NODES},
-        ["nodes"],
-        memory=True,
-    ),
-    Benchmark(
-        "examples",
-        "The loss of one example, compiled, over more and more",
-        "ns an example",
-        {f"{n:,}": partial(examples, n) for n in (1, 10, 100, 1_000, 10_000, 100_000)},
-        ["examples"],
-    ),
+    Benchmark("chain", "A chain of operations, built, differentiated and freed", "ns a node",
+        {f"{n:,}": partial(chain, n) for n in NODES}, ["nodes"]),
+    Benchmark("graphs", "Graphs of more and more nodes: value and gradient", "ns a node",
+        {f"{name}, {n:,}": partial(graph, make, n) for name, make in GRAPHS.items() for n in NODES}, ["nodes"],
+        memory=True),
+    Benchmark("examples", "The loss of one example, compiled, over more and more", "ns an example",
+        {f"{n:,}": partial(examples, n) for n in (1, 10, 100, 1_000, 10_000, 100_000)}, ["examples"]),
 ]  # fmt: skip

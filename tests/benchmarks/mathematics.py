@@ -141,8 +141,6 @@ def banded(unknowns: int) -> Problem:
 BENCHMARKS = [
     Benchmark("series", "tanh(exp(x) sin(x)) at 0.7 to order 30", "ms", {"series": series}, memory=True),
     Benchmark("kepler", "Kepler's equation: the slope of its solution", "ms", {"kepler": solution}, memory=True),
-    Benchmark(
-        "banded", "The Jacobian of Broyden's banded system", "ms",
-        {f"{n:,} unknowns": partial(banded, n) for n in (500, 10_000)}, memory=True,
-    ),
+    Benchmark("banded", "The Jacobian of Broyden's banded system", "ms",
+        {f"{n:,} unknowns": partial(banded, n) for n in (500, 10_000)}, memory=True),
 ]  # fmt: skip

@@ -64,14 +64,8 @@ def order(n: int) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "costs", "What derivatives of the loss of an MLP 3-14-14-2 cost, in evaluations", "times",
-        {f"{examples} example{'s' * (examples > 1)}": partial(costs, examples) for examples in (1, 20)},
-    ),
-    Benchmark(
-        "orders",
-        "The derivatives of tanh(x) / x up to an order",
-        "ms",
-        {f"order {n}": partial(order, n) for n in (*range(1, NESTED + 1), 20, 30, 40)},
-    ),
+    Benchmark("costs", "What derivatives of the loss of an MLP 3-14-14-2 cost, in evaluations", "times",
+        {f"{examples} example{'s' * (examples > 1)}": partial(costs, examples) for examples in (1, 20)}),
+    Benchmark("orders", "The derivatives of tanh(x) / x up to an order", "ms",
+        {f"order {n}": partial(order, n) for n in (*range(1, NESTED + 1), 20, 30, 40)}),
 ]  # fmt: skip
