@@ -16,6 +16,7 @@ from autograd.engine import modes
 from autograd.rules.operation import NAry, Unary
 from autograd.testing import every_operation
 from nn import MLP
+from tests.oracle import defined
 from tests.threads import in_threads
 
 Point = namedtuple("Point", "x y")
@@ -25,11 +26,6 @@ FIXED = [row for row in ROWS if not isinstance(row, NAry)]
 N_ARY = [row for row in ROWS if isinstance(row, NAry)]
 POWERS = (rules.power, rules.ieee_power)  # with a negative base they are defined at whole exponents only
 ids = {"ids": lambda row: row.name}
-
-
-def defined(row, operands):
-    names = {"inf": math.inf, **dict(zip(row.arguments, operands))}
-    return not row.domain or bool(eval(row.domain, {}, names))
 
 
 def points(row):

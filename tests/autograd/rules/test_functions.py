@@ -12,6 +12,7 @@ import pytest
 import autograd as ad
 from autograd import Value, dot, elu, fsum, hypot, leaky_relu, logsumexp, mean, operation, sin, softmax, tanh, where
 from autograd.rules.operation import Family, NAry
+from tests.oracle import defined
 
 # Every row, of a family its samples. The ieee_ rows occur in derivatives only, and never raise.
 ALL = {
@@ -33,11 +34,6 @@ NAMES = [name for name, row in PUBLIC.items() if not isinstance(row, NAry)]
 N_ARY = ["fsum", "mean", "logsumexp"]
 
 FINITE = [0.0, -0.25, 0.25, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, 2.0, -2.0, 3.0, -3.0]
-
-
-def defined(row, operands):
-    names = dict(zip(row.arguments, operands, strict=True))
-    return not row.domain or eval(row.domain, {"inf": inf}, names)
 
 
 def points(row):

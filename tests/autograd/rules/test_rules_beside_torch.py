@@ -8,6 +8,7 @@ import pytest
 
 from autograd import Value, rules
 from autograd.rules.operation import Family, NAry
+from tests.oracle import defined
 
 torch = pytest.importorskip("torch")
 
@@ -47,10 +48,6 @@ DIGITS = {rules.digamma: 1e-9, rules.sinc: 1e-11, rules.log_ndtr: 1e-11}
 GRID = [0.0, 0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 8.0, 20.0, 45.0, 300.0]
 GRID = [*GRID, *(-x for x in GRID[1:])]
 COARSE = [0.0, 0.5, 2.0, 3.0, 15.0, -0.5, -2.0, -3.0]
-
-
-def defined(row, xs):
-    return not row.domain or eval(row.domain, {"inf": math.inf}, dict(zip(row.arguments, xs, strict=True)))
 
 
 def by_autograd(row, operands):
