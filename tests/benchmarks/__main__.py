@@ -5,8 +5,6 @@ measured on, and each as a picture in FOLDER/benchmarks. A folder with results k
 brings the tables and figures in README and docs up to date with docs/benchmarks.json, and measures nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """Some of `scalar_programs` as one writes them for JAX: on arrays, with `scan` for what is sequential."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pictures of tables: horizontal bars on a logarithmic axis, as SVG; whoever is faster than ours is marked."""
 
-from __future__ import annotations
-
 import html
 import math
 

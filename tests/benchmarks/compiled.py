@@ -1,7 +1,5 @@
 """Compiled graphs and functions, beside what else computes the same: value and gradient, float64, one thread."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

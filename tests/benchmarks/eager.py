@@ -1,7 +1,5 @@
 """The eager engine beside micrograd and microgpt: whole steps of training, CPU time and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem, paused

@@ -1,7 +1,5 @@
 """How time and memory grow with the number of nodes, eager and compiled, and with the number of examples."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

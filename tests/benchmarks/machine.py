@@ -1,7 +1,5 @@
 """What a run was measured on: the machine, its load, the versions of all that is compared, the commit, the date."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.metadata
 import os

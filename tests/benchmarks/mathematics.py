@@ -5,8 +5,6 @@ directions (A. Curtis, M. Powell and J. Reid, "On the estimation of sparse Jacob
 CasADi, which colours; dense for few unknowns.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

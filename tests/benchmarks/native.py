@@ -4,8 +4,6 @@
 without llvmlite. CasADi runs one graph (SX) on its virtual machine; JAX runs array code under `jit`, batches by `vmap`.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from functools import partial

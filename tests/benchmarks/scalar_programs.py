@@ -3,8 +3,6 @@
 Each makes a function `f(m, p)` and the numbers to begin with; those of one example are for a batch.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable

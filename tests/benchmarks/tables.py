@@ -9,8 +9,6 @@ of `python -m nn` is trained with its defaults, and logistic or ridge regression
 same inputs of the same rows; compared is the accuracy, or R², on the fifth that is held out.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import csv

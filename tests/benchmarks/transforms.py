@@ -1,7 +1,5 @@
 """What derivatives cost, in evaluations of the function itself, and those of high order, nested and as a series."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from functools import partial

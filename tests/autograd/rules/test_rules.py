@@ -6,8 +6,6 @@ the corners of floating point: zeros, subnormals, tails where the function satur
 new row is tested by being there.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math
