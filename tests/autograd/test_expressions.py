@@ -35,11 +35,6 @@ def leaves(xs):
     return [Value(x) for x in xs]
 
 
-def graph_of_gradient(f, xs):
-    """The gradient as Values, of which it is known how they were computed."""
-    return gradients(f(*xs), xs, create_graph=True)
-
-
 def exactly(expression, xs):
     return expression.evaluate(list(map(mp.mpf, xs)), exact)
 

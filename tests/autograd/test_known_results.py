@@ -13,7 +13,7 @@ import pytest
 from mpmath import mp
 
 import autograd as ad
-from autograd import cos, exp, fsum, grad, hessian, hvp, jvp, log, rules, sin, sqrt, vjp
+from autograd import cos, exp, grad, hessian, hvp, jvp, log, rules, sin, sqrt, vjp
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
 from tests.oracle import defined, exact
@@ -213,47 +213,7 @@ def test_hessian_of_speelpennings_product():
     assert (grad(product)([2.0, 0.0, 3.0, 0.0]), hessian(product)([2.0, 0.0, 3.0, 0.0])) == ([0.0] * 4, two)
 
 
-# Optimisation inside of what is optimised: B. A. Pearlmutter and J. M. Siskind, "Using Programming Language Theory to
-# Make Automatic Differentiation Sound and Efficient", Advances in Automatic Differentiation, Springer 2008, 79-90. The
-# results in double precision were published with the programs.
-
-
-def norm(v):
-    return sqrt(fsum([x * x for x in v]))
-
-
-def minus(u, v, scale=1.0):
-    return [a - scale * b for a, b in zip(u, v, strict=True)]
-
-
-def argmin(f, x):
-    """The benchmarks' gradient descent: steps that double after ten improvements, and halve after a failure."""
-    evaluated, eta, improvements = ad.value_and_grad(f), 1e-5, 0
-    y, slope = evaluated(x)
-    while norm(slope) > 1e-5:
-        if improvements == 10:
-            eta, improvements = 2 * eta, 0
-        proposed = minus(x, slope, eta)
-        if norm(minus(x, proposed)) <= 1e-5:
-            break
-        reached, next_slope = evaluated(proposed)
-        if reached < y:
-            x, y, slope, improvements = proposed, reached, next_slope, improvements + 1
-        else:
-            eta, improvements = eta / 2, 0
-    return x
-
-
-def saddle(p, q):
-    return (p[0] * p[0] + p[1] * p[1]) - (q[0] * q[0] + q[1] * q[1])
-
-
-@pytest.mark.whole
-def test_saddle_of_pearlmutter_and_siskind():
-    answer = lambda p: argmin(lambda q: -saddle(p, q), [1.0, 1.0])
-    best = argmin(lambda p: saddle(p, answer(p)), [1.0, 1.0])
-    # The published result is where the stopping rule ends, to the last digit.
-    assert [*best, *answer(best)] == pytest.approx([8.246324826140356e-06] * 4, rel=1e-12)
+# Optimisation inside of what is optimised.
 
 
 @pytest.mark.parametrize(("inner", "outer"), [*itertools.product([grad, forward], repeat=2)])
@@ -271,24 +231,6 @@ def test_derivative_passes_through_the_steps_of_an_inner_descent(inner, outer):
         curve = lambda p, k=k, h=h: reached(p, k, h)
         assert outer(curve)(p) == pytest.approx(3 * q + (3 * p - 2 * q) * slope, rel=1e-12)
         assert outer(outer(curve))(p) == pytest.approx(6 * slope - 2 * slope**2, rel=1e-12)
-
-
-def missed(w, dt=0.1):
-    """How far from the origin, squared, a charged particle crosses the x axis: Euler's method, linear at the end."""
-    charges = [(10.0, 10.0 - w), (10.0, 0.0)]
-    slope = grad(lambda x: fsum([1.0 / ad.hypot(x[0] - a, x[1] - b) for a, b in charges]))
-    x, velocity = [0.0, 8.0], [0.75, 0.0]
-    while True:
-        proposed = minus(x, velocity, -dt)
-        if proposed[1] <= 0.0:
-            return (x[0] - x[1] / velocity[1] * velocity[0]) ** 2
-        x, velocity = proposed, minus(velocity, slope(x), dt)
-
-
-@pytest.mark.whole
-def test_particle_of_pearlmutter_and_siskind():
-    (w,) = argmin(lambda w: missed(w[0]), [0.0])
-    assert w == pytest.approx(0.20719187464861194, rel=1e-12)  # published
 
 
 # The logistic map: S. H. Strogatz, Nonlinear Dynamics and Chaos, chapter 10. Its period doublings accumulate at

@@ -66,9 +66,6 @@ class Spring:
         return 0.5 * self.stiffness * x * x
 
 
-A, B = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[0.5, -0.1], [0.2, 0.3]])
-
-
 @on_every_backend
 def test_conditions_are_numbers_among_the_results_and_the_order_of_keys_is_of_no_matter():
     nested = compile(lambda x: {"a": x, "b": [x * 2.0, 3.0, (x > 0.0, np.array([x, -x]))]})
