@@ -670,22 +670,6 @@ def graph():
         return x, sin(x) * x + dot([x, 1.0, x], [x, x, 3.0])
 
 
-def test_scopes_are_kept():
-    with detect_anomaly():
-        outside = Value(1.0) * 2.0
-        with scope("outer") as outer:
-            a = Value(1.0) * 2.0
-            with scope("inner") as inner:
-                b = a * 3.0
-            c = b * 4.0
-        neuron = Neuron(1, seed=0)
-        d = neuron([2.0])
-    assert [node.scope for node in (outside, a, b, c)] == [None, outer, inner, outer]
-    assert inner.outer is outer
-    assert d.scope.title == "Neuron"
-    assert d.scope.parameters() == neuron.parameters()
-
-
 def test_a_leaf_that_is_changed_within_the_block_is_found_out():
     with detect_anomaly():
         x = Value(2.0, "x")
