@@ -6,6 +6,8 @@
     python -m tests.mutation autograd/engine --sample 0               # all mutants of a folder
     python -m tests.mutation nn --each 4 --seed 1                     # four of each file, of different kinds
 
+Ctrl-C ends a run early, with the table of what was judged so far.
+
 A mutant is judged by the tests that reach its line, those of the fewest lines first, and then by others that reach its
 file, since what is computed once and kept is reached by the first test only. It survives if all of them pass: then a
 test is missing, or the mutant means the same as the original and stands in `EQUIVALENT`, with the reason.
@@ -31,7 +33,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count, zip_longest
 from pathlib import Path
 from types import CodeType
@@ -535,7 +537,7 @@ def main() -> None:
         importlib.import_module(package)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     sound: dict[str, bool] = {}  # by file, whether its tests pass without a fault
-    with copied() as tree:
+    with copied() as tree, suppress(KeyboardInterrupt):  # after which the table has what was judged so far
         for mutant in every:
             tests = judges(mutant, known, options.seconds)
             if mutant.file not in sound:

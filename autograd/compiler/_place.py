@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd.compiler._fold import Folder, Group
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
-from autograd.compiler.steps import Term
+from autograd.compiler.steps import Term, excusing
 from autograd.compiler.views import common_shape, regular
 from autograd.engine import Value
 from autograd.rules import Expression, symbol
@@ -60,7 +60,7 @@ class _Placer:
             if results.batched:
                 code.blocks.append((int(results.slots.flat[0]), len(np.unique(results.slots))))
             if instruction.kind == "map" and instruction.operation is not None and instruction.operation.domain:
-                code.risky.append((results, instruction.operands))
+                code.risky.append((results, excusing(instruction.operation, instruction.operands)))
         return code
 
     def _place(self, items: Iterable[int], batched: bool) -> int:

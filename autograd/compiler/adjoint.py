@@ -101,7 +101,8 @@ class Adjoint:
             for contribution in wanted_ones:
                 instructions += contribution.before
                 if contribution.instruction is not None:
-                    arrive(_where(arrived, contribution.instruction))
+                    for part in self._where_arrived(contribution.instruction, written):
+                        arrive(part)
         for flag, inputs in enumerate(wanted):
             adjoints = self.place[flag][inputs]
             missing[flag][adjoints[~written[flag][adjoints]]] = True
@@ -114,6 +115,27 @@ class Adjoint:
                 first, last = (self.first[1], 2 * self.first[1] - 1) if batched else (int(slots[0]), int(slots[-1]))
                 zeros.append(Instruction("map", Operand(np.arange(first, last + 1), bool(batched)), [], 0.0))
         return zeros
+
+    def _where_arrived(self, instruction: Instruction, written: Sequence[Slots]) -> Iterator[Instruction]:
+        """Yield a contribution for those adjoints only that have arrived: 0 times an infinity is nan."""
+        adjoints = (o for o in instruction.operands if o.constants is None and self._is_adjoint(o))
+        arrived = next((written[o.batched][o.slots] for o in adjoints), None)
+        if arrived is None or arrived.all() or len(instruction.operands) < 2:
+            yield instruction
+        elif instruction.kind == "map":
+            yield _picked(instruction, arrived, *[arrived] * len(instruction.operands))
+        else:  # a product, of which the rows in which the same have arrived are a product again
+            alike = bool((arrived == arrived[0]).all())
+            for layer in [slice(None)] if alike else [slice(n, n + 1) for n in range(len(arrived))]:
+                here = arrived[layer.start or 0]
+                for columns in np.unique(here[here.any(axis=1)], axis=0):
+                    rows = (here == columns).all(axis=1)
+                    upstream, other = (layer, *np.ix_(rows, columns)), (layer, slice(None), columns)
+                    yield _picked(instruction, (layer, rows), upstream, other)
+
+    def _is_adjoint(self, operand: Operand) -> bool:
+        first = self.first[operand.batched]
+        return bool((operand.slots >= first).all() and (operand.slots < 2 * first).all())
 
     def _active(self, wanted: tuple[slice, slice]) -> list[Slots]:
         """Return which slots are active: those that depend on the inputs that are asked for."""
@@ -261,18 +283,12 @@ def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> 
     return Instruction("map", destination, [named[key] for key in used], numbered)
 
 
-def _where(arrived: Any, instruction: Instruction) -> Instruction:
-    """Return a map for those results only at which something has arrived: 0 times an infinite derivative is nan."""
-    if arrived.all() or instruction.kind != "map" or len(instruction.operands) < 2:
-        return instruction
-    shape = instruction.destination.shape
-    if arrived.shape != shape:  # of a product of rows with one row
-        if arrived.shape != (*shape[:-1], 1):
-            return instruction
-        arrived = np.broadcast_to(arrived, shape)
-    operands = [operand.arranged(lambda array: array[arrived]) for operand in instruction.operands]
-    destination = instruction.destination.arranged(lambda array: array[arrived])
-    return replace(instruction, operands=operands, destination=destination)
+def _picked(instruction: Instruction, result: Any, *parts: Any) -> Instruction:
+    """Return an instruction for a part of its results, and of each operand."""
+    operands = [o.arranged(lambda array, part=part: array[part]) for o, part in zip(instruction.operands, parts)]
+    return replace(
+        instruction, operands=operands, destination=instruction.destination.arranged(lambda array: array[result])
+    )
 
 
 def _handed(instruction: Instruction, position: int) -> Any:

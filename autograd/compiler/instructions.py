@@ -154,7 +154,7 @@ class Code:
     - `constants`: where in the plain buffer they begin, and what they are.
     - `blocks`: of the batched buffer, the slots that lie together for each example: the first one, and how many.
     - `roots`: for each root its slot, or its value where it is a constant; and whether it is batched.
-    - `risky`: results that may not be finite though their operands are, and these; they are looked at after every run.
+    - `risky`: results that may not be finite, with the operands of which a nan excuses that; looked at after each run.
     """
 
     instructions: list[Any]
@@ -164,7 +164,7 @@ class Code:
     roots: list[tuple[Any, bool]]
     nodes: int
     blocks: list[tuple[int, int]] = field(default_factory=list)
-    risky: list[tuple[Operand, list[Operand]]] = field(default_factory=list)
+    risky: list[tuple[Operand, Sequence[Operand]]] = field(default_factory=list)
 
     def allocate(self, shape: tuple[int, ...], batched: bool) -> Operand:
         """Return new slots of a shape."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from autograd import rules
 from autograd.engine import Value
 from autograd.rules import Operation
 
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
 GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
+RAISE_WITH_NAN = {rules.divide, rules.mod, rules.floordiv, rules.xlogy}  # unless it is their last operand: nan / 0
 
 
 def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[GraphStep], dict[Value, int]]:
@@ -30,3 +32,8 @@ def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:
     data = list(variables)
     for op, terms in steps:
         data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in terms]))
+
+
+def excusing(operation: Operation, operands: Sequence[Any]) -> Sequence[Any]:
+    """Return the operands of which a nan makes the result nan, which is then no error."""
+    return operands[-1:] if operation in RAISE_WITH_NAN else operands

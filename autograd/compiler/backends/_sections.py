@@ -9,6 +9,7 @@ from autograd import rules
 from autograd.compiler.backends._llvm import Lines
 from autograd.compiler.blocks import handed_by
 from autograd.compiler.instructions import Affine, IndexTable, ScalarStep
+from autograd.compiler.steps import excusing
 
 # Operations whose results need not be looked at, since the eager engine has no error for them.
 NEVER_RAISE = {
@@ -49,7 +50,7 @@ class Section:
             operands = list(map(self.value, step.operands))
             name = self.applied(step.expression, operands)
             if step.expression.operation not in NEVER_RAISE:
-                self._look_at(name, operands)
+                self._look_at(name, excusing(step.expression.operation, operands))
             self.store(step.destination, name)
 
     def applied(self, expression: Any, operands: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep, replay
+from autograd.compiler.steps import GraphStep, excusing, replay
 from autograd.compiler.views import Layout
 from autograd.rules import Operation, active_operands, is_own
 
@@ -272,8 +272,8 @@ class NativeProgram:
 
         def is_odd(strip: int, lane: int) -> bool:
             return any(
-                self.steps[number][0] is not rules.guard
-                and not np.isnan(values[strip, tape.operands(number), lane]).any()
+                (operation := self.steps[number][0]) is not rules.guard
+                and not np.isnan(values[strip, excusing(operation, tape.operands(number)), lane]).any()
                 for number in np.flatnonzero(~finite[strip, :, lane]).tolist()
             )
 

@@ -1,11 +1,13 @@
 """Domains: a compiled derivative has the errors of its function, wherever an argument leaves the domain later."""
 
+import itertools
 import math
 
 import pytest
 
 from autograd import compile, grad, hessian, log, operation, rules, sin, sqrt, where
-from autograd.rules import Unary
+from autograd.rules import NAry, Unary
+from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import outcome
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -26,6 +28,21 @@ def test_compiled_derivatives_have_the_domain_of_the_function(f):
             wanted = outcome(eager, x)
             near = wanted if isinstance(wanted, tuple) else pytest.approx(wanted, rel=1e-12, nan_ok=True)
             assert outcome(program, x) == near, x
+
+
+WITH_DOMAIN = [row for row in every_operation() if row.domain and not isinstance(row, NAry)]
+
+
+@pytest.mark.parametrize("row", WITH_DOMAIN, ids=lambda row: row.name)
+def test_operation_within_a_program_has_its_domain_also_beside_nan(row):
+    f = lambda xs: where(row.apply(xs) > 0.0, 1.0, 2.0)
+    program, batch = compile(f), compile(f, batched="xs")
+    points = [list(xs) for xs in itertools.product([*POINTS, -0.0], repeat=row.arity)][:: 1 if row.arity < 3 else 7]
+    eager = [outcome(f, xs) for xs in points]
+    inside = next(xs for xs, wanted in zip(points, eager) if wanted in (1.0, 2.0))
+    for xs, wanted in zip(points, eager, strict=True):
+        assert outcome(program, xs) == wanted, xs
+        assert outcome(lambda rows: batch.each(rows)[1], [inside, xs]) == wanted, xs
 
 
 def test_batch_of_derivatives_names_the_example_outside_of_the_domain():

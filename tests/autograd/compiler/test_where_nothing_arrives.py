@@ -1,5 +1,7 @@
 """Results at which no adjoint arrives, in all repetitions of a loop or in some: they hand nothing back, not 0."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -10,17 +12,17 @@ from autograd.functions.structure import flatten
 STEPS = 100
 
 
+def detached(x):
+    return x.detach() if isinstance(x, Value) else x
+
+
 def last_one_only(x):
-    """Of s, only the last one reaches the result with a derivative; the others go through floor."""
+    """Of s, only the last one reaches the result with a derivative; the others are detached."""
     a = s = x
     for _ in range(STEPS):
         s = sin(a * 1.1)
-        a = a * 0.9 + ad.floor(s * 3.0) * 0.1
+        a = a * 0.9 + detached(s * 3.0) * 0.1
     return a + s
-
-
-def detached(x):
-    return x.detach() if isinstance(x, Value) else x
 
 
 def infinite_slope_at_first(x):
@@ -43,7 +45,7 @@ def infinite_slopes(x):
 def none(x):
     a = x
     for _ in range(STEPS):
-        a = a * 0.99 + ad.floor(sin(a) * 4.0) * 0.05
+        a = a * 0.99 + detached(sin(a) * 4.0) * 0.05
     return a
 
 
@@ -65,14 +67,33 @@ def test_gradient_is_the_eager_one(name):
     assert batch.value_and_grad(points)[1] == pytest.approx(wanted, rel=1e-12, abs=0.0)
 
 
+USED = {  # by row and column of products of matrices, which results are used
+    "a row": ["110"],
+    "a column": ["1", "1", "0"],
+    "a corner": ["1100", "1100", "0000"],
+    "a diagonal": ["100", "010", "000"],
+    "here and there": ["101000", "010010", "000000", "100000"],
+    "other ones in each product": ["110/001", "110/000", "000/001"],
+}
+
+
 @pytest.mark.usefixtures("backend_or_pieces")
-def test_products_of_rows_with_one_row_hand_back_where_something_arrives():
-    W = np.arange(12.0).reshape(4, 3) / 7.0 - 0.5
+@pytest.mark.parametrize("name", USED)
+def test_infinite_rows_of_products_get_nothing_where_nothing_arrives(name):
+    used = np.array([[list(map(int, row)) for row in line.split("/")] for line in USED[name]]).swapaxes(0, 1)
+    layers, n, m = used.shape
+    A, B = (np.arange(1.0, layers * k * 4 + 1).reshape(layers, k, 4) / 7.0 for k in (n, m))
+    A[..., 0][~used.any(axis=2)] = math.inf
+    B[..., 1][~used.any(axis=1)] = math.inf
 
-    def f(rows, x):
-        products = [ad.dot(row, x) for row in rows]
-        return sin(products[0]) * products[1] + ad.floor(products[2]) + ad.floor(products[3])
+    def f(A, B):
+        products = [[[ad.dot(a, b) for b in B[k]] for a in A[k]] for k in range(layers)]
+        return ad.fsum(
+            [products[k][i][j] if on else detached(products[k][i][j]) for (k, i, j), on in np.ndenumerate(used)]
+        )
 
-    point = [list(map(float, row)) for row in W], [0.3, -0.2, 0.5]
-    found = compile(value_and_grad(lambda p: f(*p)))(point)
-    assert flatten(found)[0] == pytest.approx(flatten(value_and_grad(lambda p: f(*p))(point))[0], rel=1e-14)
+    point = A.tolist(), B.tolist()
+    wanted = flatten(value_and_grad(lambda p: f(*p))(point))[0]
+    assert flatten(compile(lambda p: f(*p)).value_and_grad(point))[0] == pytest.approx(wanted, rel=1e-14)
+    batch = compile(f, batched="A").value_and_grad([point[0]] * 2, point[1])[1]
+    assert flatten(batch)[0] == pytest.approx([slope / 2.0 for slope in wanted[1 : 1 + A.size]] * 2, rel=1e-14)
