@@ -107,6 +107,16 @@ def test_a_side_on_which_the_function_is_undefined_is_a_value_error(outside):
             differentiate(f, x)
 
 
+def test_errors_that_are_no_arithmetic_come_through():
+    for error in (KeyError, TypeError, RuntimeError, KeyboardInterrupt):
+
+        def f(x, error=error):
+            raise error("mine")
+
+        with pytest.raises(error, match="mine"):
+            differentiate(f, 1.0)
+
+
 # Kinks
 
 KINKS = {
