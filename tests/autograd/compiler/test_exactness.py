@@ -311,6 +311,14 @@ def network_and_data(activation, loss):
     return model, points(3, 4).tolist(), TARGETS[loss]
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_mean_of_products_with_the_target_is_exact(activation):
+    model, X, y = network_and_data(activation, mse)
+    loss = mean([(model(x) - t) * (model(x) - t) for x, t in zip(X, y)])
+    program = compile(loss, wrt=model.parameters())
+    assert_close(program.value_and_grad(program.read())[1], ad.gradients(loss, model.parameters()))
+
+
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("loss", TARGETS, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None])
