@@ -53,6 +53,36 @@ def test_kepler_equation_has_the_series_of_lagrange():
     assert nested == pytest.approx(wanted[:4], rel=1e-13)
 
 
+def ridge(X, y, penalty):
+    loss = lambda w, k: sum((ad.dot(row, w) - t) ** 2 for row, t in zip(X, y)) + k * sum(a * a for a in w)
+    return argmin(loss, [0.0] * len(X[0]), penalty)
+
+
+def test_penalty_of_ridge_regression_is_found_by_its_gradient():
+    # A. Hoerl and R. Kennard, "Ridge regression", 1970: w = (X'X + k)^-1 X'y, hence dw/dk = -(X'X + k)^-1 w
+    rng = np.random.default_rng(4)
+    X, held = rng.normal(size=(12, 3)), rng.normal(size=(8, 3))
+    truth = np.array([1.0, -2.0, 0.5])
+    y, z = X @ truth + 2.0 * rng.normal(size=12), held @ truth
+    inverse = lambda k: np.linalg.inv(X.T @ X + k * np.eye(3))
+    weights = ridge(X.tolist(), y.tolist(), 2.0)
+    assert weights == pytest.approx((inverse(2.0) @ X.T @ y).tolist(), rel=1e-12)
+    slopes = jacobian(lambda k: ridge(X.tolist(), y.tolist(), k))(2.0)
+    assert slopes == pytest.approx((-inverse(2.0) @ weights).tolist(), rel=1e-12)
+
+    def validation(log_penalty):
+        w = ridge(X.tolist(), y.tolist(), exp(log_penalty))
+        return ad.mean([(ad.dot(row, w) - t) ** 2 for row, t in zip(held, z)])
+
+    def by_hand(log_penalty):
+        w = inverse(math.exp(log_penalty)) @ X.T @ y
+        return float(np.mean((held @ w - z) ** 2))
+
+    best = argmin(validation, 0.0)  # second derivatives go through the inner problem
+    assert best == pytest.approx(scipy.optimize.minimize_scalar(by_hand, bracket=(-1, 1), tol=1e-12).x, abs=1e-6)
+    assert grad(validation)(best) == pytest.approx(0.0, abs=1e-12)
+
+
 # Derivatives
 
 
