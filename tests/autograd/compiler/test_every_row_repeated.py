@@ -1,4 +1,4 @@
-"""Every operation in a recurrence, as a loop of each back end and as steps on a batch; constants stay or change in it."""
+"""Every operation in a recurrence, as a loop of each back end and as steps on a batch; constants of every kind in it."""
 
 import math
 
