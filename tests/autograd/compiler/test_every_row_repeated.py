@@ -1,4 +1,4 @@
-"""Every operation in a recurrence, as a loop of each back end and as steps on a batch; constants of every kind in it."""
+"""Every operation in a recurrence, as a loop of each back end and as steps on a batch; its constants stay or change."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Recurrences in C, as loops: every operation in one, and constants that stay or change from one repetition to the next."""
+"""Recurrences in C, as loops: every operation in one, and constants that stay or change in it."""
 
 import pytest
 
