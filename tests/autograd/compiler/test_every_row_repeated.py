@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from autograd import compile, cos, operation, rules, value_and_grad, where
+from autograd import compile, cos, dot, operation, rules, value_and_grad, where
+from autograd.rules import NAry
 from tests.autograd.compiler.beside_eager import eager, outcome
 from tests.autograd.compiler.test_choices import GUARDED
-from tests.autograd.export.rows import each_row, points
+from tests.autograd.export.rows import ROWS, each_row, points
 
 pytestmark = pytest.mark.usefixtures("backend_or_pieces")
 
@@ -42,6 +43,30 @@ def assert_as_eager(f, points):
 def test_recurrence_of_every_row_is_as_eager(name, row):
     xs = points(row)
     assert_as_eager(repeated(row.apply), xs[:: 1 + len(xs) // 6])
+
+
+@pytest.mark.parametrize("row", [row for _, row in ROWS if isinstance(row, NAry)], ids=lambda row: row.name)
+def test_recurrence_of_operations_of_many_is_as_eager(row):
+    assert_as_eager(repeated(row.apply), points(row))
+
+
+@pytest.mark.parametrize(
+    "step", [lambda y: y * y, lambda y: y * -3.0, lambda y: y - 1e308 * y, lambda y: dot([y, y], [2.0, y])]
+)
+def test_recurrence_beyond_the_floats_is_as_eager(step):
+    def f(x):
+        for _ in range(110):
+            x = step(x)
+        return x
+
+    points = [0.5, 2.0, -1e200, 1e306]
+    batched = compile(lambda x: f(x), batched="x")
+    for x, y, slope in zip(
+        points, batched.each(np.array(points)), batched.value_and_grad(np.array(points))[1], strict=True
+    ):
+        wanted = value_and_grad(f)(x)
+        assert compile(f).value_and_grad(x) == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+        assert (y, slope * len(points)) == pytest.approx(wanted, rel=1e-12, nan_ok=True)
 
 
 @pytest.mark.parametrize("vectorized", [False, True])
