@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -195,8 +196,19 @@ def _identified(argument: Any) -> Part:
     """Return what tells an argument from those that are equal to it and not the same, as 1, 1.0 and True are."""
     if isinstance(argument, float):
         return float, type(argument), argument.hex()  # which tells -0.0 from 0.0, and knows nan again
+    if isinstance(argument, Number):  # a Decimal, say, has a signed 0, too
+        return type(argument), argument, repr(argument)
     if isinstance(argument, tuple):
         return type(argument), tuple(map(_identified, argument))
+    if isinstance(argument, frozenset):
+        return type(argument), frozenset(map(_identified, argument))
+    if is_dataclass(argument) and not isinstance(argument, type):
+        parts = [
+            _identified(getattr(argument, part.name))
+            for part in fields(argument)
+            if part.compare and part.hash is not False
+        ]
+        return type(argument), argument, tuple(parts)
     return type(argument), argument
 
 
