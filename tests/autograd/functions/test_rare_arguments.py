@@ -96,7 +96,7 @@ def test_newton_step_to_where_the_residual_is_infinite_is_halved():
 
 
 def test_solution_is_the_same_after_more_others_than_are_kept(monkeypatch):
-    monkeypatch.setattr(implicit, "KEPT", 8)
+    monkeypatch.setattr(implicit, "MOST_SOLUTIONS", 8)
     a = Value(2.0)
     x = root(lambda x, a: x * x - a, 1.0, a)
     program = compile(x * x * x, wrt=[a])
