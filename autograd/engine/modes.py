@@ -74,7 +74,7 @@ class TracedSide(Protocol):
 
     taken: bool  # whether it is chosen while the function is traced, as are the sides around it
 
-    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
         ...
 

@@ -48,9 +48,11 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
         if modes.paused():
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
         if (side := modes.side()) is not None:
-            first, second = slots_of(op, side.guarded(operands_in(first, second)))
+            operands = operands_in(first, second)
+            constants = not (side.taken and rules.is_own(op)) and _fails_with_nan(op, operands)
+            first, second = slots_of(op, side.guarded(operands, constants=constants))
             if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
-                data = _or_nan(op, operands_in(first, second))
+                data = op.evaluate([node.number for node in operands_in(first, second)])
     node = _new(Value)
     node.number = data
     node._first = first
@@ -64,12 +66,15 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     return node
 
 
-def _or_nan(op: Operation, operands: Sequence[Value]) -> float:
-    """Apply an operation to nodes; where it is not defined, the result is nan."""
+def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
+    """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
+    if Constant not in map(type, operands):
+        return False
     try:
-        return op.evaluate([node.number for node in operands])
+        op.evaluate([x.number if type(x) is Constant else math.nan for x in operands])
     except (ValueError, ArithmeticError):
-        return math.nan
+        return True
+    return False
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -454,9 +459,10 @@ class _Side:
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
 
-    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
-        return tuple([x if x in self.inside or type(x) is Constant else self._guard(x) for x in operands])
+    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those made outside of it behind a guard; constants if asked."""
+        free = self.inside.__contains__ if constants else lambda x: x in self.inside or type(x) is Constant
+        return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
         if x not in self.guards:

@@ -386,7 +386,7 @@ class StepWriter(_Writer):
             return f"v[{affine(operand.first, [(operand.stride, 'i')])}]"
         if isinstance(operand, IndexTable):
             return f"v[{self.table('int', list(map(str, operand.slots)))}[i]]"
-        if isinstance(operand, (list, tuple)):
+        if isinstance(operand, list):
             return f"{self.table('double', list(map(c_number, operand)))}[i]"
         return c_number(operand)
 
