@@ -54,12 +54,12 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     ]
     since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
-    tracer = _Tracer()
+    own = {leaf for leaves in inputs for leaf in leaves}
+    tracer = _Tracer(own)
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten_result(result, "compile")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
-    own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
     older = [leaf for leaf in leaves if leaf.stamp.born < since]
@@ -72,7 +72,8 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
 class _Tracer:
     """The tracer: it refuses to let a number that may change be used as a plain one."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: set[Value]) -> None:
+        self.inputs = inputs
         self.decisive: list[Value] = []  # constants that were used as plain numbers
         self.primals: list[Value] = []  # what derivatives were taken of
 
@@ -86,6 +87,14 @@ class _Tracer:
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"
             )
+
+    def compared(self, node: Any, other: Any) -> None:
+        """Raise TraceError where == compares numbers; two Values by which it is, such as parameters, it may."""
+        if not isinstance(other, Value) or all(map(self._depends, (node, other))):
+            self.used(node, "a comparison by == of")
+
+    def _depends(self, node: Any) -> bool:
+        return not self.inputs.isdisjoint(topological_order(node))
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""

@@ -228,6 +228,13 @@ def use(node: Node, how: str) -> None:
         tracer.used(node, how)
 
 
+def compared(node: Node, other: object) -> None:
+    """Tell the tracer, if there is one, that a node is compared by == with a number or with another node."""
+    tracer = _tracer.get().value
+    if tracer is not None:
+        tracer.compared(node, other)
+
+
 def linearized(outputs: Iterable[Any]) -> None:
     """Tell the tracer, if there is one, what derivatives are taken of."""
     tracer = _tracer.get().value

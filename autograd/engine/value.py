@@ -277,7 +277,7 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __eq__(self, other: object) -> bool:
         """Whether it is the same node; where a function is traced, numbers would be compared, which is refused."""
         if modes.blocks and self is not other and isinstance(other, (Real, Value)):
-            modes.use(self, "a comparison by == of")
+            modes.compared(self, other)
         return NotImplemented
 
     __hash__ = object.__hash__

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import autograd as ad
 from autograd import Value, compile, evaluate, grad
 from autograd.compiler import TraceError
 
@@ -43,8 +44,9 @@ def test_what_is_part_of_the_program_is_read():
     f = lambda x, mode: x * x if mode == 0 else -x
     program = compile(f, static="mode")
     assert [program(3.0, mode) for mode in (0, 1)] == [9.0, -3.0]
-    k = Value(2.0)
+    k, others = Value(2.0), [Value(2.0), Value(3.0)]
     assert compile(lambda x: x * (2.0 if k == k else 1.0) * (3.0 if x == None else 1.0))(3.0) == 6.0  # noqa: E711
+    assert compile(lambda x: x * ad.fsum([w for w in [k, *others] if w in others]))(2.0) == 10.0
     assert (k == 2.0, k == k, k in [2.0, k]) == (False, True, True)
 
 
