@@ -236,8 +236,8 @@ def _regular(given: Any, first: Structure) -> Array | None:
     if first.container not in (None, list, tuple, np.ndarray):
         return None
     if first.container is not None:
-        size: Callable[[Any], Any] = np.shape if first.is_array else len
-        if kinds != {first.container} or len({*map(size, given)}) > 1:
+        sizes: set[Any] = {*map(np.shape, given)} if first.is_array else {*map(len, given)}
+        if kinds != {first.container} or len(sizes) > 1:
             return None
         kinds = {float} if first.is_array else {type(number) for example in given for number in example}
     if not all(issubclass(kind, NUMBERS) for kind in kinds):
