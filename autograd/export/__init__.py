@@ -43,9 +43,9 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     """Return a program as a file in C99, and write it to a path if one is given.
 
     The file has one function: of the parameters and of the arguments of one example, in the order of the signature, it
-    returns the value, and writes the gradient by the parameters; by the arguments, where there are none. It allocates nothing and has no
-    globals; a comment shows how to call it. `program` is what `compile` returned; of a function, it is the one for its
-    latest call, and Values that are not in its `wrt` have the numbers that they have now.
+    returns the value, and writes the gradient by the parameters; by the arguments, where there are none. It allocates
+    nothing and has no globals; a comment shows how to call it. `program` is what `compile` returned; of a function, it
+    is the one for its latest call, and Values that are not in its `wrt` have the numbers that they have now.
 
     >>> from autograd import Value, compile
     >>> w, x = Value(3.0, "w"), Value(2.0, "x")
@@ -69,7 +69,8 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     the other, each in the order of the signature; room for the value of each example; and room for the gradient of
     their mean by the parameters, or without any by x, number for number; or null. An argument that is not batched
     stands in each example as well: the derivative by it is the sum over them. `f.parameters`, `f.inputs` and
-    `f.results` say how many there are. A program with several results gives values only. It needs no library, and no `eval`. `program` is as for `to_c`.
+    `f.results` say how many there are. A program with several results gives values only. It needs no library, and no
+    `eval`. `program` is as for `to_c`.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0, "w")

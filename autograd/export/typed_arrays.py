@@ -158,7 +158,7 @@ class _TypedArrayWriter(ArrayWriter):
         tables = [_typed(table, *key) for key, table in self.tables.items()]
         text = "\n".join(
             [
-                "function evaluate(theta, x, values, gradient) {",  # so no name hides another in this text
+                "function compute(theta, x, values, gradient) {",  # so no name hides another in this text
                 *indented([f"const examples = values.length / {len(roots)};", *body]),
                 "}",
             ]
@@ -171,7 +171,7 @@ class _TypedArrayWriter(ArrayWriter):
             "let room = new Float64Array(0);",
             *tables,
             text,
-            f"return Object.assign(evaluate, {json.dumps(sizes)});",
+            f"return Object.assign(compute, {json.dumps(sizes)});",
         ]
         helpers = functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []
         return "\n".join(
