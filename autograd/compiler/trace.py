@@ -25,6 +25,7 @@ OTHERWISE = f"{CHOICE}; detach() for a number without gradient"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
     "an integer of": STATIC,
+    "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
         "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias, cast
 
 from autograd import rules
@@ -135,12 +136,14 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    a, b = _as_operand(a), _as_operand(b)
+    traced = modes.blocks and modes.traced()
+    # An int is compared as it is: a large one is no float.
+    a, b = (x if type(x) is int and not traced else _as_operand(x) for x in (a, b))
     if a is None or b is None:
         return cast("bool", NotImplemented)
-    if modes.blocks and modes.traced():
+    if traced:
         return cast("bool", Value._operate(op, (a, b)))
-    return bool(op.forward(a.number, b.number))
+    return bool(op.forward(*(x if type(x) is int else x.number for x in (a, b))))
 
 
 def _constant(number: float) -> Value:
@@ -266,6 +269,14 @@ class Value(Node, PeerNames, Methods["Value"]):
     # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number. Where a
     # function is traced to be compiled, a comparison is a node too, since its outcome may be another one next time.
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same node; where a function is traced, numbers would be compared, which is refused."""
+        if modes.blocks and self is not other and isinstance(other, (Real, Value)):
+            modes.use(self, "a comparison by == of")
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
     def __lt__(self, other: Number) -> bool:
         return _compare(rules.less, self, other)
 
@@ -301,7 +312,10 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __index__(self) -> int:
         if modes.blocks:
             modes.use(self, "an integer of")
-        raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
+        raise TypeError(
+            f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
+            "a list is multiplied element by element: [w * x for x in xs]"
+        )
 
     def __round__(self, digits: int | None = None) -> Value:
         if modes.blocks:
@@ -398,15 +412,23 @@ class Value(Node, PeerNames, Methods["Value"]):
         """
         return _unary(rules.detached, self) if modes.blocks and modes.traced() else Value(self.number)
 
+    def _copied(self) -> None:
+        """Refuse to be copied where a function is traced: the copy would be a leaf of the numbers of the first call."""
+        if modes.blocks:
+            modes.use(self, "a copy of")
+
     def __copy__(self) -> Value:
+        self._copied()
         copied: Value = _copying.shallow_copy(self)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        self._copied()
         copied: Value = _copying.deep_copy(self, memo)
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._copied()
         return _copying.reduce_node(self)
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from inspect import getattr_static
+from numbers import Number
 from typing import Any, NamedTuple
 
 
@@ -196,15 +197,22 @@ def identity(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
     kind = type(thing)
     if isinstance(thing, float):
         return kind, thing.hex()  # which tells -0.0 from 0.0, and knows nan again
+    if isinstance(thing, Number):  # a Decimal, say, has a signed 0, too
+        return kind, thing, repr(thing)
     if id(thing) in within:
         return kind, within.index(id(thing))
     within = (*within, id(thing))
     if isinstance(thing, (tuple, list)):
         return kind, tuple([identity(part, within) for part in thing])
+    if isinstance(thing, frozenset):
+        return kind, frozenset([identity(part, within) for part in thing])
     try:
         hash(thing)
     except TypeError:
         return kind, _held(thing, within)
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        compared = [part.name for part in dataclasses.fields(thing) if part.compare and part.hash is not False]
+        return kind, thing, tuple([identity(getattr(thing, name, None), within) for name in compared])
     return kind, thing
 
 
