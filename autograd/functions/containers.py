@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import getattr_static
 from numbers import Number
 from typing import Any, NamedTuple
@@ -126,11 +126,17 @@ def _of_dataclass(thing: Any) -> tuple[Sequence[Any], Hashable]:
     state = [dict(part or {}) for part in _state(thing)]
     for attributes in state:
         for name in [*attributes]:
-            if _are_values(attributes[name]) and name not in names:
+            if name not in names and _are_values(attributes[name]):
                 names.append(name)
             if name in names or isinstance(getattr_static(type(thing), name, None), cached_property):
                 del attributes[name]
-    return [getattr(thing, name) for name in names], Beside(state, tuple(names))
+    rest = Beside(state, tuple(names)) if any(state) else _nothing_beside(tuple(names))
+    return [getattr(thing, name) for name in names], rest
+
+
+@cache
+def _nothing_beside(names: tuple[str, ...]) -> Beside:
+    return Beside(({}, {}), names)
 
 
 def _dataclass(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
@@ -195,6 +201,8 @@ def identity(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
     (True, False, False)
     """
     kind = type(thing)
+    if kind is str or kind is int:
+        return kind, thing
     if isinstance(thing, float):
         return kind, thing.hex()  # which tells -0.0 from 0.0, and knows nan again
     if isinstance(thing, Number):  # a Decimal, say, has a signed 0, too
