@@ -138,7 +138,7 @@ def test_c_functions_have_no_name_that_is_declared(tmp_path):
     whole = [to_c(program, name=name) for name in ("square", "sigmoid", "logsumexp", "relu")]
     for standard in STANDARDS:
         for number, file in enumerate(["\n".join(sources.values()), *whole]):
-            (tmp_path / f"{number}.c").write_text("#include <stdio.h>\n" + file)
+            (tmp_path / f"{number}.c").write_text("#include <stdio.h>\n" + file, encoding="ascii")
             command = [CC, f"-std={standard}", *FLAGS, "-c", f"{number}.c", "-o", "all.o"]
             done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stderr) == (0, "")
