@@ -105,7 +105,7 @@ def test_constants_may_be_any_floats(number):
 
 
 def test_leaves_with_one_label_are_different_symbols():
-    assert str(to_sympy(Value(1.0, "w") - Value(2.0, "w"))) == "w - x1"
+    assert len(to_sympy(Value(1.0, "w") - Value(2.0, "w")).free_symbols) == 2
 
 
 def test_shared_parts_stay_shared():

@@ -30,9 +30,9 @@ WRITTEN = {
     "C": (
         to_c,
         """
-        v[57] = f_logsumexp(v + 49, 4, 1);
-        for (int a = 0; a < 3; a++) v[58 + a] = f_relu(v[54 + a]);
-        for (int b = 0; b < 3; b++) for (int c = 0; c < 4; c++) v[24 + 5 * b + c] = v[70 + b] * v[49 + c];
+        v[27] = f_logsumexp(v + 0, 4, 1);
+        for (int a = 0; a < 3; a++) v[28 + a] = f_relu(v[24 + a]);
+        for (int b = 0; b < 3; b++) for (int c = 0; c < 4; c++) v[45 + 5 * b + c] = v[64 + b] * v[c];
         """,
     ),
     "JavaScript": (
