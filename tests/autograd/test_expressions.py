@@ -173,6 +173,11 @@ def test_repr_is_python_that_gives_the_same_value(expression):
     assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
 
 
+def test_repr_has_parentheses_around_negative_constants_alone():
+    products = [(c, RandomExpression((2.0,), (Application(rules.mul, (0, c)),))) for c in (0.0, 3.0, -1.0)]
+    assert [str(product).splitlines()[1].partition(" * ")[2] for _, product in products] == ["0.0", "3.0", "(-1.0)"]
+
+
 def test_own_operations_can_be_drawn_from():
     chosen = [rules.mul, rules.sin]
 

@@ -151,6 +151,7 @@ def test_widget_gives_the_model_what_was_trained():
     assert set(page.model.state_dict().values()) == {0.5}
     with no_grad():
         assert page.model([1.0, 1.0]).data == pytest.approx(3 * 0.5 * math.tanh(1.5) + 0.5)
+    assert set(widget.traits(sync=True)) >= {"page", "title", "height", "theta"}
     assert "application/vnd.jupyter.widget-view+json" in page._repr_mimebundle_()
 
 
