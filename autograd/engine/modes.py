@@ -74,7 +74,7 @@ class TracedSide(Protocol):
 
     taken: bool  # whether it is chosen while the function is traced, as are the sides around it
 
-    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
         ...
 
@@ -226,6 +226,13 @@ def use(node: Node, how: str) -> None:
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.used(node, how)
+
+
+def compared(node: Node, other: object) -> None:
+    """Tell the tracer, if there is one, that a node is compared by == with a number or with another node."""
+    tracer = _tracer.get().value
+    if tracer is not None:
+        tracer.compared(node, other)
 
 
 def linearized(outputs: Iterable[Any]) -> None:

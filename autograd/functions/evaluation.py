@@ -55,6 +55,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
         if node in numbers:
             read[node] = _taken(numbers[node], kind)
         elif node.op is None:
+            modes.use(node, "an evaluation of")
             read[node] = _taken(node.number, kind)
         else:
             read[node] = node.op.apply([read[parent] for parent in node.parents])

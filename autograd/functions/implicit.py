@@ -23,6 +23,7 @@ from autograd.functions.transforms import grad
 from autograd.rules import Operation, positive
 
 Solver = Callable[[Function, Any], Any]
+MOST_SOLUTIONS = 4096  # of a problem that are kept
 
 
 def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_steps: int = 100) -> Any:
@@ -190,7 +191,7 @@ class _Problem:
         """Return the numbers of the solution at these numbers of the operands."""
         key = tuple(operands)
         if key not in self._solutions:
-            if len(self._solutions) >= 4096:
+            if len(self._solutions) >= MOST_SOLUTIONS:
                 self._solutions.clear()
                 self._sensitivities.clear()
             with _apart(), self._assigned(operands):
