@@ -182,11 +182,10 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
 def _lacking(job: Job) -> str:
     """Return which libraries the job's pictures lack, so that it can be said before training."""
     lacking = []
-    if set(job.pictures) - {"neuron"}:
-        try:
-            import nn.plots.canvas  # noqa: F401
-        except ImportError:
-            lacking.append("Matplotlib (python -m pip install 'scalar-autograd[demo]')")
+    try:  # for the history, which every job draws
+        import nn.plots.canvas  # noqa: F401
+    except ImportError:
+        lacking.append("Matplotlib (python -m pip install 'scalar-autograd[demo]')")
     if "neuron" in job.pictures:
         try:
             import autograd.pictures.rendering  # noqa: F401

@@ -22,7 +22,7 @@ from nn.training.history import History, Score, Stop, metric_for
 from nn.training.interrupts import scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
 from nn.training.lockstep import current_lockstep
-from nn.training.metrics import Metric
+from nn.training.metrics import Metric, form_on_arrays
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.progress import bar
@@ -314,5 +314,5 @@ def _mean(scores: Sequence[tuple[Score, int]]) -> Score:
 
 
 def _name(function: Any) -> str:
-    name = getattr(function, "__name__", "")
+    name = "accuracy" if form_on_arrays(function) else getattr(function, "__name__", "")
     return name if name.isidentifier() else "metric"

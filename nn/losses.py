@@ -7,8 +7,8 @@ makes a loss of real targets nan, as in NumPy.
 
 A loss carries the metric that `fit` and `evaluate` report beside it, accuracy or none; so may a loss of your own:
 
->>> hinge.metric.__name__, mse.metric
-('accuracy', None)
+>>> cross_entropy.metric.__name__, hinge.metric.__name__, mse.metric
+('accuracy', 'binary_accuracy', None)
 
 A penalty on the parameters is a term beside the loss: `fit(..., loss=mse, penalty=lambda p: 1e-4 * l2(p))`.
 """
@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.training.checks import above_zero, listed, plain
 from nn.training.judging import judged_by
-from nn.training.metrics import accuracy
+from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.targets import PROBABILITY_TARGETS, SIGN_TARGETS, examples_with_targets, paired
 
 Output: TypeAlias = "Value | float | Sequence[Value | float]"
@@ -66,7 +66,7 @@ def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0)
     return mean(c * (e - 0.5 * c) for e, c in ((e, minimum(e, delta)) for e in errors))
 
 
-@judged_by(accuracy)
+@judged_by(binary_accuracy)
 def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y ŷ), for targets y of -1 or 1.
 
@@ -79,7 +79,7 @@ def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     return mean(relu(1.0 - target * output) for output, target in pairs)
 
 
-@judged_by(accuracy)
+@judged_by(binary_accuracy)
 def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
     """Return the mean cross-entropy of a binary classifier, (1/n) Σ y softplus(-z) + (1 - y) softplus(z).
 

@@ -77,19 +77,19 @@ class Module(ParameterHolder):
             parameter.zero_grad()
 
     def state_dict(self) -> dict[str, float]:
-        """Return the data of the parameters by name.
+        """Return the data of the parameters by name; ValueError where two of them have one name.
 
         >>> Neuron(1, seed=0).state_dict()
         {'w.0': 1.331..., 'b': 0.0}
         """
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        return {name: parameter.data for name, parameter in self._parameters_by_name().items()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set the parameters to the numbers of a `state_dict()`, all of them or, if any does not fit, none.
 
         Raises ValueError that lists every missing and unexpected name, and every entry that is not a number.
         """
-        parameters = dict(self.named_parameters())
+        parameters = self._parameters_by_name()
         problems = {
             "missing": parameters.keys() - state.keys(),
             "unexpected": state.keys() - parameters.keys(),
@@ -102,6 +102,16 @@ class Module(ParameterHolder):
             raise ValueError(f"this state does not fit {type(self).__name__}: {listed}; nothing was changed")
         for name, parameter in parameters.items():
             parameter.data = state[name]
+
+    def _parameters_by_name(self) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for name, parameter in self.named_parameters():
+            if found.setdefault(name, parameter) is not parameter:
+                raise ValueError(
+                    f"two parameters of {type(self).__name__} have the name {name}, as those of the keys 1 and '1' "
+                    "of a dict have, or those of a key with a dot; change one of the keys"
+                )
+        return found
 
 
 def _is_number(entry: Any) -> bool:

@@ -240,6 +240,56 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "False",
     ): "no reduction of constants comes there",
     ("autograd/export/latex.py", "rules.divide: (SIGN, 0, 0),", "1"): "levels begin at 2",
+    (
+        "autograd/compiler/backends/native.py",
+        "if slow and not self._warned and len(self.tape.called) * examples >= SLOW:",
+        "len(self.tape.called) * examples > SLOW",
+    ): "from which number on Python is called slow is no promise",
+    (
+        "autograd/rules/_special.py",
+        "return sign * sin(PI * _select(rest > 0.5, 1.0 - rest, rest)), sign * sin(PI * (0.5 - rest))",
+        "rest >= 0.5",
+    ): "1 - 0.5 is 0.5",
+    (
+        "autograd/functions/newton.py",
+        "if _is_definite(shifted) or shift > 1e3 * size * largest:",
+        "shift >= 1000.0 * size * largest",
+    ): "two numbers that are rounded are not just equal",
+    (
+        "autograd/compiler/_fold.py",
+        "if node.op is rules.mean and len(terms) > 1:",
+        "len(terms) >= 1",
+    ): "a mean of one number is 1.0 times it",
+    (
+        "autograd/compiler/backends/_vectors.py",
+        "large = abs(x) > 22.0",
+        "abs(x) >= 22.0",
+    ): "both formulas have all digits there",
+    (
+        "autograd/rules/table.py",
+        "one = 1.0 if -inf < xs[at] < inf else nan",
+        "-inf <= xs[at] < inf",
+    ): "where the largest is -inf all are, whose differences are nan",
+    (
+        "autograd/export/torch.py",
+        "repeated = [axis for axis, stride in enumerate(strides or ()) if stride == 0 and slots.shape[axis] > 1]",
+        "2",
+    ): "what repeats twice may be listed, which gives the same numbers",
+    (
+        "autograd/compiler/_binding.py",
+        "weakref.finalize(instance, self._programs.pop, key, None).atexit = False",
+        "True",
+    ): "what is freed at exit anyway",
+    (
+        "nn/training/storage.py",
+        'return f"{count:,}" if count < 10**15 else "more than 10**15"',
+        "count <= 10 ** 15",
+    ): "where a count stops to be exact is no promise",
+    (
+        "nn/plots/figures.py",
+        "upright = 0.09 * max(map(len, names)) < max(4.0, 0.42 * size) / size  # inches of a name, and of a cell",
+        "0.09 * max(map(len, names)) <= max(4.0, 0.42 * size) / size",
+    ): "two numbers that are rounded are not just equal",
 }
 
 COMPARISONS = {

@@ -60,6 +60,11 @@ def exact(row: Operation, operands: Sequence[Any]) -> Any:
     return evaluated(row.definition, named, mpmath)
 
 
+def defined(row: Operation, operands: Sequence[float]) -> bool:
+    """Whether operands are in the domain of a row."""
+    return not row.domain or bool(evaluated(row.domain, dict(zip(row.arguments, operands, strict=True)), math))
+
+
 def is_slow(row: Operation) -> bool:
     """Whether mpmath takes long for a row."""
     slow = (rules.lgamma, rules.digamma, rules.trigamma, rules.erfinv)

@@ -139,12 +139,9 @@ def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_pa
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
     run = subprocess.run(
-        [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"],
-        cwd=folder,
-        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables,
-        capture_output=True,
-        timeout=300,
-    )
+        [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"], cwd=folder,
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables, capture_output=True, timeout=300,
+    )  # fmt: skip
     assert (run.returncode, run.stderr.decode(errors="replace")) == (0, "")
     found = json.loads(run.stdout)
     assert found.keys() == usual.keys()
@@ -194,23 +191,14 @@ def test_every_text_is_opened_with_its_encoding():
 @pytest.mark.parametrize(
     ("call", "is_text"),
     {
-        "open(path)": True,
-        "open(path, 'w')": True,
-        "open(path, 'rb')": False,
-        "open(path, 'w', -1, 'utf-8')": False,
-        "path.open()": True,
-        "path.open('a')": True,
-        "path.open('a', encoding='utf-8')": False,
-        "path.open('xb')": False,
-        "path.read_text()": True,
-        "path.read_text('utf-8')": False,
-        "path.read_text(encoding='utf-8')": False,
-        "path.write_text(text)": True,
-        "path.write_text(text, encoding='utf-8')": False,
-        "os.open(path, flags)": False,
+        "open(path)": True, "open(path, 'w')": True, "open(path, 'rb')": False, "open(path, 'w', -1, 'utf-8')": False,
+        "path.open()": True, "path.open('a')": True, "path.open('a', encoding='utf-8')": False,
+        "path.open('xb')": False, "path.read_text()": True, "path.read_text('utf-8')": False,
+        "path.read_text(encoding='utf-8')": False, "path.write_text(text)": True,
+        "path.write_text(text, encoding='utf-8')": False, "os.open(path, flags)": False,
         "path.write_bytes(text)": False,
     }.items(),
-)
+)  # fmt: skip
 def test_call_without_encoding_is_noticed(call, is_text):
     assert list(without_encoding(call)) == [call] * is_text
 

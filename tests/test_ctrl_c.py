@@ -15,49 +15,21 @@ from pathlib import Path
 
 import pytest
 
-import autograd
+import autograd as ad
 import nn
-from autograd import (
-    Value,
-    animate,
-    argmin,
-    compile,
-    detect_anomaly,
-    draw,
-    explore,
-    export,
-    fsum,
-    grad,
-    gradcheck,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    log,
-    no_grad,
-    root,
-    sin,
-    taylor,
-    taylor_ode,
-    text,
-    value_and_grad,
-    vjp,
-    where,
-)
 from autograd.engine import modes
 from autograd.export import derivation, to_c, to_javascript, to_latex, to_onnx, to_sympy
 from nn import MLP, clip_grad_norm, evaluate, fit, load, mse, playground, plots, read_csv, save, sweep
 from tests.environment import unmeasured
 from tests.interrupting import Interrupts
 
-FOLDERS = (*(str(Path(module.__file__).parent) for module in (nn, autograd)), contextlib.__file__)
+FOLDERS = (*(str(Path(module.__file__).parent) for module in (nn, ad)), contextlib.__file__)
 POINT = [0.3, 0.1, -0.2]
 X, Y = [[0.1, 0.2], [0.3, -0.4]], [1.0, -1.0]
 
 
 def f(xs):
-    return fsum([sin(a * b) for a, b in pairwise(xs)])
+    return ad.fsum([ad.sin(a * b) for a, b in pairwise(xs)])
 
 
 def model():
@@ -69,22 +41,22 @@ def graph():
 
 
 def in_blocks():
-    with no_grad():
-        with no_grad():
+    with ad.no_grad():
+        with ad.no_grad():
             inner = model()(X[0])
         return inner.data, model()(X[1]).data
 
 
 def in_anomaly_block():
-    with detect_anomaly():
-        leaf = Value(2.0)
+    with ad.detect_anomaly():
+        leaf = ad.Value(2.0)
         (leaf * 3.0).backward()
     return leaf.grad
 
 
 def evaluated():
-    leaf = Value(2.0)
-    return autograd.evaluate(sin(leaf) * leaf, {leaf: 0.5})
+    leaf = ad.Value(2.0)
+    return ad.evaluate(ad.sin(leaf) * leaf, {leaf: 0.5})
 
 
 def clipped():
@@ -114,57 +86,43 @@ def saved(write, name):
 RUNS = {
     "fit": lambda: fit(model(), X, Y, loss=mse, epochs=2, compiled=False, progress=False).loss,
     "fit compiled": lambda: fit(model(), X, Y, loss=mse, epochs=2, compiled=True, progress=False).loss,
-    "evaluate": lambda: evaluate(model(), X, Y, loss=mse).loss,
-    "call of a model": lambda: [model()(x).data for x in X],
-    "compile": lambda: compile(f)(POINT),
-    "compile of a model": lambda: compile(model(), batched="x")(X),
-    "compile of a gradient": lambda: compile(grad(f), backend="python")(POINT),
-    "compile of a graph": lambda: compile(graph(), backend="numpy").forward(),
-    "compile of a choice": lambda: compile(hessian(lambda x: where(x[0] > 0, lambda: log(x[0]) * x[1], 0.0)))(POINT),
-    "grad": lambda: grad(lambda xs: fsum(grad(f)(xs)))(POINT),
-    "value_and_grad": lambda: value_and_grad(f)(POINT),
-    "hessian": lambda: hessian(f)(POINT),
-    "hvp": lambda: hvp(f)(POINT, POINT),
-    "jacobian": lambda: jacobian(lambda xs: [f(xs), xs[0]])(POINT),
-    "jvp": lambda: jvp(f, (POINT,), (POINT,)),
-    "vjp": lambda: vjp(f, POINT)[1](1.0),
-    "taylor": lambda: taylor(lambda t: sin(t) * t, 0.3, 4),
-    "root": lambda: root(lambda x: x * x - 2.0, 1.0),
-    "argmin": lambda: argmin(lambda x: (x - 2.0) ** 2, 1.0),
-    "gradcheck": lambda: gradcheck(f, POINT),
-    "blocks": in_blocks,
-    "detect_anomaly": in_anomaly_block,
-    "draw": lambda: str(draw(graph())),
-    "draw with derivatives": lambda: str(draw(sin(Value(2.0)), derivatives=True)),
-    "text": lambda: text(graph()),
-    "animate": lambda: len(saved(lambda path: animate(sin(Value(2.0)), path), "moving.svg")),
-    "explore": lambda: len(saved(explore(sin(Value(2.0))).save, "page.html")),
+    "evaluate": lambda: evaluate(model(), X, Y, loss=mse).loss, "call of a model": lambda: [model()(x).data for x in X],
+    "compile": lambda: ad.compile(f)(POINT), "compile of a model": lambda: ad.compile(model(), batched="x")(X),
+    "compile of a gradient": lambda: ad.compile(ad.grad(f), backend="python")(POINT),
+    "compile of a graph": lambda: ad.compile(graph(), backend="numpy").forward(),
+    "compile of a choice": lambda: ad.compile(
+        ad.hessian(lambda x: ad.where(x[0] > 0, lambda: ad.log(x[0]) * x[1], 0.0))
+    )(POINT),
+    "grad": lambda: ad.grad(lambda xs: ad.fsum(ad.grad(f)(xs)))(POINT),
+    "value_and_grad": lambda: ad.value_and_grad(f)(POINT), "hessian": lambda: ad.hessian(f)(POINT),
+    "hvp": lambda: ad.hvp(f)(POINT, POINT), "jacobian": lambda: ad.jacobian(lambda xs: [f(xs), xs[0]])(POINT),
+    "jvp": lambda: ad.jvp(f, (POINT,), (POINT,)), "vjp": lambda: ad.vjp(f, POINT)[1](1.0),
+    "taylor": lambda: ad.taylor(lambda t: ad.sin(t) * t, 0.3, 4), "root": lambda: ad.root(lambda x: x * x - 2.0, 1.0),
+    "argmin": lambda: ad.argmin(lambda x: (x - 2.0) ** 2, 1.0), "gradcheck": lambda: ad.gradcheck(f, POINT),
+    "blocks": in_blocks, "detect_anomaly": in_anomaly_block, "draw": lambda: str(ad.draw(graph())),
+    "draw with derivatives": lambda: str(ad.draw(ad.sin(ad.Value(2.0)), derivatives=True)),
+    "text": lambda: ad.text(graph()),
+    "animate": lambda: len(saved(lambda path: ad.animate(ad.sin(ad.Value(2.0)), path), "moving.svg")),
+    "explore": lambda: len(saved(ad.explore(ad.sin(ad.Value(2.0))).save, "page.html")),
     "playground": lambda: len(saved(playground(model(), X, Y, loss=mse, seed=1).save, "page.html")),
-    "evaluate of a graph": evaluated,
-    "gradients": lambda: gradients(sin(x := Value(2.0)) * x, [x]),
-    "taylor_ode": lambda: taylor_ode(lambda x: [x[1], -sin(x[0])], [0.0, 1.0], 4),
-    "clip_grad_norm": clipped,
+    "evaluate of a graph": evaluated, "gradients": lambda: ad.gradients(ad.sin(x := ad.Value(2.0)) * x, [x]),
+    "taylor_ode": lambda: ad.taylor_ode(lambda x: [x[1], -ad.sin(x[0])], [0.0, 1.0], 4), "clip_grad_norm": clipped,
     "save": lambda: saved(lambda path: save(model(), path), "model.json"),
     "load": lambda: read(load, "model.json", lambda path: save(model(), path)).state_dict(),
-    "read_csv": lambda: read(lambda path: read_csv(path, "y").y, "table.csv", b"x,y\n1,2\n2,4\n3,6\n"),
-    "sweep": swept,
+    "read_csv": lambda: read(lambda path: read_csv(path, "y").y, "table.csv", b"x,y\n1,2\n2,4\n3,6\n"), "sweep": swept,
     "plots": lambda: len(plots.decision_boundary(model(), X, Y, resolution=4).axes),
-    "derivation": lambda: str(derivation(sin(x := Value(2.0)) * x, x)),
-    "to_sympy": lambda: str(to_sympy(sin(Value(2.0, "x")))),
-    "to_latex": lambda: to_latex(graph()),
-    "to_c": lambda: to_c(compile(graph())),
-    "to_javascript": lambda: to_javascript(compile(graph())),
-}
-
+    "derivation": lambda: str(derivation(ad.sin(x := ad.Value(2.0)) * x, x)),
+    "to_sympy": lambda: str(to_sympy(ad.sin(ad.Value(2.0, "x")))), "to_latex": lambda: to_latex(graph()),
+    "to_c": lambda: to_c(ad.compile(graph())), "to_javascript": lambda: to_javascript(ad.compile(graph())),
+}  # fmt: skip
 
 if find_spec("onnx"):
-    RUNS["to_onnx"] = lambda: to_onnx(compile(graph()))
-
+    RUNS["to_onnx"] = lambda: to_onnx(ad.compile(graph()))
 
 LEFT_OUT = {  # public names that are not in RUNS
     "errors": {"ConvergenceError", "GradientError", "TraceError"},
     "what makes a node, or a model, and is in most of RUNS": {
-        *("Value", "Constant", "operation", "softmax", "log_softmax", *autograd.rules.FUNCTIONS),
+        *("Value", "Constant", "operation", "softmax", "log_softmax", *ad.rules.FUNCTIONS),
         *("Module", "MLP", "Layer", "Neuron"),
     },
     "blocks, in the run of that name": {"no_grad", "scope"},
@@ -180,7 +138,7 @@ LEFT_OUT = {  # public names that are not in RUNS
 
 
 def test_every_public_function_that_takes_its_time_is_run_here():
-    public, left_out = {*autograd.__all__, *export.__all__, *nn.__all__}, set().union(*LEFT_OUT.values())
+    public, left_out = {*ad.__all__, *ad.export.__all__, *nn.__all__}, set().union(*LEFT_OUT.values())
     run = {name.partition(" ")[0] for name in [*RUNS, "to_onnx"]}
     assert public - run - left_out == set()
     assert left_out & run == set()
@@ -188,17 +146,13 @@ def test_every_public_function_that_takes_its_time_is_run_here():
 
 def left_open():
     """Return what is open or switched off, which nothing should be."""
-    leaf = Value(1.0)
+    leaf = ad.Value(1.0)
     result = leaf * 2.0
     found = {
-        "a scope": leaf.scope or result.scope,
-        "a no_grad block": modes.paused(),
-        "a trace": modes.traced(),
-        "a side of a choice": modes.side(),
-        "a transform": modes.differentiated(Value(1.0)),
-        "a detect_anomaly block": modes.inspecting(),
-        "the collector": not gc.isenabled(),
-    }
+        "a scope": leaf.scope or result.scope, "a no_grad block": modes.paused(), "a trace": modes.traced(),
+        "a side of a choice": modes.side(), "a transform": modes.differentiated(ad.Value(1.0)),
+        "a detect_anomaly block": modes.inspecting(), "the collector": not gc.isenabled(),
+    }  # fmt: skip
     return [name for name, open_ in found.items() if open_]
 
 

@@ -8,39 +8,8 @@ import time
 
 import pytest
 
-import autograd
+import autograd as ad
 import nn
-from autograd import (
-    Value,
-    animate,
-    argmin,
-    compile,
-    detect_anomaly,
-    dot,
-    draw,
-    evaluate,
-    explore,
-    export,
-    fsum,
-    grad,
-    gradcheck,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    log_softmax,
-    no_grad,
-    rules,
-    scope,
-    sin,
-    softmax,
-    taylor,
-    taylor_ode,
-    text,
-    value_and_grad,
-    vjp,
-)
 from autograd.export import derivation, to_c, to_javascript, to_jax, to_latex, to_onnx, to_sympy, to_torch
 from autograd.rules import NAry
 from tests.test_ctrl_c import RUNS
@@ -72,27 +41,27 @@ def test_call_of_a_function_leaves_no_memory_behind(name, whole):
 
 def test_what_is_left_behind_is_noticed():
     kept = []
-    assert blocks_left(lambda: kept.append([Value(1.0)]), 1_000, 1.0)[0] >= 1_000
+    assert blocks_left(lambda: kept.append([ad.Value(1.0)]), 1_000, 1.0)[0] >= 1_000
 
 
 # Size
 
 
 def deep(size):
-    leaf = y = Value(0.5)
+    leaf = y = ad.Value(0.5)
     for _ in range(size):
-        y = sin(y) + leaf
+        y = ad.sin(y) + leaf
     return y, leaf
 
 
 def wide(size):
-    leaf = Value(0.5)
-    return fsum([leaf, *[sin(Value(0.5)) for _ in range(size)]]), leaf
+    leaf = ad.Value(0.5)
+    return ad.fsum([leaf, *[ad.sin(ad.Value(0.5)) for _ in range(size)]]), leaf
 
 
 def built(f):
     """A function of a number that builds the same graph again, in place of its one leaf."""
-    return lambda root, leaf: f(lambda x: evaluate(root, {leaf: x}))(0.5)
+    return lambda root, leaf: f(lambda x: ad.evaluate(root, {leaf: x}))(0.5)
 
 
 def inside(block):
@@ -100,7 +69,7 @@ def inside(block):
 
     def read(root, leaf):
         with block():
-            evaluate(root, {leaf: Value(0.5)})
+            ad.evaluate(root, {leaf: ad.Value(0.5)})
 
     return read
 
@@ -109,67 +78,51 @@ def exported(write, package=None):
     def read(root, leaf):
         if package is not None:
             pytest.importorskip(package, reason=f"the export needs {package}")
-        write(compile(root, wrt=[leaf]))
+        write(ad.compile(root, wrt=[leaf]))
 
     return read
 
 
 def inspected(root, leaf):
-    with detect_anomaly():
-        evaluate(root, {leaf: Value(0.5)}).backward()
+    with ad.detect_anomaly():
+        ad.evaluate(root, {leaf: ad.Value(0.5)}).backward()
 
 
 def solved(root, leaf):
     """Find where a graph has the number that it has now."""
-    return autograd.root(lambda x: evaluate(root, {leaf: x}) - root.data, 0.5)
+    return ad.root(lambda x: ad.evaluate(root, {leaf: x}) - root.data, 0.5)
 
 
 GRAPHS = {"deep": deep, "wide": wide}
 READERS = {
-    "backward": lambda root, leaf: root.backward(),
-    "zero_grad": lambda root, leaf: root.zero_grad(),
-    "gradients": lambda root, leaf: gradients(root, [leaf]),
-    "gradients of gradients": lambda root, leaf: gradients(gradients(root, [leaf], create_graph=True)[0], [leaf]),
-    "evaluate": lambda root, leaf: evaluate(root, {leaf: 0.25}),
-    "grad": built(grad),
-    "value_and_grad": built(value_and_grad),
-    "hessian": built(hessian),
-    "jacobian": built(jacobian),
-    "jvp": built(lambda f: lambda x: jvp(f, (x,), (1.0,))),
-    "vjp": built(lambda f: lambda x: vjp(f, x)[1](1.0)),
-    "hvp": built(lambda f: lambda x: hvp(f)(x, 1.0)),
-    "gradcheck": built(lambda f: lambda x: gradcheck(f, x)),
-    "taylor": built(lambda f: lambda x: taylor(f, x, 2)),
-    "taylor_ode": built(lambda f: lambda x: taylor_ode(f, x, 2)),
-    "root": solved,
-    "argmin": built(lambda f: lambda x: argmin(lambda x: (x - 0.5) ** 2 + 0.0 * f(x), x)),
-    "no_grad": inside(no_grad),
-    "scope": inside(lambda: scope("part")),
-    "detect_anomaly": inspected,
-    "compile": lambda root, leaf: compile(root, wrt=[leaf]).value_and_grad([0.25]),
-    "text": lambda root, leaf: text(root),
-    "to_latex": lambda root, leaf: to_latex(root),
-    "derivation": lambda root, leaf: derivation(root, leaf),
-    "to_sympy": lambda root, leaf: to_sympy(root),
-    "to_c": exported(to_c),
-    "to_javascript": exported(to_javascript),
-    "to_onnx": exported(to_onnx, "onnx"),
-    "to_torch": exported(to_torch, "torch"),
-    "to_jax": exported(lambda program: to_jax(program, "float32"), "jax"),
-    "deepcopy": lambda root, leaf: copy.deepcopy(root),
-    "pickle": lambda root, leaf: pickle.loads(pickle.dumps(root)),
+    "backward": lambda root, leaf: root.backward(), "zero_grad": lambda root, leaf: root.zero_grad(),
+    "gradients": lambda root, leaf: ad.gradients(root, [leaf]),
+    "gradients of gradients": lambda root, leaf: ad.gradients(ad.gradients(root, [leaf], create_graph=True)[0], [leaf]),
+    "evaluate": lambda root, leaf: ad.evaluate(root, {leaf: 0.25}), "grad": built(ad.grad),
+    "value_and_grad": built(ad.value_and_grad), "hessian": built(ad.hessian), "jacobian": built(ad.jacobian),
+    "jvp": built(lambda f: lambda x: ad.jvp(f, (x,), (1.0,))), "vjp": built(lambda f: lambda x: ad.vjp(f, x)[1](1.0)),
+    "hvp": built(lambda f: lambda x: ad.hvp(f)(x, 1.0)), "gradcheck": built(lambda f: lambda x: ad.gradcheck(f, x)),
+    "taylor": built(lambda f: lambda x: ad.taylor(f, x, 2)),
+    "taylor_ode": built(lambda f: lambda x: ad.taylor_ode(f, x, 2)), "root": solved,
+    "argmin": built(lambda f: lambda x: ad.argmin(lambda x: (x - 0.5) ** 2 + 0.0 * f(x), x)),
+    "no_grad": inside(ad.no_grad), "scope": inside(lambda: ad.scope("part")), "detect_anomaly": inspected,
+    "compile": lambda root, leaf: ad.compile(root, wrt=[leaf]).value_and_grad([0.25]),
+    "text": lambda root, leaf: ad.text(root), "to_latex": lambda root, leaf: to_latex(root),
+    "derivation": lambda root, leaf: derivation(root, leaf), "to_sympy": lambda root, leaf: to_sympy(root),
+    "to_c": exported(to_c), "to_javascript": exported(to_javascript), "to_onnx": exported(to_onnx, "onnx"),
+    "to_torch": exported(to_torch, "torch"), "to_jax": exported(lambda program: to_jax(program, "float32"), "jax"),
+    "deepcopy": lambda root, leaf: copy.deepcopy(root), "pickle": lambda root, leaf: pickle.loads(pickle.dumps(root)),
     "repr": lambda root, leaf: repr(root),
-}
+}  # fmt: skip
 FOR_EYES = {  # what nobody could look at is an error that says what to do
-    "draw": lambda root, leaf: draw(root),
-    "explore": lambda root, leaf: explore(root),
-    "animate": lambda root, leaf: animate(root, "moving.svg"),
+    "draw": lambda root, leaf: ad.draw(root),
+    "explore": lambda root, leaf: ad.explore(root),
+    "animate": lambda root, leaf: ad.animate(root, "moving.svg"),
 }
-
 
 LEFT_OUT = {  # public functions and classes that read no graph
     "errors": {"ConvergenceError", "GradientError", "TraceError"},
-    "what makes a node of any graph": {"Value", "Constant", "operation", *rules.FUNCTIONS},
+    "what makes a node of any graph": {"Value", "Constant", "operation", *ad.rules.FUNCTIONS},
     "what takes numbers": {"register", "load_torch_state"},
     "what takes many nodes": {"softmax", "log_softmax"},  # see OF_MANY
     "the formula that to_latex returns": {"LaTeX"},
@@ -177,7 +130,7 @@ LEFT_OUT = {  # public functions and classes that read no graph
 
 
 def test_every_public_function_is_tried_on_large_graphs_or_is_left_out_for_a_reason():
-    public, left_out = {*autograd.__all__, *export.__all__}, set().union(*LEFT_OUT.values())
+    public, left_out = {*ad.__all__, *ad.export.__all__}, set().union(*LEFT_OUT.values())
     tried = {name.partition(" ")[0] for name in [*READERS, *FOR_EYES]}
     assert public - tried - left_out == set()
     assert left_out & tried == set()
@@ -210,16 +163,16 @@ def of_outputs(name, loss):
     return lambda nodes: loss(nodes, [1.0] * len(nodes))
 
 
-OF_MANY = {row.name: row for row in rules.FUNCTIONS.values() if isinstance(row, NAry)} | {
-    "dot": lambda nodes: dot(nodes, nodes),
-    "softmax": lambda nodes: fsum(softmax(nodes)[:3]),
-    "log_softmax": lambda nodes: fsum(log_softmax(nodes)[:3]),
+OF_MANY = {row.name: row for row in ad.rules.FUNCTIONS.values() if isinstance(row, NAry)} | {
+    "dot": lambda nodes: ad.dot(nodes, nodes),
+    "softmax": lambda nodes: ad.fsum(ad.softmax(nodes)[:3]),
+    "log_softmax": lambda nodes: ad.fsum(ad.log_softmax(nodes)[:3]),
     **{name: of_outputs(name, loss) for name, loss in LOSSES.items()},
 }
 
 
 @pytest.mark.parametrize("name", OF_MANY)
 def test_function_of_any_number_of_nodes_is_computed_and_differentiated(name, whole):
-    nodes = [Value(0.5) for _ in range(1_000_000 if whole else 1_200)]
+    nodes = [ad.Value(0.5) for _ in range(1_000_000 if whole else 1_200)]
     OF_MANY[name](nodes).backward()
     assert nodes[0].grad != 0.0

@@ -10,11 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from autograd import Value, gradients, rules
-from autograd.testing import every_operation, expressions, operands
-from tests.hypothesis_profiles import max_examples
+from autograd.testing import every_operation, expressions
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "examples"
 ACCURACY = {"recurrent_cell": 0.93, "convolution": 0.96}  # of 360 held-out digits
@@ -60,24 +58,9 @@ def both(expression):
     return inputs, results
 
 
-UNARY_AND_BINARY = [row for row in OURS if row is not rules.fsum]
-
-
-@max_examples(30)
-@given(st.tuples(*map(operands, UNARY_AND_BINARY)))
-def test_hundred_lines_gives_the_numbers_of_each_row(cases):
-    assert {row.name for row in OURS} == ROWS.keys()
-    assert len(OURS) > 20
-    for row, numbers in zip(UNARY_AND_BINARY, cases, strict=True):
-        assert ROWS[row.name](*numbers) == row(*numbers), row
-        ours, theirs = [list(map(make, numbers)) for make in (Value, HUNDRED_LINES.Value)]
-        expected = gradients(row(*ours), ours)
-        found = HUNDRED_LINES.gradients(ROWS[row.name](*theirs), theirs)
-        assert found == pytest.approx(expected, rel=1e-13, abs=0.0), row
-
-
 @given(expressions(OURS))
 def test_hundred_lines_gives_the_numbers_of_the_engine(expression):
+    assert len(OURS) == len(ROWS) > 20
     inputs, results = both(expression)
     (xs, zs), (y, w) = zip(*inputs, strict=True), results[-1]
     assert w.data == pytest.approx(y.data, rel=1e-13, abs=1e-13)

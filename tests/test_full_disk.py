@@ -41,10 +41,8 @@ def disks():
 # How little there is room for, and how it comes to be
 
 FREE = {  # for so many eighths of the file; a date in it may be longer the next time
-    "no room": 0,
-    "half the room": 4,
-    "nearly enough room": 7,
-}
+    "no room": 0, "half the room": 4, "nearly enough room": 7,
+}  # fmt: skip
 
 
 @contextmanager
@@ -162,13 +160,9 @@ def trouble(tmp_path_factory):
         command = [sys.executable, "-W", "error", "-m", "tests.test_full_disk", str(folder), str(roomy), disk]
         environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         run = subprocess.run(
-            [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+            [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command, env=environment, capture_output=True,
+            text=True, timeout=300, check=False,
+        )  # fmt: skip
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout)
 

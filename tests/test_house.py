@@ -12,7 +12,6 @@ import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")])
-ROOMS = {path.parent for path in FILES if len(path.relative_to(ROOT).parts) > 2}  # folders within the packages
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 # What is heavy or optional may be imported where it is used; what is ours may not.
 LAZY = {

@@ -60,10 +60,7 @@ def replaced(write, name, times=3):
     def trouble(folder):
         wanted, is_there = whole(write, name), (folder / name).exists()
         found = (folder / name).read_bytes() if is_there else wanted
-        left = {file.name for file in folder.iterdir()} - {
-            name,
-            Path(name).stem,
-        }  # a source of Graphviz
+        left = {file.name for file in folder.iterdir()} - {name, Path(name).stem}  # a source of Graphviz
         is_whole = found == wanted or (b"</" in found[-9:] and found[-9:] == wanted[-9:])  # dates may differ
         return [
             *([] if is_whole else [f"{len(found)} of {len(wanted)} bytes"]),
@@ -178,14 +175,11 @@ def compiled(folder):
 
 JOBS = {
     "write_atomically": replaced(lambda path: files.write_atomically(path, CONTENTS), "file.txt", 5),
-    "save": replaced(saved, "model.json"),
-    "sweep": Job(swept, **SWEEPS),
+    "save": replaced(saved, "model.json"), "sweep": Job(swept, **SWEEPS),
     "sweep by threads": Job(swept_by_threads, **SWEEPS, in_hand=_workers.LEAST_AHEAD),
-    "training": training(compiled=False),
-    "compiled training": training(compiled=True, backend="numpy"),
-    "training in batches": training(compiled=False, batch_size=3),
-    "machine code": Job(compiled),
-}
+    "training": training(compiled=False), "compiled training": training(compiled=True, backend="numpy"),
+    "training in batches": training(compiled=False, batch_size=3), "machine code": Job(compiled),
+}  # fmt: skip
 ALL = JOBS | {f"writing: {name}": replaced(*writer) for name, writer in WRITERS.items()}
 
 

@@ -16,27 +16,12 @@ ODD = [  # names, space, quotes, comments, markup, brackets, what LaTeX and Unic
     *("lambda", "x", "v1", "True", "µ", "ﬁ", "e\u0301", "a b", "a.b", "w[0]"),
     *("", " ", "\n", "\r\n", "\t", "\x00", "\x1b[31m", '"', "'", "\\", "\\n", '"""', "*/", "/*", "//", "??/"),
     *(
-        "</script>",
-        "<!--",
-        "<script>",
-        "-->",
-        "]]>",
-        "&amp;",
-        "${x}",
-        "`",
-        "#",
-        "%",
-        "$",
-        "_",
-        "^",
-        "{",
-        "}",
-        "{0}",
+        "</script>", "<!--", "<script>", "-->", "]]>", "&amp;", "${x}", "`", "#", "%", "$", "_", "^", "{", "}", "{0}",
         "%s",
     ),
     *("\\end{document}", "\\u000a", "\u2028", "\u202e", "\ud800", "😀"),
     *("x" * 300, "0", "1e5", "Symbol", "I", "E", "pi", "None", "theta", "Value", "import os"),
-]
+]  # fmt: skip
 PLAIN = ["first", "second", "third"]
 
 
@@ -121,16 +106,11 @@ def of_error(names, path):
 
 
 READERS = {
-    "text": of_text,
-    "to_latex": of_latex,
-    "to_sympy": of_sympy,
-    "a listing": of_listing,
-    "an animation": of_animation,
-    "an error": of_error,
-    "to_c": lambda names, path: without_comments(to_c(program(names))),
+    "text": of_text, "to_latex": of_latex, "to_sympy": of_sympy, "a listing": of_listing, "an animation": of_animation,
+    "an error": of_error, "to_c": lambda names, path: without_comments(to_c(program(names))),
     "to_javascript": lambda names, path: without_comments(to_javascript(program(names))),
     "explore": lambda names, path: Tags(explore(graph(names)[0]).save(path / "page.html").read_text("utf-8")).found,
-}
+}  # fmt: skip
 COSTLY = ("an animation", "explore")
 
 

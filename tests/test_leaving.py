@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("torch", "jax", "onnx", "onnxruntime", "sympy")
 
-
 PAGE = (ROOT / "docs/leaving.md").read_text(encoding="utf-8")
 INTRODUCTION, *SECTIONS = re.split(r"^(?=## )", PAGE, flags=re.M)
 

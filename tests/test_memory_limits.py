@@ -160,25 +160,15 @@ CASES = {
     "deepcopy": Case(lambda made: copy.deepcopy(made[0]), lambda room: deep(10_000 * room)),
     "pickle": Case(lambda made: pickle.dumps(made[0]), lambda room: deep(30_000 * room)),
     "draw": Case(lambda made: str(draw(made[0])), lambda room: deep(240), may_fit=True, rooms=0.2),
-    "explore": Case(
-        lambda made: explore(made).html, lambda room: MLP(8, [30, 30, 1], seed=1)([0.1] * 8), may_fit=True, rooms=0.2
-    ),
-    "playground": Case(
-        lambda X: playground(MLP(2, [4, 1], seed=1), X, [1.0] * len(X), loss=mse).html,
-        lambda room: [[0.1 * i, 0.2] for i in range(40_000)],
-        may_fit=True,
-        rooms=0.4,
-    ),
-    "fit": Case(
-        lambda X: fit(MLP(2, [8, 1], seed=1), X, X[:, 0], loss=mse, epochs=1, backend="numpy"),
-        lambda room: np.ones((30_000 * room, 2)),
-        FEWER,
-    ),
+    "explore": Case(lambda made: explore(made).html, lambda room: MLP(8, [30, 30, 1], seed=1)([0.1] * 8), may_fit=True,
+        rooms=0.2),
+    "playground": Case(lambda X: playground(MLP(2, [4, 1], seed=1), X, [1.0] * len(X), loss=mse).html,
+        lambda room: [[0.1 * i, 0.2] for i in range(40_000)], may_fit=True, rooms=0.4),
+    "fit": Case(lambda X: fit(MLP(2, [8, 1], seed=1), X, X[:, 0], loss=mse, epochs=1, backend="numpy"),
+        lambda room: np.ones((30_000 * room, 2)), FEWER),
     "fit without a program": Case(
         lambda X: fit(MLP(2, [8, 1], seed=1), X, [1.0] * len(X), loss=mse, epochs=1, compiled=False),
-        lambda room: [[0.1, 0.2]] * (1_000 * room),
-        FEWER,
-    ),
+        lambda room: [[0.1, 0.2]] * (1_000 * room), FEWER),
     "sweep": Case(lambda room: raised(sweep(lambda n: deep(n)[0].data, {"n": [1, 10_000 * room]}))),
     "save": Case(lambda made: save(made, os.devnull), lambda room: network(20_000 * room)),
     "load": by_a_file(load, model_file, 10_000),
@@ -188,7 +178,7 @@ CASES = {
     "a small table": by_a_file(whole(read), table_file, 2, "it fits"),
     "to_c": Case(lambda made: to_c(made), lambda room: compile(irregular(6_000 * room)[0])),
     "native code from nothing": Case(from_nothing, told="LLVM takes about [0-9,]+ bytes"),
-}
+}  # fmt: skip
 CASES |= {
     f"a kernel of a program by {backend}": Case(whole(still), partial(started, backend), "it fits", rooms=0.2)
     for backend in ("auto", "native")

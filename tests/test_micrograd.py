@@ -1,13 +1,8 @@
 """Programs that were written for micrograd run when their import is changed, and give the same numbers."""
 
-import copy
-import pickle
 from pathlib import Path
 
 import pytest
-
-import autograd
-from tests.programs import xor
 
 PROGRAMS = sorted(set(Path(__file__).parent.joinpath("programs").glob("*.py")))
 THEIRS = "from tests.programs.micrograd import Value\n"
@@ -31,15 +26,3 @@ def test_program_gives_the_same_numbers_with_its_import_changed(path):
     assert len(theirs) > 5
     for expected, found in zip(theirs, ours, strict=True):
         assert found == (pytest.approx(expected, rel=1e-9, abs=0.0) if isinstance(expected, float) else expected)
-
-
-@pytest.mark.parametrize("way", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy])
-def test_model_of_such_a_program_is_copied_with_all_its_parameters(way, monkeypatch):
-    monkeypatch.setattr(xor, "Value", autograd.Value)
-    model = xor.Network(2, 3, 1)
-    xor.cost(model).backward()
-    copied = way(model)
-    assert [p.data for p in copied.parameters()] == [p.data for p in model.parameters()]
-    assert [p.grad for p in copied.parameters()] == [p.grad for p in model.parameters()]
-    assert xor.cost(copied).data == xor.cost(model).data
-    assert not set(copied.parameters()) & set(model.parameters())

@@ -16,17 +16,12 @@ pytestmark = pytest.mark.skipif(SITE is None, reason="SITE names no built site (
 COURSE = [f"course/{path.stem}.html" for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))]
 # What a newcomer asks, by the words of the start page, and what the answer holds, at most one link away.
 QUESTIONS = {
-    "draw a graph": ">>> picture = draw(y",
-    "second derivative": "grad(grad(cube))",
-    "operation of my own": '= operation("gaussian", ',
-    "train on a CSV file": "read_csv(",
-    "compile it": ">>> program = compile(loss",
-    "program to C": ">>> source = to_c(",
-    "run on a GPU": 'backend="jax"',
-    "cite it": "@software{",
-    "report a fault": 'version("scalar-autograd")',
+    "draw a graph": ">>> picture = draw(y", "second derivative": "grad(grad(cube))",
+    "operation of my own": '= operation("gaussian", ', "train on a CSV file": "read_csv(",
+    "compile it": ">>> program = compile(loss", "program to C": ">>> source = to_c(", "run on a GPU": 'backend="jax"',
+    "cite it": "@software{", "report a fault": 'version("scalar-autograd")',
     "gradients add up": ">>> (x * x).backward()",
-}
+}  # fmt: skip
 LIVE = ["index", "seeing", "faq", "derivatives", "own_operations", "community", "idea"]  # whose examples all run
 LIVE = [*(f"{name}.html" for name in LIVE), *COURSE[:3]]
 PROGRAMS = {

@@ -61,6 +61,8 @@ def differentiate(f: Curve, x: float, magnitude: float = 0.0) -> list[Estimate]:
         if all(agrees):
             break
         step /= 128.0
+        if x + step == x:  # there is nothing nearer
+            break
     return [
         Estimate(column.value, column.error, column.rounding, column.settled and confirmed)
         for column, confirmed in zip(columns, agrees, strict=True)

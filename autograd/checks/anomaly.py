@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, edges, modes
 from autograd.rules import Mask, Operation
@@ -54,7 +54,8 @@ class _Anomalies:
         if not math.isfinite(data):
             report = f"{_call(op, operands)} is {data!r}{_operands(op, operands)}\n{stamp.line()}"
             if (node := _differentiated()) is not None:
-                call = f"{_call(node.op, node.parents)}{_operands(node.op, node.parents)}"
+                row = cast("Operation", node.op)
+                call = f"{_call(row, node.parents)}{_operands(row, node.parents)}"
                 report = f"in the derivative of {call}\n{_line(node)}\n{report}"
             raise FloatingPointError(report)
         return stamp
@@ -87,11 +88,12 @@ def _node(holder: Node | Accumulator) -> Node:
 
 
 def _product_report(node: Node, operand: Node, slope: float, upstream: float) -> str:
-    names = operand_names(node.op, len(node.parents)) if node.op is not None else []
+    op = cast("Operation", node.op)  # an edge leads from the result of one
+    names = operand_names(op, len(node.parents))
     by = f" by {names[node.parents.index(operand)]}" if len(names) > 1 else ""
     factors = f"its derivative{by} {slope!r} times the {upstream!r} that arrives is {upstream * slope!r}"
-    call = _call(node.op, node.parents)
-    return f"in the chain rule through {call}: {factors}{_operands(node.op, node.parents)}\n{_line(node)}"
+    call = _call(op, node.parents)
+    return f"in the chain rule through {call}: {factors}{_operands(op, node.parents)}\n{_line(node)}"
 
 
 def _check_sum(node: Node, total: float, came_from: dict[Node, Node]) -> None:
@@ -111,16 +113,12 @@ def _number(flowing: Any) -> float:
     return number
 
 
-def _call(op: Operation | None, operands: Sequence[Node]) -> str:
-    if op is None:
-        return "a leaf"
+def _call(op: Operation, operands: Sequence[Node]) -> str:
     return op.expression(*operand_names(op, len(operands))) if len(operands) <= SHOWN else op.name
 
 
-def _operands(op: Operation | None, operands: Sequence[Node]) -> str:
+def _operands(op: Operation, operands: Sequence[Node]) -> str:
     """Return the operands by name, with their labels; of many, those that are not finite, or the extremes."""
-    if op is None:
-        return ""
     named = list(zip(operand_names(op, len(operands)), operands, strict=True))
     if len(named) > SHOWN:
         ordered = sorted(named, key=lambda pair: pair[1].number)

@@ -8,7 +8,8 @@ it is found again. So calls that mean the same share a program, and calls that d
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ import numpy as np
 
 from autograd.compiler.instructions import Array
 from autograd.functions import Structure, arranged, flatten, signature_of
+from autograd.functions.containers import identity
 
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
@@ -166,7 +168,7 @@ class Signature:
                 f"{name} is static, so {self.function} has a program for each of its values, and it must be hashable; "
                 f"got a {type(argument).__name__}: give a tuple or a frozen dataclass"
             ) from None
-        return _identified(argument)
+        return identity(argument)
 
 
 def _bound(signature: inspect.Signature, args: tuple[int, ...], named: dict[str, int]) -> inspect.BoundArguments:
@@ -191,15 +193,6 @@ def _bound(signature: inspect.Signature, args: tuple[int, ...], named: dict[str,
     return bound
 
 
-def _identified(argument: Any) -> Part:
-    """Return what tells an argument from those that are equal to it and not the same, as 1, 1.0 and True are."""
-    if isinstance(argument, float):
-        return float, type(argument), argument.hex()  # which tells -0.0 from 0.0, and knows nan again
-    if isinstance(argument, tuple):
-        return type(argument), tuple(map(_identified, argument))
-    return type(argument), argument
-
-
 def _flat(argument: Any, name: str) -> tuple[list[Any], Structure]:
     try:
         return flatten(argument, "a compiled function", name)
@@ -217,7 +210,8 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
     """Return a row of numbers for each example, in an array or in a list of examples nested alike; and their part."""
     if not (isinstance(given, (list, tuple)) or (type(given) is np.ndarray and given.ndim)):
         found = type(given).__name__
-        raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}")
+        hint = "" if isinstance(given, Mapping) or not isinstance(given, Iterable) else "; write list(...) around it"
+        raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}{hint}")
     if not len(given):
         raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
     if type(given) is np.ndarray and given.dtype.kind in "biuf":  # examples of no numbers
@@ -229,7 +223,8 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
     structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
     if len(structures) > 1:
         (one, i), (other, j), *_ = sorted(structures.items(), key=lambda pair: pair[1])
-        raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}")
+        beside = " with other attributes or labels" if str(one) == str(other) else ""
+        raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}{beside}")
     if any(_has_values(numbers) for numbers, _ in flat):
         return None, part_of(first)
     return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(first)
@@ -241,9 +236,8 @@ def _regular(given: Any, first: Structure) -> Array | None:
     if first.container not in (None, list, tuple, np.ndarray):
         return None
     if first.container is not None:
-        if kinds != {first.container} or {*map(len, given)} != {len(given[0])}:
-            return None
-        if first.is_array and len({example.shape for example in given}) > 1:
+        sizes: set[Any] = {*map(np.shape, given)} if first.is_array else {*map(len, given)}
+        if kinds != {first.container} or len(sizes) > 1:
             return None
         kinds = {float} if first.is_array else {type(number) for example in given for number in example}
     if not all(issubclass(kind, NUMBERS) for kind in kinds):
@@ -289,4 +283,13 @@ def nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
     """Return a row for each example of an argument in the structure it was given in."""
     if isinstance(given, np.ndarray):
         return rows.reshape(given.shape)
-    return type(given)(nested(row, structure) for row in rows)
+    return in_batch([nested(row, structure) for row in rows], given)
+
+
+def in_batch(found: list[Any], given: Any) -> Any:
+    """Return what was found for each example in the kind of list or tuple that the batch was given in."""
+    if isinstance(given, tuple):
+        return tuple.__new__(type(given), found)  # as _make of a named tuple
+    made = copy(given)
+    made[:] = found
+    return made

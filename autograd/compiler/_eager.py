@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, structure_of
+from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, in_batch, structure_of
 from autograd.compiler._results import check_number, check_pair, of_each
 from autograd.engine import Value
 from autograd.functions import Function, Structure, flatten_result, pack, transforms
@@ -41,11 +41,13 @@ def value(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bo
 
 def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> tuple[Any, Any]:
     """Return the value of a function, and its gradient by the first argument that is not static."""
-    first = call.form.first
+    first = call.form.first or 0
+    given = call.arguments[first]
+    listed = call.form.roles[first] == BATCHED and isinstance(given, (list, tuple))
     beside: list[Any] = []
 
     def of_first(argument: Any) -> Any:
-        arguments = [argument if position == first else given for position, given in enumerate(call.arguments)]
+        arguments = [argument if position == first else other for position, other in enumerate(call.arguments)]
         found = value(f, replace(call, arguments=arguments), name, batched=batched, has_aux=has_aux)
         if not has_aux:
             return found
@@ -54,8 +56,8 @@ def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bo
         return found[0]
 
     of_first.__name__ = name
-    found, gradient = transforms.value_and_grad(of_first)(call.arguments[first or 0])
-    return ((found, *beside) if has_aux else found), gradient
+    found, gradient = transforms.value_and_grad(of_first)(list(given) if listed else given)
+    return ((found, *beside) if has_aux else found), in_batch(gradient, given) if listed else gradient
 
 
 def on_values(call: BoundCall) -> tuple[BoundCall, list[list[Value]]]:

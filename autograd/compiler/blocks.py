@@ -61,10 +61,15 @@ def repeated(loop: Loop) -> Block:
     """Return a loop as a block."""
     length = len(loop.operations)
     steps = [
-        ScalarStep(Affine(loop.place + offset, length), _call(operation, len(operands)), operands)
+        ScalarStep(Affine(loop.place + offset, length), _call(operation, len(operands)), list(map(_once, operands)))
         for offset, (operation, operands) in enumerate(zip(loop.operations, loop.operands, strict=True))
     ]
     return Block(steps, loop.place, length, loop.repetitions, length)
+
+
+def _once(operand: Affine | IndexTable | list[float]) -> Affine | IndexTable | list[float] | float:
+    """Return an operand; of a constant that is the same in all repetitions, the number."""
+    return operand[0] if isinstance(operand, list) and len(set(map(repr, operand))) == 1 else operand
 
 
 @lru_cache(maxsize=4096)

@@ -153,7 +153,7 @@ class _Stages:
         """How many operations there are, of one example."""
         return sum(self.once) + sum(self.each)
 
-    def listed(self) -> list[Callable[[], Stage | None]]:
+    def listed(self) -> list[Callable[[], Stage]]:
         """Return what makes the stages, in their order."""
         machine = not self.is_native and self.operations > SHORT
         return [*([self._machine] if machine else []), self._kernel]

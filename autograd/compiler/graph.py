@@ -25,6 +25,7 @@ from autograd.compiler.program import Program
 from autograd.compiler.trace import TraceError
 from autograd.engine import Constant, Value, check_unchanged, clock, collector_paused, modes, topological_order
 from autograd.functions import gradients
+from autograd.rules import real
 
 NAMED = 16  # leaves that a listing calls by their labels
 
@@ -57,9 +58,12 @@ class WithParameters:
     def _vector(self, theta: ArrayLike) -> Array:
         if type(theta) is np.ndarray and theta.dtype == float and theta.shape == (len(self.wrt),):
             return theta
-        if np.iscomplexobj(theta):
-            raise TypeError("theta is a vector of real numbers, got complex ones")
-        vector = np.asarray(theta, dtype=float)
+        if isinstance(theta, np.ma.MaskedArray):
+            raise TypeError("theta is a vector of real numbers, got a masked array; fill it, as .filled(0.0) does")
+        vector = np.asarray(theta)
+        if vector.dtype.kind not in "biuf":
+            vector = np.array([real(number, "theta") for number in vector.ravel().tolist()]).reshape(vector.shape)
+        vector = vector.astype(float)
         if vector.shape != (len(self.wrt),):
             raise ValueError(f"theta is a vector with a number for each of {len(self.wrt)} leaves, got {vector.shape}")
         return vector
@@ -153,10 +157,10 @@ class CompiledGraph(WithParameters):
 
     def _seeds(self, seed: Any) -> list[float]:
         if type(seed) is float or not isinstance(seed, (list, tuple, np.ndarray)):
-            return [float(seed)] * len(self.roots)
+            return [real(seed, "a seed")] * len(self.roots)
         if len(seed) != len(self.roots):
             raise ValueError(f"backward takes one seed for each of {len(self.roots)} roots, got {len(seed)}")
-        return [float(s) for s in seed]
+        return [real(s, "a seed") for s in seed]
 
     def __repr__(self) -> str:
         return f"<compiled graph: {str(self).splitlines()[-1]}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,22 @@ class Lowering:
         titles = [block[0] for block in self.blocks]
         last = len(titles) - 1 - titles[::-1].index("theta")
         return [b for b in self.blocks[:last] if b[3] or not b[2] or b[1] < self.arguments]
+
+    def by_example(self, *, batched: bool) -> Lowering:
+        """Return the same with the arguments in their order, all of them plain or all batched."""
+        blocks: list[NamedSlots] = []
+        inputs: list[Value] = []
+        arguments = self.argument_blocks
+        for title, start, count, flag in arguments:
+            blocks.append((title, len(inputs), count, batched))
+            inputs += (self.batched if flag else self.variables)[start : start + count]
+        plain = [] if batched else inputs
+        for title, start, count, flag in self.blocks:
+            if (title, start, count, flag) not in arguments:
+                blocks.append((title, start - self.arguments + len(plain), count, flag))
+        variables = [*plain, *self.variables[self.arguments :]]
+        found = replace(self, variables=variables, batched=inputs if batched else [], blocks=blocks)
+        return replace(found, arguments=len(plain))
 
     @property
     def sizes(self) -> tuple[int, int]:

@@ -37,7 +37,7 @@ class Program:
     """
 
     def __init__(
-        self, runner: Runner, lowering: Lowering, asked: str = "auto", stages: Iterable[Callable[[], Stage | None]] = ()
+        self, runner: Runner, lowering: Lowering, asked: str = "auto", stages: Iterable[Callable[[], Stage]] = ()
     ) -> None:
         self.runner = runner
         self.lowering = lowering
@@ -91,9 +91,8 @@ class Program:
 
     def _next(self) -> None:
         self._stage, self.left, self.single = None, math.inf, 0.0
-        while self._stages and self._stage is None:
-            if (stage := self._stages.pop(0)()) is not None:
-                self._wait(stage)
+        if self._stages:
+            self._wait(self._stages.pop(0)())
 
     def _wait(self, stage: Stage) -> None:
         self._stage, self.left, self.single = stage, stage.price, stage.run(1)

@@ -25,6 +25,7 @@ OTHERWISE = f"{CHOICE}; detach() for a number without gradient"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
     "an integer of": STATIC,
+    "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
         "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
@@ -53,12 +54,12 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     ]
     since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
-    tracer = _Tracer()
+    own = {leaf for leaves in inputs for leaf in leaves}
+    tracer = _Tracer(own)
     with modes.enable_grad(), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten_result(result, "compile")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
-    own = {leaf for leaves in inputs for leaf in leaves}
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
     older = [leaf for leaf in leaves if leaf.stamp.born < since]
@@ -71,7 +72,8 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
 class _Tracer:
     """The tracer: it refuses to let a number that may change be used as a plain one."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: set[Value]) -> None:
+        self.inputs = inputs
         self.decisive: list[Value] = []  # constants that were used as plain numbers
         self.primals: list[Value] = []  # what derivatives were taken of
 
@@ -85,6 +87,14 @@ class _Tracer:
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"
             )
+
+    def compared(self, node: Any, other: Any) -> None:
+        """Raise TraceError where == compares numbers; two Values by which it is, such as parameters, it may."""
+        if not isinstance(other, Value) or all(map(self._depends, (node, other))):
+            self.used(node, "a comparison by == of")
+
+    def _depends(self, node: Any) -> bool:
+        return not self.inputs.isdisjoint(topological_order(node))
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
@@ -209,7 +208,7 @@ def turned(edges: Iterable[Edge]) -> list[Edge]:
 
     They come out in the sorted order: all edges into a node before the first one out of it.
     """
-    by_node = [[*outgoing] for _, outgoing in groupby(edges, itemgetter(0))]
+    by_node = [[*outgoing] for _, outgoing in groupby(edges, lambda edge: id(edge[0]))]
     return [(target, source, derivative) for outgoing in by_node[::-1] for source, target, derivative in outgoing]
 
 

@@ -77,7 +77,7 @@ class TracedSide(Protocol):
 
     taken: bool  # whether it is chosen while the function is traced, as are the sides around it
 
-    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
         ...
 
@@ -262,6 +262,13 @@ def substituted(node: AnyNode, *, differentiable: bool = True) -> AnyNode:
     """Return the node that stands for this one where it is read, which is itself where there is no substitution."""
     found: Substitution | None = _substitution.get().value
     return node if found is None else cast("AnyNode", found.substituted(node, differentiable and not paused()))
+
+
+def compared(node: Node, other: object) -> None:
+    """Tell the tracer, if there is one, that a node is compared by == with a number or with another node."""
+    tracer = _tracer.get().value
+    if tracer is not None:
+        tracer.compared(node, other)
 
 
 def linearized(outputs: Iterable[Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias, cast
 
 from autograd import rules
@@ -47,9 +48,11 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
         if modes.paused():
             return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
         if (side := modes.side()) is not None:
-            first, second = slots_of(op, side.guarded(operands_in(first, second)))
+            operands = operands_in(first, second)
+            constants = not (side.taken and rules.is_own(op)) and _fails_with_nan(op, operands)
+            first, second = slots_of(op, side.guarded(operands, constants=constants))
             if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
-                data = _or_nan(op, operands_in(first, second))
+                data = op.evaluate([node.number for node in operands_in(first, second)])
     node = _new(Value)
     node.number = data
     node._first = first
@@ -77,12 +80,15 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
     return _node(op, data, *slots_of(op, tuple(operands)))
 
 
-def _or_nan(op: Operation, operands: Sequence[Value]) -> float:
-    """Apply an operation to nodes; where it is not defined, the result is nan."""
+def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
+    """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
+    if Constant not in map(type, operands):
+        return False
     try:
-        return op.evaluate([node.number for node in operands])
+        op.evaluate([x.number if type(x) is Constant else math.nan for x in operands])
     except (ValueError, ArithmeticError):
-        return math.nan
+        return True
+    return False
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -149,14 +155,16 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    a, b = _as_operand(a), _as_operand(b)
+    traced = modes.blocks and modes.traced()
+    # An int is compared as it is: a large one is no float.
+    a, b = (x if type(x) is int and not traced else _as_operand(x) for x in (a, b))
     if a is None or b is None:
         return cast("bool", NotImplemented)
-    if modes.blocks:
-        if modes.traced():
-            return cast("bool", Value._operate(op, (a, b)))
-        a, b = (modes.substituted(x, differentiable=False) for x in (a, b))
-    return bool(op.forward(a.number, b.number))
+    if traced:
+        return cast("bool", Value._operate(op, (a, b)))
+    if modes.substitutions:
+        a, b = (x if type(x) is int else modes.substituted(x, differentiable=False) for x in (a, b))
+    return bool(op.forward(*(x if type(x) is int else x.number for x in (a, b))))
 
 
 def _constant(number: float) -> Value:
@@ -282,6 +290,14 @@ class Value(Node, PeerNames, Methods["Value"]):
     # Comparisons look at the data; equality and hash stay those of the object, since a node is not a number. Where a
     # function is traced to be compiled, a comparison is a node too, since its outcome may be another one next time.
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same node; where a function is traced, numbers would be compared, which is refused."""
+        if modes.blocks and self is not other and isinstance(other, (Real, Value)):
+            modes.compared(self, other)
+        return NotImplemented
+
+    __hash__ = object.__hash__
+
     def __lt__(self, other: Number) -> bool:
         return _compare(rules.less, self, other)
 
@@ -317,7 +333,10 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __index__(self) -> int:
         if modes.blocks:
             modes.use(self, "an integer of")
-        raise TypeError(f"{self!r} does not turn into an integer by itself; use .data where you mean the number")
+        raise TypeError(
+            f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
+            "a list is multiplied element by element: [w * x for x in xs]"
+        )
 
     def __round__(self, digits: int | None = None) -> Value:
         if modes.blocks:
@@ -417,16 +436,20 @@ class Value(Node, PeerNames, Methods["Value"]):
             self = modes.substituted(self, differentiable=False)
         return Value(self.number)
 
+    def _copied(self) -> Value:
+        """Return what is to be copied; where a function is traced, the copy would be a leaf of its first numbers."""
+        return modes.use(self, "a copy of") if modes.blocks else self
+
     def __copy__(self) -> Value:
-        copied: Value = _copying.shallow_copy(self)
+        copied: Value = _copying.shallow_copy(self._copied())
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        copied: Value = _copying.deep_copy(self, memo)
+        copied: Value = _copying.deep_copy(self._copied(), memo)
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _copying.reduce_node(self)
+        return _copying.reduce_node(self._copied())
 
 
 class _Side:
@@ -451,9 +474,10 @@ class _Side:
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
 
-    def guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
-        return tuple([x if x in self.inside or type(x) is Constant else self._guard(x) for x in operands])
+    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
+        """Return the operands of a node of this side, those made outside of it behind a guard; constants if asked."""
+        free = self.inside.__contains__ if constants else lambda x: x in self.inside or type(x) is Constant
+        return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
         if x not in self.guards:

@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> str:
     """Return a program as a file in C99, and write it to a path if one is given.
 
-    The file has one function: of the parameters and of the arguments of one example it returns the value, and writes
-    the gradient by the parameters; by the arguments, where there are no parameters. It allocates nothing and has no
-    globals; a comment shows how to call it. `program` is what `compile` returned; of a function, it is the one for its
-    latest call, and Values that are not in its `wrt` have the numbers that they have now.
+    The file has one function: of the parameters and of the arguments of one example, in the order of the signature, it
+    returns the value, and writes the gradient by the parameters; by the arguments, where there are none. It allocates
+    nothing and has no globals; a comment shows how to call it. `program` is what `compile` returned; of a function, it
+    is the one for its latest call, and Values that are not in its `wrt` have the numbers that they have now.
 
     >>> from autograd import Value, compile
     >>> w, x = Value(3.0, "w"), Value(2.0, "x")
@@ -65,10 +65,12 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
 def to_javascript(program: Compiled, path: str | Path | None = None, name: str = "f") -> str:
     """Return a program as a function in JavaScript, and write it to a path if one is given.
 
-    `f(theta, x, values, gradient)` takes typed arrays: the parameters; the inputs of all examples, one after the other;
-    room for the value of each example; and room for the gradient of their mean by the parameters (by the inputs, where
-    there are no parameters), or null. `f.parameters`, `f.inputs` and `f.results` say how many there are. A program with
-    several results gives values only. It needs no library, and no `eval`. `program` is as for `to_c`.
+    `f(theta, x, values, gradient)` takes typed arrays: the parameters; the arguments of all examples, one example after
+    the other, each in the order of the signature; room for the value of each example; and room for the gradient of
+    their mean by the parameters, or without any by x, number for number; or null. An argument that is not batched
+    stands in each example as well: the derivative by it is the sum over them. `f.parameters`, `f.inputs` and
+    `f.results` say how many there are. A program with several results gives values only. It needs no library, and no
+    `eval`. `program` is as for `to_c`.
 
     >>> from autograd import Value, compile
     >>> w = Value(3.0, "w")

@@ -196,8 +196,6 @@ class _ScanWriter:
         """Return what an operand is called in the block."""
         writer, block = self.writer, self.block
         if isinstance(operand, list):
-            if len(set(map(repr, operand))) == 1:
-                return operand[0]
             return self._element(writer.bound(operand, writer.numbers, "k"))
         if isinstance(operand, IndexTable):
             return self._element(writer.sequence(operand.slots))

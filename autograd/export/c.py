@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -23,41 +23,17 @@ from autograd.compiler.program import Program
 from autograd.compiler.views import regular
 from autograd.export._loop_source import affine, axes_of, braced, copied, indented, loops, row_major, runs
 from autograd.export._packages import version
-from autograd.export._words_of_c import OF_MANY, SAME_IN_C, c_function, c_number, dialect, helpers
+from autograd.export._reserved_names import is_free_in_c
+from autograd.export._words_of_c import OF_MANY, c_function, c_number, dialect, helpers
 from autograd.rules import Expression, Functions, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
 LINE_WIDTH = 100  # characters of a line of numbers
-RESERVED = {
-    *("auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern"),
-    *("float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed"),
-    *("sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main"),
-    *(
-        "theta",
-        "x",
-        "gradient",
-        "work",
-        "v",
-        "values",
-        "jacobian",
-        "row",
-        "printf",
-        "pow",
-        "fabs",
-        "fmax",
-        "fmod",
-        "isinf",
-        "NAN",
-        "INFINITY",
-    ),
-    *("index", "y0", "y1", "yn", "j0", "j1", "jn", "gamma"),  # that C libraries may have
-    *(row.name for row in SAME_IN_C),
-}
 
 
 def source_of(program: Program, name: str, file: str) -> str:
     """Return a program as the text of a C file; its name stands in the example."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED:
+    if not is_free_in_c(name):
         raise ValueError(f"to_c takes a free identifier of C as the name of the function, such as 'loss', got {name!r}")
     writer = StepWriter if _has_loops(program.lowering) else ArrayWriter
     return writer(program, name).text(file)
@@ -86,27 +62,24 @@ class Printed:
 
 
 class _Writer:
-    """What writes a program: `v` has the numbers of plain variables first, then at `batched` those of an example."""
+    """What writes a program: `v` has the numbers of its variables first."""
 
-    batched: int
     size: int
     counter: ClassVar[str] = "int"  # how a language declares the variable of a loop, and a number
     local: ClassVar[str] = "double"
 
     def __init__(self, program: Program, name: str) -> None:
-        self.lowering = lowering = replace(program.lowering)  # of which the adjoint is made anew
+        self.lowering = lowering = program.lowering.by_example(batched=False)
         self.constant_results = sorted(program.constant_results.items())
         self.name = name
         self.functions = Functions(dialect(name), c_function, f"{name}_row_")
         self.dialect = self.functions.dialect
         self.tables: dict[tuple[str, ...], str] = {}
-        self.arguments, self.parameters = lowering.arguments, lowering.wrt
-        self.inputs = self.arguments + len(lowering.batched)
+        self.inputs, self.parameters = lowering.arguments, lowering.wrt
         self.gradient = self.parameters or self.inputs
         self.results = len(lowering.roots) + len(self.constant_results)
-        self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
-        if self.parameters:
-            self.wanted = (slice(self.arguments, self.arguments + self.parameters), slice(0, 0))
+        first = self.inputs if self.parameters else 0
+        self.wanted = (slice(first, first + self.gradient), slice(0, 0))
 
     def table(self, kind: str, numbers: Sequence[str]) -> str:
         """Return the name of a table of numbers, the same for the same ones."""
@@ -129,12 +102,11 @@ class _Writer:
         for position, number in self.constant_results:
             printed.roots.insert(position, number)
             printed.seeds.insert(position, -1)
-        captured = [leaf.number for leaf in self.lowering.variables[self.arguments + self.parameters :]]
+        captured = [leaf.number for leaf in self.lowering.variables[self.inputs + self.parameters :]]
         loads = [
-            *copied("v", 0, "x", 0, self.arguments),
-            *copied("v", self.arguments, "theta", 0, self.parameters),
-            *self.constants(self.arguments + self.parameters, captured),
-            *copied("v", self.batched, "x", self.arguments, self.inputs - self.arguments),
+            *copied("v", 0, "x", 0, self.inputs),
+            *copied("v", self.inputs, "theta", 0, self.parameters),
+            *self.constants(self.inputs + self.parameters, captured),
         ]
         loads += [f"(void){unused};" for unused, count in (("theta", self.parameters), ("x", self.inputs)) if not count]
         results, outputs, body = self._one(printed) if self.results == 1 else self._several(printed)
@@ -183,7 +155,7 @@ class _Writer:
 
     def _comment(self, file: str) -> str:
         name, count, several = self.name, self.parameters, self.results > 1
-        numbers = [leaf.number for leaf in self.lowering.variables[self.arguments :][:count]]
+        numbers = [leaf.number for leaf in self.lowering.variables[self.inputs :][:count]]
         theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
         gradient, room = (
@@ -229,14 +201,9 @@ class _Writer:
 
     def _names(self, inputs: bool) -> list[tuple[str, int, int]]:
         """Return the names of parts of the parameters or the inputs: a name, the first number, and how many."""
-        found = []
-        for title, start, count, batched in self.lowering.blocks:
-            first = start + self.arguments if batched else start
-            is_input = batched or start < self.arguments
-            if count and is_input == inputs and title != "captured":
-                first = first if inputs else start - self.arguments
-                found.append((title, first, count))
-        return found
+        start, stop = (0, self.inputs) if inputs else (self.inputs, self.inputs + self.parameters)
+        blocks = [block for block in self.lowering.blocks if block[2] and block[0] != "captured"]
+        return [(title, first - start, count) for title, first, count, _ in blocks if start <= first < stop]
 
 
 class ArrayWriter(_Writer):
@@ -247,20 +214,17 @@ class ArrayWriter(_Writer):
         code = self.lowering.code
         adjoint = Adjoint(code)
         back = adjoint.instructions(self.wanted)
-        self.batched = code.slots[0]
         self.size = sum(code.slots)
         forward = self.constants(*code.constants)
         forward += [line for instruction in code.instructions for line in self._lines(instruction)]
         backward = [line for instruction in back for line in self._lines(instruction)]
-        roots = [slot + self.batched * batched if isinstance(slot, int) else slot for slot, batched in code.roots]
+        roots = [slot for slot, _ in code.roots]
         seeds = adjoint.seeds.tolist()
         clear = loops((len(seeds),), ["i"], [f"v[{affine(seeds[0], [(1, 'i')])}] = 0.0;"]) if self.results > 1 else []
         slopes, first = [], 0
-        for flag, wanted in enumerate(self.wanted):
-            places = adjoint.place[flag][wanted] + self.batched * flag
-            for start, count in runs(places.tolist()):
-                slopes.append((start, first, count))
-                first += count
+        for start, count in runs(adjoint.place[0][self.wanted[0]].tolist()):
+            slopes.append((start, first, count))
+            first += count
         return Printed(forward, backward, clear, roots, seeds, slopes)
 
     def _lines(self, instruction: Instruction) -> list[str]:
@@ -274,7 +238,7 @@ class ArrayWriter(_Writer):
             if (numbers == numbers[0]).all():
                 return self.number(numbers[0])
             return f"{self.table('double', list(map(self.number, numbers)))}[{row_major(operand.shape, axes)}]"
-        slots = np.asarray(operand.slots) + self.batched * operand.batched
+        slots = np.asarray(operand.slots)
         strides = regular(slots)
         if strides is None:
             return f"v[{self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]]"
@@ -327,7 +291,7 @@ class ArrayWriter(_Writer):
         (rows,) = instruction.operands
         operation = instruction.expression.operation
         number, count = rows.shape
-        slots = np.asarray(rows.slots) + self.batched * rows.batched
+        slots = np.asarray(rows.slots)
         strides = None if rows.constants is not None else regular(slots)
         (axis,) = axes_of((number,))
         if operation in OF_MANY and strides is not None:
@@ -353,7 +317,7 @@ class StepWriter(_Writer):
         """Print the program."""
         steps, variables = self.lowering.steps, len(self.lowering.inputs)
         count = variables + len(steps)
-        self.batched, self.size = len(self.lowering.variables), 2 * count
+        self.size = 2 * count
         blocks = blocks_of(steps, variables)
         forward = [line for block in blocks for line in self._block(block)]
         flags = reached(steps, variables, self.lowering.places)
@@ -361,9 +325,7 @@ class StepWriter(_Writer):
         clear = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
         roots = list(self.lowering.places)
         seeds = [root + count if isinstance(root, int) else -1 for root in roots]
-        plain, batched = self.wanted
-        slopes = [(count + plain.start, 0, plain.stop - plain.start)]
-        slopes.append((count + self.batched, plain.stop - plain.start, batched.stop))
+        slopes = [(count + self.wanted[0].start, 0, self.gradient)]
         return Printed(forward, backward, clear, roots, seeds, slopes)
 
     def _block(self, block: Block) -> list[str]:
@@ -386,7 +348,7 @@ class StepWriter(_Writer):
             return f"v[{affine(operand.first, [(operand.stride, 'i')])}]"
         if isinstance(operand, IndexTable):
             return f"v[{self.table('int', list(map(str, operand.slots)))}[i]]"
-        if isinstance(operand, (list, tuple)):
+        if isinstance(operand, list):
             return f"{self.table('double', list(map(c_number, operand)))}[i]"
         return c_number(operand)
 

@@ -224,8 +224,6 @@ class TeX(Formulas):
         return template.format(*sources), level
 
     def _sum(self, operation: NAry, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
-        if not operands:
-            return "0", ATOM
         if operation in (rules.dot, rules.ieee_dot):
             half = len(operands) // 2
             terms = [self.printed(rules.mul, pair) for pair in zip(operands[:half], operands[half:], strict=True)]

@@ -6,7 +6,7 @@ writes down, without this package.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from autograd.engine import Value
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import helper_functions
-from autograd.rules import UNREADABLE, Expression, symbol
+from autograd.rules import UNREADABLE, Expression, real, symbol
 
 MODULES: dict[Any, Callable[..., Any]] = {  # of torch.nn, with the constant of a family
     rules.relu: lambda nn: nn.ReLU(),
@@ -45,13 +45,15 @@ class DenseLayer:
 
 def dense_layers(model: Any, asker: str) -> list[DenseLayer]:
     """Return the layers of an MLP, a Layer or a Neuron; TypeError for a model that computes something else."""
-    layers = getattr(model, "layers", [model])
-    neurons = [getattr(layer, "neurons", [layer]) for layer in layers]
-    parts = [model, *layers, *(neuron for layer in neurons for neuron in layer)]
-    if any(getattr(type(part), "forward", asker).__module__ != "nn.modules" for part in parts):
+    layers = model.layers if _computes(model, "MLP") else [model]
+    neurons = [layer.neurons if _computes(layer, "Layer") else [layer] for layer in layers]
+    odd = [layer for layer in layers if layer is not model and not _computes(layer, "Layer")]
+    odd += [neuron for layer in neurons for neuron in layer if not _computes(neuron, "Neuron")]
+    if odd:
+        wrong = "with a forward of its own" if odd[0] is model else f"with a {type(odd[0]).__name__} in it"
         raise TypeError(
             f"{asker} takes an MLP, a Layer or a Neuron of nn, whose layers are linear maps and activations; "
-            f"got a {type(model).__name__} with a forward of its own; compile that, and export the program"
+            f"got a {type(model).__name__} {wrong}; compile that, and export the program"
         )
     found = []
     for layer in neurons:
@@ -60,6 +62,13 @@ def dense_layers(model: Any, asker: str) -> list[DenseLayer]:
             raise TypeError(f"{asker} takes layers of one activation each, got one with {len(activations)} of them")
         found.append(DenseLayer([neuron.w for neuron in layer], [neuron.b for neuron in layer], activations[0]))
     return found
+
+
+def _computes(part: Any, kind: str) -> bool:
+    """Whether this part of a model computes what this class of nn does, which is known here by its name only."""
+    methods = type(part).__call__, getattr(part, "forward", None)
+    ours = all(getattr(method, "__module__", "") == "nn.modules" for method in methods)
+    return ours and getattr(methods[1], "__qualname__", "") == f"{kind}.forward"
 
 
 def sequential_of(model: Any) -> Any:
@@ -109,7 +118,7 @@ def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
     """Set the parameters of an MLP, a Layer or a Neuron to those of a PyTorch `state_dict`: all or, on an error, none.
 
     Its linear layers are taken in their order, whatever they are called: each has a `weight` of shape (nout, nin) and a
-    `bias`. ValueError lists what is missing, unexpected or of another shape.
+    `bias`. ValueError lists what is missing, unexpected, of another shape or not a number.
 
     >>> from nn import MLP
     >>> model = MLP(2, [1], seed=1)
@@ -123,7 +132,7 @@ def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
     modules: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for key, numbers in state.items():
-        module, _, kind = key.rpartition(".")
+        module, _, kind = str(key).rpartition(".")
         if kind in ("weight", "bias"):
             modules.setdefault(module, {})[kind] = numbers.tolist() if hasattr(numbers, "tolist") else numbers
         else:
@@ -134,12 +143,18 @@ def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
     for layer, (module, parts) in zip(layers, modules.items(), strict=False):
         nout, nin = layer.shape
         for kind, leaves, shape in (("weight", layer.weights, (nout, nin)), ("bias", layer.biases, (nout,))):
+            name = f"{module}.{kind}".removeprefix(".")
             if kind not in parts:
-                problems.append(f"missing {module}.{kind}")
+                problems.append(f"missing {name}")
             elif (found := _shape(parts[kind])) != shape:
-                problems.append(f"{module}.{kind} of shape {found}, not {shape}")
+                problems.append(f"{name} of shape {found}, not {shape}")
             else:
-                assigned += zip(_flat(leaves), _flat(parts[kind]), strict=True)
+                pairs = zip(_entries(leaves, len(shape)), _entries(parts[kind], len(shape)), strict=True)
+                for (place, leaf), (_, entry) in pairs:
+                    if trouble := _trouble(leaf, entry):
+                        problems.append(f"{name}{place} {trouble}")
+                        break  # the first of each list tells it
+                    assigned.append((leaf, float(entry)))
     if problems:
         raise ValueError(f"this state does not fit {type(model).__name__}: {'; '.join(problems)}; nothing was changed")
     for leaf, number in assigned:
@@ -154,5 +169,23 @@ def _shape(numbers: Any) -> tuple[int, ...]:
     return (len(numbers), *(inner.pop() if len(inner) == 1 else ()))
 
 
-def _flat(nested: Any) -> list[Any]:
-    return [x for part in nested for x in (part if isinstance(part, (list, tuple)) else [part])]
+def _entries(nested: Sequence[Any], depth: int, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what stands in lists of this depth, each with its place, such as [0][1]."""
+    for i, part in enumerate(nested):
+        if depth > 1:
+            yield from _entries(part, depth - 1, f"{place}[{i}]")
+        else:
+            yield f"{place}[{i}]", part
+
+
+def _trouble(leaf: Value, entry: Any) -> str:
+    """Return why an entry cannot become the number of a leaf; nothing where it can."""
+    if leaf.op is not None:
+        return f"is for a weight that is computed, by {leaf.op.name}"
+    try:
+        real(entry, "state")
+    except TypeError:
+        return f"is {entry!r:.40}, not a number"
+    except OverflowError:
+        return "is beyond the range of floats"
+    return ""

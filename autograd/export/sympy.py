@@ -8,9 +8,11 @@ where the base is 0, the cube root of 0, sinc at 0, and hypot, atan2 and xlogy a
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from autograd import rules
 from autograd.engine import Constant, Value
@@ -22,30 +24,78 @@ from autograd.rules import Expression, Operation, composition, is_own, symbol
 def to_sympy(root: Value) -> Any:
     """Return the graph of a Value as an expression of SymPy, in real symbols that are called as the leaves' labels.
 
-    Leaves without a label of their own are x1, x2, ...; constants are numbers: exact where they are whole, else floats.
+    A leaf without a label, or with one that other leaves of the graph have, too, is a `Dummy`: a symbol that equals no
+    other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
+    ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
+    are whole, else floats.
 
-    >>> x, y = Value(2.0, "x"), Value(3.0, "y")
+    >>> x, y, a = Value(2.0, "x"), Value(3.0, "y"), Value(4.0)
     >>> to_sympy(x**2 * y + 1)
     x**2*y + 1
     >>> to_sympy(x**2 * y + 1).diff(to_sympy(x))
     2*x*y
+    >>> to_sympy(a * x + x).diff(to_sympy(a))
+    x
     """
-    sympy = _sympy()
     order = sorted_graph(root, "to_sympy")
-    taken: set[str] = set()
-    labels = {node.label for node in order}
-    fresh = (name for number in itertools.count(1) if (name := f"x{number}") not in labels)
-    terms: dict[Value, Any] = {}
+    leaves = [node for node in order if node.op is None and not (type(node) is Constant and not node.label)]
+    times = Counter(leaf.label for leaf in leaves)
+    asked = Counter(leaf.label for leaf in leaves if _asked.get(id(leaf)) == (leaf, leaf.label))
+    if asked and (most := asked.most_common(1)[0])[1] > 1:
+        raise ValueError(
+            f"{most[1]} leaves of this graph are called {most[0]!r}, and to_sympy(leaf) has returned one symbol for "
+            "them before; give each a label of its own"
+        )
+    terms: dict[Value, Any] = {leaf: _symbol_of(leaf, shared=times[leaf.label] > 1) for leaf in leaves}
+    if root in terms and type(terms[root]) is not _leaf_class():
+        _asked[id(root)] = root, root.label
+        if len(_asked) > REMEMBERED:
+            _asked.pop(next(iter(_asked)), None)
     for node in order:
         if node.op is not None:
             terms[node] = symbolic(node.op, [terms[parent] for parent in node.parents])
-        elif type(node) is Constant and not node.label:
+        elif node not in terms:
             terms[node] = _number(node.number)
-        else:
-            name = node.label if node.label and node.label not in taken else next(fresh)
-            taken.add(name)
-            terms[node] = sympy.Symbol(name, real=True)
     return terms[root]
+
+
+_dummies: WeakValueDictionary[int, Any] = WeakValueDictionary()  # by the ids of leaves, each of which its symbol holds
+_counter = itertools.count(1)
+REMEMBERED = 10_000  # leaves whose symbol, by their label, was asked for
+_asked: dict[int, tuple[Value, str]] = {}
+
+
+def _symbol_of(leaf: Value, *, shared: bool) -> Any:
+    """Return the symbol of a leaf: a Dummy where it has no label, or shared one, in this graph or in an earlier one."""
+    found = _dummies.get(id(leaf))
+    if found is not None and found.label == leaf.label:
+        return found
+    if leaf.label and (not shared or _asked.get(id(leaf)) == (leaf, leaf.label)):
+        return _sympy().Symbol(leaf.label, real=True)
+    found = _leaf_class()(f"{leaf.label or 'x'}{next(_counter)}", real=True)
+    found.leaf, found.label = leaf, leaf.label
+    _dummies[id(leaf)] = found
+    return found
+
+
+@cache
+def _leaf_class() -> Any:
+    """Return the class of Dummies that hold their leaf, so that no other object has its id meanwhile."""
+    sympy = _sympy()
+
+    class Leaf(sympy.Dummy):  # type: ignore[name-defined,misc]
+        __slots__ = ("__weakref__", "label", "leaf")
+
+        def __copy__(self) -> Any:
+            return self
+
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            return self
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return sympy.Dummy(self.name, dummy_index=self.dummy_index, real=True).__reduce_ex__(protocol)
+
+    return Leaf
 
 
 def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:

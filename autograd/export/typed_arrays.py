@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.views import regular
 from autograd.export._loop_source import affine, axes_of, copied, indented, row_major, runs
 from autograd.export._own_operation import SymbolicDialect
+from autograd.export._reserved_names import is_free_in_javascript
 from autograd.export.c import ArrayWriter
 from autograd.pictures.page.javascript import JAVASCRIPT, functions, javascript_function
 from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, Functions, NAry, Operation
@@ -89,11 +90,11 @@ def javascript_of(
 
     `constants` are the results that are constant, by their positions.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_IN_JAVASCRIPT:
+    if not is_free_in_javascript(name):
         raise ValueError(
             f"to_javascript takes a free identifier as the name of the function, such as 'loss', got {name!r}"
         )
-    return _TypedArrayWriter(replace(lowering), name, constants or {}).function(with_helpers)
+    return _TypedArrayWriter(lowering.by_example(batched=True), name, constants or {}).function(with_helpers)
 
 
 class _TypedArrayWriter(ArrayWriter):
@@ -105,13 +106,10 @@ class _TypedArrayWriter(ArrayWriter):
         self.lowering, self.name = lowering, name
         self.constant_results = sorted(constants.items())
         self.tables = {}
-        self.arguments, self.parameters = lowering.arguments, lowering.wrt
-        self.wanted = (slice(0, self.arguments), slice(0, len(lowering.batched)))
-        if self.parameters:
-            self.wanted = (slice(self.arguments, self.arguments + self.parameters), slice(0, 0))
+        self.parameters, self.inputs = lowering.wrt, len(lowering.batched)
+        self.wanted = (slice(0, self.parameters), slice(0, 0 if self.parameters else self.inputs))
         self.functions = row_functions()
         self.dialect = self.functions.dialect
-        self.batched = 0
         self.over_examples = False
         self.prelude: list[str] = []  # what stands before the loop over the examples
 
@@ -142,21 +140,17 @@ class _TypedArrayWriter(ArrayWriter):
             slopes = [f"v[{int(adjoint.seeds[0])}] = {share};", *self._in_turn(backward), *self._handed_on(adjoint)]
         elif single:
             slopes = ["gradient.fill(0);"]
-        captured = [leaf.number for leaf in lowering.variables[self.arguments + self.parameters :]]
-        count = self.arguments + len(lowering.batched)
+        captured = [leaf.number for leaf in lowering.variables[self.parameters :]]
+        moved = f"for (let i = 0; i < {self.inputs}; i++) v[w + i] = x[{self.inputs} * n + i];"
         loads = [
-            *copied("v", self.arguments, "theta", 0, self.parameters, "let"),
-            *self.constants(self.arguments + self.parameters, captured),
-        ]
-        rows = [
-            *copied("v", 0, "x", 0, self.arguments, "let"),
-            *self._each(_moved("v", "w", len(lowering.batched), f"{count} * n", self.arguments)),
+            *copied("v", 0, "theta", 0, self.parameters, "let"),
+            *self.constants(self.parameters, captured),
+            *self._each([moved] * (self.inputs > 0)),
         ]
         body = [
             f"if (room.length < {plain} + {each} * examples) room = new Float64Array({plain} + {each} * examples);",
             "const v = room;",
             *loads,
-            *rows,
             *lines,
             *self._each(taken),
             *(["if (gradient) {", *indented(slopes), "}"] if slopes else []),
@@ -164,12 +158,12 @@ class _TypedArrayWriter(ArrayWriter):
         tables = [_typed(table, *key) for key, table in self.tables.items()]
         text = "\n".join(
             [
-                f"function {self.name}(theta, x, values, gradient) {{",
+                "function compute(theta, x, values, gradient) {",  # so no name hides another in this text
                 *indented([f"const examples = values.length / {len(roots)};", *body]),
                 "}",
             ]
         ).replace("__EACH__", f"{plain} + {each} * n")
-        sizes = {"parameters": self.parameters, "inputs": count, "results": len(roots)}
+        sizes = {"parameters": self.parameters, "inputs": self.inputs, "results": len(roots)}
         rows_called = list(self.functions.definitions.values())
         text = "\n".join([*rows_called, text])
         inside = [
@@ -177,7 +171,7 @@ class _TypedArrayWriter(ArrayWriter):
             "let room = new Float64Array(0);",
             *tables,
             text,
-            f"return Object.assign({self.name}, {json.dumps(sizes)});",
+            f"return Object.assign(compute, {json.dumps(sizes)});",
         ]
         helpers = functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []
         return "\n".join(
@@ -187,11 +181,11 @@ class _TypedArrayWriter(ArrayWriter):
     def _handed_on(self, adjoint: Adjoint) -> list[str]:
         """Return the lines that hand the gradient by the parameters over; without any, by the inputs."""
         lines, first = [], 0
-        plain, batched = (adjoint.place[flag][wanted] for flag, wanted in enumerate(self.wanted))
-        for start, count in runs(plain.tolist()):
+        plain, batched = (adjoint.place[flag][wanted].tolist() for flag, wanted in enumerate(self.wanted))
+        for start, count in runs(plain):
             lines += copied("gradient", first, "v", start, count, "let")
             first += count
-        each = [f"gradient[{len(plain)} + {len(batched)} * n + {k}] = v[w + {slot}];" for k, slot in enumerate(batched)]
+        each = [f"gradient[{self.inputs} * n + {k}] = v[w + {slot}];" for k, slot in enumerate(batched)]
         return [*lines, *self._each(each)]
 
     def _each(self, lines: Sequence[str]) -> list[str]:
@@ -267,40 +261,6 @@ class _TypedArrayWriter(ArrayWriter):
             source = f"{OF_ROWS[operation]}(v, {first}, {count})"
             return self._arrive(instruction.destination, [axis], source, instruction.add)
         return self._by_columns(instruction)
-
-
-RESERVED_IN_JAVASCRIPT = {
-    *("break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do", "else", "enum"),
-    *("export", "extends", "false", "finally", "for", "function", "if", "implements", "import", "in", "instanceof"),
-    *("interface", "let", "new", "null", "package", "private", "protected", "public", "return", "static", "super"),
-    *("switch", "this", "throw", "true", "try", "typeof", "var", "void", "while", "with", "yield", "await", "async"),
-    *("arguments", "eval", "undefined", "NaN", "Infinity", "Math", "Number", "Float64Array", "Int32Array", "Object"),
-    *(
-        "theta",
-        "x",
-        "values",
-        "gradient",
-        "examples",
-        "fn",
-        "v",
-        "w",
-        "n",
-        "room",
-        "sum",
-        "k",
-        "gauss",
-        "exactSum",
-        "products",
-    ),
-}
-
-
-def _moved(target: str, base: str, count: int, first: str, shift: int) -> list[str]:
-    """Return a loop that copies numbers of an example's inputs to where its slots begin."""
-    if not count:
-        return []
-    start = f"{first} + {shift}" if shift else first
-    return [f"for (let i = 0; i < {count}; i++) {target}[{base} + i] = x[{start} + i];"]
 
 
 def _typed(name: str, kind: str, *numbers: str) -> str:

@@ -321,10 +321,8 @@ def kind_of(number: Any) -> Kind | None:
     return None
 
 
-def wrapped(number: Any, kind: Kind | None) -> Any:
+def wrapped(number: Any, kind: Kind) -> Any:
     """Return a number as an operand of the rows."""
-    if kind is None:
-        return number
     return OtherNumber(kind, number if kind_of(number) is kind else kind.of(number))
 
 

@@ -1,7 +1,7 @@
 """Containers of numbers beside lists, tuples, dicts and arrays: mappings, dataclasses, columns, and one's own.
 
 Each is taken apart into its parts and what is left without them (JAX calls that auxiliary data), and put together again
-from the two.
+from the two. What is left is a part of what a program is compiled for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import dataclasses
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, cached_property
+from inspect import getattr_static
+from numbers import Number
 from typing import Any, NamedTuple
 
 
@@ -25,6 +28,28 @@ class Container(NamedTuple):
     flatten: Callable[[Any], tuple[Sequence[Any], Hashable]]
     unflatten: Callable[[Any, Sequence[Any]], Any]
     names: Callable[[Any], Sequence[str]] | None = None
+
+
+class Beside:
+    """What a container is made of beside its parts: its `content`, which need not be hashable, compared by value.
+
+    - `key`: what tells it from others, as of when it was first compared; that of the content, if none is given.
+    - `fits`: what a vector has in common with what it multiplies.
+    """
+
+    def __init__(self, content: Any, fits: Any, key: Any = None) -> None:
+        self.content, self.fits, self._compared = content, fits, content if key is None else key
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What tells it from others."""
+        return identity((self.fits, self._compared))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Beside) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 _registered: dict[type, Container] = {}
@@ -65,16 +90,11 @@ def container_of(cls: type) -> Container | None:
         if cls is type(None):
             found = Container(lambda thing: ((), None), lambda rest, parts: None)
         elif issubclass(cls, Mapping):
-            found = Container(_of_mapping, lambda rest, parts: _mapping(cls, rest, parts), _keys)
+            found = Container(of_mapping, lambda rest, parts: _mapping(cls, rest, parts), _keys)
         elif dataclasses.is_dataclass(cls):
-            names = tuple(field.name for field in dataclasses.fields(cls))
-            found = Container(
-                lambda thing: ([getattr(thing, name) for name in names], None),
-                lambda rest, parts: _dataclass(cls, dict(zip(names, parts, strict=True))),
-                lambda rest: [f".{name}" for name in names],
-            )
+            found = Container(_of_dataclass, lambda rest, parts: _dataclass(cls, rest, parts), _attributes)
         elif pandas is not None and cls is getattr(pandas, "Series", None):
-            found = Container(_of_series, _series, _keys)
+            found = Container(_of_series, _series, _labels)
         elif polars is not None and cls is getattr(polars, "Series", None):
             found = Container(lambda column: (column.to_list(), column.name), _column)
         if found is not None:
@@ -82,7 +102,8 @@ def container_of(cls: type) -> Container | None:
     return found
 
 
-def _of_mapping(mapping: Any) -> tuple[Sequence[Any], Hashable]:
+def of_mapping(mapping: Any) -> tuple[Sequence[Any], Hashable]:
+    """Return the parts of a mapping, and its keys in their order with what a missing one is."""
     return list(mapping.values()), (tuple(mapping), getattr(mapping, "default_factory", None))
 
 
@@ -96,26 +117,138 @@ def _keys(rest: Any) -> Sequence[str]:
     return [f"[{key!r}]" for key in rest[0]]
 
 
-def _dataclass(cls: Any, fields: Mapping[str, Any]) -> Any:
-    """Return an instance as `copy` makes one: frozen ones and slots too, and without calling __init__."""
+def _of_dataclass(thing: Any) -> tuple[Sequence[Any], Hashable]:
+    """Return the fields that are set and other attributes of Values, and the attributes that are left.
+
+    A cached_property is left out, since it would be that of other numbers.
+    """
+    names = [field.name for field in dataclasses.fields(thing) if hasattr(thing, field.name)]
+    state = [dict(part or {}) for part in _state(thing)]
+    for attributes in state:
+        for name in [*attributes]:
+            if name not in names and _are_values(attributes[name]):
+                names.append(name)
+            if name in names or isinstance(getattr_static(type(thing), name, None), cached_property):
+                del attributes[name]
+    rest = Beside(state, tuple(names)) if any(state) else _nothing_beside(tuple(names))
+    return [getattr(thing, name) for name in names], rest
+
+
+@cache
+def _nothing_beside(names: tuple[str, ...]) -> Beside:
+    return Beside(({}, {}), names)
+
+
+def _dataclass(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
+    """Return an instance as `copy.copy` makes one: frozen ones and slots too, and without calling __init__."""
     made = object.__new__(cls)
-    for name, part in fields.items():
+    attributes, slots = rest.content
+    if attributes:
+        vars(made).update(attributes)
+    for name, part in (*slots.items(), *zip(rest.fits, parts, strict=True)):
         object.__setattr__(made, name, part)
     return made
 
 
+def _attributes(rest: Any) -> Sequence[str]:
+    return [f".{name}" for name in rest.fits]
+
+
+def _state(thing: Any) -> tuple[Any, Any]:
+    """Return what an object holds, in its __dict__ and in slots."""
+    state = object.__getstate__(thing)
+    return state if isinstance(state, tuple) else (state, None)
+
+
+def _are_values(thing: Any) -> bool:
+    """Whether a thing is a Value, or a list, tuple or dict of nothing else."""
+    if type(thing) in (list, tuple, dict):
+        parts = thing.values() if isinstance(thing, dict) else thing
+        return bool(thing) and all(map(_are_values, parts))
+    return hasattr(thing, "_operate")
+
+
 def _of_series(series: Any) -> tuple[Sequence[Any], Hashable]:
-    return series.tolist(), (tuple(series.index), series.name)
+    index = series.index
+    levels = [level.dtype for level in getattr(index, "levels", [index])]
+    key = (series.name, type(index), *index.names, *levels, getattr(index, "freq", None))
+    return series.tolist(), Beside((index, series.name), tuple(index), key)
 
 
 def _series(rest: Any, parts: Sequence[Any]) -> Any:
     import pandas
 
-    index, name = rest
-    return pandas.Series(parts, index=list(index), name=name, dtype=float if {*map(type, parts)} <= {float} else object)
+    index, name = rest.content
+    return pandas.Series(parts, index=index, name=name, dtype=float if {*map(type, parts)} <= {float} else object)
+
+
+def _labels(rest: Any) -> Sequence[str]:
+    return [f"[{label!r}]" for label in rest.fits]
 
 
 def _column(name: Any, parts: Sequence[Any]) -> Any:
     import polars
 
     return polars.Series(name, parts, dtype=polars.Float64 if {*map(type, parts)} <= {float} else polars.Object)
+
+
+def identity(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
+    """Return what tells a thing from those that are equal to it and not the same, as 1, 1.0 and True are.
+
+    What is not hashable is told by what it holds at present; a thing that nothing is known of, by being itself.
+
+    >>> identity([1, 2.0]) == identity([1, 2.0]), identity([1]) == identity([True]), identity(0.0) == identity(-0.0)
+    (True, False, False)
+    """
+    kind = type(thing)
+    if kind is str or kind is int:
+        return kind, thing
+    if isinstance(thing, float):
+        return kind, thing.hex()  # which tells -0.0 from 0.0, and knows nan again
+    if isinstance(thing, Number):  # a Decimal, say, has a signed 0, too
+        return kind, thing, repr(thing)
+    if id(thing) in within:
+        return kind, within.index(id(thing))
+    within = (*within, id(thing))
+    if isinstance(thing, (tuple, list)):
+        return kind, tuple([identity(part, within) for part in thing])
+    if isinstance(thing, frozenset):
+        return kind, frozenset([identity(part, within) for part in thing])
+    try:
+        hash(thing)
+    except TypeError:
+        return kind, _held(thing, within)
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        compared = [part.name for part in dataclasses.fields(thing) if part.compare and part.hash is not False]
+        return kind, thing, tuple([identity(getattr(thing, name, None), within) for name in compared])
+    return kind, thing
+
+
+def _held(thing: Any, within: tuple[int, ...]) -> Hashable:
+    """Return what tells a thing that is not hashable from others."""
+    if isinstance(thing, (dict, set)):
+        pairs = thing.items() if isinstance(thing, dict) else [(part, None) for part in thing]
+        told = [(identity(key, within), identity(part, within)) for key, part in pairs]
+        return tuple(told) if isinstance(thing, dict) else frozenset(told)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(thing, numpy.ndarray):
+        numbers = identity(thing.tolist(), within) if thing.dtype.hasobject else thing.tobytes()
+        return thing.dtype.str, thing.shape, numbers
+    if isinstance(thing, bytearray):
+        return bytes(thing)
+    if dataclasses.is_dataclass(thing):
+        return identity(_state(thing), within)
+    return _Itself(thing)
+
+
+class _Itself:
+    """A thing that equals nothing but itself."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.thing is other.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)

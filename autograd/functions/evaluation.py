@@ -55,7 +55,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
         if node in numbers:
             read[node] = _taken(numbers[node], kind)
         elif node.op is None:
-            read[node] = _taken(node.number, kind)
+            read[node] = _taken(modes.use(node, "an evaluation of").number, kind)
         else:
             read[node] = node.op.apply([read[parent] for parent in node.parents])
     value = read[root]

@@ -24,6 +24,7 @@ from autograd.functions.transforms import grad
 from autograd.rules import Operation, detached, positive
 
 Solver = Callable[[Function, Any], Any]
+MOST_SOLUTIONS = 4096  # of a problem that are kept
 
 
 def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_steps: int = 100) -> Any:
@@ -244,7 +245,7 @@ class _Problem:
                     known, x = self._first
                     self._check_solved(self.linearized(x, known), x)
                 found = self._solved(operands, _Reads(self.captured))
-            if len(self._solutions) >= 4096:
+            if len(self._solutions) >= MOST_SOLUTIONS:
                 self._solutions.clear()
                 self._sensitivities.clear()
             self._solutions[key] = found
@@ -410,6 +411,9 @@ class _BothSides:
         """Allow a number to be used, but in a side that is not taken: it is nan there, which may lead anywhere."""
         if modes.untaken():
             raise ArithmeticError(f"{how} what is not computed")
+
+    def compared(self, node: Node, other: Any) -> None:
+        """Allow a node to be compared by ==."""
 
     def linearized(self, outputs: Any) -> None:
         """Take no note of what derivatives are taken of."""

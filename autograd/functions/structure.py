@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
-from autograd.functions.containers import Container, container_of
+from autograd.functions.containers import Beside, Container, container_of, identity, of_mapping
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
@@ -43,6 +43,13 @@ class Structure:
         except AttributeError:
             object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts, self.rest)))
             return hash(self)
+
+    def fits(self, other: Structure) -> bool:
+        """Whether they are nested alike, whatever a dataclass has beside its fields, and of what type an index is."""
+        if (self.container, self.keys) != (other.container, other.keys):
+            return False
+        rests = [identity(each.rest.fits) if isinstance(each.rest, Beside) else each.rest for each in (self, other)]
+        return bool(rests[0] == rests[1]) and all(map(Structure.fits, self.parts, other.parts))
 
     @property
     def is_array(self) -> bool:
@@ -267,14 +274,17 @@ def arranged(argument: Any, structure: Structure) -> Any:
     {'w': 4.0, 'b': 3.0}
     """
     kind = type(argument)
-    if isinstance(structure.rest, tuple) and isinstance(argument, Mapping) and kind is structure.container:
-        order, default = structure.rest
-        if argument.keys() != set(order):
+    if (known := structure.known) is not None and kind is structure.container:
+        if structure.is_flat and known.flatten is not of_mapping:
             return argument
-        parts = [arranged(argument[key], part) for key, part in zip(order, structure.parts, strict=True)]
-        return structure.around(parts) if default == getattr(argument, "default_factory", None) else argument
-    if structure.known is not None:
-        return argument
+        inside, rest = known.flatten(argument)
+        if known.flatten is of_mapping:
+            keys, default = structure.rest
+            if default == getattr(argument, "default_factory", None) and argument.keys() == set(keys):
+                inside, rest = [argument[key] for key in keys], structure.rest
+        if len(inside) != len(structure.parts):
+            return argument
+        return known.unflatten(rest, [arranged(part, like) for part, like in zip(inside, structure.parts, strict=True)])
     if kind is not structure.container or structure.is_array or len(argument) != len(structure.parts):
         return argument
     if isinstance(argument, dict):

@@ -165,9 +165,7 @@ class PowerSeries(Arithmetic):
         self.append(sum(fixed[1:], start=fixed[0]) if fixed else 0.0)
 
     def _factors(self) -> Iterable[tuple[Any, PowerSeries]]:
-        row, operands = self.operation, self.operands
-        if row is None:
-            return
+        row, operands = cast("Operation", self.operation), self.operands
         partials = row.partials if row.arity else row.derivatives(self, operands)
         for x, partial in zip(operands, partials, strict=True):
             if isinstance(x, PowerSeries) and x.active:

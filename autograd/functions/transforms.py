@@ -297,7 +297,7 @@ def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -
 
 def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     numbers, structure = flatten(arranged(given, wanted), what, what)
-    if structure != wanted:
+    if not structure.fits(wanted):
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
     return numbers
 

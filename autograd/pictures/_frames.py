@@ -108,7 +108,7 @@ def _parts(frame: ET.Element) -> Iterator[tuple[str, list[ET.Element]]]:
             yield f"{name} {counts[name]}", [element]
         elif element.tag == "text":
             caption.append(element)
-        elif element.tag != "title":
+        elif element.tag != "title":  # of the whole, which not every layout program writes
             counts[element.tag] += 1
             yield f"{element.tag} {counts[element.tag]}", [element]
     yield "caption", caption

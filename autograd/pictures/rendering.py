@@ -60,8 +60,9 @@ class Drawing(graphviz.Digraph):
         kind = format or self.format
         if arguments or {key for key in options if key != "quiet"}:  # what only Graphviz's own knows
             with _layout():
-                return super().pipe(format, *arguments, encoding=encoding, **{"quiet": True, **options})
-        picture = self._laid_out(kind)
+                picture = super().pipe(format, *arguments, **{"quiet": True, **options})
+        else:
+            picture = self._laid_out(kind)
         if kind == "svg" and self.root is not None:
             picture = _described(picture.decode(), self.root).encode()
         return picture if encoding is None else picture.decode(encoding)
@@ -89,8 +90,9 @@ class Drawing(graphviz.Digraph):
     ) -> str:
         """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name."""
         if options:  # what only Graphviz's own knows
+            options = {"quiet": True, "directory": directory, "view": view, "cleanup": cleanup, **options}
             with _layout():
-                return super().render(filename, directory, view, cleanup, format, **{"quiet": True, **options})
+                return super().render(filename, format=format, **options)
         picture = self.pipe(format)  # before the source is written, so that nothing is left where this fails
         source = self.save(filename, directory=directory)
         target = Path(f"{source}.{format or self.format}")

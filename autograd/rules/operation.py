@@ -42,7 +42,9 @@ def real(number: Any, asker: str) -> float:
         return float(number)
     numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
     if numpy is not None and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_)):
-        return float(number)
+        duration = isinstance(number, numpy.timedelta64)  # which NumPy counts among the integers
+        if not duration:
+            return float(number)
     remedy = "convert it first, for example with float(...)"
     if hasattr(number, "_operate"):
         remedy = "use it as it is, or its .data where you mean the plain number"
@@ -463,6 +465,8 @@ def _elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     """Apply the operation to arrays element by element, with NumPy's broadcasting; floats give an array of floats."""
     import numpy
 
+    if any(isinstance(operand, numpy.ma.MaskedArray) for operand in operands):
+        raise TypeError("a masked array lacks numbers: fill it, as .filled(0.0) does, or take .compressed() of it")
     result = numpy.frompyfunc(function, len(operands), 1)(*operands)
     if isinstance(result, numpy.ndarray) and all(isinstance(element, float) for element in result.flat):
         return result.astype(float)

@@ -89,7 +89,7 @@ def _first_undecodable(contents: bytes) -> int:
         contents.decode("utf-8")
     except UnicodeDecodeError as error:
         return error.start
-    return 0
+    raise AssertionError("it is asked of what is not UTF-8")  # pragma: no cover
 
 
 def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str, list[str]]:

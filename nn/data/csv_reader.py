@@ -30,11 +30,6 @@ class Table(NamedTuple):
     separator: str
     notes: list[str]  # what was unusual about the file
 
-    @property
-    def rows(self) -> int:
-        """The number of rows below the names."""
-        return len(next(iter(self.columns.values())))
-
     def name(self, name: str) -> str:
         """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
         for known in (name, str(name).strip()):  # spaces around a name in the file are no part of it

@@ -21,7 +21,7 @@ from nn.losses import l1, l2
 from nn.modules import Module
 from nn.training.examples import Examples
 from nn.training.judging import metric_of
-from nn.training.metrics import accuracy
+from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.stepping import CompiledSteps, EagerSteps, TrainingTask
@@ -63,10 +63,11 @@ class PagePrograms:
             raise ValueError(
                 f"these examples are {count:,} numbers, and a page holds up to {MOST_NUMBERS:,}; give fewer examples"
             )
-        self.is_classifier = eager.metric is accuracy
         self.lowering: Lowering = program_of(steps.program, "playground").lowering
         self.root, *beside = self.lowering.roots
         self.outputs = [node.parents[0] if node.op is rules.detached else node for node in beside]
+        # Several labels of an example are not classes, of which one is right; the page shows them as numbers.
+        self.is_classifier = eager.metric is accuracy or (eager.metric is binary_accuracy and len(self.outputs) == 1)
         count = int(arrays[0][0][0].size)
         self.inputs, self.targets = list(self.lowering.batched[:count]), list(self.lowering.batched[count:])
         self.data = [{"x": x.ravel().tolist(), "y": y.ravel().tolist(), "count": len(x)} for x, y in arrays]

@@ -16,7 +16,7 @@ class Judge {
       return all.indexOf(Math.max(...all));
     }
     const y = examples.target(n);
-    return classes.length === 2 ? Number(y > 0) : y;
+    return classes.length === 2 ? Number(y > 0.5) : y;
   }
 
   /** The class that the outputs at a place say, and how sure they are: from 0 to 1. */

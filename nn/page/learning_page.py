@@ -216,7 +216,7 @@ def _classes(given: Sequence[str] | None, programs: PagePrograms) -> list[str]:
     """Return the names of the classes; none where the model is no classifier."""
     if not programs.is_classifier:
         if given is not None:
-            raise ValueError("classes are for a classifier, and this loss has no accuracy; leave them out")
+            raise ValueError("classes are for a classifier, and this loss has none, or several labels; leave them out")
         return []
     count = max(2, len(programs.outputs))
     signed = count == 2 and min(programs.data[0]["y"]) < 0.0

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from autograd.files import errors_named
+from nn.sweeping._fingerprint import fingerprint
 from nn.training.interrupts import interrupts_wait
+
+BECAME: dict[str, str] = {}  # by the fingerprint that a function has after a sweep, as one that counts: that before it
 
 
 class Journal:
@@ -18,7 +21,9 @@ class Journal:
     def __init__(self, path: Path, f: Callable[..., Any]) -> None:
         self.path = path
         self.known: dict[str, list[Any]] = {}
-        header = {"sweep": f"{getattr(f, '__module__', '')}.{getattr(f, '__qualname__', type(f).__qualname__)}"}
+        found = fingerprint(f)
+        self.sweep = BECAME.get(found, found)
+        header = {"sweep": self.sweep}
         contents = path.read_bytes() if path.exists() else b""
         whole = contents[: contents.rfind(b"\n") + 1]
         lines = whole.splitlines()
@@ -27,8 +32,10 @@ class Journal:
             if number > 1:
                 self.known.setdefault(_key(entry["arguments"]), []).append(entry["result"])
             elif entry != header:
+                other, this = (name.partition(" ")[0] for name in (entry["sweep"], self.sweep))
                 raise ValueError(
-                    f"{path} has the results of {entry['sweep']}, and this is a sweep of {header['sweep']}"
+                    f"{path} has the results of {other}, and this is a sweep of {this}: another function, or one whose "
+                    "code or values are not what they were; name another file"
                 )
         beginning = b'{"arguments": ' if lines else _line(header)
         cut = contents[len(whole) :][: len(beginning)]
@@ -76,6 +83,11 @@ class Journal:
         """Return the result of a member in a list, or an empty one; a member that is there twice has two."""
         results = self.known.get(_key(arguments), [])
         return [results.pop(0)] if results else []
+
+    def end(self, f: Callable[..., Any]) -> None:
+        """Note what a function has become by being called, so that the next sweep of it in this process goes on."""
+        if (found := fingerprint(f)) != self.sweep:
+            BECAME[found] = self.sweep
 
     def record(self, arguments: Mapping[str, Any], result: Any) -> Any:
         """Write a result, and return it as it will be read."""

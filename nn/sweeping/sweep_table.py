@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -69,22 +69,31 @@ class SweepTable(Sequence[Member]):
         return [member for member in self.members if member.error]
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return arguments and results by name; a result that is a mapping has a column for each of its entries."""
-        names: dict[str, None] = {}
-        rows = []
-        for member in self.members:
-            result = member.result if isinstance(member.result, Mapping) else {"result": member.result}
-            rows.append({**(result if member.done else {}), **member.arguments})
-            names |= dict.fromkeys(member.arguments)
-        for row in rows:
-            names |= dict.fromkeys(row)
-        found = {name: [row.get(name) for row in rows] for name in names}
+        """Return arguments and results by name; a result that is a mapping has a column for each of its entries.
+
+        Names of arguments stand: a result of the same name is called "result." and that name, and the errors
+        "member.error" where an argument or a result is called "error".
+
+        >>> SweepTable([Member({"lr": 0.1}, {"lr": 0.05, "error": 2.0}, done=True)]).columns()
+        {'lr': [0.1], 'result.lr': [0.05], 'error': [2.0]}
+        """
+        results = [
+            {} if not one.done else one.result if isinstance(one.result, Mapping) else {"result": one.result}
+            for one in self.members
+        ]
+        arguments = dict.fromkeys(name for member in self.members for name in member.arguments)
+        found = dict.fromkeys(name for result in results for name in result)
+        called = {name: name for name in found if name not in arguments}
+        for name in (name for name in found if name in arguments):
+            called[name] = _free(name, "result", {*arguments, *called.values()})
+        columns = {name: [member.arguments.get(name) for member in self.members] for name in arguments}
+        columns |= {called[name]: [result.get(name) for result in results] for name in found}
         if self.failed:
-            found["error"] = [member.error for member in self.members]
-        return found
+            columns[_free("error", "member", columns)] = [member.error for member in self.members]
+        return columns
 
     def __str__(self) -> str:
-        columns = [[name, *map(_cell, cells)] for name, cells in self.columns().items()]
+        columns = [[str(name), *map(_cell, cells)] for name, cells in self.columns().items()]
         widths = [max(map(len, column)) for column in columns]
         rows = zip(*columns, strict=True)
         return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -92,6 +101,13 @@ class SweepTable(Sequence[Member]):
     def __repr__(self) -> str:
         done = sum(member.done for member in self.members)
         return f"SweepTable({len(self)} members, {done} done, {len(self.failed)} failed)"
+
+
+def _free(name: str, prefix: str, taken: Container[str]) -> str:
+    """Return a name with as many prefixes as make it another than all that are taken."""
+    while name in taken:
+        name = f"{prefix}.{name}"
+    return name
 
 
 def _cell(content: Any) -> str:

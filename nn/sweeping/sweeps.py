@@ -43,6 +43,9 @@ def sweep(
     - `backend="jax"`: run the members here, the steps of all their `fit` as one `vmap` over the parameters; or, where f
       is compiled, f itself. The results are those of the other ways.
     - `resume`: a file of JSON lines to which each member that is done is added; a sweep that has died goes on from it.
+      The file is that of one function: of its name, its code, and the values that it holds, as arguments of a partial,
+      defaults, variables of the scope around it and attributes of its object. Another is a ValueError, so is another
+      version of Python; what it calls by a global name may change.
     - `progress`: show a bar, where the output is a terminal or a notebook.
 
     A member that raises an error is kept with it, and a RuntimeWarning tells its arguments; the others go on. Ctrl-C
@@ -86,6 +89,9 @@ def sweep(
                 shown.advance(", ".join(f"{name}={value!r:.20}" for name, value in member.arguments.items()))
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            if journal is not None:
+                journal.end(f)
     table = SweepTable(members, interrupted=interrupted)
     if table.failed:
         first = table.failed[0]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nn.training.clipping import shrinking
-from nn.training.metrics import right_answers
 from nn.training.optimizer import Optimizer
 
 
@@ -19,7 +18,7 @@ class Kernels:
 
     def __init__(self, jax: Any, example: Callable[..., Any], optimizer: Optimizer, max_norm: float | None) -> None:
         self.jax, self.example, self.optimizer, self.max_norm = jax, example, optimizer, max_norm
-        self.counts_right = False
+        self.right: Callable[[Any, Any, Any], Any] | None = None
 
     def _sums(self, theta: Any, X: Any, Y: Any, weights: Any) -> tuple[Any, Any]:
         """Return the sums of the weighted losses and right answers on one device."""
@@ -27,8 +26,8 @@ class Kernels:
         found = self.jax.vmap(self.example, in_axes=(None, 0, 0))(theta, X, Y).reshape(count, -1)
         losses = jnp.where(weights > 0.0, weights * found[:, 0], 0.0)
         right = 0.0
-        if self.counts_right:
-            right = (weights * right_answers(found[:, 1:], Y.reshape(count, -1), jnp)).sum()
+        if self.right is not None:
+            right = (weights * self.right(found[:, 1:], Y.reshape(count, -1), jnp)).sum()
         return losses.sum(), right
 
     def evaluate(self, theta: Any, X: Any, Y: Any, weights: Any) -> Any:

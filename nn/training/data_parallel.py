@@ -23,7 +23,7 @@ from nn.training.clipping import clipped
 from nn.training.examples import Examples
 from nn.training.history import Score
 from nn.training.lockstep import current_lockstep
-from nn.training.metrics import accuracy
+from nn.training.metrics import form_on_arrays
 from nn.training.stepping import CompiledSteps, TrainingTask
 
 ASKER = 'backend="jax"'
@@ -113,7 +113,7 @@ class ParallelSteps(CompiledSteps):
         jax = self.jax = load_jax(ASKER)
         self.lockstep = current_lockstep()
         self.processes = 1 if self.lockstep else jax.process_count()
-        if self.processes > 1 and task.metric not in (None, accuracy):
+        if self.processes > 1 and task.metric is not None and not form_on_arrays(task.metric):
             raise ValueError("several processes tell each other the accuracy only; write metric=None")
         import numpy as np
 
@@ -210,9 +210,9 @@ class ParallelSteps(CompiledSteps):
         if made_for != self.made_for:
             example: Any = to_jax(program)
             kernels = Kernels(self.jax, example, self.optimizer, self.max_norm)
-            kernels.counts_right = self.metric is accuracy
+            kernels.right = form_on_arrays(self.metric)
             constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())
-            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.counts_right
+            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.right
             self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate, kernels.epoch)]
             self.made_for = made_for
         self.stale = False
@@ -252,7 +252,7 @@ class ParallelSteps(CompiledSteps):
 
     def train_epoch(self, data: Examples, batches: Sequence[Sequence[int] | None]) -> list[Score] | None:
         """Take the steps of an epoch at once; None where one cannot be taken, or a metric is to see all outputs."""
-        if len(batches) < 2 or self.metric not in (None, accuracy):
+        if len(batches) < 2 or not (self.metric is None or form_on_arrays(self.metric)):
             return None
         arguments = self.arguments_of_epoch([data.batch(rows) for rows in batches])
         theta, state, gradients, reports = self.jax.block_until_ready(self.kernels[2](*arguments))
@@ -293,12 +293,12 @@ class ParallelSteps(CompiledSteps):
 
     def _outputs(self, batch: Examples) -> Any:
         """Return the outputs for a metric that is a function of plain numbers."""
-        if self.metric is None or self.metric is accuracy:
+        if self.metric is None or form_on_arrays(self.metric):
             return None
         return self.program.each_at(self.theta, *batch.arrays)[1]
 
     def _judged(self, outputs: Any, batch: Examples) -> float | None:
-        return self.right if self.metric is accuracy else super()._judged(outputs, batch)
+        return self.right if form_on_arrays(self.metric) else super()._judged(outputs, batch)
 
     def _updated(self, gradient: Any) -> None:
         theta, state, norm = self.outcome

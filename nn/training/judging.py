@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias
 from autograd import scope
 from autograd.engine import in_scope
 from nn.training.checks import plain
-from nn.training.metrics import Metric
+from nn.training.metrics import Metric, binary_accuracy
 
 LossCall: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
 Parameters = ParamSpec("Parameters")
@@ -79,29 +79,31 @@ def metric_among(calls: Iterable[LossCall], outputs: Sequence[Any], targets: Seq
     """Return the metric of a loss that was among the calls, of just these outputs and targets, if there is one.
 
     So a function around a loss, with a factor or a penalty, keeps its accuracy; one that gives it a part of the outputs
-    or other classes does not. For single scores, targets may have become 1 and -1 from 1 and 0.
+    or other classes does not. Targets of `binary_accuracy` may have become 1 and -1 from 1 and 0, or probabilities.
 
-    >>> from nn import accuracy, hinge
+    >>> from nn import hinge
     >>> outputs, targets = [2.0, -1.0], [1, 0]
     >>> with calls_noted() as calls:
     ...     loss = 3 * hinge(outputs, [2 * y - 1 for y in targets]) + 0.1
-    >>> metric_among(calls, outputs, targets) is accuracy
+    >>> metric_among(calls, outputs, targets) is binary_accuracy
     True
     """
-    metrics = {metric for metric, *given in calls if metric and _are_same(given, outputs, targets)}
+    metrics = {metric for metric, *given in calls if metric and _are_same(metric, given, outputs, targets)}
     return metrics.pop() if len(metrics) == 1 else None
 
 
-def _are_same(given: Sequence[Any], outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
+def _are_same(metric: Metric, given: Sequence[Any], outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
     if not all(hasattr(part, "__len__") and len(part) == len(outputs) for part in given):
         return False
     if any(found is not output for found, output in zip(given[0], outputs, strict=True)):
         return False
     pairs = [(plain(y), plain(target)) for y, target in zip(given[1], targets, strict=True)]
-    if all(isinstance(label, (int, float)) for pair in pairs for label in pair) and not _are_several(outputs):
-        return all((y > 0) == (target > 0) for y, target in pairs)
+    if metric is binary_accuracy:
+        return all(_signs(y) == _signs(target) for y, target in pairs)
     return all(y == target for y, target in pairs)
 
 
-def _are_several(outputs: Sequence[Any]) -> bool:
-    return any(isinstance(plain(output), list) for output in outputs)
+def _signs(target: Any) -> Any:
+    if isinstance(target, list):
+        return [_signs(plain(part)) for part in target]
+    return target > 0.5 if isinstance(target, (int, float)) else target

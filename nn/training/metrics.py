@@ -14,21 +14,40 @@ Metric: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], float]
 def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
 
-    A target is the index of a class, or -1 or 1 where there are two, or a probability for each class. An output that is
-    nan is never right. A NumPy array of outputs, with a row for each example, is judged at once.
+    A target is the index of a class, or a probability for each class; of two classes also -1 or 1, and of a single
+    score the probability of class 1. An output that is nan is never right. A NumPy array of outputs, with a row for
+    each example, is judged at once. For several labels of an example there is `binary_accuracy`.
 
     >>> accuracy([2.5, -0.5, 0.1, 3.0], [1, -1, -1, 1])
     0.75
     >>> accuracy([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 0])
     1.0
     """
-    if len(outputs) != len(targets) or not len(outputs):
-        raise ValueError(
-            f"accuracy takes one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
-        )
-    if getattr(getattr(outputs, "dtype", None), "kind", "O") in "biuf":
-        return _accuracy_of_array(outputs, targets)
+    _check_lengths("accuracy", outputs, targets)
+    if _is_array(outputs):
+        return _share_in_array("accuracy", right_answers, outputs, targets)
     return sum(map(_is_right, outputs, targets)) / len(outputs)
+
+
+def binary_accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+    """Return the share of scores whose sign is right, each the score of a label that is there or not (multi-label).
+
+    A target is of the shape of its output, with -1 or 1, 0 or 1, or the probability of 1 for each score; above 0.5 it
+    is class 1, and so is a score above 0. Of single scores this is `accuracy`. It is what `hinge` and
+    `binary_cross_entropy` carry, whose means count scores too.
+
+    >>> binary_accuracy([[2.0, -1.0], [0.5, 3.0]], [[1, 0], [0, 0.95]])
+    0.75
+    """
+    _check_lengths("binary_accuracy", outputs, targets)
+    if _is_array(outputs):
+        return _share_in_array("binary_accuracy", right_signs, outputs, targets)
+    scores = [_scores(output) for output in outputs]
+    wanted = [_wanted("binary_accuracy", target) for target in targets]
+    if (found := [*map(len, scores)]) != (given := [*map(len, wanted)]):
+        raise ValueError(f"binary_accuracy takes a target for each score, got {given} targets for {found} scores")
+    pairs = [pair for example in zip(scores, wanted, strict=True) for pair in zip(*example, strict=True)]
+    return sum(z == z and (z > 0.0) == (y > 0.5) for z, y in pairs) / len(pairs)
 
 
 def predicted_class(output: Any) -> int:
@@ -66,34 +85,51 @@ def class_indices(labels: Sequence[Any], asker: str) -> Classes:
     return Classes([known.index(int(label)) for label in found], -1 in found)
 
 
+def _check_lengths(asker: str, outputs: Sequence[Any], targets: Sequence[Any]) -> None:
+    if len(outputs) != len(targets) or not len(outputs):
+        raise ValueError(
+            f"{asker} takes one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
+        )
+
+
+def _is_array(outputs: Any) -> bool:
+    return getattr(getattr(outputs, "dtype", None), "kind", "O") in "biuf"
+
+
 def _scores(output: Any) -> list[float]:
     """Return the data of an output, of one number or several, as a list."""
     numbers = plain(output)
-    return [z.data if isinstance(z, Value) else float(z) for z in (numbers if isinstance(numbers, list) else [numbers])]
+    if isinstance(numbers, list):
+        return [score for part in numbers for score in _scores(part)]
+    return [numbers.data if isinstance(numbers, Value) else float(numbers)]
+
+
+def _wanted(asker: str, target: Any) -> list[float]:
+    try:
+        return _scores(target)
+    except (TypeError, ValueError):
+        raise ValueError(f"{asker} takes classes as numbers, got {target!r}; number them from 0") from None
 
 
 def _is_right(output: Any, target: Any) -> bool:
-    scores = _scores(output)
-    try:
-        wanted = _scores(target)
-    except (TypeError, ValueError):
-        raise ValueError(f"accuracy takes classes as numbers, got {target!r}; number them from 0") from None
+    scores, wanted = _scores(output), _wanted("accuracy", target)
     if any(score != score for score in scores):
         return False
-    if len(scores) == 1 or len(wanted) > 1:
+    if len(wanted) > 1:
         return predicted_class(scores) == predicted_class(wanted)
-    return predicted_class(scores) == (max(wanted[0], 0.0) if len(scores) == 2 else wanted[0])
+    (y,) = wanted
+    return predicted_class(scores) == (y > 0.5 if len(scores) == 1 else max(y, 0.0) if len(scores) == 2 else y)
 
 
-def _accuracy_of_array(outputs: Any, targets: Sequence[Any]) -> float:
+def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> float:
     import numpy as np
 
     scores = outputs.reshape(len(outputs), -1)
     try:
         wanted = np.asarray(targets, dtype=float).reshape(len(targets), -1)
     except (TypeError, ValueError):
-        raise ValueError(f"accuracy takes classes as numbers, got {targets!r}; number them from 0") from None
-    return float(np.mean(right_answers(scores, wanted, np)))
+        raise ValueError(f"{asker} takes classes as numbers, got {targets!r}; number them from 0") from None
+    return float(np.mean(right(scores, wanted, np)))
 
 
 def right_answers(scores: Any, wanted: Any, numpy: Any) -> Any:
@@ -105,10 +141,30 @@ def right_answers(scores: Any, wanted: Any, numpy: Any) -> Any:
     >>> right_answers(np.array([[0.1, 0.7], [0.5, 0.2]]), np.array([[1.0], [1.0]]), np)
     array([ True, False])
     """
-    if scores.shape[1] == 1:
-        right = ((scores > 0.0) == (wanted > 0.0))[:, 0]
+    found = scores.argmax(axis=1) if scores.shape[1] > 1 else scores[:, 0] > 0.0
+    if wanted.shape[1] > 1:
+        classes = wanted.argmax(axis=1)
+    elif scores.shape[1] == 1:
+        classes = wanted[:, 0] > 0.5
     else:
-        if scores.shape[1] == 2 and wanted.shape[1] == 1:
-            wanted = numpy.maximum(wanted, 0.0)
-        right = scores.argmax(axis=1) == (wanted.argmax(axis=1) if wanted.shape[1] > 1 else wanted[:, 0])
-    return right & ~numpy.isnan(scores).any(axis=1)
+        classes = numpy.maximum(wanted[:, 0], 0.0) if scores.shape[1] == 2 else wanted[:, 0]
+    return (found == classes) & ~numpy.isnan(scores).any(axis=1)
+
+
+def right_signs(scores: Any, wanted: Any, numpy: Any) -> Any:
+    """Return for each row of scores the share of those whose sign is that of their target.
+
+    >>> import numpy as np
+    >>> right_signs(np.array([[0.1, -0.7], [0.5, 0.2]]), np.array([[1.0, 0.05], [1.0, -1.0]]), np)
+    array([1. , 0.5])
+    """
+    if scores.shape != wanted.shape:
+        raise ValueError(
+            f"binary_accuracy takes a target for each score, got {wanted.shape} targets for {scores.shape} scores"
+        )
+    return (((scores > 0.0) == (wanted > 0.5)) & ~numpy.isnan(scores)).mean(axis=1)
+
+
+def form_on_arrays(metric: Any) -> Callable[[Any, Any, Any], Any] | None:
+    """Return how a metric of nn judges rows of scores, as a function of arrays; None for a metric of one's own."""
+    return right_answers if metric is accuracy else right_signs if metric is binary_accuracy else None

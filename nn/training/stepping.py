@@ -21,7 +21,7 @@ from nn.training.examples import Examples, evaluated, judged, one_by_one
 from nn.training.history import Score
 from nn.training.interrupts import interrupts_wait
 from nn.training.judging import calls_noted, metric_among
-from nn.training.metrics import Metric, accuracy
+from nn.training.metrics import Metric, form_on_arrays
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
 
@@ -356,10 +356,12 @@ class CompiledSteps(Steps):
         return float(losses.mean()), outputs
 
     def _judged(self, outputs: Any, batch: Examples) -> float | None:
-        if self.metric is accuracy:
-            rows = self.numpy.stack(outputs, axis=-1) if isinstance(outputs, (list, tuple)) else outputs
-            return accuracy(rows, batch.arrays[1])
-        return None if self.metric is None else judged(self.metric, one_by_one(outputs), batch.y)
+        if self.metric is None:
+            return None
+        if form_on_arrays(self.metric):
+            rows = self.numpy.moveaxis(outputs, -1, 0) if isinstance(outputs, (list, tuple)) else outputs
+            return self.metric(rows, batch.arrays[1])
+        return judged(self.metric, one_by_one(outputs), batch.y)
 
     def _all_finite(self, numbers: Any) -> bool:
         return bool(self.numpy.isfinite(numbers).all())

@@ -71,7 +71,10 @@ def document_of(model: Module, extra: Mapping[str, Any] | None = None) -> dict[s
     """Return what `save` writes of a model, as a JSON object."""
     if not isinstance(model, Module):
         raise TypeError(f"save takes a Module and a path, got a {type(model).__name__}: {model!r:.60}")
-    parameters = model.state_dict()
+    try:
+        parameters = model.state_dict()
+    except ValueError as error:  # two of one name
+        raise StorageError(str(error)) from None
     if broken := [f"{name} is {data}" for name, data in parameters.items() if not math.isfinite(data)]:
         raise StorageError(
             f"a model whose parameters are not finite is not saved: {broken[0]}"

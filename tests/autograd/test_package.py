@@ -18,19 +18,14 @@ PACKAGE = Path(autograd.__file__).parent
 
 def fresh_python(code):
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+        [sys.executable, "-W", "error", "-c", code], env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
     return run.stdout
 
 
 # Importing
-
 
 USES = """
 import sys
@@ -128,13 +123,9 @@ def imported(name, *folders):
     """What Python says on stderr when it imports the package from the first of these folders that has it."""
     return subprocess.run(
         [sys.executable, "-S", "-c", f"import {name}"],  # -S: no editable installation
-        cwd=folders[0],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    ).stderr
+        cwd=folders[0], env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}, capture_output=True,
+        text=True, timeout=300, check=False,
+    ).stderr  # fmt: skip
 
 
 BESIDE_IT = "holds differential_operators.py and tracer.py of HIPS autograd"

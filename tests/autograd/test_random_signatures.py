@@ -7,24 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import autograd
-from autograd import (
-    argmin,
-    compile,
-    detect_anomaly,
-    grad,
-    gradcheck,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    no_grad,
-    root,
-    taylor,
-    taylor_ode,
-    value_and_grad,
-    vjp,
-)
+import autograd as ad
 from tests.hypothesis_profiles import max_examples
 
 NAMES = ["a", "b", "c", "self", "x", "args", "f", "v", "theta"]
@@ -115,18 +98,15 @@ def wrapped(signature, **power):
 
 
 FORMS = {
-    "function": lambda signature, **power: signature.function(**power),
-    "method": in_class(lambda f: f),
-    "class method": in_class(classmethod),
-    "static method": in_class(lambda f: staticmethod(partial(f, None))),
+    "function": lambda signature, **power: signature.function(**power), "method": in_class(lambda f: f),
+    "class method": in_class(classmethod), "static method": in_class(lambda f: staticmethod(partial(f, None))),
     "partial method": in_class(partialmethod),
     "callable object": lambda signature, **power: type("C", (), {"__call__": signature.function("this", **power)})(),
     "partial function": lambda signature, **power: partial(signature.function("this", **power), None),
     "wrapped function": wrapped,
-    "compiled function": lambda signature, **power: compile(signature.function(**power)),
-    "compiled method": in_class(compile),
-    "compiled class method": in_class(lambda f: compile(classmethod(f))),
-}
+    "compiled function": lambda signature, **power: ad.compile(signature.function(**power)),
+    "compiled method": in_class(ad.compile), "compiled class method": in_class(lambda f: ad.compile(classmethod(f))),
+}  # fmt: skip
 
 
 class Bound:
@@ -174,16 +154,16 @@ def by_all(transform):
 
 
 def compiled_by_all(transform):
-    return lambda f, args, keywords: compile(transform(f, tuple(range(len(args)))))(*args, **keywords)
+    return lambda f, args, keywords: ad.compile(transform(f, tuple(range(len(args)))))(*args, **keywords)
 
 
 def product(f, argnums):
     """The Hessian times the vector of ones."""
-    return lambda *args, **keywords: hvp(f, argnums)(*args, (1.0,) * len(args), **keywords)
+    return lambda *args, **keywords: ad.hvp(f, argnums)(*args, (1.0,) * len(args), **keywords)
 
 
 def with_gradient(f, args, keywords):
-    g = compile(f)
+    g = ad.compile(f)
     return g.value_and_grad(*args, **keywords) if args or keywords else (g(), None)
 
 
@@ -194,16 +174,16 @@ def named_by(f, keywords):
 
 
 def of_static(f, args, keywords):
-    return compile(f, static=named_by(f, keywords))(*args, **keywords)
+    return ad.compile(f, static=named_by(f, keywords))(*args, **keywords)
 
 
 def of_batches(f, args, keywords):
     names = named_by(f, keywords)
-    return compile(f, batched=names)(*args, **{**keywords, **{name: [keywords[name]] * 3 for name in names}})
+    return ad.compile(f, batched=names)(*args, **{**keywords, **{name: [keywords[name]] * 3 for name in names}})
 
 
 def pulled(f, args, keywords):
-    value, pull = vjp(partial(f, **keywords), *args)
+    value, pull = ad.vjp(partial(f, **keywords), *args)
     return value, pull(1.0)
 
 
@@ -212,7 +192,7 @@ def shifts(solve):
 
     def run(f, args, keywords):
         solution = lambda start, *params: solve(partial(f, **keywords), start, *params)
-        return solution(*args), tuple(grad(solution, i)(*args) for i in range(1, len(args)))
+        return solution(*args), tuple(ad.grad(solution, i)(*args) for i in range(1, len(args)))
 
     return run
 
@@ -223,40 +203,32 @@ def along_the_last(series):
 
 RUNS = {
     "compile": [
-        (lambda f, args, keywords: compile(f)(*args, **keywords), lambda call: call.value),
+        (lambda f, args, keywords: ad.compile(f)(*args, **keywords), lambda call: call.value),
         (with_gradient, lambda call: (call.value, call.slope)),
         (of_static, lambda call: call.value),
         (of_batches, lambda call: call.value),
     ],
-    "grad": [(by_all(grad), lambda call: call.slopes), (compiled_by_all(grad), lambda call: call.slopes)],
-    "value_and_grad": [(by_all(value_and_grad), lambda call: (call.value, call.slopes))],
-    "jacobian": [(by_all(jacobian), lambda call: call.slopes)],
-    "hessian": [(by_all(hessian), lambda call: call.curvatures)],
+    "grad": [(by_all(ad.grad), lambda call: call.slopes), (compiled_by_all(ad.grad), lambda call: call.slopes)],
+    "value_and_grad": [(by_all(ad.value_and_grad), lambda call: (call.value, call.slopes))],
+    "jacobian": [(by_all(ad.jacobian), lambda call: call.slopes)],
+    "hessian": [(by_all(ad.hessian), lambda call: call.curvatures)],
     "hvp": [(by_all(product), lambda call: tuple(map(sum, call.curvatures)))],
     "vjp": [(pulled, lambda call: (call.value, call.slopes))],
     "jvp": [
         (
-            lambda f, args, keywords: jvp(partial(f, **keywords), args, (1.0,) * len(args)),
+            lambda f, args, keywords: ad.jvp(partial(f, **keywords), args, (1.0,) * len(args)),
             lambda call: (call.value, sum(call.slopes)),
         )
     ],
-    "root": [(shifts(root), lambda call: call.solution)],
-    "argmin": [(shifts(argmin), lambda call: call.solution)],
-    "taylor": [
-        (
-            along_the_last(taylor),
-            lambda call: [call.value, call.slopes[-1], call.weights[-1] ** 2 / 2],
-        )
-    ],
+    "root": [(shifts(ad.root), lambda call: call.solution)],
+    "argmin": [(shifts(ad.argmin), lambda call: call.solution)],
+    "taylor": [(along_the_last(ad.taylor), lambda call: [call.value, call.slopes[-1], call.weights[-1] ** 2 / 2])],
     "taylor_ode": [
-        (
-            along_the_last(taylor_ode),
-            lambda call: [call.args[-1], call.total, call.weights[-1] * call.total / 2],
-        )
+        (along_the_last(ad.taylor_ode), lambda call: [call.args[-1], call.total, call.weights[-1] * call.total / 2])
     ],
-    "no_grad": [(lambda f, args, keywords: no_grad(f)(*args, **keywords), lambda call: call.value)],
-    "detect_anomaly": [(lambda f, args, keywords: detect_anomaly()(f)(*args, **keywords), lambda call: call.value)],
-    "gradcheck": [(lambda f, args, keywords: gradcheck(partial(f, **keywords), *args), lambda call: True)],
+    "no_grad": [(lambda f, args, keywords: ad.no_grad(f)(*args, **keywords), lambda call: call.value)],
+    "detect_anomaly": [(lambda f, args, keywords: ad.detect_anomaly()(f)(*args, **keywords), lambda call: call.value)],
+    "gradcheck": [(lambda f, args, keywords: ad.gradcheck(partial(f, **keywords), *args), lambda call: True)],
 }
 LINEAR = ("root", "taylor_ode")  # where the function is the sum, and else half of its square
 
@@ -270,7 +242,7 @@ def close(wanted):
 
 
 def test_all_that_takes_a_function_is_tried():
-    functions = [(name, getattr(autograd, name)) for name in autograd.__all__]
+    functions = [(name, getattr(ad, name)) for name in ad.__all__]
     functions = [(name, f) for name, f in functions if inspect.isfunction(f)]
     assert {name for name, f in functions if next(iter(inspect.signature(f).parameters), "") == "f"} <= RUNS.keys()
 

@@ -5,8 +5,6 @@ measured on, and each as a picture in FOLDER/benchmarks. A folder with results k
 brings the tables and figures in README and docs up to date with docs/benchmarks.json, and measures nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -47,12 +45,8 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
 def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]:
     """Measure tables in other processes, with one thread, and print them."""
     settings = [
-        "--rounds",
-        str(options.rounds),
-        "--only",
-        options.only.pattern,
-        *(["--quick"] if options.quick else []),
-    ]
+        "--rounds", str(options.rounds), "--only", options.only.pattern, *(["--quick"] if options.quick else []),
+    ]  # fmt: skip
     for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
         command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
         done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=ROOT, stdout=subprocess.PIPE, text=True)

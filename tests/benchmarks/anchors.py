@@ -1,7 +1,5 @@
 """How others compute a value and its gradient: CasADi, JAX, PyTorch and ddx-ad, each as its users have it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

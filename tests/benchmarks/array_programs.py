@@ -1,7 +1,5 @@
 """Some of `scalar_programs` as one writes them for JAX: on arrays, with `scan` for what is sequential."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -87,11 +85,6 @@ def programs() -> dict[str, Callable[[Any], Any]]:
         return jax.nn.softplus(jnp.exp(logarithm) - 1.0)
 
     return {
-        "Heston": heston,
-        "double pendulum 300": pendulum,
-        "n-body 5 x 40": nbody,
-        "HMM 5 x 100": hmm,
-        "heat 40 x 60": heat,
-        "LSTM 4 x 30": lstm,
-        "Gaussian process 14": gaussian_process,
-    }
+        "Heston": heston, "double pendulum 300": pendulum, "n-body 5 x 40": nbody, "HMM 5 x 100": hmm,
+        "heat 40 x 60": heat, "LSTM 4 x 30": lstm, "Gaussian process 14": gaussian_process,
+    }  # fmt: skip

@@ -1,7 +1,5 @@
 """Pictures of tables: horizontal bars on a logarithmic axis, as SVG; whoever is faster than ours is marked."""
 
-from __future__ import annotations
-
 import html
 import math
 
@@ -50,14 +48,10 @@ def picture(table: Table) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {y + 38}" width="{WIDTH}" '
             f'height="{y + 38}" font-family="sans-serif" font-size="12" fill="#222">',
             f"<title>{html.escape(table.title)}</title><desc>{html.escape(f'{unit}, by contestants')}</desc>",
-            f'<rect width="{WIDTH}" height="{y + 38}" fill="white"/>',
-            text(12, 18, table.title, "start", size=14),
-            *legend,
-            *lines,
-            *parts,
-            "</svg>\n",
+            f'<rect width="{WIDTH}" height="{y + 38}" fill="white"/>', text(12, 18, table.title, "start", size=14),
+            *legend, *lines, *parts, "</svg>\n",
         ]
-    )
+    )  # fmt: skip
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#222", size: int = 12) -> str:

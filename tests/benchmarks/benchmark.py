@@ -6,8 +6,6 @@ of the processor, so that what else the machine does counts little; Python's gar
 and no contestant pays for the objects of another in it.
 """
 
-from __future__ import annotations
-
 import functools
 import gc
 import os

@@ -1,7 +1,5 @@
 """Compiled graphs and functions, beside what else computes the same: value and gradient, float64, one thread."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable
@@ -128,13 +126,10 @@ def atoms() -> Program:
 SMALL: dict[str, Callable[[], Program]] = {
     "x y + sin x": lambda: (lambda m, p: p[0] * p[1] + m.sin(p[0]), [0.5, 2.0]),
     "a neuron": lambda: (lambda m, p: m.tanh(p[0] * 0.5 + p[1] * -1.0 + p[2] * 2.0 + p[3]), [0.1, 0.2, 0.3, 0.4]),
-    "Rosenbrock, 2 numbers": lambda: rosenbrock(2),
-    "Rosenbrock, 5 numbers": lambda: rosenbrock(5),
-    "three atoms": atoms,
-    "Rosenbrock, 100 numbers": lambda: rosenbrock(100),
-    "LSTM, 200 steps": lambda: lstm(steps=200),
-    "Lorenz, 400 steps": lorenz,
-}
+    "Rosenbrock, 2 numbers": lambda: rosenbrock(2), "Rosenbrock, 5 numbers": lambda: rosenbrock(5),
+    "three atoms": atoms, "Rosenbrock, 100 numbers": lambda: rosenbrock(100),
+    "LSTM, 200 steps": lambda: lstm(steps=200), "Lorenz, 400 steps": lorenz,
+}  # fmt: skip
 
 
 def small_graph(make: Callable[[], Program]) -> Problem:
@@ -158,28 +153,12 @@ def small_function(make: Callable[[], Program]) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "moons-compiled",
-        "Value and gradient of the loss of micrograd's demo, written in scalars",
-        "ms",
-        {"moons": moons},
-    ),
-    Benchmark(
-        "digits",
-        "Value and gradient of an MLP 64-32-10 over the 1,797 digits",
-        "ms",
-        {"at once": lambda: digits(batch=1_797), "an epoch in batches of 64": lambda: digits(batch=64)},
-    ),
-    Benchmark(
-        "small-graphs",
-        "Value and gradient of small graphs and of recurrences",
-        "µs",
-        {name: partial(small_graph, make) for name, make in SMALL.items()},
-    ),
-    Benchmark(
-        "small-functions",
-        "Value and gradient of small functions and of recurrences",
-        "µs",
-        {name: partial(small_function, make) for name, make in SMALL.items()},
-    ),
-]
+    Benchmark("moons-compiled", "Value and gradient of the loss of micrograd's demo, written in scalars", "ms",
+        {"moons": moons}),
+    Benchmark("digits", "Value and gradient of an MLP 64-32-10 over the 1,797 digits", "ms",
+        {"at once": lambda: digits(batch=1_797), "an epoch in batches of 64": lambda: digits(batch=64)}),
+    Benchmark("small-graphs", "Value and gradient of small graphs and of recurrences", "µs",
+        {name: partial(small_graph, make) for name, make in SMALL.items()}),
+    Benchmark("small-functions", "Value and gradient of small functions and of recurrences", "µs",
+        {name: partial(small_function, make) for name, make in SMALL.items()}),
+]  # fmt: skip

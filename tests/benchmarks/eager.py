@@ -1,7 +1,5 @@
 """The eager engine beside micrograd and microgpt: whole steps of training, CPU time and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem, paused
@@ -45,16 +43,8 @@ def gpt(*, collected: bool) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "moons-eager",
-        "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points",
-        "ms",
-        {"moons": moons},
-    ),
-    Benchmark(
-        "microgpt",
-        "Four steps of Karpathy's microgpt",
-        "ms",
-        {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)},
-    ),
-]
+    Benchmark("moons-eager", "Five training steps of micrograd's demo, an MLP 2-16-16-1 on 100 points", "ms",
+        {"moons": moons}),
+    Benchmark("microgpt", "Four steps of Karpathy's microgpt", "ms",
+        {"collector on": lambda: gpt(collected=True), "collector paused": lambda: gpt(collected=False)}),
+]  # fmt: skip

@@ -1,7 +1,5 @@
 """How time and memory grow with the number of nodes, eager and compiled, and with the number of examples."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -45,10 +43,8 @@ def polynomial(nodes: int) -> Program:
 
 GRAPHS: dict[str, Callable[[int], Program]] = {
     "an MLP's loss": lambda nodes: (moons_loss(max(1, nodes // 650)), moons_start().tolist()),
-    "a polynomial": polynomial,
-    "a recurrence": lambda nodes: lorenz(nodes // 14),
-    "a random graph": random_graph,
-}
+    "a polynomial": polynomial, "a recurrence": lambda nodes: lorenz(nodes // 14), "a random graph": random_graph,
+}  # fmt: skip
 
 
 def graph(make: Callable[[int], Program], size: int) -> Problem:
@@ -100,26 +96,11 @@ def examples(n: int) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "chain",
-        "A chain of operations, built, differentiated and freed",
-        "ns a node",
-        {f"{n:,}": partial(chain, n) for n in NODES},
-        ["nodes"],
-    ),
-    Benchmark(
-        "graphs",
-        "Graphs of more and more nodes: value and gradient",
-        "ns a node",
-        {f"{name}, {n:,}": partial(graph, make, n) for name, make in GRAPHS.items() for n in NODES},
-        ["nodes"],
-        memory=True,
-    ),
-    Benchmark(
-        "examples",
-        "The loss of one example, compiled, over more and more",
-        "ns an example",
-        {f"{n:,}": partial(examples, n) for n in (1, 10, 100, 1_000, 10_000, 100_000)},
-        ["examples"],
-    ),
-]
+    Benchmark("chain", "A chain of operations, built, differentiated and freed", "ns a node",
+        {f"{n:,}": partial(chain, n) for n in NODES}, ["nodes"]),
+    Benchmark("graphs", "Graphs of more and more nodes: value and gradient", "ns a node",
+        {f"{name}, {n:,}": partial(graph, make, n) for name, make in GRAPHS.items() for n in NODES}, ["nodes"],
+        memory=True),
+    Benchmark("examples", "The loss of one example, compiled, over more and more", "ns an example",
+        {f"{n:,}": partial(examples, n) for n in (1, 10, 100, 1_000, 10_000, 100_000)}, ["examples"]),
+]  # fmt: skip

@@ -1,7 +1,5 @@
 """What a run was measured on: the machine, its load, the versions of all that is compared, the commit, the date."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.metadata
 import os
@@ -24,15 +22,10 @@ def described(rounds: int) -> dict[str, Any]:
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[distribution] = importlib.metadata.version(distribution)
     return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        "commit": commit(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "versions": versions,
-        "system": platform.platform(terse=True),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "rounds": rounds,
-    }
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"), "commit": commit(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}", "versions": versions,
+        "system": platform.platform(terse=True), "processor": processor(), "cores": os.cpu_count(), "rounds": rounds,
+    }  # fmt: skip
 
 
 def commit() -> str:

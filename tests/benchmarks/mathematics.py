@@ -5,8 +5,6 @@ directions (A. Curtis, M. Powell and J. Reid, "On the estimation of sparse Jacob
 CasADi, which colours; dense for few unknowns.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial
@@ -141,11 +139,6 @@ def banded(unknowns: int) -> Problem:
 BENCHMARKS = [
     Benchmark("series", "tanh(exp(x) sin(x)) at 0.7 to order 30", "ms", {"series": series}, memory=True),
     Benchmark("kepler", "Kepler's equation: the slope of its solution", "ms", {"kepler": solution}, memory=True),
-    Benchmark(
-        "banded",
-        "The Jacobian of Broyden's banded system",
-        "ms",
-        {f"{n:,} unknowns": partial(banded, n) for n in (500, 10_000)},
-        memory=True,
-    ),
-]
+    Benchmark("banded", "The Jacobian of Broyden's banded system", "ms",
+        {f"{n:,} unknowns": partial(banded, n) for n in (500, 10_000)}, memory=True),
+]  # fmt: skip

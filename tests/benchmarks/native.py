@@ -4,8 +4,6 @@
 without llvmlite. CasADi runs one graph (SX) on its virtual machine; JAX runs array code under `jit`, batches by `vmap`.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from functools import partial
@@ -85,18 +83,9 @@ def batch(name: str, f: Callable[[Any, Any], Any], examples: int) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "programs",
-        "Value and gradient of programs of scalars",
-        "ns a node",
-        {name: partial(program, name, make) for name, make in PROGRAMS.items()},
-        ["nodes"],
-    ),
-    Benchmark(
-        "batches",
-        "Value and gradient of formulas over batches",
-        "ns a node",
+    Benchmark("programs", "Value and gradient of programs of scalars", "ns a node",
+        {name: partial(program, name, make) for name, make in PROGRAMS.items()}, ["nodes"]),
+    Benchmark("batches", "Value and gradient of formulas over batches", "ns a node",
         {f"{name} x {size:,}": partial(batch, name, f, size) for name, f in BATCHED.items() for size in SIZES},
-        ["nodes", "examples"],
-    ),
-]
+        ["nodes", "examples"]),
+]  # fmt: skip

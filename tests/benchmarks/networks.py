@@ -3,8 +3,6 @@
 Parameters are one vector in micrograd's order: for each neuron its weights, then its bias.
 """
 
-from __future__ import annotations
-
 import functools
 import random
 import types

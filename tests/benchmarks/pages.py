@@ -10,8 +10,6 @@ What stands between a mark and the next `<!-- end -->` is written; a mark is an 
 - `<!-- runs -->`, what all of them were measured on, and at which load.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

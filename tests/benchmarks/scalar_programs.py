@@ -3,8 +3,6 @@
 Each makes a function `f(m, p)` and the numbers to begin with; those of one example are for a batch.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable
@@ -415,27 +413,12 @@ def heston(m: Any, x: Any, steps: int = 20) -> Any:
 
 
 PROGRAMS: dict[str, Callable[[], Program]] = {
-    "Lorenz 400": lorenz,
-    "SIR 300": sir,
-    "n-body 5 x 40": nbody,
-    "double pendulum 300": pendulum,
-    "HMM 5 x 100": hmm,
-    "CRF 6 x 40": crf,
-    "CTC 9 x 30": ctc,
-    "Kalman filter 200": kalman,
-    "tridiagonal system 400": tridiagonal,
-    "LU 14": lu,
-    "Gaussian process 14": gaussian_process,
-    "heat 40 x 60": heat,
-    "heat 10 x 10 x 25": heat_2d,
-    "LSTM 4 x 30": lstm,
-    "springs 12 x 20": springs,
-    "Felsenstein's tree 32": felsenstein,
-    "soft-DTW 25": soft_dtw,
-    "bundle adjustment 4 x 12": bundle,
-    "quantum circuit 4 x 4": circuit,
-    "random graph 1,000": lambda: random_graph(1_000),
-    "random graph 10,000": lambda: random_graph(10_000),
+    "Lorenz 400": lorenz, "SIR 300": sir, "n-body 5 x 40": nbody, "double pendulum 300": pendulum, "HMM 5 x 100": hmm,
+    "CRF 6 x 40": crf, "CTC 9 x 30": ctc, "Kalman filter 200": kalman, "tridiagonal system 400": tridiagonal,
+    "LU 14": lu, "Gaussian process 14": gaussian_process, "heat 40 x 60": heat, "heat 10 x 10 x 25": heat_2d,
+    "LSTM 4 x 30": lstm, "springs 12 x 20": springs, "Felsenstein's tree 32": felsenstein, "soft-DTW 25": soft_dtw,
+    "bundle adjustment 4 x 12": bundle, "quantum circuit 4 x 4": circuit,
+    "random graph 1,000": lambda: random_graph(1_000), "random graph 10,000": lambda: random_graph(10_000),
     "random graph 100,000": lambda: random_graph(100_000),
-}
+}  # fmt: skip
 BATCHED = {"Black-Scholes": black_scholes, "ray and sphere": ray, "Heston": heston}

@@ -9,8 +9,6 @@ of `python -m nn` is trained with its defaults, and logistic or ridge regression
 same inputs of the same rows; compared is the accuracy, or R², on the fifth that is held out.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import csv
@@ -85,19 +83,10 @@ def learned(path: Path, target: str, rows: int, seed: int) -> tuple[bool, float,
     checked = len(X) >= 40
     begin = time.perf_counter()
     fit(
-        model,
-        X,
-        y,
-        loss=task.loss,
-        optimizer=job.optimizer(model.parameters(), lr=job.lr),
-        epochs=job.epochs,
-        batch_size=job.batch_size,
-        validation=0.2 if checked else None,
-        restore_best=checked,
-        stop=Stop(patience=job.patience) if checked else None,
-        seed=seed,
-        progress=False,
-    )
+        model, X, y, loss=task.loss, optimizer=job.optimizer(model.parameters(), lr=job.lr), epochs=job.epochs,
+        batch_size=job.batch_size, validation=0.2 if checked else None, restore_best=checked,
+        stop=Stop(patience=job.patience) if checked else None, seed=seed, progress=False,
+    )  # fmt: skip
     seconds = time.perf_counter() - begin
     inputs = task.inputs(task.testing)
     answers = [task.encoder.answer(model(x)) for x in inputs]

@@ -1,7 +1,5 @@
 """What derivatives cost, in evaluations of the function itself, and those of high order, nested and as a series."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from functools import partial
@@ -45,11 +43,9 @@ def costs(examples: int) -> Problem:
     tasks: dict[str, Callable[[], Any]] = {
         "evaluation, recorded": lambda: loss([Value(x) for x in theta]),
         "`backward()`": lambda: loss([Value(x) for x in theta]).backward(),
-        "`value_and_grad`": lambda: value_and_grad(loss)(theta),
-        "`jvp`": lambda: jvp(loss, (theta,), (v,)),
-        "`hvp`": lambda: hvp(loss)(theta, v),
-        "`hessian`": lambda: hessian(loss)(theta),
-    }
+        "`value_and_grad`": lambda: value_and_grad(loss)(theta), "`jvp`": lambda: jvp(loss, (theta,), (v,)),
+        "`hvp`": lambda: hvp(loss)(theta, v), "`hessian`": lambda: hessian(loss)(theta),
+    }  # fmt: skip
     return Problem({name: partial(Entry, task) for name, task in tasks.items()}, {"parameters": len(theta)})
 
 
@@ -66,16 +62,8 @@ def order(n: int) -> Problem:
 
 
 BENCHMARKS = [
-    Benchmark(
-        "costs",
-        "What derivatives of the loss of an MLP 3-14-14-2 cost, in evaluations",
-        "times",
-        {f"{examples} example{'s' * (examples > 1)}": partial(costs, examples) for examples in (1, 20)},
-    ),
-    Benchmark(
-        "orders",
-        "The derivatives of tanh(x) / x up to an order",
-        "ms",
-        {f"order {n}": partial(order, n) for n in (*range(1, NESTED + 1), 20, 30, 40)},
-    ),
-]
+    Benchmark("costs", "What derivatives of the loss of an MLP 3-14-14-2 cost, in evaluations", "times",
+        {f"{examples} example{'s' * (examples > 1)}": partial(costs, examples) for examples in (1, 20)}),
+    Benchmark("orders", "The derivatives of tanh(x) / x up to an order", "ms",
+        {f"order {n}": partial(order, n) for n in (*range(1, NESTED + 1), 20, 30, 40)}),
+]  # fmt: skip

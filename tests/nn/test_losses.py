@@ -37,41 +37,31 @@ def gradients(loss, outputs, targets):
 # By hand: outputs, targets, loss and slopes
 
 LOG_2, LOG_3, LOG_4 = math.log(2.0), math.log(3.0), math.log(4.0)
-TINY = math.exp(-40.0)
 EXACT = [
-    (mse, [3.0], [1.0], 4.0, [4.0]),
     (mse, [1.0, 2.0], [1.0, 4.0], 2.0, [0.0, -2.0]),
     (mse, [[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [3.0, 6.0]], 2.25, [0.5, 1.0, 0.0, -1.0]),
-    (mse, [[1.0], [3.0]], [[0.0], [0.0]], 5.0, [1.0, 3.0]),
     (mse, [-(2.0**500)], [0.0], 2.0**1000, [-(2.0**501)]),
-    (mae, [3.0], [1.0], 2.0, [1.0]),
     (mae, [1.0, 2.0], [1.0, 4.0], 1.0, [0.0, -0.5]),  # where there is no error there is no slope
     (mae, [[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [3.0, 6.0]], 1.25, [0.25, 0.25, 0.0, -0.25]),
     (mae, [-(2.0**1000)], [0.0], 2.0**1000, [-1.0]),
-    (huber, [0.5], [0.0], 0.125, [0.5]),
     (huber, [-3.0], [1.0], 3.5, [-1.0]),
     (partial(huber, delta=2.0), [-3.0], [1.0], 6.0, [-2.0]),
     (huber, [1.0, -1.0], [0.0, 0.0], 0.5, [0.5, -0.5]),  # where the parabola meets the line
     (huber, [[0.5, 4.0]], [[0.5, 0.0]], 1.75, [0.0, 0.5]),
     (partial(huber, delta=0.5), [2.0**1000], [0.0], 2.0**999, [0.5]),
-    (hinge, [0.5], [1], 0.5, [-1.0]),
-    (hinge, [0.5], [-1], 1.5, [1.0]),
     (hinge, [0.5, 3.0], [1, -1], 2.25, [-0.5, 0.5]),
     (hinge, [2.0, -2.0], [1, -1], 0.0, [0.0, 0.0]),
     (hinge, [1.0, -1.0], [1, -1], 0.0, [0.0, 0.0]),  # on the margin, where relu'(0) = 0
     (hinge, [-1000.0, 1000.0], [1, 1], 500.5, [-0.5, 0.0]),
 ]
 ROUNDED = [
-    (binary_cross_entropy, [0.0], [1], LOG_2, [-0.5]),
     (binary_cross_entropy, [0.0, 0.0], [1, 0], LOG_2, [-0.25, 0.25]),
     (binary_cross_entropy, [LOG_3], [0], LOG_4, [0.75]),
     (binary_cross_entropy, [LOG_3], [1], math.log(4.0 / 3.0), [-0.25]),
     (binary_cross_entropy, [LOG_3], [0.75], 2.0 * LOG_2 - 0.75 * LOG_3, [0.0]),  # the entropy of the target
     (binary_cross_entropy, [1000.0, -1000.0], [1, 0], 0.0, [0.0, 0.0]),
     (binary_cross_entropy, [1000.0, -1000.0], [0, 1], 1000.0, [0.5, -0.5]),
-    (cross_entropy, [[0.0, 0.0]], [0], LOG_2, [-0.5, 0.5]),
     (cross_entropy, [[0.0] * 4], [2], LOG_4, [0.25, 0.25, -0.75, 0.25]),
-    (cross_entropy, [[LOG_3, 0.0]], [1], LOG_4, [0.75, -0.75]),
     (cross_entropy, [[0.0, 0.0], [LOG_3, 0.0]], [0, 1], (LOG_2 + LOG_4) / 2, [-0.25, 0.25, 0.375, -0.375]),
     (cross_entropy, [[7.0]], [0], 0.0, [0.0]),
     (cross_entropy, [[0.0, 0.0]], [[0.5, 0.5]], LOG_2, [0.0, 0.0]),  # probabilities of classes
@@ -89,19 +79,17 @@ def test_losses_are_means_over_the_examples_with_these_slopes():
         assert gradients(loss, outputs, targets) == wanted, (loss, outputs, targets)
 
 
-@pytest.mark.parametrize(
-    ("logits", "target", "expected", "slopes"),
-    [
-        ([1000.0, -1000.0], 0, 0.0, [0.0, 0.0]),
-        ([1000.0, -1000.0], 1, 2000.0, [1.0, -1.0]),
-        ([1000.0, 1000.0], 0, LOG_2, [-0.5, 0.5]),
-        ([-1000.0, -1000.0], 0, LOG_2, [-0.5, 0.5]),
-    ],
-)
-def test_cross_entropy_neither_overflows_nor_underflows(logits, target, expected, slopes):
-    loss, found = gradients(cross_entropy, [logits], [target])
-    assert loss == pytest.approx(expected, abs=1e-12)  # an ulp of 1000 is 1e-13
-    assert found == pytest.approx(slopes, abs=1e-12)
+LARGE = [  # logits, a target, the loss and its slopes
+    *(([1000.0, -1000.0], 0, 0.0, [0.0, 0.0]), ([1000.0, -1000.0], 1, 2000.0, [1.0, -1.0])),
+    *((logits, 0, LOG_2, [-0.5, 0.5]) for logits in ([1000.0, 1000.0], [-1000.0, -1000.0])),
+]
+
+
+def test_cross_entropy_neither_overflows_nor_underflows():
+    for logits, target, expected, slopes in LARGE:
+        loss, found = gradients(cross_entropy, [logits], [target])
+        assert loss == pytest.approx(expected, abs=1e-12)  # an ulp of 1000 is 1e-13
+        assert found == pytest.approx(slopes, abs=1e-12)
 
 
 def test_cross_entropies_keep_their_digits_where_the_class_is_all_but_certain():
@@ -112,7 +100,8 @@ def test_cross_entropies_keep_their_digits_where_the_class_is_all_but_certain():
         for sign, target in ((1.0, 1), (-1.0, 0)):
             one = gradients(binary_cross_entropy, [sign * gap], [target])
             assert one == (pytest.approx(rest, rel=1e-12, abs=0.0), [pytest.approx(-sign * rest, rel=1e-12, abs=0.0)])
-    assert gradients(binary_cross_entropy, [40.0], [1]) == (pytest.approx(TINY, rel=1e-15, abs=0.0), [-TINY])
+    tiny = math.exp(-40.0)
+    assert gradients(binary_cross_entropy, [40.0], [1]) == (pytest.approx(tiny, rel=1e-15, abs=0.0), [-tiny])
 
 
 def test_targets_of_floats_and_bools_and_probabilities_of_one_count_as_classes():
@@ -151,8 +140,9 @@ EXAMPLES = {
 each_example = pytest.mark.parametrize(("loss", "outputs", "targets"), EXAMPLES.values(), ids=EXAMPLES)
 
 
-def test_every_loss_has_an_example():
+def test_every_loss_has_an_example_and_a_target_that_is_nan_makes_it_nan():
     assert {loss for loss, _, _ in EXAMPLES.values()} == {*LOSSES}
+    assert all(math.isnan(loss([1.0, 2.0], [1.0, math.nan])) for loss in (mse, mae, huber))
 
 
 @each_example
@@ -170,10 +160,6 @@ def test_examples_may_come_in_any_form_and_slopes_are_finite_differences(loss, o
         assert (total.data, [node.grad for node in flat(nodes)]) == (expected, slopes)
     assert loss(outputs * 3, targets * 3) == pytest.approx(expected, rel=1e-15)  # it is a mean
     assert gradcheck(lambda z: loss(z, targets), outputs)
-
-
-def test_target_that_is_nan_makes_the_loss_nan():
-    assert all(math.isnan(loss([1.0, 2.0], [1.0, math.nan])) for loss in (mse, mae, huber))
 
 
 def test_gradients_reach_targets_and_the_parameters_of_a_model_without_recursion():
@@ -217,17 +203,17 @@ def test_compiled_loss_of_a_batch_is_the_eager_one(loss, outputs, targets):
         assert [w.grad for w in weights] == pytest.approx(of_weights, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("loss", "outputs", "targets"),
-    [
-        (mae, [1.0, -2.0, 0.0], [1.0, 1000.0, 0.0]),
-        (huber, [1.0, -1.0, 1000.0, 0.0], [0.0, 0.0, -1000.0, 0.0]),
-        (hinge, [1.0, -1.0, 1000.0, -1000.0], [1, -1, -1, -1]),
-        (binary_cross_entropy, [1000.0, -1000.0, 1000.0, -1000.0, 0.0], [0, 1, 1, 0, 0.5]),
-        (cross_entropy, [[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 1000.0], [1000.0, 1000.0, 1000.0]], [1, 2, 0]),
-        (cross_entropy, [[float(k == j) for k in range(12)] for j in range(12)], list(range(12))),
-    ],
-)
+EXTREME = [
+    (mae, [1.0, -2.0, 0.0], [1.0, 1000.0, 0.0]),
+    (huber, [1.0, -1.0, 1000.0, 0.0], [0.0, 0.0, -1000.0, 0.0]),
+    (hinge, [1.0, -1.0, 1000.0, -1000.0], [1, -1, -1, -1]),
+    (binary_cross_entropy, [1000.0, -1000.0, 1000.0, -1000.0, 0.0], [0, 1, 1, 0, 0.5]),
+    (cross_entropy, [[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 1000.0], [1000.0, 1000.0, 1000.0]], [1, 2, 0]),
+    (cross_entropy, [[float(k == j) for k in range(12)] for j in range(12)], list(range(12))),
+]
+
+
+@pytest.mark.parametrize(("loss", "outputs", "targets"), EXTREME)
 def test_compiled_loss_is_the_eager_one_at_kinks_and_for_extreme_outputs(loss, outputs, targets):
     compiled = compile(lambda z, y: loss([z], [y]), batched=("z", "y"))
     value, found = compiled.value_and_grad(np.array(outputs), np.array(targets, dtype=float))
@@ -262,18 +248,13 @@ def shares(data, outputs):
 
 
 PROBABILITIES = st.sampled_from([0, 1]) | st.floats(0.0, 1.0)
+HINGE = lambda F: lambda s, y: F.relu(1.0 - y * s).mean()
+HUBER = lambda delta: lambda F: partial(F.huber_loss, delta=delta)
 THEIRS = {  # our loss, how targets are drawn, and PyTorch's loss
     "mse": (mse, of_each(numbers), lambda F: F.mse_loss),
     "mae": (mae, of_each(numbers), lambda F: F.l1_loss),
-    **{
-        f"huber, delta {delta}": (
-            partial(huber, delta=delta),
-            of_each(numbers),
-            lambda F, delta=delta: partial(F.huber_loss, delta=delta),
-        )
-        for delta in (0.1, 1.0, 7.0)
-    },
-    "hinge": (hinge, of_each(st.sampled_from([-1, 1])), lambda F: lambda s, y: F.relu(1.0 - y * s).mean()),
+    **{f"huber, {d}": (partial(huber, delta=d), of_each(numbers), HUBER(d)) for d in (0.1, 1.0, 7.0)},
+    "hinge": (hinge, of_each(st.sampled_from([-1, 1])), HINGE),
     "binary": (binary_cross_entropy, of_each(PROBABILITIES), lambda F: F.binary_cross_entropy_with_logits),
     "cross-entropy": (cross_entropy, classes, lambda F: F.cross_entropy),
     "cross-entropy with probabilities": (cross_entropy, shares, lambda F: F.cross_entropy),
@@ -382,8 +363,7 @@ def test_options_and_parameters_that_are_none_are_an_error():
     for delta in (0.0, -1.0, math.nan, math.inf):
         refuses(f"ValueError: delta is above 0 and finite, got {delta!r}$", huber, [1.0], [2.0], delta)
     for penalty in (l1, l2):
-        refuses(
-            f"ValueError: {penalty.__name__} takes at least one parameter, got none; a generator", penalty, iter([])
-        )
+        message = f"ValueError: {penalty.__name__} takes at least one parameter, got none; a generator"
+        refuses(message, penalty, iter([]))
         for form in (Value(1.0), 1.0, MLP(1, [1]), MLP(1, [1]).parameters):
             refuses(f"TypeError: {penalty.__name__} takes a list of parameters, got .*; write ", penalty, form)

@@ -19,25 +19,18 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Constant, Value, leaky_relu, no_grad, relu, tanh
+from autograd import Constant, Value, leaky_relu, relu, tanh
 from nn import MLP, Layer, Module, Neuron
 from nn.modules import initial_weights
 from nn.training.norms import layers
 from tests.collector import leaves_no_cycle
 from tests.errors import error_of
+from tests.nn.training.small import Line
 
 
 class Holder(Module):
     def __init__(self, **attributes):
         vars(self).update(attributes)
-
-
-class Line(Module):
-    def __init__(self, slope=2.0, intercept=1.0):
-        self.slope, self.intercept = Value(slope), Value(intercept)
-
-    def forward(self, x):
-        return self.slope * x + self.intercept
 
 
 class Keeper(Module):
@@ -112,27 +105,21 @@ class Frozen:
 
 
 def array_of(*shape):
-    array = np.empty(shape, dtype=object)
-    for place in np.ndindex(*shape):
-        array[place] = Value(1.0)
-    return array
+    return np.array([Value(1.0) for _ in range(math.prod(shape))], dtype=object).reshape(shape)
 
 
-def nested():
-    """Return lists, tuples, dicts and modules in one another."""
-    table = [[Value(2.0)], (Value(3.0), {"a": Value(4.0)})]
-    return {"table": table, "named": OrderedDict(first=Line(), second=[Line()])}
-
-
-NESTED = ["table.0.0", "table.1.0", "table.1.1.a", "named.first.slope", "named.first.intercept"]
-NESTED += ["named.second.0.slope", "named.second.0.intercept"]
 HELD = {
-    "nested": (nested, [f"part.{name}" for name in NESTED]),
-    "equal numbers": (lambda: [Value(1.0), Value(1.0)], ["part.0", "part.1"]),
+    "lists, tuples and dicts": (
+        lambda: [[Value(2.0)], (Value(3.0), {"a": Value(4.0)})],
+        ["part.0.0", "part.1.0", "part.1.1.a"],
+    ),
+    "modules in a dict": (
+        lambda: OrderedDict(one=Line(), two=[Line()]),
+        ["part.one.slope", "part.one.intercept", "part.two.0.slope", "part.two.0.intercept"],
+    ),
     "module of another library": (Foreign, ["part.0", "part.1"]),
     "its names": (Named, ["part.p", "part.q"]),
     "a list of such": (lambda: [Foreign(1), Foreign(1)], ["part.0.0", "part.1.0"]),
-    "vector": (lambda: array_of(2), ["part.0", "part.1"]),
     "matrix": (lambda: array_of(2, 2), ["part.0.0", "part.0.1", "part.1.0", "part.1.1"]),
     "array of no dimensions": (lambda: array_of(), ["part.0"]),
     "modules": (lambda: np.array([Neuron(1), Neuron(1)]), ["part.0.w.0", "part.0.b", "part.1.w.0", "part.1.b"]),
@@ -218,58 +205,29 @@ def test_what_has_no_values_or_no_order_is_an_error():
         assert re.search(wanted, error_of(Holder(part=part).parameters))
 
 
-def in_itself():
-    model = Holder(w=Value(1.0))
-    model.again = model
-    return model
+class Asking(Foreign):
+    def parameters(self):
+        return [*self.w, *self.other.parameters()]
 
 
-def child_that_knows_its_parent():
-    model = Holder(child=Neuron(1, seed=0))
-    model.child.parent = model
-    return model
-
-
-def list_in_itself():
-    model = Holder(parts=[Value(1.0)])
-    model.parts.append(model.parts)
-    return model
-
-
-def foreign_that_asks_back():
-    model = Holder(w=Value(1.0))
-    model.trainer = Holder()
-    model.trainer = type("Trainer", (), {"parameters": lambda self: model.parameters()})()
-    return model
-
-
-def two_foreign():
-    class Asking(Foreign):
-        def parameters(self):
-            return [*self.w, *self.other.parameters()]
-
+def circles():
+    """Return models that lead back to themselves, with how many parameters they have."""
+    itself, parent, in_list, asked = (Holder(w=[Value(1.0)]) for _ in range(4))
+    itself.again, parent.child, asked.foreign = itself, Neuron(1, seed=0), Asking(0)
+    parent.child.parent, asked.foreign.other = parent, asked
+    in_list.w.append(in_list.w)
     one, two = Holder(part=Asking(1)), Holder(part=Foreign(2))
-    one.part.other = two
-    two.back = one
-    return one
+    one.part.other, two.back = two, one
+    return [(itself, 1), (parent, 3), (in_list, 1), (asked, 1), (one, 3), (two, 3)]
 
 
-CIRCLES = [in_itself, child_that_knows_its_parent, list_in_itself, foreign_that_asks_back, two_foreign]
-
-
-@pytest.mark.parametrize("make", CIRCLES)
-def test_references_back_are_no_recursion(make):
-    model = make()
-    count = len(model.parameters())
-    assert count == {"child_that_knows_its_parent": 2, "two_foreign": 3}.get(make.__name__, 1)
-    twin = make()
-    twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
-    model.zero_grad()
-    with nn.fitting.chance_restored(model) as drawn:
-        assert not drawn()
-
-
-def test_modules_may_be_nested_deeper_than_calls():
+def test_references_back_are_no_recursion_and_modules_may_be_nested_deeper_than_calls():
+    for (model, count), (twin, _) in zip(circles(), circles(), strict=True):
+        assert len(model.parameters()) == count
+        twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
+        model.zero_grad()
+        with nn.fitting.chance_restored(model) as drawn:
+            assert not drawn()
     model = Holder(w=Value(1.0))
     for _ in range(5000):
         model = Holder(inner=model)
@@ -337,14 +295,15 @@ def test_state_that_does_not_fit_is_listed_whole_and_changes_nothing():
 # Calling
 
 
-def test_module_takes_as_many_inputs_as_its_forward_and_without_one_says_so():
-    class Product(Module):
+def test_module_takes_as_many_inputs_as_its_forward_says_where_it_has_none_and_leaves_its_scope_after_an_error():
+    class Quotient(Module):
         def forward(self, a, b):
-            return a * b
+            return a / b
 
-    assert Product()(Value(2.0), Value(3.0)).data == 6.0
-    wanted = "NotImplementedError: Holder defines no forward(self, ...)"
-    assert error_of(Holder(), 1.0) == wanted
+    assert Quotient()(Value(6.0), Value(3.0)).data == 2.0
+    assert error_of(Holder(), 1.0) == "NotImplementedError: Holder defines no forward(self, ...)"
+    assert error_of(Quotient(), Value(1.0), 0.0).startswith("ZeroDivisionError")
+    assert (Value(1.0) * 2.0).scope is None
 
 
 def test_scopes_of_a_call_are_nested_as_the_modules_are_and_know_their_parameters():
@@ -358,16 +317,6 @@ def test_scopes_of_a_call_are_nested_as_the_modules_are_and_know_their_parameter
     first, second = Layer(2, 2, seed=1)([1.0, 2.0])
     assert first.scope is not second.scope
     assert first.scope.outer is second.scope.outer
-
-
-def test_scope_is_left_when_forward_raises():
-    class Broken(Module):
-        def forward(self):
-            raise KeyError("broken")
-
-    with pytest.raises(KeyError, match="broken"):
-        Broken()()
-    assert (Value(1.0) * 2.0).scope is None
 
 
 def test_models_and_what_they_store_make_no_reference_cycle():
@@ -393,33 +342,25 @@ def test_neuron_is_activation_of_weights_times_inputs_plus_bias():
         assert neuron([0.5, 2.0]).data == pytest.approx(expected, rel=1e-15), activation
 
 
-def test_neuron_hands_back_the_gradients_of_weights_bias_and_inputs():
-    neuron = neuron_of([2.0, -1.0], 0.25, "tanh")
-    x = [Value(0.5), Value(1.0)]
-    y = neuron(x)  # tanh(0.25)
-    y.backward()
+def test_neuron_hands_back_the_gradients_of_weights_bias_and_inputs_that_are_values():
+    neuron, x = neuron_of([2.0, -1.0, 3.0], 0.25, "tanh"), [Value(0.5), Value(1.0), 0.0]
+    neuron(x).backward()  # tanh(0.25)
     slope = 1.0 - math.tanh(0.25) ** 2
-    gradients = [p.grad for p in (*neuron.w, neuron.b, *x)]
-    assert gradients == pytest.approx([0.5 * slope, slope, slope, 2.0 * slope, -slope], rel=1e-15)
+    gradients = [p.grad for p in (*neuron.w, neuron.b, *x[:2])]
+    assert gradients == pytest.approx([0.5 * slope, slope, 0.0, slope, 2.0 * slope, -slope], rel=1e-15)
 
 
-def test_layer_returns_the_outputs_of_its_neurons_in_a_list():
-    layer = Layer(2, 2, None)
-    layer.neurons = [neuron_of([1.0, 2.0], 3.0, None), neuron_of([-1.0, 0.5], 0.0, "relu")]
-    assert [output.data for output in layer([2.0, 1.0])] == [7.0, 0.0]
-    layer.neurons.pop()
-    assert [output.data for output in layer([2.0, 1.0])] == [7.0]
-
-
-def test_mlp_composes_its_layers():
+def test_layer_lists_the_outputs_of_its_neurons_and_an_mlp_composes_its_layers():
     model = MLP(2, [2, 1], activation="relu", output=None)
-    model.layers[0].neurons = [neuron_of([1.0, 2.0], 0.0, "relu"), neuron_of([-1.0, 0.0], 0.5, "relu")]
-    model.layers[1].neurons = [neuron_of([0.5, 3.0], -1.0, None)]
-    assert model([2.0, 1.0]).data == 1.0  # 0.5 * 4 + 3 * 0 - 1
-    assert model([-1.0, 0.0]).data == 3.5  # 0.5 * 0 + 3 * 1.5 - 1
+    layer, last = model.layers
+    layer.neurons = [neuron_of([1.0, 2.0], 0.0, "relu"), neuron_of([-1.0, 0.0], 0.5, "relu")]
+    last.neurons = [neuron_of([0.5, 3.0], -1.0, None)]
+    for x, hidden, output in (([2.0, 1.0], [4.0, 0.0], 1.0), ([-1.0, 0.0], [0.0, 1.5], 3.5)):
+        assert [y.data for y in layer(x)] == hidden
+        assert [y.data for y in last(hidden)] == [output] == [model(x).data]
 
 
-def test_mlp_of_one_output_returns_one_value_and_of_several_their_list():
+def test_mlp_returns_one_value_or_several_in_a_list_and_the_last_layer_takes_output_the_others_activation():
     for nouts in ([1], [1, 1], [1, 1, 1], [3, 1], [3, 1, 2]):
         model = MLP(2, nouts, "tanh", seed=1)
         output = model([1.0, 2.0])
@@ -427,9 +368,6 @@ def test_mlp_of_one_output_returns_one_value_and_of_several_their_list():
         assert [type(output) for output in outputs] == [Value] * nouts[-1]
         sum(outputs, Value(0.0)).backward()
         assert all(parameter.grad != 0.0 for parameter in model.parameters())
-
-
-def test_hidden_layers_take_activation_and_the_last_takes_output():
     model = MLP(2, [3, 4, 2], activation="tanh", output="sigmoid")
     assert [layer.neurons[-1].activation.name for layer in model.layers] == ["tanh", "tanh", "sigmoid"]
     assert [len(layer.neurons) for layer in model.layers] == [3, 4, 2]
@@ -460,13 +398,6 @@ def test_inputs_are_any_sequence_of_floats_or_values_and_are_not_changed(kind, w
     assert repr(x) == "[0.5, -2.0]"
     for name, inputs in INPUTS.items():
         assert numbers(module(inputs)) == expected, name
-
-
-def test_plain_inputs_are_constants_and_values_get_gradients():
-    neuron = neuron_of([2.0, 3.0], 0.0, None)
-    x = Value(1.0)
-    neuron([x, 5.0]).backward()
-    assert (x.grad, neuron.w[1].grad) == (2.0, 5.0)
 
 
 @pytest.mark.parametrize(("kind", "widths"), NETWORKS)
@@ -516,15 +447,12 @@ def test_size_that_is_no_positive_whole_number_is_an_error():
     for (what, (make, name)), size in itertools.product(SIZED.items(), [0, -1, 2.0, "2", None, [2]]):
         wanted = f"^ValueError: {name} is a number of neurons or inputs, 1 or more, got "
         assert re.search(wanted, error_of(make, size)), (what, size)
-    for nouts in ([], (), 3, 0, None):
-        wanted = "ValueError: nouts lists the width of each layer, such as [16, 16, 1], got "
-        assert error_of(MLP, 2, nouts).startswith(wanted)
-
-
-def test_nouts_may_be_a_tuple_and_is_not_changed():
     widths = [3, 1]
     assert repr(MLP(2, widths, seed=1)) == repr(MLP(2, (3, 1), seed=1))
     assert widths == [3, 1]
+    for nouts in ([], (), 3, 0, None):
+        wanted = "ValueError: nouts lists the width of each layer, such as [16, 16, 1], got "
+        assert error_of(MLP, 2, nouts).startswith(wanted)
 
 
 @pytest.mark.parametrize(("kind", "sizes"), [(Neuron, (2,)), (Layer, (2, 3)), (MLP, (2, [3, 1]))])
@@ -586,78 +514,53 @@ def test_all_weights_of_a_model_differ_and_all_biases_are_zero():
     assert [number for name, number in state.items() if name.endswith(".b")] == [0.0] * 19
 
 
+NIN, NOUT = 50, 400
+NORMAL = ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", relu, leaky_relu]
+UNIFORM = ["tanh", "sigmoid", "sin", None, "linear", lambda z: z * z]
+FIRST = [  # with their variance and its spread, how large they become, and which share of them is within which bound
+    (NORMAL, 2 / NIN, 2.0, (3, 10), (1.0, math.erf(math.sqrt(0.5)))),
+    (UNIFORM, 2 / (NIN + NOUT), 0.8, (0.999 * math.sqrt(3), math.sqrt(3)), (math.sqrt(0.75), 0.5)),
+]
+
+
 def weights_of(nin, nout, activation):
     rng = random.Random(1)
     return [w for _ in range(nout) for w in initial_weights(nin, nout, activation, rng)]
 
 
-def test_weights_of_the_relu_family_are_normal_with_variance_two_over_nin():
-    nin, nout = 50, 400
-    sigma, n = math.sqrt(2.0 / nin), nin * nout
-    for activation in ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", relu, leaky_relu):
-        weights = weights_of(nin, nout, activation)
-        assert abs(statistics.fmean(weights)) < 5 * sigma / math.sqrt(n), activation
-        assert statistics.pvariance(weights) == pytest.approx(sigma**2, rel=5 * math.sqrt(2.0 / n)), activation
-        assert sum(abs(w) < sigma for w in weights) / n == pytest.approx(math.erf(math.sqrt(0.5)), abs=0.02)
-        assert max(map(abs, weights)) > 3 * sigma, activation
-    assert [w.data for neuron in Layer(3, 2, seed=1).neurons for w in neuron.w] == weights_of(3, 2, "relu")
-
-
-def test_other_weights_are_uniform_with_variance_two_over_nin_plus_nout():
-    nin, nout = 50, 400
-    limit, n = math.sqrt(6.0 / (nin + nout)), nin * nout
-    for activation in ("tanh", "sigmoid", "sin", None, "linear", lambda z: z * z):
-        weights = weights_of(nin, nout, activation)
-        assert 0.999 * limit < max(map(abs, weights)) <= limit, activation
-        assert abs(statistics.fmean(weights)) < 5 * limit / math.sqrt(3 * n), activation
-        variance = pytest.approx(2.0 / (nin + nout), rel=5 * math.sqrt(0.8 / n))
-        assert statistics.pvariance(weights) == variance, activation
-        assert sum(abs(w) < limit / 2 for w in weights) / n == pytest.approx(0.5, abs=0.02), activation
-    assert [w.data for neuron in Layer(3, 2, None, seed=1).neurons for w in neuron.w] == weights_of(3, 2, None)
-
-
-def test_lone_neuron_counts_as_a_layer_of_one():
-    limit = math.sqrt(6.0 / (1000 + 1))
-    weights = [w.data for w in Neuron(1000, "tanh", seed=1).w]
-    assert 0.99 * limit < max(map(abs, weights)) <= limit
-
-
-def test_signals_keep_their_size_through_many_relu_layers():
-    rng = random.Random(1)
-    model = MLP(64, [64] * 6, output="relu", seed=1)
-    x = [rng.gauss(0.0, 1.0) for _ in range(64)]
-    with no_grad():
-        squares = statistics.fmean(v.data**2 for v in model(x))
-    assert 0.2 < squares / statistics.fmean(number**2 for number in x) < 5.0
+def test_first_weights_are_normal_for_the_relu_family_and_uniform_for_others():
+    n = NIN * NOUT
+    for activations, variance, spread, (least, most), (bound, share) in FIRST:
+        for activation in activations:
+            weights = [w / math.sqrt(variance) for w in weights_of(NIN, NOUT, activation)]
+            assert abs(statistics.fmean(weights)) < 5 / math.sqrt(n), activation
+            assert statistics.pvariance(weights) == pytest.approx(1.0, rel=5 * math.sqrt(spread / n)), activation
+            assert sum(abs(w) < bound for w in weights) / n == pytest.approx(share, abs=0.02), activation
+            assert least < max(map(abs, weights)) <= most * (1 + 1e-15), activation
+        layer = Layer(3, 2, activations[0], seed=1)
+        assert [w.data for neuron in layer.neurons for w in neuron.w] == weights_of(3, 2, activations[0])
+    lone = Neuron(1000, "tanh", seed=1)  # counts as a layer of one
+    assert [w.data for w in lone.w] == weights_of(1000, 1, "tanh")
 
 
 # How they show themselves
 
+LAYERS = ["Layer(2 -> 16, relu, 48 parameters)", "Layer(16 -> 16, relu, 272 parameters)"]
+LAYERS += ["Layer(16 -> 1, linear, 17 parameters)"]
 SHOWN = [
     (Neuron, (2,), "Neuron(2, relu, 3 parameters)"),
     (Neuron, (3, None), "Neuron(3, linear, 4 parameters)"),
     (Layer, (2, 3, "tanh"), "Layer(2 -> 3, tanh, 9 parameters)"),
     (Layer, (2, 1, leaky_relu), "Layer(2 -> 1, leaky_relu, 3 parameters)"),
-    (Layer, (2, 1, "linear"), "Layer(2 -> 1, linear, 3 parameters)"),
     (Layer, (2, 1, lambda z: z), "Layer(2 -> 1, <lambda>, 3 parameters)"),
-    (
-        MLP,
-        (2, [16, 16, 1]),
-        "MLP(2 -> 16 -> 16 -> 1, 337 parameters)\n"
-        "  Layer(2 -> 16, relu, 48 parameters)\n"
-        "  Layer(16 -> 16, relu, 272 parameters)\n"
-        "  Layer(16 -> 1, linear, 17 parameters)",
-    ),
+    (MLP, (2, [16, 16, 1]), "\n  ".join(["MLP(2 -> 16 -> 16 -> 1, 337 parameters)", *LAYERS])),
 ]
 
 
-def test_repr_shows_sizes_activations_and_parameter_counts():
+def test_repr_shows_sizes_activations_and_parameter_counts_and_layers_are_the_modules_held():
     for kind, arguments, text in SHOWN:
         assert repr(kind(*arguments)) == text
     assert [p.label for p in Neuron(2).parameters()] == ["w0", "w1", "b"]  # for drawings
-
-
-def test_layers_are_the_modules_in_attributes_and_lists_or_else_the_attributes():
     of = lambda module: layers(module, module.parameters())
     assert of(Neuron(2)) == {"w": [0, 1], "b": [2]}
     assert of(Layer(1, 2)) == {"neurons.0": [0, 1], "neurons.1": [2, 3]}

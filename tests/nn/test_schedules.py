@@ -63,18 +63,15 @@ def test_schedules_are_numbers_with_a_formula(schedule):
             twin.lr = 1.0
 
 
-def test_schedule_of_ones_own_has_a_warm_up_too():
+def test_schedule_of_ones_own_has_a_warm_up_too_and_whole_numbers_may_be_numpys():
     class Inverse(Schedule):
         def after(self, t):
             return self.lr / (1 + t)
 
     assert [Inverse(0.6, warmup=1)(t) for t in range(4)] == pytest.approx([0.3, 0.6, 0.3, 0.2])
+    assert Step(np.float32(0.5), every=np.int64(2), warmup=np.int8(0))(2) == pytest.approx(0.05)
     with pytest.raises(NotImplementedError, match=r"^Schedule defines no after\(self, t\)$"):
         Schedule(0.1)(0)
-
-
-def test_whole_numbers_may_be_numpys():
-    assert Step(np.float32(0.5), every=np.int64(2), warmup=np.int8(0))(2) == pytest.approx(0.05)
 
 
 OUT_OF_RANGE = [

@@ -82,7 +82,7 @@ def _has_words(row: Any) -> bool:
     try:
         _forward(row, arity, Strip(1, 1))
         _backward(row, arity, 2**arity - 1, Strip(1, 1))
-    except NotImplementedError:
+    except NotImplementedError:  # of a row whose function takes floats only, and has no word yet
         return False
     return True
 

@@ -148,10 +148,8 @@ class Kernel:
         return section.lines.splat(name, self.graph.lanes)
 
     def summed(self, section: Section, name: str) -> str:
-        """Return the name of the sum of the lanes."""
+        """Return the name of the sum of the lanes, of which there are several where there are examples."""
         lanes = self.graph.lanes
-        if lanes == 1:
-            return name
         call = f"@llvm.vector.reduce.fadd.v{lanes}f64(double {float_bits(-0.0)}, <{lanes} x double> {name})"
         return section.lines.new(f"call reassoc double {call}")
 
@@ -214,13 +212,11 @@ class Kernel:
 
     def root(self, section: Section, number: int, root: int) -> None:
         """Write what stores a root: one number, or one for each example."""
-        lines, lanes, name = section.lines, section.lines.lanes, section.value(Affine(root))
+        lines, name = section.lines, section.value(Affine(root))
         index = lines.new(f"mul i64 %padded, {number}")
         if self.graph.batched[root]:
             index = lines.new(f"add i64 {index}, %e")
-        elif lanes > 1:
-            name = lines.new(f"extractelement {lines.type} {name}, i64 0")
-        self.stored(section, "%roots", index, name, lanes if self.graph.batched[root] else 1)
+        self.stored(section, "%roots", index, name, lines.lanes)
 
     def odd_stored(self) -> str:
         """Write which examples of a vector are odd, and return the name of the condition that there is one."""

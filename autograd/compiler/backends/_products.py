@@ -57,11 +57,9 @@ def matrices(
     if c == 1 and not a.batched and not b.batched:
         sides = [part(left, "[0]", lambda x: x[0]), part(right, "[0].T", lambda x: x[0].T)]
         return ("[0]", lambda y: y[0]), ArraySource("", "matmul", sides)
+    # The first matrix is batched if one is: so the fold puts them, and that of an adjoint is of results.
     if c == n == 1 and a.batched and not b.batched:  # with a row for each example
         sides = [part(left, "[:, 0, 0]", lambda x: x[:, 0, 0]), part(right, "[0].T", lambda x: x[0].T)]
         return ("[:, 0, 0]", lambda y: y[:, 0, 0]), ArraySource("", "matmul", sides)
-    if c == m == 1 and b.batched and not a.batched:
-        sides = [part(right, "[:, 0, 0]", lambda x: x[:, 0, 0]), part(left, "[0].T", lambda x: x[0].T)]
-        return ("[:, 0, :, 0]", lambda y: y[:, 0, :, 0]), ArraySource("", "matmul", sides)
     turned = part(right, ".swapaxes(-1, -2)", lambda x: x.swapaxes(-1, -2))
     return None, ArraySource("", "matmul", [left, turned])

@@ -98,8 +98,6 @@ class Body(Section):
         return self.values[key]
 
     def _constant(self, numbers: Sequence[float]) -> str:
-        if len(set(map(repr, numbers))) == 1:
-            return self.lines.number(numbers[0])
         table = self.kernel.table("double", list(map(float_bits, numbers)))
         at = self.lines.new(f"getelementptr double, ptr {table}, i64 {self.counter}")
         return self.kernel.splat(self, self.lines.new(f"load double, ptr {at}"))

@@ -38,7 +38,7 @@ class LoopWriter:
         if isinstance(operand, str):
             return operand
         if isinstance(operand, list):
-            return self._constants(operand)
+            return self._through(self._listed(operand), "c")
         if isinstance(operand, IndexTable):
             adjoint = operand.slots[0] >= self.count
             slots = [slot - self.count * adjoint for slot in operand.slots]
@@ -60,11 +60,6 @@ class LoopWriter:
             name = f"b{offset + length}"
         self.used.add(name)
         return name
-
-    def _constants(self, numbers: list[float]) -> str:
-        if len(set(map(repr, numbers))) == 1:
-            return literal(self.dialect, numbers[0])
-        return self._through(self._listed(numbers), "c")
 
     def _listed(self, numbers: list[Any]) -> str:
         """Return the name of a list, the same for the same numbers."""

@@ -18,7 +18,7 @@ from autograd.pictures.drawing import MAX_ARROWS, MAX_NODES
 from autograd.pictures.folding import Box, about
 from autograd.pictures.page.formulas import FORMULAS
 from autograd.pictures.rendering import Drawing
-from autograd.rules import Expression, power_of, symbol
+from autograd.rules import Expression, Operation, power_of, symbol
 
 BUS = 4  # so many numbers, or more, that go the same way to or from a box are drawn as one line
 CHARACTER = 7.6  # pixels
@@ -118,21 +118,19 @@ def item_size(item: Item, name: str) -> tuple[int, int]:
     text = max(width(name[:24]), 92.0) + (0 if item.op else HANDLE)
     if type(item) is Constant:
         return (round(width(f"{item.data:.4g}") + 26) + HANDLE, 32) if not item.label else (round(text + 22), 44)
-    return round(text + 26 + (pill(item) if item.op else 0)), 62
+    return round(text + 26 + (pill(item.op) if item.op else 0)), 62
 
 
-def pill(node: Value) -> int:
+def pill(op: Operation) -> int:
     """Return the width of the name of an operation, which stands on the left border of its result."""
-    return max(28, round(1.12 * width(badge(node)) + 18))
+    return max(28, round(1.12 * width(badge(op)) + 18))
 
 
-def badge(node: Value) -> str:
-    """Return the sign or name of the operation that made a node."""
-    if node.op is None:
-        return ""
-    if node.op.family is not None and node.op.family[0] is power_of:
-        return FORMULAS.source(Expression(node.op, [symbol("x")]), str)
-    return BADGES.get(node.op.name, node.op.name)
+def badge(op: Operation) -> str:
+    """Return the sign or name of an operation."""
+    if op.family is not None and op.family[0] is power_of:
+        return FORMULAS.source(Expression(op, [symbol("x")]), str)
+    return BADGES.get(op.name, op.name)
 
 
 BADGES = {"*": "×", "/": "÷", "neg": "\N{MINUS SIGN}", "-": "\N{MINUS SIGN}", "pos": "+", "**": "^"}

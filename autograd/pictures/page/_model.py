@@ -85,7 +85,7 @@ def _node(node: Value, name: str, number: dict[Value, int], ops: dict[tuple[Oper
     found |= {
         "kind": "computed",
         "op": ops.setdefault(key, len(ops)),
-        "badge": [badge(node), pill(node)],
+        "badge": [badge(node.op), pill(node.op)],
         "parents": [number[parent] for parent in node.parents],
     }
     if _rule(*key) is None:

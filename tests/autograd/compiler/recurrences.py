@@ -5,14 +5,9 @@ from hypothesis import strategies as st
 from autograd import Value, fsum, maximum, sin, tanh
 
 BLOCK = {
-    "sin": lambda a, b: sin(a),
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b * 0.5,
-    "fsum": lambda a, b: fsum([a, b, a]) * 0.3,
-    "maximum": maximum,
-    "square": lambda a, b: tanh(a) ** 2,
-}
+    "sin": lambda a, b: sin(a), "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b * 0.5,
+    "fsum": lambda a, b: fsum([a, b, a]) * 0.3, "maximum": maximum, "square": lambda a, b: tanh(a) ** 2,
+}  # fmt: skip
 OPERANDS = st.tuples(
     st.sampled_from(["now", "before", "long before", "fixed", "number", "input", "first"]), st.integers(0, 5)
 )
@@ -34,14 +29,9 @@ def recurrence(block, numbers, every, leaves):
             chosen = []
             for kind, i in operands:
                 source = {
-                    "now": now or done[-1],
-                    "before": done[-1],
-                    "long before": done[-2],
-                    "fixed": fixed,
-                    "number": [numbers[k]],
-                    "input": [inputs[k]],
-                    "first": done[min(2, len(done) - 1)],
-                }[kind]
+                    "now": now or done[-1], "before": done[-1], "long before": done[-2], "fixed": fixed,
+                    "number": [numbers[k]], "input": [inputs[k]], "first": done[min(2, len(done) - 1)],
+                }[kind]  # fmt: skip
                 chosen.append(source[i % len(source)])
             if not isinstance(chosen[0], Value):
                 chosen[0] = chosen[0] * fixed[0]

@@ -1,66 +1,31 @@
 """Choices in compiled programs: sides guard domains, what is not chosen hands nothing on, and none is kept to."""
 
-import itertools
 import math
-import random
 
-import numpy as np
 import pytest
+from hypothesis import given
 
 import autograd as ad
 from autograd import TraceError, Value, asin, compile, exp, grad, gradients, hessian, hypot, log, sin, sqrt, tanh, where
 from tests.autograd.compiler.beside_eager import eager
+from tests.hypothesis_profiles import max_examples
+from tests.random_functions import choices
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-GUARDED = [  # where a function is defined, and the function
-    (lambda x: x > 0.0, log),
-    (lambda x: x > 0.0, lambda x: 1.0 / sqrt(x)),
-    (lambda x: x > 0.0, lambda x: x**0.5),
-    (lambda x: abs(x) > 0.0, lambda x: 1.0 / x),
-    (lambda x: x > 1.0, ad.acosh),
-    (lambda x: abs(x) < 1.0, lambda x: asin(x) + ad.atanh(x)),
-    (lambda x: x > -1.0, ad.log1p),
-    (lambda x: x < 300.0, exp),
-]
-POINTS = list(itertools.product([-2.0, -1.0, 0.0, 0.5, 1.5], repeat=2))
 
-
-def guarded_expression(rng, depth=3):
-    """A random function of two numbers, with choices inside of choices, whose sides are functions or numbers."""
-    kind = rng.choice(["sum", "product", "choice", "choice"]) if depth else "leaf"
-    if kind == "leaf":
-        i, scale = rng.randrange(2), rng.choice([1.0, -1.0, 2.0, 0.5])
-        return lambda xs: scale * xs[i]
-    a, b, c = (guarded_expression(rng, depth - 1) for _ in range(3))
-    if kind == "choice":
-        (defined, f), smooth = rng.choice(GUARDED), rng.choice([tanh, sin, lambda x: ad.maximum(x, 0.25)])
-        if rng.random() < 0.5:
-            return lambda xs: (lambda u: where(defined(u), lambda: f(u) * tanh(b(xs)), lambda: smooth(c(xs))))(a(xs))
-        return lambda xs: (lambda u: where(defined(u), lambda: f(u), 0.75) + smooth(u))(a(xs))
-    return (lambda xs: a(xs) + sin(b(xs))) if kind == "sum" else (lambda xs: a(xs) * tanh(b(xs)))
-
-
-def derivative(f, position):
-    return lambda xs: gradients(f(xs), [xs[position]], create_graph=True)[0]
-
-
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("seed", range(20))
-def test_random_guarded_expression_is_as_eager_to_order_three(seed):
-    f = guarded_expression(random.Random(seed))
-    for position in (0, 1, 0):
-        wanted = [eager(f, xs) for xs in POINTS]
-        plain, size = compile(f), 2 ** len(POINTS).bit_length()
-        rows = np.array(POINTS + POINTS[:1] * (size - len(POINTS)))
-        values = compile(lambda xs: f(xs), batched=["xs"]).each(rows)  # noqa: B023
-        slopes = compile(lambda xs: f(xs) * float(size), batched=["xs"]).value_and_grad(rows)[1]  # noqa: B023
-        for xs, numbers, value, gradient in zip(POINTS, wanted, values, slopes, strict=False):
-            one, by_one = plain.value_and_grad(list(xs))
-            scale = max(map(abs, numbers))
-            for found in ([one, *by_one], [value, *gradient]):
-                assert found == pytest.approx(numbers, rel=1e-11, abs=1e-13 * scale), xs
-        f = derivative(f, position)
+@max_examples(25)
+@given(choices())
+def test_random_choices_are_as_eager_to_order_three(choice):
+    f, rows = choice, [choice.inputs, [-x for x in choice.inputs]]  # on one side, and often on the other
+    for order in range(3):
+        compiled, batched = compile(f), compile(lambda xs, f=f: f(xs), batched="xs")
+        values, slopes = batched.each(rows), batched.value_and_grad(rows)[1]
+        for xs, value, by_xs in zip(rows, values, slopes, strict=True):
+            wanted, (one, by_one) = eager(f, xs), compiled.value_and_grad(xs)
+            for found in ([one, *by_one], [value, *(2.0 * slope for slope in by_xs)]):
+                assert found == pytest.approx(wanted, rel=1e-11, abs=1e-13 * max(map(abs, wanted)))
+        f = lambda xs, f=f, order=order: gradients(f(xs), [xs[order % len(xs)]], create_graph=True)[0]
 
 
 def test_listed_guard_is_right_at_every_side():
@@ -147,11 +112,9 @@ def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():
 
 
 FAILING = {  # of plain numbers and nodes that do not depend on what is chosen by
-    "of one operand": lambda: log(Value(-1.0)),
-    "of two operands": lambda: Value(1.0) / Value(0.0),
-    "a power": lambda: Value(-1.0) ** Value(0.5),
-    "of many operands": lambda: ad.fsum([Value(1e308), Value(1e308)]),
-}
+    "of one operand": lambda: log(Value(-1.0)), "of two operands": lambda: Value(1.0) / Value(0.0),
+    "a power": lambda: Value(-1.0) ** Value(0.5), "of many operands": lambda: ad.fsum([Value(1e308), Value(1e308)]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAILING)

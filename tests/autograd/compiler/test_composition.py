@@ -16,16 +16,11 @@ FUNCTIONS = {
     "array": (lambda x: np.sum(x * x * x) * x[0, 1], np.arange(4.0).reshape(2, 2) + 0.5),
 }
 TRANSFORMS = {
-    "grad": grad,
-    "value_and_grad": value_and_grad,
-    "jacobian": jacobian,
-    "hessian": hessian,
-    "jacobian of grad": lambda f: jacobian(grad(f)),
-    "third": lambda f: jacobian(hessian(f)),
-    "vjp": lambda f: lambda x: ad.vjp(f, x)[1](2.0),
-    "jvp": lambda f: lambda x: ad.jvp(f, (x,), (x,)),
+    "grad": grad, "value_and_grad": value_and_grad, "jacobian": jacobian, "hessian": hessian,
+    "jacobian of grad": lambda f: jacobian(grad(f)), "third": lambda f: jacobian(hessian(f)),
+    "vjp": lambda f: lambda x: ad.vjp(f, x)[1](2.0), "jvp": lambda f: lambda x: ad.jvp(f, (x,), (x,)),
     "hvp": lambda f: lambda x: ad.hvp(f)(x, x),
-}
+}  # fmt: skip
 
 
 def same(found, wanted):
@@ -93,14 +88,6 @@ def test_compiled_model_is_part_of_a_graph():
     assert gradients(compiled(x), [*x, *model.parameters()]) == gradients(model(x), [*x, *model.parameters()])
 
 
-def test_compiled_functions_call_each_other():
-    inner = compile(lambda x: sin(x) * x)
-    outer = compile(lambda x: inner(x) + inner(2.0) * x)
-    f = lambda x: sin(x) * x + sin(2.0) * 2.0 * x
-    for x in (1.0, 3.0):
-        assert outer.value_and_grad(x) == pytest.approx(value_and_grad(f)(x), rel=1e-12)
-
-
 def test_values_that_an_inner_function_captures_are_followed():
     w = Value(3.0)
     inner = compile(lambda x: x * w)
@@ -114,13 +101,11 @@ def test_values_that_an_inner_function_captures_are_followed():
 
 
 CAPTURING = [  # functions that use a number of a transform inside of a compiled function
-    lambda w: compile(lambda x: x * w * w)(2.0),
-    lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
+    lambda w: compile(lambda x: x * w * w)(2.0), lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
     lambda w: compile(lambda x: x * w * w, batched="x")([1.0, 3.0]),
-    lambda w: compile(lambda x: x * w * w, batched="x").each([2.0])[0],
-    lambda w: compile(lambda: 2.0 * w * w)(),
+    lambda w: compile(lambda x: x * w * w, batched="x").each([2.0])[0], lambda w: compile(lambda: 2.0 * w * w)(),
     lambda w: (lambda v: compile(lambda x: x * v)(2.0))(w * w),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("inside", CAPTURING)
@@ -204,13 +189,10 @@ ANOMALIES = {
     "derivative": (lambda x, w: log(x * w + 1.0) * 0.0 + (x * 1e-300) ** 0.5, 0.0, "in the chain rule through"),
 }
 
-
 CALLS = {
-    "value_and_grad": lambda c, x: c.value_and_grad(x),
-    "backward": lambda c, x: c.backward(x),
-    "value_and_grad_at": lambda c, x: c.value_and_grad_at([1.0], x),
-    "call": lambda c, x: c(x),
-}
+    "value_and_grad": lambda c, x: c.value_and_grad(x), "backward": lambda c, x: c.backward(x),
+    "value_and_grad_at": lambda c, x: c.value_and_grad_at([1.0], x), "call": lambda c, x: c(x),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("batched", [(), ("x",)])

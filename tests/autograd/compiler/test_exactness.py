@@ -3,26 +3,19 @@
 import itertools
 import math
 import random
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 import autograd as ad
-from autograd import Value, compile, dot, exp, fsum, grad, log, logsumexp, mean, rules, sin, softmax, sqrt, tanh, where
+from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, sin, softmax, sqrt, tanh, where
 from autograd.compiler.backends import BACKENDS
-from autograd.engine.chain import topological_order
-from autograd.functions import flatten
-from autograd.testing import every_operation, expressions, operands
 from nn import MLP, SGD, cross_entropy, hinge, mse
 from tests.autograd.compiler.beside_eager import eager, outcome
-from tests.hypothesis_profiles import max_examples
-from tests.oracle import ACTIVATIONS, DEFINED_EVERYWHERE
+from tests.oracle import ACTIVATIONS
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-many = max_examples(60)
 
 
 def assert_close(found, wanted, rtol=1e-12):
@@ -60,42 +53,6 @@ def points(n, count=3, seed=0, low=-1.5, high=1.5):
     return np.random.default_rng(seed).uniform(low, high, size=(count, n))
 
 
-# Where numbers lie, and how often each is used: in a row, scattered, some twice, after other uses, of all examples
-
-PLACES = {  # which numbers are used, and whether they were used before
-    "in order": ([0, 1, 2, 3], False),
-    "scattered": ([2, 0, 3, 1], False),
-    "some twice": ([2, 0, 2, 3], False),
-    "some twice, after other uses": ([2, 0, 2, 3], True),
-}
-USES = {
-    "map": lambda w, x: fsum(sin(a * b) for a, b in zip(w, x, strict=True)),
-    "product": lambda w, x: fsum(tanh(dot(part, x[:2])) * x[3] for part in (w[:2], w[2:], w[1:3])),
-    "rows": lambda w, x: logsumexp([a * b for a, b in zip(w, x, strict=True)]) * logsumexp(w),
-    "sums": lambda w, x: sin(w[0] + w[1] + x[0]) * ad.cosh(fsum([*w, *x])),
-}
-
-
-@pytest.mark.parametrize("places", PLACES)
-@pytest.mark.parametrize("use", USES)
-def test_numbers_may_lie_anywhere(use, places):
-    (order, before), leaves, X = PLACES[places], [Value(0.3 * i - 0.4) for i in range(4)], points(4)
-
-    def f(w, x):
-        found = USES[use]([w[i] for i in order], x) + USES[use](x, [w[i] for i in order])
-        return found + fsum(a * a * b for a, b in zip(w, reversed(x), strict=True)) if before else found
-
-    by_w, by_x = compile(lambda x: f(leaves, x), batched="x", wrt=leaves), compile(f, batched="x")
-    value, theta = by_w.backward(X), by_w.read()
-    wanted = np.array([eager(lambda v: f(v[:4], v[4:]), [*theta, *row]) for row in X])
-    by_theta = wanted[:, 1:5].mean(axis=0)
-    assert_close(value, wanted[:, 0].mean())
-    assert_close([leaf.grad for leaf in leaves], by_theta)
-    assert_close(by_x.value_and_grad(theta.tolist(), X)[1], by_theta)
-    assert_close(compile(lambda x, w: f(w, x), batched="x").value_and_grad(X, theta)[1] * 3, wanted[:, 5:])
-    assert_close(compile(f).value_and_grad(theta, X[0])[1], wanted[0, 1:5])
-
-
 # Sums and products, in all the ways to write them, and other functions of any number of operands
 
 
@@ -111,17 +68,13 @@ def tree(xs):
 
 
 SUMS = {
-    "sum()": sum,
-    "fsum": fsum,
-    "chain to the left": lambda xs: chain(xs, lambda total, x: total + x),
-    "chain to the right": lambda xs: chain(xs[::-1], lambda total, x: x + total),
-    "tree": lambda xs: tree(xs),
+    "sum()": sum, "fsum": fsum, "chain to the left": lambda xs: chain(xs, lambda total, x: total + x),
+    "chain to the right": lambda xs: chain(xs[::-1], lambda total, x: x + total), "tree": lambda xs: tree(xs),
     "nested": lambda xs: fsum([*xs[:2], fsum(xs[2:])]),
     "in two halves": lambda xs: sum(xs[: len(xs) // 2]) + fsum(xs[len(xs) // 2 :]),
     "with constants": lambda xs: 1.5 + fsum([*xs, 2.0, ad.Constant(0.25) * 3.0]) + 0.5,
-    "each twice": lambda xs: sum(xs) + sum(xs),
-    "minus": lambda xs: -sum(-x for x in xs),
-}
+    "each twice": lambda xs: sum(xs) + sum(xs), "minus": lambda xs: -sum(-x for x in xs),
+}  # fmt: skip
 
 
 def sine(f):
@@ -228,13 +181,6 @@ def test_equal_dots_in_different_sums_are_exact(name):
     assert_exact(lambda xs: EQUAL_DOTS[name](lambda: xs[0] * xs[1] + xs[1] * xs[2], list(xs)), points(3))
 
 
-def test_comparisons_are_exact():
-    f = lambda xs: where(xs[0] < xs[1], 2.0 * xs[0], xs[1]) + abs(xs[2]) + ad.relu(xs[1])
-    compiled = compile(f)  # eagerly a comparison is a bool: the branch is that of each point
-    for point in points(3, 8):
-        assert_as_eager(compiled.value_and_grad(point), f, point)
-
-
 # Models written as loops
 
 
@@ -260,45 +206,12 @@ def grid_with_a_gap(xs):
     return sum(tanh(dot(lefts[i], rights[j])) for i in range(3) for j in range(3) if (i, j) != (0, 1))
 
 
-def gauss_elimination(xs):
-    n = 3
-    a = [[xs[i * n + j] + (5.0 if i == j else 0.0) for j in range(n)] for i in range(n)]
-    b = [1.0, 2.0, 3.0]
-    for k in range(n):
-        for i in range(k + 1, n):
-            factor = a[i][k] / a[k][k]
-            a[i] = [p - factor * q for p, q in zip(a[i], a[k])]
-            b[i] = b[i] - factor * b[k]
-    x = [0.0] * n
-    for i in reversed(range(n)):
-        x[i] = (b[i] - sum(a[i][j] * x[j] for j in range(i + 1, n))) / a[i][i]
-    return fsum(x)
-
-
 def convolution(xs, stride=1):
     kernel, image = matrix(xs, 3, 3), matrix(xs, 6, 6, 10)
     return fsum(
         tanh(sum(kernel[a][b] * image[i + a][j + b] for a in range(3) for b in range(3)) + xs[9])
         for i, j in itertools.product(range(0, 4, stride), repeat=2)
     )
-
-
-def recurrent(xs):
-    w, u, b, h = matrix(xs, 2, 2), xs[4:6], xs[6:8], [0.0, 0.0]
-    for x in xs[8:]:
-        h = [tanh(dot(row, h) + v * x + c) for row, v, c in zip(w, u, b)]
-    return h[0] * h[1] + sum(h)
-
-
-def lstm(xs):
-    rows, inputs = matrix(xs, 8, 4), xs[32:]
-    h, c = [0.0, 0.0], [0.0, 0.0]
-    for x in inputs:
-        z = [row[0] * h[0] + row[1] * h[1] + row[2] * x + row[3] for row in rows]
-        i, f, o = ([ad.sigmoid(v) for v in z[2 * k : 2 * k + 2]] for k in range(3))
-        c = [p * q + r * tanh(s) for p, q, r, s in zip(f, c, i, z[6:])]
-        h = [p * tanh(q) for p, q in zip(o, c)]
-    return sum(v * v for v in h)
 
 
 def attention(xs, steps=3, width=4, heads=2):
@@ -322,16 +235,9 @@ def embedding(xs):
     return sum(tanh(dot(table[i], xs[15:18])) for i in [3, 1, 3, 0, 4, 4])
 
 
-def two_layers(xs):
-    first, second = matrix(xs, 4, 3), xs[12:16]
-    inputs = matrix(xs, 3, 3, 16)
-    return fsum(fsum(v * tanh(sum(w * x for w, x in zip(row, i))) for v, row in zip(second, first)) for i in inputs)
-
-
 MODELS = {
-    **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, gauss_elimination: 9, convolution: 46},
-    **{lambda xs: convolution(xs, 2): 46, recurrent: 14, lstm: 36, attention: 76},
-    **{embedding: 18, two_layers: 25},
+    **{matmul_squared: 9, gram: 9, lower_triangle: 12, grid_with_a_gap: 12, convolution: 46, embedding: 18},
+    **{lambda xs: convolution(xs, 2): 46, attention: 76},
 }
 
 
@@ -340,82 +246,20 @@ def test_model_written_as_loops_is_exact(f, n):
     assert_exact(f, points(n, 2, low=-1.0, high=1.0))
 
 
-# Every rule, random expressions, random programs
-
-CHOOSING = (rules.power, rules.atan2, rules.ieee_power)  # whose derivatives ask two things of a number
-
-
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
-def test_every_rule_is_exact_in_a_batch(operation):
-    @max_examples(8)
-    @given(st.lists(operands(operation), min_size=4, max_size=4))
-    def check(rows):
-        n = min(map(len, rows))
-        rows = [row[:n] for row in rows] if operation.arity is None else rows
-        n = len(rows[0]) - len(rows[0]) % (2 if operation.arity is None else 1)
-        rows = [row[:n] for row in rows if n]
-        if rows:
-            value, gradient = compile(lambda xs: operation.apply(list(xs)), batched=["xs"]).value_and_grad(rows)
-            wanted = [eager(operation.apply, row) for row in rows]
-            assert_close(value, np.mean([y for y, *_ in wanted]), 2e-12)
-            for found, (_, *by_operand) in zip(gradient, wanted, strict=True):
-                assert_close(np.array(found) * len(rows), by_operand, 1e-11)
-
-    check()
-
-
-@many
-@given(expressions(max_steps=15))
-def test_random_expression_is_exact_as_a_graph_and_for_arguments_it_was_not_traced_with(expression):
-    compiled = compile(lambda xs: expression(*xs))
-    near = [x * 0.999 for x in expression.inputs]
-    assume(not isinstance(outcome(expression, *near), tuple))
-    assume(not cancels(expression(*map(Value, expression.inputs))))
-    compiled(near)
-    found = compiled.value_and_grad(expression.inputs)
-    assert_as_eager(found, lambda xs: expression(*xs), expression.inputs)
-
-
-@many
-@given(expressions([op for op in every_operation() if op not in CHOOSING], max_steps=8))
-def test_gradient_graph_of_a_random_expression_is_exact(expression):
-    slope = grad(lambda xs: expression(*xs))
-    compiled = compile(slope)
-    assert_close(compiled(list(expression.inputs)), slope(list(expression.inputs)))
-
-
-def cancels(root):
-    """Whether a sum loses the digits in which two libraries may differ, or a slope those of the terms it is made of."""
-    root.backward()
-    order = topological_order(root)
-    slopes = [abs(node.grad) for node in order if node.grad]
-    leaves = [abs(node.grad) for node in order if node.op is None and type(node) is not ad.Constant]
-    sums = [node for node in order if node.op in (rules.add, rules.sub, rules.fsum, rules.mean, rules.dot)]
-    return max(leaves, default=0.0) < 1e-2 * max(slopes, default=0.0) or any(
-        abs(node.data) < 1e-2 * max(abs(parent.data) for parent in node.parents) for node in sums
-    )
-
+# Random programs
 
 KINDS = {
-    "*": lambda t: [t[0] * t[1]],
-    "+": lambda t: [t[0] + t[1]],
-    "-": lambda t: [t[0] - t[1]],
-    "sum": lambda t: [sum(t) * 0.2],
-    "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))],
-    "fsum": lambda t: [fsum(t)],
+    "*": lambda t: [t[0] * t[1]], "+": lambda t: [t[0] + t[1]], "-": lambda t: [t[0] - t[1]],
+    "sum": lambda t: [sum(t) * 0.2], "right": lambda t: [t[0] + (t[1] + (t[2] + t[3]))], "fsum": lambda t: [fsum(t)],
     "dot": lambda t: [dot(t[:2], t[2:4])],
-    "constants": lambda t: [sum(x * c for x, c in zip(t, (0.5, -1.0, 0.25, 2.0, 1.0)))],
-    "tanh": lambda t: [tanh(t[0])],
-    "sin": lambda t: [sin(x / (1.0 + x * x)) for x in t],
-    "logsumexp": lambda t: [logsumexp(t)],
-    "softmax": lambda t: softmax([x / (1.0 + x * x) for x in t]),
-    "square": lambda t: [t[0] * t[0]],
+    "constants": lambda t: [sum(x * c for x, c in zip(t, (0.5, -1.0, 0.25, 2.0, 1.0)))], "tanh": lambda t: [tanh(t[0])],
+    "sin": lambda t: [sin(x / (1.0 + x * x)) for x in t], "logsumexp": lambda t: [logsumexp(t)],
+    "softmax": lambda t: softmax([x / (1.0 + x * x) for x in t]), "square": lambda t: [t[0] * t[0]],
     "divide": lambda t: [t[0] / (1.5 + t[0] * t[0])],
     "nested": lambda t: [(t[0] + t[1] * t[2]) + (t[3] + t[0] * t[3]) * 1.0],
     "grid": lambda t: [a * b + 0.5 * b for a in t[:2] for b in t[2:]],
     "windows": lambda t: [t[0] * t[i] + t[i + 1] * t[1] for i in range(len(t) - 1)],
-}
+}  # fmt: skip
 
 
 class Draft:
@@ -497,70 +341,7 @@ def test_network_as_a_graph_and_on_a_batch_follows_the_steps_of_an_optimizer(act
         optimizer.step()
 
 
-# Derivatives, compiled
-
-
-def curved(x):
-    return x[0] ** 3 * x[1] + sin(x[0] * x[1]) + exp(x[1]) * tanh(x[0])
-
-
-def at_the_point(transform, f=curved):
-    return lambda x, v: transform(f)(x)
-
-
-DERIVATIVES = [  # at a point, and in a direction
-    *map(at_the_point, (grad, ad.hessian, ad.jacobian, ad.value_and_grad, lambda f: ad.jacobian(grad(f)))),
-    at_the_point(grad, lambda x: abs(x[0]) ** x[1]),
-    at_the_point(grad, lambda x: ad.atan2(x[0], x[1])),
-    lambda x, v: ad.jvp(curved, (x,), (v,))[1],
-    lambda x, v: ad.hvp(curved)(x, v),
-    lambda x, v: ad.vjp(curved, x)[1](v[0])[0],
-    lambda x, v: ad.gradients(curved(x) * v[0], [*x, *v], create_graph=True),
-    lambda x, v: grad(lambda a: sum(p * q for p, q in zip(grad(curved)(a), v)))(x),
-    lambda x, v: grad(lambda t: curved([p + t * q for p, q in zip(x, v)]))(0.0),
-]
-
-
-@pytest.mark.parametrize("f", DERIVATIVES)
-def test_compiled_derivative_is_exact(f):
-    compiled = compile(f)
-    for x, v in (([0.5, 1.5], [1.0, 2.0]), ([-1.0, 0.25], [0.5, -1.0])):
-        wanted = flatten(f([Value(a) for a in x], [Value(a) for a in v]))[0]
-        assert_close(flatten(compiled(x, v))[0], [getattr(y, "data", y) for y in wanted])
-
-
-def test_gradient_of_a_compiled_gradient_is_the_second_derivative():
-    assert compile(grad(lambda x: x**4)).value_and_grad(2.0) == (32.0, 48.0)
-
-
 # Numbers that are not finite, and errors of the eager engine
-
-ANYWHERE = {
-    **{name: rules.FUNCTIONS[name] for name in DEFINED_EVERYWHERE},
-    "a square": lambda x: x * x,
-    "nothing": lambda x: x - x,
-    "a line": lambda x: 2.0 * x + 1.0,
-    "the larger": lambda x: ad.maximum(x, 1.0),
-    "the smaller": lambda x: ad.minimum(1.0, x),
-    "a bell": lambda x: exp(-x * x),
-    "a choice": lambda x: where(x > 0.0, x, -x),
-    "an inverse": lambda x: 1.0 / x,
-}
-
-
-@pytest.mark.parametrize("name", ANYWHERE)
-def test_tails_and_what_is_not_finite_are_eagers(name):
-    f = ANYWHERE[name]
-    compiled = compile(f)
-    compiled(0.5)
-    for x in (-800.0, -40.0, -1e-300, 1e-300, 40.0, 800.0, math.nan, math.inf, -math.inf):
-        wanted = outcome(eager, lambda xs: f(xs[0]), [x])
-        found = outcome(compiled.value_and_grad, x)
-        if isinstance(wanted, tuple):
-            assert found == wanted, x
-        else:
-            assert_close(found[0], wanted[0])
-            assert_close(found[1], wanted[1])
 
 
 @pytest.mark.parametrize(
@@ -598,14 +379,6 @@ def test_large_numbers_do_not_overflow_on_the_way_and_small_terms_stay(f):
         assert_as_eager(compiled.value_and_grad(x), f, x)
 
 
-def test_graph_made_around_no_grad_and_detach_has_no_gradient_there():
-    x = Value(3.0)
-    with ad.no_grad():
-        frozen = x * 2.0
-    value, gradient = compile(frozen * x + x.detach() * x, wrt=[x]).value_and_grad([5.0])
-    assert (value, gradient.tolist()) == (45.0, [9.0])
-
-
 @pytest.mark.parametrize("f", [fsum, logsumexp, sum, lambda xs: softmax(xs)[0], lambda xs: logsumexp([*xs, 1.0])])
 def test_alike_functions_of_plain_and_of_batched_numbers_stay_apart(f):
     w, X = points(5, 1)[0].tolist(), points(5, 3)
@@ -625,3 +398,39 @@ def test_what_a_where_masks_is_the_same_in_every_back_end(f, backend):
         found.add(str(outcome(compiled.value_and_grad, -1.0)))
     assert len(found) == 1
     assert found != {"(-1.0, nan)"}
+
+
+# Sums: where they are added up in another order, and how far that may move them
+
+EPS = 2.0**-52
+ADDED = {  # each with the terms that it adds up
+    "sum": (lambda xs: sum(xs), lambda xs: xs),
+    "fsum": (lambda xs: fsum(list(xs)), lambda xs: xs),
+    "mean": (lambda xs: mean(list(xs)), lambda xs: [x / len(xs) for x in xs]),
+    "dot": (lambda xs: dot(xs, xs[::-1]), lambda xs: [a * b for a, b in zip(xs, xs[::-1], strict=True)]),
+}
+
+
+def assert_within_the_bound(name, xs, backend):
+    f, terms_of = ADDED[name]
+    terms = terms_of(list(map(Fraction, xs)))
+    exact, bound = sum(terms), len(terms) * EPS * float(sum(map(abs, terms)))
+    batched = compile(lambda xs: f(xs), batched=["xs"])
+    for found in (compile(f)(xs), *batched.each(np.array([xs, xs])).tolist()):
+        assert abs(Fraction(found) - exact) <= bound
+    if backend == "python" and name == "fsum":
+        assert compile(f)(xs) == math.fsum(xs)  # which is exact to the last digit
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_listed_sum_that_cancels_is_within_the_bound(name, backend):
+    assert_within_the_bound(name, [1e16, 1.0, -1e16] * 400, backend)
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("n", [2, 3, 5, 17, 200])
+@pytest.mark.parametrize("name", ADDED)
+def test_sum_of_any_numbers_is_within_the_bound(name, n, backend):
+    rng = np.random.default_rng(n)
+    for _ in range(3):
+        assert_within_the_bound(name, (rng.normal(size=n) * 10.0 ** rng.uniform(-9, 9, n)).tolist(), backend)

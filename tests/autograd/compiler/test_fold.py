@@ -45,7 +45,6 @@ STYLES = {
     "from zero": lambda w, x: sum((a * b for a, b in zip(w, x)), start=0.0),
 }
 
-
 PRODUCT = ["theta @ theta.T", "tanh(v1)", "sum(v2)"]
 
 
@@ -97,41 +96,29 @@ def slide(stride):
 DATA = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 LISTED = {  # a function of so many numbers, the expressions of its instructions, and their shapes as far as they count
     "a product that adds parameters": (layer_of(lambda b, i: b), 34, ["theta @ theta.T + theta", *PRODUCT[1:]], []),
-    "a product that adds constants": (
-        *(layer_of(lambda b, i: i + 1.0), 34, ["theta @ theta.T + constants(1, 1, 6)", *PRODUCT[1:]], []),
-    ),
-    "a product, and what is computed later": (
-        *(layer_of(lambda b, i: sin(b)), 34, ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"], []),
-    ),
-    "factors in either order": (
-        factors_in_either_order,
-        16,
-        ["sin(theta)", "v1 @ theta.T", "tanh(v2)", "v3 + v3 + v3"],
-        [],
-    ),
-    "a product with a matrix of constants": (
-        lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in DATA),
-        *(8, ["constants(1, 3, 2) @ theta.T", *PRODUCT[1:]], []),
-    ),
+    "a product that adds constants": (layer_of(lambda b, i: i + 1.0), 34,
+        ["theta @ theta.T + constants(1, 1, 6)", *PRODUCT[1:]], []),
+    "a product, and what is computed later": (layer_of(lambda b, i: sin(b)), 34,
+        ["sin(theta)", "theta @ theta.T", "v2 + v1", "tanh(v3)", "sum(v4)"], []),
+    "factors in either order": (factors_in_either_order, 16, ["sin(theta)", "v1 @ theta.T", "tanh(v2)", "v3 + v3 + v3"],
+        []),
+    "a product with a matrix of constants": (lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in DATA), 8,
+        ["constants(1, 3, 2) @ theta.T", *PRODUCT[1:]], []),
     "products of one shape, a stack": (stack, 48, PRODUCT, ["(4, 2, 2)"]),
     "a convolution": (slide(1), 17, PRODUCT, []),
     "a convolution with a stride": (slide(2), 17, PRODUCT, []),
     "a convolution with channels": (convolution, 37, ["theta @ theta.T", "relu(v1)", "sum(v2)"], ["(16, 3)"]),
-    "operations at one depth": (
-        *(lambda xs: fsum(exp(sin(x)) for x in xs), 50, ["sin(theta)", "exp(v1)", "sum(v2)"]),
-        ["(50,)", "(50,)", "(1,)"],
-    ),
+    "operations at one depth": (lambda xs: fsum(exp(sin(x)) for x in xs), 50, ["sin(theta)", "exp(v1)", "sum(v2)"],
+        ["(50,)", "(50,)", "(1,)"]),
     "a sum of many terms": (sum, 300, ["sum(theta)"], []),
     "a sum of few terms": (sum, 4, ["theta + theta + theta + theta"], []),
-    "rows of a reduction": (
-        *(lambda xs: fsum(logsumexp(row) for row in rows(xs, 6, 5)), 30, ["logsumexp(theta)", "sum(v1)"], ["(6,)"]),
-    ),
+    "rows of a reduction": (lambda xs: fsum(logsumexp(row) for row in rows(xs, 6, 5)), 30,
+        ["logsumexp(theta)", "sum(v1)"], ["(6,)"]),
     "a sum of squares": (lambda xs: sum(x * x for x in xs), 7, ["dot(theta, theta)"], []),
-    "what depends on constants only": (
-        *(lambda xs: xs[0] * (Constant(2.0) * 3.0 + exp(Constant(0.0))), 1, ["theta * 7"], []),
-    ),
+    "what depends on constants only": (lambda xs: xs[0] * (Constant(2.0) * 3.0 + exp(Constant(0.0))), 1, ["theta * 7"],
+        []),
     "a leaf": (lambda xs: xs[0], 1, [], []),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTED)
@@ -260,48 +247,28 @@ def layer(x):
 
 
 WRITTEN = {  # of one example or of a batch, forward and backward
-    "dot": (
-        lambda x: dot(weights()[0], x),
-        ROW,
-        "matmul(v_0__0_, v_0__0_, out=v_0__0__0______) | multiply(v, v, out=v)",
-    ),
+    "dot": (lambda x: dot(weights()[0], x), ROW,
+        "matmul(v_0__0_, v_0__0_, out=v_0__0__0______) | multiply(v, v, out=v)"),
     "matrix and vector": (layer, ROW, "matmul(v_0_, v_0__T, out=v_0_) | multiply(v, v, out=v)"),
-    "matrices": (
-        lambda x: layer(x) + layer(x[::-1]),
-        ROW,
-        "matmul(plain[v][0], v_0__T, out=v_0_) | matmul(v_0_, plain[v][0].T, out=v_0_)",
-    ),
-    "matrices that lie regularly": (
-        lambda x: fsum(tanh(dot(w, r)) for w in weights() for r in rows(x, 2, 4)),
-        ROW * 2,
-        "matmul(v_0_, v_0__T, out=v_0_) | matmul(v_0_, v_0__T, out=v_0_)",
-    ),
+    "matrices": (lambda x: layer(x) + layer(x[::-1]), ROW,
+        "matmul(plain[v][0], v_0__T, out=v_0_) | matmul(v_0_, plain[v][0].T, out=v_0_)"),
+    "matrices that lie regularly": (lambda x: fsum(tanh(dot(w, r)) for w in weights() for r in rows(x, 2, 4)), ROW * 2,
+        "matmul(v_0_, v_0__T, out=v_0_) | matmul(v_0_, v_0__T, out=v_0_)"),
     "stack of matrices": (
         lambda x: fsum(tanh(dot(a, b)) for k in range(2) for a in weights()[k : k + 1] for b in rows(x, 2, 4, 8 * k)),
-        ROW * 4,
-        "matmul(v, v_swapaxes__1___2_, out=v) | matmul(v, v_swapaxes__1___2_, out=v)",
-    ),
-    "neuron": (
-        lambda x: tanh(dot(weights()[0], x)),
-        ROWS,
-        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
-    ),
-    "layer": (
-        layer,
-        ROWS,
-        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)",
-    ),
+        ROW * 4, "matmul(v, v_swapaxes__1___2_, out=v) | matmul(v, v_swapaxes__1___2_, out=v)"),
+    "neuron": (lambda x: tanh(dot(weights()[0], x)), ROWS,
+        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)"),
+    "layer": (layer, ROWS,
+        "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_)"),
     "bias, summed over the examples by a product with ones": (
         lambda x: fsum(tanh(dot(w[:3], x[:3]) + w[3]) for w in weights()),
         ROWS,
         "matmul(v____0__0_, v_0__T, out=v____0__0_) | matmul(v____0_____0__T, v____0_____0_, out=v_0_) "
         "| matmul(ones, v_rows, out=v_None_)",
     ),
-    "dot of an example": (
-        lambda x: dot(x[:2], x[2:]),
-        ROWS,
-        "einsum('...k,...k->...', v______0____, v______0____, out=v______0__0_)",
-    ),
+    "dot of an example": (lambda x: dot(x[:2], x[2:]), ROWS,
+        "einsum('...k,...k->...', v______0____, v______0____, out=v______0__0_)"),
     "layer on two parts of an example": (
         lambda x: layer(x[:2]) * layer(x[2:]),
         ROWS,
@@ -309,11 +276,9 @@ WRITTEN = {  # of one example or of a batch, forward and backward
         "| multiply(v, v, out=v) | v_0_[...] = tensordot(v____0_, v____0_, ((0, 2), (0, 2)))",
     ),
     "a matrix for each part of an example": (
-        lambda x: fsum(tanh(dot(w[:2], x[2 * h : 2 * h + 2])) for h, w in enumerate(weights()[:2])),
-        ROWS,
-        "matmul(v, v_swapaxes__1___2_, out=v) | add.reduce(matmul(v, v_swapaxes__1___2_), axis=0, out=v)",
-    ),
-}
+        lambda x: fsum(tanh(dot(w[:2], x[2 * h : 2 * h + 2])) for h, w in enumerate(weights()[:2])), ROWS,
+        "matmul(v, v_swapaxes__1___2_, out=v) | add.reduce(matmul(v, v_swapaxes__1___2_), axis=0, out=v)"),
+}  # fmt: skip
 
 
 def source_of(f, argument):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
-from nn import MLP, SGD, hinge
 from tests.autograd.compiler.beside_eager import plain
 from tests.threads import in_threads
 
@@ -68,20 +67,6 @@ def test_graph_whose_leaf_was_changed_is_not_compiled_and_no_part_of_an_eager_on
     for call in ((root * 2.0).backward, lambda: compile(root * 2.0)):
         with pytest.raises(RuntimeError, match="the data of the leaf a was changed"):
             call()
-
-
-def test_training_with_a_compiled_graph_is_eager_training():
-    X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
-    model, twin = (MLP(2, [5, 1], activation="tanh", seed=2) for _ in range(2))
-    program = compile(hinge([model(x) for x in X], y), wrt=model.parameters())
-    for _ in range(20):
-        model.zero_grad()
-        program.backward()
-        SGD(model.parameters(), lr=0.1).step()
-        twin.zero_grad()
-        hinge([twin(x) for x in X], y).backward()
-        SGD(twin.parameters(), lr=0.1).step()
-    assert [p.data for p in model.parameters()] == pytest.approx([p.data for p in twin.parameters()], rel=1e-11)
 
 
 # Through vectors

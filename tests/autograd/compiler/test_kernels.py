@@ -68,14 +68,11 @@ ENDS += [709.78, 709.79, -708.4, -745.13, -745.14, 26.5, 27.3, -6.0, 22.0, 1e5, 
 def test_function_on_vectors_is_that_of_the_c_library(name):
     rng = np.random.default_rng(0)
     numbers = [
-        *ENDS,
-        *rng.normal(size=500),
-        *(300.0 * rng.normal(size=500)),
+        *ENDS, *rng.normal(size=500), *(300.0 * rng.normal(size=500)),
         *(10.0 ** rng.uniform(-320.0, 308.0, size=500) * rng.choice([-1.0, 1.0], 500)),
-        *(np.arange(-500, 500) * (math.pi / 4.0)),
-        *(1.0 + 1e-3 * rng.normal(size=200)),
+        *(np.arange(-500, 500) * (math.pi / 4.0)), *(1.0 + 1e-3 * rng.normal(size=200)),
         *(1e-5 * rng.normal(size=200) - 1.0),
-    ]
+    ]  # fmt: skip
     for x, y in zip(numbers, applied(name, numbers), strict=True):
         wanted = in_c(name, float(x))
         if not math.isfinite(wanted) or wanted == 0.0:
@@ -121,24 +118,6 @@ def test_batch_of_any_size(f, examples):
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("examples", [3, 8, 21])
-def test_what_does_not_depend_on_the_example_counts_once(examples):
-    w = [Value(0.3), Value(-0.7), Value(1.1)]
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(examples, 2)), rng.normal(size=examples)
-
-    def loss(x, t):
-        scale = exp(w[2]) * w[0] ** 2
-        return (tanh(dot(w[:2], x)) * scale - t) ** 2 + 0.1 * scale * w[1]
-
-    found = []
-    for backend in ("native", "numpy"):
-        step = compile(loss, batched=("x", "t"), wrt=w, backend=backend)
-        found.append([step.backward(X, y), *step.value_and_grad_at(step.read(), X, y)[1], step.value_and_grad(X, y)[0]])
-    assert found[0] == pytest.approx(found[1], rel=1e-12)
-
-
-@pytest.mark.usefixtures("at_once")
 def test_error_is_that_of_the_example_that_has_it():
     step = compile(lambda x: log(x) + 1.0, batched="x", backend="native")
     X = np.linspace(1.0, 2.0, 19)
@@ -171,21 +150,6 @@ def test_powers_that_are_products_call_no_function(exponent, calls):
 
 
 # Recurrences
-
-
-@pytest.mark.usefixtures("at_once")
-def test_nothing_is_handed_back_where_nothing_arrives_in_a_loop():
-    def f(p):  # the last square root is that of 0, and nothing uses it
-        x, y = p
-        for n in range(300):
-            x, y = x + 0.01 * y, sqrt(y - (0.25 if n == 299 else 0.0)) ** 2
-        return x
-
-    native = compile(f, backend="native")
-    value, gradient = native.value_and_grad([1.0, 0.25])
-    assert native.program.runner.graph.looped
-    assert value == pytest.approx(1.75)
-    assert gradient == pytest.approx([1.0, 3.0])
 
 
 @pytest.mark.usefixtures("at_once")

@@ -45,46 +45,6 @@ def pendulum(leaves):
     return angle * angle + speed
 
 
-def inputs_that_are_constants(leaves):
-    a, b, state = leaves
-    for x in np.random.default_rng(0).normal(size=30).tolist():
-        state = tanh(a * state + b * x)
-    return state * state
-
-
-def inputs_that_are_variables(leaves):
-    a, b, state, *inputs = leaves
-    for x, y in zip(inputs[::2], inputs[1::2]):
-        state = tanh(a * state + b * x) - y
-    return state * state
-
-
-def outputs_of_each_step(leaves):
-    state, rate = leaves
-    total = 0.0
-    for k in range(40):
-        state = state + rate * sin(state)
-        total = total + (state - 0.1 * k) ** 2
-    return total
-
-
-def steps_that_look_back(leaves):
-    series = list(leaves[:3])
-    for _ in range(40):
-        series.append(leaves[3] * sin(series[-3]) + series[-1] * 0.5 - relu(series[-2]))
-    return fsum(series[-2:])
-
-
-def what_the_first_step_made(leaves):
-    state, rate = leaves
-    first = None
-    for _ in range(30):
-        state = sin(state) * rate
-        first = state if first is None else first
-        state = state + first * 0.1
-    return state
-
-
 def two_recurrences(leaves):
     state, rate = leaves
     for _ in range(30):
@@ -112,14 +72,11 @@ def table_of_variables(first):
 
 
 RECURRENCES = {  # each with the numbers of its leaves
-    pendulum: [1.0, 0.5, 0.01],
-    inputs_that_are_constants: [0.5, -0.3, 0.1],
-    inputs_that_are_variables: [0.5, -0.3, 0.1, *map(math.sin, range(60))],
-    outputs_of_each_step: [0.2, 0.3],
-    steps_that_look_back: [0.2, 0.3, -0.5, 0.9],
-    what_the_first_step_made: [0.8, 1.3],
-    two_recurrences: [0.8, 1.3],
-    recurrent_network: [math.cos(7 * i) for i in range(10)],
+    **{
+        pendulum: [1.0, 0.5, 0.01],
+        two_recurrences: [0.8, 1.3],
+        recurrent_network: [math.cos(7 * i) for i in range(10)],
+    },
     **{table_of_variables(first): [0.5 + 0.1 * i for i in range(5)] for first in range(3)},
 }
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, compile, grad, tanh
+from autograd import Value, compile, grad, relu, tanh
 from nn import MLP
 
 
@@ -259,16 +259,13 @@ def weighted(x):
 named = compile(weighted, wrt=[WEIGHT])
 X, Y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, -1.0])
 FUNCTIONS = {  # how compiled functions of every kind are made, each with arguments
-    "decorated": lambda: (decorated, (2.0,)),
-    "named": lambda: (named, (2.0,)),
-    "function": lambda: (compile(plain), (2.0,)),
-    "static": lambda: (compile(plain, static="w"), (2.0, 5.0)),
+    "decorated": lambda: (decorated, (2.0,)), "named": lambda: (named, (2.0,)),
+    "function": lambda: (compile(plain), (2.0,)), "static": lambda: (compile(plain, static="w"), (2.0, 5.0)),
     "batched": lambda: (compile(plain, batched="x"), (Y,)),
     "derivative": lambda: (compile(Plain(Value(2.0)).energy.value_and_grad), (3.0,)),
-    "model": lambda: (of_a_model(), (X,)),
-    "method": lambda: (Plain(Value(2.0)).energy, (3.0,)),
+    "model": lambda: (of_a_model(), (X,)), "method": lambda: (Plain(Value(2.0)).energy, (3.0,)),
     "method of a class": lambda: (Plain.energy, (Plain(2.0), 3.0)),
-}
+}  # fmt: skip
 
 
 def of_a_model():
@@ -392,3 +389,33 @@ def test_functions_of_a_script_run_in_the_processes_of_joblib(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])}
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert run.stdout == "the same\n", run.stderr
+
+
+# Memory of programs: bounded, and freed at once, without the garbage collector
+
+MEMORIES = 4  # memories of one program
+
+
+@pytest.mark.usefixtures("backend", "without_collector")
+def test_memories_of_a_hundred_batch_sizes_are_freed():
+    model = MLP(3, [4, 1], seed=1)
+    loss = compile(lambda x, y: tanh(relu(1.0 - y * model(x))), batched=["x", "y"])
+    memories = []
+    for n in range(1, 101):
+        loss.value_and_grad(np.ones((n, 3)), np.ones(n))
+        memories.append(weakref.ref(loss._programs.latest.program.memory(n)))
+    assert 1 <= sum(memory() is not None for memory in memories) <= MEMORIES
+    del loss
+    assert not any(memory() for memory in memories)
+
+
+@pytest.mark.usefixtures("backend", "without_collector")
+def test_program_that_is_forgotten_is_freed():
+    compiled = compile(lambda x, n: sum(x[i] * x[i] for i in range(n)), static="n")
+    freed = []
+    for n in range(1, 101):
+        compiled.value_and_grad(np.ones(100), n)
+        freed.append(weakref.ref(compiled._programs.latest.program))
+    assert sum(program() is not None for program in freed) <= 64
+    compiled.clear()
+    assert not any(program() for program in freed)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
 
 from autograd import Value, compile, dot, exp, fsum, gradients, log, mean, operation, relu, rules, sin
 from autograd.rules import NAry, symbol
 from autograd.rules.expression import FAMILIES, ROWS
-from autograd.testing import every_operation, expressions
+from autograd.testing import every_operation
 
 pytest.importorskip("llvmlite", reason="the back end native runs on llvmlite: it is in the extra test")
 
@@ -29,8 +28,6 @@ from autograd.compiler.backends._objects import ObjectFile
 from autograd.compiler.backends.jit import compiled_module
 from autograd.compiler.backends.kernel import KernelMemory, KernelProgram
 from tests.autograd.compiler.beside_eager import eager, is_close, outcome
-from tests.hypothesis_profiles import max_examples
-from tests.oracle import rounding
 
 INF, NAN = math.inf, math.nan
 ODD = [0.0, -0.0, 1.0, -1.0, 0.5, -0.3, 2.0, 3.0, 1e-200, -1e200, 710.0, -745.0, INF, -INF, NAN]
@@ -70,22 +67,6 @@ def test_one_operand_may_be_a_constant(row):
         check(lambda x, a=a: row.apply([a, x[0]]), [[b]])
 
 
-@max_examples(40)
-@given(expressions())
-def test_random_expressions_of_a_batch(expression):
-    X = np.outer(1.0 + 1e-6 * np.arange(70), expression.inputs)
-    w = Value(1.5)
-    step = compile(lambda x: w * expression(*x), batched="x", wrt=[w], backend="native")
-    values, slopes = zip(*((y, by_x) for y, *by_x in (eager(lambda x: expression(*x), row) for row in X.tolist())))
-    assert step.each(X) == pytest.approx([1.5 * value for value in values], rel=1e-12, abs=1e-300)
-    step.backward(X)
-    assert w.grad == pytest.approx(math.fsum(values) / 70, rel=1e-12, abs=1e-14 * max(map(abs, values)))
-    found = compile(lambda x: expression(*x), batched="x", backend="native").value_and_grad(X)[1] * 70
-    xs = list(map(Value, expression.inputs))
-    slack = [4 * rounding(slope) for slope in gradients(expression(*xs), xs, create_graph=True)]
-    assert np.all(np.abs(found - slopes) <= 1e-11 * np.abs(slopes) + slack)
-
-
 @pytest.mark.parametrize("kept", [2**21, 1])  # strips that are not kept are computed again
 @pytest.mark.parametrize("examples", [1, 3, 63, 64, 65, 300])
 def test_batches_of_any_size(examples, kept, monkeypatch):
@@ -106,25 +87,6 @@ def test_batches_of_any_size(examples, kept, monkeypatch):
         for p in w:
             p.grad = None
     assert found[0] == pytest.approx(found[1], rel=1e-12, abs=1e-15)
-
-
-def test_long_recurrence_and_shared_nodes():
-    def f(x):
-        a, b = x
-        for _ in range(3000):
-            a, b = b, sin(a) * 0.5 + b * a
-        return a + b * b
-
-    check(f, [[0.3, 0.4]])
-
-
-def test_error_of_one_example_in_a_batch():
-    X = np.linspace(1.0, 2.0, 100)
-    step = compile(lambda x: log(x), batched="x", backend="native")
-    assert step(X) == pytest.approx(np.log(X).mean())
-    X[77] = -1.0
-    with pytest.raises(ValueError, match=r"log is defined for x > 0, got x = -1\.0"):
-        step(X)
 
 
 def test_nothing_comes_back_from_a_result_that_nothing_uses():

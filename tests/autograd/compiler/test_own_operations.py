@@ -59,13 +59,11 @@ STYLES = {
     "subtracts comparisons": (abs, lambda y, x: (x > 0) - (x < 0)),
 }
 VECTORIZED = {
-    "a ufunc": (np.sin, lambda y, x: cos(x)),
-    "its operand": (lambda x: x, lambda y, x: 1.0),
+    "a ufunc": (np.sin, lambda y, x: cos(x)), "its operand": (lambda x: x, lambda y, x: 1.0),
     "arithmetic": (lambda x: x * x + 1.0, lambda y, x: 2.0 * x),
-    "a partial of math": (np.sin, lambda y, x: math.cos(x)),
-    "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
+    "a partial of math": (np.sin, lambda y, x: math.cos(x)), "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
     "clipped": (lambda x: np.maximum(x, 0.5), lambda y, x: where(x > 0.5, 1.0, 0.0)),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("style", [*STYLES, *VECTORIZED])
@@ -73,22 +71,6 @@ def test_own_operation_in_every_style_is_as_eager(style):
     own = operation(style, *{**STYLES, **VECTORIZED}[style], vectorized=style in VECTORIZED)
     assert_as_eager(lambda x: own(x) * x + own(x * 3.0) + x)
     assert_as_eager(lambda x: own(x), POINTS[1:2])
-
-
-OF_TWO = {
-    "product": (lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a),
-    "mixed": (lambda a, b: a * math.sin(b), lambda y, a, b: sin(b), lambda y, a, b: a * cos(b)),
-}
-
-
-@pytest.mark.parametrize("name", OF_TWO)
-def test_own_operation_of_two_operands_is_as_eager(name):
-    own = operation(name, *OF_TWO[name])
-    f = lambda x: own(x[0], x[1]) + own(x[1], 2.0) * own(0.5, x[2])
-    for point in ([1.0, -2.0, 0.25], [0.75, 3.0, -0.5]):
-        assert compile(f).value_and_grad(point) == tuple(
-            pytest.approx(part, rel=1e-12) for part in value_and_grad(f)(point)
-        )
 
 
 def test_operand_that_a_forward_function_keeps_stays_as_it_was():
@@ -123,12 +105,9 @@ def test_partial_may_call_another_own_operation(vectorized):
 
 def test_own_family_compiles_with_every_constant():
     family = Family(
-        "scaled",
-        lambda k: Unary(f"scaled({k})", lambda x: k * x * x, lambda y, x: 2.0 * k * x),
-        constant="k",
-        samples=(2.0,),
-        definition="k * x * x",
-    )
+        "scaled", lambda k: Unary(f"scaled({k})", lambda x: k * x * x, lambda y, x: 2.0 * k * x), constant="k",
+        samples=(2.0,), definition="k * x * x",
+    )  # fmt: skip
     for constant in (2.0, -0.5, -0.0, inf, -inf, nan):
         for f in (lambda x: family(x, constant), grad(lambda x: family(x, constant) * x)):  # noqa: B023
             assert_as_eager(f, [1.0, 2.0, -0.5])

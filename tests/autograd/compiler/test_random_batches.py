@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,11 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from autograd import compile, log
+from autograd import compile, gradients, log
 from autograd.compiler.backends import BACKENDS
 from autograd.testing import numbers
 from nn import MLP, SGD
 from tests.hypothesis_profiles import max_examples
+from tests.threads import in_threads
+
+AGAIN = st.sampled_from([copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
 
 
 class SquaredError:
@@ -29,16 +32,11 @@ class SquaredError:
 
 
 FORMS = {  # of the rows of X; each y is a dict
-    "lists": lambda X: X.tolist(),
-    "tuples": lambda X: tuple(map(tuple, X.tolist())),
-    "array": lambda X: X,
-    "columns": lambda X: np.asfortranarray(X),
-    "every second": lambda X: np.repeat(X, 2, axis=0)[::2],
-    "reversed": lambda X: X[::-1].copy()[::-1],
-    "read-only": lambda X: (X.flags.__setattr__("writeable", False), X)[1],
-    "list of arrays": lambda X: list(X),
-    "transposed": lambda X: np.ascontiguousarray(X.T).T,
-}
+    "lists": lambda X: X.tolist(), "tuples": lambda X: tuple(map(tuple, X.tolist())), "array": lambda X: X,
+    "columns": lambda X: np.asfortranarray(X), "every second": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "reversed": lambda X: X[::-1].copy()[::-1], "read-only": lambda X: (X.flags.__setattr__("writeable", False), X)[1],
+    "list of arrays": lambda X: list(X), "transposed": lambda X: np.ascontiguousarray(X.T).T,
+}  # fmt: skip
 
 
 @st.composite
@@ -63,16 +61,9 @@ class Batches(RuleBasedStateMachine):
 
     def known(self, f, examples):
         """The mean, its gradient by the parameters, and the error of each example, by the eager engine."""
-        parameters = f.f.model.parameters()
-        before = [parameter.grad for parameter in parameters]
-        f.f.model.zero_grad()
         found = [f.f(*example) for example in examples]
         value = sum((loss for loss, _ in found), 0.0) / len(found)
-        value.backward()
-        slopes = [parameter.grad for parameter in parameters]
-        for parameter, slope in zip(parameters, before, strict=True):
-            parameter.grad = slope
-        return value.data, slopes, [aux["error"].data for _, aux in found]
+        return value.data, gradients(value, f.f.model.parameters()), [aux["error"].data for _, aux in found]
 
     def check(self, f, found, examples):
         (value, aux), (wanted, _, errors) = found, self.known(f, examples)
@@ -117,18 +108,8 @@ class Batches(RuleBasedStateMachine):
     @rule(f=functions, batch=batches())
     def in_threads(self, f, batch):
         args, keywords, examples = batch
-        found = [None] * 3
-
-        def run(k):
-            found[k] = f(*args, **keywords)
-
-        threads = [threading.Thread(target=run, args=(k,)) for k in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for one in found:
-            self.check(f, one, examples)
+        for found in in_threads(*[partial(f, *args, **keywords)] * 3):
+            self.check(f, found, examples)
 
     @rule(f=functions, batch=batches())
     def errors(self, f, batch):
@@ -161,9 +142,7 @@ class Batches(RuleBasedStateMachine):
     def clear(self, f):
         f.clear()
 
-    @rule(
-        target=functions, f=functions, again=st.sampled_from([copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
-    )
+    @rule(target=functions, f=functions, again=AGAIN)
     def again(self, f, again):
         made = again(f)
         assert made.f.model.state_dict() == f.f.model.state_dict()

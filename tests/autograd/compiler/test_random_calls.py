@@ -2,8 +2,8 @@
 
 import copy
 import pickle
-import threading
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,10 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from autograd import Constant, Value, compile, detect_anomaly, exp, fsum, grad, no_grad, sin, tanh, where
+from autograd import Constant, Value, compile, detect_anomaly, exp, fsum, grad, gradients, no_grad, sin, tanh, where
 from autograd.compiler.backends import BACKENDS
 from autograd.testing import numbers
 from tests.hypothesis_profiles import max_examples
+from tests.threads import in_threads
+
+AGAIN = st.sampled_from([copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
 
 
 class Formula:
@@ -30,15 +33,10 @@ class Formula:
 
 
 SEQUENCES = {
-    "list": list,
-    "tuple": tuple,
-    "array": np.array,
-    "float32": lambda xs: np.array(xs, dtype=np.float32),
-    "integers": lambda xs: [round(x) for x in xs],
-    "reversed array": lambda xs: np.array(xs[::-1])[::-1],
-    "column": lambda xs: np.array([xs, xs]).T[:, 0],
-    "numbers of NumPy": lambda xs: [*map(np.float64, xs)],
-}
+    "list": list, "tuple": tuple, "array": np.array, "float32": lambda xs: np.array(xs, dtype=np.float32),
+    "integers": lambda xs: [round(x) for x in xs], "reversed array": lambda xs: np.array(xs[::-1])[::-1],
+    "column": lambda xs: np.array([xs, xs]).T[:, 0], "numbers of NumPy": lambda xs: [*map(np.float64, xs)],
+}  # fmt: skip
 
 
 def arguments():
@@ -54,16 +52,9 @@ def eager(formula, args, keywords):
     """Return the value, the gradient by the first argument, and that by the Values that the formula has."""
     xs, *rest = args
     leaves = [Value(float(x)) for x in xs]
-    used = [formula.w, formula.b]
-    before = [leaf.grad for leaf in used]
-    for leaf in used:
-        leaf.grad = 0.0
     root = formula(leaves, *rest, **keywords)
-    root.backward()
-    slopes = [leaf.grad for leaf in used]
-    for leaf, number in zip(used, before, strict=True):
-        leaf.grad = number
-    return root.data, [leaf.grad for leaf in leaves], slopes
+    slopes = gradients(root, [*leaves, formula.w, formula.b])
+    return root.data, slopes[:-2], slopes[-2:]
 
 
 def close(wanted):
@@ -139,16 +130,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule(f=functions, calls=st.lists(arguments(), min_size=2, max_size=4))
     def in_threads(self, f, calls):
-        found = [None] * len(calls)
-
-        def run(k):
-            found[k] = f(*calls[k][0], **calls[k][1])
-
-        threads = [threading.Thread(target=run, args=(k,)) for k in range(len(calls))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        found = in_threads(*[partial(f, *args, **keywords) for args, keywords in calls])
         assert found == [close(eager(f.f, *call)[0]) for call in calls]
 
     @rule(f=functions, call=arguments())
@@ -172,13 +154,9 @@ class Calls(RuleBasedStateMachine):
     def clear(self, f):
         f.clear()
 
-    @rule(target=functions, f=functions)
-    def copy(self, f):
-        return copy.deepcopy(f)
-
-    @rule(target=functions, f=functions)
-    def pickle(self, f):
-        return pickle.loads(pickle.dumps(f))
+    @rule(target=functions, f=functions, again=AGAIN)
+    def again(self, f, again):
+        return again(f)
 
 
 @pytest.mark.parametrize("name", [*BACKENDS, "auto"])

@@ -7,21 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import issparse
 
-from autograd import (
-    Value,
-    compile,
-    fsum,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    mean,
-    taylor,
-    value_and_grad,
-    vjp,
-)
+import autograd as ad
+from autograd import Value, compile
 from autograd.functions import flatten
 from tests.hypothesis_profiles import max_examples
 from tests.oracle import rounding
@@ -43,22 +30,18 @@ def several(f):
 
 
 TRANSFORMS = {
-    "value": lambda f: f,
-    "gradient": grad,
-    "value and gradient": value_and_grad,
-    "gradient of a gradient": lambda f: grad(lambda xs: fsum([s * s for s in grad(f)(xs)])),
-    "hessian": hessian,
-    "sparse hessian": lambda f: hessian(f, sparse=True),
-    "hessian times a vector": lambda f: lambda xs: hvp(f)(xs, direction(xs)),
-    "jacobian": lambda f: jacobian(several(f)),
-    "sparse jacobian": lambda f: jacobian(several(f), sparse=True),
-    "third derivatives": lambda f: jacobian(lambda xs: hvp(f)(xs, direction(xs))),
-    "vjp": lambda f: lambda xs: vjp(several(f), xs)[1]([1.0, -0.5, 2.0, 3.0]),
-    "jvp": lambda f: lambda xs: jvp(several(f), (xs,), (direction(xs),)),
-    "jvp of a gradient": lambda f: lambda xs: jvp(grad(f), (xs,), (direction(xs),))[1],
-    "taylor": lambda f: lambda xs: taylor(along(f, xs), 0.0, 3),
-    "vjp of a jvp": lambda f: lambda xs: vjp(lambda xs: jvp(f, (xs,), (direction(xs),))[1], xs)[1](1.0),
-}
+    "value": lambda f: f, "gradient": ad.grad, "value and gradient": ad.value_and_grad,
+    "gradient of a gradient": lambda f: ad.grad(lambda xs: ad.fsum([s * s for s in ad.grad(f)(xs)])),
+    "hessian": ad.hessian, "sparse hessian": lambda f: ad.hessian(f, sparse=True),
+    "hessian times a vector": lambda f: lambda xs: ad.hvp(f)(xs, direction(xs)),
+    "jacobian": lambda f: ad.jacobian(several(f)), "sparse jacobian": lambda f: ad.jacobian(several(f), sparse=True),
+    "third derivatives": lambda f: ad.jacobian(lambda xs: ad.hvp(f)(xs, direction(xs))),
+    "vjp": lambda f: lambda xs: ad.vjp(several(f), xs)[1]([1.0, -0.5, 2.0, 3.0]),
+    "jvp": lambda f: lambda xs: ad.jvp(several(f), (xs,), (direction(xs),)),
+    "jvp of a gradient": lambda f: lambda xs: ad.jvp(ad.grad(f), (xs,), (direction(xs),))[1],
+    "taylor": lambda f: lambda xs: ad.taylor(along(f, xs), 0.0, 3),
+    "vjp of a jvp": lambda f: lambda xs: ad.vjp(lambda xs: ad.jvp(f, (xs,), (direction(xs),))[1], xs)[1](1.0),
+}  # fmt: skip
 EAGER = {
     "sparse hessian": TRANSFORMS["hessian"],
     "sparse jacobian": TRANSFORMS["jacobian"],
@@ -97,14 +80,14 @@ def test_batch_of_a_random_function_is_as_eager_for_each_example():
         leaves = [Value(x) for x in f.inputs[:captured]]
         by = [[Value(x) for x in row] for row in (f.inputs, [*f.inputs[:captured], *near[captured:]])]
         roots = [f(row) for row in by]
-        slopes = [gradients(root, row, create_graph=True) for root, row in zip(roots, by, strict=True)]
+        slopes = [ad.gradients(root, row, create_graph=True) for root, row in zip(roots, by, strict=True)]
         rows = [[x.data for x in row[captured:]] for row in by]
         g = compile(lambda xs: f([*leaves, *xs]), batched="xs")
         assert_close(list(g.each(rows)), roots)
         value, gradient = g.value_and_grad(rows)
-        assert_close(value, mean(roots))
+        assert_close(value, ad.mean(roots))
         assert_close(gradient, [[slope * 0.5 for slope in row[captured:]] for row in slopes])
         g.backward(rows)
-        assert_close([leaf.grad for leaf in leaves], [mean(pair) for pair in zip(*slopes)][:captured])
+        assert_close([leaf.grad for leaf in leaves], [ad.mean(pair) for pair in zip(*slopes)][:captured])
 
     check()

@@ -56,48 +56,38 @@ def listed(size):
 
 ONE = np.ones(1)
 LIMITS = {  # the largest size, and what holds up to it
-    "operands for each array instruction, below which Python is faster": (
-        *(48, lambda n, _: runner(lambda x: [*map(sin, x)], [0.5] * n) == "FloatLists"),
-    ),
-    "the same, of several kinds of operations": (
-        *(48, lambda n, _: runner(lambda x: [*map(sin, x), *map(cos, x)], [0.5] * n) == "FloatLists"),
-    ),
-    "the same, of a batch": (
-        *(8, lambda n, _: runner(lambda x: [chain(v, 101) for v in x], np.ones((1, n)), batched="x") == "ArrayLists"),
-    ),
-    "operations one after the other that are an instruction each, of a batch": (
-        *(100, lambda n, _: runner(lambda x: chain(x, n), ONE, batched="x") == "NumpyProgram"),
-    ),
-    "the same, without one": (
-        5_000,
-        lambda n, _: runner(lambda x: chain(x, n), 0.5, backend="numpy") == "NumpyProgram",
-    ),
+    "operands for each array instruction, below which Python is faster": (48,
+        lambda n, _: runner(lambda x: [*map(sin, x)], [0.5] * n) == "FloatLists"),
+    "the same, of several kinds of operations": (48,
+        lambda n, _: runner(lambda x: [*map(sin, x), *map(cos, x)], [0.5] * n) == "FloatLists"),
+    "the same, of a batch": (8,
+        lambda n, _: runner(lambda x: [chain(v, 101) for v in x], np.ones((1, n)), batched="x") == "ArrayLists"),
+    "operations one after the other that are an instruction each, of a batch": (100,
+        lambda n, _: runner(lambda x: chain(x, n), ONE, batched="x") == "NumpyProgram"),
+    "the same, without one": (5_000,
+        lambda n, _: runner(lambda x: chain(x, n), 0.5, backend="numpy") == "NumpyProgram"),
     "nodes that Python runs at first": (20_000, lambda n, _: runner(lambda x: chain(x, n - 1), 0.5) == "FloatLists"),
     "operations that become a kernel at once": (500, lambda n, _: program(lambda x: chain(x, n), 0.5).left < 90e6),
     "steps of a function in Python": (500, lambda n, _: "results =" in program(lambda x: chain(x, n), 0.5).source),
-    "variables of a function in Python": (
-        *(500, lambda n, _: "results =" in program(fsum, [0.5] * n, backend="python").source),
-    ),
+    "variables of a function in Python": (500,
+        lambda n, _: "results =" in program(fsum, [0.5] * n, backend="python").source),
     "steps of Python that are no loop": (1_000, lambda n, _: "for i" not in program(lambda x: chain(x, n), 0.5).source),
     "steps of a kernel that are no loop": (200, lambda n, _: not kernel(lambda x: chain(x, n), 0.5).graph.looped),
-    "steps of a kernel that are not stored": (
-        *(2_000, lambda n, _: not kernel(lambda x: irregular(x, n), 0.5).graph.stored),
-    ),
+    "steps of a kernel that are not stored": (2_000,
+        lambda n, _: not kernel(lambda x: irregular(x, n), 0.5).graph.stored),
     "operands of a step of a kernel": (499, lambda n, _: kernel(fsum, [0.5] * n).graph.fits),
     "variables of a kernel": (1_999, lambda n, _: kernel(lambda x: sin(x[0]), [0.5] * n).graph.fits),
     "lines of a kernel that are optimised": (4_000, lambda n, _: level_of(n) == 1),
     "lines of a kernel": (100_000, of_lines),
     "lines of a kernel of a batch": (20_000, lambda n, patch: of_lines(n, patch, ONE, batched="x")),
     "repetitions that are no loop": (3, lambda n, _: find_loops([(sine, [place]) for place in range(n)], 1) == []),
-    "numbers of examples whose buffers are kept": (
-        *(4, lambda n, _: memory_is_kept(NumpyProgram(program(lambda x: sin(x), ONE, batched="x").lowering), n)),
-    ),
+    "numbers of examples whose buffers are kept": (4,
+        lambda n, _: memory_is_kept(NumpyProgram(program(lambda x: sin(x), ONE, batched="x").lowering), n)),
     "the same, of a kernel": (4, lambda n, _: memory_is_kept(kernel(lambda x: sin(x), ONE, batched="x"), n)),
-    "terms of a sum that are written out": (
-        *(4, lambda n, _: "sum(" not in str(program(lambda x: fsum(map(sin, x)), [0.5] * n, backend="numpy"))),
-    ),
+    "terms of a sum that are written out": (4,
+        lambda n, _: "sum(" not in str(program(lambda x: fsum(map(sin, x)), [0.5] * n, backend="numpy"))),
     "leaves that a listing calls by their labels": (16, lambda n, _: "sin(w0)" in str(listed(n))),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -49,7 +49,14 @@ def none(x):
     return a
 
 
-PROGRAMS = {f.__name__: f for f in (last_one_only, infinite_slope_at_first, infinite_slopes, none)}
+def whole_loop(x):
+    a = x
+    for _ in range(STEPS):
+        a = sin(a) + 0.1
+    return x * x + detached(a)
+
+
+PROGRAMS = {f.__name__: f for f in (last_one_only, infinite_slope_at_first, infinite_slopes, none, whole_loop)}
 
 
 @pytest.mark.usefixtures("backend_or_pieces")

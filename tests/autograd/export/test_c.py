@@ -10,18 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import autograd as ad
 import nn
-from autograd import Value, compile, dot, exp, fsum, logsumexp, sin, tanh
+from autograd import Value, compile, fsum, logsumexp, sin, tanh
 from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
-from tests.autograd.export.rows import ROWS, agreeing, cases, close, graph, points
-from tests.autograd.export.samples import irregular_graph, network_loss, random_graphs
-from tests.hypothesis_profiles import max_examples
+from tests.autograd.export.rows import ROWS, cases, close, graph, points
+from tests.autograd.export.samples import irregular_graph, network_loss
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 pytestmark = pytest.mark.skipif(
@@ -96,23 +93,6 @@ def network(sizes, **options):
     return model, model.parameters()
 
 
-def test_digits_network_has_the_value_and_gradient_of_the_engine(tmp_path):
-    model, parameters = network([64, 32, 10])
-    rng = np.random.default_rng(1)
-    images, one_hot = rng.uniform(0.0, 1.0, (3, 64)), np.eye(10)[[3, 1, 4]]
-    f = compile(lambda x, y: logsumexp(model(x)) - dot(model(x), y), batched=("x", "y"), wrt=parameters)
-    f(images, one_hot)
-    source = to_c(f, tmp_path / "digits.c")
-    assert (tmp_path / "digits.c").read_text(encoding="utf-8") == source
-    assert len(source.splitlines()) < 120
-    loaded = library(tmp_path, source)
-    for x, y in zip(images, one_hot, strict=True):
-        value, gradient = f.value_and_grad_at(f.read(), x[None], y[None])
-        found = called(loaded, source, f.read(), [*x, *y])
-        assert found[0] == pytest.approx(value, rel=1e-12)
-        np.testing.assert_allclose(found[1:], gradient, rtol=1e-12, atol=0.0)
-
-
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
 def test_files_are_as_small_as_the_docs_say(shape):
     program, X, Y = network_loss(shape)
@@ -134,14 +114,6 @@ def test_what_is_done_once_is_no_loop():
     assert "for (" not in body
 
 
-def test_gradient_is_by_the_arguments_where_there_are_no_parameters(tmp_path):
-    f = compile(lambda x, k: sin(x[0]) * exp(x[1]) + fsum(x) * k + logsumexp(x) * dot(x, x))
-    value, gradient = f.value_and_grad([0.3, 0.5, -1.0], 2.0)
-    source = to_c(f)
-    assert [sizes(source)[what] for what in ("parameters", "inputs", "gradient")] == [0, 4, 4]
-    assert called(library(tmp_path, source), source, x=[0.3, 0.5, -1.0, 2.0])[:4] == close([value, *gradient])
-
-
 @pytest.mark.parametrize("steps", [5, 30_000])
 def test_recurrences_are_loops(steps, tmp_path):
     a, b = Value(0.9, "a"), Value(0.1, "b")
@@ -156,25 +128,9 @@ def test_recurrences_are_loops(steps, tmp_path):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_lies_irregularly_is_listed(backend, tmp_path):
-    root, leaves = irregular_graph()
-    program = compile(root, wrt=leaves, backend=backend)
-    source = to_c(program)
+def test_what_lies_irregularly_is_listed(backend):
+    source = to_c(compile(irregular_graph()[0], backend=backend))
     assert max(map(len, source.splitlines())) < 2_000
-    value, gradient = program.value_and_grad(program.read())
-    found = called(library(tmp_path, source), source, program.read())
-    assert found == pytest.approx([value, *gradient], rel=1e-12)
-
-
-@pytest.mark.parametrize("writer", WRITERS)
-@max_examples(4)
-@given(st.lists(random_graphs(), min_size=8, max_size=8))
-def test_random_graphs_agree(writer, tmp_path_factory, graphs):
-    sources = [written(writer, compile(root, wrt=leaves), n) for n, (root, leaves) in enumerate(graphs)]
-    loaded = library(tmp_path_factory.mktemp("c"), *sources)
-    for number, (source, (root, leaves)) in enumerate(zip(sources, graphs, strict=True)):
-        computed = called(loaded, source, [leaf.data for leaf in leaves], name=f"f{number}")
-        assert computed == agreeing(root, leaves)
 
 
 def lorenz(x, k):

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import nn
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, sigmoid, sin, sqrt, tanh, where
 from autograd.compiler.graph import CompiledGraph
 from autograd.export import to_c, to_javascript, to_jax, to_onnx, to_sympy, to_torch
-from autograd.export._packages import EXTRAS
+from autograd.export._packages import EXTRAS, version
 from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.autograd.export.samples import irregular_graph
 
@@ -51,11 +52,9 @@ def tables(x):
 
 cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
 many = operation(
-    "many",
-    of_many,
-    lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
+    "many", of_many, lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
     lambda y, a, b: sigmoid(b - a) + (a * (a + b + 1.0) + a * (a + b)) / 2.0,
-)
+)  # fmt: skip
 opaque = operation("magic", lambda x: math.floor(float(x)), lambda y, x: 1.0)
 
 
@@ -84,10 +83,8 @@ def of_other_values(**options):
 
 
 CASES = {  # how a program is made, and arguments
-    "choices keep out what is not chosen": (
-        lambda **o: compile(choice, **o),
-        [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]],
-    ),
+    "choices keep out what is not chosen": (lambda **o: compile(choice, **o),
+        [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]]),
     "what lies irregularly is listed": (lambda **o: compile(irregular_graph()[0], **o), [[]]),
     "tables of numbers and of places": (lambda **o: compile(tables, **o), [[[0.3, 0.5, -1.0, 2.0, 0.7, -0.2]]]),
     "a short recurrence": (lambda **o: graph(recurrence(5), 0.8, 0.2, **o), [[]]),
@@ -98,8 +95,7 @@ CASES = {  # how a program is made, and arguments
     "parameters that are shared and penalised": (of_shared_parameters, [[0.3, 0.5], [-2.0, 1.0]]),
     "several arguments": (
         lambda **o: compile(lambda x, k: sin(x[0]) * exp(x[1]) + fsum(x) * k + logsumexp(x) * dot(x, x), **o),
-        [[[0.3, 0.5, -1.0], 2.0]],
-    ),
+        [[[0.3, 0.5, -1.0], 2.0]]),
     "own operation": (lambda **o: graph(lambda x: cube(x), 2.0, **o), [[]]),
     "own operation of others of many": (lambda **o: graph(many, 2.0, 3.0, **o), [[]]),
     "a constant": (lambda **o: compile(lambda x: 5.0, **o), [[[1.0, 2.0]]]),
@@ -110,7 +106,7 @@ CASES = {  # how a program is made, and arguments
         )
         for activation in ("relu", "tanh", "gelu", "sigmoid")
     },
-}
+}  # fmt: skip
 
 
 def by_engine(program, arguments):
@@ -179,3 +175,14 @@ def test_program_without_results_is_refused(export):
     assert nothing([1.0, 2.0]) == []
     with pytest.raises(ValueError, match=f"{export.__name__} takes a program with results, got one without"):
         export(nothing)
+
+
+def test_version_is_that_of_the_distribution_if_it_is_installed(monkeypatch):
+    monkeypatch.setattr(metadata, "version", lambda name: f"1.2.3 of {name}")
+    assert version() == "1.2.3 of scalar-autograd"
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert version() == "(not installed)"

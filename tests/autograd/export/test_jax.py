@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd.export.jax as jax_export
-from autograd import Value, compile, dot, exp, fsum, grad, gradients, hessian, jacobian, rules, sin, tanh
+from autograd import Value, compile, dot, fsum, grad, gradients, jacobian, rules, sin, tanh
 from autograd.export import _scans, to_jax
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 from tests.autograd.export.rows import agreeing, cases, close, each_row, graph, points
@@ -136,16 +136,6 @@ def gathers(f, arguments):
     """How often a function and its gradient read or add by an index."""
     text = jax.jit(jax.value_and_grad(f)).lower(*arguments).as_text()
     return text.count("gather") + text.count("scatter")
-
-
-def test_hessian_is_that_of_the_engine():
-    def f(x):
-        return (1.0 - x[0]) ** 2 + 100.0 * (x[1] - x[0] ** 2) ** 2 + sin(x[0] * x[1]) * exp(x[0])
-
-    program = compile(f)
-    program([0.5, 2.0])
-    found = jax.hessian(to_jax(program))(np.array([0.5, 2.0]))
-    np.testing.assert_allclose(found, hessian(f)([0.5, 2.0]), rtol=1e-11)
 
 
 def test_what_lies_irregularly_is_indexed():

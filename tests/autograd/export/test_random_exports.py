@@ -33,7 +33,7 @@ def test_program_computes_elsewhere_what_the_engine_does(name):
     run = runner_of(NAMES[name])
     forms = ["arguments", "both", "graph"] + ["parameters"] * (name != "to_onnx")  # which has no model without inputs
 
-    @max_examples(6)
+    @max_examples(15)
     @given(functions(), st.sampled_from(forms), st.sampled_from(["python", "numpy"]))
     def check(f, form, backend):
         # A graph knows none of the conditions that chose its sides: `compile` refuses it.
@@ -83,7 +83,7 @@ WITHOUT = {"to_latex": OWN + TAILS, "derivation": OWN, "to_sympy": OWN + LONG}
 def test_formula_has_the_numbers_of_the_engine(name):
     module = pytest.importorskip(f"tests.autograd.export.test_{'sympy' if name == 'to_sympy' else 'latex'}")
 
-    @max_examples(3)
+    @max_examples(12)
     @given(functions(*WITHOUT[name]))
     def check(f):
         leaves = [Value(x, f"x{i}") for i, x in enumerate(f.inputs)]

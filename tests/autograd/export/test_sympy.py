@@ -20,13 +20,9 @@ from tests.hypothesis_profiles import max_examples
 sympy = pytest.importorskip("sympy")
 # Where SymPy's derivative is another one, or none, whatever is exported: 0 * log(0), complex ones, and 0 / 0.
 OTHERS = {
-    *((rules.power, operands) for operands in rules.power.edges),
-    (rules.atan2, (0.0, 0.0)),
-    (rules.hypot, (0.0, 0.0)),
-    (rules.cbrt, (0.0,)),
-    (rules.sinc, (0.0,)),
-    (rules.xlogy, (0.0, 0.0)),
-}
+    *((rules.power, operands) for operands in rules.power.edges), (rules.atan2, (0.0, 0.0)), (rules.hypot, (0.0, 0.0)),
+    (rules.cbrt, (0.0,)), (rules.sinc, (0.0,)), (rules.xlogy, (0.0, 0.0)),
+}  # fmt: skip
 
 
 def by_sympy(root, leaves, digits=30):
@@ -109,7 +105,7 @@ def test_constants_may_be_any_floats(number):
 
 
 def test_leaves_with_one_label_are_different_symbols():
-    assert str(to_sympy(Value(1.0, "w") - Value(2.0, "w"))) == "w - x1"
+    assert len(to_sympy(Value(1.0, "w") - Value(2.0, "w")).free_symbols) == 2
 
 
 def test_shared_parts_stay_shared():

@@ -30,23 +30,16 @@ WRITTEN = {
     "C": (
         to_c,
         """
-        for (int i = 0; i < 5; i++) v[49 + i] = x[i];
-        v[57] = f_logsumexp(v + 49, 4, 1);
-        for (int a = 0; a < 3; a++) v[58 + a] = f_relu(v[54 + a]);
-        v[62] = v[61] - v[53];
-        for (int b = 0; b < 3; b++) for (int c = 0; c < 4; c++) v[24 + 5 * b + c] = v[70 + b] * v[49 + c];
+        v[27] = f_logsumexp(v + 0, 4, 1);
+        for (int a = 0; a < 3; a++) v[28 + a] = f_relu(v[24 + a]);
+        for (int b = 0; b < 3; b++) for (int c = 0; c < 4; c++) v[45 + 5 * b + c] = v[64 + b] * v[c];
         """,
     ),
     "JavaScript": (
         to_javascript,
         """
-        for (let i = 0; i < 5; i++) v[w + i] = x[5 * n + i];
         v[w + 8] = logsumexp(v, w + 0, 4);
         for (let a = 0; a < 3; a++) v[w + 9 + a] = fn.maximum(0, v[w + 5 + a]);
-        v[w + 13] = v[w + 12] - v[w + 4];
-        for (let c = 0; c < 3; c++) v[39 + c] = 0;
-        v[42] = 0;
-        for (let c = 0; c < 3; c++) v[39 + c] += v[w + 29] * v[w + 9 + c];
         for (let b = 0; b < 3; b++) for (let c = 0; c < 4; c++) v[24 + 5 * b + c] += v[w + 21 + b] * v[w + c];
         """,
     ),
@@ -54,7 +47,6 @@ WRITTEN = {
         of_torch,
         """
         v1 = (logsumexp(x0.reshape(1, 4))).reshape(1)
-        v2 = (torch.relu(v0)).reshape(3)
         v6 = (torch.broadcast_to(v5[0], (1,)) + torch.broadcast_to(v1[0], (1,))).reshape(1)
         """,
     ),
@@ -63,7 +55,6 @@ WRITTEN = {
         """
         v2 = relu(v1)
         v13 = jax.nn.logsumexp(jnp.stack([x0[0], x0[1], x0[2], x0[3]]), axis=-1)
-        v14 = v12 + v13
         """,
     ),
 }

@@ -19,35 +19,20 @@ def array_of(*elements, shape=None):
 
 
 ARGUMENTS = {  # with their numbers, in the order of reading
-    "float": (2.5, [2.5]),
-    "int": (2, [2.0]),
-    "bool": (True, [1.0]),
-    "float64": (np.float64(2.5), [2.5]),
-    "float32": (np.float32(0.5), [0.5]),
-    "float16": (np.float16(0.5), [0.5]),
-    "longdouble": (np.longdouble(0.5), [0.5]),
-    "int64": (np.int64(-3), [-3.0]),
-    "uint8": (np.uint8(3), [3.0]),
-    "bool_": (np.bool_(True), [1.0]),
-    "list": ([1.0, 2], [1.0, 2.0]),
-    "tuple": ((1.0, 2.0), [1.0, 2.0]),
-    "tuple of one": ((1.0,), [1.0]),
+    "float": (2.5, [2.5]), "int": (2, [2.0]), "bool": (True, [1.0]), "float64": (np.float64(2.5), [2.5]),
+    "float32": (np.float32(0.5), [0.5]), "float16": (np.float16(0.5), [0.5]), "longdouble": (np.longdouble(0.5), [0.5]),
+    "int64": (np.int64(-3), [-3.0]), "uint8": (np.uint8(3), [3.0]), "bool_": (np.bool_(True), [1.0]),
+    "list": ([1.0, 2], [1.0, 2.0]), "tuple": ((1.0, 2.0), [1.0, 2.0]), "tuple of one": ((1.0,), [1.0]),
     "dict": ({"w": 1.0, "b": 2.0}, [1.0, 2.0]),
     "dict in the order of insertion": ({"z": 1.0, "a": 2.0, 3: 4.0}, [1.0, 2.0, 4.0]),
-    "OrderedDict": (OrderedDict(z=1.0, a=2.0), [1.0, 2.0]),
-    "namedtuple": (Point(1.0, 2.0), [1.0, 2.0]),
+    "OrderedDict": (OrderedDict(z=1.0, a=2.0), [1.0, 2.0]), "namedtuple": (Point(1.0, 2.0), [1.0, 2.0]),
     "nested": ([1.0, (2.0, {"a": [3.0], "b": Point(4.0, [5.0, 6.0])})], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
-    "empty list": ([], []),
-    "empty tuple": ((), []),
-    "empty dict": ({}, []),
-    "empty inside": ([[], 1.0, {}, ((),), np.zeros(0)], [1.0]),
-    "array": (np.array([1.0, 2.0]), [1.0, 2.0]),
-    "array of no dimension": (np.array(3.0), [3.0]),
-    "empty array": (np.zeros((2, 0)), []),
+    "empty list": ([], []), "empty tuple": ((), []), "empty dict": ({}, []),
+    "empty inside": ([[], 1.0, {}, ((),), np.zeros(0)], [1.0]), "array": (np.array([1.0, 2.0]), [1.0, 2.0]),
+    "array of no dimension": (np.array(3.0), [3.0]), "empty array": (np.zeros((2, 0)), []),
     "matrix": (np.array([[1.0, 2.0], [3.0, 4.0]]), [1.0, 2.0, 3.0, 4.0]),
     "three dimensions": (np.arange(6.0).reshape(1, 2, 3), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
-    "integer array": (np.array([1, 2]), [1.0, 2.0]),
-    "boolean array": (np.array([True, False]), [1.0, 0.0]),
+    "integer array": (np.array([1, 2]), [1.0, 2.0]), "boolean array": (np.array([True, False]), [1.0, 0.0]),
     "float32 array": (np.array([1.0, 2.0], dtype=np.float32), [1.0, 2.0]),
     "float16 array": (np.array([0.5, 2], dtype=np.float16), [0.5, 2.0]),
     "reversed array": (np.arange(10.0)[::-3], [9.0, 6.0, 3.0, 0.0]),
@@ -56,7 +41,7 @@ ARGUMENTS = {  # with their numbers, in the order of reading
     "array of objects": (array_of(1.0, 2, np.float64(3.0)), [1.0, 2.0, 3.0]),
     "matrix of objects": (array_of(1.0, 2, shape=(2, 1)), [1.0, 2.0]),
     "arrays in containers": ({"W": np.ones((1, 2)), "b": [np.array(5.0)], "c": 3.0}, [1.0, 1.0, 5.0, 3.0]),
-}
+}  # fmt: skip
 every_argument = pytest.mark.parametrize(("argument", "numbers"), ARGUMENTS.values(), ids=ARGUMENTS)
 
 

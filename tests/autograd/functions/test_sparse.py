@@ -6,13 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import least_squares, minimize
 from scipy.sparse import csr_array, issparse
 
 from autograd import Constant, Value, compile, exp, grad, hessian, jacobian, maximum, no_grad, relu, sin, where
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import _linearization, flatten
-from autograd.functions.calls import Call
 
 
 def rosenbrock(x):
@@ -33,24 +31,18 @@ def sharing(x):
 
 
 SCALARS = {
-    "rosenbrock": rosenbrock,
-    "arrow": arrow,
-    "separable": separable,
-    "dense": lambda x: exp(sum(a * 0.1 for a in x)),
-    "linear": lambda x: sum(3.0 * a for a in x),
-    "sharing": sharing,
+    "rosenbrock": rosenbrock, "arrow": arrow, "separable": separable, "dense": lambda x: exp(sum(a * 0.1 for a in x)),
+    "linear": lambda x: sum(3.0 * a for a in x), "sharing": sharing,
     "chosen": lambda x: sum(where(a > b, a * b, a**2) for a, b in pairwise(x)),
-}
+}  # fmt: skip
 VECTORS = {
     "differences": lambda x: [b - a * a for a, b in pairwise(x)],
     "more rows": lambda x: [a * b for a, b in pairwise(x)] + [a**2 for a in x] + [x[0]],
     "one row": lambda x: [rosenbrock(x)],
     "constants among them": lambda x: [x[1], 2.0, x[0] * x[3], Constant(1.0), x[2] + x[2]],
-    "same twice": lambda x: [x[0], x[0], *[sin(x[1])] * 2],
-    "itself": lambda x: x,
-    "array": lambda x: np.array([x[0] * x[1], x[2] ** 2], dtype=object),
-    "tuple": lambda x: (x[0] * x[1], x[2] ** 2),
-}
+    "same twice": lambda x: [x[0], x[0], *[sin(x[1])] * 2], "itself": lambda x: x,
+    "array": lambda x: np.array([x[0] * x[1], x[2] ** 2], dtype=object), "tuple": lambda x: (x[0] * x[1], x[2] ** 2),
+}  # fmt: skip
 
 
 def point(n=6, start=0.3):
@@ -257,55 +249,6 @@ def test_work_is_in_time_of_the_non_zeros(monkeypatch):
     monkeypatch.setattr(_linearization, "accumulate", counted)
     for f in (rosenbrock, arrow, separable):
         assert edges_of(f, 200) < 4.2 * edges_of(f, 50)
-
-
-def test_colouring_would_not_save_work(monkeypatch):
-    """A coloured product goes through all edges; there are as many colours as entries in the fullest row or column."""
-    walked = []
-    monkeypatch.setattr(_linearization, "accumulate", lambda edges, holders: walked.append(len(list(edges))))
-    monkeypatch.setattr(_linearization.Accumulators, "reached", lambda flow: flow.edges)
-    for name, f in VECTORS.items():
-        walked.clear()
-        call = Call("jacobian", f, (point(9),), 0, {})
-        rows = call.nonzeros()
-        columns = [column for row in rows for column, _ in row]
-        by_row = len(call.outputs) <= len(call.inputs)
-        fullest = max(map(columns.count, columns)) if by_row else max(map(len, rows))
-        assert sum(walked) <= fullest * len(call.edges), name
-
-
-# Used by SciPy: thousands of variables, where a dense matrix would have tens of millions of numbers
-
-
-def test_trust_constr_with_a_sparse_hessian_of_thousands_of_variables():
-    """The energy of the discretized problem -u'' + u^3 = 1, which is convex: its gradient vanishes at the minimum."""
-    n = 2000
-
-    def energy(u):
-        around = [0.0, *u, 0.0]
-        steps = sum((b - a) ** 2 for a, b in pairwise(around))
-        return 0.5 * n * steps + sum(0.25 * a**4 - a for a in u) / n
-
-    slope, curvature = compile(grad(energy)), compile(hessian(energy, sparse=True))
-    start = np.zeros(n)
-    assert curvature(start).nnz == 3 * n - 2
-    options = {"gtol": 1e-9, "maxiter": 200}
-    found = minimize(compile(energy), start, jac=slope, hess=curvature, method="trust-constr", options=options)
-    assert np.abs(slope(found.x)).max() < 1e-8
-    assert found.x.max() == pytest.approx(0.1245, abs=1e-3)  # that of -u'' = 1 is 1/8, less a little for u^3
-
-
-def test_least_squares_with_a_sparse_jacobian_of_thousands_of_variables():
-    """Broyden's tridiagonal function (Moré, Garbow and Hillstrom 1981, number 30): its residuals have a zero."""
-    n = 3000
-
-    def residuals(x):
-        return [(3.0 - 2.0 * b) * b - a - 2.0 * c + 1.0 for a, b, c in zip([0.0, *x[:-1]], x, [*x[1:], 0.0])]
-
-    of, first = compile(residuals), compile(jacobian(residuals, sparse=True))
-    found = least_squares(lambda x: np.array(of(x)), -np.ones(n), jac=first, method="trf", tr_solver="lsmr", gtol=1e-12)
-    assert first(found.x).nnz == 3 * n - 2
-    assert np.abs(found.fun).max() < 1e-6
 
 
 def test_structures_of_sparse_matrices_are_equal_and_hashed_by_their_patterns():

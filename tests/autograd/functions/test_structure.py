@@ -12,32 +12,13 @@ from tests.autograd.functions.nested import Point, array_of, every_argument
 from tests.collector import leaves_no_cycle
 
 
-def assert_restored(found, wanted):
-    """That containers are of the same types, arrays of floats, and numbers floats."""
-    if isinstance(wanted, (list, tuple, dict)):
-        assert (type(found), len(found)) == (type(wanted), len(wanted))
-        if isinstance(wanted, dict):
-            assert list(found) == list(wanted)
-            found, wanted = found.values(), wanted.values()
-        for a, b in zip(found, wanted, strict=True):
-            assert_restored(a, b)
-    elif isinstance(wanted, np.ndarray):
-        assert (type(found), found.dtype, found.shape) == (np.ndarray, float, wanted.shape)
-        assert found.tolist() == wanted.astype(float).tolist()
-    else:
-        assert (type(found), found) == (float, float(wanted))
-
-
 @every_argument
-def test_argument_is_taken_apart_and_put_together(argument, numbers):
+def test_argument_is_taken_apart_and_its_structure_is_that_of_other_numbers(argument, numbers):
     found, structure = flatten(argument)
     assert found == numbers
     assert all(type(x) is float for x in found)
-    assert_restored(structure.unflatten(found), argument)
     _, again = flatten(structure.unflatten([x + 1.0 for x in numbers]))
-    assert structure == again
-    assert hash(structure) == hash(again)
-    assert {structure: "found"}[again] == "found"
+    assert (structure, hash(structure)) == (again, hash(again))
     shapes = []
     structure.build(shapes.append)
     assert sum(map(size, shapes)) == len(numbers)
@@ -71,23 +52,6 @@ def test_values_are_taken_as_they_are():
     assert structure == flatten({"a": [1.0, 2.0], "b": np.zeros(2)})[1]  # it refers to none of the numbers
 
 
-def test_parts_that_are_put_together_are_new_ones():
-    argument, part = np.array([1.0, 2.0]), [1.0]
-    numbers, structure = flatten(argument)
-    structure.unflatten(numbers)[0] = 9.0
-    assert argument.tolist() == [1.0, 2.0]
-    numbers, structure = flatten([part, part])
-    first, second = structure.unflatten(numbers)
-    assert numbers == [1.0, 1.0]
-    assert first is not second
-
-
-def test_extreme_numbers_pass_unchanged():
-    for number in (float("inf"), float("-inf"), -0.0, 5e-324, float("nan")):
-        for argument in (number, [number], np.array([number]), np.array(number), np.float64(number)):
-            assert repr(flatten(argument)[0]) == repr([number])
-
-
 def test_size_is_the_count_of_numbers():
     assert [size(shape) for shape in (None, (), (3,), (2, 3), (2, 0))] == [1, 1, 3, 6, 0]
     x = Value(1.0)
@@ -110,17 +74,12 @@ def test_names_are_expressions_in_the_name_of_the_whole():
 
 
 PICTURES = {
-    "number": 1.0,
-    "[number, number, number, number]": [1.0] * 4,
-    "[number x 5]": [1.0] * 5,
-    "(number x 20)": (1.0,) * 20,
-    "[[number, number] x 5]": [[1.0, 2.0]] * 5,
+    "number": 1.0, "[number, number, number, number]": [1.0] * 4, "[number x 5]": [1.0] * 5,
+    "(number x 20)": (1.0,) * 20, "[[number, number] x 5]": [[1.0, 2.0]] * 5,
     "[number, number, number, number, []]": [1.0] * 4 + [[]],
-    "{'w': [number x 20], 'b': number}": {"w": [1.0] * 20, "b": 3.0},
-    "array(2, 3)": np.zeros((2, 3)),
-    "[array(2,), array()]": [np.zeros(2), np.array(1.0)],
-    "[(), {}]": [(), {}],
-}
+    "{'w': [number x 20], 'b': number}": {"w": [1.0] * 20, "b": 3.0}, "array(2, 3)": np.zeros((2, 3)),
+    "[array(2,), array()]": [np.zeros(2), np.array(1.0)], "[(), {}]": [(), {}],
+}  # fmt: skip
 
 
 def test_str_shows_what_an_argument_looks_like():
@@ -136,33 +95,21 @@ class Pair(tuple):
 
 
 NO_NUMBERS = {  # what the message says of them
-    r" is of type str: '3'": "3",
-    r" is of type bytes: b'3'": b"3",
-    r" is of type complex: 1j": 1j,
-    r" is of type complex64: ": np.complex64(1j),
-    r" is of type Decimal: Decimal\('1'\)": Decimal(1),
-    r" is of type set: \{1\.0\}": {1.0},
-    r" is of type range: range\(0, 2\)": range(2),
+    r" is of type str: '3'": "3", r" is of type bytes: b'3'": b"3", r" is of type complex: 1j": 1j,
+    r" is of type complex64: ": np.complex64(1j), r" is of type Decimal: Decimal\('1'\)": Decimal(1),
+    r" is of type set: \{1\.0\}": {1.0}, r" is of type range: range\(0, 2\)": range(2),
     r" is of type type: <class 'object'>": object,
-    r" is of type builtin_function_or_method: <built-in function len>": len,
-    r" is of type Sequence: ": Sequence([1.0]),
-    r" is of type Pair: ": Pair([1.0]),
-    r" is of type MaskedArray: ": np.ma.array([1.0]),
-    r" is of type str_: ": np.str_("3"),
-    r" is of type datetime64: ": np.datetime64("2020-01-01"),
-    r"\[0\] is of type complex": np.array([1j]),
-    r"\[0\] is of type .*date": np.array(["2020"], dtype="datetime64[Y]"),
-    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]),
-    r"\[0\] is of type str: 'a{56}\.\.\.$": ["a" * 1000],
-    r"\[1\] is of type str: 'a'$": [1.0, "a"],
-    r"\[1\]\[1\] is of type str: 'a'$": (1.0, [2.0, "a"]),
-    r"\['w'\]\['b'\] is of type str: 'a'$": {"w": {"b": "a"}},
-    r"\[3\] is of type str: 'a'$": {3: "a"},
-    r"\[1\] is of type str: 'b'$": Point(1.0, "b"),
-    r"\[0\] is of type str: 'a'$": np.array(["a"]),
+    r" is of type builtin_function_or_method: <built-in function len>": len, r" is of type Sequence: ": Sequence([1.0]),
+    r" is of type Pair: ": Pair([1.0]), r" is of type MaskedArray: ": np.ma.array([1.0]),
+    r" is of type str_: ": np.str_("3"), r" is of type datetime64: ": np.datetime64("2020-01-01"),
+    r"\[0\] is of type complex": np.array([1j]), r"\[0\] is of type .*date": np.array(["2020"], dtype="datetime64[Y]"),
+    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]), r"\[0\] is of type str: 'a{56}\.\.\.$": ["a" * 1000],
+    r"\[1\] is of type str: 'a'$": [1.0, "a"], r"\[1\]\[1\] is of type str: 'a'$": (1.0, [2.0, "a"]),
+    r"\['w'\]\['b'\] is of type str: 'a'$": {"w": {"b": "a"}}, r"\[3\] is of type str: 'a'$": {3: "a"},
+    r"\[1\] is of type str: 'b'$": Point(1.0, "b"), r"\[0\] is of type str: 'a'$": np.array(["a"]),
     r"\['k'\]\[0\]\[1\] is of type str: 'a'$": {"k": array_of(1.0, "a", 2.0, 3.0, shape=(2, 2))},
     r" is of type str: 'a'$": array_of("a", shape=()),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("message", "argument"), NO_NUMBERS.items(), ids=NO_NUMBERS)
@@ -177,11 +124,6 @@ def test_what_is_no_number_is_named_with_its_place(message, argument):
 def test_integer_beyond_floats_is_an_error_that_names_its_place():
     with pytest.raises((OverflowError, ValueError, TypeError), match=r"flatten .*the argument\[1\]"):
         flatten([1.0, 10**400])
-
-
-def test_structure_cannot_be_changed():
-    with pytest.raises(AttributeError, match="cannot assign"):
-        flatten([1.0])[1].keys = ()
 
 
 def test_flatten_leaves_no_reference_cycle():

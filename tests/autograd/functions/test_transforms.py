@@ -4,9 +4,7 @@ import contextlib
 import functools
 import itertools
 import math
-import pickle
 import random
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +16,6 @@ from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED
 from autograd.functions import _linearization
 from autograd.functions.structure import flatten
-from nn import MLP
 from tests.autograd.functions.nested import Point, array_of, data, every_argument, same, values_of
 from tests.collector import leaves_no_cycle
 from tests.threads import in_threads
@@ -35,13 +32,10 @@ def by_gradients(f):
 
 
 FIRST = {
-    "grad": grad,
-    "value_and_grad": lambda f: lambda x: value_and_grad(f)(x)[1],
-    "jvp": lambda f: lambda x: jvp(f, (x,), (1.0,))[1],
-    "vjp": lambda f: lambda x: vjp(f, x)[1](1.0)[0],
-    "jacobian": jacobian,
-    "gradients": by_gradients,
-}
+    "grad": grad, "value_and_grad": lambda f: lambda x: value_and_grad(f)(x)[1],
+    "jvp": lambda f: lambda x: jvp(f, (x,), (1.0,))[1], "vjp": lambda f: lambda x: vjp(f, x)[1](1.0)[0],
+    "jacobian": jacobian, "gradients": by_gradients,
+}  # fmt: skip
 SECOND = {"hessian": hessian, "hvp": lambda f: lambda x: hvp(f)(x, 1.0)}
 OPERATORS = FIRST | SECOND
 every_pair = pytest.mark.parametrize(("outer", "inner"), [*itertools.product(FIRST, repeat=2)])
@@ -151,78 +145,6 @@ def test_argnums_chooses_the_arguments_and_the_order_of_the_gradient(argnums, wa
     assert same(value_and_grad(f, argnums)(2.0, 3.0, 5.0), (2250.0, wanted))
 
 
-def test_argnums_of_jacobian_are_nested_within_what_the_function_returns():
-    f = lambda a, b: {"p": a * b[0], "q": (b[1],)}
-    for argnums, wanted in {
-        0: {"p": 3.0, "q": (0.0,)},
-        1: {"p": [2.0, 0.0], "q": ([0.0, 1.0],)},
-        (0, 1): {"p": (3.0, [2.0, 0.0]), "q": ((0.0, [0.0, 1.0]),)},
-        (-1, 0): {"p": ([2.0, 0.0], 3.0), "q": (([0.0, 1.0], 0.0),)},
-    }.items():
-        assert same(jacobian(f, argnums)(2.0, [3.0, 4.0]), wanted), argnums
-    assert jacobian(lambda x: [x, x], ())(1.0) == [(), ()]
-
-
-def test_argnums_of_hessian_are_nested_twice():
-    f = lambda a, b: a[0] * b * b
-    for argnums, wanted in {
-        0: [[0.0]],
-        1: 4.0,
-        (0, 1): ([([0.0], 6.0)], ([6.0], 4.0)),
-        (1, 0): ((4.0, [6.0]), [(6.0, [0.0])]),
-    }.items():
-        assert same(hessian(f, argnums)([2.0], 3.0), wanted), argnums
-    found = hessian(lambda p: p["a"][0] * p["b"] ** 2)({"a": [3.0], "b": 2.0})
-    assert same(found, {"a": [{"a": [0.0], "b": 4.0}], "b": {"a": [4.0], "b": 6.0}})
-
-
-@pytest.mark.parametrize("k", [2, 5])
-def test_keyword_arguments_are_passed_on(k):
-    f = lambda x, *, k=1: x**k
-    assert grad(f)(2.0) == jacobian(f)(2.0) == 1.0
-    assert grad(f)(2.0, k=k) == jacobian(f)(2.0, k=k) == k * 2.0 ** (k - 1)
-    assert hessian(f)(2.0, k=k) == k * (k - 1) * 2.0 ** (k - 2)
-    assert value_and_grad(f)(2.0, k=k)[0] == 2.0**k
-
-
-SHAPES = [None, (), (1,), (3,), (2, 3), (2, 1, 2)]
-
-
-@pytest.mark.parametrize("of_result", [*SHAPES, (0,), (2, 0)], ids=str)
-def test_jacobian_of_arrays_has_the_shape_of_the_result_then_that_of_the_argument(of_result):
-    for of_argument in SHAPES:
-        rows, columns = (math.prod(shape or ()) for shape in (of_result, of_argument))
-        weights = np.arange(1.0, rows * columns + 1).reshape(rows, columns)
-
-        def f(x, weights=weights, of_argument=of_argument):
-            xs = [x] if of_argument is None else x.ravel().tolist()
-            ys = [ad.dot(row.tolist(), xs) for row in weights]
-            return ys[0] if of_result is None else array_of(*ys, shape=of_result)
-
-        found = jacobian(f)(1.0 if of_argument is None else np.ones(of_argument))
-        if of_result is of_argument is None:
-            assert (type(found), found) == (float, 1.0)
-        else:
-            shape = (of_result or ()) + (of_argument or ())
-            assert (type(found), found.dtype, found.shape) == (np.ndarray, float, shape)
-            assert found.tolist() == weights.reshape(shape).tolist()
-
-
-@pytest.mark.parametrize("shape", [(), (2,), (2, 2)], ids=str)
-def test_hessian_of_an_array_has_its_shape_twice(shape):
-    x = np.arange(1.0, math.prod(shape) + 1).reshape(shape)
-    found = hessian(lambda x: np.sum(x * x * x))(x)
-    assert (found.dtype, found.shape) == (float, shape + shape)
-    assert found.reshape(x.size, x.size).tolist() == np.diag(6.0 * x.ravel()).tolist()
-
-
-def test_jacobian_nests_containers_and_arrays_in_one_another():
-    found = jacobian(lambda p: {"y": p["W"] @ p["v"], "z": (p["v"][0],)})({"W": np.ones((2, 2)), "v": np.array([3, 4])})
-    by_weights = np.array([[[3.0, 4.0], [0.0, 0.0]], [[0.0, 0.0], [3.0, 4.0]]])
-    first = {"W": np.zeros((2, 2)), "v": np.array([1.0, 0.0])}
-    assert same(found, {"y": {"W": by_weights, "v": np.ones((2, 2))}, "z": (first,)})
-
-
 def test_jacobian_by_values_is_an_array_of_values():
     found = jacobian(lambda x: x * x)(array_of(Value(1.0), 2.0))
     assert found.dtype == object
@@ -248,18 +170,13 @@ def test_results_come_back_in_the_structure_that_the_function_returned(f, value,
 
 
 NUMBERS = {  # functions of 2: what they return, the value and the slope
-    "argument itself": (lambda x: x, 2.0, 1.0),
-    "argument with a plus": (lambda x: +x, 2.0, 1.0),
-    "plain number": (lambda x: 5, 5.0, 0.0),
-    "NumPy number": (lambda x: np.float64(5.0), 5.0, 0.0),
-    "fresh leaf": (lambda x: Value(5.0), 5.0, 0.0),
-    "constant": (lambda x: Constant(5.0), 5.0, 0.0),
-    "node not made from it": (lambda x: Value(5.0) * 2.0, 10.0, 0.0),
-    "data": (lambda x: x.data * 3.0, 6.0, 0.0),
-    "detached": (lambda x: x.detach() * x, 4.0, 2.0),
-    "detached only": (lambda x: x.detach(), 2.0, 0.0),
+    "argument itself": (lambda x: x, 2.0, 1.0), "argument with a plus": (lambda x: +x, 2.0, 1.0),
+    "plain number": (lambda x: 5, 5.0, 0.0), "NumPy number": (lambda x: np.float64(5.0), 5.0, 0.0),
+    "fresh leaf": (lambda x: Value(5.0), 5.0, 0.0), "constant": (lambda x: Constant(5.0), 5.0, 0.0),
+    "node not made from it": (lambda x: Value(5.0) * 2.0, 10.0, 0.0), "data": (lambda x: x.data * 3.0, 6.0, 0.0),
+    "detached": (lambda x: x.detach() * x, 4.0, 2.0), "detached only": (lambda x: x.detach(), 2.0, 0.0),
     "branch": (lambda x: x * x if x > 1.0 else -x, 4.0, 4.0),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "value", "slope"), NUMBERS.values(), ids=NUMBERS)
@@ -272,57 +189,50 @@ def test_function_may_return_anything_that_is_a_number(f, value, slope):
             assert all(isinstance(number, kind) for number in found)
 
 
-def test_grad_takes_a_function_that_returns_an_array_of_no_dimension():
-    value, slope = value_and_grad(lambda x: np.array(x * x, dtype=object))(3.0)
-    assert same(value, np.array(9.0))
-    assert slope == 6.0
+of_two, by_square = (lambda a, b: {"p": a * b[0], "q": (b[1],)}), (lambda a, b: a[0] * b * b)
+nested, with_keys = (lambda x, p: {"y": x * p["a"][0] + p["b"]}), (lambda p: p["a"][0]["x"] * p["a"][0]["y"] + p["b"])
+thrice, blocks = (lambda x: [x, x, x * x]), (lambda p: p["a"][0] * p["b"] ** 2)
+AT, DEEP = (2.0, {"a": [3.0], "b": 4.0}), {"a": [{"x": 2.0, "y": 3.0}], "b": 5.0}
+OTHER_ORDER = {"b": 7.0, "a": [{"y": 1.0, "x": 0.0}]}  # of the keys
+NESTED_RESULTS = {  # what is called, and what it returns
+    "jacobian by the first": (lambda: jacobian(of_two, 0)(2.0, [3.0, 4.0]), {"p": 3.0, "q": (0.0,)}),
+    "jacobian by the second": (lambda: jacobian(of_two, 1)(2.0, [3.0, 4.0]), {"p": [2.0, 0.0], "q": ([0.0, 1.0],)}),
+    "jacobian by both": (lambda: jacobian(of_two, (0, 1))(2.0, [3.0, 4.0]),
+        {"p": (3.0, [2.0, 0.0]), "q": ((0.0, [0.0, 1.0]),)}),
+    "jacobian by both, the last first": (lambda: jacobian(of_two, (-1, 0))(2.0, [3.0, 4.0]),
+        {"p": ([2.0, 0.0], 3.0), "q": (([0.0, 1.0], 0.0),)}),
+    "jacobian by none": (lambda: jacobian(lambda x: [x, x], ())(1.0), [(), ()]),
+    "hessian by the first": (lambda: hessian(by_square, 0)([2.0], 3.0), [[0.0]]),
+    "hessian by the second": (lambda: hessian(by_square, 1)([2.0], 3.0), 4.0),
+    "hessian by both": (lambda: hessian(by_square, (0, 1))([2.0], 3.0), ([([0.0], 6.0)], ([6.0], 4.0))),
+    "hessian, the last first": (lambda: hessian(by_square, (1, 0))([2.0], 3.0), ((4.0, [6.0]), [(6.0, [0.0])])),
+    "hessian by a dict": (lambda: hessian(blocks)({"a": [3.0], "b": 2.0}),
+        {"a": [{"a": [0.0], "b": 4.0}], "b": {"a": [4.0], "b": 6.0}}),
+    "a number twice, pulled back": (lambda: vjp(thrice, 3.0)[1]([1.0, 10.0, 100.0]), (611.0,)),
+    "a number twice, pushed forward": (lambda: jvp(thrice, (3.0,), (2.0,))[1], [2.0, 2.0, 12.0]),
+    "a number twice, in a jacobian": (lambda: jacobian(thrice)(3.0), [1.0, 1.0, 6.0]),
+    "a Value as two arguments": (lambda: grad(lambda a, b: a * a * b, (0, 1))(*[Value(3.0)] * 2), (18.0, 9.0)),
+    "a Value twice in an argument": (lambda: grad(lambda xs: xs[0] ** 2 * xs[1])([Value(3.0)] * 2), [18.0, 9.0]),
+    "jvp of lists": (lambda: jvp(lambda x, y: x * y, primals=[2.0, 3.0], tangents=[1.0, 10.0]), (6.0, 23.0)),
+    "jvp of several arguments": (lambda: jvp(nested, AT, (1.0, {"a": [10.0], "b": 100.0})),
+        ({"y": 10.0}, {"y": 123.0})),
+    "vjp of several arguments": (lambda: vjp(nested, *AT)[1]({"y": 10.0}), (30.0, {"a": [20.0], "b": 10.0})),
+    "vjp of none": (lambda: (lambda value, pull: (value, pull(1.0)))(*vjp(lambda: 3.0)), (3.0, ())),
+    "a pullback that is called again": (
+        lambda: [*map(vjp(lambda x, y: [x * y, x], 2.0, 3.0)[1], ([1.0, 0.0], [1.0, 0.0], [0.0, 1.0]))],
+        [(3.0, 2.0), (3.0, 2.0), (1.0, 0.0)]),
+    "a tangent in another order": (lambda: jvp(with_keys, (DEEP,), (OTHER_ORDER,)), (11.0, 2.0 + 7.0)),
+    "a cotangent in another order": (lambda: vjp(lambda p: p, DEEP)[1](OTHER_ORDER),
+        ({"a": [{"x": 0.0, "y": 1.0}], "b": 7.0},)),
+    "a vector in another order": (
+        lambda: hvp(lambda p: p["a"] * p["b"] ** 2)({"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0}),
+        {"a": 4.0, "b": 42.0}),
+}  # fmt: skip
 
 
-def test_jacobian_by_no_numbers_has_no_numbers():
-    for f, argument, wanted in [
-        (lambda x: 3.0, [], []),
-        (lambda x: [3.0, 4.0], {}, [{}, {}]),
-        (lambda x: {"a": 3.0}, (), {"a": ()}),
-        (lambda x: 3.0, np.zeros((2, 0)), np.zeros((2, 0))),
-        (lambda x: np.ones(2), np.zeros((0, 3)), np.zeros((2, 0, 3))),
-    ]:
-        assert same(jacobian(f)(argument), wanted)
-
-
-def test_same_number_twice_counts_twice():
-    f = lambda x: [x, x, x * x]
-    assert vjp(f, 3.0)[1]([1.0, 10.0, 100.0]) == (611.0,)
-    assert jvp(f, (3.0,), (2.0,))[1] == [2.0, 2.0, 12.0]
-    assert jacobian(f)(3.0) == [1.0, 1.0, 6.0]
-    x = Value(3.0)  # as two arguments it is two variables
-    assert data(grad(lambda a, b: a * a * b, (0, 1))(x, x)) == (18.0, 9.0)
-    assert data(grad(lambda xs: xs[0] * xs[0] * xs[1])([x, x])) == [18.0, 9.0]
-
-
-def test_jvp_takes_lists_and_keywords_and_vjp_as_many_primals_as_there_are():
-    assert jvp(lambda x, y: x * y, primals=[2.0, 3.0], tangents=[1.0, 10.0]) == (6.0, 23.0)
-    f = lambda x, p: {"y": x * p["a"][0] + p["b"]}
-    value, tangent = jvp(f, (2.0, {"a": [3.0], "b": 4.0}), (1.0, {"a": [10.0], "b": 100.0}))
-    assert (value, tangent) == ({"y": 10.0}, {"y": 123.0})
-    assert vjp(f, 2.0, {"a": [3.0], "b": 4.0})[1]({"y": 10.0}) == (30.0, {"a": [20.0], "b": 10.0})
-    value, pullback = vjp(lambda: 3.0)
-    assert (value, pullback(1.0)) == (3.0, ())
-
-
-def test_pullback_can_be_called_again():
-    _, pullback = vjp(lambda x, y: [x * y, x], 2.0, 3.0)
-    assert pullback([1.0, 0.0]) == pullback([1.0, 0.0]) == (3.0, 2.0)
-    assert pullback([0.0, 1.0]) == (1.0, 0.0)
-
-
-def test_order_of_the_keys_of_a_direction_is_of_no_matter():
-    f, p, v = lambda p: p["a"] * p["b"] ** 2, {"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 10.0}
-    assert jvp(f, (p,), (v,)) == (4.0, 44.0)
-    assert hvp(f)(p, v) == {"a": 4.0, "b": 42.0}
-    assert vjp(lambda p: p, p)[1](v) == (v,)
-    deep, v = {"a": [{"x": 2.0, "y": 3.0}], "b": 5.0}, {"b": 7.0, "a": [{"y": 1.0, "x": 0.0}]}
-    assert jvp(lambda p: p["a"][0]["x"] * p["a"][0]["y"] + p["b"], (deep,), (v,)) == (11.0, 2.0 + 7.0)
-    assert vjp(lambda p: p, deep)[1](v) == ({"a": [{"x": 0.0, "y": 1.0}], "b": 7.0},)
+@pytest.mark.parametrize(("call", "wanted"), NESTED_RESULTS.values(), ids=NESTED_RESULTS)
+def test_result_is_nested_as_arguments_and_what_the_function_returns(call, wanted):
+    assert same(call(), wanted)
 
 
 @pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian, hvp])
@@ -336,27 +246,10 @@ def test_derivatives_carry_the_name_of_the_function(transform):
     assert "energy" in transform(energy).__doc__
 
 
-class Spring:
-    def __init__(self, k):
-        self.k = k
-
-    def energy(self, x):
-        return self.k * x * x / 2.0
-
-    __call__ = energy
-
-
-def test_whatever_is_called_is_a_function():
-    @grad
-    def slope(x):
-        return x**3
-
-    assert slope(2.0) == 12.0
-    assert grad(Spring(3.0).energy)(2.0) == grad(Spring(3.0))(2.0) == 6.0
-    assert grad(functools.partial(Spring.energy, Spring(3.0)))(2.0) == 6.0
+def test_slopes_are_floats_whatever_a_partial_returns():
     square = ad.operation("square", lambda x: x * x, lambda y, x: np.float64(2.0) * x)
     x = Value(3.0)
-    assert type(gradients(square(x), [x])[0]) is type(grad(square)(3.0)) is float  # whatever a partial returns
+    assert type(gradients(square(x), [x])[0]) is type(grad(square)(3.0)) is float
 
 
 # gradients(output, inputs)
@@ -390,74 +283,6 @@ def test_gradients_with_create_graph_are_differentiable_in_turn():
     assert (x.grad, w.grad) == (60.0, 12.0)
 
 
-def test_gradients_agree_with_backward_on_a_network():
-    model = MLP(2, [4, 1], "tanh", seed=1)
-    loss = (model([0.5, -1.0]) - 1.0) ** 2
-    found = gradients(loss, model.parameters())
-    assert all(parameter.grad is UNREACHED for parameter in model.parameters())
-    loss.backward()
-    assert found == [parameter.grad for parameter in model.parameters()]
-
-
-# Either direction
-
-
-def wide(x):
-    return [x[0] * ad.sin(x[1]) + x[2] ** 2 * x[3], ad.exp(x[4] * x[0]) / x[1]]
-
-
-def tall(x):
-    return [x[0] * x[1], ad.sin(x[0]), ad.exp(x[1]) * x[0], x[1] ** 3, x[0] / x[1]]
-
-
-def unit(i, n):
-    return [float(i == j) for j in range(n)]
-
-
-def rows(f, x):
-    value, pullback = vjp(f, x)
-    return [pullback(unit(i, len(value)))[0] for i in range(len(value))]
-
-
-def columns(f, x):
-    return [jvp(f, (x,), (unit(j, len(x)),))[1] for j in range(len(x))]
-
-
-@pytest.mark.parametrize(("f", "x"), [(wide, [0.5, 1.5, -1.0, 2.0, 0.25]), (tall, [0.5, 1.5])])
-def test_both_directions_agree(f, x):
-    found = np.array(jacobian(f)(x))
-    by_values = jacobian(f)([Value(number) for number in x])
-    value, pullback = vjp(f, x)
-    assert found == pytest.approx(np.array(rows(f, x)), rel=1e-14)
-    assert found == pytest.approx(np.array(columns(f, x)).T, rel=1e-14)
-    assert found == pytest.approx(np.array(data(by_values)), rel=1e-14)
-    assert len(values_of(by_values)) == found.size
-    assert value == jvp(f, (x,), (x,))[0] == data(f([Value(number) for number in x]))
-
-    rng = random.Random(1)
-    v, u = [rng.gauss(0, 1) for _ in x], [rng.gauss(0, 1) for _ in value]
-    assert ad.dot(u, jvp(f, (x,), (v,))[1]) == pytest.approx(ad.dot(pullback(u)[0], v), rel=1e-13)
-
-    H = np.array(hessian(lambda x: ad.logsumexp(f(x)))(x))
-    assert pytest.approx(H.T, rel=1e-12, abs=1e-14) == H
-    assert hvp(lambda x: ad.logsumexp(f(x)))(x, v) == pytest.approx(H @ v, rel=1e-12)
-
-    curvature = lambda first: lambda x: squares(first(f, x))
-    second = [grad(curvature(first))(x) for first in (lambda f, x: jacobian(f)(x), rows, columns)]
-    assert second[1] == pytest.approx(second[0], rel=1e-12)
-    assert second[2] == pytest.approx(second[0], rel=1e-12)
-
-
-def test_hvp_of_arrays_and_dicts():
-    f = lambda p: np.sum(np.sin(p["W"] @ p["x"])) * p["c"]
-    p = {"W": np.array([[1.0, 2.0], [0.5, -1.0]]), "x": np.array([0.3, 0.7]), "c": 2.0}
-    v = {"W": np.array([[1.0, 0.0], [2.0, -1.0]]), "x": np.array([1.0, -1.0]), "c": 0.5}
-    found, blocks = hvp(f)(p, v), hessian(f)(p)
-    for row in p:
-        wanted = sum(np.tensordot(block, v[column], np.ndim(v[column])) for column, block in blocks[row].items())
-        assert found[row] == pytest.approx(wanted, rel=1e-12)
-
-
 def test_tangents_and_cotangents_that_are_values_are_differentiated_by():
     t = Value(5.0)
     for found in (jvp(lambda x: x**3, (2.0,), (t,))[1], vjp(lambda x: x**3, 2.0)[1](t)[0]):
@@ -469,19 +294,15 @@ def test_tangents_and_cotangents_that_are_values_are_differentiated_by():
 
 # Order
 
-
 WORDS = [
-    *itertools.product(FIRST, repeat=2),
-    *itertools.product(FIRST, repeat=3),
+    *itertools.product(FIRST, repeat=2), *itertools.product(FIRST, repeat=3),
     *random.Random(1).sample(list(itertools.product(FIRST, repeat=4)), 40),
-    *random.Random(2).sample(list(itertools.product(FIRST, repeat=5)), 40),
-    *itertools.product(SECOND, SECOND),
+    *random.Random(2).sample(list(itertools.product(FIRST, repeat=5)), 40), *itertools.product(SECOND, SECOND),
     *(word for name in SECOND for first in FIRST for word in itertools.permutations([name, first])),
-    *itertools.permutations(["hessian", "hvp", "grad"]),
-    *itertools.permutations(["hvp", "hvp", "jvp"]),
+    *itertools.permutations(["hessian", "hvp", "grad"]), *itertools.permutations(["hvp", "hvp", "jvp"]),
     *itertools.permutations(["hessian", "jvp", "vjp", "grad"]),
     *itertools.permutations(["hvp", "jacobian", "gradients", "jvp"]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("innermost", OPERATORS)
@@ -495,30 +316,9 @@ def test_derivatives_of_any_kind_nest_in_any_order(innermost):
 
 
 def test_nested_derivatives_of_floats_are_floats():
-    f = lambda x: x**7
-    for order in range(1, 8):
-        f = grad(f)
-        assert type(f(1.0)) is float
-        assert f(1.0) == math.factorial(7) / math.factorial(7 - order)
-    assert grad(f)(1.0) == 0.0
     cube = ad.operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
-    assert [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)] == [12.0, 12.0, 6.0, 0.0]
-
-
-def test_mixed_second_derivatives_by_two_arguments():
-    x, y = 2.0, 0.5
-    wanted = 2.0 * y * math.cos(x * y) - x * y**2 * math.sin(x * y)
-    for inner, outer in itertools.product(FIRST, repeat=2):
-        f = lambda x, inner=inner: FIRST[inner](lambda y: ad.sin(x * y) * y)(y)
-        assert data(FIRST[outer](f)(x)) == pytest.approx(wanted, rel=1e-13), (inner, outer)
-
-
-def test_third_derivatives_of_several_variables_are_symmetric():
-    f = lambda x: x[0] * x[1] ** 2 * ad.exp(x[2]) * ad.sin(x[0])
-    third = np.array(jacobian(hessian(f))([0.5, 1.5, -0.3]))
-    assert third.shape == (3, 3, 3)
-    for axes in itertools.permutations(range(3)):
-        assert third == pytest.approx(third.transpose(axes), rel=1e-12, abs=1e-14)
+    found = [derivative(["grad"] * n, cube)(2.0) for n in range(1, 5)]
+    assert (found, {*map(type, found)}) == ([12.0, 12.0, 6.0, 0.0], {float})
 
 
 # Perturbation confusion: Siskind and Pearlmutter, "Perturbation Confusion and Referential Transparency" (2005);
@@ -569,12 +369,44 @@ def test_inner_derivative_is_by_its_own_argument_only(outer, inner):
         assert data(nested(FIRST[outer], FIRST[inner])) == wanted, title
 
 
-def test_three_levels_are_kept_apart():
-    cubic = lambda a, b, c: a(lambda x: b(lambda y: c(lambda z: x * y * z + x * z * z)(y))(x))(2.0)
-    product = lambda a, b, c: a(lambda x: x * b(lambda y: y * c(lambda z: x * y * z)(x))(x))(2.0)
-    for names in itertools.product(["grad", "jvp", "vjp"], repeat=3):
-        operators = [FIRST[name] for name in names]
-        assert (cubic(*operators), product(*operators)) == (3.0, 24.0), names
+def three_levels(a, b, c):
+    cubic = a(lambda x: b(lambda y: c(lambda z: x * y * z + x * z * z)(y))(x))(2.0)
+    return cubic, a(lambda x: x * b(lambda y: y * c(lambda z: x * y * z)(x))(x))(2.0)
+
+
+def left_over():
+    """What depends on a number that is left over from an earlier call, which is no variable of a later one."""
+    left = []
+    grad(lambda x: left.append(x) or x * x)(2.0)
+    return grad(lambda y: y * left[0])(3.0), grad(lambda y: left[0] * left[0])(2.0)
+
+
+cube_pulled = lambda c: vjp(lambda t: t**3, 2.0)[1](c)[0]
+pulled_by = lambda x: lambda c: vjp(lambda t: t * t * x, x)[1](c)[0]
+pulled_twice = lambda x: grad(lambda c: pulled_by(x)(c * c * x))(x)
+pushed, area = (lambda x: jvp(lambda y: y * x * y, (2.0,), (x,))[1]), (lambda x: x[0] ** 2 * x[1])
+WITHIN = {  # derivatives of what derivatives are used in
+    "a pullback, by its cotangent": (lambda: grad(lambda c: cube_pulled(c * c))(5.0), 120.0),
+    "a pullback, pushed forward": (lambda: jvp(cube_pulled, (5.0,), (1.0,)), (60.0, 12.0)),
+    "a pullback, twice": (lambda: hessian(lambda c: cube_pulled(c * c))(5.0), 24.0),
+    "a pullback made within": (lambda: grad(lambda x: grad(pulled_by(x))(1.0))(3.0), 12.0),
+    "a pullback within, by its cotangent": (lambda: pulled_twice(3.0), 2 * 3.0**3 * 2 * 3.0),
+    "a pullback within, by both": (lambda: grad(pulled_twice)(3.0), 16 * 3.0**3),
+    "a tangent that is the variable": (lambda: [grad(pushed)(3.0), *jvp(pushed, (3.0,), (1.0,))], [24.0, 36.0, 24.0]),
+    "a primal and a tangent": (lambda: grad(lambda x: jvp(lambda y: y**3, (x,), (x,))[1])(2.0), 36.0),
+    "a vector": (lambda: jacobian(lambda v: hvp(area)([2.0, 3.0], v))([1.0, 10.0]), [[6.0, 4.0], [4.0, 0.0]]),
+    "beside a vector": (lambda: grad(lambda x: ad.fsum(hvp(area)(x, [1.0, 10.0])))([2.0, 3.0]), [22.0, 2.0]),
+    "a number left over": (left_over, (2.0, 0.0)),
+    **{
+        f"three levels: {', '.join(names)}": (lambda names=names: three_levels(*map(FIRST.get, names)), (3.0, 24.0))
+        for names in itertools.product(["grad", "jvp", "vjp"], repeat=3)
+    },
+}
+
+
+@pytest.mark.parametrize(("call", "wanted"), WITHIN.values(), ids=WITHIN)
+def test_derivative_within_a_derivative_is_by_its_own_variable(call, wanted):
+    assert same(call(), wanted)
 
 
 @pytest.mark.parametrize("operator", FIRST)
@@ -592,48 +424,7 @@ def test_derivative_of_a_curried_function_by_its_first_argument(operator):
     assert data(thrice(2.0)) == 240.0
 
 
-def test_derivative_functions_are_made_within_others_and_composed():
-    make = lambda x: grad(lambda y: x * y**3)
-    assert grad(lambda x: make(x)(x))(2.0) == 36.0
-    assert grad(lambda x: make(x * x)(2.0))(3.0) == 72.0
-    twice = lambda transform: lambda f: transform(transform(f))
-    assert twice(twice(grad))(lambda x: x**5)(2.0) == 240.0
-
-
-def test_number_left_over_from_an_earlier_call_is_no_variable_of_a_later_one():
-    left = []
-    grad(lambda x: left.append(x) or x * x)(2.0)
-    assert data(grad(lambda y: y * left[0])(3.0)) == 2.0
-    assert data(grad(lambda y: left[0] * left[0])(2.0)) == 0.0
-
-
-def test_pullback_is_used_within_other_functions():
-    _, pullback = vjp(lambda t: t**3, 2.0)
-    assert grad(lambda c: pullback(c * c)[0])(5.0) == 120.0
-    assert jvp(lambda c: pullback(c)[0], (5.0,), (1.0,)) == (60.0, 12.0)
-    assert hessian(lambda c: pullback(c * c)[0])(5.0) == 24.0
-    assert grad(lambda x: grad(lambda c: vjp(lambda t: t * t * x, x)[1](c)[0])(1.0))(3.0) == 12.0
-
-    def g(x):
-        _, pullback = vjp(lambda t: t * t * x, x)
-        return grad(lambda c: pullback(c * c * x)[0])(x)
-
-    assert g(3.0) == 2 * 3.0**3 * 2 * 3.0
-    assert grad(g)(3.0) == 16 * 3.0**3
-
-
-def test_tangent_and_vector_may_depend_on_the_outer_variable():
-    f = lambda x: jvp(lambda y: y * x * y, (2.0,), (x,))[1]
-    assert grad(f)(3.0) == 24.0
-    assert jvp(f, (3.0,), (1.0,)) == (36.0, 24.0)
-    assert grad(lambda x: jvp(lambda y: y**3, (x,), (x,))[1])(2.0) == 36.0
-    f = lambda x: x[0] ** 2 * x[1]
-    assert jacobian(lambda v: hvp(f)([2.0, 3.0], v))([1.0, 10.0]) == [[6.0, 4.0], [4.0, 0.0]]
-    assert grad(lambda x: ad.dot(hvp(f)(x, [1.0, 10.0]), [1.0, 1.0]))([2.0, 3.0]) == [22.0, 2.0]
-
-
 # Values of the surroundings
-
 
 CAPTURING = OPERATORS | {
     "value": lambda f: lambda x: value_and_grad(f)(x)[0],
@@ -690,15 +481,10 @@ def test_values_reach_the_function_by_closure_argument_keyword_or_computed():
 def test_what_takes_no_gradient_leaves_floats():
     w, c = Value(3.0), Constant(3.0)
     for f in (
-        lambda x: x * Constant(3.0),
-        lambda x: x * Value(3.0),
-        lambda x: x * np.float64(3.0),
-        lambda x: x * sum([1.0, 2.0]),
-        lambda x: x * c,
-        lambda x: x * w.data,
-        lambda x: x * w.detach(),
+        lambda x: x * Constant(3.0), lambda x: x * Value(3.0), lambda x: x * np.float64(3.0),
+        lambda x: x * sum([1.0, 2.0]), lambda x: x * c, lambda x: x * w.data, lambda x: x * w.detach(),
         lambda x: x * 3.0 if w > 0.0 else x,
-    ):
+    ):  # fmt: skip
         assert (type(grad(f)(2.0)), grad(f)(2.0)) == (float, 3.0)
     assert (type(grad(lambda x: x * x)(c)), grad(lambda x: x * x)(c)) == (float, 6.0)
 
@@ -744,16 +530,13 @@ def network(parameters):
 
 
 RESIDUALS = {
-    "grad": lambda u, t: grad(u)(t) + u(t),
-    "value_and_grad": lambda u, t: ad.fsum(value_and_grad(u)(t)),
-    "jvp": lambda u, t: ad.fsum(jvp(u, (t,), (1.0,))),
-    "vjp": lambda u, t: vjp(u, t)[1](1.0)[0] + u(t),
-    "second": lambda u, t: grad(grad(u))(t) + u(t),
-    "hvp": lambda u, t: hvp(u)(t, 1.0) + u(t),
+    "grad": lambda u, t: grad(u)(t) + u(t), "value_and_grad": lambda u, t: ad.fsum(value_and_grad(u)(t)),
+    "jvp": lambda u, t: ad.fsum(jvp(u, (t,), (1.0,))), "vjp": lambda u, t: vjp(u, t)[1](1.0)[0] + u(t),
+    "second": lambda u, t: grad(grad(u))(t) + u(t), "hvp": lambda u, t: hvp(u)(t, 1.0) + u(t),
     "hessian by gradients": lambda u, t: by_gradients(by_gradients(u))(t) + u(t),
     "third": lambda u, t: grad(hessian(u))(t) * u(t),
     "laplacian": lambda u, t: ad.fsum(row[i] for i, row in enumerate(hessian(lambda x: u(x[0] * x[1]))([t, 0.5]))),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("residual", RESIDUALS.values(), ids=RESIDUALS)
@@ -913,14 +696,10 @@ def energy(*args):
 
 
 ASKERS = {  # each with a function
-    "grad": lambda f: grad(f)(3.0),
-    "value_and_grad": lambda f: value_and_grad(f)(3.0),
-    "hessian": lambda f: hessian(f)(3.0),
-    "hvp": lambda f: hvp(f)(3.0, 1.0),
-    "jacobian": lambda f: jacobian(f)(3.0),
-    "vjp": lambda f: vjp(f, 3.0),
-    "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
-}
+    "grad": lambda f: grad(f)(3.0), "value_and_grad": lambda f: value_and_grad(f)(3.0),
+    "hessian": lambda f: hessian(f)(3.0), "hvp": lambda f: hvp(f)(3.0, 1.0), "jacobian": lambda f: jacobian(f)(3.0),
+    "vjp": lambda f: vjp(f, 3.0), "jvp": lambda f: jvp(f, (3.0,), (1.0,)),
+}  # fmt: skip
 every_asker = pytest.mark.parametrize("asker", ASKERS)
 
 
@@ -934,14 +713,10 @@ def test_what_is_no_function_is_refused_in_the_name_of_the_transform(asker):
 
 
 CONDITIONS = [
-    lambda x: x > 1,
-    lambda x: x >= 1,
-    lambda x: np.bool_(x > 1),
-    lambda x: np.array([x, 2.0 * x]) > 1.0,
-    lambda x: [x < 5.0, x > 1.0],
-    lambda x: {"a": (x > 0.0, x <= 1.0)},
+    lambda x: x > 1, lambda x: x >= 1, lambda x: np.bool_(x > 1), lambda x: np.array([x, 2.0 * x]) > 1.0,
+    lambda x: [x < 5.0, x > 1.0], lambda x: {"a": (x > 0.0, x <= 1.0)},
     lambda x: np.array([x < 1.0, x > 1.0], dtype=object),
-]
+]  # fmt: skip
 NO_NUMBERS = {  # functions that return no number
     r"'a'\]\[1\] is of type str: 'b'$": lambda x: {"a": [x, "b"]},
     "is of type NoneType: None$": lambda x: None,
@@ -1024,16 +799,10 @@ REFUSED = [
     (pulled([1.0]), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \[number\]$"),
     (pulled((1.0, 2.0)), TypeError, r"^a cotangent of vjp .*, \[number, number\]; got \(number, number\)$"),
     (pulled([1.0, "a"]), TypeError, r"^a cotangent of vjp takes real numbers, .*\[1\] is of type str: 'a'$"),
-    (
-        lambda: hvp(cubic)([2.0, 3.0]),
-        TypeError,
-        r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by",
-    ),
-    (
-        lambda: hvp(lambda x, k: x[0] * k, (0, 1))([2.0], 2.0, [1.0]),
-        TypeError,
-        r"^the vector of hvp .*, \(\[number\], number\); ",
-    ),
+    (lambda: hvp(cubic)([2.0, 3.0]), TypeError,
+        r"^hvp\(f\)\(\*args, v\) takes the arguments of cubic and then, .* got 1 by"),
+    (lambda: hvp(lambda x, k: x[0] * k, (0, 1))([2.0], 2.0, [1.0]), TypeError,
+        r"^the vector of hvp .*, \(\[number\], number\); "),
     (lambda: hvp(squares)([1.0, 2.0], [1.0]), TypeError, r"^the vector of hvp .*, \[number, number\]; got \[number\]$"),
     (lambda: gradients(3.0, [Value(1.0)]), TypeError, f"{GRADIENTS} float and list; for a function of numbers there"),
     (lambda: gradients([Value(1.0)], [Value(1.0)]), TypeError, f"{GRADIENTS} list and list; for a function"),
@@ -1048,7 +817,7 @@ REFUSED = [
     (by_inputs(array_of(Value(1.0), shape=(1, 1))), TypeError, f"{BY} ndarray: array"),
     (lambda: grad(ad.log)(-1.0), ValueError, r"log is defined for x > 0, got x = -1\.0"),
     (lambda: jvp(lambda x: 1.0 / x, (0.0,), (1.0,)), ZeroDivisionError, r"got a = 1\.0, b = 0\.0"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "kind", "message"), REFUSED, ids=[message for *_, message in REFUSED])
@@ -1058,25 +827,18 @@ def test_mistake_is_named(call, kind, message):
 
 # Kinks and poles
 
-
 KINKS = {  # the derivatives at 0, from the first order on
-    "relu": (ad.relu, [0.0, 0.0, 0.0]),
-    "abs": (abs, [0.0, 0.0, 0.0]),
+    "relu": (ad.relu, [0.0, 0.0, 0.0]), "abs": (abs, [0.0, 0.0, 0.0]),
     "leaky_relu": (lambda x: x.leaky_relu(0.25), [0.25, 0.0, 0.0]),
     "maximum": (lambda x: ad.maximum(x, 0.0), [0.5, 0.0, 0.0]),
     "minimum": (lambda x: ad.minimum(0.0, x), [0.5, 0.0, 0.0]),
     "maximum of squares": (lambda x: ad.maximum(x * x, x * x), [0.0, 2.0, 0.0]),
-    "x * relu": (lambda x: x * ad.relu(x), [0.0, 0.0, 0.0]),
-    "x * abs": (lambda x: x * abs(x), [0.0, 0.0, 0.0]),
-    "x ** 0": (lambda x: x**0, [0.0, 0.0, 0.0]),
-    "x ** 2": (lambda x: x**2, [0.0, 2.0, 0.0]),
-    "x ** 3": (lambda x: x**3, [0.0, 0.0, 6.0]),
-    "sqrt": (ad.sqrt, [math.inf, -math.inf, math.inf]),
-    "x ** 0.5": (lambda x: x**0.5, [math.inf, -math.inf]),
-    "x ** 1.5": (lambda x: x**1.5, [0.0, math.inf]),
-    "asin at its end": (lambda x: ad.asin(1.0 - x), [-math.inf]),
-    "x * sqrt": (lambda x: x * ad.sqrt(x), [math.nan]),
-}
+    "x * relu": (lambda x: x * ad.relu(x), [0.0, 0.0, 0.0]), "x * abs": (lambda x: x * abs(x), [0.0, 0.0, 0.0]),
+    "x ** 0": (lambda x: x**0, [0.0, 0.0, 0.0]), "x ** 2": (lambda x: x**2, [0.0, 2.0, 0.0]),
+    "x ** 3": (lambda x: x**3, [0.0, 0.0, 6.0]), "sqrt": (ad.sqrt, [math.inf, -math.inf, math.inf]),
+    "x ** 0.5": (lambda x: x**0.5, [math.inf, -math.inf]), "x ** 1.5": (lambda x: x**1.5, [0.0, math.inf]),
+    "asin at its end": (lambda x: ad.asin(1.0 - x), [-math.inf]), "x * sqrt": (lambda x: x * ad.sqrt(x), [math.nan]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "wanted"), KINKS.values(), ids=KINKS)
@@ -1187,14 +949,11 @@ def test_derivative_of_a_chain_twice_as_long_has_twice_as_many_nodes(names):
 
 
 OPERATIONS = {  # of a gradient: as few as the derivative has
-    "x + y": (lambda x, y: x + y, "pos"),
-    "sin(x)": (lambda x, y: ad.sin(x), "cos *"),
-    "x y": (lambda x, y: x * y, "*"),
-    "x x": (lambda x, y: x * x, "dot"),
-    "sin(x) + x": (lambda x, y: ad.sin(x) + x, "cos dot"),
+    "x + y": (lambda x, y: x + y, "pos"), "sin(x)": (lambda x, y: ad.sin(x), "cos *"), "x y": (lambda x, y: x * y, "*"),
+    "x x": (lambda x, y: x * x, "dot"), "sin(x) + x": (lambda x, y: ad.sin(x) + x, "cos dot"),
     "x sin(x)": (lambda x, y: ad.sin(x) * x, "sin cos * dot"),
     "x y or y": (lambda x, y: ad.where(x < y, x * y, y), "where *"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "names"), OPERATIONS.values(), ids=OPERATIONS)
@@ -1204,22 +963,6 @@ def test_gradient_that_is_a_value_has_no_more_operations_than_it_needs(f, names)
     assert [node.op.name for node in topological_order(slope) if node.op] == names.split()
 
 
-def chain(n):
-    def f(x):
-        for _ in range(n):
-            x = x * 1.0000001
-        return x
-
-    return f
-
-
-@pytest.mark.parametrize("names", [["jvp"], ["jacobian"], ["grad", "grad"], ["hvp"], ["jvp", "vjp"]], ids="-".join)
-def test_derivatives_of_long_chains_need_no_recursion(names):
-    n = 20 * sys.getrecursionlimit()
-    found = derivative(names, lambda x: chain(n)(x) * x)(2.0)
-    assert found == pytest.approx({1: 4.0, 2: 2.0}[order_of(names)] * 1.0000001**n, rel=1e-7)
-
-
 @pytest.mark.parametrize("name", OPERATORS)
 def test_graphs_are_freed_when_their_last_reference_goes(name):
     f, x = derivative([name], lambda x: x * x * x), Value(2.0)
@@ -1227,24 +970,6 @@ def test_graphs_are_freed_when_their_last_reference_goes(name):
 
 
 # Copies and threads
-
-
-def pickled(thing):
-    return pickle.loads(pickle.dumps(thing))
-
-
-def test_results_are_pickled_with_their_graphs():
-    w = Value(3.0)
-    found = jacobian(lambda x: [w * x[0] ** 2, {"a": x[1]}])([2.0, 5.0])
-    copied = pickled(found)
-    assert same(copied, data(found))
-    leaf = next(node for node in topological_order(copied[0][0]) if node.data == 3.0 and node.op is None)
-    assert gradients(copied[0][0], [leaf]) == [4.0]
-    copied[0][0].backward()
-    assert w.grad is UNREACHED
-    value, slope = value_and_grad(squares)({"a": np.ones(2), "b": (1.0, Point(2.0, 3.0))})
-    assert same(pickled(slope), slope)
-    assert pickled(value) == value
 
 
 def test_threads_get_right_answers():
@@ -1372,14 +1097,6 @@ def test_hvp_takes_further_arguments_before_the_vector(compiled):
     of_x = compiled(hvp(cubic))
     assert of_x([2.0, 3.0], 2.0, [1.0, 10.0]) == [92.0, 8.0]
     assert compiled(hvp(cubic))([2.0, 3.0], 2.0, 0.5, [1.0, 10.0]) == [46.0, 4.0]
-    assert compiled(hvp(cubic, argnums=1))([2.0, 3.0], 2.0, 1.0) == 0.0
+    assert compiled(hvp(cubic, argnums=1))([2.0, 3.0], 2.0, 1.0, y=0.5) == 0.0
     by_both = compiled(hvp(cubic, argnums=(0, 2)))([2.0, 3.0], 1.0, 2.0, ([1.0, 0.0], 1.0))
     assert by_both == ([12.0 + 12.0, 8.0 + 4.0], 12.0)
-
-
-def test_hvp_agrees_with_the_hessian_for_all_argnums():
-    assert hvp(cubic)([2.0, 3.0], 2.0, [1.0, 10.0], y=0.5) == [46.0, 4.0]
-    v = [0.3, -1.0, 2.0, 0.4]
-    flat = hessian(lambda z: cubic([z[0], z[1]], z[2], z[3]))([2.0, 3.0, 2.0, 0.7])
-    x, k, y = hvp(cubic, argnums=(0, 1, 2))([2.0, 3.0], 2.0, 0.7, (v[:2], v[2], v[3]))
-    assert [*x, k, y] == pytest.approx([sum(a * b for a, b in zip(row, v)) for row in flat], rel=1e-14)

@@ -33,14 +33,12 @@ def line(root):
     return shown[1].removeprefix("<code>").removesuffix("</code>")
 
 
-def test_small_graph_draws_itself_as_draw_does():
+def test_small_graph_draws_itself_as_draw_does_and_stays_as_it_is():
     L = example()
     assert L._repr_mimebundle_() == {SVG: draw(L).pipe(format="svg", encoding="utf-8")}
-
-
-def test_leaf_and_constant_draw_themselves():
     for leaf in (Value(1.0), Constant(1.0, "c")):
         assert ET.fromstring(leaf._repr_mimebundle_()[SVG]).tag.endswith("svg")
+    assert (L.grad, L.label, [parent.grad for parent in L.parents]) == (0.0, "L", [0.0, 0.0])
 
 
 def test_larger_graph_is_a_line_that_says_how_to_see_a_part_with_the_label_before_it_as_text():
@@ -80,36 +78,30 @@ def test_it_is_shown_in_blocks_that_watch_and_in_functions_that_are_traced():
     assert len(shown) >= 3
 
 
-def test_display_changes_nothing():
-    L = example()
-    L._repr_mimebundle_()
-    assert (L.grad, L.label, [parent.grad for parent in L.parents]) == (0.0, "L", [0.0, 0.0])
-
-
-# Nothing raises
-
-
-def test_without_the_graphviz_package_the_line_names_the_pip_command(monkeypatch):
+def test_without_the_graphviz_package_or_a_layout_program_the_line_names_the_pip_command(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("autograd.pictures.rendering.shutil.which", lambda *_, **__: None)
+        assert "python -m pip install graphviz-pure" in line(example())
     monkeypatch.delitem(sys.modules, "autograd.pictures.rendering", raising=False)
     monkeypatch.setitem(sys.modules, "graphviz", None)
     assert "without a picture: draw needs the graphviz package: python -m pip install" in line(example())
 
 
-def test_without_a_layout_program_the_line_names_the_pip_command(monkeypatch):
-    monkeypatch.setattr("autograd.pictures.rendering.shutil.which", lambda *_, **__: None)
-    assert "python -m pip install graphviz-pure" in line(example())
+def test_layout_that_fails_and_a_thread_that_does_not_start_are_a_line(monkeypatch):
+    failed = subprocess.CalledProcessError(1, "dot")
+    for error in (OSError("no memory"), failed, UnicodeDecodeError("utf-8", b"", 0, 1, "x")):
 
+        def fails(*_, error=error, **__):
+            raise error
 
-@pytest.mark.parametrize(
-    "error",
-    [OSError("no memory"), subprocess.CalledProcessError(1, "dot"), UnicodeDecodeError("utf-8", b"", 0, 1, "x")],
-)
-def test_layout_that_fails_is_a_line(monkeypatch, error):
-    def fails(*_, **__):
-        raise error
+        monkeypatch.setattr("autograd.pictures.rendering.Drawing.pipe", fails)
+        assert "the root of a graph of 7 nodes, without a picture" in line(example())
 
-    monkeypatch.setattr("autograd.pictures.rendering.Drawing.pipe", fails)
-    assert "the root of a graph of 7 nodes, without a picture" in line(example())
+    def starts_not(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", starts_not)
+    assert line(example()) == "L = -8.0: draw(root) draws it"
 
 
 def test_label_and_gradient_that_were_assigned_anything_do_no_harm():
@@ -136,17 +128,6 @@ def test_error_in_a_module_goes_where_those_of_threads_go(monkeypatch):
         y = tanh(x)
     assert "draw(root) waits for it" in line(y)
     assert [caught.exc_type for caught in seen] == [KeyError]
-
-
-def test_where_no_thread_starts_there_is_a_line(monkeypatch):
-    def fails(_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", fails)
-    assert line(example()) == "L = -8.0: draw(root) draws it"
-
-
-# Nobody waits
 
 
 def assert_soon(show):

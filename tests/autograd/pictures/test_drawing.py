@@ -72,21 +72,26 @@ OPERATIONS = [  # of a, what its operation is called, and how many arrows lead t
 ]  # fmt: skip
 
 
-def test_operation_shows_its_name_and_has_an_arrow_for_each_operand():
+def test_operation_shows_its_name_in_a_gradient_by_public_functions_and_has_an_arrow_for_each_operand():
     a = Value(1.0)
     made = [make(a) for make, *_ in OPERATIONS]
     root = fsum(made)
     picture, names = svg(draw(root)), ids(root)
     found = [(*nodes(picture)[f"{names[y]}op"], arrows(picture).count(f"{names[a]}->{names[y]}op")) for y in made]
     assert found == [(name, count) for _, name, count in OPERATIONS]
+    x = Value(3.0, "x")
+    (gradient,) = autograd.gradients(autograd.hypot(x, Value(4.0, "z")), [x], create_graph=True)
+    assert ["a / hypot(a, b)"] in nodes(draw(gradient)).values()
 
 
-def test_data_is_shown_with_four_digits():
-    numbers = {
-        "nan": float("nan"), "-inf": float("-inf"), "-0": -0.0, "1e-300": 1e-300, "1.235e+06": 1234567.0, "0.1": 0.1,
-    }  # fmt: skip
+def test_data_is_shown_with_four_digits_and_nodes_are_named_by_their_place_in_the_sorted_graph():
+    numbers = {"nan": float("nan"), "-inf": float("-inf"), "-0": -0.0, "1e-300": 1e-300, "1.235e+06": 1234567.0}
     found = nodes(draw(fsum([Value(number) for number in numbers.values()])))
     assert [found[f"n{i}"][0] for i in range(len(numbers))] == [f"data {shown}" for shown in numbers]
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    y = exp(a * b) + a
+    found = nodes(draw(y))
+    assert [found[f"n{i}"][-2] for i in range(5)] == [f"data {node.data:.4g}" for node in topological_order(y)]
 
 
 def test_gradient_is_not_yet_before_backward_and_0_when_it_is_0_and_a_constant_has_none():
@@ -104,28 +109,25 @@ def test_constants_parameters_results_and_the_root_look_different():
     product = Value(2.0) * Constant(3.0, "scale")
     y = tanh(product)
     picture, names = svg(draw(y)), ids(y)
-    leaf, constant, computed, root = (look(picture, names[node]) for node in (*product.parents, product, y))
-    assert len({leaf, constant, computed, root}) == 4
+    leaf, *others = (look(picture, names[node]) for node in (*product.parents, product, y))
+    assert len({leaf, *others}) == 4
     assert leaf
-    assert [any(key == "stroke-dasharray" for key, _ in kind) for kind in (leaf, constant, computed, root)] == [
-        False, True, False, False,
-    ]  # fmt: skip
+    dashed = [any(key == "stroke-dasharray" for key, _ in kind) for kind in (leaf, *others)]
+    assert dashed == [False, True, False, False]  # the constant
 
 
-def test_nodes_are_named_by_their_place_in_the_sorted_graph():
-    a, b = Value(1.0, "a"), Value(2.0, "b")
-    y = exp(a * b) + a
-    found = nodes(draw(y))
-    assert [found[f"n{i}"][-2] for i in range(5)] == [f"data {node.data:.4g}" for node in topological_order(y)]
-
-
-def test_picture_of_the_same_graph_built_again_is_the_same_text_and_the_graph_stays_as_it_is():
+def test_picture_of_the_same_graph_or_model_built_again_is_the_same_text_and_the_graph_stays_as_it_is():
     first, x = example(), Value(2.0)
     Value(0.0) * Value(1.0)  # what was made in between has no influence
     assert draw(first).source == draw(example()).source == draw(first).source
     y = tanh(x)
     draw(y)
     assert (x.label, y.label, x.grad, y.parents) == ("", "", 0.0, (x,))
+    inputs = [Value(1.0, "x0"), Value(-1.0, "x1")]
+    for make in (lambda: Neuron(2, seed=1), lambda: Layer(2, 2, seed=1), lambda: MLP(2, [2, 1], "tanh", seed=1)):
+        model = make()
+        y, z = (fsum(made) if isinstance(made, list) else made for made in (model(inputs), make()(inputs)))
+        assert draw(z).source == draw(y).source
 
 
 # Labels
@@ -140,6 +142,7 @@ HOSTILE = [
     "\U000e0001", "\ue000", "a\u2028b", "∂L/∂w", " ", "   ", "\xa0", "None", "javascript:alert(1)",
     "x" * 10_000, "<" * 1000, *BACKSLASHES,
 ]  # fmt: skip
+LABELS = st.text(st.one_of(st.characters(), st.sampled_from("\\\\NGETHL<>&")), max_size=8)
 TAGS = {"svg", "g", "title", "desc", "polygon", "path", "ellipse", "text"}
 
 
@@ -172,16 +175,13 @@ def test_label_operation_and_title_are_shown_as_text_whatever_they_hold():
 
 
 @max_examples(25)
-@given(
-    st.lists(st.text(st.one_of(st.characters(), st.sampled_from("\\\\NGETHL<>&")), max_size=8), min_size=1, max_size=12)
-)
+@given(st.lists(LABELS, min_size=1, max_size=12))
 def test_any_labels_are_shown_as_text(labels):
     found = nodes(draw(fsum([Value(1.0, label) for label in labels])))
-    shown = [found[f"n{position}"] for position in range(len(labels))]
-    assert [[bare(line) for line in lines[:-2]] for lines in shown] == [
-        [bare(label)] if label else [] for label in labels
-    ]
-    assert [lines[-2:] for lines in shown] == [["data 1", NOT_YET]] * len(labels)
+    for position, label in enumerate(labels):
+        *shown, data, gradient = found[f"n{position}"]
+        assert [bare(line) for line in shown] == ([bare(label)] if label else [])
+        assert (data, gradient) == ("data 1", NOT_YET)
 
 
 def test_empty_label_takes_no_line_and_control_characters_are_spaces():
@@ -234,10 +234,7 @@ def test_depth_counts_operations_back_from_the_root_and_where_the_picture_is_cut
     assert "stroke-dasharray" in dict(look(one, "n4op"))
     assert "stroke-dasharray" not in dict(look(one, "n6op"))
     assert draw(L, depth=3).source == draw(L, depth=4).source == draw(L, depth=10**18).source == draw(L).source
-
-
-def test_arrow_from_a_shown_operand_stays_where_another_is_cut():
-    x = Value(2.0, "x")
+    x = Value(2.0, "x")  # an arrow from an operand that is shown stays where another is cut
     drawing = draw(exp(x) * x * x, depth=1)
     assert arrows(drawing) == ["n0->n2op", "n0->n3op", "n2->n3op", "n2op->n2", "n3op->n3"]
     assert nodes(drawing)["n2op"] == ["* ..."]
@@ -252,7 +249,7 @@ def test_depth_goes_through_shared_nodes_once():
     assert time.process_time() - start < 5
 
 
-def test_expand_shows_a_dot_as_its_products_and_their_sum():
+def test_expand_shows_a_dot_as_its_products_and_their_sum_and_changes_no_other_operation():
     w, x = [Value(2.0, "w0"), Value(3.0, "w1")], [Value(5.0, "x0"), Value(7.0, "x1")]
     y = dot(w, x)
     (2 * y).backward()
@@ -268,9 +265,6 @@ def test_expand_shows_a_dot_as_its_products_and_their_sum():
     a = Value(3.0)  # a product of a number with itself has two arrows
     assert sorted(Counter(arrows(draw(dot([a], [a]), expand=True))).values()) == [1, 1, 1, 2]
     assert nodes(draw(y, depth=0, expand=True))["n4op"] == ["dot ..."]
-
-
-def test_expand_changes_no_other_operation():
     for y in (example(), fsum([Value(1.0), Value(2.0)])):
         assert draw(y, expand=True).source == draw(y).source
 
@@ -352,11 +346,8 @@ def boxed():
         w = Value(2.0)
         y = x * w + (c := Constant(3.0))
     w.data = 2.0
-    yield (
-        "what is made in a scope is in its box, also when it was changed",
-        y,
-        {x: [], w: ["part"], c: ["part"], y: ["part"]},
-    )
+    inside = {x: [], w: ["part"], c: ["part"], y: ["part"]}
+    yield "what is made in a scope is in its box, also when it was changed", y, inside
     y = MLP(2, [2, 1], seed=1)([x, Value(2.0)])
     yield "modules are boxes", y, {x: [], y: ["MLP", "Layer 2", "Neuron"]}
 
@@ -376,15 +367,7 @@ def test_boxes_are_scopes_around_what_was_made_in_them_and_around_the_parameters
     assert found.count(()) == 2
 
 
-def test_model_that_is_gone_is_drawn_as_one_that_is_there():
-    inputs = [Value(1.0, "x0"), Value(-1.0, "x1")]
-    for make in (lambda: Neuron(2, seed=1), lambda: Layer(2, 2, seed=1), lambda: MLP(2, [2, 1], "tanh", seed=1)):
-        model = make()
-        y, z = (fsum(made) if isinstance(made, list) else made for made in (model(inputs), make()(inputs)))
-        assert draw(z).source == draw(y).source
-
-
-def test_scope_of_what_is_not_drawn_is_no_box():
+def test_scope_of_what_is_not_drawn_is_no_box_and_products_of_an_expanded_dot_are_in_the_box_of_the_dot():
     y = Value(1.0)
     for title in ("first", "second"):
         with scope(title):
@@ -393,9 +376,6 @@ def test_scope_of_what_is_not_drawn_is_no_box():
         pass
     for depth, titles in ((1, {"first", "second"}), (0, {"second"})):
         assert {title for around in boxes(draw(y, depth=depth)).values() for title in around} == titles
-
-
-def test_products_of_an_expanded_dot_are_in_the_box_of_the_dot():
     w, x = [Value(2.0), Value(3.0)], [Value(1.0), Value(1.0)]
     owner = Owner(*w)
     y = neuron(w, x, owner)
@@ -408,7 +388,7 @@ def test_products_of_an_expanded_dot_are_in_the_box_of_the_dot():
 # Derivatives
 
 
-def test_local_derivatives_stand_on_the_arrows_into_operations():
+def test_local_derivatives_stand_on_the_arrows_into_operations_and_times_upstream_are_the_gradients():
     L = example()
     assert labels(draw(L, derivatives=True)) == {
         "n0->n2op": ["∂ -3"], "n1->n2op": ["∂ 2"], "n2op->n2": [""],
@@ -416,9 +396,6 @@ def test_local_derivatives_stand_on_the_arrows_into_operations():
         "n4->n6op": ["∂ -2"], "n5->n6op": ["∂ 4"], "n6op->n6": [""],
     }  # fmt: skip
     assert set(map(tuple, labels(draw(L)).values())) == {("",)}
-
-
-def test_gradient_is_upstream_times_what_stands_on_the_arrow():
     a, b = Value(0.5, "a"), Value(-1.5, "b")
     y = tanh(a / b)
     y.backward()
@@ -432,13 +409,11 @@ def fails(*_):
     raise ValueError("no derivative")
 
 
+ODD = NAry("odd", sum, fails, definition="sum(xs)")
 DERIVATIVES = [  # a graph, and what stands on its arrows
     (lambda: Value(2.0) * 3.0, {"n0->n2op": ["∂ 3"], "n1->n2op": [""], "n2op->n2": [""]}),  # none by a constant
     (lambda: sqrt(Value(0.0)), {"n0->n1op": ["∂ inf"], "n1op->n1": [""]}),
-    (
-        lambda: NAry("odd", sum, fails, definition="sum(xs)")([Value(1.0), Value(2.0), 3.0]),
-        {"n0->n3op": ["∂ ?"], "n1->n3op": ["∂ ?"], "n2->n3op": [""], "n3op->n3": [""]},
-    ),
+    (lambda: ODD([Value(1.0), 3.0]), {"n0->n2op": ["∂ ?"], "n1->n2op": [""], "n2op->n2": [""]}),
 ]
 
 
@@ -452,17 +427,15 @@ def test_derivative_on_an_arrow_is_a_number_nothing_or_a_question_mark():
     assert sorted(label for several in found for label in several) == ["", "", "∂ 1", "∂ 2", "∂ 5"]
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, ValueError, KeyError, TypeError, NotImplementedError])
-def test_derivative_that_cannot_be_evaluated_is_a_question_mark_and_the_others_are_shown(error):
-    def fails(y, a, b):
-        raise error("no derivative")
+def test_derivative_that_cannot_be_evaluated_is_a_question_mark_and_one_by_a_constant_is_not_evaluated():
+    for error in (ZeroDivisionError, ValueError, KeyError, TypeError, NotImplementedError):
 
-    odd = operation("odd", lambda a, b: a, fails, lambda y, a, b: 7.0)
-    found = labels(draw(odd(Value(1.0), Value(2.0)), derivatives=True))
-    assert found == {"n0->n2op": ["1st ∂ ?"], "n1->n2op": ["2nd ∂ 7"], "n2op->n2": [""]}
+        def fails(y, a, b, error=error):
+            raise error("no derivative")
 
-
-def test_derivative_by_a_constant_is_not_evaluated():
+        odd = operation("odd", lambda a, b: a, fails, lambda y, a, b: 7.0)
+        found = labels(draw(odd(Value(1.0), Value(2.0)), derivatives=True))
+        assert found == {"n0->n2op": ["1st ∂ ?"], "n1->n2op": ["2nd ∂ 7"], "n2op->n2": [""]}
     asked = []
     odd = operation("odd", lambda a, b: a, lambda y, a, b: 1.0, lambda y, a, b: asked.append(b) or 1.0)
     for second, found in ((2.0, []), (Value(2.0), [2.0])):
@@ -501,21 +474,7 @@ def test_pairs_of_a_dot_are_told_once_beside_each_operand_and_on_the_arrow_besid
         assert all(label.startswith(f"{place} ∂") for label in beside)
 
 
-def test_operation_in_a_gradient_is_written_with_public_functions():
-    x = Value(3.0, "x")
-    (gradient,) = autograd.gradients(autograd.hypot(x, Value(4.0, "z")), [x], create_graph=True)
-    assert ["a / hypot(a, b)"] in nodes(draw(gradient)).values()
-
-
 # Colours
-
-
-def is_orange(colour):
-    return colour[0] > colour[2] + 50
-
-
-def is_blue(colour):
-    return colour[2] > colour[0] + 50
 
 
 def test_ground_of_a_gradient_tells_its_sign_and_size_and_the_legend_says_so():
@@ -525,8 +484,8 @@ def test_ground_of_a_gradient_tells_its_sign_and_size_and_the_legend_says_so():
     y.backward()
     picture, names = svg(draw(y)), ids(y)
     up, down, faint, zero = (ground(picture, names[leaf]) for leaf in (a, b, c, d))
-    assert is_orange(up)
-    assert is_blue(down)
+    assert up[0] > up[2] + 50  # orange
+    assert down[2] > down[0] + 50  # blue
     assert faint[0] > faint[2]
     assert min(faint) > min(up) + 50  # and fainter
     assert zero is None
@@ -537,40 +496,30 @@ def test_ground_of_a_gradient_tells_its_sign_and_size_and_the_legend_says_so():
     assert list(legend(draw(Value(2.0) * Value(3.0)))) == ["given", "result"]
 
 
-@pytest.mark.parametrize("colours", [style.LEAF, style.CONSTANT, style.COMPUTED, style.ROOT])
-def test_colours_of_gradients_mean_nothing_else(colours):
-    for colour in colours:
+def test_colours_of_gradients_mean_nothing_else():
+    for colour in (*style.LEAF, *style.CONSTANT, *style.COMPUTED, *style.ROOT):
         red, green, blue = bytes.fromhex(colour[1:])
         assert not (blue > green > red and blue - red > 12)  # a blue
         assert not (red > green > blue and red - blue > 60)  # an orange
 
 
-def test_gradient_can_be_read_on_its_ground():
+def test_gradients_can_be_read_on_their_grounds_and_those_that_are_not_finite_leave_the_colours_of_the_others():
     leaves = [Value(1.0) for _ in range(6)]
     for leaf, gradient in zip(leaves, [1.0, -1.0, 1e-3, -1e-3, float("inf"), float("-inf")], strict=True):
         leaf.grad = gradient
     picture = svg(draw(fsum(leaves)))
     for number in range(6):
         assert contrast("#" + bytes(ground(picture, f"n{number}")).hex(), "#1a1a1a") >= 4.5  # WCAG 2, AA
-
-
-def test_gradients_that_are_not_finite_leave_the_colours_of_the_others():
-    a, b, c = Value(1.0), Value(1.0), Value(1.0)
-    y = fsum([a, b, c])
-    y.backward()
-    a.grad, b.grad = float("inf"), float("nan")
-    picture = svg(draw(y, derivatives=True))
-    assert ground(picture, "n0") == ground(picture, "n2")  # as strong as the largest finite one
-    assert ground(picture, "n1") is None
+    assert ground(picture, "n4") == ground(picture, "n0")  # as strong as the largest finite one
+    leaves[0].grad = float("nan")
+    assert ground(svg(draw(fsum(leaves), derivatives=True)), "n0") is None
 
 
 def test_arrows_take_the_colour_of_what_flows_back_along_them():
     x, w = Value(2.0), Value(-3.0)
     y = x * w
-    strokes = lambda: {
-        name: next(e.get("stroke") for e in g.iter(f"{SVG}path"))
-        for name, g in groups(draw(y, derivatives=True), "edge")
-    }
+    edges = lambda: groups(draw(y, derivatives=True), "edge")
+    strokes = lambda: {name: next(e.get("stroke") for e in g.iter(f"{SVG}path")) for name, g in edges()}
     assert set(strokes().values()) == {"#666666"}
     y.backward()
     colours = {name: bytes.fromhex(stroke[1:]) for name, stroke in strokes().items()}
@@ -635,16 +584,13 @@ def test_network_of_more_than_60_nodes_is_folded_to_cards_that_fit_a_slide():
     assert draw(score, depth=2).source.count("Neuron 4") < 2
 
 
-def test_small_network_is_not_folded_unless_that_is_asked_for():
+def test_small_network_is_not_folded_unless_that_is_asked_for_and_many_alike_are_one_card():
     score = network([2, 1])
     assert cards(draw(score)) == []
     assert cards(draw(score, fold=True)) != []
     assert draw(example(), fold=True).source == draw(example()).source  # which has nothing to fold
     with pytest.raises(ValueError, match=r"^depth counts operations, and fold hides them in cards"):
         draw(example(), fold=True, depth=2)
-
-
-def test_many_alike_are_one_card():
     drawing = draw(network([16, 16, 1]))
     assert cards(drawing) == [["Neuron ×16"], ["Neuron ×16"], ["Neuron"]]
     assert ["Neuron ×16", "48 operations, 48 leaves"] in nodes(drawing).values()

@@ -101,9 +101,6 @@ def test_arrows_are_straight_where_curves_are_made_of_too_many_pieces(derivative
         assert ("splines=line" in draw(y, derivatives=derivatives).source) is straight
 
 
-# Too large
-
-
 def tree(size):
     row = [Value(float(i)) for i in range((size + 1) // 2)]
     while len(row) > 1:
@@ -138,21 +135,13 @@ def test_graph_that_is_too_large_is_an_error_that_says_its_size_and_how_to_draw_
         (chain(501), "501", {}), (wide(501), "501", {}), (tree(502), "501", {}), (chain(12_345), "12,345", {}),
         (many, "600", {"expand": True}),
     ):  # fmt: skip
-        message = (
-            f"this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part: "
-            "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
-        )
+        message = f"this graph has {size} nodes to draw, and more than {MAX_NODES} are not laid out; draw a part: "
+        message += "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             draw(root, **options)
-
-
-def test_part_of_a_graph_that_is_too_large_is_drawn_by_depth_or_from_another_node():
     y = chain(10_000)
     assert len(nodes(draw(y, depth=4))) == len(nodes(draw(y.parents[0], depth=4))) == 5 + 5
     assert len(nodes(draw(topological_order(y)[3]))) == 4 + 3
-
-
-# Time
 
 
 def spent_by_children():

@@ -6,8 +6,6 @@ the corners of floating point: zeros, subnormals, tails where the function satur
 new row is tested by being there.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math
@@ -21,7 +19,7 @@ from mpmath import mp
 from autograd import Value, gradients, rules
 from autograd.rules.operation import NAry, Operation
 from autograd.testing import every_operation
-from tests.oracle import evaluated, exact, is_slow
+from tests.oracle import defined, exact, is_slow
 
 EPS = 2.0**-52
 SPAN = {2: 1e100, 3: 1e100}  # of operands by whose number second derivatives are tested; products of others overflow
@@ -52,10 +50,6 @@ SAMPLE = (50, 25)  # points of a row, and of one that is slow, that are tested w
 
 FIXED = [row for row in every_operation() if not isinstance(row, NAry)]
 ORDERS = {0: "value", 1: "first derivative", 2: "second derivative", 3: "third derivative"}
-
-
-def defined(row: Operation, operands: tuple[float, ...]) -> bool:
-    return not row.domain or bool(evaluated(row.domain, dict(zip(row.arguments, operands, strict=True)), math))
 
 
 @functools.cache

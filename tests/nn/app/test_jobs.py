@@ -62,10 +62,14 @@ def drawn(name, seed=0, called="it", table=None):
     return {end: draw_it() for end, draw_it in pictures(Trained(task, model), history, called)}
 
 
-def test_boundary_of_a_job_that_holds_nothing_out_says_nothing_of_marks():
+def test_title_of_a_boundary_speaks_of_marks_where_something_is_held_out_and_is_broken_into_lines():
     (axes,) = drawn("xor")["boundary.png"][1].axes
     assert axes.get_title() != ""
     assert "filled" not in axes.get_title()
+    _, figure = drawn("moons", called="a table of a hundred thousand very small observations")["boundary.png"]
+    lines = figure.axes[0].get_title().splitlines()
+    assert len(lines) >= 3
+    assert max(map(len, lines)) <= 50
 
 
 def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
@@ -80,13 +84,6 @@ def test_boundary_of_flowers_is_in_centimetres_and_in_the_features_that_tell():
     marks = {c.get_label(): len(c.get_offsets()) for c in axes.collections if not str(c.get_label()).startswith("_")}
     assert sum(count for label, count in marks.items() if label.endswith(", held out")) == 30
     assert sum(count for label, count in marks.items() if not label.endswith(", held out")) == 120
-
-
-def test_title_of_a_long_name_is_broken_into_lines():
-    _, figure = drawn("moons", called="a table of a hundred thousand very small observations")["boundary.png"]
-    lines = figure.axes[0].get_title().splitlines()
-    assert len(lines) >= 3
-    assert max(map(len, lines)) <= 50
 
 
 def test_dollars_and_newlines_in_names_are_shown_as_they_are():
@@ -117,16 +114,14 @@ def test_training_that_has_not_helped_says_what_happened_and_what_to_try_and_els
     assert setback(Trained(task, model), before, 0.2) == ""
 
 
-def test_features_that_tell_nothing_apart_are_the_first_two():
-    data = datasets.xor()
-    assert telling_features(data._replace(X=[[*x, x[0]] for x in data.X])) == (0, 1)
-
-
-def test_network_in_units_answers_as_the_encoder_says():
+def test_network_in_units_answers_as_the_encoder_says_and_output_that_is_not_finite_is_no_answer():
     task = Task(JOBS["iris"], 0)
     model = MLP(4, [3], seed=1)
     (x,) = task.encoder.inputs([[5.0, 3.0, 4.0, 1.0]])
     assert [z.data for z in InUnits(task, model)([5.0, 3.0, 4.0, 1.0])] == [z.data for z in model(x)]
+    for z in (math.nan, math.inf, [0.0, math.nan]):
+        with pytest.raises(ValueError, match="not finite says nothing"):
+            task.encoder.answer(z)
 
 
 def test_network_is_asked_about_each_example_once_however_often_it_is_judged(monkeypatch):
@@ -140,33 +135,19 @@ def test_network_is_asked_about_each_example_once_however_often_it_is_judged(mon
     assert len(asked) == 150
 
 
-def test_small_tables_are_gone_through_more_often():
-    assert [table_epochs(rows) for rows in (1, 640, 3_200, 1_000_000)] == [500, 500, 100, 25]
-
-
 PICTURES = [  # a row of features, the number of classes, and what is drawn beside the history
-    ([1.0], 2, ["confusion"]),
-    ([1.0, "a"], 2, ["confusion"]),
-    ([1.0, 2.0], 2, ["confusion", "boundary"]),
-    ([1.0, 2.0, "a"], MOST_DRAWN, ["confusion", "boundary"]),
-    ([1.0, 2.0], MOST_DRAWN + 1, []),
-    ([1.0], 0, ["line"]),
-    ([math.nan], 0, ["answers"]),
-    (["a"], 0, ["answers"]),
-    ([1.0, 2.0], 0, ["answers"]),
+    *(([1.0], 2, ["confusion"]), ([1.0, "a"], 2, ["confusion"]), ([1.0, 2.0], 2, ["confusion", "boundary"])),
+    *(([1.0, 2.0, "a"], MOST_DRAWN, ["confusion", "boundary"]), ([1.0, 2.0], MOST_DRAWN + 1, [])),
+    *(([1.0], 0, ["line"]), *((row, 0, ["answers"]) for row in ([math.nan], ["a"], [1.0, 2.0]))),
 ]
 
 
-def test_pictures_of_a_table_are_those_that_can_be_drawn():
+def test_pictures_of_a_table_are_those_that_can_be_drawn_and_small_ones_are_gone_through_more_often():
     for row, classes, drawn_too in PICTURES:
         names = [f"kind {k}" for k in range(classes)]
         data = Dataset([row] * 3, [0, 1, 0], [f"x{i}" for i in range(len(row))], names)
         found = table_job(Path("t.csv"), TableExamples(data, "y")).pictures
         assert found == ("history", *drawn_too), (row, classes)
-
-
-def test_output_that_is_not_finite_is_no_answer():
-    encoder = Encoder.fit(Dataset([[0.0], [1.0]], [0, 1], ["x"], ["a", "b"]), "kind")
-    for output_of_it in (math.nan, math.inf, [0.0, math.nan]):
-        with pytest.raises(ValueError, match="not finite says nothing"):
-            encoder.answer(output_of_it)
+    data = datasets.xor()  # of which no feature tells more
+    assert telling_features(data._replace(X=[[*x, x[0]] for x in data.X])) == (0, 1)
+    assert [table_epochs(rows) for rows in (1, 640, 3_200, 1_000_000)] == [500, 500, 100, 25]

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import nn
-from nn.__main__ import JOBS, main, neuron_drawing
+from nn.__main__ import JOBS, neuron_drawing
 from tests.nn.app.running import COMMAND, PNG, QUICK, VARIABLES, files, mistaken, output, process, refused, run
 
 ENDS = ("boundary.png", "history.png", "neuron.svg")
@@ -56,22 +56,15 @@ def texts(svg):
     return ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
-# What it learns
-
-
-def test_moons_are_all_learned_by_the_promised_network(outputs):
+def test_moons_are_all_learned_by_the_promised_network_and_iris_on_93_percent_of_the_flowers_not_seen(outputs):
     out = outputs["moons"]
     assert accuracy(out, "training") == (100.0, 100)
     assert out.startswith("moons: 100 examples to train on, 2 features each\nMLP(2 -> 16 -> 16 -> 1, 337 param")
     assert "training: loss 0," in out
     assert "gradients of the loss" not in out  # the line about the neuron, where the loss is flat
-
-
-def test_iris_is_right_on_93_percent_of_the_flowers_it_has_not_seen(outputs):
     share, number = accuracy(outputs["iris"], "held out")
     assert share >= 93.0
-    assert number == 30
-    assert accuracy(outputs["iris"], "training")[1] == 120
+    assert (accuracy(outputs["iris"], "training")[1], number) == (120, 30)
     assert outputs["iris"].startswith("iris: 120 examples to train on, 4 features each\n")
 
 
@@ -86,9 +79,6 @@ def test_iris_prints_the_scores_of_flowers_scaled_as_those_it_was_trained_on():
         score = nn.evaluate(model, data.X, data.y, loss=nn.cross_entropy)
         expected = f"{kind}: loss {score.loss:.4g}, accuracy {score.accuracy:.1%} of {len(data.X)} examples"
         assert expected in out.splitlines()
-
-
-# What it writes
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -139,9 +129,6 @@ def test_neuron_drawn_has_the_largest_gradient_on_the_example_with_the_largest_l
     assert what == "the loss"
 
 
-# Options
-
-
 @pytest.mark.parametrize("name", PICTURES)
 def test_same_seed_prints_and_draws_the_same_in_folders_that_are_made_or_replaced(name, tmp_path):
     first, second = tmp_path / "a" / "b", tmp_path / "c"
@@ -186,19 +173,12 @@ def test_help_explains_itself_and_needs_none_of_the_libraries_of_the_job(monkeyp
     assert max(map(len, out.splitlines())) <= 80
 
 
-# Mistakes
-
 WHOLE, ABOVE_0 = "takes a whole number, 1 or more, got", "takes a number above 0, got"
 MISTAKES = [
-    ([], "required: dataset"),
-    (["foo"], "'foo'.*choose from .*moons.*iris"),
-    (["Moons"], "'Moons'"),
-    ([""], "''"),
-    (["mo\nons"], "choose from"),
-    (["moons", "iris"], "unrecognized arguments: iris"),
-    (["moons", "--bogus"], "unrecognized arguments: --bogus"),
-    (["--bogus", "moons"], "unrecognized arguments: --bogus"),
-    (["moons", "--bo\ngus"], "unrecognized arguments"),
+    *(([], "required: dataset"), (["foo"], "'foo'.*choose from .*moons.*iris")),
+    *((["Moons"], "'Moons'"), ([""], "''"), (["mo\nons"], "choose from")),
+    *((["moons", more], f"unrecognized arguments: {more}") for more in ("iris", "--bogus")),
+    *((["--bogus", "moons"], "unrecognized arguments: --bogus"), (["moons", "--bo\ngus"], "unrecognized arguments")),
     *[(["moons", "--epochs", n], f"--epochs: {WHOLE} '{re.escape(n)}'") for n in ("0", "-3", "2.5", "ten", "²")],
     (["moons", "--epochs"], "--epochs: expected one argument"),
     (["moons", "--hidden"], "--hidden: expected at least one argument"),
@@ -210,12 +190,9 @@ MISTAKES = [
 ]
 
 
-def test_mistake_is_one_clear_line_and_exit_code_two():
+def test_mistake_is_one_clear_line_and_exit_code_two_and_writes_no_files(tmp_path):
     for arguments, message in MISTAKES:
         assert re.search(message, mistaken(*arguments)), arguments
-
-
-def test_mistake_on_the_command_line_is_one_clear_line_and_exit_code_two_and_writes_no_files(tmp_path):
     with process("moons", "--epochs", "0", "--out", tmp_path / "new", encoding="utf-8") as done:
         out, error = done.communicate(timeout=300)
     assert (done.returncode, out, error.count("\n"), files(tmp_path)) == (2, "", 1, [])
@@ -228,22 +205,14 @@ def test_file_where_the_folder_should_be_is_one_clear_line(tmp_path):
         assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.parametrize(
-    ("dataset", "module", "message"),
-    [
-        ("digits", "sklearn", r"digits comes from scikit-learn: python -m pip install 'scalar-autograd\[demo\]'"),
-        ("moons", "matplotlib.figure", r"plots needs Matplotlib: python -m pip install 'scalar-autograd\[demo\]'"),
-        ("moons", "graphviz", r"draw needs the graphviz package: python -m pip install 'scalar-autograd\[draw\]'.*"),
-        ("moons", "the command dot", ".*pip install graphviz-pure.*"),
-    ],
-)
-def test_what_is_missing_is_one_line_that_names_the_remedy(dataset, module, message, tmp_path, monkeypatch):
-    if module == "the command dot":
+@pytest.mark.parametrize("missing", ["scikit-learn", "the command dot"])  # test_command.py has the other libraries
+def test_what_is_missing_is_one_line_that_names_the_remedy(missing, tmp_path, monkeypatch):
+    dataset, message = "moons", ".*pip install graphviz-pure.*"
+    if missing == "the command dot":
         monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
     else:
-        monkeypatch.setitem(sys.modules, module, None)
-        for ours in ("autograd.pictures.rendering", "nn.plots.canvas"):  # of the pictures before
-            monkeypatch.delitem(sys.modules, ours, raising=False)
+        dataset, message = "digits", rf"digits comes from {missing}: python -m pip install 'scalar-autograd\[demo\]'"
+        monkeypatch.setitem(sys.modules, "sklearn", None)
     code, _, error = run(dataset, *QUICK, "--out", tmp_path)
     assert code == 1
     assert re.fullmatch(rf"python -m nn: error: {message}\n", error)
@@ -256,8 +225,6 @@ def test_huge_learning_rate_ends_without_a_traceback(dataset, lr, tmp_path):
     assert "stopped: " in out
     assert error.count("\n") <= 1
 
-
-# Progress
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 
@@ -324,9 +291,6 @@ def test_bar_of_80_columns_keeps_the_numbers_of_held_out_examples_and_quiet_show
     assert re.search(r"loss [\d.]+ \([\d.]+\), accuracy [\d.]+ \([\d.]+\)", last)
 
 
-# Ctrl-C
-
-
 @on_posix
 def test_interrupt_during_training_ends_cleanly_with_what_was_learned(tmp_path):
     with Terminal("moons", "--epochs", "100000", "--out", str(tmp_path)) as terminal:
@@ -341,20 +305,16 @@ def test_interrupt_during_training_ends_cleanly_with_what_was_learned(tmp_path):
     assert "Traceback" not in terminal.shown + out
 
 
-def test_interrupt_before_the_training_is_one_line(tmp_path, monkeypatch, capsys):
-    def interrupted(**options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(nn.datasets, "moons", interrupted)
-    assert main(["moons", "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr() == ("", "python -m nn: interrupted\n")
+def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
 
 
-def test_interrupt_in_the_first_epoch_still_writes_both_pictures(tmp_path, monkeypatch, capsys):
-    def interrupted(optimizer, theta, gradient):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(nn.SGD, "updated", interrupted)
-    assert main(["moons", "--hidden", "3", "--out", str(tmp_path)]) == 0
-    assert "stopped: interrupted in epoch 1\n" in capsys.readouterr().out
+def test_interrupt_before_the_training_is_one_line_and_in_the_first_epoch_both_pictures_are_written(
+    tmp_path, monkeypatch
+):
+    with monkeypatch.context() as before:
+        before.setattr(nn.datasets, "moons", interrupt)
+        assert run("moons", "--out", tmp_path) == (130, "", "python -m nn: interrupted\n")
+    monkeypatch.setattr(nn.SGD, "updated", interrupt)
+    assert "stopped: interrupted in epoch 1\n" in output("moons", "--hidden", 3, "--out", tmp_path)
     assert files(tmp_path) == ["moons-boundary.png", "moons-neuron.svg"]

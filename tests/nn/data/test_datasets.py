@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, make_circles, make_moons
+from sklearn.datasets import load_digits, load_iris, make_circles, make_moons
 
 from nn.data.datasets import (
     Dataset,
@@ -35,16 +35,12 @@ def numbered(per_class):
     """Return a data set whose examples are all different, with the given number of each class, interleaved."""
     y = [kind for kind, number in enumerate(per_class) for _ in range(number)]
     random.Random(0).shuffle(y)
-    return Dataset(
-        [[float(i), -2.0 * i] for i in range(len(y))], y, ["a", "b"], [f"c{k}" for k in range(len(per_class))]
-    )
+    X = [[float(i), -2.0 * i] for i in range(len(y))]
+    return Dataset(X, y, ["a", "b"], [f"c{k}" for k in range(len(per_class))])
 
 
 def columns(data):
     return list(zip(*data.X, strict=True))
-
-
-# Moons and circles are those of scikit-learn
 
 
 @pytest.mark.parametrize(("make", "theirs"), [(moons, make_moons), (circles, partial(make_circles, factor=0.5))])
@@ -58,19 +54,8 @@ def test_moons_and_circles_are_those_of_scikit_learn(make, theirs):
     for seed in (-1, 2**32):
         wanted = f"^ValueError: .*a seed is an integer from 0 to .*, got {seed}"
         assert re.search(wanted, error_of(make, seed=seed))
-
-
-def test_moons_are_a_hundred_with_noise_and_lie_on_two_half_circles_without():
     assert moons(seed=1) == moons(n=100, noise=0.1, seed=1)
-    data = moons(n=50, noise=0.0, seed=1)
-    assert data.classes == ["upper moon", "lower moon"]
-    for (a, b), kind in zip(data.X, data.y, strict=True):
-        middle = (1.0, 0.5) if kind else (0.0, 0.0)
-        assert math.dist((a, b), middle) == pytest.approx(1.0, abs=1e-12)
-        assert (b - middle[1]) * (-1) ** kind >= -1e-12
-
-
-# iris
+    assert moons().classes + circles().classes == ["upper moon", "lower moon", "outer circle", "inner circle"]
 
 
 def test_iris_is_that_of_scikit_learn_and_may_be_changed_without_changing_the_next():
@@ -81,49 +66,18 @@ def test_iris_is_that_of_scikit_learn_and_may_be_changed_without_changing_the_ne
         data.X[0][0] = 99.0
 
 
-def test_iris_has_the_means_that_fisher_published():
-    data = iris()
-    means = {
-        "setosa": [5.006, 3.428, 1.462, 0.246],
-        "versicolor": [5.936, 2.770, 4.260, 1.326],
-        "virginica": [6.588, 2.974, 5.552, 2.026],
-    }
-    for kind, name in enumerate(data.classes):
-        flowers = [x for x, y in zip(data.X, data.y, strict=True) if y == kind]
-        found = [statistics.fmean(column) for column in zip(*flowers, strict=True)]
-        assert found == pytest.approx(means[name], abs=1e-9)
-
-
-# digits
-
-
-def test_digits_are_those_of_scikit_learn():
-    data = digits()
-    assert (len(data.X), {len(x) for x in data.X}, len(data.y)) == (1797, {64}, 1797)
-    assert [data.y.count(k) for k in range(10)] == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    assert {pixel for x in data.X for pixel in x} == {float(shade) for shade in range(17)}
-    assert data.classes == list("0123456789")
+def test_digits_are_those_of_scikit_learn_and_without_it_the_error_names_the_remedy(monkeypatch):
+    data, bunch = digits(), load_digits()
+    assert (data.X, data.y, data.classes) == (bunch.data.tolist(), bunch.target.tolist(), list("0123456789"))
     assert (data.features[0], data.features[1], data.features[8]) == ("pixel_0_0", "pixel_0_1", "pixel_1_0")
-
-
-def test_first_digit_is_a_zero_row_by_row_and_without_scikit_learn_the_error_names_the_remedy(monkeypatch):
-    first = digits().X[0]
-    assert first[:8] == [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]
-    assert [first[8 * row + 3] for row in range(8)] == [13.0, 15.0, 2.0, 0.0, 0.0, 0.0, 5.0, 13.0]  # hollow inside
     monkeypatch.setitem(sys.modules, "sklearn", None)
     wanted = "ImportError: digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'"
     assert error_of(digits) == wanted
 
 
-# xor, circles, spirals
-
-
-def test_xor_is_its_truth_table_if_nothing_is_said():
+def test_xor_is_its_truth_table_and_of_many_points_surrounds_each_corner_with_as_many():
     corners = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     assert xor() == Dataset(corners, [0, 1, 1, 0], ["x1", "x2"], ["equal", "different"])
-
-
-def test_xor_of_many_points_surrounds_each_corner_with_as_many():
     data = xor(n=4000, noise=0.2, seed=1)
     for corner in range(4):
         cloud, kinds = data.X[corner::4], set(data.y[corner::4])
@@ -131,13 +85,6 @@ def test_xor_of_many_points_surrounds_each_corner_with_as_many():
         for coordinate, middle in zip(zip(*cloud, strict=True), (corner // 2, corner % 2), strict=True):
             assert statistics.fmean(coordinate) == pytest.approx(middle, abs=0.03)
             assert statistics.pstdev(coordinate) == pytest.approx(0.2, rel=0.06)
-
-
-def test_circles_have_radius_one_and_one_half():
-    data = circles(n=20, noise=0.0, seed=1)
-    for x, kind in zip(data.X, data.y, strict=True):
-        assert math.hypot(*x) == pytest.approx([1.0, 0.5][kind], rel=1e-12)
-    assert data.classes == ["outer circle", "inner circle"]
 
 
 @pytest.mark.parametrize(("arms", "turns"), [(2, 1.5), (3, 1.0), (1, 3.0)])
@@ -163,24 +110,15 @@ def test_spirals_are_not_told_apart_by_a_line_but_by_their_neighbours():
             assert data.y[min(others, key=lambda j: math.dist(x, data.X[j]))] == y
 
 
-# linear
-
-
-def test_linear_data_are_a_regression_on_a_known_line():
+def test_linear_data_are_a_regression_on_a_known_line_with_noise_in_the_target():
     data = linear(n=50, noise=0.0, seed=1, weights=(3.0, -1.0), bias=0.5)
     assert (data.classes, data.features, linear(n=3).features) == ([], ["x1", "x2"], ["x"])
     assert [3.0 * a - b + 0.5 for a, b in data.X] == pytest.approx(data.y, rel=1e-15)
     assert all(-1.0 <= x <= 1.0 for row in data.X for x in row)
-
-
-def test_noise_of_linear_data_is_added_to_the_target():
     data = linear(n=3000, noise=0.3, seed=1)
     residuals = [y - 2.0 * x - 1.0 for (x,), y in zip(data.X, data.y, strict=True)]
     assert statistics.fmean(residuals) == pytest.approx(0.0, abs=0.03)
     assert statistics.pstdev(residuals) == pytest.approx(0.3, rel=0.06)
-
-
-# All of them
 
 
 @pytest.mark.parametrize("make", GENERATED)
@@ -223,9 +161,6 @@ def test_data_are_plain_lists_of_plain_numbers(make):
     assert {type(name) for name in data.features + data.classes} == {str}
 
 
-# split
-
-
 def test_split_holds_out_the_same_share_of_each_class_and_keeps_each_example_with_its_class():
     for per_class, share in itertools.product([[50, 50, 50], [10, 30], [100, 20, 60]], [0.1, 0.2, 0.5, 0.9]):
         data = numbered(per_class)
@@ -250,16 +185,12 @@ def test_seed_chooses_what_is_held_out_a_fifth_if_not_said():
     assert held == {float(i) for i in range(10)}  # every example, by some seed
 
 
-def test_regression_is_split_without_classes():
+def test_regression_is_split_without_classes_and_a_large_one_at_once():
     data = linear(n=50, seed=1)
     training, testing = split(data, held_out=0.3, seed=1)
     assert (len(training.X), len(testing.X)) == (35, 15)
-    assert sorted(training.y + testing.y) == sorted(data.y)
-    pairs = {x[0]: y for x, y in zip(data.X, data.y, strict=True)}
-    assert [pairs[x[0]] for x in testing.X] == testing.y
-
-
-def test_large_regression_is_split_at_once():
+    pairs = [(*x, y) for part in (training, testing) for x, y in zip(part.X, part.y, strict=True)]
+    assert sorted(pairs) == sorted((*x, y) for x, y in zip(data.X, data.y, strict=True))
     n = 50_000  # a class for each number would take minutes
     training, testing = split(Dataset([[0.0]] * n, [float(i) for i in range(n)], ["x"], []), seed=1)
     assert (len(training.y), len(testing.y)) == (40_000, 10_000)
@@ -277,26 +208,13 @@ def test_split_leaves_no_part_empty():
         assert error_of(split, data, held_out=share) == f"ValueError: {wanted}"
 
 
-# standardized, by a standardization
-
-
-def test_standardized_features_have_mean_zero_and_variance_one():
-    for column in columns(standardized(iris())):
-        assert statistics.fmean(column) == pytest.approx(0.0, abs=1e-12)
-        assert statistics.pvariance(column) == pytest.approx(1.0, rel=1e-12)
-    assert standardized(iris(), like=iris()) == standardized(iris())
-
-
-def test_standardized_by_hand():
+def test_standardized_by_hand_and_like_another_by_its_means_and_variances():
     data = Dataset([[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]], [0, 1, 0], ["a", "b"], ["p", "q"])
     scaled = standardized(data)  # means 3 and 20, variances 8 / 3 and 200
     assert columns(scaled)[0] == pytest.approx([-2 / math.sqrt(8 / 3), 0.0, 2 / math.sqrt(8 / 3)], rel=1e-15)
     assert columns(scaled)[1] == pytest.approx([-math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0)], rel=1e-15)
     assert scaled[1:] == data[1:]
     assert data.X == [[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]]
-
-
-def test_standardized_like_another_uses_its_means_and_variances():
     like = Dataset([[0.0, 5.0], [4.0, 9.0]], [0, 1], ["a", "b"], ["p", "q"])
     data = Dataset([[2.0, 7.0], [10.0, 3.0]], [1, 0], ["a", "b"], ["p", "q"])
     scaling = standardization(like)
@@ -306,12 +224,20 @@ def test_standardized_like_another_uses_its_means_and_variances():
     assert standardization(training).apply(testing.X) == standardized(testing, like=training).X
 
 
-def test_constant_feature_becomes_zero_and_explodes_nowhere():
+def test_constant_feature_becomes_zero_and_standardization_neither_overflows_nor_vanishes():
     of = lambda number: Dataset([[number]] * 3, [0, 1, 0], ["a"], ["p", "q"])
     for number in (0.0, 3.0, 0.5):
         assert standardized(of(number)).X == [[0.0]] * 3
     assert all(abs(x) < 1e-9 for (x,) in standardized(of(0.1)).X)  # the mean is rounded
     assert all(abs(x) < 10.0 for (x,) in standardized(of(0.2), like=of(0.1)).X)
+    for unit in (1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e307):
+        scaling = standardization([[0.0], [unit], [2.0 * unit], [3.0 * unit]])
+        few_digits = 1e-3 if unit == 1e-320 else 1e-12
+        assert scaling.means[0] == pytest.approx(1.5 * unit, rel=few_digits, abs=0.0)
+        assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=few_digits, abs=0.0)
+        assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
+    wanted = "ValueError: a feature from -1.7e+308 to 1.7e+308 has no standard deviation"
+    assert error_of(standardization, [[-1.7e308], [1.7e308]]).startswith(wanted)
 
 
 @pytest.mark.parametrize("make", [xor, lambda: standardization(xor())], ids=["data set", "standardization"])
@@ -330,26 +256,11 @@ def test_examples_of_another_length_are_an_error_that_says_so():
 
 
 @pytest.mark.parametrize("make", [iris, digits, linear])
-def test_means_and_spreads_are_those_of_exact_arithmetic(make):
+def test_means_and_spreads_are_those_of_exact_arithmetic_and_undo_gives_back_what_apply_took(make):
     data = make()
     scaling = standardization(data)
     for column, mean, spread in zip(columns(data), scaling.means, scaling.spreads, strict=True):
         assert mean == pytest.approx(statistics.fmean(column), rel=1e-14, abs=1e-15)
         assert spread == pytest.approx(statistics.pstdev(column) or 1.0, rel=1e-14)
-
-
-def test_standardization_neither_overflows_nor_vanishes():
-    for unit in (1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e307):
-        scaling = standardization([[0.0], [unit], [2.0 * unit], [3.0 * unit]])
-        few_digits = 1e-3 if unit == 1e-320 else 1e-12
-        assert scaling.means[0] == pytest.approx(1.5 * unit, rel=few_digits, abs=0.0)
-        assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=few_digits, abs=0.0)
-        assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
-    wanted = "ValueError: a feature from -1.7e+308 to 1.7e+308 has no standard deviation"
-    assert error_of(standardization, [[-1.7e308], [1.7e308]]).startswith(wanted)
-
-
-def test_undo_gives_back_what_apply_took():
-    scaling = standardization(iris())
-    for row, again in zip(iris().X, scaling.undo(scaling.apply(iris().X)), strict=True):
-        assert again == pytest.approx(row, rel=1e-14)
+    for row, again in zip(data.X, scaling.undo(scaling.apply(data.X)), strict=True):
+        assert again == pytest.approx(row, rel=1e-14, abs=1e-15)

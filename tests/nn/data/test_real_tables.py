@@ -33,11 +33,8 @@ TABLES = [  # the target, how many examples there are, how many inputs, and whic
 
 
 def test_every_table_has_its_row_in_the_list_of_sources():
-    listed = [
-        line.split("|")[1].strip()
-        for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
-        if ".csv" in line
-    ]
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    listed = [line.split("|")[1].strip() for line in lines if ".csv" in line]
     assert listed == sorted(path.name for path in FOLDER.glob("*.csv"))
     assert set(listed) == {name for name, *_ in TABLES}
 

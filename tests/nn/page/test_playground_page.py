@@ -14,9 +14,6 @@ from tests.autograd.pictures.page.test_using_the_page import NASTY
 from tests.nn.page.networks import PAGES, case, choose_example, curve, number, plane, text
 from tests.pages import wait_until
 
-# What is shown
-
-
 PAINTED = """canvas => {
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     return new Set(new Uint32Array(pixels.buffer)).size > 1; }"""
@@ -51,8 +48,9 @@ def test_cards_show_the_forward_and_the_backward_pass_of_the_chosen_example(open
     [output] = model.layers[2](outer)
     mse([output], [y[6]]).backward()
     nodes = [*hidden, *outer, output]
+    names = [*(f"h1.{i}" for i in range(1, 7)), *(f"h2.{i}" for i in range(1, 6)), "ŷ"]
     found = page.evaluate("playground.model.cards.map(({name, node}) => [name, playground.graph.values[node]])")
-    assert [name for name, _ in found] == [*[f"h1.{i}" for i in range(1, 7)], *[f"h2.{i}" for i in range(1, 6)], "ŷ"]
+    assert [name for name, _ in found] == names
     assert [value for _, value in found] == pytest.approx([node.data for node in nodes], rel=1e-12)
     slopes = page.evaluate("playground.model.cards.map(({node}) => playground.graph.gradients[node])")
     assert slopes == pytest.approx([node.grad for node in nodes], rel=1e-9)
@@ -102,16 +100,12 @@ def test_neuron_shows_its_formula_and_which_maps_make_its_own_and_its_weights_le
     assert page.locator(".card[aria-pressed=true]").count() == 0
 
 
-def test_click_in_the_plane_chooses_the_nearest_example(opened):
+def test_click_in_the_plane_chooses_the_nearest_example_and_lines_show_weights_or_the_last_gradients(opened):
     page = opened(plane())
     place = "playground.answer.place(playground.training.data, 11, map.clientWidth, map.clientHeight)"
     x, y = page.evaluate(place.replace("map.", "document.getElementById('map')."))
     page.locator("#map").click(position={"x": x, "y": y})
     assert page.locator("#which").input_value() == "12"
-
-
-def test_lines_show_weights_or_the_last_gradients(opened):
-    page = opened(plane())
     page.evaluate("playground.run(3)")
     same = "playground.network.numbers === playground.training.{}"
     assert page.evaluate(same.format("theta"))
@@ -140,9 +134,6 @@ def test_network_without_neurons_or_too_large_still_learns(opened):
     assert page.evaluate("playground.training.curve.at(-1)[1]") < before
     page.locator(".card.neuron").first.click()
     assert "w1.1.1" in text(page, "#details")
-
-
-# What a reader can do
 
 
 def test_play_runs_until_it_is_paused(opened):
@@ -188,7 +179,7 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
     assert page.locator(".card[aria-pressed=true]").count() == 0
 
 
-def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
+def test_results_are_announced_a_derivation_when_it_is_asked_for_and_options_stay_in_their_range(opened):
     page = opened(plane())
     assert page.locator("#status").get_attribute("role") == "status"
     live = "document.getElementById('details').ariaLive"
@@ -201,10 +192,6 @@ def test_results_are_announced_and_a_derivation_when_it_is_asked_for(opened):
     assert said.startswith("Step 1: loss")
     assert "held out" in said
     assert said.endswith("right.")
-
-
-def test_options_of_an_optimiser_stay_in_their_range(opened):
-    page = opened(plane())
     page.locator("#optimizer").select_option("SGD")
     assert page.evaluate("playground.training.wanted.lr") == 0.1
     page.locator("#more summary").click()
@@ -228,8 +215,6 @@ def test_page_hands_its_parameters_to_the_notebook_that_asks(opened, tmp_path):
     wait_until(page, "got.at(-1).steps === 1")
     assert page.evaluate("got.at(-1).scalarAutograd") == page.evaluate("[...playground.training.theta]")
 
-
-# Everybody, everywhere
 
 STATES = {
     "start": lambda page: None,
@@ -283,16 +268,12 @@ def test_small_windows_need_no_scrolling_sideways(size, opened):
     assert page.evaluate("playground.colours.surface") != before  # in pictures too
 
 
-# Safety
-
-
 def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
     every = "".join(NASTY)
     X = [[float(i * k % 7) for k in range(len(NASTY))] for i in range(8)]
     options = {"classes": [every, "other"], "title": every}
-    many = playground(
-        MLP(len(NASTY), [2, 1], seed=1), X, [0, 1] * 4, loss=binary_cross_entropy, features=NASTY, **options
-    )
+    model = MLP(len(NASTY), [2, 1], seed=1)
+    many = playground(model, X, [0, 1] * 4, loss=binary_cross_entropy, features=NASTY, **options)
     for saved in (plane(features=[every, "b"], **options), many):
         page = opened(saved)
         page.locator(".card.neuron").first.click()
@@ -302,9 +283,6 @@ def test_names_are_text_wherever_they_are_shown_and_no_text_is_run(opened):
         assert "eval(" not in saved.html
         assert "new Function" not in saved.html
         assert "default-src 'none'" in saved.html
-
-
-# In a notebook
 
 
 def test_widget_takes_what_its_page_sends_and_nothing_else(opened, tmp_path):

@@ -38,7 +38,8 @@ class Lion(Optimizer):
         return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
 
 
-OPTIMIZER_CASES = [(kind, options) for kind in [*OPTIMIZERS, Heavy] for options in OPTIONS.get(kind.__name__, [{}])]
+KINDS = [*OPTIMIZERS, Heavy, Lion]
+OPTIMIZER_CASES = [(kind, options) for kind in KINDS for options in OPTIONS.get(kind.__name__, [{}])]
 
 
 def on_page(page, steps=STEPS):
@@ -75,12 +76,8 @@ def trained(loss, make, batch_size=None, epochs=STEPS, compiled="auto", **settin
 
 @pytest.mark.parametrize(("kind", "options"), OPTIMIZER_CASES, ids=lambda part: getattr(part, "__name__", str(part)))
 def test_every_optimiser_takes_the_steps_of_fit(kind, options, opened):
-    model, page = trained(mse, lambda parameters: kind(parameters, lr=0.02, **options))
-    same(model, on_page(opened(page)))
-
-
-def test_rule_may_call_functions_of_autograd(opened):
-    model, page = trained(hinge, lambda parameters: Lion(parameters, lr=0.01), compiled=False)
+    compiled = False if kind is Lion else "auto"
+    model, page = trained(mse, lambda parameters: kind(parameters, lr=0.02, **options), compiled=compiled)
     same(model, on_page(opened(page)))
 
 
@@ -132,9 +129,6 @@ def test_losses_shown_are_those_of_the_history(opened):
     assert [held for _, _, held in curve[1:]] == pytest.approx(history.validation_loss, rel=1e-9)
 
 
-# Undo
-
-
 def test_steps_taken_back_are_taken_again_alike_and_reset_begins_the_same_run_again(opened):
     _, page = trained(hinge, lambda ps: Adam(ps, lr=0.05), 8, 1)
     page = opened(page)
@@ -158,9 +152,6 @@ def test_step_that_diverges_is_not_taken(opened):
     page.locator("#undo").click()
     assert page.locator("#problem").inner_text() == ""
     assert page.locator("#step").is_enabled()
-
-
-# The run in Python
 
 
 @pytest.fixture

@@ -30,46 +30,33 @@ def test_what_is_the_same_for_all_parameters_is_computed_once():
     assert all(line.startswith("const c") for line in powers)
 
 
-class Twice(Optimizer):
-    """Uses a product and a number of its step twice, and others once."""
+def own(name, rule, remembers=()):
+    """Return an optimiser of one's own."""
+    return type(name, (Optimizer,), {"rule": lambda self, lr, t: rule(lr, t), "remembers": remembers})
 
-    def rule(self, lr, t):
+
+def test_what_a_rule_uses_twice_has_a_name_and_what_it_uses_once_has_none():
+    def rule(lr, t):
         def update(p, g):
             product, rate = g * p, lr / t
             return (p - rate * (product + 1.0) / (product + rate) - 3.0 * g,)
 
         return update
 
-
-def test_what_a_rule_uses_twice_has_a_name_and_what_it_uses_once_has_none():
-    source = update_source(Twice([Value(1.0)], lr=0.1))
+    source = update_source(own("Twice", rule)([Value(1.0)], lr=0.1))
     assert re.findall(r"const [ct]\d+ = .*", source) == ["const c0 = lr / t;", "const t1 = g * p;"]
     assert [source.count(part) for part in ("g * p", "lr / t")] == [1, 1]
 
 
-class Clocked(Optimizer):
-    """Its rule wants a float: an optimiser that no page can run."""
-
-    def rule(self, lr, t):
-        return lambda p, g: (p - lr * g / math.sqrt(t),)
-
-
-class Branching(Optimizer):
-    def rule(self, lr, t):
-        return lambda p, g: (p - lr * g if g > 0 else p,)
+UNREADABLE = {
+    own("Clocked", lambda lr, t: lambda p, g: (p - lr * g / math.sqrt(t),)): "not a plain float",
+    own("Branching", lambda lr, t: lambda p, g: (p - lr * g if g > 0 else p,)): "no one truth value",
+    own("Forgetful", lambda lr, t: lambda p, g, v: (p - lr * g,), ("velocity",)): "it gives 1 numbers",
+}
 
 
-class Forgetful(Optimizer):
-    remembers = ("velocity",)
-
-    def rule(self, lr, t):
-        return lambda p, g, v: (p - lr * g,)
-
-
-@pytest.mark.parametrize(
-    ("kind", "why"),
-    [(Clocked, "not a plain float"), (Branching, "no one truth value"), (Forgetful, "it gives 1 numbers")],
-)
-def test_rule_that_cannot_be_read_is_named(kind, why):
-    with pytest.raises(TypeError, match=f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"):
-        update_source(kind([Value(1.0)], lr=0.1))
+def test_rule_that_cannot_be_read_is_named():
+    for kind, why in UNREADABLE.items():
+        message = f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"
+        with pytest.raises(TypeError, match=message):
+            update_source(kind([Value(1.0)], lr=0.1))

@@ -10,7 +10,7 @@ from nn import MLP, SGD, hinge, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page.learning_page import OPTIMIZERS
-from tests.nn.page.networks import LOSS_CASES, case, choose_example, name_of, number, plane, points, signed, text
+from tests.nn.page.networks import COUNT, LOSS_CASES, case, choose_example, name_of, number, plane, points, signed, text
 
 
 def deep(activation="sigmoid", layers=4):
@@ -23,9 +23,6 @@ def with_biases(biases, sizes=(4, 1), layer=0):
     for neuron, bias in zip(model.layers[layer].neurons, biases, strict=False):
         neuron.b.data = bias
     return model
-
-
-# Sizes of gradients
 
 
 @pytest.mark.parametrize("loss", LOSS_CASES, ids=name_of)
@@ -85,9 +82,6 @@ def test_layer_that_no_gradient_reaches_is_told(opened):
     assert "Nothing comes through here. One factor is 0" in text(page, "#details")
 
 
-# What a neuron is made of
-
-
 def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
     X = [[float(i * k % 7) for k in range(40)] for i in range(8)]
     page = opened(playground(MLP(40, [2, 1], seed=1), X, [1, -1] * 4, loss=hinge))
@@ -100,9 +94,6 @@ def test_of_many_terms_the_largest_are_first_and_all_are_there(opened):
     assert rows.count() == 41
 
 
-# The loss
-
-
 def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
     def halves(outputs, targets):
         """Return half the squared error, ½ (ŷ - y)². It is an example."""
@@ -113,9 +104,6 @@ def test_loss_of_ones_own_is_told_as_far_as_it_is_known(opened):
     assert told == "The loss is halves: half the squared error, ½ (ŷ − y)²."
     told = text(opened(playground(model, X, y, loss=lambda o, t: mse(o, t))), "#loss-told")
     assert told == "The loss is your own loss."
-
-
-# What goes wrong, or is done
 
 
 def choose_largest_rate(page):
@@ -139,15 +127,22 @@ def test_largest_learning_rate_is_too_large_for_every_usual_network(job, opened,
     assert job in JOBS
     file = tmp_path / "job.html"
     assert main([job, "--playground", str(file), "--out", str(tmp_path)]) == 0
-
     choose_largest_rate(opened(types.SimpleNamespace(save=lambda path: file)))
 
 
-def test_usual_run_is_not_warned_of(opened):
+def test_usual_run_is_not_warned_of_and_an_example_that_does_not_exist_is_answered(opened):
     page = opened(plane())
     for _ in range(20):
         page.evaluate("playground.run(5)")
     assert page.locator("#advice p").count() == 0
+    before = page.locator("#which").input_value()
+    for wrong in ("999", "0", "1.5", ""):
+        choose_example(page, wrong)
+        assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
+        assert page.locator("#which").input_value() == before
+    choose_example(page, 32)
+    assert text(page, "#range") == ""
+    assert page.evaluate("playground.example") == 31
 
 
 def test_dead_neurons_are_told_and_marked(opened):
@@ -199,24 +194,11 @@ def test_fold_is_where_the_sum_is_zero():
 
 
 def test_steps_after_which_nothing_moves_are_told_too(opened):
-    X = points()
-    model = MLP(2, [3, 1], "relu", seed=1)
-    model.layers[-1].neurons[0].b.data = 0.0
-    page = opened(playground(model, X, [1] * len(X), loss=mse))
+    model, flat = MLP(2, [3, 1], "relu", seed=1), MLP(2, [2, 1], "tanh", "relu", seed=1)
+    model.layers[-1].neurons[0].b.data, flat.layers[-1].neurons[0].b.data = 0.0, -9.0
+    page, stuck = (opened(playground(network, points(), [1] * COUNT, loss=mse)) for network in (model, flat))
     assert "Training has come to an end" not in text(page, "#advice")
-    stuck = playground(Constantly(), X, [1.0] * len(X), loss=mse)
-    assert text(opened(stuck), "#advice").startswith("Training has come to an end: all gradients are 0")
-
-
-class Constantly(MLP):
-    """A network whose last function is flat where it is."""
-
-    def __init__(self):
-        super().__init__(2, [2, 1], "tanh", "relu", seed=1)
-        self.layers[-1].neurons[0].b.data = -9.0
-
-
-# Settings, and what is kept of them
+    assert text(stuck, "#advice").startswith("Training has come to an end: all gradients are 0")
 
 
 def test_reset_and_undo_keep_the_settings_and_say_so(opened):
@@ -244,9 +226,6 @@ def test_reset_and_undo_keep_the_settings_and_say_so(opened):
     assert page.evaluate("[...playground.training.theta]") == first
 
 
-# Words
-
-
 def test_classes_go_by_the_names_that_were_given(opened):
     page = opened(signed(MLP(2, [1], seed=1)))
     assert re.search(r"The network gives .*: class (−1|1)\.", text(page, "#told"))
@@ -264,18 +243,6 @@ def test_one_is_one(opened, tmp_path):
     page.locator("#export").click()
     assert text(page, "#python-note").startswith("1 epoch from")
     assert "a run of 1 step," in page.locator("#source").input_value()
-
-
-def test_example_that_does_not_exist_is_answered(opened):
-    page = opened(plane())
-    before = page.locator("#which").input_value()
-    for wrong in ("999", "0", "1.5", ""):
-        choose_example(page, wrong)
-        assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
-        assert page.locator("#which").input_value() == before
-    choose_example(page, 32)
-    assert text(page, "#range") == ""
-    assert page.evaluate("playground.example") == 31
 
 
 def test_formula_of_a_neuron_follows_python(opened):

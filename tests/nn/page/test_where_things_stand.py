@@ -76,9 +76,6 @@ def test_choice_in_the_last_layer_brings_its_card_into_sight(opened):
     assert page.evaluate(INSIDE, [".card[aria-pressed=true]", "#scroller"])
 
 
-# Keys keep their meaning after a click
-
-
 CLICKED = {
     "radio": lambda page: page.get_by_label("their last gradients").click(),
     "step": lambda page: page.locator("#step").click(),
@@ -109,17 +106,13 @@ def test_space_plays_after_a_click_on_anything(opened):
         assert steps() == before + 1, name
 
 
-def test_radio_that_was_reached_by_keys_is_chosen_by_them(opened):
+def test_radio_that_was_reached_by_keys_is_chosen_by_them_and_a_dialog_keeps_the_focus_that_it_was_given(opened):
     page = opened(plane())
     page.locator("[name=lines]").first.focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("playground.network.lines") == "gradients"
     assert page.evaluate("document.activeElement.value") == "gradients"
     assert page.evaluate("playground.training.steps") == 0
-
-
-def test_dialog_keeps_the_focus_that_it_was_given(opened):
-    page = opened(plane())
     for button in ("export", "copy"):
         page.locator(f"#{button}").click()
         assert page.evaluate("document.getElementById('python').contains(document.activeElement)")

@@ -37,16 +37,14 @@ def test_lines_cross_the_axes_and_points_and_numbers_stand_at_their_places():
     picture = drawn(Chart(x="time", y="height").points([0, 10], [0, 100], name="a").points([5], [50]))
     paths = list(picture.iter(f"{SVG}path"))
     lines = [path.get("d") for path in paths if path.get("stroke") == "#ddd"]
-    assert lines == [f"M{56 + 82.4 * i:.1f} 28V280" for i in range(6)] + [
-        f"M56 {280 - 50.4 * i:.1f}H468" for i in range(6)
-    ]
+    upright = [f"M{56 + 82.4 * i:.1f} 28V280" for i in range(6)]
+    assert lines == [*upright, *(f"M56 {280 - 50.4 * i:.1f}H468" for i in range(6))]
     marks = {path.get("transform"): path.get("d") for path in paths if path.get("stroke") == "white"}
     assert list(marks) == ["translate(56 280)", "translate(468 28)", "translate(62 326)", "translate(262 154)"]
     first, second, legend, other = marks.values()
     assert first == second == legend != other  # a shape for each series
-    written = {
-        text.text: tuple(text.get(name) for name in ("x", "y", "text-anchor")) for text in picture.iter(f"{SVG}text")
-    }
+    place = ("x", "y", "text-anchor")
+    written = {text.text: tuple(map(text.get, place)) for text in picture.iter(f"{SVG}text")}
     assert (written["10"], written["100"]) == (("468", "296", "middle"), ("50", "32", "end"))
     assert (written["time"], written["height"]) == (("262", "314", "middle"), ("12", "18", "start"))
     assert written["a"] == ("74", "330", "start")
@@ -78,11 +76,6 @@ def test_logarithmic_axis_has_powers_of_ten_at_equal_distances_and_no_place_for_
     assert {"1e-08", "1e-06", "0.0001", "0.01", "1", "10", "100", "1e+03", "1e+04"} <= set(texts(chart))
 
 
-def test_axis_that_is_not_there_cannot_be_logarithmic():
-    with pytest.raises(ValueError, match='"x", "y" or "xy", got \'z\''):
-        Chart(log="z")
-
-
 @given(st.lists(st.tuples(st.floats(), st.floats())), st.sampled_from(["", "x", "y", "xy"]))
 def test_every_series_can_be_drawn(pairs, log):
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
@@ -90,9 +83,11 @@ def test_every_series_can_be_drawn(pairs, log):
     assert len(list(drawn(chart).iter(f"{SVG}text"))) < 60
 
 
-def test_lengths_that_differ_are_an_error():
+def test_lengths_that_differ_and_a_logarithmic_axis_that_is_not_there_are_errors():
     with pytest.raises(ValueError, match="points takes as many numbers across as up, got 2 and 1"):
         Chart().points([1, 2], [1])
+    with pytest.raises(ValueError, match='"x", "y" or "xy", got \'z\''):
+        Chart(log="z")
 
 
 def test_it_is_public_and_shows_and_saves_itself_without_matplotlib(tmp_path, monkeypatch):

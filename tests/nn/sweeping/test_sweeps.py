@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import nn
 from autograd import compile, sin
 from nn.sweeping import _workers
+from nn.sweeping._fingerprint import fingerprint
 from nn.sweeping._journal import Journal
 from nn.sweeping._workers import run_task
 from tests.errors import error_of
@@ -75,7 +76,13 @@ def test_compiled_functions_and_lambdas_are_sent_where_they_can_be():
         assert nn.sweep(lambda x, n: x + n, GRID, executor).results == [x + n for x in GRID["x"] for n in GRID["n"]]
 
 
-def test_function_that_cannot_be_sent_is_an_error_of_each_member(monkeypatch):
+def test_function_that_cannot_be_sent_and_an_executor_that_breaks_at_once_are_errors_of_each_member(monkeypatch):
+    class Broken:
+        def submit(self, *_):
+            raise BrokenExecutor("gone")
+
+    with pytest.warns(RuntimeWarning, match="8 of 8 members failed.*BrokenExecutor: gone"):
+        assert not any(m.done for m in nn.sweep(members.square, GRID, Broken()))
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
     with spawned() as executor, pytest.warns(RuntimeWarning, match="f cannot be sent to another process.*cloudpickle"):
         table = nn.sweep(lambda x: x, {"x": [1, 2]}, executor)
@@ -171,7 +178,7 @@ def test_journal_that_was_cut_at_any_byte_keeps_its_whole_lines(tmp_path, whole)
 
 def test_file_of_another_kind_is_left_as_it_is(tmp_path):
     journal = tmp_path / "notes.txt"
-    header = b'{"sweep": "tests.nn.sweeping.members.square"}\n'
+    header = f'{{"sweep": "{fingerprint(members.square)}"}}\n'.encode()
     lines = st.sampled_from([header, b'{"arguments": ', b'{"arguments": {"n": 1}, "result": 1}\n', b"[" * 9999, b"\n"])
 
     @max_examples(100)
@@ -222,9 +229,8 @@ def test_real_interrupt_of_processes_keeps_what_is_done(tmp_path):
     with subprocess.Popen([sys.executable, str(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         try:
             journal = tmp_path / "journal"
-            while child.poll() is None and not (
-                journal.exists() and journal.read_text(encoding="utf-8").count("\n") > 5
-            ):
+            lines = lambda: journal.read_text(encoding="utf-8").count("\n") if journal.exists() else 0
+            while child.poll() is None and lines() <= 5:
                 time.sleep(0.05)
             child.send_signal(signal.SIGINT)
             told = child.communicate(timeout=300)[0].split()
@@ -256,13 +262,8 @@ def test_process_knows_the_latest_functions(monkeypatch):
 def test_table_shows_arguments_and_results_in_columns():
     with pytest.warns(RuntimeWarning):
         table = nn.sweep(lambda x: {"y": x, "z": 1 / (x - 1)} if x < 3 else [x], [{"x": 0}, {"x": 1}, {"x": 3}])
-    assert table.columns() == {
-        "x": [0, 1, 3],
-        "y": [0, None, None],
-        "z": [-1.0, None, None],
-        "result": [None, None, [3]],
-        "error": ["", "ZeroDivisionError: division by zero", ""],
-    }
+    numbers = {"x": [0, 1, 3], "y": [0, None, None], "z": [-1.0, None, None], "result": [None, None, [3]]}
+    assert table.columns() == {**numbers, "error": ["", "ZeroDivisionError: division by zero", ""]}
     assert str(table).splitlines()[0].split() == ["x", "y", "z", "result", "error"]
     assert re.search(r"SweepTable\(3 members, 2 done, 1 failed\)", repr(table))
     assert "Traceback" in table[1].details
@@ -292,12 +293,3 @@ def test_what_is_no_sweep_is_an_error():
     with ThreadPoolExecutor(1) as executor:
         message = error_of(nn.sweep, members.square, GRID, executor, backend="jax")
     assert re.search("^ValueError: .*no executor to give", message)
-
-
-def test_executor_that_breaks_at_once_is_told():
-    class Broken:
-        def submit(self, *_):
-            raise BrokenExecutor("gone")
-
-    with pytest.warns(RuntimeWarning, match="8 of 8 members failed.*BrokenExecutor: gone"):
-        assert not any(m.done for m in nn.sweep(members.square, GRID, Broken()))

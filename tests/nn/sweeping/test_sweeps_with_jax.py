@@ -106,14 +106,11 @@ def test_interrupt_keeps_what_is_done():
     assert threading.active_count() < 10
 
 
-def test_function_that_does_not_train_is_told():
+def test_function_that_does_not_train_is_told_and_a_back_end_that_it_asks_for_is_its_own():
     with pytest.warns(RuntimeWarning, match="f has not called it; the members were run one after the other"):
         assert nn.sweep(lambda x: 2 * x, {"x": [1, 2]}, backend="jax").results == [2, 4]
     assert nn.sweep(lambda x: 2 * x, {"x": []}, backend="jax").results == []
     assert current_lockstep() is None
-
-
-def test_back_end_that_f_asks_for_is_its_own():
     with pytest.warns(RuntimeWarning, match="f has not called it"):
         table = nn.sweep(train, [{"seed": 0, "backend": "numpy"}], backend="jax")
     assert table[0].result == train(0)

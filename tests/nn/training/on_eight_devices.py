@@ -53,10 +53,6 @@ def assert_same(**options):
     return found
 
 
-def test_eight_devices_are_simulated():
-    assert len(jax.devices()) == 8
-
-
 @pytest.mark.parametrize(("name", "schedule"), list(zip(OPTIMIZERS, itertools.cycle(SCHEDULES.values()))), ids=str)
 def test_every_optimiser_goes_the_same_way(name, schedule):
     kind, options = OPTIMIZERS[name]
@@ -155,15 +151,9 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     assert run("jax", tmp_path / "model.json") == pytest.approx(whole, rel=1e-9)
 
 
-DIVERGING = {
-    "at once": lambda p: SGD(p, lr=1e200),
-    "soon": lambda p: SGD(p, lr=1e3),
-    "Adam": lambda p: Adam(p, lr=1e308),
-}
-
-
-@pytest.mark.parametrize("optimizer", DIVERGING.values(), ids=DIVERGING)
-def test_divergence_ends_training_with_the_same_words(optimizer):
+@pytest.mark.parametrize(("kind", "lr"), [(SGD, 1e200), (SGD, 1e3), (Adam, 1e308)])
+def test_divergence_ends_training_with_the_same_words(kind, lr):
+    optimizer = lambda parameters: kind(parameters, lr=lr)
     results = [trained(backend, optimizer=optimizer, epochs=60, loss=nn.mse) for backend in ("numpy", "jax")]
     (wanted, theta, _), (found, theta_found, _) = results
     assert "smaller learning rate" in wanted.stopped
@@ -183,26 +173,20 @@ def test_bad_examples_are_the_same_errors():
             trained(backend, loss=lambda o, t: nn.mse([sqrt(z - 100.0) for z in o], t))
 
 
-class Branching(Optimizer):
-    """An optimiser whose rule asks which step it is."""
+def test_rule_that_branches_and_loss_of_all_examples_together_are_errors_that_say_what_to_write():
+    class Branching(Optimizer):
+        def rule(self, lr, t):
+            rate = 0.5 * lr if t > 1 else lr
+            return lambda p, g: (p - rate * g,)
 
-    def rule(self, lr, t):
-        if t > 1:
-            lr = 0.5 * lr
-        return lambda p, g: (p - lr * g,)
-
-
-def test_rule_that_branches_is_an_error_that_says_what_to_write():
     with pytest.raises(TypeError, match=r"the rule of Branching cannot be traced by JAX.*write it with operators"):
         trained("jax", optimizer=lambda p: Branching(p, lr=0.1))
-
-
-def test_loss_of_all_examples_together_is_an_error():
     with pytest.raises(ValueError, match="is the mean over its examples"):
         trained("jax", loss=lambda o, t: nn.mse(o, t) * len(o))
 
 
-def test_precision_is_double_in_fit_only():
+def test_eight_devices_are_simulated_in_a_precision_that_is_double_in_fit_only():
+    assert len(jax.devices()) == 8
     before = jax.config.jax_enable_x64
     assert_same(rows=8)
     assert jax.config.jax_enable_x64 is before

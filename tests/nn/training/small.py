@@ -10,9 +10,10 @@ from autograd import Value
 from nn import SGD, Module, fit, mse
 
 BOTH_WAYS = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
-LINE_X, LINE_Y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]  # y = 2x + 1
-XOR, SIGNS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
-TEN_X, TEN_Y = [[float(i)] for i in range(10)], [float(i) for i in range(10)]
+# Examples and their targets: of the line y = 2x + 1, of the signs of xor, and ten of the line y = x.
+LINE = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+XOR = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
+TEN = [[float(i)] for i in range(10)], [float(i) for i in range(10)]
 
 
 class Slope(Module):
@@ -23,6 +24,14 @@ class Slope(Module):
 
     def forward(self, x):
         return self.w * x[0]
+
+
+class Line(Module):
+    def __init__(self, slope=2.0, intercept=1.0):
+        self.slope, self.intercept = Value(slope), Value(intercept)
+
+    def forward(self, x):
+        return self.slope * x + self.intercept
 
 
 def halve(compiled, epochs=10, lr=0.25, model=None, optimizer=None, **options):

@@ -27,8 +27,11 @@ def both(gradients, max_norm):
     return [v.grad for v in values], norm
 
 
-def test_long_gradients_keep_their_direction():
+def test_long_gradients_keep_their_direction_and_their_norm_is_that_of_all_parameters_together():
     assert both([6.0, -8.0], 5.0) == (pytest.approx([3.0, -4.0], rel=1e-6), 10.0)
+    clipped_together, norm = both([3.0] * 100, 3.0)  # each is no longer than 3
+    assert norm == pytest.approx(30.0)
+    assert clipped_together == pytest.approx([0.3] * 100, rel=1e-6)
 
 
 def test_short_gradients_stay_as_they_are_and_so_does_zero_beside_long_ones():
@@ -43,12 +46,6 @@ def test_short_gradients_stay_as_they_are_and_so_does_zero_beside_long_ones():
     assert alone.grad is before
 
 
-def test_norm_is_that_of_all_parameters_together():
-    clipped_together, norm = both([3.0] * 100, 3.0)  # each is no longer than 3
-    assert norm == pytest.approx(30.0)
-    assert clipped_together == pytest.approx([0.3] * 100, rel=1e-6)
-
-
 @pytest.mark.parametrize("size", [1e-320, 1e-200, 1e-160, 1.0, 1e140, 1e160, 1e300])
 def test_norm_neither_overflows_nor_underflows(size):
     found, norm = both([0.6 * size, 0.8 * size], 1e-9)
@@ -56,7 +53,7 @@ def test_norm_neither_overflows_nor_underflows(size):
     assert math.hypot(*found) == pytest.approx(size * min(1.0, 1e-9 / (size + 1e-6)), rel=1e-12, abs=1e-323)
 
 
-def test_backward_itself_clips_nothing():
+def test_backward_itself_clips_nothing_and_a_vector_that_is_given_does_not_change():
     x = Value(1e6)
     (x * x * x).backward()
     assert x.grad == 3e12
@@ -64,9 +61,6 @@ def test_backward_itself_clips_nothing():
     assert x.grad == pytest.approx(1.0)
     SGD([x], lr=1.0).step()
     assert x.data == 1e6 - 1.0
-
-
-def test_vector_that_is_given_does_not_change():
     gradient = np.array([6.0, 8.0])
     vector, _ = clipped(gradient, 1.0)
     assert (gradient.tolist(), vector is gradient) == ([6.0, 8.0], False)

@@ -117,8 +117,6 @@ LOSSES = {
     "cross-entropy of probabilities": (cross_entropy, SOFT, 3),
     "an own mean": (lambda outputs, targets: mean((o - t) ** 4 for o, t in zip(outputs, targets)), REAL, 1),
 }
-
-
 EAGER = {}  # what eager training came to, by loss and size of batches
 
 
@@ -214,42 +212,29 @@ def test_parameters_the_optimizer_does_not_hold_stay_and_are_read_again():
     assert frozen.data == 0.4
 
 
-INPUTS = {
-    "tuples": tuple(map(tuple, X)),
-    "an array": np.array(X),
-    "an array of other order": np.asfortranarray(X),
-    "every other row, backwards": np.repeat(np.array(X)[::-1], 2, axis=0)[::2],
-    "float32": np.array(X, dtype=np.float32),
-    "integers": np.round(np.array(X) * 3).astype(np.int64),
-    "lists of integers": [[round(3 * a), round(3 * b)] for a, b in X],
-    "unsigned bytes": (np.abs(np.array(X)) * 10).astype(np.uint8),
-    "booleans": np.array(X) > 0,
-    "a list of arrays": [np.array(x) for x in X],
-    "lists of NumPy's numbers": [[np.float64(a), np.float32(b)] for a, b in X],
-}
+INPUTS = [
+    *(tuple(map(tuple, X)), [np.array(x) for x in X], [[np.float64(a), np.float32(b)] for a, b in X]),
+    *(np.array(X), np.asfortranarray(X), np.array(X, dtype=np.float32), np.array(X) > 0),
+    np.repeat(np.array(X)[::-1], 2, axis=0)[::2],  # every other row, backwards
+    *([[round(3 * a), round(3 * b)] for a, b in X], np.round(np.array(X) * 3).astype(np.int64)),
+    (np.abs(np.array(X)) * 10).astype(np.uint8),
+]
 
 
-TARGETS = {
-    "tuple": (cross_entropy, tuple(CLASSES), 3),
-    "array of integers": (cross_entropy, np.array(CLASSES), 3),
-    "array of bytes": (cross_entropy, np.array(CLASSES, dtype=np.int8), 3),
-    "array of one-hot": (cross_entropy, np.array(ONE_HOT, dtype=np.int32), 3),
-    "tuples of probabilities": (cross_entropy, tuple(map(tuple, SOFT)), 3),
-    "array of signs": (hinge, np.array(SIGNS), 1),
-    "float32": (mse, np.array(REAL, dtype=np.float32), 1),
-    "every other number": (mse, np.repeat(REAL, 2)[::2], 1),
-    "integers": (mse, CLASSES, 1),
-    "booleans": (binary_cross_entropy, [bool(bit) for bit in BITS], 1),
-    "array of pairs": (mse, np.array(PAIRS), 2),
-}
+TARGETS = [
+    *((cross_entropy, form, 3) for form in (tuple(CLASSES), np.array(CLASSES), np.array(CLASSES, dtype=np.int8))),
+    *((cross_entropy, form, 3) for form in (np.array(ONE_HOT, dtype=np.int32), tuple(map(tuple, SOFT)))),
+    *((mse, form, 1) for form in (np.array(REAL, dtype=np.float32), np.repeat(REAL, 2)[::2], CLASSES)),
+    *((hinge, np.array(SIGNS), 1), (mse, np.array(PAIRS), 2), (binary_cross_entropy, list(map(bool, BITS)), 1)),
+]
 
 
 def test_inputs_and_targets_of_every_kind():
-    for name, given in INPUTS.items():
+    for given in INPUTS:
         before = repr(given)
         assert_alike(REAL, given, batch_size=3, epochs=5)
-        assert repr(given) == before, name
-    for loss, y, outputs in TARGETS.values():
+        assert repr(given) == before
+    for loss, y, outputs in TARGETS:
         assert_alike(y, loss=loss, outputs=outputs, batch_size=3, epochs=5)
 
 
@@ -286,25 +271,19 @@ def test_model_that_returns_an_array_of_values(batch_size):
     assert history.metric_name == "accuracy"
 
 
-def named(output):
-    position, speed = output
-    return {"position": position, "speeds": [speed, 2.0 * speed]}
-
-
-def squares(outputs, targets):
-    return mean((o["position"] - t) ** 2 + o["speeds"][1] ** 2 for o, t in zip(outputs, targets))
-
-
 @pytest.mark.parametrize("with_metric", [True, False])
 def test_model_that_returns_a_dict(with_metric):
     seen = []
+
+    def squares(outputs, targets):
+        return mean((o["position"] - t) ** 2 + o["speeds"][1] ** 2 for o, t in zip(outputs, targets))
 
     def largest(outputs, targets):
         seen.append(outputs[0])
         return max(output["position"] + output["speeds"][0] for output in outputs)
 
-    metric = largest if with_metric else None
-    assert_alike(REAL, loss=squares, model=lambda: After(named, 2), batch_size=3, metric=metric)
+    model = lambda: After(lambda output: {"position": output[0], "speeds": [output[1], 2.0 * output[1]]}, 2)
+    assert_alike(REAL, loss=squares, model=model, batch_size=3, metric=largest if with_metric else None)
     assert all(type(output["position"]) is float and type(output["speeds"]) is list for output in seen)
 
 
@@ -381,14 +360,6 @@ def test_metric_is_a_number_a_value_or_one_of_numpy(compiled):
 # Why not, said once
 
 
-def branching(y):
-    return y if y > 0 else 0.1 * y
-
-
-def reading(y):
-    return y * 2.0 if y.data > 0 else y
-
-
 class Dropout(Module):
     """Half of the hidden neurons rest, by chance."""
 
@@ -418,26 +389,23 @@ def by_equality(outputs, targets):
     return mean(o**2 if t == 1 else (o - 2.0) ** 2 for o, t in zip(outputs, targets))
 
 
-def by_text(outputs, targets):
-    return mean((o - (1.0 if t == "cat" else -1.0)) ** 2 for o, t in zip(outputs, targets))
-
-
+BRANCHING = functools.partial(After, lambda y: y if y > 0 else 0.1 * y)
+READING = functools.partial(After, lambda y: y * 2.0 if y.data > 0 else y)
 RAGGED = [[1.0], [1.0, 2.0], [3.0], [0.0, 1.0, 5.0], [2.0], [1.0], [4.0]]
-BRANCHING, READING = (functools.partial(After, formula) for formula in (branching, reading))
 MEAN_LENGTH = functools.partial(Formula, lambda w, x: w * sum(x) / len(x), 0.5)  # a model of inputs of any length
 OTHERS = "the mean of the losses of each"
 WITHOUT_MEAN = "a loss can be compiled where it is the mean over its examples"
 NOT_OF_ONE_LENGTH = "the inputs are not all of one length"
 REASONS = {
-    "branch": ({"model": BRANCHING}, r"(?=.*return y if y > 0 else 0\.1 \* y).*write where\(x > 0, a, b\)"),
+    "branch": ({"model": BRANCHING}, r"(?=.*y if y > 0 else 0\.1 \* y).*write where\(x > 0, a, b\)"),
     "data of an output": ({"model": READING}, "the data of"),
     "sum": ({"loss": total}, WITHOUT_MEAN),
     "nan of one": ({"loss": nan_of_one, "batch_size": None}, "losses of each is nan; a loss can be"),
     "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),
     "random numbers": ({"model": Dropout}, f"draws random numbers|{OTHERS}"),
     "ragged examples": ({"model": MEAN_LENGTH, "X": RAGGED}, NOT_OF_ONE_LENGTH),
-    "text": ({"loss": by_text, "y": ["cat", "dog"] * 3 + ["cat"]}, "the targets are not all plain numbers.*'cat'"),
-    "targets by ==": ({"loss": by_equality, "y": [0] * 6 + [1]}, OTHERS),
+    "text": ({"loss": by_equality, "y": ["cat", "dog"] * 3 + ["cat"]}, "the targets are not all plain numbers.*'cat'"),
+    "targets by ==": ({"loss": by_equality, "y": [0] * 6 + [1]}, "a comparison by == of y"),
     "ragged validation": ({"model": MEAN_LENGTH, "X": [[1.0]] * 7, "validation": (RAGGED, REAL)}, NOT_OF_ONE_LENGTH),
 }
 
@@ -517,8 +485,6 @@ def test_loss_that_is_no_mean_is_noticed_where_few_examples_show_it():
         assert not is_compiled(beyond, rare, [0.0] * 100, linear)
     assert is_compiled(lambda outputs, targets: mean(relu(o * o - 1.0) for o in outputs), rare, [0.0] * 100, linear)
     with pytest.warns(RuntimeWarning, match=OTHERS):
-        assert not is_compiled(by_equality, [[0.5, 1.0]] * 100, [0] * 33 + [1] + [0] * 66)
-    with pytest.warns(RuntimeWarning, match=OTHERS):
         assert not is_compiled(growing())
 
 
@@ -572,26 +538,20 @@ assert not {"numpy", "scipy", "tqdm", "matplotlib"} & set(sys.modules), sorted(s
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# Wrong data: the same error, and nothing is changed
+# Wrong data: the same error, and nothing is changed (test_fit_with_losses.py has what each loss refuses)
 
 CLASSIFY = {"loss": cross_entropy, "outputs": 3}
 WRONG = [
-    ({"y": [*SIGNS[:6], 0], "loss": hinge}, "^ValueError: hinge takes targets of -1"),  # far down
     ({"y": [*SIGNS[:6], math.nan], "loss": hinge}, "^ValueError: hinge takes targets of -1 or 1, got nan"),
-    ({"y": [*REAL[:6], "1.0"]}, "^ValueError: mse takes targets that are numbers, got '1.0'; convert"),
     ({"y": [*REAL[:6], None]}, "^ValueError: mse takes targets that are numbers, got None"),
-    ({"y": [*CLASSES[:6], 3], **CLASSIFY}, "^ValueError: .*from 0 to 2, got 3"),
     ({"y": [*SOFT[:6], [0.5, 0.5, 0.5]], **CLASSIFY}, "^ValueError: .*probabilities that sum to 1"),
     ({"y": [[1.0, 0.0]] * 7, **CLASSIFY}, "^ValueError: .*one probability for each class, got 2 for 3"),
     ({"y": PAIRS}, "^TypeError: mse takes a target of the same shape as the output, got"),
     ({"outputs": 2}, "^TypeError: mse takes a target of the same shape as the output"),
     ({"y": [*REAL[:6], [1.0]]}, "^TypeError: mse takes a target of the same shape as the output"),
-    ({"X": [[1.0, 2.0, 3.0]] * 7}, "^ValueError: MLP takes 2 inputs, got 3$"),
-    ({"X": [*X[:6], [1.0]]}, "^ValueError: MLP takes 2 inputs, got 1$"),
     ({"X": [*X[:6], ["1.0", "2.0"]]}, "^TypeError: .*got a str: '1.0'"),
     ({"X": [*X[:6], [None, 1.0]]}, "^TypeError: .*got a NoneType: None"),
     ({"validation": ([[1.0]], [1.0])}, "^ValueError: MLP takes 2 inputs, got 1$"),
-    ({"y": SIGNS, "loss": hinge, "validation": (X, BITS)}, "^ValueError: hinge takes targets"),
     ({"loss": lambda outputs, targets: 1.5}, "^TypeError: a loss is computed from .* got 1.5"),
 ]
 
@@ -625,17 +585,12 @@ def test_input_outside_of_the_domain_is_an_error_and_changes_nothing(compiled, b
 # Numbers that leave the floats in the middle of training
 
 
-def diverge(make, given, y, lr, compiled, kind=SGD, **options):
-    model = make()
-    optimizer = kind(model.parameters(), lr=lr)
-    path = []
-
-    def note(history):
-        path.append(([p.data for p in model.parameters()], optimizer.steps))
-
-    settings = {"loss": mse, "epochs": 200, "seed": 2, **options}
-    history = fit(model, given, y, optimizer=optimizer, callbacks=[note], compiled=compiled, **settings)
-    return model, optimizer, history, path
+def diverge(make, given, y, lr, compiled, **options):
+    model, path = make(), []
+    optimizer = SGD(model.parameters(), lr=lr)
+    note = lambda history: path.append(([p.data for p in model.parameters()], optimizer.steps))
+    options |= {"optimizer": optimizer, "callbacks": [note], "compiled": compiled, "epochs": 200, "seed": 2}
+    return model, optimizer, fit(model, given, y, **options), path
 
 
 def product(w, x):
@@ -686,45 +641,51 @@ def test_divergence_stops_alike_and_leaves_the_last_whole_step(name, batch_size)
     assert all(math.isfinite(x) for state in (*optimizer.state.values(), *reference.state.values()) for x in state)
 
 
-@BOTH_WAYS
-def test_infinite_gradient_of_a_finite_loss_says_where_it_began(compiled):
-    model = ROOT(w=0.0)
-    optimizer = Adam(model.parameters(), lr=0.1)
-    history = fit(model, [[1.0]], [5.0], loss=mse, optimizer=optimizer, compiled=compiled)
-    wanted = "the gradient is not finite in epoch 1; first of all, in the chain rule through sqrt"
-    assert history.stopped.startswith(wanted)
-    assert (model.w.data, optimizer.steps) == (0.0, 0)
-    assert all(x == 0.0 for state in optimizer.state.values() for x in state)
-    assert history.compiled is compiled
-
-
-class Squared(nn.Optimizer):
-    """Goes down by the square of the gradient, which floats may refuse to compute, and arrays do not."""
-
-    def rule(self, lr, t):
-        return lambda p, g: (p - lr * g**2,)
-
-
 def difference(outputs, targets):
     return mean(o - t for o, t in zip(outputs, targets))
 
 
+def steep(slope):
+    return lambda: Formula(lambda w, x: slope * w)
+
+
+def huge():
+    model = model_of(1, "relu")
+    model.load_state_dict({name: 1e200 * number for name, number in model.state_dict().items()})
+    return model
+
+
+SQUARED = type("Squared", (nn.Optimizer,), {"rule": lambda self, lr, t: lambda p, g: (p - lr * g**2,)})
+INFINITE = "the gradient is not finite"
+OF_STATE = "the optimiser's squares became infinite in epoch 1; "
+OF_PARAMETER = "a parameter became infinite in epoch 1; "
+AT_ONCE = [  # what stops before its first step, and why
+    (
+        lambda: ROOT(0.0),
+        mse,
+        Adam,
+        0.1,
+        "the gradient is not finite in epoch 1; first of all, in the chain rule through s",
+    ),
+    (huge, mse, SGD, 0.05, "the loss became nan in epoch 1; first of all, dot is -inf, for "),
+    (steep(1e200), difference, nn.RMSprop, 0.1, OF_STATE),  # where training would stand still
+    (steep(1e200), difference, Adam, 0.1, OF_STATE),
+    (steep(1e10), difference, SGD, 1e300, OF_PARAMETER),
+    (steep(1e200), difference, SQUARED, 0.1, OF_PARAMETER),  # too large for a float, but not for an array
+]
+
+
 @BOTH_WAYS
-@pytest.mark.parametrize(
-    ("kind", "steep", "lr", "what"),
-    [
-        (nn.RMSprop, 1e200, 0.1, "the optimiser's squares"),  # where training would stand still
-        (Adam, 1e200, 0.1, "the optimiser's squares"),
-        (SGD, 1e10, 1e300, "a parameter"),
-        (Squared, 1e200, 0.1, "a parameter"),  # too large for a float
-    ],
-)
-def test_state_or_parameter_that_overflows_stops_training_before_the_step(kind, steep, lr, what, compiled):
-    model = Formula(lambda w, x: steep * w)
-    optimizer = kind(model.parameters(), lr=lr)
-    history = fit(model, [[1.0]] * 3, [0.0] * 3, loss=difference, optimizer=optimizer, compiled=compiled)
-    assert history.stopped.startswith(f"{what} became infinite in epoch 1; ")
-    assert (model.w.data, optimizer.steps, history.compiled) == (1.0, 0, compiled)
+@pytest.mark.parametrize(("make", "loss", "kind", "lr", "reason"), AT_ONCE)
+def test_gradient_state_or_parameter_that_overflows_stops_training_before_the_step(
+    make, loss, kind, lr, reason, compiled
+):
+    model = make()
+    optimizer, before = kind(model.parameters(), lr=lr), model.state_dict()
+    history = fit(model, X, REAL, loss=loss, optimizer=optimizer, compiled=compiled)
+    assert history.stopped.startswith(reason)
+    assert (model.state_dict(), optimizer.steps) == (before, 0)
+    assert history.compiled is compiled or make is huge  # of which the trial comes to nothing
     assert all(x == 0.0 for state in optimizer.state.values() for x in state)
 
 
@@ -737,26 +698,13 @@ def test_data_that_are_not_finite_are_named(batch_size, compiled):
             given[4][1] = bad
         else:
             y[4] = bad
-        model = model_of(1)
-        history = fit(model, given, y, loss=mse, batch_size=batch_size, seed=1, compiled=compiled)
-        assert history.stopped.startswith(("the loss became ", "the loss is not defined", "the gradient is not finite"))
-        shown = repr(given[4]) if place == "input" else repr(bad)
-        assert f" in epoch 1; first of all, {place} number 4, counted from 0, is {shown}; leave such" in history.stopped
-        assert "learning rate" not in history.stopped
+        model, shown = model_of(1), given[4] if place == "input" else bad
+        stopped = fit(model, given, y, loss=mse, batch_size=batch_size, seed=1, compiled=compiled).stopped
+        assert stopped.startswith(("the loss became ", "the loss is not defined", "the gradient is not finite"))
+        assert f" in epoch 1; first of all, {place} number 4, counted from 0, is {shown}; leave such" in stopped
+        assert "learning rate" not in stopped
         assert all(map(math.isfinite, model.state_dict().values()))
-        if batch_size is None:
-            assert model.state_dict() == model_of(1).state_dict()
-
-
-@BOTH_WAYS
-def test_training_goes_on_from_huge_parameters_with_a_reason_and_no_exception(compiled):
-    model = model_of(1, "relu")
-    for parameter in model.parameters():
-        parameter.data *= 1e200
-    before = model.state_dict()
-    history = fit(model, X, REAL, loss=mse, compiled=compiled)
-    assert history.stopped.startswith("the loss became nan in epoch 1; first of all, dot is -inf, for ")
-    assert model.state_dict() == before
+        assert batch_size or model.state_dict() == model_of(1).state_dict()
 
 
 @BOTH_WAYS

@@ -18,9 +18,8 @@ pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-aut
 
 HERE = Path(__file__).parent
 # A machine with fewer cores than devices, and busy, takes its time to bring them together.
-PATIENT = (
-    "--xla_cpu_collective_call_terminate_timeout_seconds=600 --xla_cpu_collective_call_warn_stuck_timeout_seconds=300"
-)
+PATIENT = "--xla_cpu_collective_call_terminate_timeout_seconds=600 "
+PATIENT += "--xla_cpu_collective_call_warn_stuck_timeout_seconds=300"
 ROOT = HERE.parents[2]
 
 
@@ -102,7 +101,7 @@ def test_two_processes_with_half_the_data_each_have_the_history_of_one():
     np.testing.assert_allclose(flat(first), flat(wanted), rtol=1e-9, atol=1e-12)
 
 
-def test_back_end_is_asked_for_by_its_name():
+def test_back_end_is_asked_for_by_its_name_and_without_jax_the_error_says_what_to_install(monkeypatch):
     model, X, y = MLP(1, [1], seed=0), [[0.0], [1.0]], [0.0, 1.0]
     for backend in ("auto", *BACKENDS, "jax"):
         history = fit(model, X, y, loss=nn.mse, epochs=1, backend=backend)
@@ -112,9 +111,6 @@ def test_back_end_is_asked_for_by_its_name():
         fit(model, X, y, loss=nn.mse, backend="jaxx")
     with pytest.raises(ValueError, match="got backend='jax' and compiled=False"):
         fit(model, X, y, loss=nn.mse, backend="jax", compiled=False)
-
-
-def test_without_jax_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(ImportError, match=r"backend=\"jax\" needs JAX: python -m pip install 'scalar-autograd\[jax\]'"):
         fit(MLP(1, [1]), [[0.0]], [0.0], loss=nn.mse, backend="jax")

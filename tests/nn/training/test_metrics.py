@@ -14,11 +14,9 @@ from nn.training.metrics import predicted_class
 from tests.errors import error_of
 
 SHARES = [
-    ([2.0, -1.0, 0.5, -0.5], [1, -1, -1, 1], 0.5),
-    ([2.0, -1.0, 0.5, -0.5], [1, 0, 0, 0], 0.75),
+    *(([2.0, -1.0, 0.5, -0.5], targets, share) for targets, share in (([1, -1, -1, 1], 0.5), ([1, 0, 0, 0], 0.75))),
     ([0.0, 0.0], [0, 1], 0.5),  # no score above 0, so class 0
-    ([[2.0], [-1.0]], [1, 0], 1.0),
-    ([[2.0], [-1.0]], [[1], [1]], 0.5),
+    *(([[2.0], [-1.0]], targets, share) for targets, share in (([1, 0], 1.0), ([[1], [1]], 0.5))),
     ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 2], 0.5),
     ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
     ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
@@ -42,9 +40,8 @@ def test_signs_are_judged_as_classes_are(k):
     outputs = np.random.default_rng(1).normal(size=(50, k))
     classes = np.random.default_rng(2).integers(0, 2, 50)
     for form in (outputs, outputs.tolist()):
-        assert (
-            0.2 < accuracy(form, classes) == accuracy(form, 2 * classes - 1) == accuracy(form, 2.0 * classes - 1) < 0.8
-        )
+        share = accuracy(form, classes)
+        assert 0.2 < share == accuracy(form, 2 * classes - 1) == accuracy(form, 2.0 * classes - 1) < 0.8
         assert accuracy(form, (2 * classes - 1).tolist()) == accuracy(form, (2 * classes - 1).reshape(-1, 1).tolist())
 
 
@@ -69,11 +66,7 @@ def test_accuracy_takes_a_target_for_each_output_and_at_least_one_and_numbers_on
     for outputs, targets in (([], []), ([1.0], []), ([1.0], [1, 0]), (np.zeros((0, 3)), [])):
         wanted = f"one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
         assert error_of(accuracy, outputs, targets) == f"ValueError: accuracy takes {wanted}"
-    for outputs, targets in (
-        ([[0.1, 0.9]], ["b"]),
-        (np.array([[0.1, 0.9]]), ["b"]),
-        ([0.5], ["yes"]),
-        ([[0.1]], [None]),
-    ):
+    shares = [[0.1, 0.9]]
+    for outputs, targets in ((shares, ["b"]), (np.array(shares), ["b"]), ([0.5], ["yes"]), ([[0.1]], [None])):
         found = error_of(accuracy, outputs, targets)
         assert re.search("^(TypeError|ValueError): accuracy takes classes as numbers, got ", found), targets

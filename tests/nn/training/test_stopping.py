@@ -16,7 +16,7 @@ import types
 import numpy as np
 import pytest
 
-from autograd import Value, mean
+from autograd import mean
 from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
 from nn.training.history import Score
 from nn.training.progress import INTERVAL, LAYOUT, Bar, NoBar, bar
@@ -24,11 +24,8 @@ from nn.training.stepping import CompiledSteps, EagerSteps
 from tests.errors import error_of
 from tests.nn.training.small import (
     BOTH_WAYS,
-    LINE_X,
-    LINE_Y,
-    SIGNS,
-    TEN_X,
-    TEN_Y,
+    LINE,
+    TEN,
     XOR,
     FailureError,
     Slope,
@@ -53,15 +50,14 @@ def enough(history):
     return len(history.loss) == 2
 
 
+CLOSE = {"stop": Stop(metric=0.75), "metric": closeness}
+
+
 STOPS = [  # options, losses, and the reason
     ({"stop": Stop(loss=0.25)}, [4.0, 1.0, 0.25], "the loss reached 0.25"),
     ({"stop": Stop(loss=0.25), "validation": ([[2.0]], [2.0])}, [4.0, 1.0, 0.25], "the validation loss reached 0.25"),
-    ({"stop": Stop(metric=0.75), "metric": closeness}, [4.0, 1.0, 0.25, 0.0625], "the closeness reached 0.75"),
-    (
-        {"stop": Stop(metric=0.75), "metric": closeness, "validation": HELD_OUT},
-        [4.0, 1.0, 0.25],
-        "the validation closeness reached 0.75",
-    ),
+    ({**CLOSE}, [4.0, 1.0, 0.25, 0.0625], "the closeness reached 0.75"),
+    ({**CLOSE, "validation": HELD_OUT}, [4.0, 1.0, 0.25], "the validation closeness reached 0.75"),
     ({"stop": Stop(patience=4), "lr": 1.0}, [4.0] * 5, "no progress of the loss for 4 epochs"),  # from 3 to -1 and back
     ({"stop": enough}, [4.0, 1.0], "enough said so"),
     ({"stop": lambda h: f"{len(h.loss)} are enough" * enough(h)}, [4.0, 1.0], "2 are enough"),
@@ -81,16 +77,11 @@ def test_training_stops_where_it_is_asked_to_and_says_why(compiled, options, los
 
 
 @BOTH_WAYS
-def test_function_of_the_history_sees_the_model(compiled):
+def test_function_of_the_history_sees_the_model_and_a_classifier_stops_by_its_accuracy(compiled):
     model = Slope()
     _, history = halve(compiled, model=model, stop=lambda h: f"w is {model.w.data}" if model.w.data < 1.3 else "")
     assert (history.stopped, len(history.loss)) == ("w is 1.25 in epoch 3", 3)
-
-
-@BOTH_WAYS
-def test_classifier_stops_by_its_accuracy(compiled):
-    model = MLP(2, [8, 1], seed=1)
-    history = fit(model, XOR, SIGNS, loss=hinge, epochs=500, stop=Stop(metric=1.0), compiled=compiled)
+    history = fit(MLP(2, [8, 1], seed=1), *XOR, loss=hinge, epochs=500, stop=Stop(metric=1.0), compiled=compiled)
     assert re.fullmatch(r"the accuracy reached 1 in epoch \d+", history.stopped)
     assert history.accuracy[-1] == 1.0 > max(history.accuracy[:-1])
 
@@ -99,19 +90,12 @@ SLOW, NAN, INF = [10 - 0.4 * i for i in range(20)], math.nan, math.inf
 LASTS = [  # losses of the epochs, and after which one training stops
     (Stop(patience=2), [5, 4, 4.5, 3, 3.5, 3, 2], 6),  # counted from the best
     (Stop(patience=3), [5, 4, 4.5, 3, 3.5, 3, 2], None),
-    (Stop(patience=1), [1, 1], 2),
-    (Stop(patience=1), [5, 4, 3, 2, 1], None),
+    *((Stop(patience=1), losses, count) for losses, count in (([1, 1], 2), ([5, 4, 3, 2, 1], None))),
     (Stop(patience=3, least=1.0), SLOW, None),  # two epochs bring 0.8, three 1.2 since the last progress
-    (Stop(patience=2, least=1.0), SLOW, 3),
-    (Stop(patience=3, least=0.5), [10, 9.5, 9, 8.4], None),
-    (Stop(patience=3, least=0.5), [10, 9.5, 9.5, 9.5], 4),
-    (Stop(patience=2), SLOW, None),
-    *[
-        (Stop(patience=2), losses, count)
-        for bad in (NAN, INF)
-        for losses, count in (([1, bad, bad], 3), ([bad] * 2, 2))
-    ],
-    *[(Stop(loss=1.0), [bad, bad], None) for bad in (NAN, INF)],
+    *((Stop(patience=2, least=1.0), SLOW, 3), (Stop(patience=2), SLOW, None)),
+    *((Stop(patience=3, least=0.5), losses, n) for losses, n in (([10, 9.5, 9, 8.4], None), ([10, 9.5, 9.5, 9.5], 4))),
+    *((Stop(patience=2), losses, n) for bad in (NAN, INF) for losses, n in (([1, bad, bad], 3), ([bad] * 2, 2))),
+    *((Stop(loss=1.0), [bad, bad], None) for bad in (NAN, INF)),
 ]
 
 
@@ -121,15 +105,12 @@ def test_patience_counts_epochs_since_the_last_progress():
         assert min(counts, default=None) == wanted, (stop, losses)
 
 
-class Slow(Module):
+class Slow(Slope):
     """A model that takes its time, eagerly."""
-
-    def __init__(self):
-        self.w = Value(1.0)
 
     def forward(self, x):
         time.sleep(0.01)
-        return self.w * x[0]
+        return super().forward(x)
 
 
 @pytest.mark.parametrize("batch_size", [1, None])
@@ -151,32 +132,23 @@ def test_time_is_up_in_compiled_training_too():
     assert model.w.data < 3.0
 
 
+REACHED = "which is to be reached,"
 BAD_STOPS = [
     ({}, "^ValueError: Stop takes a loss or metric to reach, a patience in epochs, or seconds; got none of them$"),
     ({"least": 1.0}, "^ValueError: .*got none of them"),
-    ({"patience": 0}, "^ValueError: patience is a whole number of epochs, 1 or more, got 0$"),
-    ({"patience": -3}, "^ValueError: .*got -3$"),
-    ({"patience": 2.0}, "^ValueError: .*got 2.0$"),
-    ({"patience": True}, "^ValueError: .*got True$"),
-    ({"patience": 2, "least": -0.1}, "^ValueError: least, by how much .* is 0 or more and finite, got -0.1$"),
-    ({"patience": 2, "least": NAN}, "^ValueError: .*got nan$"),
-    ({"seconds": 0}, "^ValueError: seconds is above 0 and finite, got 0$"),
-    ({"seconds": -1.0}, "^ValueError: .*got -1.0$"),
-    ({"seconds": NAN}, "^ValueError: .*got nan$"),
+    *(({"patience": n}, f"^ValueError: patience is a whole .*, 1 or more, got {n}$") for n in (0, -3, 2.0, True)),
+    *(({"patience": 2, "least": d}, f"^ValueError: least, .* is 0 or more .* got {d}$") for d in (-0.1, NAN)),
+    *(({"seconds": s}, f"^ValueError: seconds is above 0 and finite, got {s}$") for s in (0, -1.0, NAN)),
     ({"seconds": "60"}, "^TypeError: seconds takes a real number, got a str: '60'"),
-    ({"loss": "0.1"}, "^TypeError: loss, which is to be reached, takes a real number, got a str: '0.1'"),
-    ({"loss": NAN}, "^ValueError: loss, which is to be reached, is a number, got nan$"),
-    ({"metric": NAN}, "^ValueError: metric, which is to be reached, is a number, got nan$"),
-    ({"metric": [0.9]}, r"^TypeError: metric, .* takes a real number, got a list: \[0.9\]"),
+    *(({name: NAN}, f"^ValueError: {name}, {REACHED} is a number, got nan$") for name in ("loss", "metric")),
+    ({"loss": "0.1"}, f"^TypeError: loss, {REACHED} takes a real number, got a str: '0.1'"),
+    ({"metric": [0.9]}, rf"^TypeError: metric, {REACHED} takes a real number, got a list: \[0.9\]"),
 ]
 
 
-def test_bad_values_of_stop_are_clear_errors():
+def test_bad_values_of_stop_are_clear_errors_and_good_ones_compare_and_pickle():
     for fields, message in BAD_STOPS:
         assert re.search(message, error_of(Stop, **fields)), fields
-
-
-def test_stops_compare_and_pickle():
     stop = Stop(loss=0.1, patience=5, least=0.01, seconds=9)
     assert pickle.loads(pickle.dumps(stop)) == stop == Stop(loss=0.1, patience=5, least=0.01, seconds=9)
     assert repr(stop) == "Stop(loss=0.1, metric=None, patience=5, least=0.01, seconds=9)"
@@ -184,39 +156,32 @@ def test_stops_compare_and_pickle():
 
 ONE_TARGET_EACH = "^ValueError: fit takes one target for each example, and at least one, got"
 NO_STOP = r"^TypeError: stop is a Stop, such as Stop\(patience=5\), or a function of the history, got"
+NO_SHARE = "validation is a share between 0 and 1, or a pair like .X, y."
+NO_CALLBACKS = "^TypeError: callbacks is a list of functions of the history, got"
+COUNTS = "^ValueError: epochs is 0 or more and batch_size 1 or more, got"
 BAD_OPTIONS = [
-    ({"stop": 5}, f"{NO_STOP} 5$"),
-    ({"stop": Stop}, f"{NO_STOP} <class"),
-    ({"callbacks": print}, "^TypeError: callbacks is a list of functions of the history, got <built-in"),
-    ({"callbacks": [None]}, r"^TypeError: callbacks is a list of functions of the history, got \[None\]$"),
-    ({"callbacks": None}, "^TypeError: callbacks is a list of functions of the history, got None$"),
+    *(({"stop": 5}, f"{NO_STOP} 5$"), ({"stop": Stop}, f"{NO_STOP} <class")),
+    ({"callbacks": print}, f"{NO_CALLBACKS} <built-in"),
+    *(({"callbacks": c}, f"{NO_CALLBACKS} {re.escape(str(c))}$") for c in (None, [None])),
     ({"metric": "accuracy"}, "^TypeError: metric is a function of .*, None or 'auto', got 'accuracy'$"),
     ({"loss": "mse"}, r"^TypeError: loss is a function of outputs and targets, such as nn\.mse, got 'mse'"),
-    ({"max_norm": 0.0}, "^ValueError: max_norm is above 0 and finite, got 0.0$"),
-    ({"max_norm": -1}, "^ValueError: max_norm is above 0 and finite, got -1$"),
-    ({"max_norm": INF}, "^ValueError: max_norm is above 0 and finite, got inf$"),
+    *(({"max_norm": most}, f"^ValueError: max_norm is above 0 and finite, got {most}$") for most in (0.0, -1, INF)),
     ({"max_norm": "1"}, "^TypeError: max_norm takes a real number, got a str"),
     ({"restore_best": True}, "^ValueError: restore_best compares losses on held-out examples; .* as validation$"),
-    ({"validation": 0.0}, "^ValueError: validation is a share between 0 and 1, or a pair like .X, y., got 0.0$"),
-    ({"validation": 1.0}, "^ValueError: .*got 1.0$"),
-    ({"validation": 1}, "^ValueError: .*got 1$"),
-    ({"validation": NAN}, "^ValueError: .*got nan$"),
-    ({"validation": "0.2"}, "^ValueError: .*got '0.2'$"),
-    ({"validation": ([[1.0]],)}, "^ValueError: .*or a pair like"),
+    *(({"validation": v}, f"^ValueError: {NO_SHARE}, got {v!r}$") for v in (0.0, 1.0, 1, NAN, "0.2")),
+    ({"validation": ([[1.0]],)}, f"^ValueError: {NO_SHARE}"),
     ({"validation": ([[1.0]], [1.0, 2.0])}, "^ValueError: validation has one target for each .* got 1 and 2$"),
     ({"validation": ([], [])}, "^ValueError: .*at least one, got 0 and 0$"),
     ({"validation": 0.01}, "^ValueError: validation=0.01 of 3 examples leaves none to train on, or none to hold out$"),
     ({"validation": 0.99}, "^ValueError: .*leaves none to train on"),
-    ({"epochs": -1}, "^ValueError: epochs is 0 or more and batch_size 1 or more, got -1 and None$"),
-    ({"batch_size": 0}, "^ValueError: epochs is 0 or more and batch_size 1 or more, got 3 and 0$"),
-    ({"batch_size": -2, "epochs": 1}, "^ValueError: epochs is 0 or more and batch_size 1 or more, got 1 and -2$"),
+    *(({"epochs": -1}, f"{COUNTS} -1 and None$"), ({"batch_size": 0}, f"{COUNTS} 3 and 0$")),
+    ({"batch_size": -2, "epochs": 1}, f"{COUNTS} 1 and -2$"),
     ({"compiled": "yes"}, "^ValueError: compiled is True, False or 'auto', got 'yes'$"),
     ({"compiled": None, "epochs": 0}, "^ValueError: compiled is True, False or 'auto', got None$"),
     ({"X": {"a": 1}}, "^TypeError: fit takes examples and targets in sequences, got a dict; write list"),
-    ({"X": (x for x in LINE_X)}, "^TypeError: .*got a generator; write list"),
+    ({"X": iter(LINE[0])}, "^TypeError: .*got a list_iterator; write list"),
     ({"y": 3.0}, "^TypeError: .*got a float"),
-    ({"y": [1.0]}, f"{ONE_TARGET_EACH} 3 and 1$"),
-    ({"X": [], "y": []}, f"{ONE_TARGET_EACH} 0 and 0$"),
+    *(({"y": [1.0]}, f"{ONE_TARGET_EACH} 3 and 1$"), ({"X": [], "y": []}, f"{ONE_TARGET_EACH} 0 and 0$")),
     ({"X": [], "y": [1.0]}, f"{ONE_TARGET_EACH} 0 and 1$"),
     ({"loss": cross_entropy, "y": [0, 1, 1]}, "^TypeError: cross_entropy takes a sequence of logits"),
 ]
@@ -226,22 +191,15 @@ BAD_OPTIONS = [
 def test_bad_options_are_clear_errors_before_anything_happens(compiled):
     for case, message in BAD_OPTIONS:
         model = MLP(1, [1], seed=1)
-        options = {"X": LINE_X, "y": LINE_Y, "loss": mse, "epochs": 3, "compiled": compiled, **case}
+        options = {"X": LINE[0], "y": LINE[1], "loss": mse, "epochs": 3, "compiled": compiled, **case}
         assert re.search(message, error_of(fit, model, **options)), case
         assert model.state_dict() == MLP(1, [1], seed=1).state_dict(), case
-    assert "loss is a function of outputs" in error_of(evaluate, MLP(1, [1]), LINE_X, LINE_Y, loss="mse")
+    assert "loss is a function of outputs" in error_of(evaluate, MLP(1, [1]), *LINE, loss="mse")
 
 
 # The best parameters
 
-
-class Zigzag:
-    """A schedule under which the slope comes close to 1 in the fourth step, and leaves again."""
-
-    RATES = (0.25, 0.25, 0.25, 0.48, 1.5, 1.2, 1.7, 1.0)
-
-    def __call__(self, t):
-        return self.RATES[t % len(self.RATES)]
+RATES = (0.25, 0.25, 0.25, 0.48, 1.5, 1.2, 1.7, 1.0)  # bring the slope close to 1 in the fourth step, and away again
 
 
 def in_epoch(number, do):
@@ -257,7 +215,8 @@ def fail():
     raise FailureError
 
 
-BEST = {"lr": Zigzag(), "validation": HELD_OUT, "restore_best": True}
+ZIGZAG = lambda t: RATES[t % len(RATES)]
+BEST = {"lr": ZIGZAG, "validation": HELD_OUT, "restore_best": True}
 
 
 @BOTH_WAYS
@@ -273,25 +232,18 @@ def test_best_parameters_are_those_after_the_epoch_of_the_smallest_validation_lo
 
 
 @BOTH_WAYS
-def test_best_parameters_come_back_after_an_interrupt_or_an_error(compiled):
+def test_best_parameters_come_back_after_an_interrupt_an_error_or_a_loss_that_is_not_finite(compiled):
     model, history = halve(compiled, callbacks=[in_epoch(6, interrupt)], **BEST)
     assert (model.w.data - 1.0) ** 2 == min(history.validation_loss) == history.validation_loss[3]
     assert history.stopped == "interrupted in epoch 6; the parameters are those after epoch 4"
     failed = Slope()
     with pytest.raises(FailureError):
         halve(compiled, model=failed, callbacks=[in_epoch(6, fail)], **BEST)
-    assert failed.w.data == model.w.data == halve(compiled, 4, lr=Zigzag())[0].w.data
-
-
-@BOTH_WAYS
-def test_best_parameters_come_back_after_a_loss_that_is_not_finite(compiled):
+    assert failed.w.data == model.w.data == halve(compiled, 4, lr=ZIGZAG)[0].w.data
     model, history = halve(compiled, **{**BEST, "lr": lambda t: 0.25 if t < 3 else 1e80})
     assert model.w.data == slope_after(3)
-    assert re.fullmatch(
-        r"the loss became inf in epoch [56]; first of all, x \*\* 2 is .*; try a smaller learning rate; "
-        r"the parameters are those after epoch 3",
-        history.stopped,
-    )
+    reason = r"the loss became inf in epoch [56]; first of all, x \*\* 2 is .*; try a smaller learning rate; "
+    assert re.fullmatch(reason + "the parameters are those after epoch 3", history.stopped)
 
 
 @BOTH_WAYS
@@ -408,8 +360,8 @@ def test_interrupt_between_the_assignments_of_an_eager_step_takes_it_back(at, co
     model, reference = MLP(2, [1], seed=1), MLP(2, [1], seed=1)
     optimizer = Nervous(model.parameters(), lr=0.1, momentum=0.5)
     expected = SGD(reference.parameters(), lr=0.1, momentum=0.5)
-    history = fit(model, XOR, SIGNS, loss=mse, optimizer=optimizer, compiled=compiled)
-    fit(reference, XOR, SIGNS, loss=mse, optimizer=expected, epochs=2, compiled=compiled)
+    history = fit(model, *XOR, loss=mse, optimizer=optimizer, compiled=compiled)
+    fit(reference, *XOR, loss=mse, optimizer=expected, epochs=2, compiled=compiled)
     if compiled and at in (1, 2):
         return  # one call of update is all there is
     assert history.stopped == "interrupted in epoch 3"
@@ -431,10 +383,10 @@ def test_share_is_held_out_by_the_seed(compiled):
             return 0.0
 
         options = {"validation": 0.3, "batch_size": 4, "epochs": 2, "seed": seed, "metric": spy, "compiled": compiled}
-        history = fit(Slope(0.0), TEN_X, TEN_Y, loss=mse, optimizer=idle(), **options)
+        history = fit(Slope(0.0), *TEN, loss=mse, optimizer=idle(), **options)
         assert [len(targets) for targets in seen] == [4, 3, 3] * 2
         assert seen[2] == seen[5] == tuple(sorted(seen[2]))
-        assert sorted(seen[0] + seen[1] + seen[2]) == TEN_Y
+        assert sorted(seen[0] + seen[1] + seen[2]) == TEN[1]
         assert history.validation_loss == [sum(t * t for t in seen[2]) / 3] * 2
         return seen
 
@@ -444,7 +396,7 @@ def test_share_is_held_out_by_the_seed(compiled):
 
 def test_share_may_be_a_number_of_numpy_and_a_pair_a_list_of_arrays():
     for share in (0.25, np.float64(0.25), np.float32(0.25)):
-        history = fit(MLP(2, [1], seed=1), np.array(XOR), np.array(SIGNS), loss=hinge, epochs=2, validation=share)
+        history = fit(MLP(2, [1], seed=1), *map(np.array, XOR), loss=hinge, epochs=2, validation=share)
         assert len(history.validation_accuracy) == 2
         assert set(history.validation_accuracy) <= {0.0, 1.0}
     for pair, compiled in itertools.product([tuple, list], [True, False]):
@@ -476,7 +428,7 @@ def test_history_remembers_norms_of_each_layer_by_hand(compiled):
 def test_norms_are_of_the_parameters_the_optimizer_holds_before_clipping(compiled):
     model = MLP(2, [3, 1], seed=1)
     optimizer = SGD(model.layers[1].parameters())
-    history = fit(model, XOR, SIGNS, loss=mse, optimizer=optimizer, epochs=3, gradient_norms=True, compiled=compiled)
+    history = fit(model, *XOR, loss=mse, optimizer=optimizer, epochs=3, gradient_norms=True, compiled=compiled)
     assert {name: len(norms) for name, norms in history.gradient_norms.items()} == {"layers.1": 3}
     model, history = halve(compiled, 3, model=Slope(101.0), max_norm=2.0, lr=0.5, gradient_norms=True)
     assert model.w.data == pytest.approx(98.0, abs=1e-6)
@@ -485,7 +437,7 @@ def test_norms_are_of_the_parameters_the_optimizer_holds_before_clipping(compile
 
 def test_histories_compare_copy_pickle_go_into_json_and_share_nothing():
     model = MLP(2, [4, 1], seed=1)
-    history = fit(model, XOR, SIGNS, loss=hinge, epochs=3, validation=(XOR, SIGNS), gradient_norms=True)
+    history = fit(model, *XOR, loss=hinge, epochs=3, validation=XOR, gradient_norms=True)
     for other in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
         assert other == history
         assert (repr(other), other.compiled, other.accuracy) == (repr(history), True, history.accuracy)
@@ -521,23 +473,20 @@ def test_best_epoch_is_the_first_with_the_smallest_loss():
         assert History(loss=[0.0] * len(losses), validation_loss=losses).best_epoch == best
 
 
-def test_score_is_a_pair_whose_metric_is_the_accuracy_too():
+def test_metric_has_the_name_of_its_function_and_in_a_score_that_of_the_accuracy_too():
+    names = [(accuracy, "accuracy"), (enough, "enough"), (lambda o, t: 0.0, "metric")]
+    for metric, name in [*names, (None, "accuracy"), ("auto", "accuracy")]:
+        assert fit(MLP(2, [1]), *XOR, loss=mse, epochs=0, metric=metric).metric_name == name
     score = Score(0.5, 0.75)
     assert (*score, score.loss, score.metric, score.accuracy) == (0.5, 0.75, 0.5, 0.75, 0.75)
     assert Score(1.0, None).accuracy is None
 
 
-def test_metric_has_the_name_of_its_function():
-    names = [(accuracy, "accuracy"), (enough, "enough"), (lambda o, t: 0.0, "metric")]
-    for metric, name in [*names, (None, "accuracy"), ("auto", "accuracy")]:
-        assert fit(MLP(2, [1]), XOR, SIGNS, loss=mse, epochs=0, metric=metric).metric_name == name
-
-
 def test_numbers_of_compiled_training_are_floats_and_no_target_is_needed():
     model = MLP(2, [3], seed=1)
-    history = fit(model, XOR, [0, 1, 2, 0], loss=cross_entropy, optimizer=Adam(model.parameters()), epochs=2)
+    history = fit(model, XOR[0], [0, 1, 2, 0], loss=cross_entropy, optimizer=Adam(model.parameters()), epochs=2)
     assert all(type(x) is float for x in [*history.loss, *history.metric])
-    assert fit(MLP(2, [1], seed=1), XOR, SIGNS, loss=lambda outputs, targets: mean(outputs), epochs=1).compiled
+    assert fit(MLP(2, [1], seed=1), *XOR, loss=lambda outputs, targets: mean(outputs), epochs=1).compiled
 
 
 # Progress

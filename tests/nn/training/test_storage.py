@@ -11,29 +11,18 @@ import sys
 import time
 import tracemalloc
 from contextlib import contextmanager
+from functools import partial, reduce
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import nn
 from autograd import Value, leaky_relu, operation, tanh
-from nn import MLP, Layer, Module, Neuron, load, save
+from nn import MLP, Layer, Neuron, load, save
 from nn.training import storage
 from nn.training.storage import ACTIVATIONS, LIMIT, Saved, StorageError, read
 from tests.errors import error_of
-from tests.hypothesis_profiles import max_examples
-
-SETTINGS = max_examples(300)
-
-
-class Line(Module):
-    def __init__(self, slope=2.0, intercept=1.0):
-        self.slope, self.intercept = Value(slope), Value(intercept)
-
-    def forward(self, x):
-        return self.slope * x + self.intercept
+from tests.nn.training.small import Line
 
 
 @pytest.fixture
@@ -86,17 +75,6 @@ def test_model_comes_back_from_its_file_alone_and_trains_on(path):
     assert other.state_dict() == model.state_dict()
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=5, max_size=5))
-@SETTINGS
-def test_numbers_come_back_to_the_last_bit(path, numbers):
-    model = MLP(2, [1, 1], seed=1)
-    for parameter, number in zip(model.parameters(), numbers, strict=True):
-        parameter.data = number
-    save(model, path)
-    found = [parameter.data for parameter in load(path).parameters()]
-    assert list(map(float.hex, found)) == list(map(float.hex, numbers))  # -0.0 is not 0.0
-
-
 def test_every_activation_of_the_table_comes_back(path):
     for name in ["linear", *sorted(ACTIVATIONS)]:
         model = MLP(2, [2, 1], name, output=name, seed=1)
@@ -107,16 +85,22 @@ def test_every_activation_of_the_table_comes_back(path):
     assert architecture == {"type": "MLP", "nin": 1, "nouts": [2, 1], "activation": "tanh", "output": "leaky_relu"}
 
 
-@pytest.mark.parametrize("make", [Line, lambda: Neuron(2, seed=1), lambda: Layer(2, 3, lambda z: z * z, seed=1)])
-def test_parameters_of_any_other_module_are_kept_for_one_like_it(path, make):
-    model, twin = make(), make()
-    for parameter in twin.parameters():
-        parameter.data = 7.0
-    save(model, path)
-    load(twin, path)
-    assert twin.state_dict() == model.state_dict()
-    with pytest.raises(StorageError, match=r"which only its own class can make: load\(model, path\)"):
-        load(path)
+NAMES = [*nn.__all__, "Saved", "my model", "", "Größe", "os.system", "a" * 500, "{}", "None", "nin", '"']
+OTHERS = [Line, partial(Neuron, 2, seed=1), partial(Layer, 2, 3, lambda z: z * z, seed=1)]
+OTHERS += [type(name, (Line,), {}) for name in NAMES]
+
+
+def test_parameters_of_any_other_module_of_any_name_are_kept_for_one_like_it(path):
+    for make in OTHERS:
+        model, twin = make(), make()
+        for parameter in twin.parameters():
+            parameter.data = 7.0
+        save(model, path)
+        assert load(twin, path).state_dict() == model.state_dict(), make
+        with pytest.raises(StorageError, match=r"which only its own class can make: load\(model, path\)"):
+            load(path)
+        with pytest.raises(StorageError, match="nothing was changed"):
+            load(MLP(1, [1]), path)
 
 
 EXTRA = {"classes": ["ä", "日本"], "means": [0.1, 1e-300, -0.0], "none": None, "nested": {"yes": True, "n": [1, [2]]}}
@@ -162,13 +146,10 @@ def test_mlp_that_no_architecture_says_is_not_saved(path):
     assert not path.exists()
 
 
-CIRCULAR = {}
+CIRCULAR, DEEP = {}, []
 CIRCULAR["self"] = CIRCULAR
-DEEP = []
 for _ in range(100_000):
     DEEP = [DEEP]
-
-
 EXTRAS = {
     **{"nan": {"a": math.nan}, "inf": {"a": math.inf}, "set": {"a": {1, 2}}, "tuple": {"a": (1, 2)}, "key": {1: 2}},
     **{"surrogate": {"a": "\ud800"}, "inner surrogate": {"a": ["\udc00"]}, "huge": {"a": 10**400}},
@@ -196,7 +177,7 @@ def test_arguments_in_the_wrong_order_are_errors_that_say_so(path):
 # What load refuses
 
 
-def test_model_of_another_architecture_is_left_as_it_was(path):
+def test_model_of_another_architecture_or_with_a_parameter_that_the_file_lacks_is_left_as_it_was(path):
     save(MLP(2, [3, 1], "tanh", seed=1), path)
     mlps = MLP(2, [3, 1], "relu", seed=2), MLP(2, [1, 3], "tanh", seed=2), MLP(3, [3, 1], "tanh", seed=2)
     for other in (*mlps, Line()):
@@ -204,9 +185,6 @@ def test_model_of_another_architecture_is_left_as_it_was(path):
         with pytest.raises(StorageError, match=r"holds an MLP.*and the model is an? .*nothing was changed"):
             load(other, path)
         assert other.state_dict() == before
-
-
-def test_file_that_lacks_a_parameter_of_a_module_leaves_it_as_it_was(path):
     save(Line(3.0, 4.0), path)
     document = json.loads(path.read_text(encoding="utf-8"))
     del document["parameters"]["slope"]
@@ -219,10 +197,7 @@ def test_file_that_lacks_a_parameter_of_a_module_leaves_it_as_it_was(path):
 def replaced(keys, value):
     def change(document):
         *folders, last = keys
-        place = document
-        for key in folders:
-            place = place[key]
-        place[last] = value
+        reduce(dict.__getitem__, folders, document)[last] = value
         return document
 
     return change
@@ -240,6 +215,20 @@ def duplicated(document):
 BIG, BIAS = 10**250, ["parameters", "layers.0.neurons.0.b"]
 
 
+ARCHITECTURES = [  # what is changed in it, and what is said
+    *[({"type": kind}, "its architecture names no type") for kind in (None, ["MLP"])],
+    ({"type": "os.system"}, "the architecture holds 'activation'"),
+    ({"seed": 1}, "the architecture holds 'seed'"),
+    *[({"nin": size}, "layers of no size") for size in (0, True, "2")],
+    *[({"nouts": sizes}, "layers of no size") for sizes in ([], 3, [3, -1])],
+    ({"nin": 10**9}, "has 3,000,000,007 parameters, and the file 13"),
+    ({"nin": BIG}, r"has more than 10\*\*15 parameters, and the file 13"),
+    ({"nouts": [BIG, BIG]}, r"has more than 10\*\*15 parameters"),
+    ({"nouts": [1] * 10**6}, "has 2,000,001 parameters, and the file 13"),
+    ({"activation": "__import__('os')"}, "activation .* is not one of linear, abs"),
+    *[({"activation": None}, "activation None is not one of"), ({"output": "dot"}, "output 'dot' is not one of")],
+    ({"output": ["relu"]}, "is not one of"),
+]
 CHANGES = [
     (lambda d: [], "does not say that it is a 'scalar-autograd model'"),
     (lambda d: {"cells": [], "nbformat": 4, "metadata": {}}, "does not say that it is"),
@@ -251,27 +240,13 @@ CHANGES = [
     (replaced(["extra"], []), "its extra is not an object"),
     (replaced(["parameters"], [1.0]), "its parameters are not an object"),
     *[(replaced(BIAS, text), f"neurons.0.b' is {text!r}, not a number") for text in ("1.0", True, None)],
-    (replaced(BIAS, [1.0]), "not a number"),
-    (replaced(BIAS, 10**400), "beyond the range of floats"),
+    *[(replaced(BIAS, [1.0]), "not a number"), (replaced(BIAS, 10**400), "beyond the range of floats")],
     (replaced(["parameters", "more"], 1.0), "has 13 parameters, and the file 14"),
     (renamed, "missing: layers.0.neurons.0.w.0; unexpected: layers.0.neurons.0.w.7"),
     (replaced(["architecture"], []), "its architecture names no type"),
-    (replaced(["architecture", "type"], "os.system"), "the architecture holds 'activation'"),
-    (replaced(["architecture", "type"], None), "its architecture names no type"),
-    (replaced(["architecture", "type"], ["MLP"]), "its architecture names no type"),
     (replaced(["architecture"], {"type": "Line", "code": "print()"}), "the architecture holds 'code'"),
     (replaced(["architecture"], {"type": "Line"}), "which only its own class can make"),
-    (replaced(["architecture", "seed"], 1), "the architecture holds 'seed'"),
-    *[(replaced(["architecture", "nin"], size), "layers of no size") for size in (0, True, "2")],
-    *[(replaced(["architecture", "nouts"], sizes), "layers of no size") for sizes in ([], 3, [3, -1])],
-    (replaced(["architecture", "nin"], 10**9), "has 3,000,000,007 parameters, and the file 13"),
-    (replaced(["architecture", "nin"], BIG), r"has more than 10\*\*15 parameters, and the file 13"),
-    (replaced(["architecture", "nouts"], [BIG, BIG]), r"has more than 10\*\*15 parameters"),
-    (replaced(["architecture", "nouts"], [1] * 10**6), "has 2,000,001 parameters, and the file 13"),
-    (replaced(["architecture", "activation"], "__import__('os')"), "activation .* is not one of linear, abs"),
-    (replaced(["architecture", "activation"], None), "activation None is not one of"),
-    (replaced(["architecture", "output"], "dot"), "output 'dot' is not one of"),
-    (replaced(["architecture", "output"], ["relu"]), "is not one of"),
+    *[(lambda d, c=c: {**d, "architecture": {**d["architecture"], **c}}, wanted) for c, wanted in ARCHITECTURES],
     (duplicated, "it names 'layers.0.neurons.0.w.0' twice"),
 ]
 
@@ -285,23 +260,16 @@ def test_contents_that_are_not_known_are_refused_with_the_reason(path, document)
 
 
 TEXTS = [
-    (b"", "it is empty"),
-    (b" \n", "it is empty"),
-    (b"\x89PNG\r\n\x1a\n\0\0", "it is not UTF-8 text"),
-    (b"\x80\x04\x95", "it is not UTF-8 text"),
-    (b"import os", "it is no JSON, or not all of it"),
-    ("{}".encode("utf-16"), "it is not UTF-8 text"),
-    (b"NaN", "NaN is not a number"),
-    (b'{"a": [Infinity]}', "Infinity is not a number"),
+    *((b"", "it is empty"), (b" \n", "it is empty"), (b"import os", "it is no JSON, or not all of it")),
+    *((text, "it is not UTF-8 text") for text in (b"\x89PNG\r\n\x1a\n\0\0", b"\x80\x04\x95", "{}".encode("utf-16"))),
+    *((text, "it is not UTF-8 text") for text in (b'["\\ud800"]', b'["\\uDFff"]')),
+    *((b"NaN", "NaN is not a number"), (b'{"a": [Infinity]}', "Infinity is not a number")),
     (b'{"a": -1e999}', "-1e999 is beyond the range of floats"),
     (b'{"a": ' + b"9" * 10_000_000 + b"}", "beyond the range of floats"),
     (b"0." + b"1" * 10_000_000, "does not say"),
     (b'{"format": 1, "format": 2}', "it names 'format' twice"),
     (b'{"a": {"b": 1, "c": 2, "b": 1}}', "it names 'b' twice"),
-    (b"[" * 1_000_000, "it is nested too deeply"),
-    (b'{"a":' * 1_000_000, "it is nested too deeply"),
-    (b'["\\ud800"]', "it is not UTF-8 text"),
-    (b'["\\uDFff"]', "it is not UTF-8 text"),
+    *((text * 1_000_000, "it is nested too deeply") for text in (b"[", b'{"a":')),
     (b"[" + b"0," * (LIMIT // 2) + b"0]", "it is longer than 64 MiB"),
 ]
 
@@ -380,89 +348,6 @@ def test_reading_runs_no_code(path, document, monkeypatch):
     assert not {event for event in seen if event.startswith(("exec", "compile", "import", "os.system", "pickle"))}
 
 
-# Mutations
-
-
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-ANYTHING = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
-)
-
-
-def outcome(path):
-    """Load a file into a model and alone; both are refused, or both are the model that is written there."""
-    model = MLP(2, [3, 1], "tanh", seed=5)
-    before = model.state_dict()
-    try:
-        alone = load(path)
-    except StorageError:
-        alone = None
-    try:
-        load(model, path)
-    except StorageError:
-        assert model.state_dict() == before
-        return
-    assert alone is not None
-    written = json.loads(path.read_text("utf-8"), parse_int=float)["parameters"]  # a long integer is rounded, like 0.1
-    assert alone.state_dict() == model.state_dict() == written
-
-
-def places(tree):
-    """Yield each container in a JSON document, with each of its keys."""
-    for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
-        yield tree, key
-        if isinstance(tree[key], (dict, list)):
-            yield from places(tree[key])
-
-
-@given(st.data())
-@SETTINGS
-def test_document_with_anything_anywhere_is_loaded_whole_or_refused(path, data):
-    save(MLP(2, [3, 1], "tanh", seed=1), path, {"classes": ["a", "b"]})
-    document = json.loads(path.read_text(encoding="utf-8"))
-    for _ in range(data.draw(st.integers(1, 3))):
-        container, key = data.draw(st.sampled_from(list(places(document))))
-        if data.draw(st.booleans()):
-            container[key] = data.draw(ANYTHING)
-        else:
-            del container[key]
-        if not document:
-            break
-    outcome(written(path, document))
-
-
-@given(st.data())
-@SETTINGS
-def test_file_with_other_bytes_anywhere_is_loaded_whole_or_refused(path, data):
-    save(MLP(2, [3, 1], "tanh", seed=1), path, {"classes": ["a", "b"]})
-    contents = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        begin = data.draw(st.integers(0, len(contents)))
-        end = min(len(contents), begin + data.draw(st.integers(0, 6)))
-        contents[begin:end] = data.draw(
-            st.binary(max_size=6) | st.sampled_from([b"1e999", b"[", b"{", b'"', b"-", b"0"])
-        )
-    path.write_bytes(contents)
-    outcome(path)
-
-
-# Classes of one's own, of any name
-
-NAMES = [*nn.__all__, "Saved", "my model", "", "Größe", "os.system", "a" * 500, "{}", "None", "nin", '"']
-
-
-def test_class_of_ones_own_may_have_any_name(path):
-    for name in NAMES:
-        own = type(name, (Line,), {})
-        model, twin = own(), own(7.0)
-        save(model, path)
-        assert load(twin, path).state_dict() == model.state_dict(), name
-        with pytest.raises(StorageError, match=r"which only its own class can make: load\(model, path\)"):
-            load(path)
-        with pytest.raises(StorageError, match="nothing was changed"):
-            load(MLP(1, [1]), path)
-
-
 def test_own_class_called_mlp_is_not_filled_by_the_file_of_an_mlp_and_a_subclass_is(path):
     save(MLP(1, [1]), path)
     with pytest.raises(StorageError, match=r"holds an MLP.* and the model is a class of its own called 'MLP'"):
@@ -472,7 +357,7 @@ def test_own_class_called_mlp_is_not_filled_by_the_file_of_an_mlp_and_a_subclass
     assert load(own(2, [3, 1], seed=2), path).state_dict() == own(2, [3, 1], seed=1).state_dict()
 
 
-# What is in the place of a file (tests/test_kill.py and tests/test_full_disk.py have crashes and full disks)
+# What is in the place of a file (tests/autograd/test_files.py has links, other tests kill and fill disks)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are others")
@@ -497,17 +382,6 @@ def test_protected_file_is_not_replaced(path, monkeypatch):
         monkeypatch.setattr(os, "access", lambda *arguments: False)  # whoever runs the tests may write everywhere
         with pytest.raises(PermissionError, match="protected against writing"):
             save(MLP(1, [1], seed=2), path)
-
-
-def test_link_stays_a_link_and_its_file_is_replaced(tmp_path):
-    (tmp_path / "folder").mkdir()
-    file, link = tmp_path / "folder" / "model.json", tmp_path / "link.json"
-    save(MLP(1, [1], seed=1), file)
-    link.symlink_to(file)
-    model = MLP(1, [1], seed=2)
-    save(model, link)
-    assert link.is_symlink()
-    assert load(file).state_dict() == model.state_dict()
 
 
 @pytest.mark.parametrize("error", [OSError("no space left on device"), KeyboardInterrupt()])

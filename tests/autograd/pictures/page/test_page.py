@@ -34,7 +34,7 @@ from tests.autograd.pictures.page.looking import (
 # Walking
 
 
-def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, example):
+def test_steps_go_forward_and_then_backward_with_symbols_and_numbers_and_mark_their_edges(opened, example):
     page = opened(example)
     assert page.locator("h1").inner_text() == "L = (a × b + c) × f"
     assert page.title() == "The gradient of L"
@@ -58,6 +58,14 @@ def test_steps_go_forward_and_then_backward_with_symbols_and_numbers(opened, exa
     assert {name: gradient for name, (_, gradient) in cards(page).items()} == gradients
     confirmed = "raise a by 0.001, and L goes from −8 to −7.994: it rises 6 times as fast."
     assert confirmed in details(page, 0).replace("\u2009", " ")
+    page.locator("#slider").fill("9")
+    assert page.locator(".line.backward").count() == 1
+    assert page.locator(".note").text_content() == "× −3"
+    assert page.locator(".active .name").text_content() == "e"
+    assert page.locator(".receiving .name").text_content() == "a"
+    page.locator("#slider").fill("1")
+    assert page.locator(".line.forward").count() == 2
+    assert page.locator(".note").count() == 0
 
 
 def test_contributions_to_a_shared_node_add_up_one_by_one(opened):
@@ -145,18 +153,6 @@ def test_formula_of_many_operands_is_shortened(opened):
     assert "v1 = w0 × x0 + w1 × x1 + … + w19 × x19 = 1 × 2 + 1 × 2 + … + 1 × 2 = 40" in story(page)
 
 
-def test_edge_of_a_step_is_marked_and_carries_its_local_derivative(opened, example):
-    page = opened(example)
-    page.locator("#slider").fill("9")
-    assert page.locator(".line.backward").count() == 1
-    assert page.locator(".note").text_content() == "× −3"
-    assert page.locator(".active .name").text_content() == "e"
-    assert page.locator(".receiving .name").text_content() == "a"
-    page.locator("#slider").fill("1")
-    assert page.locator(".line.forward").count() == 2
-    assert page.locator(".note").count() == 0
-
-
 def test_local_derivative_covers_no_card(opened):
     page = opened(MLP(2, [2, 1], activation="tanh", seed=3)([Value(1.0, "x1"), Value(-2.0, "x2")]) ** 2)
     page.evaluate(EVERYTHING_OPEN)
@@ -203,7 +199,7 @@ KINKS = [  # a function, where it has a kink, its slopes below and above, and th
 ]  # fmt: skip
 
 
-def test_kink_has_two_slopes_and_it_is_said_which_is_taken(opened):
+def test_kink_has_two_slopes_and_it_is_said_which_is_taken_and_kinks_that_cancel_are_none(opened):
     made = [named(**{f"y{i}": f(Value(at, f"x{i}"))}) for i, (f, at, *_) in enumerate(KINKS)]
     page = opened(named(L=together([y * -2.0 for y in made], "z")))
     nodes = ids(page)
@@ -211,10 +207,8 @@ def test_kink_has_two_slopes_and_it_is_said_which_is_taken(opened):
         x, y = nodes[f"x{i}"], nodes[f"y{i}"]
         place(page, y, page.evaluate(f"view.graph.nodes[{y}].parents.indexOf({x})"))
         below, above, number = (f"{n:g}".replace("-", "−") for n in (*slopes, taken))
-        assert (
-            f"Here y{i} has a kink: two slopes, {below} where x{i} is a little smaller, "
-            f"and {above} where it is a little larger. By convention {number} is taken"
-        ) in story(page)
+        said = f"Here y{i} has a kink: two slopes, {below} where x{i} is a little smaller, and {above} where it is a "
+        assert f"{said}little larger. By convention {number} is taken" in story(page)
         assert f"x{i} rises a little" not in story(page)
         nudge = details(page, x)
         gradient = f"{-2 * taken:g}".replace("-", "−")
@@ -224,6 +218,10 @@ def test_kink_has_two_slopes_and_it_is_said_which_is_taken(opened):
         assert "Lower it by as much" in nudge
         fill(page, f"x{i}", at + 0.5)
         assert "kink" not in page.locator("#panel").inner_text() + story(page)
+    x = Value(0.0, "x")
+    page = opened(relu(x) - relu(-x))  # which is x
+    page.locator(".node.leaf").click()
+    assert "kink" not in page.locator(".nudge").inner_text()
 
 
 def test_network_at_the_kinks_of_its_neurons_says_so_at_each(opened):
@@ -240,20 +238,22 @@ def test_network_at_the_kinks_of_its_neurons_says_so_at_each(opened):
     assert told == [False, True, True, True, True]  # that of hinge is at 1, those of the neurons at 0
 
 
-def test_kinks_that_cancel_are_none(opened):
-    x = Value(0.0, "x")
-    page = opened(relu(x) - relu(-x))  # which is x
-    page.locator(".node.leaf").click()
-    assert "kink" not in page.locator(".nudge").inner_text()
-
-
-def test_many_paths_are_counted_rather_than_listed(opened):
+def test_many_paths_are_counted_rather_than_listed_and_one_of_a_thousand_arrows_is_not_spelled_out(opened):
     y = Value(0.9, "x")
     for _ in range(30):
         y = y * y
     page = opened(y)
     assert "All 1,073,741,824 paths lead from here" in details(page, 0)
     assert page.locator(".ways").count() == 0
+    y = Value(0.5, "x")
+    for _ in range(200):
+        with scope("step"):
+            for _ in range(5):
+                y = sin(y)
+    told = details(opened(y), 0)
+    assert "Along its one path of 1,000 arrows, factor by factor" in told
+    assert "… 953 factors more …" in told
+    assert len(told) < 5000
 
 
 def layered(activation, sizes):
@@ -309,43 +309,11 @@ def test_steepest_slope_of_a_function_is_known_where_there_is_one(opened):
     x = Value(0.7, "x")
     page = opened(together([f(x) for f, _ in steepest]))
     for i, (_, slope) in enumerate(steepest):
-        assert float(page.evaluate(f"String(view.graph.steepest({ids(page)[f'y{i}']}))")) == pytest.approx(
-            slope, rel=1e-3
-        )
-
-
-def test_path_of_a_thousand_arrows_is_not_spelled_out(opened):
-    y = Value(0.5, "x")
-    for _ in range(200):
-        with scope("step"):
-            for _ in range(5):
-                y = sin(y)
-    told = details(opened(y), 0)
-    assert "Along its one path of 1,000 arrows, factor by factor" in told
-    assert "… 953 factors more …" in told
-    assert len(told) < 5000
+        found = page.evaluate(f"String(view.graph.steepest({ids(page)[f'y{i}']}))")
+        assert float(found) == pytest.approx(slope, rel=1e-3)
 
 
 # Changing numbers
-
-
-def test_field_takes_what_is_a_number_and_shows_the_number_again_where_it_holds_none(opened, example):
-    page = opened(example)
-    field = page.get_by_label("Value of a", exact=True)
-    given = lambda: page.evaluate("view.graph.given[0]")
-    field.fill("")
-    assert given() == 2
-    field.press_sequentially("-")
-    assert given() == 2
-    field.press_sequentially("1.5")
-    assert given() == -1.5
-    for typed in ("", "1e400"):
-        field.fill("5")
-        field.fill("")
-        field.press_sequentially(typed)
-        field.press("Enter")
-        assert float(field.input_value()) == given()
-        assert math.isfinite(given())
 
 
 def formula(a, b, c):
@@ -369,7 +337,7 @@ def test_page_recomputes_what_python_computes(opened):
     assert page.get_by_label("Value of a", exact=True).input_value() == "0.7"
 
 
-def test_changing_a_leaf_changes_what_is_shown_at_this_step(opened, example):
+def test_leaf_is_changed_by_a_number_in_its_field_its_slider_or_keys_and_so_is_what_is_shown(opened, example):
     page = opened(example)
     page.keyboard.press("End")
     fill(page, "b", 5)
@@ -377,10 +345,7 @@ def test_changing_a_leaf_changes_what_is_shown_at_this_step(opened, example):
     assert cards(page)["a"] == ("2", "−10")
     page.locator("#slider").fill("2")
     assert cards(page)["d"] == ("20", "not yet")
-
-
-def test_slider_of_a_leaf_and_its_keys_change_it(opened, example):
-    page = opened(example)
+    page.locator("#slider").fill("0")
     slide = page.get_by_label("Slide a", exact=True)
     slide.fill("-1.5")
     assert page.evaluate("view.graph.given[0]") == -1.5
@@ -390,6 +355,21 @@ def test_slider_of_a_leaf_and_its_keys_change_it(opened, example):
         slide.press(key)
         assert page.evaluate("view.graph.given[0]") == number
     assert position(page) == 0  # the keys are the slider's
+    field = page.get_by_label("Value of a", exact=True)
+    given = lambda: page.evaluate("view.graph.given[0]")
+    field.fill("")
+    assert given() == 2
+    field.press_sequentially("-")
+    assert given() == 2
+    field.press_sequentially("1.5")
+    assert given() == -1.5
+    for typed in ("", "1e400"):
+        field.fill("5")
+        field.fill("")
+        field.press_sequentially(typed)
+        field.press("Enter")
+        assert float(field.input_value()) == given()
+        assert math.isfinite(given())
 
 
 def test_constants_and_inputs_change_like_weights_and_look_it(opened):
@@ -510,15 +490,12 @@ def test_odd_graphs_are_walked_like_others(name, opened):
 # Own operations
 
 
-def test_own_operation_that_runs_on_symbols_is_recomputed(opened):
+def test_own_operation_that_runs_on_symbols_is_recomputed_and_one_in_plain_python_says_so(opened):
     cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
     x = Value(2.0, "x")
     page = opened(cube(x) + x)
     fill(page, "x", 5)
     assert numbers(page) == [[5, 125, 130], [76, 1, 1]]
-
-
-def test_own_operation_in_plain_python_says_so_when_its_operand_changes(opened):
     gaussian = operation("gaussian", lambda x: math.exp(-x * x), lambda y, x: -2 * x * y)
     x, k = Value(1.0, "x"), Value(2.0, "k")
     y = gaussian(x) * k + k * k
@@ -529,9 +506,8 @@ def test_own_operation_in_plain_python_says_so_when_its_operand_changes(opened):
     assert problem(page) == ""
     assert numbers(page)[1][0] == pytest.approx(-2 * math.exp(-1) * 3)
     fill(page, "x", 2)
-    assert "gaussian is an operation of the author's own, written in Python, which this page cannot run" in problem(
-        page
-    )
+    said = "gaussian is an operation of the author's own, written in Python, which this page cannot run"
+    assert said in problem(page)
     assert "9" in {data for data, *_ in cards(page).values()}
     page.locator("#reset").click()
     assert problem(page) == ""

@@ -18,7 +18,7 @@ FOLDED = ["▸ Layer 1", "▸ Layer 2", "▸ Neuron", "▸ hinge"]
 GRADIENTS_AT_THE_END = "view.plan.state(view.plan.steps.length - 1).gradients"
 
 
-def test_network_opens_folded_with_repeated_neurons_as_one_box(opened, network):
+def test_network_opens_folded_and_boxes_open_and_close_on_a_click_or_by_enter_which_keeps_the_focus(opened, network):
     page = opened(network)
     assert boxes(page) == FOLDED
     about = ["Neuron ×16", "Neuron ×16", "2 operations, 17 leaves", "4 operations"]
@@ -26,10 +26,6 @@ def test_network_opens_folded_with_repeated_neurons_as_one_box(opened, network):
     assert page.locator(".frame").all_text_contents() == ["▾ MLP", "▾ Layer 3"]
     assert last(page) < 20
     assert_same_numbers(numbers(page), in_python(network), 1e-12)
-
-
-def test_boxes_open_on_a_click_and_close_on_another_or_by_enter_which_keeps_the_focus(opened, network):
-    page = opened(network)
     before = last(page)
     page.locator(".item.box").first.click()
     page.locator(".item.box").first.click()
@@ -105,9 +101,6 @@ def test_boxes_that_need_each_other_are_walked_in_parts(opened):
     page.evaluate("for (const box of view.plan.boxes) if (box.id && view.plan.open.has(box.id)) view.toggle(box.id)")
     assert_same_numbers(numbers(page), in_python(five))
     assert page.evaluate(GRADIENTS_AT_THE_END) == pytest.approx(in_python(five)[1])
-
-
-# Places
 
 
 OUTSIDE = """view.arranged.items.filter(item => {

@@ -101,7 +101,7 @@ def test_step_is_shown_as_long_as_its_words_take_and_as_the_speed_says(opened, e
     assert 0 < found[0] < found[1] < found[2] == 11
 
 
-def test_everything_is_reached_by_tab_and_the_graph_is_one_stop(opened, example):
+def test_everything_is_reached_by_tab_and_in_the_graph_which_is_one_stop_by_arrow_keys(opened, example):
     page = opened(example)
     stops = []
     for _ in range(30):
@@ -115,10 +115,6 @@ def test_everything_is_reached_by_tab_and_the_graph_is_one_stop(opened, example)
             stops.append(stop)
     assert len([stop for stop in stops if " data " in stop]) == 1
     assert {"theme", "play", "next", "slider", "speed", "fit", "Value of a", "Slide f"} <= set(stops)
-
-
-def test_arrow_keys_move_in_the_graph_and_enter_chooses(opened, example):
-    page = opened(example)
     page.locator("[data-key=n6]").focus()
     labels = []
     for key in ("ArrowLeft", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight"):
@@ -410,7 +406,7 @@ NASTY = [
 ]  # fmt: skip
 
 
-def test_labels_are_text_wherever_they_are_shown(opened):
+def test_labels_and_names_of_own_operations_are_text_wherever_they_are_shown(opened):
     made = []
     for label in NASTY:
         x = Value(2.0, label)
@@ -431,9 +427,6 @@ def test_labels_are_text_wherever_they_are_shown(opened):
         page.keyboard.press(".")
     assert page.evaluate("document.querySelectorAll('script').length") == 3
     assert page.evaluate("document.querySelectorAll('img, b b, iframe').length") == 0
-
-
-def test_names_of_own_operations_are_text(opened):
     nasty = operation("</script><script>alert(1)</script>", math.sin, lambda y, x: math.cos(x))
     page = opened(nasty(Value(1.0, "x")))
     fill(page, "x", 2.0)

@@ -1,0 +1,153 @@
+"""Every container that a batch may come in, and every form of an example: the right gradient, or a clear error."""
+
+import array
+from collections import OrderedDict, UserList, defaultdict, deque, namedtuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autograd import Value, compile
+from autograd.compiler.backends import BACKENDS
+
+Two = namedtuple("Two", "a b")
+
+
+class Named(Two):
+    def __new__(cls, a):
+        return super().__new__(cls, a, a)
+
+
+class Listed(list):
+    def __init__(self, title, numbers):
+        super().__init__(numbers)
+        self.title = title
+
+
+class Fixed(tuple):
+    __slots__ = ()
+
+    def __new__(cls, a, b):
+        return super().__new__(cls, (a, b))
+
+
+BATCHES = {
+    "list": lambda a, b: [a, b],
+    "tuple": lambda a, b: (a, b),
+    "named tuple": Two,
+    "subclass of a named tuple": lambda a, b: Named._make([a, b]),
+    "subclass of list": lambda a, b: Listed("two", [a, b]),
+    "subclass of tuple": Fixed,
+}
+EXAMPLES = {
+    "float": float,
+    "integer": int,
+    "truth": bool,
+    "value": Value,
+    "array of shape ()": lambda x: np.array(float(x)),
+    "integer array of shape ()": np.array,
+    "object array of shape ()": lambda x: np.array(Value(x), dtype=object),
+    "array of shape (1,)": lambda x: np.array([float(x)]),
+    "list": lambda x: [float(x)],
+    "list of arrays of shape ()": lambda x: [np.array(float(x))],
+    "tuple": lambda x: (float(x),),
+    "dict": lambda x: {"x": float(x)},
+    "series": lambda x: pd.Series([float(x)]),
+    **{f"numpy {kind.__name__}": kind for kind in (np.float64, np.float32, np.float16, np.int64, np.uint8, np.bool_)},
+}
+
+
+def number(x):
+    """The one number in an example or its derivative."""
+    x = x.iloc[0] if isinstance(x, pd.Series) else x["x"] if isinstance(x, dict) else x
+    x = x[0] if isinstance(x, (list, tuple)) else x.item() if isinstance(x, (np.ndarray, np.generic)) else x
+    x = x.item() if isinstance(x, np.ndarray) else x
+    return x.data if isinstance(x, Value) else x
+
+
+def square(e):
+    e = e.iloc[0] if isinstance(e, pd.Series) else e["x"] if isinstance(e, dict) else e
+    e = e[0] if isinstance(e, (list, tuple)) else e.item() if isinstance(e, np.ndarray) else e
+    e = e.item() if isinstance(e, np.ndarray) else e
+    return e * e
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+def test_gradient_comes_in_the_container_of_the_batch(batch, example, backend):
+    given = batch(example(1), example(0))
+    program = compile(square, batched="e", backend=backend)
+    for _ in range(2):
+        value, slopes = program.value_and_grad(given)
+        assert type(slopes) is type(given)
+        assert vars(slopes) == vars(given) if isinstance(given, Listed) else True
+        assert (number(value), [*map(number, slopes)]) == (0.5, [1.0, 0.0])
+        assert [*map(number, program.each(given))] == [1.0, 0.0]
+        assert type(slopes[0]) is type(example(1)) or number(slopes[0]) is not slopes[0] or type(slopes[0]) is float
+
+
+REFUSED = {
+    "number": 1.0,
+    "numpy scalar": np.float64(1.0),
+    "array of shape ()": np.array(1.0),
+    "value": Value(1.0),
+    "text": "12",
+    "none": None,
+    "dict": {"a": 1.0, "b": 2.0},
+    "ordered dict": OrderedDict(a=1.0),
+    "defaultdict": defaultdict(float, a=1.0),
+    "deque": deque([1.0, 2.0]),
+    "user list": UserList([1.0, 2.0]),
+    "generator": (x for x in [1.0, 2.0]),
+    "keys": {1.0: 2.0}.keys(),
+    "dict values": {"a": 1.0}.values(),
+    "items": {1.0: 2.0}.items(),
+    "set": {1.0, 2.0},
+    "range": range(2),
+    "iterator": iter([1.0]),
+    "map": map(float, [1]),
+    "array.array": array.array("d", [1.0]),
+    "memoryview": memoryview(b"12"),
+    "series": pd.Series([1.0, 2.0]),
+    "frame": pd.DataFrame({"a": [1.0]}),
+    "masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
+}
+
+
+@pytest.mark.parametrize("given", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("method", ["value_and_grad", "each", "__call__", "backward"])
+def test_other_containers_are_refused_by_name(given, method):
+    program = compile(lambda e: e * e, batched="e")
+    with pytest.raises(TypeError, match=f"is an array or a list of examples, got {type(given).__name__}"):
+        getattr(program, method)(given)
+    iterable = hasattr(given, "__iter__") and not hasattr(given, "keys") and np.ndim(given) > 0
+    if iterable and not isinstance(given, (str, np.ndarray)):
+        with pytest.raises(TypeError, match=r"write list\(\.\.\.\) around it"):
+            getattr(program, method)(given)
+
+
+ODD = {
+    "numbers beside arrays": ([1.0, np.array(1.0)], "not alike: number 0 is number, number 1 is array()"),
+    "arrays beside numbers": ([np.array(1.0), 1.0], "not alike: number 0 is array(), number 1 is number"),
+    "arrays of two shapes": ([np.array(1.0), np.array([1.0])], "not alike"),
+    "lists of two lengths": ([[1.0], [1.0, 2.0]], "not alike"),
+    "tuples beside lists": ([(1.0,), [1.0]], "not alike"),
+    "no example": ([], "no examples"),
+    "no example in a tuple": ((), "no examples"),
+    "no example in an array": (np.zeros((0, 2)), "no examples"),
+    "text": (["a"], "real numbers"),
+    "complex numbers": ([1j], "real numbers"),
+    "complex numbers in an array": (np.array([1j]), "real numbers"),
+    "days": (np.array(["2026-01-01"], dtype="datetime64[D]"), "real numbers"),
+    "a record": (np.zeros(1, dtype=[("a", float)]), "real numbers"),
+    "deques": ([deque([1.0])], "real numbers"),
+    "generators": ([(x for x in [1.0])], "real numbers"),
+    "dict values": ([{"a": 1.0}.values()], "real numbers"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), ODD.values(), ids=ODD)
+def test_examples_that_are_none_are_refused(given, message):
+    with pytest.raises((TypeError, ValueError), match=message.replace("(", r"\(").replace(")", r"\)")):
+        compile(lambda e: 1.0, batched="e").value_and_grad(given)

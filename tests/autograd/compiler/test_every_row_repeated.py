@@ -1,0 +1,107 @@
+"""Every operation in a recurrence, as a loop of each back end and as steps on a batch; its constants stay or change."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autograd import compile, cos, operation, rules, tanh, value_and_grad, where
+from autograd.rules import NAry
+from tests.autograd.compiler.beside_eager import eager, outcome
+from tests.autograd.compiler.test_choices import GUARDED
+from tests.autograd.export.rows import ROWS, each_row, points
+
+pytestmark = pytest.mark.usefixtures("backend_or_pieces")
+
+
+def repeated(step):
+    """A recurrence of what a step makes of operands, each of which depends on the result before."""
+
+    def f(xs):
+        y = 0.25 * xs[0]
+        for n in range(60):
+            y = y * math.sin(n) + step([x + y * 0.0 for x in xs]) * 0.5
+        return y
+
+    return f
+
+
+def chain(step, x, repetitions):
+    """A step of a step of a step of a number."""
+    for _ in range(repetitions):
+        x = step(x)
+    return x
+
+
+def assert_as_eager(f, points):
+    """Alone and in a batch, in value and in gradient."""
+    plain, batched = compile(f), compile(lambda xs: f(xs), batched="xs")
+    rows = np.array(points)
+    found = zip(batched.each(rows), len(points) * batched.value_and_grad(rows)[1], strict=True)
+    for xs, (y, slopes) in zip(points, found, strict=True):
+        wanted = pytest.approx(eager(f, xs), rel=1e-12, abs=1e-300)
+        value, gradient = plain.value_and_grad(list(xs))
+        assert [value, *gradient] == wanted
+        assert [y, *slopes] == wanted
+
+
+@each_row
+@pytest.mark.sample(6)
+def test_recurrence_of_every_row_is_as_eager(name, row):
+    xs = points(row)
+    assert_as_eager(repeated(row.apply), xs[:: 1 + len(xs) // 6])
+
+
+@pytest.mark.parametrize("row", [row for _, row in ROWS if isinstance(row, NAry)], ids=lambda row: row.name)
+def test_recurrence_of_operations_of_many_is_as_eager(row):
+    assert_as_eager(repeated(row.apply), points(row))
+    assert_as_eager(lambda xs: chain(lambda y: row.apply([tanh(y), xs[0]]), xs[1], 110), [(0.5, -1.0), (-0.25, 2.0)])
+
+
+@pytest.mark.parametrize("step", [lambda y: y * y, lambda y: y * -3.0, lambda y: y - 1e308 * y])
+def test_recurrence_beyond_the_floats_is_as_eager(step):
+    f = lambda x: chain(step, x, 110)
+    points = [0.5, 2.0, -1e200, 1e306]
+    batched = compile(lambda x: f(x), batched="x")
+    for x, y, slope in zip(
+        points, batched.each(np.array(points)), batched.value_and_grad(np.array(points))[1], strict=True
+    ):
+        wanted = value_and_grad(f)(x)
+        assert compile(f).value_and_grad(x) == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+        assert (y, slope * len(points)) == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_recurrence_of_own_operations_is_as_eager(vectorized):
+    wave = operation("wave", np.sin, lambda y, x: cos(x), vectorized=vectorized)
+    ratio = operation("ratio", lambda a, b: a / b, lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b)
+    assert_as_eager(repeated(lambda xs: wave(xs[0]) + ratio(wave(xs[1]), xs[0])), [(0.5, 2.0), (-1.5, 0.25)])
+
+
+@pytest.mark.parametrize(("defined", "f"), GUARDED)
+def test_recurrence_of_a_choice_is_computed_where_its_other_side_is_not_defined(defined, f):
+    chosen = repeated(lambda xs: where(defined(xs[0]), lambda: f(xs[0]), 0.75))
+    assert_as_eager(chosen, [(x,) for x in (-2.0, -1.0, 0.0, 0.5, 1.5, 2.0, 1e3)])
+
+
+@pytest.mark.parametrize(("defined", "f"), GUARDED)
+def test_recurrence_outside_of_its_domain_has_the_error_of_the_eager_engine(defined, f):
+    chosen = repeated(lambda xs: f(xs[0]) * 0.5)
+    for x in (-2.0, -1.0, 0.0, 1e3):
+        wanted = outcome(eager, chosen, [x])
+        if isinstance(wanted, tuple):
+            inside = next(inside for inside in (0.5, 1.5) if not isinstance(outcome(eager, chosen, [inside]), tuple))
+            assert outcome(compile(chosen), [x]) == wanted
+            assert outcome(compile(chosen, batched="xs"), [[inside], [x]]) == wanted
+
+
+@pytest.mark.parametrize("scales", [[0.5] * 40, [0.5, 0.25] * 20, [-0.0] * 40, [0.0, -0.0] * 20, [math.inf] * 40])
+def test_constants_of_a_loop_stay_or_change(scales):
+    def f(x):
+        y = x
+        for scale in scales:
+            y = rules.atan2(y, x) - scale
+        return y
+
+    for x in (0.75, 0.0, -0.0):
+        assert repr(compile(f).value_and_grad(x)) == repr(value_and_grad(f)(x))

@@ -1,0 +1,144 @@
+"""Names of exported functions: each is refused, or the function computes what it is to compute under it.
+
+Tried are the names of all rows, all that the writers declare, and what the compiler's headers and Node.js declare.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from autograd import Value, compile, fsum
+from autograd.export import to_c, to_javascript
+from autograd.export._words_of_c import HELPERS, SAME_IN_C
+from tests.autograd.export.rows import ROWS, graph, points
+
+NODE = shutil.which("node")
+CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+STANDARDS = ["c99", "gnu17"]
+FLAGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js: node")
+needs_c = pytest.mark.skipif(CC is None or sys.platform == "win32", reason="there is no C compiler: cc, gcc or clang")
+
+
+def every_row():
+    """A program that applies every row, so that it has all helpers."""
+    graphs = [graph(row, points(row)[0]) for _, row in ROWS]
+    root = fsum([root for root, _ in graphs])
+    return root, [leaf for _, leaves in graphs for leaf in leaves]
+
+
+def words(text):
+    return set(re.findall(r"\b[A-Za-z][A-Za-z0-9_]*", text))
+
+
+def accepted(export, program, names):
+    """The texts under all the names that are not refused."""
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = export(program, name=name)
+        except ValueError as refusal:
+            assert "a free identifier" in str(refusal)
+    return found
+
+
+RUN = """
+const vm = require("vm");
+const {sources, theta, wanted} = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const wrong = {};
+for (const [name, source] of Object.entries(sources)) {
+  const given = JSON.stringify(theta);
+  const call = `const y_ = new Float64Array(1); ${name}(Float64Array.from(${given}), null, y_, null); y_[0]`;
+  try {
+    const found = vm.runInNewContext(source + call);
+    if (found !== wanted) wrong[name] = String(found);
+  } catch (error) { wrong[name] = String(error); }
+}
+console.log(JSON.stringify(wrong));
+"""
+
+
+def in_node(text, given=""):
+    done = subprocess.run([NODE, "-e", text], input=given, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@needs_node
+def test_javascript_functions_have_any_name_but_those_of_the_language():
+    root, leaves = every_row()
+    theta = [leaf.data for leaf in leaves]
+    program = compile(root, wrt=leaves)
+    names = words(to_javascript(program)) | {name for name, _ in ROWS} | {"compute"}
+    names |= set(
+        json.loads(
+            in_node("""
+        const names = require("vm").runInNewContext("Object.getOwnPropertyNames(globalThis)");
+        console.log(JSON.stringify(names.filter((name) => /^[A-Za-z]/.test(name))))""")
+        )
+    )
+    sources = accepted(to_javascript, program, names)
+    assert {"logsumexp", "SQRT_PI", "row_ndtr", "room", "largest"} <= sources.keys()
+    assert {"Math", "let", "Object", "NaN", "gradient", "fn"}.isdisjoint(sources)
+    call = "const y = new Float64Array(1); f(Float64Array.from({}), null, y, null); console.log(JSON.stringify(y[0]))"
+    wanted = float(in_node(to_javascript(program) + call.format(json.dumps(theta))))
+    given = json.dumps({"sources": sources, "theta": theta, "wanted": wanted})
+    assert json.loads(in_node(RUN, given)) == {}
+
+
+@needs_node
+def test_each_row_is_a_javascript_function_of_its_own_name():
+    names = [f"{name}".replace(" ", "_") for name, _ in ROWS]
+    for name, (_, row) in zip(names, ROWS, strict=True):
+        root, leaves = graph(row, points(row)[0])
+        theta = [leaf.data for leaf in leaves]
+        program = compile(root, wrt=leaves)
+        sources = accepted(to_javascript, program, [name, row.name, "logsumexp"])
+        sources |= accepted(to_javascript, program, words(to_javascript(program)))
+        call = "const y = new Float64Array(1); f(Float64Array.from({}), null, y, null); console.log(y[0])"
+        wanted = float(in_node(to_javascript(program) + call.format(json.dumps(theta))))
+        given = json.dumps({"sources": sources, "theta": theta, "wanted": wanted})
+        assert json.loads(in_node(RUN, given)) == {}, name
+
+
+def declared(header, standard):
+    """The words of a header, macros and declarations, which the compiler does not define by itself."""
+
+    def run(source, *options):
+        command = [CC, f"-std={standard}", "-E", *options, "-x", "c", "-"]
+        return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
+
+    def macros(source):
+        return set(re.findall(r"#define ([A-Za-z]\w*)", run(source, "-dM")))
+
+    text = re.sub(r"^#.*$", "", run(f"#include <{header}>\n"), flags=re.M)
+    return words(text) | macros(f"#include <{header}>\n") | macros("")
+
+
+@needs_c
+def test_c_functions_have_no_name_that_is_declared(tmp_path):
+    root, leaves = every_row()
+    program = compile(root, wrt=leaves)
+    headers = set().union(*(declared(h, std) for h in ("math.h", "stdio.h") for std in STANDARDS))
+    text = to_c(program)
+    own = (
+        {word.removeprefix("f_") for word in words(text[text.index("*/") :])}
+        | HELPERS.keys()
+        | {name.replace(" ", "_") for name, _ in ROWS}
+    )
+    a, b = Value(2.0), Value(3.0)
+    small = compile(a * b, wrt=[a, b])
+    assert not accepted(to_c, small, headers - own)
+    assert not accepted(to_c, small, {row.name for row in SAME_IN_C} | {"isnan", "abs", "malloc", "double", "main"})
+    sources = accepted(to_c, small, own)
+    whole = [to_c(program, name=name) for name in ("square", "sigmoid", "logsumexp", "relu")]
+    for standard in STANDARDS:
+        for number, file in enumerate(["\n".join(sources.values()), *whole]):
+            (tmp_path / f"{number}.c").write_text("#include <stdio.h>\n" + file, encoding="ascii")
+            command = [CC, f"-std={standard}", *FLAGS, "-c", f"{number}.c", "-o", "all.o"]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")

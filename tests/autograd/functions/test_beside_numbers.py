@@ -1,0 +1,318 @@
+"""What a container has beside its numbers: attributes, an index, keys. Derivatives and programs have it, too."""
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autograd import Value, compile, grad, hvp, jacobian, jvp, register
+from autograd.compiler.backends import BACKENDS
+
+
+@dataclass
+class Made:
+    x: float
+
+    def __post_init__(self):
+        self.n = 2
+        self.weights = [1.0, 3]
+        self.array = np.arange(3)
+        self.table = {"a": {1, 2}}
+
+
+@dataclass
+class WithInitVar:
+    x: float
+    k: InitVar[int] = 2
+    kind: ClassVar[str] = "class"
+
+    def __post_init__(self, k):
+        self.n = k
+
+
+@dataclass(frozen=True)
+class Frozen:
+    x: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "n", 2)
+
+
+class Slotted:
+    __slots__ = ("n",)
+
+
+@dataclass(slots=True)
+class WithSlots(Slotted):
+    x: float
+
+    def __post_init__(self):
+        self.n = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenWithSlots(Slotted):
+    x: float
+    unset: float = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "n", 2)
+
+
+@dataclass
+class Derived(Made):
+    y: float = field(init=False, default=1.0)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.more = Made(5.0)
+
+
+@dataclass
+class Cached:
+    x: float
+    n: ClassVar[int] = 2
+
+    @cached_property
+    def square(self):
+        return self.x**2
+
+
+class Plain:
+    def __init__(self):
+        self.scale = 2.0
+
+
+@dataclass
+class Strange:
+    x: float
+
+    def __post_init__(self):
+        self.n, self.plain, self.call = 2, Plain(), abs
+
+
+DATACLASSES = [Made, WithInitVar, Frozen, WithSlots, FrozenWithSlots, Derived, Cached, Strange]
+every_dataclass = pytest.mark.parametrize("cls", DATACLASSES)
+
+
+def attributes(thing):
+    """What it has in its __dict__ and in slots."""
+    names = {name for base in type(thing).__mro__ for name in getattr(base, "__slots__", ())} | {*dir(thing)}
+    return {name: getattr(thing, name) for name in names if not name.startswith("_") and hasattr(thing, name)}
+
+
+@every_dataclass
+def test_a_dataclass_has_the_attributes_that_a_copy_has(cls):
+    seen = []
+
+    def f(p):
+        seen.append(p)
+        return p.x**p.n
+
+    given = cls(3.0)
+    slope = grad(f)(given)
+    wanted = attributes(given)
+    for found in (*seen, slope, jacobian(f)(given)):
+        assert type(found) is cls
+        for name, attribute in wanted.items():
+            if name not in ("x", "y", "square") and not callable(attribute):
+                assert getattr(found, name) is attribute, name
+    assert slope.x == 6.0
+    assert hvp(f)(given, cls(2.0)).x == 4.0
+    assert jvp(f, (given,), (cls(2.0),)) == (9.0, 12.0)
+
+
+@every_dataclass
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_compiled_function_has_the_attributes_of_a_dataclass(cls, backend):
+    program = compile(lambda p: p.x**p.n, backend=backend)
+    for x in (3.0, 5.0):
+        value, slope = program.value_and_grad(cls(x))
+        assert (value, slope.x, slope.n) == (x * x, 2 * x, 2)
+    batched = compile(lambda p: p.x**p.n, batched="p", backend=backend)
+    if cls is not Strange:  # each has another object that nothing is known of
+        value, slopes = batched.value_and_grad([cls(3.0), cls(5.0)])
+        assert (value, [slope.x for slope in slopes]) == (17.0, [3.0, 5.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("n", 2, 3),
+        ("n", 1, 1.0),
+        ("n", 1, True),
+        ("n", 0.0, -0.0),
+        ("weights", [1.0], [2.0]),
+        ("array", np.arange(2), np.arange(3)),
+        ("array", np.arange(2), np.arange(2.0)),
+        ("table", {"a": 1}, {"a": {1}}),
+        ("table", {1}, frozenset({1})),
+        ("n", Made(1.0), Made(2.0)),
+        ("n", bytearray(b"1"), bytearray(b"2")),
+    ],
+)
+def test_another_attribute_is_another_program(name, one, other):
+    points = Made(2.0), Made(2.0)
+    for point, attribute in zip(points, (one, other), strict=True):
+        setattr(point, name, attribute)
+    program = compile(lambda p: p.x * (1.0 if getattr(p, name) is one else 2.0))
+    assert [program(point) for point in points] == [2.0, 4.0]
+    with pytest.raises(ValueError, match=r"number 1 is Made.* with other attributes or labels"):
+        compile(lambda p: p.x, batched="p")(points)
+
+
+def test_an_attribute_that_is_changed_in_place_is_another_program():
+    program = compile(lambda p: p.x * p.weights[0])
+    point = Made(3.0)
+    assert program(point) == 3.0
+    point.weights[0] = 2.0
+    assert program(point) == 6.0
+
+
+def test_an_attribute_may_lead_back_to_its_owner():
+    program = compile(lambda p: p.x * len(p.ring))
+    for x in (2.0, 3.0):
+        point = Made(x)
+        point.owner = point.ring = [point]
+        point.ring.append(point.ring)
+        assert (grad(lambda p: p.x * len(p.ring))(point).x, program(point)) == (2.0, 2 * x)
+
+
+def test_a_cached_property_is_computed_anew():
+    point = Cached(3.0)
+    assert point.square == 9.0
+    slope = grad(lambda p: p.square)(point)
+    assert (slope.x, slope.square) == (6.0, 36.0)
+    program = compile(lambda p: p.square)
+    assert (program(point), program(Cached(4.0))) == (9.0, 16.0)
+
+
+def test_attributes_of_a_result_that_are_numbers_are_computed_with_it():
+    @dataclass
+    class Result:
+        x: float
+
+        def __post_init__(self):
+            self.double, self.powers = 2 * self.x, [self.x**2, {"cube": self.x**3}]
+
+    program = compile(lambda x: Result(x + 1))
+    for x in (1.0, 2.0):
+        found = program(x)
+        assert (found.double, found.powers) == (2 * found.x, [found.x**2, {"cube": found.x**3}])
+    assert jacobian(lambda x: Result(x))(3.0).powers == [6.0, {"cube": 27.0}]
+
+
+class Registered(Mapping):
+    def __init__(self, items):
+        self.items_ = dict(items)
+
+    def __getitem__(self, key):
+        return self.items_[key]
+
+    def __iter__(self):
+        return iter(self.items_)
+
+    def __len__(self):
+        return len(self.items_)
+
+
+RESTS = {
+    "keys": lambda m: tuple(m.items_),
+    "pair": lambda m: (tuple(m.items_), None),
+    "triple": lambda m: (tuple(m.items_), None, 1),
+    "empty": lambda m: (),
+    "none": lambda m: None,
+    "set": lambda m: frozenset(m.items_),
+    "word": lambda m: "ab",
+}
+
+
+@pytest.mark.parametrize("rest", RESTS.values(), ids=RESTS)
+def test_a_registered_mapping_has_any_rest(rest):
+    cls = type("Own", (Registered,), {})
+    register(
+        cls, lambda m: ([m["a"], m["b"], m["c"]], rest(m)), lambda rest, parts: cls(zip("abc", parts, strict=True))
+    )
+
+    def f(m):
+        return m["a"] * m["b"]["k"] * m["c"] * m["b"]["l"]
+
+    given = cls({"a": 1.0, "b": {"k": 2.0, "l": 1.0}, "c": 3.0})
+    vector = cls({"a": 1.0, "b": {"l": 0.0, "k": 0.0}, "c": 0.0})
+    slopes = {"a": 0.0, "b": {"k": 3.0, "l": 6.0}, "c": 2.0}
+    assert hvp(f)(given, vector).items_ == slopes
+    assert jvp(f, (given,), (vector,)) == (6.0, 6.0)
+    other = cls({"a": 1.0, "b": {"l": 1.0, "k": 2.0}, "c": 3.0})
+    value, (one, two) = compile(f, batched="m").value_and_grad([given, other])
+    assert (value, one.items_) == (6.0, two.items_)
+
+
+INDICES = {
+    "tuples": pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a")], names=["u", "v"]),
+    "categories": pd.CategoricalIndex(["p", "q", "p"], categories=["q", "p", "r"], name="c"),
+    "range": pd.RangeIndex(2, 8, 2, name="r"),
+    "plain range": pd.RangeIndex(3),
+    "named": pd.Index(["p", "q", "r"], name="n"),
+    "small integers": pd.Index([1, 2, 3], dtype="int8"),
+    "floats": pd.Index([0.5, np.nan, 2.0]),
+    "days": pd.date_range("2026-01-01", periods=3, freq="D", name="day"),
+    "zone": pd.date_range("2026-01-01", periods=3, tz="Europe/Berlin"),
+    "periods": pd.period_range("2026-01", periods=3, freq="M"),
+    "spans": pd.timedelta_range("1 day", periods=3),
+    "intervals": pd.interval_range(0, 3),
+    "repeated": pd.Index(["p", "p", "q"]),
+    "missing": pd.Index(["p", None, pd.NaT]),
+}
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+def test_a_series_keeps_its_index(index):
+    seen = []
+
+    def f(s):
+        seen.append(s.index)
+        return (s * s).sum()
+
+    given = pd.Series([1.0, 2.0, 3.0], index=index, name="s")
+    program = compile(f)
+    batched = compile(f, batched="s")
+    calls = len(seen)
+    found = [grad(f)(given), hvp(f)(given, given), program.value_and_grad(given)[1]]
+    found += batched.value_and_grad([given, 2 * given])[1]
+    for slope in found:
+        pd.testing.assert_index_equal(slope.index, index, exact=True)
+        assert slope.name == "s"
+    assert len(seen) > calls
+    assert all(one is index for one in seen)
+    assert hvp(f)(given, pd.Series([1.0, 0.0, 0.0], index=list(index))).tolist() == [2.0, 0.0, 0.0]
+    calls = len(seen)
+    program(pd.Series([2.0, 3.0, 4.0], index=index.copy(), name="s"))  # the same program
+    assert len(seen) == calls
+
+
+def test_each_index_is_a_program_of_its_own():
+    names = []
+    program = compile(lambda s: s.sum() * (names.append(s.index) or 1.0))
+    for index in INDICES.values():
+        assert program(pd.Series([1.0, 2.0, 3.0], index=index)) == 6.0
+    distinct = [kept for i, kept in enumerate(names) if not any(kept is other for other in names[:i])]
+    assert [*map(id, distinct)] == [*map(id, INDICES.values())]
+
+
+def test_labels_of_a_series_reach_its_numbers():
+    given = pd.Series([1.0, 2.0, 3.0], index=INDICES["tuples"])
+    assert grad(lambda s: (s[1] ** 2).sum())(given).tolist() == [2.0, 4.0, 0.0]
+    assert grad(lambda s: s.groupby(level="v").sum()["a"] ** 2)(given).tolist() == [8.0, 0.0, 8.0]
+    with pytest.raises(TypeError, match="the vector of hvp has the structure of what it multiplies"):
+        hvp(lambda s: (s * s).sum())(given, pd.Series([1.0, 0.0, 0.0]))
+
+
+def test_a_value_among_attributes_is_a_number_of_its_owner():
+    point, w = Made(3.0), Value(2.0)
+    point.w = w
+    slope = grad(lambda p: p.x * p.w)(point)
+    assert (slope.x.data, slope.w.data) == (2.0, 3.0)

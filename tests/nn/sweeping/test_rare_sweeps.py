@@ -1,0 +1,47 @@
+"""Rare sweeps: results that are arrays, and Ctrl-C in a member while others are done."""
+
+import json
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import pytest
+
+import nn
+
+
+class AtOnce(Executor):
+    """An executor that runs what it is given before it returns."""
+
+    def submit(self, function, *arguments, **named):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(function(*arguments, **named))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+def test_journal_keeps_arrays_as_lists(tmp_path):
+    journal = tmp_path / "sweep.jsonl"
+    grid = {"x": [np.float64(0.5), np.array([1.0, 2.0])]}
+    first = nn.sweep(lambda x: {"twice": 2.0 * x, "count": np.int64(np.size(x))}, grid, resume=journal)
+    assert first.results == [{"twice": 1.0, "count": 1}, {"twice": [2.0, 4.0], "count": 2}]
+    assert [json.loads(line)["arguments"] for line in journal.read_text().splitlines()[-2:]] == [
+        {"x": 0.5},
+        {"x": [1.0, 2.0]},
+    ]
+    again = nn.sweep(lambda x: pytest.fail("it was computed again"), grid, resume=journal)
+    assert again.results == first.results
+
+
+def test_members_that_are_done_are_in_the_table_of_an_interrupted_sweep():
+    def member(x):
+        if x == 1:
+            raise KeyboardInterrupt
+        if x == 3:
+            raise ValueError("no three")
+        return x * x
+
+    table = nn.sweep(member, {"x": [1, 2, 3, 4]}, AtOnce())
+    assert table.results == [None, 4, None, 16]

@@ -1,0 +1,163 @@
+"""Metrics that losses carry: each reads every form of targets that its loss takes, in every way of training."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from nn import MLP, SGD, Layer, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, playground
+from nn.training.judging import LOSSES, calls_noted, metric_among
+from nn.training.metrics import binary_accuracy, right_signs
+from tests.errors import error_of
+
+SCORES = [[2.0, -1.0, 0.5], [-0.5, -2.0, -0.1], [0.25, 3.0, -1.5], [-1.0, 0.75, 1.5]]
+LABELS = [[1, 0, 0], [0, 0, 1], [1, 1, 1], [0, 1, 1]]  # 9 of 12 are told by the signs of the scores
+CLASSES = [0, 2, 1, 1]  # 3 of 4 are those of the largest score
+SIGNS = [[2 * y - 1 for y in row] for row in LABELS]
+PROBABILITIES = [[0.95 if y else 0.05 for y in row] for row in LABELS]
+
+
+def first(rows):
+    return [row[0] for row in rows]
+
+
+def whole(rows):
+    return [[float(y) for y in row] for row in rows]
+
+
+FORMS = {  # by loss: outputs, targets, and how many are right
+    "hinge": [
+        (first(SCORES), first(SIGNS), 1.0),
+        ([[z] for z in first(SCORES)], [[y] for y in first(SIGNS)], 1.0),
+        (SCORES, SIGNS, 9 / 12),
+        (SCORES, whole(SIGNS), 9 / 12),
+        ([SCORES[:2], SCORES[2:]], [SIGNS[:2], SIGNS[2:]], 9 / 12),
+    ],
+    "binary_cross_entropy": [
+        (first(SCORES), first(LABELS), 1.0),
+        (first(SCORES), [bool(y) for y in first(LABELS)], 1.0),
+        (first(SCORES), first(PROBABILITIES), 1.0),
+        (first(SCORES), [1.0 - p for p in first(PROBABILITIES)], 0.0),
+        ([[z] for z in first(SCORES)], [[p] for p in first(PROBABILITIES)], 1.0),
+        (SCORES, LABELS, 9 / 12),
+        (SCORES, PROBABILITIES, 9 / 12),
+        ([[2.0, 3.0]], [[1, 0]], 0.5),  # one label of two is wrong, though the other has a large score
+        ([[2.0, 3.0]], [[1, 1]], 1.0),
+        ([[-2.0, -3.0]], [[0, 0]], 1.0),
+        ([SCORES[:2], SCORES[2:]], [LABELS[:2], LABELS[2:]], 9 / 12),
+    ],
+    "cross_entropy": [
+        (SCORES, CLASSES, 0.75),
+        (SCORES, [float(k) for k in CLASSES], 0.75),
+        (SCORES, [[0.05 + 0.85 * (k == y) for k in range(3)] for y in CLASSES], 0.75),
+        (SCORES, [[float(k == y) for k in range(3)] for y in CLASSES], 0.75),
+        ([row[:2] for row in SCORES], [0, 1, 1, 1], 0.75),
+        ([row[:2] for row in SCORES], [False, True, True, True], 0.75),
+    ],
+}
+CASES = [
+    (loss, outputs, targets, share)
+    for loss in LOSSES
+    if loss.metric is not None
+    for outputs, targets, share in FORMS[loss.__name__]
+]
+every_case = pytest.mark.parametrize(("loss", "outputs", "targets", "share"), CASES)
+
+
+class Given(Module):
+    """A model whose outputs are its inputs, in a structure of lists."""
+
+    def __init__(self):
+        self.scale = MLP(1, [1], seed=1).layers[0].neurons[0].w[0]
+        self.scale.data = 1.0
+
+    def forward(self, x):
+        parts = x if isinstance(x, (list, tuple)) or getattr(x, "ndim", 0) else None
+        return self.scale * x if parts is None else [self.forward(part) for part in parts]
+
+
+@every_case
+def test_metric_of_a_loss_reads_all_targets_that_the_loss_takes(loss, outputs, targets, share):
+    loss(outputs, targets)
+    assert loss.metric(outputs, targets) == share
+    for form in (np.array(outputs), [np.array(row) for row in outputs], tuple(outputs)):
+        assert loss.metric(form, targets) == loss.metric(form, np.array(targets)) == share
+    assert evaluate(Given(), outputs, targets, loss=loss).accuracy == share
+    assert evaluate(Given(), outputs, targets, loss=lambda o, t: 2.0 * loss(o, t)).accuracy == share
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@every_case
+def test_training_reports_the_metric_of_its_loss(loss, outputs, targets, share, compiled):
+    model = Given()
+    options = {"optimizer": SGD([model.scale], lr=1e-9), "epochs": 1, "compiled": compiled}
+    history = fit(model, outputs, targets, loss=loss, validation=(outputs, targets), **options)
+    assert (history.metric_name, history.accuracy) == ("accuracy", [pytest.approx(share)])
+    assert history.validation_accuracy == [pytest.approx(share)]
+
+
+@every_case
+def test_devices_count_as_fit_does(loss, outputs, targets, share):
+    pytest.importorskip("jax")
+    model = Given()
+    options = {"optimizer": SGD([model.scale], lr=1e-9), "epochs": 1, "backend": "jax", "batch_size": 2}
+    assert fit(model, outputs, targets, loss=loss, **options).accuracy == [pytest.approx(share)]
+
+
+def test_nan_is_never_the_right_sign():
+    outputs = [[float("nan"), 1.0], [-1.0, float("nan")]]
+    assert binary_accuracy(outputs, [[0, 1], [0, 1]]) == binary_accuracy(np.array(outputs), [[0, 1], [0, 1]]) == 0.5
+    assert right_signs(np.array(outputs), np.array([[0, 1], [0, 1]]), np).tolist() == [0.5, 0.5]
+
+
+def test_single_score_of_a_probability_is_judged_at_a_half():
+    outputs, targets = [1.0, 1.0, -1.0, -1.0], [0.95, 0.05, 0.05, 0.95]
+    for form in (outputs, np.array(outputs)):
+        assert accuracy(form, targets) == binary_accuracy(form, targets) == 0.5
+    for form in ([[1.0]], np.array([[1.0]])):  # or it is told by a probability for each class
+        assert (accuracy(form, [[0.3, 0.7]]), accuracy(form, [[0.7, 0.3]])) == (1.0, 0.0)
+
+
+def test_targets_that_a_function_turns_keep_their_accuracy():
+    turned = {
+        hinge: lambda row: [2 * y - 1 for y in row],
+        binary_cross_entropy: lambda row: [0.9 * y + 0.05 for y in row],
+    }
+    for loss, turn in turned.items():
+        for targets, given in ((LABELS, [turn(row) for row in LABELS]), (first(LABELS), turn(first(LABELS)))):
+            outputs = SCORES if targets is LABELS else first(SCORES)
+            with calls_noted() as calls:
+                loss(outputs, given)
+            assert metric_among(calls, outputs, targets) is binary_accuracy
+            assert metric_among(calls, outputs, targets[::-1]) is None
+
+
+def test_binary_accuracy_takes_a_target_for_each_score():
+    for outputs, targets in (([[1.0, 2.0]], [1]), ([1.0], [[1, 0]]), ([[1.0, 2.0]], [[1]])):
+        for form in (outputs, np.array(outputs)):
+            assert "ValueError: binary_accuracy takes a target for each score, got" in error_of(
+                binary_accuracy, form, targets
+            )
+    assert "at least one, got 0 and 0" in error_of(binary_accuracy, [], [])
+    assert "takes classes as numbers, got" in error_of(binary_accuracy, [1.0], ["yes"])
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.metric is binary_accuracy], ids=lambda f: f.__name__)
+def test_page_has_classes_for_one_label_and_numbers_for_several(loss):
+    for outputs, targets, _ in FORMS[loss.__name__]:
+        several = isinstance(outputs[0], list)
+        if several and isinstance(outputs[0][0], list):
+            continue
+        count = len(outputs[0]) if several else 1
+        X = [row if several else [row] for row in outputs]
+        model = Layer(count, count, None, seed=1) if several else MLP(1, [1], seed=1)
+        page = playground(model, X * 2, [*targets, *targets], loss=loss)
+        found = re.search(r'<script type="application/json" id="graph">(.*?)</script>', page.html, re.DOTALL)
+        assert len(json.loads(found[1])["classes"]) == (2 if count == 1 else 0)
+    with pytest.raises(ValueError, match="this loss has none, or several labels"):
+        playground(MLP(3, [3], seed=1), SCORES, SIGNS if loss is hinge else LABELS, loss=loss, classes=["a", "b", "c"])
+
+
+def test_cross_entropy_carries_accuracy():
+    assert (cross_entropy.metric, hinge.metric) == (accuracy, binary_accuracy)
