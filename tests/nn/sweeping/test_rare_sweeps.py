@@ -27,7 +27,7 @@ def test_journal_keeps_arrays_as_lists(tmp_path):
     grid = {"x": [np.float64(0.5), np.array([1.0, 2.0])]}
     first = nn.sweep(lambda x: {"twice": 2.0 * x, "count": np.int64(np.size(x))}, grid, resume=journal)
     assert first.results == [{"twice": 1.0, "count": 1}, {"twice": [2.0, 4.0], "count": 2}]
-    assert [json.loads(line)["arguments"] for line in journal.read_text().splitlines()[-2:]] == [
+    assert [json.loads(line)["arguments"] for line in journal.read_text(encoding="utf-8").splitlines()[-2:]] == [
         {"x": 0.5},
         {"x": [1.0, 2.0]},
     ]
