@@ -4,7 +4,6 @@ import json
 from concurrent.futures import Executor, Future
 
 import numpy as np
-import pytest
 
 import nn
 
