@@ -37,6 +37,7 @@ def to_sympy(root: Value) -> Any:
     >>> to_sympy(a * x + x).diff(to_sympy(a))
     x
     """
+    _sympy()  # where it is not installed, an error that says so
     order = sorted_graph(root, "to_sympy")
     leaves = [node for node in order if node.op is None and not (type(node) is Constant and not node.label)]
     times = Counter(leaf.label for leaf in leaves)

@@ -89,6 +89,8 @@ def read_table(
         raise TableError(f"{path}: {reason}; quote a cell that holds a {shown(separator)}") from None
     except ValueError as error:  # pandas.errors.ParserError, which counts the lines
         reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        if "read(nbytes) on source failed" in reason:  # the text is in memory: Ctrl-C came while pandas asked for it
+            raise KeyboardInterrupt from None
         found = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
         if found:
             reason = f"line {found[2]} has {found[3]} cells, where the first one names {found[1]} columns"

@@ -126,7 +126,7 @@ def test_what_has_other_keys_stays_in_its_order():
         assert list(arranged(other, structure).items()) == list(other.items())
     _, structure = flatten(defaultdict(float, w=1.0, b=2.0))
     for other in (defaultdict(float, b=3.0), defaultdict(float, b=3.0, c=4.0)):
-        assert arranged(other, structure) is other
+        assert list(arranged(other, structure).items()) == list(other.items())
     assert list(arranged(defaultdict(float, b=3.0, w=4.0), structure)) == ["w", "b"]
     _, back = vjp(lambda x: {"w": x, "b": x * x}, 3.0)
     assert back({"b": 1.0, "w": 10.0}) == (16.0,)

@@ -1,9 +1,11 @@
 """Rare tables: that lack nothing, that pandas cannot read at all, folders, and letters of other encodings."""
 
+from io import StringIO
+
 import pandas
 import pytest
 
-from nn.data import csv_dialect
+from nn.data import csv_dialect, csv_reader
 from nn.data.columns import examples
 from nn.data.csv_reader import TableError, read_table
 from tests.nn.app.running import mistaken
@@ -50,3 +52,14 @@ def test_line_that_is_not_utf8_is_told(mark, line):
     text, (note,) = csv_dialect.decoded("t.csv", mark + b"\n".join(lines), None)
     assert f"not UTF-8 (line {line})" in note
     assert "ä" in text
+
+
+def test_interrupt_while_pandas_reads_is_an_interrupt(tmp_path, monkeypatch):
+    class Interrupted(StringIO):
+        def read(self, *size):
+            raise KeyboardInterrupt
+
+    path = written(tmp_path, "x,y\n1,2\n")
+    monkeypatch.setattr(csv_reader, "StringIO", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_table(path)

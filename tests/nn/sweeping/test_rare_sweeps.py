@@ -4,7 +4,6 @@ import json
 from concurrent.futures import Executor, Future
 
 import numpy as np
-import pytest
 
 import nn
 
@@ -25,14 +24,20 @@ class AtOnce(Executor):
 def test_journal_keeps_arrays_as_lists(tmp_path):
     journal = tmp_path / "sweep.jsonl"
     grid = {"x": [np.float64(0.5), np.array([1.0, 2.0])]}
-    first = nn.sweep(lambda x: {"twice": 2.0 * x, "count": np.int64(np.size(x))}, grid, resume=journal)
+    calls = []
+
+    def member(x):
+        calls.append(x)
+        return {"twice": 2.0 * x, "count": np.int64(np.size(x))}
+
+    first = nn.sweep(member, grid, resume=journal)
     assert first.results == [{"twice": 1.0, "count": 1}, {"twice": [2.0, 4.0], "count": 2}]
-    assert [json.loads(line)["arguments"] for line in journal.read_text().splitlines()[-2:]] == [
+    assert [json.loads(line)["arguments"] for line in journal.read_text(encoding="utf-8").splitlines()[-2:]] == [
         {"x": 0.5},
         {"x": [1.0, 2.0]},
     ]
-    again = nn.sweep(lambda x: pytest.fail("it was computed again"), grid, resume=journal)
-    assert again.results == first.results
+    assert nn.sweep(member, grid, resume=journal).results == first.results
+    assert len(calls) == 2
 
 
 def test_members_that_are_done_are_in_the_table_of_an_interrupted_sweep():
