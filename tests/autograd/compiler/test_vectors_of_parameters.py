@@ -32,7 +32,7 @@ def test_vector_of_what_are_no_numbers_is_refused_and_changes_nothing(name):
         assert program.value_and_grad(number)[0] == 3.0 * float(number[0])
 
 
-@pytest.mark.parametrize("seed", ["2", None, 1j, ["2"], np.timedelta64(2)])
+@pytest.mark.parametrize("seed", ["2", None, 1j, ["2"], np.timedelta64(2, "s")])
 def test_seed_is_a_real_number(seed):
     w = Value(1.0)
     program = compile(w * 3.0, wrt=[w])
@@ -55,7 +55,7 @@ def test_numbers_that_are_no_floats_are_compared_exactly_or_refused():
     x = Value(float(large))
     assert [x < large + 1, x <= large, x > large - 1, x >= large + 1] == [True, True, True, False]
     assert (x < 10**400, x > 10**400, x > -(10**400)) == (True, False, True)
-    for duration in (np.timedelta64(3), np.timedelta64(3, "D"), np.timedelta64("NaT")):
+    for duration in (np.timedelta64(3, "s"), np.timedelta64(3, "D"), np.timedelta64("NaT", "D")):
         assert error_of(Value, duration).startswith("TypeError: Value takes a real number, got a timedelta64")
     with pytest.raises(TypeError, match=r"a list is multiplied element by element: \[w \* x for x in xs\]"):
         Value(2.0) * [1, 2]

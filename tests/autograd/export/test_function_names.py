@@ -90,21 +90,6 @@ def test_javascript_functions_have_any_name_but_those_of_the_language():
     assert json.loads(in_node(RUN, given)) == {}
 
 
-@needs_node
-def test_each_row_is_a_javascript_function_of_its_own_name():
-    names = [f"{name}".replace(" ", "_") for name, _ in ROWS]
-    for name, (_, row) in zip(names, ROWS, strict=True):
-        root, leaves = graph(row, points(row)[0])
-        theta = [leaf.data for leaf in leaves]
-        program = compile(root, wrt=leaves)
-        sources = accepted(to_javascript, program, [name, row.name, "logsumexp"])
-        sources |= accepted(to_javascript, program, words(to_javascript(program)))
-        call = "const y = new Float64Array(1); f(Float64Array.from({}), null, y, null); console.log(y[0])"
-        wanted = float(in_node(to_javascript(program) + call.format(json.dumps(theta))))
-        given = json.dumps({"sources": sources, "theta": theta, "wanted": wanted})
-        assert json.loads(in_node(RUN, given)) == {}, name
-
-
 def declared(header, standard):
     """The words of a header, macros and declarations, which the compiler does not define by itself."""
 

@@ -82,6 +82,7 @@ PARTS = {
 
 @pytest.mark.parametrize("made", PARTS.values(), ids=PARTS)
 def test_layer_that_computes_something_else_is_refused(made):
+    pytest.importorskip("torch")
     model, part = nn.MLP(2, [2, 1], seed=1), made()
     model.layers.append(part)
     for ask in (to_torch, lambda model: load_torch_state(model, {}), lambda model: dense_layers(model, "to_onnx")):
@@ -90,6 +91,7 @@ def test_layer_that_computes_something_else_is_refused(made):
 
 
 def test_neuron_that_computes_something_else_is_refused():
+    pytest.importorskip("torch")
     for model in (nn.MLP(2, [2, 1], seed=1), nn.Layer(2, 2)):
         layer = model.layers[0] if isinstance(model, nn.MLP) else model
         layer.neurons[1] = Halved(2)
@@ -102,6 +104,8 @@ def test_neuron_that_computes_something_else_is_refused():
 
 
 def test_class_that_only_adds_to_a_network_is_one():
+    pytest.importorskip("torch")
+
     class Named(nn.MLP):
         name = "mine"
 
