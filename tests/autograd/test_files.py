@@ -79,6 +79,7 @@ def test_failure_leaves_the_old_file_and_nothing_else(write, name, tmp_path, mon
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    write(tmp_path / name)  # the first one also writes what it reads
     (tmp_path / name).write_text("old", encoding="utf-8")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=rf"{Path(name).stem}.*No space left|No space left.*{Path(name).stem}"):
