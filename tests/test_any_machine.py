@@ -25,7 +25,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.export import to_c, to_javascript, to_latex, to_sympy
 from nn import MLP, datasets, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
-from tests.environment import unmeasured
+from tests.environment import file_name, unmeasured
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "größe;ısı;Straße\n" + "".join(f"{i / 4};{i * i / 8};{'Ağaç' if i % 3 else 'İzmir'}\n" for i in range(40))
@@ -135,7 +135,7 @@ def usual(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_path):
-    folder = tmp_path / "Maß für ısı"
+    folder = tmp_path / file_name("Maß für ısı")
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
     run = subprocess.run(

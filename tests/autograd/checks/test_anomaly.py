@@ -25,6 +25,7 @@ from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry
 from nn import MLP, SGD, Module, Neuron, cross_entropy, fit, hinge, mse
 from tests.collector import collector_off, leaves_no_cycle
+from tests.environment import file_name
 from tests.threads import in_threads
 
 ROOT = Path(ad.__file__).parents[1]
@@ -245,7 +246,7 @@ def test_the_line_of_a_users_module_or_loss_is_named_within_a_model_and_within_f
 
 @pytest.mark.parametrize("name", ["plain", "mit leerzeichen", "größe"])
 def test_the_line_of_another_module_is_named(tmp_path, name):
-    path = tmp_path / f"{name}.py"
+    path = tmp_path / file_name(f"{name}.py")
     path.write_text("# one\n# two\ndef cube(x):\n    return (x *\n            x) * x\n", encoding="utf-8")
     specification = importlib.util.spec_from_file_location("other", path)
     module = importlib.util.module_from_spec(specification)

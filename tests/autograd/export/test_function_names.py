@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -63,7 +65,10 @@ console.log(JSON.stringify(wrong));
 
 
 def in_node(text, given=""):
-    done = subprocess.run([NODE, "-e", text], input=given, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "all.js")
+        file.write_text(text, encoding="utf-8")
+        done = subprocess.run([NODE, file], input=given, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
