@@ -349,7 +349,7 @@ class _Problem:
         if any(y for (y,) in residuals):
             by_x = [[newton.float_of(d) for d in row[: self.size]] for row in rows]
             steps = [step for (step,) in newton.solved(self.asker, by_x, residuals, x)]
-            if not newton.is_rounding(steps, [newton.float_of(a) for a in x]):
+            if not newton.is_rounding(steps, [newton.float_of(a) for a in x], 10.0):
                 raise RuntimeError(
                     f"{name_of(self.equations)} has other values now than when {self.asker} solved it, so it uses a "
                     "number that is no Value and was changed; give it as a parameter, or make it a Value or a Constant"

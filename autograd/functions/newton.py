@@ -38,8 +38,7 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
         if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
             return x
         scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
-        largest = max(map(abs, x))
-        near = all(abs(d) <= max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+        near = is_rounding(step, x)
         for t in STEPS[: 1 if near else None]:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
             try:
@@ -61,10 +60,10 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
     )
 
 
-def is_rounding(step: Sequence[float], x: Sequence[float]) -> bool:
-    """Whether a Newton step is as small as one from a solution that was found, or ten times that."""
+def is_rounding(step: Sequence[float], x: Sequence[float], times: float = 1.0) -> bool:
+    """Whether a Newton step is as small as rounding makes one near a solution, or so many times that."""
     largest = max(map(abs, x), default=0.0)
-    return all(abs(d) <= 10.0 * max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+    return all(abs(d) <= times * max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
 
 
 def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[float], max_steps: int) -> list[float]:

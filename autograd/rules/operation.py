@@ -41,10 +41,12 @@ def real(number: Any, asker: str) -> float:
     if isinstance(number, (float, int)):
         return float(number)
     numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
-    if numpy is not None and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_)):
-        duration = isinstance(number, numpy.timedelta64)  # which NumPy counts among the integers
-        if not duration:
-            return float(number)
+    if (
+        numpy is not None
+        and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_))
+        and not isinstance(number, numpy.timedelta64)  # which NumPy counts among the integers
+    ):
+        return float(number)
     remedy = "convert it first, for example with float(...)"
     if hasattr(number, "_operate"):
         remedy = "use it as it is, or its .data where you mean the plain number"
