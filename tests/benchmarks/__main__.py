@@ -16,15 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from autograd.files import write_atomically
-from tests.benchmarks import compiled, eager, growth, mathematics, native, pages, transforms
+from tests.benchmarks import compiled, devices, eager, growth, mathematics, native, pages, transforms
 from tests.benchmarks.bars import picture
 from tests.benchmarks.benchmark import ONE_THREAD, Benchmark, measured
-from tests.benchmarks.machine import ROOT, described, told
+from tests.benchmarks.machine import ROOT, described, gpu, told
 from tests.benchmarks.results import Results, Table, table_of
 
 GROUPS = {
     module.__name__.rpartition(".")[2]: module.BENCHMARKS
-    for module in (eager, compiled, native, transforms, growth, mathematics)
+    for module in (eager, compiled, native, transforms, growth, mathematics, devices)
 }
 BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     benchmark.name: (group, benchmark) for group, found in GROUPS.items() for benchmark in found
@@ -36,6 +36,9 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
     """Measure tables in this process, and write each as a line of JSON."""
     for name in names:
         group, benchmark = BENCHMARKS[name]
+        if benchmark.by_clock and not options.quick and gpu() is None:
+            print(f"{name} is not measured: JAX sees no GPU here", file=sys.stderr)
+            continue
         first = next(iter(benchmark.problems))
         chosen = lambda row: row == first if options.quick else options.only.search(row)  # noqa: B023
         table = measured(benchmark, group, options.rounds, 0.0 if options.quick else LEAST, chosen)
@@ -49,7 +52,8 @@ def tables(names: Sequence[str], options: argparse.Namespace) -> Iterator[Table]
     ]  # fmt: skip
     for some in [names] if options.quick else [[name] for name in names]:  # a smoke run needs no quiet
         command = [sys.executable, "-m", "tests.benchmarks", "--work", *settings, *some]
-        done = subprocess.run(command, env=os.environ | ONE_THREAD, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        threads = ONE_THREAD if options.quick or not BENCHMARKS[some[0]][1].by_clock else {}
+        done = subprocess.run(command, env=os.environ | threads, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             raise SystemExit(f"{', '.join(some)}: stopped with {done.returncode}, see above")
         for line in filter(lambda line: line.startswith('{"name"'), done.stdout.splitlines()):

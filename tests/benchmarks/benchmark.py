@@ -31,6 +31,7 @@ ANCHORS = {"casadi": "casadi", "ddx": "ddx-ad", "jax": "jax", "llvmlite": "llvml
 SLOW, PATIENCE = 5.0, 6.0  # seconds of a first call that is not repeated, and of a row, after which no round begins
 
 Task = Callable[[], Any]
+Clock = Callable[[], float]
 Answer = tuple[float, Any]  # value and gradient
 
 
@@ -59,6 +60,7 @@ class Benchmark:
     problems: Mapping[str, Callable[[], Problem]]
     per: list[str] = field(default_factory=list)
     memory: bool = False  # whether the most that Python allocates in a call is measured too
+    by_clock: bool = False  # whether devices and all cores work, so that time is that of the clock on the wall
 
 
 def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen: Callable[[str], Any]) -> Table:
@@ -71,7 +73,7 @@ def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen
             entries = begun(problem, absent)
             check(f"{benchmark.name}, {name}", entries, problem.tolerance)
             tasks = {who: entry.task for who, entry in entries.items()}
-            seconds = turns(tasks, rounds, least)
+            seconds = turns(tasks, rounds, least, time.perf_counter if benchmark.by_clock else time.process_time)
             peaks = {who: memory(task).peak for who, task in tasks.items()} if benchmark.memory else {}
             rows.append(Row(name, problem.facts, seconds, peaks))
     contestants = list(dict.fromkeys(who for row in rows for who in row.seconds))
@@ -112,36 +114,38 @@ def check(name: str, entries: Mapping[str, Entry], tolerance: float) -> None:
             raise ArithmeticError(f"{name}: {who} differs from {first} by {difference:.1e}, more than {tolerance:.0e}")
 
 
-def turns(tasks: Mapping[str, Task], rounds: int, least: float) -> dict[str, list[float]]:
+def turns(
+    tasks: Mapping[str, Task], rounds: int, least: float, clock: Clock = time.process_time
+) -> dict[str, list[float]]:
     """CPU seconds of a call of each task, by rounds in which they take turns, each for at least so many seconds."""
     gc.collect()
     gc.freeze()
     try:
-        first = {who: timed(task) for who, task in tasks.items()}
+        first = {who: timed(task, 1, clock) for who, task in tasks.items()}
         if not least:  # a smoke run
             return {who: [seconds] for who, seconds in first.items()}
-        one = {who: seconds if seconds > 10 * least else timed(tasks[who]) for who, seconds in first.items()}
+        one = {who: seconds if seconds > 10 * least else timed(tasks[who], 1, clock) for who, seconds in first.items()}
         calls = {who: max(1, round(least / max(seconds, 1e-7))) for who, seconds in one.items() if seconds < SLOW}
         times: dict[str, list[float]] = {who: [] if who in calls else [first[who]] for who in tasks}
-        begin = time.process_time()
+        begin = clock()
         for _ in range(rounds):
             for who, count in calls.items():
-                times[who].append(timed(tasks[who], count))
-            if time.process_time() - begin > PATIENCE:
+                times[who].append(timed(tasks[who], count, clock))
+            if clock() - begin > PATIENCE:
                 break
         return times
     finally:
         gc.unfreeze()
 
 
-def timed(task: Task, calls: int = 1) -> float:
+def timed(task: Task, calls: int = 1, clock: Clock = time.process_time) -> float:
     """CPU seconds of a call, on an average of at least so many in a row."""
     gc.collect()
-    done, spent, start = 0, 0.0, time.process_time()
+    done, spent, start = 0, 0.0, clock()
     while spent <= 0.0:  # where the clock is coarse, until it moves
         for _ in range(calls):
             task()
-        done, spent = done + calls, time.process_time() - start
+        done, spent = done + calls, clock() - start
     return float(f"{spent / done:.4g}")
 
 

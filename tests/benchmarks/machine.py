@@ -25,6 +25,7 @@ def described(rounds: int) -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"), "commit": commit(),
         "python": f"{platform.python_implementation()} {platform.python_version()}", "versions": versions,
         "system": platform.platform(terse=True), "processor": processor(), "cores": os.cpu_count(), "rounds": rounds,
+        "gpu": graphics_card(),
     }  # fmt: skip
 
 
@@ -46,10 +47,28 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def graphics_card() -> str:
+    """Return the name of NVIDIA's GPU, if there is one."""
+    with suppress(OSError):
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return ", ".join(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())
+    return ""
+
+
+def gpu() -> str | None:
+    """Return the name of the GPU that JAX computes on, if it does."""
+    with suppress(ImportError):
+        import jax
+
+        return str(jax.devices()[0].device_kind) if jax.default_backend() == "gpu" else None
+    return None
+
+
 def told(run: dict[str, Any]) -> str:
     """Return a run in a sentence, without its commit."""
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    cores = f"{run['cores']} cores" + (f" and {run['gpu']}" if run.get("gpu") else "")
     return (
-        f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {run['cores']} cores, "
+        f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {cores}, "
         f"{run['system']}; medians of at most {run['rounds']} rounds, processor time, one thread"
     )
