@@ -19,6 +19,7 @@ class Kernels:
     def __init__(self, jax: Any, example: Callable[..., Any], optimizer: Optimizer, max_norm: float | None) -> None:
         self.jax, self.example, self.optimizer, self.max_norm = jax, example, optimizer, max_norm
         self.right: Callable[[Any, Any, Any], Any] | None = None
+        self.with_gradients = False  # whether an epoch returns that of each step
 
     def _sums(self, theta: Any, X: Any, Y: Any, weights: Any) -> tuple[Any, Any]:
         """Return the sums of the weighted losses and right answers on one device."""
@@ -58,14 +59,14 @@ class Kernels:
         return new, others, gradient, jnp.stack([sums[0], sums[1], norm, *finite])
 
     def epoch(self, theta: Any, state: Sequence[Any], *steps: Any) -> Any:
-        """Return parameters and state after an epoch, and gradient and report of each of its steps.
+        """Return parameters and state after an epoch, and the report of each of its steps, and the gradient if asked.
 
         The other arguments are those of a step, with an axis of the steps in front.
         """
 
         def one(carried: Any, arguments: Any) -> Any:
             theta, state, gradient, report = self.step(*carried, *arguments)
-            return (theta, state), (gradient, report)
+            return (theta, state), (gradient if self.with_gradients else (), report)
 
         (theta, others), (gradients, reports) = self.jax.lax.scan(one, (theta, list(state)), steps)
         return theta, others, gradients, reports

@@ -63,6 +63,8 @@ class Shares:
         >>> Shares((3, 2), 1).most([0, 4, 2, 3])
         2
         """
+        if len(self.counts) == 1:
+            return len(rows)
         ends = list(accumulate(self.counts))
         owners = [bisect_right(ends, row) for row in rows]
         return max(map(owners.count, set(owners)))
@@ -149,7 +151,10 @@ class ParallelSteps(CompiledSteps):
         """Return inputs, targets and weights on the devices; those of a whole set stay there."""
         if id(batch) in self.placed:
             return self.placed[id(batch)][1]
-        found = self._placed(self._filled(batch, room), self.spread)
+        count = len(batch.numbers)
+        arrays = [self.numpy.concatenate(pair) for pair in zip(self.one, batch.arrays, strict=True)]
+        filled = self._filled(arrays, [range(1, count + 1)], [batch.size], room)
+        found = self._placed([part[0] for part in filled], self.spread)
         if batch.rows is None:
             self.placed[id(batch)] = batch, found
         return found
@@ -159,15 +164,20 @@ class ParallelSteps(CompiledSteps):
             return arrays
         return [self.jax.make_array_from_process_local_data(sharding, part) for part in arrays]
 
-    def _filled(self, batch: Any, room: int) -> list[Any]:
-        """Return inputs, targets and weights with an axis of devices and one of examples, filled up to so many."""
-        np, count = self.numpy, len(batch.numbers)
-        arrays = [
-            np.concatenate([part, np.broadcast_to(one, (room - count, *part.shape[1:]))])
-            for part, one in zip(batch.arrays, self.one, strict=True)
-        ]
-        arrays.append(np.where(np.arange(room) < count, 1.0 / batch.size, 0.0))
-        return [part.reshape(self.devices, room // self.devices, *part.shape[1:]) for part in arrays]
+    def _filled(
+        self, arrays: Sequence[Any], rows: Sequence[Sequence[int]], sizes: Sequence[int], room: int
+    ) -> list[Any]:
+        """Return inputs, targets and weights of steps, with an axis of steps, one of devices and one of examples.
+
+        `rows`: the examples of each step, which are filled up to `room` with the first one, of weight 0.
+        """
+        chosen = self.numpy.zeros((len(rows), room), dtype=int)
+        weights = self.numpy.zeros((len(rows), room))
+        for step, (some, size) in enumerate(zip(rows, sizes, strict=True)):
+            chosen[step, : len(some)] = some
+            weights[step, : len(some)] = 1.0 / size
+        axes = len(rows), self.devices, room // self.devices
+        return [part[chosen].reshape(*axes, *part.shape[1:]) for part in arrays] + [weights.reshape(axes)]
 
     def _room(self, count: int) -> int:
         return -(-count // self.devices) * self.devices
@@ -210,9 +220,10 @@ class ParallelSteps(CompiledSteps):
         if made_for != self.made_for:
             example: Any = to_jax(program)
             kernels = Kernels(self.jax, example, self.optimizer, self.max_norm)
-            kernels.right = form_on_arrays(self.metric)
+            kernels.right, kernels.with_gradients = form_on_arrays(self.metric), self.norms is not None
             constants = tuple((name, numbers.tobytes()) for name, numbers in example.constants.items())
-            key = example.source, constants, type(self.optimizer), made_for[2], self.max_norm, kernels.right
+            options = type(self.optimizer), made_for[2], self.max_norm, kernels.right, kernels.with_gradients
+            key = example.source, constants, *options
             self.kernels = [self._compiled(kernel, key) for kernel in (kernels.step, kernels.evaluate, kernels.epoch)]
             self.made_for = made_for
         self.stale = False
@@ -229,37 +240,37 @@ class ParallelSteps(CompiledSteps):
 
     def arguments(self, batch: Any) -> tuple[Any, ...]:
         """Return the arguments of the kernel of a step."""
-        arrays = self._spread(batch, self._most([batch]))
+        arrays = self._spread(batch, self._most([batch.most]))
         return self.theta, self._state(), *arrays, self.optimizer.rate, self.optimizer.steps + 1
 
-    def arguments_of_epoch(self, batches: Sequence[Any]) -> tuple[Any, ...]:
+    def arguments_of_epoch(self, data: Any, batches: Sequence[Sequence[int]]) -> tuple[Any, ...]:
         """Return the arguments of the kernel of an epoch."""
-        room, done = self._most(batches), self.optimizer.steps
-        filled = [self._filled(batch, room) for batch in batches]
-        arrays = self._placed(list(map(self.numpy.stack, zip(*filled, strict=True))), self.spread_steps)
+        room, done = self._most(list(map(data.shares.most, batches))), self.optimizer.steps
+        mine = list(map(data.shares.mine, batches))
+        arrays = self._placed(self._filled(data.arrays, mine, list(map(len, batches)), room), self.spread_steps)
         counts = range(done, done + len(batches))
         rates = self.numpy.array(list(map(self.optimizer.rate_after, counts)))
         return self.theta, self._state(), *arrays, rates, self.numpy.array(counts) + 1
 
-    def _most(self, batches: Sequence[Any]) -> int:
+    def _most(self, counts: Sequence[int]) -> int:
         """Return the room for the examples of a step in each process, which never shrinks: that would be compiled."""
         self._prepare()
-        self.room = max(self.room, *[self._room(batch.most) for batch in batches])
+        self.room = max(self.room, *map(self._room, counts))
         return self.room
 
     def _state(self) -> list[Any]:
         return list(map(self._replicated, self.optimizer.state.values()))
 
-    def train_epoch(self, data: Examples, batches: Sequence[Sequence[int] | None]) -> list[Score] | None:
+    def train_epoch(self, data: Examples, batches: Sequence[Any]) -> list[Score] | None:
         """Take the steps of an epoch at once; None where one cannot be taken, or a metric is to see all outputs."""
         if len(batches) < 2 or not (self.metric is None or form_on_arrays(self.metric)):
             return None
-        arguments = self.arguments_of_epoch([data.batch(rows) for rows in batches])
+        arguments = self.arguments_of_epoch(data, batches)
         theta, state, gradients, reports = self.jax.block_until_ready(self.kernels[2](*arguments))
         reports = self.numpy.asarray(reports)
         if not (self.numpy.isfinite(reports).all() and reports[:, 3:].all()):
             return None
-        for gradient in gradients if self.norms is not None else ():
+        for gradient in gradients:
             self.norms.add(gradient)  # type: ignore[union-attr]
         before = self.theta, self.optimizer.state, self.optimizer.steps
         try:

@@ -88,10 +88,10 @@ def test_step_has_exactly_one_all_reduce_and_no_other_collective():
         steps = ParallelSteps(TrainingTask(model, nn.cross_entropy, nn.accuracy, optimizer, max_norm=1.0))
         data = steps.data(Examples(X, BITS))
         steps.check(data)
-        batches = [data.batch(list(range(20))), data.batch(list(range(20, 40)))]
-        arguments = steps.arguments(batches[0])
+        batches = [list(range(20)), list(range(20, 40))]
+        arguments = steps.arguments(data.batch(batches[0]))
         of_step = steps.kernels[0].lower(*arguments).compile().as_text()
-        of_epoch = steps.kernels[2].lower(*steps.arguments_of_epoch(batches)).compile().as_text()
+        of_epoch = steps.kernels[2].lower(*steps.arguments_of_epoch(data, batches)).compile().as_text()
     for text in (of_step, of_epoch):
         found = re.findall(r"= \S+ (all-\w+|reduce-scatter|collective-\w+)(?:-start)?\(", text)
         assert found == ["all-reduce"]
