@@ -64,11 +64,12 @@ def gpu() -> str | None:
     return None
 
 
-def told(run: dict[str, Any]) -> str:
+def told(run: dict[str, Any], by_clock: bool = False) -> str:
     """Return a run in a sentence, without its commit."""
+    clock = "by the clock, all cores" if by_clock else "processor time, one thread"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     cores = f"{run['cores']} cores" + (f" and {run['gpu']}" if run.get("gpu") else "")
     return (
         f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {cores}, "
-        f"{run['system']}; medians of at most {run['rounds']} rounds, processor time, one thread"
+        f"{run['system']}; medians of at most {run['rounds']} rounds, {clock}"
     )
