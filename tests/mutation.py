@@ -275,6 +275,46 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "upright = 0.09 * max(map(len, names)) < max(4.0, 0.42 * size) / size  # inches of a name, and of a cell",
         "0.09 * max(map(len, names)) <= max(4.0, 0.42 * size) / size",
     ): "two numbers that are rounded are not just equal",
+    (
+        "autograd/compiler/backends/_recurrences.py",
+        "if isinstance(operand, Affine) and offset is not None and offset < 0 < self.directed:",
+        "offset <= 0 < self.directed",
+    ): "a result of the same repetition has its name by then",
+    (
+        "autograd/compiler/_loops.py",
+        "before, after = different[different < middle], different[different >= middle]",
+        "different <= middle",
+    ): "the middle is alike to the step a block later, by which the length was found",
+    (
+        "autograd/compiler/function.py",
+        "if program.left <= 0.0:",
+        "program.left < 0.0",
+    ): "the time that is left is never just 0",
+    (
+        "autograd/functions/_kinds.py",
+        "return sympy.nan if number != number else sympy.oo if number > 0.0 else -sympy.oo",
+        "number >= 0.0",
+    ): "the number is infinite there",
+    (
+        "autograd/export/latex.py",
+        r'''return r"\mathrm{nan}" if value != value else r"\infty" if value > 0.0 else r"-\infty"''',
+        "value >= 0.0",
+    ): "the number is infinite there",
+    (
+        "autograd/export/_words_of_torch.py",
+        "return torch.where(x.abs() < 0.5, torch.tanh(x), torch.where(x < 0.0, -tail, tail))",
+        "x.abs() <= 0.5",
+    ): "both formulas are right at 1/2",
+    (
+        "autograd/functions/_intervals.py",
+        "if n > x * x and abs(term) < iv.mpf(2) ** -iv.prec:",
+        "abs(term) <= iv.mpf(2) ** (-iv.prec)",
+    ): "the next term bounds the rest of the series wherever it ends",
+    (
+        "nn/training/history.py",
+        "if self.seconds is None or time.monotonic() - begin < self.seconds:",
+        "time.monotonic() - begin <= self.seconds",
+    ): "nobody sees a clock at just that moment",
 }
 
 COMPARISONS = {

@@ -136,7 +136,7 @@ def _hypot(a: Any, b: Any) -> Any:
     a, b = rules.abs(a), rules.abs(b)
     large, small = rules.maximum(a, b), rules.minimum(a, b)
     ratio = rules.where(small < large, small / large, 1.0)
-    return rules.where(large <= 0.0, large, large * rules.sqrt(1.0 + ratio * ratio))
+    return large * rules.sqrt(1.0 + ratio * ratio)
 
 
 def _unit(a: Any, b: Any) -> Any:

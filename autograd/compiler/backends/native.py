@@ -126,7 +126,7 @@ class NativeMemory(ListMemory):
     def __init__(self, program: NativeProgram, examples: int) -> None:
         super().__init__(program.sizes, program.layout, examples)
         tape, width = program.tape, program.width
-        strips = -(-examples // width) if width > 1 else 1
+        strips = -(-examples // width)
         together = max(1, min(strips, TOGETHER // (1 + tape.slots * width)))
         self.odd: list[int] = []  # examples of the last run that the eager engine is to compute
         self.kept = strips == together  # whether the values are still there for the run backward

@@ -255,5 +255,5 @@ def batched_places(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[b
     plain, batched = sizes
     flags = [False] * plain + [True] * batched
     for _, terms in steps:
-        flags.append(batched > 0 and any(isinstance(term, int) and flags[term] for term in terms))
+        flags.append(any(isinstance(term, int) and flags[term] for term in terms))
     return flags

@@ -10,11 +10,13 @@ import random
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import nn
 from nn.__main__ import main
+from nn.app.reports import balance
 from nn.data.columns import examples
 from nn.data.csv_reader import read_table
 from tests.nn.app.running import PNG, QUICK, files, mistaken, output, process, refused, run, write
@@ -207,6 +209,16 @@ def test_accuracy_is_told_beside_the_share_of_the_most_frequent_class(tmp_path, 
     assert re.search(r"^held out: .*, accuracy 98\.0% of 100 examples$", out, re.MULTILINE)
     told = "always to answer 'ok', the most frequent class, is right for 98.0%; of the others, right are 0 of 2 'bad'"
     assert told in out.splitlines()
+
+
+@pytest.mark.parametrize("rare", [1, 5, 6, 8])
+def test_the_five_most_frequent_of_the_other_classes_are_told_one_by_one(rare):
+    y = [0] * 100 + [k for k in range(1, rare + 1) for _ in range(2)]
+    data = nn.datasets.Dataset([[float(k)] for k in y], y, ["x"], list("abcdefghi"[: rare + 1]))
+    told = balance(SimpleNamespace(classes=lambda data: [min(k, 1) for k in data.y]), data)
+    others = ["2 of 2 'b'", *(f"0 of 2 {name!r}" for name in "cdef")][:rare]
+    more = f", and {rare - 5} more classes" if rare > 5 else ""
+    assert told.endswith(f"; of the others, right are {', '.join(others)}{more}")
 
 
 def test_training_of_a_wide_table_ends_early(tmp_path):

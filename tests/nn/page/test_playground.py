@@ -46,6 +46,20 @@ def test_model_optimizer_and_random_numbers_stay_as_they_are():
     assert (model.state_dict(), optimizer.state, optimizer.steps, random.getstate()) == before
 
 
+def test_batches_of_all_examples_are_none():
+    sizes = {None: None, 1: 1, 39: 39, 40: None, 41: None}  # of 40 examples
+    assert {size: model_of(small(batch_size=size))["batch"] for size in sizes} == sizes
+
+
+def test_output_that_the_loss_does_not_need_is_no_node():
+    X = points()
+    first = lambda outputs, targets: mse([output[0] for output in outputs], targets)
+    found = model_of(playground(MLP(2, [3, 2], "tanh", seed=1), X, [x + y for x, y in X], loss=first))
+    needed, other = [card["node"] for card in found["cards"] if card["name"].startswith("ŷ")]
+    assert needed >= 0
+    assert other == -1
+
+
 def test_title_says_what_learns_from_what_and_the_same_arguments_give_the_same_page():
     assert small(seed=3).html == small(seed=3).html
     assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"

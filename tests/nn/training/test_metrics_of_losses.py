@@ -6,7 +6,20 @@ import re
 import numpy as np
 import pytest
 
-from nn import MLP, SGD, Layer, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, playground
+from nn import (
+    MLP,
+    SGD,
+    Layer,
+    Module,
+    accuracy,
+    binary_cross_entropy,
+    cross_entropy,
+    evaluate,
+    fit,
+    hinge,
+    mse,
+    playground,
+)
 from nn.training.judging import LOSSES, calls_noted, metric_among
 from nn.training.metrics import binary_accuracy, right_signs
 from tests.errors import error_of
@@ -161,3 +174,23 @@ def test_page_has_classes_for_one_label_and_numbers_for_several(loss):
 
 def test_cross_entropy_carries_accuracy():
     assert (cross_entropy.metric, hinge.metric) == (accuracy, binary_accuracy)
+
+
+def test_metric_is_that_of_the_first_call_of_a_loss():
+    calls = []
+
+    def loss(outputs, targets):
+        calls.append(len(outputs))
+        return (hinge if len(calls) == 1 else mse)(outputs, targets)
+
+    history = fit(Given(), [1.0, -2.0], [1, -1], loss=loss, epochs=3, compiled=False)
+    assert len(calls) == 3
+    assert history.accuracy == [1.0, 1.0, 1.0]
+
+
+def test_target_of_one_half_is_class_0():
+    outputs = [1.0, -1.0]
+    with calls_noted() as calls:
+        binary_cross_entropy(outputs, [1.0, 0.5])
+    assert metric_among(calls, outputs, [1.0, 0.25]) is binary_accuracy
+    assert binary_accuracy(outputs, [1.0, 0.5]) == 1.0
