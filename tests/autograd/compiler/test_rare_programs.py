@@ -8,9 +8,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from autograd import Value, compile, detect_anomaly, fsum, operation, sin, tanh
+from autograd import Value, compile, detect_anomaly, fsum, operation, rules, sin, tanh
 from autograd.compiler import cut
 from autograd.compiler.backends import BACKENDS, native
+from autograd.compiler.blocks import handed_by
 from tests.autograd.compiler.beside_eager import eager
 from tests.backends import compile_at_once
 
@@ -145,3 +146,16 @@ def test_something_else_called_llvmlite_is_no_native_code(monkeypatch):
         assert (program(0.5), program.program.backend) == (math.sin(0.5), "python")
     finally:
         cut._has_llvmlite.cache_clear()
+
+
+# Derivatives
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_what_derivatives_of_an_operation_share_is_computed_once(count):
+    handed = handed_by(rules.logsumexp, count, (True,) * count)
+    exponentials = [target for target, expression, _ in handed if "exp(" in str(expression)]
+    sums = [target for target, expression, _ in handed if "fsum(" in str(expression)]
+    assert len(exponentials) == len(set(exponentials)) == count
+    assert len(sums) == 1
+    assert [target for target, *_ in handed[-count:]] == list(range(count))

@@ -112,6 +112,10 @@ def test_function_is_sent_to_each_process_once_and_threads_share_it(tmp_path):
     assert len(processes) == len(set(processes)) <= workers
     assert executor.sent <= 3 * workers  # of 60: once, and again where another process was faster
     assert executor.tasks < 120
+    with spawned(1) as pool:
+        executor = Counting(pool)
+        nn.sweep(members.Heavy(tmp_path / "to one"), {"x": range(60)}, executor)
+    assert executor.sent == 1
     with ThreadPoolExecutor(2) as pool:
         executor = Counting(pool)
         assert len(nn.sweep(members.Heavy(tmp_path / "shared"), {"x": range(9)}, executor)) == 9
