@@ -5,6 +5,7 @@
     python -m tests.mutation                # a sample of 50 mutants
     python -m tests.mutation autograd/engine --sample 0               # all mutants of a folder
     python -m tests.mutation nn --each 4 --seed 1                     # four of each file, of different kinds
+    python -m tests.mutation nn --kind boundary --sample 0            # all of a kind
 
 Ctrl-C ends a run early, with the table of what was judged so far.
 
@@ -525,7 +526,11 @@ def run_tests_here(tree: Path, arguments: list[str]) -> None:
         del sys.modules[name]
     ended = -1  # an error of this function is not one that a test has found
     try:
-        known = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        ignored = (  # the second: what an interrupted test has left may be freed in any later one
+            "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
+            "ignore::pytest.PytestUnraisableExceptionWarning",
+        )
+        known = [part for warning in ignored for part in ("-W", warning)]
         try:
             importlib.import_module("nn")  # before pytest, which would import a file of doctests once more
         except Exception:
@@ -570,6 +575,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=60, help="what the tests of a mutant may take, as measured for the map"
     )
+    parser.add_argument("--kind", choices=WEAKEST_FIRST, help="mutants of this kind only")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.map is not None:
@@ -600,6 +606,8 @@ def main() -> None:
     ]
     every = [mutant for file in files for mutant in mutants(file)]
     random_state = random.Random(options.seed)
+    if options.kind:
+        every = [mutant for mutant in every if mutant.kind == options.kind]
     if options.again:
         before = Path(options.again).read_text(encoding="utf-8").splitlines()
         places = {(line.partition(":")[0], line.partition(": ")[2]) for line in before}
