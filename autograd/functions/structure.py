@@ -237,6 +237,11 @@ def _is_named_tuple(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
+MODEL_REMEDY = """
+use a model in the function, and name what to differentiate by: gradients(y, model.parameters()), or
+compile(f, wrt=model.parameters())"""
+
+
 def _number(thing: Any, path: tuple[Any, ...]) -> Any:
     if type(thing) is float or hasattr(thing, "_operate"):
         return thing
@@ -246,7 +251,8 @@ def _number(thing: Any, path: tuple[Any, ...]) -> Any:
         found = "too large for a float" if isinstance(error, OverflowError) else f"of type {type(thing).__name__}"
         shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        raise _MisfitError(type(error), path, f"{found}: {shown}") from error
+        remedy = MODEL_REMEDY if callable(getattr(thing, "parameters", None)) else ""
+        raise _MisfitError(type(error), path, f"{found}: {shown}{remedy}") from error
 
 
 class _MisfitError(Exception):

@@ -18,6 +18,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+import autograd as ad
 import nn
 from autograd import Constant, Value, leaky_relu, relu, tanh
 from nn import MLP, Layer, Module, Neuron
@@ -605,3 +606,25 @@ def test_copy_keeps_ties_and_gradients_and_a_stored_output_with_its_graph(copied
     other = copied(keeper)
     other.last.backward()
     assert (other.w.grad, keeper.w.grad) == (3.0, 0.0)
+
+
+def of_model(model, x):
+    return model(x) * model(x)
+
+
+TRANSFORMS = {
+    "grad": lambda *given: ad.grad(of_model)(*given),
+    "value_and_grad": lambda *given: ad.value_and_grad(of_model)(*given),
+    "hessian": lambda *given: ad.hessian(of_model)(*given), "jacobian": lambda *given: ad.jacobian(of_model)(*given),
+    "jvp": lambda *given: ad.jvp(of_model, given, given), "vjp": lambda *given: ad.vjp(of_model, *given),
+    "gradcheck": lambda *given: ad.gradcheck(of_model, *given), "compile": lambda *given: ad.compile(of_model)(*given),
+    "a list": lambda model, x: ad.grad(lambda ms, x: of_model(ms[0], x))([model], x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_model_as_an_argument_is_refused_with_what_to_write_instead(transform):
+    model, x = MLP(2, [3, 1], seed=1), [1.0, 2.0]
+    message = error_of(transform, model, x)
+    assert "is of type MLP: MLP(2 -> 3 -> 1" in message
+    assert "gradients(y, model.parameters()), or\ncompile(f, wrt=model.parameters())" in message

@@ -194,3 +194,8 @@ def test_target_of_one_half_is_class_0():
         binary_cross_entropy(outputs, [1.0, 0.5])
     assert metric_among(calls, outputs, [1.0, 0.25]) is binary_accuracy
     assert binary_accuracy(outputs, [1.0, 0.5]) == 1.0
+
+
+def test_score_of_0_is_class_0():
+    for scores in ([0.0, -0.0], np.zeros(2)):
+        assert binary_accuracy(scores, [0, 1]) == accuracy(scores, [0, 1]) == 0.5
