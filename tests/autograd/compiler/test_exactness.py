@@ -105,7 +105,7 @@ OF_ANY_NUMBER = {
     "softmax with itself": lambda xs: dot(softmax([*xs, 0.5]), [*xs, 2.0]),
     "squares less products": lambda xs: sum(a * a for a in xs) - sum(a * 3.0 for a in xs),
     "cubes": lambda xs: sum(a * a * a for a in xs),
-    "by a norm": lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs)) for a in xs),
+    "by a norm": lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs[:17])) for a in xs),
 }
 
 
