@@ -20,8 +20,11 @@ from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def tensor(numbers):
-    return torch.tensor(np.asarray(numbers, dtype=float), dtype=torch.float64)
+    return torch.tensor(np.asarray(numbers, dtype=float), dtype=torch.float64, device=DEVICE)
 
 
 def by_torch(f, *arguments):
@@ -87,7 +90,7 @@ def test_hessian_is_that_of_the_engine():
     f = compile(rosenbrock)
     f([0.5, 2.0])
     found = torch.func.jacrev(torch.func.jacrev(to_torch(f)))(tensor([0.5, 2.0]))
-    np.testing.assert_allclose(found, hessian(rosenbrock)([0.5, 2.0]), rtol=1e-12)
+    np.testing.assert_allclose(found.tolist(), hessian(rosenbrock)([0.5, 2.0]), rtol=1e-12)
 
 
 def test_arguments_and_several_results_of_which_some_are_constant():
@@ -128,7 +131,7 @@ def test_precision_is_that_of_the_arguments():
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, None, pytest.param(lambda z: sin(z) * 0.5 + z, id="own")])
 def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(activation):
     model = settled(nn.MLP(3, [4, 4, 2], activation=activation, output=activation))
-    net = to_torch(model)
+    net = to_torch(model).to(DEVICE)
     for x in ([0.5, 0.25, 0.125], [0.75, 0.0, 0.5]):
         known = model(x)
         given = tensor(x).requires_grad_()
@@ -169,7 +172,7 @@ def test_whole_network_is_made_of_modules_of_pytorch():
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
 def test_state_of_pytorch_comes_back(shape):
     sizes = list(pairwise(shape))
-    trained = torch.nn.Sequential(*[torch.nn.Linear(*size, dtype=torch.float64) for size in sizes])
+    trained = torch.nn.Sequential(*[torch.nn.Linear(*size, dtype=torch.float64, device=DEVICE) for size in sizes])
     model = nn.MLP(shape[0], shape[1:], activation=None, seed=2)
     load_torch_state(model, trained.state_dict())
     x = np.linspace(-1.0, 1.0, shape[0])
