@@ -12,7 +12,7 @@ import autograd as ad
 from autograd import Constant, ConvergenceError, Value, argmin, compile, cos, exp, grad, hessian, jacobian, log, root
 from autograd.compiler.backends import BACKENDS
 from autograd.engine import topological_order
-from autograd.functions import newton
+from autograd.functions import _linearization, newton
 from tests.collector import leaves_no_cycle
 
 
@@ -348,3 +348,22 @@ def test_equations_of_few_unknowns_are_solved_without_the_zeros_of_the_others():
     wanted = np.linalg.solve([[5.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 1.0, 6.0]], [1.0, 2.0, 3.0])
     assert [x.data for x in found] == pytest.approx(wanted.tolist(), rel=1e-15)
     assert not [x for x in topological_order(*found) if type(x) is Constant]
+
+
+def test_graph_that_parameters_come_from_is_not_gone_through(monkeypatch):
+    walked = []
+
+    def noted(*nodes, **options):
+        walked.append(len(found := topological_order(*nodes, **options)))
+        return found
+
+    p = x = Value(2.0)
+    for _ in range(1000):
+        p = 0.5 * p + 1.0
+    monkeypatch.setattr(_linearization, "topological_order", noted)
+    for found in (root(lambda x, p: x * x - p, 1.0, p), root(lambda x: x * x - p, 1.0)):
+        found.backward()
+        assert x.grad == 0.5**1000 / (2.0 * math.sqrt(2.0))
+        x.grad = 0.0
+    assert grad(lambda q: root(lambda x, q: x * x - q * p, 1.0, q))(1.0).data == pytest.approx(math.sqrt(0.5))
+    assert max(walked) < 20

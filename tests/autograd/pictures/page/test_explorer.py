@@ -435,3 +435,10 @@ def test_no_derivative_is_written_in_the_page():
     supplied = set(re.findall(r"^  (\w+)(?:\(|:)", source[source.index("const fn") :], re.M))
     called = {name for row in ROWS for name in re.findall(r"fn\.(\w+)", rule(row, arity_of(row)).source())}
     assert supplied - {"largest"} == called
+
+
+def test_largest_graph_of_a_page(monkeypatch):
+    monkeypatch.setattr("autograd.pictures.page._model.MAX_NODES", 7)
+    assert len(model_of(chain(7))["nodes"]) == 7
+    with pytest.raises(ValueError, match="this graph has 8 nodes, and more than 7 are not put on a page"):
+        explore(chain(8))
