@@ -1,5 +1,6 @@
 """Predictions as ONNX, checked by ONNX and run by ONNX Runtime, against the engine."""
 
+import itertools
 import math
 import sys
 
@@ -55,6 +56,16 @@ def test_every_row_computes_what_the_engine_does(name, row, dtype):
     found = run(to_onnx(compile(root, wrt=leaves), dtype=dtype), [xs for xs, _ in known]).ravel().tolist()
     for (operands, wanted), y in zip(known, found, strict=True):
         assert y == close(wanted[0], **tolerance(dtype, operands, wanted)), operands
+
+
+@pytest.mark.parametrize("row", [rules.atan2, rules.hypot], ids=lambda row: row.name)
+def test_directions_and_lengths_of_infinite_vectors(row):
+    sizes = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf)
+    vectors = [(a, b) for a in sizes for b in sizes]
+    root, leaves = graph(row, (1.0, 2.0))
+    found = run(to_onnx(compile(root, wrt=leaves)), vectors).ravel().tolist()
+    wanted = list(itertools.starmap(getattr(math, row.name), vectors))  # ONNX Runtime's Where has no -0.0
+    assert found == pytest.approx(wanted, rel=1e-15)
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
