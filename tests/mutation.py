@@ -316,6 +316,83 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self.seconds is None or time.monotonic() - begin < self.seconds:",
         "time.monotonic() - begin <= self.seconds",
     ): "nobody sees a clock at just that moment",
+    (
+        "autograd/rules/table.py",
+        "else (lambda y, x: n * ieee_power(x, n, 1.0)) if n > 0.0",
+        "n >= 0.0",
+    ): "the exponent 0 has a line of its own",
+    (
+        "autograd/export/sympy.py",
+        "if len(_asked) > REMEMBERED:",
+        "len(_asked) >= REMEMBERED",
+    ): "how many are remembered is no promise",
+    (
+        "autograd/compiler/_loops.py",
+        "before, after = breaks[breaks < middle], breaks[breaks > middle]",
+        "breaks <= middle",
+    ): "where the middle is among the breaks there is no loop",
+    (
+        "autograd/export/latex.py",
+        "if node is order[-1] or uses[node] > 1 or sizes[node] > LARGEST:",
+        "sizes[node] >= LARGEST",
+    ): "where a long formula is parted is no promise",
+    (
+        "autograd/compiler/backends/_cases.py",
+        "larger = abs(s) >= abs(x)",
+        "abs(s) > abs(x)",
+    ): "of two numbers of one size either may be taken from the sum",
+    (
+        "autograd/export/_words_of_onnx.py",
+        "rules.leaky_relu: lambda slope: lambda x: rules.where(x > 0.0, x, slope * x),",
+        "x >= 0.0",
+    ): "both sides are 0 at 0",
+    (
+        "autograd/files.py",
+        "if time.time() - path.stat().st_mtime > ABANDONED_AFTER:",
+        "time.time() - path.stat().st_mtime >= ABANDONED_AFTER",
+    ): "nobody sees a clock at just that moment",
+    (
+        "autograd/compiler/backends/_composed.py",
+        "return (rest < 0.0) * (b > 0.0) | (rest > 0.0) * (b < 0.0)",
+        "b <= 0.0",
+    ): "the rest of a division by 0 is nan",
+    (
+        "autograd/compiler/backends/python.py",
+        "memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]",
+        "len(swept) >= 1",
+    ): "a sum of one number is the number",
+    (
+        "autograd/compiler/backends/_words.py",
+        "return np.where(x >= 0.0, 1.0, e) / (1.0 + e)",
+        "x > 0.0",
+    ): "both formulas of sigmoid are 1/2 at 0",
+    (
+        "autograd/compiler/backends/kernel.py",
+        "self.blocks = [self._whole(slot) for slot in starts] if self.padded > examples else []",
+        "self.padded >= examples",
+    ): "a copy is read like what it is of",
+    (
+        "autograd/checks/_differences.py",
+        "if all(column.settled for column in columns) or step <= first * 2.0**-HALVINGS:",
+        "step < first * 2.0 ** (-HALVINGS)",
+    ): "how often a step is halved is no promise",
+    (
+        "autograd/compiler/views.py",
+        "for stride, length in sorted((abs(stride), length) for stride, length in zip(strides or (), once) "
+        "if length > 1):",
+        "length >= 1",
+    ): "then all slots are looked at, which takes longer",
+    (
+        "autograd/export/_words_of_onnx.py",
+        "return rules.where(x < HUGE, _log1p(over + rules.sqrt(over * (x + 1.0))), rules.log(x) + rules.LN_2)",
+        "x <= HUGE",
+    ): "both formulas are right at that number",
+    ("autograd/functions/structure.py", "super().__init__(found)", "pass"): "nobody reads this error's own message",
+    (
+        "autograd/export/_words_of_onnx.py",
+        "return rules.where(x < 0.0, 2.0 - y, y)",
+        "x <= 0.0",
+    ): "erfc is 1 at 0 by both formulas",
 }
 
 COMPARISONS = {

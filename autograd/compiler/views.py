@@ -104,7 +104,14 @@ def regular(slots: Slots) -> tuple[int, ...] | None:
 
 
 def common_shape(columns: Sequence[Slots]) -> tuple[int, ...] | None:
-    """Return the shape in which all of these lists of slots are regular; None if there is none."""
+    """Return the shape in which all of these lists of slots are regular; None if there is none.
+
+    >>> import numpy as np
+    >>> common_shape([np.array([0, 1, 4, 5, 8, 9])])
+    (3, 2)
+    >>> common_shape([np.array([0, 1, 4])]) is None
+    True
+    """
     shape: list[int] = []
     while len(columns[0]) > 1:
         steps = [np.diff(column) for column in columns]
