@@ -78,6 +78,7 @@ USED = {  # by row and column of products of matrices, which results are used
     "a row": ["110"],
     "a column": ["1", "1", "0"],
     "a corner": ["1100", "1100", "0000"],
+    "a side": ["0110", "0110", "0000"],
     "a diagonal": ["100", "010", "000"],
     "here and there": ["101000", "010010", "000000", "100000"],
     "other ones in each product": ["110/001", "110/000", "000/001"],
@@ -85,9 +86,12 @@ USED = {  # by row and column of products of matrices, which results are used
 
 
 @pytest.mark.usefixtures("backend_or_pieces")
+@pytest.mark.parametrize("size", [1, 5])  # small programs are run step by step, large ones by arrays
+@pytest.mark.parametrize("use", [ad.rules.positive, ad.tanh], ids=["as they are", "tanh"])
 @pytest.mark.parametrize("name", USED)
-def test_infinite_rows_of_products_get_nothing_where_nothing_arrives(name):
+def test_infinite_rows_of_products_get_nothing_where_nothing_arrives(name, use, size):
     used = np.array([[list(map(int, row)) for row in line.split("/")] for line in USED[name]]).swapaxes(0, 1)
+    used = np.kron(used, np.ones((1, size, size), dtype=int))
     layers, n, m = used.shape
     A, B = (np.arange(1.0, layers * k * 4 + 1).reshape(layers, k, 4) / 7.0 for k in (n, m))
     A[..., 0][~used.any(axis=2)] = math.inf
@@ -96,7 +100,7 @@ def test_infinite_rows_of_products_get_nothing_where_nothing_arrives(name):
     def f(A, B):
         products = [[[ad.dot(a, b) for b in B[k]] for a in A[k]] for k in range(layers)]
         return ad.fsum(
-            [products[k][i][j] if on else detached(products[k][i][j]) for (k, i, j), on in np.ndenumerate(used)]
+            [use(products[k][i][j]) if on else detached(products[k][i][j]) for (k, i, j), on in np.ndenumerate(used)]
         )
 
     point = A.tolist(), B.tolist()
