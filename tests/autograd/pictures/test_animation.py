@@ -13,6 +13,7 @@ from autograd.engine.chain import topological_order
 from autograd.pictures._frames import write_svg
 from autograd.pictures.animation import _in_boxes, _joined, _Stage, _steps, caption_names
 from autograd.pictures.folding import folded, unfolded
+from autograd.pictures.style import INK, arrow_colour
 from nn import MLP, hinge
 from tests.autograd.pictures.reading import SVG, chain, sum_of, svg
 from tests.autograd.pictures.test_drawing import own
@@ -139,6 +140,18 @@ def test_data_appear_forward_and_gradients_and_derivatives_backward():
     assert frames[9]["n0->n2op"] == ["∂ -3"]
     assert frames[9]["n1->n2op"] == []
     assert frames[-1]["n1"] == ["b", "data -3", "grad -4"]
+
+
+def test_arrows_are_thick_at_work_and_turn_back_in_the_colour_of_the_gradient_that_came_along_them():
+    def arrow(drawing):
+        (found,) = re.findall(r"^\s*n6op -> n6(.*)$", drawing.source, re.MULTILINE)
+        return dict(re.findall(r"(\w+)=\"?([^\s\"\]]+)", found))
+
+    arrows = [arrow(drawing) for drawing in drawings(example())]
+    assert arrows[:5] == [{}, {}, {}, {"color": INK, "penwidth": "2"}, {}]
+    above = arrow_colour(1.0, 6.0)  # of L, and the largest gradient
+    assert arrows[5] == arrows[6] == {"dir": "back", **above, "penwidth": "3"}
+    assert arrows[7:] == [{"dir": "back", **above}] * 5
 
 
 def framed(drawing, width):
