@@ -393,6 +393,53 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return rules.where(x < 0.0, 2.0 - y, y)",
         "x <= 0.0",
     ): "erfc is 1 at 0 by both formulas",
+    (
+        "autograd/compiler/cut.py",
+        '("native", "steps"): Cost(4_000, 0, 8.0, 2.0),',
+        "1",
+    ): "when a back end takes over is a matter of speed",
+    (
+        "autograd/compiler/backends/kernel.py",
+        "operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)",
+        "(len(operands) + 1)",
+    ): "when a kernel is worth it is a matter of speed",
+    ("autograd/rules/_special.py", "right = x > -0.5", "x >= -0.5"): "both formulas are right at -1/2",
+    ("autograd/compiler/_fold.py", "if len(alike) > 1:", "len(alike) >= 1"): "a sum of one number is the number",
+    (
+        "nn/sweeping/_workers.py",
+        "while self.waiting and len(self.pending) < max(self.at_once, AHEAD * len(self.workers)):",
+        "len(self.pending) <= max(self.at_once, AHEAD * len(self.workers))",
+    ): "how many tasks wait is a matter of speed",
+    (
+        "autograd/checks/_differences.py",
+        "1.5 * coarser > finer > 0.75 * coarser and finer > 1e-3 * slope",
+        "finer >= 0.001 * slope",
+    ): "two numbers that are rounded are not just equal",
+    (
+        "autograd/compiler/backends/_composed.py",
+        "counts = (k >= 0.0) * (k < math.inf) * (called(FLOOR, k) >= k)",
+        "k > 0.0",
+    ): "b - 0 is not rounded",
+    (
+        "autograd/compiler/backends/_composed.py",
+        "return rules.where(x >= 0.0, x / (1.0 + rules.exp(-x)), x * e * (e / (1.0 + e * e)))",
+        "x > 0.0",
+    ): "both formulas of silu are 0 at 0",
+    (
+        "autograd/functions/calls.py",
+        "if sys.version_info >= (3, 14):",
+        "sys.version_info > (3, 14)",
+    ): "no version is just (3, 14)",
+    (
+        "autograd/compiler/_loops.py",
+        "while size * 8 < len(hashes):",
+        "size * 8 <= len(hashes)",
+    ): "how long the windows get is a matter of speed",
+    (
+        "autograd/export/_words_of_onnx.py",
+        "return rules.where(x < 1.0, small, rules.log(whole))",
+        "x <= 1.0",
+    ): "both formulas are right at 1",
 }
 
 COMPARISONS = {
