@@ -196,6 +196,35 @@ def test_static_argument_may_come_first_or_beside_a_batch_and_is_not_differentia
     assert [batched([1.0, 3.0], n) for n in (1, 2, 1)] == [2.0, 5.0, 2.0]
 
 
+class Unknown:
+    """Neither hashable nor a container: equal to others, and what it holds may change."""
+
+    __hash__ = None
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __eq__(self, other):
+        return self.factor == other.factor
+
+
+@dataclass(frozen=True)
+class Holder:
+    held: Unknown
+
+    def __hash__(self):
+        return 0
+
+
+def test_thing_in_a_static_argument_of_which_nothing_is_known_is_told_by_itself():
+    traced = []
+    compiled = compile(lambda x, s: traced.append(s) or x * s.held.factor, static="s")
+    one, other = Holder(Unknown(2.0)), Holder(Unknown(2.0))
+    assert one == other
+    assert [compiled(3.0, s) for s in (one, other, one, Holder(one.held))] == [6.0] * 4
+    assert len({id(s.held) for s in traced}) == 2
+
+
 def test_static_argument_that_is_not_hashable_says_what_to_do():
     with pytest.raises(TypeError, match=r"s is static, .* hashable; got a list: give a tuple or a frozen dataclass"):
         compile(lambda x, s: x, static="s")(1.0, [1])

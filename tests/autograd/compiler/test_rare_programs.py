@@ -159,3 +159,22 @@ def test_what_derivatives_of_an_operation_share_is_computed_once(count):
     assert len(exponentials) == len(set(exponentials)) == count
     assert len(sums) == 1
     assert [target for target, *_ in handed[-count:]] == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"), [(1, "this program has no memory"), (3, "3 examples at a time have no")]
+)
+@pytest.mark.parametrize("where", ["memory", "forward", "backward"])
+def test_run_without_memory_is_an_error_that_says_what_to_do(examples, message, where, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    w, X = Value(2.0), [0.5] * examples
+    f = compile(lambda x: sin(w * x), batched="x", wrt=[w], backend="numpy")
+    wanted = f.value_and_grad(X)
+    with monkeypatch.context() as context:
+        context.setattr(f.specialize(X).runner, where, full)
+        context.setattr(f.specialize(X).runner, "both", None)
+        with pytest.raises(MemoryError, match=message):
+            f.value_and_grad(X)
+    assert f.value_and_grad(X) == wanted

@@ -1,5 +1,6 @@
 """SymPy's own derivatives of what is exported, against the engine's."""
 
+import importlib
 import math
 import subprocess
 import sys
@@ -123,3 +124,13 @@ def test_own_operation_is_what_it_computes_of_symbols():
 def test_importing_the_exports_loads_none_of_the_optional_packages():
     code = "import sys, autograd.export; assert not {'sympy', 'torch', 'numpy', 'jax', 'onnx'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=autograd.__path__[0] + "/..")
+
+
+def test_leaves_whose_symbols_were_asked_for_are_forgotten_one_by_one(monkeypatch):
+    module = importlib.import_module("autograd.export.sympy")
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    monkeypatch.setattr(module, "_asked", {})
+    leaves = [Value(1.0, label) for label in "abc"]
+    for leaf in leaves:
+        to_sympy(leaf)
+    assert [leaf for leaf, _ in module._asked.values()] == leaves[1:]

@@ -367,3 +367,10 @@ def test_graph_that_parameters_come_from_is_not_gone_through(monkeypatch):
         x.grad = 0.0
     assert grad(lambda q: root(lambda x, q: x * x - q * p, 1.0, q))(1.0).data == pytest.approx(math.sqrt(0.5))
     assert max(walked) < 20
+
+
+def test_parameter_that_is_nan_has_a_solution_that_is_nan_and_an_untaken_side_may_read_numbers():
+    assert math.isnan(root(lambda x, p: x * x - p, 1.0, Value(math.nan)).data)
+    p = Value(2.0)
+    root(lambda x: ad.where(x > 0.0, lambda: x * x - p, lambda: x * float(x) - p), 1.0).backward()
+    assert p.grad == pytest.approx(0.5 / math.sqrt(2.0), rel=1e-15)

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from autograd import Constant, Value, animate, dot, draw, fsum, scope, sqrt, tanh
+from autograd import Constant, Value, animate, dot, draw, fsum, scope, sqrt, tanh, where
 from autograd.engine.chain import topological_order
 from autograd.pictures._frames import write_svg
 from autograd.pictures.animation import _in_boxes, _joined, _Stage, _steps, caption_names
@@ -314,3 +314,10 @@ def test_without_pillow_the_error_names_the_command_and_svg_is_written(tmp_path,
     with pytest.raises(ImportError, match=r"pillow package: python -m pip install 'scalar-autograd\[draw\]'"):
         animate(example(), tmp_path / "a.gif")
     animate(example(), tmp_path / "a.svg")
+
+
+def test_condition_hands_nothing_back():
+    c, a, b = Value(1.0, "c"), Value(2.0, "a"), Value(3.0, "b")
+    told = [caption for _, caption in captions(where(c * 1.0, a * 2.0, b))]
+    assert told[-1] == "dv3/dc = 0,  dv3/da = 2,  dv3/db = 0"
+    assert not any(text.startswith("dv3/dv1") or text.startswith("dv3/dc +=") for text in told)

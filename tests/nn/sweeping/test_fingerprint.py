@@ -216,3 +216,10 @@ def test_function_that_its_own_calls_change_goes_on(tmp_path):
     calls.append("by hand")
     with pytest.raises(ValueError, match="this is a sweep of"):
         nn.sweep(f, {"x": [1]}, resume=tmp_path / "f")
+
+
+def test_tensors_are_known_by_their_numbers():
+    torch = pytest.importorskip("torch")
+    first, equal, other = (around(torch.tensor(numbers)) for numbers in ([8.0, 16.0], [8.0, 16.0], [16.0, 8.0]))
+    assert fingerprint(first) == fingerprint(equal) != fingerprint(other)
+    assert fingerprint(around(torch.tensor([8, 16]))) != fingerprint(first)
