@@ -4,7 +4,7 @@ import pytest
 
 from autograd import Value, log, mean
 from autograd.compiler.backends import BACKENDS
-from nn import SGD, Adam, Module, fit, load, mse, save
+from nn import MLP, SGD, Adam, Module, fit, load, mse, save
 from nn.data.datasets import Standardization
 from nn.data.encoder import Column, Encoder
 from nn.training import storage
@@ -73,3 +73,16 @@ def test_encoder_is_kept_beside_a_model_of_ones_own_too(tmp_path):
     assert Encoder.of_saved(storage.read(path)) == encoder
     with pytest.raises(storage.StorageError, match="Logarithm"):
         load(path)
+
+
+@pytest.mark.parametrize(("batch_size", "examples"), [(None, 6), (4, 4), (9, 6)])
+def test_step_without_memory_names_its_examples_and_leaves_the_model_as_it_was(batch_size, examples):
+    def full(outputs, targets):
+        raise MemoryError
+
+    model = MLP(1, [2, 1], seed=1)
+    before = model.state_dict()
+    inputs = [[0.1 * i] for i in range(6)]
+    with pytest.raises(MemoryError, match=f"a step on {examples} examples has no memory to run in; give fit a smaller"):
+        fit(model, inputs, [0.0] * 6, loss=full, batch_size=batch_size, compiled=False)
+    assert model.state_dict() == before
