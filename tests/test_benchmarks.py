@@ -28,6 +28,9 @@ def test_tables_and_figures_of_a_page_are_those_that_were_measured():
     for page in pages.pages():
         text = page.read_text(encoding="utf-8")
         assert pages.written(text, STORED) == text, UPDATE
+        assert not re.search(r"^ *<!-- (figure|range)", text, re.MULTILINE), (
+            "a comment ends the paragraph, at a line's start"
+        )
         assert text.count("<!-- table ") == len([m for m in pages.MARK.finditer(text) if m[2] == "table"])
 
 
