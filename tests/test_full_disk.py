@@ -183,7 +183,7 @@ def test_answers_for_which_there_is_no_room_are_an_error(capsys, monkeypatch):
         code = main(["predict", *map(str, network())])
         monkeypatch.undo()
     assert code == 1
-    assert "No space left on device" in capsys.readouterr().err
+    assert os.strerror(errno.ENOSPC) in capsys.readouterr().err
 
 
 if __name__ == "__main__":
