@@ -59,7 +59,7 @@ class Kernels:
         return new, others, gradient, jnp.stack([sums[0], sums[1], norm, *finite])
 
     def epoch(self, theta: Any, state: Sequence[Any], *steps: Any) -> Any:
-        """Return parameters and state after an epoch, and the report of each of its steps, and the gradient if asked.
+        """Return parameters and state after an epoch, its steps' gradients where they are asked for, and their reports.
 
         The other arguments are those of a step, with an axis of the steps in front.
         """

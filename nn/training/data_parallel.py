@@ -152,8 +152,8 @@ class ParallelSteps(CompiledSteps):
         if id(batch) in self.placed:
             return self.placed[id(batch)][1]
         count = len(batch.numbers)
-        arrays = [self.numpy.concatenate(pair) for pair in zip(self.one, batch.arrays, strict=True)]
-        filled = self._filled(arrays, [range(1, count + 1)], [batch.size], room)
+        arrays = batch.arrays if count else self.one  # of a batch that other processes have whole
+        filled = self._filled(arrays, [range(count)], [batch.size], room)
         found = self._placed([part[0] for part in filled], self.spread)
         if batch.rows is None:
             self.placed[id(batch)] = batch, found

@@ -19,7 +19,7 @@ from autograd.files import write_atomically
 from tests.benchmarks import compiled, devices, eager, growth, mathematics, native, pages, transforms
 from tests.benchmarks.bars import picture
 from tests.benchmarks.benchmark import ONE_THREAD, Benchmark, measured
-from tests.benchmarks.machine import ROOT, described, gpu, told
+from tests.benchmarks.machine import ROOT, described, jax_has_gpu, told
 from tests.benchmarks.results import Results, Table, table_of
 
 GROUPS = {
@@ -36,7 +36,7 @@ def work(names: Sequence[str], options: argparse.Namespace) -> None:
     """Measure tables in this process, and write each as a line of JSON."""
     for name in names:
         group, benchmark = BENCHMARKS[name]
-        if benchmark.by_clock and not options.quick and gpu() is None:
+        if benchmark.by_clock and not options.quick and not jax_has_gpu():
             print(f"{name} is not measured: JAX sees no GPU here", file=sys.stderr)
             continue
         first = next(iter(benchmark.problems))

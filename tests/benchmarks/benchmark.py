@@ -78,7 +78,7 @@ def measured(benchmark: Benchmark, group: str, rounds: int, least: float, chosen
             rows.append(Row(name, problem.facts, seconds, peaks))
     contestants = list(dict.fromkeys(who for row in rows for who in row.seconds))
     head = (benchmark.name, group, benchmark.title, benchmark.unit, benchmark.per, contestants, sorted(absent))
-    return Table(*head, rows, load=(before, load()))
+    return Table(*head, rows, load=(before, load()), by_clock=benchmark.by_clock)
 
 
 def load() -> float | None:

@@ -36,6 +36,13 @@ def digits(examples: int) -> tuple[Any, Any]:
     return np.array(data.X)[rows], np.array(data.y)[rows]
 
 
+def with_jax(begin: Callable[[], Entry]) -> Entry:
+    """Begin where JAX is installed; who has none has no entry."""
+    import jax  # noqa: F401
+
+    return begin()
+
+
 def training(sizes: Sequence[int], examples: int) -> Problem:
     """A step of gradient descent on all examples at once."""
     X, y = digits(examples)
@@ -43,8 +50,6 @@ def training(sizes: Sequence[int], examples: int) -> Problem:
     start = np.array([p.data for p in first.parameters()])
 
     def ours(backend: str) -> Entry:
-        if backend == "jax":
-            import jax  # noqa: F401  # without it there is no such entry
         model = nn.MLP(sizes[0], sizes[1:], activation="tanh", seed=1)
         task = TrainingTask(model, nn.cross_entropy, None, nn.SGD(model.parameters(), lr=LR))
         with precision_of(backend):
@@ -77,7 +82,7 @@ def training(sizes: Sequence[int], examples: int) -> Problem:
         return in_jax(loss, list(networks.layers(start, sizes)), networks.joined)
 
     return Problem(
-        {GPU: partial(ours, "jax"), "NumPy": partial(ours, "numpy"), BY_HAND: by_hand},
+        {GPU: partial(with_jax, partial(ours, "jax")), "NumPy": partial(ours, "numpy"), BY_HAND: by_hand},
         {"parameters": len(start), "examples": examples},
         1e-9,
     )
@@ -88,10 +93,8 @@ def member(seed: int) -> float:
     data = nn.datasets.moons(n=100, noise=0.1, seed=seed)
     model = nn.MLP(2, [16, 16, 1], seed=seed)
     targets = [2 * k - 1 for k in data.y]
-    optimizer = nn.Adam(model.parameters(), lr=0.01)
-    return nn.fit(model, data.X, targets, loss=nn.hinge, optimizer=optimizer, epochs=50, batch_size=10, seed=seed).loss[
-        -1
-    ]
+    options = {"optimizer": nn.Adam(model.parameters(), lr=0.01), "epochs": 50, "batch_size": 10, "seed": seed}
+    return nn.fit(model, data.X, targets, loss=nn.hinge, **options).loss[-1]
 
 
 def sweep(count: int) -> Problem:
@@ -103,18 +106,13 @@ def sweep(count: int) -> Problem:
         with ProcessPoolExecutor(cores, multiprocessing.get_context("forkserver")) as executor:
             return nn.sweep(member, grid, executor)
 
-    def together() -> Any:
-        import jax  # noqa: F401  # without it there is no such entry
-
-        return nn.sweep(member, grid, backend="jax")
-
     def entry(task: Callable[[], Any]) -> Entry:
         losses = task().columns()["result"]
         return Entry(task, (float(np.mean(losses)), losses))
 
     return Problem(
         {
-            GPU: lambda: entry(together),
+            GPU: partial(with_jax, lambda: entry(lambda: nn.sweep(member, grid, backend="jax"))),
             "a process for each core": lambda: entry(in_processes),
             "one process": lambda: entry(lambda: nn.sweep(member, grid)) if count < 500 else None,
         },
@@ -127,7 +125,6 @@ def formula(name: str, points: int) -> Problem:
     """The mean of a formula at so many points, and its gradient."""
     f = BATCHED[name]
     X = np.random.default_rng(0).uniform(0.5, 1.5, size=(points, 5))
-    compiled = autograd.compile(lambda x: f(autograd, x), batched="x")
 
     def ours(backend: str) -> Entry:
         compiled = autograd.compile(lambda x: f(autograd, x), batched="x", backend=backend)
@@ -137,7 +134,7 @@ def formula(name: str, points: int) -> Problem:
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        of_point = to_jax(compiled.specialize(X))
+        of_point = to_jax(autograd.compile(lambda x: f(autograd, x), batched="x").specialize(X))
         return in_jax(lambda rows: jax.numpy.mean(jax.vmap(of_point)(rows)), X)
 
     entries = {GPU: exported, "native": partial(ours, "native"), "NumPy": partial(ours, "numpy")}

@@ -55,21 +55,20 @@ def graphics_card() -> str:
     return ""
 
 
-def gpu() -> str | None:
-    """Return the name of the GPU that JAX computes on, if it does."""
+def jax_has_gpu() -> bool:
+    """Whether JAX computes on a GPU."""
     with suppress(ImportError):
         import jax
 
-        return str(jax.devices()[0].device_kind) if jax.default_backend() == "gpu" else None
-    return None
+        return bool(jax.default_backend() == "gpu")
+    return False
 
 
-def told(run: dict[str, Any], by_clock: bool = False) -> str:
+def told(run: dict[str, Any]) -> str:
     """Return a run in a sentence, without its commit."""
-    clock = "by the clock, all cores" if by_clock else "processor time, one thread"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     cores = f"{run['cores']} cores" + (f" and {run['gpu']}" if run.get("gpu") else "")
     return (
         f"{run['date'][:10]}, {run['python']} with {versions}, on {run['processor']}, {cores}, "
-        f"{run['system']}; medians of at most {run['rounds']} rounds, {clock}"
+        f"{run['system']}; medians of at most {run['rounds']} rounds"
     )

@@ -72,7 +72,8 @@ def runs(results: Results) -> str:
     """Return what the tables were measured on, and the loads before and after each; equal machines are told once."""
     found: dict[str, list[Table]] = {}
     for table in results.tables:
-        found.setdefault(told(results.runs[table.run], table.group == "devices"), []).append(table)
+        clock = "by the clock, all cores" if table.by_clock else "processor time, one thread"
+        found.setdefault(f"{told(results.runs[table.run])}, {clock}", []).append(table)
     lines = []
     for machine, tables in found.items():
         commits = dict.fromkeys(results.runs[table.run]["commit"][:8] or "unknown" for table in tables)

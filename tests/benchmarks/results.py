@@ -50,6 +50,7 @@ class Table:
     rows: list[Row]
     run: str = ""
     load: tuple[float | None, float | None] = (None, None)
+    by_clock: bool = False  # whether times are those of the clock, with all cores; else of the processor, one thread
 
     @property
     def ours(self) -> str:
