@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import nn
-from tests.mutation import EQUIVALENT
+from tests.mutation import equivalent, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted([*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/**/*.py")])
@@ -219,6 +219,7 @@ def test_no_test_file_builds_networks_when_it_is_imported():
         assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8")))), path
 
 
-def test_faults_that_mean_the_same_are_of_lines_that_are_there():
-    lines = {file: (ROOT / file).read_text(encoding="utf-8").splitlines() for file, _, _ in EQUIVALENT}
-    assert [(file, line) for file, line, _ in EQUIVALENT if line not in map(str.strip, lines[file])] == []
+def test_mutants_that_mean_the_same_are_mutants():
+    files = {mutant.partition(": ")[0] for mutant in equivalent()}
+    possible = {mutant.said() for file in files for mutant in mutants(ROOT / file)}
+    assert files and [mutant for mutant in equivalent() if mutant not in possible] == []
