@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from hypothesis import settings
 
 from tests import hypothesis_profiles  # before any test reads its settings
 
@@ -20,10 +21,12 @@ ARGUMENTS = [
 
 
 def pytest_addoption(parser):
-    parser.addoption("--whole", action="store_true", help="test rows at every point of their grids, not at a sample")
+    parser.addoption("--whole", action="store_true", help="test whole grids and all random examples, not a sample")
 
 
 def pytest_configure(config):
+    if config.getoption("--whole") and not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("whole")
     config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
     config.addinivalue_line("markers", "whole: a test that takes long, of what others test too")
     config.addinivalue_line("filterwarnings", "ignore:could not create cache path")  # where all is read only

@@ -1,8 +1,8 @@
 """Hypothesis profiles: how many examples are drawn, and whether every run draws the same ones.
 
-A run of the tests draws the same examples everywhere, so that it never fails by chance. The profile of every night,
-`--hypothesis-profile=nightly`, draws others each time, a hundred times as many; what it finds is printed as a decorator
-that repeats it.
+A run of the tests draws the same examples everywhere, so that it never fails by chance: half of those that a test asks
+for, or with `--whole` all. The profile of every night, `--hypothesis-profile=nightly`, draws others each time, and a
+hundred times as many; what it finds is printed as a decorator that repeats it.
 """
 
 import sys
@@ -10,22 +10,24 @@ import sys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+ALL = 100  # examples that a test asks for if it does not say how many
 SAME = settings(
     derandomize=True,
     database=None,
     deadline=None,  # machines are slow at times
-    max_examples=100,
+    max_examples=ALL // 2,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
 settings.register_profile("same", SAME)
-settings.register_profile("nightly", SAME, derandomize=False, max_examples=100 * SAME.max_examples)
+settings.register_profile("whole", SAME, max_examples=ALL)
+settings.register_profile("nightly", SAME, derandomize=False, max_examples=100 * ALL)
 settings.load_profile("same")  # also where Hypothesis has loaded its own, as it does where CI is set
 
 
 def max_examples(count: int) -> settings:
-    """Return settings of so many examples, and of a hundred times as many in the nightly profile."""
-    return settings(max_examples=count * settings.default.max_examples // SAME.max_examples)
+    """Return settings of so many examples, or of the share of them that the profile draws."""
+    return settings(max_examples=max(1, count * settings.default.max_examples // ALL))
 
 
 def make_generator() -> None:

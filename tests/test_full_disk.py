@@ -169,7 +169,9 @@ def trouble(tmp_path_factory):
     return tried_on
 
 
-@pytest.mark.parametrize("disk", disks())
+@pytest.mark.parametrize(
+    "disk", [pytest.param(disk, marks=[pytest.mark.whole] * (k > 0)) for k, disk in enumerate(disks())]
+)
 @pytest.mark.parametrize("name", [*(f"{name}, {how}" for name in WRITERS for how in FREE), *OTHERS])
 def test_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, disk, trouble):
     assert trouble(disk)[name] == []

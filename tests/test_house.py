@@ -222,4 +222,5 @@ def test_no_test_file_builds_networks_when_it_is_imported():
 def test_mutants_that_mean_the_same_are_mutants():
     files = {mutant.partition(": ")[0] for mutant in equivalent()}
     possible = {mutant.said() for file in files for mutant in mutants(ROOT / file)}
-    assert files and [mutant for mutant in equivalent() if mutant not in possible] == []
+    assert files
+    assert [mutant for mutant in equivalent() if mutant not in possible] == []

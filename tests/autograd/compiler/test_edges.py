@@ -58,6 +58,7 @@ def test_row_at_its_edges_is_as_eager_to_order_three(row, in_sample):
             f = derivative(f, position)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_row_beside_an_infinite_slope_is_as_eager(row):
     for place in PLACES:

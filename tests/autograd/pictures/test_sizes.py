@@ -199,7 +199,7 @@ def test_largest_graph_that_is_drawn_is_laid_out_in_seconds(make, record_propert
     assert seconds < 10
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("derivatives", [False, True])
 @pytest.mark.parametrize("name", LONG_ARROWS)
 def test_long_arrows_are_laid_out_in_seconds(name, derivatives):

@@ -46,7 +46,7 @@ GRID = [0.0, *MAGNITUDES, *(-x for x in MAGNITUDES)]
 COARSE = [0.0, 5e-324, 1e-200, 1e-9, 0.3, 0.7, 1.0, 2.0, 3.5, 40.0, 700.0, 1e9, 1e200]
 COARSE = [*COARSE, *(-x for x in COARSE[1:])]
 
-SAMPLE = (50, 25)  # points of a row, and of one that is slow, that are tested where `--whole` is not asked for
+SAMPLE = (30, 12)  # points of a row, and of one that is slow, that are tested where `--whole` is not asked for
 
 FIXED = [row for row in every_operation() if not isinstance(row, NAry)]
 ORDERS = {0: "value", 1: "first derivative", 2: "second derivative", 3: "third derivative"}
