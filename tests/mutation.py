@@ -37,7 +37,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import count, zip_longest
+from itertools import count, repeat, zip_longest
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ MAP = ROOT / "build" / "mutation.json"
 TIMES = count(1_000_000_000)  # of files, in seconds: each its own, by which Python tells compiled files that are old
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.txt"
 SECONDS_TO_ANSWER = 300  # until a mutant counts as one that never ends
+OF_IMPORTS = ("tests/autograd/test_package.py", "tests/nn/test_modules.py")  # tests of what an import has made
 FIRST = 12  # tests that judge a mutant before the others are collected, which takes longer than these take to run
 WEAKEST_FIRST = ("boundary", "constant", "branch", "arithmetic", "comparison", "swap", "deletion", "logic", "result")
 
@@ -95,11 +96,11 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
         )
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC and not isinstance(node.left, ast.Constant):
         yield "arithmetic", node, f"({ast.unparse(ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right))})"
-        if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)):
+        if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)) and ast.dump(node.left) != ast.dump(node.right):
             yield "swap", node, f"({ast.unparse(ast.BinOp(node.right, node.op, node.left))})"
     elif isinstance(node, ast.Call) and len(node.args) > 1 and not isinstance(node.args[0], ast.Starred):
         first, second, *rest = node.args
-        if not isinstance(second, ast.Starred):
+        if not isinstance(second, ast.Starred) and ast.dump(first) != ast.dump(second):
             yield "swap", node, ast.unparse(ast.Call(node.func, [second, first, *rest], node.keywords))
     elif isinstance(node, ast.BoolOp):
         other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
@@ -115,7 +116,7 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
         isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
     ):
         yield "deletion", node, "pass"
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and not isinstance(node.value, (ast.Constant, type(None))):
         yield "result", node.value, "None"
 
 
@@ -218,15 +219,22 @@ class Judge:
         self.sound: dict[tuple[str, ...], bool] = {}  # by tests, whether they pass without a fault
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Return the tests that judge a mutant: those of its line, then those of its file, as far as the time goes."""
-        of_file = [(name, *test) for name, test in self.known.items() if mutant.file in test[1]]
-        of_file.sort(key=lambda test: (mutant.line not in test[2][mutant.file], sum(map(len, test[2].values()))))
+        """Return the tests that judge a mutant: those of its line, then those of its file, as far as the time goes.
+
+        Lines that run only when a file is imported are reached by no test: those that reach files beside it judge them,
+        and, as of all, those that look at what an import has made.
+        """
+        reaching = [(name, *test) for name, test in self.known.items() if mutant.file in test[1]]
+        if not reaching:
+            folder = mutant.file.rpartition("/")[0] + "/"
+            reaching = [(name, *t) for name, t in self.known.items() if any(map(str.startswith, t[1], repeat(folder)))]
+        reaching.sort(key=lambda t: (mutant.line not in t[2].get(mutant.file, ()), sum(map(len, t[2].values()))))
         left, chosen = self.seconds, []
-        for name, seconds, _ in of_file:
+        for name, seconds, _ in reaching:
             left -= seconds
             if left > 0 or not chosen:
                 chosen.append(name)
-        return chosen
+        return chosen + [name for name in self.known if name.startswith(OF_IMPORTS) and name not in chosen]
 
     def outcome(self, mutant: Mutant) -> str:
         """Return "noticed", "survived" or, where none of the tests passes without the fault, "not judged"."""
