@@ -99,6 +99,8 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
         if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)) and ast.dump(node.left) != ast.dump(node.right):
             yield "swap", node, f"({ast.unparse(ast.BinOp(node.right, node.op, node.left))})"
     elif isinstance(node, ast.Call) and len(node.args) > 1 and not isinstance(node.args[0], ast.Starred):
+        if isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):  # the same in any order
+            return
         first, second, *rest = node.args
         if not isinstance(second, ast.Starred) and ast.dump(first) != ast.dump(second):
             yield "swap", node, ast.unparse(ast.Call(node.func, [second, first, *rest], node.keywords))
@@ -147,6 +149,8 @@ def left_out(node: ast.AST) -> Iterator[ast.AST]:
             yield node
     elif isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
         yield node.annotation
+    elif isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("TypeVar(", "ParamSpec(", "NewType(")):
+        yield node
     elif isinstance(node, ast.keyword) and node.arg == "strict":
         yield node.value
     elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -422,7 +426,8 @@ def main() -> None:
     if options.kind:
         every = [mutant for mutant in every if mutant.kind == options.kind]
     if options.again:
-        before = set(Path(options.again).read_text(encoding="utf-8").splitlines())
+        lines = Path(options.again).read_text(encoding="utf-8").splitlines()
+        before = {line.rpartition("  # line ")[0] for line in lines}
         every = [mutant for mutant in every if mutant.said() in before]
     elif options.each:
         every = some_of_each(every, options.each, random_state)
@@ -434,7 +439,7 @@ def main() -> None:
             counts[mutant.file][outcome] += 1
             counts["all"][outcome] += 1
             if outcome == "survived":
-                print(mutant.said(), flush=True)
+                print(f"{mutant.said()}  # line {mutant.line}", flush=True)
     print(f"{'file':45} mutants equivalent noticed score")
     for file, outcomes in sorted(counts.items()):
         total = outcomes["noticed"] + outcomes["survived"]

@@ -11,6 +11,10 @@ from scipy.sparse import csr_array, issparse
 from autograd import Constant, Value, compile, exp, grad, hessian, jacobian, maximum, no_grad, relu, sin, where
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import _linearization, flatten
+from autograd.testing import every_operation
+from tests.oracle import defined
+
+UNARY = [row for row in every_operation() if row.arity == 1]
 
 
 def rosenbrock(x):
@@ -138,6 +142,15 @@ def test_conditions_are_no_dependence():
     for x in ([1.0, 2.0, 3.0, 4.0], [-1.0, 2.0, 3.0, 0.0]):
         assert pattern(found(x)) == {(0, 1), (0, 2), (1, 1), (1, 3)}
         assert pattern(compile(found)(x)) == {(0, 1), (0, 2), (1, 1), (1, 3)}
+
+
+STEPS = [row for row in UNARY if all(defined(row, (x,)) and grad(row)(x) == 0.0 for x in (0.3, 0.6, 0.9))]
+
+
+@pytest.mark.parametrize("row", STEPS, ids=lambda row: row.name)
+def test_row_whose_derivative_is_0_everywhere_is_no_dependence(row):
+    found = jacobian(lambda x: [row(x[0]) + x[1], row(x[1]) * x[0]], sparse=True)
+    assert pattern(found([0.3, 1.7])) == pattern(compile(found)([0.3, 1.7])) == {(0, 1), (1, 0)}
 
 
 def test_entries_are_not_shared_between_results():
