@@ -224,8 +224,11 @@ def leaves_of(wrt: Iterable[Value]) -> list[Value]:
     """Return the leaves to differentiate by, each once."""
     if isinstance(wrt, Value):
         raise TypeError("wrt takes a list of leaves, got one Value; write wrt=[leaf]")
-    leaves = list(dict.fromkeys(wrt))
+    if not isinstance(wrt, Iterable):
+        instead = "; write wrt=model.parameters()" if hasattr(wrt, "parameters") else ""
+        raise TypeError(f"wrt takes a list of leaves, got {type(wrt).__name__}{instead}")
+    leaves = list(wrt)
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:
             raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")
-    return leaves
+    return list(dict.fromkeys(leaves))

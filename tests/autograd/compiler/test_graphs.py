@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
+from nn import MLP
 from tests.autograd.compiler.beside_eager import plain
 from tests.threads import in_threads
 
@@ -145,7 +146,12 @@ def test_leaf_that_is_not_in_wrt_stays_as_it_was(leaves):
 def test_wrt_of_something_else_is_an_error(leaves):
     a, b, _ = leaves
     product = a * b
-    for wrong, message in (*[([x], "leaves, .*got") for x in ("a", 2.0, None)], (a, ".*list")):
+    for wrong, message in (
+        *[([x], "leaves, .*got") for x in ("a", 2.0, None, [a], {})],
+        (a, r"a list .*write wrt=\[leaf\]"),
+        (3, "a list of leaves, got int$"),
+        (MLP(1, [1]), r"a list of leaves, got MLP; write wrt=model\.parameters\(\)"),
+    ):
         with pytest.raises(TypeError, match=f"wrt takes {message}"):
             compile(a * 2.0, wrt=wrong)
     with pytest.raises(TypeError, match=r"wrt takes leaves, .*got Value\(data=6.0"):

@@ -103,3 +103,8 @@ def test_comment_of_a_c_file_tells_the_order(name):
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
     counted = [key for key, argument in zip(names, arguments, strict=True) if flatten(argument)[0]]
     assert [part.split()[-1] for part in shown.split(", ")] == counted
+
+
+def test_comment_of_a_c_file_names_the_parameters_of_a_graph():
+    w, b = Value(2.0, "w"), Value(3.0, "b")
+    assert "theta     2 parameters: 0 w, 1 b\n" in to_c(compile(w * b, wrt=[w, b]))
