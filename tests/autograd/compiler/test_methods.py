@@ -18,6 +18,7 @@ import pytest
 
 import autograd
 from autograd import Value, compile, grad, relu, tanh
+from autograd.functions import flatten
 from nn import MLP
 
 
@@ -173,6 +174,25 @@ class Child(Parent):
     @compile
     def f(self, x):
         return super().f(x) * x + 1.0
+
+
+WAYS = {
+    "__call__": [], "each": [], "value_and_grad": [], "backward": [], "value_and_grad_at": [[5.0]], "each_at": [[5.0]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_method_of_a_class_takes_the_instance_first_however_it_is_called(way):
+    found = [
+        getattr(method, way)(*WAYS[way], *instance, [1.0, 3.0])
+        for method, instance in ((Base.mean_energy, [Plain(Value(2.0))]), (Plain(Value(2.0)).mean_energy, []))
+    ]
+    assert flatten(found[0])[0] == flatten(found[1])[0] != []
+
+
+def test_program_of_a_method_of_a_class_is_that_of_the_instance():
+    plain = Plain(2.0)
+    assert Base.mean_energy.specialize(plain, [1.0]) is plain.mean_energy.specialize([1.0])
 
 
 def test_method_of_the_parent_is_called_by_super():
