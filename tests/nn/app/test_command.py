@@ -443,3 +443,10 @@ def test_reader_who_has_seen_enough_ends_it_silently(wave, folder):
         done.stdout.close()
         assert done.stderr.read() == b""
     assert done.returncode == 141
+
+
+def test_arguments_are_those_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["nn", "nowhere.csv"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "nowhere.csv" in capsys.readouterr().err
