@@ -29,7 +29,7 @@ def pytest_configure(config):
         settings.load_profile("whole")
     config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
     config.addinivalue_line("markers", "whole: a test that takes long, of what others test too")
-    config.addinivalue_line("filterwarnings", "ignore:.*could not (create cache|write) path")  # where all is read only
+    config.addinivalue_line("filterwarnings", "ignore:could not create cache path")  # where all is read only
 
 
 def pytest_collection_modifyitems(config, items):

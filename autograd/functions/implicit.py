@@ -255,6 +255,10 @@ class _Problem:
     def _solved(self, operands: Sequence[float], reads: _Reads) -> list[float]:
         given = self.placed(operands)
         x, params = given[: self.size], self.params(given)
+        if not all(map(math.isfinite, x)):
+            raise newton.ConvergenceError(
+                f"{self.asker} cannot start at x = {newton.shown(x)}; start at finite numbers"
+            )
 
         def at(x: Sequence[float]) -> tuple[list[float], list[list[float]]]:
             call = self.linearized(x, operands, reads)

@@ -240,6 +240,7 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
 # What fails
 
 SINGULAR = "root found the Jacobian to be singular"
+NOT_FINITE = [[math.inf, 1.0], [1.0, -math.inf], [math.nan, 0.0]]
 NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: exp(x), 1.0, "root did not converge in 100 Newton steps; it came to x = .*, where the resid"),
     (root, lambda x: x * 0.0 + 1.0, 1.0, rf"{SINGULAR} at x = 1\.0, where the solut"),
@@ -252,6 +253,8 @@ NOT_FOUND = [  # by root, or by argmin, from the start
     (argmin, lambda x: -x * x, 0.0, r"came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not"),
     (argmin, lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
     (argmin, lambda x: (x[0] + x[1]) ** 2, [1.0, 2.0], r"argmin found the Hessian to be singular"),
+    *((root, lambda x: [(x[0] - 2.0) ** 2, x[1]], start, "root cannot start at x = ") for start in NOT_FINITE),
+    *((argmin, lambda x: x[0] ** 2 + x[1], start, "argmin cannot start at x = ") for start in NOT_FINITE),
 ]
 
 
