@@ -212,7 +212,7 @@ class _Problem:
                     self.linearized(points[0], numbers, reads)
                 else:
                     points.append(found := self._solved(numbers, reads))
-            except Exception:
+            except Exception:  # any error of f counts for nothing on a side that was not taken
                 if not untaken:
                     raise
             for x in points if traced else ():
