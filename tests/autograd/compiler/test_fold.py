@@ -353,3 +353,9 @@ def test_listing_names_arguments_and_labels():
     assert expressions_of(compiled)[0] in ("dot(q, k)", "dot(k, q)")
     assert expressions_of(compiled)[1] == "v1 * theta"
     assert "rate * load" in str(compile(rate * load))
+
+
+def test_listing_counts_parts_of_an_argument_from_its_beginning():
+    compiled = compile(lambda p, q: sin(p[1]) + dot(q[1:9], q[2:10]), backend="numpy")
+    compiled([1.0, 2.0], [3.0] * 10)
+    assert sorted(expressions_of(compiled)[:2]) == ["dot(q[2:10], q[1:9])", "sin(p[1:2])"]
