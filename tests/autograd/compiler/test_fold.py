@@ -358,4 +358,4 @@ def test_listing_names_arguments_and_labels():
 def test_listing_counts_parts_of_an_argument_from_its_beginning():
     compiled = compile(lambda p, q: sin(p[1]) + dot(q[1:9], q[2:10]), backend="numpy")
     compiled([1.0, 2.0], [3.0] * 10)
-    assert sorted(expressions_of(compiled)[:2]) == ["dot(q[2:10], q[1:9])", "sin(p[1:2])"]
+    assert set(re.findall(r"[pq]\[.*?\]", str(compiled))) == {"p[1:2]", "q[1:9]", "q[2:10]"}
