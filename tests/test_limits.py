@@ -29,7 +29,7 @@ def summary(count):
 SHOWN = {
     "a finding": (60, lambda n: message_of(Value, "a" * (n - 2)), "...;"),
     "a finding in a structure": (60, lambda n: message_of(flatten, ["a" * (n - 2)]), "..."),
-    "numbers of a solver": (100, lambda n: newton._shown([10.0 ** (n - 100), *[1.0] * 19]), "..."),
+    "numbers of a solver": (100, lambda n: newton.briefly([10.0 ** (n - 100), *[1.0] * 19]), "..."),
     "a name": (50, lambda n: csv_reader.shown("a" * (n - 2)), "..."),
     "a name in a figure": (30, lambda n: figures._cut("a" * n), "…"),
     "a cell of a sweep": (sweep_table.WIDEST, lambda n: sweep_table._cell("a" * n), "..."),

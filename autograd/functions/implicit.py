@@ -257,7 +257,7 @@ class _Problem:
         x, params = given[: self.size], self.params(given)
         if not all(map(math.isfinite, x)):
             raise newton.ConvergenceError(
-                f"{self.asker} cannot start at x = {newton.shown(x)}; start at finite numbers"
+                f"{self.asker} cannot start at x = {newton.briefly(x)}; start at finite numbers"
             )
 
         def at(x: Sequence[float]) -> tuple[list[float], list[list[float]]]:

@@ -55,8 +55,8 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
                 return x
             break
     raise ConvergenceError(
-        f"{asker} did not converge in {max_steps} Newton steps; it came to x = {shown(x)}, where the residuals are "
-        f"{shown(residuals)}; start nearer to the solution, or give solver="
+        f"{asker} did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where the residuals are "
+        f"{briefly(residuals)}; start nearer to the solution, or give solver="
     )
 
 
@@ -93,8 +93,8 @@ def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[floa
         else:  # rounding
             return x
     raise ConvergenceError(
-        f"argmin did not converge in {max_steps} Newton steps; it came to x = {shown(x)}, where f is {value!r} and "
-        f"its gradient {shown(at(x)[0])}; does f have a minimum? start nearer to it, or give solver="
+        f"argmin did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where f is {value!r} and "
+        f"its gradient {briefly(at(x)[0])}; does f have a minimum? start nearer to it, or give solver="
     )
 
 
@@ -102,7 +102,7 @@ def check_minimum(hessian: list[list[float]], x: Sequence[float]) -> None:
     """Raise ConvergenceError if a stationary point with this Hessian is no minimum."""
     if not _is_definite(hessian):
         raise ConvergenceError(
-            f"argmin came to x = {shown(x)}, where the gradient is 0 but the Hessian {shown(hessian)} is not "
+            f"argmin came to x = {briefly(x)}, where the gradient is 0 but the Hessian {briefly(hessian)} is not "
             "positive definite: no minimum, or not a single point; start elsewhere"
         )
 
@@ -146,7 +146,7 @@ def solved(asker: str, matrix: list[list[Any]], right: list[list[Any]], x: Seque
     return [row[size:] for row in rows]
 
 
-def shown(numbers: Sequence[Any]) -> str:
+def briefly(numbers: Sequence[Any]) -> str:
     """Return numbers for a message."""
     listed = [[*map(float_of, x)] if isinstance(x, (list, tuple)) else float_of(x) for x in numbers]
     text = repr(listed[0] if len(listed) == 1 else listed)
@@ -174,7 +174,7 @@ def _size(step: Sequence[float], scale: Sequence[float]) -> float:
 def _singular(asker: str, x: Sequence[Any]) -> ConvergenceError:
     what = "Hessian" if asker == "argmin" else "Jacobian"
     return ConvergenceError(
-        f"{asker} found the {what} to be singular at x = {shown(x)}, where the solution is no function of the "
+        f"{asker} found the {what} to be singular at x = {briefly(x)}, where the solution is no function of the "
         "parameters; start elsewhere, or give equations that determine x"
     )
 

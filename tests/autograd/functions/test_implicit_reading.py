@@ -321,3 +321,10 @@ def test_many_numbers_are_read_beside_a_few():
         X[5, 1] += change
         assert program(2.0) == pytest.approx(exact(2.0), rel=1e-11)
         assert program(3.0) == pytest.approx(exact(3.0), rel=1e-11)
+
+
+def test_inner_solution_without_operands_is_found_at_the_numbers_of_the_outer_one():
+    a = Value(2.0)
+    f = compile(lambda: root(lambda x: x - root(lambda y: y**3 - a.detach(), 1.0), 1.0), wrt=[a])
+    for number in (2.0, 5.0, 0.5):
+        assert f.value_and_grad_at([number])[0] ** 3 == pytest.approx(number, rel=1e-14)

@@ -228,6 +228,7 @@ def test_best_parameters_are_those_after_the_epoch_of_the_smallest_validation_lo
     assert model.w.data == seen[3] != seen[-1]
     assert (model.w.data - 1.0) ** 2 == history.validation_loss[3]
     assert history.stopped == "all 8 epochs done; the parameters are those after epoch 4"
+    assert history.kept_epoch == 4
     assert len(history.loss) == 8
 
 
@@ -236,6 +237,7 @@ def test_best_parameters_come_back_after_an_interrupt_an_error_or_a_loss_that_is
     model, history = halve(compiled, callbacks=[in_epoch(6, interrupt)], **BEST)
     assert (model.w.data - 1.0) ** 2 == min(history.validation_loss) == history.validation_loss[3]
     assert history.stopped == "interrupted in epoch 6; the parameters are those after epoch 4"
+    assert history.kept_epoch == 4
     failed = Slope()
     with pytest.raises(FailureError):
         halve(compiled, model=failed, callbacks=[in_epoch(6, fail)], **BEST)
