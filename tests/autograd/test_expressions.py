@@ -132,7 +132,7 @@ def test_forward_over_reverse_is_reverse_over_reverse_and_reverse_over_forward(e
 def test_every_operation_is_drawn_and_nodes_are_shared_and_constants_occur():
     seen, shared, constant = Counter(), Counter(), Counter()
 
-    @max_examples(800)
+    @max_examples(1000)
     @given(expressions())
     def draw(expression):
         seen.update(step.operation for step in expression.steps)

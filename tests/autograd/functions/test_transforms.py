@@ -635,6 +635,8 @@ def test_results_are_distinct_nodes_of_which_a_label_labels_no_other():
         for result in (by_x, grad(of_x)(x), jvp(of_x, (x,), (1.0,))[1], vjp(of_x, x)[1](1.0)[0]):
             result.label = "slope"
         assert {node.label for node in [*graph, x, w]} == {""}
+    first, second = jacobian(lambda t: [t * w] * 2)(x)
+    assert first is not second
     value, _ = value_and_grad(lambda t: t)(x)
     assert value is not x
     assert gradients(value, [x]) == [1.0]

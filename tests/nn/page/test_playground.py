@@ -65,6 +65,8 @@ def test_title_says_what_learns_from_what_and_the_same_arguments_give_the_same_p
     assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"
     assert model_of(small(validation=0.25))["title"] == "MLP 2 → 3 → 1, learning from 30 examples"
     assert repr(small(title="moons")) == "<page of moons>"
+    own = playground(Own(lambda w, x: w * x), points(), [0.0] * 40, loss=mse)
+    assert repr(own) == "<page of Own, learning from 40 examples>"
 
 
 def test_classes_are_told_by_the_loss():
