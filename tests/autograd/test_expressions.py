@@ -5,6 +5,8 @@ its condition number, and the chain rule carries that through the graph, of the 
 """
 
 import math
+import runpy
+import sys
 from collections import Counter
 
 import mpmath
@@ -13,6 +15,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 
+import autograd.testing
 from autograd import Value, dot, fsum, grad, gradcheck, gradients, hessian, hvp, jacobian, jvp, rules, vjp
 from autograd.testing import Application, RandomExpression, every_operation, expressions, is_tame, numbers, operands
 from tests.hypothesis_profiles import max_examples
@@ -201,3 +204,9 @@ def test_shrunk_expressions_are_short():
     found = find(expressions(), uses_tanh, settings=settings(database=None), random=Random(0))
     assert len(found.steps) <= 2
     assert str(found).startswith("def f(x1):")
+
+
+def test_hypothesis_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(ImportError, match=r"needs Hypothesis: python -m pip install 'scalar-autograd\[test\]'"):
+        runpy.run_path(autograd.testing.__file__)
