@@ -65,7 +65,8 @@ def _is_below(rest: Any, b: Any) -> Any:
 
 def _mod(a: Any, b: Any) -> Any:
     rest = called(C_REMAINDER, a, b)
-    return rules.where(_is_below(rest, b), rest + b, rest)
+    rest = rules.where(_is_below(rest, b), rest + b, rest)
+    return rules.where(abs(rest) <= 0.0, called(COPYSIGN, 0.0, b), rest)  # Python's sign of a zero
 
 
 def _floordiv(a: Any, b: Any) -> Any:

@@ -72,6 +72,22 @@ def test_row_beside_an_infinite_slope_is_as_eager(row):
             assert_as_eager(f, [case for case in cases if len(case[0]) == size])
 
 
+ONE_ZERO = [
+    row for row in every_operation() if not isinstance(row, NAry)
+]  # a sum begins with 0.0 or with its first term
+EITHER_ZERO = {"numpy": [rules.maximum, rules.minimum, rules.clip]}  # of 0.0 and -0.0
+
+
+@pytest.mark.parametrize("row", ONE_ZERO, ids=lambda row: row.name)
+def test_zero_has_the_sign_of_the_eager_one(row, backend):
+    found = [(xs, outcome(eager, row.apply, xs)) for xs in points(row)]
+    cases = [(xs, numbers[0]) for xs, numbers in found if isinstance(numbers, list) and numbers[0] == 0.0]
+    if cases and row not in EITHER_ZERO.get(backend, ()):
+        rows, wanted = zip(*cases, strict=True)
+        signs = np.copysign(1.0, compile(lambda xs: row.apply(xs), batched="xs").each(rows))
+        assert [xs for xs, *pair in zip(rows, signs, np.copysign(1.0, wanted), strict=True) if pair[0] != pair[1]] == []
+
+
 LISTED = {  # a function, where, and its Hessian
     "a power": (lambda p: p[0] ** p[1], [0.0, 2.0], [[2.0, 0.0], [0.0, 0.0]]),
     "powers": (lambda p: sum(p[0] ** Constant(float(k)) for k in range(4)), [0.0], [[2.0]]),
