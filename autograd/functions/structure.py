@@ -69,6 +69,13 @@ class Structure:
         return all(part.container is None for part in self.parts)
 
     @property
+    def has_mapping(self) -> bool:
+        """Whether it is a dict or another mapping, or has one in it."""
+        known = self.known
+        is_mapping = self.container in (dict, OrderedDict) or (known is not None and known.flatten is of_mapping)
+        return is_mapping or any(part.has_mapping for part in self.parts)
+
+    @property
     def is_number(self) -> bool:
         """Whether it is one number: by itself, or in an array of shape ()."""
         return self.container is None or (self.is_array and self.keys == ())

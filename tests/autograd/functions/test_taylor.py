@@ -176,6 +176,8 @@ EQUATIONS = {  # f, the start, and the solution at t
     "blow-up": (lambda x: x**2, 1.0, lambda t: 1 / (1 - t)),
     "time": (lambda x: [x[1] * x[0], 1.0], [1.0, 0.0], lambda t: mpmath.exp(t**2 / 2)),
     "circle": (lambda x: {"p": -x["q"], "q": x["p"]}, {"p": 1.0, "q": 0.0}, lambda t: mpmath.cos(t)),
+    "another order": (lambda x: {"q": x["p"], "p": -x["q"]}, {"p": 1.0, "q": 0.0}, lambda t: mpmath.cos(t)),
+    "within": (lambda x: ({"q": [x[0]["p"]], "p": -x[0]["q"][0]},), [{"p": 1.0, "q": [0.0]}], lambda t: mpmath.cos(t)),
     "resting": (lambda x: 0.0, 2.0, lambda t: mp.mpf(2)),
 }
 
@@ -203,6 +205,9 @@ def test_solution_of_a_differential_equation_is_differentiated_by_its_start_and_
 def test_equation_gives_one_derivative_for_each_number():
     with pytest.raises(TypeError, match=r"returns the derivative of each number of x, .*<lambda> returned number"):
         taylor_ode(lambda x: x[0], [1.0, 2.0], 3)
+    for wrong in (lambda x: {"v": x["v"], "y": x["x"]}, lambda x: [x["v"], -x["x"]], lambda x: {"x": [x["v"], x["x"]]}):
+        with pytest.raises(TypeError, match=r"of each number of x, \{'x': number, 'v': number\}; <lambda> returned"):
+            taylor_ode(wrong, {"x": 1.0, "v": 0.0}, 3)
 
 
 @max_examples(150)
