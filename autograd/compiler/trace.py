@@ -56,7 +56,8 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
     own = {leaf for leaves in inputs for leaf in leaves}
     tracer = _Tracer(own)
-    with modes.enable_grad(), modes.trace_with(tracer):
+    # A detect_anomaly block looks at the call that follows; here a side that is not chosen is nan, which means nothing.
+    with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten_result(result, "compile")
     order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])

@@ -84,6 +84,17 @@ def test_choices_are_looked_at_by_detect_anomaly_as_numbers():
         assert grad(f)([0.5, -2.0]) == [1.0, 0.0]
 
 
+@pytest.mark.parametrize("f", OF_FUNCTIONS)
+def test_first_call_in_a_detect_anomaly_block_takes_no_offence_at_a_side_that_is_not_chosen(f):
+    for p in CORNERS:
+        wanted = grad(f)(p)
+        with ad.detect_anomaly():
+            assert compile(f)(p) == pytest.approx(f(p), rel=1e-12)
+            assert compile(grad(f))(p) == pytest.approx(wanted, rel=1e-12)
+            assert compile(f).value_and_grad(p)[1] == pytest.approx(wanted, rel=1e-12)
+            assert compile(f, batched="p").each([p, p]) == pytest.approx([f(p)] * 2, rel=1e-12)
+
+
 # A graph knows nothing of a condition that was a plain bool
 
 MADE = {
