@@ -112,7 +112,20 @@ class Programs:
     def __init__(self, wrt: list[Value] | None) -> None:
         self.given = wrt
         self.lock = threading.RLock()
+        self.running = False
+        self._within: Programs | None = None
         self.clear()
+
+    def idle(self) -> Programs:
+        """Return these programs, or others where an operation of the function calls the function while it runs.
+
+        Each run within another one has programs of its own, since a program has one set of buffers.
+        """
+        if not self.running:
+            return self
+        if self._within is None:
+            self._within = Programs(self.wrt)
+        return self._within.idle()
 
     def clear(self) -> None:
         """Forget all programs, and `wrt` if it was not given."""
@@ -120,6 +133,7 @@ class Programs:
             self.kept: OrderedDict[tuple[Part, ...], Specialization] = OrderedDict()
             self.latest: Specialization | None = None
             self.wrt = self.given
+            self._within = None
 
     def find(self, key: tuple[Part, ...]) -> Specialization | None:
         """Return the program for this key, if there is one, which is then the latest."""

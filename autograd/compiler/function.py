@@ -127,7 +127,7 @@ class CompiledFunction(WithParameters, Generic[R]):
         self, args = self._bound(args)
         call = self._signature.bind(args, keywords)
         with self._programs.lock:
-            found = None if call.has_values else self._specialization(call)
+            found = None if call.has_values else self._specialization(call, self._programs)
         if found is None:
             self._refuse(call)
         program: Program = found.program  # type: ignore[union-attr]
@@ -185,26 +185,30 @@ class CompiledFunction(WithParameters, Generic[R]):
         if call.has_values or (modes.blocks and modes.traced()):
             return otherwise(call)
         with self._programs.lock:
-            found = self._specialization(call)
+            programs = self._programs.idle()
+            found = self._specialization(call, programs)
             if found is not None:
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None and not self.has_aux:
                     check_number(found.structure, self.__name__, batched=False)
                 if modes.blocks and modes.inspecting():
                     self._inspect(call, found, by, vector)
-                buffers = found.place(call)
-                found.read(buffers, vector)
-                program, memory = found.program, buffers.memory
-                if by is None:
-                    return finish(call, found, memory, program.forward(memory))
-                seed = 1.0 / memory.examples if program.roots[0][1] else 1.0
-                seeds = [seed, *[0.0] * (len(program.roots) - 1)]
-                return finish(call, found, memory, program.both(memory, seeds, by))
+                programs.running = True
+                try:
+                    buffers = found.place(call)
+                    found.read(buffers, vector)
+                    program, memory = found.program, buffers.memory
+                    if by is None:
+                        return finish(call, found, memory, program.forward(memory))
+                    seed = 1.0 / memory.examples if program.roots[0][1] else 1.0
+                    seeds = [seed, *[0.0] * (len(program.roots) - 1)]
+                    return finish(call, found, memory, program.both(memory, seeds, by))
+                finally:
+                    programs.running = False
         return otherwise(call)
 
-    def _specialization(self, call: BoundCall) -> Specialization | None:
+    def _specialization(self, call: BoundCall, programs: Programs) -> Specialization | None:
         """Return the program for a call; None where a transform differentiates by Values that f uses beside it."""
-        programs = self._programs
         found = programs.find(call.key)
         if found is None:
             found = specialize(

@@ -6,10 +6,11 @@ tells; so between steps that touch no Value there is no Python work for each of 
 
 from __future__ import annotations
 
+import copy
 import copyreg
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -90,7 +91,8 @@ class CompiledGraph(WithParameters):
         self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
         self._memory: Any = None
         self._tick: int | None = None  # of the clock when the leaves were read; None if it is not their data
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._running = False  # in the thread that has the lock
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(CompiledGraph, single=self.single, backend=self._asked), (self.roots, self.wrt)
@@ -112,7 +114,7 @@ class CompiledGraph(WithParameters):
         tick = clock.now.tick
         self._memory = self.program.memory()
         self._memory.plain[: len(self.wrt)] = [leaf.number for leaf in self.wrt]
-        values = self.program.forward(self._memory)
+        values: list[float] = self._run(self.program.forward, self._memory)
         self._tick = tick
         for root, value in zip(self.roots, values, strict=True):
             root.number = value
@@ -125,7 +127,7 @@ class CompiledGraph(WithParameters):
                 self._inspect([leaf.number for leaf in self.wrt], differentiated=True)
             if self._tick != clock.now.tick:
                 self._forward()
-            self.program.backward(self._memory, self._seeds(seed))
+            self._run(self.program.backward, self._memory, self._seeds(seed))
             gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
         for leaf, derivative in zip(self.wrt, gradient, strict=True):
             leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
@@ -135,14 +137,23 @@ class CompiledGraph(WithParameters):
         vector = self._vector(theta)
         size = len(self.wrt)
         with self._lock:
+            if self._running:  # an operation of the graph computes the graph, at other numbers: in buffers of its own
+                return copy.copy(self).value_and_grad(vector, seed)
             if modes.blocks and modes.inspecting():
                 self._inspect(vector.tolist(), differentiated=True)
             self._tick = None
             memory = self._memory = self.program.memory()
             memory.plain[:size] = vector
-            values = self.program.both(memory, self._seeds(seed))
+            values = self._run(self.program.both, memory, self._seeds(seed))
             gradient = memory.plain_adjoints[:size].copy()
         return (values[0] if self.single else values), gradient
+
+    def _run(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        self._running = True
+        try:
+            return method(*arguments)
+        finally:
+            self._running = False
 
     def _inspect(self, numbers: list[float], *, differentiated: bool) -> None:
         """Compute the graph node by node at these numbers, in a detect_anomaly block, which looks at each."""
@@ -220,7 +231,7 @@ def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
                 )
 
 
-def leaves_of(wrt: Iterable[Value]) -> list[Value]:
+def leaves_of(wrt: Any) -> list[Value]:
     """Return the leaves to differentiate by, each once."""
     if isinstance(wrt, Value):
         raise TypeError("wrt takes a list of leaves, got one Value; write wrt=[leaf]")

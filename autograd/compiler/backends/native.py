@@ -172,8 +172,7 @@ class NativeProgram:
         self.tape = Tape(self.steps, sum(self.sizes), places)
         self.machine = machine(self.width)
         self._memory: NativeMemory | None = None
-        self._quick: NativeMemory | None = None  # of `values` and `values_and_adjoints`
-        self._lock = threading.Lock()
+        self._idle: list[NativeMemory] = []  # of `values` and `values_and_adjoints`, one for each run at a time
         self._errors: dict[int, BaseException] = {}  # by threads
         self._warned = False
         self._callback = Callback(self._call) if self.tape.called else None
@@ -235,25 +234,35 @@ class NativeProgram:
                     found[number] = float(values[0, root, 0]) if isinstance(root, int) else float(root)
         return found
 
-    # The same for floats and lists of floats, in any number of threads
+    # The same for floats and lists of floats, in any number of threads, also within another run
 
     def values(self, variables: list[float]) -> list[float]:
         """Return the roots at these variables; raise what the eager engine would."""
-        with self._lock:
-            return self._values(variables)[1]
+        memory = self._idle_memory()
+        try:
+            return self._values(memory, variables)
+        finally:
+            self._idle.append(memory)
 
     def values_and_adjoints(
         self, variables: list[float], seeds: Sequence[float]
     ) -> tuple[list[float], Sequence[float]]:
         """Return the roots at these variables, and the adjoints of these; raise what the eager engine would."""
-        with self._lock:
-            memory, found = self._values(variables)
+        memory = self._idle_memory()
+        try:
+            found = self._values(memory, variables)
             self.backward(memory, seeds)
-            adjoints: list[float] = memory.plain_adjoints.tolist()
-            return found, adjoints
+            return found, memory.plain_adjoints.tolist()
+        finally:
+            self._idle.append(memory)
 
-    def _values(self, variables: list[float]) -> tuple[NativeMemory, list[float]]:
-        memory = self._quick = self._quick or NativeMemory(self, 1)
+    def _idle_memory(self) -> NativeMemory:
+        try:
+            return self._idle.pop()
+        except IndexError:  # all are in use
+            return NativeMemory(self, 1)
+
+    def _values(self, memory: NativeMemory, variables: list[float]) -> list[float]:
         memory.plain[:] = variables
         try:
             found = self.forward(memory)
@@ -262,7 +271,7 @@ class NativeProgram:
             raise
         if memory.odd:
             replay(self.steps, variables)
-        return memory, found
+        return found
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:
         """Return the examples with a result that is not finite though no operand is nan: there may be an error."""

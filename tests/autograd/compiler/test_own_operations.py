@@ -6,7 +6,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from autograd import compile, cos, dot, elu, fsum, grad, maximum, operation, rules, sin, value_and_grad, where
+from autograd import Value, compile, cos, dot, elu, fsum, grad, maximum, operation, rules, sin, value_and_grad, where
 from autograd.rules.operation import Family, Unary
 from tests.autograd.compiler.beside_eager import is_close, outcome
 
@@ -101,6 +101,22 @@ def test_partial_may_call_another_own_operation(vectorized):
     outer = operation("outer", lambda x: -np.cos(x), lambda y, x: inner(x), vectorized=vectorized)
     for f in (lambda x: outer(x) * x, grad(lambda x: outer(x) * x), grad(grad(lambda x: outer(x) * x))):
         assert_as_eager(f)
+
+
+CALLS_ITSELF = {  # a program that an operation of it calls, and x factorial by it
+    "a function": (lambda x, op: compile(lambda x: x * op(x)), lambda f, x: f(x)),
+    "a batch": (lambda x, op: compile(lambda x: x * op(x), batched="x"), lambda f, x: float(f.each([x])[0])),
+    "a vector": (lambda x, op: compile(lambda: x * op(x), wrt=[x]), lambda f, x: f.value_and_grad_at([x])[0]),
+    "a graph": (lambda x, op: compile(x * op(x), wrt=[x]), lambda f, x: f.value_and_grad([x])[0]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS_ITSELF)
+def test_operation_may_call_the_program_that_it_is_part_of(name):
+    make, call = CALLS_ITSELF[name]
+    rest = lambda x: 1.0 if x <= 1.0 else call(program, x - 1.0)
+    program = make(Value(1.0), operation("rest", rest, lambda y, x: rest(x) * 0.0))
+    assert [call(program, x) for x in (3.0, 1.0, 2.0, 3.0)] == [6.0, 1.0, 2.0, 6.0]
 
 
 def test_own_family_compiles_with_every_constant():
