@@ -19,6 +19,7 @@ from autograd.compiler.listing import NamedSlots
 from autograd.compiler.trace import Trace, trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
+from autograd.functions.calls import is_condition
 
 PROGRAMS_KEPT = 64  # programs of one function
 
@@ -202,6 +203,7 @@ def specialize(
         not has_aux,
         len(dynamic) == len(call.key),
         not any(batched),
+        not is_condition(traced.outputs),
     ]
     simple = all(part is None or isinstance(part, int) for part in call.key)
     return Specialization(

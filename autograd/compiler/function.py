@@ -25,6 +25,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.program import Program
 from autograd.engine import Value, modes
 from autograd.functions import R, flatten, gradients
+from autograd.functions.calls import check_outputs
 
 SEED = (1.0,)
 DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
@@ -189,6 +190,8 @@ class CompiledFunction(WithParameters, Generic[R]):
             found = self._specialization(call, programs)
             if found is not None:
                 vector = None if theta is None else self._checked(theta, found)
+                if by is not None:
+                    check_outputs("value_and_grad", self.f, found.results.roots[0])
                 if by is not None and not self.has_aux:
                     check_number(found.structure, self.__name__, batched=False)
                 if modes.blocks and modes.inspecting():

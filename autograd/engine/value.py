@@ -310,7 +310,22 @@ class Value(Node, PeerNames, Methods["Value"]):
     def __ge__(self, other: Number) -> bool:
         return _compare(rules.less_equal, other, self)
 
+    # Conditions, which are numbers where a function is traced. Of plain bools Python's own ~ is -1 or -2, both true.
+
     __or__, __ror__ = _arithmetic(rules.either)
+
+    def __and__(self, other: Number) -> Value:
+        product = self.__mul__(other)
+        return product if product is NotImplemented else product | 0.0
+
+    def __xor__(self, other: Number) -> Value:
+        difference = self.__sub__(other)
+        return difference if difference is NotImplemented else difference | 0.0
+
+    __rand__, __rxor__ = __and__, __xor__
+
+    def __invert__(self) -> Value:
+        raise TypeError("~ of a condition is no condition in Python; exchange the sides: where(condition, b, a)")
 
     def conjugate(self) -> Value:
         """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""

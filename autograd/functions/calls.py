@@ -15,6 +15,7 @@ from autograd.engine import Constant, Value, clock, modes
 from autograd.functions._linearization import Linearization, as_value
 from autograd.functions.structure import Structure, flatten, flatten_result, map_values
 from autograd.rules import positive
+from autograd.rules.expression import COMPARISONS
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -108,7 +109,7 @@ def signature_of(f: Function) -> inspect.Signature | None:
 
 def check_outputs(asker: str, f: Function, result: Any) -> None:
     """Raise TypeError, in the asker's name, if f returned a truth value."""
-    if _is_condition(result):
+    if is_condition(result):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {name_of(f)} returned a comparison, which is true or "
             "false and has no derivative; return the number that it compares, or choose between two by "
@@ -116,14 +117,19 @@ def check_outputs(asker: str, f: Function, result: Any) -> None:
         )
 
 
-def _is_condition(thing: Any) -> bool:
-    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python."""
+def is_condition(thing: Any) -> bool:
+    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python.
+
+    A comparison in a function that is traced is a Value.
+    """
+    if isinstance(thing, Value):
+        return thing.op in COMPARISONS
     if isinstance(thing, (list, tuple)):
-        return bool(thing) and all(map(_is_condition, thing))
+        return bool(thing) and all(map(is_condition, thing))
     if isinstance(thing, Mapping):
-        return _is_condition(list(thing.values()))
+        return is_condition(list(thing.values()))
     kind = getattr(getattr(thing, "dtype", None), "kind", "")
-    return isinstance(thing, bool) or kind == "b" or (kind == "O" and _is_condition(thing.tolist()))
+    return isinstance(thing, bool) or kind == "b" or (kind == "O" and is_condition(thing.tolist()))
 
 
 def name_of(f: Any) -> str:

@@ -92,6 +92,14 @@ class Arithmetic:
     def __ror__(self, other: Any) -> Any:
         return _binary(rules.either, other, self, self)
 
+    def __and__(self, other: Any) -> Any:
+        return self * other | 0.0
+
+    def __xor__(self, other: Any) -> Any:
+        return self - other | 0.0
+
+    __rand__, __rxor__ = __and__, __xor__
+
     # What is asked of a plain number only.
 
     def __bool__(self) -> bool:

@@ -33,6 +33,42 @@ def test_listed_guard_is_right_at_every_side():
     assert [f.value_and_grad(x) for x in (2.0, -1.0, 0.0)] == [(math.log(2.0), 0.5), (0.0, 0.0), (0.0, 0.0)]
 
 
+JOINED = {
+    "and": lambda x: (x > 0.0) & (x < 1.0), "or": lambda x: (x < 0.0) | (x > 1.0),
+    "xor": lambda x: (x > 0.0) ^ (x > 1.0), "a plain bool": lambda x: True & (x < 1.0),
+    "several": lambda x: (x > 0.0) & ((x < 1.0) | (x >= 5.0)) & (x < 9.0),
+    "equal ones": lambda x: (x > 0.0) ^ (x >= 0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_conditions_are_joined(name):
+    points = [-1.0, 0.0, 0.5, 1.0, 2.0, 5.0, 9.0, math.nan]
+    f = lambda x: where(JOINED[name](x), x * x, -1.0)
+    wanted = [(f(x), grad(f)(x)) for x in points]
+    for x, pair in zip(points, wanted, strict=True):
+        assert compile(f).value_and_grad(x) == pytest.approx(pair, nan_ok=True)
+    assert compile(f, batched="x").each(points) == pytest.approx([y for y, _ in wanted], nan_ok=True)
+
+
+def test_condition_that_is_turned_by_tilde_is_an_error_that_says_what_to_write():
+    with pytest.raises(TypeError, match=r"exchange the sides: where\(condition, b, a\)"):
+        compile(lambda x: where(~(x > 0.0), 0.0, x))(1.0)
+
+
+def test_comparison_has_no_derivative():
+    for f in (lambda x: x > 1.0, *JOINED.values()):
+        assert compile(f)(0.25) == f(0.25)
+        for call in (
+            lambda f=f: compile(grad(f))(2.0),
+            lambda f=f: compile(f).value_and_grad(2.0),
+            lambda f=f: compile(f, batched="x").value_and_grad([0.0, 2.0]),
+            lambda f=f: compile(lambda x: (f(x), x), has_aux=True).value_and_grad(2.0),
+        ):
+            with pytest.raises(TypeError, match="returned a comparison, which is true or false and has no derivative"):
+                call()
+
+
 def test_side_that_is_chosen_keeps_its_error():
     f = compile(lambda x: where(x > 0.0, lambda: log(x), lambda: 1.0 / x))
     assert (f(1.0), f(-2.0)) == (0.0, -0.5)
