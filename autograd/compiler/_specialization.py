@@ -203,7 +203,7 @@ def specialize(
         not has_aux,
         len(dynamic) == len(call.key),
         not any(batched),
-        not is_condition(traced.outputs),
+        not is_condition(traced.outputs, traced=True),
     ]
     simple = all(part is None or isinstance(part, int) for part in call.key)
     return Specialization(

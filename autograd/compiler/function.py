@@ -191,7 +191,7 @@ class CompiledFunction(WithParameters, Generic[R]):
             if found is not None:
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None:
-                    check_outputs("value_and_grad", self.f, found.results.roots[0])
+                    check_outputs("value_and_grad", self.f, found.results.roots[0], traced=True)
                 if by is not None and not self.has_aux:
                     check_number(found.structure, self.__name__, batched=False)
                 if modes.blocks and modes.inspecting():

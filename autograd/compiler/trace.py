@@ -55,7 +55,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
     own = {leaf for leaves in inputs for leaf in leaves}
-    tracer = _Tracer(own)
+    tracer = _Tracer(own, since)
     # A detect_anomaly block looks at the call that follows; here a side that is not chosen is nan, which means nothing.
     with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
         result = f(*placed)
@@ -73,8 +73,9 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
 class _Tracer:
     """The tracer: it refuses to let a number that may change be used as a plain one."""
 
-    def __init__(self, inputs: set[Value]) -> None:
+    def __init__(self, inputs: set[Value], since: int) -> None:
         self.inputs = inputs
+        self.since = since  # a tick of the clock, after which nodes are the function's own
         self.decisive: list[Value] = []  # constants that were used as plain numbers
         self.primals: list[Value] = []  # what derivatives were taken of
 
@@ -87,6 +88,15 @@ class _Tracer:
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE.get(how, OTHERWISE)}\n{line}"
+            )
+
+    def assigned(self, leaf: Any) -> None:
+        """Raise TraceError, with the user's line, if a leaf is not the function's own."""
+        if leaf.stamp.born < self.since:
+            line = Located(clock.now, users_frame()).line()
+            raise TraceError(
+                f"the data of {leaf.label or 'a leaf'} is assigned in a compiled function, which would be done in this "
+                f"first call only; return the number, and assign it outside of the function\n{line}"
             )
 
     def compared(self, node: Any, other: Any) -> None:

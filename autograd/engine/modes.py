@@ -55,6 +55,10 @@ class Tracer(Protocol):
         """Raise an error if the number may be another one in the next call."""
         ...
 
+    def assigned(self, leaf: Node) -> None:
+        """Raise an error if the data of a leaf from outside of the function is about to be assigned."""
+        ...
+
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""
         ...
@@ -238,6 +242,13 @@ def use(node: AnyNode, how: str) -> AnyNode:
     if tracer is not None:
         tracer.used(node, how)
     return substituted(node, differentiable=False)
+
+
+def assign(leaf: Node) -> None:
+    """Tell the tracer, if there is one, that the data of a leaf is about to be assigned."""
+    tracer = _tracer.get().value
+    if tracer is not None:
+        tracer.assigned(leaf)
 
 
 def substitution() -> Substitution | None:

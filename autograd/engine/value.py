@@ -235,6 +235,8 @@ class Value(Node, PeerNames, Methods["Value"]):
                 f"{self!r} was computed by {self.op.name}, so its data cannot be assigned; "
                 "assign to a leaf and build the expression again, or detach() this node first"
             )
+        if modes.blocks:
+            modes.assign(self)
         self.number = number if type(number) is float else real(number, "Value.data")
         self.stamp = clock.reassigned(self.stamp)
 

@@ -107,9 +107,9 @@ def signature_of(f: Function) -> inspect.Signature | None:
         return None
 
 
-def check_outputs(asker: str, f: Function, result: Any) -> None:
-    """Raise TypeError, in the asker's name, if f returned a truth value."""
-    if is_condition(result):
+def check_outputs(asker: str, f: Function, result: Any, *, traced: bool | None = None) -> None:
+    """Raise TypeError, in the asker's name, if f returned a truth value, which is a Value where f is traced."""
+    if is_condition(result, modes.traced() if traced is None else traced):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {name_of(f)} returned a comparison, which is true or "
             "false and has no derivative; return the number that it compares, or choose between two by "
@@ -117,19 +117,16 @@ def check_outputs(asker: str, f: Function, result: Any) -> None:
         )
 
 
-def is_condition(thing: Any) -> bool:
-    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python.
-
-    A comparison in a function that is traced is a Value.
-    """
+def is_condition(thing: Any, traced: bool) -> bool:
+    """Say whether something is a truth value, or holds such only; True beside numbers is one of these, as to Python."""
     if isinstance(thing, Value):
-        return thing.op in COMPARISONS
+        return traced and thing.op in COMPARISONS
     if isinstance(thing, (list, tuple)):
-        return bool(thing) and all(map(is_condition, thing))
+        return bool(thing) and all(is_condition(part, traced) for part in thing)
     if isinstance(thing, Mapping):
-        return is_condition(list(thing.values()))
+        return is_condition(list(thing.values()), traced)
     kind = getattr(getattr(thing, "dtype", None), "kind", "")
-    return isinstance(thing, bool) or kind == "b" or (kind == "O" and is_condition(thing.tolist()))
+    return isinstance(thing, bool) or kind == "b" or (kind == "O" and is_condition(thing.tolist(), traced))
 
 
 def name_of(f: Any) -> str:

@@ -416,6 +416,9 @@ class _BothSides:
         if modes.untaken():
             raise ArithmeticError(f"{how} what is not computed")
 
+    def assigned(self, leaf: Node) -> None:
+        """Allow a leaf to be assigned."""
+
     def compared(self, node: Node, other: Any) -> None:
         """Allow a node to be compared by ==."""
 

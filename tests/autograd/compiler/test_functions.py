@@ -777,3 +777,30 @@ def test_one_function_of_many_numbers_runs_on_arrays(f):
     compiled = compile(f)
     compiled(np.linspace(0.0, 1.0, 10_000))
     assert "lines of Python" not in str(compiled)
+
+
+# What would be done in the first call only
+
+
+def assigned_between(x, w):
+    before = x * w
+    w.data = 2.0
+    return before * w
+
+
+def test_leaf_from_outside_that_a_compiled_function_assigns_is_an_error():
+    w = Value(1.0, "w")
+    f = lambda x: assigned_between(x, w)
+    for compiled in (compile(f), compile(grad(f)), compile(lambda x: setattr(x, "data", 2.0) or x * w)):
+        with pytest.raises(TraceError, match=r"the data of [wx] is assigned .*first call only; .*\n .*line \d+"):
+            compiled(1.0)
+    assert w.data == 1.0
+
+
+def test_leaf_of_its_own_may_be_assigned():
+    def f(x):
+        total = Value(0.0)
+        total.data = 3.0
+        return total * x
+
+    assert compile(f)(2.0) == 6.0
