@@ -69,10 +69,11 @@ def fit(
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
     - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
-      parameters or `optimizer.lr`. `gradient_norms`: record those of each layer, before clipping.
+      parameters, `optimizer.lr`, or what the model and the loss read beside them. `gradient_norms`: record those of
+      each layer, before clipping.
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
-      are then traced once, so what they compute must not depend on anything that changes but the parameters.
+      are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
     - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
       results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
       the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.
@@ -283,6 +284,7 @@ class _Run:
             reason = "" if stop is None else stop(self.history)
         finally:
             steps.read()
+        steps.renew(self.data)
         return f"{_name(stop)} said so" if reason is True else reason or ""
 
     def _leave(self) -> None:

@@ -97,6 +97,9 @@ class Steps:
     def read(self) -> None:
         """Take over what the Values have become."""
 
+    def renew(self, data: Examples) -> None:
+        """Take over what the model and the loss have become, beside the parameters."""
+
     def undo(self) -> None:
         """Leave parameters and optimiser as they were before the first step."""
         if self.start is not None:
@@ -287,6 +290,7 @@ class CompiledSteps(Steps):
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
+        self.few: Examples | None = None  # by which `renew` compares
         super().__init__(task)
         self.read()
         self.begin()
@@ -303,7 +307,7 @@ class CompiledSteps(Steps):
     def _compare(self, few: Examples) -> float:
         wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
         found, _ = CompiledSteps._evaluated(self, few)
-        if not (math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))):
+        if not _is_same(found, wanted):
             raise ValueError(
                 f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
                 f"{found!r}; a loss can be compiled where it is the mean over its examples, as those of nn are"
@@ -340,6 +344,14 @@ class CompiledSteps(Steps):
         """Take over what the Values have become."""
         self.theta = self.program.read()
 
+    def renew(self, data: Examples) -> None:
+        """Trace again where the model or the loss computes something else than its program, as after a callback."""
+        self.few = self.few or data.batch(data.telling(1))
+        with suppress(*NO_FINITE_RESULT):  # which ends training soon
+            wanted, _ = evaluated(self.model, self.few.x, self.few.y, self.loss)
+            if not _is_same(CompiledSteps._evaluated(self, self.few)[0], wanted):
+                self.program.clear()
+
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)
         loss, outputs = (found, None) if self.metric is None else found
@@ -365,6 +377,10 @@ class CompiledSteps(Steps):
 
     def _all_finite(self, numbers: Any) -> bool:
         return bool(self.numpy.isfinite(numbers).all())
+
+
+def _is_same(found: float, wanted: float) -> bool:
+    return math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))
 
 
 def differentiable(total: Any) -> Value:

@@ -804,3 +804,26 @@ def test_back_end_that_cannot_train_is_refused():
         train(backend="numpy", compiled=False)
     with pytest.raises(ValueError, match="the mean over its examples"):
         train(sum_of_squares, backend="numpy")
+
+
+WEIGHT = [0.0]
+ANNEALED = {  # a loss or a penalty, in which a number grows by a callback
+    "penalty": {"loss": mse, "penalty": lambda parameters: WEIGHT[0] * l2(parameters)},
+    "loss": {"loss": lambda outputs, targets: mse(outputs, targets) * (1.0 + WEIGHT[0])},
+}
+
+
+@pytest.mark.parametrize("backend", ["auto", *RUN_BY])
+@pytest.mark.parametrize("name", ANNEALED)
+def test_number_that_a_callback_changes_is_read_anew(name, backend, monkeypatch):
+    def grow(history):
+        WEIGHT[0] += 0.5
+
+    def losses(**options):
+        WEIGHT[0] = 0.0
+        model = model_of(1)
+        return fit(model, X, REAL, epochs=4, optimizer=SGD(model.parameters()), callbacks=[grow], **options).loss
+
+    wanted = losses(compiled=False, **ANNEALED[name])
+    backend = backend if backend == "auto" else name_of(backend, monkeypatch)
+    assert losses(compiled=True, backend=backend, **ANNEALED[name]) == pytest.approx(wanted, rel=CLOSE)
