@@ -308,6 +308,12 @@ class CompiledSteps(Steps):
         wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
         found, _ = CompiledSteps._evaluated(self, few)
         if not _is_same(found, wanted):
+            again, _ = evaluated(self.model, few.x, few.y, self.loss)
+            if not _is_same(again, wanted):
+                raise ValueError(
+                    f"the loss of the same examples is {wanted!r} and then {again!r}; the model or the loss draws random "
+                    "numbers or changes with each call, which a program would not do again"
+                )
             raise ValueError(
                 f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
                 f"{found!r}; a loss can be compiled where it is the mean over its examples, as those of nn are"
