@@ -311,8 +311,8 @@ class CompiledSteps(Steps):
             again, _ = evaluated(self.model, few.x, few.y, self.loss)
             if not _is_same(again, wanted):
                 raise ValueError(
-                    f"the loss of the same examples is {wanted!r} and then {again!r}; the model or the loss draws random "
-                    "numbers or changes with each call, which a program would not do again"
+                    f"the loss of the same examples is {wanted!r} and then {again!r}; the model or the loss draws "
+                    "random numbers or changes with each call, which a program would not do again"
                 )
             raise ValueError(
                 f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
