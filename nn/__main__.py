@@ -264,7 +264,7 @@ def _predict(options: argparse.Namespace) -> int:
     saved = storage.read(options.model)
     encoder = Encoder.of_saved(saved)
     model: MLP = saved.model()
-    rows = read_inputs(options.file, encoder.features, options.encoding)
+    rows = read_inputs(options.file, encoder.features, options.encoding, encoder.commas)
     X = encoder.inputs(rows)
     with no_grad():
         answers = [_answer(model, encoder, x, f"{options.file}, row {row}") for row, x in enumerate(X, 1)]

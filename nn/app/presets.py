@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,6 +38,7 @@ class Job:
     target: str = "class"
     keeps_best: bool = False
     summary: str = ""  # what is done with each column of a table
+    commas: Mapping[str, str] = field(default_factory=dict)  # in the numbers of a table
     patience: int | None = None  # epochs without progress on held-out examples after which training ends
 
 
@@ -170,6 +171,7 @@ def table_job(path: Path, found: TableExamples) -> Job:
         pictures=tuple(pictures),
         target=found.target,
         summary=found.summary(str(path)),
+        commas=found.commas,
         keeps_best=True,
         patience=max(10, epochs // 10),
     )
@@ -181,7 +183,7 @@ class Task:
     def __init__(self, job: Job, seed: int) -> None:
         self.job = job
         training, testing = job.load(seed)
-        self.encoder = Encoder.fit(training, job.target)
+        self.encoder = Encoder.fit(training, job.target, job.commas)
         if job.scale is not None:
             self.encoder = self.encoder.divided(job.scale)
         self.training = self.encoder.dataset(training)

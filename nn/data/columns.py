@@ -47,6 +47,7 @@ class TableExamples:
     target: str
     lines: list[tuple[str, str]] = field(default_factory=list)  # columns, and what becomes of them
     notes: list[str] = field(default_factory=list)
+    commas: Mapping[str, str] = field(default_factory=dict)  # those of the table
 
     def summary(self, source: str) -> str:
         """Return what was found and what was done with it, to be read before training."""
@@ -115,7 +116,8 @@ def examples(
     y, kinds, said[target] = _targets(table, target, goal, classes)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
-    return TableExamples(Dataset(X, y, list(chosen), kinds), target, [(name, said[name]) for name in order], notes)
+    data = Dataset(X, y, list(chosen), kinds)
+    return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
 
 
 def _features(

@@ -14,7 +14,7 @@ import lzma
 import os
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,6 +27,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": 
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # tried in this order; the last one never fails
 COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
 LARGEST_FILE = 1 << 28  # bytes, unpacked: more cells would not fit most memories as objects of Python
 
 
@@ -92,10 +93,13 @@ def _first_undecodable(contents: bytes) -> int:
     raise AssertionError("it is asked of what is not UTF-8")  # pragma: no cover
 
 
-def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str, list[str]]:
+def layout(
+    path: TextFile, lines: list[str], wanted: Sequence[str], commas: Mapping[str, str] | None = None
+) -> tuple[str, list[str]]:
     """Return the separator and the names of the columns, and blank out all lines that are not examples.
 
-    Lines are blanked rather than removed, so that those that pandas complains about keep their numbers.
+    Lines are blanked rather than removed, so that those that pandas complains about keep their numbers. `commas` are
+    those in the wanted columns of numbers, as `csv_reader.commas_in` has found them before.
 
     >>> lines = ["# measured in May", "weight;kind", "4.5;cat"]
     >>> layout("pets.csv", lines, wanted=["kind"]), lines
@@ -123,7 +127,7 @@ def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str
         sample = [lines[start]]
     if not sample:
         raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
-    separator = separator or _separator(sample, wanted)
+    separator = separator or _separator(sample, wanted, "decimal" in (commas or {}).values())
     rows = _split(sample, separator)
     names, widths = rows[0], [len(row) for row in rows[1:]]
     if comments:
@@ -140,6 +144,11 @@ def layout(path: TextFile, lines: list[str], wanted: Sequence[str]) -> tuple[str
         lines[i] = ""
     _blank_comments(lines, separator, len(names))
     if widths and sum(width == len(names) + 1 for width in widths) > len(widths) / 2:
+        if commas and names == rows[0][:1] and (unclear := next(filter(_has_comma, map(str.strip, sample[1:])), None)):
+            raise TableError(
+                f"{path}: {unclear!r:.50} may be one number, or the name of a row and a number; write a decimal point "
+                "and nothing between thousands, or name both columns in the first line"
+            )
         trailing = all(row[-1] == "" for row in rows[1:] if len(row) == len(names) + 1)
         names = [*names, ""] if trailing else ["", *names]  # a separator at the end of rows; row names, as R has them
     return separator, names
@@ -152,7 +161,10 @@ def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool
     """
     if not wanted or not all(name in map(str, range(1, len(rows[0]) + 1)) for name in wanted):
         return False
-    first, second = ([cell for cell in row if NUMBER.fullmatch(cell)] for row in (rows[0], rows[min(1, len(rows) - 1)]))
+    first, second = (
+        [cell for cell in row if NUMBER.fullmatch(cell) or _has_comma(cell)]
+        for row in (rows[0], rows[min(1, len(rows) - 1)])
+    )
     if not first:
         return not second
     counts_up = (
@@ -180,8 +192,17 @@ def _blank_comments(lines: list[str], separator: str, width: int) -> None:
         quotes += line.count('"')
 
 
-def _separator(sample: Sequence[str], wanted: Sequence[str]) -> str:
-    """Return the separator: what finds the names asked for, then what makes most rows as wide as the first."""
+def _has_comma(text: str) -> bool:
+    """Whether this is a number with a decimal comma."""
+    return bool(DECIMAL_COMMA.fullmatch(text))
+
+
+def _separator(sample: Sequence[str], wanted: Sequence[str], decimal_commas: bool) -> str:
+    """Return the separator: what finds the names asked for, then what makes most rows as wide as the first.
+
+    Where commas are known to be decimal, and the first line has no others, they separate nothing.
+    """
+    others = re.sub(r"(?<![\d.,])\d*,\d+(?![\d.,])", "", sample[0]) if decimal_commas else ","
 
     def merit(separator: str) -> tuple[int, bool, float, int]:
         rows = _split(sample, separator)
@@ -189,7 +210,7 @@ def _separator(sample: Sequence[str], wanted: Sequence[str]) -> str:
         alike = sum(len(row) in (width, width + 1) for row in rows) / len(rows)
         return (len(set(wanted) & set(rows[0])), width > 1, alike, width if separator != " " else 0)
 
-    return max(SEPARATORS, key=merit)
+    return max((separator for separator in SEPARATORS if separator != "," or "," in others), key=merit)
 
 
 def _split(lines: Sequence[str], separator: str) -> list[list[str]]:

@@ -12,13 +12,17 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from nn.data.csv_dialect import DECIMAL_COMMA, TextFile, contents, decoded, layout
 from nn.data.csv_dialect import TableError as TableError
-from nn.data.csv_dialect import TextFile, contents, decoded, layout
 
 # How tables write "not known". None of these is a number, or the name of a class.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+WHOLE = re.compile(r"[+-]?\d+")
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Table(NamedTuple):
@@ -29,6 +33,7 @@ class Table(NamedTuple):
     unnamed: frozenset[str]  # columns whose names the file does not give
     separator: str
     notes: list[str]  # what was unusual about the file
+    commas: Mapping[str, str] = NONE  # what they are in a column of numbers that has some, as of `commas_in`
 
     def name(self, name: str) -> str:
         """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
@@ -66,9 +71,22 @@ def read_table(
     ...     read_table(f"{folder}/pets.csv").columns
     {'weight': ['4.5', ''], 'kind': ['cat', 'dog']}
     """
+    table = _read(path, wanted, encoding, blank_rows, None)
+    commas = {name: found for name, cells in table.columns.items() if (found := commas_in(cells, table.separator))}
+    columns = {
+        name: [cell.replace(",", ".") for cell in cells] if commas.get(name) == "decimal" else cells
+        for name, cells in table.columns.items()
+    }
+    return table._replace(columns=columns, commas=commas)
+
+
+def _read(
+    path: TextFile, wanted: Sequence[str], encoding: str | None, blank_rows: bool, commas: Mapping[str, str] | None
+) -> Table:
+    """Return the cells of a file as they are written; `commas` are those of `layout`."""
     text, notes = decoded(path, contents(path), encoding)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    separator, names = layout(path, lines, wanted)
+    separator, names = layout(path, lines, wanted, commas)
     pandas = _pandas()
     try:
         with warnings.catch_warnings():
@@ -148,25 +166,21 @@ def _table(
         named[unique] = column
     if not any(map(len, named.values())):
         raise TableError(f"{path} names its columns and holds no examples below them")
-    if separator != ",":
-        for name, column in named.items():
-            named[name] = _with_points(column)
     return Table(path, named, frozenset(unnamed), separator, notes)
 
 
-def _with_points(column: list[str]) -> list[str]:
-    """Return numbers that are written with decimal commas (1,5) as they are written elsewhere (1.5)."""
-    decimal = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
-    found = [bool(decimal.fullmatch(cell)) for cell in column]
-    if not any(found) or not all(
-        comma or not cell or _is_whole(cell) for comma, cell in zip(found, column, strict=True)
-    ):
-        return column
-    return [cell.replace(",", ".") for cell in column]
+def commas_in(column: Sequence[str], separator: str) -> str:
+    """Return what the commas in a column of numbers are: "decimal" or between "thousands", or "" where it has none.
 
-
-def _is_whole(text: str) -> bool:
-    return text.lstrip("+-").isdecimal()
+    >>> commas_in(["1,5", "2"], ";"), commas_in(["1,500", "2.5"], ";"), commas_in(["1,5", "many"], ";")
+    ('decimal', 'thousands', '')
+    """
+    known = [cell for cell in column if cell]
+    if not any("," in cell for cell in known):
+        return ""
+    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE.fullmatch(cell) for cell in known):
+        return "decimal"
+    return "" if any(math.isnan(number_in(cell)) for cell in known) else "thousands"
 
 
 def number_in(text: str) -> float:
@@ -178,9 +192,7 @@ def number_in(text: str) -> float:
     try:
         return math.nan if "_" in text else float(text)  # 2020_1 is a number in Python's source, and a name in tables
     except ValueError:
-        if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
-            return float(text.replace(",", ""))
-        return math.nan
+        return float(text.replace(",", "")) if THOUSANDS.fullmatch(text) else math.nan
 
 
 def listed_names(names: Iterable[str]) -> str:
@@ -195,8 +207,14 @@ def shown(name: Any) -> str:
     return text if len(text) <= 50 else f"{text[:46]}...{text[-1]}"
 
 
-def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | None = None) -> list[list[Any]]:
+def read_inputs(
+    path: TextFile, columns: Mapping[str, bool], encoding: str | None = None, commas: Mapping[str, str] = NONE
+) -> list[list[Any]]:
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
+
+    What a cell means does not depend on other rows: `commas` says what they are in a column, as of `commas_in` for the
+    table trained on. Where that had none, a comma that may be either is an error, but in a table separated by commas,
+    where it stands between thousands.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -207,12 +225,41 @@ def read_inputs(path: TextFile, columns: Mapping[str, bool], encoding: str | Non
     """
     if not columns:
         raise ValueError("columns names what to read, one or more, got none")
-    table = read_table(path, list(columns), encoding, blank_rows=True)
+    known = {name: commas.get(name, "") for name, is_text in columns.items() if not is_text}
+    table = _read(path, list(columns), encoding, True, known)
     parts: list[Sequence[Any]] = []
     for name, is_text in columns.items():
         cells = table.columns[table.name(name)]
-        parts.append(cells if is_text else numbers_in(f"{path}, column {shown(name)}", cells))
+        if not is_text:
+            where = f"{path}, column {shown(name)}"
+            rows = enumerate(cells, 1)
+            cells = [_with_point(f"{where}, row {row}", cell, known[name], table.separator) for row, cell in rows]
+            parts.append(numbers_in(where, cells))
+        else:
+            parts.append(cells)
     return [list(row) for row in zip(*parts, strict=True)]
+
+
+def _with_point(where: str, cell: str, comma: str, separator: str) -> str:
+    """Return a number with a decimal point for a decimal comma; one that may be read in two ways is an error."""
+    if comma == "thousands" or (not comma and separator == ","):
+        return cell
+    has_decimal, has_thousands = DECIMAL_COMMA.fullmatch(cell), THOUSANDS.fullmatch(cell)
+    if has_decimal and (comma == "decimal" or not has_thousands):
+        return cell.replace(",", ".")
+    if comma == "decimal":  # points are decimal without doubt where a comma cannot be
+        swapped = cell.translate(str.maketrans(",.", ".,"))
+        if has_thousands or (separator != "," and THOUSANDS.fullmatch(swapped)):
+            raise TableError(
+                f"{where}: {shown(cell)} may be read in two ways: in training commas were decimal; write a decimal "
+                "comma, and nothing between thousands"
+            )
+    elif has_decimal:
+        raise TableError(
+            f"{where}: {shown(cell)} may be read in two ways: training does not tell what a comma is in this column; "
+            "write a decimal point, and nothing between thousands"
+        )
+    return cell
 
 
 def numbers_in(where: str, cells: Sequence[str]) -> list[float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,16 +34,17 @@ class Column:
     categories: tuple[str, ...]  # none for numbers
     fill: Any
     marks_missing: bool
+    commas: str = ""  # in numbers of the table: "decimal", between "thousands", or not known
 
     @classmethod
-    def fit(cls, name: str, cells: Sequence[Any]) -> Column:
+    def fit(cls, name: str, cells: Sequence[Any], commas: str = "") -> Column:
         """Return the column that these cells ask for: texts, or numbers with nan for a missing one."""
         known = [cell for cell in cells if not _is_missing(cell)]
         if any(isinstance(cell, str) for cell in cells):
             counts = Counter(sorted(known))
             fill = counts.most_common(1)[0][0] if known else ""
             return cls(name, tuple(counts) or ("",), fill, len(known) < len(cells))
-        return cls(name, (), float(statistics.median(known)) if known else 0.0, len(known) < len(cells))
+        return cls(name, (), float(statistics.median(known)) if known else 0.0, len(known) < len(cells), commas)
 
     @property
     def names(self) -> list[str]:
@@ -94,12 +95,13 @@ class Encoder:
     target_scaling: Standardization | None
 
     @classmethod
-    def fit(cls, data: Dataset, target: str) -> Encoder:
+    def fit(cls, data: Dataset, target: str, commas: Mapping[str, str] | None = None) -> Encoder:
         """Return the encoder that these examples, those a network is to be trained on, ask for.
 
-        Inputs of numbers get mean 0 and variance 1; those of 0 and 1 stay as they are.
+        Inputs of numbers get mean 0 and variance 1; those of 0 and 1 stay as they are. `commas` are those of the table.
         """
-        columns = tuple(map(Column.fit, data.features, zip(*data.X, strict=True)))
+        known = [(commas or {}).get(name, "") for name in data.features]
+        columns = tuple(map(Column.fit, data.features, zip(*data.X, strict=True), known))
         found = standardization(_numbers(columns, data.X))
         scaled = [is_number for column in columns for is_number in column.are_numbers]
         scaling = Standardization(
@@ -118,6 +120,11 @@ class Encoder:
     def features(self) -> dict[str, bool]:
         """The columns of the table that it takes, by name, and whether they are of texts."""
         return {column.name: bool(column.categories) for column in self.columns}
+
+    @property
+    def commas(self) -> dict[str, str]:
+        """What commas are in the numbers of its columns, by name, where the table trained on had some."""
+        return {column.name: column.commas for column in self.columns if column.commas}
 
     @property
     def names(self) -> list[str]:
@@ -175,6 +182,7 @@ class Encoder:
                     "categories": list(column.categories),
                     "fill": column.fill,
                     "marks_missing": column.marks_missing,
+                    **({"commas": column.commas} if column.commas else {}),
                 }
                 for column in self.columns
             ],
@@ -240,7 +248,7 @@ def _columns(entries: Any) -> tuple[Column, ...] | None:
         return None
     columns = []
     for entry in entries:
-        if not isinstance(entry, dict) or entry.keys() != {"name", "categories", "fill", "marks_missing"}:
+        if not isinstance(entry, dict) or entry.keys() - {"commas"} != {"name", "categories", "fill", "marks_missing"}:
             return None
         categories, fill = _names(entry["categories"]), entry["fill"]
         is_number = type(fill) in (int, float)
@@ -248,7 +256,11 @@ def _columns(entries: Any) -> tuple[Column, ...] | None:
             return None
         if not is_number and fill not in categories:
             return None
-        columns.append(Column(entry["name"], categories, float(fill) if is_number else fill, entry["marks_missing"]))
+        commas = entry.get("commas", "")
+        if not isinstance(commas, str) or commas not in ("", "decimal", "thousands") or (commas and not is_number):
+            return None
+        fill = float(fill) if is_number else fill
+        columns.append(Column(entry["name"], categories, fill, entry["marks_missing"], commas))
     return None if _names([column.name for column in columns]) is None else tuple(columns)
 
 

@@ -329,6 +329,29 @@ def test_prediction_says_what_training_had_not_seen_and_ignores_columns_that_nob
     assert predict(pets, table) == predict(pets, plain)
 
 
+COMMAS = {"decimal": lambda x: f"{x:.3f}".replace(".", ","), "thousands": lambda x: f"{1000 * x:,.1f}"}
+
+
+@pytest.mark.parametrize("commas", COMMAS)
+def test_prediction_reads_the_numbers_of_each_row_as_training_did(commas, tmp_path):
+    written = COMMAS[commas]
+    rows = [[written(1.25 + i), i, 2 * i + 0.5] for i in range(40)]
+    table, model = write(tmp_path / "t.csv", ["x", "a", "y"], rows, ";"), tmp_path / "m.json"
+    output(table, "--target", "y", *PLAIN, "--save", model, "--out", tmp_path)
+    title, *answers = predict(model, table)
+    assert len(set(answers)) == 40
+    for (x, *others), answer in zip(rows[::8], answers[::8], strict=True):
+        assert predict(model, write(tmp_path / "row.csv", ["a", "y", "x"], [[*others, x]], ";")) == [title, answer]
+    document = json.loads(model.read_text(encoding="utf-8"))
+    column, other = document["extra"]["encoder"]["columns"]
+    assert (column.pop("commas"), "commas" in other) == (commas, False)
+    (tmp_path / "old.json").write_text(json.dumps(document), encoding="utf-8")  # as it was saved before
+    plain = write(tmp_path / "plain.csv", ["x", "a"], [[1.25, 0]], ";")
+    assert len(predict(tmp_path / "old.json", plain)) == 2
+    unclear = write(tmp_path / "unclear.csv", ["x", "a"], [["66,781", 0]], ";")
+    assert "'66,781' may be read in two ways" in refused("predict", tmp_path / "old.json", unclear)
+
+
 def test_prediction_is_written_to_a_file_in_utf_8(pets, tmp_path):
     table = write(tmp_path / "t.csv", ["size", "colour"], [[i, "red"] for i in range(40)])
     out = output("predict", pets, table, "--out", tmp_path / "answers.csv")

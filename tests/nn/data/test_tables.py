@@ -538,6 +538,62 @@ def test_inputs_are_found_by_name_whatever_else_is_there_or_one_clear_line_says_
     assert re.search("^ValueError: .*one or more, got none", error_of(read_inputs, table(PETS), {}))
 
 
+UNCLEAR = None
+COMMAS = [  # those of a column in training, the separator of another table, and what its cells are
+    ("decimal", ";", {"1,5": 1.5, "66,781": 66.781, "-,5e1": -5.0, "7": 7.0, "1.5": 1.5, "0.123": 0.123}),
+    ("decimal", ";", dict.fromkeys(["12.345", "1.234.567", "1,234.5", "1.234,5", "1,234,567"], UNCLEAR)),
+    ("decimal", ",", {"1,5": 1.5, "66,781": 66.781, "12.345": 12.345, "1,234.5": UNCLEAR}),
+    *(("thousands", by, {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345, "7": 7.0}) for by in ",;"),
+    ("", ";", {"1,5": 1.5, "0,781": 0.781, "66,7812": 66.7812, "1,234.5": 1234.5, "1,234,567": 1234567.0}),
+    ("", ";", {"66,781": UNCLEAR, "-1,000": UNCLEAR, "12.345": 12.345, "7": 7.0}),
+    ("", ",", {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345}),
+]
+
+
+def test_cell_of_a_table_to_predict_from_means_what_it_meant_in_training_whatever_the_other_rows_are(table):
+    others = ["7", "1,5", "66,781", "1,234.5", "12.345"]
+    for commas, separator, cells in COMMAS:
+        for cell, found in cells.items():
+            for rows in ([cell], [cell, "7"], *([other, cell] for other in others if cells.get(other))):
+                text = "".join(f'"{row}"{separator}p\n' for row in ["x", *rows])
+                asked = table(text), {"x": False}, None, {"x": commas}
+                if found is not UNCLEAR:
+                    assert [found] in read_inputs(*asked), (commas, separator, rows)
+                    continue
+                message = error_of(read_inputs, *asked)
+                assert re.search(rf"^TableError: .*column 'x', row \d+: '{cell}' may be read in two ways: ", message)
+    assert "'1,5' is not a number: write a point for a decimal comma" in error_of(
+        read_inputs, table("x;y\n1,5;2\n"), {"x": False}, None, {"x": "thousands"}
+    )
+
+
+def test_decimal_commas_separate_no_columns_where_they_are_known_and_unknown_ones_are_asked_about(table):
+    known = {"x": False}, None, {"x": "decimal"}
+    for text in ("x\n1,50\n2,25\n", "# made in May\nx\n1,50\n2,25\n", "x;z\n1,50;1\n2,25;2\n", "x z\n1,50 1\n2,25 2\n"):
+        assert read_inputs(table(text), *known) == [[1.5], [2.25]], text
+    for text in ("1,50\n2,25\n", "1,50;7,5\n2,25;8\n", "1,50 7,5\n2,25 8\n", "1.50,7\n2.25,8\n"):  # without names
+        assert read_inputs(table(text), {"1": False}, None, {"1": "decimal"}) == [[1.5], [2.25]], text
+    assert read_inputs(table("z,x\n1,50\n2,25\n"), *known) == [[50.0], [25.0]]
+    for commas in ("", "thousands"):
+        message = error_of(read_inputs, table("x\n1,50\n2,25\n"), {"x": False}, None, {"x": commas})
+        assert "'1,50' may be one number, or the name of a row and a number; write a decimal point" in message
+        assert read_inputs(table('x\n"a",50\n"b",25\n'), {"x": False}, None, {"x": commas}) == [[50.0], [25.0]]
+
+
+def test_columns_of_texts_are_repeated_as_they_are_written(table):
+    texts = table("x;y\n" + "".join(f"{['1,5', '2,5', 'other'][i % 3]};{i / 7}\n" for i in range(12)))
+    found = examples(read_table(texts, ["y"]), "y")
+    encoder = Encoder.fit(found.data, "y", found.commas)
+    assert encoder.features == {"x": True}
+    rows = read_inputs(table("x;z\n1,5;1\n2,5;2\n"), encoder.features, commas=encoder.commas)
+    assert (rows, encoder.complaints(rows)) == ([["1,5"], ["2,5"]], [])
+
+
+def test_numbers_between_thousands_begin_with_another_digit_than_0(read):
+    assert math.isnan(number_in("0,123"))
+    assert read('a,y\n"1,123",p\n"123,456",q\n').X == [[1123.0], [123456.0]]
+
+
 # The encoder
 
 
@@ -596,7 +652,8 @@ GOOD = Encoder(BOTH, "y", ("p", "q"), Standardization((0.0, 1.0), (1.0, 2.0)), N
 NO_COLUMNS = [None, [], [A], [A, A], [A, "b"], [A, {**A, "name": 1}]]
 NO_B = [{"more": 1}, {"fill": "p"}, {"fill": None}, {"marks_missing": True}, {"marks_missing": 0}]
 NO_B += [{"categories": ["p"]}, {"categories": "p", "fill": "p"}, {"categories": ["p"], "fill": "q"}]
-NO_B += [{"categories": ["p", "q"], "fill": "p"}]
+NO_B += [{"categories": ["p", "q"], "fill": "p"}, {"commas": "many"}, {"commas": None}]
+NO_B += [{"categories": ["p"], "fill": "p", "commas": "decimal"}]
 MISFITS = [
     *({"columns": columns} for columns in [*NO_COLUMNS, *([A, {**B, **change}] for change in NO_B)]),
     *({"classes": classes} for classes in (["p"], ["p", "q", "r"], [], ["p", "p"])),
