@@ -59,8 +59,8 @@ def read_table(
     The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
     and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
     | or spaces separate the cells, and a row of fewer cells lacks the last ones. Rows without any value are left out,
-    or with `blank_rows` those at the end only. The text is UTF-8, or else taken for Latin-1 (as Windows writes it),
-    with a note.
+    or with `blank_rows` only those at the end whose cells are empty, not written as missing (NA). The text is UTF-8,
+    or else taken for Latin-1 (as Windows writes it), with a note.
 
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
@@ -115,8 +115,13 @@ def _read(
         elif "inside string" in reason:
             reason = "a quotation mark is opened and never closed"
         raise TableError(f"{path}: {reason}") from None
-    columns = [[_cell(cell) for cell in frame[position]] for position in range(len(names))]
-    return _table(str(path), names, columns, separator, notes, blank_rows)
+    texts = [[str(cell).strip() if isinstance(cell, str) else "" for cell in frame[i]] for i in range(len(names))]
+    columns = [["" if text.casefold() in MISSING else text for text in column] for column in texts]
+    blank = [not any(row) for row in zip(*(texts if blank_rows else columns), strict=True)]
+    if blank_rows:
+        end = len(blank) - [*blank[::-1], False].index(False)
+        blank[:end] = [False] * end
+    return _table(str(path), names, columns, separator, notes, blank)
 
 
 def _pandas() -> Any:
@@ -127,19 +132,15 @@ def _pandas() -> Any:
     return pandas
 
 
-def _cell(cell: Any) -> str:
-    text = str(cell).strip()
-    return "" if text.casefold() in MISSING else text
-
-
 def _table(
-    path: str, names: Sequence[str], columns: list[list[str]], separator: str, notes: list[str], blank_rows: bool
+    path: str,
+    names: Sequence[str],
+    columns: list[list[str]],
+    separator: str,
+    notes: list[str],
+    blank: Sequence[bool],
 ) -> Table:
-    """Return the table of columns that are not wholly blank, each under a name of its own."""
-    blank = [not any(cells) for cells in zip(*columns, strict=True)]
-    if blank_rows and not all(blank):
-        end = len(blank) - blank[::-1].index(False)
-        blank[:end] = [False] * end
+    """Return the table of columns that are not wholly blank, each under a name of its own, without the blank rows."""
     if any(blank):
         columns = [[cell for cell, out in zip(column, blank, strict=True) if not out] for column in columns]
         notes = [

@@ -323,6 +323,8 @@ def test_prediction_says_what_training_had_not_seen_and_ignores_columns_that_nob
         f"{note}'green' did not occur in training, and is taken for none of its values (2 rows)",
         f"{note}missing cells are taken for 'blue', as in training (1 row)",
     ]
+    unknown = write(tmp_path / "unknown.csv", ["colour", "size"], [["red", 1], ["?", "NA"], ["red", 2], ["NA", "?"]])
+    assert len(run("predict", pets, unknown)[1].splitlines()) == 5
     rows = [[0, "red", "inf", 1.0, ""], [0, "blue", "1e999", 30, "?"]]
     table = write(tmp_path / "t.csv", ["", "colour", "", "size", "size "], rows)
     plain = write(tmp_path / "plain.csv", ["size", "colour"], [[1.0, "red"], [30, "blue"]], "\t")

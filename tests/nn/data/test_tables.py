@@ -185,6 +185,13 @@ def test_rows_of_other_lengths_and_rows_without_values_move_no_cell(read, table)
     assert columns == {"a": ["1", "3", "5"], "b": ["2", "4", "6"], "y": ["no", "yes", "no"]}
     rows = read_inputs(table("a,b\n,\n1,2\n,\n3,4\n,\n,\n"), {"a": True, "b": True})
     assert rows == [["", ""], ["1", "2"], ["", ""], ["3", "4"]]  # but for those at the end
+    for missing in sorted(MISSING - {""}):  # which are written, and so are rows wherever they stand
+        for lines in (f"1\n{missing}\n2\n{missing}\n{missing}\n", f"{missing}\n"):
+            count, path = lines.count("\n"), table(f"a\n{lines}\n\n")
+            assert len(read_inputs(path, {"a": False})) == len(read_inputs(path, {"a": True})) == count, lines
+            path = table("a,b\n" + "".join(f"{line},{line}\n" for line in lines.split()) + ",\n")
+            assert len(read_inputs(path, {"a": False, "b": True})) == count, lines
+    assert error_of(read_inputs, table("a,b\n,\n,\n"), {"a": False}).endswith("holds no examples below them")
 
 
 def test_file_larger_than_memory_is_refused(table, monkeypatch):
