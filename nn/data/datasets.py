@@ -202,9 +202,18 @@ class Standardization:
 def standardization(data: Dataset | Sequence[Sequence[float]]) -> Standardization:
     """Return the means and the spreads (standard deviations) of the features of a data set, or of rows of numbers.
 
-    A feature that is the same everywhere is only shifted: its spread counts as 1.
+    A feature that is the same everywhere is only shifted: its spread counts as 1. Raises ValueError where a number is
+    not finite, as one that is missing.
     """
     columns = list(zip(*(data.X if isinstance(data, Dataset) else data), strict=True))
+    for feature, column in enumerate(columns):
+        for example, x in enumerate(column):
+            if not math.isfinite(x):
+                named = f" ({data.features[feature]!r:.50})" if isinstance(data, Dataset) else ""
+                raise ValueError(
+                    f"standardization takes finite numbers, got {float(x)!r} in feature {feature}{named} "
+                    f"of example {example}, both counted from 0; leave the example out, or put a number there"
+                )
     moments = [_mean_and_spread(column) for column in columns]
     return Standardization(tuple(mean for mean, _ in moments), tuple(spread for _, spread in moments))
 
@@ -228,7 +237,8 @@ def _mean_and_spread(column: Sequence[float]) -> tuple[float, float]:
     width, n = high - low, len(column)
     shares = [(x - low) / width for x in column]
     middle = math.fsum(shares) / n
-    return low + width * middle, width * math.sqrt(math.fsum((x - middle) ** 2 for x in shares) / n)
+    spread = width * math.sqrt(math.fsum((x - middle) ** 2 for x in shares) / n)
+    return low + width * middle, max(spread, math.ulp(0.0))  # which half of the smallest float is rounded to 0
 
 
 def _check(n: int, noise: float) -> None:

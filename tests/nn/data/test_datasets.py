@@ -236,8 +236,23 @@ def test_constant_feature_becomes_zero_and_standardization_neither_overflows_nor
         assert scaling.means[0] == pytest.approx(1.5 * unit, rel=few_digits, abs=0.0)
         assert scaling.spreads[0] == pytest.approx(math.sqrt(1.25) * unit, rel=few_digits, abs=0.0)
         assert [x for (x,) in scaling.apply([[0.0], [3.0 * unit]])] == pytest.approx([-1.3416, 1.3416], abs=1e-3)
+    for least in (5e-324, 1e-323):
+        for X in ([[0.0], [least]], [[least], [0.0], [0.0]], [[-least], [least]], [[0.0]] * 99 + [[least]]):
+            scaling = standardization(X)
+            assert scaling.spreads[0] > 0.0
+            assert all(math.isfinite(x) for (x,) in scaling.apply(X))
     wanted = "ValueError: a feature from -1.7e+308 to 1.7e+308 has no standard deviation"
     assert error_of(standardization, [[-1.7e308], [1.7e308]]).startswith(wanted)
+
+
+def test_number_that_is_not_finite_is_named_wherever_it_is():
+    for odd, example, names in itertools.product([math.nan, math.inf, -math.inf], range(3), [None, ["a", "b"]]):
+        X = [[7.0, odd if i == example else float(i)] for i in range(3)]
+        data = Dataset(X, [0, 1, 0], names, ["p", "q"]) if names else X
+        wanted = f"got {odd!r} in feature 1{' (' + repr('b') + ')' if names else ''} of example {example}, both counted"
+        for take in (standardization, standardized) if names else (standardization,):
+            assert wanted in error_of(take, data)
+    assert "got nan in feature 0 of example 0" in error_of(standardization, [[math.nan], [math.nan]])
 
 
 @pytest.mark.parametrize("make", [xor, lambda: standardization(xor())], ids=["data set", "standardization"])
