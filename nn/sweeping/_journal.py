@@ -11,6 +11,7 @@ from typing import Any
 from autograd.files import errors_named
 from nn.sweeping._fingerprint import fingerprint
 from nn.training.interrupts import interrupts_wait
+from nn.training.storage import odd_keys
 
 BECAME: dict[str, str] = {}  # by the fingerprint that a function has after a sweep, as one that counts: that before it
 
@@ -105,13 +106,22 @@ def _key(arguments: Mapping[str, Any]) -> str:
 
 
 def _json(entry: Any) -> str:
-    return json.dumps(entry, default=_plain)
+    """Return a thing as JSON; what would not come back from it, but tuples and arrays as lists, is a TypeError."""
+    try:
+        written = json.dumps(entry, default=_plain, skipkeys=True)  # they are named below
+        found = "".join(f"the key {key!r:.40}" for key in odd_keys(entry)[:1])
+        json.loads(written)
+    except (TypeError, ValueError, RecursionError) as error:  # circular or too deep, for one
+        found = str(error)
+    if not found:
+        return written
+    raise TypeError(
+        "resume keeps arguments and results as JSON, which has numbers, strings, lists, and dicts by strings, got "
+        f"{found}; return numbers, such as history.loss, and make models inside of f"
+    ) from None
 
 
 def _plain(thing: Any) -> Any:
     if hasattr(thing, "tolist"):
         return thing.tolist()
-    raise TypeError(
-        "resume keeps arguments and results as JSON, which has numbers, strings, lists and dicts, got a "
-        f"{type(thing).__name__}; return numbers, such as history.loss, and make models inside of f"
-    )
+    raise TypeError(f"a {type(thing).__name__}")

@@ -57,14 +57,33 @@ def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None)
     try:
         written = json.dumps(document, allow_nan=False, indent=1).encode("ascii") + b"\n"
         saved = _saved(written)
+        odd = odd_keys(kept)
     except (TypeError, ValueError, RecursionError) as error:
         raise StorageError(f"this cannot be kept as JSON: {_reason(error)}") from None
-    if saved.extra != kept:
-        raise StorageError("extra would not come back as it is: JSON keeps lists, strings, numbers, dicts by strings")
+    if odd or saved.extra != kept:
+        found = f", got the key {odd[0]!r:.40}" if odd else ""
+        raise StorageError(
+            f"extra would not come back as it is: JSON keeps lists, strings, numbers, dicts by strings{found}"
+        )
     try:
         write_atomically(path, written)
     except FileExistsError as error:
         raise StorageError(f"{path} cannot be saved to: {error.strerror}") from None
+
+
+def odd_keys(thing: Any) -> list[Any]:
+    """Return the keys in a thing that JSON would not give back, since they are no strings.
+
+    >>> odd_keys([1, {"a": {1: "b", "1": "c"}}])
+    [1]
+    """
+    if isinstance(thing, dict):
+        return [
+            *(key for key in thing if not isinstance(key, str)),
+            *(odd for part in thing.values() for odd in odd_keys(part)),
+        ]
+    parts = thing.tolist() if hasattr(thing, "tolist") else thing
+    return [odd for part in parts for odd in odd_keys(part)] if isinstance(parts, (list, tuple)) else []
 
 
 def document_of(model: Module, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:

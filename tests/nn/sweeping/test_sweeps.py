@@ -14,6 +14,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +163,36 @@ def test_journal_is_that_of_one_function_and_of_what_json_can_hold(tmp_path):
         nn.sweep(lambda x: nn.MLP(1, [1]), {"x": [1]}, resume=tmp_path / "models.jsonl")
     with pytest.raises(TypeError, match="resume keeps arguments and results as JSON"):
         nn.sweep(members.square, {"x": [object()]}, resume=tmp_path / "objects.jsonl")
+
+
+CIRCULAR, DEEP = {}, []
+CIRCULAR["self"] = CIRCULAR
+for _ in range(100_000):
+    DEEP = [DEEP]
+UNFIT = {  # what JSON would not give back, and how it is named
+    **{f"{key}": ({"a": [({key: "a", "1": "b"},)]}, f"the key {key!r}") for key in (1, 2.5, None, True, (1, 2))},
+    **{"array": ({"a": {3: np.ones(2)}}, "the key 3"), "circular": (CIRCULAR, "Circular"), "deep": (DEEP, "recursion")},
+    **{"set": ([{1}], "a set"), "object array": (np.array([{1: 2}]), "the key 1"), "huge": (10**5000, "digits")},
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_result_or_argument_that_would_not_come_back_is_a_clear_error_and_is_not_written(name, tmp_path):
+    thing, found = UNFIT[name]
+    journal = tmp_path / "sweep.jsonl"
+    wanted = "resume keeps arguments and results as JSON, .*; return numbers"
+    for f, grid in ((lambda x: thing, {"x": [1]}), (lambda x: 1, [{"x": thing}])):
+        with pytest.raises(TypeError, match=wanted) as caught:
+            nn.sweep(f, grid, resume=journal)
+        assert found in str(caught.value)
+        assert len(journal.read_bytes().splitlines()) == 1  # which names the function
+        journal.unlink()
+
+
+def test_tuples_and_arrays_come_back_as_lists_at_once_and_later(tmp_path):
+    for _ in range(2):
+        table = nn.sweep(lambda x: {"a": (1, np.ones(2)), "b": math.inf}, {"x": [1]}, resume=tmp_path / "sweep.jsonl")
+        assert table.results == [{"a": [1, [1.0, 1.0]], "b": math.inf}]
 
 
 def test_journal_that_was_cut_at_any_byte_keeps_its_whole_lines(tmp_path, whole):

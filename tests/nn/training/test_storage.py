@@ -152,6 +152,7 @@ for _ in range(100_000):
     DEEP = [DEEP]
 EXTRAS = {
     **{"nan": {"a": math.nan}, "inf": {"a": math.inf}, "set": {"a": {1, 2}}, "tuple": {"a": (1, 2)}, "key": {1: 2}},
+    **{f"key {key!r}": {"a": [{key: "a", "1": "b"}]} for key in (1, 2.5, None, True, (1, 2))},
     **{"surrogate": {"a": "\ud800"}, "inner surrogate": {"a": ["\udc00"]}, "huge": {"a": 10**400}},
     **{"circular": CIRCULAR, "deep": {"a": DEEP}, "Value": {"a": Value(1.0)}},
 }
