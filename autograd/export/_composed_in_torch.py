@@ -47,6 +47,8 @@ class FunctionsOfTorch:
         return slopes
 
     def _differentiable(self, function: Callable[..., Any], slopes: Callable[..., Sequence[Any]]) -> Callable[..., Any]:
+        forward_mode = self.torch.autograd.forward_ad
+
         class Composed(self.torch.autograd.Function):  # type: ignore[name-defined,misc]
             generate_vmap_rule = True
 
@@ -67,8 +69,12 @@ class FunctionsOfTorch:
 
             @staticmethod
             def jvp(context: Any, *tangents: Any) -> Any:
-                found = zip(slopes(*context.saved_tensors), tangents, strict=True)
-                return sum(slope * tangent for slope, tangent in found if tangent is not None)
+                # PyTorch calls this with forward mode off, at all levels: what lies under another `jvp` or `jacfwd` has
+                # tangents of that one's level too, and only those of its own level must not go into the slopes.
+                with forward_mode._set_fwd_grad_enabled(True):
+                    numbers = [forward_mode.unpack_dual(number).primal for number in context.saved_tensors]
+                    found = zip(slopes(*numbers), tangents, strict=True)
+                    return sum(slope * tangent for slope, tangent in found if tangent is not None)
 
         applied: Callable[..., Any] = Composed.apply
         return applied

@@ -5,7 +5,8 @@ import pickle
 import re
 import subprocess
 import sys
-from itertools import pairwise
+from functools import reduce
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import nn
 from autograd import Value, compile, exp, fsum, hessian, rules, sin
 from autograd.export import load_torch_state, to_torch
 from autograd.functions import flatten
-from tests.autograd.export.rows import cases, close, each_row, graph, points, wanted
+from tests.autograd.export.rows import cases, check_higher, close, each_row, graph, points, wanted
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
@@ -51,6 +52,26 @@ def test_every_row_has_the_derivative_along_any_direction(name, row):
     terms = [slope * d for slope, d in zip(gradient, direction, strict=True)]
     assert found[0].item() == close(value)
     assert found[1].item() == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-14 * max(map(abs, terms)))
+
+
+def derivatives(f, modes, points):
+    """The derivatives in these modes, the first one innermost, at several points at once."""
+    derivative = reduce(lambda f, mode: mode(f), modes, f)
+    return (torch.func.vmap(derivative)(tensor(points)) + 0.0).cpu().numpy()  # a zero of PyTorch may have no storage
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@each_row
+def test_every_row_has_the_higher_derivatives_of_the_engine_in_every_order_of_modes(name, row):
+    root, leaves = graph(row, points(row)[0])
+    exported = to_torch(compile(root, wrt=leaves))
+    if "row0(" not in exported.source:
+        pytest.skip("PyTorch differentiates it")
+    for order in (2, 3):
+        operands = points(row)[:2]
+        for modes in product([torch.func.jacfwd, torch.func.jacrev], repeat=order):
+            for xs, found in zip(operands, derivatives(exported, modes, operands), strict=True):
+                check_higher(found, row, order, xs)
 
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
