@@ -217,7 +217,7 @@ def _names_a_leaf(label: str) -> bool:
 
 def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
     """Raise TraceError if a choice was made when the graph was built that may be another one for other numbers."""
-    made = {node for node in order if node.op is rules.where.decided or node.op is rules.where.chosen}
+    made = {node for node in order if node.op in rules.MADE}
     dependent = set(wrt) if made else set()
     for node in order if made else ():
         if not dependent.isdisjoint(node.parents):

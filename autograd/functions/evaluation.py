@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
 from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
-from autograd.rules import INACTIVE, Operation, is_own, real, where
+from autograd.rules import INACTIVE, MADE, Operation, is_own, real
 
 
 @overload
@@ -128,7 +128,7 @@ def _check(root: Any, numbers: Any) -> None:
 
 def _check_choices(order: list[Value]) -> None:
     for node in order:
-        if node.op is where.decided or node.op is where.chosen:
+        if node.op in MADE:
             raise RuntimeError(
                 "evaluate reads the graph that was built, and this one was built by where(condition, ...) with a "
                 "condition that was true or false then, and may not be for these numbers; build it with maximum, "

@@ -22,7 +22,7 @@ from autograd.pictures.folding import Box, about, boxes
 from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
-from autograd.rules import UNREADABLE, Expression, NAry, Operation, power_of, symbol
+from autograd.rules import MADE, UNREADABLE, Expression, NAry, Operation, power_of, symbol
 
 MAX_NODES = 5000  # a page of a megabyte
 LONGEST_FORMULA = 80
@@ -127,6 +127,7 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
         "silent": operation in javascript.SILENT
         or (operation.family is not None and operation.family[0] is not power_of),
         "readable": rule is not None,
+        "made": operation in MADE,
     }
 
 

@@ -142,11 +142,10 @@ FORMULAS = Formulas(
         rules.less_equal: "{} ≤ {}",
         rules.either: "{} or {}",
     },
-    words={rules.ieee_sech2: "sech²({})"},
+    words={rules.ieee_sech2: "sech²({})", rules.where.chosen: "chosen({})"},
     composed={
         rules.positive: lambda x: x,
         rules.detached: lambda x: x,
-        rules.where.chosen: lambda x: x,
         rules.where.decided: lambda c, a, b: Expression(rules.where, [c, a, b]),
         rules.ieee_power: lambda a, b, k: Expression(rules.power, [a, b - k]),
         rules.ieee_unit: lambda a, b: Expression(rules.divide, [a, Expression(rules.hypot, [a, b])]),

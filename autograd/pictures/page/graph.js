@@ -24,9 +24,11 @@ class Graph {
     this.problem = null;
     this.values = [];
     this.locals = [];
+    this.changed = this.nodes.flatMap(({ id }) => (Object.is(this.given[id], this.original[id]) ? [] : [id]));
     for (const node of this.nodes) {
       const { id } = node;
       if (!node.parents) this.values[id] = this.given[id];
+      else if (this.model.ops[node.op].made && !this.holds(node)) this.refuse(node);
       else if (node.parents.every((parent) => this.values[parent] !== undefined)) this.apply(node);
     }
     this.gradients = this.problem ? null : this.backward();
@@ -53,6 +55,23 @@ class Graph {
         "it is known for the numbers that the page came with, and for no others";
       this.problem ??= { node: node.id, message };
     }
+  }
+
+  /** Whether a choice by a plain bool is still the one that was made: what the bool depended on, the graph does not know.
+   *
+   * Of a choice between two numbers the condition itself may be changed: it is the first of three operands.
+   */
+  holds(node) {
+    const condition = node.parents.length > 1 ? node.parents[0] : null;
+    return this.changed.every((id) => id === condition);
+  }
+
+  /** Say that a choice is not known any more; also where its side has no value, for the other side may have one. */
+  refuse(node) {
+    const message =
+      "where got a plain bool, such as that of x > 0, when this graph was built: the side that it chose is known for " +
+      "the numbers that the page came with, and for no others; build the graph with other numbers to explore it there";
+    if (this.problem?.message !== message) this.problem = { node: node.id, message };
   }
 
   /** What Python would raise, or nothing. The operands go by these names, where Python's rule says x, or a and b. */

@@ -9,7 +9,7 @@ import re
 import pytest
 
 import autograd as ad
-from autograd import Constant, Value, operation, relu, scope, sin, tanh
+from autograd import Constant, Value, exp, log, operation, relu, scope, sin, tanh, where
 from autograd.engine.chain import topological_order
 from nn import MLP, hinge
 from tests.autograd.pictures.page.looking import (
@@ -485,6 +485,41 @@ def test_odd_graphs_are_walked_like_others(name, opened):
     assert values == pytest.approx(in_python(root)[0], rel=1e-13, nan_ok=True)
     for node, found in zip(topological_order(root), gradients, strict=True):
         assert type(node) is Constant or found == pytest.approx(node.grad, rel=1e-12, nan_ok=True)
+
+
+# Choices by a plain bool, whose condition no graph holds
+
+MADE = {
+    "of numbers": lambda x, w: where(x > 0.0, x * x, -x),
+    "of functions": lambda x, w: where(x > 0.0, lambda: x * x, lambda: -x),
+    "by a number that it does not hold": lambda x, w: where(x > 0.0, lambda: w, lambda: -w) + x,
+    "of which a side has no value there": lambda x, w: where(x > 0.0, lambda: log(x), 0.0),
+    "beside another one, in other operations": lambda x, w: exp(where(x > 0.0, sin(x), 0.0)) * where(x > 0.0, w, x),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_side_that_was_chosen_when_the_graph_was_built_is_not_kept_to_at_other_numbers(name, opened):
+    x, w = Value(2.0, "x"), Value(3.0, "w")
+    root = MADE[name](x, w) * w
+    page = opened(root)
+    assert_same_numbers(numbers(page), in_python(root))
+    for label, value in (("x", -3), ("w", 4)):
+        fill(page, label, value)
+        assert "where got a plain bool, such as that of x > 0, when this graph was built" in problem(page)
+        assert page.evaluate("[view.graph.values[view.graph.root] ?? null, view.graph.gradients]") == [None, None]
+        page.locator("#reset").click()
+        assert problem(page) == ""
+        assert_same_numbers(numbers(page), in_python(root))
+        assert "Try it" not in details(page, topological_order(root).index(x))  # which would raise x
+
+
+def test_condition_of_a_choice_between_two_numbers_can_be_changed_itself(opened):
+    x = Value(2.0, "x")
+    page = opened(where(x > 0.0, x * x, -x))
+    fill(page, "1", 0)
+    assert problem(page) == ""
+    assert numbers(page) == [[0, 2, 4, -2, -2], [0, -1, 0, 1, 1]]
 
 
 # Own operations
