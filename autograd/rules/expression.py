@@ -234,7 +234,7 @@ def is_own(operation: Operation) -> bool:
 
 
 ROWS = {row for row in rules.TABLE.values() if isinstance(row, Operation)}
-ROWS |= {rules.detached, rules.largest, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen}
+ROWS |= {*rules.UNLISTED}
 FAMILIES = {row for row in rules.TABLE.values() if isinstance(row, Family)} | {rules.mills_of}
 
 

@@ -470,8 +470,8 @@ unguard = Operation(
     lambda y, c, x: Mask(c),
     definition="b if a else 0",
 )
-where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
-where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
-MADE: tuple[Operation, ...] = (where.decided, where.chosen)  # whose conditions a graph does not know
+decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
+chosen = where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
+MADE: tuple[Operation, ...] = (decided, chosen)  # whose conditions a graph does not know
 largest = NAry("max", max, lambda y, xs: [INACTIVE] * len(xs), definition="max(xs), whose derivative counts as 0")
-UNLISTED: tuple[Operation | Family, ...] = (detached, guard, unguard, largest)
+UNLISTED: tuple[Operation, ...] = (detached, guard, unguard, largest, *MADE)
