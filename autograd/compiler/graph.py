@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd import rules
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
@@ -26,6 +25,7 @@ from autograd.compiler.program import Program
 from autograd.compiler.trace import TraceError
 from autograd.engine import Constant, Value, check_unchanged, clock, collector_paused, modes, topological_order
 from autograd.functions import gradients
+from autograd.functions.evaluation import choice_made
 from autograd.rules import real
 
 NAMED = 16  # leaves that a listing calls by their labels
@@ -217,18 +217,13 @@ def _names_a_leaf(label: str) -> bool:
 
 def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
     """Raise TraceError if a choice was made when the graph was built that may be another one for other numbers."""
-    made = {node for node in order if node.op in rules.MADE}
-    dependent = set(wrt) if made else set()
-    for node in order if made else ():
-        if not dependent.isdisjoint(node.parents):
-            dependent.add(node)
-            if node in made:
-                raise TraceError(
-                    f"where(condition, a, b) got a plain bool, such as that of x > 0, so {node!r} is the side that was "
-                    "chosen when the graph was built, and a program of the graph would keep to it at all numbers; "
-                    "compile the function that builds it, compile(f), in which the condition is part of the program, "
-                    "or give wrt= the leaves that no such choice depends on"
-                )
+    if (node := choice_made(order, wrt)) is not None:
+        raise TraceError(
+            f"where(condition, a, b) got a plain bool, such as that of x > 0, so {node!r} is the side that was "
+            "chosen when the graph was built, and a program of the graph would keep to it at all numbers; "
+            "compile the function that builds it, compile(f), in which the condition is part of the program, "
+            "or give wrt= the leaves that no such choice depends on"
+        )
 
 
 def leaves_of(wrt: Any) -> list[Value]:

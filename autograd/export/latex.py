@@ -55,6 +55,7 @@ def to_latex(root: Value) -> LaTeX:
     r"""Return the graph of a Value as a formula in LaTeX; a notebook shows it typeset.
 
     Leaves and parts are called by their labels. What is used more than once has a name, and a line before the formula.
+    The side of a choice by a plain bool, such as that of x > 0, stands as "chosen": at other numbers it may be another.
 
     >>> a, b, c = Value(2.0, "a"), Value(-3.0, "b"), Value(10.0, "c")
     >>> print(to_latex((a + b) * c / 2))
@@ -253,6 +254,13 @@ def _is_condition(term: Any) -> bool:
     return isinstance(term, Expression) and term.operation in COMPARISONS
 
 
+def _chosen(condition: Any, a: Any, b: Any) -> Expression:
+    """Return a choice by a plain bool: the side that was chosen, or the whole choice where its condition has a name."""
+    if isinstance(condition, Expression):
+        return Expression(rules.where, [condition, a, b])
+    return Expression(rules.where.chosen, [a if condition else b])
+
+
 TEX_WORDS: dict[Operation, str] = {
     **{
         row: _function(f"\\{row.name}") for row in (rules.sin, rules.cos, rules.tan, rules.sinh, rules.cosh, rules.tanh)
@@ -288,6 +296,7 @@ TEX_WORDS: dict[Operation, str] = {
     rules.sqrt: r"\sqrt{{{}}}",
     rules.cbrt: r"\sqrt[3]{{{}}}",
     rules.abs: r"\left|{}\right|",
+    rules.where.chosen: _function(r"\operatorname{{chosen}}"),
 }
 TEX = TeX(
     operators={
@@ -310,7 +319,7 @@ TEX = TeX(
         **FORMULAS.composed,
         rules.guard: lambda condition, x: x,
         rules.unguard: lambda condition, x: x,
-        rules.where.decided: lambda condition, a, b: a if condition else b,
+        rules.where.decided: _chosen,
     },
     greater={rules.less: ">", rules.less_equal: r"\geq"},
     precedence={**FORMULAS.precedence}

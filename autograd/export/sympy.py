@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from autograd import rules
 from autograd.engine import Constant, Value
 from autograd.export._packages import optional_package
+from autograd.functions.evaluation import check_choices
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Expression, Operation, composition, is_own, symbol
 
@@ -27,7 +28,8 @@ def to_sympy(root: Value) -> Any:
     A leaf without a label, or with one that other leaves of the graph have, too, is a `Dummy`: a symbol that equals no
     other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
-    are whole, else floats.
+    are whole, else floats. Raises RuntimeError if the graph was made by a choice by a plain bool, such as that of
+    x > 0, which would stay as it was made.
 
     >>> x, y, a = Value(2.0, "x"), Value(3.0, "y"), Value(4.0)
     >>> to_sympy(x**2 * y + 1)
@@ -40,6 +42,7 @@ def to_sympy(root: Value) -> Any:
     _sympy()  # where it is not installed, an error that says so
     order = sorted_graph(root, "to_sympy")
     leaves = [node for node in order if node.op is None and not (type(node) is Constant and not node.label)]
+    check_choices(order, leaves, "to_sympy")
     times = Counter(leaf.label for leaf in leaves)
     asked = Counter(leaf.label for leaf in leaves if _asked.get(id(leaf)) == (leaf, leaf.label))
     if asked and (most := asked.most_common(1)[0])[1] > 1:

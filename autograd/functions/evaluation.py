@@ -7,7 +7,7 @@ value, its partial derivatives are read with these numbers, and the chain rule m
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
@@ -49,7 +49,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     kind = _common_kind(numbers)
     order = topological_order(root)
     active = dependents(order, numbers)
-    _check_choices(active)
+    check_choices(order, numbers, "evaluate")
     read: dict[Any, Any] = {}
     for node in order:
         if node in numbers:
@@ -126,11 +126,18 @@ def _check(root: Any, numbers: Any) -> None:
             raise TypeError(f"evaluate takes numbers for leaves, got one for {found}; detach() it to make it a leaf")
 
 
-def _check_choices(order: list[Value]) -> None:
-    for node in order:
-        if node.op in MADE:
-            raise RuntimeError(
-                "evaluate reads the graph that was built, and this one was built by where(condition, ...) with a "
-                "condition that was true or false then, and may not be for these numbers; build it with maximum, "
-                "minimum, abs or relu, or call the function again"
-            )
+def check_choices(order: Sequence[Value], leaves: Iterable[Value], asker: str) -> None:
+    """Raise RuntimeError if what a graph computes of other numbers for these leaves would keep to a choice."""
+    if choice_made(order, leaves) is not None:
+        raise RuntimeError(
+            f"{asker} reads the graph that was built, and this one was built by where(condition, ...) with a "
+            "condition that was true or false then, and may not be for other numbers; build it with maximum, "
+            "minimum, abs or relu, or with a Value as the condition and numbers as sides, or call the function again"
+        )
+
+
+def choice_made(order: Sequence[Value], leaves: Iterable[Value]) -> Value | None:
+    """Return a node that depends on the leaves and was chosen by a plain bool, which no graph holds; or None."""
+    if not any(node.op in MADE for node in order):
+        return None
+    return next((node for node in dependents(order, leaves) if node.op in MADE), None)

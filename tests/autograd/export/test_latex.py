@@ -6,7 +6,7 @@ import re
 import pytest
 
 import nn
-from autograd import Constant, Value, leaky_relu, rules, sin, tanh, where
+from autograd import Constant, Value, leaky_relu, log, rules, sin, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
@@ -308,6 +308,23 @@ def test_derivation_is_symbols_then_numbers():
 def test_a_choice_has_its_condition():
     for root in (where(x, x + 1, y), +where(x, x + 1, y), -(+where(x, x + 1, y))):
         assert r"x + 1 & x \neq 0 \\ y & \text{otherwise}" in to_latex(root)
+
+
+def test_side_that_was_chosen_by_a_plain_bool_is_said_to_be_chosen():
+    x = Value(2.0, "x")
+    squared, logarithm = (
+        r"\operatorname{chosen}\left(x \cdot x\right)",
+        r"\operatorname{chosen}\left(\ln\left(x\right)\right)",
+    )
+    assert to_latex(where(x > 0.0, x * x, -x)) == to_latex(where(x < 0.0, -x, x * x)) == squared
+    both = where(x > 0.0, lambda: log(x), 0.0) - where(x > 0.0, x * x, -x)
+    assert to_latex(both) == f"{logarithm} - {squared}"
+    told = dict(lines(derivation(both, x))[:5])
+    assert r"\operatorname{chosen}\left(v_{1}\right) = \operatorname{chosen}\left(0.693147\right)" in told["v_{2}"]
+    assert r"\operatorname{chosen}\left(v_{3}\right) = \operatorname{chosen}\left(4\right) = 4" in told["v_{5}"]
+    named = where(x > 0.0, x, -x)
+    named.parents[0].label = "c"  # and may be another number
+    assert r"x & c \neq 0 \\ -x & \text{otherwise}" in to_latex(named)
 
 
 def test_errors_say_what_is_taken():

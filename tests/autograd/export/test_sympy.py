@@ -10,7 +10,7 @@ from hypothesis import given
 
 import autograd
 import nn
-from autograd import Constant, Value, cbrt, fsum, operation, rules, tanh
+from autograd import Constant, Value, cbrt, fsum, log, operation, relu, rules, tanh, where
 from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation
@@ -119,6 +119,26 @@ def test_shared_parts_stay_shared():
 def test_own_operation_is_what_it_computes_of_symbols():
     square = operation("square", lambda x: x * x, lambda y, x: 2.0 * x)
     assert str(to_sympy(square(Value(3.0, "x")))) == "x**2"
+
+
+MADE = {  # by a plain bool, which the graph does not hold
+    "of numbers": lambda x: where(x > 0.0, x * x, -x),
+    "of functions": lambda x: where(x > 0.0, lambda: log(x), 0.0),
+    "inside of other operations": lambda x: 1.0 + tanh(where(x > 0.0, x, 1.0)) * x,
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_choice_that_was_made_when_the_graph_was_built_is_refused(name):
+    with pytest.raises(RuntimeError, match=r"to_sympy reads the graph that was built.*true or false then.*a Value as"):
+        to_sympy(MADE[name](Value(2.0, "x")))
+
+
+def test_choice_of_constants_is_made_for_good_and_one_by_a_value_has_its_condition():
+    x, k = Value(2.0, "x"), Constant(3.0)
+    assert str(to_sympy(x * where(k > 0.0, k, 0.0))) == "3*x"
+    chosen = to_sympy(where(relu(x), x * x, -x))
+    assert [chosen.subs(to_sympy(x), at) for at in (2, -3)] == [4, 3]
 
 
 def test_importing_the_exports_loads_none_of_the_optional_packages():
