@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import keyword
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd import rules
 from autograd.engine import UNREACHED, Constant, Value, topological_order
+from autograd.rules import Operation
 
 
 def text(root: Value) -> str:
     """Return the graph of a Value as lines of Python, each node after its parents, with its data and gradient.
+
+    Run again they make the same graph. A choice by a plain bool is made as it was, and `...` is a side that was not
+    called: `where(True, lambda y=v1: y, ...)`.
 
     >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
     >>> y = 2 * a * b + a
@@ -36,13 +40,24 @@ def text(root: Value) -> str:
         if type(node) is Constant:
             gradient = "takes no gradient"
         if node.op is not None:
-            call = node.op.expression(*[names[parent] for parent in node.parents])
-            lines.append((f"{names[node]} = {call}", f"data = {node.number!r}, {gradient}"))
+            lines.append(
+                (f"{names[node]} = {_call(node.op, node.parents, names)}", f"data = {node.number!r}, {gradient}")
+            )
         elif names[node].isidentifier():  # and not the literal of a constant
             label = f", label={node.label!r}" if node.label else ""
             lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.number)}{label})", gradient))
     width = min(max((len(code) for code, _ in lines), default=0), 80)
     return "\n".join(f"{code:<{width}}  # {remark}" for code, remark in lines)
+
+
+def _call(operation: Operation, parents: Sequence[Value], names: Mapping[Value, str]) -> str:
+    """Return a call that makes the same operation again, a choice by a plain bool too; `...` is a side not called."""
+    operands = [names[parent] for parent in parents]
+    if operation is rules.chosen:
+        return f"where(True, lambda y={operands[0]}: y, ...)"  # which is looked up where the line stands
+    if operation is rules.decided and not operands[0].isidentifier():  # and has no label by which it might be changed
+        operands[0] = str(bool(parents[0].number))
+    return operation.expression(*operands)
 
 
 def sorted_graph(root: Any, asker: str) -> list[Value]:
@@ -68,8 +83,9 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     for node in order:
         if node.op is rules.power:
             literals.discard(node.parents[1])  # x ** 2.0 would be another operation
-        if node.op is not None and literals.issuperset(node.parents):
-            literals.difference_update(node.parents)  # and 2.0 * 3.0 a plain number
+        operands = node.parents[1:] if node.op is rules.decided else node.parents  # but for the bool
+        if node.op is not None and literals.issuperset(operands):
+            literals.difference_update(operands)  # and 2.0 * 3.0 a plain number
     labels = {node.label for node in order}
     fresh = (name for number in range(1, 2 * len(order) + 2) if (name := f"v{number}") not in labels)
     names: dict[Value, str] = {}

@@ -10,7 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Constant, Value, elu, exp, fsum, leaky_relu, no_grad, operation, rules, softmax, tanh, text
+from autograd import (
+    Constant,
+    Value,
+    elu,
+    exp,
+    fsum,
+    leaky_relu,
+    log,
+    no_grad,
+    operation,
+    rules,
+    softmax,
+    tanh,
+    text,
+    where,
+)
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry, Unary
 from tests.hypothesis_profiles import max_examples
@@ -33,7 +48,8 @@ def left_sides(root):
 
 def described(node, position):
     label = "" if node.parents else node.label
-    return type(node), repr(node.data), label, node.op and node.op.name, [position[parent] for parent in node.parents]
+    op = node.op and (node.op.name, node.op in rules.MADE)
+    return type(node), repr(node.data), label, op, [position[parent] for parent in node.parents]
 
 
 def assert_text_makes_the_same_graph(root):
@@ -87,6 +103,10 @@ def test_operand_used_twice_is_written_twice_and_its_node_once_and_the_result_of
     assert text(y) == "v1 = Value(2.0)  # grad: not yet"
 
 
+def chosen_twice(x):
+    return where(x > 0, x * x, -x) * where(x > 0, lambda: log(x), lambda: where(x < 0, x, 2.0)) + where(x > 0, 1.0, x)
+
+
 GRAPHS = [  # which the random ones below need not come to
     example, lambda: Value(1.0), lambda: Constant(-1.0), lambda: (-2.0) ** Value(3.0), lambda: (-Value(3.0)).__neg__(),
     lambda: Value(3.0) ** -1.5, lambda: Value(1.0) ** 1e300, lambda: Value(2.0) ** 0, lambda: Value(3.0) - -1,
@@ -98,12 +118,22 @@ GRAPHS = [  # which the random ones below need not come to
     # An operation on constants alone makes a node, and a power with one keeps its two operands.
     lambda: exp(Constant(2.0)), lambda: Constant(2.0) * Constant(3.0) * Value(1.0), lambda: -Constant(2.0),
     lambda: fsum([Constant(1.0), Constant(-2.0)]), lambda: Value(0.003743672625166669) ** Constant(0.3),
+    # Choices by a plain bool, which are made again.
+    lambda: chosen_twice(Value(2.0)), lambda: chosen_twice(Value(-2.0, "y")), lambda: where(True, Constant(1.0), 2.0),
+    lambda: where(False, lambda: 1.0, lambda: Constant(2.0)), lambda: where(True, lambda: Value(1.0), None),
 ]  # fmt: skip
 
 
 def test_text_makes_the_same_graph():
     for make in GRAPHS:
         assert_text_makes_the_same_graph(make())
+
+
+def test_text_makes_the_same_graph_inside_of_a_function_too():
+    root = chosen_twice(Value(2.0))
+    names = {}
+    exec(text(root), PUBLIC, names)  # as exec(text(root)) in a function
+    assert list(names.values())[-1].data == root.data
 
 
 def applications(function):
