@@ -12,6 +12,7 @@ import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def real(number: Any, asker: str) -> float:
         remedy = "use it as it is, or its .data where you mean the plain number"
     elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
+    elif number is None:
+        remedy = "a function that returns nothing returns None"
     elif getattr(number, "shape", None) == ():
         remedy = "write .item() for the one number in it"
     elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
@@ -59,6 +62,10 @@ def real(number: Any, asker: str) -> float:
     found = repr(number)
     found = found if len(found) <= 60 else found[:57] + "..."
     raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
+
+
+class Slope:
+    """A derivative that is no number but a linear map, or more than one: the masks and zeros of the table."""
 
 
 class Operation:
@@ -141,6 +148,26 @@ class Operation:
         """Return the partial derivative for each operand, where the operation gave `y`."""
         return [partial(y, *operands) for partial in self.partials]
 
+    def checked(self, position: int) -> Callable[..., Any]:
+        """Return a partial derivative that raises TypeError where it returns no number of its operands' kind."""
+        partial = self.partials[position]
+        asker = f"the partial derivative of {self.name} by {self.arguments[position]}"
+
+        def checked(*operands: Any) -> Any:
+            found = partial(*operands)
+            if type(found) is float or isinstance(found, Slope):
+                return found
+            for operand in operands:
+                if hasattr(operand, "_operate"):
+                    if hasattr(found, "_operate"):
+                        return found
+                elif getattr(operand, "shape", ()) and hasattr(found, "shape"):  # arrays
+                    return found
+            return real(found, asker)
+
+        checked.unchecked = partial  # type: ignore[attr-defined]
+        return checked
+
     def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
         """Return an error that says what was asked, where it is defined, and what was found."""
         found = ", ".join(f"{name} = {operand!r}" for name, operand in zip(self.arguments, operands, strict=True))
@@ -167,7 +194,8 @@ class Operation:
             return _member, self.family
         if variable := _variable(self):
             return _row, (variable,)
-        return _own, (self.name, self.forward, self.partials, self.vectorized)
+        partials = tuple(getattr(partial, "unchecked", partial) for partial in self.partials)
+        return _own, (self.name, self.forward, partials, self.vectorized)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
         return self
@@ -425,6 +453,10 @@ def operation(
     >>> y.data, x.grad
     (8.0, 12.0)
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"operation(name, forward, *partials) takes a name, which is a str, got a {type(name).__name__}: {name!r}"
+        )
     if not partials or not all(map(callable, (forward, *partials))):
         raise TypeError(
             f"operation({name!r}, forward, *partials) takes a forward function and one partial derivative for each "
@@ -432,7 +464,24 @@ def operation(
         )
     made = Operation(name, forward, *partials)
     made.vectorized = vectorized
+    _check_call(f"the forward function of {name}", forward, made.arguments)
+    made.partials = tuple(map(made.checked, range(len(partials))))
+    for partial, operand in zip(partials, made.arguments, strict=True):
+        _check_call(f"the partial derivative of {name} by {operand}", partial, ("y", *made.arguments))
     return made
+
+
+def _check_call(subject: str, function: Callable[..., Any], arguments: Sequence[str]) -> None:
+    """Raise TypeError where a function cannot be called with so many arguments."""
+    try:
+        called = signature(function, follow_wrapped=False)
+    except (ValueError, TypeError):  # some functions written in C do not tell
+        return
+    try:
+        called.bind(*arguments)
+    except TypeError as error:
+        listed = f"{len(arguments)} arguments, {', '.join(arguments)}"
+        raise TypeError(f"{subject} is called with {listed}, got one that takes {called}: {error}") from None
 
 
 def identifier(name: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
-from autograd.rules.operation import Binary, Family, NAry, Operation, Unary, Where
+from autograd.rules.operation import Binary, Family, NAry, Operation, Slope, Unary, Where
 
 SMALLEST_NORMAL = 2.0**-1022
 
@@ -238,7 +238,7 @@ def _select(condition: Any, a: Any, b: Any) -> Any:
     return Where.side(a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
 
 
-class Mask:
+class Mask(Slope):
     """The derivative by a side of a choice: the linear map that passes what arrives, or 0 where it is not chosen.
 
     As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
@@ -260,7 +260,7 @@ class Mask:
     __mul__ = __rmul__
 
 
-class Zero(float):
+class Zero(float, Slope):
     """The number 0, whose product with anything is 0: `Mask` where the condition is known, and does not hold."""
 
     def __rmul__(self, upstream: Any) -> Any:

@@ -21,6 +21,7 @@ from autograd.rules import (
     OwnPartial,
     infix,
     is_own,
+    real,
 )
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
@@ -229,12 +230,23 @@ def called_function(operation: Operation) -> Callable[..., Any]:
     return OwnForward(operation) if is_own(operation) else array_function(operation)
 
 
+def as_float(operation: Operation) -> Callable[..., float]:
+    """Return the forward function of a user's own operation, which may return an int or a NumPy scalar, as a float."""
+
+    def forward(*operands: float) -> float:
+        y = operation.forward(*operands)
+        return y if type(y) is float else real(y, f"the result of {operation.name}")
+
+    return forward
+
+
 class OwnForward:
     """A user's forward function on arrays: one number after the other, unless he says that it takes arrays."""
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.slow = elementwise(operation.forward, len(operation.partials))
+        self.slow = elementwise(as_float(operation), len(operation.partials))
+        self.real = np.frompyfunc(lambda y: real(y, f"the result of {operation.name}"), 1, 1)
         self.warned = isinstance(operation, OwnPartial)
 
     def __call__(self, *operands: Any) -> Any:
@@ -254,7 +266,8 @@ class OwnForward:
             array = np.asarray(operand, dtype=float).view()
             array.flags.writeable = False  # the program's own numbers
             arrays.append(array)
-        result = np.asarray(self.operation.forward(*arrays), dtype=float)
+        result = np.asarray(self.operation.forward(*arrays))
+        result = np.asarray(result if result.dtype.kind in "fiub" else self.real(result), dtype=float)
         wanted = np.broadcast_shapes(*map(np.shape, operands))
         if result.shape != wanted:
             raise ValueError(

@@ -22,7 +22,7 @@ from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, replay
 from autograd.compiler.views import Layout
-from autograd.rules import Dialect, NAry, Operation, infix, is_own, real
+from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
 VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
 
@@ -34,7 +34,7 @@ def python_words(bound: Bound) -> Dialect:
         stem = VARIABLES.get(operation) or ("own" if is_own(operation) else "member")
         listed = ", ".join(operands)
         if is_own(operation) and operation not in own:
-            own[operation] = as_float(operation)
+            own[operation] = _words.as_float(operation)
         name = bound.bind(own.get(operation, operation.forward), stem)
         return f"{name}([{listed}])" if isinstance(operation, NAry) else f"{name}({listed})"
 
@@ -53,16 +53,6 @@ def python_words(bound: Bound) -> Dialect:
         },
         call=call,
     )
-
-
-def as_float(operation: Operation) -> Callable[..., float]:
-    """Return the forward function of a user's own operation, which may return an int or a NumPy scalar, as a float."""
-
-    def forward(*operands: float) -> float:
-        y = operation.forward(*operands)
-        return y if type(y) is float else real(y, f"the result of {operation.name}")
-
-    return forward
 
 
 def array_words(bound: Bound) -> Dialect:

@@ -1,14 +1,32 @@
 """Own operations in compiled programs: functions in every style, any name, and constants of every kind."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from math import inf, nan
 
 import numpy as np
 import pytest
 
-from autograd import Value, compile, cos, dot, elu, fsum, grad, maximum, operation, rules, sin, value_and_grad, where
+from autograd import (
+    Value,
+    compile,
+    cos,
+    dot,
+    elu,
+    fsum,
+    grad,
+    gradcheck,
+    maximum,
+    operation,
+    rules,
+    sin,
+    value_and_grad,
+    where,
+)
 from autograd.rules.operation import Family, Unary
 from tests.autograd.compiler.beside_eager import is_close, outcome
+from tests.errors import error_of
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -90,6 +108,37 @@ def test_vectorized_function_cannot_change_the_numbers_of_the_program(backend):
             compile(lambda x: own(x) + x, batched="x")(np.array([1.0, 2.0]))
     else:  # it gets floats
         assert_as_eager(lambda x: own(x) + x)
+
+
+NO_NUMBERS = [None, "3", Fraction(3), Decimal(3), 3j, [3.0], np.array([3.0])]
+NUMBERS = [3, True, np.float32(3.0), np.int64(3), np.float64(3.0)]
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+@pytest.mark.parametrize("place", range(3))
+def test_result_that_is_no_number_is_one_error_wherever_it_is_computed(place, vectorized):
+    who = ("the result of g", "the partial derivative of g by a", "the partial derivative of g by b")[place]
+    for bad in NO_NUMBERS:
+        functions = [lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a]
+        functions[place] = lambda *_: bad  # noqa: B023
+        g = operation("g", *functions, vectorized=vectorized)
+        f = lambda x: g(x, x + 1.0) * 2.0  # noqa: B023
+        found = [error_of(lambda: f(Value(1.0)).backward()), error_of(gradcheck, f, 1.0)]  # noqa: B023
+        for h in (f, grad(f)):
+            found.append(error_of(value_and_grad(h), 1.0))
+            found.append(error_of(lambda: compile(h).value_and_grad(1.0)))  # noqa: B023
+            found.append(error_of(lambda: compile(h, batched="x").value_and_grad(np.array([1.0, 2.0]))))  # noqa: B023
+        wanted = f"TypeError: {who} takes a real number, got a {type(bad).__name__}: "
+        assert [error[: len(wanted)] for error in found] == [wanted] * len(found)
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=repr)
+def test_partial_may_return_what_a_value_takes(number):
+    own = operation("own", lambda x: x, lambda y, x: number)
+    x = Value(2.0)
+    own(x).backward()
+    assert type(x.grad) is float
+    assert_as_eager(lambda x: own(x) * x)
 
 
 # What is own may use what is own

@@ -50,7 +50,7 @@ def test_data_is_stored_as_a_float_whatever_number_is_given_or_assigned():
 
 NO_NUMBERS = {
     r"str: '3'; convert it first, for example with float\(\.\.\.\)": "3",
-    r"NoneType: None; convert it first": None,
+    r"NoneType: None; a function that returns nothing returns None": None,
     r"complex: 1j; keep the real and the imaginary part in a number each": 1j,
     r"complex64: .*; keep the real and the imaginary part in a number each": np.complex64(1j),
     r"list: \[1\.0\]; make one call for each element": [1.0],

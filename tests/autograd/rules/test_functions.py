@@ -132,6 +132,16 @@ TYPE_ERRORS = {
     r"operation\('f', forward, \*partials\) takes a forward .* got 0 partials": lambda: operation("f", abs),
     r"operation\('f', .* got 1 partials; write each as a function": lambda: operation("f", abs, 1.0),
     r"operation\('f', ": lambda: operation("f", None, abs),
+    ".*takes a name, which is a str, got a int: 3$": lambda: operation(3, abs, lambda y, x: 1.0),
+    r"the partial derivative of f by x is called with 2 arguments, y, x, got one that takes \(y\): ": lambda: operation(
+        "f", abs, lambda y: 2.0
+    ),
+    "the partial derivative of f by b is called with 3 arguments, y, a, b, got ": lambda: operation(
+        "f", max, lambda *_: 1.0, lambda y, b: 1.0
+    ),
+    "the forward function of f is called with 1 arguments, x, got ": lambda: operation(
+        "f", math.atan2, lambda y, x: 1.0
+    ),
     "f takes 1 operands, got 0$": lambda: operation("f", abs, lambda y, x: 1.0)(),
     "f takes 1 operands, got 2$": lambda: operation("f", abs, lambda y, x: 1.0)(Value(1.0), 2.0),
 }
