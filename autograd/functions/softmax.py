@@ -62,8 +62,9 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
 
 
 def _listed(values: Iterable[Number], asker: str) -> list[Any]:
-    if isinstance(values, Value):
-        raise TypeError(f"{asker} takes a sequence of numbers, got one Value, {values!r}; write {asker}([a, b])")
+    if not hasattr(values, "__iter__"):
+        found = "one Value" if isinstance(values, Value) else f"a {type(values).__name__}"
+        raise TypeError(f"{asker} takes a sequence of numbers, got {found}, {values!r}; write {asker}([a, b])")
     xs = [x if isinstance(x, Value) else real(x, asker) for x in values]
     if not xs:
         raise ValueError(f"{asker} is defined for at least one operand, got none")

@@ -12,6 +12,7 @@ import pytest
 import autograd as ad
 from autograd import Value, dot, elu, fsum, hypot, leaky_relu, logsumexp, mean, operation, sin, softmax, tanh, where
 from autograd.rules.operation import Family, NAry
+from tests.errors import error_of
 from tests.oracle import defined
 
 # Every row, of a family its samples. The ieee_ rows occur in derivatives only, and never raise.
@@ -142,9 +143,26 @@ TYPE_ERRORS = {
     "the forward function of f is called with 1 arguments, x, got ": lambda: operation(
         "f", math.atan2, lambda y, x: 1.0
     ),
+    r"log takes 1 operands, got 2; write log10\(x\), log2\(x\), or log\(x\) / log\(base\)$": lambda: ad.log(
+        Value(2.0), 10
+    ),
+    r"maximum takes 2 operands, got 1; write functools.reduce\(maximum, xs\)": lambda: ad.maximum([1.0, Value(2.0)]),
+    "where takes 3 operands, got 2$": lambda: where(Value(2.0) > 1.0, np.array([1.0, 2.0])),
     "f takes 1 operands, got 0$": lambda: operation("f", abs, lambda y, x: 1.0)(),
     "f takes 1 operands, got 2$": lambda: operation("f", abs, lambda y, x: 1.0)(Value(1.0), 2.0),
 }
+
+
+@pytest.mark.parametrize("name", [*ad.rules.FUNCTIONS, "softmax", "log_softmax"])
+def test_wrong_number_of_operands_names_the_function(name):
+    function, taken = getattr(ad, name), 0
+    for number in range(6):
+        for x in (1.5, Value(0.5), [0.5], np.array([0.5])):
+            error = error_of(function, *[x] * number)
+            taken += not error
+            assert not error or re.search(rf"\b{name}[ (]", error), (number, x)
+            assert "__call__" not in error
+    assert taken
 
 
 @pytest.mark.parametrize("message", TYPE_ERRORS)
