@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
-from autograd.engine import collector_paused
+from autograd import Value
+from autograd.engine import collector_paused, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import chance_restored
 from nn.modules import Module, Seed, generator
 from nn.optim import SGD
-from nn.training.checks import above_zero
+from nn.training.checks import above_zero, is_function
 from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
@@ -102,8 +103,10 @@ def fit(
     if max_norm is not None:
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
-    optimizer = optimizer or SGD(model.parameters())
+    _check_model(model, "fit")
+    optimizer = _checked(optimizer, model)
     whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    _check_trains(optimizer, model, whole, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))
@@ -139,6 +142,40 @@ def _check_backend(backend: str, compiled: bool | str) -> None:
         raise ValueError(f"{error}; fit takes 'jax' too") from None
 
 
+def _check_model(model: Any, asker: str) -> None:
+    if not is_function(model):
+        raise TypeError(f"{asker} takes a model, such as MLP(2, [8, 1]), got {model!r:.60}")
+
+
+def _checked(optimizer: Any, model: Module) -> Optimizer:
+    """Return an optimiser of the model's parameters where none is given; raise TypeError for what is none."""
+    if optimizer is None:
+        return SGD(model.parameters())
+    if not isinstance(optimizer, Optimizer):
+        found, kind = repr(optimizer)[:60], "SGD"
+        if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
+            found, kind = f"the class {optimizer.__name__}", optimizer.__name__
+        raise TypeError(f"optimizer is an Optimizer, got {found}; write {kind}(model.parameters(), lr=0.1)")
+    return optimizer
+
+
+def _check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
+    """Raise ValueError where a model has parameters and the loss depends on none of the optimiser's."""
+    parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
+    if not parameters or not set(optimizer.parameters).isdisjoint(parameters):
+        return
+    try:
+        with chance_restored(model):
+            total = loss([model(X[0])], [y[0]])
+    except Exception:  # which the training says, if it is one there
+        return
+    if not (isinstance(total, Value) and set(optimizer.parameters).intersection(topological_order(total))):
+        raise ValueError(
+            "the loss depends on none of the optimizer's parameters, so nothing would be trained; "
+            f"write {type(optimizer).__name__}(model.parameters(), lr=...) with the model that fit gets"
+        )
+
+
 class _StoppedError(Exception):
     """The reason why training ends early."""
 
@@ -157,10 +194,15 @@ class _Run:
         batch_size: int | None,
         backend: str,
     ) -> None:
-        if stop is not None and (isinstance(stop, type) or not callable(stop)):
+        if stop is not None and not is_function(stop):
             raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
-        if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks := list(callbacks))):
-            raise TypeError(f"callbacks is a list of functions of the history, got {callbacks!r}")
+        given: Any = callbacks
+        if (
+            not isinstance(given, Iterable)
+            or isinstance(given, str)
+            or not all(map(is_function, callbacks := list(given)))
+        ):
+            raise TypeError(f"callbacks is a list of functions of the history, got {given!r}")
         self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
         self.batch_size = batch_size
@@ -302,6 +344,7 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     4.0
     """
     judge = metric_for(metric, loss)
+    _check_model(model, "evaluate")
     with scopes_closed(), calls_noted() as calls:
         total, outputs = evaluated(model, X, y, loss)
     if metric == "auto" and judge is None:

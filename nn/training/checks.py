@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeGuard
 
 from autograd import Constant, Value
 from autograd.rules import real
@@ -42,6 +42,11 @@ def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
                 "list(dict.fromkeys(parameters)) leaves out repetitions"
             )
     return leaves
+
+
+def is_function(thing: Any) -> TypeGuard[Callable[..., Any]]:
+    """Whether something can be called for a result, as a class cannot, whose result is an object of it."""
+    return callable(thing) and not isinstance(thing, type)
 
 
 def plain(numbers: Any) -> Any:

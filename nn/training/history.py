@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from autograd.rules import real
-from nn.training.checks import above_zero, not_negative
+from nn.training.checks import above_zero, is_function, not_negative
 from nn.training.judging import metric_of
 from nn.training.metrics import Metric
 
@@ -178,10 +178,10 @@ class Stop:
 
 def metric_for(metric: Metric | str | None, loss: Any) -> Metric | None:
     """Return a metric as it was given; for "auto" the one that the loss carries."""
-    if not callable(loss):
+    if not is_function(loss):
         raise TypeError(f"loss is a function of outputs and targets, such as nn.mse, got {loss!r}")
     if metric == "auto":
         return metric_of(loss)
-    if metric is not None and not callable(metric):
+    if metric is not None and not is_function(metric):
         raise TypeError(f"metric is a function of outputs and targets, None or 'auto', got {metric!r}")
     return metric

@@ -80,6 +80,8 @@ class Optimizer:
 
     @lr.setter
     def lr(self, lr: Rate) -> None:
+        if isinstance(lr, type):
+            raise TypeError(f"lr, the learning rate, is a number or a schedule, got a class; write {lr.__name__}(...)")
         if not callable(lr):
             above_zero(lr, "lr", ", the learning rate,")
         self._lr = lr

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 from autograd import Value
+from nn.training.checks import is_function
 
 
 def with_penalty(loss: Callable[..., Any], penalty: Any, parameters: Sequence[Value]) -> Callable[[Any, Any], Any]:
@@ -22,7 +23,7 @@ def with_penalty(loss: Callable[..., Any], penalty: Any, parameters: Sequence[Va
     Value(data=3.5, grad=0.0)
     Value(data=3.5, grad=0.0)
     """
-    if not callable(penalty):
+    if not is_function(penalty):
         raise TypeError(
             f"penalty is a function of the parameters, or of nothing, called in each step, got {penalty!r:.60}; "
             "write penalty=lambda p: 1e-4 * l2(p)"

@@ -287,6 +287,9 @@ def test_lr_that_is_not_above_zero_and_finite_is_an_error(kind):
         before = optimizer.lr
         assert error_of(setattr, optimizer, "lr", lr) == wanted
         assert optimizer.lr == before
+    for rate in (Step, float):
+        wanted = f"TypeError: lr, the learning rate, is a number or a schedule, got a class; write {rate.__name__}(...)"
+        assert error_of(kind, [Value(1.0)], lr=rate) == wanted
     wanted = "TypeError: lr takes a real number, got a str: '0.1'; convert it first"
     assert error_of(kind, [Value(1.0)], lr="0.1").startswith(wanted)
 

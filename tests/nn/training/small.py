@@ -47,9 +47,9 @@ def slope_after(epochs):
     return 1.0 + 2.0 / 2**epochs
 
 
-def idle():
-    """Return an optimiser of nothing that matters."""
-    return SGD([Value(0.0)])
+def idle(model=None):
+    """Return an optimiser that changes nothing of a model."""
+    return SGD([Value(0.0)] if model is None else model.parameters(), lr=lambda t: 0.0)
 
 
 class Terminal(io.StringIO):

@@ -385,7 +385,8 @@ def test_share_is_held_out_by_the_seed(compiled):
             return 0.0
 
         options = {"validation": 0.3, "batch_size": 4, "epochs": 2, "seed": seed, "metric": spy, "compiled": compiled}
-        history = fit(Slope(0.0), *TEN, loss=mse, optimizer=idle(), **options)
+        model = Slope(0.0)
+        history = fit(model, *TEN, loss=mse, optimizer=idle(model), **options)
         assert [len(targets) for targets in seen] == [4, 3, 3] * 2
         assert seen[2] == seen[5] == tuple(sorted(seen[2]))
         assert sorted(seen[0] + seen[1] + seen[2]) == TEN[1]

@@ -11,10 +11,12 @@ import sys
 
 import pytest
 
+import nn
 from autograd import Value
-from nn import MLP, SGD, Module, cross_entropy, evaluate, hinge, mse
+from nn import MLP, SGD, Module, Stop, cross_entropy, evaluate, hinge, mse
 from nn import fit as fit_somehow
 from tests.collector import leaves_no_cycle
+from tests.errors import error_of
 from tests.nn.training.small import LINE, TEN, XOR, FailureError, Slope, Terminal, collector, idle, slope_after
 
 fit = functools.partial(fit_somehow, compiled=False)  # test_compiled_training.py compares the other way
@@ -92,20 +94,23 @@ def test_validation_is_recorded_after_each_epoch_and_changes_neither_the_trainin
 
 def test_loss_and_accuracy_of_an_epoch_are_those_of_its_examples_not_the_mean_over_its_batches():
     spy = Spy()
-    history = fit(Slope(0.0), *TEN, loss=spy, optimizer=idle(), epochs=2, batch_size=4, seed=1)
+    model = Slope(0.0)
+    history = fit(model, *TEN, loss=spy, optimizer=idle(model), epochs=2, batch_size=4, seed=1)
     assert [len(batch) for batch in spy.targets] == [4, 4, 2] * 2
     expected = [sum(n * loss for n, loss in zip((4, 4, 2), spy.losses[k : k + 3])) / 10 for k in (0, 3)]
     assert history.loss == pytest.approx(expected, rel=1e-15)
     assert history.loss[0] == pytest.approx(28.5, rel=1e-15)  # nothing was learned: the mean of 0, 1, 4, ..., 81
     y = [1, 1, 1, 1, -1]
-    history = fit(Slope(1.0), [[1.0]] * 5, y, loss=hinge, optimizer=idle(), epochs=1, batch_size=4, seed=1)
+    model = Slope(1.0)
+    history = fit(model, [[1.0]] * 5, y, loss=hinge, optimizer=idle(model), epochs=1, batch_size=4, seed=1)
     assert history.accuracy == [0.8]
 
 
 def test_batches_see_every_example_with_its_target_once_an_epoch_and_are_drawn_anew():
     for size in (None, 1, 2, 3, 7, 10, 11):
         spy = Spy()
-        fit(Slope(1.0), *TEN, loss=spy, optimizer=idle(), epochs=3, batch_size=size, seed=1)
+        model = Slope(1.0)
+        fit(model, *TEN, loss=spy, optimizer=idle(model), epochs=3, batch_size=size, seed=1)
         batches = math.ceil(10 / (size or 10))
         assert len(spy.targets) == 3 * batches
         epochs = [spy.targets[k : k + batches] for k in range(0, 3 * batches, batches)]
@@ -231,6 +236,49 @@ def test_error_of_a_model_is_passed_on_and_one_without_parameters_needs_an_optim
     ):
         with pytest.raises(error, match=wanted):
             fit(model, *XOR, *loss, **options)
+
+
+class Nothing: ...
+
+
+FUNCTIONS = ["loss", "metric", "penalty", "stop", "callbacks"]
+NO_FUNCTIONS = [Nothing, Stop, SGD, MLP, "text", 0.1]
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+def test_what_is_no_function_is_an_error_that_names_the_option(option):
+    model = small()
+    before = model.state_dict()
+    for wrong in NO_FUNCTIONS:
+        options = {"loss": hinge, option: [wrong] if option == "callbacks" else wrong}
+        assert re.match(f"TypeError: {option} is a .*, got ", error_of(fit, model, *XOR, **options)), wrong
+    for wrong in (Nothing, "", 0.1):
+        assert error_of(fit, model, *XOR, loss=hinge, callbacks=wrong).startswith("TypeError: callbacks is a list of f")
+    assert model.state_dict() == before
+
+
+@pytest.mark.parametrize("wrong", [*NO_FUNCTIONS, False, nn.schedules.Constant(0.1), nn.Adam], ids=repr)
+def test_what_is_no_optimizer_nor_model_is_an_error_that_says_what_to_write(wrong):
+    kind = "Adam" if wrong is nn.Adam else "SGD"
+    error = error_of(fit, small(), *XOR, loss=hinge, optimizer=wrong)
+    assert error.startswith("TypeError: optimizer is an Optimizer, got ")
+    assert error.endswith(f"; write {kind}(model.parameters(), lr=0.1)")
+    if not callable(wrong) or isinstance(wrong, type):
+        for asker, name in ((fit, "fit"), (evaluate, "evaluate")):
+            wanted = f"TypeError: {name} takes a model, such as MLP(2, [8, 1]), got "
+            assert error_of(asker, wrong, *XOR, loss=hinge).startswith(wanted)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_optimizer_of_other_parameters_is_an_error_unless_the_loss_depends_on_them(compiled):
+    scale = Value(1.0)
+    options = {"compiled": compiled, "epochs": 1}
+    for parameters in ([Value(1.0)], small().parameters()):
+        error = error_of(fit, small(), *XOR, loss=hinge, optimizer=SGD(parameters), **options)
+        assert error.startswith("ValueError: the loss depends on none of the optimizer's parameters")
+    fit(small(), *XOR, loss=lambda outputs, y: scale * hinge(outputs, y), optimizer=SGD([scale]), **options)
+    fit(small(), *XOR, loss=hinge, penalty=lambda p: p[0] * p[0], optimizer=SGD([scale]), **options)
+    assert scale.data < 1.0
 
 
 def show(stream, monkeypatch, **options):
