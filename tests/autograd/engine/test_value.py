@@ -70,6 +70,27 @@ def test_construction_from_what_is_no_number_says_what_to_do(message, given):
         Value(given)
 
 
+@pytest.mark.parametrize("name", ["data", "grad"])
+@pytest.mark.parametrize(("message", "given"), NO_NUMBERS.items(), ids=NO_NUMBERS)
+def test_assignment_of_what_is_no_number_says_what_to_do_and_changes_nothing(message, given, name):
+    x = Value(2.0)
+    (x * x).backward()
+    if given is None and name == "grad":  # as in PyTorch, none
+        x.grad = None
+        assert x.grad is None
+        return
+    with pytest.raises(TypeError, match=rf"^Value\.{name} takes a real number, got a {message}"):
+        setattr(x, name, given)
+    assert (x.data, x.grad) == (2.0, 4.0)
+
+
+def test_grad_is_stored_as_a_float_whatever_number_is_assigned():
+    for number in NUMBERS:
+        for x in (Value(1.0), Value(1.0) * 2.0):
+            x.grad = number
+            assert (type(x.grad), x.grad) == (float, float(number))
+
+
 def test_fields_of_a_leaf():
     x = Value(2)
     assert (x.data, x.grad, x.parents, x.op, x.label, x.local_derivatives()) == (2.0, 0.0, (), None, "", ())
@@ -385,7 +406,7 @@ def test_whatever_ends_backward_halfway_leaves_every_gradient_as_it_was(built):
 
 def test_gradient_that_cannot_be_added_to_leaves_every_gradient_as_it_was():
     x, w = Value(2.0), Value(3.0)
-    w.grad = "none yet"
+    w._grad = "none yet"
     y = x * w
     with pytest.raises(TypeError):
         y.backward()
