@@ -21,15 +21,26 @@ class TraceError(TypeError):
 
 
 CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
-OTHERWISE = f"{CHOICE}; detach() for a number without gradient"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 ADVICE = {  # by what was done with a number
-    "an integer of": STATIC,
+    "the data of": f"write x in place of x.data, or x.detach() for a number without gradient; {CHOICE}",
+    "a plain float of": (
+        "write autograd.sin(x) in place of math.sin(x), x or x.detach() in place of float(x), and dtype=object for an "
+        f"array that is to hold it; make text of what the function returns; {STATIC}"
+    ),
+    "an integer of": f"write floor(x) in place of int(x); {STATIC}",
+    "a rounded number of": "write floor(x + 0.5) in place of round(x), or round what the function returns",
+    "the text of": "return the number, and make text of what the function returns",
+    "the gradients of": "write grad(f) or value_and_grad(f) in place of backward(), in the function or around it",
+    "the gradients, without create_graph, of": "write gradients(..., create_graph=True), or grad(f)",
+    "the local derivatives of": "write gradients(y, y.parents, create_graph=True), or grad(f)",
+    "a copy of": "write x itself, or x.detach() for a number without gradient",
+    "an evaluation of": "call the function with the other numbers in place of evaluate",
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
         "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
-        f"{STATIC}; a loop until something holds cannot be compiled"
+        f"(0 < x) * (x < 1) in place of 0 < x < 1; {STATIC}; a loop until something holds cannot be compiled"
     ),
 }
 
@@ -87,7 +98,7 @@ class _Tracer:
             line = Located(clock.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
-                f"{ADVICE.get(how, OTHERWISE)}\n{line}"
+                f"{ADVICE[how]}\n{line}"
             )
 
     def assigned(self, leaf: Any) -> None:

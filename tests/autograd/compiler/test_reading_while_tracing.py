@@ -3,9 +3,11 @@
 import copy
 import math
 import pickle
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import pytest
 import autograd as ad
 from autograd import Value, compile, evaluate, grad
 from autograd.compiler import TraceError
+from autograd.compiler.trace import ADVICE
+from tests.errors import error_of
 
 READERS = {
     "equal": lambda x: x[0] if x[0] == 1.0 else 2.0 * x[0],
@@ -38,6 +42,74 @@ def test_number_of_the_first_call_is_not_read_in_silence(name):
         program = compile(f)
         with pytest.raises(TraceError, match=r"in a compiled function would stay as it is in this first call"):
             program([1.0, 2.0])
+
+
+def sum_of(array):
+    return array.sum()
+
+
+def backpropagated(x):
+    (x * x).backward()
+    return x.grad
+
+
+# A use of a number, what the error says to write in its place, and that.
+USES = {
+    "data": (lambda x: x.data * x, "x.detach()", lambda x: x.detach() * x),
+    "data of a result": (lambda x: (x * x).data, "write x in place of x.data", lambda x: x * x),
+    "a float": (lambda x: float(x) * x, "x or x.detach() in place of float(x)", lambda x: x.detach() * x),
+    "math": (math.sin, "autograd.sin(x) in place of math.sin(x)", ad.sin),
+    "math of a detached number": (lambda x: math.sin(x.detach()), "autograd.sin(x)", lambda x: ad.sin(x.detach())),
+    "a number of NumPy": (np.float64, "x or x.detach() in place of float(x)", lambda x: x.detach()),
+    "an array of floats": (lambda x: sum_of(np.array([x, x], dtype=float)), "dtype=object",
+                           lambda x: sum_of(np.array([x, x], dtype=object))),
+    "a complex number": (lambda x: complex(x).real, "x or x.detach() in place of float(x)", lambda x: x),
+    "an int": (lambda x: int(x) * x, "floor(x) in place of int(x)", lambda x: ad.floor(x) * x),
+    "an index": (lambda x: [1.0, 2.0][x] * x, "static=(...)", None),
+    "a range": (lambda x: sum(x for _ in range(x)), "static=(...)", None),
+    "a repetition": (lambda x: len([0] * x) * x, "static=(...)", None),
+    "rounded": (lambda x: round(x) * x, "floor(x + 0.5) in place of round(x)", lambda x: ad.floor(x + 0.5) * x),
+    "rounded to digits": (lambda x: round(x, 1), "round what the function returns", None),
+    "an f-string": (lambda x: (x, f"{x:.3f}")[0], "make text of what the function returns", lambda x: x),
+    "%-format": (lambda x: (x, "%.3f" % x)[0], "make text of what the function returns", lambda x: x),  # noqa: UP031
+    "a branch": (lambda x: x if x else -x, "where(x > 0, a, b)", None),
+    "not": (lambda x: x * (not x), "where(x > 0, a, b)", None),
+    "a chain": (lambda x: x * (0 < x < 2), "(0 < x) * (x < 1)", lambda x: x * ((x > 0) * (x < 2))),
+    "and": (lambda x: ad.where(x > 0 and x < 2, x, -x), "(0 < x) * (x < 1)", None),
+    "math.isclose": (lambda x: x * math.isclose(x, 1.0), "static=(...)", None),
+    "backward": (backpropagated, "grad(f) or value_and_grad(f) in place of backward()", grad(lambda x: x * x)),
+    "gradients": (lambda x: ad.gradients(x * x, [x])[0], "create_graph=True",
+                  lambda x: ad.gradients(x * x, [x], create_graph=True)[0]),
+    "local derivatives": (lambda x: (x * x).local_derivatives()[0], "grad(f)", lambda x: x),
+    "a copy": (copy.copy, "x itself, or x.detach()", lambda x: x),
+    "an evaluation": (lambda x: evaluate(x * x, {}), "call the function with the other numbers", lambda x: x * x),
+    "equality": (lambda x: x * (x == 1.0), "abs(x - 1.0) <= 0.0", lambda x: x * (abs(x - 1.0) <= 0.0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USES)
+def test_error_says_what_to_write_in_place_of_a_plain_number_and_that_works(name):
+    f, remedy, better = USES[name]
+    for by in (f, grad(f)):
+        error = error_of(compile(by), 1.0)
+        assert error.startswith("TraceError: ")
+        assert remedy in error
+    if better is not None:
+        eager = better(Value(1.0))
+        assert compile(better)(1.0) == getattr(eager, "data", eager)
+    if name in ("data", "a float", "an int", "rounded", "equality"):
+        assert compile(grad(better))(1.0) == grad(better)(1.0) == 1.0
+
+
+def test_every_use_that_is_refused_has_advice():
+    told = {
+        line.group(1)
+        for line in re.finditer(
+            r'modes\.use\(\w+, "([^"]+)"',
+            "\n".join(path.read_text() for path in Path(ad.__file__).parent.rglob("*.py")),
+        )
+    }
+    assert told <= ADVICE.keys()
 
 
 def test_what_is_part_of_the_program_is_read():
