@@ -22,15 +22,6 @@ def hull(a: Any, b: Any) -> Any:
     return _iv().mpf([low, high])
 
 
-def checked(result: Any) -> Any:
-    """Return a result as an interval; ValueError if it is one of complex numbers."""
-    import mpmath
-
-    if isinstance(result, mpmath.iv.mpc):
-        raise ValueError
-    return mpmath.iv.convert(result)
-
-
 def pi() -> Any:
     """Return an interval around pi."""
     return +_iv().pi

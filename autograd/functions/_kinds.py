@@ -10,7 +10,8 @@ import ast
 import cmath
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -24,6 +25,11 @@ class Kind:
     """A kind of numbers: how a float is one of them, and their functions, by the names that definitions use."""
 
     noun = "a Fraction"  # what messages call one
+    unfit: tuple[type[Exception], ...] = (
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+    )  # errors that say what it lacks
 
     def lift(self, number: float) -> Any:
         """Return a float as a number of this kind: exactly that number."""
@@ -34,10 +40,14 @@ class Kind:
         return ARITHMETIC.get(name) or _ROUNDING.get(name)
 
     def check(self, result: Any) -> Any:
-        """Return a result; a TypeError says that it is not of this kind."""
-        if not isinstance(result, (Fraction, int)):
-            raise TypeError(f"the result is not a Fraction but {result!r}")
-        return Fraction(result)
+        """Return a result as a number of this kind; a TypeError says that it is none: a float, which is rounded."""
+        return Fraction(self.one_of((Fraction, int), result))
+
+    def one_of(self, types: Any, result: Any) -> Any:
+        """Return a result, if it is of one of these types."""
+        if not isinstance(result, types):
+            raise TypeError(f"the result is not {self.noun} but {result!r}")
+        return result
 
     # Conditions: bools, or what stands for one that is not known.
 
@@ -56,11 +66,18 @@ class Kind:
     def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
         """Return what an operation is of numbers of this kind."""
         try:
-            return self.check(self._applied(row, numbers))
+            with self.meaning(f"the operation {row.name}"):
+                return self.check(self._applied(row, numbers))
         except (ValueError, ArithmeticError) as error:
             raise row.explain(error, numbers) from None
-        except TypeError as error:
-            raise TypeError(f"{row.name} has no meaning for {self.noun}: {error}") from error
+
+    @contextmanager
+    def meaning(self, what: str) -> Iterator[None]:
+        """Have what numbers of this kind cannot do raise NotImplementedError, which names it."""
+        try:
+            yield
+        except self.unfit as error:
+            raise NotImplementedError(f"{what} has no meaning for {self.noun}: {error}") from error
 
     def _applied(self, row: Operation, numbers: Sequence[Any]) -> Any:
         if (special := SPECIAL.get(row)) is not None:
@@ -71,22 +88,19 @@ class Kind:
             size = len(numbers) // row.sequences
             groups = [list(numbers[start : start + size]) for start in range(0, row.sequences * size, size or 1)]
             numbers = groups or [[]] * row.sequences
-        code, names = _compiled(row.definition)
-        words = {name: self.word(name) for name in names if name not in row.arguments}
-        if missing := [name for name, word in words.items() if word is None]:
-            raise NotImplementedError(
-                f"the operation {row.name} has no meaning for {self.noun}: there is no {missing[0]}"
-            )
-        return self._evaluated(code, {**words, **dict(zip(row.arguments, numbers, strict=True))})
+        return self._evaluated(row.definition, dict(zip(row.arguments, numbers, strict=True)))
 
-    def _evaluated(self, code: Any, names: dict[str, Any]) -> Any:
-        return eval(code, {**names, "lift": self.lift, "choose": self.choose, "__builtins__": {}})
+    def _evaluated(self, definition: str, named: dict[str, Any]) -> Any:
+        code, names = _compiled(definition)
+        words = {name: self.word(name) for name in names if name not in named}
+        if missing := [name for name, word in words.items() if word is None]:
+            raise TypeError(f"there is no {missing[0]}")
+        return eval(code, {**words, **named, "lift": self.lift, "choose": self.choose, "__builtins__": {}})
 
     def of(self, number: Any) -> Any:
         """Return a plain number as one of this kind; a constant by its definition."""
         if isinstance(number, ExactConstant):
-            code, names = _compiled(number.definition)
-            return self._evaluated(code, {name: self.word(name) for name in names})
+            return self._evaluated(number.definition, {})
         return self.lift(real(number, "evaluate"))
 
 
@@ -97,7 +111,7 @@ class _Complex(Kind):
         return complex(number)
 
     def word(self, name: str) -> Any:
-        return None if name in ("abs", "max", "min") else ARITHMETIC.get(name) or getattr(cmath, name, None)
+        return None if name in REAL else ARITHMETIC.get(name) or getattr(cmath, name, None)
 
     def check(self, result: Any) -> Any:
         return complex(result)
@@ -121,7 +135,7 @@ class _MPMath(Kind):
 
         if isinstance(result, mpmath.mpc):
             raise ValueError
-        return result
+        return mpmath.mp.convert(self.one_of((mpmath.mpf, int), result))
 
 
 class _ComplexMPMath(_MPMath):
@@ -133,10 +147,16 @@ class _ComplexMPMath(_MPMath):
         return mpmath.mpc(number)
 
     def word(self, name: str) -> Any:
-        return None if name in ("abs", "max", "min") else super().word(name)
+        import mpmath
+
+        if name == "psi":  # whose order is lifted with the other literals
+            return lambda order, x: mpmath.psi(int(order.real), x)
+        return None if name in REAL else super().word(name)
 
     def check(self, result: Any) -> Any:
-        return result
+        import mpmath
+
+        return mpmath.mpc(self.one_of((mpmath.mpc, mpmath.mpf, int), result))
 
 
 class _Interval(Kind):
@@ -149,7 +169,19 @@ class _Interval(Kind):
         return _intervals.pi() if name == "pi" else _intervals.WORDS.get(name) or ARITHMETIC.get(name)
 
     def check(self, result: Any) -> Any:
-        return _intervals.checked(result)
+        import mpmath
+
+        if isinstance(result, mpmath.iv.mpc):
+            raise ValueError
+        return mpmath.iv.convert(self.one_of((mpmath.iv.mpf, int), result))
+
+    def _applied(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        try:
+            return super()._applied(row, numbers)
+        except ValueError as error:
+            if is_own(row) and not error.args:  # what float(...) of an interval raises
+                raise TypeError("its function takes floats") from error
+            raise
 
     def truth(self, condition: Any) -> Any:
         return condition if condition is None or isinstance(condition, bool) else _intervals.truth(condition)
@@ -164,6 +196,7 @@ class _Interval(Kind):
 
 class _SymPy(Kind):
     noun = "an expression of SymPy"
+    unfit = (*Kind.unfit, ValueError, LookupError)  # of what cannot be compared; outside of a domain it returns nan
 
     def lift(self, number: float) -> Any:
         import sympy
@@ -176,7 +209,7 @@ class _SymPy(Kind):
     def word(self, name: str) -> Any:
         import sympy
 
-        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "psi": "polygamma"}
+        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "ceil": "ceiling", "psi": "polygamma"}
         return (
             getattr(sympy, renamed.get(name, name), None)
             if name in renamed
@@ -186,7 +219,7 @@ class _SymPy(Kind):
     def check(self, result: Any) -> Any:
         import sympy
 
-        return sympy.sympify(result, strict=True)
+        return sympy.sympify(self.one_of((sympy.Expr, int, float), result))
 
     def truth(self, condition: Any) -> Any:
         import sympy
@@ -207,6 +240,7 @@ class _SymPy(Kind):
 
 ARITHMETIC: Mapping[str, Any] = {"abs": abs, "max": max, "min": min, "sum": sum, "len": len, "zip": zip, "range": range}
 _ROUNDING: Mapping[str, Any] = {"floor": math.floor, "ceil": math.ceil, "sign": lambda x: (x > 0) - (x < 0)}
+REAL = {"abs", "max", "min", "sign", "floor", "ceil", "re", "atan2", "erfinv"}  # words that are not holomorphic
 # Conditions, and what is the same for all kinds.
 SPECIAL: dict[Operation, Callable[..., Any]] = {
     rules.less: lambda kind, a, b: kind.number(kind.truth(a < b)),
@@ -323,7 +357,7 @@ def kind_of(number: Any) -> Kind | None:
 
 def wrapped(number: Any, kind: Kind) -> Any:
     """Return a number as an operand of the rows."""
-    return OtherNumber(kind, number if kind_of(number) is kind else kind.of(number))
+    return OtherNumber(kind, kind.check(number) if kind_of(number) is kind else kind.of(number))
 
 
 def unwrapped(operand: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
@@ -62,7 +63,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     if not gradient:
         return unwrapped(value)
     wanted = set(active)
-    flow = Accumulators(wanted, _edges(active, wanted, read))
+    flow = Accumulators(wanted, _edges(active, wanted, read, kind))
     if root in wanted:
         flow[root]._grad = _taken(1.0, kind) if kind else _ones_like(value)
     with modes.inspect_with(None):  # which looks for floats that are not finite
@@ -72,17 +73,21 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     return unwrapped(value), {leaf: unwrapped(derivative) for leaf, derivative in found.items()}
 
 
-def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any]) -> Iterator[Edge]:
+def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any], kind: Kind | None) -> Iterator[Edge]:
     """Yield the edges of what depends on the leaves, with partial derivatives read with the other numbers."""
     for node in reversed(active):
         if (row := node.op) is not None:
             y, operands = read[node], [read[parent] for parent in node.parents]
-            partials = row.partials if row.arity else row.derivatives(y, operands)
-            for parent, partial in zip(node.parents, partials, strict=True):
-                if parent in wanted:
-                    derivative = _derivative(row, partial, y, operands) if row.arity else partial
-                    if derivative is not INACTIVE:
-                        yield node, parent, derivative
+            with nullcontext() if kind is None else kind.meaning(f"the derivative of {row.name}"):
+                partials = row.partials if row.arity else row.derivatives(y, operands)
+                found = [
+                    (parent, _derivative(row, partial, y, operands) if row.arity else partial)
+                    for parent, partial in zip(node.parents, partials, strict=True)
+                    if parent in wanted
+                ]
+            for parent, derivative in found:
+                if derivative is not INACTIVE:
+                    yield node, parent, derivative
 
 
 def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any]) -> Any:

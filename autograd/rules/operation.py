@@ -11,6 +11,7 @@ from __future__ import annotations
 import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
@@ -372,7 +373,9 @@ class NAry(Operation):
     def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
         """Return an error that says what was asked, where it is defined, and what was found."""
         found = f"{len(operands)} operands" if operands else "none"
-        extent = f" between {min(operands)!r} and {max(operands)!r}" if operands else ""
+        extent = ""
+        with suppress(TypeError):  # of complex numbers, which have no order
+            extent = f" between {min(operands)!r} and {max(operands)!r}" if operands else ""
         if isinstance(error, OverflowError):
             return OverflowError(f"{self.name} is too large for a float, got {found}{extent}")
         return type(error)(f"{self.name} is defined for {self.domain or 'real operands'}, got {found}{extent}")
