@@ -229,7 +229,7 @@ def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) ->
     return _named("hvp", f, product)
 
 
-def _slopes(asker: str, f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+def _slopes(asker: str, f: Function, argnums: Any, has_aux: bool) -> Function:
     """Return grad(f), whose errors name the transform that was called."""
     check_function(asker, f)
 

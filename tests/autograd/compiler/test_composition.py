@@ -236,6 +236,15 @@ def test_call_without_an_anomaly_is_as_elsewhere():
     assert w.grad == 1.5
 
 
+def test_call_for_the_value_alone_is_not_looked_at_for_its_derivative():
+    w = Value(0.0, "w")
+    compiled = compile(lambda x: (w * x) ** 0.5)
+    with detect_anomaly():
+        assert compiled(1.0) == 0.0
+        with pytest.raises(FloatingPointError, match="in the chain rule through"):
+            compiled.backward(1.0)
+
+
 @pytest.mark.parametrize("call", [lambda p: p.forward(), lambda p: p.backward(), lambda p: p.value_and_grad([1e200])])
 def test_anomaly_in_a_compiled_graph_is_reported(call):
     w = Value(1.0, "w")

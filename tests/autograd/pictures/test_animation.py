@@ -164,6 +164,8 @@ def test_numbers_at_work_stand_out_and_labels_are_bold():
     assert [framed(frame, 2) for frame in (first, frames[3], last)] == [set()] * 3
     assert [framed(frame, 2) for frame in frames[:3]] == [{"n0", "n1", "n2"}, {"n2", "n3", "n4"}, {"n4", "n5", "n6"}]
     assert [framed(frame, 2) for frame in frames[4:6]] == [{"n6", "n4"}, {"n6", "n5"}]  # one operand after the other
+    filled = [re.findall(r"(\w+) \[.*#FFD966", frame.source) for frame in (first, *frames[:5], last)]
+    assert filled == [[], ["n2op"], ["n4op"], ["n6op"], [], ["n6op"], []]
     assert all(">grad above 0<" in frame.source for frame in (first, *frames, last))  # the legend, below each caption
     assert [last.source.count(name) for name in ("<B>a</B>", ">v1<", "<B>v1</B>")] == [1, 1, 0]
 
