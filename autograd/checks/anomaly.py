@@ -66,7 +66,7 @@ class _Anomalies:
         previous = None
         for source, target, derivative in edges:
             node, neighbour = _node(source), _node(target)
-            upstream, slope = _number(source._grad), _number(derivative)
+            upstream, slope = _number(source.adjoint), _number(derivative)
             if source is not previous:
                 _check_sum(node, upstream, came_from)
                 previous = source
@@ -79,7 +79,7 @@ class _Anomalies:
             came_from[neighbour] = node
             yield source, target, derivative
         for holder in holders:
-            _check_sum(_node(holder), _number(holder._grad), came_from)
+            _check_sum(_node(holder), _number(holder.adjoint), came_from)
 
 
 def _node(holder: Node | Accumulator) -> Node:

@@ -130,7 +130,7 @@ class CompiledGraph(WithParameters):
             self._run(self.program.backward, self._memory, self._seeds(seed))
             gradient = self._memory.plain_adjoints[: len(self.wrt)].tolist()
         for leaf, derivative in zip(self.wrt, gradient, strict=True):
-            leaf._grad = (leaf._grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
+            leaf.adjoint = (leaf.adjoint or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
 
     def value_and_grad(self, theta: ArrayLike, seed: Any = 1.0) -> tuple[Any, Array]:
         """Return the value, and the gradient by `wrt` as a vector, at a vector; touches no Value."""

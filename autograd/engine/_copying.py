@@ -33,7 +33,7 @@ def restore(
     node = object.__new__(kind)
     node.number, node.label, node.op, node.stamp = data, label, op, stamp
     node._first, node._second = slots_of(op, parents)
-    node._grad = UNREACHED if grad is None else grad
+    node.adjoint = UNREACHED if grad is None else grad
     if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it
         clock.advance(stamp.tick)
     return node
@@ -41,12 +41,12 @@ def restore(
 
 def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
     """Return what `restore` needs to make the node again, of these parents."""
-    grad = None if node._grad is UNREACHED else node._grad
+    grad = None if node.adjoint is UNREACHED else node.adjoint
     return type(node), node.number, grad, node.label, node.op, parents, node.stamp
 
 
 # What every node has, and `state` holds. Beside these, a subclass of Value may have attributes of its own.
-FIELDS = ("_first", "_grad", "_second", "label", "number", "op", "stamp")
+FIELDS = ("_first", "adjoint", "_second", "label", "number", "op", "stamp")
 
 
 @lru_cache

@@ -16,11 +16,11 @@ from autograd.rules import Mask, Zero, ieee_dot
 class Accumulator:
     """The gradient of a node, or in forward mode its tangent, held outside of it."""
 
-    __slots__ = ("_grad", "node")
+    __slots__ = ("adjoint", "node")
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._grad: Any = UNREACHED
+        self.adjoint: Any = UNREACHED
 
 
 class Accumulators(dict[Any, Accumulator]):
@@ -33,7 +33,7 @@ class Accumulators(dict[Any, Accumulator]):
     def clear_gradients(self) -> None:
         """Make ready for another pass."""
         for accumulator in self.values():
-            accumulator._grad = UNREACHED
+            accumulator.adjoint = UNREACHED
 
 
 class Sum:

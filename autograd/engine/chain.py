@@ -93,15 +93,15 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
     computed = topological_order(root, leaves=leaves)
     leaves = [leaf for leaf in leaves if type(leaf) is not constant]
     check_unchanged(computed)
-    before = [node._grad for node in computed]
+    before = [node.adjoint for node in computed]
     try:
         for node in computed:
-            node._grad = UNREACHED
+            node.adjoint = UNREACHED
         for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
-            grad, leaf._grad = leaf._grad, 0.0
+            grad, leaf.adjoint = leaf.adjoint, 0.0
             before.append(grad)
         if type(root) is not constant:
-            root._grad = seed
+            root.adjoint = seed
         if modes.blocks:
             nodes = [*computed, *leaves]
             accumulate(edges(reversed(computed), set(nodes)), nodes)
@@ -109,10 +109,10 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
             accumulate_floats(reversed(computed), constant)
         for leaf, grad in zip(leaves, before[len(computed) :], strict=True):
             if grad is not None:
-                leaf._grad = grad + leaf._grad
+                leaf.adjoint = grad + leaf.adjoint
     except BaseException:
         for node, grad in zip([*computed, *leaves], before, strict=False):
-            node._grad = grad
+            node.adjoint = grad
         raise
 
 
@@ -122,11 +122,11 @@ def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
     The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`). Where
     none has arrived, nothing is handed on, not even 0 times an infinity.
     """
-    edges = (edge for edge in edges if edge[0]._grad is not UNREACHED)
+    edges = (edge for edge in edges if edge[0].adjoint is not UNREACHED)
     if modes.blocks:
         edges = modes.inspected_edges(edges, holders)
     for source, target, derivative in edges:
-        target._grad += source._grad * derivative
+        target.adjoint += source.adjoint * derivative
 
 
 def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
@@ -136,29 +136,29 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
     + and * are not called.
     """
     for node in nodes:
-        op, gradient, a, b = node.op, node._grad, node._first, node._second
+        op, gradient, a, b = node.op, node.adjoint, node._first, node._second
         if gradient is UNREACHED:
             continue
         if op is PRODUCT:
             if type(a) is not constant:
-                a._grad += gradient * b.number
+                a.adjoint += gradient * b.number
             if type(b) is not constant:
-                b._grad += gradient * a.number
+                b.adjoint += gradient * a.number
         elif op is SUM:
             if type(a) is not constant:
-                a._grad += gradient
+                a.adjoint += gradient
             if type(b) is not constant:
-                b._grad += gradient
+                b.adjoint += gradient
         elif b is not None:
             by_a, by_b = op.partials
             y, x, z = node.number, a.number, b.number
             if type(a) is not constant:
-                a._grad += gradient * by_a(y, x, z)
+                a.adjoint += gradient * by_a(y, x, z)
             if type(b) is not constant:
-                b._grad += gradient * by_b(y, x, z)
+                b.adjoint += gradient * by_b(y, x, z)
         elif op.arity == 1:
             if type(a) is not constant:
-                a._grad += gradient * op.partials[0](node.number, a.number)
+                a.adjoint += gradient * op.partials[0](node.number, a.number)
         else:
             y, operands = node.number, [parent.number for parent in a]
             partials = op.partials if op.arity else op.partials[0](y, operands)  # the whole gradient, for any number
@@ -166,7 +166,7 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
                 if type(parent) is not constant:
                     derivative = partial(y, *operands) if op.arity else partial
                     if derivative is not INACTIVE:
-                        parent._grad += gradient * derivative
+                        parent.adjoint += gradient * derivative
 
 
 def row_of(*derivatives: Any) -> Operation:

@@ -59,7 +59,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node._first = first
     node._second = second
     node.stamp = stamp
-    node._grad = UNREACHED
+    node.adjoint = UNREACHED
     node.label = ""
     node.op = op
     if modes.blocks and (side := modes.side()) is not None:
@@ -114,7 +114,7 @@ def _unary(op: Operation, x: Value) -> Value:
     node._first = x
     node._second = None
     node.stamp = clock.now
-    node._grad = UNREACHED
+    node.adjoint = UNREACHED
     node.label = ""
     node.op = op
     return node
@@ -142,7 +142,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         node._first = self
         node._second = other
         node.stamp = clock.now
-        node._grad = UNREACHED
+        node.adjoint = UNREACHED
         node.label = ""
         node.op = op
         return node
@@ -175,7 +175,7 @@ def _constant(number: float) -> Value:
     node._first = ()
     node._second = None
     node.stamp = clock.now
-    node._grad = UNREACHED
+    node.adjoint = UNREACHED
     node.label = ""
     node.op = None
     return node
@@ -216,7 +216,7 @@ class Value(Node, PeerNames, Methods["Value"]):
             _check_arguments(label, _op, _children)
         self.number = data if type(data) is float else real(data, "Value")
         self.stamp = clock.now
-        self._grad = UNREACHED
+        self.adjoint = UNREACHED
         self.label = label
         self.op = None
         self._first = ()
@@ -242,9 +242,9 @@ class Value(Node, PeerNames, Methods["Value"]):
         self.stamp = clock.reassigned(self.stamp)
 
     def _set_grad(self, gradient: float | None) -> None:
-        self._grad = gradient if type(gradient) is float or gradient is None else real(gradient, "Value.grad")
+        self.adjoint = gradient if type(gradient) is float or gradient is None else real(gradient, "Value.grad")
 
-    grad: Any = property(attrgetter("_grad"), _set_grad, doc="The gradient; None, as in PyTorch, is none.")
+    grad: Any = property(attrgetter("adjoint"), _set_grad, doc="The gradient; None, as in PyTorch, is none.")
 
     @property
     def scope(self) -> clock.scope | None:
@@ -373,7 +373,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        grad = 0.0 if self._grad is None else float(self._grad)
+        grad = 0.0 if self.adjoint is None else float(self.adjoint)
         return f"Value(data={self.number!r}, grad={grad!r}{label})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -444,7 +444,7 @@ class Value(Node, PeerNames, Methods["Value"]):
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of every node it was made from."""
         for node in topological_order(self):
-            node._grad = UNREACHED
+            node.adjoint = UNREACHED
 
     def detach(self) -> Value:
         """Return a fresh leaf with the same data: no gradient flows through it.

@@ -115,9 +115,9 @@ class Linearization:
         flow.clear_gradients()
         for node, number in seeds:
             given.append(as_value(number) if valued else number)
-            flow[node]._grad += Sum(1.0, given[-1]) if valued else number
+            flow[node].adjoint += Sum(1.0, given[-1]) if valued else number
         accumulate(flow.edges, flow.values())
-        sums: list[Any] = [flow[end]._grad if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
+        sums: list[Any] = [flow[end].adjoint if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
         if not valued:
             return [float(total) for total in sums]
         taken = set(given)  # each result is a node of its own, to be labelled as one likes

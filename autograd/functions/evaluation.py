@@ -65,11 +65,11 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     wanted = set(active)
     flow = Accumulators(wanted, _edges(active, wanted, read, kind))
     if root in wanted:
-        flow[root]._grad = _taken(1.0, kind) if kind else _ones_like(value)
+        flow[root].adjoint = _taken(1.0, kind) if kind else _ones_like(value)
     with modes.inspect_with(None):  # which looks for floats that are not finite
         accumulate(flow.edges, flow.values())
     nothing = _taken(0.0, kind) if kind else 0.0 * _ones_like(value)
-    found = {leaf: flow[leaf]._grad + nothing if leaf in flow else nothing for leaf in numbers}
+    found = {leaf: flow[leaf].adjoint + nothing if leaf in flow else nothing for leaf in numbers}
     return unwrapped(value), {leaf: unwrapped(derivative) for leaf, derivative in found.items()}
 
 

@@ -159,21 +159,21 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
         return []
     check_unchanged(taking)
     flow = {node: Accumulator(node) for node in taking}
-    flow[root]._grad = 1.0
+    flow[root].adjoint = 1.0
     known: dict[Value, float] = {root: 1.0}
     used: set[tuple[Value, int]] = set()
     end, told = names[root], "Backward: every gradient is handed on to the operands, times the local derivative."
     steps = [_Step(len(order), dict(known), (told, f"d{end}/d{end} = 1"))]
 
     def watched(node: Value, outgoing: Iterable[Edge]) -> Iterator[Edge]:
-        if flow[node]._grad is UNREACHED:  # a condition
+        if flow[node].adjoint is UNREACHED:  # a condition
             return
         active = active_operands(node.op, len(node.parents))
         free = [n for n, parent in enumerate(node.parents) if active[n] and type(parent) is not Constant]
         for operand, (_, parent, derivative) in zip(free, outgoing, strict=True):
             before = known.get(parent)
             yield flow[node], flow[parent], derivative
-            arrived, total = flow[node]._grad, flow[parent]._grad  # the chain rule has added to it meanwhile
+            arrived, total = flow[node].adjoint, flow[parent].adjoint  # the chain rule has added to it meanwhile
             known[parent] = total
             used.add((node, operand))
             gradient, part = f"d{end}/d{names[parent]}", arrived * derivative
@@ -184,7 +184,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
 
     by_source = groupby(edges(reversed(taking), flow), itemgetter(0))
     accumulate(chain.from_iterable(watched(*step) for step in by_source), flow.values())
-    found = [f"d{end}/d{names[leaf]} = {flow[leaf]._grad:.4g}" for leaf in taking if leaf.op is None and leaf.label]
+    found = [f"d{end}/d{names[leaf]} = {flow[leaf].adjoint:.4g}" for leaf in taking if leaf.op is None and leaf.label]
     told = "Done: the gradient of a leaf says how fast the result changes with it."
     return [*steps, steps[-1]._replace(caption=(told, _joined(",  ".join(found), "")), node=None, operand=None)]
 

@@ -172,7 +172,7 @@ def colour_sheet() -> str:
 
 def gradient_of(node: Value) -> float | None:
     """Return the gradient of a node, None where no backward() has reached it or none will."""
-    return None if node._grad is UNREACHED or type(node) is Constant else node._grad
+    return None if node.adjoint is UNREACHED or type(node) is Constant else node.adjoint
 
 
 def gradient_row(gradient: float | None, largest: float) -> Row:

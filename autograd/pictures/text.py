@@ -35,8 +35,8 @@ def text(root: Value) -> str:
     names = names_of(order)
     lines = []
     for node in order:
-        reached = node._grad is not UNREACHED and node._grad is not None
-        gradient = f"grad = {float(node._grad)!r}" if reached else "grad: not yet"
+        reached = node.adjoint is not UNREACHED and node.adjoint is not None
+        gradient = f"grad = {float(node.adjoint)!r}" if reached else "grad: not yet"
         if type(node) is Constant:
             gradient = "takes no gradient"
         if node.op is not None:

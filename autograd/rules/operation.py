@@ -65,7 +65,7 @@ def real(number: Any, asker: str) -> float:
     raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
 
 
-MISSING: Any = object()  # in place of an operand that was not given
+NOT_GIVEN: Any = object()  # in place of an operand that was not given
 REMEDIES = {
     "log": "; write log10(x), log2(x), or log(x) / log(base)",
     "maximum": "; write functools.reduce(maximum, xs) for the largest of many",
@@ -133,8 +133,8 @@ class Operation:
         return self.apply(operands)
 
     def wrong_number(self, *operands: Any) -> TypeError:
-        """Return the error of a call with so many operands, of which those that are missing are `MISSING`."""
-        found = sum(operand is not MISSING for operand in operands)
+        """Return the error of a call with so many operands, of which those that are missing are `NOT_GIVEN`."""
+        found = sum(operand is not NOT_GIVEN for operand in operands)
         return TypeError(f"{self.name} takes {len(self.partials)} operands, got {found}{REMEDIES.get(self.name, '')}")
 
     def apply(self, operands: Sequence[Any]) -> Any:
@@ -224,9 +224,9 @@ class Unary(Operation):
     def __call__(self, x: Operable[T]) -> T: ...
     @overload
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]: ...
-    def __call__(self, x: Any = MISSING, *others: Any) -> Any:
+    def __call__(self, x: Any = NOT_GIVEN, *others: Any) -> Any:
         """Apply the operation to its operand."""
-        if others or x is MISSING:
+        if others or x is NOT_GIVEN:
             raise self.wrong_number(x, *others)
         if type(x) is float:
             try:
@@ -251,9 +251,9 @@ class Binary(Operation):
     def __call__(self, a: NDArray[Any], b: NDArray[Any] | Operable[Any] | float) -> NDArray[Any]: ...
     @overload
     def __call__(self, a: Operable[Any] | float, b: NDArray[Any]) -> NDArray[Any]: ...
-    def __call__(self, a: Any = MISSING, b: Any = MISSING, *others: Any) -> Any:
+    def __call__(self, a: Any = NOT_GIVEN, b: Any = NOT_GIVEN, *others: Any) -> Any:
         """Apply the operation to its operands."""
-        if others or b is MISSING:
+        if others or b is NOT_GIVEN:
             raise self.wrong_number(a, b, *others)
         return self.evaluate((a, b)) if type(a) is float and type(b) is float else self.apply((a, b))
 
@@ -281,9 +281,9 @@ class Where(Operation):
     ) -> T: ...
     @overload
     def __call__(self, condition: NDArray[Any], a: Side[Any], b: Side[Any]) -> NDArray[Any]: ...
-    def __call__(self, condition: Any = MISSING, a: Any = MISSING, b: Any = MISSING, *others: Any) -> Any:
+    def __call__(self, condition: Any = NOT_GIVEN, a: Any = NOT_GIVEN, b: Any = NOT_GIVEN, *others: Any) -> Any:
         """Apply the choice."""
-        if others or b is MISSING:
+        if others or b is NOT_GIVEN:
             raise self.wrong_number(condition, a, b, *others)
         if not (callable(a) or callable(b)):
             return (self.decided if type(condition) is bool else self).apply((condition, a, b))
@@ -424,9 +424,9 @@ class Family:
     def __call__(self, x: Operable[T], constant: float = ..., /, **named: float) -> T: ...
     @overload
     def __call__(self, x: NDArray[Any], constant: float = ..., /, **named: float) -> NDArray[Any]: ...
-    def __call__(self, x: Any = MISSING, constant: Any = None, /, *others: Any, **named: Any) -> Any:
+    def __call__(self, x: Any = NOT_GIVEN, constant: Any = None, /, *others: Any, **named: Any) -> Any:
         """Apply the member with the given constant."""
-        if others or x is MISSING:
+        if others or x is NOT_GIVEN:
             number = 2 + len(others) if others else 0
             raise TypeError(f"{self.name} takes 1 operand, and {self.constant}, got {number} operands")
         if (unknown := named.keys() - {self.constant}) or (named and constant is not None):

@@ -21,7 +21,7 @@ from nn.data.csv_dialect import TableError as TableError
 # How tables write "not known". None of these is a number, or the name of a class.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-WHOLE = re.compile(r"[+-]?\d+")
+INTEGER = re.compile(r"[+-]?\d+")
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -179,7 +179,7 @@ def commas_in(column: Sequence[str], separator: str) -> str:
     known = [cell for cell in column if cell]
     if not any("," in cell for cell in known):
         return ""
-    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE.fullmatch(cell) for cell in known):
+    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or INTEGER.fullmatch(cell) for cell in known):
         return "decimal"
     return "" if any(math.isnan(number_in(cell)) for cell in known) else "thousands"
 

@@ -413,8 +413,9 @@ def test_wrong_inputs_are_an_error_that_shows_them(kind, widths):
         assert re.search(f"^TypeError: .*takes a real number, got {found}", error_of(kind(2, *widths), x))
 
 
-@pytest.mark.parametrize("module", [Neuron(2), Layer(2, 1), MLP(2, [1])], ids=repr)
-def test_wrong_number_of_operands_names_the_module(module):
+@pytest.mark.parametrize(("kind", "widths"), [(Neuron, []), (Layer, [1]), (MLP, [[1]])])
+def test_wrong_number_of_operands_names_the_module(kind, widths):
+    module = kind(2, *widths)
     for operands, found in (((), 0), ((1.0, 2.0), 2), (([1.0, 2.0], [1.0, 2.0]), 2)):
         name = type(module).__name__
         wanted = f"TypeError: {name} takes 1 sequence of 2 numbers, got {found} operands; write model([x1, x2]) for two"

@@ -406,7 +406,7 @@ def test_whatever_ends_backward_halfway_leaves_every_gradient_as_it_was(built):
 
 def test_gradient_that_cannot_be_added_to_leaves_every_gradient_as_it_was():
     x, w = Value(2.0), Value(3.0)
-    w._grad = "none yet"
+    w.adjoint = "none yet"
     y = x * w
     with pytest.raises(TypeError):
         y.backward()
