@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
 from autograd.rules import Family, Unary, real
-from autograd.rules.operation import MISSING
+from autograd.rules.operation import NOT_GIVEN
 from nn.training.parameters import ParameterHolder, held
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ class _Dense(Module, Generic[Out]):
 
     nin: int
 
-    def __call__(self, x: Sequence[Value | float] = MISSING, *others: Any) -> Out:
+    def __call__(self, x: Sequence[Value | float] = NOT_GIVEN, *others: Any) -> Out:
         """Return the output for `nin` inputs, floats or Values."""
-        if others or x is MISSING:
+        if others or x is NOT_GIVEN:
             found, name = 1 + len(others) if others else 0, type(self).__name__
             raise TypeError(
                 f"{name} takes 1 sequence of {self.nin} numbers, got {found} operands; write model([x1, x2]) for two"

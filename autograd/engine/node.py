@@ -37,14 +37,14 @@ class Node:
     - `number`: what `data` returns. Reading it has no effect, whereas `data` tells a tracer that a plain number is
       used; assigning to it skips the checks of `data`.
     - `parents`: the operands, in order, repeated where an operand is; `op`: the operation, None for a leaf.
-    - `adjoint`: what `grad` returns, the gradient, `UNREACHED` until a backward() has come by. Assigning to it skips the
+    - `adjoint`: what `grad` returns, the gradient, `UNREACHED` until a backward() has come by. Assigning skips the
       check of `grad`. `label`: a name.
     - `stamp`: when and where the node was made.
     """
 
     # A node is one object to Python's cyclic garbage collector, whose time would otherwise exceed the arithmetic's: one
     # or two parents have slots of their own, and only more of them (or none) are kept as a tuple, in the first.
-    __slots__ = ("_first", "adjoint", "_second", "label", "number", "op", "stamp")
+    __slots__ = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
 
     number: float
     _first: Any
