@@ -40,7 +40,7 @@ ADVICE = {  # by what was done with a number
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
         "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
-        f"(0 < x) * (x < 1) in place of 0 < x < 1; {STATIC}; a loop until something holds cannot be compiled"
+        f"(0 < x) & (x < 1) in place of 0 < x < 1; {STATIC}; a loop until something holds cannot be compiled"
     ),
 }
 

@@ -46,7 +46,7 @@ def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
 
 
 # What every node has, and `state` holds. Beside these, a subclass of Value may have attributes of its own.
-FIELDS = ("_first", "adjoint", "_second", "label", "number", "op", "stamp")
+FIELDS = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
 
 
 @lru_cache
