@@ -15,6 +15,7 @@ from autograd.checks._differences import Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, modes, topological_order
 from autograd.functions import Function, Structure, flatten, flatten_result, jacobian, signature_of
+from autograd.functions.calls import check_function
 from autograd.rules import Operation
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -57,6 +58,7 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     autograd.GradientError: the derivative of <lambda> by x is 23.92, but 24 by finite differences: the rule
     of cube is wrong, whose derivative at x = 2.0 by x is 11.96, but 12 by finite differences
     """
+    check_function("gradcheck", f)
     if type(order) is not int or order < 1:
         raise ValueError(f"order of gradcheck is how many derivatives to compare, 1 or more, got {order!r}")
     numbers, structure = flatten(args, "gradcheck", "the arguments")

@@ -104,7 +104,7 @@ def compile(
             return staticmethod(compiled(f.__func__))
         if isinstance(f, classmethod):
             return CompiledClassMethod(compiled(f.__func__))
-        if not callable(f):
+        if not callable(f) or isinstance(f, CompiledGraph):
             raise TypeError(f"compile takes a Value, a list of Values or a function, got {type(f).__name__}")
         return CompiledFunction(f, batched, wrt, has_aux, static, backend)
 

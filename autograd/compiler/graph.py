@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,6 +101,13 @@ class CompiledGraph(WithParameters):
     def backend(self) -> str:
         """The name of the back end that runs the program."""
         return self.program.backend
+
+    def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
+        """Raise TypeError: a graph has leaves, and no arguments."""
+        raise TypeError(
+            "a compiled graph is no function: it has leaves, and no arguments; forward() computes it from the data of "
+            "its leaves, value_and_grad(theta) at a vector of numbers for them; compile(f) of a function is called"
+        )
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""

@@ -274,6 +274,15 @@ def test_graph_made_in_a_no_grad_block_is_a_leaf_and_others_are_differentiated_t
     assert (a.grad, b.grad) == (3.0, 2.0)
 
 
+def test_call_of_a_graph_says_what_computes_it_and_a_graph_is_not_compiled_again(leaves):
+    program = compile(leaves[0] * leaves[1])
+    for call in (lambda: program(1.0, 2.0), lambda: program(), lambda: program(x=1.0)):
+        with pytest.raises(TypeError, match=r"no arguments; forward\(\) .* value_and_grad\(theta\) .*compile\(f\)"):
+            call()
+    with pytest.raises(TypeError, match="compile takes a Value, a list of Values or a function, got CompiledGraph"):
+        compile(program)
+
+
 def test_repr_tells_what_was_compiled(leaves):
     assert "1 instruction" in repr(compile(leaves[0] * leaves[1]))
     assert repr(compile(sin)) == "<compiled sin>"
