@@ -28,6 +28,12 @@ def card_rows(closed: Box, output: Value | None) -> list[Row]:
     ]
 
 
+def into_card(direction: str) -> dict[str, str]:
+    """Return the attributes of an arrow into a card: beside it, since above it is the heading of the box around it."""
+    side = {"LR": "w", "RL": "e"}.get(direction)
+    return {} if side is None else {"headport": side}
+
+
 def write_boxes(drawing: Any, whole: Box, marks: Mapping[Value, list[Mark]], cards: Mapping[Box, Mark]) -> None:
     """Write the marks of each node into the box where it stands, boxes into boxes, and of closed boxes the cards.
 

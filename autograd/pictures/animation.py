@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from autograd.engine import UNREACHED, Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
 from autograd.files import write_atomically
-from autograd.pictures._clusters import card_rows, ids_of, write_boxes
+from autograd.pictures._clusters import card_rows, ids_of, into_card, write_boxes
 from autograd.pictures._frames import write_gif, write_svg
 from autograd.pictures.drawing import blank, keep_short
 from autograd.pictures.folding import Box, Folded, folded, unfolded
@@ -176,9 +176,9 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
             arrived, total = flow[node].adjoint, flow[parent].adjoint  # the chain rule has added to it meanwhile
             known[parent] = total
             used.add((node, operand))
-            gradient, part = f"d{end}/d{names[parent]}", arrived * derivative
+            gradient, slope, part = f"d{end}/d{names[parent]}", derivative + 0.0, arrived * derivative + 0.0  # not -0
             symbols = f"{gradient} += d{end}/d{names[node]} · ∂{names[node]}/∂{_operand_of(node, operand, names)}"
-            formula = _joined(symbols, f" = {arrived:.4g} × {_operand(derivative)} = {part:.4g}")
+            formula = _joined(symbols, f" = {arrived:.4g} × {_operand(slope)} = {part:.4g}")
             added = "" if before is None else f"{gradient} = {before:.4g} + {_operand(part)} = {total:.4g}"
             steps.append(_Step(len(order), dict(known), (formula, added), node, operand, frozenset(used)))
 
@@ -277,7 +277,7 @@ class _Stage:
         at_work = step.node is not None and self.parts.hidden.get(step.node) is card
         for tail, carried in edges.items():
             used = any(edge in step.used for edge in carried)
-            attributes = {"dir": "back"} if used else {}
+            attributes = into_card(self.direction) | ({"dir": "back"} if used else {})
             if at_work:
                 attributes |= {"penwidth": "3" if used else "2", "color": INK}
             if tail != self._id(card):
@@ -367,4 +367,4 @@ def _arrow_label(node: Value, operand: int, parent: Value, derivative: float | N
     if type(parent) is Constant or derivative is None:
         return place
     ink = "#4A4A4A" if seen else "transparent"  # and yet as wide
-    return f'<{place} <FONT COLOR="{ink}">∂ {derivative:.4g}</FONT>>'
+    return f'<{place} <FONT COLOR="{ink}">∂ {derivative + 0.0:.4g}</FONT>>'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import rules
 from autograd.engine import Constant, Value
-from autograd.pictures._clusters import card_rows, ids_of, write_boxes
+from autograd.pictures._clusters import card_rows, ids_of, into_card, write_boxes
 from autograd.pictures.folding import Box, Folded, folded, unfolded
 from autograd.pictures.style import (
     COMPUTED,
@@ -68,7 +68,7 @@ def draw(
     - `derivatives`: write the local derivative (∂) on each arrow into an operation, and colour the arrows by what flows
       back along them: the gradient of the result times the local derivative.
 
-    `draw(y).render("name", format="svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
+    `draw(y).render("name.svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
     arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
     `autograd.pictures.rendering.Drawing` may be a function that lays out.
 
@@ -94,7 +94,7 @@ def draw(
                 "draw(root, depth=4), or draw(node) of a node nearer to the leaves; text(root) lists all of it"
             )
     keep_short(drawing, parts.shown, labelled=derivatives)
-    picture = _Picture(order, shown, parts, expand, derivatives)
+    picture = _Picture(order, shown, parts, expand, derivatives, into_card(direction))
     for node in parts.shown:
         picture.add(node, is_root=node is root)
     for box_of_many in parts.outputs:
@@ -169,12 +169,19 @@ class _Picture:
     """The marks of each node and the arrows between them, until the boxes they stand in are known."""
 
     def __init__(
-        self, order: Sequence[Value], shown: set[Value], parts: Folded, expand: bool, derivatives: bool
+        self,
+        order: Sequence[Value],
+        shown: set[Value],
+        parts: Folded,
+        expand: bool,
+        derivatives: bool,
+        entry: dict[str, str],
     ) -> None:
         self.ids = ids_of(order, parts)
         self.shown = shown
         self.parts = parts
         self.expand = expand
+        self.entry = entry
         self.derivatives = derivatives
         self.largest = largest_of(map(gradient_of, shown))
         self.marks: dict[Value, list[Mark]] = {}
@@ -221,7 +228,7 @@ class _Picture:
         self.cards[box_of_many] = Mark(identifier, {"label": box(rows, colours, border=2)})
         into = (parent for node in box_of_many.contents() for parent in node.parents)
         tails = dict.fromkeys(self.ids[parent] for parent in into)
-        self.arrows += (Arrow(tail, identifier, {}) for tail in tails if tail != identifier)
+        self.arrows += (Arrow(tail, identifier, self.entry) for tail in tails if tail != identifier)
 
     def _add_end(self, node: Value, op: Operation) -> None:
         """Add an operation of which not all operands are shown."""
@@ -257,10 +264,12 @@ class _Picture:
         **attributes: str,
     ) -> None:
         """Add the arrow that brings an operand, with the local derivative of the node by it."""
-        if self.derivatives and type(operand) is not Constant:
-            # The two would stand one on the other.
+        if self.derivatives:
+            # In the middle of its arrow no label stands on another one, or on the arrow of the next operand.
             place = attributes.pop("headlabel", "") or attributes.pop("taillabel", "")
-            attributes["label"] = f"{place} ∂ {'?' if derivative is None else format(derivative, '.4g')}".strip()
+            local = "?" if derivative is None else f"{derivative + 0.0:.4g}"
+            if label := (place if type(operand) is Constant else f"{place} ∂ {local}".strip()):
+                attributes["label"] = label
             gradient = gradient_of(node)
             if gradient is not None and derivative is not None:
                 attributes |= arrow_colour(gradient * derivative, self.largest)

@@ -30,6 +30,7 @@ NO_LAYOUT = (
 )
 
 LAYOUT_SECONDS = 60.0
+PICTURES = graphviz.FORMATS - {"gv", "dot"}  # which end the names of sources
 DESCRIBED = 60  # nodes, at most, that the description of a picture lists
 
 
@@ -88,7 +89,12 @@ class Drawing(graphviz.Digraph):
         format: str | None = None,  # noqa: A002 the graphviz package names it
         **options: Any,
     ) -> str:
-        """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name."""
+        """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name.
+
+        The source is written beside it, without a suffix. A name such as "graph.svg" is that of the picture.
+        """
+        if filename is not None and (ending := Path(filename).suffix[1:]) in PICTURES and format in (None, ending):
+            filename, format = Path(filename).with_suffix(""), ending  # noqa: A001 the graphviz package names it
         if options:  # what only Graphviz's own knows
             options = {"quiet": True, "directory": directory, "view": view, "cleanup": cleanup, **options}
             with _layout():
@@ -121,6 +127,8 @@ class Drawing(graphviz.Digraph):
                 f"laying this graph out takes more than {LAYOUT_SECONDS:g} seconds; draw a part: draw(root, depth=4), "
                 "or draw(node) of a node nearer to the leaves; text(root) lists all of it"
             ) from None
+        if run.returncode and b"not recognized. Use one of" in run.stderr:
+            raise ValueError(f"a drawing is laid out by {command[0]}, and it says: {run.stderr.decode().strip()}")
         if run.returncode:
             raise graphviz.CalledProcessError(run.returncode, command, output=run.stdout, stderr=run.stderr)
         return run.stdout

@@ -179,7 +179,7 @@ def gradient_row(gradient: float | None, largest: float) -> Row:
     """Return the line that says what a gradient is, on a ground of its colour."""
     if gradient is None:
         return Row("grad not yet", QUIET)
-    return Row(f"grad {gradient:.4g}", ground=_shade(gradient, largest, GROUNDS, "#FFFFFF"))
+    return Row(f"grad {gradient + 0.0:.4g}", ground=_shade(gradient, largest, GROUNDS, "#FFFFFF"))
 
 
 def largest_of(numbers: Iterable[float | None]) -> float:

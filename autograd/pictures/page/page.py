@@ -67,7 +67,7 @@ class Explorer:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)} | drawn(self.root)
 
     def __repr__(self) -> str:
-        return f"<page of {self.title}, {self.nodes} nodes>"
+        return f"<page of {self.title}, {self.nodes} node{'s' if self.nodes > 1 else ''}>"
 
 
 def drawn(root: Value) -> dict[str, str]:

@@ -460,6 +460,25 @@ def test_arrows_tell_the_order_of_operands_where_it_matters():
     assert sorted(labels(draw(x - x))["n0->n1op"]) == ["1st", "2nd"]
 
 
+def test_with_derivatives_places_of_operands_stand_in_the_middle_of_arrows_those_of_constants_too():
+    for make, places in PLACES:
+        for operands in ((Value(2.0), Constant(3.0)), (Constant(2.0), Value(3.0))):
+            drawing = draw(make(*operands), derivatives=True)
+            assert not {"headlabel", "taillabel"} & {*re.findall(r"\w+(?==)", drawing.source)}
+            told = " ".join(label for found in labels(drawing).values() for label in found)
+            assert sorted(re.findall(r"\d[a-z]+", told)) == sorted(places.split())
+
+
+def test_derivatives_and_gradients_of_zero_have_no_sign():
+    a, b = Value(1.0), Value(3.0)
+    y = a % b * -1.0
+    y.backward()
+    for drawing in (draw(y, derivatives=True), draw(-(y * 0.0), derivatives=True)):
+        assert not re.search("(∂|grad) -0[^.]", drawing.source)
+    b.grad = -0.0
+    assert "grad -0" not in draw(y).source
+
+
 def test_pairs_of_a_dot_are_told_once_beside_each_operand_and_on_the_arrow_beside_a_derivative():
     x, y = Value(2.0, "x"), Value(3.0, "y")
     a, b, c, d = (Value(float(i)) for i in range(4))
@@ -582,6 +601,31 @@ def test_network_of_more_than_60_nodes_is_folded_to_cards_that_fit_a_slide():
     assert draw(score, derivatives=True).source.count("Neuron 4") == 2
     assert draw(score, expand=True).source.count("data ") > 65
     assert draw(score, depth=2).source.count("Neuron 4") < 2
+
+
+def curve(element):
+    """Points of the arrow of an edge, a spline by Bézier curves."""
+    numbers = list(map(float, re.findall(r"-?[\d.]+", element.find(f"{SVG}path").get("d"))))
+    ends = list(zip(numbers[::2], numbers[1::2], strict=True))
+    for start in range(0, len(ends) - 1, 3):
+        for t in (k / 20 for k in range(21)):
+            weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3]
+            yield tuple(
+                sum(w * p[axis] for w, p in zip(weights, ends[start : start + 4], strict=True)) for axis in (0, 1)
+            )
+
+
+@pytest.mark.parametrize("derivatives", [False, True])
+@pytest.mark.parametrize("direction", ["LR", "RL"])
+def test_no_arrow_into_a_card_crosses_the_heading_of_a_box(direction, derivatives):
+    for sizes in ([4, 4, 1], [3, 2, 1], [8, 8, 1]):
+        picture = svg(draw((network(sizes) - 1.0) ** 2.0, fold=True, direction=direction, derivatives=derivatives))
+        headings = [text for _, box in groups(picture, "cluster") for text in box.findall(f"{SVG}text")]
+        points = [point for _, edge in groups(picture, "edge") for point in curve(edge)]
+        assert len(headings) == 1 + len(sizes)
+        for heading in headings:
+            x, y, half = float(heading.get("x")), float(heading.get("y")), 3.0 * len(heading.text)
+            assert not [point for point in points if abs(point[0] - x) < half and y - 10 < point[1] < y + 2]
 
 
 def test_small_network_is_not_folded_unless_that_is_asked_for_and_many_alike_are_one_card():

@@ -98,6 +98,27 @@ def test_render_writes_a_file_and_returns_its_name(tmp_path, kind, start):
     assert [path.name for path in tmp_path.iterdir()] == [f"the graph.{kind}"]
 
 
+def test_name_of_a_picture_is_the_name_that_is_written_and_that_of_a_source_is_not(tmp_path):
+    render = lambda name, **options: Path(draw(example()).render(tmp_path / name, **options)).name
+    assert render("a.svg") == render("a.svg", format="svg") == render("a.svg", engine="dot") == "a.svg"
+    assert render("b.png") == "b.png"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "a.svg", "b", "b.png"}
+    assert [render("c.gv"), render("d.dot"), render("e.v1"), render("f")] == [
+        "c.gv.svg",
+        "d.dot.svg",
+        "e.v1.svg",
+        "f.svg",
+    ]
+    assert render("g.svg", format="png") == "g.svg.png"
+
+
+def test_format_that_is_not_there_is_an_error_that_says_which_are(tmp_path):
+    for ask in (lambda d: d.render(tmp_path / "graph", format="jgp"), lambda d: d.pipe("jgp")):
+        with pytest.raises(ValueError, match=r'Format: "jgp" not recognized. Use one of: .* png .*svg'):
+            ask(draw(example()))
+    assert not list(tmp_path.iterdir())
+
+
 def test_render_writes_any_label_and_needs_no_format_nor_does_pipe(tmp_path):
     name = draw(Value(1.0, "🙂 \ud800 שלום")).render(tmp_path / "graph", format="svg")
     assert "🙂" in Path(name).read_text(encoding="utf-8")

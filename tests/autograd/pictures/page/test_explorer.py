@@ -354,6 +354,7 @@ def test_notebook_shows_a_frame_that_holds_the_page_beside_a_picture_where_one_c
     assert html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1]) == page.html
     assert 'sandbox="allow-scripts"' in shown
     assert repr(page) == "<page of L = (a × b + c) × f, 7 nodes>"
+    assert repr(explore(Value(1.0, "x"))) == "<page of x, 1 node>"
     bundle = page._repr_mimebundle_()
     assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
     assert bundle["text/html"] == shown
