@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, overload
 
-from autograd.engine import Accumulators, Edge, Value, accumulate, dependents, modes, topological_order
+from autograd.engine import Accumulators, Constant, Edge, Value, accumulate, dependents, modes, topological_order
 from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
 from autograd.rules import INACTIVE, MADE, Operation, is_own, real
 
@@ -50,7 +50,9 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     kind = _common_kind(numbers)
     order = topological_order(root)
     active = dependents(order, numbers)
-    check_choices(order, numbers, "evaluate")
+    # A condition may have read leaves that its sides do not hold, so a choice is not made again for any other number.
+    leaves = [node for node in order if node.op is None and type(node) is not Constant]
+    check_choices(order, [*leaves, *numbers] if numbers else (), "evaluate")
     read: dict[Any, Any] = {}
     for node in order:
         if node in numbers:

@@ -381,6 +381,7 @@ def test_deep_graph_and_anomaly_block():
         (lambda x: x * x, None, TypeError, "got a NoneType: None"),
         (lambda x: where(x > 0.0, x, -x), Fraction(1), RuntimeError, "built by where.* true or false then"),
         (lambda x: where(x > 0.0, lambda: x, -x), Fraction(1), RuntimeError, "built by where"),
+        (lambda x: x + where(x > 0.0, lambda: Value(1.0), 0.0), Fraction(1), RuntimeError, "built by where"),
         (lambda x: x + Value(math.inf), Fraction(1), ValueError, "the number inf, which is in the graph, for a Fract"),
     ],
 )
