@@ -20,7 +20,8 @@ def explore(root: Value) -> Explorer:
     It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. What was made in one
     `scope`, such as the call of a Neuron, folds; boxes are open as far as the window holds them. Constants, such as the
     inputs of a network, can be changed too. An own operation is recomputed on the page if its functions are made
-    of arithmetic and functions of autograd or NumPy; of others the page knows the present numbers only.
+    of arithmetic and functions of autograd or NumPy; of others, and of a choice by a plain bool such as that of x > 0,
+    whose condition is not in the graph, the page knows the present numbers only.
 
     Raises ValueError for a graph that is too large, RuntimeError if a leaf was changed after the graph was built.
 
