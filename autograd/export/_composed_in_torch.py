@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from autograd.export._words_of_torch import TORCH
-from autograd.rules import Operation, definition, formulas, symbol
+from autograd.rules import Operation, definition, slope_definitions
 
 
 class FunctionsOfTorch:
@@ -28,21 +28,18 @@ class FunctionsOfTorch:
         if operation not in self._known:
             name = self._known[operation] = f"row{len(self._known)}"
             exec(definition(operation, name, self._inside), self.names)
-            self.names[name] = self._differentiable(self.names[name], self._slopes(operation))
+            self.names[name] = self._differentiable(self.names[name], self._slopes(operation, name))
         return f"{self._known[operation]}({', '.join(operands)})"
 
-    def _slopes(self, operation: Operation) -> Callable[..., Sequence[Any]]:
-        symbols = list(map(symbol, range(len(operation.partials))))
-        arguments = ", ".join(["y", *(f"x{n}" for n in range(len(symbols)))])
+    def _slopes(self, operation: Operation, name: str) -> Callable[..., Sequence[Any]]:
         found: list[Callable[..., Any]] = []
 
         def slopes(*numbers: Any) -> Sequence[Any]:
             if not found:  # when first needed, since these functions may need each other
-                written = [self._inside.source(part, lambda key: "y" if key == "y" else f"x{key}")
-                           for part in formulas(operation, symbols)]  # fmt: skip
-                found.append(eval(f"lambda {arguments}: ({', '.join(written)},)", self.names))
-            listed: Sequence[Any] = found[0](*numbers)
-            return listed
+                for position, source in enumerate(slope_definitions(operation, f"{name}_", self._inside)):
+                    exec(source, self.names)
+                    found.append(self.names[f"{name}_{position}"])
+            return [slope(*numbers) for slope in found]
 
         return slopes
 

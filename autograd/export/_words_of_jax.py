@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.export._own_operation import TensorDialect
-from autograd.rules import NAry, Operation, definition, formulas, infix, symbol
+from autograd.rules import NAry, Operation, definition, infix, slope_definitions
 
 _VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
 # Where JAX calls a function otherwise; the others are looked up by their names, see `_named`.
@@ -55,18 +55,15 @@ class FunctionsOfJax:
 
     def _function(self, operation: Operation) -> Any:
         function = self.jax.custom_jvp(self._forward(operation))
-        symbols = list(map(symbol, range(len(operation.partials))))
-        arguments = ", ".join(["y", *(f"x{n}" for n in range(len(symbols)))])
+        name = f"slope_{_python_name(operation)}_"
         slopes: list[Callable[..., Any]] = []
-
-        def name(key: Any) -> str:
-            return "y" if key == "y" else f"x{key}"
 
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             y = function(*primals)
             if not slopes:  # when first needed, since these functions may need each other
-                sources = [self.dialect.source(part, name) for part in formulas(operation, symbols)]
-                slopes.extend(eval(f"lambda {arguments}: {source}", self.names) for source in sources)
+                for position, source in enumerate(slope_definitions(operation, name, self.dialect)):
+                    exec(source, self.names)
+                    slopes.append(self.names[f"{name}{position}"])
             total = self.jax.numpy.zeros_like(y)
             for slope, tangent in zip(slopes, tangents, strict=True):
                 if not isinstance(tangent, self.jax.custom_derivatives.SymbolicZero):

@@ -9,6 +9,7 @@ from autograd.rules.composition import UNREADABLE as UNREADABLE
 from autograd.rules.composition import Functions as Functions
 from autograd.rules.composition import composition as composition
 from autograd.rules.composition import definition as definition
+from autograd.rules.composition import slope_definitions as slope_definitions
 from autograd.rules.expression import ATOM as ATOM
 from autograd.rules.expression import CHOICE as CHOICE
 from autograd.rules.expression import COMPARISON as COMPARISON

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from autograd.rules.expression import COMPARISONS, Dialect, Expression, symbol
+from autograd.rules import _rows as rules
+from autograd.rules.expression import COMPARISONS, Dialect, Expression, formulas, substitute, symbol
 from autograd.rules.operation import NAry, Operation, identifier
 
 UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
@@ -108,9 +109,53 @@ def definition(operation: Operation, name: str, dialect: Dialect, define: Define
     `define(name, arguments, lines, result)` writes it, of lines with a name and a source each.
     """
     arguments = [f"x{position}" for position in range(len(operation.partials))]
-    lines, result = lines_of(composition(operation, list(map(symbol, arguments))), "t{}".format)
-    written = [(local, dialect.source(part, str)) for local, part in lines]
-    return define(name, arguments, written, dialect.source(result, str))
+    return written(composition(operation, list(map(symbol, arguments))), name, arguments, dialect, define)
+
+
+def written(term: Any, name: str, arguments: Sequence[str], dialect: Dialect, define: Define = python_function) -> str:
+    """Return the source of a function that computes an expression, whose symbols are its arguments."""
+    lines, result = lines_of(term, "t{}".format)
+    return define(
+        name, arguments, [(local, dialect.source(part, str)) for local, part in lines], dialect.source(result, str)
+    )
+
+
+def slope_definitions(operation: Operation, name: str, dialect: Dialect) -> list[str]:
+    """Return the sources of an operation's partial derivatives: functions `name0`, `name1` and so on of y, x0, x1, ...
+
+    They are in Python, and can be differentiated in forward and in reverse mode, see `guarded`.
+    """
+    operands = [f"x{position}" for position in range(len(operation.partials))]
+    return [
+        written(guarded(part), f"{name}{position}", ["y", *operands], dialect)
+        for position, part in enumerate(formulas(operation, list(map(symbol, operands))))
+    ]
+
+
+def guarded(term: Any) -> Any:
+    """Return an expression in which a side of a choice that is not chosen hands nothing back, in reverse mode too.
+
+    There the 0 that such a side gets would be nan behind an infinite slope in it. So each symbol in a side is detached
+    where that is not chosen.
+
+    >>> x = symbol("x")
+    >>> guarded(rules.where(x <= 0.0, 0.0, rules.log(x)))
+    where(x <= 0.0, 0.0, log(where(x <= 0.0, detach(x), x)))
+    """
+
+    def detached(x: Expression) -> Expression:
+        return Expression(rules.detached, [x])
+
+    found: dict[int, Any] = {}
+    for part in _sorted(term):
+        operands = [found.get(id(operand), operand) for operand in part.operands]
+        if part.operation is rules.where:
+            condition, a, b = operands
+            a = substitute(a, lambda x, c=condition: rules.where(c, x, detached(x)))  # type: ignore[misc]
+            b = substitute(b, lambda x, c=condition: rules.where(c, detached(x), x))  # type: ignore[misc]
+            operands = [condition, a, b]
+        found[id(part)] = part if part.operation is None else Expression(part.operation, operands)
+    return found.get(id(term), term)
 
 
 class Functions:

@@ -110,11 +110,19 @@ def higher(row, order, operands):
     return np.ravel(f(list(operands)))
 
 
-def check_higher(found, row, order, operands):
-    """Compare derivatives of an order with those of the engine, as far as these are finite.
+def higher_points(row):
+    """Operands at which derivatives of higher order are compared: some of all, edges, and zeros of several operands.
 
-    At a pole an array library may have nan, the product of an infinite slope and a direction of 0.
+    Slopes are finite there: beside an infinite one an array library may have nan, its product with a direction of 0.
     """
+    known = points(row)
+    zeros = [xs for xs in known if 0.0 in xs and row.arity == 2]
+    found = dict.fromkeys([*known[:: 1 + len(known) // 8], *zeros, *row.edges])
+    return [xs for xs in found if np.isfinite([*wanted(row, xs)[1:], *higher(row, 2, xs)]).all()]
+
+
+def check_higher(found, row, order, operands):
+    """Compare derivatives of an order with those of the engine, as far as these are finite."""
     exact = higher(row, order, operands)
     finite = np.isfinite(exact)
     rounding = 1e-15 * (row is rules.logsumexp)  # whose derivatives are differences of probabilities

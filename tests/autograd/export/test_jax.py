@@ -1,9 +1,8 @@
 """Programs as functions of JAX arrays: values, derivatives at the edges too, and JAX's transforms."""
 
 import itertools
-import math
 import pickle
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ import autograd.export.jax as jax_export
 from autograd import Value, compile, dot, fsum, gradients, sin, tanh
 from autograd.export import _scans, to_jax
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
-from tests.autograd.export.rows import agreeing, cases, check_higher, close, each_row, graph, points
+from tests.autograd.export.rows import agreeing, cases, check_higher, close, each_row, graph, higher_points, points
 from tests.autograd.export.samples import irregular_graph, network_loss, random_graphs
 from tests.hypothesis_profiles import max_examples
 
@@ -50,17 +49,21 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row, form):
         assert [float(value), *gradient.tolist()] == close(wanted), operands
 
 
+MODES = [
+    *itertools.product("fr", repeat=2),
+    *map(tuple, ("rff", "rrr")),
+]  # forward and reverse, the first one innermost
+
+
 @each_row
-def test_every_row_has_the_higher_derivatives_of_the_engine(name, row):
+def test_every_row_has_the_higher_derivatives_of_the_engine_in_every_order_of_modes(name, row):
     root, leaves = graph(row, points(row)[0])
     exported = to_jax(compile(root, wrt=leaves))
-    known = [(xs, wanted) for xs, wanted in cases(row, in_tails=False) if all(map(math.isfinite, wanted))]
-    edges = [xs for xs, _ in known if xs in row.edges]
-    operands = [*points(row)[:: 1 + len(points(row)) // 8], *edges]
-    second, third = jax.hessian(exported), jax.jacfwd(jax.hessian(exported))
-    for order, derivative in ((2, jax.jit(second)), (3, jax.jit(third))):
-        for xs in operands:
-            check_higher(derivative(np.array(xs)), row, order, xs)
+    operands = higher_points(row)
+    for modes in MODES:
+        derivative = reduce(lambda f, mode: {"f": jax.jacfwd, "r": jax.jacrev}[mode](f), modes, exported)
+        for xs, found in zip(operands, jax.jit(jax.vmap(derivative))(np.array(operands)), strict=True):
+            check_higher(found, row, len(modes), xs)
 
 
 @max_examples(12)
