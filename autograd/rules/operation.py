@@ -8,11 +8,11 @@ and with Values, and is then differentiable in its turn.
 
 from __future__ import annotations
 
+import functools
 import keyword
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
@@ -208,8 +208,8 @@ class Operation:
             return _member, self.family
         if variable := _variable(self):
             return _row, (variable,)
-        partials = tuple(getattr(partial, "unchecked", partial) for partial in self.partials)
-        return _own, (self.name, self.forward, partials, self.vectorized)
+        partials = [getattr(partial, "unchecked", partial) for partial in self.partials]
+        return functools.partial(_own, vectorized=self.vectorized), (self.name, self.forward, *partials)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
         return self
@@ -408,7 +408,7 @@ class Family:
         self.constant = constant
         self.default = default
         self.samples = samples
-        self.member = lru_cache(maxsize=4096)(self._member)
+        self.member = functools.lru_cache(maxsize=4096)(self._member)
         self.__doc__ = f"Return {definition}; the constant is called `{constant}`" + (
             "." if default is None else f", {default} if not given."
         )
@@ -468,7 +468,8 @@ def operation(
     `forward(*operands)` is called with floats. Each of `partials` is called with `(y, *operands)`, `y` being the
     result; written with the functions of `autograd` it is itself differentiable. A compiled program calls both with
     one number after the other, which is slow; with `vectorized` it calls `forward` with NumPy arrays that cannot be
-    written to, and reads the partials as formulas, so these must not ask for a truth value or catch an error.
+    written to, and reads the partials as formulas, so these must not ask for a truth value or catch an error. An array
+    of no dimensions, as `np.where` makes of numbers, is then the number in it.
 
     >>> from autograd import Value
     >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
@@ -487,13 +488,24 @@ def operation(
             f"operation({name!r}, forward, *partials) takes a forward function and one partial derivative for each "
             f"of its operands, got {len(partials)} partials; write each as a function, such as lambda y, x: 3 * x * x"
         )
-    made = Operation(name, forward, *partials)
-    made.vectorized = vectorized
+    called = map(_OfArrays, (forward, *partials)) if vectorized else (forward, *partials)
+    made = _own(name, *called, vectorized=vectorized)
     _check_call(f"the forward function of {name}", forward, made.arguments)
-    made.partials = tuple(map(made.checked, range(len(partials))))
     for partial, operand in zip(partials, made.arguments, strict=True):
         _check_call(f"the partial derivative of {name} by {operand}", partial, ("y", *made.arguments))
     return made
+
+
+class _OfArrays:
+    """A user's function of arrays, which returns the number in an array of no dimensions."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *operands: Any) -> Any:
+        y = self.function(*operands)
+        numpy = sys.modules.get("numpy")
+        return y[()] if numpy is not None and type(y) is numpy.ndarray and y.ndim == 0 else y
 
 
 def _check_call(subject: str, function: Callable[..., Any], arguments: Sequence[str]) -> None:
@@ -527,10 +539,11 @@ def _row(variable: str) -> Any:
     return getattr(sys.modules["autograd.rules"], variable)
 
 
-def _own(
-    name: str, forward: Callable[..., float], partials: Sequence[Callable[..., Any]], vectorized: bool
-) -> Operation:
-    return operation(name, forward, *partials, vectorized=vectorized)
+def _own(name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool) -> Operation:
+    made = Operation(name, forward, *partials)
+    made.vectorized = vectorized
+    made.partials = tuple(map(made.checked, range(len(partials))))
+    return made
 
 
 def _member(family: Family, constant: float) -> Unary:

@@ -81,6 +81,10 @@ VECTORIZED = {
     "arithmetic": (lambda x: x * x + 1.0, lambda y, x: 2.0 * x),
     "a partial of math": (np.sin, lambda y, x: math.cos(x)), "a partial of NumPy": (np.cos, lambda y, x: -np.sin(x)),
     "clipped": (lambda x: np.maximum(x, 0.5), lambda y, x: where(x > 0.5, 1.0, 0.0)),
+    "chosen": (lambda x: np.where(x > 0.0, x, 0.0), lambda y, x: np.where(x > 0.0, 1.0, 0.0)),
+    "an array": (lambda x: np.asarray(x * x), lambda y, x: np.asarray(2.0 * x)),
+    "an array of ints": (lambda x: np.asarray(x > 0, dtype=int), lambda y, x: np.array(0)),
+    "an array of truth values": (lambda x: np.asarray(x > 0), lambda y, x: np.array(False)),
 }  # fmt: skip
 
 
@@ -89,6 +93,8 @@ def test_own_operation_in_every_style_is_as_eager(style):
     own = operation(style, *{**STYLES, **VECTORIZED}[style], vectorized=style in VECTORIZED)
     assert_as_eager(lambda x: own(x) * x + own(x * 3.0) + x)
     assert_as_eager(lambda x: own(x), POINTS[1:2])
+    assert own(np.array(POINTS)).tolist() == [own(x) for x in POINTS]
+    assert {type(own(x)) for x in [*POINTS, np.array(0.5)]} == {type(own(Value(0.5)).data)} == {float}
 
 
 def test_operand_that_a_forward_function_keeps_stays_as_it_was():
@@ -240,6 +246,14 @@ def test_every_literal_may_stand_in_a_program(f):
         compiled, batched = compile(lambda x: f(x, c)), compile(lambda x: f(x, c), batched="x")  # noqa: B023
         for x in (2.0, -1.0):
             assert str(compiled(x)) == str(float(batched.each([x])[0])) == str(f(x, c)), (c, x)
+
+
+@pytest.mark.parametrize("number", [np.array(1j), np.array("1"), np.array(None), np.array([1.0])])
+def test_array_of_what_is_no_real_number_is_no_number(number):
+    for odd in [operation("odd", lambda x: number, lambda y, x: 1.0, vectorized=vectorized) for vectorized in (0, 1)]:
+        for f in (odd, compile(lambda x: odd(x) * 2.0)):  # noqa: B023
+            with pytest.raises(TypeError, match="the result of odd takes a real number, got a"):
+                f(0.5)
 
 
 def test_vectorized_function_that_returns_another_shape_is_an_error_that_says_so():

@@ -117,10 +117,12 @@ def test_every_row_survives(duplicate):
 
 @every_way
 def test_own_operation_of_module_level_functions_survives(duplicate):
-    twin = duplicate(operation("own", forward, by_a, by_b)(Value(2.0), Value(3.0)))
-    twin.backward()
-    assert (twin.op.name, [x.grad for x in twin.parents]) == ("own", [9.0, 12.0])
-    assert twin.op(2.0, 3.0) == 18.0
+    for vectorized in (False, True):
+        own = operation("own", forward, by_a, by_b, vectorized=vectorized)
+        twin = duplicate(duplicate(own(Value(2.0), Value(3.0))))
+        twin.backward()
+        assert (twin.op.name, [x.grad for x in twin.parents]) == ("own", [9.0, 12.0])
+        assert (twin.op(2.0, 3.0), twin.op.vectorized) == (18.0, vectorized)
 
 
 def test_own_operation_of_lambdas_is_copied_and_not_pickled():
