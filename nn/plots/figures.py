@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from autograd.pictures.style import CLASSES
 from nn.modules import Module
+from nn.training.checks import plain
 from nn.training.examples import outputs_of, plain_number
 from nn.training.history import History
 from nn.training.metrics import class_indices
@@ -58,10 +60,20 @@ def decision_boundary(
     ... or -1 and 1, `names` those of the two features; `resolution` is the number of points on a side at which the
     model is asked, compiled where it can be. With `axes` it is drawn into these, and their figure returned.
     """
-    if resolution < 2:
-        raise ValueError(f"resolution is the number of points on a side, 2 or more, got {resolution}")
-    horizontal, vertical = features
-    indices, signed = class_indices(y, "decision_boundary")
+    asker = "decision_boundary"
+    _check_count("resolution is the number of points on a side", resolution, 2)
+    width = _check_examples(asker, X, y=y)
+    horizontal, vertical = (_feature(asker, feature, width) for feature in _pair("features", features))
+    if horizontal == vertical:
+        raise ValueError(f"{asker} draws a plane of two features, got features={features!r}, which are one")
+    names = _pair("names", names)
+    indices, signed = class_indices(y, asker)
+    others: Any = ((), [])
+    if held_out is not None:
+        more, labels = _pair("held_out", held_out)
+        if len(more) or len(labels):
+            _check_examples(f"{asker}(held_out)", more, width, y=labels)
+        others = more, class_indices(labels, f"{asker}(held_out)").indices
     point = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[horizontal] for x in X], resolution)
     up = _steps([x[vertical] for x in X], resolution)
@@ -71,12 +83,9 @@ def decision_boundary(
             points.append(list(point))
     margins = [_margins(output) for output in outputs_of(model, points)]
     count = len(margins[0])
-    if wrong := [index for index in indices if index >= count]:
+    if wrong := [index for index in (*indices, *others[1]) if index >= count]:
         raise ValueError(f"the model tells classes 0 to {count - 1} apart, got an example of {wrong[0]!r}")
     axes = axes or _figure().subplots()
-    others: Any = ((), [])
-    if held_out is not None:
-        others = held_out[0], class_indices(held_out[1], "decision_boundary(held_out)").indices
     for k, name in enumerate(_names(classes, count, signed)):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
@@ -118,17 +127,24 @@ def regression_line(
     The other features are held at their means. `names` are those of the feature and of the target; `resolution` is the
     number of points of the line. With `axes` it is drawn into these, and their figure returned.
     """
-    if resolution < 2:
-        raise ValueError(f"resolution is the number of points of the line, 2 or more, got {resolution}")
+    _check_count("resolution is the number of points of the line", resolution, 2)
+    feature = _feature("regression_line", feature, _check_examples("regression_line", X, y=y))
+    names = _pair("names", names)
+    targets = [plain_number(_only(target), "a target of regression_line") for target in map(plain, y)]
     point = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[feature] for x in X], resolution)
     points = []
     for point[feature] in across:
         points.append(list(point))
-    outputs = outputs_of(model, points)
-    found = [plain_number(output[0] if isinstance(output, list) and len(output) == 1 else output) for output in outputs]
+    outputs = [_only(output) for output in outputs_of(model, points)]
+    if odd := [output for output in outputs if isinstance(output, (list, dict))]:
+        raise ValueError(
+            f"regression_line draws a model of one output, got {len(odd[0])} of them; "
+            "draw one, as of lambda x: model(x)[0]"
+        )
+    found = [plain_number(output) for output in outputs]
     axes = _plain(axes or _figure().subplots())
-    axes.scatter([x[feature] for x in X], y, c=COLOURS[0], label="examples", **POINT)
+    axes.scatter([x[feature] for x in X], drawable(targets), c=COLOURS[0], label="examples", **POINT)
     axes.plot(across, drawable(found), color=RED, linewidth=2.0, zorder=3, label="model")
     axes.set(xlabel=names[0], ylabel=names[1], title=title)
     axes.legend(framealpha=0.9)
@@ -145,6 +161,8 @@ def history(history: History, *, title: str = "") -> Figure:
     >>> [line.get_label() for line in figure.axes[0].get_lines()]
     ['training', 'validation']
     """
+    if not isinstance(history, History):
+        raise TypeError(f"history draws the History that fit returns, got a {type(history).__name__}: {history!r:.60}")
     measures = history.measures
     names = list(dict.fromkeys(name.removeprefix("validation_") for name in measures))
     if not names:
@@ -214,9 +232,8 @@ def confusion_matrix(
     ('2 of 3 right (66.7%)', ['1', '1', '1'])
     """
     right, found = (class_indices(labels, "confusion_matrix") for labels in (y, predicted))
+    _check_lengths("confusion_matrix", y=right.indices, predicted=found.indices)
     counts = Counter(zip(right.indices, found.indices, strict=True))
-    if not counts:
-        raise ValueError("confusion_matrix takes a class for each of one example or more, got no example")
     size = max(len(classes), *(1 + max(pair) for pair in counts))
     names = [_cut(name, 22) for name in _names(classes, size, right.signed or found.signed)]
     totals = [sum(counts[row, column] for column in range(size)) for row in range(size)]
@@ -266,12 +283,13 @@ def mistakes(
     An example is an image row by row, of the given `shape` (rows, columns), or else a square; the larger the number,
     the darker. At most `limit` of them are shown. Classes are 0, 1, ... or -1 and 1, as in `confusion_matrix`.
     """
+    size = _check_examples("mistakes", X, y=y, predicted=predicted)
+    _check_count("limit is the number of images that are shown at most", limit, 1)
     (right, signed), (found, found_signed) = (class_indices(labels, "mistakes") for labels in (y, predicted))
     wrong = [i for i, (target, answer) in enumerate(zip(right, found, strict=True)) if target != answer]
     names = [_cut(name, 12) for name in _names(classes, max([0, *right, *found]) + 1, signed or found_signed)]
-    size = len(X[0]) if len(X) else 0
-    rows, columns = shape or (math.isqrt(size), math.isqrt(size))
-    if rows * columns != size:
+    rows, columns = _pair("shape", shape or (math.isqrt(size), math.isqrt(size)))
+    if rows * columns != size or rows < 1:
         raise ValueError(f"mistakes draws images of {rows} x {columns} pixels, got examples of {size}; pass shape=")
     shown = wrong[:limit]
     across = max(3, math.ceil(math.sqrt(1.5 * len(shown))))
@@ -295,16 +313,72 @@ def mistakes(
     return figure
 
 
+def _check_count(what: str, count: Any, least: int) -> None:
+    if not isinstance(count, Integral) or int(count) < least:
+        raise ValueError(f"{what}, {least} or more, got {count!r}")
+
+
+def _check_lengths(asker: str, **parts: Sequence[Any]) -> None:
+    lengths = {name: len(part) for name, part in parts.items()}
+    if len(set(lengths.values())) > 1:
+        found = " and ".join(f"{length} in {name}" for name, length in lengths.items())
+        raise ValueError(f"{asker} takes {' and '.join(parts)} of the same examples, got {found}")
+    if not any(lengths.values()):
+        raise ValueError(f"{asker} draws one example or more, got no example")
+
+
+def _check_examples(asker: str, X: Sequence[Any], width: int | None = None, **targets: Sequence[Any]) -> int:
+    """Return the number of features; examples that no picture has are an error."""
+    _check_lengths(asker, X=X, **targets)
+    for i, row in enumerate(map(plain, X)):
+        if not isinstance(row, list):
+            raise TypeError(f"{asker} takes an example as a list of its features, got {row!r:.60}")
+        width = len(row) if width is None else width
+        if len(row) != width:
+            raise ValueError(
+                f"{asker} takes examples of the same features, got {len(row)} in example {i}, counted from 0, "
+                f"and {width} before"
+            )
+        for k, x in enumerate(row):
+            if not abs(plain_number(x, f"a feature of {asker}")) <= LARGEST:
+                raise ValueError(
+                    f"{asker} draws numbers of up to {LARGEST:g}, got {x!r} in feature {k} of example {i}, "
+                    "both counted from 0; leave the example out, or scale the feature"
+                )
+    return width or 0
+
+
+def _feature(asker: str, feature: Any, count: int) -> int:
+    if not isinstance(feature, Integral) or int(feature) not in range(-count, count):
+        raise ValueError(f"{asker} draws features by their numbers, of {count} from 0 to {count - 1}, got {feature!r}")
+    return int(feature) % count
+
+
+def _pair(name: str, pair: Any) -> list[Any]:
+    found = list(pair) if isinstance(pair, Iterable) and not isinstance(pair, str) else []
+    if len(found) != 2:
+        raise ValueError(f"{name} is a pair, got {pair!r:.60}")
+    return found
+
+
+def _only(output: Any) -> Any:
+    """Return the only part of a list of one."""
+    return output[0] if isinstance(output, list) and len(output) == 1 else output
+
+
 def _names(classes: Sequence[str], count: int, signed: bool) -> list[str]:
     """Return what so many classes are called: as given, or by their labels, of two classes 0 and 1 or -1 and 1."""
-    return [classes[k] if k < len(classes) else f"class {2 * k - 1 if signed else k}" for k in range(count)]
+    return [str(classes[k]) if k < len(classes) else f"class {2 * k - 1 if signed else k}" for k in range(count)]
 
 
 def _margins(output: Any) -> list[float]:
     """Return by how much each class wins over the best of the others; a single output is the score of class 1."""
-    if not isinstance(output, (list, tuple)):
+    output = _only(output)
+    if not isinstance(output, list):
         return [-plain_number(output), plain_number(output)]
     scores = [plain_number(z) for z in output]
+    if not scores:
+        raise ValueError("decision_boundary asks a model for the score of each class, got none")
     return [score - max(scores[:k] + scores[k + 1 :]) for k, score in enumerate(scores)]
 
 

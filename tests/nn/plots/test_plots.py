@@ -189,7 +189,7 @@ def test_model_of_plain_floats_is_drawn_finite_or_not():
         assert draw(Plain(output))._repr_png_().startswith(PNG)
 
 
-NO_CLASSES = [([], [], "no example"), ([0, -1], [0, 0], "-1"), ([0], ["cat"], "'cat'"), ([0.5], [1], "0.5")]
+NO_CLASSES = [([0, -1], [0, 0], "-1"), ([0], ["cat"], "'cat'"), ([0.5], [1], "0.5")]
 NO_CLASSES += [([10**9], [0], "10")]
 LINE = partial(regression_line, lambda x: x[0], [[0.0]], [0.0])
 REFUSED = [
@@ -203,12 +203,65 @@ REFUSED = [
     *((partial(confusion_matrix, y, z), f"confusion_matrix takes a class .* got {bad}") for y, z, bad in NO_CLASSES),
     (partial(mistakes, [[0.0] * 6], [0], [1]), "images of 2 x 2 pixels, got examples of 6; pass shape="),
     (partial(LINE, resolution=1), "resolution is the number of points of the line, 2 or more, got 1"),
+    *((partial(make, resolution=2.5), "2 or more, got 2.5") for make in (draw, LINE)),
+    *((partial(draw, features=pair), "features is a pair, got") for pair in (1, (0,), (0, 1, 1), "01")),
+    *((partial(make, names=names), "names is a pair, got") for make in (draw, LINE) for names in ("ab", ["x"])),
+    *((partial(draw, features=(0, k)), f"of 2 from 0 to 1, got {k!r}") for k in (5, -3, 1.0, "x2")),
+    *((partial(draw, features=pair), "a plane of two features, got") for pair in ((1, 1), (0, -2))),
+    *((partial(LINE, feature=k), f"of 1 from 0 to 0, got {k!r}") for k in (2, 1, -2, 0.0, None)),
+    *((partial(draw, held_out=pair), "held_out is a pair, got") for pair in ([], (SQUARE,), 0)),
+    (partial(draw, held_out=(SQUARE, [0, 1, 2, 0])), "tells classes 0 to 1 apart, got an example of 2"),
+    (partial(draw, Plain(lambda x: [])), "the score of each class, got none"),
+    (partial(regression_line, lambda x: [x[0], 1.0, 2.0], [[0.0]], [0.0]), "a model of one output, got 3 of them"),
+    (partial(regression_line, lambda x: [], [[0.0]], [0.0]), "a model of one output, got 0 of them"),
+    *((partial(mistakes, [[0.0] * 4], [0], [1], limit=n), f"at most, 1 or more, got {n}") for n in (0, -1, 1.5)),
+    *((partial(mistakes, [[0.0] * 4], [0], [1], shape=shape), "shape is a pair") for shape in (4, (2, 2, 1))),
+    *((partial(mistakes, [[0.0] * 4], [0], [1], shape=shape), "images of") for shape in ((-2, -2), (3, 2))),
 ]
+EXAMPLES = {  # what draws examples, of X and y: how
+    "decision_boundary": lambda X, y: decision_boundary(right(), X, y, resolution=3),
+    "decision_boundary(held_out)": lambda X, y: draw(held_out=(X, y)),
+    "regression_line": lambda X, y: regression_line(lambda x: x[0], X, y),
+    "mistakes": lambda X, y: mistakes(X, y, [0, 1, 0, 0], shape=(1, 2)),
+    "mistakes of answers": lambda X, y: mistakes(SQUARE if len(X) else X, [0, 0, 1, 1][: len(X)], y, shape=(1, 2)),
+    "confusion_matrix": lambda X, y: confusion_matrix([0, 0, 1, 1][: len(X)], y),
+}
 
 
 def test_what_cannot_be_drawn_is_an_error_that_says_so():
     for make, message in REFUSED:
         assert re.search(f"^ValueError: .*{message}", error_of(make)), message
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_that_no_picture_has_are_an_error_that_says_which(name):
+    asker, make = name.partition(" of ")[0], EXAMPLES[name]
+    assert isinstance(make(SQUARE, CORNERS), Figure)
+    assert f"ValueError: {asker} takes " in error_of(make, SQUARE, CORNERS[:3])
+    assert re.search(r"of the same examples, got 4 in .*and 3 in", error_of(make, SQUARE, CORNERS[:3]))
+    if not name.endswith("(held_out)") and name != "mistakes":
+        assert error_of(make, [], []) == f"ValueError: {asker} draws one example or more, got no example"
+    if name in ("mistakes of answers", "confusion_matrix"):
+        return  # which draw no numbers of X
+    for odd in (math.nan, math.inf, 1e308, -1e308, 10**200):
+        X = [[0.0, 1.0], [1.0, 0.0], [1.0, odd], [0.0, 0.0]]
+        assert f"{asker} draws numbers of up to 1e+150, got {odd!r} in feature 1 of example 2" in error_of(
+            make, X, CORNERS
+        )
+    ragged = error_of(make, [*SQUARE[:3], [1.0]], CORNERS)
+    assert f"{asker} takes examples of the same features, got 1 in example 3, counted from 0, and 2 before" in ragged
+    assert f"TypeError: {asker} takes an example as a list of its features, got 0.0" in error_of(
+        make, [0.0] * 4, CORNERS
+    )
+    assert isinstance(make(np.array(SQUARE), np.array(CORNERS)), Figure)
+
+
+def test_what_is_no_history_is_an_error_and_targets_that_no_axis_holds_are_left_out():
+    for thing in (None, {"loss": [1.0]}, [1.0]):
+        assert "TypeError: history draws the History that fit returns, got a" in error_of(history, thing)
+    figure = regression_line(lambda x: [x[0]], SQUARE, [1e308, -1e308, math.nan, 1.0])
+    assert figure._repr_png_().startswith(PNG)
+    assert isinstance(draw(Plain(lambda x: [x[0] - 0.5]), classes=[7, 8], held_out=([], [])), Figure)
 
 
 # Labels of -1 and 1
