@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -139,8 +139,12 @@ def _features(
 
 
 def _check(target: str, features: Any, drop: Any, classes: Any, missing: str) -> None:
-    if isinstance(classes, str):
-        raise TypeError(f"classes is True, False or a list of names, got the text {classes!r}")
+    if isinstance(classes, str) or not isinstance(classes, (bool, Collection, type(None))):
+        kind = "text" if isinstance(classes, str) else type(classes).__name__
+        raise TypeError(f"classes is True, False or a list of names, got the {kind} {classes!r:.50}")
+    names = classes if isinstance(classes, Collection) else []
+    if odd := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"classes names classes by texts, got {odd[0]!r:.50}; write {str(odd[0])!r:.50}")
     if features is not None and (not features or target in features):
         raise ValueError(f"features names columns other than the target {target!r}, one or more, got {features!r}")
     if target in drop:
@@ -240,16 +244,22 @@ def _targets(
         if min(found) == max(found):
             raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
         return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}, a regression{remark}"
-    texts = _canonical(cells)
-    kinds = _kinds(where, texts) if classes is True else list(classes)
-    index = {kind: k for k, kind in enumerate(kinds)}
-    for row, text in enumerate(texts, 1):
-        if text not in index:
-            raise TableError(f"{where}, row {row}: {shown(text)} is none of the classes {listed_names(kinds)}")
-    counts = Counter(texts)
-    share = counts.most_common(1)[0][1] / len(texts)
-    described = f"{len(kinds)} classes, {share:.1%} of the rows are {shown(counts.most_common(1)[0][0])}"
-    return [index[text] for text in texts], kinds, f"the target: {described}{remark}"
+    has_commas = table.commas.get(target) == "decimal"  # in the file, and points here
+    kinds = _kinds(where, _canonical(cells)) if classes is True else list(classes)
+    index: dict[float | str, int] = {}
+    for kind in kinds:
+        key = _key(kind.strip().replace(",", ".") if has_commas else kind.strip())
+        if key in index:
+            raise ValueError(f"classes names each class once, got {shown(kinds[index[key]])} and again {shown(kind)}")
+        index[key] = len(index)
+    for row, cell in enumerate(cells, 1):
+        if _key(cell) not in index:
+            written = cell.replace(".", ",") if has_commas else cell
+            raise TableError(f"{where}, row {row}: {shown(written)} is none of the classes {listed_names(kinds)}")
+    y = [index[_key(cell)] for cell in cells]
+    most, count = Counter(y).most_common(1)[0]
+    described = f"{len(kinds)} classes, {count / len(y):.1%} of the rows are {shown(kinds[most])}"
+    return y, kinds, f"the target: {described}{remark}"
 
 
 def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
@@ -278,8 +288,14 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
 
 def _canonical(cells: Sequence[str]) -> list[str]:
     """Return the names of classes, one for each number however it is written: 1, 1.0 and 01 are one class."""
-    first: dict[float, str] = {}
-    return [cell if math.isnan(x := number_in(cell)) else first.setdefault(x, _short(cell)) for cell in cells]
+    first: dict[float | str, str] = {}
+    return [first.setdefault(_key(cell), _short(cell)) for cell in cells]
+
+
+def _key(name: str) -> float | str:
+    """Return what tells a class from others: the number that is its name, or the text."""
+    x = number_in(name)
+    return name if math.isnan(x) else x
 
 
 def _short(cell: str) -> str:

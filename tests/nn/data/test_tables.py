@@ -110,6 +110,31 @@ def test_classes_that_are_called_by_numbers_are_in_their_order_and_known_ones_in
     assert "column 'kind', row 2: 'dog' is none of the classes 'cat', 'bird'" in message
 
 
+CLASS_FORMS = [  # cells of a target, names that are asked for, and the error of another cell
+    (
+        ["1.0", "2.0", "3.0"],
+        [["1.0", "2.0", "3.0"], ["1", "2", "3"], ["01", "2.00", "3e0"], ["1.0 ", "2", " 3"]],
+        "4.0",
+    ),
+    (["1", "2.00", "3.0"], [["1.0", "2.0", "3.0"], ["1", "2.00", "3.0"]], "04"),
+    (["1,5", "2", "3,25"], [["1,5", "2", "3,25"], ["1.5", "2.0", "3.25"], ["1,50", "2,0", "3,25"]], "4,50"),
+    (["a", "b b", "c"], [["a", "b b", "c"], [" a", "b b ", "c"]], "d"),
+]
+
+
+def test_classes_that_are_asked_for_are_those_of_the_file_however_their_numbers_are_written(table):
+    for cells, forms, other in CLASS_FORMS:
+        write = lambda cells: table("x;y\n" + "".join(f"{i};{cell}\n" for i, cell in enumerate(cells)))
+        for names in forms:
+            data = read_csv(write(cells), "y", classes=names)
+            assert (data.y, data.classes) == ([0, 1, 2], names)
+            assert "names each class once, got" in trouble(write(cells), classes=[*names, forms[1][2]])
+            data = read_csv(write(cells[::-1]), "y", classes=[*names, "another"])
+            assert (data.y, len(data.classes)) == ([2, 1, 0], 4)
+            message = trouble(write([*cells, other]), classes=names)  # names cells as they stand there
+            assert f"row 4: '{other}' is none of the classes {', '.join(map(repr, names))}" in message
+
+
 def test_features_may_be_chosen_in_any_order_or_some_left_out(read, table):
     contents = "name,a,b,y\nx,1,2,0.5\n?,3,4,1.5\n"
     assert read(contents, features=["b", "a"])[::2] == ([[2.0, 1.0], [4.0, 3.0]], ["b", "a"])
@@ -490,6 +515,12 @@ def test_texts_are_no_numbers_and_that_is_said_with_what_to_do(table):
 
 WRONG_OPTIONS = [
     ({"classes": "cat"}, "^TypeError: classes is True, False or a list of names, got the text 'cat'"),
+    ({"classes": 2}, "^TypeError: classes is True, False or a list of names, got the int 2"),
+    ({"classes": ["cat", 2.5]}, "^TypeError: classes names classes by texts, got 2.5; write '2.5'"),
+    *(
+        ({"classes": ["cat", *pair, "dog"]}, f"^ValueError: classes names each class once, got '{pair[0]}' and again")
+        for pair in (("3", "3"), ("3", "3.0"), ("a", "a "), ("1,000", "1000"))
+    ),
     ({"features": ["weight", "kind"]}, "^ValueError: .*columns other than the target 'kind'"),
     ({"features": []}, "^ValueError: .*one or more"),
     ({"features": ["width"]}, "^TableError: .*no column 'width'"),
