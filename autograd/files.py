@@ -38,16 +38,8 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
     ...     Path(f"{folder}/greeting.txt").read_bytes()
     b'hello'
     """
-    target = Path(os.path.realpath(path))
-    mode = None
-    if target.exists():
-        mode = stat.S_IMODE(target.stat().st_mode)
-        if not target.is_file():
-            raise FileExistsError(errno.EEXIST, "it is not a file; choose the name of a file", str(path))
-        if not os.access(target, os.W_OK):
-            raise PermissionError(errno.EACCES, "it is protected against writing; choose another name", str(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
+    target = replaceable(path)
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
     _remove_abandoned(target.parent)
     with errors_named(path), _temporary(target.parent) as (temporary, file):
         file.write(contents)
@@ -67,6 +59,21 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def replaceable(path: str | os.PathLike[str]) -> Path:
+    """Return the file of a path that `write_atomically` can make or replace; OSError where it cannot."""
+    target = Path(os.path.realpath(path))
+    if Path(path).exists():  # a pipe has no real path, as /dev/stdout may be one
+        if not Path(path).is_file():
+            raise FileExistsError(errno.EEXIST, "it is not a file; choose the name of a file", str(path))
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is protected against writing; choose another name", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist; make it first", str(path))
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "its folder is protected against writing; choose another", str(path))
+    return target
 
 
 def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import no_grad
-from autograd.files import write_atomically, write_whole
+from autograd.files import replaceable, write_atomically, write_whole
 from nn.app.options import TABLE_ENDS, predict_parser, train_parser
 from nn.app.presets import JOBS, Job, Task, table_job
 from nn.app.reports import Trained, balance, pictures, score, setback
@@ -214,6 +214,8 @@ def _check_places(options: argparse.Namespace) -> None:
     if options.out.is_file():
         raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
     options.out.mkdir(parents=True, exist_ok=True)
+    if not options.no_pictures and not os.access(options.out, os.W_OK):
+        raise PermissionError(f"--out takes a folder to write into, and {options.out} is protected against writing")
     for option, path in (("--save", options.save), ("--playground", options.playground)):
         if path is None:
             continue
@@ -222,6 +224,7 @@ def _check_places(options: argparse.Namespace) -> None:
             raise ValueError(f"{option} takes a file to write, in a folder that exists, and {found}")
         if path.exists() and Path(options.dataset).exists() and path.samefile(options.dataset):
             raise ValueError(f"{option} would replace {options.dataset}, the table; choose another name")
+        replaceable(path)
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -412,6 +412,31 @@ def test_place_to_save_in_is_checked_before_the_training(tmp_path):
         assert table.read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--save", "--playground"])
+def test_place_that_takes_no_file_is_refused_before_the_training(option, tmp_path, monkeypatch):
+    table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
+    arguments = [table, "--target", "y", *PLAIN, "--out", tmp_path, option]
+    protected = tmp_path / "protected.json"
+    protected.touch()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != protected and access(path, mode)
+    )  # also for root
+    assert "protected.json: it is protected against writing; choose another name" in refused(*arguments, protected)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and access(path, mode))
+    assert "m.json: its folder is protected against writing; choose another" in refused(*arguments, tmp_path / "m.json")
+    line = refused(*[argument for argument in arguments if argument not in ("--no-pictures", option)])
+    assert f"--out takes a folder to write into, and {tmp_path} is protected against writing" in line
+    monkeypatch.undo()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        for place in ("/dev/stdout", "/dev/null", tmp_path / "pipe"):
+            with process(*arguments, place) as done:  # whose stdout is a pipe
+                out, error = done.communicate(timeout=300)
+            wanted = f"python -m nn: error: {place}: it is not a file; choose the name of a file\n"
+            assert (done.returncode, out.decode(), error.decode()) == (1, "", wanted)
+
+
 def test_missing_matplotlib_is_told_before_the_training_and_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.delitem(sys.modules, "nn.plots.canvas", raising=False)
