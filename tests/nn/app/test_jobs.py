@@ -4,10 +4,11 @@ import math
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from nn import MLP, datasets
+from nn import MLP, datasets, mse
 from nn.app.presets import JOBS, MOST_DRAWN, Task, table_epochs, table_job
 from nn.app.reports import InUnits, Trained, pictures, score, setback, telling_features
 from nn.data.columns import TableExamples
@@ -151,3 +152,27 @@ def test_pictures_of_a_table_are_those_that_can_be_drawn_and_small_ones_are_gone
     data = datasets.xor()  # of which no feature tells more
     assert telling_features(data._replace(X=[[*x, x[0]] for x in data.X])) == (0, 1)
     assert [table_epochs(rows) for rows in (1, 640, 3_200, 1_000_000)] == [500, 500, 100, 25]
+
+
+EXPLAINED = [  # targets and answers, and what is said of them: 1 - SSE / SST, by hand
+    ([1.0, 2.0, 4.0, 9.0], [2.0, 2.0, 5.0, 7.0], ", 84.2% of the variance explained", "1.225"),  # 1 - 6 / 38
+    ([0.0, 0.2], [0.1, 0.15], ", 37.5% of the variance explained", "0.07906"),  # 1 - 0.0125 / 0.02
+    ([100.0, 300.0, 500.0], [100.0, 300.0, 500.0], ", 100.0% of the variance explained", "0"),
+    ([1.0, 3.0], [2.0, 2.0], "", "1"),
+    ([1.0, 3.0], [0.0, 5.0], ", worse than to answer 2 always", "1.581"),
+    ([2.0, 2.0], [1.0, 2.0], "", "0.7071"),
+]
+
+
+@pytest.mark.parametrize(("y", "answers", "said", "typical"), EXPLAINED)
+def test_share_of_the_variance_that_is_explained_is_one_minus_the_errors_over_the_spread(y, answers, said, typical):
+    task = SimpleNamespace(loss=mse, targets=lambda data: data.y, job=SimpleNamespace(target="price"))
+    trained = SimpleNamespace(task=task, outputs=lambda data: answers, answers=lambda data: answers)
+    line, shown = score(trained, Dataset([[x] for x in y], y, ["x"], []), "held out")
+    mean = sum(y) / len(y)
+    errors, spread = (sum((a - b) ** 2 for a, b in zip(y, of, strict=True)) for of in (answers, [mean] * len(y)))
+    if "explained" in said:
+        assert f"{1.0 - errors / spread:.1%}" in said
+    assert shown == typical
+    assert f"root mean squared error {typical}, where 'price' is " in line
+    assert line.endswith(f" to {max(y):g}{said}, {len(y)} examples")
