@@ -5,6 +5,7 @@ import math
 import operator
 import re
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -475,6 +476,34 @@ def test_numpys_functions_take_arrays_of_values(name):
     assert [y.parents for y in ys] == list(zip(*xs, strict=True))
     if row.arity == 2:
         assert ufunc(xs[0], columns[1][0])[0].data == ys[0].data
+
+
+NOT_BY_METHODS = {"maximum", "minimum", "clip", "sign", "logaddexp", "sinc"}
+
+
+def test_which_of_numpys_functions_take_arrays_of_values_is_what_the_readme_says():
+    alike = {name: name.replace("a", "arc", 1) for name in NAMES if name.startswith(("as", "ac", "at"))}
+    theirs = {name: alike.get(name, name) for name in NAMES if hasattr(np, alike.get(name, name))}
+    different = set()
+    for name, theirs_name in theirs.items():
+        row, found = PUBLIC[name], []
+        grid = [xs for xs in itertools.product((0.0, 0.5, 1.0, 2.0), repeat=len(row.partials)) if defined(row, xs)]
+        for function in (getattr(ad, name), getattr(np, theirs_name)):
+            leaves = [[Value(x) for x in xs] for xs in grid]
+            try:
+                ys = function(*[np.array(column, dtype=object) for column in zip(*leaves, strict=True)])
+                ad.fsum([y * 1.0 for y in ys]).backward()
+                found.append([[y.data, *[x.grad for x in xs]] for y, xs in zip(ys, leaves, strict=True)])
+            except (TypeError, AttributeError, ZeroDivisionError):
+                found.append(None)
+        if repr(found[0]) != repr(found[1]):
+            different.add(name)
+    assert different == NOT_BY_METHODS
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    assert all(f"`np.{name}`" in text for name in NOT_BY_METHODS)
+    for name in NOT_BY_METHODS:  # autograd's take arrays
+        ys = getattr(ad, name)(*[np.array([Value(0.5), Value(2.0)])] * len(PUBLIC[name].partials))
+        assert all(isinstance(y, Value) for y in ys)
 
 
 def test_products_of_matrices_of_values():
