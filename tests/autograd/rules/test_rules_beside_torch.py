@@ -6,7 +6,7 @@ import operator
 
 import pytest
 
-from autograd import Value, rules
+from autograd import Value, compile, rules, value_and_grad
 from autograd.rules.operation import Family, NAry
 from tests.oracle import defined
 
@@ -97,6 +97,18 @@ def test_derivatives_at_infinite_and_undefined_operands_are_those_of_pytorch(row
         if row is rules.sign and math.isnan(*operands):  # 0 to PyTorch, nan to NumPy and JAX
             wanted = [math.nan, 0.0]
         assert by_autograd(row, operands) == pytest.approx(wanted, rel=1e-13, abs=0.0, nan_ok=True), operands
+
+
+@pytest.mark.parametrize("run", [lambda f: f, compile, lambda f: compile(f, backend="python")])
+def test_logsumexp_of_infinite_and_undefined_operands_is_pytorchs_but_for_shares_beside_an_infinity(run):
+    program = run(value_and_grad(rules.logsumexp))
+    for size in (1, 2, 3):
+        for operands in itertools.product([0.0, 3.0, math.inf, -math.inf, math.nan], repeat=size):
+            value, *wanted = by_torch(lambda *xs: torch.logsumexp(torch.stack(xs), 0), operands)
+            if math.inf in operands:  # 0 for those beside it to PyTorch
+                wanted = [math.nan] * size
+            found, slopes = program([*operands])
+            assert [found, *slopes] == pytest.approx([value, *wanted], rel=1e-13, abs=0.0, nan_ok=True), operands
 
 
 # Random expressions. Operands are mapped into a part of the domain where the function is well-conditioned.
