@@ -106,7 +106,7 @@ def test_every_use_that_is_refused_has_advice():
         line.group(1)
         for line in re.finditer(
             r'modes\.use\(\w+, "([^"]+)"',
-            "\n".join(path.read_text() for path in Path(ad.__file__).parent.rglob("*.py")),
+            "\n".join(path.read_text(encoding="utf-8") for path in Path(ad.__file__).parent.rglob("*.py")),
         )
     }
     assert told <= ADVICE.keys()

@@ -24,6 +24,7 @@ FUNCTIONS = {
     **{name: getattr(math, name) for name in ("erf", "erfc", "atan2", "hypot")},
     **{name: getattr(rules, name) for name in ("relu", "silu", "softplus", "gelu", "elu")},
     **{name: getattr(rules, name) for name in ("erfinv", "clip", "xlogy", "sinc")},
+    "chosen": float,  # the side of a choice by a plain bool
     **{"\\max": max, "\\min": min, "\\ln": math.log, "\\sigma": rules.sigmoid, "sgn": rules.sign},
     **{"\\ln\\Gamma": rules.lgamma, "\\ln\\sigma": rules.log_sigmoid, "\\ln\\Phi": rules.log_ndtr},
     **{"\\Phi": rules.ndtr, "\\varphi": rules.ndtr.partials[0].__get__(0.0), "mills": rules.mills_of},
