@@ -21,8 +21,8 @@ from nn.data.csv_dialect import TableError as TableError
 # How tables write "not known". None of these is a number, or the name of a class.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-INTEGER = re.compile(r"[+-]?\d+")
-NONE: Mapping[str, str] = MappingProxyType({})
+WHOLE_NUMBER = re.compile(r"[+-]?\d+")
+NO_COMMAS: Mapping[str, str] = MappingProxyType({})
 
 
 class Table(NamedTuple):
@@ -33,7 +33,7 @@ class Table(NamedTuple):
     unnamed: frozenset[str]  # columns whose names the file does not give
     separator: str
     notes: list[str]  # what was unusual about the file
-    commas: Mapping[str, str] = NONE  # what they are in a column of numbers that has some, as of `commas_in`
+    commas: Mapping[str, str] = NO_COMMAS  # what they are in a column of numbers that has some, as of `commas_in`
 
     def name(self, name: str) -> str:
         """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
@@ -179,7 +179,7 @@ def commas_in(column: Sequence[str], separator: str) -> str:
     known = [cell for cell in column if cell]
     if not any("," in cell for cell in known):
         return ""
-    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or INTEGER.fullmatch(cell) for cell in known):
+    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE_NUMBER.fullmatch(cell) for cell in known):
         return "decimal"
     return "" if any(math.isnan(number_in(cell)) for cell in known) else "thousands"
 
@@ -209,7 +209,7 @@ def shown(name: Any) -> str:
 
 
 def read_inputs(
-    path: TextFile, columns: Mapping[str, bool], encoding: str | None = None, commas: Mapping[str, str] = NONE
+    path: TextFile, columns: Mapping[str, bool], encoding: str | None = None, commas: Mapping[str, str] = NO_COMMAS
 ) -> list[list[Any]]:
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
 
