@@ -13,14 +13,15 @@ from autograd.rules import Operation, infix
 SAME_IN_TORCH = (
     *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
-    *(rules.atanh, rules.relu, rules.atan2, rules.hypot),
-    *(rules.maximum, rules.minimum, rules.exp2, rules.floor, rules.ceil, rules.clip, rules.xlogy),
-    *(rules.erfinv, rules.logaddexp),  # whose polygamma functions have ten digits only: these are composed
+    *(rules.maximum, rules.minimum, rules.clip),
+    *(rules.atanh, rules.relu, rules.hypot, rules.exp2, rules.floor, rules.ceil, rules.xlogy),
+    rules.erfinv,  # whose polygamma functions have ten digits only: these are composed
 )
 
 
 SUPPLIED_IN_TORCH = (
     *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
+    *(rules.atan2, rules.logaddexp),
 )
 
 
@@ -72,7 +73,38 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         others = torch.exp(rows - largest).scatter(-1, at, 0.0).sum(-1, keepdim=True)
         return torch.where(largest.isinf(), largest, largest + torch.log1p(others))[..., 0]
 
+    # PyTorch's values; where its derivatives are not ours, or none, a part that is constant there, or another formula.
+
+    def power(a: Any, b: Any) -> Any:
+        # PyTorch takes the derivative of a ** 0 by a as 0, also where it depends on b. So the exponent is a constant,
+        # n, and a factor of exp((b - n) * log(a)), which is 1, has the derivatives by b; at a = 0 these are 0.
+        n = b.detach()
+        smooth = (n * torch.log(a.detach())).abs() < 709.0  # so that a > 0, and the result is finite
+        change = torch.where(smooth, b - n, 0.0) * torch.log(torch.where(smooth, a, 1.0))
+        constant = smooth | (a == 0.0)
+        x = torch.where(constant & (n != 0.0), a, 1.0)
+        y = torch.pow(x, torch.where(constant, n, 1.0)) * torch.exp(change)
+        return torch.where(constant, y, torch.pow(torch.where(constant, 1.0, a), torch.where(constant, 1.0, b)))
+
+    def atan2(a: Any, b: Any) -> Any:
+        origin = (a == 0.0) & (b == 0.0)
+        return torch.where(origin, torch.atan2(a, b).detach(), torch.atan2(a, torch.where(origin, 1.0, b)))
+
+    def logaddexp(a: Any, b: Any) -> Any:
+        far = (a - b).isinf()
+        y = torch.logaddexp(torch.where(far, 0.0, a), torch.where(far, 0.0, b))
+        return torch.where(far, torch.maximum(a, b) + 0.0, y)
+
+    def elu(x: Any, alpha: float) -> Any:
+        zero = x == 0.0
+        left = torch.expm1(torch.where(zero, x, 0.0))
+        return torch.where(zero, left if alpha == 1.0 else alpha * left, torch.nn.functional.elu(x, alpha))
+
     return {
+        "power": power,
+        "atan2": atan2,
+        "logaddexp": logaddexp,
+        "elu": elu,
         "cbrt": cbrt,
         "sech2": sech2,
         "cathetus": cathetus,
@@ -100,13 +132,14 @@ class TorchDialect(TensorDialect):
 
 
 TORCH = TorchDialect(
-    operators={**infix(), rules.power: "{} ** {}"},
+    operators=infix(),
     words={
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
-        **{row: f"{row.name}({{}})" for row in SUPPLIED_IN_TORCH},
+        **{row: f"{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SUPPLIED_IN_TORCH},
+        rules.power: "power({}, {})",
         rules.mod: "torch.remainder({}, {})",
         rules.floordiv: "torch.floor_divide({}.detach(), {}.detach())",
-        rules.log_sigmoid: "torch.nn.functional.logsigmoid({})",
+        rules.log_sigmoid: "-softplus(-{})",
         rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",
@@ -118,14 +151,14 @@ TORCH = TorchDialect(
         rules.either: "number(({0} != 0.0) | ({1} != 0.0), {0})",
         rules.ieee_log: "torch.log({})",
         rules.ieee_unit: "({0} / torch.hypot({0}, {1}))",
-        rules.ieee_power: "torch.pow({}, {} - {})",
+        rules.ieee_power: "power({}, {} - {})",
         rules.ieee_sech2: "sech2({})",
         rules.ieee_cathetus: "cathetus({})",
     },
     members={
         rules.power_of: lambda n: f"torch.pow({{}}, {n!r})",
         rules.leaky_relu: lambda slope: f"torch.nn.functional.leaky_relu({{}}, {slope!r})",
-        rules.elu: lambda alpha: f"torch.nn.functional.elu({{}}, {alpha!r})",
+        rules.elu: lambda alpha: f"elu({{}}, {alpha!r})",
     },
     composed={**TWO_AT_A_TIME, rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
 )

@@ -117,7 +117,8 @@ def higher_points(row):
     """
     known = points(row)
     zeros = [xs for xs in known if 0.0 in xs and row.arity == 2]
-    found = dict.fromkeys([*known[:: 1 + len(known) // 8], *zeros, *row.edges])
+    far = [(math.inf, 1.0), (-math.inf, 1.0), (1.0, math.inf)] if row is rules.logaddexp else []
+    found = dict.fromkeys([*known[:: 1 + len(known) // 8], *zeros, *far, *row.edges])
     return [xs for xs in found if np.isfinite([*wanted(row, xs)[1:], *higher(row, 2, xs)]).all()]
 
 

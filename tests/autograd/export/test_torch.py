@@ -15,7 +15,7 @@ import nn
 from autograd import Value, compile, exp, fsum, hessian, rules, sin
 from autograd.export import load_torch_state, to_torch
 from autograd.functions import flatten
-from tests.autograd.export.rows import cases, check_higher, close, each_row, graph, points, wanted
+from tests.autograd.export.rows import cases, check_higher, close, each_row, graph, higher_points, points, wanted
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
@@ -54,24 +54,27 @@ def test_every_row_has_the_derivative_along_any_direction(name, row):
     assert found[1].item() == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-14 * max(map(abs, terms)))
 
 
-def derivatives(f, modes, points):
-    """The derivatives in these modes, the first one innermost, at several points at once."""
-    derivative = reduce(lambda f, mode: mode(f), modes, f)
-    return (torch.func.vmap(derivative)(tensor(points)) + 0.0).cpu().numpy()  # a zero of PyTorch may have no storage
+def lost(row, modes, operands):
+    """What docs/leaving.md says of PyTorch: 0 ** b in reverse mode over forward mode, and digits of silu."""
+    zero_power = row in (rules.power, rules.ieee_power) and operands[0] == 0.0
+    return (zero_power and modes == ("f", "r")) or (row is rules.silu and len(modes) > 1 and operands[0] > 15.0)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @each_row
-def test_every_row_has_the_higher_derivatives_of_the_engine_in_every_order_of_modes(name, row):
+def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(name, row):
     root, leaves = graph(row, points(row)[0])
     exported = to_torch(compile(root, wrt=leaves))
-    if "row0(" not in exported.source:
-        pytest.skip("PyTorch differentiates it")
-    for order in (2, 3):
-        operands = points(row)[:2]
-        for modes in product([torch.func.jacfwd, torch.func.jacrev], repeat=order):
-            for xs, found in zip(operands, derivatives(exported, modes, operands), strict=True):
-                check_higher(found, row, order, xs)
+    ordinary = [xs for xs in points(row) if 0.0 not in xs][:2]
+    for order, operands in ((2, higher_points(row)), (3, ordinary)):
+        for modes in product("fr", repeat=order):  # forward and reverse, the first one innermost
+            derivative = reduce(
+                lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f), modes, exported
+            )
+            found = torch.func.vmap(derivative)(tensor(operands)) + 0.0  # a zero of PyTorch may have no storage
+            for xs, numbers in zip(operands, found.cpu().numpy(), strict=True):
+                if not lost(row, modes, xs):
+                    check_higher(numbers, row, order, xs)
 
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
