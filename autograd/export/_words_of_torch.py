@@ -13,7 +13,6 @@ from autograd.rules import Operation, infix
 SAME_IN_TORCH = (
     *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
     *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
-    *(rules.maximum, rules.minimum, rules.clip),
     *(rules.atanh, rules.relu, rules.hypot, rules.exp2, rules.floor, rules.ceil, rules.xlogy),
     rules.erfinv,  # whose polygamma functions have ten digits only: these are composed
 )
@@ -21,7 +20,7 @@ SAME_IN_TORCH = (
 
 SUPPLIED_IN_TORCH = (
     *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
-    *(rules.atan2, rules.logaddexp),
+    *(rules.atan2, rules.maximum, rules.minimum, rules.clip, rules.logaddexp),
 )
 
 
@@ -95,6 +94,19 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         y = torch.logaddexp(torch.where(far, 0.0, a), torch.where(far, 0.0, b))
         return torch.where(far, torch.maximum(a, b) + 0.0, y)
 
+    def maximum(a: Any, b: Any) -> Any:
+        y = torch.maximum(a, b)
+        return torch.where(y.isnan(), a + b, y)
+
+    def minimum(a: Any, b: Any) -> Any:
+        y = torch.minimum(a, b)
+        return torch.where(y.isnan(), a + b, y)
+
+    def clip(a: Any, b: Any, c: Any) -> Any:
+        y = torch.clip(a, b, c).detach()
+        y = torch.where((b <= a) & (a <= c), a, torch.where((a < b) & (b < c), b, y))
+        return torch.where((c < a) | (c < b), c, y)
+
     def elu(x: Any, alpha: float) -> Any:
         zero = x == 0.0
         left = torch.expm1(torch.where(zero, x, 0.0))
@@ -104,6 +116,9 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         "power": power,
         "atan2": atan2,
         "logaddexp": logaddexp,
+        "maximum": maximum,
+        "minimum": minimum,
+        "clip": clip,
         "elu": elu,
         "cbrt": cbrt,
         "sech2": sech2,

@@ -66,7 +66,7 @@ def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(nam
     root, leaves = graph(row, points(row)[0])
     exported = to_torch(compile(root, wrt=leaves))
     ordinary = [xs for xs in points(row) if 0.0 not in xs][:2]
-    for order, operands in ((2, higher_points(row)), (3, ordinary)):
+    for order, operands in ((1, higher_points(row)), (2, higher_points(row)), (3, ordinary)):
         for modes in product("fr", repeat=order):  # forward and reverse, the first one innermost
             derivative = reduce(
                 lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f), modes, exported
