@@ -22,12 +22,12 @@ class FunctionsOfTorch:
         self.names = names
         self._known: dict[Operation, str] = {}
         self.dialect = replace(TORCH, call=self._call)
-        self._inside = replace(self.dialect, literal=lambda number: f"x0.new_full((), float('{number!r}'))")
+        self.inside = replace(self.dialect, literal=lambda number: f"x0.new_full((), float('{number!r}'))")
 
     def _call(self, operation: Operation, operands: Sequence[str]) -> str:
         if operation not in self._known:
             name = self._known[operation] = f"row{len(self._known)}"
-            exec(definition(operation, name, self._inside), self.names)
+            exec(definition(operation, name, self.inside), self.names)
             self.names[name] = self._differentiable(self.names[name], self._slopes(operation, name))
         return f"{self._known[operation]}({', '.join(operands)})"
 
@@ -36,7 +36,7 @@ class FunctionsOfTorch:
 
         def slopes(*numbers: Any) -> Sequence[Any]:
             if not found:  # when first needed, since these functions may need each other
-                for position, source in enumerate(slope_definitions(operation, f"{name}_", self._inside)):
+                for position, source in enumerate(slope_definitions(operation, f"{name}_", self.inside)):
                     exec(source, self.names)
                     found.append(self.names[f"{name}_{position}"])
             return [slope(*numbers) for slope in found]

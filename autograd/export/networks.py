@@ -88,19 +88,22 @@ def sequential_of(model: Any) -> Any:
 def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
     """Return an activation as a module: PyTorch's own, or one that computes what the function does of a symbol."""
     names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
+    functions = FunctionsOfTorch(torch, names)
     try:
-        term = activation(symbol("x"))
-        source = FunctionsOfTorch(torch, names).dialect.source(term, str)
+        term = activation(symbol("x0"))
+        source = functions.inside.source(term, str)
     except UNREADABLE as error:
         raise NotImplementedError(
             f"the activation {activation!r} cannot be read for PyTorch, since it takes numbers: {error}; write it with "
             "the functions of autograd"
         ) from error
-    if isinstance(term, Expression) and term.operation is not None and term.operands[0].operation is None:
+    operand = term.operands[0] if isinstance(term, Expression) else None
+    if isinstance(operand, Expression) and operand.operation is None:
         row, *constant = term.operation.family or [term.operation]
         if row in MODULES:
             return MODULES[row](torch.nn, *constant)
-    function = eval(f"lambda x: {source}", names)
+    function = eval(f"lambda x0: {source}", names)
+    shown = functions.dialect.source(term, lambda _: "x")
 
     class Elementwise(torch.nn.Module):  # type: ignore[misc]
         """A function of one number for each number of a tensor."""
@@ -109,7 +112,7 @@ def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
             return function(x)
 
         def extra_repr(self) -> str:
-            return source
+            return shown
 
     return Elementwise()
 

@@ -172,6 +172,21 @@ def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(
             assert module.bias.grad.tolist() == close([neuron.b.grad for neuron in layer.neurons])
 
 
+@each_row
+def test_activation_may_have_numbers_as_operands(name, row):
+    operands = points(row)[0]
+    for position in range(len(operands)) if row.arity else ():
+
+        def activation(z, position=position):
+            return row.apply([*operands[:position], z, *operands[position + 1 :]])
+
+        model = nn.Neuron(1, activation)
+        model.w[0].data, model.b.data = 1.0, 0.0
+        assert to_torch(model).to(DEVICE)(tensor([operands[position]])).tolist() == close(
+            [model([operands[position]]).data]
+        )
+
+
 def test_state_loads_without_this_package(tmp_path):
     model = nn.MLP(2, [16, 16, 1], activation="gelu", output="tanh", seed=1)
     torch.save(to_torch(model).state_dict(), tmp_path / "state.pt")
