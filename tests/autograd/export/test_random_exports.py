@@ -74,7 +74,7 @@ def by_sympy(beside, root, leaves):
 
 FORMULAS = {"to_latex": by_latex, "derivation": by_derivation, "to_sympy": by_sympy}
 OWN = ["own operations"]  # which have a name in a formula, and no more
-LONG = ["formulas", "corners", "repetitions", "layers"]  # or at a kink: SymPy takes long, or has another derivative
+LONG = ["corners", "repetitions", "layers"]  # or at a kink: SymPy takes long, or has another derivative
 TAILS = ["corners"]  # where a formula is right, and a reader that computes in floats overflows on the way
 MADE = ["choices"]  # by a plain bool, which hold for these numbers only
 WITHOUT = {"to_latex": OWN + TAILS, "derivation": OWN, "to_sympy": OWN + LONG + MADE}
