@@ -19,6 +19,7 @@ from autograd.pictures.text import sorted_graph
 from autograd.rules import (
     ATOM,
     CHOICE,
+    COMPARISON,
     COMPARISONS,
     EITHER,
     POWER,
@@ -190,6 +191,10 @@ class TeX(Formulas):
             return r" \lor ".join(self._condition(operand, name) for operand in operands), EITHER
         return super()._print(term, name)
 
+    def enclosed(self, source: str, binds: int, wanted: int) -> str:
+        """Return a source that binds so tightly, in parentheses where more is wanted."""
+        return rf"\left({source}\right)" if binds < wanted else source
+
     def _condition(self, term: Any, name: Callable[[Any], str]) -> str:
         source, _ = self._print(term, name)
         return source if _is_condition(term) else rf"{source} \neq 0"
@@ -198,7 +203,7 @@ class TeX(Formulas):
         source, binds = self._print(base, name)
         if exponent == 1.0:
             return source, binds
-        return f"{_enclosed(source, binds, ATOM)}^{{{tex_number(exponent, self.digits)}}}", POWER
+        return f"{self.enclosed(source, binds, ATOM)}^{{{tex_number(exponent, self.digits)}}}", POWER
 
     def choice(self, a: str, condition: str, b: str) -> tuple[str, int]:
         """Write a choice between two sources, and say how tightly it binds."""
@@ -221,7 +226,9 @@ class TeX(Formulas):
             template, level, least = _function(word, len(operands)), ATOM, [0] * len(operands)
         else:
             level, *least = self.precedence[operation]
-        sources = [_enclosed(source, binds, wanted) for (source, binds), wanted in zip(operands, least, strict=True)]
+        sources = [
+            self.enclosed(source, binds, wanted) for (source, binds), wanted in zip(operands, least, strict=True)
+        ]
         return template.format(*sources), level
 
     def _sum(self, operation: NAry, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
@@ -234,16 +241,12 @@ class TeX(Formulas):
             return rf"\max\left({', '.join(source for source, _ in operands)}\right)", ATOM
         else:
             terms = list(operands)
-        source = " + ".join(_enclosed(*term, PRODUCT) for term in terms)
+        source = " + ".join(self.enclosed(*term, PRODUCT) for term in terms)
         if operation is rules.logsumexp:
             return rf"\ln\left({source}\right)", ATOM
         if operation is rules.mean:
             return rf"\frac{{{source}}}{{{len(operands)}}}", SIGN
         return source, SUM if len(terms) > 1 else min(terms[0][1], PRODUCT)
-
-
-def _enclosed(source: str, binds: int, wanted: int) -> str:
-    return rf"\left({source}\right)" if binds < wanted else source
 
 
 def _are_numbers(terms: Iterable[Any]) -> bool:
@@ -325,10 +328,12 @@ TEX = TeX(
     precedence={**FORMULAS.precedence}
     | {row: (ATOM, *[0] * len(row.partials)) for row in TEX_WORDS}
     | {
+        rules.normal_ratio: (SIGN, 0),
         rules.add: (SUM, SUM, PRODUCT),
         rules.sub: (SUM, SUM, PRODUCT),
         rules.mul: (PRODUCT, PRODUCT, SIGN),
         rules.negative: (SUM, PRODUCT),
+        rules.mod: (COMPARISON, SIGN, SIGN),
         rules.divide: (SIGN, 0, 0),
         rules.ieee_divide: (SIGN, 0, 0),
         rules.power: (POWER, ATOM, 0),

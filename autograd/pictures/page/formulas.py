@@ -48,6 +48,10 @@ class Formulas(Dialect):
 
     greater: Mapping[Operation, str] = field(default_factory=lambda: {rules.less: ">", rules.less_equal: "≥"})
 
+    def enclosed(self, source: str, binds: int, wanted: int) -> str:
+        """Return a source that binds so tightly, in parentheses where more is wanted."""
+        return f"({source})" if binds < wanted else source
+
     def choice(self, a: str, condition: str, b: str) -> tuple[str, int]:
         """Write a choice between two sources, and say how tightly it binds."""
         return f"{a} if {condition} else {b}", CHOICE
@@ -60,17 +64,17 @@ class Formulas(Dialect):
         if operation is rules.where and (side := _unguarded(*operands)) is not None:
             return self._print(side, name)
         if operation is rules.where:
-            condition, a, b = [self._print(operand, name)[0] for operand in operands]
-            return self.choice(a, condition, b)
+            condition, a, b = [self._print(operand, name) for operand in operands]
+            return self.choice(self.enclosed(*a, CHOICE + 1), self.enclosed(*condition, CHOICE + 1), b[0])
         if operation in (rules.less, rules.less_equal) and isinstance(operands[0], float):  # the number on the right
-            sides = [self._print(operand, name) for operand in operands]
-            return f"{sides[1][0]} {self.greater[operation]} {sides[0][0]}", COMPARISON
+            right, left = [self.enclosed(*self._print(operand, name), SUM) for operand in operands]
+            return f"{left} {self.greater[operation]} {right}", COMPARISON
         if operation is rules.mul:
             for condition, factor in (operands, operands[::-1]):  # 1 or 0, times a number
                 if _is_comparison(condition) and isinstance(factor, float):
                     return self.choice(self._print(factor, name)[0], self._print(condition, name)[0], "0")
         if operation is rules.sub and isinstance(operands[0], float) and _is_comparison(operands[1]):
-            (left, _), (right, _) = [self._print(operand, name) for operand in operands[1].operands]
+            left, right = [self.enclosed(*self._print(operand, name), SUM) for operand in operands[1].operands]
             opposite = rules.less if operands[1].operation is rules.less_equal else rules.less_equal
             return self.choice("1", f"{left} {self.greater[opposite]} {right}", "0")
         base = exponent = None
@@ -87,7 +91,7 @@ class Formulas(Dialect):
         source, binds = self._print(base, name)
         if exponent == 1.0:
             return source, binds
-        source = f"({source})" if binds < ATOM else source
+        source = self.enclosed(source, binds, ATOM)
         if exponent.is_integer():
             return source + f"{exponent:g}".translate(SUPERSCRIPTS), POWER
         written = formula_number(exponent)
@@ -100,7 +104,7 @@ class Formulas(Dialect):
             pairs = zip(operands[:half], operands[half:], strict=True)
             return " + ".join(super(Formulas, self).printed(rules.mul, pair)[0] for pair in pairs), SUM
         if operation is rules.fsum:
-            return " + ".join(source for source, _ in operands), SUM
+            return " + ".join(self.enclosed(*operand, PRODUCT) for operand in operands), SUM
         if isinstance(operation, NAry):
             return f"{operation.name}({', '.join(source for source, _ in operands)})", ATOM
         return super().printed(operation, operands)
@@ -158,6 +162,8 @@ FORMULAS = Formulas(
         rules.mul: (PRODUCT, PRODUCT, PRODUCT),
         rules.negative: (SIGN, PRODUCT),
         rules.power: (POWER, ATOM, ATOM),
+        rules.mod: (COMPARISON, POWER, POWER),  # as in mathematics, more weakly than a sum
+        rules.floordiv: (COMPARISON, POWER, POWER),
     },
 )
 

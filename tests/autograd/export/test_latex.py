@@ -10,6 +10,8 @@ from autograd import Constant, Value, leaky_relu, log, rules, sin, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
+from autograd.pictures.page.formulas import FORMULAS
+from autograd.rules import symbol
 from autograd.rules.operation import NAry
 from tests.autograd.export.rows import agreeing, cases, close, each_row, graph, points
 from tests.autograd.export.samples import digits_loss
@@ -58,12 +60,12 @@ class Reader:
         total = -self.product() if self.found("-") else self.product()
         while self.tokens[0] in "+-":
             total = total + self.product() if self.take() == "+" else total - self.product()
-        return total
+        return total % self.sum() if self.found("\\bmod") else total  # which binds more weakly than all signs
 
     def product(self):
         result = self.power()
-        while self.tokens[0] in ("\\cdot", "\\bmod"):
-            result = result * self.power() if self.take() == "\\cdot" else result % self.power()
+        while self.found("\\cdot"):
+            result = result * self.power()
         return result
 
     def power(self):
@@ -220,11 +222,35 @@ x, y = Value(0.3, "x"), Value(0.7, "y")
         (x ** (y**x), "x^{y^{x}}"), (x * -2.0, r"x \cdot \left(-2\right)"), (x / y / x, r"\frac{\frac{x}{y}}{x}"),
         ((x / y) ** 2, r"\left(\frac{x}{y}\right)^{2}"), (x * 1e-7, r"x \cdot \left(1 \cdot 10^{-7}\right)"),
         (sin(x * y) * 2, r"\sin\left(x \cdot y\right) \cdot 2"),
+        (-(x % 5.0), r"-\left(x \bmod 5\right)"), ((x % 5.0) * y, r"\left(x \bmod 5\right) \cdot y"),
+        (x - x % 5.0, r"x - \left(x \bmod 5\right)"), (x % 5.0 + y, r"\left(x \bmod 5\right) + y"),
+        (x * y % 5.0, r"\left(x \cdot y\right) \bmod 5"), (x % (x + y), r"x \bmod \left(x + y\right)"),
+        ((x % y) % y, r"\left(x \bmod y\right) \bmod y"), (-x % 5.0, r"\left(-x\right) \bmod 5"),
+        ((x / y) % 5.0, r"\frac{x}{y} \bmod 5"), (x % 5.0, r"x \bmod 5"),
+        (-(x // y), r"-\left\lfloor \frac{x}{y} \right\rfloor"),
         (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"), (x, "x"), (Constant(2.5), "2.5"),
     ],
 )  # fmt: skip
 def test_parentheses_stand_where_they_are_needed(root, formula):
     assert to_latex(root) == formula
+
+
+a, b = map(symbol, "ab")
+
+
+@pytest.mark.parametrize(
+    ("term", "formula"),
+    [
+        (-(a % 5.0), "−(a mod 5)"), (a - a % b, "a − (a mod b)"), (a * b % 5.0, "(a × b) mod 5"),
+        (a % -5.0, "a mod (−5)"),
+        (-(a // b), "−(a div b)"), ((a // b) * b, "(a div b) × b"), (a % b, "a mod b"),
+        (rules.where(a < b, rules.where(b < 1.0, a, 2.0), b), "(a if b < 1 else 2) if a < b else b"),
+        (rules.where(a < b, a, b) > 0.0, "(a if a < b else b) > 0"),
+        (rules.where(a < b, a, b) * 2.0, "(a if a < b else b) × 2"),
+    ],
+)  # fmt: skip
+def test_parentheses_stand_where_they_are_needed_on_the_page(term, formula):
+    assert FORMULAS.source(term, str) == formula
 
 
 def test_shared_parts_are_named_once():
