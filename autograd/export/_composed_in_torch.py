@@ -47,8 +47,6 @@ class FunctionsOfTorch:
         forward_mode = self.torch.autograd.forward_ad
 
         class Composed(self.torch.autograd.Function):  # type: ignore[name-defined,misc]
-            generate_vmap_rule = True
-
             @staticmethod
             def forward(*operands: Any) -> Any:
                 return function(*operands)
@@ -57,6 +55,19 @@ class FunctionsOfTorch:
             def setup_context(context: Any, inputs: Any, output: Any) -> None:
                 context.save_for_backward(output, *inputs)
                 context.save_for_forward(output, *inputs)
+
+            @staticmethod
+            def vmap(info: Any, dimensions: Sequence[int | None], *operands: Any) -> tuple[Any, int]:
+                # By its own rule PyTorch would call `jvp` under vmap, where levels of tangents cannot be told apart.
+                rank = max(x.dim() - (n is not None) for x, n in zip(operands, dimensions, strict=True))
+
+                def moved(x: Any, n: int | None) -> Any:
+                    if n is None:
+                        return x
+                    first, *others = x.movedim(n, 0).shape
+                    return x.movedim(n, 0).reshape(first, *[1] * (rank - len(others)), *others)
+
+                return Composed.apply(*map(moved, operands, dimensions)), 0
 
             @staticmethod
             def backward(context: Any, gradient: Any) -> Any:

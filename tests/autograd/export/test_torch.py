@@ -14,6 +14,8 @@ import pytest
 import nn
 from autograd import Value, compile, exp, fsum, hessian, rules, sin
 from autograd.export import load_torch_state, to_torch
+from autograd.export._composed_in_torch import FunctionsOfTorch
+from autograd.export._words_of_torch import helper_functions
 from autograd.functions import flatten
 from tests.autograd.export.rows import cases, check_higher, close, each_row, graph, higher_points, points, wanted
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
@@ -75,6 +77,27 @@ def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(nam
             for xs, numbers in zip(operands, found.cpu().numpy(), strict=True):
                 if not lost(row, modes, xs):
                     check_higher(numbers, row, order, xs)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("modes", list(product("fr", repeat=2)), ids="".join)
+def test_function_that_is_made_of_others_is_differentiated_through_a_batch(modes):
+    f = to_torch(compile(rules.lgamma(Value(0.5))))
+    total = reduce(
+        lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f),
+        modes,
+        lambda X: torch.func.vmap(f)(X).sum(),
+    )
+    assert total(tensor([1.5, 2.5])).diagonal().tolist() == close([rules.trigamma(1.5), rules.trigamma(2.5)])
+
+
+def test_operands_of_a_batch_may_have_several_shapes():
+    names = {"torch": torch, **helper_functions(torch)}
+    call = FunctionsOfTorch(torch, names).dialect.call(rules.xlogy, ["a", "b"])
+    f = names[call.partition("(")[0]]
+    a, b = tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), tensor([7.0, 8.0])
+    assert torch.equal(torch.func.vmap(f, in_dims=(1, None))(a, b), f(a.T, b))
+    assert torch.equal(torch.func.vmap(f, in_dims=(0, 0))(a, b), f(a, b[:, None]))
 
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
