@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Generic
 
 import numpy as np
@@ -17,7 +18,6 @@ from autograd.compiler import _eager
 from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch
 from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
 from autograd.compiler._binding import MethodPrograms
-from autograd.compiler._pickling import reduce_function
 from autograd.compiler._results import check_number, mean_over_examples, of_each
 from autograd.compiler._specialization import Programs, Specialization, specialize
 from autograd.compiler.graph import WithParameters, leaves_of
@@ -26,12 +26,13 @@ from autograd.compiler.program import Program
 from autograd.engine import Value, modes
 from autograd.functions import R, flatten, gradients
 from autograd.functions.calls import check_outputs
+from autograd.functions.pickling import MadeOfFunction
 
 SEED = (1.0,)
 DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
 
 
-class CompiledFunction(WithParameters, Generic[R]):
+class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
     __self__: Any = None  # the instance, of a method
@@ -49,7 +50,11 @@ class CompiledFunction(WithParameters, Generic[R]):
         self.batched, self.static = _names(batched), _names(static)
         self.has_aux = has_aux
         self.backend = backend
-        self._programs = Programs(None if wrt is None else leaves_of(wrt))
+        given = None if wrt is None else leaves_of(wrt)
+        self.make = partial(
+            CompiledFunction, batched=self.batched, static=self.static, has_aux=has_aux, backend=backend, wrt=given
+        )
+        self._programs = Programs(given)
         self._signature = Signature(f, self.batched, self.static)
         self._methods = MethodPrograms()
         self._takes_self = self._signature.takes_self
@@ -354,17 +359,17 @@ class CompiledFunction(WithParameters, Generic[R]):
     @property
     def options(self) -> dict[str, Any]:
         """The options of `compile` that this function was made with."""
-        given = {"batched": self.batched, "static": self.static, "has_aux": self.has_aux, "backend": self.backend}
-        return given | {"wrt": self._programs.given}
+        return self.make.keywords
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self.__self__ is not None:
             return getattr(copy.deepcopy(self.__self__, memo), self._attribute)
-        f = copy.deepcopy(self.f, memo)  # a plain function is its own copy, and uses the Values that it used
-        return self if f is self.f else CompiledFunction(f, **copy.deepcopy(self.options, memo))
+        return super().__deepcopy__(memo)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return (getattr, (self.__self__, self._attribute)) if self.__self__ is not None else reduce_function(self)
+        if self.__self__ is not None:
+            return getattr, (self.__self__, self._attribute)
+        return super().__reduce__()
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from autograd.functions._linearization import Linearization
 from autograd.functions.calls import Function, check_function, check_outputs, name_of
 from autograd.functions.structure import Structure, arranged, flatten, flatten_result
 from autograd.functions.taylor import leading_of
-from autograd.functions.transforms import grad
+from autograd.functions.transforms import slopes
 from autograd.rules import Operation, detached, positive
 
 Solver = Callable[[Function, Any], Any]
@@ -63,18 +63,7 @@ def argmin(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max
     >>> fitted(3.0), grad(fitted)(3.0)  # 8 / (5 + k), -8 / (5 + k) ** 2
     (1.0, -0.125)
     """
-    return _solution("argmin", f, _Slope(f), f, x0, params, solver, max_steps)
-
-
-class _Slope:
-    """The gradient by the first argument, as a function that can be pickled."""
-
-    def __init__(self, f: Function) -> None:
-        self.f = f
-        self.__name__ = name_of(f)
-
-    def __call__(self, *args: Any) -> Any:
-        return grad(self.f)(*args)
+    return _solution("argmin", f, slopes("argmin", f), f, x0, params, solver, max_steps)
 
 
 def _solution(

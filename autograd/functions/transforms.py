@@ -11,12 +11,14 @@ them, so it is not walked: a derivative costs what its own function costs, where
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Concatenate, Literal, overload
 
 from autograd.engine import Number, Value, check_unchanged, modes
+from autograd.functions._derivative import derivative
 from autograd.functions._linearization import Linearization
 from autograd.functions._sparse import blocks_of_rows, check_scipy, vectors_of
-from autograd.functions.calls import Call, Function, check_function, name_of
+from autograd.functions.calls import Call, Function, name_of
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.functions.structure import Shape, Structure, arranged, flatten, pack, size
 
@@ -80,7 +82,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(lambda x: (x ** 3, {"square": x ** 2}), has_aux=True)(2.0)
     (12.0, {'square': 4.0})
     """
-    return _named("grad", f, _slopes("grad", f, argnums, has_aux))
+    return derivative(grad, f, _gradient, f, argnums=argnums, has_aux=has_aux)
 
 
 @overload
@@ -95,12 +97,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
-
-    def derivative(*args: Any, **keywords: Any) -> Any:
-        call = _gradient_call("value_and_grad", f, args, argnums, keywords, has_aux)
-        return (call.value(), call.aux()) if has_aux else call.value(), call.gradient()
-
-    return _named("value_and_grad", f, derivative)
+    return derivative(value_and_grad, f, _value_and_gradient, f, argnums=argnums, has_aux=has_aux)
 
 
 @overload
@@ -119,13 +116,8 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     ([6.0, 5.0], (13.0, 12.0))
     """
     call = Call("vjp", f, primals, tuple(range(len(primals))), {}, has_aux)
-
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        numbers = _fitting("a cotangent of vjp", cotangent, call.result)
-        check_unchanged(call.order)
-        product: tuple[Any, ...] = call.arguments.unflatten(call.pull(zip(call.outputs, numbers, strict=True)))
-        return product
-
+    pullback = partial(_pulled, call)
+    pullback.__name__ = "pullback"  # type: ignore[attr-defined]
     return (call.value(), pullback, call.aux()) if has_aux else (call.value(), pullback)
 
 
@@ -182,7 +174,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = F
     >>> matrix.nnz, matrix.toarray().tolist()
     (2, [[4.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     """
-    return _named("jacobian", f, _jacobian("jacobian", f, argnums, has_aux, sparse))
+    return derivative(jacobian, f, _jacobian, f, argnums=argnums, has_aux=has_aux, sparse=sparse)
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False, sparse: bool = False) -> Function:
@@ -196,8 +188,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = Fa
     >>> hessian(lambda x: sum(a ** 2 for a in x), sparse=True)([1.0] * 1000).nnz
     1000
     """
-    slopes = _slopes("hessian", f, argnums, has_aux)
-    return _named("hessian", f, _jacobian("hessian", slopes, argnums, has_aux, sparse))
+    gradient = slopes("hessian", f, argnums, has_aux)
+    return derivative(hessian, f, _jacobian, gradient, argnums=argnums, has_aux=has_aux, sparse=sparse)
 
 
 def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -213,44 +205,55 @@ def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) ->
     >>> hvp(lambda x, k: k * x ** 3)(2.0, 5.0, 1.0)
     60.0
     """
-    slopes = _slopes("hvp", f, argnums, has_aux)
-
-    def product(*args: Any, **keywords: Any) -> Any:
-        if len(args) < 2:
-            raise TypeError(
-                f"hvp(f)(*args, v) takes the arguments of {name_of(f)} and then, by position, the vector v; "
-                f"got {len(args)} by position"
-            )
-        call = Call("hvp", slopes, args[:-1], argnums, keywords, has_aux)
-        numbers = _fitting("the vector of hvp", args[-1], call.arguments)
-        found = call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
-        return (found, call.aux()) if has_aux else found
-
-    return _named("hvp", f, product)
+    gradient = slopes("hvp", f, argnums, has_aux)
+    return derivative(hvp, f, _product, gradient, argnums=argnums, has_aux=has_aux)
 
 
-def _slopes(asker: str, f: Function, argnums: Any, has_aux: bool) -> Function:
-    """Return grad(f), whose errors name the transform that was called."""
-    check_function(asker, f)
-
-    def slopes(*args: Any, **keywords: Any) -> Any:
-        call = _gradient_call(asker, f, args, argnums, keywords, has_aux)
-        return (call.gradient(), call.aux()) if has_aux else call.gradient()
-
-    slopes.__name__ = name_of(f)
-    slopes.__wrapped__ = f  # type: ignore[attr-defined]
-    return slopes
+def slopes(asker: str, f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """Return grad(f) by the name of f, whose errors name the transform that was called."""
+    found = partial(_gradient, asker, f, argnums, has_aux)
+    found.__name__ = name_of(f)  # type: ignore[attr-defined]
+    return found
 
 
-def _jacobian(asker: str, f: Function, argnums: Any, has_aux: bool, sparse: bool) -> Function:
-    check_function(asker, f)
+# What the transforms return, after the name of the transform, its function and its options.
 
-    def derivatives(*args: Any, **keywords: Any) -> Any:
-        call = Call(asker, f, args, argnums, keywords, has_aux)
-        found = _sparse(asker, f, call, argnums) if sparse else _nested(call.result, call.arguments, iter(call.rows()))
-        return (found, call.aux()) if has_aux else found
 
-    return derivatives
+def _gradient(asker: str, f: Function, argnums: Any, has_aux: bool, /, *args: Any, **keywords: Any) -> Any:
+    call = _gradient_call(asker, f, args, argnums, keywords, has_aux)
+    return (call.gradient(), call.aux()) if has_aux else call.gradient()
+
+
+def _value_and_gradient(asker: str, f: Function, argnums: Any, has_aux: bool, /, *args: Any, **keywords: Any) -> Any:
+    call = _gradient_call(asker, f, args, argnums, keywords, has_aux)
+    return (call.value(), call.aux()) if has_aux else call.value(), call.gradient()
+
+
+def _pulled(call: Call, cotangent: Any) -> tuple[Any, ...]:
+    numbers = _fitting("a cotangent of vjp", cotangent, call.result)
+    check_unchanged(call.order)
+    product: tuple[Any, ...] = call.arguments.unflatten(call.pull(zip(call.outputs, numbers, strict=True)))
+    return product
+
+
+def _jacobian(
+    asker: str, f: Function, argnums: Any, has_aux: bool, sparse: bool, /, *args: Any, **keywords: Any
+) -> Any:
+    call = Call(asker, f, args, argnums, keywords, has_aux)
+    found = _sparse(asker, f, call, argnums) if sparse else _nested(call.result, call.arguments, iter(call.rows()))
+    return (found, call.aux()) if has_aux else found
+
+
+def _product(asker: str, f: Function, argnums: Any, has_aux: bool, /, *args: Any, **keywords: Any) -> Any:
+    if len(args) < 2:
+        raise TypeError(
+            f"hvp(f)(*args, v) takes the arguments of {name_of(f)} and then, by position, the vector v; "
+            f"got {len(args)} by position"
+        )
+    call = Call(asker, f, args[:-1], argnums, keywords, has_aux)
+    numbers = _fitting("the vector of hvp", args[-1], call.arguments)
+    found = call.result.unflatten(call.push(zip(call.inputs, numbers, strict=True)))
+    return (found, call.aux()) if has_aux else found
 
 
 def _sparse(asker: str, f: Function, call: Call, argnums: Any) -> Any:
@@ -300,12 +303,3 @@ def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     if not structure.fits(wanted):
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}")
     return numbers
-
-
-def _named(transform: str, f: Function, derivative: Function) -> Function:
-    check_function(transform, f)
-    derivative.__name__ = derivative.__qualname__ = f"{transform}({name_of(f)})"
-    derivative.__doc__ = f"Return the {transform} of {name_of(f)}."
-    if transform != "hvp":
-        derivative.__wrapped__ = f  # type: ignore[attr-defined]  # it has the parameters of f
-    return derivative

@@ -32,9 +32,9 @@ def fingerprint(f: Callable[..., Any]) -> str:
 
 
 def _name(thing: Any) -> str:
-    if isinstance(thing, partial):
-        return f"functools.partial({_name(thing.func)})"
     named = thing if hasattr(thing, "__qualname__") else type(thing)
+    if named is partial:
+        return f"functools.partial({_name(thing.func)})"
     return f"{getattr(named, '__module__', None) or ''}.{named.__qualname__}"
 
 
@@ -74,6 +74,8 @@ def _parts(thing: Any) -> Iterable[Any]:
         return thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells
     if isinstance(thing, MethodType):
         return thing.__func__, thing.__self__
+    if isinstance(thing, partial):  # such as a derivative, whose pickle may be a name
+        return thing.func, thing.args, thing.keywords, vars(thing)
     if isinstance(thing, ModuleType):
         return [thing.__name__]
     if isinstance(thing, type):

@@ -374,7 +374,7 @@ def test_pickles_run_in_a_process_that_begins_anew():
 
 SCRIPT = """
 from joblib import Parallel, delayed
-from autograd import Value, compile
+from autograd import Value, compile, grad, hessian
 
 W = Value(3.0)
 
@@ -394,6 +394,7 @@ given = compile(lambda x: x * W, wrt=[W])
 works = [
     (decorated, 2.0), (decorated.value_and_grad, 2.0), (Spring(5.0).energy, 2.0), (given, 2.0),
     (lambda x: given.value_and_grad_at([5.0], x)[1].tolist(), 2.0), (compile(W * W).forward, None),
+    (compile(grad(decorated)), 2.0), (hessian(grad(lambda x: x * x * x)), 2.0), (grad(Spring(5.0).energy), 2.0),
 ]
 
 if __name__ == "__main__":
@@ -403,9 +404,39 @@ if __name__ == "__main__":
 """
 
 
-def test_functions_of_a_script_run_in_the_processes_of_joblib(tmp_path):
+SCRIPT_OF_A_POOL = """
+import multiprocessing
+from autograd import Value, compile, grad, hessian
+
+W = Value(3.0)
+
+def energy(x):
+    return x * x * x
+
+@compile
+def decorated(x):
+    return x * x * W
+
+@grad
+def slope(x):
+    return x * x * x
+
+given = compile(energy, wrt=[W])
+
+if __name__ == "__main__":
+    below, derivative, twice = compile(energy), compile(grad(energy)), hessian(grad(compile(energy)))
+    works = [decorated, slope, given, below, derivative, twice, grad(energy), compile(slope)]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = [pool.apply_async(work, (2.0,)) for work in works]
+        assert [one.get(60) for one in found] == [work(2.0) for work in works]
+    print("the same")
+"""
+
+
+@pytest.mark.parametrize("text", [SCRIPT, SCRIPT_OF_A_POOL], ids=["joblib", "multiprocessing"])
+def test_functions_of_a_script_run_in_other_processes(tmp_path, text):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT, encoding="utf-8")
+    script.write_text(text, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])}
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert run.stdout == "the same\n", run.stderr

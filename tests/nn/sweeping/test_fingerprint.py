@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import compile
+from autograd import compile, grad, hvp, jacobian
 from nn.sweeping._fingerprint import fingerprint
 
 ROOT = Path(__file__).parents[3]
@@ -100,6 +100,7 @@ def calling_itself(width):
     return f
 
 
+HELD = hvp(train)
 KINDS = {  # each of functions of one name, which differ
     "partial": lambda: [partial(train, width=8), partial(train, width=16), partial(train, 8), partial(other, width=8)],
     "partial of a partial": lambda: [partial(partial(train, 1), width=w) for w in (8, 16)],
@@ -122,6 +123,9 @@ KINDS = {  # each of functions of one name, which differ
     "recursive functions": lambda: [calling_itself(8), calling_itself(16)],
     "sets": lambda: [one_of("elu"), one_of("gelu"), one_of("elu", "gelu")],
     "compiled functions": lambda: [compile(lambda x: x * x), compile(lambda x: x * x * x)],
+    "derivatives": lambda: [
+        *(grad(train), grad(train, 1), grad(other), jacobian(train), HELD, hvp(lambda x: x * x), hvp(lambda x: x))
+    ],
     "operators": lambda: [operator.itemgetter(1), operator.itemgetter(2)],
     "held values": lambda: list(
         map(
@@ -147,6 +151,7 @@ def test_functions_that_differ_have_different_fingerprints_and_equal_ones_the_sa
     assert sorted(set(found)) == sorted(found)
     gc.collect()
     assert fingerprints() == found
+    assert fingerprint(HELD) == fingerprint(hvp(train))
 
 
 def test_fingerprints_are_those_of_every_process():

@@ -1,0 +1,50 @@
+"""Derivative: what a transform returns for a function, called, bound, copied and pickled as a function is.
+
+A closure could not be pickled. This is made again, wherever it is loaded, by the transform, from its function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from types import MethodType
+from typing import Any
+
+from autograd.functions.calls import Function, check_function, name_of
+from autograd.functions.pickling import MadeOfFunction
+
+ANY = inspect.signature(lambda *args, **keywords: None)
+
+
+class Derivative(MadeOfFunction, partial[Any]):
+    """The derivative of `f` that `make` makes: a function of the transforms, whose first arguments are given."""
+
+    __wrapped__: Function
+    __signature__: inspect.Signature
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the method of an instance."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__qualname__} at {id(self):#x}>"
+
+
+def derivative(
+    transform: Callable[..., Any], f: Function, compute: Callable[..., Any], of: Function, **options: Any
+) -> Derivative:
+    """Return the derivative of f by a transform with these options: `compute`, given the name, `of` and the options."""
+    name = transform.__name__
+    check_function(name, f)
+    made = Derivative(compute, name, of, *options.values())
+    made.f, made.make = f, partial(transform, **options)
+    named = name_of(f)
+    made.__name__ = made.__qualname__ = f"{name}({named})"
+    made.__module__ = getattr(f, "__module__", None) or __name__
+    made.__doc__ = f"Return the {name} of {named}."
+    if name == "hvp":
+        made.__signature__ = ANY
+    else:
+        made.__wrapped__ = f  # it has the parameters of f
+    return made
