@@ -197,8 +197,8 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None:
                     check_outputs("value_and_grad", self.f, found.results.roots[0], traced=True)
-                if by is not None and not self.has_aux:
-                    check_number(found.structure, self.__name__, batched=False)
+                    if not self.has_aux:
+                        check_number(found.structure, self.__name__, batched=False)
                 if modes.blocks and modes.inspecting():
                     self._inspect(call, found, by, vector)
                 programs.running = True
@@ -305,7 +305,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         begin = found.beginning
         gradient = memory.plain_adjoints[begin : begin + found.differentiated].tolist()
         for leaf, derivative in zip(found.leaves, gradient, strict=False):
-            leaf.grad = (leaf.grad or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
+            leaf.adjoint = (leaf.adjoint or 0.0) + derivative  # None, as PyTorch has it, is no gradient yet
         return self._value(call, found, memory, numbers)
 
     # What is known of the programs
