@@ -225,8 +225,8 @@ class Judge:
     def tests(self, mutant: Mutant) -> list[str]:
         """Return the tests that judge a mutant: those of its line, then those of its file, as far as the time goes.
 
-        Lines that run only when a file is imported are reached by no test: those that reach files beside it judge them,
-        and, as of all, those that look at what an import has made.
+        A line that runs only when its file is imported is reached by no test: those of files beside it judge it. Those
+        that look at what an import has made judge every mutant.
         """
         reaching = [(name, *test) for name, test in self.known.items() if mutant.file in test[1]]
         if not reaching:

@@ -119,8 +119,8 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
 def accumulate(edges: Iterable[Edge], holders: Iterable[Any]) -> None:
     """Accumulate gradients by the chain rule: add to each edge's target its source's gradient times the derivative.
 
-    The gradients stand in the attribute `grad` of nodes, or of what holds them for a node (see `accumulators`). Where
-    none has arrived, nothing is handed on, not even 0 times an infinity.
+    The gradients stand in the attribute `adjoint` of nodes, or of what holds them for a node (see `accumulators`).
+    Where none has arrived, nothing is handed on, not even 0 times an infinity.
     """
     edges = (edge for edge in edges if edge[0].adjoint is not UNREACHED)
     if modes.blocks:

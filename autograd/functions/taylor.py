@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
 from typing import Any, cast
 
 from autograd.engine import Constant, Value
@@ -73,10 +72,13 @@ def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
     """
     order = _checked_order("taylor_ode", order)
     call = Call("taylor_ode", f, (x,), 0, {})
-    names, given = [dict(zip(s.names("x"), count(), strict=False)) for s in (call.arguments, call.result)]
-    if names.keys() == given.keys():  # in any order, as dicts may be
-        call.outputs = [call.outputs[given[name]] for name in names]
-    elif len(names) != len(given) or call.arguments.has_mapping or call.result.has_mapping:
+    fits = len(call.outputs) == len(call.inputs)
+    if fits and (call.arguments.has_mapping or call.result.has_mapping):  # which may be in any order
+        given = dict(zip(call.result.names("x"), call.outputs, strict=True))
+        names = [*call.arguments.names("x")]
+        fits = given.keys() == set(names)
+        call.outputs = [given[name] for name in names] if fits else []
+    if not fits:
         raise TypeError(
             f"taylor_ode takes a function that returns the derivative of each number of x, {call.arguments}; "
             f"{name_of(f)} returned {call.result}"

@@ -231,13 +231,13 @@ def read_inputs(
     parts: list[Sequence[Any]] = []
     for name, is_text in columns.items():
         cells = table.columns[table.name(name)]
-        if not is_text:
-            where = f"{path}, column {shown(name)}"
-            rows = enumerate(cells, 1)
-            cells = [_with_point(f"{where}, row {row}", cell, known[name], table.separator) for row, cell in rows]
-            parts.append(numbers_in(where, cells))
-        else:
+        if is_text:
             parts.append(cells)
+            continue
+        where = f"{path}, column {shown(name)}"
+        rows = enumerate(cells, 1)
+        points = [_with_point(f"{where}, row {row}", cell, known[name], table.separator) for row, cell in rows]
+        parts.append(numbers_in(where, points))
     return [list(row) for row in zip(*parts, strict=True)]
 
 
