@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any, TypeAlias
 
 from autograd import Value
+from autograd.callers import warn
 from autograd.engine import collector_paused, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import chance_restored
@@ -278,11 +278,7 @@ class _Run:
                 if isinstance(error, ImportError) and sys.platform == "emscripten":
                     return  # in a browser, where NumPy may not be had
                 reason = str(error) or type(error).__name__
-                warnings.warn(
-                    f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
+                warn(f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right")
                 return
         self.steps, self.data, self.held_out = steps, data, held_out
         self.history.compiled = True

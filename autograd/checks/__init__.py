@@ -1,4 +1,3 @@
 """Checks of derivatives and values: finite differences, `gradcheck`, and `detect_anomaly`."""
 
 from autograd.checks.anomaly import Located as Located
-from autograd.checks.anomaly import users_frame as users_frame

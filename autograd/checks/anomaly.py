@@ -6,23 +6,20 @@ added; every node remembers the place in the code that made it. Outside of the b
 
 from __future__ import annotations
 
-import functools
 import math
-import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
+from autograd.callers import users_frame
 from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, edges, modes
 from autograd.rules import Mask, Operation
 
 SHOWN = 6  # operands in a message
-PACKAGE = Path(__file__).parents[1]
 
 
 def detect_anomaly() -> AbstractContextManager[None]:
@@ -158,18 +155,6 @@ def _line(node: Node) -> str:
     if isinstance(node.stamp, Located):
         return node.stamp.line()
     return "" if node.op is None else "  made outside of detect_anomaly(); build it in the block to see its line"
-
-
-def users_frame() -> FrameType:
-    """Return the innermost frame that belongs neither to this project nor to NumPy, nor to a cached property."""
-    folders = [PACKAGE, PACKAGE.parent / "nn"]
-    if numpy := sys.modules.get("numpy"):
-        folders.append(Path(numpy.__file__ or "").parent)
-    ours = (functools.__file__, *(f"{folder}{os.sep}" for folder in folders))
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(ours) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
 
 
 def operand_names(op: Operation, number: int) -> list[str]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd.checks import Located, users_frame
+from autograd.callers import users_frame
+from autograd.checks import Located
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions import Structure, flatten_result
 from autograd.rules import is_own

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from autograd.callers import warn
 from autograd.export import to_jax
 from autograd.export.jax_package import double_precision, load_jax
 from autograd.functions import flatten
@@ -26,11 +26,9 @@ def together(f: Callable[..., Any], members: Sequence[dict[str, Any]]) -> Iterat
         if answer is not None:
             yield number, answer
     if not lockstep.calls:
-        warnings.warn(
+        warn(
             "backend='jax' takes the steps of `fit` of all members together, and f has not called it; the members were "
-            "run one after the other",
-            RuntimeWarning,
-            stacklevel=4,
+            "run one after the other"
         )
 
 

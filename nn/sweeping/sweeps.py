@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from autograd.callers import warn
 from nn.sweeping._journal import Journal
 from nn.sweeping._together import together
 from nn.sweeping._workers import Answer, answers, attempted
@@ -96,11 +96,7 @@ def sweep(
     if table.failed:
         first = table.failed[0]
         called = ", ".join(f"{name}={value!r:.60}" for name, value in first.arguments.items())
-        warnings.warn(
-            f"{len(table.failed)} of {len(members)} members failed, the first of them f({called}): {first.error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn(f"{len(table.failed)} of {len(members)} members failed, the first of them f({called}): {first.error}")
     return table
 
 

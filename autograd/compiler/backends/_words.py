@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd import rules
+from autograd.callers import warn
 from autograd.rules import (
     ATOM,
     COMPARISONS,
@@ -254,11 +254,9 @@ class OwnForward:
         if not self.operation.vectorized:
             if not self.warned and max(map(np.size, operands)) >= SLOW:
                 self.warned = True
-                warnings.warn(
+                warn(
                     f"the operation {self.operation.name} runs on one number after the other, which is slow; where its "
-                    "functions take NumPy arrays, write operation(..., vectorized=True)",
-                    RuntimeWarning,
-                    stacklevel=2,
+                    "functions take NumPy arrays, write operation(..., vectorized=True)"
                 )
             return self.slow(*operands)
         arrays = []

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd import rules
+from autograd.callers import warn
 from autograd.compiler.backends._cases import (
     LISTED,
     MEMBER,
@@ -195,9 +195,7 @@ class NativeProgram:
         if slow and not self._warned and len(self.tape.called) * examples >= SLOW:
             self._warned = True
             names = ", ".join(slow)
-            warnings.warn(
-                f"the operation {names} runs on one number after the other in Python, which is slow", RuntimeWarning, 2
-            )
+            warn(f"the operation {names} runs on one number after the other in Python, which is slow")
 
     def _call(self, key: int, backward: int, numbers: Any) -> None:
         """Compute an operation, or its partial derivatives, in Python; what it raises is kept for after the run."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.callers import GENERATED
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.backends._arrays import NumpyWriter
 from autograd.compiler.instructions import Array, Operand
@@ -59,7 +60,7 @@ class NumpyProgram:
             else:
                 lines = self.writer.lines(self.adjoint.instructions(self.wanted[name])) or ["pass"]
             body = "\n    ".join(lines)
-            self._parts[name] = "\n".join(lines), compile(f"def run():\n    {body}", f"<{name}>", "exec")
+            self._parts[name] = "\n".join(lines), compile(f"def run():\n    {body}", f"{GENERATED} {name}>", "exec")
         return self._parts[name]
 
     def memory(self, examples: int = 1) -> ArrayMemory:

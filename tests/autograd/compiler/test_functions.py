@@ -562,7 +562,7 @@ def test_formula_that_takes_floats_only_warns_once_and_one_that_takes_arrays_nev
             for batch in ([1.0, -2.0, 0.25, 2.0] * 250, [1.0, -2.0]):
                 assert compiled(batch) == about(np.mean([op(op(x)) for x in batch]))
             assert compiled.value_and_grad([1.0])[1] == [about(grad(lambda x: op(op(x)))(1.0))]  # noqa: B023
-        assert [warning.category for warning in found] == [RuntimeWarning] * warnings
+        assert [(warning.category, warning.filename) for warning in found] == [(RuntimeWarning, __file__)] * warnings
         message = f"the operation {op.name} runs on one number after the other"
         assert all(str(warning.message).startswith(message) for warning in found)
 

@@ -12,6 +12,7 @@ from nn import Adam, Stop
 from nn.sweeping import _together
 from nn.training import lockstep
 from nn.training.lockstep import current_lockstep
+from tests.errors import warns
 
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'scalar-autograd[jax]'")
 
@@ -76,7 +77,7 @@ def test_failed_member_does_not_keep_the_others_waiting(calls):
             raise ValueError("nor this one")
         return found
 
-    with pytest.warns(RuntimeWarning, match=r"2 of 4 members failed, the first of them f\(seed=1\)"):
+    with warns(r"2 of 4 members failed, the first of them f\(seed=1\)"):
         table = nn.sweep(f, {"seed": range(4)}, backend="jax")
     assert [m.error for m in table] == ["", "ValueError: not this one", "ValueError: nor this one", ""]
     assert table[3].result["theta"] == pytest.approx(train(3)["theta"], rel=1e-9)
@@ -107,11 +108,11 @@ def test_interrupt_keeps_what_is_done():
 
 
 def test_function_that_does_not_train_is_told_and_a_back_end_that_it_asks_for_is_its_own():
-    with pytest.warns(RuntimeWarning, match="f has not called it; the members were run one after the other"):
+    with warns("f has not called it; the members were run one after the other"):
         assert nn.sweep(lambda x: 2 * x, {"x": [1, 2]}, backend="jax").results == [2, 4]
     assert nn.sweep(lambda x: 2 * x, {"x": []}, backend="jax").results == []
     assert current_lockstep() is None
-    with pytest.warns(RuntimeWarning, match="f has not called it"):
+    with warns("f has not called it"):
         table = nn.sweep(train, [{"seed": 0, "backend": "numpy"}], backend="jax")
     assert table[0].result == train(0)
 
@@ -143,7 +144,7 @@ def test_compiled_function_is_called_at_all_points_at_once(monkeypatch):
 @pytest.mark.parametrize("first", [1.0, -1.0])
 def test_point_outside_of_the_domain_is_the_error_of_the_engine(first):
     program = compile(lambda x: log(x))
-    with pytest.warns(RuntimeWarning, match=r"1 of 2 members failed.*log is defined for x > 0"):
+    with warns(r"1 of 2 members failed.*log is defined for x > 0"):
         table = nn.sweep(program, {"x": [first, -first]}, backend="jax")
     assert sorted([m.done for m in table]) == [False, True]
     assert math.isclose(next(m.result for m in table if m.done), 0.0)

@@ -21,7 +21,7 @@ from nn import MLP, SGD, Adam, Module, accuracy, binary_cross_entropy, cross_ent
 from nn.training.examples import Examples
 from nn.training.optimizer import Optimizer
 from tests.backends import RUN_BY, name_of
-from tests.errors import error_of
+from tests.errors import error_of, warns
 from tests.nn.training.small import BOTH_WAYS
 from tests.oracle import ACTIVATIONS
 from tests.trajectories import OPTIMIZERS, SCHEDULES
@@ -468,7 +468,7 @@ def test_chance_is_noticed_and_draws_as_if_nothing_was_tried(chance, make):
         model = make(chance())
         return fit(model, X, REAL, loss=mse, epochs=3, batch_size=3, seed=1, compiled=compiled), model.state_dict()
 
-    with pytest.warns(RuntimeWarning, match="draws random numbers"):
+    with warns("draws random numbers"):
         found = run("auto")
     assert found == run(False)
 
@@ -480,10 +480,10 @@ def test_loss_that_is_no_mean_is_noticed_where_few_examples_show_it():
     rare = [[0.0, 0.0]] * 33 + [[50.0, -50.0]] + [[0.0, 0.0]] * 66
     linear = functools.partial(model_of, 1, "linear")
     beyond = lambda outputs, targets: fsum([relu(o * o - 1.0) for o in outputs])
-    with pytest.warns(RuntimeWarning, match="the mean of the losses of each"):
+    with warns("the mean of the losses of each"):
         assert not is_compiled(beyond, rare, [0.0] * 100, linear)
     assert is_compiled(lambda outputs, targets: mean(relu(o * o - 1.0) for o in outputs), rare, [0.0] * 100, linear)
-    with pytest.warns(RuntimeWarning, match="draws random numbers or changes with each call"):
+    with warns("draws random numbers or changes with each call"):
         assert not is_compiled(growing())
 
 
@@ -499,7 +499,7 @@ def test_without_numpy_training_is_eager_and_says_what_to_install(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
     model = model_of(1)
-    with pytest.warns(RuntimeWarning, match=r"autograd.compile needs NumPy: python -m pip install"):
+    with warns(r"autograd.compile needs NumPy: python -m pip install"):
         history = fit(model, X, REAL, loss=mse, optimizer=SGD(model.parameters(), lr=0.05), epochs=3, seed=3)
     assert ([*model.state_dict().values()], history) == wanted
     with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[compile\]'"):
@@ -512,7 +512,7 @@ def test_in_a_browser_without_numpy_training_is_eager_and_quiet(monkeypatch):
 
     monkeypatch.setattr("autograd.compile", refuse)
     model = MLP(1, [1], seed=1)
-    with pytest.warns(RuntimeWarning, match="training is not compiled"):
+    with warns("training is not compiled"):
         fit(model, [[0.0], [1.0]], [0.0, 1.0], loss=mse, epochs=1)
     monkeypatch.setattr("sys.platform", "emscripten")
     assert not fit(model, [[0.0], [1.0]], [0.0, 1.0], loss=mse, epochs=1).compiled
