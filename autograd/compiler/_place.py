@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd.compiler._fold import Folder, Group
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
-from autograd.compiler.steps import Term, excusing
+from autograd.compiler.steps import Term, excusing, may_raise
 from autograd.compiler.views import common_shape, regular
 from autograd.engine import Value
 from autograd.rules import Expression, symbol
@@ -59,7 +59,7 @@ class _Placer:
             results = instruction.destination
             if results.batched:
                 code.blocks.append((int(results.slots.flat[0]), len(np.unique(results.slots))))
-            if instruction.kind == "map" and instruction.operation is not None and instruction.operation.domain:
+            if instruction.kind != "product" and instruction.operation and may_raise(instruction.operation):
                 code.risky.append((results, excusing(instruction.operation, instruction.operands)))
         return code
 

@@ -7,10 +7,19 @@ from typing import Any, TypeAlias
 
 from autograd import rules
 from autograd.engine import Value
-from autograd.rules import Operation
+from autograd.rules import Family, Operation
 
 Term: TypeAlias = "int | float"  # the place of a number, or a constant
 GraphStep: TypeAlias = "tuple[Operation, list[Term]]"  # an operation and its operands
+NEVER_RAISE: set[Operation | Family] = {  # for no real operands, be they finite or not
+    *(rules.add, rules.sub, rules.mul, rules.negative, rules.positive, rules.ieee_dot, rules.hypot),
+    *(rules.abs, rules.sign, rules.floor, rules.ceil, rules.maximum, rules.minimum, rules.clip, rules.largest),
+    *(rules.where, rules.decided, rules.chosen, rules.less, rules.less_equal, rules.either),
+    *(rules.guard, rules.unguard, rules.detached, rules.relu, rules.leaky_relu, rules.elu, rules.silu, rules.gelu),
+    *(rules.sigmoid, rules.log_sigmoid, rules.softplus, rules.tanh, rules.atan, rules.asinh, rules.atan2, rules.cbrt),
+    *(rules.erf, rules.erfc, rules.ndtr, rules.normal_ratio, rules.sinc, rules.logsumexp, rules.logaddexp),
+    *(rules.ieee_divide, rules.ieee_log, rules.ieee_unit, rules.ieee_sech2),
+}
 RAISE_WITH_NAN = {rules.divide, rules.mod, rules.floordiv, rules.xlogy}  # unless it is their last operand: nan / 0
 
 
@@ -32,6 +41,11 @@ def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:
     data = list(variables)
     for op, terms in steps:
         data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in terms]))
+
+
+def may_raise(operation: Operation) -> bool:
+    """Whether the eager engine raises an error for some operands: outside of the domain, or too large for a float."""
+    return operation not in NEVER_RAISE and (operation.family is None or operation.family[0] not in NEVER_RAISE)
 
 
 def excusing(operation: Operation, operands: Sequence[Any]) -> Sequence[Any]:

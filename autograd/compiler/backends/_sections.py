@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd import rules
 from autograd.compiler.backends._llvm import Lines
 from autograd.compiler.blocks import handed_by
 from autograd.compiler.instructions import Affine, IndexTable, ScalarStep
-from autograd.compiler.steps import excusing
+from autograd.compiler.steps import excusing, may_raise
 
 # Operations whose results need not be looked at, since the eager engine has no error for them.
-NEVER_RAISE = {
-    *(rules.add, rules.sub, rules.mul, rules.negative, rules.positive, rules.abs, rules.maximum, rules.minimum),
-    *(rules.where, rules.where.decided, rules.where.chosen, rules.guard, rules.unguard, rules.detached, rules.relu),
-    *(rules.less, rules.less_equal, rules.either, rules.largest, rules.tanh, rules.sigmoid, rules.erf, rules.erfc),
-}
 
 
 class Section:
@@ -49,7 +43,7 @@ class Section:
         for step in steps:
             operands = list(map(self.value, step.operands))
             name = self.applied(step.expression, operands)
-            if step.expression.operation not in NEVER_RAISE:
+            if may_raise(step.expression.operation):
                 self._look_at(name, excusing(step.expression.operation, operands))
             self.store(step.destination, name)
 

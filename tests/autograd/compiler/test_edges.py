@@ -8,7 +8,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from autograd import Constant, Value, atan2, compile, gradients, hessian, hypot, rules
+from autograd import Constant, Value, atan2, compile, gradients, hessian, hypot, rules, where
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import eager, function_of, is_close, outcome
@@ -16,7 +16,7 @@ from tests.autograd.engine.test_infinite_slopes import PLACES, is_moderate
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-CORNERS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, inf, -inf, nan, 5e-324, -5e-324, 1e-200, 40.0, -800.0, 1e200]
+CORNERS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, inf, -inf, nan, 5e-324, -5e-324, 1e-200, 40.0, -800.0, 1e200, -1e200]
 
 
 def points(row):
@@ -70,6 +70,25 @@ def test_row_beside_an_infinite_slope_is_as_eager(row):
         cases = [(xs, numbers) for xs, numbers in found if isinstance(numbers, list)]
         for size in {len(xs) for xs, _ in cases}:
             assert_as_eager(f, [case for case in cases if len(case[0]) == size])
+
+
+SUMS = {rules.fsum, rules.mean, rules.dot}  # NumPy adds all terms up at once; beside a nan no result is looked at
+
+
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_error_of_a_result_that_others_hide_is_raised(row, backend):
+    def f(xs):
+        return where(row.apply(xs) > 0.5, 2.0, 1.0) + 0.0 * xs[0]
+
+    found = [(xs, outcome(eager, f, xs)) for xs in points(row)]
+    for size in {len(xs) for xs, _ in found}:
+        wrong = [(xs, error) for xs, error in found if isinstance(error, tuple) and len(xs) == size]
+        fine = next(xs for xs, numbers in found if isinstance(numbers, list) and len(xs) == size)
+        plain, each = compile(f), compile(lambda xs: f(xs), batched=["xs"]).each
+        plain([*fine]), each(np.array([fine]))
+        for xs, error in wrong:
+            if not (row in SUMS and (backend == "numpy" or any(map(math.isnan, xs)))):
+                assert [outcome(plain, [*xs]), outcome(each, np.array([fine, xs, fine]))] == [error, error], xs
 
 
 ONE_ZERO = [

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from autograd import Value, compile, detect_anomaly, fsum, operation, rules, sin, tanh
+from autograd import Value, compile, detect_anomaly, exp, fsum, operation, rules, sin, tanh
 from autograd.compiler import cut
 from autograd.compiler.backends import BACKENDS, native
 from autograd.compiler.blocks import handed_by
@@ -48,6 +48,20 @@ def test_batch_in_several_parts_beside_a_result_of_no_example(monkeypatch):
     assert value == pytest.approx(np.sin(0.5 * X).mean(), abs=1e-14)
     assert np.broadcast_to(aux["penalty"], X.shape).tolist() == [0.25] * len(X)
     assert aux["twice"].tolist() == (2.0 * X).tolist()
+
+
+@every_backend
+def test_overflow_within_a_loop_is_an_error_also_where_the_result_is_finite():
+    def f(x):
+        for _ in range(64):
+            x = 1.0 / exp(x)
+        return x
+
+    single, batched = compile(f), compile(lambda x: f(x), batched="x")
+    single(1.0), batched.each(np.array([1.0, 2.0]))
+    for call in (single, batched, batched.each, single.value_and_grad, batched.value_and_grad):
+        with pytest.raises(OverflowError, match="too large for a float, got x = 1000"):
+            call(1000.0 if call in (single, single.value_and_grad) else np.array([1.0, 1000.0, 2.0]))
 
 
 def test_graph_whose_root_no_leaf_changes_is_inspected():
