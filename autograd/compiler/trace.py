@@ -12,9 +12,9 @@ from typing import Any
 
 from autograd.callers import users_frame
 from autograd.checks import Located
+from autograd.compiler.steps import may_raise
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions import Structure, flatten_result
-from autograd.rules import is_own
 
 
 class TraceError(TypeError):
@@ -124,10 +124,10 @@ class _Tracer:
         self.primals += [x for x in outputs if isinstance(x, Value)]
 
     def partial_functions(self) -> list[Value]:
-        """Return the nodes that derivatives were taken of and that are not defined everywhere.
+        """Return the nodes that derivatives were taken of and that may be an error.
 
         They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
         function.
         """
         nodes = topological_order(*self.primals)
-        return [node for node in nodes if node.op is not None and (node.op.domain or is_own(node.op))]
+        return [node for node in nodes if node.op is not None and may_raise(node.op)]
