@@ -179,6 +179,14 @@ def test_name_is_a_free_identifier(name):
         to_c(compile(Value(1.0) * 2.0), name=name)
 
 
+def test_comment_says_by_what_the_gradient_is():
+    w = Value(2.0)
+    for f, by in ((lambda x: w * x, "theta"), (lambda x: x * x, "x")):
+        program = compile(f)
+        program(1.0)
+        assert f"a function and its gradient by {by}, written" in to_c(program)
+
+
 @pytest.mark.parametrize("results", [1, 3])
 @pytest.mark.parametrize("count", [2, 60])
 def test_example_in_the_comment_compiles_as_it_stands(count, results, tmp_path):
