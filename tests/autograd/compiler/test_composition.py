@@ -236,6 +236,17 @@ def test_call_without_an_anomaly_is_as_elsewhere():
     assert w.grad == 1.5
 
 
+@pytest.mark.parametrize("batched", [(), ("x",)])
+def test_static_argument_stays_as_it_is_where_a_call_is_inspected(batched):
+    compiled = compile(lambda n, x, y: x**n * y, static="n", batched=batched)
+    with detect_anomaly():
+        for x in (2.0, 3.0):
+            wanted = 4.0 * x * x, [8.0 * x] if batched else 8.0 * x
+            assert compiled.value_and_grad(2, [x] if batched else x, 4.0) == wanted
+        with pytest.raises(FloatingPointError, match=r"a \* b is inf, for a = .*, b = 1e\+20 \(y\)"):
+            compiled(2, [1e150] if batched else 1e150, 1e20)
+
+
 def test_call_for_the_value_alone_is_not_looked_at_for_its_derivative():
     w = Value(0.0, "w")
     compiled = compile(lambda x: (w * x) ** 0.5)
