@@ -187,6 +187,12 @@ def test_comment_says_by_what_the_gradient_is():
         assert f"a function and its gradient by {by}, written" in to_c(program)
 
 
+def test_comment_says_which_numbers_of_x_an_argument_is():
+    program = compile(lambda a, b, c: a[0] * a[1] * b * c[0] * c[2])
+    program([1.0, 2.0], 3.0, [4.0, 5.0, 6.0])
+    assert "     x         6 inputs: 0 to 1 a, 2 b, 3 to 5 c\n" in to_c(program)
+
+
 @pytest.mark.parametrize("results", [1, 3])
 @pytest.mark.parametrize("count", [2, 60])
 def test_example_in_the_comment_compiles_as_it_stands(count, results, tmp_path):

@@ -13,6 +13,7 @@ from autograd import Value, erf, fsum, no_grad
 from nn import MLP, SGD, Adam, Module, Neuron, binary_cross_entropy, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
+from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from tests.nn.page.networks import case, points, sides, signed
 
@@ -23,6 +24,33 @@ def model_of(page):
 
 def small(**options):
     return signed(MLP(2, [3, 1], "tanh", seed=1), **options)
+
+
+class Skipping(Module):
+    """A network whose last neuron comes after two others in a row, and after a third beside them."""
+
+    def __init__(self):
+        self.first, self.second, self.beside, self.last = (Neuron(n, seed=n) for n in (1, 1, 1, 2))
+
+    def forward(self, x):
+        return self.last([self.second([self.first(x)]), self.beside(x)])
+
+
+def test_wires_lead_to_the_cards_as_they_lie_in_columns():
+    model, x, target = Skipping(), Value(0.5), Value(1.0)
+    output = model([x])
+    found = NetworkCards(model, mse([output], [target]), [output], [x], [target], ["x"])
+    ends = {
+        card.path: [found.cards[place].path if kind == "card" else "x" for (kind, place), _ in card.wires]
+        for card in found.cards
+    }
+    assert ends == {
+        "model.first": ["x"],
+        "model.beside": ["x"],
+        "model.second": ["model.first"],
+        "model.last": ["model.second", "model.beside"],
+    }
+    assert [card.column for card in found.cards] == [1, 1, 2, 3]
 
 
 def test_page_is_one_file_without_a_network_and_holds_functions_that_programs_share_once(tmp_path):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections import OrderedDict
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,7 @@ from autograd import compile, sin
 from nn.sweeping import _workers
 from nn.sweeping._fingerprint import fingerprint
 from nn.sweeping._journal import Journal
-from nn.sweeping._workers import run_task
+from nn.sweeping._workers import attempted, run_task
 from tests.errors import error_of, warns
 from tests.hypothesis_profiles import max_examples
 from tests.nn.sweeping import members
@@ -292,6 +293,24 @@ def test_process_knows_the_latest_functions(monkeypatch):
     for name in "abc":
         _workers.keep(name, members.square)
         assert list(_workers.KEPT) == {"a": ["a"], "b": ["a", "b"], "c": ["b", "c"]}[name]
+
+
+class Block:
+    """What a weak reference may be made to."""
+
+
+def test_memory_of_a_member_that_has_none_left_is_given_back():
+    held = []
+
+    def f(depth):
+        block = Block()
+        held.append(weakref.ref(block))
+        if depth == 0:
+            raise MemoryError("none left")
+        f(depth - 1)
+
+    answer = attempted(f, {"depth": 2})
+    assert [answer.kind, *[block() for block in held]] == ["failed", None, None, None]
 
 
 def test_table_shows_arguments_and_results_in_columns():
