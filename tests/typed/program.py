@@ -112,6 +112,8 @@ def main() -> None:
     assert_type(fsum(numbers), Value)
     assert_type(mean(x * x for x in [a, a]), Value)
     assert_type(logsumexp([1.0, 2.0]), float)
+    mixed: list[Value] = [fsum([a, 1.0]), mean([1.0, a]), logsumexp([a, 1.0]), dot([a, 1.0], [2.0, a])]
+    assert_type(mixed, list[Value])
     assert_type(softmax([a, a]), list[Value])
 
     assert_type(gradients(a * b, [a]), list[float])
