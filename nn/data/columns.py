@@ -36,7 +36,7 @@ DAY = "|".join(
     ]
 )
 DATE = re.compile(rf"({DAY})([ T]+{TIME}.*)?|{TIME}".replace(r"\2", r"\3"), re.IGNORECASE)
-ROW_NUMBERS = {"rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of columns of 1, 2, 3, ...
+ROW_NUMBERS = {"#", "rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of columns of 1, 2, 3, ...
 
 
 @dataclass

@@ -14,8 +14,9 @@ import lzma
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -95,15 +96,15 @@ def _first_undecodable(contents: bytes) -> int:
 
 def layout(
     path: TextFile, lines: list[str], wanted: Sequence[str], commas: Mapping[str, str] | None = None
-) -> tuple[str, list[str]]:
-    """Return the separator and the names of the columns, and blank out all lines that are not examples.
+) -> tuple[str, list[str], list[str]]:
+    """Return the separator, the names of the columns, and notes, and blank out all lines that are not examples.
 
     Lines are blanked rather than removed, so that those that pandas complains about keep their numbers. `commas` are
     those in the wanted columns of numbers, as `csv_reader.commas_in` has found them before.
 
     >>> lines = ["# measured in May", "weight;kind", "4.5;cat"]
     >>> layout("pets.csv", lines, wanted=["kind"]), lines
-    ((';', ['weight', 'kind']), ['', '', '4.5;cat'])
+    ((';', ['weight', 'kind'], []), ['', '', '4.5;cat'])
     """
     separator = ""
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith(("#", "%"))), None)
@@ -130,34 +131,46 @@ def layout(
     separator = separator or _separator(sample, wanted, "decimal" in (commas or {}).values())
     rows = _split(sample, separator)
     names, widths = rows[0], [len(row) for row in rows[1:]]
+    named_above = False
     if comments:
         line = lines[comments[-1]]
         both = [_split([text], separator)[0] for text in (line.lstrip("#% \t"), line)]  # the sign may be of the name
-        said_names = max(both, key=lambda said: len({*said} & {*wanted}))
-        if len(said_names) == len(names) and len({*said_names} & {*wanted}) > len({*names} & {*wanted}):
-            names, start = said_names, comments[-1]  # as numpy.savetxt writes them
+        both = [said for said in both if len(said) == len(names) and said[0]]  # or be the name
+        said_names = max(both, key=lambda said: len({*said} & {*wanted}), default=[])
+        if len({*said_names} & {*wanted}) > len({*names} & {*wanted}):
+            names, named_above = said_names, True  # as numpy.savetxt writes them
     if _are_positions(wanted, [names, *rows[1:]]):
         names = [str(position) for position in range(1, len(names) + 1)]  # no line of names
-    else:
-        _blank_row(lines, start)
+    elif not named_above:
+        _, end, _ = next(_rows(lines, start, separator), (start, start + 1, []))
+        lines[start:end] = [""] * (end - start)
+        start = end
     for i in comments:
         lines[i] = ""
-    _blank_comments(lines, separator, len(names))
-    if widths and sum(width == len(names) + 1 for width in widths) > len(widths) / 2:
+    width = len(names)
+    if widths and sum(found == width + 1 for found in widths) > len(widths) / 2:
         if commas and names == rows[0][:1] and (unclear := next(filter(_has_comma, map(str.strip, sample[1:])), None)):
             raise TableError(
                 f"{path}: {unclear!r:.50} may be one number, or the name of a row and a number; write a decimal point "
                 "and nothing between thousands, or name both columns in the first line"
             )
         trailing = all(row[-1] == "" for row in rows[1:] if len(row) == len(names) + 1)
+        width += not trailing
         names = [*names, ""] if trailing else ["", *names]  # a separator at the end of rows; row names, as R has them
-    return separator, names
+    if len(names) == 1:
+        _quote_blank_cells(lines, start, separator)
+    notes = []
+    if remarks := _blank_comments(lines, start, separator, width):
+        others = f" and {len(remarks) - 1} more" if len(remarks) > 1 else ""
+        notes.append(f"line {remarks[0] + 1}{others} left out as comments (#)")
+    return separator, names, notes
 
 
 def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether columns are asked for by their numbers, since the first row has no names but is an example.
 
-    A row of texts above numbers has names; so has one whose numbers count up and hold what is wanted: `who,2019,2020`.
+    A row of texts above numbers has names. So has one that holds all that is wanted, whose numbers are whole and
+    different, in any order, and whose texts do not occur again below them: `who,2,1`.
     """
     if not wanted or not all(name in map(str, range(1, len(rows[0]) + 1)) for name in wanted):
         return False
@@ -167,29 +180,66 @@ def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool
     )
     if not first:
         return not second
-    counts_up = (
-        len(first[0]) < 20 and first[0].isdecimal() and first == [str(int(first[0]) + i) for i in range(len(first))]
+    texts = {(i, cell) for i, cell in enumerate(rows[0]) if cell and cell not in first}
+    return (
+        not {*wanted} <= {*rows[0]}
+        or len({*first}) < len(first)
+        or not all(re.fullmatch(r"0|[1-9][0-9]*", cell) for cell in first)
+        or any(texts & {*enumerate(row)} for row in rows[1:])
     )
-    return not set(wanted) & set(rows[0]) or not counts_up
 
 
-def _blank_row(lines: list[str], start: int) -> None:
-    """Blank out a row: a line, and those below it into which its quoted texts go on."""
-    quotes = 0
-    for i in range(start, len(lines)):
-        quotes += lines[i].count('"')
-        lines[i] = ""
-        if quotes % 2 == 0:
+def _rows(lines: Sequence[str], start: int, separator: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the rows from a line on: where each begins, where it ends, and its cells.
+
+    A cell that begins with a quotation mark may go on over lines; a mark within a cell is a letter of it.
+    """
+    while start < len(lines):
+        texts = (" ".join(line.split()) if separator == " " else line for line in islice(lines, start, None))
+        reader = csv.reader((f"{text}\n" for text in texts), delimiter=separator, skipinitialspace=True)
+        begin = start
+        try:
+            for cells in reader:
+                end = start + reader.line_num
+                yield begin, end, [cell.strip() for cell in cells]
+                begin = end
+            return
+        except csv.Error:  # a cell of more than 131,072 characters
+            start += reader.line_num
+
+
+def _quote_blank_cells(lines: list[str], start: int, separator: str) -> None:
+    """Quote the blank cells of a table of one column, whose lines would be taken for none, but for those at its end."""
+    written = [i for i, line in enumerate(lines) if line.strip()]
+    for begin, end, cells in _rows(lines, start, separator):
+        if end <= max(written, default=0) and not any(cells):
+            lines[begin] = '""'
+
+
+def _blank_comments(lines: list[str], start: int, separator: str, width: int) -> list[int]:
+    """Blank out the lines of comments (#) between the rows from a line on, and return where they were."""
+    found = []
+    while any(line.startswith("#") for line in islice(lines, start, None)):
+        for begin, end, cells in _rows(lines, start, separator):
+            start = end
+            if lines[begin].startswith("#") and _is_comment(cells, separator, width):
+                found.append(begin)
+                lines[begin] = ""
+                start = begin + 1
+                if start < end:  # a quotation mark of the comment has opened no cell
+                    break
+        else:
             break
+    return found
 
 
-def _blank_comments(lines: list[str], separator: str, width: int) -> None:
-    """Blank out the lines that begin with # between quoted texts, unless they have a cell for each column."""
-    quotes = 0
-    for i, line in enumerate(lines):
-        if line.startswith("#") and quotes % 2 == 0 and len(_split([line], separator)[0]) != width:
-            lines[i] = ""
-        quotes += line.count('"')
+def _is_comment(cells: Sequence[str], separator: str, width: int) -> bool:
+    """Whether a row that begins with # is a comment: one of one cell, or of too few or many after # and a space."""
+    if len(cells) == 1:
+        return width > 1
+    if len(cells) - (not cells[-1]) == width or len(cells) == width:
+        return False
+    return separator == " " or re.match(r"#+(\s|$)", cells[0]) is not None
 
 
 def _has_comma(text: str) -> bool:

@@ -58,9 +58,10 @@ def read_table(
 
     The first line names the columns, after lines of comments (#) and a line such as `sep=;`. Where it is an example,
     and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
-    | or spaces separate the cells, and a row of fewer cells lacks the last ones. Rows without any value are left out,
-    or with `blank_rows` only those at the end whose cells are empty, not written as missing (NA). The text is UTF-8,
-    or else taken for Latin-1 (as Windows writes it), with a note.
+    | or spaces separate the cells, and a row of fewer cells lacks the last ones. Below, a line is a comment that begins
+    with # and has one cell of several, or with # and a space and is not as wide as the others; it is left out, with a
+    note. So are rows without any value, or with `blank_rows` only those at the end whose cells are empty, not written
+    as missing (NA). The text is UTF-8, or else taken for Latin-1 (as Windows writes it), with a note.
 
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
@@ -85,8 +86,9 @@ def _read(
 ) -> Table:
     """Return the cells of a file as they are written; `commas` are those of `layout`."""
     text, notes = decoded(path, contents(path), encoding)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    separator, names = layout(path, lines, wanted, commas)
+    lines = re.sub(r"\r+\n|\r", "\n", text).split("\n")  # a file written as text twice has \r\r\n
+    separator, names, found = layout(path, lines, wanted, commas)
+    notes += found
     pandas = _pandas()
     try:
         with warnings.catch_warnings():
@@ -109,9 +111,9 @@ def _read(
         reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
         if "read(nbytes) on source failed" in reason:  # the text is in memory: Ctrl-C came while pandas asked for it
             raise KeyboardInterrupt from None
-        found = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
-        if found:
-            reason = f"line {found[2]} has {found[3]} cells, where the first one names {found[1]} columns"
+        counts = re.fullmatch(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
+        if counts:
+            reason = f"line {counts[2]} has {counts[3]} cells, where the first one names {counts[1]} columns"
         elif "inside string" in reason:
             reason = "a quotation mark is opened and never closed"
         raise TableError(f"{path}: {reason}") from None

@@ -47,6 +47,6 @@ def read_csv(
     Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
             features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])
     """
-    table = read_table(path, [target, *(features or ())], encoding)
+    table = read_table(path, [target, *(features or ()), *drop], encoding)
     found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
     return Encoder.fit(found.data, found.target).dataset(found.data)

@@ -243,15 +243,18 @@ def test_columns_without_names_are_called_by_their_numbers(read, table):
     assert (data.features, data.classes, data.y) == (["2=x", "2=y", "3=s", "3=t"], ["e", "p"], [0, 1, 0])
 
 
+NUMBERS_BELOW = "".join(f"{i},{i * i},{i / 7},{-i}\n" for i in range(9))
 FIRST_ROWS = [  # with a target, and what the features are called
-    ("5,1,3,2", "3", ["1", "2", "4"]),
-    ("1e999,4,6,9", "3", ["1", "2", "4"]),
+    ("5,1,6,2", "3", ["1", "2", "4"]),
+    ("1e999,4,3,9", "3", ["1", "2", "4"]),
     ("-3,-2,-1,3", "3", ["1", "2", "4"]),
-    ("3,4,6,setosa", "3", ["1", "2", "4"]),
+    ("03,3,1,4", "3", ["1", "2", "4"]),
     ("1,1,1,1", "1", ["2", "3", "4"]),
     ("0,1,2,3", "3", ["0", "1", "2"]),
     ("1,2,3,4", "3", ["1", "2", "4"]),
+    ("5,1,3,2", "3", ["5", "1", "2"]),
     ("who,1,2,3", "3", ["who", "1", "2"]),
+    ("4,3,1,who", "3", ["4", "1", "who"]),
     ("who,2019,2020,4", "2020", ["who", "2019", "4"]),
     ("a,b,c,d", "3", None),
 ]
@@ -259,12 +262,87 @@ FIRST_ROWS = [  # with a target, and what the features are called
 
 def test_first_row_is_an_example_or_names_by_its_numbers(table):
     for first, target, features in FIRST_ROWS:
-        path = table(f"{first}\n" + "".join(f"{i},{i * i},{i / 7},{-i}\n" for i in range(9)))
+        path = table(f"{first}\n{NUMBERS_BELOW}")
         found = read_table(path, [target])
         if features is None:
             assert error_of(found.name, target).endswith("no column '3'; it has 'a', 'b', 'c', 'd'")
         else:
             assert [name for name in found.columns if name != target] == features, first
+    again = "3,4,6,setosa\n5,1,7,virginica\n2,8,0.5,setosa\n"  # texts that occur again are no names
+    assert list(read_table(table(again), ["3"]).columns) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("names", [["1", "2", "y"], ["1", "2", "4", "y"], ["who", "1", "2", "5"], ["y", "3", "1"]])
+def test_columns_that_are_called_by_numbers_are_found_in_any_order(names, table):
+    rows = [
+        {name: f"{name}{i}" if name == "who" else str(10 * k + i) for k, name in enumerate(names)} for i in range(9)
+    ]
+    for order in itertools.permutations(names):
+        path = table("\n".join(",".join(row[name] for name in order) for row in [dict(zip(names, names)), *rows]))
+        for target in names:
+            assert read_table(path, [target]).columns == {name: [row[name] for row in rows] for name in order}
+            features = [name for name in names if name not in ("who", target)]
+            assert read_inputs(path, dict.fromkeys(features, False)) == [
+                [float(row[name]) for name in features] for row in rows
+            ]
+
+
+SIGNED = [  # a line below the names, with commas between its cells, and what it is read as in a table of three columns
+    *((line, [*line.split(","), "", ""][:3]) for line in ("#a,0,0", "#2,0.25", "# 2,5,6", "#,1,2", "#1,,", "#a,0")),
+    *(
+        (line, None)
+        for line in ("# a remark", "#", "#a", "# of June, late", "## one, two, three, four, five", '# of "June, b')
+    ),
+    ('#0,"line\n# break, 0",0', ["#0", "line\n# break, 0", "0"]),
+    ('# 0,"line\nbreak",0', ["# 0", "line\nbreak", "0"]),
+    ('# of June, "late', None),
+]
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_rows_whose_first_cell_begins_with_a_hash_are_rows_and_comments_are_left_out_with_a_note(end, table):
+    for line, cells in SIGNED:
+        for rows in (["b,1,1"], ["b,1,1"] * 3):
+            path = table("tag,x,y\n" + "".join(f"{row}{end}\n" for row in rows) + f'{line}\n"c",2,2{end}\n')
+            found = read_table(path, ["y"])
+            wanted = [*(["b", "1", "1"] for _ in rows), *([cells] if cells else []), ["c", "2", "2"]]
+            assert [list(row) for row in zip(*found.columns.values(), strict=True)] == wanted, line
+            assert found.notes == ([] if cells else [f"line {len(rows) + 2} left out as comments (#)"]), line
+    for first in ("#a", "# a"):
+        assert read_table(table(f"tag,x,y\n{first},0,0,\nb,1,1,\n")).columns["tag"] == [first, "b"]
+    assert read_table(table("a b\n1 2\n#so it was\n# so it was\n3 4\n#so\n")).notes == [
+        "line 3 and 2 more left out as comments (#)"
+    ]
+
+
+def test_quotation_mark_within_a_cell_is_a_letter(table):
+    for mark in ('"', '""', '" "', 'in "'):
+        for name in (f"size ({mark})", f"size{mark}", f"x{mark}x"):
+            path = table(f"{name},x,y\n" + "".join(f"{i}{mark * (i > 9)},{i * i},{i % 2}\n" for i in range(20)))
+            assert len(read_csv(path, "y").X) == len(read_inputs(path, {"x": False})) == 20, name
+            assert next(iter(read_table(path, ["y"]).columns)) == name
+
+
+def test_table_of_one_column_keeps_its_blank_cells(table):
+    for before, end, names in itertools.product(
+        ["", "# made in May\n\n", "\n"], ["\n", "\r\n", "\r\r\n"], ["x", '"x"']
+    ):
+        for cells in (["1", "", "3"], ["", "", "1"], ["1", " ", "", '""', "3"]):
+            text = f"{before}{names}\n" + "".join(f"{cell}\n" for cell in [*cells, "", " "])
+            found = [[cell] for cell in read_table(table(text.replace("\n", end)), ["x"], blank_rows=True).columns["x"]]
+            assert found == [[cell.strip(' "')] for cell in cells], text
+            assert read_table(table(text)).columns == {"x": [cell for cell in cells if cell.strip(' "')]}
+    assert read_inputs(table('x\n"a\n\nb"\n\nc\n'), {"x": True}) == [["a\n\nb"], [""], ["c"]]
+
+
+def test_first_column_may_be_called_by_a_sign_of_comments(table):
+    for name, separator in itertools.product(["#", "%", "##"], [",", ";", "\t", "|"]):
+        path = table(f"{name},x,y\n".replace(",", separator) + "5,0.5,0\n3,1.5,1\n".replace(",", separator))
+        assert read_csv(path, "y").features == [name, "x"], (name, separator)
+        assert read_csv(path, "y", drop=[name]).features == ["x"]
+        assert read_inputs(path, {name: False}) == [[5.0], [3.0]]
+    for name in ("#id", "id"):
+        assert read_csv(table("#id,x,y\n5,0.5,0\n3,1.5,1\n"), "y", drop=[name]).features == ["x"]
 
 
 def test_names_may_hold_separators_quotes_and_new_lines_and_be_the_same(read, table):
@@ -325,7 +403,7 @@ NUMBERED = [  # tables whose first column may number the rows, and their feature
 
 
 def test_column_that_numbers_the_rows_is_left_out_and_others_stay_whatever_they_are_called(table):
-    for name, first in itertools.product(["", "Unnamed: 0", "id", "rownames", "Index"], [0, 1]):
+    for name, first in itertools.product(["", "#", "Unnamed: 0", "id", "rownames", "Index"], [0, 1]):
         path = table(f"{name},a,y\n" + "".join(f"{i + first},{i * i},{i % 2}\n" for i in range(9)))
         assert read_csv(path, "y").features == ["a"], name
         said = [what for what in lines_of(path, "y").values() if "left out" in what]
