@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
 
@@ -36,7 +37,7 @@ DAY = "|".join(
     ]
 )
 DATE = re.compile(rf"({DAY})([ T]+{TIME}.*)?|{TIME}".replace(r"\2", r"\3"), re.IGNORECASE)
-ROW_NUMBERS = {"#", "rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of columns of 1, 2, 3, ...
+ROW_NUMBERS = {"#", "rownames", "row.names", "row_names", "index", "id", "row", "obs"}  # names of 1, 2, 3, ...
 
 
 @dataclass
@@ -130,7 +131,7 @@ def _features(
         reason = "as asked for" if name in drop else _reason_to_leave(table, name, cells, is_guess)
         if not reason:
             chosen[name] = _parsed(table, name, cells)
-            said[name] = _described(chosen[name], missing)
+            said[name] = _described(chosen[name], missing, _commas(table, name))
         elif is_guess or name in drop:
             said[name] = f"left out: {reason}"
         else:
@@ -207,6 +208,18 @@ def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:
     return found
 
 
+def _commas(table: Table, name: str) -> str:
+    """Return what is said of the commas in a column; those that may be read in two ways are an error."""
+    if table.commas.get(name) == "unclear":
+        row, cell = next((row, cell) for row, cell in enumerate(table.columns[name], 1) if "," in cell)
+        raise TableError(
+            f"{table.path}, column {shown(name)}, row {row}: {shown(cell)} may be read in two ways: nothing tells "
+            "whether its comma is decimal or between thousands; write a decimal point, and nothing between thousands"
+        )
+    said = {"decimal": ", with decimal commas", "thousands": ", with commas between thousands"}
+    return said.get(table.commas.get(name, ""), "") if table.separator != "," else ""
+
+
 def _check_size(where: str, found: Sequence[float]) -> None:
     for row, x in enumerate(found, 1):
         if abs(x) > LARGEST_CELL:
@@ -215,14 +228,14 @@ def _check_size(where: str, found: Sequence[float]) -> None:
             )
 
 
-def _described(cells: Sequence[Any], missing: str) -> str:
+def _described(cells: Sequence[Any], missing: str, commas: str) -> str:
     lacking = sum(not _is_known(cell) for cell in cells)
     if isinstance(cells[0], str):
         count = len(set(cells) - {""})
         text, filling = f"texts of {count} values, one input each", "the most frequent one"
     else:
         known = [x for x in cells if _is_known(x)]
-        text, filling = f"numbers {min(known):.4g} to {max(known):.4g}", "the median"
+        text, filling = f"numbers {min(known):.4g} to {max(known):.4g}{commas}", "the median"
     if not lacking:
         return text
     if missing == "drop":
@@ -235,7 +248,7 @@ def _targets(
 ) -> tuple[list[Any], list[str], str]:
     """Return the targets, the names of their classes in order, and what they were taken for."""
     where = f"{table.path}, column {shown(target)}"
-    remark = ""
+    remark, commas = "", _commas(table, target)
     if classes is None:
         classes, remark = _choice(where, cells)
     if classes is False:
@@ -243,10 +256,10 @@ def _targets(
         _check_size(where, found)
         if min(found) == max(found):
             raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
-        return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}, a regression{remark}"
+        return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}{commas}, a regression{remark}"
     has_commas = table.commas.get(target) == "decimal"  # in the file, and points here
     kinds = _kinds(where, _canonical(cells)) if classes is True else list(classes)
-    index: dict[float | str, int] = {}
+    index: dict[Decimal | str, int] = {}
     for kind in kinds:
         key = _key(kind.strip().replace(",", ".") if has_commas else kind.strip())
         if key in index:
@@ -274,13 +287,14 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
         )
     if texts:
         return True, ""
-    values = sorted({number_in(cell) for cell in cells})
-    if not 2 <= len(values) <= min(MOST_CLASSES, len(cells) - 1) or any(not x.is_integer() for x in values):
+    kinds = {_key(cell) for cell in cells}
+    values = sorted(int(kind) for kind in kinds if isinstance(kind, Decimal))
+    if not 2 <= len(kinds) <= min(MOST_CLASSES, len(cells) - 1) or kinds != {*values}:
         return False, ""
     if len(values) == 2:
-        said = f"it is {values[0]:g} or {values[1]:g}"
-    elif values[0] in (0.0, 1.0) and values[-1] - values[0] == len(values) - 1 and len(cells) >= 5 * len(values):
-        said = f"it is a whole number from {values[0]:g} to {values[-1]:g}"
+        said = f"it is {values[0]} or {values[1]}"
+    elif values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1 and len(cells) >= 5 * len(values):
+        said = f"it is a whole number from {values[0]} to {values[-1]}"
     else:
         return False, f"; it has {len(values)} values only (--classes takes them for classes)"
     return True, f"; taken for classes, since {said} (--numbers takes it for a number)"
@@ -288,14 +302,17 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
 
 def _canonical(cells: Sequence[str]) -> list[str]:
     """Return the names of classes, one for each number however it is written: 1, 1.0 and 01 are one class."""
-    first: dict[float | str, str] = {}
+    first: dict[Decimal | str, str] = {}
     return [first.setdefault(_key(cell), _short(cell)) for cell in cells]
 
 
-def _key(name: str) -> float | str:
-    """Return what tells a class from others: the number that is its name, or the text."""
+def _key(name: str) -> Decimal | str:
+    """Return what tells a class from others: the number that is its name, to all its digits, or the text."""
     x = number_in(name)
-    return name if math.isnan(x) else x
+    try:
+        return Decimal(name.replace(",", "")) if math.isfinite(x) else name
+    except InvalidOperation:  # 1e-9999999999999999999, say
+        return Decimal(x)
 
 
 def _short(cell: str) -> str:
@@ -305,7 +322,7 @@ def _short(cell: str) -> str:
 def _kinds(where: str, texts: Sequence[str]) -> list[str]:
     """Return the names of the classes in order."""
     counts = Counter(texts)
-    kinds = sorted(counts, key=lambda text: (_order(text), text))
+    kinds = sorted(counts, key=lambda text: (isinstance(_key(text), str), _key(text)))  # 10 after 9, and before texts
     if len(kinds) == 1:
         raise TableError(f"{where}: one class only, {shown(kinds[0])} in all {len(texts)} rows: nothing to tell apart")
     if len(kinds) > 20 and len(kinds) > len(texts) / 2:
@@ -315,9 +332,3 @@ def _kinds(where: str, texts: Sequence[str]) -> list[str]:
     if all(DATE.fullmatch(kind) for kind in kinds):
         raise TableError(f"{where}: dates or times cannot be learned; choose another target")
     return kinds
-
-
-def _order(text: str) -> float:
-    """Return by what classes are sorted before their texts, so that class 10 comes after class 9."""
-    x = number_in(text)
-    return math.inf if math.isnan(x) else x

@@ -21,6 +21,7 @@ from nn.data.csv_dialect import TableError as TableError
 # How tables write "not known". None of these is a number, or the name of a class.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+SWAPPED = str.maketrans(",.", ".,")
 WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 NO_COMMAS: Mapping[str, str] = MappingProxyType({})
 
@@ -73,7 +74,7 @@ def read_table(
     {'weight': ['4.5', ''], 'kind': ['cat', 'dog']}
     """
     table = _read(path, wanted, encoding, blank_rows, None)
-    commas = {name: found for name, cells in table.columns.items() if (found := commas_in(cells, table.separator))}
+    commas = commas_in(table.columns, table.separator)
     columns = {
         name: [cell.replace(",", ".") for cell in cells] if commas.get(name) == "decimal" else cells
         for name, cells in table.columns.items()
@@ -172,18 +173,45 @@ def _table(
     return Table(path, named, frozenset(unnamed), separator, notes)
 
 
-def commas_in(column: Sequence[str], separator: str) -> str:
-    """Return what the commas in a column of numbers are: "decimal" or between "thousands", or "" where it has none.
+def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str, str]:
+    """Return what the commas in columns of numbers are: "decimal", between "thousands", or "unclear".
 
-    >>> commas_in(["1,5", "2"], ";"), commas_in(["1,500", "2.5"], ";"), commas_in(["1,5", "many"], ";")
-    ('decimal', 'thousands', '')
+    Where a column may be either, the others tell, since a table is written in one way; where they do not, numbers that
+    have no comma, none of them above 999, tell that those above 999 have one. A guess is never made.
+
+    >>> commas_in({"a": ["1,5", "2"], "b": ["2,345"], "c": ["1,5", "many"]}, ";")
+    {'a': 'decimal', 'b': 'decimal'}
+    >>> commas_in({"a": ["1,500", "2.5"]}, ";"), commas_in({"a": ["17,811", "476"], "b": ["2,345"]}, ";")
+    ({'a': 'thousands'}, {'a': 'thousands', 'b': 'unclear'})
     """
-    known = [cell for cell in column if cell]
-    if not any("," in cell for cell in known):
-        return ""
-    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE_NUMBER.fullmatch(cell) for cell in known):
-        return "decimal"
-    return "" if any(math.isnan(number_in(cell)) for cell in known) else "thousands"
+    numbers = {name: [cell for cell in cells if cell] for name, cells in columns.items()}
+    found = {name: _meanings(cells, separator) for name, cells in numbers.items() if any("," in cell for cell in cells)}
+    commas = {name: meanings.pop() for name, meanings in found.items() if len(meanings) == 1}
+    unclear = [name for name, meanings in found.items() if len(meanings) == 2]
+    if unclear:
+        others = {*commas.values(), *("thousands" for name in numbers.keys() - found if _has_points(numbers[name]))}
+        for name in unclear:
+            whole = [cell.lstrip("+-") for cell in numbers[name] if "," not in cell]
+            by_itself = "thousands" if whole and all(len(cell) <= 3 for cell in whole) else "unclear"
+            commas[name] = next(iter(others)) if len(others) == 1 else by_itself
+    return commas
+
+
+def _meanings(cells: Sequence[str], separator: str) -> set[str]:
+    """Return what the commas in all these cells may be."""
+    meanings = set()
+    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE_NUMBER.fullmatch(cell) for cell in cells):
+        meanings.add("decimal")
+    if not any(math.isnan(number_in(cell)) for cell in cells):
+        meanings.add("thousands")
+    return meanings
+
+
+def _has_points(cells: Sequence[str]) -> bool:
+    """Whether these are numbers with decimal points, and not with points between thousands."""
+    return not any(math.isnan(number_in(cell)) for cell in cells) and any(
+        "." in cell and not THOUSANDS.fullmatch(cell.translate(SWAPPED)) for cell in cells
+    )
 
 
 def number_in(text: str) -> float:
@@ -251,8 +279,7 @@ def _with_point(where: str, cell: str, comma: str, separator: str) -> str:
     if has_decimal and (comma == "decimal" or not has_thousands):
         return cell.replace(",", ".")
     if comma == "decimal":  # points are decimal without doubt where a comma cannot be
-        swapped = cell.translate(str.maketrans(",.", ".,"))
-        if has_thousands or (separator != "," and THOUSANDS.fullmatch(swapped)):
+        if has_thousands or (separator != "," and THOUSANDS.fullmatch(cell.translate(SWAPPED))):
             raise TableError(
                 f"{where}: {shown(cell)} may be read in two ways: in training commas were decimal; write a decimal "
                 "comma, and nothing between thousands"

@@ -337,7 +337,7 @@ COMMAS = {"decimal": lambda x: f"{x:.3f}".replace(".", ","), "thousands": lambda
 @pytest.mark.parametrize("commas", COMMAS)
 def test_prediction_reads_the_numbers_of_each_row_as_training_did(commas, tmp_path):
     written = COMMAS[commas]
-    rows = [[written(1.25 + i), i, 2 * i + 0.5] for i in range(40)]
+    rows = [[written(0.25 + i), i, 2 * i + 0.5] for i in range(40)]
     table, model = write(tmp_path / "t.csv", ["x", "a", "y"], rows, ";"), tmp_path / "m.json"
     output(table, "--target", "y", *PLAIN, "--save", model, "--out", tmp_path)
     title, *answers = predict(model, table)

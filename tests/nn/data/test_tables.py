@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -135,6 +136,24 @@ def test_classes_that_are_asked_for_are_those_of_the_file_however_their_numbers_
             assert f"row 4: '{other}' is none of the classes {', '.join(map(repr, names))}" in message
 
 
+LONG = ["9007199254740992", "9007199254740993", "9007199254740994", "0.1000000000000000055", "0.1", "1e-400", "0", "5"]
+
+
+def test_classes_are_told_apart_by_all_digits_of_their_numbers(table):
+    for cells in [*itertools.permutations(LONG[:4], 3), LONG]:
+        path = table("a,y\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells * 2)))
+        data = read_csv(path, "y", classes=True)
+        assert data.classes == sorted(cells, key=Fraction)
+        assert [data.classes[k] for k in data.y] == [*cells * 2]
+        assert read_csv(path, "y", classes=cells).y == [*range(len(cells))] * 2
+    two = table(f"a,y\n1,{LONG[1]}\n2,{LONG[0]}\n3,{LONG[1]}.0\n")
+    assert read_csv(two, "y").y == [1, 0, 1]
+    assert f"since it is {LONG[0]} or {LONG[1]}" in lines_of(two, "y")["y"]
+    odd = ["1e-9999999999999999999", "inf", "1e999", "0x10"]  # no numbers that could be told apart, or none at all
+    data = read_csv(table("a,y\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(odd))), "y", classes=True)
+    assert data.classes == [odd[0], "0x10", "1e999", "inf"]
+
+
 def test_features_may_be_chosen_in_any_order_or_some_left_out(read, table):
     contents = "name,a,b,y\nx,1,2,0.5\n?,3,4,1.5\n"
     assert read(contents, features=["b", "a"])[::2] == ([[2.0, 1.0], [4.0, 3.0]], ["b", "a"])
@@ -231,6 +250,46 @@ def test_decimal_commas_and_thousands_are_read(read):
         contents = "a;b;y\n1,5;-2;p\n2;,5;q\n?;1,5e3;p\n".replace(";", separator)
         assert read(contents).X == [[1.5, 0.0, -2.0], [2.0, 0.0, 0.5], [1.75, 1.0, 1500.0]], separator
     assert read('a,y\n"1,234.5",p\n"-12,345,678",q\n7,p\n').X == [[1234.5], [-12345678.0], [7.0]]
+
+
+IN_COLUMNS = [  # cells of a column, of another one, and what the first ones are in a table not separated by commas
+    (["17,811", "74,806", "476"], ["1"], [17811.0, 74806.0, 476.0]),
+    (["1,234", "5,678", "1,234,567"], ["1"], [1234.0, 5678.0, 1234567.0]),
+    *((["1,234", "12,345", cell], ["1"], [1234.0, 12345.0, float(cell)]) for cell in ("2.5", "-999", "0")),
+    (["1,234", "12,345.6", "1234"], ["1"], [1234.0, 12345.6, 1234.0]),
+    *(
+        (["12,345", cell, "476"], ["1"], [12.345, x, 476.0])
+        for cell, x in [("0,123", 0.123), ("1,5", 1.5), (",250", 0.25)]
+    ),
+    (["12,345", "1,23e3", "1234"], ["1"], [12.345, 1230.0, 1234.0]),
+    *((["12,345", "6,789"], [other], [12.345, 6.789]) for other in ("1,5", "0,125", "-,5")),
+    *(
+        (["12,345", "6,789"], [other], [12345.0, 6789.0])
+        for other in ("1.5", "0.125", "1,234,567", "1,234.5", "1.2345")
+    ),
+    (["12,345", "476"], ["1,5"], [12.345, 476.0]),
+    (["12,345", "1234"], ["0.5"], [12345.0, 1234.0]),
+    *((["12,345", "6,789"], others, None) for others in (["1"], ["1.234"], ["1.234.567"], ["1,5", "x"], ["6,789"])),
+    (["12,345", "6,789", "1234"], ["1"], None),
+]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_commas_mean_what_their_column_or_else_the_table_tells_and_are_never_guessed(separator, table):
+    for cells, others, numbers in IN_COLUMNS:
+        columns = cells, list(itertools.islice(itertools.cycle(others), len(cells))), range(len(cells))
+        rows = ["xoy", *zip(*columns, strict=True)]
+        path = table("".join(separator.join(map(str, row)) + "\n" for row in rows))
+        if numbers is not None:
+            (found,) = zip(*read_csv(path, "y", features=["x"]).X, strict=True)
+            assert [*found] == numbers, (cells, others)
+            assert read_csv(path, "x", features=["y"], classes=False).y == numbers, (cells, others)
+            assert " commas" in lines_of(path, "y")["x"]
+            continue
+        for target, feature in (("y", "x"), ("x", "y")):
+            message = trouble(path, target, features=[feature])
+            assert re.search(r"^TableError: .*column 'x', row 1: '12,345' may be read in two ways: ", message), others
+            assert "write a decimal point, and nothing between thousands" in message
 
 
 def test_columns_without_names_are_called_by_their_numbers(read, table):
