@@ -161,8 +161,9 @@ def layout(
         _quote_blank_cells(lines, start, separator)
     notes = []
     if remarks := _blank_comments(lines, start, separator, width):
-        others = f" and {len(remarks) - 1} more" if len(remarks) > 1 else ""
-        notes.append(f"line {remarks[0] + 1}{others} left out as comments (#)")
+        where = f"line {remarks[0] + 1}"
+        many = f"{len(remarks)} lines left out as comments (#), the first is {where}"
+        notes.append(many if len(remarks) > 1 else f"{where} left out as a comment (#)")
     return separator, names, notes
 
 

@@ -366,11 +366,11 @@ def test_rows_whose_first_cell_begins_with_a_hash_are_rows_and_comments_are_left
             found = read_table(path, ["y"])
             wanted = [*(["b", "1", "1"] for _ in rows), *([cells] if cells else []), ["c", "2", "2"]]
             assert [list(row) for row in zip(*found.columns.values(), strict=True)] == wanted, line
-            assert found.notes == ([] if cells else [f"line {len(rows) + 2} left out as comments (#)"]), line
+            assert found.notes == ([] if cells else [f"line {len(rows) + 2} left out as a comment (#)"]), line
     for first in ("#a", "# a"):
         assert read_table(table(f"tag,x,y\n{first},0,0,\nb,1,1,\n")).columns["tag"] == [first, "b"]
     assert read_table(table("a b\n1 2\n#so it was\n# so it was\n3 4\n#so\n")).notes == [
-        "line 3 and 2 more left out as comments (#)"
+        "3 lines left out as comments (#), the first is line 3"
     ]
 
 
