@@ -44,17 +44,18 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
     [-1.9287498479639178e-22, -50.0]
     """
     xs = _listed(values, "log_softmax")
-    if modes.blocks and modes.traced():  # which is the largest is seen in each call
-        size, most = len(xs), rules.largest(xs)
-        found = [rules.where(most <= x, float(size - i), 0.0) for i, x in enumerate(xs)]
+    size = len(xs)
+    if size > 1 and modes.blocks and modes.traced():  # which is the largest is seen in each call
+        most = rules.largest(xs)
+        found = [rules.where(x < most, 0.0, float(size - i)) for i, x in enumerate(xs)]  # beside nan it is the first
         first = rules.largest(found)
         is_largest = [first <= number for number in found]
         largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
         rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
     else:
-        at = max(range(len(xs)), key=lambda i: float(getattr(xs[i], "data", xs[i])))
-        nothing = xs[at] - xs[at] if len(xs) == 1 else 0.0
+        at = max(range(size), key=lambda i: float(getattr(xs[i], "data", xs[i]))) if size > 1 else 0
+        nothing = xs[at] - xs[at] if size == 1 else 0.0
         shifted = [nothing if i == at else x - xs[at] for i, x in enumerate(xs)]
         rest = [rules.exp(d) for i, d in enumerate(shifted) if i != at]
     total: Any = rules.log1p(rules.fsum(rest))

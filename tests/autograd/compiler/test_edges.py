@@ -8,7 +8,20 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from autograd import Constant, Value, atan2, compile, grad, gradients, hessian, hypot, rules, where
+from autograd import (
+    Constant,
+    Value,
+    atan2,
+    compile,
+    grad,
+    gradients,
+    hessian,
+    hypot,
+    log_softmax,
+    rules,
+    softmax,
+    where,
+)
 from autograd.rules.operation import NAry
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import eager, function_of, is_close, outcome
@@ -56,6 +69,19 @@ def test_row_at_its_edges_is_as_eager_to_order_three(row, in_sample):
             for size in {len(xs) for xs, _ in cases}:
                 assert_as_eager(f, [case for case in cases if len(case[0]) == size])
             f = derivative(f, position)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("of", [softmax, log_softmax])
+def test_probabilities_at_their_edges_are_as_eager(of, size):
+    for place in {0, size - 1}:
+
+        def f(xs, place=place):
+            return of(xs)[place]
+
+        points = itertools.product([-0.0, 2.0, 1e308, inf, -inf, nan], repeat=size)
+        found = [(xs, outcome(eager, f, xs)) for xs in points]
+        assert_as_eager(f, [(xs, numbers) for xs, numbers in found if isinstance(numbers, list)])
 
 
 @pytest.mark.sample(2)
