@@ -49,6 +49,10 @@ class Kind:
             raise TypeError(f"the result is not {self.noun} but {result!r}")
         return result
 
+    def power(self, a: Any, b: Any) -> Any:
+        """Return a to the power of b."""
+        return a**b
+
     # Conditions: bools, or what stands for one that is not known.
 
     def truth(self, condition: Any) -> Any:
@@ -95,7 +99,7 @@ class Kind:
         words = {name: self.word(name) for name in names if name not in named}
         if missing := [name for name, word in words.items() if word is None]:
             raise TypeError(f"there is no {missing[0]}")
-        return eval(code, {**words, **named, "lift": self.lift, "choose": self.choose, "__builtins__": {}})
+        return eval(code, {**words, **named, "lift": self.lift, "choose": self.choose, "power": self.power, "__builtins__": {}})
 
     def of(self, number: Any) -> Any:
         """Return a plain number as one of this kind; a constant by its definition."""
@@ -167,6 +171,9 @@ class _Interval(Kind):
 
     def word(self, name: str) -> Any:
         return _intervals.pi() if name == "pi" else _intervals.WORDS.get(name) or ARITHMETIC.get(name)
+
+    def power(self, a: Any, b: Any) -> Any:
+        return _intervals.power(a, b)
 
     def check(self, result: Any) -> Any:
         import mpmath
@@ -277,6 +284,8 @@ class OtherNumber(Arithmetic):
     @staticmethod
     def _operate(row: Operation, operands: Sequence[Any]) -> OtherNumber:
         kind = next(x.kind for x in operands if isinstance(x, OtherNumber))
+        if kind is _INTERVALS and row is rules.mul and operands[0] is operands[1]:  # one number, not any two of it
+            row, operands = rules.power_of.member(2.0), operands[:1]
         return OtherNumber(kind, kind.apply(row, [_unwrapped(x, kind) for x in operands]))
 
     @staticmethod
@@ -299,7 +308,10 @@ class _Lifting(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         if isinstance(node.op, ast.Pow) and _is_integer(node.right):  # a power of any kind of number
             return ast.BinOp(self.visit(node.left), node.op, node.right)
-        return self.generic_visit(node)
+        operands = [self.visit(node.left), self.visit(node.right)]
+        if isinstance(node.op, ast.Pow):
+            return ast.Call(ast.Name("power", ast.Load()), operands, [])
+        return ast.BinOp(operands[0], node.op, operands[1])
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         nothing = ast.arguments([], [], None, [], [], None, [])

@@ -310,7 +310,7 @@ polygamma_of = Family("polygamma", _polygamma_of, constant="n", samples=(2.0, 3.
 erfinv   = Unary("erfinv",   _checked(_erfinv),   lambda y, x: HALF_SQRT_PI * exp(y * y), domain="-1 < x < 1")
 ndtr     = Unary("ndtr",     lambda x: 0.5 * erfc(-x / SQRT_2), lambda y, x: _density(x), definition="erfc(-x / sqrt(2)) / 2")
 log_ndtr = Unary("log_ndtr", _checked(_log_ndtr), lambda y, x: normal_ratio(x), definition="log(erfc(-x / sqrt(2)) / 2)")
-normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="normal_ratio({})", definition="sqrt(2 / pi) * exp(-x * x / 2) / erfc(-x / sqrt(2))")
+normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="normal_ratio({})", definition="sqrt(2 / pi) * exp(-(x ** 2) / 2) / erfc(-x / sqrt(2))")
 mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), definition="a ratio of parabolic cylinder functions")
 
 sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})

@@ -421,7 +421,7 @@ leaky_relu = Family("leaky_relu", _leaky_relu, constant="negative_slope", defaul
 elu        = Family("elu",        _elu,        constant="alpha", default=1.0, samples=(1.0, 0.5), definition="x if x > 0 else alpha * expm1(x)")
 
 atan2   = Binary("atan2", math.atan2, lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: ieee_divide(ieee_unit(b, a), hypot(a, b))), lambda y, a, b: _select(_is_zero(hypot(a, b)), 0.0, lambda: -ieee_divide(ieee_unit(a, b), hypot(a, b))), edges={(0.0, 0.0): (0.0, 0.0), (3.0, inf): (nan, 0.0), (inf, 3.0): (0.0, nan), (nan, 1.0): (nan, nan), (1.0, nan): (nan, nan)})
-hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a * a + b * b)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
+hypot   = Binary("hypot", math.hypot, lambda y, a, b: ieee_unit(a, b), lambda y, a, b: ieee_unit(b, a), definition="sqrt(a ** 2 + b ** 2)", edges={(0.0, 0.0): (nan, nan), (0.0, inf): (0.0, nan), (inf, 3.0): (nan, 0.0), (nan, 1.0): (nan, nan)})
 maximum = Binary("maximum", _maximum, lambda y, a, b: 1.0 - 0.5 * (a < b) - 0.5 * (a <= b), lambda y, a, b: 1.0 - 0.5 * (b < a) - 0.5 * (b <= a), definition="max(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 minimum = Binary("minimum", _minimum, lambda y, a, b: 1.0 - 0.5 * (a > b) - 0.5 * (a >= b), lambda y, a, b: 1.0 - 0.5 * (b > a) - 0.5 * (b >= a), definition="min(a, b)", edges={(1.0, 1.0): (0.5, 0.5), (nan, 1.0): (1.0, 1.0), (1.0, nan): (1.0, 1.0)})
 clip    = Operation("clip", _clip, lambda y, a, b, c: _mask((b <= a) * (a <= c)), lambda y, a, b, c: _mask((a < b) * (b < c)), lambda y, a, b, c: _mask((c < a) | (c < b)), definition="min(max(a, b), c)",
@@ -445,9 +445,9 @@ dot       = NAry("dot",       _dot,       lambda y, xs: (*xs[len(xs) // 2 :], *x
 ieee_divide = Binary("/", _ieee_divide, lambda y, a, b: ieee_divide(1.0, b), lambda y, a, b: -ieee_divide(y, b), template="{} / {}", domain="b != 0")
 ieee_log    = Unary("log", _ieee_log, lambda y, x: ieee_divide(1.0, x), domain="x > 0")
 ieee_power  = Operation("**", _ieee_power, lambda y, a, b, k: _select(_nonzero(b - k) | _normal(a), lambda: (b - k) * ieee_power(a, b, k + 1.0), 0.0), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: ieee_power(a, b, k) * ieee_log(a)), lambda y, a, b, k: _select(_is_zero(a), 0.0, lambda: -ieee_power(a, b, k) * ieee_log(a)), template="{} ** ({} - {})", domain="a > 0 and c == 1")
-ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a * a + b * b)", domain="a != 0 or b != 0")
+ieee_unit   = Binary("a / hypot(a, b)", _ieee_unit, lambda y, a, b: ieee_divide(ieee_unit(b, a), hypot(a, b)) * ieee_unit(b, a), lambda y, a, b: -ieee_divide(y * ieee_unit(b, a), hypot(a, b)), template="{0} / hypot({0}, {1})", definition="a / sqrt(a ** 2 + b ** 2)", domain="a != 0 or b != 0")
 ieee_sech2  = Unary("sech2", _sech2, lambda y, x: -2.0 * tanh(x) * y, template="1 / cosh({}) ** 2")
-ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", domain="-1 <= x <= 1")
+ieee_cathetus = Unary("sqrt(1 - x * x)", _cathetus, lambda y, x: -ieee_divide(x, y), template="sqrt(1 - {0} * {0})", definition="sqrt(1 - x ** 2)", domain="-1 <= x <= 1")
 ieee_dot    = NAry("dot", _ieee_dot, dot.partials[0], sequences=2, definition=dot.definition)
 # fmt: on
 

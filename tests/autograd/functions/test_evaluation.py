@@ -80,6 +80,40 @@ def test_intervals_hold_the_values_and_the_gradients_of_every_row(row):
     assert tested
 
 
+def assert_held(row, root, boxes, points):
+    """Values and gradients to 50 digits are in the intervals; NotImplementedError where a row has none."""
+    value, gradient = evaluate(root, boxes, gradient=True)
+    for point in points:
+        with mp.workdps(50):
+            exactly, slopes = evaluate(root, {leaf: mp.mpf(x) for leaf, x in zip(boxes, point, strict=True)}, True)
+            for found, wanted in [(value, exactly), *((gradient[leaf], slopes[leaf]) for leaf in boxes)]:
+                width = 1e-45 * abs(wanted)
+                low, high = mp.mpf(found.a) - width, mp.mpf(found.b) + width
+                assert mp.isnan(wanted) or low <= wanted <= high, (row, point, found, wanted)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_intervals_around_one_number_hold_all_of_its_digits(row):
+    for root, leaves in graphs(row, random.Random(6), 60):
+        try:
+            assert_held(row, root, {x: iv.mpf(x.data) for x in leaves}, [[x.data for x in leaves]])
+        except NotImplementedError:
+            assert row.name not in ENCLOSED
+            return
+
+
+@pytest.mark.parametrize("ends", [(-1, 2), (-1000, 1000), (0, math.inf), (-math.inf, 0), (-math.inf, math.inf)])
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.domain], ids=lambda row: row.name)
+def test_intervals_of_any_ends_hold_what_is_defined_everywhere(row, ends):
+    rng = random.Random(7)
+    leaves = [Value(1.0) for _ in range(3 * row.sequences if isinstance(row, NAry) else len(row.partials))]
+    points = [[rng.uniform(max(ends[0], -9), min(ends[1], 9)) for _ in leaves] for _ in range(5)]
+    try:
+        assert_held(row, row.apply(leaves), {x: iv.mpf(ends) for x in leaves}, points)
+    except NotImplementedError:
+        assert row.name not in ENCLOSED
+
+
 ENCLOSED = {"+", "-", "*", "/", "exp", "log", "sin", "tan", "tanh", "asinh", "erf", "erfc", "gelu", "softplus", "atan2"}
 ENCLOSED |= {"hypot", "maximum", "relu", "abs", "where", "mean", "dot", "logsumexp", "**2", "**0.5", "**-1", "cbrt"}
 
