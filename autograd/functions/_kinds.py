@@ -99,7 +99,8 @@ class Kind:
         words = {name: self.word(name) for name in names if name not in named}
         if missing := [name for name, word in words.items() if word is None]:
             raise TypeError(f"there is no {missing[0]}")
-        return eval(code, {**words, **named, "lift": self.lift, "choose": self.choose, "power": self.power, "__builtins__": {}})
+        own = {"lift": self.lift, "choose": self.choose, "power": self.power}
+        return eval(code, {**words, **named, **own, "__builtins__": {}})
 
     def of(self, number: Any) -> Any:
         """Return a plain number as one of this kind; a constant by its definition."""
