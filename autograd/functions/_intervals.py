@@ -3,7 +3,7 @@
 An interval is an `mpmath.iv.mpf`, whose + - * /, whole powers, sqrt, sin, cos and tan round outwards. Its exp, log and
 atan2 are rounded to the right or to a neighbouring number, so they are computed with more bits and made wider by more
 than that. What is composed of enclosures encloses too. A monotone function is enclosed by what encloses it at the two
-ends. Precision is raised in `_monotone`, `angle` and `power`, which round outwards to that of the context at their end.
+ends. `_monotone`, `angle` and `raised` compute with more bits, and round outwards to those of the context.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def angle(a: Any, b: Any) -> Any:
     return +functools.reduce(hull, corners)
 
 
-def power(a: Any, b: Any) -> Any:
+def raised(a: Any, b: Any) -> Any:
     """Return a to the power of b; a large exponent makes larger what is rounded in the logarithm."""
     a, b = map(_iv().convert, (a, b))
     if b.delta == 0 and (b == 0.5 or _iv().isint(b)):

@@ -174,7 +174,7 @@ class _Interval(Kind):
         return _intervals.pi() if name == "pi" else _intervals.WORDS.get(name) or ARITHMETIC.get(name)
 
     def power(self, a: Any, b: Any) -> Any:
-        return _intervals.power(a, b)
+        return _intervals.raised(a, b)
 
     def check(self, result: Any) -> Any:
         import mpmath

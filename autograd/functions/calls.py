@@ -135,6 +135,15 @@ def name_of(f: Any) -> str:
     return name
 
 
+def checked_whole(what: str, number: Any, least: int) -> int:
+    """Return a whole number as an int; raise an error if it is none, or less than the least."""
+    if isinstance(number, bool) or not isinstance(number, SupportsIndex):
+        raise TypeError(f"{what} is a whole number, got {type(number).__name__}: {number!r}")
+    if index(number) < least:
+        raise ValueError(f"{what} is {least} or more, got {number!r}")
+    return index(number)
+
+
 def check_function(asker: str, f: Any) -> None:
     """Raise TypeError, in the asker's name, if f is no function."""
     if not callable(f):

@@ -17,7 +17,7 @@ from typing import Any
 from autograd.engine import Constant, Node, Value, clock, modes, topological_order
 from autograd.functions import newton
 from autograd.functions._linearization import Linearization
-from autograd.functions.calls import Function, check_function, check_outputs, name_of
+from autograd.functions.calls import Function, check_function, check_outputs, checked_whole, name_of
 from autograd.functions.structure import Structure, arranged, flatten, flatten_result
 from autograd.functions.taylor import leading_of
 from autograd.functions.transforms import slopes
@@ -36,7 +36,8 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     uses beside them, are those of the implicit function theorem: one linear solve, not the solver's steps. The start
     has no influence on them.
 
-    Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular.
+    Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular, also where x0
+    is a solution as it is.
 
     >>> from autograd import grad, sin
     >>> def anomaly(e, M):  # Kepler's equation
@@ -79,8 +80,7 @@ def _solution(
     check_function(asker, f)
     if solver is not None and not callable(solver):
         raise TypeError(f"the solver of {asker} is a function of g and x0, got {type(solver).__name__}: {solver!r}")
-    if max_steps < 1:
-        raise ValueError(f"max_steps of {asker} is 1 or more, got {max_steps!r}")
+    max_steps = checked_whole(f"max_steps of {asker}", max_steps, 1)
     start, structure = flatten(x0, asker, f"the start of {name_of(f)}")
     flat = [flatten(given, asker, f"parameter {i} of {name_of(f)}") for i, given in enumerate(params)]
     taken = [*start, *[x for numbers, _ in flat for x in numbers]]
@@ -329,7 +329,10 @@ class _Problem:
         rows = self._check_solved(call, x)
         matrix = [[0.0] * (len(self.places) + len(self.captured)) for _ in range(self.size)]
         by_x, by_others = [row[: self.size] for row in rows], [[-d for d in row[self.size :]] for row in rows]
-        by_active = newton.solved(self.asker, by_x, by_others, x)
+        if call.valued and modes.traced():  # `solve` raises in each call where the Jacobian is singular
+            by_active = newton.solved_for_any_numbers(by_x, by_others)
+        else:
+            by_active = newton.solved(self.asker, by_x, by_others, x)
         for j, column in zip(self.active(), zip(*by_active)):
             for row, derivative in zip(matrix, column, strict=True):
                 row[j] = derivative
@@ -339,7 +342,7 @@ class _Problem:
         """Return the Jacobian at a solution; raise RuntimeError if it is none any more."""
         rows = _dense(call)
         residuals = [[newton.float_of(y)] for y in call.outputs]
-        if any(y for (y,) in residuals):
+        if any(y for (y,) in residuals) and not any(map(_is_nan, x)):
             by_x = [[newton.float_of(d) for d in row[: self.size]] for row in rows]
             steps = [step for (step,) in newton.solved(self.asker, by_x, residuals, x)]
             if not newton.is_rounding(steps, [newton.float_of(a) for a in x], 10.0):
@@ -432,12 +435,17 @@ class _Partial:
         self.problem, self.i, self.j = problem, i, j
 
     def __call__(self, y: Any, *operands: Any) -> Any:
-        return math.nan if _has_nan(operands) else self.problem.sensitivity(operands)[self.i][self.j]
+        undefined = _has_nan(operands) or (any(map(_is_nan, operands)) and not modes.traced())
+        return math.nan if undefined else self.problem.sensitivity(operands)[self.i][self.j]
 
 
 def _has_nan(operands: Sequence[Any]) -> bool:
     """Whether a plain number is nan, as where a choice that is traced has not chosen the side of a solution."""
     return any(type(x) is float and x != x for x in operands)
+
+
+def _is_nan(x: Any) -> bool:
+    return isinstance(x, (float, Value)) and math.isnan(newton.float_of(x))
 
 
 def _bits(numbers: Sequence[float]) -> bytes:

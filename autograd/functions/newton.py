@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd import rules
 from autograd.engine import Value
 
 
@@ -31,12 +32,12 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
     """
     x = list(start)
     residuals, jacobian = at(x)
-    for _ in range(max_steps):
-        if not any(residuals):
-            return x
-        step = _column(asker, jacobian, residuals, x)
+    for left in range(max_steps, -1, -1):
+        step = _column(asker, jacobian, residuals, x)  # 0 at an exact solution, if the Jacobian is not singular there
         if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
             return x
+        if not left:
+            break
         scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
         near = is_rounding(step, x)
         for t in STEPS[: 1 if near else None]:
@@ -74,13 +75,15 @@ def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[floa
     """
     x = list(start)
     value = f(x)
-    for _ in range(max_steps):
+    for left in range(max_steps, -1, -1):
         gradient, hessian = at(x)
         step, definite = _descent(gradient, hessian)
         slope = sum(d * g for d, g in zip(step, gradient, strict=True))
         small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))
         if not any(gradient) or (definite and small):
             return x
+        if not left:
+            break
         for t in STEPS:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
             try:
@@ -129,12 +132,47 @@ def solved(asker: str, matrix: list[list[Any]], right: list[list[Any]], x: Seque
         scales[k], scales[pivot] = scales[pivot], scales[k]
         if not abs(float_of(rows[k][k])) > 4.0 * _EPS * size * scales[k] * columns[k] * (size > 1):
             raise _singular(asker, x)
-        for row in rows[k + 1 :]:
-            if _is_nonzero(row[k]):
-                factor = row[k] / rows[k][k]
-                for j in range(k + 1, len(row)):
-                    if _is_nonzero(rows[k][j]):
-                        row[j] = row[j] - factor * rows[k][j]
+        _eliminate(rows, k)
+    return _substituted_back(rows)
+
+
+def solved_for_any_numbers(matrix: list[list[Any]], right: list[list[Any]]) -> list[list[Any]]:
+    """Return the solution X of matrix X = right as a graph that chooses its pivots: it is traced for other numbers too.
+
+    On a side of a choice that is not chosen they are not known yet, and are nan.
+    """
+    rows = [[*a, *b] for a, b in zip(matrix, right, strict=True)]
+    for k in range(len(rows)):
+        for i in range(k + 1, len(rows)):
+            upper, lower = rows[k], rows[i]
+            if not _is_nonzero(upper[k]):
+                rows[k], rows[i] = lower, upper
+            elif _is_nonzero(lower[k]):
+                smaller = rules.abs(upper[k]) < rules.abs(lower[k])
+                rows[k] = [_chosen(smaller, b, a) for a, b in zip(upper, lower, strict=True)]
+                rows[i] = [_chosen(smaller, a, b) for a, b in zip(upper, lower, strict=True)]
+        if not _is_nonzero(rows[k][k]):
+            return [[math.nan] * len(right[k])] * len(rows)
+        _eliminate(rows, k)
+    return _substituted_back(rows)
+
+
+def _chosen(condition: Any, a: Any, b: Any) -> Any:
+    return rules.where(condition, a, b) if _is_nonzero(a) or _is_nonzero(b) else 0.0
+
+
+def _eliminate(rows: list[list[Any]], k: int) -> None:
+    """Subtract multiples of row k from those below, so that column k is 0 there."""
+    for row in rows[k + 1 :]:
+        if _is_nonzero(row[k]):
+            factor = row[k] / rows[k][k]
+            for j in range(k + 1, len(row)):
+                if _is_nonzero(rows[k][j]):
+                    row[j] = row[j] - factor * rows[k][j]
+
+
+def _substituted_back(rows: list[list[Any]]) -> list[list[Any]]:
+    size = len(rows)
     width = len(rows[0]) - size if rows else 0
     for k in reversed(range(size)):
         for j in range(size, size + width):

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from autograd.engine import Constant, Value
 from autograd.functions._linearization import as_value
-from autograd.functions.calls import Call, Function, name_of
+from autograd.functions.calls import Call, Function, checked_whole, name_of
 from autograd.rules import Arithmetic, Mask, Operation, Where, ieee_dot
 
 
@@ -41,7 +41,7 @@ def taylor(f: Function, x: Any, order: int) -> list[Any]:
     >>> [24.0 * c for c in taylor(exp, 0.0, 4)]
     [24.0, 24.0, 12.0, 4.0, 1.0]
     """
-    order = _checked_order("taylor", order)
+    order = checked_whole("the order of taylor", order, 0)
     call = Call("taylor", f, (x,), 0, {})
     if not call.arguments.is_number:
         raise TypeError(
@@ -70,7 +70,7 @@ def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
     >>> taylor_ode(lambda x: [x[1], -x[0]], [0.0, 1.0], 3)  # sin(t) and cos(t)
     [[0.0, 1.0], [1.0, -0.0], [-0.0, -0.5], [-0.16666666666666666, 0.0]]
     """
-    order = _checked_order("taylor_ode", order)
+    order = checked_whole("the order of taylor_ode", order, 0)
     call = Call("taylor_ode", f, (x,), 0, {})
     fits = len(call.outputs) == len(call.inputs)
     if fits and (call.arguments.has_mapping or call.result.has_mapping):  # which may be in any order
@@ -261,14 +261,6 @@ def _key(operand: Any) -> Any:
 
 def _is_zero(number: Any) -> bool:
     return isinstance(number, (float, int)) and number == 0.0
-
-
-def _checked_order(asker: str, order: Any) -> int:
-    if isinstance(order, bool) or not hasattr(order, "__index__"):
-        raise TypeError(f"the order of {asker} is a whole number, got {type(order).__name__}: {order!r}")
-    if operator.index(order) < 0:
-        raise ValueError(f"the order of {asker} is 0 or more, got {order!r}")
-    return operator.index(order)
 
 
 def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]]) -> list[Any]:

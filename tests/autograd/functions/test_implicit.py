@@ -122,6 +122,29 @@ def test_compiled_solutions_follow_their_parameters(f, point, backend):
             assert found == pytest.approx(wanted, rel=1e-9)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("f", "point"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_solution_on_a_side_that_is_not_chosen_at_first_counts_where_it_is(f, point, backend):
+    def chosen(a, b, c):
+        return ad.where(c > 0.0, lambda: f(a, b), lambda: a * b)
+
+    for transform in (grad, hessian, lambda f: lambda *p: ad.jvp(f, p, (1.0, 2.0, 0.0))):
+        wanted = transform(chosen)
+        program = compile(wanted, backend=backend)
+        for c in (-1.0, 1.0, -1.0):
+            assert program(*point, c) == pytest.approx(wanted(*point, c), rel=1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("first", [3.0, 0.0])
+def test_compiled_derivatives_choose_their_pivots_in_each_call(first, backend):
+    equations = lambda x, p: [p * x[0] + x[1] - 1.0, x[0] + p * x[1] - 2.0, x[2] - p * x[0]]
+    solution = lambda p: root(equations, [1.0] * 3, p)
+    program = compile(jacobian(jacobian(solution)), backend=backend)
+    for p in (first, 3.0, 1e-17, 0.0, 0.5):
+        assert program(p) == pytest.approx(jacobian(jacobian(solution))(p), rel=1e-12)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_solutions_are_found_in_a_batch(name):
     f, point = FUNCTIONS[name]
@@ -214,7 +237,6 @@ def test_steps_beyond_the_domain_are_shortened():
     assert root(lambda x: ad.sqrt(x) - 0.1, 4.0) == pytest.approx(0.01, rel=1e-13)
     assert argmin(lambda x: x - log(x), 5.0) == pytest.approx(1.0, rel=1e-8)
     assert root(lambda x: ad.sin(x), 0.4) == pytest.approx(0.0, abs=1e-300)
-    assert root(lambda x: x - x, 3.0) == 3.0
     for size in (1, 2):  # a start at a solution of zeros is the solution
         assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size
 
@@ -249,6 +271,10 @@ NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: [x[0] - 1.0, 0.0], [0.0, 0.0], SINGULAR),
     (root, lambda x: [sum(x) - 1.0] * 2, [0.0] * 2, SINGULAR),  # by hand
     (root, lambda x: [sum(x) - 1.0] * 9, [0.0] * 9, SINGULAR),  # by NumPy
+    (root, lambda x: x * x, 0.0, SINGULAR),  # at a start that is a solution
+    (root, lambda x: x - x, 3.0, SINGULAR),
+    (root, lambda x: [x[0] - x[1]] * 2, [1.0, 1.0], SINGULAR),
+    (argmin, lambda x: (x - 1.0) ** 4, 1.0, "argmin found the Hessian to be singular"),
     (argmin, lambda x: x, 1.0, "argmin did not converge in 100 Newton steps; .* does f have a minimum"),
     (argmin, lambda x: -x * x, 0.0, r"came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not"),
     (argmin, lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
@@ -276,6 +302,8 @@ MISTAKES = [
     (lambda: root(lambda x, p: x, 1.0, "1"), TypeError, "parameter 0 of <lambda>"),
     (lambda: root(lambda x: log(x), -1.0), ValueError, "log is defined for x > 0"),
     (lambda: root(lambda x: x - 1.0, 1.0, max_steps=0), ValueError, "max_steps of root is 1 or more, got 0"),
+    (lambda: root(lambda x: x, 1.0, max_steps=1.5), TypeError, "max_steps of root is a whole number, got float: 1.5"),
+    (lambda: argmin(lambda x: x, 1.0, max_steps="5"), TypeError, "max_steps of argmin is a whole number, got str: '5'"),
     (lambda: argmin(lambda x: [x, x], 1.0), TypeError, "returns one number"),
     (lambda: solved_by(lambda g, x: math.nan), ConvergenceError, "got nan from the solver"),
     (lambda: solved_by(lambda g, x: [1.0, 2.0]), ConvergenceError, r"got \[1.0, 2.0\] from"),
@@ -285,6 +313,13 @@ MISTAKES = [
 
 def solved_by(solver):
     return root(lambda x: x - 1.0, 1.0, solver=solver)
+
+
+def test_last_step_may_find_the_solution():
+    assert root(lambda x: 2.0 * x - 3.0, 30.0, max_steps=1) == 1.5
+    assert argmin(lambda x: (x - 3.0) ** 2, 30.0, max_steps=np.int64(1)) == 3.0
+    with pytest.raises(ConvergenceError, match=r"in 1 Newton steps; it came to x = 2\.5, where the residuals are 2"):
+        root(lambda x: x * x - 4.0, 4.0, max_steps=1)
 
 
 @pytest.mark.parametrize(("call", "error", "message"), MISTAKES)
