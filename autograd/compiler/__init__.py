@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 from autograd.compiler.trace import TraceError as TraceError
@@ -11,6 +12,17 @@ from autograd.engine import Number, Value
 if TYPE_CHECKING:
     from autograd.compiler.function import CompiledFunction
     from autograd.compiler.graph import CompiledGraph
+
+
+@contextmanager
+def needs_numpy(asker: str) -> Iterator[None]:
+    """Have an import that fails for want of NumPy say who asked for it, and the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "numpy":
+            raise
+        raise ImportError(f"{asker} needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
 
 
 @overload
@@ -85,12 +97,10 @@ def compile(
     >>> compile(lambda x: x[0] * x[1]).value_and_grad([3.0, 2.0])
     (6.0, [2.0, 3.0])
     """
-    try:
+    with needs_numpy("autograd.compile"):
         from autograd.compiler.cut import check_backend
         from autograd.compiler.function import CompiledClassMethod, CompiledFunction
         from autograd.compiler.graph import CompiledGraph
-    except ModuleNotFoundError as error:
-        raise ImportError("autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'") from error
     check_backend(backend)
     roots = [target] if isinstance(target, Value) else target
     if isinstance(roots, (list, tuple)) and roots and all(isinstance(root, Value) for root in roots):

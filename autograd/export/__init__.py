@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograd.compiler import needs_numpy
 from autograd.export.derivations import derivation as derivation
 from autograd.export.latex import LaTeX as LaTeX
 from autograd.export.latex import to_latex as to_latex
@@ -54,7 +55,8 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     double f(const double *theta, const double *x, double *gradient, double *work) {
         double *v = work
     """
-    from autograd.export.c import source_of
+    with needs_numpy("to_c"):
+        from autograd.export.c import source_of
 
     source = source_of(program_of(program, "to_c", may_be_empty=False), name, Path(path or f"{name}.c").name)
     if path is not None:
@@ -80,7 +82,8 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     >>> print(to_javascript(square_error).partition("{")[0])
     const f = (() =>
     """
-    from autograd.export.typed_arrays import javascript_of
+    with needs_numpy("to_javascript"):
+        from autograd.export.typed_arrays import javascript_of
 
     found = program_of(program, "to_javascript", may_be_empty=False)
     source = javascript_of(found.lowering, name, constants=found.constant_results) + "\n"
@@ -99,8 +102,9 @@ def to_torch(program: Compiled | Network) -> Callable[..., Any]:
     An MLP, a Layer or a Neuron of `nn` becomes a torch.nn.Sequential in double precision, of PyTorch's own modules
     wherever it has the activation; `load_torch_state` is the way back.
     """
-    from autograd.export.programs import Network
-    from autograd.export.torch import function_of
+    with needs_numpy("to_torch"):
+        from autograd.export.programs import Network
+        from autograd.export.torch import function_of
 
     return sequential_of(program) if isinstance(program, Network) else function_of(program_of(program, "to_torch"))
 
@@ -112,7 +116,8 @@ def to_jax(program: Compiled, dtype: str | None = None) -> Callable[..., Any]:
     the edges too, to any order. Theta is left out where the program has no parameters; several results are one array.
     Without double precision (`jax_enable_x64`) that is an error, unless `dtype` is "float32".
     """
-    from autograd.export.jax import jax_function
+    with needs_numpy("to_jax"):
+        from autograd.export.jax import jax_function
 
     return jax_function(program_of(program, "to_jax"), dtype)
 
@@ -126,7 +131,8 @@ def to_onnx(program: Compiled | Network, path: str | Path | None = None, dtype: 
     `dtype`, "float64" or "float32". `program` is what `compile` returned, of a function the one for its latest call; or
     a model of `nn` that says how many inputs it takes, such as an MLP. What ONNX cannot say is a NotImplementedError.
     """
-    from autograd.export.onnx import model_of
+    with needs_numpy("to_onnx"):
+        from autograd.export.onnx import model_of
 
     contents = model_of(program_of(program, "to_onnx", may_be_empty=False), dtype)
     if path is not None:
