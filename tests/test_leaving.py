@@ -38,3 +38,26 @@ def test_every_export_has_its_example():
     names = {name for name in vars(export) if name.startswith("to_")} | {"derivation", "load_torch_state"}
     called = {name for line in re.findall(r"^>>> (.*)", PAGE, re.M) for name in re.findall(r"(\w+)\(", line)}
     assert names <= called
+
+
+WITHOUT_NUMPY = """
+import sys
+sys.modules["numpy"] = None  # as if it were not installed
+from autograd import export
+from nn import MLP
+for name in sys.argv[1:]:
+    try:
+        getattr(export, name)(MLP(1, [1], seed=1))
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_export_that_needs_numpy_says_so_with_the_command_that_installs_it():
+    names = ["to_c", "to_javascript", "to_jax", "to_onnx", "to_torch"]
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NUMPY, *names], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines() == [
+        f"{name} needs NumPy: python -m pip install 'scalar-autograd[compile]'" for name in names
+    ]
