@@ -6,6 +6,8 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -13,7 +15,7 @@ from autograd import Value
 from autograd.callers import warn
 from autograd.engine import collector_paused, topological_order
 from autograd.export.jax_package import load_jax
-from nn.data.random_state import chance_restored
+from nn.data.random_state import chance_restored, generators_of
 from nn.modules import Module, Seed, generator
 from nn.optim import SGD
 from nn.training.checks import above_zero, is_function
@@ -120,7 +122,7 @@ def fit(
     batches = batches_of_epochs(len(X) if len(counts) == 1 else sum(counts), batch_size, epochs, rng)
     hears = metric == "auto" and judge is None
     task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
-    run = _Run(task, stop, callbacks, restore_best, batch_size, backend)
+    run = _Run(task, stop, callbacks, restore_best, batch_size, compiled, backend)
     with collector_paused(), scopes_closed(), precision_of(backend), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
@@ -164,12 +166,16 @@ def _check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data
     parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
     if not parameters or not set(optimizer.parameters).isdisjoint(parameters):
         return
+
+    def total() -> Any:
+        return loss([model(X[0])], [y[0]])
+
     try:
-        with chance_restored(model):
-            total = loss([model(X[0])], [y[0]])
+        with chance_restored(generators_of(model), total):
+            found = total()
     except Exception:  # which the training says, if it is one there
         return
-    if not (isinstance(total, Value) and set(optimizer.parameters).intersection(topological_order(total))):
+    if not (isinstance(found, Value) and set(optimizer.parameters).intersection(topological_order(found))):
         raise ValueError(
             "the loss depends on none of the optimizer's parameters, so nothing would be trained; "
             f"write {type(optimizer).__name__}(model.parameters(), lr=...) with the model that fit gets"
@@ -192,6 +198,7 @@ class _Run:
         callbacks: Iterable[Callable[[History], Any]],
         restore_best: bool,
         batch_size: int | None,
+        compiled: bool | str,
         backend: str,
     ) -> None:
         if stop is not None and not is_function(stop):
@@ -203,9 +210,11 @@ class _Run:
             or not all(map(is_function, callbacks := list(given)))
         ):
             raise TypeError(f"callbacks is a list of functions of the history, got {given!r}")
-        self.steps: EagerSteps | CompiledSteps = EagerSteps(task)
+        self.eager = EagerSteps(task)
+        self.steps: EagerSteps | CompiledSteps = self.eager
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
         self.batch_size = batch_size
+        self.may_fall_back = compiled == "auto" and backend == "auto"  # to steps on Values
         self.backend = backend
         self.stop = stop
         self.callbacks = callbacks
@@ -252,7 +261,8 @@ class _Run:
         """Look at the examples before anything changes, and compile, where that is wanted and possible."""
         self.data, self.held_out = examples, held_out
         self.steps.begin()
-        with chance_restored(self.steps.model) as drawn:
+        self.generators = generators_of(self.steps.model)
+        with self._trial() as drawn:
             if compiled is False and not self.steps.task.loss_is_known:
                 return  # a function of one's own is called once in a step, and never else
             parts = [part for part in (examples, held_out) if part is not None]
@@ -264,24 +274,35 @@ class _Run:
                         "refuses a few of them; train with compiled=False"
                     )
                 return
-            try:
+
+            def compile_steps() -> None:
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
-                data = steps.data(examples)
-                held_out = None if held_out is None else steps.data(held_out)
-                steps.check(data)
-                if drawn():
-                    raise ValueError("the model or the loss draws random numbers, which a program would repeat")
-            except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-                if compiled is True or self.backend != "auto":
-                    raise
-                if isinstance(error, ImportError) and sys.platform == "emscripten":
-                    return  # in a browser, where NumPy may not be had
-                reason = str(error) or type(error).__name__
-                warn(f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right")
-                return
-        self.steps, self.data, self.held_out = steps, data, held_out
-        self.history.compiled = True
+                self.data = steps.data(examples)
+                self.held_out = None if held_out is None else steps.data(held_out)
+                steps.check(self.data)
+                self.steps, self.history.compiled = steps, True
+
+            self._try(compile_steps, drawn)
+
+    def _trial(self) -> AbstractContextManager[Callable[[], bool]]:
+        return chance_restored(self.generators, self.eager.trial_of(self.data))
+
+    def _try(self, compile_steps: Callable[[], None], drawn: Callable[[], bool]) -> None:
+        """Compile; where that fails and need not succeed, say why, and go on with steps on Values."""
+        try:
+            compile_steps()
+            if drawn():
+                raise ValueError("the model or the loss draws random numbers, which a program would repeat")
+        except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            if not self.may_fall_back:
+                raise
+            self.eager.metric, self.eager.settled = self.steps.metric, self.steps.settled
+            self.steps, self.history.compiled = self.eager, False
+            if isinstance(error, ImportError) and sys.platform == "emscripten":
+                return  # in a browser, where NumPy may not be had
+            reason = str(error) or type(error).__name__
+            warn(f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right")
 
     def _train(self, batches: Sequence[Sequence[int] | None]) -> None:
         """Train for an epoch."""
@@ -322,7 +343,9 @@ class _Run:
             reason = "" if stop is None else stop(self.history)
         finally:
             steps.read()
-        steps.renew(self.data)
+        if isinstance(steps, CompiledSteps):
+            with self._trial() as drawn:
+                self._try(partial(steps.renew, self.data), drawn)
         return f"{_name(stop)} said so" if reason is True else reason or ""
 
     def _leave(self) -> None:

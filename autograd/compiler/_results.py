@@ -33,6 +33,10 @@ class Results:
         """The numbers that are constant, by their positions."""
         return {i: number for i, number in enumerate(self.constants) if i not in set(self.places)}
 
+    def is_same(self, other: Results) -> bool:
+        """Whether others have the same structure and the same constant numbers."""
+        return self.structure == other.structure and repr(self.fixed) == repr(other.fixed)
+
     def all(self, numbers: Sequence[Any]) -> Sequence[Any]:
         """Return all numbers in a flat list, the constant ones among those of the roots."""
         if len(numbers) == len(self.constants):

@@ -13,11 +13,12 @@ import numpy as np
 from autograd import rules
 from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, Part, structure_of
 from autograd.compiler._results import Results, check_pair
-from autograd.compiler.graph import fold_to_program
+from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
+from autograd.compiler.lowering import Lowering
 from autograd.compiler.trace import Trace, trace
-from autograd.engine import Constant, Value, clock, modes
+from autograd.engine import Constant, Value, clock, collector_paused, modes
 from autograd.functions import Structure
 from autograd.functions.calls import is_condition
 
@@ -167,8 +168,9 @@ def specialize(
     all_leaves: bool,
     has_aux: bool,
     backend: str,
+    kept: Specialization | None = None,
 ) -> Specialization | None:
-    """Trace a function and fold its graph into a program for calls like this one.
+    """Trace a function and fold its graph into a program for calls like this one; return `kept` if it is of this graph.
 
     Where it uses Values that a transform around this place differentiates by, None.
     """
@@ -196,7 +198,11 @@ def specialize(
         with modes.enable_grad():
             roots[1:] = [rules.detached(root) for root in roots[1:]]
         order = [*order, *roots[1:]]
-    program = fold_to_program(blocks, order, roots, [*plain, *leaves], batch, begin, differentiated, backend=backend)
+    lowering = Lowering(order, roots, [*plain, *leaves], batch, blocks, begin, differentiated)
+    if kept is not None and results.is_same(kept.results) and lowering.is_same(kept.program.lowering):
+        return kept
+    with collector_paused():
+        program = compiled(lowering, backend)
     program.constant_results = results.fixed
     flags = [
         not leaves,

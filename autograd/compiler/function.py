@@ -139,6 +139,32 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         program: Program = found.program  # type: ignore[union-attr]
         return program
 
+    def renew(self, /, *args: Any, **keywords: Any) -> bool:
+        """Trace f again, and return whether it computes something else by now; if so, forget what was traced before.
+
+        So a number that f reads, such as an attribute that is no Value, may change between calls. `args` are of the
+        structure of the calls.
+
+        >>> from autograd import compile
+        >>> factor = [2.0]
+        >>> f = compile(lambda x: factor[0] * x)
+        >>> before, factor[0] = f(1.0), 3.0
+        >>> before, f(1.0), f.renew(1.0), f(1.0), f.renew(1.0)
+        (2.0, 2.0, True, 3.0, False)
+        """
+        self, args = self._bound(args)
+        call = self._signature.bind(args, keywords)
+        with self._programs.lock:
+            kept = self._programs.kept.get(call.key)
+            found = None if call.has_values else self._traced(call, self._programs, kept)
+            if found is None:
+                self._refuse(call)
+            if found is kept:
+                return False
+            self._programs.clear()
+            self._programs.keep(call.key, found)  # type: ignore[arg-type]  # where it is None, that was refused
+        return True
+
     def clear(self) -> None:
         """Forget all programs, and which Values `wrt` are if they were not given.
 
@@ -219,18 +245,22 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         """Return the program for a call; None where a transform differentiates by Values that f uses beside it."""
         found = programs.find(call.key)
         if found is None:
-            found = specialize(
-                self.f,
-                call,
-                self.__name__,
-                programs.wrt,
-                all_leaves=programs.given is None,
-                has_aux=self.has_aux,
-                backend=self.backend,
-            )
+            found = self._traced(call, programs)
             if found is not None:
                 programs.keep(call.key, found)
         return found
+
+    def _traced(self, call: BoundCall, programs: Programs, kept: Specialization | None = None) -> Specialization | None:
+        return specialize(
+            self.f,
+            call,
+            self.__name__,
+            programs.wrt,
+            all_leaves=programs.given is None,
+            has_aux=self.has_aux,
+            backend=self.backend,
+            kept=kept,
+        )
 
     def _checked(self, theta: ArrayLike, found: Specialization) -> Array:
         """Return a vector for `wrt`, if these are all Values that the program uses, or were given."""

@@ -102,6 +102,23 @@ class Lowering:
         code.blocks = [*self.together, *code.blocks]
         return code
 
+    def is_same(self, other: Lowering) -> bool:
+        """Whether another graph has the same operations and constants, and the same Values beside its arguments.
+
+        Constants are compared by their digits: 1.0 is not the place 1, 0.0 is not -0.0, and nan is nan.
+        """
+        mine, others = (
+            (
+                [operation for operation, _ in graph.steps],
+                repr([terms for _, terms in graph.steps]),
+                repr(graph.places),
+                [*map(id, graph.variables[graph.arguments :])],
+                (graph.sizes, graph.arguments, graph.wrt),
+            )
+            for graph in (self, other)
+        )
+        return mine == others
+
     def depth(self, width: int) -> int | None:
         """Return the longest way through a graph that has at most so many operands for each operation on the way.
 

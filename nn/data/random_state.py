@@ -9,49 +9,104 @@ from __future__ import annotations
 import pickle
 import random
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
 from nn.training.parameters import held
 
-Generator: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns its state, and what sets it
+Access: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns a generator's state, what sets it
+TRIES = 20  # after which numbers are the model's own that are drawn each time
 
 
 @contextmanager
-def chance_restored(model: Any) -> Iterator[Callable[[], bool]]:
-    """Restore the random state after a block; yield a function that tells whether numbers were drawn in it.
+def chance_restored(generators: Sequence[Access], trial: Callable[[], Any]) -> Iterator[Callable[[], bool]]:
+    """Restore the random state after a block; yield a function that tells whether a model drew numbers in it.
 
-    Known are the generators of `random` and of NumPy, and those that are attributes of the model and of its parts.
+    Known are its own generators, as of `generators_of(model)`, and those of `random` and of NumPy. Other threads draw
+    from these two as well. So where there are any, `trial`, a short run of the model, is repeated: numbers that the
+    model draws are drawn each time. And only the main thread puts these two back.
 
-    >>> from nn import MLP
-    >>> with chance_restored(MLP(1, [1])) as drawn:
+    >>> with chance_restored([], random.random) as drawn:
     ...     before, number, after = drawn(), random.random(), drawn()
     >>> before, after, random.random() == number
     (False, True, True)
     """
-    generators = list(_generators(model))
-    states = [get() for get, _ in generators]
-    first = [pickle.dumps(state) for state in states]
+    own, shared = _States(generators), _States(_of_all())
+    draws: list[bool] = []  # whether it is the model that does, once that was asked
+
+    def drawn() -> bool:
+        if own.moved() or not shared.moved():
+            return own.moved()
+        if not draws:
+            draws.append(threading.active_count() == 1 or _draws_each_time(trial))
+        return draws[0]
+
     try:
-        yield lambda: [pickle.dumps(get()) for get, _ in generators] != first
+        yield drawn
     finally:
-        for (_, put), state in zip(generators, states, strict=True):
+        own_moved = own.moved()
+        if threading.current_thread() is threading.main_thread() and shared.moved() and (own_moved or drawn()):
+            shared.restore()
+        own.restore()
+
+
+class _States:
+    """Generators with the states that they have now."""
+
+    def __init__(self, generators: Sequence[Access]) -> None:
+        self.generators = generators
+        self.states = [get() for get, _ in generators]
+        self.first = pickle.dumps(self.states)
+
+    def moved(self) -> bool:
+        return pickle.dumps([get() for get, _ in self.generators]) != self.first
+
+    def restore(self) -> None:
+        for (_, put), state in zip(self.generators, self.states, strict=True):
             put(state)
 
 
-def _generators(model: Any) -> Iterator[Generator]:
-    yield random.getstate, random.setstate
-    numpy = sys.modules.get("numpy")
+def _draws_each_time(trial: Callable[[], Any]) -> bool:
+    for _ in range(TRIES):
+        shared = _States(_of_all())
+        with suppress(Exception):  # which is raised where it is no trial
+            trial()
+        if not shared.moved():
+            return False
+    return True
+
+
+def _of_all() -> list[Access]:
+    """Return the generators that all threads have in common."""
+    numpy = _numpy()
+    of_numpy = [] if numpy is None else [(numpy.random.get_state, numpy.random.set_state)]
+    return [(random.getstate, random.setstate), *of_numpy]
+
+
+def _numpy() -> Any:
+    """Return NumPy where it is imported, or is being imported by another thread, for which this one waits."""
+    if sys.modules.get("numpy") is None:
+        return None
+    import numpy
+
+    return numpy
+
+
+def generators_of(model: Any) -> list[Access]:
+    """Return the generators that are attributes of a model and of its parts."""
+    numpy = _numpy()
     kinds: tuple[type, ...] = (random.Random,)
     if numpy is not None:
-        yield numpy.random.get_state, numpy.random.set_state
         kinds += numpy.random.RandomState, numpy.random.Generator
-    for thing in {id(thing): thing for _, thing in held(model, kinds)}.values():
-        if isinstance(thing, random.Random):
-            yield thing.getstate, thing.setstate
-        elif hasattr(thing, "bit_generator"):
-            yield partial(getattr, thing.bit_generator, "state"), partial(setattr, thing.bit_generator, "state")
-        else:
-            yield thing.get_state, thing.set_state
+    return [_access(thing) for thing in {id(thing): thing for _, thing in held(model, kinds)}.values()]
+
+
+def _access(thing: Any) -> Access:
+    if isinstance(thing, random.Random):
+        return thing.getstate, thing.setstate
+    if hasattr(thing, "bit_generator"):
+        return partial(getattr, thing.bit_generator, "state"), partial(setattr, thing.bit_generator, "state")
+    return thing.get_state, thing.set_state

@@ -16,7 +16,7 @@ from autograd.compiler.lowering import Lowering
 from autograd.engine import topological_order
 from autograd.export import program_of
 from autograd.export.typed_arrays import javascript_of
-from nn.data.random_state import chance_restored
+from nn.data.random_state import chance_restored, generators_of
 from nn.losses import l1, l2
 from nn.modules import Module
 from nn.training.examples import Examples
@@ -45,7 +45,7 @@ class PagePrograms:
         eager = EagerSteps(task)
         eager.begin()
         parts = [part for part in (examples, held_out) if part is not None]
-        with chance_restored(model) as drawn:
+        with chance_restored(generators_of(model), eager.trial_of(examples)) as drawn:
             for part in parts:
                 if not eager.look_at(part, None):
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")

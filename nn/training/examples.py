@@ -10,7 +10,7 @@ from typing import Any
 import autograd
 from autograd import Value, no_grad
 from autograd.rules import real
-from nn.data.random_state import chance_restored
+from nn.data.random_state import chance_restored, generators_of
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 
@@ -99,7 +99,7 @@ def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
     if len(X) < MANY_INPUTS:
         return [_output(model, x) for x in X]
     try:
-        with chance_restored(model) as drawn:
+        with chance_restored(generators_of(model), lambda: _output(model, X[0])) as drawn:
             found = one_by_one(autograd.compile(lambda x: model(x), batched="x").each(X))
             few = range(0, len(X), max(1, len(X) // COMPARED))
             if not drawn() and all(_agree(found[i], _output(model, X[i])) for i in few):

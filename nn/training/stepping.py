@@ -97,9 +97,6 @@ class Steps:
     def read(self) -> None:
         """Take over what the Values have become."""
 
-    def renew(self, data: Examples) -> None:
-        """Take over what the model and the loss have become, beside the parameters."""
-
     def undo(self) -> None:
         """Leave parameters and optimiser as they were before the first step."""
         if self.start is not None:
@@ -181,6 +178,10 @@ class Steps:
                         raise
             return False
         return True
+
+    def trial_of(self, examples: Examples) -> Callable[[], Any]:
+        """Return a short run of the model and the loss, of the first example."""
+        return lambda: evaluated(self.model, examples.inputs[:1], examples.targets[:1], self.task.loss)
 
     def look_at_targets(self, examples: Examples) -> None:
         """Raise what the loss raises where a target is wrong; a program does not look at targets."""
@@ -290,7 +291,6 @@ class CompiledSteps(Steps):
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
-        self.few: Examples | None = None  # by which `renew` compares
         super().__init__(task)
         self.read()
         self.begin()
@@ -351,12 +351,20 @@ class CompiledSteps(Steps):
         self.theta = self.program.read()
 
     def renew(self, data: Examples) -> None:
-        """Trace again where the model or the loss computes something else than its program, as after a callback."""
-        self.few = self.few or data.batch(data.telling(1))
-        with suppress(*NO_FINITE_RESULT):  # which ends training soon
-            wanted, _ = evaluated(self.model, self.few.x, self.few.y, self.loss)
-            if not _is_same(CompiledSteps._evaluated(self, self.few)[0], wanted):
-                self.program.clear()
+        """Take over what the model and the loss have become, beside the parameters, as after a callback.
+
+        Raises what the constructor and `check` raise where that cannot be compiled.
+        """
+        try:
+            changed = self.program.renew(*[part[:1] for part in data.arrays])
+            if changed:
+                few = data.batch(data.telling(CHECKED))
+                evaluated(self.model, few.x, few.y, self.loss)
+        except NO_FINITE_RESULT:  # which ends training soon
+            self.program.clear()
+            return
+        if changed:
+            self.check(data)
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)

@@ -227,7 +227,7 @@ def test_references_back_are_no_recursion_and_modules_may_be_nested_deeper_than_
         assert len(model.parameters()) == count
         twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
         model.zero_grad()
-        with nn.fitting.chance_restored(model) as drawn:
+        with nn.fitting.chance_restored(nn.fitting.generators_of(model), list) as drawn:
             assert not drawn()
     model = Holder(w=Value(1.0))
     for _ in range(5000):

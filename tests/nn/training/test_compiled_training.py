@@ -7,6 +7,8 @@ import random
 import re
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,9 +17,25 @@ import pytest
 
 import autograd
 import nn
-from autograd import Value, exp, fsum, log, mean, relu, sqrt, tanh, where
+from autograd import Value, atan2, exp, fsum, log, mean, relu, sqrt, tanh, where
 from autograd.compiler import cut
-from nn import MLP, SGD, Adam, Module, accuracy, binary_cross_entropy, cross_entropy, fit, hinge, huber, l2, mae, mse
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    Layer,
+    Module,
+    Neuron,
+    accuracy,
+    binary_cross_entropy,
+    cross_entropy,
+    fit,
+    hinge,
+    huber,
+    l2,
+    mae,
+    mse,
+)
 from nn.training.examples import Examples
 from nn.training.optimizer import Optimizer
 from tests.backends import RUN_BY, name_of
@@ -806,9 +824,35 @@ def test_back_end_that_cannot_train_is_refused():
 
 
 WEIGHT = [0.0]
-ANNEALED = {  # a loss or a penalty, in which a number grows by a callback
+
+
+class Freezing(Module):
+    """A network whose first layer a callback freezes, which leaves all outputs as they are."""
+
+    def __init__(self):
+        self.body, self.head = Layer(2, 3, "tanh", seed=1), Neuron(3, None, seed=2)
+
+    def forward(self, x):
+        hidden = self.body(x)
+        return self.head([z.detach() for z in hidden] if WEIGHT[0] > 0.5 else hidden)
+
+
+def with_margin(outputs, targets):
+    """A loss whose margin no target that is far from 0 shows, such as the first of these."""
+    return mean([relu(WEIGHT[0] - y * z) for z, y in zip(outputs, targets, strict=True)])
+
+
+ANNEALED = {  # a loss, a penalty or a model, in which a number grows by a callback
     "penalty": {"loss": mse, "penalty": lambda parameters: WEIGHT[0] * l2(parameters)},
     "loss": {"loss": lambda outputs, targets: mse(outputs, targets) * (1.0 + WEIGHT[0])},
+    "margin": {"loss": with_margin, "y": [100.0 * (i == 0) + y for i, y in enumerate(REAL)]},
+    "frozen layer": {"loss": mse, "make": Freezing},
+    "sign of 0": {
+        "loss": lambda outputs, targets: mean([atan2(-0.0 if WEIGHT[0] > 0.5 else 0.0, -1.0) + z for z in outputs])
+    },
+    "1 for the first input": {
+        "loss": lambda o, t: mse([z * (w if WEIGHT[0] > 0.5 else 1.0) for z, w in zip(o, t, strict=True)], t)
+    },
 }
 
 
@@ -818,11 +862,91 @@ def test_number_that_a_callback_changes_is_read_anew(name, backend, monkeypatch)
     def grow(history):
         WEIGHT[0] += 0.5
 
-    def losses(**options):
+    def losses(y=REAL, make=lambda: model_of(1), **options):
         WEIGHT[0] = 0.0
-        model = model_of(1)
-        return fit(model, X, REAL, epochs=4, optimizer=SGD(model.parameters()), callbacks=[grow], **options).loss
+        model = make()
+        return fit(model, X, y, epochs=4, optimizer=SGD(model.parameters()), callbacks=[grow], **options).loss
 
     wanted = losses(compiled=False, **ANNEALED[name])
     backend = backend if backend == "auto" else name_of(backend, monkeypatch)
     assert losses(compiled=True, backend=backend, **ANNEALED[name]) == pytest.approx(wanted, rel=CLOSE)
+
+
+def test_callback_that_sets_another_number_of_the_same_value_compiles_nothing_anew(monkeypatch):
+    model, compiled = model_of(1), []
+    monkeypatch.setattr(
+        "autograd.compiler._specialization.compiled", lambda *given: compiled.append(1) or cut.compiled(*given)
+    )
+    WEIGHT[0] = math.nan
+    options = {"penalty": lambda p: where(l2(p) >= 0.0, 0.0 * l2(p), WEIGHT[0]), "compiled": True}
+
+    def set_again(history):
+        WEIGHT[0] = float("nan")
+
+    assert len(fit(model, X, REAL, loss=mse, epochs=4, callbacks=[set_again], **options).loss) == 4
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize("compiled", ["auto", True])
+def test_chance_that_a_callback_brings_in_is_noticed(compiled):
+    """From then on training is eager, with the random numbers that it would draw all along."""
+
+    def run(compiled):
+        random.seed(3)
+        WEIGHT[0] = 0.0
+        model = model_of(1)
+
+        def drop(outputs, targets):
+            return mse([z * (random.random() < 0.5) if WEIGHT[0] else z for z in outputs], targets)
+
+        def begin(history):
+            WEIGHT[0] = float(len(history.loss) > 2)
+
+        options = {"optimizer": Adam(model.parameters()), "validation": 0.2, "restore_best": True, "batch_size": 7}
+        options |= {"gradient_norms": True, "seed": 1, "callbacks": [begin], "epochs": 6, "compiled": compiled}
+        history = fit(model, X, REAL, loss=drop, **options)
+        return [*history.loss, *history.gradient_norms["layers.0"], *model.state_dict().values()], history.compiled
+
+    wanted, _ = run(False)
+    if compiled is True:
+        with pytest.raises(ValueError, match="draws random numbers"):
+            run(True)
+        return
+    with warns("draws random numbers"):
+        found, is_compiled = run("auto")
+    assert found == pytest.approx(wanted, rel=CLOSE)
+    assert not is_compiled
+
+
+def test_threads_that_draw_random_numbers_do_not_disturb_each_other():
+    """What they draw is no draw of the model, and is not drawn again when a trial is over."""
+    ended = threading.Event()
+    drawn = [[], []]
+
+    def draw(numbers, number):
+        while not ended.is_set():
+            numbers.append(number())
+            time.sleep(1e-4)
+
+    def train(k):
+        model = MLP(2, [4, 1])
+        first = model.parameters()[0].data
+        return {"first": first, "compiled": fit(model, X, REAL, loss=mse, epochs=2, batch_size=5).compiled}
+
+    sources = [random.random, np.random.random_sample]
+    threads = [threading.Thread(target=draw, args=pair) for pair in zip(drawn, sources, strict=True)]
+    for thread in threads:
+        thread.start()
+    try:
+        with ThreadPoolExecutor(4) as executor:
+            found = nn.sweep(train, {"k": range(12)}, executor).columns()
+        here = [train(None) for _ in range(4)]  # in the main thread
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    firsts = [*found["first"], *[one["first"] for one in here]]
+    assert all(found["compiled"])
+    assert all(one["compiled"] for one in here)
+    for numbers in (firsts, *drawn):
+        assert len(set(numbers)) == len(numbers) > 0
