@@ -364,6 +364,7 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     """
     judge = metric_for(metric, loss)
     _check_model(model, "evaluate")
+    X, y = as_sequence(X, "evaluate"), as_sequence(y, "evaluate")
     with scopes_closed(), calls_noted() as calls:
         total, outputs = evaluated(model, X, y, loss)
     if metric == "auto" and judge is None:

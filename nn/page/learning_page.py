@@ -124,7 +124,7 @@ def page_of(
     if not isinstance(model, Module):
         raise TypeError(f"playground takes a Module, its examples X and their targets y, got a {type(model).__name__}")
     names = features or getattr(X, "columns", None)
-    X, y = as_sequence(X), as_sequence(y)
+    X, y = as_sequence(X, "playground"), as_sequence(y, "playground")
     if len(X) != len(y) or not len(X):
         raise ValueError(f"playground takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if batch_size is not None and batch_size < 1:

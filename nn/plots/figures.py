@@ -18,6 +18,7 @@ from nn.training.checks import plain
 from nn.training.examples import outputs_of, plain_number
 from nn.training.history import History
 from nn.training.metrics import class_indices
+from nn.training.splits import as_sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +62,7 @@ def decision_boundary(
     model is asked, compiled where it can be. With `axes` it is drawn into these, and their figure returned.
     """
     asker = "decision_boundary"
+    X, y = as_sequence(X, asker), as_sequence(y, asker)
     _check_count("resolution is the number of points on a side", resolution, 2)
     width = _check_examples(asker, X, y=y)
     horizontal, vertical = (_feature(asker, feature, width) for feature in _pair("features", features))
@@ -70,7 +72,7 @@ def decision_boundary(
     indices, signed = class_indices(y, asker)
     others: Any = ((), [])
     if held_out is not None:
-        more, labels = _pair("held_out", held_out)
+        more, labels = (as_sequence(part, asker) for part in _pair("held_out", held_out))
         if len(more) or len(labels):
             _check_examples(f"{asker}(held_out)", more, width, y=labels)
         others = more, class_indices(labels, f"{asker}(held_out)").indices
@@ -127,8 +129,10 @@ def regression_line(
     The other features are held at their means. `names` are those of the feature and of the target; `resolution` is the
     number of points of the line. With `axes` it is drawn into these, and their figure returned.
     """
+    asker = "regression_line"
     _check_count("resolution is the number of points of the line", resolution, 2)
-    feature = _feature("regression_line", feature, _check_examples("regression_line", X, y=y))
+    X, y = as_sequence(X, asker), as_sequence(y, asker)
+    feature = _feature(asker, feature, _check_examples(asker, X, y=y))
     names = _pair("names", names)
     targets = [plain_number(_only(target), "a target of regression_line") for target in map(plain, y)]
     point = [sum(column) / len(column) for column in zip(*X, strict=True)]
@@ -283,6 +287,7 @@ def mistakes(
     An example is an image row by row, of the given `shape` (rows, columns), or else a square; the larger the number,
     the darker. At most `limit` of them are shown. Classes are 0, 1, ... or -1 and 1, as in `confusion_matrix`.
     """
+    X, y, predicted = (as_sequence(part, "mistakes") for part in (X, y, predicted))
     size = _check_examples("mistakes", X, y=y, predicted=predicted)
     _check_count("limit is the number of images that are shown at most", limit, 1)
     (right, signed), (found, found_signed) = (class_indices(labels, "mistakes") for labels in (y, predicted))

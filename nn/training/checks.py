@@ -50,11 +50,13 @@ def is_function(thing: Any) -> TypeGuard[Callable[..., Any]]:
 
 
 def plain(numbers: Any) -> Any:
-    """Return sequences as lists, and NumPy's numbers and arrays as Python's."""
+    """Return sequences as lists, NumPy's numbers and arrays as Python's, and tables as lists of their rows."""
     if type(numbers) in (Value, float, int, list, str):
         return numbers
     if hasattr(numbers, "tolist"):
         return numbers.tolist()
+    if hasattr(numbers, "to_numpy"):
+        return numbers.to_numpy().tolist()
     return list(numbers) if isinstance(numbers, Iterable) else numbers
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value
 from nn.training.checks import plain
+from nn.training.splits import as_sequence
 
 Metric: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], float]
 
@@ -23,7 +24,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     >>> accuracy([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 0])
     1.0
     """
-    _check_lengths("accuracy", outputs, targets)
+    outputs, targets = _paired("accuracy", outputs, targets)
     if _is_array(outputs):
         return _share_in_array("accuracy", right_answers, outputs, targets)
     return sum(map(_is_right, outputs, targets)) / len(outputs)
@@ -39,7 +40,7 @@ def binary_accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     >>> binary_accuracy([[2.0, -1.0], [0.5, 3.0]], [[1, 0], [0, 0.95]])
     0.75
     """
-    _check_lengths("binary_accuracy", outputs, targets)
+    outputs, targets = _paired("binary_accuracy", outputs, targets)
     if _is_array(outputs):
         return _share_in_array("binary_accuracy", right_signs, outputs, targets)
     scores = [_scores(output) for output in outputs]
@@ -75,7 +76,8 @@ def class_indices(labels: Sequence[Any], asker: str) -> Classes:
     >>> class_indices([2, 0, 1], "accuracy")
     Classes(indices=[2, 0, 1], signed=False)
     """
-    found = [label[0] if isinstance(label, list) and len(label) == 1 else label for label in map(plain, labels)]
+    labels = map(plain, as_sequence(labels, asker))
+    found = [label[0] if isinstance(label, list) and len(label) == 1 else label for label in labels]
     known = range(-1, 2, 2) if -1 in found else range(1000)
     if odd := [label for label in found if label not in known]:
         shown = f"{'-1 beside ' if -1 in found else ''}{odd[0]!r}"
@@ -85,11 +87,13 @@ def class_indices(labels: Sequence[Any], asker: str) -> Classes:
     return Classes([known.index(int(label)) for label in found], -1 in found)
 
 
-def _check_lengths(asker: str, outputs: Sequence[Any], targets: Sequence[Any]) -> None:
+def _paired(asker: str, outputs: Any, targets: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    outputs, targets = as_sequence(outputs, asker), as_sequence(targets, asker)
     if len(outputs) != len(targets) or not len(outputs):
         raise ValueError(
             f"{asker} takes one target for each output, and at least one, got {len(outputs)} and {len(targets)}"
         )
+    return outputs, targets
 
 
 def _is_array(outputs: Any) -> bool:
@@ -162,7 +166,8 @@ def right_signs(scores: Any, wanted: Any, numpy: Any) -> Any:
         raise ValueError(
             f"binary_accuracy takes a target for each score, got {wanted.shape} targets for {scores.shape} scores"
         )
-    return (((scores > 0.0) == (wanted > 0.5)) & ~numpy.isnan(scores)).mean(axis=1)
+    right = ((scores > 0.0) == (wanted > 0.5)) & ~numpy.isnan(scores)
+    return right.astype(float).mean(axis=1)  # of booleans JAX has a mean in single precision
 
 
 def form_on_arrays(metric: Any) -> Callable[[Any, Any, Any], Any] | None:

@@ -11,12 +11,14 @@ from typing import Any, TypeAlias
 Data: TypeAlias = Sequence[Any]  # examples or targets
 
 
-def as_sequence(data: Any) -> Data:
-    """Return a sequence as it is, and a table or column of pandas as an array."""
+def as_sequence(data: Any, asker: str = "fit") -> Data:
+    """Return a sequence as it is, and a table or column of pandas or polars, with its examples in rows, as an array."""
     if hasattr(data, "to_numpy"):
         return data.to_numpy()  # type: ignore[no-any-return]
     if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        raise TypeError(f"fit takes examples and targets in sequences, got a {type(data).__name__}; write list(...)")
+        raise TypeError(
+            f"{asker} takes examples and targets in sequences, got a {type(data).__name__}; write list(...)"
+        )
     return data  # type: ignore[no-any-return]
 
 

@@ -358,7 +358,7 @@ class CompiledSteps(Steps):
         try:
             changed = self.program.renew(*[part[:1] for part in data.arrays])
             if changed:
-                few = data.batch(data.telling(CHECKED))
+                few = Examples(data.inputs, data.targets).batch(data.telling(CHECKED))
                 evaluated(self.model, few.x, few.y, self.loss)
         except NO_FINITE_RESULT:  # which ends training soon
             self.program.clear()

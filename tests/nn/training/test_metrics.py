@@ -9,8 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value
-from nn import MLP, accuracy
-from nn.training.metrics import predicted_class
+from nn import (
+    MLP,
+    accuracy,
+    binary_cross_entropy,
+    cross_entropy,
+    evaluate,
+    fit,
+    hinge,
+    huber,
+    mae,
+    mse,
+    playground,
+    plots,
+)
+from nn.training.metrics import binary_accuracy, predicted_class
 from tests.errors import error_of
 
 SHARES = [
@@ -70,3 +83,52 @@ def test_accuracy_takes_a_target_for_each_output_and_at_least_one_and_numbers_on
     for outputs, targets in ((shares, ["b"]), (np.array(shares), ["b"]), ([0.5], ["yes"]), ([[0.1]], [None])):
         found = error_of(accuracy, outputs, targets)
         assert re.search("^(TypeError|ValueError): accuracy takes classes as numbers, got ", found), targets
+
+
+TAKE_DATA = {  # all that takes data, of inputs or outputs with two numbers and of classes
+    "fit": lambda X, y: fit(MLP(2, [2], seed=1), X, y, loss=cross_entropy, epochs=2, validation=(X, y)),
+    "evaluate": lambda X, y: evaluate(MLP(2, [2], seed=1), X, y, loss=cross_entropy),
+    "playground": lambda X, y: playground(MLP(2, [2], seed=1), X, y, loss=cross_entropy, seed=1, features="ab").html,
+    "accuracy": accuracy,
+    "binary_accuracy": lambda X, y: binary_accuracy(X, X),
+    "cross_entropy": cross_entropy,
+    **{loss.__name__: lambda X, y, loss=loss: loss(X, X) for loss in (mse, mae, huber)},
+    **{loss.__name__: lambda X, y, loss=loss: loss(y, y) for loss in (hinge, binary_cross_entropy)},
+    "decision_boundary": lambda X, y: drawn(plots.decision_boundary(MLP(2, [2], seed=1), X, y, held_out=(X, y))),
+    "regression_line": lambda X, y: drawn(plots.regression_line(MLP(2, [1], seed=1), X, y)),
+    "confusion_matrix": lambda X, y: drawn(plots.confusion_matrix(y, y)),
+    "mistakes": lambda X, y: drawn(plots.mistakes(X, y, [0, 1, 1], shape=(1, 2))),
+}
+
+
+def drawn(figure):
+    """Return what is in the pictures of a figure."""
+    return [
+        [
+            axes.get_title(),
+            [line.get_xydata().tolist() for line in axes.lines],
+            [points.get_offsets().tolist() for points in axes.collections],
+            [image.get_array().tolist() for image in axes.images],
+        ]
+        for axes in figure.axes
+    ]
+
+
+def of_pandas(rows):
+    pandas = pytest.importorskip("pandas")
+    index = range(9, 9 + len(rows))
+    return pandas.DataFrame(rows, index, ["a", "b"]) if isinstance(rows[0], list) else pandas.Series(rows, index)
+
+
+def of_polars(rows):
+    polars = pytest.importorskip("polars")
+    return polars.DataFrame(rows, ["a", "b"], orient="row") if isinstance(rows[0], list) else polars.Series(rows)
+
+
+@pytest.mark.parametrize("kind", [np.array, tuple, of_pandas, of_polars])
+@pytest.mark.parametrize("name", TAKE_DATA)
+def test_examples_of_a_table_are_its_rows_in_all_that_takes_data(name, kind):
+    X, y = [[0.5, 3.0], [-2.0, 1.0], [4.0, -7.0]], [1, 1, 1]
+    if name == "mistakes":
+        y = [1, 0, 1]
+    assert TAKE_DATA[name](kind(X), kind(y)) == TAKE_DATA[name](X, y)
