@@ -267,6 +267,7 @@ class _Run:
                 return  # a function of one's own is called once in a step, and never else
             parts = [part for part in (examples, held_out) if part is not None]
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
+            self.steps.hears_metric = False
             if compiled is False or not all(can_compile):
                 if self.backend != "auto" and compiled is not False:
                     raise ValueError(
@@ -318,8 +319,10 @@ class _Run:
                 if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
                     raise _StoppedError(reason)
         score = None if self.held_out is None else steps.evaluate(self.held_out)
-        steps.settled = True
-        if steps.metric is not None:
+        steps.settled, steps.hears_metric = True, False
+        if steps.metric is None:
+            scores = [score._replace(metric=None) for score in scores]
+        else:
             history.metric_name = _name(steps.metric)
         norms = {} if steps.norms is None else steps.norms.means()
         history.record(_mean(list(zip(scores, sizes, strict=True))), score, norms)

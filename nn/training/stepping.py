@@ -64,18 +64,19 @@ class Steps:
         self.task = task
         self.model, self.metric, self.optimizer, self.max_norm = task.model, task.metric, task.optimizer, task.max_norm
         self.norms = LayerNorms(self.model, self.optimizer.parameters) if task.with_norms else None
-        self.hears_metric = task.hears_metric
+        self.hears_metric = task.hears_metric  # until all examples have passed once
+        self.heard: set[Metric | None] = set()
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
         self.start: Any = None
 
     def loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
-        """Return the loss; learn from the first call what its metric is, if that is not known."""
+        """Return the loss; as long as its metric is not known, learn what it is for these examples and those before."""
         if not self.hears_metric:
             return self.task.loss(outputs, targets)
         with calls_noted() as calls:
             total = self.task.loss(outputs, targets)
-        self.metric = metric_among(calls, outputs, targets)
-        self.hears_metric = False
+        self.heard.add(metric_among(calls, outputs, targets))
+        self.metric = next(iter(self.heard)) if len(self.heard) == 1 else None
         return total
 
     def begin(self) -> None:

@@ -1,11 +1,13 @@
 """Metrics that losses carry: each reads every form of targets that its loss takes, in every way of training."""
 
+import itertools
 import json
 import re
 
 import numpy as np
 import pytest
 
+from autograd import minimum
 from nn import (
     MLP,
     SGD,
@@ -57,6 +59,7 @@ FORMS = {  # by loss: outputs, targets, and how many are right
         (SCORES, PROBABILITIES, 9 / 12),
         ([[2.0, 3.0]], [[1, 0]], 0.5),  # one label of two is wrong, though the other has a large score
         ([[2.0, 3.0]], [[1, 1]], 1.0),
+        ([[2.0, 3.0, -1.0]], [[1, 0, 0]], 2 / 3),
         ([[-2.0, -3.0]], [[0, 0]], 1.0),
         ([SCORES[:2], SCORES[2:]], [LABELS[:2], LABELS[2:]], 9 / 12),
     ],
@@ -115,7 +118,7 @@ def test_devices_count_as_fit_does(loss, outputs, targets, share):
     pytest.importorskip("jax")
     model = Given()
     options = {"optimizer": SGD([model.scale], lr=1e-9), "epochs": 1, "backend": "jax", "batch_size": 2}
-    assert fit(model, outputs, targets, loss=loss, **options).accuracy == [pytest.approx(share)]
+    assert fit(model, outputs, targets, loss=loss, **options).accuracy == [pytest.approx(share, rel=1e-12)]
 
 
 def test_nan_is_never_the_right_sign():
@@ -186,6 +189,26 @@ def test_metric_is_that_of_the_first_call_of_a_loss():
     history = fit(Given(), [1.0, -2.0], [1, -1], loss=loss, epochs=3, compiled=False)
     assert len(calls) == 3
     assert history.accuracy == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("validation", [None, 0.2])
+@pytest.mark.parametrize("batch_size", [1, 2, None])
+def test_metric_of_a_loss_of_ones_own_is_told_by_all_examples(batch_size, validation):
+    """Of some targets alone it would be the accuracy: a function may leave these as they are, and others not."""
+    X, count = [[float(i), 1.0] for i in range(20)], 20
+    turned = {
+        0: (lambda y: (y + 1) // 2, [i % 2 * 2 - 1 for i in range(count)]),
+        1: (lambda y: minimum(y, 8), [i % 10 for i in range(count)]),
+        2: (lambda y: y, [i % 10 for i in range(count)]),
+    }
+    for turn, y in turned.values():
+        found = []
+        for seed, compiled in itertools.product(range(4), (False, True)):
+            options = {"loss": lambda o, t, turn=turn: cross_entropy(o, [turn(v) for v in t]), "epochs": 2}
+            options |= {"batch_size": batch_size, "seed": seed, "validation": validation, "compiled": compiled}
+            found.append([*fit(MLP(2, [10], seed=1), X, y, **options).measures])
+        assert found == found[:1] * 8
+        assert ("accuracy" in found[0]) is (turn(-1) == -1 and turn(9) == 9)
 
 
 def test_target_of_one_half_is_class_0():
