@@ -102,6 +102,7 @@ def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[
     logarithm of softmax(z_i)[y], computed without over- or underflow, and from differences of logits, so it is as
     accurate for large ones. A target may also be a sequence of probabilities p, one for each class; then it is the mean
     by these of what each class would give, where a class of probability 0 counts nothing, even with a logit of -inf.
+    A logit of inf makes it nan, as in PyTorch.
 
     >>> cross_entropy([[1000.0, 0.0]], [0])
     0.0
@@ -164,7 +165,7 @@ def _surprisal(logits: Any, target: Any) -> Any:
 def _surprisal_at(logits: list[Any], k: int) -> Any:
     """Return -log softmax(logits)[k], with a gradient that keeps its digits however close to 1 that probability is."""
     others = [*logits[:k], *logits[k + 1 :]]
-    if others and all((z <= logits[k]) is True for z in others) and logits[k] > -math.inf:
+    if others and all((z <= logits[k]) is True for z in others) and -math.inf < logits[k] < math.inf:
         return logsumexp([0.0, *[z - logits[k] for z in others]])  # whose gradient is a sum of small probabilities
     shifted, total = _shifted(logits)
     return total - shifted[k]

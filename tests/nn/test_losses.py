@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, compile, gradcheck
+from autograd import Value, compile, gradcheck, value_and_grad
 from nn import MLP, Neuron, binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
 from nn.training.judging import LOSSES
 from tests.errors import error_of
@@ -367,3 +367,39 @@ def test_options_and_parameters_that_are_none_are_an_error():
         refuses(message, penalty, iter([]))
         for form in (Value(1.0), 1.0, MLP(1, [1]), MLP(1, [1]).parameters):
             refuses(f"TypeError: {penalty.__name__} takes a list of parameters, got .*; write ", penalty, form)
+
+
+EDGES = [math.inf, -math.inf, math.nan, 1e308, -1e308, 2.0, 0.0]
+CLASSIFIED = [*itertools.product(EDGES, repeat=2), *itertools.product(EDGES[:3] + EDGES[5:], repeat=3)]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+def test_loss_of_outputs_that_are_not_finite_is_the_same_compiled(loss):
+    """With its gradient; where a target is part of the program, and where it is an argument."""
+    if loss is cross_entropy:
+        cases = [
+            (list(z), y) for z in CLASSIFIED for k in range(len(z)) for y in (k, [float(k == j) for j in range(len(z))])
+        ]
+        cases += [(list(z), [1.0 / len(z)] * len(z)) for z in CLASSIFIED]
+    else:
+        cases = [([z], y) for z in EDGES for y in (0.0, 1.0, -1.0) if loss is not binary_cross_entropy or y >= 0.0]
+        cases = [case for case in cases if loss is not hinge or case[1]]
+    single = loss is not cross_entropy
+
+    def of(z, y):
+        return loss(z if single else [z], [y])
+
+    of_arguments = compile(of)
+    for z, y in cases:
+        wanted = outcome(value_and_grad(partial(of, y=y)), z)
+        assert outcome(compile(partial(of, y=y)).value_and_grad, z) == wanted, (z, y)
+        assert outcome(lambda z, y=y: of_arguments.value_and_grad(z, y), z) == wanted, (z, y)
+
+
+def outcome(f, z):
+    """Return value and gradient, so that nan is nan and numbers are compared to 12 digits; or the kind of error."""
+    try:
+        value, gradient = f(z)
+    except (ValueError, OverflowError) as error:
+        return type(error)
+    return [f"{float(number):.12g}" if abs(number) > 1e-15 else "0" for number in (value, *gradient)]
