@@ -18,7 +18,7 @@ from autograd.export.jax_package import load_jax
 from nn.data.random_state import chance_restored, generators_of
 from nn.modules import Module, Seed, generator
 from nn.optim import SGD
-from nn.training.checks import above_zero, is_function
+from nn.training.checks import above_zero, is_function, whole
 from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
@@ -93,8 +93,9 @@ def fit(
     X, y = as_sequence(X), as_sequence(y)
     if len(X) != len(y) or not len(X):
         raise ValueError(f"fit takes one target for each example, and at least one, got {len(X)} and {len(y)}")
-    if epochs < 0 or (batch_size is not None and batch_size < 1):
-        raise ValueError(f"epochs is 0 or more and batch_size 1 or more, got {epochs} and {batch_size}")
+    epochs = whole(epochs, "epochs", 0, "epochs")
+    if batch_size is not None:
+        batch_size = whole(batch_size, "batch_size", 1, "examples")
     if restore_best and validation is None:
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
@@ -107,8 +108,8 @@ def fit(
     judge = metric_for(metric, loss)
     _check_model(model, "fit")
     optimizer = _checked(optimizer, model)
-    whole = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    _check_trains(optimizer, model, whole, X, y)
+    penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    _check_trains(optimizer, model, penalised, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))
@@ -121,7 +122,7 @@ def fit(
     X, y, held_out = hold_out(X, y, validation, rng)
     batches = batches_of_epochs(len(X) if len(counts) == 1 else sum(counts), batch_size, epochs, rng)
     hears = metric == "auto" and judge is None
-    task = TrainingTask(model, whole, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
+    task = TrainingTask(model, penalised, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size, compiled, backend)
     with collector_paused(), scopes_closed(), precision_of(backend), bar(epochs, progress) as run.shown:
         run.train(X, y, held_out, batches, compiled if epochs else False)

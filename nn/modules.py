@@ -7,6 +7,7 @@ A `Module` finds its parameters in its own attributes, so a new kind of module i
 from __future__ import annotations
 
 import math
+import operator
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -15,6 +16,7 @@ from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
 from autograd.rules import Family, Unary, real
 from autograd.rules.operation import NOT_GIVEN
+from nn.training.checks import plain, whole
 from nn.training.parameters import ParameterHolder, held
 
 if TYPE_CHECKING:
@@ -90,6 +92,11 @@ class Module(ParameterHolder):
 
         Raises ValueError that lists every missing and unexpected name, and every entry that is not a number.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict takes a dict of numbers by name, as state_dict() returns it, got a "
+                f"{type(state).__name__}: {state!r:.60}"
+            )
         parameters = self._parameters_by_name()
         problems = {
             "missing": parameters.keys() - state.keys(),
@@ -168,7 +175,7 @@ class Neuron(_Dense[Value]):
         self, nin: int, activation: Activation = "relu", *, seed: Seed = None, nout: int = 1, nonlin: None = None
     ) -> None:
         _check_nonlin(self, nonlin)
-        self.nin = _positive(nin, "nin")
+        self.nin = nin = _size(nin, "nin")
         self.activation = _function(activation)
         self.w = [Value(w, label=f"w{i}") for i, w in enumerate(initial_weights(nin, nout, activation, seed))]
         self.b = Value(0.0, label="b")
@@ -193,9 +200,9 @@ class Layer(_Dense[list[Value]]):
         self, nin: int, nout: int, activation: Activation = "relu", *, seed: Seed = None, nonlin: None = None
     ) -> None:
         _check_nonlin(self, nonlin)
-        self.nin = _positive(nin, "nin")
+        self.nin, nout = _size(nin, "nin"), _size(nout, "nout")
         rng = generator(seed)
-        self.neurons = [Neuron(nin, activation, seed=rng, nout=nout) for _ in range(_positive(nout, "nout"))]
+        self.neurons = [Neuron(self.nin, activation, seed=rng, nout=nout) for _ in range(nout)]
 
     def forward(self, x: Sequence[Value]) -> list[Any]:
         """Return the outputs of the neurons."""
@@ -230,13 +237,14 @@ class MLP(_Dense["Prediction"]):
         nonlin: None = None,
     ) -> None:
         _check_nonlin(self, nonlin)
-        if isinstance(nouts, int) or not nouts:
+        widths = [_size(nout, "nout") for nout in plain(nouts)] if isinstance(plain(nouts), list) else []
+        if not widths:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
-        self.nin = _positive(nin, "nin")
+        self.nin = _size(nin, "nin")
         _function(activation)  # an error, also where there is no hidden layer
         rng = generator(seed)
-        sizes = [nin, *nouts]
-        activations = [activation] * (len(nouts) - 1) + [output]
+        sizes = [self.nin, *widths]
+        activations = [activation] * (len(widths) - 1) + [output]
         self.layers = [
             Layer(width, next_width, chosen, seed=rng)
             for width, next_width, chosen in zip(sizes[:-1], sizes[1:], activations, strict=True)
@@ -276,7 +284,13 @@ def generator(seed: Seed) -> random.Random:
     """Return the generator of a seed; without one it is seeded by the module `random`, hence by `random.seed`."""
     if isinstance(seed, random.Random):
         return seed
-    return random.Random(random.getrandbits(64) if seed is None else seed)
+    if seed is None:
+        return random.Random(random.getrandbits(64))
+    try:
+        return random.Random(seed if isinstance(seed, (float, str, bytes, bytearray)) else operator.index(seed))
+    except TypeError:
+        found = f"a {type(seed).__name__}: {seed!r:.60}"
+        raise TypeError(f"a seed is a whole number or a random.Random, got {found}") from None
 
 
 _NONLIN = 'micrograd\'s nonlin=True is activation="relu" here, and nonlin=False is activation=None'
@@ -309,7 +323,5 @@ def _name(activation: Callable[[Any], Any] | None) -> str:
     return str(getattr(activation, "name", None) or getattr(activation, "__name__", repr(activation)))
 
 
-def _positive(size: int, name: str) -> int:
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"{name} is a number of neurons or inputs, 1 or more, got {size!r}")
-    return size
+def _size(size: int, name: str) -> int:
+    return whole(size, name, 1, "neurons" if name == "nout" else "inputs")

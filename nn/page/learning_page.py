@@ -29,6 +29,7 @@ from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from nn.page._page_programs import PagePrograms
 from nn.page._update_formulas import options_of, update_source
+from nn.training.checks import whole
 from nn.training.examples import Examples
 from nn.training.judging import is_known
 from nn.training.norms import layers
@@ -127,8 +128,8 @@ def page_of(
     X, y = as_sequence(X, "playground"), as_sequence(y, "playground")
     if len(X) != len(y) or not len(X):
         raise ValueError(f"playground takes one target for each example, and at least one, got {len(X)} and {len(y)}")
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size is 1 or more, got {batch_size}")
+    if batch_size is not None:
+        batch_size = whole(batch_size, "batch_size", 1, "examples")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is an Optimizer, such as SGD(model.parameters()), got {optimizer!r:.60}")
     optimizer = optimizer or optim.SGD(model.parameters())

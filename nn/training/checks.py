@@ -88,12 +88,16 @@ def not_negative(number: float, name: str) -> float:
     return float(number)
 
 
-def whole(number: int, name: str, least: int) -> int:
+def whole(number: Any, name: str, least: int, of: str = "steps") -> int:
     """Return a whole number, Python's or NumPy's, of at least `least`."""
+    wanted = f"{name} is a whole number of {of}, {least} or more, got"
     try:
         found = operator.index(number)
     except TypeError:
-        raise TypeError(f"{name} is a whole number of steps, got a {type(number).__name__}: {number!r}") from None
+        found = None
+    if found is None or isinstance(number, bool):
+        hint = f"; write {int(number)}" if isinstance(number, float) and number.is_integer() else ""
+        raise TypeError(f"{wanted} a {type(number).__name__}: {number!r:.60}{hint}")
     if found < least:
-        raise ValueError(f"{name} is a whole number of steps, {least} or more, got {number!r}")
+        raise ValueError(f"{wanted} {found}")
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from autograd.rules import real
-from nn.training.checks import above_zero, is_function, not_negative
+from nn.training.checks import above_zero, is_function, not_negative, whole
 from nn.training.judging import metric_of
 from nn.training.metrics import Metric
 
@@ -144,8 +144,8 @@ class Stop:
         for name, reached in (("loss", self.loss), ("metric", self.metric)):
             if reached is not None and math.isnan(real(reached, f"{name}, which is to be reached,")):
                 raise ValueError(f"{name}, which is to be reached, is a number, got {reached!r}")
-        if self.patience is not None and (type(self.patience) is not int or self.patience < 1):
-            raise ValueError(f"patience is a whole number of epochs, 1 or more, got {self.patience!r}")
+        if self.patience is not None:
+            whole(self.patience, "patience", 1, "epochs")
         not_negative(self.least, "least, by how much a loss has to shrink,")
         if self.seconds is not None:
             above_zero(self.seconds, "seconds")

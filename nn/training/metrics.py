@@ -76,8 +76,8 @@ def class_indices(labels: Sequence[Any], asker: str) -> Classes:
     >>> class_indices([2, 0, 1], "accuracy")
     Classes(indices=[2, 0, 1], signed=False)
     """
-    labels = map(plain, as_sequence(labels, asker))
-    found = [label[0] if isinstance(label, list) and len(label) == 1 else label for label in labels]
+    plain_labels = map(plain, as_sequence(labels, asker))
+    found = [label[0] if isinstance(label, list) and len(label) == 1 else label for label in plain_labels]
     known = range(-1, 2, 2) if -1 in found else range(1000)
     if odd := [label for label in found if label not in known]:
         shown = f"{'-1 beside ' if -1 in found else ''}{odd[0]!r}"

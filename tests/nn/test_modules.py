@@ -460,9 +460,12 @@ SIZED = {  # what is made with a size, and what the error calls it
 
 
 def test_size_that_is_no_positive_whole_number_is_an_error():
-    for (what, (make, name)), size in itertools.product(SIZED.items(), [0, -1, 2.0, "2", None, [2]]):
-        wanted = f"^ValueError: {name} is a number of neurons or inputs, 1 or more, got "
+    for (what, (make, name)), size in itertools.product(SIZED.items(), [0, -1, 2.0, "2", None, [2], np.array([2, 3])]):
+        kind = "Value" if isinstance(size, int) else "Type"
+        wanted = f"^{kind}Error: {name} is a whole number of (neurons|inputs), 1 or more, got "
         assert re.search(wanted, error_of(make, size)), (what, size)
+    widths = np.array([3, 1])
+    assert repr(MLP(np.int64(2), widths, seed=np.int64(1))) == repr(MLP(2, [3, 1], seed=1))
     widths = [3, 1]
     assert repr(MLP(2, widths, seed=1)) == repr(MLP(2, (3, 1), seed=1))
     assert widths == [3, 1]
@@ -643,3 +646,45 @@ def test_model_as_an_argument_is_refused_with_what_to_write_instead(transform):
     message = error_of(transform, model, x)
     assert "is of type MLP: MLP(2 -> 3 -> 1" in message
     assert "gradients(y, model.parameters()), or\ncompile(f, wrt=model.parameters())" in message
+
+
+COUNTED = {  # what takes a whole number, and what comes of it
+    "nin": lambda n: MLP(n, [2, 1], seed=1).state_dict(),
+    "nout": lambda n: Layer(2, n, seed=1).state_dict(),
+    "widths": lambda n: MLP(2, [n, n], seed=1).state_dict(),
+    "seed": lambda n: MLP(2, [3], seed=n).state_dict(),
+    "epochs": lambda n: (
+        nn.fit(MLP(1, [1], seed=1), [[1.0], [2.0]], [1.0, 2.0], loss=nn.mse, epochs=n, metric=None).loss
+    ),
+    "batch_size": lambda n: nn.fit(MLP(1, [1], seed=1), [[1.0]] * 5, [2.0] * 5, loss=nn.mse, batch_size=n, seed=n).loss,
+    "patience": lambda n: nn.Stop(patience=n)(nn.History(loss=[1.0] * 9)),
+    "warmup": lambda n: nn.schedules.Constant(0.1, warmup=n)(1),
+    "size of a page": lambda n: (
+        nn.playground(MLP(1, [1], seed=1), [[1.0]] * 5, [2.0] * 5, loss=nn.mse, batch_size=n, seed=n).html
+    ),
+    "resolution": lambda n: len(
+        nn.plots.regression_line(MLP(1, [1]), [[0.0]], [1.0], resolution=n).axes[0].lines[0].get_xdata()
+    ),
+    "order": lambda n: ad.gradcheck(ad.sin, 0.5, order=n),
+    "depth": lambda n: str(ad.draw(Value(1.0) * 2.0 + 1.0, depth=n)),
+    "taylor": lambda n: ad.taylor(ad.sin, 0.5, n),
+    "power": lambda n: (Value(2.0) ** n).data,
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_whole_numbers_of_numpy_are_taken_where_those_of_python_are(name):
+    make = COUNTED[name]
+    wanted = make(3)
+    for kind in (np.int64, np.int8, np.uint16):
+        assert make(kind(3)) == wanted
+
+
+def test_what_is_no_seed_or_no_state_is_an_error_that_says_what_is():
+    for seed in ([1], np.array([1, 2]), 1 + 2j, np.random.default_rng(1)):
+        assert error_of(MLP, 2, [1], seed=seed).startswith(
+            "TypeError: a seed is a whole number or a random.Random, got a"
+        )
+    for state in ([1], None, 1.0, MLP(1, [1])):
+        wanted = "TypeError: load_state_dict takes a dict of numbers by name, as state_dict() returns it, got a"
+        assert error_of(MLP(1, [1]).load_state_dict, state).startswith(wanted)

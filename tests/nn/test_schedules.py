@@ -79,7 +79,7 @@ OUT_OF_RANGE = [
     (lambda: Exponential(-1.0, 0.5), r"^ValueError: lr, the learning rate, is above 0 and finite, got -1\.0"),
     (lambda: Constant("0.1"), r"^TypeError: lr takes a real number, got a str: '0\.1'; convert it first"),
     (lambda: Constant(0.1, warmup=-1), r"^ValueError: warmup is a whole number of steps, 0 or more, got -1"),
-    (lambda: Constant(0.1, warmup=2.5), r"^TypeError: warmup is a whole number of steps, got a float: 2\.5"),
+    (lambda: Constant(0.1, warmup=2.5), r"^TypeError: warmup is a whole number of steps, 0 or more, got a float: 2\.5"),
     (lambda: Step(0.1, every=0), r"^ValueError: every is a whole number of steps, 1 or more, got 0"),
     (lambda: Step(0.1, 5, factor=2.0), r"^ValueError: factor, by which the rate shrinks, .* at most 1, got 2\.0"),
     (lambda: Exponential(0.1, 0.0), r"^ValueError: factor, by which the rate shrinks, is above 0 .*, got 0\.0"),

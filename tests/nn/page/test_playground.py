@@ -152,7 +152,7 @@ BAD = [
     ({"model": lambda x: x}, TypeError, "playground takes a Module"),
     ({"y": [1]}, ValueError, "one target for each example.*got 40 and 1"),
     ({"X": [], "y": []}, ValueError, "at least one, got 0 and 0"),
-    ({"batch_size": 0}, ValueError, "batch_size is 1 or more, got 0"),
+    ({"batch_size": 0}, ValueError, "batch_size is a whole number of examples, 1 or more, got 0"),
     ({"features": ["a"]}, ValueError, "features names each of 2 inputs, got 1"),
     ({"classes": ["a", "b", "c"]}, ValueError, "classes names each of 2 classes, got 3"),
     ({"loss": mse, "classes": ["a", "b"]}, ValueError, "classes are for a classifier"),

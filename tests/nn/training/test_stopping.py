@@ -136,7 +136,8 @@ REACHED = "which is to be reached,"
 BAD_STOPS = [
     ({}, "^ValueError: Stop takes a loss or metric to reach, a patience in epochs, or seconds; got none of them$"),
     ({"least": 1.0}, "^ValueError: .*got none of them"),
-    *(({"patience": n}, f"^ValueError: patience is a whole .*, 1 or more, got {n}$") for n in (0, -3, 2.0, True)),
+    *(({"patience": n}, f"^ValueError: patience is a whole .*, 1 or more, got {n}$") for n in (0, -3)),
+    *(({"patience": n}, f"^TypeError: patience is a whole .*, 1 or more, got a .*: {n}") for n in (2.0, True)),
     *(({"patience": 2, "least": d}, f"^ValueError: least, .* is 0 or more .* got {d}$") for d in (-0.1, NAN)),
     *(({"seconds": s}, f"^ValueError: seconds is above 0 and finite, got {s}$") for s in (0, -1.0, NAN)),
     ({"seconds": "60"}, "^TypeError: seconds takes a real number, got a str: '60'"),
@@ -158,7 +159,8 @@ ONE_TARGET_EACH = "^ValueError: fit takes one target for each example, and at le
 NO_STOP = r"^TypeError: stop is a Stop, such as Stop\(patience=5\), or a function of the history, got"
 NO_SHARE = "validation is a share between 0 and 1, or a pair like .X, y."
 NO_CALLBACKS = "^TypeError: callbacks is a list of functions of the history, got"
-COUNTS = "^ValueError: epochs is 0 or more and batch_size 1 or more, got"
+EPOCHS = "epochs is a whole number of epochs, 0 or more, got"
+SIZE = "batch_size is a whole number of examples, 1 or more, got"
 BAD_OPTIONS = [
     *(({"stop": 5}, f"{NO_STOP} 5$"), ({"stop": Stop}, f"{NO_STOP} <class")),
     ({"callbacks": print}, f"{NO_CALLBACKS} <built-in"),
@@ -174,8 +176,10 @@ BAD_OPTIONS = [
     ({"validation": ([], [])}, "^ValueError: .*at least one, got 0 and 0$"),
     ({"validation": 0.01}, "^ValueError: validation=0.01 of 3 examples leaves none to train on, or none to hold out$"),
     ({"validation": 0.99}, "^ValueError: .*leaves none to train on"),
-    *(({"epochs": -1}, f"{COUNTS} -1 and None$"), ({"batch_size": 0}, f"{COUNTS} 3 and 0$")),
-    ({"batch_size": -2, "epochs": 1}, f"{COUNTS} 1 and -2$"),
+    *(({"epochs": -1}, f"^ValueError: {EPOCHS} -1$"), ({"batch_size": 0}, f"^ValueError: {SIZE} 0$")),
+    ({"batch_size": -2, "epochs": 1}, f"^ValueError: {SIZE} -2$"),
+    *(({"epochs": n}, f"^TypeError: {EPOCHS} a {type(n).__name__}: {n!r}") for n in (10.0, "10")),
+    *(({"batch_size": n}, f"^TypeError: {SIZE} a {type(n).__name__}: {n!r}") for n in (2.5, "2")),
     ({"compiled": "yes"}, "^ValueError: compiled is True, False or 'auto', got 'yes'$"),
     ({"compiled": None, "epochs": 0}, "^ValueError: compiled is True, False or 'auto', got None$"),
     ({"X": {"a": 1}}, "^TypeError: fit takes examples and targets in sequences, got a dict; write list"),
