@@ -7,7 +7,6 @@ every run. Of a network that is large, modules are folded to cards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from autograd import rules
@@ -154,9 +153,9 @@ def pieces_of_arrows(visible: Sequence[Value]) -> int:
     return sum(ranks[node] - ranks[p] for node in visible for p in node.parents if p in ranks)
 
 
-def _within(root: Value, depth: Any) -> set[Value]:
+def _within(root: Value, depth: int) -> set[Value]:
     """Return the nodes at most `depth` operations back from the root."""
-    if not isinstance(depth, Integral) or depth < 0:
+    if not hasattr(depth, "__index__") or depth < 0:
         raise ValueError(f"depth is the number of operations back from the root, 0 or more, got {depth!r}")
     reached, frontier = {root}, {root}
     while frontier and depth > 0:
