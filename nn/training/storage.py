@@ -11,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +42,8 @@ def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None)
     """Write a model to a JSON file, with `extra` beside it; `path` holds the old file or the new one at any moment.
 
     An MLP is kept with its architecture, so that `load(path)` makes it anew; of other modules the parameters are
-    kept, for `load(model, path)`. `extra` is whatever JSON can hold: names of classes, say.
+    kept, for `load(model, path)`; so they are of an MLP with tied layers, Constants as weights or more parameters.
+    `extra` is whatever JSON can hold: names of classes, say.
 
     >>> import tempfile
     >>> model = MLP(2, [8, 1], seed=1)
@@ -180,8 +181,11 @@ class Saved:
 
 
 def _architecture(model: Module) -> dict[str, Any]:
-    """Return what makes a model of the same kind: the arguments of nn's MLP, or the name of another class."""
-    if type(model) is not MLP:
+    """Return what makes a model of the same kind: the arguments of nn's MLP, or the name of the class.
+
+    An MLP with tied layers, Constants as weights or more parameters is none that these arguments make.
+    """
+    if type(model) is not MLP or [*dict(model.named_parameters())] != [*_names_of(model)]:
         return {"type": type(model).__name__}
     activations = [[_activation(neuron.activation) for neuron in layer.neurons] for layer in model.layers]
     hidden = {name for names in activations[:-1] for name in names}
@@ -194,6 +198,14 @@ def _architecture(model: Module) -> dict[str, Any]:
         "activation": hidden.pop() if hidden else "linear",
         "output": activations[-1][0],
     }
+
+
+def _names_of(model: MLP) -> Iterator[str]:
+    """Yield the names of the parameters that an MLP of these sizes is made with."""
+    for i, (nin, nout) in enumerate(pairwise([model.nin, *[len(layer.neurons) for layer in model.layers]])):
+        for j in range(nout):
+            yield from (f"layers.{i}.neurons.{j}.w.{k}" for k in range(nin))
+            yield f"layers.{i}.neurons.{j}.b"
 
 
 def _activation(function: Any) -> str:
@@ -212,7 +224,9 @@ def _activation(function: Any) -> str:
 def _described(architecture: Mapping[str, Any]) -> str:
     if "nin" not in architecture:
         name = architecture["type"]
-        return f"a {name}" if name.isidentifier() and name != "MLP" else f"a class of its own called {name!r:.60}"
+        if name == "MLP":
+            return "a class of its own called 'MLP', or an MLP with tied or changed parameters"
+        return f"a {name}" if name.isidentifier() else f"a class of its own called {name!r:.60}"
     return f"an MLP({', '.join(repr(architecture[name]) for name in ARGUMENTS)})"
 
 
