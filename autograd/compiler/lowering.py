@@ -103,21 +103,15 @@ class Lowering:
         return code
 
     def is_same(self, other: Lowering) -> bool:
-        """Whether another graph has the same operations and constants, and the same Values beside its arguments.
+        """Whether another graph has the same operations and constants, and the same Values beside its arguments."""
+        return self._described == other._described
 
-        Constants are compared by their digits: 1.0 is not the place 1, 0.0 is not -0.0, and nan is nan.
-        """
-        mine, others = (
-            (
-                [operation for operation, _ in graph.steps],
-                repr([terms for _, terms in graph.steps]),
-                repr(graph.places),
-                [*map(id, graph.variables[graph.arguments :])],
-                (graph.sizes, graph.arguments, graph.wrt),
-            )
-            for graph in (self, other)
-        )
-        return mine == others
+    @cached_property
+    def _described(self) -> tuple[Any, ...]:
+        """What is the same of equal graphs: 1.0 is not the place 1 here, 0.0 is not -0.0, and nan is nan."""
+        operations, terms = zip(*self.steps, strict=True) if self.steps else ((), ())
+        beside = [*map(id, self.variables[self.arguments :])]
+        return operations, repr(terms), repr(self.places), beside, self.sizes, self.arguments, self.wrt
 
     def depth(self, width: int) -> int | None:
         """Return the longest way through a graph that has at most so many operands for each operation on the way.
