@@ -15,8 +15,8 @@ from autograd import Value
 from autograd.callers import warn
 from autograd.engine import collector_paused, topological_order
 from autograd.export.jax_package import load_jax
-from nn.data.random_state import chance_restored, generators_of
-from nn.modules import Module, Seed, generator
+from nn.data.random_state import Seed, chance_restored, generator, generators_of
+from nn.modules import Module
 from nn.optim import SGD
 from nn.training.checks import above_zero, is_function, whole
 from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares

@@ -7,8 +7,6 @@ A `Module` finds its parameters in its own attributes, so a new kind of module i
 from __future__ import annotations
 
 import math
-import operator
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -16,6 +14,7 @@ from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
 from autograd.rules import Family, Unary, real
 from autograd.rules.operation import NOT_GIVEN
+from nn.data.random_state import Seed, generator
 from nn.training.checks import plain, whole
 from nn.training.parameters import ParameterHolder, held
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 Out = TypeVar("Out", covariant=True)
 Activation: TypeAlias = str | Callable[[Any], Any] | None
-Seed: TypeAlias = int | random.Random | None
 
 
 class Module(ParameterHolder):
@@ -278,19 +276,6 @@ def initial_weights(nin: int, nout: int, activation: Activation, seed: Seed = No
         return [rng.gauss(0.0, math.sqrt(2.0 / nin)) for _ in range(nin)]
     limit = math.sqrt(6.0 / (nin + nout))
     return [rng.uniform(-limit, limit) for _ in range(nin)]
-
-
-def generator(seed: Seed) -> random.Random:
-    """Return the generator of a seed; without one it is seeded by the module `random`, hence by `random.seed`."""
-    if isinstance(seed, random.Random):
-        return seed
-    if seed is None:
-        return random.Random(random.getrandbits(64))
-    try:
-        return random.Random(seed if isinstance(seed, (float, str, bytes, bytearray)) else operator.index(seed))
-    except TypeError:
-        found = f"a {type(seed).__name__}: {seed!r:.60}"
-        raise TypeError(f"a seed is a whole number or a random.Random, got {found}") from None
 
 
 _NONLIN = 'micrograd\'s nonlin=True is activation="relu" here, and nonlin=False is activation=None'

@@ -7,6 +7,7 @@ other people's, also where neither scikit-learn nor NumPy can be had, as in a br
 from __future__ import annotations
 
 import math
+import operator
 import random
 
 
@@ -22,9 +23,9 @@ class RandomState:
     """
 
     def __init__(self, seed: int) -> None:
-        if not 0 <= seed < 2**32:
+        if not (hasattr(seed, "__index__") and 0 <= (number := operator.index(seed)) < 2**32):
             raise ValueError(f"a seed is an integer from 0 to 2**32 - 1, got {seed!r}")
-        words = [seed]
+        words = [number]
         for i in range(1, 624):
             words.append((1812433253 * (words[-1] ^ words[-1] >> 30) + i) % 2**32)
         self._bits = random.Random()

@@ -15,6 +15,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from nn.data._mersenne import RandomState
+from nn.data.random_state import generator
 
 
 class Dataset(NamedTuple):
@@ -40,7 +41,7 @@ def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> Dataset:
     ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
     """
     _check(n, noise)
-    rng = random.Random(seed)
+    rng = generator(seed)
     y = [(i // 2 + i) % 2 for i in range(n)]
     X = [[_moved(i // 2 % 2, noise, rng), _moved(i % 2, noise, rng)] for i in range(n)]
     return Dataset(X, y, ["x1", "x2"], ["equal", "different"])
@@ -87,7 +88,7 @@ def spirals(
     _check(n, noise)
     if arms < 1:
         raise ValueError(f"arms is a number of spirals, 1 or more, got {arms!r}")
-    rng = random.Random(seed)
+    rng = generator(seed)
     X, y = [], [i % arms for i in range(n)]
     for i, arm in enumerate(y):
         t = (i // arms + 1) / ((n - 1) // arms + 1)
@@ -111,7 +112,7 @@ def linear(
     ([0.0, 0.0, 0.0], [])
     """
     _check(n, noise)
-    rng = random.Random(seed)
+    rng = generator(seed)
     X = [[rng.uniform(-1.0, 1.0) for _ in weights] for _ in range(n)]
     y = [_moved(sum(w * x for w, x in zip(weights, row)) + bias, noise, rng) for row in X]
     return Dataset(X, y, [f"x{i + 1}" for i in range(len(weights))] if len(weights) > 1 else ["x"], [])
@@ -156,7 +157,7 @@ def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tupl
     """
     if not 0.0 < held_out < 1.0:
         raise ValueError(f"held_out is a share between 0 and 1, got {held_out!r}")
-    rng = random.Random(seed)
+    rng = generator(seed)
     groups: dict[Any, list[int]] = {}
     for i, target in enumerate(data.y):
         groups.setdefault(target if data.classes else None, []).append(i)  # a regression is one group
@@ -266,7 +267,7 @@ def _two_curves(
     classes: list[str],
 ) -> Dataset:
     """Return the points of two curves in random order, each moved by noise: those of scikit-learn for this seed."""
-    state = RandomState(random.Random().getrandbits(32) if seed is None else seed)
+    state = RandomState(generator(None).getrandbits(32) if seed is None else seed)
     order = state.permutation(len(first) + len(second))
     points = first + second
     X = [[coordinate + noise * state.normal() for coordinate in points[i]] for i in order]

@@ -1,4 +1,4 @@
-"""Random state: the generators of a model or a loss that draws random numbers, as a dropout does.
+"""Random state: the generator of a seed, and those of a model or a loss that draws random numbers, as a dropout does.
 
 A program that was traced once would repeat the numbers of that time for ever. So whoever tries one out has to know
 whether any were drawn, and puts the generators back to where they were.
@@ -6,6 +6,7 @@ whether any were drawn, and puts the generators back to where they were.
 
 from __future__ import annotations
 
+import operator
 import pickle
 import random
 import sys
@@ -17,8 +18,22 @@ from typing import Any, TypeAlias
 
 from nn.training.parameters import held
 
+Seed: TypeAlias = int | random.Random | None
 Access: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns a generator's state, what sets it
 TRIES = 20  # after which numbers are the model's own that are drawn each time
+
+
+def generator(seed: Seed) -> random.Random:
+    """Return the generator of a seed; without one it is seeded by the module `random`, hence by `random.seed`."""
+    if isinstance(seed, random.Random):
+        return seed
+    if seed is None:
+        return random.Random(random.getrandbits(64))
+    try:
+        return random.Random(seed if isinstance(seed, (float, str, bytes, bytearray)) else operator.index(seed))
+    except TypeError:
+        found = f"a {type(seed).__name__}: {seed!r:.60}"
+        raise TypeError(f"a seed is a whole number or a random.Random, got {found}") from None
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from autograd.files import write_atomically
 from autograd.pictures.page.page import computation, drawn, put_together, read_file, shared_scripts, shared_style
 from autograd.pictures.style import CLASSES
 from nn import losses, optim, schedules
-from nn.modules import MLP, Module, generator
+from nn.data.random_state import generator
+from nn.modules import MLP, Module
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from nn.page._page_programs import PagePrograms

@@ -129,7 +129,6 @@ def test_generated_data_are_as_many_by_a_seed_and_need_no_library(make, monkeypa
     data = make(n=20, noise=0.1, seed=5)
     assert data == make(n=20, noise=0.1, seed=5)
     assert data.X != make(n=20, noise=0.1, seed=6).X
-    assert make(n=20, noise=0.1).X != make(n=20, noise=0.1).X
     monkeypatch.undo()
     assert (random.getstate(), np.random.get_state()[1].tolist()) == (before, arrays)
     for n in (1, 2, 7, 30):
@@ -171,6 +170,21 @@ def test_split_holds_out_the_same_share_of_each_class_and_keeps_each_example_wit
         for part in (training, testing):
             assert [kinds[x[0]] for x in part.X] == part.y
             assert (part.features, part.classes) == (data.features, data.classes)
+
+
+@pytest.mark.parametrize("make", [*GENERATED, lambda **_: split(iris())])
+def test_without_a_seed_random_seed_decides(make):
+    random.seed(1)
+    first, second = make(n=20, noise=0.1), make(n=20, noise=0.1)
+    random.seed(1)
+    assert [make(n=20, noise=0.1), make(n=20, noise=0.1)] == [first, second]
+    assert first != second
+
+
+@pytest.mark.parametrize("make", GENERATED)
+def test_seed_may_be_a_whole_number_of_numpy_and_nothing_else_that_is_none(make):
+    assert make(seed=np.int64(3)) == make(seed=3)
+    assert re.match(r"(Type|Value)Error: a seed is (a whole number|an integer)", error_of(make, seed=[3]))
 
 
 def test_seed_chooses_what_is_held_out_a_fifth_if_not_said():
