@@ -32,7 +32,7 @@ from nn.training.progress import bar
 from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
 from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
-Loss: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], Any]
+Loss: TypeAlias = Callable[[Any, Any], Any]
 
 
 def fit(

@@ -16,20 +16,19 @@ A penalty on the parameters is a term beside the loss: `fit(..., loss=mse, penal
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.training.checks import above_zero, listed, plain
 from nn.training.judging import judged_by
 from nn.training.metrics import accuracy, binary_accuracy
+from nn.training.splits import Data
 from nn.training.targets import PROBABILITY_TARGETS, SIGN_TARGETS, examples_with_targets, paired
-
-Output: TypeAlias = "Value | float | Sequence[Value | float]"
 
 
 @judged_by(None)
-def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+def mse(outputs: Data, targets: Data) -> Any:
     """Return the mean squared error, (1/n) Σ (ŷ - y)².
 
     Outputs and targets are numbers, or sequences of one length for a model with several outputs: n counts numbers.
@@ -42,7 +41,7 @@ def mse(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
 
 
 @judged_by(None)
-def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+def mae(outputs: Data, targets: Data) -> Any:
     """Return the mean absolute error, (1/n) Σ |ŷ - y|, whose derivative counts as 0 where an error is 0.
 
     >>> mae([1.0, 2.0], [1.0, 4.0])
@@ -52,7 +51,7 @@ def mae(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
 
 
 @judged_by(None)
-def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0) -> Any:
+def huber(outputs: Data, targets: Data, delta: float = 1.0) -> Any:
     """Return the mean Huber loss, (1/n) Σ c (e - c/2), where e = |ŷ - y| and c = min(e, δ).
 
     That is e²/2 for errors up to δ and δ (e - δ/2) beyond: squares for most, while outliers pull with a force of δ.
@@ -67,7 +66,7 @@ def huber(outputs: Sequence[Output], targets: Sequence[Any], delta: float = 1.0)
 
 
 @judged_by(binary_accuracy)
-def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+def hinge(outputs: Data, targets: Data) -> Any:
     """Return the mean hinge loss of a binary classifier, (1/n) Σ max(0, 1 - y ŷ), for targets y of -1 or 1.
 
     Source: Cortes & Vapnik 1995, "Support-Vector Networks".
@@ -80,7 +79,7 @@ def hinge(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
 
 
 @judged_by(binary_accuracy)
-def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> Any:
+def binary_cross_entropy(outputs: Data, targets: Data) -> Any:
     """Return the mean cross-entropy of a binary classifier, (1/n) Σ y softplus(-z) + (1 - y) softplus(z).
 
     The outputs z are logits; the target y is 1 or 0, or the probability of 1. With p = sigmoid(z) this is
@@ -95,7 +94,7 @@ def binary_cross_entropy(outputs: Sequence[Output], targets: Sequence[Any]) -> A
 
 
 @judged_by(accuracy)
-def cross_entropy(outputs: Sequence[Sequence[Value | float]], targets: Sequence[Any]) -> Any:
+def cross_entropy(outputs: Data, targets: Data) -> Any:
     """Return the mean cross-entropy of a classifier, (1/n) Σ_i log Σ_k exp(z_ik - z_iy).
 
     The outputs z_i are logits, one for each class; the target y is the index of the right class. It is the negative

@@ -18,7 +18,7 @@ from nn.training.checks import plain
 from nn.training.examples import outputs_of, plain_number
 from nn.training.history import History
 from nn.training.metrics import class_indices
-from nn.training.splits import as_sequence
+from nn.training.splits import Data, as_sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,13 +42,13 @@ HATCHES = ["", "...", "///", "\\\\\\", "xxx", "ooo"]
 
 def decision_boundary(
     model: Module,
-    X: Sequence[Sequence[float]],
-    y: Sequence[int],
+    X: Data,
+    y: Data,
     *,
     features: tuple[int, int] = (0, 1),
     names: Sequence[str] = ("x1", "x2"),
     classes: Sequence[str] = (),
-    held_out: tuple[Sequence[Sequence[float]], Sequence[int]] | None = None,
+    held_out: tuple[Data, Data] | None = None,
     title: str = "",
     resolution: int = 60,
     axes: Axes | None = None,
@@ -115,8 +115,8 @@ def decision_boundary(
 
 def regression_line(
     model: Callable[[Sequence[float]], Any],
-    X: Sequence[Sequence[float]],
-    y: Sequence[float],
+    X: Data,
+    y: Data,
     *,
     feature: int = 0,
     names: Sequence[str] = ("x", "y"),
@@ -223,9 +223,7 @@ def gradient_norms(history: Any, *, title: str = "") -> Figure:
     return figure
 
 
-def confusion_matrix(
-    y: Sequence[int], predicted: Sequence[int], *, classes: Sequence[str] = (), title: str | None = None
-) -> Figure:
+def confusion_matrix(y: Data, predicted: Data, *, classes: Sequence[str] = (), title: str | None = None) -> Figure:
     """Return a figure that counts, for the examples of each class in a row, the classes a model has found for them.
 
     Right answers are blue, mistakes orange, the darker the larger their share of the row. Classes are 0, 1, ... or -1
@@ -273,9 +271,9 @@ def confusion_matrix(
 
 
 def mistakes(
-    X: Sequence[Sequence[float]],
-    y: Sequence[int],
-    predicted: Sequence[int],
+    X: Data,
+    y: Data,
+    predicted: Data,
     *,
     classes: Sequence[str] = (),
     shape: tuple[int, int] | None = None,
@@ -323,7 +321,7 @@ def _check_count(what: str, count: Any, least: int) -> None:
         raise ValueError(f"{what}, {least} or more, got {count!r}")
 
 
-def _check_lengths(asker: str, **parts: Sequence[Any]) -> None:
+def _check_lengths(asker: str, **parts: Data) -> None:
     lengths = {name: len(part) for name, part in parts.items()}
     if len(set(lengths.values())) > 1:
         found = " and ".join(f"{length} in {name}" for name, length in lengths.items())
@@ -332,7 +330,7 @@ def _check_lengths(asker: str, **parts: Sequence[Any]) -> None:
         raise ValueError(f"{asker} draws one example or more, got no example")
 
 
-def _check_examples(asker: str, X: Sequence[Any], width: int | None = None, **targets: Sequence[Any]) -> int:
+def _check_examples(asker: str, X: Data, width: int | None = None, **targets: Data) -> int:
     """Return the number of features; examples that no picture has are an error."""
     _check_lengths(asker, X=X, **targets)
     for i, row in enumerate(map(plain, X)):

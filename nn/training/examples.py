@@ -13,6 +13,7 @@ from autograd.rules import real
 from nn.data.random_state import chance_restored, generators_of
 from nn.training.checks import plain
 from nn.training.metrics import Metric
+from nn.training.splits import Data
 
 MANY_INPUTS = 500  # inputs for which it pays to compile a model
 COMPARED = 10  # of these, by which the compiled model is compared with the eager one
@@ -22,8 +23,8 @@ COMPARED = 10  # of these, by which the compiled model is compared with the eage
 class Examples:
     """Inputs and targets, or those rows of them that are a batch; as arrays too, where steps are compiled."""
 
-    inputs: Sequence[Any]
-    targets: Sequence[Any]
+    inputs: Data
+    targets: Data
     arrays: tuple[Any, ...] = ()
     rows: Sequence[int] | None = None
 
@@ -82,7 +83,7 @@ def _is_odd(part: Any) -> bool:
     return isinstance(numbers, float) and not math.isfinite(numbers)
 
 
-def evaluated(model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any) -> tuple[float, list[Any]]:
+def evaluated(model: Any, X: Data, y: Data, loss: Any) -> tuple[float, list[Any]]:
     """Return the loss and the outputs for examples, computed eagerly and without a graph."""
     with no_grad():
         outputs = [model(x) for x in X]
@@ -90,7 +91,7 @@ def evaluated(model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any) -> tupl
     return plain_number(total, "a loss"), outputs
 
 
-def outputs_of(model: Callable[[Any], Any], X: Sequence[Any]) -> list[Any]:
+def outputs_of(model: Callable[[Any], Any], X: Data) -> list[Any]:
     """Return a model's outputs, as plain numbers: of many inputs on arrays where it compiles, else one by one.
 
     >>> outputs_of(lambda x: [2.0 * x[0], x[0] + x[1]], [[1.0, 2.0], [3.0, 4.0]])
@@ -120,7 +121,7 @@ def _agree(one: Any, other: Any) -> bool:
     return isinstance(one, float) and isinstance(other, float) and (math.isclose(one, other) or one != one != other)
 
 
-def judged(metric: Metric | None, outputs: Any, y: Sequence[Any]) -> float | None:
+def judged(metric: Metric | None, outputs: Any, y: Data) -> float | None:
     """Return the metric of outputs, which it takes as plain numbers, and of targets as they were given."""
     return None if metric is None else plain_number(metric(plain_outputs(outputs), y), "a metric")
 

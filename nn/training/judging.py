@@ -13,6 +13,7 @@ from autograd import scope
 from autograd.engine import in_scope
 from nn.training.checks import plain
 from nn.training.metrics import Metric, binary_accuracy
+from nn.training.splits import Data
 
 LossCall: TypeAlias = tuple[Metric | None, Any, Any]  # of a loss: its metric, outputs and targets
 Parameters = ParamSpec("Parameters")
@@ -75,7 +76,7 @@ def calls_noted() -> Iterator[list[LossCall]]:
         _calls.set(before)
 
 
-def metric_among(calls: Iterable[LossCall], outputs: Sequence[Any], targets: Sequence[Any]) -> Metric | None:
+def metric_among(calls: Iterable[LossCall], outputs: Data, targets: Data) -> Metric | None:
     """Return the metric of a loss that was among the calls, of just these outputs and targets, if there is one.
 
     So a function around a loss, with a factor or a penalty, keeps its accuracy; one that gives it a part of the outputs
@@ -92,7 +93,7 @@ def metric_among(calls: Iterable[LossCall], outputs: Sequence[Any], targets: Seq
     return metrics.pop() if len(metrics) == 1 else None
 
 
-def _are_same(metric: Metric, given: Sequence[Any], outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
+def _are_same(metric: Metric, given: Sequence[Any], outputs: Data, targets: Data) -> bool:
     if not all(hasattr(part, "__len__") and len(part) == len(outputs) for part in given):
         return False
     if any(found is not output for found, output in zip(given[0], outputs, strict=True)):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value
 from nn.training.checks import plain
-from nn.training.splits import as_sequence
+from nn.training.splits import Data, as_sequence
 
-Metric: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], float]
+Metric: TypeAlias = Callable[[Any, Any], float]
 
 
-def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+def accuracy(outputs: Data, targets: Data) -> float:
     """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
 
     A target is the index of a class, or a probability for each class; of two classes also -1 or 1, and of a single
@@ -30,7 +30,7 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
     return sum(map(_is_right, outputs, targets)) / len(outputs)
 
 
-def binary_accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+def binary_accuracy(outputs: Data, targets: Data) -> float:
     """Return the share of scores whose sign is right, each the score of a label that is there or not (multi-label).
 
     A target is of the shape of its output, with -1 or 1, 0 or 1, or the probability of 1 for each score; above 0.5 it
@@ -68,7 +68,7 @@ class Classes(NamedTuple):
     signed: bool
 
 
-def class_indices(labels: Sequence[Any], asker: str) -> Classes:
+def class_indices(labels: Data, asker: str) -> Classes:
     """Return the class of each label, counted from 0: labels are 0, 1, ..., or -1 and 1 where there are two classes.
 
     >>> class_indices([-1, 1, 1], "accuracy")
@@ -87,7 +87,7 @@ def class_indices(labels: Sequence[Any], asker: str) -> Classes:
     return Classes([known.index(int(label)) for label in found], -1 in found)
 
 
-def _paired(asker: str, outputs: Any, targets: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+def _paired(asker: str, outputs: Any, targets: Any) -> tuple[Data, Data]:
     outputs, targets = as_sequence(outputs, asker), as_sequence(targets, asker)
     if len(outputs) != len(targets) or not len(outputs):
         raise ValueError(
@@ -125,7 +125,7 @@ def _is_right(output: Any, target: Any) -> bool:
     return predicted_class(scores) == (y > 0.5 if len(scores) == 1 else max(y, 0.0) if len(scores) == 2 else y)
 
 
-def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets: Sequence[Any]) -> float:
+def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets: Data) -> float:
     import numpy as np
 
     scores = outputs.reshape(len(outputs), -1)

@@ -6,9 +6,15 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
-Data: TypeAlias = Sequence[Any]  # examples or targets
+
+class Data(Protocol):
+    """Examples, targets or outputs in rows: a list, a tuple, an array of NumPy, or a table of pandas or polars."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 def as_sequence(data: Any, asker: str = "fit") -> Data:

@@ -24,6 +24,7 @@ from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, form_on_arrays
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
+from nn.training.splits import Data
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
 REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
@@ -48,7 +49,7 @@ class TrainingTask(NamedTuple):
     """The settings of training steps."""
 
     model: Module
-    loss: Callable[[Sequence[Any], Sequence[Any]], Any]
+    loss: Callable[[Any, Any], Any]
     metric: Metric | None
     optimizer: Optimizer
     max_norm: float | None = None
@@ -69,7 +70,7 @@ class Steps:
         self.settled = False  # whether all examples have passed once: what fails now did not fail then
         self.start: Any = None
 
-    def loss(self, outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+    def loss(self, outputs: Data, targets: Data) -> Any:
         """Return the loss; as long as its metric is not known, learn what it is for these examples and those before."""
         if not self.hears_metric:
             return self.task.loss(outputs, targets)
@@ -326,7 +327,7 @@ class CompiledSteps(Steps):
         inputs, targets = examples.inputs, examples.targets
         return Examples(inputs, targets, (self._array(inputs, "inputs"), self._array(targets, "targets")))
 
-    def _array(self, part: Sequence[Any], name: str) -> Any:
+    def _array(self, part: Data, name: str) -> Any:
         try:
             array = self.numpy.asarray(part)
         except ValueError:

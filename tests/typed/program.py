@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_type
 
+import numpy as np
+
 from autograd import (
     Constant,
     Value,
@@ -25,7 +27,7 @@ from autograd import (
     value_and_grad,
     where,
 )
-from nn import MLP, SGD, Layer, Module, Neuron, hinge, l2
+from nn import MLP, SGD, Layer, Module, Neuron, evaluate, fit, hinge, l2, mse
 
 cube = operation("cube", lambda x: x**3, lambda y, x: 3 * x * x)
 product = operation("product", lambda a, b: a * b, lambda y, a, b: b, lambda y, a, b: a)
@@ -59,6 +61,10 @@ def rosenbrock(x: list[float]) -> float:
 @compile(batched=("x", "y"))
 def example(x: float, y: float) -> float:
     return (x - y) ** 2
+
+
+def squares(outputs: list[Value], targets: list[float]) -> Value:
+    return fsum((output - target) ** 2 for output, target in zip(outputs, targets, strict=True))
 
 
 @no_grad()
@@ -155,6 +161,11 @@ def main() -> None:
     optimizer.step()
     for p in model.parameters():
         p.data -= 0.1 * p.grad
+    rows, signs = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([1, -1])
+    fit(model, rows, signs, loss=hinge, validation=(rows, signs), epochs=1)
+    fit(model, [[1.0, 2.0]], (1,), loss=squares, epochs=1, compiled=False)
+    evaluate(model, rows, signs, loss=mse)
+    mse(rows[:, 0], signs)
     print(f"{loss:.3f}", untouched.data, Line()(3.0).data)  # noqa: T201
 
 
