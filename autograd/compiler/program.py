@@ -40,6 +40,7 @@ class Program:
         self, runner: Runner, lowering: Lowering, asked: str = "auto", stages: Iterable[Callable[[], Stage]] = ()
     ) -> None:
         self.runner = runner
+        self._held = runner  # whose memory was returned last: another thread may have a faster one take over meanwhile
         self.lowering = lowering
         self.constant_results: dict[int, float] = {}  # of a function: those that no root stands for, by position
         self.asked = asked
@@ -67,13 +68,17 @@ class Program:
         return self.runner.source
 
     def memory(self, examples: int = 1) -> Any:
-        """Return the buffers for a run of so many examples, from which on another back end may run the program."""
-        if self._stage is not None:
-            self.left -= self._stage.run(examples)
+        """Return the buffers for a run of so many examples, from which on another back end may run the program.
+
+        They belong to the back end that runs it now, and so do the runs until the next call: one thread at a time has them.
+        """
+        if (stage := self._stage) is not None:
+            self.left -= stage.run(examples)
             if self.left <= 0.0:
                 self.proceed()
         try:
-            return self.runner.memory(examples)
+            self._held = self.runner
+            return self._held.memory(examples)
         except MemoryError as error:
             raise self._too_large(examples, error) from None
 
@@ -102,18 +107,18 @@ class Program:
 
         Where one is not finite, or an operation is not defined, what the eager engine raises there is raised.
         """
-        return self._checked(memory, lambda: self.runner.forward(memory))
+        return self._checked(memory, lambda: self._held.forward(memory))
 
     def backward(self, memory: Any, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints, for the sum of the roots times their seeds, of the last run."""
         try:
-            self.runner.backward(memory, seeds, by)
+            self._held.backward(memory, seeds, by)
         except MemoryError as error:
             raise self._too_large(memory.examples, error) from None
 
     def both(self, memory: Any, seeds: Sequence[float], by: str = "captured") -> list[Any]:
         """Compute the roots and the adjoints."""
-        if (together := self.runner.both) is not None:
+        if (together := self._held.both) is not None:
             return self._checked(memory, lambda: together(memory, seeds, by))
         found = self.forward(memory)
         self.backward(memory, seeds, by)
@@ -127,7 +132,7 @@ class Program:
             raise
         except MemoryError as error:
             raise self._too_large(memory.examples, error) from None
-        if odd := self.runner.not_finite(memory, found):
+        if odd := self._held.not_finite(memory, found):
             self._raise_as_eager_would(memory, odd)
         return found
 

@@ -61,8 +61,8 @@ def row_logsumexp(x: Any) -> Any:
     """Return log(sum(exp(x))) along the last axis."""
     largest = np.maximum.reduce(x, axis=-1)
     shift = largest if math.isfinite(np.add.reduce(largest, None)) else np.where(np.isfinite(largest), largest, 0.0)
-    rest = np.exp(x - shift[..., None])
-    rows = rest.reshape(-1, x.shape[-1])  # of new memory, so a view
+    rest = np.exp(x - shift[..., None], order="C")  # not in the layout of x, so that its rows are a view
+    rows = rest.reshape(-1, x.shape[-1])
     rows[np.arange(len(rows)), x.argmax(axis=-1).ravel()] = 0.0  # the largest term is the 1 of log1p
     found = shift + np.log1p(np.add.reduce(rest, axis=-1))
     return found if shift is largest else np.where(np.isfinite(largest), found, largest)

@@ -1,5 +1,6 @@
 """Every operation in a recurrence, as a loop of each back end and as steps on a batch; its constants stay or change."""
 
+import functools
 import math
 
 import numpy as np
@@ -43,13 +44,13 @@ def chain(step, x, repetitions):
     return x
 
 
-def assert_as_eager(f, points):
+def assert_as_eager(f, points, absolute=1e-300):
     """Alone and in a batch, in value and in gradient."""
     plain, batched = compile(f), compile(lambda xs: f(xs), batched="xs")
     rows = np.array(points)
     found = zip(batched.each(rows), len(points) * batched.value_and_grad(rows)[1], strict=True)
     for xs, (y, slopes) in zip(points, found, strict=True):
-        wanted = pytest.approx(eager(f, xs), rel=1e-12, abs=1e-300)
+        wanted = pytest.approx(eager(f, xs), rel=1e-12, abs=absolute)
         value, gradient = plain.value_and_grad(list(xs))
         assert [value, *gradient] == wanted
         assert [y, *slopes] == wanted
@@ -115,3 +116,46 @@ def test_constants_of_a_loop_stay_or_change(scales):
 
     for x in (0.75, 0.0, -0.0):
         assert repr(compile(f).value_and_grad(x)) == repr(value_and_grad(f)(x))
+
+
+# Groups of one operation of many, of numbers that lie in any order
+
+OF_MANY = {
+    **{row.name: row.apply for _, row in ROWS if isinstance(row, NAry)},
+    "largest": lambda xs: functools.reduce(ad.maximum, xs),
+    "smallest": lambda xs: functools.reduce(ad.minimum, xs),
+    "softmax": lambda xs: ad.softmax(xs)[0],
+    "log_softmax": lambda xs: ad.log_softmax(xs)[-1],
+}
+LAYOUTS = {  # of n rows of k of 2nk numbers
+    "rows": lambda n, k: np.arange(n * k).reshape(n, k),
+    "columns": lambda n, k: np.arange(n * k).reshape(k, n).T,
+    "some columns": lambda n, k: np.arange(2 * n * k).reshape(k, 2 * n).T[::2],
+    "strided": lambda n, k: np.arange(0, 2 * n * k, 2).reshape(n, k),
+    "reversed": lambda n, k: np.arange(n * k)[::-1].reshape(n, k),
+    "reversed columns": lambda n, k: np.arange(n * k)[::-1].reshape(k, n).T,
+    "windows": lambda n, k: np.arange(n)[:, None] + np.arange(k),
+    "alike": lambda n, k: np.zeros((n, 1), dtype=int) + np.arange(k),
+    "anywhere": lambda n, k: (np.arange(n * k) ** 2 * 7 % (2 * n * k)).reshape(n, k),
+}
+MADE_OF = {  # how the numbers of row i are made of the inputs
+    "inputs": lambda x, i: x,
+    "results": lambda x, i: tanh(x),
+    "results in another order": lambda x, i: (0.5 - i) * x,
+}
+
+
+@pytest.mark.sample(12)
+@pytest.mark.parametrize("made_of", MADE_OF)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", OF_MANY)
+def test_groups_of_operations_of_many_are_as_eager_however_their_operands_lie(name, layout, made_of):
+    for n, k in ((1, 6), (5, 4)):
+        rows = LAYOUTS[layout](n, k).tolist()
+
+        def f(xs, rows=rows):
+            groups = [[MADE_OF[made_of](xs[j], i) for j in row] for i, row in enumerate(rows)]
+            return sum((1.0 + i) * OF_MANY[name](group) - group[0] for i, group in enumerate(groups))
+
+        points = [[2.0 * math.sin(a * j + 1.0) for j in range(2 * n * k)] for a in (1.0, 2.0)]
+        assert_as_eager(f, points, absolute=1e-12)

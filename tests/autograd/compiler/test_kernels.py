@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, rules, sin, softplus, sqrt, tanh
+from autograd.functions.structure import flatten
 from tests.backends import KERNELS, name_of
 from tests.threads import in_threads
 
@@ -329,6 +330,39 @@ def test_threads_that_come_to_a_kernel_at_once_build_one(monkeypatch):
     in_threads(*[partial(f, 0.5)] * 8)
     assert len(built) == 1
     assert program.runner is built[0]
+
+
+TAKEN_OVER = {  # a function, by what runs it first
+    "FloatLists": (lambda x: chain(x[0]), {}),
+    "NumpyProgram": (lambda x: fsum(sin(a * x[0]) for a in x), {}),
+    "ArrayLists": (lambda x: chain(chain(chain(x[0]))), {"batched": "x"}),
+    "NativeProgram": (lambda x: chain(x[0]), {"backend": "native"}),
+}
+
+
+@pytest.mark.parametrize("method", ["__call__", "value_and_grad"])
+@pytest.mark.parametrize("first", TAKEN_OVER)
+def test_run_is_finished_by_what_began_it_where_native_code_takes_over_meanwhile(first, method):
+    f, options = TAKEN_OVER[first]
+    x = [0.5 + 0.01 * n for n in range(300)]
+    compiled = compile(f, **options)
+    run, given = getattr(compiled, method), [x, x] if "batched" in options else x
+    wanted = run(given)
+    program = compiled.specialize(given)
+    begin = program.memory
+
+    def begun_when_another_thread_comes(examples=1):
+        memory = begin(examples)
+        while program._stage is not None:
+            program.left = 0.0
+            program.proceed()
+        return memory
+
+    program.memory = begun_when_another_thread_comes
+    assert runner_of(compiled) == first
+    assert run(x=given) == wanted
+    assert runner_of(compiled) in {"NativeProgram", "KernelProgram"} - {first}
+    assert flatten(run(x=given))[0] == pytest.approx(flatten(wanted)[0], rel=1e-12)
 
 
 @pytest.mark.usefixtures("at_once")
