@@ -70,7 +70,8 @@ class Program:
     def memory(self, examples: int = 1) -> Any:
         """Return the buffers for a run of so many examples, from which on another back end may run the program.
 
-        They belong to the back end that runs it now, and so do the runs until the next call: one thread at a time has them.
+        They belong to the back end that runs it now, and so do the runs until the next call. One thread at a time has
+        them.
         """
         if (stage := self._stage) is not None:
             self.left -= stage.run(examples)

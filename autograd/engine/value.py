@@ -8,7 +8,7 @@ meets a Value becomes a constant leaf.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from operator import attrgetter
 from typing import Any, TypeAlias, cast
@@ -503,16 +503,23 @@ class _Side:
         return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
-        if x not in self.guards:
-            with modes.in_side(self.around):
-                self.guards[x] = rules.guard(self.test, x)
+        for side in reversed([*self._nested()]):  # from the outermost on, each of which guards what the next one takes
+            if x not in side.inside and x not in side.guards:
+                with modes.in_side(side.around):
+                    side.guards[x] = rules.guard(side.test, x)
         return self.guards[x]
 
     def made(self, node: Node) -> None:
         """Take note of a node that was made in this side."""
-        self.inside.add(node)
-        if self.around is not None:
-            self.around.made(node)
+        for side in self._nested():
+            side.inside.add(node)
+
+    def _nested(self) -> Iterator[_Side]:
+        """Yield this side and those around it."""
+        side: Any = self
+        while side is not None:
+            yield side
+            side = side.around
 
 
 class Constant(Value):

@@ -380,7 +380,9 @@ class NAry(Operation):
             extent = f" between {min(operands)!r} and {max(operands)!r}" if operands else ""
         if isinstance(error, OverflowError):
             return OverflowError(f"{self.name} is too large for a float, got {found}{extent}")
-        return type(error)(f"{self.name} is defined for {self.domain or 'real operands'}, got {found}{extent}")
+        if operands:
+            return type(error)(f"{self.name} adds up inf and -inf, which have no sum, got {found}{extent}")
+        return type(error)(f"{self.name} is defined for {self.domain or 'real operands'}, got {found}")
 
     def expression(self, *operands: str) -> str:
         """Write the call on operands of these names as a Python expression."""

@@ -131,6 +131,18 @@ def test_first_call_in_a_detect_anomaly_block_takes_no_offence_at_a_side_that_is
             assert compile(f, batched="p").each([p, p]) == pytest.approx([f(p)] * 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("used", ["everywhere", "innermost"])
+def test_choices_within_choices_may_be_as_deep_as_python_calls(used):
+    def f(x):
+        y = x if used == "everywhere" else 2.0 * x
+        nested = lambda k: sin(y) if k == 0 else where(x > 1.0 + k, lambda: x * k, lambda: nested(k - 1))
+        return nested(130)
+
+    program = compile(f)
+    for x in (0.5, 60.5):
+        assert program.value_and_grad(x) == pytest.approx(ad.value_and_grad(f)(x), rel=1e-12)
+
+
 # A graph knows nothing of a condition that was a plain bool
 
 MADE = {
