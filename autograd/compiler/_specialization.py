@@ -198,7 +198,7 @@ def specialize(
         with modes.enable_grad():
             roots[1:] = [rules.detached(root) for root in roots[1:]]
         order = [*order, *roots[1:]]
-    lowering = Lowering(order, roots, [*plain, *leaves], batch, blocks, begin, differentiated)
+    lowering = Lowering(order, roots, [*plain, *leaves], batch, blocks, begin, differentiated, traced.made)
     if kept is not None and results.is_same(kept.results) and lowering.is_same(kept.program.lowering):
         return kept
     with collector_paused():

@@ -196,19 +196,21 @@ def fold_to_program(
     arguments: int = 0,
     wrt: int = 0,
     backend: str = "auto",
+    made: Sequence[Value] = (),
 ) -> Program:
     """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
     with collector_paused():
-        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt), backend)
+        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt, made), backend)
 
 
-def _fold_again(blocks: Sequence[NamedSlots], roots: Sequence[Value], *rest: Any) -> Program:
-    return fold_to_program(blocks, topological_order(*roots), roots, *rest)
+def _fold_again(roots: Sequence[Value], blocks: Sequence[NamedSlots], order: Sequence[Value], *rest: Any) -> Program:
+    return fold_to_program(blocks, order, roots, *rest)
 
 
 def _reduce_program(program: Program) -> tuple[Any, ...]:
     graph = program.lowering
-    given = graph.blocks, graph.roots, graph.variables, graph.batched, graph.arguments, graph.wrt, program.asked
+    variables = graph.variables, graph.batched, graph.arguments, graph.wrt
+    given = graph.roots, graph.blocks, graph.order, *variables, program.asked, graph.made  # the roots have most nodes
     return _fold_again, given, {"constant_results": program.constant_results}
 
 

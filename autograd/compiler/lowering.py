@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from autograd.compiler._place import placed
 from autograd.compiler.instructions import Code
 from autograd.compiler.listing import NamedSlots
 from autograd.compiler.steps import GraphStep, steps_of
-from autograd.engine import Value
+from autograd.engine import Value, topological_order
 
 SAMPLES = 16, 500  # parts of a graph, and nodes in each, by which a large wide one is known
 NOT_DEEPER = {*CHAINS, *DOTS, rules.mean}  # operations that may be folded into those that use them
@@ -25,6 +26,7 @@ class Lowering:
 
     The plain variables are `arguments` of a function, then those to differentiate by (`wrt`), then others; all batched
     ones are arguments. `blocks` names slots of the variables: a title, the first slot, how many, whether batched.
+    `made` are the nodes of the order that a function made, as they followed each other.
     """
 
     order: Sequence[Value]
@@ -34,6 +36,7 @@ class Lowering:
     blocks: Sequence[NamedSlots]
     arguments: int
     wrt: int
+    made: Sequence[Value] = ()
 
     @property
     def argument_blocks(self) -> list[NamedSlots]:
@@ -81,6 +84,23 @@ class Lowering:
     def steps(self) -> list[GraphStep]:
         """The graph as operations on numbered places."""
         return self._steps[0]
+
+    def replay(self, inputs: Sequence[float]) -> None:
+        """Compute the steps one by one; raise the error of the first that has one, as the eager engine words it.
+
+        The first is the one that the function made first, whatever comes first in the sorted order.
+        """
+        numbers = [*inputs, *[math.nan] * len(self.steps)]
+        for place in self._as_made:
+            op, terms = self.steps[place - len(inputs)]
+            numbers[place] = op.evaluate([numbers[term] if isinstance(term, int) else term for term in terms])
+
+    @cached_property
+    def _as_made(self) -> list[int]:
+        """The places of the steps, in the order in which the function made them."""
+        places, inputs = self._steps[1], sum(self.sizes)
+        listed = [places.get(node, 0) for node in topological_order(*self.made, *self.order)]
+        return [place for place in listed if place >= inputs]
 
     @property
     def places(self) -> list[Any]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from autograd.compiler.backends import Runner
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import replay
 
 
 @dataclass
@@ -151,7 +150,7 @@ class Program:
     def _raise_as_eager_would(self, memory: Any, examples: Iterable[int]) -> None:
         """Compute examples as the eager engine does, which raises its error where an operation has one."""
         for example in examples:
-            replay(self.lowering.steps, memory.inputs(example))
+            self.lowering.replay(memory.inputs(example))
 
     @property
     def stats(self) -> dict[str, int]:

@@ -36,13 +36,6 @@ def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[G
     return steps, places
 
 
-def replay(steps: Sequence[GraphStep], variables: Sequence[float]) -> None:
-    """Compute the steps one by one; raise the error of the first that has one, as the eager engine words it."""
-    data = list(variables)
-    for op, terms in steps:
-        data.append(op.evaluate([data[term] if isinstance(term, int) else term for term in terms]))
-
-
 def may_raise(operation: Operation) -> bool:
     """Whether the eager engine raises an error for some operands: outside of the domain, or too large for a float."""
     return operation not in NEVER_RAISE and (operation.family is None or operation.family[0] not in NEVER_RAISE)

@@ -56,6 +56,7 @@ class Trace:
     outputs: list[Any]
     structure: Structure  # of what the function returned
     order: list[Value]
+    made: list[Value]  # those of the order that the function made, as they followed each other
 
 
 def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Structure]], names: Sequence[str]) -> Trace:
@@ -72,14 +73,16 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
         result = f(*placed)
     outputs, structure = flatten_result(result, "compile")
-    order = topological_order(*tracer.partial_functions(), *[x for x in outputs if isinstance(x, Value)])
+    order = topological_order(*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions())
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
     older = [leaf for leaf in leaves if leaf.stamp.born < since]
     captured = [leaf for leaf in older if type(leaf) is not Constant]
     older += [leaf for leaf in tracer.decisive if leaf.stamp.born < since]
     constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if type(leaf) is Constant}
-    return Trace(inputs, captured, constants, outputs, structure, order)
+    ordered = set(order)
+    made = [node for node in tracer.nodes if node in ordered]
+    return Trace(inputs, captured, constants, outputs, structure, order, made)
 
 
 class _Tracer:
@@ -89,7 +92,9 @@ class _Tracer:
         self.inputs = inputs
         self.since = since  # a tick of the clock, after which nodes are the function's own
         self.decisive: list[Value] = []  # constants that were used as plain numbers
+        self.nodes: list[Value] = []
         self.primals: list[Value] = []  # what derivatives were taken of
+        self.before: int | None = None  # how many nodes there were then, which are of no derivative
 
     def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
@@ -121,13 +126,18 @@ class _Tracer:
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""
+        self.before = len(self.nodes) if self.before is None else self.before
         self.primals += [x for x in outputs if isinstance(x, Value)]
 
+    def made(self, node: Any) -> None:
+        """Take note of a node."""
+        self.nodes.append(node)
+
     def partial_functions(self) -> list[Value]:
-        """Return the nodes that derivatives were taken of and that may be an error.
+        """Return the nodes of the function, and of what derivatives were taken of, that may be an error.
 
         They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
-        function.
+        function. Of nodes that were made after a derivative it is not known whether they are parts of one.
         """
-        nodes = topological_order(*self.primals)
+        nodes = [*self.nodes[: self.before], *topological_order(*self.primals)]
         return [node for node in nodes if node.op is not None and may_raise(node.op)]

@@ -63,6 +63,10 @@ class Tracer(Protocol):
         """Take note of what derivatives are taken of."""
         ...
 
+    def made(self, node: Node) -> None:
+        """Take note of a node, after those that were made before it."""
+        ...
+
 
 class Inspector(Protocol):
     """A protocol of inspectors, such as that of `detect_anomaly`: shown each node and product of the chain rule."""
@@ -287,6 +291,13 @@ def linearized(outputs: Iterable[Any]) -> None:
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.linearized(outputs)
+
+
+def made(node: Node) -> None:
+    """Tell the tracer and the side of a choice, if there are any, of a node that was made."""
+    for listener in (_tracer.get().value, _side.get().value):
+        if listener is not None:
+            listener.made(node)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:

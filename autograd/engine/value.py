@@ -62,8 +62,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node.adjoint = UNREACHED
     node.label = ""
     node.op = op
-    if modes.blocks and (side := modes.side()) is not None:
-        side.made(node)
+    if modes.blocks:
+        modes.made(node)
     return node
 
 

@@ -417,6 +417,9 @@ class _BothSides:
     def linearized(self, outputs: Any) -> None:
         """Take no note of what derivatives are taken of."""
 
+    def made(self, node: Node) -> None:
+        """Take no note of a node."""
+
 
 class _Component:
     """The forward function of a number of the solution."""

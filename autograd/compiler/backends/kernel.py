@@ -25,7 +25,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import listing, step_listing
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep, replay
+from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
 
 OPTIMIZED = 4_000  # lines of a kernel, up to which LLVM takes its time: five times as long
@@ -203,7 +203,7 @@ class KernelProgram:
         if seeds is not None and seeds is not memory.seeded:
             memory.seeds[:] = memory.seeded = seeds
         if self.kernel(name)(memory.call):
-            replay(self.steps, variables)
+            self.lowering.replay(variables)
         found: list[float] = memory.column.tolist()
         for number, constant in self.constant_roots:
             found[number] = constant

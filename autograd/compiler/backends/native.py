@@ -33,7 +33,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep, excusing, replay
+from autograd.compiler.steps import GraphStep, excusing
 from autograd.compiler.views import Layout
 from autograd.rules import Operation, active_operands, is_own
 
@@ -163,7 +163,7 @@ class NativeProgram:
     both = None
 
     def __init__(self, lowering: Lowering) -> None:
-        self.steps, self.sizes = lowering.steps, lowering.sizes
+        self.steps, self.sizes, self.replay = lowering.steps, lowering.sizes, lowering.replay
         places = lowering.places
         flags = batched_places(self.steps, self.sizes)
         self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
@@ -265,10 +265,10 @@ class NativeProgram:
         try:
             found = self.forward(memory)
         except (ValueError, ArithmeticError):  # of a user's own operation
-            replay(self.steps, variables)
+            self.replay(variables)
             raise
         if memory.odd:
-            replay(self.steps, variables)
+            self.replay(variables)
         return found
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:

@@ -20,7 +20,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep, replay
+from autograd.compiler.steps import GraphStep
 from autograd.compiler.views import Layout
 from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
@@ -103,7 +103,7 @@ class _Lists(ListSource):
     words: ClassVar[Callable[[Bound], Dialect]]
 
     def __init__(self, lowering: Lowering) -> None:
-        self.sizes = lowering.sizes
+        self.sizes, self.replay = lowering.sizes, lowering.replay
         bound = Bound()
         super().__init__(lowering.steps, lowering.places, sum(self.sizes), bound, type(self).words(bound))
         self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
@@ -116,7 +116,7 @@ class _Lists(ListSource):
         try:
             found: tuple[list[float], Any] = self.run(variables)
         except (ValueError, ArithmeticError):
-            replay(self.steps, variables)
+            self.replay(variables)
             raise
         return found
 
@@ -209,7 +209,7 @@ class ArrayLists(_Lists):
             FloatingPointError
         ):  # where an operation is not defined, or beyond the floats, which need not be an error
             for example in range(memory.examples):
-                replay(self.steps, memory.inputs(example))
+                self.replay(memory.inputs(example))
             with np.errstate(all="ignore"):
                 found, memory.results = self.run(variables)
         size = memory.examples

@@ -2,10 +2,12 @@
 
 import itertools
 import math
+import pickle
 
 import pytest
 
-from autograd import compile, grad, hessian, log, operation, rules, sin, sqrt, where
+import autograd as ad
+from autograd import Value, compile, grad, hessian, log, operation, rules, sin, sqrt, tanh, where
 from autograd.rules import NAry, Unary
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import outcome
@@ -78,3 +80,49 @@ def test_infinite_derivative_that_nothing_asks_for_is_multiplied_by_no_zero(f):
     assert (value, slopes) == (1.0, [2.0, 0.0])
     (value, _), slopes = compile(beside, has_aux=True, batched="x").value_and_grad([[1.0, 0.0]])
     assert (value, slopes) == (1.0, [[2.0, 0.0]])
+
+
+# Of several errors, the one of the operation that the function applies first, whatever uses its result, if anything
+
+ORDERS = {  # how three results are put together: what is needed first is at times what was made last
+    "as made": lambda a, b, c: a * b * c,
+    "turned": lambda a, b, c: c * (b * a),
+    "after a loop": lambda a, b, c: c * (repeated(b) + repeated(a)),
+    "in a list": lambda a, b, c: ad.fsum([c, b, a]),
+    "beside each other": lambda a, b, c: ad.fsum([sin(c)] * 2 + [tanh(b)] + [sin(a)] * 2),
+    "the last one only": lambda a, b, c: c,
+    "none": lambda a, b, c: 1.0,
+}
+
+
+def repeated(x):
+    for _ in range(120):
+        x = sin(x) + 0.5
+    return x
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_error_is_that_of_what_is_applied_first(order):
+    def f(x):
+        first, second, third = log(x[0]), 1.0 / x[1], sqrt(x[2])
+        return ORDERS[order](first, second, third) + x[3]
+
+    plain, slopes, batch = compile(f), compile(grad(f)), compile(lambda x: f(x), batched="x")
+    inside = [1.0] * 4
+    calls = [plain, plain.value_and_grad, slopes, lambda x: batch.each([inside, x, inside])]
+    for call in calls:
+        call(inside)
+    for signs in itertools.product([0, 1], repeat=3):
+        x = [*(-1.0 if sign and k != 1 else 1.0 - sign for k, sign in enumerate(signs)), 2.0]
+        if any(signs):
+            wanted = outcome(f, list(map(Value, x)))
+            assert [outcome(call, x) for call in calls] == [wanted] * 4, x
+
+
+def test_error_of_what_no_result_uses_is_that_of_a_copy_too():
+    program = compile(lambda x: (log(x[1]), 2.0 * x[0])[1]).specialize([1.0, 1.0])
+    for made in (program, pickle.loads(pickle.dumps(program))):
+        memory = made.memory()
+        memory.plain[:2] = [1.0, -1.0]
+        with pytest.raises(ValueError, match=r"^log is defined for x > 0"):
+            made.forward(memory)
