@@ -17,6 +17,7 @@ from autograd import rules
 from autograd.engine import _copying, clock, modes
 from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
+from autograd.engine._steep import steep_before
 from autograd.engine.chain import backpropagate, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
 from autograd.rules import Binary, Family, Operation, Unary, Where, real
@@ -503,6 +504,18 @@ class _Side:
         return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
+        if x in self.guards:
+            return self.guards[x]
+        steep = steep_before(x, self.guards, self.inside)  # which is computed again, since 0 times its slope may be nan
+        for operand in dict.fromkeys(parent for node in steep for parent in node.parents):
+            if not (type(operand) is Constant or operand in self.inside or operand in steep):
+                self._guard_alone(operand)
+        with modes.in_side(self):
+            for node in steep:
+                self.guards[node] = node.op.apply(node.parents)
+        return self.guards[x] if steep else self._guard_alone(x)
+
+    def _guard_alone(self, x: Value) -> Value:
         for side in reversed([*self._nested()]):  # from the outermost on, each of which guards what the next one takes
             if x not in side.inside and x not in side.guards:
                 with modes.in_side(side.around):

@@ -6,7 +6,25 @@ import pytest
 from hypothesis import given
 
 import autograd as ad
-from autograd import TraceError, Value, asin, compile, exp, grad, gradients, hessian, hypot, log, sin, sqrt, tanh, where
+from autograd import (
+    TraceError,
+    Value,
+    asin,
+    compile,
+    exp,
+    grad,
+    gradients,
+    hessian,
+    hypot,
+    log,
+    logaddexp,
+    logsumexp,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)
+from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import eager
 from tests.hypothesis_profiles import max_examples
 from tests.random_functions import choices
@@ -111,6 +129,52 @@ def test_choices_are_compiled_as_they_are_computed_to_the_second_derivative(f):
             assert curvatures(p)[i] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
             if f in OF_FUNCTIONS:  # all is finite beside a side that is not defined
                 assert all(map(math.isfinite, [*wanted, *curvatures(p)[i], *(numbers[n] for numbers in each[i])]))
+
+
+STEEP = [  # operations with an infinite slope where they are defined, or with none, and where that is
+    (row, xs)
+    for row in every_operation()
+    for xs, slopes in (
+        row.edges | {(-math.inf, -math.inf): (math.nan,) if row in (logsumexp, logaddexp) else ()}
+    ).items()
+    if not all(map(math.isfinite, slopes)) and math.inf not in xs and not any(map(math.isnan, xs))
+]
+OUTSIDE = {  # what a function of a number computed before has as a side, and a condition that does not hold at the edge
+    "alone": lambda y, c: where(c, lambda: y, 0.0),
+    "in an operation": lambda y, c: where(c, lambda: sin(y) * y, 2.0),
+    "after operations": lambda y, c: (lambda z: where(c, lambda: exp(z), 2.0))(1.0 - tanh(y) * 0.5),
+    "in both sides": lambda y, c: where(c, lambda: sin(y), lambda: 3.0) + where(c, lambda: y * y, lambda: 1.0),
+    "in a choice in the side": lambda y, c: where(c, lambda: where(c, lambda: 2.0 * y, lambda: y), 1.0),
+    "in the other choice in it": lambda y, c: where(1.0 - c, lambda: where(c, lambda: tanh(y), lambda: 4.0), lambda: y),
+    "in another operation": lambda y, c: (lambda z: where(c, lambda: z * 2.0, 2.0))(sqrt(abs(tanh(y)))),
+}
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("place", OUTSIDE)
+@pytest.mark.parametrize(("row", "edge"), STEEP, ids=lambda part: getattr(part, "name", None))
+def test_side_that_is_not_chosen_hands_nothing_to_an_infinite_slope_outside_of_it(row, edge, place):
+    def f(xs):
+        *operands, choice = xs
+        return OUTSIDE[place](row.apply(operands), where(choice > 0.0, 1.0, 0.0)) + sum(operands) * 0.5
+
+    inside = [1.5 if row is ad.acosh else 0.5] * len(edge)
+    points = [[*edge, -1.0], [*inside, -1.0], [*inside, 1.0]]
+    wanted = [eager(f, xs) for xs in points]
+    plain, slopes, batch = compile(f), compile(grad(f)), compile(lambda xs: f(xs), batched="xs")
+    each, by_each = batch.each(points), batch.value_and_grad(points)[1]
+    for xs, (y, *by_xs), one, by_one in zip(points, wanted, each, by_each, strict=True):
+        about = pytest.approx(by_xs, rel=1e-12, abs=1e-15, nan_ok=True)
+        value, gradient = plain.value_and_grad(xs)
+        assert (value, one) == (pytest.approx(y, rel=1e-12),) * 2
+        assert gradient == about
+        assert slopes(xs) == about
+        assert [3.0 * slope for slope in by_one] == about
+    if -math.inf not in edge:
+        assert math.isfinite(sum(wanted[0]))
+    curvatures = [hessian(f)(xs) for xs in points[:2]]
+    for xs, rows in zip(points, curvatures):
+        assert compile(hessian(f))(xs) == [pytest.approx(line, rel=1e-10, abs=1e-13, nan_ok=True) for line in rows]
 
 
 def test_choices_are_looked_at_by_detect_anomaly_as_numbers():
