@@ -10,13 +10,15 @@ are wider than the function's features is caught by one difference of a tiny ste
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 Curve: TypeAlias = Callable[[float], list[float]]
 
 HALVINGS = 14
 BEGINNINGS = 5
+NEAR = 2.0 / 3.0  # to the steps, which are powers of 2, at which a wave may be all zeros
 SETTLED = 1e-9  # a relative error at which no further halving is worth its evaluations
 EPS = 2.0**-52
 ROUNDING = 64 * EPS  # how far a value of the function may be off, relatively
@@ -34,10 +36,11 @@ class Estimate(NamedTuple):
     settled: bool
 
 
-def differentiate(f: Curve, x: float, magnitude: float = 0.0) -> list[Estimate]:
+def differentiate(f: Curve, x: float, magnitudes: Sequence[float] | None = None) -> list[Estimate]:
     """Return the derivative at x of each of the numbers that f returns.
 
-    `magnitude` is that of the terms of which f is made, where it exceeds |f|, so that rounding is told from slope.
+    `magnitudes` are those of the terms of which each number is made, where they exceed it, so that rounding is told
+    from slope.
     Raises ValueError if f has no finite values on both sides of x, however near.
 
     >>> import math
@@ -49,15 +52,17 @@ def differentiate(f: Curve, x: float, magnitude: float = 0.0) -> list[Estimate]:
         raise ValueError(f"finite differences need a finite point, got {x!r}; choose a point inside of the domain")
     tiny = 2.0**-20 * max(math.fabs(x), 1.0)
     step = 2.0 ** math.floor(math.log2(min(0.1 * max(math.fabs(x), 1.0), max(2.0, tiny))))
+    # Far from 0 there may be waves of length 1 or so; as near to 0 as this, a pole.
+    scale = 2.0 ** math.floor(math.log2(min(math.fabs(x), 8.0))) if x else 0.0
+    nearest = NEAR * (2.0**-20 * scale if scale < 1.0 else 0.125)
     for _ in range(BEGINNINGS):
-        step, columns = _extrapolate(f, x, step, magnitude)
-        near = min(tiny, step / 16.0)
-        near = (x + near) - x
-        ends = _both_sides(f, x, near) if near else None
-        agrees = [
-            ends is not None and column.confirmed(ends[0][i], ends[1][i], near, step)
-            for i, column in enumerate(columns)
-        ]
+        step, columns = _extrapolate(f, x, step, magnitudes)
+        near = NEAR * min(tiny, step / 16.0)
+        agrees = _confirmed(f, x, columns, near, step)
+        if all(agrees) and 0.0 < nearest < near:
+            agrees = _confirmed(f, x, columns, nearest, step)
+            if not all(agrees):
+                step = min(step, 16.0 * scale)
         if all(agrees):
             break
         step /= 128.0
@@ -69,7 +74,9 @@ def differentiate(f: Curve, x: float, magnitude: float = 0.0) -> list[Estimate]:
     ]
 
 
-def _extrapolate(f: Curve, x: float, step: float, magnitude: float) -> tuple[float, list[_Extrapolation]]:
+def _extrapolate(
+    f: Curve, x: float, step: float, magnitudes: Sequence[float] | None
+) -> tuple[float, list[_Extrapolation]]:
     """Return the extrapolations from this step, or from the first smaller one in which f is defined throughout."""
     first = step
     columns: list[_Extrapolation] | None = None
@@ -79,7 +86,7 @@ def _extrapolate(f: Curve, x: float, step: float, magnitude: float) -> tuple[flo
             step /= 4.0
             first, columns = step, None
         else:
-            columns = columns or [_Extrapolation(magnitude) for _ in ends[0]]
+            columns = columns or list(map(_Extrapolation, magnitudes or repeat(0.0, len(ends[0]))))
             for column, above, below in zip(columns, *ends, strict=True):
                 column.add(above, below, step)
             if all(column.settled for column in columns) or step <= first * 2.0**-HALVINGS:
@@ -91,6 +98,15 @@ def _extrapolate(f: Curve, x: float, step: float, magnitude: float) -> tuple[flo
         f"finite differences need finite values of the function on both sides of {x!r}, and found none, however near; "
         "choose a point inside of its domain"
     )
+
+
+def _confirmed(f: Curve, x: float, columns: list[_Extrapolation], near: float, first: float) -> list[bool]:
+    """Return for each of the extrapolations from the step `first` whether the difference of this tiny step agrees."""
+    near = (x + near) - x
+    ends = _both_sides(f, x, near) if near else None
+    return [
+        ends is not None and column.confirmed(ends[0][i], ends[1][i], near, first) for i, column in enumerate(columns)
+    ]
 
 
 def _both_sides(f: Curve, x: float, step: float) -> tuple[list[float], list[float]] | None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from autograd.checks._differences import Estimate, differentiate, kink
+from autograd.checks._differences import ROUNDING, Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
-from autograd.engine import Value, modes, topological_order
-from autograd.functions import Function, Structure, flatten, flatten_result, jacobian, signature_of
+from autograd.engine import Value, dependents, modes, topological_order
+from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, signature_of
 from autograd.functions.calls import check_function
 from autograd.rules import Operation
 
@@ -94,18 +94,18 @@ class _Contradiction(NamedTuple):
 
 def _contradiction(flat: Flat, point: list[float], order: int) -> _Contradiction | None:
     """Return the first derivative of this order that is not that of the derivatives below."""
-    magnitude = 0.0  # of all that the derivatives are made from
     for _ in range(order - 1):
-        magnitude = max([magnitude, *map(math.fabs, _evaluate(flat, point))])
         flat = _derivative(flat)
-    analytic = _evaluate(_derivative(flat), point)
+    derivative, magnitudes = _derivative(flat), _magnitudes(flat, point)
+    analytic = _evaluate(derivative, point)
     for position, x in enumerate(point):
         beside = partial(_beside, flat, point, position)
-        for row, estimate in enumerate(differentiate(beside, x, magnitude)):
-            exact = analytic[row * len(point) + position]
+        for row, estimate in enumerate(differentiate(beside, x, magnitudes)):
+            entry = row * len(point) + position
+            exact = analytic[entry]
             off = math.fabs(exact - estimate.value)
-            tolerance = TOLERANCE * max(math.fabs(exact), math.fabs(estimate.value)) + estimate.rounding
-            if not off <= tolerance or math.isinf(exact):
+            off -= TOLERANCE * max(math.fabs(exact), math.fabs(estimate.value)) + estimate.rounding
+            if math.isinf(exact) or not (off <= 0.0 or off <= _rounding(derivative, point, entry)):
                 positions = [row // len(point) ** k % len(point) for k in reversed(range(order - 1))]
                 return _Contradiction([*positions, position], exact, estimate, kink(beside, x)[row])
     return None
@@ -123,6 +123,31 @@ def _derivative(flat: Flat) -> Flat:
 def _evaluate(flat: Flat, point: Sequence[float]) -> list[float]:
     with modes.no_grad():
         return [y.data if isinstance(y, Value) else y for y in flat([Value(x) for x in point])]
+
+
+def _magnitudes(flat: Flat, point: Sequence[float]) -> list[float]:
+    """Return for each result the largest term that rounding is relative to, also where it cancels, as in 1e8 + x - 1e8.
+
+    The rounding of a node moves the result by its relative error times the node's number times its adjoint. So the
+    largest of these products, taken over the graph, is the magnitude, which is that of the result at least.
+    """
+    inputs = [Value(x) for x in point]
+    with modes.enable_grad():
+        return [_magnitude(y, inputs) if isinstance(y, Value) else 0.0 for y in flat(inputs)]
+
+
+def _magnitude(y: Value, inputs: Sequence[Value]) -> float:
+    nodes = [node for node in dependents(topological_order(y), inputs) if node.op is not None]
+    terms = [math.fabs(node.data * slope) for node, slope in zip(nodes, gradients(y, nodes), strict=True)]
+    return max(filter(math.isfinite, terms), default=0.0)
+
+
+def _rounding(derivative: Flat, point: Sequence[float], entry: int) -> float:
+    """Return how far rounding may move a derivative by the rules; 0.0 where these cannot be differentiated again."""
+    try:
+        return ROUNDING * _magnitudes(derivative, point)[entry]
+    except (TypeError, ValueError, ArithmeticError):
+        return 0.0
 
 
 def _applied(op: Operation, operands: list[Any]) -> list[Any]:

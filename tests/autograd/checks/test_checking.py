@@ -200,6 +200,20 @@ ACCEPTED = {  # the orders, and functions with their arguments
     "saturated activations": ([2], [
         (tanh, 11.0), (ad.sigmoid, 21.0), (rules.elu, -20.0), (tanh, -13.2), (tanh, 16.5),
     ]),
+    "values that come from a subtraction": ([1, 2], [
+        *[(lambda t, f=f: 1.0 - f(t), x) for f in (tanh, ad.sigmoid, ad.erf) for x in (3.0, 5.5, 7.7, 12.0, 24.0)],
+        *[(lambda t: sin(2.0 * math.pi * t), x) for x in (659027.9757540118, 1e5, 123456.7, 2345678.9, 3e7)],
+        *[(lambda v: fsum(a * a for a in v) / 3 - (fsum(v) / 3) ** 2, [x - 1, x - 0.4, x + 0.5]) for x in (10.0, 1e4)],
+        *[(lambda t, c=c: (c + sin(t)) - c, x) for c in (1e4, 1e8, -1e12) for x in (0.3, 0.85, 2.0)],
+        *[(lambda t: (1.0 - cos(t)) / (t * t), x) for x in (0.3, 1e-3, 8.3e-6)],
+        *[(lambda b: sqrt(b * b - 4.0) - b, x) for x in (3.0, 1e4, 1e6)],
+        *[(lambda t: exp(t) - 1.0, x) for x in (1e-3, 1e-9, 1e-17)],
+    ]),
+    "points far away": ([1, 2], [
+        *[(ad.sinc, x) for x in (1e10, 2422578897.1058, -3e7)], (sin, 1e9), (lambda x: x % 1, 806770352.4127),
+        *[(f, s * x) for f in (lambda t: 1.0 / t, ad.lgamma, ad.digamma, ad.trigamma) for s in (1, -1)
+          for x in (1e-3, 1e-20, 1e-60)],
+    ]),
     "kinks at which the chosen derivative is the mean of both slopes": ([1], [
         (rules.abs, 0.0), (ad.maximum, 1.0, 1.0), (ad.minimum, 2.0, 2.0),
     ]),
@@ -470,6 +484,18 @@ def test_a_wrong_slope_is_caught_beneath_an_offset_that_leaves_it_enough_digits(
     contradicted(wrong, lambda xs: wrong(xs), [12.0, 0.0])
     wrong = mutant(rules.hypot, 0, MUTATIONS["wrong by 0.1 %"])
     contradicted(wrong, wrong, 0.003, 240.0)
+    wrong = mutant(rules.tanh, 0, MUTATIONS["wrong by 0.1 %"])
+    contradicted(wrong, lambda x: 1.0 - wrong(x), 6.0)
+    contradicted(WRONG_SINE, lambda x: WRONG_SINE(2.0 * math.pi * x), 659027.9757540118)
+    contradicted(WRONG_SINE, lambda x: (1e8 + WRONG_SINE(x)) - 1e8, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("row", "x"), [(ad.sinc, 1e10), (ad.lgamma, 1e-20), (ad.trigamma, 1e-60), (rules.negative, 1e12)]
+)
+def test_a_wrong_rule_is_caught_far_away(row, x):
+    wrong = mutant(row, 0, MUTATIONS["wrong by 0.1 %"])
+    contradicted(wrong, wrong, x)
 
 
 @pytest.mark.parametrize("zero", [lambda y, x: 0.0, lambda y, x: 0.0 * x])
