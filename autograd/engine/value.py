@@ -18,9 +18,9 @@ from autograd.engine import _copying, clock, modes
 from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine._steep import steep_before
-from autograd.engine.chain import backpropagate, topological_order
+from autograd.engine.chain import backpropagate, check_unchanged, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
-from autograd.rules import Binary, Family, Operation, Unary, Where, real
+from autograd.rules import Binary, Family, Operation, Unary, Where, is_time, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -192,6 +192,8 @@ def _as_operand(number: Any) -> Value | None:
     try:
         return _as_node(number, "arithmetic")
     except TypeError:
+        if is_time(number):  # NumPy would take the count in it for a number
+            raise
         return None
 
 
@@ -211,6 +213,7 @@ class Value(Node, PeerNames, Methods["Value"]):
     """
 
     __slots__ = ()
+    __array_priority__ = -1.0  # above that of NumPy's scalars, which so leave arithmetic to us, and below arrays'
 
     def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
         if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
@@ -278,6 +281,8 @@ class Value(Node, PeerNames, Methods["Value"]):
         try:  # a plain exponent is part of the operation: x ** 3 has one parent
             exponent = real(other, "arithmetic")
         except TypeError:
+            if is_time(other):
+                raise
             return cast("Value", NotImplemented)
         return _unary(rules.power_of.member(exponent), self)
 
@@ -285,7 +290,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         return _unary(rules.negative, self)
 
     def __pos__(self) -> Value:
-        return self
+        return self.detach() if modes.blocks and modes.paused() else self
 
     def __floor__(self) -> Value:  # as NumPy's floor and ceil ask for it
         return _unary(rules.floor, self)
@@ -338,7 +343,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def conjugate(self) -> Value:
         """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
-        return self
+        return +self
 
     def __bool__(self) -> bool:
         if modes.blocks:
@@ -405,8 +410,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         if modes.blocks:
             condition = modes.substituted(condition, differentiable=False)
         if not (modes.blocks and modes.traced()):
-            side = where.side(a if condition.number else b)
-            return where.chosen(side) if isinstance(side, Value) else side
+            return where.chosen(where.side(a if condition.number else b))
         otherwise = where(condition, 0.0, 1.0)
         return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
 
@@ -415,6 +419,8 @@ class Value(Node, PeerNames, Methods["Value"]):
     def local_derivatives(self) -> tuple[float, ...]:
         """Return the derivative of this node with respect to each of its parents.
 
+        Raises RuntimeError if one of them is a leaf that was changed after this node was made.
+
         >>> (Value(2.0) * Value(-3.0)).local_derivatives()
         (-3.0, 2.0)
         """
@@ -422,6 +428,7 @@ class Value(Node, PeerNames, Methods["Value"]):
             modes.use(self, "the local derivatives of")
         if self.op is None:
             return ()
+        check_unchanged([self])
         operands = [parent.number for parent in self.parents]
         return tuple(float(derivative) for derivative in self.op.derivatives(self.number, operands))
 

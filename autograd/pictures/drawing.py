@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import rules
-from autograd.engine import Constant, Value
+from autograd.engine import Constant, Value, check_unchanged
 from autograd.pictures._clusters import card_rows, ids_of, into_card, write_boxes
 from autograd.pictures.folding import Box, Folded, folded, unfolded
 from autograd.pictures.style import (
@@ -66,7 +66,7 @@ def draw(
     - `fold`: show modules, and other scopes, as cards with what they compute, the layers opened as far as there is
       room; by default in graphs of more than 60 nodes, unless `depth` or `expand` asks for details.
     - `derivatives`: write the local derivative (∂) on each arrow into an operation, and colour the arrows by what flows
-      back along them: the gradient of the result times the local derivative.
+      back along them: the gradient of the result times the local derivative. RuntimeError if a leaf was changed.
 
     `draw(y).render("name.svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
     arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
@@ -77,6 +77,8 @@ def draw(
     ['n0 -> n1op', 'n0 -> n1op', 'n1op -> n1']
     """
     order = sorted_graph(root, "draw")
+    if derivatives:
+        check_unchanged(order)
     drawing: Drawing = blank(direction, "draw")
     drawing.root = root
     if fold and depth is not None:

@@ -43,14 +43,14 @@ def real(number: Any, asker: str) -> float:
     if isinstance(number, (float, int)):
         return float(number)
     numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
-    if (
-        numpy is not None
-        and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_))
-        and not isinstance(number, numpy.timedelta64)  # which NumPy counts among the integers
-    ):
+    if numpy is not None and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_)) and not is_time(number):
         return float(number)
     remedy = "convert it first, for example with float(...)"
-    if hasattr(number, "_operate"):
+    if is_time(number):
+        remedy = (
+            "divide a duration by its unit, such as numpy.timedelta64(1, 's'), and a date is a duration since another"
+        )
+    elif hasattr(number, "_operate"):
         remedy = "use it as it is, or its .data where you mean the plain number"
     elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
@@ -63,6 +63,11 @@ def real(number: Any, asker: str) -> float:
     found = repr(number)
     found = found if len(found) <= 60 else found[:57] + "..."
     raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
+
+
+def is_time(thing: Any) -> bool:
+    """Whether it is one of NumPy's dates or durations, or an array of them; it counts durations among the integers."""
+    return getattr(getattr(thing, "dtype", None), "kind", "") in ("m", "M")
 
 
 NOT_GIVEN: Any = object()  # in place of an operand that was not given
@@ -287,12 +292,13 @@ class Where(Operation):
             raise self.wrong_number(condition, a, b, *others)
         if not (callable(a) or callable(b)):
             return (self.decided if type(condition) is bool else self).apply((condition, a, b))
-        if hasattr(condition, "_choose"):
-            return condition._choose(self, condition, a, b)
         if getattr(condition, "shape", ()) != ():  # an array
             return self.apply((condition, self.side(a), self.side(b)))
-        side = self.side(a if real(condition, self.name) else b)
-        return self.chosen(side) if hasattr(side, "_operate") else side
+        if hasattr(condition, "ndim"):  # of no dimensions, or one of NumPy's scalars
+            condition = condition[()]
+        if hasattr(condition, "_choose"):
+            return condition._choose(self, condition, a, b)
+        return self.chosen(self.side(a if real(condition, self.name) else b))
 
     @staticmethod
     def side(side: Any) -> Any:
@@ -560,6 +566,8 @@ def _elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
 
     if any(isinstance(operand, numpy.ma.MaskedArray) for operand in operands):
         raise TypeError("a masked array lacks numbers: fill it, as .filled(0.0) does, or take .compressed() of it")
+    if times := [operand for operand in operands if is_time(operand)]:
+        real(times[0], getattr(function, "name", "arithmetic"))
     result = numpy.frompyfunc(function, len(operands), 1)(*operands)
     if isinstance(result, numpy.ndarray) and all(isinstance(element, float) for element in result.flat):
         return result.astype(float)

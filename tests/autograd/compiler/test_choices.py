@@ -1,7 +1,9 @@
 """Choices in compiled programs: sides guard domains, what is not chosen hands nothing on, and none is kept to."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -251,3 +253,33 @@ def test_condition_may_be_a_value_that_is_known():
     for condition, wanted, slope in ((1.0, 6.0, 2.0), (0.0, 4.0, 0.0)):
         y = where(Value(condition), lambda: x * 2.0, lambda: 4.0) + 0.0 * x
         assert (y.data, gradients(y, [x])) == (wanted, [slope])
+
+
+SIDES = {"nothing": None, "a list": [1.0, 2.0], "a tuple": (1.0,), "a dict": {"a": 1.0}, "text": "a", "complex": 1j}
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+def test_side_that_returns_no_number_is_the_same_error_whatever_the_condition(side):
+    said = set()
+    for chosen, condition in itertools.product([True, False], [float, bool, Value, np.array, np.bool_, compile]):
+        sides = [lambda: side, lambda: 0.0][:: 1 if chosen else -1]
+        if condition is compile:
+            f = compile(lambda x, sides=sides: where(x > 0.0, *sides))
+            call = lambda f=f, chosen=chosen: f(float(chosen))
+        else:
+            call = lambda c=condition, chosen=chosen, sides=sides: where(c(chosen), *sides)
+        with pytest.raises(TypeError, match="where takes a real number, got a") as caught:
+            call()
+        said.add(str(caught.value))
+    assert len(said) == 1
+
+
+def test_condition_of_no_dimensions_chooses_between_numbers_and_between_functions():
+    a, b = Value(1.0), Value(2.0)
+    for condition, kind in itertools.product([True, False], [np.array, np.bool_, bool, float, Value]):
+        for sides in [(a, b), (lambda: a, lambda: b), (lambda: a, b)]:
+            y = where(kind(condition), *sides)
+            assert (type(y), y.data) == (Value, 1.0 if condition else 2.0)
+            assert gradients(y, [a, b]) == [float(condition), float(not condition)]
+    x = Value(3.0)
+    assert where(np.array(x), lambda: x * 2.0, 0.0).data == 6.0

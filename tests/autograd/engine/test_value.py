@@ -21,6 +21,7 @@ from autograd import Constant, Value, exp, fsum, no_grad, operation, rules, scop
 from autograd.engine import chain, clock, modes, value
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED, Node
+from autograd.export import derivation
 from autograd.rules import Binary, Unary
 from tests.collector import leaves_no_cycle
 from tests.threads import in_threads
@@ -141,6 +142,25 @@ def test_local_derivatives_are_floats_in_the_order_of_the_parents():
 
 
 # Arithmetic
+
+
+TIMES = [np.timedelta64(3, "ns"), np.timedelta64(3, "s"), np.datetime64("2020-01-01T00:00", "ns")]
+TIMES += [np.datetime64("2020-01-01"), np.array([3, 4], "m8[ns]"), np.array(["2020"], "M8[D]")]
+BINARY = [row for row in rules.TABLE.values() if isinstance(row, Binary)]
+
+
+@pytest.mark.parametrize("time", TIMES, ids=repr)
+def test_dates_and_durations_are_no_numbers(time):
+    x = Value(3.0)
+    operators = [*OPERATORS, *COMPARISONS, divmod, operator.and_, operator.xor]
+    for operate, operands in itertools.product([*operators, *BINARY], [(x, time), (time, x)]):
+        if isinstance(time, np.ndarray) and operands[0] is time and operate in operators:
+            continue  # NumPy makes objects of its elements before it asks
+        with pytest.raises(TypeError):
+            operate(*operands)
+    for f in (Value, sin, x.__add__, x.__pow__, rules.leaky_relu, lambda time: fsum([x, time])):
+        with pytest.raises(TypeError, match=r"divide a duration by its unit, such as numpy\.timedelta64"):
+            f(time)
 
 
 @pytest.mark.parametrize("operate", ARITHMETIC, **names_of(ARITHMETIC))
@@ -458,8 +478,11 @@ def is_recorded():
 
 def test_no_grad_records_nothing():
     x = Value(3.0)
+    y = x * 2.0
     with no_grad():
         results = [x * x, -x, tanh(x), x**3, fsum([x, x]), ad.dot([x], [x]), ad.where(x > 0, x, 0.0)]
+        results += [+x, +y, y.conjugate(), ad.where(True, lambda: y, 0.0), fsum([y]), *ad.softmax([y]), *np.conj([y])]
+        assert not {x, y} & set(results)
         h = x * 2.0
     for y in results:
         assert (type(y), y.op, y.parents) == (Value, None, ())
@@ -666,6 +689,25 @@ def test_change_of_a_leaf_is_noticed(built, kind):
     with pytest.raises(RuntimeError, match="leaf x was changed" if built is not changed_before_another else "changed"):
         y.backward()
     assert (x.grad, other.grad, y.grad) == before
+
+
+READERS = [  # of derivatives
+    lambda y, x: y.backward(), lambda y, x: y.local_derivatives(), lambda y, x: ad.gradients(y, [x]),
+    lambda y, x: ad.gradients(y, [x], create_graph=True), lambda y, x: ad.compile(y), lambda y, x: ad.explore(y),
+    lambda y, x: ad.draw(y, derivatives=True), lambda y, x: ad.animate(y, "stale.svg"), derivation,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_change_of_a_leaf_is_noticed_wherever_derivatives_are_read(read, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for row in (rules.divide, rules.power, rules.hypot):
+        x, z = Value(2.0, "x"), Value(3.0, "z")
+        y = row(x, z)
+        z.data = 5.0
+        with pytest.raises(RuntimeError, match=r"the data of the leaf z was changed to 5\.0"):
+            read(y, x)
+    assert row(x, z).local_derivatives() == tuple(row.derivatives(row(2.0, 5.0), [2.0, 5.0]))
 
 
 def test_change_of_a_leaf_without_a_label_names_it_by_its_repr():
