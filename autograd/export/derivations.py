@@ -10,7 +10,7 @@ from autograd.engine import Value, dependents
 from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_names, tex_number
 from autograd.functions import gradients
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Expression, Operation, derivatives, is_own, product, substitute, symbol
+from autograd.rules import INACTIVE, Expression, Operation, derivatives, is_own, product, substitute, symbol
 
 ROUNDED = replace(TEX, digits=6)
 ADJOINT = "adjoint"
@@ -68,12 +68,14 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     handed: dict[Value, list[Any]] = {}
     for node in reversed(path):
         if node is not root:
-            rows.append(row(name((ADJOINT, node)), handed.get(node, [0.0]), slopes[node]))
-        if node.op is None:
+            rows.append(row(name((ADJOINT, node)), handed.get(node) or [0.0], slopes[node]))
+        if node.op is None or not (node is root or node in handed):  # where nothing arrived nothing is handed on
             continue
         for parent, partial in zip(node.parents, _partials(node, node.op), strict=True):
-            if parent in slopes and not (isinstance(partial, float) and partial == 0.0):
-                handed.setdefault(parent, []).append(product(symbol((ADJOINT, node)), partial))
+            if parent in slopes and partial is not INACTIVE:
+                terms = handed.setdefault(parent, [])
+                if not (isinstance(partial, float) and partial == 0.0):
+                    terms.append(product(symbol((ADJOINT, node)), partial))
     return aligned(rows)
 
 

@@ -22,7 +22,19 @@ from autograd.pictures.folding import Box, about, boxes
 from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
 from autograd.pictures.text import names_of, sorted_graph
-from autograd.rules import MADE, UNREADABLE, Expression, NAry, Operation, power_of, symbol
+from autograd.rules import (
+    MADE,
+    UNREADABLE,
+    Expression,
+    NAry,
+    Operation,
+    active_operands,
+    derivatives,
+    is_own,
+    power_of,
+    symbol,
+)
+from autograd.rules.operation import Slope
 
 MAX_NODES = 5000  # a page of a megabyte
 LONGEST_FORMULA = 80
@@ -128,7 +140,18 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
         or (operation.family is not None and operation.family[0] is not power_of),
         "readable": rule is not None,
         "made": operation in MADE,
+        "slopes": _slopes(operation, arity),
     }
+
+
+def _slopes(operation: Operation, arity: int) -> list[str] | None:
+    """Return which derivatives hand back nothing, or nothing but 0 where they are 0; None where all are numbers."""
+    found = ["" if active else "inactive" for active in active_operands(operation, arity)]
+    if operation.arity is not None and not is_own(operation):
+        for k, slope in enumerate(derivatives(operation, symbol("y"), list(map(symbol, range(arity))))):
+            if isinstance(slope, Slope) and not found[k]:
+                found[k] = "mask"
+    return found if any(found) else None
 
 
 def _formula(root: Value, order: Sequence[Value], names: dict[Value, str]) -> str:

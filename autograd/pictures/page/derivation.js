@@ -51,7 +51,7 @@ class Derivation extends Words {
                 "td",
                 {},
                 "= ",
-                this.number(graph.gradients[child] * graph.locals[child][k]),
+                this.number(graph.handed(child, k)),
                 arrived ? "" : make("span", { class: "unseen" }, " (not yet)"),
               ),
             );
@@ -138,7 +138,8 @@ class Derivation extends Words {
   }
 
   product(edges) {
-    return edges.reduce((product, { child, k }) => product * this.graph.locals[child][k], 1);
+    if (!edges.every(({ child, k }) => this.graph.isActive(child, k))) return 0;
+    return edges.reduceRight((product, { child, k }) => this.graph.handed(child, k, product), 1);
   }
 
   /** A path by the names on it: a button that shows it in the picture. */

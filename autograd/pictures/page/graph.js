@@ -16,6 +16,7 @@ class Graph {
       for (const [k, parent] of (node.parents ?? []).entries()) this.children[parent].push({ child: id, k });
     });
     this.paths = this.countPaths();
+    this.reached = this.reach();
     this.compute();
   }
 
@@ -138,10 +139,36 @@ class Graph {
   /** Add what a node hands on to the gradients of its operands, or of one of them. */
   handOn(id, gradients, only) {
     (this.nodes[id].parents ?? []).forEach((parent, k) => {
-      if (this.nodes[parent].takes && (only === undefined || only === k)) {
-        gradients[parent] += gradients[id] * this.locals[id][k];
-      }
+      if (this.nodes[parent].takes && (only === undefined || only === k))
+        gradients[parent] += this.handed(id, k, gradients[id]);
     });
+  }
+
+  /** What a node hands on to an operand, of this gradient: nothing to a condition, or where nothing has arrived. */
+  handed(id, k, gradient = this.gradients[id]) {
+    const slope = this.locals[id][k];
+    const nothing = !this.reached[id] || !this.isActive(id, k) || (slope === 0 && this.masks(id, k));
+    return nothing ? 0 : gradient * slope;
+  }
+
+  isActive(id, k) {
+    return this.model.ops[this.nodes[id].op].slopes?.[k] !== "inactive";
+  }
+
+  /** Whether a derivative of 0 makes 0 of whatever arrives, as that by the side of a choice that is not chosen. */
+  masks(id, k) {
+    return this.model.ops[this.nodes[id].op].slopes?.[k] === "mask";
+  }
+
+  /** Which nodes the chain rule reaches from the root. */
+  reach() {
+    const reached = this.nodes.map(() => false);
+    reached[this.root] = true;
+    for (let id = this.root; id >= 0; id--)
+      (this.nodes[id].parents ?? []).forEach((parent, k) => {
+        if (reached[id] && this.isActive(id, k)) reached[parent] = true;
+      });
+    return reached;
   }
 
   /** The root if one leaf had another value; nothing if it would have none. */

@@ -23,7 +23,7 @@ class Questions extends Story {
   question(step) {
     const { graph } = this;
     const { node: id, of } = this.asked(step);
-    const right = of === "data" ? this.value(id) : graph.gradients[step.node] * graph.locals[step.node][step.k];
+    const right = of === "data" ? this.value(id) : graph.handed(step.node, step.k);
     const tell = make("p", { class: "quiet", role: "status" });
     const field = make("input", {
       ...{ type: "text", inputmode: "decimal", size: 10, "aria-label": "Your answer" },

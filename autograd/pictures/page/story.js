@@ -86,7 +86,7 @@ class Story extends Derivation {
   handedOn(child, k, state) {
     const parent = this.graph.nodes[child].parents[k];
     const sum = state.gradients[parent];
-    const share = this.graph.gradients[child] * this.graph.locals[child][k];
+    const share = this.graph.handed(child, k);
     return make(
       "p",
       { class: "equation" },
@@ -115,7 +115,7 @@ class Story extends Derivation {
     const { graph } = this;
     const { node: child, k, parent } = step;
     const root = graph.root;
-    const contribution = graph.gradients[child] * graph.locals[child][k];
+    const contribution = graph.handed(child, k);
     const before = this.plan.state(this.position - 1);
     const first = !before.reached.has(parent);
     const local = graph.locals[child][k];

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import nn
-from autograd import Constant, Value, leaky_relu, log, rules, sin, tanh, where
+from autograd import Constant, Value, leaky_relu, log, rules, sin, sqrt, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
@@ -317,6 +317,13 @@ def test_derivation_adds_up_what_every_use_hands_back():
     symbols, numbers, total = right.split(" = ")
     assert symbols.count(r"\frac") == 4
     assert eval(numbers.replace(r"\cdot", "*")) == float(total) == 13.0
+
+
+def test_derivation_hands_on_nothing_from_a_condition():
+    x = Value(0.0, "x")
+    *_, (_, right) = lines(derivation(where(sqrt(x), x, 2.0 * x), x))
+    assert r"\frac{0.5}" not in right
+    assert right.endswith("= 2")
 
 
 def test_derivation_is_symbols_then_numbers():

@@ -4,6 +4,7 @@ What the page does in a browser is in test_page.py and its neighbours; these tes
 """
 
 import base64
+import contextlib
 import hashlib
 import html
 import itertools
@@ -12,6 +13,7 @@ import math
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin
+from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin, sqrt, text
 from autograd.engine.chain import topological_order
 from autograd.pictures.folding import Box, boxes
 from autograd.pictures.page._layout import Port, item_size, width
@@ -31,6 +33,7 @@ from autograd.pictures.page.page import SCRIPTS
 from autograd.pictures.rendering import Drawing
 from autograd.rules.operation import Family, NAry
 from nn import MLP, hinge, mse
+from tests.autograd.engine.test_infinite_slopes import EAGER_ROWS, PLACES
 from tests.autograd.pictures.reading import chain
 
 HERE = Path(autograd.__file__).parent / "pictures" / "page"
@@ -45,6 +48,34 @@ def model_of(root):
 def model():
     """The model of a network whose hidden layers are large."""
     return graph(hinge([MLP(2, [16, 16, 1], activation="tanh", seed=1)([1.0, 2.0])], [-1]))[0]
+
+
+GRADIENTS = """
+const found = cases.map(([model, rules]) => {
+  const graph = new Graph(model, eval(rules));
+  return graph.gradients.map((_, id) => graph.gradients[id] + 0).map(String);
+});
+console.log(JSON.stringify(found));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js: node")
+def test_page_hands_on_what_the_engine_does_beside_infinite_slopes():
+    x, rows = Value(0.0), [row for row in EAGER_ROWS if not isinstance(row, NAry)]
+    roots = [autograd.where(sqrt(x), x, 2 * x), autograd.where(sqrt(x), 2 * x, sqrt(x)), sqrt(autograd.floor(x) * x)]
+    for place, row in itertools.product(PLACES, rows):
+        for at in itertools.product([0.0, 1.0, -0.5], repeat=row.arity):
+            with contextlib.suppress(ValueError, ArithmeticError):
+                roots.append(place(row, [Value(x) for x in at], at))
+    roots = [root for root in roots if isinstance(root, Value)]
+    cases = [[model, rules] for model, rules in map(graph, roots)]
+    scripts = "".join((HERE / f"{name}.js").read_text() for name in ("functions", "numbers", "graph"))
+    program = f"{scripts}\nconst cases = {json.dumps(cases)};\n{GRADIENTS}"
+    done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, check=True)
+    for root, found in zip(roots, json.loads(done.stdout), strict=True):
+        root.backward()
+        for node, gradient in zip(topological_order(root), map(float, found), strict=True):
+            assert type(node) is Constant or gradient == pytest.approx(node.grad, rel=1e-9, nan_ok=True), text(root)
 
 
 # The model
