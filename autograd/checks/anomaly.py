@@ -10,24 +10,28 @@ import math
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from itertools import islice
 from types import FrameType
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from autograd.callers import users_frame
 from autograd.engine import Accumulator, Edge, Node, Origin, Stamp, Sum, clock, edges, modes
+from autograd.engine.decorating import F
 from autograd.rules import Mask, Operation
 
 SHOWN = 6  # operands in a message
 
 
-def detect_anomaly() -> AbstractContextManager[None]:
+@overload
+def detect_anomaly() -> modes.Mode: ...
+@overload
+def detect_anomaly(f: F) -> F: ...
+def detect_anomaly(f: Any = None) -> Any:
     """Raise FloatingPointError, in this block, where the first NaN or infinity is made, and say by which line.
 
     That is the result of an operation, or a product or a sum of the chain rule, also 0 * inf; the line is the one that
     made the node, if it was made in the block. Other errors, as of log(0.0), are raised at their line anyhow. Also a
-    decorator. Outside of the block nothing is looked at, and nothing costs more.
+    decorator, as `no_grad` is. Outside of the block nothing is looked at, and nothing costs more.
 
     >>> from autograd import Value
     >>> x, y = Value(1e200, "x"), Value(1e200, "y")
@@ -39,7 +43,8 @@ def detect_anomaly() -> AbstractContextManager[None]:
         z = x * y
             ~~^~~
     """
-    return modes.inspect_with(_Anomalies())
+    mode = modes.Mode("detect_anomaly()", lambda: modes.inspect_with(_Anomalies()))
+    return mode if f is None else mode(f)
 
 
 class _Anomalies:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
+from autograd.engine.decorating import F, decorated
 from autograd.engine.node import Node, Origin
 
 Returned = TypeVar("Returned")
@@ -66,8 +67,9 @@ def advance(tick: int = 0) -> int:
 class scope:
     """Record the nodes made in a `with` block as one part of the model; drawings put a box around them.
 
-    Scopes nest. Every call of an `nn.Module` is one. They belong to the process rather than to a thread: where two
-    threads build graphs at once the boxes of one may catch nodes of the other, and nothing but drawings is affected.
+    Also a decorator, each call of whose function is a scope. Scopes nest. Every call of an `nn.Module` is one. They
+    belong to the process rather than to a thread: where two threads build graphs at once the boxes of one may catch
+    nodes of the other, and nothing but drawings is affected.
 
     >>> from autograd import Value
     >>> x = Value(3.0, label="x")
@@ -84,6 +86,10 @@ class scope:
     tick: int
 
     def __init__(self, title: str, owner: HasParameters | None = None) -> None:
+        if title.__class__ is not str and not isinstance(title, str):
+            raise TypeError(
+                f"the title of a scope is a string, got {title!r}; write scope(title), also above a function"
+            )
         self.title = title
         # Weak, since the owner may keep nodes (the state of a recurrent cell, say), which refer back to this scope.
         self.owner = None if owner is None else weakref.ref(owner)
@@ -98,6 +104,11 @@ class scope:
         self.closed = False
         now = self
         return self
+
+    def __call__(self, f: F) -> F:
+        """Return f as a function of which every call is a scope of its own, with this title."""
+        owner = self.owner or (lambda: None)
+        return decorated(f"scope({self.title!r})", lambda: scope(self.title, owner()), f)
 
     def __exit__(self, *exception: object) -> None:
         global now

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, Protocol, TypeVar, cast, overload
 
 from autograd.engine import clock
+from autograd.engine.decorating import F, decorated
 from autograd.engine.node import Node, Origin
 from autograd.rules import Operation
 
-F = TypeVar("F", bound=Callable[..., Any])
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 # Reading a context variable for every node would cost more than the node, so a plain count of the open blocks that
@@ -128,14 +126,18 @@ def paused() -> bool:
     return not _recording.get().value
 
 
-class NoGrad:
-    """A block in which nothing is recorded, and a decorator of functions that run in one; what `no_grad()` returns."""
+class Mode:
+    """A block that is entered as often as one likes, and a decorator of functions that run in one.
 
-    def __init__(self) -> None:
+    It is what `no_grad()` and `detect_anomaly()` return.
+    """
+
+    def __init__(self, block: str, opened: Callable[[], AbstractContextManager[None]]) -> None:
+        self._block, self._opened = block, opened
         self._open: list[AbstractContextManager[None]] = []
 
     def __enter__(self) -> None:
-        block = _block(_recording, False)
+        block = self._opened()
         block.__enter__()
         self._open.append(block)
 
@@ -144,27 +146,11 @@ class NoGrad:
 
     def __call__(self, f: F) -> F:
         """Return f as a function of which every call runs in a block of its own; a coroutine does until it returns."""
-        if not callable(f) or isinstance(f, type) or isgeneratorfunction(f) or isasyncgenfunction(f):
-            raise TypeError(
-                f"no_grad decorates functions and coroutine functions, got {f!r}; between two values of a generator "
-                "its caller runs, so there, as in a class, write `with no_grad():` around what is to be computed"
-            )
-
-        @wraps(f)
-        def without_gradients(*args: Any, **keywords: Any) -> Any:
-            with NoGrad():
-                return f(*args, **keywords)
-
-        @wraps(f)
-        async def awaited(*args: Any, **keywords: Any) -> Any:
-            with NoGrad():
-                return await f(*args, **keywords)
-
-        return cast("F", awaited if iscoroutinefunction(f) else without_gradients)
+        return decorated(self._block, self._opened, f)
 
 
 @overload
-def no_grad() -> NoGrad: ...
+def no_grad() -> Mode: ...
 @overload
 def no_grad(f: F) -> F: ...
 def no_grad(f: Any = None) -> Any:
@@ -184,7 +170,8 @@ def no_grad(f: Any = None) -> Any:
     >>> square(x).parents
     ()
     """
-    return NoGrad() if f is None else NoGrad()(f)
+    mode = Mode("no_grad()", lambda: _block(_recording, False))
+    return mode if f is None else mode(f)
 
 
 def enable_grad() -> AbstractContextManager[None]:

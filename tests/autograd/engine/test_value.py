@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import autograd as ad
-from autograd import Constant, Value, exp, fsum, no_grad, operation, rules, scope, sin, tanh
+from autograd import Constant, Value, detect_anomaly, exp, fsum, no_grad, operation, rules, scope, sin, tanh
 from autograd.engine import chain, clock, modes, value
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED, Node
@@ -524,12 +524,62 @@ async def generator_of_a_task():
     yield 1
 
 
+BLOCKS = {  # the public context managers: how each is opened, decorates, and whether it is open
+    "no_grad": (no_grad, [no_grad, no_grad()], lambda: not is_recorded()),
+    "detect_anomaly": (detect_anomaly, [detect_anomaly, detect_anomaly()], modes.inspecting),
+    "scope": (lambda: scope("part"), [scope("part")], lambda: Value(1.0).scope is not None),
+}
+blocks = pytest.mark.parametrize(("opened", "decorators", "is_open"), BLOCKS.values(), ids=BLOCKS)
+
+
+@blocks
+def test_blocks_decorate_functions_and_coroutine_functions_as_often_as_one_likes(opened, decorators, is_open):
+    def function(x, times=1):
+        """Docstring."""
+        return is_open(), x * times
+
+    async def coroutine(x):
+        before = is_open()
+        await asyncio.sleep(0)
+        return before, is_open(), x
+
+    for decorator in decorators:
+        f, g = decorator(function), decorator(coroutine)
+        for _ in range(2):
+            assert f(3, times=2) == (True, 6)
+            assert asyncio.run(g(3)) == (True, True, 3)
+            assert not is_open()
+        assert (f.__name__, f.__doc__, asyncio.iscoroutinefunction(g)) == ("function", "Docstring.", True)
+
+
+@blocks
 @pytest.mark.parametrize("thing", [generator, generator_of_a_task, type("Model", (), {}), classmethod(generator), 3])
-def test_no_grad_decorates_no_generators_and_no_classes(thing):
-    with pytest.raises(TypeError, match=r"^no_grad decorates functions and .* write `with no_grad\(\):` around what"):
-        no_grad()(thing)
-    with pytest.raises(TypeError, match=r"^no_grad decorates functions"):
-        no_grad(thing)
+def test_blocks_decorate_no_generators_and_no_classes(opened, decorators, is_open, thing):
+    for decorator in decorators:
+        with pytest.raises(TypeError, match=r"^(\w+) decorates functions and .* write `with \1\(.*\):` around what"):
+            decorator(thing)
+
+
+@blocks
+def test_blocks_nest_and_end_with_an_exception(opened, decorators, is_open):
+    with pytest.raises(ValueError, match="log is defined"), opened(), opened():
+        ad.log(Value(-1.0))
+    assert not is_open()
+    block = opened()
+    with block:
+        assert is_open()
+    if isinstance(block, scope):
+        with pytest.raises(RuntimeError, match="was entered before; open a new scope"):
+            block.__enter__()
+    else:
+        with block, block:
+            assert is_open()
+    assert not is_open()
+
+
+def test_scope_without_a_title_is_no_decorator():
+    with pytest.raises(TypeError, match=r"above a function write @scope\(title\)"):
+        scope(is_recorded)
 
 
 def test_no_grad_nests_is_entered_again_and_ends_with_an_exception():
