@@ -77,7 +77,7 @@ class CompiledGraph(WithParameters):
         order = topological_order(*roots)
         check_unchanged(order)
         if wrt is None:
-            self.wrt = [node for node in order if node.op is None and type(node) is not Constant]
+            self.wrt = [node for node in order if node.op is None and not isinstance(node, Constant)]
         else:
             self.wrt = leaves_of(wrt)
         self.roots = roots

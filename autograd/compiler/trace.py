@@ -77,9 +77,9 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
     older = [leaf for leaf in leaves if leaf.stamp.born < since]
-    captured = [leaf for leaf in older if type(leaf) is not Constant]
+    captured = [leaf for leaf in older if not isinstance(leaf, Constant)]
     older += [leaf for leaf in tracer.decisive if leaf.stamp.born < since]
-    constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if type(leaf) is Constant}
+    constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if isinstance(leaf, Constant)}
     ordered = set(order)
     made = [node for node in tracer.nodes if node in ordered]
     return Trace(inputs, captured, constants, outputs, structure, order, made)
@@ -100,7 +100,7 @@ class _Tracer:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
         leaves = [leaf for leaf in topological_order(node) if leaf.op is None]
         self.decisive += leaves
-        if not all(type(leaf) is Constant for leaf in leaves):
+        if not all(isinstance(leaf, Constant) for leaf in leaves):
             line = Located(clock.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "

@@ -92,6 +92,9 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
     leaves: list[Node] = []
     computed = topological_order(root, leaves=leaves)
     leaves = [leaf for leaf in leaves if type(leaf) is not constant]
+    derived = constant.__subclasses__()  # which the innermost loop does not ask for
+    if derived:
+        leaves = [leaf for leaf in leaves if not isinstance(leaf, constant)]
     check_unchanged(computed)
     before = [node.adjoint for node in computed]
     try:
@@ -100,9 +103,9 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
         for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
             grad, leaf.adjoint = leaf.adjoint, 0.0
             before.append(grad)
-        if type(root) is not constant:
+        if not isinstance(root, constant):
             root.adjoint = seed
-        if modes.blocks:
+        if modes.blocks or derived:
             nodes = [*computed, *leaves]
             accumulate(edges(reversed(computed), set(nodes)), nodes)
         else:

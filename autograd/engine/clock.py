@@ -87,9 +87,7 @@ class scope:
 
     def __init__(self, title: str, owner: HasParameters | None = None) -> None:
         if title.__class__ is not str and not isinstance(title, str):
-            raise TypeError(
-                f"the title of a scope is a string, got {title!r}; write scope(title), also above a function"
-            )
+            raise TypeError(f"the title of a scope is a string, got {title!r}; above a function write @scope(title)")
         self.title = title
         # Weak, since the owner may keep nodes (the state of a recurrent cell, say), which refer back to this scope.
         self.owner = None if owner is None else weakref.ref(owner)

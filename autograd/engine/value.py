@@ -84,10 +84,10 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
 
 def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
     """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
-    if Constant not in map(type, operands):
+    if not any(isinstance(x, Constant) for x in operands):
         return False
     try:
-        op.evaluate([x.number if type(x) is Constant else math.nan for x in operands])
+        op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
     except (ValueError, ArithmeticError):
         return True
     return False
@@ -197,6 +197,21 @@ def _as_operand(number: Any) -> Value | None:
         return None
 
 
+def _check_identity(kind: type[Value]) -> None:
+    """Raise TypeError where nodes of a class would be found by something else than their identity."""
+    if kind.__eq__ is not Value.__eq__ or kind.__hash__ is not Value.__hash__:
+        raise TypeError(
+            f"{kind.__name__} has an equality or a hash of its own, but those of Values stay the object's, since a "
+            "graph holds different nodes of the same number; leave __eq__ and __hash__ out, in a dataclass by "
+            "@dataclass(eq=False), and compare .data where numbers are meant"
+        )
+
+
+def _new_of_subclass(kind: type[Any], *_: Any, **__: Any) -> Any:
+    _check_identity(kind)
+    return _new(kind)
+
+
 class Value(Node, PeerNames, Methods["Value"]):
     """A real number that remembers its parents and the operation that made it.
 
@@ -225,6 +240,12 @@ class Value(Node, PeerNames, Methods["Value"]):
         self.op = None
         self._first = ()
         self._second = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        _check_identity(cls)
+        if cls.__new__ is object.__new__ and cls.__module__ != __name__:  # `dataclass` gives it an equality later
+            cls.__new__ = _new_of_subclass  # type: ignore[method-assign, assignment]
 
     @property
     def data(self) -> float:
@@ -507,7 +528,7 @@ class _Side:
 
     def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those made outside of it behind a guard; constants if asked."""
-        free = self.inside.__contains__ if constants else lambda x: x in self.inside or type(x) is Constant
+        free = self.inside.__contains__ if constants else lambda x: x in self.inside or isinstance(x, Constant)
         return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:

@@ -109,7 +109,7 @@ def applied(operation: Operation, operands: Sequence[Any]) -> Expression:
 
 def term_of(node: Value) -> Any:
     """Return what stands for a node: the number, of a constant without a label; else its symbol."""
-    return node.number if type(node) is Constant and not node.label else symbol(node)
+    return node.number if isinstance(node, Constant) and not node.label else symbol(node)
 
 
 def tex_names(order: Sequence[Value], named: Iterable[Value]) -> dict[Value, str]:

@@ -41,7 +41,7 @@ def to_sympy(root: Value) -> Any:
     """
     _sympy()  # where it is not installed, an error that says so
     order = sorted_graph(root, "to_sympy")
-    leaves = [node for node in order if node.op is None and not (type(node) is Constant and not node.label)]
+    leaves = [node for node in order if node.op is None and not (isinstance(node, Constant) and not node.label)]
     check_choices(order, leaves, "to_sympy")
     times = Counter(leaf.label for leaf in leaves)
     asked = Counter(leaf.label for leaf in leaves if _asked.get(id(leaf)) == (leaf, leaf.label))

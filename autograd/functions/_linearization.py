@@ -45,7 +45,7 @@ class Linearization:
         if valued is None:
             nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
             older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
-            valued = any(node.stamp in older and type(node) is not Constant for node in nodes if older)
+            valued = any(node.stamp in older and not isinstance(node, Constant) for node in nodes if older)
         self.valued = valued
         self.recorded = valued and not modes.paused()
         # What was made before the tick is not gone through, also where it is an input and was made from another one.

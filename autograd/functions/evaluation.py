@@ -51,7 +51,7 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     order = topological_order(root)
     active = dependents(order, numbers)
     # A condition may have read leaves that its sides do not hold, so a choice is not made again for any other number.
-    leaves = [node for node in order if node.op is None and type(node) is not Constant]
+    leaves = [node for node in order if node.op is None and not isinstance(node, Constant)]
     check_choices(order, [*leaves, *numbers] if numbers else (), "evaluate")
     read: dict[Any, Any] = {}
     for node in order:

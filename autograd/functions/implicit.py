@@ -89,7 +89,7 @@ def _solution(
     numbers = problem.look()
     given = [x for x in taken if isinstance(x, Value)]
     operands = [*given, *problem.operands_captured()]
-    if (modes.traced() and operands) or any(type(x) is not Constant for x in operands):
+    if (modes.traced() and operands) or any(not isinstance(x, Constant) for x in operands):
         return structure.unflatten(problem.components(operands))
     found: Any = problem.solve(numbers)
     return structure.unflatten(map(Constant, found) if given else found)

@@ -42,7 +42,7 @@ def _left_behind(nodes: Sequence[Value]) -> dict[Value, scope]:
     users: defaultdict[Value, set[scope | None]] = defaultdict(set)
     for node in nodes:
         for parent in node.parents:
-            if parent.op is None and parent.scope is None and type(parent) is not Constant and parent not in inputs:
+            if parent.op is None and parent.scope is None and not isinstance(parent, Constant) and parent not in inputs:
                 users[parent].add(node.scope)
     found = {leaf: next(iter(scopes)) for leaf, scopes in users.items() if len(scopes) == 1}
     return {leaf: s for leaf, s in found.items() if s is not None and s.owner is not None and s.owner() is None}

@@ -144,7 +144,7 @@ def _in_boxes(steps: Iterable[_Step], parts: Folded, names: dict[Value, str]) ->
         while around is not None and around.title:
             where, around = (where if around.count > 1 else f"{where} of {around.name}"), around.outer
         outputs = parts.outputs[card]
-        leaves = [node for node in card.contents() if node.op is None and type(node) is not Constant]
+        leaves = [node for node in card.contents() if node.op is None and not isinstance(node, Constant)]
         found = ", ".join(f"{names[node]} = {node.number:.4g}" for node in outputs)
         told = f"{where} computes {found if 0 < len(outputs) <= 3 else f'{len(outputs)} numbers'}"
         if not forward:
@@ -154,8 +154,8 @@ def _in_boxes(steps: Iterable[_Step], parts: Folded, names: dict[Value, str]) ->
 
 def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     """Return the steps of backpropagation through the graph: `backward()`, with nothing written into the nodes."""
-    root, taking = order[-1], [node for node in order if type(node) is not Constant]
-    if type(root) is Constant:
+    root, taking = order[-1], [node for node in order if not isinstance(node, Constant)]
+    if isinstance(root, Constant):
         return []
     check_unchanged(taking)
     flow = {node: Accumulator(node) for node in taking}
@@ -169,7 +169,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
         if flow[node].adjoint is UNREACHED:  # a condition
             return
         active = active_operands(node.op, len(node.parents))
-        free = [n for n, parent in enumerate(node.parents) if active[n] and type(parent) is not Constant]
+        free = [n for n, parent in enumerate(node.parents) if active[n] and not isinstance(parent, Constant)]
         for operand, (_, parent, derivative) in zip(free, outgoing, strict=True):
             before = known.get(parent)
             yield flow[node], flow[parent], derivative
@@ -195,7 +195,7 @@ def caption_names(order: Sequence[Value]) -> dict[Value, str]:
     for node in order:
         if node.label.strip():
             names[node] = node.label if len(node.label) <= 12 else f"{node.label[:11]}…"
-        elif type(node) is Constant:
+        elif isinstance(node, Constant):
             names[node] = _operand(node.number)
     return names
 
@@ -311,11 +311,11 @@ class _Stage:
 
     def _box(self, node: Value, step: _Step, size: tuple[int, int] | None = None) -> str:
         rows = [Row(self.names[node], bold=True)] if node.label else []
-        if not node.label and type(node) is not Constant:
+        if not node.label and not isinstance(node, Constant):
             rows = [Row(self.names[node], QUIET)]
         known = node.op is None or self.position[node] < step.computed
         rows.append(Row(f"data {node.number:.4g}" if known else ""))
-        if type(node) is not Constant:
+        if not isinstance(node, Constant):
             gradient = step.gradients.get(node)
             rows.append(Row("") if gradient is None else gradient_row(gradient, self.largest))
         colours, style = look(node, is_root=node is self.order[-1])
@@ -364,7 +364,7 @@ class _Stage:
 def _arrow_label(node: Value, operand: int, parent: Value, derivative: float | None, *, seen: bool) -> str:
     """Return what stands on an arrow: which operand it brings, and the local derivative once that was needed."""
     place = "".join(place_of_operand(node, operand).values())
-    if type(parent) is Constant or derivative is None:
+    if isinstance(parent, Constant) or derivative is None:
         return place
     ink = "#4A4A4A" if seen else "transparent"  # and yet as wide
     return f'<{place} <FONT COLOR="{ink}">∂ {derivative + 0.0:.4g}</FONT>>'

@@ -195,7 +195,7 @@ class _Picture:
         """Add a number, and if it was computed the operation that made it."""
         rows = [Row(node.label, bold=True)] if node.label else []
         rows.append(Row(f"data {node.number:.4g}"))
-        if type(node) is not Constant:
+        if not isinstance(node, Constant):
             rows.append(gradient_row(gradient_of(node), self.largest))
         colours, style = look(node, is_root=is_root)
         self.marks[node] = [Mark(self.ids[node], {"label": box(rows, colours, style=style)})]
@@ -270,7 +270,7 @@ class _Picture:
             # In the middle of its arrow no label stands on another one, or on the arrow of the next operand.
             place = attributes.pop("headlabel", "") or attributes.pop("taillabel", "")
             local = "?" if derivative is None else f"{derivative + 0.0:.4g}"
-            if label := (place if type(operand) is Constant else f"{place} ∂ {local}".strip()):
+            if label := (place if isinstance(operand, Constant) else f"{place} ∂ {local}".strip()):
                 attributes["label"] = label
             gradient = gradient_of(node)
             if gradient is not None and derivative is not None:

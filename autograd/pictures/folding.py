@@ -190,7 +190,7 @@ def about(box: Box) -> str:
         return f"{box.boxes[0].kind} ×{box.boxes[0].count}"
     nodes = list(box.contents())
     operations = sum(node.op is not None for node in nodes)
-    constants = sum(type(node) is Constant for node in nodes)
+    constants = sum(isinstance(node, Constant) for node in nodes)
     leaves = len(nodes) - operations - constants
     words = {"operation": operations, "leaf": leaves, "constant": 0 if operations else constants}
     found = [f"{n:,} {word if n == 1 else PLURALS.get(word, word + 's')}" for word, n in words.items() if n]

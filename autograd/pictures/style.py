@@ -136,7 +136,7 @@ def box(
 
 def look(node: Value, *, is_root: bool) -> tuple[tuple[str, str], str]:
     """Return the colours and the style of a number's box, which say what kind of node it is."""
-    if type(node) is Constant:
+    if isinstance(node, Constant):
         return CONSTANT, "ROUNDED,DASHED"
     return ROOT if is_root else LEAF if node.op is None else COMPUTED, "ROUNDED"
 
@@ -172,7 +172,7 @@ def colour_sheet() -> str:
 
 def gradient_of(node: Value) -> float | None:
     """Return the gradient of a node, None where no backward() has reached it or none will."""
-    return None if node.adjoint is UNREACHED or type(node) is Constant else node.adjoint
+    return None if node.adjoint is UNREACHED or isinstance(node, Constant) else node.adjoint
 
 
 def gradient_row(gradient: float | None, largest: float) -> Row:
@@ -277,7 +277,7 @@ def local_derivatives(node: Value) -> list[float | None]:
         return found if len(found) == len(parents) else [None] * len(parents)
     for parent, partial in zip(parents, op.partials, strict=True):
         found.append(None)
-        if type(parent) is not Constant:
+        if not isinstance(parent, Constant):
             with suppress(*FAILURES_OF_FORMULAS):
                 found[-1] = float(partial(node.number, *operands))
     return found

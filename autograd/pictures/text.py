@@ -37,7 +37,7 @@ def text(root: Value) -> str:
     for node in order:
         reached = node.adjoint is not UNREACHED and node.adjoint is not None
         gradient = f"grad = {float(node.adjoint)!r}" if reached else "grad: not yet"
-        if type(node) is Constant:
+        if isinstance(node, Constant):
             gradient = "takes no gradient"
         if node.op is not None:
             lines.append(
@@ -79,7 +79,7 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """Name each node by its label where that is a free identifier, else v1, v2, ...; a constant by its literal."""
     operations = {node.op.template.split("(")[0] for node in order if node.op is not None}
     reserved = {"Value", "Constant", "float", "__debug__", *rules.FUNCTIONS, *operations}
-    literals = {node for node in order[:-1] if type(node) is Constant and not node.label}
+    literals = {node for node in order[:-1] if isinstance(node, Constant) and not node.label}
     for node in order:
         if node.op is rules.power:
             literals.discard(node.parents[1])  # x ** 2.0 would be another operation

@@ -116,7 +116,7 @@ def item_size(item: Item, name: str) -> tuple[int, int]:
     if isinstance(item, Box):
         return round(max(width(name) + 44, 0.95 * width(about(item)) + 28)), 62
     text = max(width(name[:24]), 92.0) + (0 if item.op else HANDLE)
-    if type(item) is Constant:
+    if isinstance(item, Constant):
         return (round(width(f"{item.data:.4g}") + 26) + HANDLE, 32) if not item.label else (round(text + 22), 44)
     return round(text + 26 + (pill(item.op) if item.op else 0)), 62
 

@@ -80,7 +80,7 @@ def computation(order: Sequence[Value], names: dict[Value, str]) -> tuple[dict[s
 
 def _name(node: Value, name: str) -> str:
     """Return what the page calls a node: its label, else its name in text(root); a constant is its number."""
-    return node.label or ("" if type(node) is Constant else name)
+    return node.label or ("" if isinstance(node, Constant) else name)
 
 
 def _loss_of(root: Value) -> str:
@@ -92,7 +92,7 @@ def _loss_of(root: Value) -> str:
 def _node(node: Value, name: str, number: dict[Value, int], ops: dict[tuple[Operation, int], int]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": name, "data": json_number(node.data)}
     if node.op is None:
-        return {**found, "kind": "constant" if type(node) is Constant else "leaf"}
+        return {**found, "kind": "constant" if isinstance(node, Constant) else "leaf"}
     key = node.op, len(node.parents)
     found |= {
         "kind": "computed",

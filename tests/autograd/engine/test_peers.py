@@ -3,15 +3,18 @@ that the programs read, and errors that name the replacement.
 """
 
 import copy
+import gc
 import itertools
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from autograd import Constant, Value, compile, draw, explore, gradients, relu, tanh, text
+from autograd import Constant, Value, compile, detect_anomaly, dot, draw, explore, gradients, relu, tanh, text, where
 from autograd.engine._copying import FIELDS
 from autograd.engine._peers import Peer, PeerNames
+from autograd.export import derivation, to_latex
 from nn import SGD, clip_grad_norm
 
 # Names of other libraries
@@ -152,6 +155,71 @@ def test_deep_copy_of_a_subclass_copies_its_attributes_and_a_copy_shares_them():
     shared, deep = copy.copy(x), copy.deepcopy(x)
     assert shared.history is x.history
     assert deep.history == [deep]
+
+
+class ByNumber:
+    def __eq__(self, other):
+        return float_of(self) == float_of(other)
+
+    def __hash__(self):
+        return hash(float_of(self))
+
+
+def whole(self):
+    Value.__init__(self, 2.0)
+
+
+@dataclass(eq=False)
+class Tagged(Value):
+    tag: str = ""
+    __post_init__ = whole
+
+
+FIELDS_OF_DATA = {"__annotations__": {"tag": str}, "tag": "", "__post_init__": whole}
+UNEQUAL = {
+    "an equality": lambda: type("Own", (Value,), {"__eq__": ByNumber.__eq__}),
+    "a hash": lambda: type("Own", (Value,), {"__hash__": ByNumber.__hash__}),
+    "both, inherited": lambda: type("Own", (ByNumber, Value), {}),
+    "a subclass of a Constant": lambda: type("Own", (Constant,), {"__eq__": ByNumber.__eq__}),
+    "a subclass of a subclass": lambda: type("Own", (Parameter,), vars(ByNumber).copy()),
+    "a dataclass": lambda: dataclass(type("Own", (Value,), FIELDS_OF_DATA.copy()))("t"),
+    "a dataclass of Constants": lambda: dataclass(type("Own", (Constant,), FIELDS_OF_DATA.copy()))("t"),
+    "a dataclass with a hash": lambda: dataclass(unsafe_hash=True)(type("Own", (Value,), FIELDS_OF_DATA.copy()))("t"),
+}
+
+
+@pytest.mark.parametrize("make", UNEQUAL.values(), ids=UNEQUAL)
+def test_subclass_with_an_equality_of_its_own_is_refused(make):
+    with pytest.raises(TypeError, match=r"^Own has an equality .* @dataclass\(eq=False\), and compare \.data"):
+        make()
+
+
+@every_way
+def test_dataclass_without_an_equality_is_a_value(way):
+    x = Tagged("w")
+    (y,) = [way(3.0 * x * x)]
+    y.backward()
+    assert (y.parents[1].grad, y.parents[1].tag, copy.copy(x) == x) == (12.0, "w", False)
+
+
+def test_subclass_of_a_constant_is_a_constant():
+    kinds = [Constant, type("Pi", (Constant,), {}), type("Third", (type("Between", (Constant,), {}),), {})]
+    found = []
+    for kind in kinds:
+        x, p, q = Value(-2.0, "x"), kind(3.0, "p"), kind(2.0)
+        y = x**p + q * x + where(p, x, q) + dot([x, p], [q, x])
+        with detect_anomaly():  # the logarithm in the derivative by p is not looked at
+            y.backward()
+            slopes = gradients(y, [x]), gradients(y, [x], create_graph=True)[0].data
+        p.backward()
+        program = compile(y)
+        listed = text(y).replace(f"{kind.__name__}(", "Constant(").split()
+        shown = [draw(y, derivatives=True).source, explore(y).html, to_latex(y), derivation(y, x), listed]
+        found.append((x.grad, p.grad, q.grad, *slopes, len(program.wrt), program.value_and_grad([1.0])[1][0], *shown))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1:3] == (0.0, 0.0)
+    del kinds, kind, x, p, q, y, program
+    gc.collect()  # while there is such a class, gradients take the longer way
 
 
 def test_fields_are_those_of_a_value():
