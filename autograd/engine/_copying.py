@@ -7,6 +7,7 @@ graph, and a pickle writes all ancestors of a node first, each after its own par
 from __future__ import annotations
 
 import copy
+import copyreg
 import threading
 import weakref
 from collections.abc import Iterator
@@ -50,29 +51,43 @@ FIELDS = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
 
 
 @lru_cache
-def _own_slots(kind: type[Any]) -> list[str]:
-    slots = [base.__dict__.get("__slots__", ()) for base in kind.__mro__]
-    names = [name for given in slots for name in ((given,) if isinstance(given, str) else given)]
-    return [name for name in names if name not in (*FIELDS, "__dict__", "__weakref__")]
+def _is_plain(kind: Any) -> bool:
+    """Whether nodes of a class have nothing but their fields."""
+    own_slots = set(copyreg._slotnames(kind)) - {*FIELDS}  # type: ignore[attr-defined]
+    return kind.__dictoffset__ == 0 and not own_slots and kind.__getstate__ is object.__getstate__
 
 
-def own_attributes(node: Any) -> dict[str, Any]:
-    """Return the attributes that a subclass of Value adds to a node's fields, by name."""
-    attributes = dict(getattr(node, "__dict__", {}))
-    slots = _own_slots(type(node))  # type: ignore[arg-type]  # a class is hashable
-    attributes.update((name, getattr(node, name)) for name in slots if hasattr(node, name))
-    return attributes
+def own_state(node: Any) -> Any:
+    """Return what a subclass of Value adds to a node's fields, as `__getstate__` gives it; None if nothing."""
+    kind: Any = type(node)
+    if _is_plain(kind):
+        return None
+    state = node.__getstate__()
+    if kind.__getstate__ is not object.__getstate__:
+        return state
+    attributes, slots = state  # of which a node has some
+    own = {name: thing for name, thing in slots.items() if name not in FIELDS}
+    return (attributes, own) if own else attributes
+
+
+def _with_state(node: Any, state: Any) -> Any:
+    """Give a copy its state, as `copy` and `pickle` do for any class."""
+    if state is None:
+        return node
+    if hasattr(node, "__setstate__"):
+        node.__setstate__(state)
+        return node
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    if attributes:
+        node.__dict__.update(attributes)
+    for name, thing in (slots or {}).items():
+        setattr(node, name, thing)
+    return node
 
 
 def shallow_copy(node: Node) -> Any:
     """Return a copy of a node, of the same parents, as `copy.copy` asks for it."""
-    return _assign(restore(None, *state(node, node.parents)), own_attributes(node))
-
-
-def _assign(node: Node, attributes: dict[str, Any]) -> Any:
-    for name, thing in attributes.items():
-        setattr(node, name, thing)
-    return node
+    return _with_state(restore(None, *state(node, node.parents)), own_state(node))
 
 
 def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
@@ -81,8 +96,7 @@ def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
         if id(node) not in memo:
             copied = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
             memo[id(node)] = copied
-            if attributes := own_attributes(node):
-                _assign(copied, copy.deepcopy(attributes, memo))
+            _with_state(copied, copy.deepcopy(own_state(node), memo))
     return memo[id(root)]
 
 
@@ -93,9 +107,7 @@ def reduce_node(node: Node) -> tuple[Any, ...]:
     else:
         graph = _Graph(topological_order(node)[:-1])
         ancestors = (graph, _End(graph))
-    attributes = own_attributes(node)
-    restored = restore, (ancestors, *state(node, node.parents))
-    return (*restored, (None, attributes)) if attributes else restored  # pickle sets these attributes one by one
+    return restore, (ancestors, *state(node, node.parents)), own_state(node)
 
 
 class _Graph:

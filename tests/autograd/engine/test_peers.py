@@ -157,6 +157,82 @@ def test_deep_copy_of_a_subclass_copies_its_attributes_and_a_copy_shares_them():
     assert deep.history == [deep]
 
 
+class Private(Value):
+    __slots__ = ("__best", "never")
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.__best = [data]
+
+    def read(self):
+        return self.__best
+
+
+class Nested(Private):
+    __slots__ = ("__best",)
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.__best = [data, data]
+
+    def read(self):
+        return [self.__best, super().read()]
+
+
+class WithState(Value):
+    def __init__(self, data):
+        super().__init__(data)
+        self.tag = [data]
+
+    def __getstate__(self):
+        return {"kept": self.tag}
+
+    def __setstate__(self, state):
+        self.tag = [*state["kept"], "set"]
+
+    def read(self):
+        return self.tag[:1]
+
+
+class OnlySet(WithState):
+    __getstate__ = Value.__getstate__
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+
+class OnlyGet(WithState):
+    __setstate__ = property()
+
+    def __getstate__(self):
+        return {"tag": self.tag}
+
+
+class ReadOnly(Value):
+    def __init__(self, data):
+        super().__init__(data)
+        self.__dict__["tag"] = [data]
+
+    @property
+    def tag(self):
+        return self.__dict__["tag"]
+
+    def read(self):
+        return self.tag
+
+
+@pytest.mark.parametrize("kind", [Private, Nested, WithState, OnlySet, OnlyGet, ReadOnly])
+@every_way
+def test_copies_of_a_subclass_are_made_as_python_makes_them(way, kind):
+    x = kind(3.0)
+    x.label, x.grad = "x", 2.0
+    for copied in (way(x), way(x * x).parents[0]):
+        assert (type(copied), copied.data, copied.label, copied.grad) == (kind, 3.0, "x", 2.0)
+        assert copied.read() == x.read()
+    if kind is WithState:
+        assert way(x).tag == [3.0, "set"]
+
+
 class ByNumber:
     def __eq__(self, other):
         return float_of(self) == float_of(other)
