@@ -7,7 +7,6 @@ graph, and a pickle writes all ancestors of a node first, each after its own par
 from __future__ import annotations
 
 import copy
-import copyreg
 import threading
 import weakref
 from collections.abc import Iterator
@@ -53,8 +52,8 @@ FIELDS = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
 @lru_cache
 def _is_plain(kind: Any) -> bool:
     """Whether nodes of a class have nothing but their fields."""
-    own_slots = set(copyreg._slotnames(kind)) - {*FIELDS}  # type: ignore[attr-defined]
-    return kind.__dictoffset__ == 0 and not own_slots and kind.__getstate__ is object.__getstate__
+    no_slots = kind.__basicsize__ == Node.__basicsize__ and kind.__dictoffset__ == 0
+    return no_slots and kind.__getstate__ is object.__getstate__
 
 
 def own_state(node: Any) -> Any:

@@ -22,6 +22,11 @@ Edge: TypeAlias = tuple[Any, Any, Any]
 N = TypeVar("N", bound=Node)
 
 
+# Weak references to the classes that are derived from Constant, for which the innermost loop does not ask: where there
+# are some, gradients take the way of `edges`.
+derived_constants: list[Any] = []
+
+
 def topological_order(*roots: N, since: int = 0, leaves: list[N] | None = None) -> list[N]:
     """Return the roots and everything they were made from, each node once and after its parents.
 
@@ -92,8 +97,7 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
     leaves: list[Node] = []
     computed = topological_order(root, leaves=leaves)
     leaves = [leaf for leaf in leaves if type(leaf) is not constant]
-    derived = constant.__subclasses__()  # which the innermost loop does not ask for
-    if derived:
+    if derived_constants:
         leaves = [leaf for leaf in leaves if not isinstance(leaf, constant)]
     check_unchanged(computed)
     before = [node.adjoint for node in computed]
@@ -103,9 +107,9 @@ def backpropagate(root: Node, seed: float, constant: type[Node]) -> None:
         for leaf in leaves:  # put aside and cleared at once, lest threads that share a leaf lose what another adds
             grad, leaf.adjoint = leaf.adjoint, 0.0
             before.append(grad)
-        if not isinstance(root, constant):
+        if type(root) is not constant and not (derived_constants and isinstance(root, constant)):
             root.adjoint = seed
-        if modes.blocks or derived:
+        if modes.blocks or derived_constants:
             nodes = [*computed, *leaves]
             accumulate(edges(reversed(computed), set(nodes)), nodes)
         else:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from operator import attrgetter
 from typing import Any, TypeAlias, cast
+from weakref import ref
 
 from autograd import rules
 from autograd.engine import _copying, clock, modes
 from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine._steep import steep_before
-from autograd.engine.chain import backpropagate, check_unchanged, topological_order
+from autograd.engine.chain import backpropagate, check_unchanged, derived_constants, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
 from autograd.rules import Binary, Family, Operation, Unary, Where, is_time, real
 
@@ -536,7 +537,7 @@ class _Side:
             return self.guards[x]
         steep = steep_before(x, self.guards, self.inside)  # which is computed again, since 0 times its slope may be nan
         for operand in dict.fromkeys(parent for node in steep for parent in node.parents):
-            if not (type(operand) is Constant or operand in self.inside or operand in steep):
+            if not (isinstance(operand, Constant) or operand in self.inside or operand in steep):
                 self._guard_alone(operand)
         with modes.in_side(self):
             for node in steep:
@@ -574,6 +575,10 @@ class Constant(Value):
     """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        derived_constants.append(ref(cls, derived_constants.remove))
 
 
 def _check_arguments(label: Any, op: Any, children: Any) -> None:
