@@ -1,16 +1,19 @@
 """Copies and pickles of what is made of functions: compiled functions, and derivatives.
 
-A function that a module holds is found there by whoever loads it, with the Values that the module has for it. Any other
-is made again from the function that it was made from: compiled when it is called, or differentiated.
+What a decorator made has the place of its function, and is pickled by its name, as functions are. Any other is made
+again of its function where it is loaded, of a method with its instance: a name that a module has for it may be that of
+another one by then. A name serves only to find what is made alike of the same function, with its programs and Values.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import io
 import pickle
 import sys
-from types import FunctionType
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 
@@ -27,20 +30,22 @@ class MadeOfFunction:
         return self if f is self.f else copy.deepcopy(self.make, memo)(f)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        make, f = self.make, self.f
+        make, f, plain = self.make, self.f, _innermost(self.f)
         if _with_code(self.__module__):
             return make, (f,)
-        name, wrt = _global_name(self), make.keywords.get("wrt")
-        plain = _innermost(f)
-        loads = isinstance(plain, FunctionType) and _found(plain.__module__, plain.__qualname__) is plain
-        if name is None and wrt and loads:
+        name = getattr(plain, "__qualname__", "")
+        if _found(self.__module__, name) is self:  # it decorates f
+            return name
+        wrt = make.keywords.get("wrt")
+        beside = bool(wrt) and _is_pickled_without(f, wrt)
+        shared = beside or _found(getattr(plain, "__module__", ""), name) is plain
+        held = _name_in_module(self) if shared else None
+        if beside and held is None:
             raise pickle.PicklingError(
                 f"{self.__name__} is pickled by its name, which its wrt={wrt} are not; "
                 f"assign what compile returned to a name in {self.__module__}"
             )
-        if name is None:
-            return make, (f,)
-        return (_held_or_made, (self.__module__, name, make, f)) if loads and not wrt else name
+        return (make, (f,)) if held is None else (_held_or_made, (self.__module__, held, make, f))
 
 
 def _held_or_made(module: str, name: str, make: functools.partial[Any], f: Any) -> Any:
@@ -49,9 +54,19 @@ def _held_or_made(module: str, name: str, make: functools.partial[Any], f: Any) 
     A script that is loaded in another process has no names but those outside of `if __name__ == "__main__"`.
     """
     held = _found(module, name)
-    alike = isinstance(held, MadeOfFunction) and held.f is f
-    same = alike and (held.make.func, held.make.keywords) == (make.func, make.keywords)
-    return held if same else make(f)
+    if isinstance(held, MadeOfFunction) and held.f is f and _options(held.make) == _options(make):
+        return held
+    if make.keywords.get("wrt"):
+        raise pickle.UnpicklingError(
+            f"what compile returned was pickled by its name {name} in {module}, with the wrt= that it has there, "
+            f"and {name} is {held!r} now; let the name stand for it where it is loaded too"
+        )
+    return make(f)
+
+
+def _options(make: functools.partial[Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what is made, with its options; for Values, which are others in another process, their labels."""
+    return make.func, {**make.keywords, "wrt": [leaf.label for leaf in make.keywords.get("wrt") or ()]}
 
 
 def _innermost(f: Any) -> Any:
@@ -60,11 +75,28 @@ def _innermost(f: Any) -> Any:
     return f
 
 
-def _global_name(made: MadeOfFunction) -> str | None:
-    """Return the name by which it is found in its module; None if there is none."""
-    name: str = getattr(_innermost(made), "__qualname__", "")  # that of what it decorates
-    if _found(made.__module__, name) is made:
-        return name
+def _is_pickled_without(f: Any, leaves: Iterable[Any]) -> bool:
+    """Whether some of these Values are not in the pickle of a function, which then uses others where it is loaded."""
+    met = _Met(io.BytesIO())
+    with suppress(Exception):  # what else is not pickled is told by the pickler that asks
+        met.dump(f)
+        return not met.things.issuperset(map(id, leaves))
+    return False
+
+
+class _Met(pickle.Pickler):
+    """A pickler that takes note of all that it pickles, by identity."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.things: set[int] = set()
+
+    def persistent_id(self, thing: Any) -> None:
+        self.things.add(id(thing))
+
+
+def _name_in_module(made: MadeOfFunction) -> str | None:
+    """Return a name by which its module holds it; None if there is none."""
     module = sys.modules.get(made.__module__)
     return next((name for name, held in [*vars(module).items()] if held is made), None) if module else None
 

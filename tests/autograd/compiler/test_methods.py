@@ -10,6 +10,7 @@ import sys
 import types
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -319,9 +320,30 @@ def test_copy_of_a_compiled_model_has_parameters_of_its_own(again):
     assert other(X) != compiled(X)
 
 
-def test_vector_of_a_function_that_loses_it_is_an_error():
-    with pytest.raises(pickle.PicklingError, match=r"weighted is pickled by its name, which its wrt=.* are not"):
-        pickle.dumps(compile(weighted, wrt=[WEIGHT]))
+def scaled(x, k):
+    return weighted(x) * k
+
+
+@pytest.mark.parametrize("f", [weighted, partial(scaled, k=2.0)], ids=["function", "partial"])
+def test_vector_of_a_function_that_loses_it_is_an_error(f):
+    compiled = compile(f, wrt=[WEIGHT])
+    with pytest.raises(pickle.PicklingError, match=r"is pickled by its name, which its wrt=.* are not"):
+        pickle.dumps(compiled)
+
+
+def test_name_that_stands_for_another_vector_by_now_is_an_error(monkeypatch):
+    written = pickle.dumps(named)
+    for other in (compile(weighted), compile(weighted, wrt=[Value(1.0, "v")]), compile(plain, wrt=[WEIGHT]), None):
+        monkeypatch.setitem(globals(), "named", other)
+        with pytest.raises(pickle.UnpicklingError, match=r"by its name named in .*, with the wrt= that it has there"):
+            pickle.loads(written)
+
+
+def test_vector_of_what_a_function_holds_is_pickled_with_it(monkeypatch):
+    monkeypatch.setitem(globals(), "held", of_a_model())
+    other = pickled(held)  # noqa: F821  # a name of the module
+    other.write(other.read() + 1.0)
+    assert other(X) != held(X)  # noqa: F821
 
 
 @pytest.mark.parametrize("again", AGAIN)
@@ -413,6 +435,15 @@ W = Value(3.0)
 def energy(x):
     return x * x * x
 
+class Spring:
+    def __init__(self, k):
+        self.k = k
+
+    def energy(self, x):
+        return self.k * x * x
+
+    __call__ = energy
+
 @compile
 def decorated(x):
     return x * x * W
@@ -422,10 +453,12 @@ def slope(x):
     return x * x * x
 
 given = compile(energy, wrt=[W])
+force, spring = grad(Spring(1.0).energy), compile(Spring(1.0))
 
 if __name__ == "__main__":
     below, derivative, twice = compile(energy), compile(grad(energy)), hessian(grad(compile(energy)))
-    works = [decorated, slope, given, below, derivative, twice, grad(energy), compile(slope)]
+    force, spring, other = grad(Spring(3.0).energy), compile(Spring(3.0)), compile(grad(Spring(3.0)))
+    works = [decorated, slope, given, below, derivative, twice, grad(energy), compile(slope), force, spring, other]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found = [pool.apply_async(work, (2.0,)) for work in works]
         assert [one.get(60) for one in found] == [work(2.0) for work in works]

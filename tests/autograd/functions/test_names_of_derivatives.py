@@ -52,6 +52,9 @@ class Spring:
     def energy(self, x):
         return self.stiffness * x * x
 
+    def __call__(self, x):
+        return self.stiffness * x * x
+
     force = grad(energy, argnums=1)
     fast = compile(force)
     static = staticmethod(grad(lambda x: x * x))
@@ -217,3 +220,28 @@ def test_name_that_stands_for_another_derivative_by_now_is_not_taken(monkeypatch
     for other in (jacobian(cube, argnums=(0,)), jacobian(weighted), grad(cube), compile(cube), cube, None):
         monkeypatch.setitem(globals(), "held", other)
         assert pickle.loads(written)(2.0) == 12.0
+
+
+def scaled(x, k):
+    return k * x * x
+
+
+OF_A_NUMBER = {  # functions of one source and a number
+    "method": lambda k: Spring(k).energy, "callable object": Spring,
+    "partial": lambda k: functools.partial(scaled, k=k),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [*TRANSFORMS, compile, lambda f: compile(grad(f)), lambda f: grad(compile(f))])
+@pytest.mark.parametrize("of", OF_A_NUMBER)
+def test_each_pickle_is_of_its_own_function_whatever_name_a_module_has_for_it(monkeypatch, of, make):
+    made = [make(OF_A_NUMBER[of](k)) for k in (1.0, 2.0, 3.0)]
+    kept = []
+    for one in made:
+        monkeypatch.setitem(globals(), "held", one)  # as the variable of a loop
+        kept.append(pickled(one))
+    arguments = (2.0, 1.0)[: 1 + (make is hvp)]
+    assert [one(*arguments) for one in kept] == [one(*arguments) for one in made]
+    monkeypatch.setitem(globals(), "held", make(lambda x: x * x))
+    with pytest.raises((pickle.PicklingError, AttributeError), match="<lambda>"):
+        pickle.dumps(held)
