@@ -36,8 +36,8 @@ class MadeOfFunction:
         name = getattr(plain, "__qualname__", "")
         if _found(self.__module__, name) is self:  # it decorates f
             return name
-        wrt = make.keywords.get("wrt")
-        beside = bool(wrt) and _is_pickled_without(f, wrt)
+        wrt = make.keywords.get("wrt") or ()
+        beside = len(wrt) > 0 and _is_pickled_without(f, wrt)
         shared = beside or _found(getattr(plain, "__module__", ""), name) is plain
         held = _name_in_module(self) if shared else None
         if beside and held is None:
