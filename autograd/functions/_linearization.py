@@ -23,7 +23,7 @@ from autograd.engine import (
     topological_order,
     turned,
 )
-from autograd.rules import Operation, derivatives, positive, symbol
+from autograd.rules import MADE, Operation, derivatives, positive, symbol, where
 
 
 class Linearization:
@@ -57,6 +57,27 @@ class Linearization:
     def edges(self) -> list[Edge]:
         """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
         return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
+
+    @cached_property
+    def choices(self) -> dict[Any, Value]:
+        """The conditions of derivatives on whose way there is a choice by a plain bool, by their inputs and outputs.
+
+        At other numbers the other side may be chosen, which has other derivatives. So a derivative that is a Value has
+        a condition, which is true, and was made of that choice.
+        """
+        after: dict[Any, Value] = {}
+        before: dict[Any, Value] = {}
+        if self.recorded and any(node.op in MADE for node in self.active):
+            for node in self.active:
+                made = node if node.op in MADE else next((after[x] for x in node.parents if x in after), None)
+                after.update({} if made is None else {node: made})
+            for node in reversed(self.active):
+                made = node if node.op in MADE else before.get(node)
+                before.update({} if made is None else dict.fromkeys(node.parents, made))
+        ends = {y: after[y] for y in self.outputs if isinstance(y, Value) and y in after}
+        ends |= {x: before[x] for x in self.inputs if x in before}
+        conditions = {made: where.chosen(where(made, 1.0, 1.0)) for made in ends.values()}
+        return {end: conditions[made] for end, made in ends.items()}
 
     def pull(self, cotangents: Iterable[tuple[Any, Number]]) -> list[Any]:
         """Return cotangent x d(output)/d(input), summed over the given outputs, for each input."""
@@ -120,10 +141,12 @@ class Linearization:
         sums: list[Any] = [flow[end].adjoint if isinstance(end, Value) and end in flow else UNREACHED for end in ends]
         if not valued:
             return [float(total) for total in sums]
+        choices = self.choices
         taken = set(given)  # each result is a node of its own, to be labelled as one likes
         found = []
-        for total in sums:
+        for end, total in zip(ends, sums, strict=True):
             node = Constant(0.0) if total is UNREACHED else as_value(total.node())
+            node = where(choices[end], node, 0.0) if end in choices else node
             found.append(positive(node) if node in taken else node)
             taken.add(node)
         return found

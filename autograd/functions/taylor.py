@@ -21,7 +21,7 @@ from typing import Any, cast
 from autograd.engine import Constant, Value
 from autograd.functions._linearization import as_value
 from autograd.functions.calls import Call, Function, checked_whole, name_of
-from autograd.rules import Arithmetic, Mask, Operation, Where, ieee_dot
+from autograd.rules import Arithmetic, Mask, Operation, Where, ieee_dot, where
 
 
 def taylor(f: Function, x: Any, order: int) -> list[Any]:
@@ -276,5 +276,7 @@ def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]]) -> list[Any]
     if not call.valued:
         return [call.result.unflatten(map(float, coefficients)) for coefficients in found]
     if call.recorded:
-        return [call.result.unflatten(map(as_value, coefficients)) for coefficients in found]
+        made = next(iter(call.choices.values()), None)
+        numbers = [found[0], *([x if made is None else where(made, x, 0.0) for x in later] for later in found[1:])]
+        return [call.result.unflatten(map(as_value, coefficients)) for coefficients in numbers]
     return [call.result.unflatten(map(Constant, coefficients)) for coefficients in found]

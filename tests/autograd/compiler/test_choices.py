@@ -26,6 +26,7 @@ from autograd import (
     tanh,
     where,
 )
+from autograd.export import to_sympy
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import eager
 from tests.hypothesis_profiles import max_examples
@@ -229,6 +230,53 @@ def test_choice_that_was_made_when_the_graph_was_built_is_refused(name):
     if "data" not in name:
         compiled = compile(MADE[name])
         assert [compiled(at) for at in (1.0, -1.0)] == [MADE[name](Value(at)).data for at in (1.0, -1.0)]
+
+
+OF_A_CHOICE = {  # side by side, and beside others
+    "numbers": lambda x: where(x > 0.0, x * x, -2.0 * x),
+    "functions": lambda x: where(x > 0.0, lambda: x * x, lambda: -2.0 * x),
+    "that is a line there": lambda x: where(x > 0.0, lambda: 3.0 * x, lambda: x * x),
+    "a number there": lambda x: where(x > 0.0, 2.0, x),
+    "beside others": lambda x: x * x + sin(where(x > 0.0, x, x * x)) * x,
+}
+DERIVATIVES = {  # the derivative of a graph that is Values
+    "gradients": lambda f, x: gradients(f(x), [x], create_graph=True)[0],
+    "grad": lambda f, x: grad(f)(x), "value_and_grad": lambda f, x: ad.value_and_grad(f)(x)[1],
+    "grad of a list": lambda f, x: grad(lambda v: f(v[0]))([x])[0],
+    "hessian": lambda f, x: hessian(f)(x), "hvp": lambda f, x: ad.hvp(f)(x, 1.0),
+    "vjp": lambda f, x: ad.vjp(f, x)[1](1.0)[0], "jvp": lambda f, x: ad.jvp(f, (x,), (1.0,))[1],
+    "jacobian": lambda f, x: ad.jacobian(lambda x: [x, f(x)])(x)[1],
+    "sparse jacobian": lambda f, x: ad.jacobian(lambda v: [f(v[0])], sparse=True)([x]).data[0],
+    "taylor": lambda f, x: ad.taylor(f, x, 2)[2], "taylor_ode": lambda f, x: ad.taylor_ode(f, x, 2)[1],
+    "root": lambda f, x: grad(lambda p: ad.root(lambda z: z - f(p), 0.5))(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("name", OF_A_CHOICE)
+def test_derivative_of_a_choice_that_was_made_is_refused_as_the_choice_is(name, derivative):
+    f, of, x, v = OF_A_CHOICE[name], DERIVATIVES[derivative], Value(1.0, "x"), Value(3.0, "v")
+    graph = of(f, x)
+    for wrt in (None, [x]):
+        with pytest.raises(TraceError, match="plain bool, such as that of x > 0"):
+            compile(graph * v, wrt=wrt)
+    for read in (lambda: ad.evaluate(graph, {x: -3.0}), lambda: to_sympy(graph)):
+        with pytest.raises(RuntimeError, match="reads the graph that was built"):
+            read()
+    assert compile(graph * v, wrt=[v]).value_and_grad([2.0]) == (2.0 * graph.data, [graph.data])
+    if derivative != "gradients":
+        assert of(lambda x: f(x), 1.0) == graph.data
+
+
+def test_derivative_by_what_no_choice_is_on_the_way_of_is_a_graph_without_it():
+    x, v = Value(1.0, "x"), Value(3.0, "v")
+    by_x, by_v = gradients(where(x > 0.0, x * x, x) + v * v, [x, v], create_graph=True)
+    assert compile(by_v).value_and_grad([5.0]) == (10.0, [2.0])
+    first, second = ad.jvp(lambda x, v: [v * v, where(x > 0.0, x, v)], (x, v), (0.0, 1.0))[1]
+    assert compile(first).value_and_grad([5.0]) == (10.0, [2.0])
+    for graph in (by_x, second):
+        with pytest.raises(TraceError, match="plain bool"):
+            compile(graph)
 
 
 def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():

@@ -960,7 +960,7 @@ OPERATIONS = {  # of a gradient: as few as the derivative has
     "x + y": (lambda x, y: x + y, "pos"), "sin(x)": (lambda x, y: ad.sin(x), "cos *"), "x y": (lambda x, y: x * y, "*"),
     "x x": (lambda x, y: x * x, "dot"), "sin(x) + x": (lambda x, y: ad.sin(x) + x, "cos dot"),
     "x sin(x)": (lambda x, y: ad.sin(x) * x, "sin cos * dot"),
-    "x y or y": (lambda x, y: ad.where(x < y, x * y, y), "where *"),
+    "x y or y": (lambda x, y: ad.where(x, x * y, y), "where *"),
 }  # fmt: skip
 
 
