@@ -55,8 +55,8 @@ def _call(operation: Operation, parents: Sequence[Value], names: Mapping[Value, 
     operands = [names[parent] for parent in parents]
     if operation is rules.chosen:
         return f"where(True, lambda y={operands[0]}: y, ...)"  # which is looked up where the line stands
-    if operation is rules.decided and not operands[0].isidentifier():  # and has no label by which it might be changed
-        operands[0] = str(bool(parents[0].number))
+    if operation is rules.decided and operands[0] in ("0.0", "1.0"):
+        operands[0] = str(operands[0] == "1.0")
     return operation.expression(*operands)
 
 
@@ -83,7 +83,9 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     for node in order:
         if node.op is rules.power:
             literals.discard(node.parents[1])  # x ** 2.0 would be another operation
-        operands = node.parents[1:] if node.op is rules.decided else node.parents  # but for the bool
+        if node.op is rules.where:
+            literals.discard(node.parents[0])  # where(1.0, x, y) too: a choice that was made
+        operands = node.parents[1:] if node.op is rules.decided else node.parents  # but for the condition
         if node.op is not None and literals.issuperset(operands):
             literals.difference_update(operands)  # and 2.0 * 3.0 a plain number
     labels = {node.label for node in order}

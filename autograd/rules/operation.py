@@ -272,7 +272,7 @@ class Where(Operation):
 
     A function as a side, such as `lambda: log(x)`, is called only where it is chosen. Where a condition cannot be known
     yet, since a function is traced or a formula is read, its own `_choose` says what becomes of the sides. `decided`
-    and `chosen` are the rows of choices by a plain bool: the graph does not know the condition any more.
+    and `chosen` are the rows of choices by a plain bool or number: the graph does not know the condition any more.
     """
 
     decided: Operation
@@ -290,14 +290,15 @@ class Where(Operation):
         """Apply the choice."""
         if others or b is NOT_GIVEN:
             raise self.wrong_number(condition, a, b, *others)
-        if not (callable(a) or callable(b)):
-            return (self.decided if type(condition) is bool else self).apply((condition, a, b))
-        if getattr(condition, "shape", ()) != ():  # an array
-            return self.apply((condition, self.side(a), self.side(b)))
-        if hasattr(condition, "ndim"):  # of no dimensions, or one of NumPy's scalars
+        if hasattr(condition, "ndim") and condition.shape == ():  # of no dimensions, or one of NumPy's scalars
             condition = condition[()]
         if hasattr(condition, "_choose"):
-            return condition._choose(self, condition, a, b)
+            deferred = callable(a) or callable(b)
+            return condition._choose(self, condition, a, b) if deferred else self.apply((condition, a, b))
+        if getattr(condition, "shape", ()) != ():  # an array, of which each element is a condition
+            return _elementwise(self, (condition, self.side(a), self.side(b)))
+        if not (callable(a) or callable(b)):
+            return self.decided.apply((condition, a, b))
         return self.chosen(self.side(a if real(condition, self.name) else b))
 
     @staticmethod

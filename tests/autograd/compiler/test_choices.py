@@ -218,16 +218,26 @@ MADE = {
     "a bool of its data": lambda x: where(x.data > 0.0, x, 0.0),
     "inside of other operations": lambda x: exp(sin(where(x > 0.0, x, 1.0)) * 2.0),
     "after operations": lambda x: where(x > 0.0, tanh(x * x), 1.0),
+    "a bool of NumPy": lambda x: where((np.array([x]) > 0.0)[0], x, 0.0),
+    "any of an array": lambda x: where(np.any(np.array([x]) > 0.0), x, 0.0),
+    "an array of bools": lambda x: where(np.array([x]) > 0.0, [x], 0.0)[0],
+    "an array of both": lambda x: where(np.array([x > 0.0, Value(1.0)], dtype=object), x, 0.0)[0],
+    "an array of sides": lambda x: where(x > 0.0, np.array([x]), 0.0)[0],
+    "an int": lambda x: where((x > 0.0) * 1, x, 0.0),
+    "a float": lambda x: where((x > 0.0) * 1.0, x, 0.0),
 }
+NOT_COMPILED = [  # what asks for a number, or for a truth value
+    "a bool of its data", "a bool of NumPy", "any of an array", "an array of bools",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_choice_that_was_made_when_the_graph_was_built_is_refused(name):
     x = Value(1.0, "x")
     for wrt in (None, [x]):
-        with pytest.raises(TraceError, match=r"(?s)plain bool, such as that of x > 0.*compile\(f\).*wrt="):
+        with pytest.raises(TraceError, match=r"(?s)plain bool or number, such as that of x > 0.*compile\(f\).*wrt="):
             compile(MADE[name](x), wrt=wrt)
-    if "data" not in name:
+    if name not in NOT_COMPILED:
         compiled = compile(MADE[name])
         assert [compiled(at) for at in (1.0, -1.0)] == [MADE[name](Value(at)).data for at in (1.0, -1.0)]
 
@@ -258,7 +268,7 @@ def test_derivative_of_a_choice_that_was_made_is_refused_as_the_choice_is(name, 
     f, of, x, v = OF_A_CHOICE[name], DERIVATIVES[derivative], Value(1.0, "x"), Value(3.0, "v")
     graph = of(f, x)
     for wrt in (None, [x]):
-        with pytest.raises(TraceError, match="plain bool, such as that of x > 0"):
+        with pytest.raises(TraceError, match="plain bool or number, such as that of x > 0"):
             compile(graph * v, wrt=wrt)
     for read in (lambda: ad.evaluate(graph, {x: -3.0}), lambda: to_sympy(graph)):
         with pytest.raises(RuntimeError, match="reads the graph that was built"):

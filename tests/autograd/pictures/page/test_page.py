@@ -506,7 +506,7 @@ def test_side_that_was_chosen_when_the_graph_was_built_is_not_kept_to_at_other_n
     assert_same_numbers(numbers(page), in_python(root))
     for label, value in (("x", -3), ("w", 4)):
         fill(page, label, value)
-        assert "where got a plain bool, such as that of x > 0, when this graph was built" in problem(page)
+        assert "where got a plain bool or number, such as that of x > 0, when this graph was built" in problem(page)
         assert page.evaluate("[view.graph.values[view.graph.root] ?? null, view.graph.gradients]") == [None, None]
         page.locator("#reset").click()
         assert problem(page) == ""
