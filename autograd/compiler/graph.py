@@ -228,8 +228,8 @@ def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
     """Raise TraceError if a choice was made when the graph was built that may be another one for other numbers."""
     if (node := choice_made(order, wrt)) is not None:
         raise TraceError(
-            f"where(condition, a, b) got a plain bool or number, such as that of x > 0, so {node!r} is the side that was "
-            "chosen when the graph was built, and a program of the graph would keep to it at all numbers; "
+            f"where(condition, a, b) got a plain bool or number, such as that of x > 0, so {node!r} is the side that "
+            "was chosen when the graph was built, and a program of the graph would keep to it at all numbers; "
             "compile the function that builds it, compile(f), in which the condition is part of the program, "
             "or give wrt= the leaves that no such choice depends on"
         )

@@ -70,8 +70,8 @@ class Graph {
   /** Say that a choice is not known any more; also where its side has no value, for the other side may have one. */
   refuse(node) {
     const message =
-      "where got a plain bool or number, such as that of x > 0, when this graph was built: the side that it chose is known for " +
-      "the numbers that the page came with, and for no others; build the graph with other numbers to explore it there";
+      "where got a plain bool or number, such as that of x > 0, when this graph was built: the side that it chose is " +
+      "known for the numbers that the page came with, and for no others; build the graph with other numbers to explore it there";
     if (this.problem?.message !== message) this.problem = { node: node.id, message };
   }
 
