@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from autograd.checks._differences import ROUNDING, Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, dependents, modes, topological_order
-from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, signature_of
+from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, telling_signature
 from autograd.functions.calls import check_function
 from autograd.rules import Operation
 
@@ -195,7 +195,7 @@ def _argument_names(f: Function, arguments: Structure) -> list[str]:
     """Return the name of each number in the arguments: the names of f's parameters, as far as Python knows them."""
     if isinstance(f, Operation) and f.arity is not None:
         return list(f.arguments)
-    signature = signature_of(f)
+    signature = telling_signature(f)
     known = signature.parameters.values() if signature else ()
     parameters = [p.name for p in known if p.kind is not p.VAR_POSITIONAL]
     wholes = parameters[: len(arguments.parts)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,8 +18,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd.compiler.instructions import Array
-from autograd.functions import Structure, arranged, flatten, signature_of
+from autograd.functions import Structure, arranged, flatten, signature_of, telling_signature
 from autograd.functions.containers import identity
+from autograd.functions.pickling import MadeOfFunction
 
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
@@ -61,12 +63,20 @@ class BoundCall:
 
 
 class Signature:
-    """The signature of a function: its parameters, and which of them are batched or static."""
+    """The signature of a function: its parameters, and which of them are batched or static.
+
+    A call is bound as the function that is called binds it. Where that is a wrapper of any arguments, these are called
+    what the function that it wraps calls them.
+    """
 
     def __init__(self, f: Callable[..., Any], batched: Sequence[str], static: Sequence[str]) -> None:
         self.function: str = getattr(f, "__name__", None) or getattr(f, "name", None) or type(f).__name__
-        self.python = signature_of(f)
-        parameters = {} if self.python is None else self.python.parameters
+        called: Any = f
+        while isinstance(called, MadeOfFunction) and not hasattr(called, "__signature__"):
+            called = called.f  # it takes what its function takes
+        self.python = signature_of(called, follow_wrapped=False)
+        self.telling = telling_signature(f)
+        parameters = {} if self.telling is None else self.telling.parameters
         open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
         self.takes_self = next(iter(parameters), "") in ("self", "cls")
         self.roles: dict[str, str] = {}
@@ -95,10 +105,14 @@ class Signature:
         places = range(count + len(keywords))  # stand for the arguments
         args, named = tuple(places[:count]), dict(zip(keywords, places[count:], strict=True))
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
-        if self.python is not None:
-            bound = _bound(self.python, args, named)
-            args, named = bound.args, bound.kwargs
-            for name, place in bound.arguments.items():
+        if self.python is not None and self.telling is not None:
+            bound = told = _bound(self.python, args, named)
+            if self.telling != self.python:
+                with suppress(TypeError):  # a wrapper may take and give other arguments
+                    told = _bound(self.telling, args, named, partial=True)
+            ranks = [*told.args, *told.kwargs.values()]  # in the order of the parameters
+            args, named = bound.args, dict(sorted(bound.kwargs.items(), key=lambda item: ranks.index(item[1])))
+            for name, place in told.arguments.items():
                 if isinstance(place, tuple):
                     called |= {one: (f"{name}[{i}]", name) for i, one in enumerate(place)}
                 elif isinstance(place, dict):
@@ -171,13 +185,16 @@ class Signature:
         return identity(argument)
 
 
-def _bound(signature: inspect.Signature, args: tuple[int, ...], named: dict[str, int]) -> inspect.BoundArguments:
+def _bound(
+    signature: inspect.Signature, args: tuple[int, ...], named: dict[str, int], *, partial: bool = False
+) -> inspect.BoundArguments:
     """Bind as Python does: a keyword with the name of a positional-only parameter is one of **keywords.
 
     `inspect` refuses that before Python 3.13.
     """
+    bind = signature.bind_partial if partial else signature.bind
     try:
-        return signature.bind(*args, **named)
+        return bind(*args, **named)
     except TypeError as error:
         kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
         variadic = [name for name, kind in kinds.items() if kind is inspect.Parameter.VAR_KEYWORD]
@@ -185,7 +202,7 @@ def _bound(signature: inspect.Signature, args: tuple[int, ...], named: dict[str,
         if not variadic or not positional:
             raise
         try:
-            bound = signature.bind(*args, **{name: place for name, place in named.items() if name not in positional})
+            bound = bind(*args, **{name: place for name, place in named.items() if name not in positional})
         except TypeError:
             raise error from None
     among = bound.arguments.get(variadic[0], {}).keys() | positional

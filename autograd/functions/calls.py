@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import index
+from types import MethodType
 from typing import Any, SupportsIndex, TypeAlias
 
 from autograd.engine import Constant, Value, clock, modes
@@ -92,19 +93,31 @@ def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
     return result
 
 
-def signature_of(f: Function) -> inspect.Signature | None:
+def signature_of(f: Function, *, follow_wrapped: bool = True) -> inspect.Signature | None:
     """Return the signature of a function, as far as Python knows it; its annotations need not be defined.
 
     From Python 3.14 on an annotation is evaluated when it is asked for, and may name what only a type checker imports.
     """
-    try:
-        if sys.version_info >= (3, 14):
-            from annotationlib import Format
+    options: dict[str, Any] = {"follow_wrapped": follow_wrapped}
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
 
-            return inspect.signature(f, annotation_format=Format.FORWARDREF)
-        return inspect.signature(f)
+        options["annotation_format"] = Format.FORWARDREF
+    try:
+        return inspect.signature(f, **options)
     except (TypeError, ValueError):
         return None
+
+
+def telling_signature(f: Function) -> inspect.Signature | None:
+    """Return the signature that tells what arguments are called: that of what a wrapper of any arguments wraps."""
+    own = signature_of(f, follow_wrapped=False)
+    if own is not None and any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own.parameters.values()):
+        return own
+    wrapped = getattr(f, "__wrapped__", None)
+    if wrapped is None:
+        return signature_of(f)
+    return telling_signature(MethodType(wrapped, f.__self__) if isinstance(f, MethodType) else wrapped)
 
 
 def check_outputs(asker: str, f: Function, result: Any, *, traced: bool | None = None) -> None:

@@ -35,6 +35,12 @@ class RandomSignature:
             listed.append((kind if kind in ("*", "**") else "") + name + ("" if default is None else f"={default}"))
         return ", ".join([*listed, "/"] if kinds[-1:] == ["positional only"] else listed)
 
+    @property
+    def passed_on(self):
+        """The arguments of a call that passes on what these parameters are bound to."""
+        form = {"*": "*{0}", "**": "**{0}", "keyword only": "{0}={0}"}
+        return ", ".join(form.get(kind, "{0}").format(name) for kind, name, _ in self.parameters)
+
     def weights(self, arguments):
         """The numbers among bound arguments, each with a weight that tells where it is bound."""
         for place, name in enumerate(self.names, 1):
@@ -97,13 +103,29 @@ def wrapped(signature, **power):
     return wraps(f)(lambda *args, **keywords: f(*args, **keywords))
 
 
+def wrapped_otherwise(signature, **power):
+    """A function that a wrapper calls with an argument more, which counts 0."""
+    f = signature.function("given", **power)
+    made = {"f": f, "wraps": wraps}
+    exec(f"@wraps(f)\ndef wrapper({signature!r}):\n    return f(0.0, {signature.passed_on})", made)
+    return made["wrapper"]
+
+
+def wrapped_in_a_class(signature, **power):
+    def pass_on(f):
+        return wraps(f)(lambda *args, **keywords: f(*args, **keywords))
+
+    return in_class(pass_on)(signature, **power)
+
+
 FORMS = {
     "function": lambda signature, **power: signature.function(**power), "method": in_class(lambda f: f),
     "class method": in_class(classmethod), "static method": in_class(lambda f: staticmethod(partial(f, None))),
     "partial method": in_class(partialmethod),
     "callable object": lambda signature, **power: type("C", (), {"__call__": signature.function("this", **power)})(),
     "partial function": lambda signature, **power: partial(signature.function("this", **power), None),
-    "wrapped function": wrapped,
+    "wrapped function": wrapped, "wrapped method": wrapped_in_a_class,
+    "function wrapped with an argument": wrapped_otherwise,
     "compiled function": lambda signature, **power: ad.compile(signature.function(**power)),
     "compiled method": in_class(ad.compile), "compiled class method": in_class(lambda f: ad.compile(classmethod(f))),
 }  # fmt: skip

@@ -6,12 +6,12 @@ import math
 import pickle
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 
 import numpy as np
 import pytest
 
-from autograd import TraceError, Value, compile, dot, sin, tanh
+from autograd import TraceError, Value, compile, dot, grad, hessian, jacobian, sin, tanh, value_and_grad
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
 from tests.threads import in_threads
@@ -125,6 +125,73 @@ def test_back_end_is_the_one_that_is_asked_for(backend):
         assert compiled.backward(x) == compiled(x)
         for again in (copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
             assert again(compiled.specialize(x)).backend == again(graph).program.backend == backend
+
+
+# Wrappers: a call is bound as what is called binds it, and named by what a wrapper of any arguments wraps
+
+
+def wrapper(make):
+    def decorator(f):
+        return wraps(f)(make(f))
+
+    return decorator
+
+
+def with_a_default(f):
+    def inner(*args, **keywords):
+        keywords.setdefault("n", 2.0)
+        return f(*args, **keywords)
+
+    return inner
+
+
+WRAPPED = {  # how power(x, n) is wrapped, with calls
+    "an argument less": (lambda f: lambda x: f(x, 2.0), [lambda f, x: f(x), lambda f, x: f(x=x)]),
+    "in another order": (lambda f: lambda n, x: f(x, n), [lambda f, x: f(2.0, x), lambda f, x: f(x=x, n=2.0)]),
+    "an argument more": (
+        lambda f: lambda x, n, k=2.0: f(x, n) * k, [lambda f, x: f(x, 2.0), lambda f, x: f(x, 2.0, 3.0)]
+    ),
+    "any arguments": (
+        lambda f: lambda *args, **keywords: f(*args, **keywords), [lambda f, x: f(x, 2.0), lambda f, x: f(n=2.0, x=x)]
+    ),
+    "a default": (with_a_default, [lambda f, x: f(x), lambda f, x: f(x, n=3.0), lambda f, x: f(n=3.0, x=x)]),
+    "a keyword of its own": (
+        lambda f: lambda *args, twice=False, **keywords: f(*args, **keywords) * (2.0 if twice else 1.0),
+        [lambda f, x: f(x, 2.0), lambda f, x: f(x=x, n=2.0)],
+    ),
+    "twice": (
+        lambda f: wrapper(with_a_default)(lambda *args, **keywords: f(*args, **keywords)),
+        [lambda f, x: f(x), lambda f, x: f(x, n=3.0)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_wrapped_function_is_compiled_as_it_is_called(name):
+    make, calls = WRAPPED[name]
+    power = wrapper(make)(lambda x, n: x**n)
+    for call in calls:
+        wanted, slope = call(power, 3.0), grad(lambda x, call=call: call(power, x))(3.0)
+        assert call(compile(power), 3.0) == wanted
+        if name != "in another order":
+            assert call(compile(power).value_and_grad, 3.0) == (wanted, slope)
+            assert calls[0](compile(grad(power)), 3.0) == calls[0](grad(power), 3.0)
+        if name != "a keyword of its own":
+            assert call(compile(power, batched="x").each, [3.0, 3.0]).tolist() == [wanted] * 2
+
+
+def test_wrapped_method_is_compiled_as_it_is_called():
+    method = wrapper(with_a_default)(lambda self, x, n: x**n)
+    thing = type("C", (), {"power": method, "batch": compile(method, batched="x")})()
+    for call in WRAPPED["a default"][1]:
+        assert call(compile(thing.power), 3.0) == call(thing.power, 3.0)
+        assert call(thing.batch.each, [3.0, 3.0]).tolist() == [call(thing.power, 3.0)] * 2
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
+def test_derivative_takes_its_arguments_by_name_where_it_is_compiled(transform):
+    f = lambda x, n=2.0: x * x * n
+    assert compile(transform(f))(n=3.0, x=2.0) == transform(f)(2.0, n=3.0)
 
 
 # What is no argument
