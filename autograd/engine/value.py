@@ -7,6 +7,7 @@ meets a Value becomes a constant leaf.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -520,7 +521,12 @@ class _Side:
         if not callable(side):
             return side
         with modes.in_side(self):
-            result = side()
+            try:
+                result = side()
+            except (ValueError, ArithmeticError) as error:  # of plain numbers, such as log(-1.0)
+                if self.taken:
+                    raise
+                result = _ErrorOfSide(error)(Constant(1.0))
         if not isinstance(result, Value):
             return result
         (result,) = self.guarded((result,))
@@ -562,6 +568,26 @@ class _Side:
         while side is not None:
             yield side
             side = side.around
+
+
+class _ErrorOfSide(Operation):
+    """What a side computes that raised an error where it was traced, not chosen: that error, or nan of nan."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = copy.copy(error)  # without the frames in which it was raised
+        super().__init__("error", self._raise, lambda y, x: 0.0)
+
+    def _raise(self, x: float) -> float:
+        if math.isnan(x):  # as it comes into a side that is not chosen
+            return x
+        raise copy.copy(self.error)
+
+    def explain(self, error: Exception, operands: Sequence[float]) -> Exception:
+        """Return the error as it was raised."""
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ErrorOfSide, (self.error,)
 
 
 class Constant(Value):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -304,6 +305,42 @@ FAILING = {  # of plain numbers and nodes that do not depend on what is chosen b
 def test_side_that_is_not_chosen_may_fail_while_it_is_traced(name):
     program = compile(lambda x: where(x > 0.0, lambda: FAILING[name]() * x, x * 2.0))
     assert program.value_and_grad(-1.0) == (-2.0, 2.0)
+
+
+def raised():
+    raise ValueError("of a user's function")
+
+
+PLAIN = {  # errors of plain numbers, as Python or a function of floats raises them
+    "log": lambda: log(-40.0), "a division": lambda: 1.0 / 0.0, "math": lambda: math.exp(1000.0),
+    "an overflow": lambda: ad.fsum([1e308, 1e308]), "of a user": raised,
+    "in a side": lambda: where(Value(1.0) > 0.0, lambda: math.sqrt(-1.0), 0.0),
+}  # fmt: skip
+
+
+def error_of(call):
+    try:
+        return call()
+    except (ValueError, ArithmeticError) as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_side_of_plain_numbers_raises_where_it_is_chosen_and_nowhere_else(name):
+    def f(x):
+        return where(x > 0.0, lambda: PLAIN[name]() * x * x, lambda: where(x > -9.0, x * x, lambda: PLAIN[name]() * x))
+
+    value, slope, batch, wanted = compile(f), compile(grad(f)), compile(f, batched="x"), error_of(lambda: f(1.0))
+    assert value.value_and_grad(-2.0) == (f(-2.0), grad(f)(-2.0)) == (4.0, -4.0)
+    assert (slope(-2.0), compile(hessian(f))(-2.0), batch.each([-1.0, -2.0]).tolist()) == (-4.0, 2.0, [1.0, 4.0])
+    for x in (1.0, -10.0):
+        for call in (value, value.value_and_grad, slope, lambda x: batch.each([-1.0, x]), compile(f)):
+            assert error_of(lambda call=call, x=x: call(x)) == wanted
+    assert value(-2.0) == 4.0
+    again = pickle.loads(pickle.dumps(value.specialize(-2.0)))
+    memory = again.memory(1)
+    memory.plain[:] = -2.0
+    assert again.forward(memory)[0] == 4.0
 
 
 def test_condition_may_be_a_value_that_is_known():
