@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autograd.export._words_of_torch import TORCH
+from autograd.export._words_of_torch import TORCH, VALUES_IN_TORCH
 from autograd.rules import Operation, definition, slope_definitions
 
 
@@ -27,9 +27,15 @@ class FunctionsOfTorch:
     def _call(self, operation: Operation, operands: Sequence[str]) -> str:
         if operation not in self._known:
             name = self._known[operation] = f"row{len(self._known)}"
-            exec(definition(operation, name, self.inside), self.names)
+            exec(self._forward(operation, name), self.names)
             self.names[name] = self._differentiable(self.names[name], self._slopes(operation, name))
         return f"{self._known[operation]}({', '.join(operands)})"
+
+    def _forward(self, operation: Operation, name: str) -> str:
+        if template := VALUES_IN_TORCH.get(operation):
+            arguments = [f"x{position}" for position in range(len(operation.partials))]
+            return f"def {name}({', '.join(arguments)}): return {template.format(*arguments)}"
+        return definition(operation, name, self.inside)
 
     def _slopes(self, operation: Operation, name: str) -> Callable[..., Sequence[Any]]:
         found: list[Callable[..., Any]] = []
@@ -45,6 +51,8 @@ class FunctionsOfTorch:
 
     def _differentiable(self, function: Callable[..., Any], slopes: Callable[..., Sequence[Any]]) -> Callable[..., Any]:
         forward_mode = self.torch.autograd.forward_ad
+        exporting = getattr(self.torch.compiler, "is_exporting", lambda: False)
+        levels = self.torch._C._functorch.get_interpreter_stack
 
         class Composed(self.torch.autograd.Function):  # type: ignore[name-defined,misc]
             @staticmethod
@@ -84,5 +92,9 @@ class FunctionsOfTorch:
                     found = zip(slopes(*numbers), tangents, strict=True)
                     return sum(slope * tangent for slope, tangent in found if tangent is not None)
 
-        applied: Callable[..., Any] = Composed.apply
+        def applied(*operands: Any) -> Any:
+            # torch.export takes no `Composed` under vmap, and of one that is not differentiated it keeps the values only.
+            values = exporting() and all(level.key() == level.key().Vmap for level in levels() or ())
+            return function(*operands) if values else Composed.apply(*operands)
+
         return applied

@@ -11,17 +11,27 @@ from autograd.export._own_operation import TWO_AT_A_TIME, TensorDialect
 from autograd.rules import Operation, infix
 
 SAME_IN_TORCH = (
-    *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.erf),
-    *(rules.erfc, rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan, rules.sinh, rules.cosh),
-    *(rules.atanh, rules.relu, rules.hypot, rules.exp2, rules.floor, rules.ceil, rules.xlogy),
+    *(rules.exp, rules.log, rules.log1p, rules.log2, rules.log10, rules.sqrt, rules.abs, rules.sin, rules.cos),
+    *(rules.tan, rules.asin, rules.acos, rules.sinh, rules.cosh, rules.atanh, rules.relu, rules.exp2),
+    *(rules.floor, rules.ceil, rules.xlogy),
     rules.erfinv,  # whose polygamma functions have ten digits only: these are composed
 )
 
 
 SUPPLIED_IN_TORCH = (
     *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
-    *(rules.atan2, rules.maximum, rules.minimum, rules.clip, rules.logaddexp),
+    *(rules.atan, rules.maximum, rules.minimum, rules.clip, rules.logaddexp, rules.erf, rules.erfc, rules.silu),
 )
+
+# Functions of two numbers whose derivatives by PyTorch lose digits, or are none, where a square over- or underflows, or
+# at 0: the values are PyTorch's, the derivatives our own.
+VALUES_IN_TORCH: dict[Operation, str] = {
+    rules.atan2: "torch.atan2({}, {})",
+    rules.hypot: "torch.hypot({}, {})",
+    rules.power: "torch.pow({}, {})",
+    rules.ieee_power: "torch.pow({}, {} - {})",
+    rules.ieee_unit: "{0} / torch.hypot({0}, {1})",
+}
 
 
 def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
@@ -46,7 +56,7 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
     def asinh(x: Any) -> Any:  # whose square PyTorch takes
         huge = x.abs() > 1e8
         size = torch.log(torch.where(huge, x.abs(), 1.0)) + math.log(2.0)
-        return torch.where(huge, torch.sign(x) * size, torch.asinh(torch.where(huge, 0.0, x)))
+        return torch.where(huge, torch.sign(x).detach() * size, torch.asinh(torch.where(huge, 0.0, x)))
 
     def acosh(x: Any) -> Any:
         huge = x > 1e8
@@ -74,25 +84,34 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
 
     # PyTorch's values; where its derivatives are not ours, or none, a part that is constant there, or another formula.
 
-    def power(a: Any, b: Any) -> Any:
-        # PyTorch takes the derivative of a ** 0 by a as 0, also where it depends on b. So the exponent is a constant,
-        # n, and a factor of exp((b - n) * log(a)), which is 1, has the derivatives by b; at a = 0 these are 0.
-        n = b.detach()
-        smooth = (n * torch.log(a.detach())).abs() < 709.0  # so that a > 0, and the result is finite
-        change = torch.where(smooth, b - n, 0.0) * torch.log(torch.where(smooth, a, 1.0))
-        constant = smooth | (a == 0.0)
-        x = torch.where(constant & (n != 0.0), a, 1.0)
-        y = torch.pow(x, torch.where(constant, n, 1.0)) * torch.exp(change)
-        return torch.where(constant, y, torch.pow(torch.where(constant, 1.0, a), torch.where(constant, 1.0, b)))
+    def atan(x: Any) -> Any:
+        far = x.abs() > 1.0
+        y = torch.atan(torch.where(far, 1.0 / torch.where(far, x, 1.0), x))
+        return torch.where(far, torch.sign(x) * (0.5 * math.pi) - y, y)
 
-    def atan2(a: Any, b: Any) -> Any:
-        origin = (a == 0.0) & (b == 0.0)
-        return torch.where(origin, torch.atan2(a, b).detach(), torch.atan2(a, torch.where(origin, 1.0, b)))
+    # Where a and b are equal, each formula is smooth; where their difference is none, they are infinite.
 
     def logaddexp(a: Any, b: Any) -> Any:
-        far = (a - b).isinf()
-        y = torch.logaddexp(torch.where(far, 0.0, a), torch.where(far, 0.0, b))
-        return torch.where(far, torch.maximum(a, b) + 0.0, y)
+        less = a < b
+        y = torch.where(less, b, a) + torch.nn.functional.softplus(torch.where(less, a - b, b - a))
+        return torch.where((a - b).abs() >= 0.0, y, torch.maximum(a, b) + 0.0)
+
+    def softplus(x: Any) -> Any:
+        size = torch.nn.functional.leaky_relu(x, -1.0)  # the absolute value, of the slope -1 at 0, where relu has 0
+        return torch.relu(x) - torch.nn.functional.softplus(size, beta=-1.0)
+
+    def silu(x: Any) -> Any:
+        left = x < 0.0
+        root = torch.exp(0.5 * torch.where(left, x, -x))  # exp(x) would lose digits to underflow sooner
+        return torch.where(left, x * root * root, x) / (1.0 + root * root)
+
+    def erf(x: Any) -> Any:
+        far = x.abs() > 1e3
+        return torch.where(far, torch.sign(x).detach(), torch.erf(torch.where(far, 0.0, x)))
+
+    def erfc(x: Any) -> Any:
+        far = x.abs() > 1e3
+        return torch.where(far, 1.0 - torch.sign(x).detach(), torch.erfc(torch.where(far, 0.0, x)))
 
     def maximum(a: Any, b: Any) -> Any:
         y = torch.maximum(a, b)
@@ -103,9 +122,10 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         return torch.where(y.isnan(), a + b, y)
 
     def clip(a: Any, b: Any, c: Any) -> Any:
-        y = torch.clip(a, b, c).detach()
-        y = torch.where((b <= a) & (a <= c), a, torch.where((a < b) & (b < c), b, y))
-        return torch.where((c < a) | (c < b), c, y)
+        y = minimum(maximum(a, b), c).detach()
+        chosen = torch.where((b <= a) & (a <= c), a, torch.where((a < b) & (b < c), b, y))
+        chosen = torch.where((c < a) | (c < b), c, chosen)
+        return torch.where(y.isnan(), y + (chosen - chosen.detach()), chosen)
 
     def elu(x: Any, alpha: float) -> Any:
         zero = x == 0.0
@@ -113,8 +133,6 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         return torch.where(zero, left if alpha == 1.0 else alpha * left, torch.nn.functional.elu(x, alpha))
 
     return {
-        "power": power,
-        "atan2": atan2,
         "logaddexp": logaddexp,
         "maximum": maximum,
         "minimum": minimum,
@@ -129,10 +147,24 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         "tanh": tanh,
         "sigmoid": sigmoid,
         "logsumexp": logsumexp,
-        "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
-        "gelu": lambda x: 0.5 * x * torch.erfc(-x / rules.SQRT_2),
+        "atan": atan,
+        "softplus": softplus,
+        "silu": silu,
+        "erf": erf,
+        "erfc": erfc,
+        "gelu": lambda x: 0.5 * x * erfc(-x / rules.SQRT_2),
         "number": lambda condition, like: condition.to(like.dtype),
     }
+
+
+def torch_number(number: float) -> str:
+    """Write a number.
+
+    >>> torch_number(0.5), torch_number(-math.inf)
+    ('0.5', '-torch.inf')
+    """
+    sign = "-" if math.copysign(1.0, number) < 0.0 else ""
+    return repr(number) if math.isfinite(number) else f"{sign}torch.{abs(number)!r}"
 
 
 class TorchDialect(TensorDialect):
@@ -151,11 +183,9 @@ TORCH = TorchDialect(
     words={
         **{row: f"torch.{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SAME_IN_TORCH},
         **{row: f"{row.name}({', '.join(['{}'] * len(row.partials))})" for row in SUPPLIED_IN_TORCH},
-        rules.power: "power({}, {})",
         rules.mod: "torch.remainder({}, {})",
         rules.floordiv: "torch.floor_divide({}.detach(), {}.detach())",
         rules.log_sigmoid: "-softplus(-{})",
-        rules.silu: "torch.nn.functional.silu({})",
         rules.detached: "{}.detach()",
         rules.where: "torch.where({} != 0.0, {}, {})",
         rules.where.decided: "torch.where({} != 0.0, {}, {})",
@@ -165,15 +195,14 @@ TORCH = TorchDialect(
         rules.less_equal: "number({0} <= {1}, {0})",
         rules.either: "number(({0} != 0.0) | ({1} != 0.0), {0})",
         rules.ieee_log: "torch.log({})",
-        rules.ieee_unit: "({0} / torch.hypot({0}, {1}))",
-        rules.ieee_power: "power({}, {} - {})",
         rules.ieee_sech2: "sech2({})",
         rules.ieee_cathetus: "cathetus({})",
     },
     members={
-        rules.power_of: lambda n: f"torch.pow({{}}, {n!r})",
-        rules.leaky_relu: lambda slope: f"torch.nn.functional.leaky_relu({{}}, {slope!r})",
-        rules.elu: lambda alpha: f"elu({{}}, {alpha!r})",
+        rules.power_of: lambda n: f"torch.pow({{}}{'' if n.is_integer() else ' + 0.0'}, {torch_number(n)})",
+        rules.leaky_relu: lambda slope: f"torch.nn.functional.leaky_relu({{}}, {torch_number(slope)})",
+        rules.elu: lambda alpha: f"elu({{}}, {torch_number(alpha)})",
     },
+    literal=torch_number,
     composed={**TWO_AT_A_TIME, rules.positive: lambda x: x, rules.where.chosen: lambda x: x},
 )

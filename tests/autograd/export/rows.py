@@ -122,6 +122,39 @@ def higher_points(row):
     return [xs for xs in found if np.isfinite([*wanted(row, xs)[1:], *higher(row, 2, xs)]).all()]
 
 
+MAGNITUDES = [1e-300, -1e-160, 1e-155, 3e-5, -0.5, 1.5, 40.0, -720.0, 1e16, 1e155, -1e300]
+NOT_FINITE = [0.0, -0.0, math.inf, -math.inf, math.nan]
+
+
+def extremes(row):
+    """Operands of a function of one or two numbers, of all magnitudes, as far as it is defined there."""
+    number = len(row.partials) if row.arity else 0
+    signed = MAGNITUDES if number > 1 else [sign * x for x in MAGNITUDES for sign in (1.0, -1.0)]
+    for xs in itertools.product([*signed, *NOT_FINITE], repeat=number) if number in (1, 2) else ():
+        with suppress(ValueError, ArithmeticError):
+            row.evaluate(xs)
+            yield xs
+
+
+def check_extremes(row, by_export, modes=("f", "r", "ff", "fr", "rf", "rr")):
+    """Compare values and derivatives at operands of all magnitudes with those of the engine.
+
+    `by_export(modes, operands)` has them for each of many operands; of derivatives, of which none may be infinite.
+    """
+    operands = list(extremes(row))
+    for mode in ("", *modes) if operands else ():
+        for xs, numbers in zip(operands, by_export(mode, operands), strict=True):
+            try:
+                exact = higher(row, len(mode), xs) if mode else np.array([row.evaluate(xs)])
+            except (ValueError, ArithmeticError):
+                continue
+            if mode and not np.isfinite([*exact, *(wanted(row, xs) if len(mode) > 1 else ())]).all():
+                continue
+            rounding = 1e-12 * np.abs(exact).max() + 1e-16 * (row is rules.sigmoid) if len(mode) > 1 else 0.0
+            slack = sys.float_info.min + rounding
+            np.testing.assert_allclose(np.ravel(numbers), exact, rtol=1e-9, atol=slack, err_msg=f"{mode} at {xs}")
+
+
 def check_higher(found, row, order, operands):
     """Compare derivatives of an order with those of the engine, as far as these are finite."""
     exact = higher(row, order, operands)

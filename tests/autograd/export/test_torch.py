@@ -17,7 +17,17 @@ from autograd.export import load_torch_state, to_torch
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._words_of_torch import helper_functions
 from autograd.functions import flatten
-from tests.autograd.export.rows import cases, check_higher, close, each_row, graph, higher_points, points, wanted
+from tests.autograd.export.rows import (
+    cases,
+    check_extremes,
+    check_higher,
+    close,
+    each_row,
+    graph,
+    higher_points,
+    points,
+    wanted,
+)
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
@@ -56,12 +66,6 @@ def test_every_row_has_the_derivative_along_any_direction(name, row):
     assert found[1].item() == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-14 * max(map(abs, terms)))
 
 
-def lost(row, modes, operands):
-    """What docs/leaving.md says of PyTorch: 0 ** b in reverse mode over forward mode, and digits of silu."""
-    zero_power = row in (rules.power, rules.ieee_power) and operands[0] == 0.0
-    return (zero_power and modes == ("f", "r")) or (row is rules.silu and len(modes) > 1 and operands[0] > 15.0)
-
-
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @each_row
 def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(name, row):
@@ -75,8 +79,20 @@ def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(nam
             )
             found = torch.func.vmap(derivative)(tensor(operands)) + 0.0  # a zero of PyTorch may have no storage
             for xs, numbers in zip(operands, found.cpu().numpy(), strict=True):
-                if not lost(row, modes, xs):
-                    check_higher(numbers, row, order, xs)
+                check_higher(numbers, row, order, xs)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@each_row
+def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row):
+    root, leaves = graph(row, points(row)[0])
+    exported = to_torch(compile(root, wrt=leaves))
+
+    def by_export(modes, operands):
+        derivative = reduce(lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f), modes, exported)
+        return (torch.func.vmap(derivative)(tensor(operands)) + 0.0).cpu().numpy()
+
+    check_extremes(row, by_export)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
