@@ -93,7 +93,7 @@ class FunctionsOfTorch:
                     return sum(slope * tangent for slope, tangent in found if tangent is not None)
 
         def applied(*operands: Any) -> Any:
-            # torch.export takes no `Composed` under vmap, and of one that is not differentiated it keeps the values only.
+            # torch.export takes no `Composed` under vmap, and keeps the values only where nothing is differentiated.
             values = exporting() and all(level.key() == level.key().Vmap for level in levels() or ())
             return function(*operands) if values else Composed.apply(*operands)
 

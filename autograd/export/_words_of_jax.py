@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.export._own_operation import TensorDialect
-from autograd.rules import NAry, Operation, definition, infix, slope_definitions
+from autograd.rules import ATOM, NAry, Operation, definition, infix, slope_definitions
 
 _VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
 # Where JAX calls a function otherwise; the others are looked up by their names, see `_named`.
@@ -31,15 +31,26 @@ OTHER_NAMES: dict[Operation, str] = {
 INACCURATE = {"log_ndtr", "sinc"}
 
 
+QUOTIENTS = (rules.divide, rules.ieee_divide)
+NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?")
+
+
 class FunctionsOfJax:
     """The functions of the table in JAX, each made when it is first met, and the names that sources call them by."""
 
     def __init__(self, jax: Any, dtype: str) -> None:
         self.jax = jax
         self.names: dict[str, Any] = {"jax": jax, "jnp": jax.numpy, "nan": float("nan"), "inf": float("inf")}
-        self.names["dtype"] = dtype
+        self.names |= {"dtype": dtype, "logsumexp": self._logsumexp}
         self._known: dict[Operation, str] = {}
         self.dialect = replace(JAX, call=self._call)
+
+    def _logsumexp(self, rows: Any) -> Any:  # JAX's drops what the other terms add to 1 in their last digits
+        jnp = self.jax.numpy
+        largest = jnp.arange(rows.shape[-1]) == rows.argmax(-1, keepdims=True)
+        top = jnp.where(largest, rows, 0.0).sum(-1)
+        others = jnp.exp(jnp.where(largest, -jnp.inf, rows - top[..., None])).sum(-1)
+        return jnp.where(jnp.isinf(top), top, top + jnp.log1p(others))
 
     def _call(self, operation: Operation, operands: Sequence[str]) -> str:
         if isinstance(operation, NAry):
@@ -75,11 +86,16 @@ class FunctionsOfJax:
 
     def _forward(self, operation: Operation) -> Callable[..., Any]:
         jax, jnp = self.jax, self.jax.numpy
+
+        def quotient(a: Any, b: Any) -> Any:  # XLA makes a / (b * c) of a / b / c, but not where a choice is between
+            return jnp.where(jnp.isnan(b), b, a / b)
+
         others: dict[Operation, Callable[..., Any]] = {
+            **dict.fromkeys(QUOTIENTS, quotient),
             rules.gelu: lambda x: 0.5 * x * jax.scipy.special.erfc(-x / rules.SQRT_2),
             rules.relu: lambda x: jnp.where(x <= 0.0, 0.0, x),
             rules.ieee_power: lambda a, b, k: jnp.power(a, b - k),
-            rules.ieee_unit: lambda a, b: a / jnp.hypot(a, b),
+            rules.ieee_unit: lambda a, b: quotient(a, jnp.hypot(a, b)),
             rules.ieee_sech2: lambda x: (2.0 * jnp.exp(-jnp.abs(x)) / (1.0 + jnp.exp(-2.0 * jnp.abs(x)))) ** 2,
             rules.ieee_cathetus: lambda x: jnp.sqrt((1.0 - x) * (1.0 + x)),
         }
@@ -136,9 +152,15 @@ class JaxDialect(TensorDialect):
     read: ClassVar[str] = "for JAX"
     library: ClassVar[str] = "JAX"
     of_rows: ClassVar[dict[Operation, str]] = {
-        rules.logsumexp: "jax.nn.logsumexp({}, axis=-1)",
+        rules.logsumexp: "logsumexp({})",
         rules.largest: "jax.lax.stop_gradient({}.max(-1))",
     }
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation; a quotient as an operator only by a number, since JAX's derivative has b ** -2."""
+        if operation in QUOTIENTS and not NUMBER.fullmatch(operands[1][0]) and self.call:
+            return self.call(operation, [source for source, _ in operands]), ATOM
+        return super().printed(operation, operands)
 
 
 JAX = JaxDialect(

@@ -13,7 +13,17 @@ import autograd.export.jax as jax_export
 from autograd import Value, compile, dot, fsum, gradients, sin, tanh
 from autograd.export import _scans, to_jax
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
-from tests.autograd.export.rows import agreeing, cases, check_higher, close, each_row, graph, higher_points, points
+from tests.autograd.export.rows import (
+    agreeing,
+    cases,
+    check_extremes,
+    check_higher,
+    close,
+    each_row,
+    graph,
+    higher_points,
+    points,
+)
 from tests.autograd.export.samples import irregular_graph, network_loss, random_graphs
 from tests.hypothesis_profiles import max_examples
 
@@ -64,6 +74,24 @@ def test_every_row_has_the_higher_derivatives_of_the_engine_in_every_order_of_mo
         derivative = reduce(lambda f, mode: {"f": jax.jacfwd, "r": jax.jacrev}[mode](f), modes, exported)
         for xs, found in zip(operands, jax.jit(jax.vmap(derivative))(np.array(operands)), strict=True):
             check_higher(found, row, len(modes), xs)
+
+
+@each_row
+def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row):
+    root, leaves = graph(row, points(row)[0])
+    exported = to_jax(compile(root, wrt=leaves))
+
+    def by_export(modes, operands):
+        derivative = reduce(lambda f, mode: {"f": jax.jacfwd, "r": jax.jacrev}[mode](f), modes, exported)
+        return jax.jit(jax.vmap(derivative))(np.array(operands))
+
+    check_extremes(row, by_export, modes=("f", "r", "fr", "rr"))
+
+
+def test_quotient_of_quotients_is_divided_twice():
+    f = compile(lambda x, y, z: x / y / z)
+    f(1.0, 1.0, 1.0)
+    assert float(jax.jit(to_jax(f))(1e300, 1e200, 1e200)) == close(1e-100)
 
 
 @max_examples(12)
