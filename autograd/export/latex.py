@@ -6,6 +6,7 @@ part that would be too large for a line has a name too.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -218,7 +219,9 @@ class TeX(Formulas):
             family, constant = operation.family
             named = family.name.replace("_", r"\_")
             word = r"\psi" if family is rules.polygamma_of else rf"\operatorname{{{{{named}}}}}"
-            template, level, least = _function(rf"{word}_{{{{{constant:g}}}}}"), ATOM, [0]
+            index = f"{constant:g}" if math.isfinite(constant) else tex_number(constant, self.digits)
+            index = index.replace("{", "{{").replace("}", "}}")
+            template, level, least = _function(rf"{word}_{{{{{index}}}}}"), ATOM, [0]
         elif template is None:
             named = operation.name.replace("_", r"\_")
             word = tex_name(operation.name) if is_own(operation) else rf"\operatorname{{{named}}}"

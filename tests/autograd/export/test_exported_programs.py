@@ -3,14 +3,31 @@
 import math
 import sys
 from importlib import metadata
+from itertools import product
 
 import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, operation, sigmoid, sin, sqrt, tanh, where
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    log,
+    logsumexp,
+    mean,
+    operation,
+    rules,
+    sigmoid,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)
 from autograd.compiler.graph import CompiledGraph
-from autograd.export import to_c, to_javascript, to_jax, to_onnx, to_sympy, to_torch
+from autograd.export import to_c, to_javascript, to_jax, to_latex, to_onnx, to_sympy, to_torch
 from autograd.export._packages import EXTRAS, version
 from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.autograd.export.samples import irregular_graph
@@ -186,3 +203,19 @@ def test_version_is_that_of_the_distribution_if_it_is_installed(monkeypatch):
 
     monkeypatch.setattr(metadata, "version", missing)
     assert version() == "(not installed)"
+
+
+@pytest.mark.parametrize("export", PROGRAMS)
+def test_constants_of_families_may_be_no_finite_numbers(export):
+    run = runner_of(export)
+    calls, known = [], []
+    for family, constant in product((rules.power_of, rules.leaky_relu, rules.elu), (math.inf, -math.inf, math.nan)):
+        for x in (0.5, -2.0):
+            leaf = Value(x, "x")
+            root = family.member(constant).apply([leaf])
+            root.backward()
+            calls.append((compile(root, wrt=[leaf]), [x], []))
+            known.append([root.data, leaf.grad])
+            assert "inf" not in to_latex(root).replace("infty", "")
+    for found, exact in zip(run(calls), known, strict=True):
+        assert np.ravel(found).tolist() == pytest.approx(exact[: np.size(found)], nan_ok=True)

@@ -14,7 +14,7 @@ from autograd import Constant, Value, cbrt, fsum, log, operation, relu, rules, t
 from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation
-from tests.autograd.export.rows import EDGES, agreeing, close, each_row, graph, points, wanted
+from tests.autograd.export.rows import EDGES, agreeing, close, each_row, graph, higher, points, wanted
 from tests.autograd.export.samples import digits_loss, random_graphs, settled
 from tests.hypothesis_profiles import max_examples
 
@@ -54,6 +54,17 @@ def test_derivatives_at_the_edges_are_those_of_the_table_but_for_a_few(name, row
     found, known = by_sympy(*graph(row, operands)), wanted(row, operands)
     same = list(map(abs, found)) == list(map(abs, known))  # complex infinity has no sign
     assert same is ((row, operands) not in OTHERS)
+
+
+SPECIAL = [rules.lgamma, rules.digamma, rules.trigamma, rules.log_ndtr, rules.ndtr, rules.erfinv]
+
+
+@pytest.mark.parametrize("row", SPECIAL, ids=str)
+def test_second_derivatives_of_special_functions_have_numbers(row):
+    for (x,) in points(row)[::4]:
+        root, [leaf] = graph(row, [x])
+        found = to_sympy(root).diff(to_sympy(leaf), 2).evalf(30, subs={to_sympy(leaf): sympy.Rational(x)})
+        assert float(found) == close(higher(row, 2, [x])[0], rel=1e-9)
 
 
 # SymPy has no number for the derivative of a real cube root of a sum, which it writes by signs: rows test it alone.

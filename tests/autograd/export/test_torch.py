@@ -95,6 +95,28 @@ def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row
     check_extremes(row, by_export)
 
 
+def test_clip_has_the_value_and_derivatives_of_the_engine_at_any_floats():
+    root, leaves = graph(rules.clip, (0.5, 0.0, 1.0))
+    f = to_torch(compile(root, wrt=leaves))
+    for operands in product((-1.0, -0.0, 1.0, 2.0, math.inf, -math.inf, math.nan), repeat=3):
+        assert by_torch(f, operands) == close(wanted(rules.clip, operands)), operands
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("row", [rules.lgamma, rules.hypot, rules.power], ids=str)
+def test_function_that_brings_its_derivatives_is_exported_from_under_vmap(row):
+    operands = points(row)[-1]
+    root, leaves = graph(row, operands)
+    f = torch.func.vmap(to_torch(compile(root, wrt=leaves)))
+
+    class Module(torch.nn.Module):
+        def forward(self, X):
+            return f(X)
+
+    X = tensor([operands, operands])
+    assert torch.export.export(Module(), (X,)).module()(X).tolist() == close([root.data] * 2)
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("modes", list(product("fr", repeat=2)), ids="".join)
 def test_function_that_is_made_of_others_is_differentiated_through_a_batch(modes):
