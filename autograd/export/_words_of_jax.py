@@ -31,8 +31,8 @@ OTHER_NAMES: dict[Operation, str] = {
 INACCURATE = {"log_ndtr", "sinc"}
 
 
-QUOTIENTS = (rules.divide, rules.ieee_divide)
-NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?")
+_QUOTIENTS = (rules.divide, rules.ieee_divide)
+_LITERAL = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?")
 
 
 class FunctionsOfJax:
@@ -91,7 +91,7 @@ class FunctionsOfJax:
             return jnp.where(jnp.isnan(b), b, a / b)
 
         others: dict[Operation, Callable[..., Any]] = {
-            **dict.fromkeys(QUOTIENTS, quotient),
+            **dict.fromkeys(_QUOTIENTS, quotient),
             rules.gelu: lambda x: 0.5 * x * jax.scipy.special.erfc(-x / rules.SQRT_2),
             rules.relu: lambda x: jnp.where(x <= 0.0, 0.0, x),
             rules.ieee_power: lambda a, b, k: jnp.power(a, b - k),
@@ -158,7 +158,7 @@ class JaxDialect(TensorDialect):
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
         """Print an operation; a quotient as an operator only by a number, since JAX's derivative has b ** -2."""
-        if operation in QUOTIENTS and not NUMBER.fullmatch(operands[1][0]) and self.call:
+        if operation in _QUOTIENTS and not _LITERAL.fullmatch(operands[1][0]) and self.call:
             return self.call(operation, [source for source, _ in operands]), ATOM
         return super().printed(operation, operands)
 

@@ -89,7 +89,7 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         y = torch.atan(torch.where(far, 1.0 / torch.where(far, x, 1.0), x))
         return torch.where(far, torch.sign(x) * (0.5 * math.pi) - y, y)
 
-    # Where a and b are equal, each formula is smooth; where their difference is none, they are infinite.
+    # Each side is smooth where a and b are equal; where their difference is nan, they may be infinite.
 
     def logaddexp(a: Any, b: Any) -> Any:
         less = a < b

@@ -12,7 +12,7 @@ import pytest
 import nn
 from autograd import Value, compile, exp, rules, sin
 from autograd.export import to_javascript
-from tests.autograd.export.rows import ROWS, cases, graph, points
+from tests.autograd.export.rows import ROWS, cases, graph, points, wanted
 from tests.autograd.export.samples import network_loss
 
 NODE = shutil.which("node")
@@ -59,12 +59,20 @@ def test_every_row_computes_what_the_engine_does():
     for number, (name, row) in enumerate(ROWS):
         root, leaves = graph(row, points(row)[0])
         sources.append(to_javascript(compile(root, wrt=leaves)))
-        for operands, wanted in cases(row, in_tails=False):
+        for operands, right in cases(row, in_tails=False):
             calls.append((number, operands, (), 1))
-            known.append((name, row, operands, wanted))
+            known.append((name, row, operands, right))
     for (name, row, operands, right), (values, gradient) in zip(known, run(sources, calls), strict=True):
         tail = 1e-16 if row is rules.gelu else 1e-300
         assert [*values, *gradient] == pytest.approx(right, rel=1e-12, abs=tail, nan_ok=True), (name, operands)
+
+
+@pytest.mark.parametrize("row", [rules.where, rules.either], ids=str)
+def test_nan_as_a_condition_holds_as_in_python(row):
+    operands = [np.nan, *[0.0, 3.0][: len(row.partials) - 1]]
+    root, leaves = graph(row, [1.0, *operands[1:]])
+    values, gradient = alone(to_javascript(compile(root, wrt=leaves)), operands)
+    assert [*values, *gradient] == wanted(row, operands)
 
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [3, 5, 4], [64, 32, 10]])
