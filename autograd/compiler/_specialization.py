@@ -179,7 +179,7 @@ def specialize(
     structures = [structure_of(call.key[i]) for i in dynamic]
     names = [call.form.names[i] for i in dynamic]
     traced = _traced(f, call, dynamic, structures, names)
-    if any(map(modes.differentiated, traced.captured)):
+    if any(map(modes.differentiated, traced.before)):
         return None
     if has_aux:
         check_pair(traced.structure, name)

@@ -51,6 +51,7 @@ class Trace:
     """The graph of a function at some arguments."""
 
     inputs: list[list[Value]]  # for each argument
+    before: list[Value]  # the nodes from outside of the function
     captured: list[Value]  # the other leaves that take a gradient
     constants: dict[Value, Any]  # the other leaves that take none, and were there before: the stamps of their data
     outputs: list[Any]
@@ -76,13 +77,14 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     order = topological_order(*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions())
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
+    before = [node for node in order if node.stamp.born < since and node not in own]
     older = [leaf for leaf in leaves if leaf.stamp.born < since]
     captured = [leaf for leaf in older if not isinstance(leaf, Constant)]
     older += [leaf for leaf in tracer.decisive if leaf.stamp.born < since]
     constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if isinstance(leaf, Constant)}
     ordered = set(order)
     made = [node for node in tracer.nodes if node in ordered]
-    return Trace(inputs, captured, constants, outputs, structure, order, made)
+    return Trace(inputs, before, captured, constants, outputs, structure, order, made)
 
 
 class _Tracer:
@@ -98,14 +100,18 @@ class _Tracer:
 
     def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
-        leaves = [leaf for leaf in topological_order(node) if leaf.op is None]
-        self.decisive += leaves
-        if not all(isinstance(leaf, Constant) for leaf in leaves):
+        if self._may_change([node]):
             line = Located(clock.now, users_frame()).line()
             raise TraceError(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
                 f"{ADVICE[how]}\n{line}"
             )
+
+    def _may_change(self, nodes: Iterable[Any]) -> bool:
+        """Whether the nodes were made from anything but constants and leaves that the function makes in each call."""
+        leaves = [leaf for leaf in topological_order(*nodes) if leaf.op is None]
+        self.decisive += leaves
+        return any(not isinstance(leaf, Constant) and leaf.stamp.born < self.since for leaf in leaves)
 
     def assigned(self, leaf: Any) -> None:
         """Raise TraceError, with the user's line, if a leaf is not the function's own."""
@@ -137,7 +143,10 @@ class _Tracer:
         """Return the nodes of the function, and of what derivatives were taken of, that may be an error.
 
         They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
-        function. Of nodes that were made after a derivative it is not known whether they are parts of one.
+        function. Of nodes that were made after a derivative it is not known whether they are parts of one. The leaves of
+        what derivatives were taken of are decisive, since a derivative at plain numbers is one.
         """
-        nodes = [*self.nodes[: self.before], *topological_order(*self.primals)]
+        differentiated = topological_order(*self.primals)
+        self.decisive += [node for node in differentiated if node.op is None]
+        nodes = [*self.nodes[: self.before], *differentiated]
         return [node for node in nodes if node.op is not None and may_raise(node.op)]

@@ -38,16 +38,16 @@ class Linearization:
     ) -> None:
         self.outputs = outputs
         self.inputs = inputs
+        self.since = since
         self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
         check_unchanged(self.order)
         if modes.blocks:
             modes.linearized(outputs)
         if valued is None:
-            nodes = [*self.order, *(parent for x in inputs for parent in x.parents)]
-            older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
-            valued = any(node.stamp in older and not isinstance(node, Constant) for node in nodes if older)
+            valued = is_valued([*self.order, *(parent for x in inputs for parent in x.parents)], since)
         self.valued = valued
-        self.recorded = valued and not modes.paused()
+        # Where a function is traced, what it computes in a no_grad block is a graph too, without a gradient.
+        self.recorded = valued and not (modes.paused() and not modes.traced())
         # What was made before the tick is not gone through, also where it is an input and was made from another one.
         fresh = [node for node in self.order if node.stamp.tick >= since] if since else self.order
         self.active = dependents(fresh, inputs)
@@ -186,6 +186,18 @@ def _zero_partials(operation: Operation, arity: int) -> list[bool]:
     """Return for each operand whether the partial derivative by it is 0 at all numbers."""
     found = derivatives(operation, symbol("y"), [symbol(position) for position in range(arity)])
     return [isinstance(derivative, float) and derivative == 0.0 for derivative in found]
+
+
+def is_valued(nodes: Iterable[Value], since: int) -> bool:
+    """Whether anything that takes a gradient was brought in among these nodes from before a tick."""
+    nodes = list(nodes)
+    older = {stamp for stamp in {node.stamp for node in nodes} if stamp.born < since}
+    return any(node.stamp in older and not isinstance(node, Constant) for node in nodes if older)
+
+
+def passed_on(node: Value) -> Value:
+    """Return a node of a recorded call as it leaves the call: in a `no_grad` block without gradient."""
+    return node.detach() if modes.paused() else node
 
 
 def as_value(number: Number) -> Value:

@@ -12,8 +12,8 @@ from operator import index
 from types import MethodType
 from typing import Any, SupportsIndex, TypeAlias
 
-from autograd.engine import Constant, Value, clock, modes
-from autograd.functions._linearization import Linearization, as_value
+from autograd.engine import Constant, Value, clock, modes, topological_order
+from autograd.functions._linearization import Linearization, as_value, is_valued, passed_on
 from autograd.functions.structure import Structure, flatten, flatten_result, map_values
 from autograd.rules import positive
 from autograd.rules.expression import COMPARISONS
@@ -58,16 +58,22 @@ class Call(Linearization):
 
     def aux(self) -> Any:
         """Return what f returned beside what is differentiated, with floats for its Values as in `value`."""
-        if self.recorded:
-            return self._aux
-        return map_values(self._aux, lambda x: Constant(x.data) if self.valued else x.data)
+        return self._aux if self.recorded and not modes.paused() else map_values(self._aux, self._beside)
 
     def value(self) -> Any:
         """Return what f returned, in its structure."""
         if self.recorded:
-            return self.result.unflatten(map(as_value, self.outputs))
+            return self.result.unflatten([passed_on(as_value(x)) for x in self.outputs])
         floats = [x.data if isinstance(x, Value) else x for x in self.outputs]
         return self.result.unflatten(map(Constant, floats) if self.valued else floats)
+
+    def _beside(self, x: Value) -> Any:
+        """Return a Value that f returned beside what is differentiated, or its number."""
+        if self.recorded:
+            return passed_on(x)
+        if modes.blocks and modes.traced() and is_valued(topological_order(x), self.since):  # no plain number then
+            return x.detach()
+        return Constant(x.data) if self.valued else x.data
 
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:

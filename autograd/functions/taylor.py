@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from autograd.engine import Constant, Value
-from autograd.functions._linearization import as_value
+from autograd.functions._linearization import as_value, passed_on
 from autograd.functions.calls import Call, Function, checked_whole, name_of
 from autograd.rules import Arithmetic, Mask, Operation, Where, ieee_dot, where
 
@@ -278,5 +278,5 @@ def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]]) -> list[Any]
     if call.recorded:
         made = next(iter(call.choices.values()), None)
         numbers = [found[0], *([x if made is None else where(made, x, 0.0) for x in later] for later in found[1:])]
-        return [call.result.unflatten(map(as_value, coefficients)) for coefficients in numbers]
+        return [call.result.unflatten([passed_on(as_value(x)) for x in coefficients]) for coefficients in numbers]
     return [call.result.unflatten(map(Constant, coefficients)) for coefficients in found]

@@ -6,7 +6,22 @@ import numpy as np
 import pytest
 
 import autograd as ad
-from autograd import Value, compile, detect_anomaly, grad, gradients, hessian, jacobian, log, sin, tanh, value_and_grad
+from autograd import (
+    Constant,
+    Value,
+    compile,
+    detect_anomaly,
+    grad,
+    gradients,
+    hessian,
+    jacobian,
+    log,
+    no_grad,
+    sin,
+    tanh,
+    value_and_grad,
+)
+from autograd.functions import flatten
 from nn import MLP
 
 FUNCTIONS = {
@@ -100,6 +115,39 @@ def test_values_that_an_inner_function_captures_are_followed():
     assert w.grad == 2.0
 
 
+INNER = {  # what a compiled function may compute of another function at plain numbers
+    **TRANSFORMS, "value of vjp": lambda f: lambda x: ad.vjp(f, x)[0],
+    "taylor": lambda f: lambda x: ad.taylor(f, x, 3),
+    "beside": lambda f: grad(lambda x: (f(x), {"f": f(x), "x": x}), has_aux=True),
+    "beside a product": lambda f: lambda x: ad.jvp(lambda x: (f(x), [f(x)]), (x,), (x,), has_aux=True),
+    "compiled": lambda f: compile(f), "compiled derivative": lambda f: compile(f).value_and_grad,
+    "choice": lambda f: grad(lambda x: f(x) if x > 1.0 else -x), "number": lambda f: lambda x: f(Value(x)).data,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("block", [lambda f: f, no_grad()])
+@pytest.mark.parametrize("name", INNER)
+def test_what_is_computed_at_plain_numbers_in_a_compiled_function_follows_what_it_reads(name, block):
+    k, w, transform = Constant(2.0), Value(2.0), block(lambda f: sum(flatten(INNER[name](f)(3.0))[0]))
+    reads = {"constant": lambda x: lambda t: t**3 * k, "argument": lambda x: lambda t: t**3 * x}
+    reads["Value"] = lambda x: lambda t: t**3 * w
+    for what, inner in reads.items():
+        if name == "number" and what != "constant":  # a plain number of one that may change
+            continue
+        f = lambda x, inner=inner: x * x * transform(inner(x))
+        compiled = compile(f)
+        for number in (2.0, 5.0, 7.0):
+            k.data = w.data = number
+            for by, program in ((f, compiled), (grad(f), compile(grad(f)))):
+                assert program(number) == pytest.approx(by(Value(number)).data, rel=1e-13), what
+
+
+def test_what_comes_beside_an_inner_derivative_may_be_the_number_of_an_outer_one():
+    f = lambda x: x * grad(lambda t: (t * t, [x, t]), has_aux=True)(3.0)[1][0]
+    for compiled in (compile(f), compile(grad(f))):
+        assert [compiled(2.0), compiled(5.0)] == [f(2.0), f(5.0)] if compiled.f is f else [2.0, 5.0]
+
+
 CAPTURING = [  # functions that use a number of a transform inside of a compiled function
     lambda w: compile(lambda x: x * w * w)(2.0), lambda w: compile(lambda x: x * w * w).value_and_grad(2.0)[1] * 2.0,
     lambda w: compile(lambda x: x * w * w, batched="x")([1.0, 3.0]),
@@ -114,6 +162,7 @@ def test_values_of_a_transform_that_a_compiled_function_captures_are_differentia
     for _ in range(2):
         inside, f = grad(inside), grad(f)
         assert inside(3.0) == f(3.0)
+        assert inside(Value(3.0)).data == f(3.0)
 
 
 def product_loss(x, y):

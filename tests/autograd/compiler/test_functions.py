@@ -447,6 +447,7 @@ def halve(x):
     return x
 
 
+W = Value(1.0, "w")
 STAYS = "would stay as it is in this first call"
 PLAIN_USES = [  # of a traced number, with an argument and what the error says
     *[
@@ -470,7 +471,7 @@ PLAIN_USES = [  # of a traced number, with an argument and what the error says
     (lambda x: ((x * x).backward(), x.grad * x)[1], 2.0, "in a compiled function"),
     (halve, 8.0, r"(?s)where\(x > 0, a, b\).*while x > 1.0:"),
     (lambda p: p["k"][1].data, {"k": [1.0, 2.0]}, r"the data of p\['k'\]\[1\] in a compiled function"),
-    (lambda x: x if Value(1.0, "w") > 0 else -x, 1.0, "a branch on"),
+    (lambda x: x if W > 0 else -x, 1.0, "a branch on"),
 ]  # fmt: skip
 
 
