@@ -49,7 +49,7 @@ class WithParameters:
 
     def read(self) -> Array:
         """Return the data of the Values in `wrt` as a vector."""
-        return np.array([leaf.number for leaf in self.wrt], dtype=float)
+        return np.array([leaf.data for leaf in self.wrt], dtype=float)
 
     def write(self, theta: ArrayLike) -> None:
         """Assign a vector to the data of the Values in `wrt`."""
@@ -111,11 +111,18 @@ class CompiledGraph(WithParameters):
 
     def forward(self) -> Any:
         """Compute the roots from the data that the leaves in `wrt` have now; write it to the roots and return it."""
+        if modes.blocks:
+            self._used()
         with self._lock:
             if modes.blocks and modes.inspecting():
                 self._inspect([leaf.number for leaf in self.wrt], differentiated=False)
             values = self._forward()
         return values[0] if self.single else values
+
+    def _used(self) -> None:
+        """Tell the tracer, if there is one, that the leaves are about to be read."""
+        for leaf in self.wrt:
+            modes.use(leaf, "a compiled graph's run at")
 
     def _forward(self) -> list[float]:
         tick = clock.now.tick
@@ -129,6 +136,8 @@ class CompiledGraph(WithParameters):
 
     def backward(self, seed: Any = 1.0) -> None:
         """Add the derivatives of the root to the `grad` of the leaves; of several, of their sum weighted by seeds."""
+        if modes.blocks:
+            self._used()
         with self._lock:
             if modes.blocks and modes.inspecting():
                 self._inspect([leaf.number for leaf in self.wrt], differentiated=True)

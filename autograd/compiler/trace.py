@@ -35,6 +35,9 @@ ADVICE = {  # by what was done with a number
     "the gradients of": "write grad(f) or value_and_grad(f) in place of backward(), in the function or around it",
     "the gradients, without create_graph, of": "write gradients(..., create_graph=True), or grad(f)",
     "the local derivatives of": "write gradients(y, y.parents, create_graph=True), or grad(f)",
+    "a compiled graph's run at": (
+        "compile a function in place of the graph, and call that; or write value_and_grad(theta) at plain numbers"
+    ),
     "a copy of": "write x itself, or x.detach() for a number without gradient",
     "an evaluation of": "call the function with the other numbers in place of evaluate",
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",

@@ -53,6 +53,9 @@ def backpropagated(x):
     return x.grad
 
 
+W = Value(1.0, "w")
+GRAPH, FUNCTION = compile(W * W), compile(lambda: W * W)
+
 # A use of a number, what the error says to write in its place, and that.
 USES = {
     "data": (lambda x: x.data * x, "x.detach()", lambda x: x.detach() * x),
@@ -83,6 +86,10 @@ USES = {
     "local derivatives": (lambda x: (x * x).local_derivatives()[0], "grad(f)", lambda x: x),
     "a copy": (copy.copy, "x itself, or x.detach()", lambda x: x),
     "an evaluation": (lambda x: evaluate(x * x, {}), "call the function with the other numbers", lambda x: x * x),
+    "a graph": (lambda x: x * GRAPH.forward(), "compile a function in place of the graph", lambda x: x * FUNCTION()),
+    "a graph's gradient": (lambda x: GRAPH.backward() or x * W.grad, "value_and_grad(theta) at plain numbers",
+                           lambda x: x * GRAPH.value_and_grad([0.5])[1][0]),
+    "a graph's vector": (lambda x: x * GRAPH.read()[0], "write x in place of x.data", lambda x: x * W),
     "equality": (lambda x: x * (x == 1.0), "abs(x - 1.0) <= 0.0", lambda x: x * (abs(x - 1.0) <= 0.0)),
 }  # fmt: skip
 
