@@ -181,6 +181,7 @@ def specialize(
     traced = _traced(f, call, dynamic, structures, names)
     if any(map(modes.differentiated, traced.before)):
         return None
+    modes.read_elsewhere(traced.before)
     if has_aux:
         check_pair(traced.structure, name)
     plain, batch, starts, blocks = _variables(traced.inputs, names, batched)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 from autograd.callers import users_frame
@@ -23,6 +24,11 @@ class TraceError(TypeError):
 
 CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
+CAUGHT = "write where(x > 0, lambda: log(x), -1.0) in place of try, with functions as sides that guard a domain"
+THREADS = (
+    "compute it in the function's own thread, or give the other one its context: "
+    "executor.submit(contextvars.copy_context().run, g, x)"
+)
 ADVICE = {  # by what was done with a number
     "the data of": f"write x in place of x.data, or x.detach() for a number without gradient; {CHOICE}",
     "a plain float of": (
@@ -74,8 +80,14 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     own = {leaf for leaves in inputs for leaf in leaves}
     tracer = _Tracer(own, since)
     # A detect_anomaly block looks at the call that follows; here a side that is not chosen is nan, which means nothing.
-    with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
-        result = f(*placed)
+    modes.traces.append(tracer)
+    try:
+        with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
+            result = f(*placed)
+    finally:
+        modes.traces.remove(tracer)
+    if tracer.refused:  # and f caught the error
+        raise TraceError(tracer.refused)
     outputs, structure = flatten_result(result, "compile")
     order = topological_order(*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions())
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
@@ -96,6 +108,8 @@ class _Tracer:
     def __init__(self, inputs: set[Value], since: int) -> None:
         self.inputs = inputs
         self.since = since  # a tick of the clock, after which nodes are the function's own
+        self.thread = get_ident()
+        self.refused = ""  # what the first error says that the function must not have caught
         self.decisive: list[Value] = []  # constants that were used as plain numbers
         self.nodes: list[Value] = []
         self.primals: list[Value] = []  # what derivatives were taken of
@@ -104,10 +118,9 @@ class _Tracer:
     def used(self, node: Any, how: str) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
         if self._may_change([node]):
-            line = Located(clock.now, users_frame()).line()
-            raise TraceError(
+            raise self._refusal(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
-                f"{ADVICE[how]}\n{line}"
+                f"{ADVICE[how]}"
             )
 
     def _may_change(self, nodes: Iterable[Any]) -> bool:
@@ -119,10 +132,9 @@ class _Tracer:
     def assigned(self, leaf: Any) -> None:
         """Raise TraceError, with the user's line, if a leaf is not the function's own."""
         if leaf.stamp.born < self.since:
-            line = Located(clock.now, users_frame()).line()
-            raise TraceError(
+            raise self._refusal(
                 f"the data of {leaf.label or 'a leaf'} is assigned in a compiled function, which would be done in this "
-                f"first call only; return the number, and assign it outside of the function\n{line}"
+                "first call only; return the number, and assign it outside of the function"
             )
 
     def compared(self, node: Any, other: Any) -> None:
@@ -132,6 +144,30 @@ class _Tracer:
 
     def _depends(self, node: Any) -> bool:
         return not self.inputs.isdisjoint(topological_order(node))
+
+    def elsewhere(self, nodes: Sequence[Any]) -> None:
+        """Raise TraceError, with the user's line, if a thread reads numbers of the arguments that knows of no trace."""
+        if get_ident() != self.thread and not self.inputs.isdisjoint(topological_order(*nodes, since=self.since)):
+            raise self._refusal(
+                "a number of a compiled function's arguments is read, compared or detached in another thread, where it "
+                f"would stay as it is in this first call; {THREADS}"
+            )
+
+    def failed(self, error: Exception, operands: Sequence[Any]) -> None:
+        """Take note of the error of an operation on numbers that may be others: f must not catch it."""
+        here = get_ident() == self.thread
+        order = topological_order(*operands, since=0 if here else self.since)
+        if self._may_change(order) if here else not self.inputs.isdisjoint(order):
+            self._refusal(
+                f"a compiled function catches an error, which would stay decided as in this first call; {CAUGHT}; "
+                f"the error is {type(error).__name__}: {error}"
+            )
+
+    def _refusal(self, message: str) -> TraceError:
+        """Return the error, which is raised again after the call if f catches it."""
+        message = f"{message}\n{Located(clock.now, users_frame()).line()}"
+        self.refused = self.refused or message
+        return TraceError(message)
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""

@@ -24,6 +24,9 @@ blocks = 0
 substitutions = 0  # of which these change what is read
 
 
+traces: list[OpenTrace] = []  # in whatever thread or task
+
+
 class _Block:
     """A block in which a mode has a value, in the block `outer`, which of the outermost is itself."""
 
@@ -63,6 +66,18 @@ class Tracer(Protocol):
 
     def made(self, node: Node) -> None:
         """Take note of a node, after those that were made before it."""
+        ...
+
+
+class OpenTrace(Protocol):
+    """A protocol of traces in progress, which are told what happens in any thread."""
+
+    def elsewhere(self, nodes: Sequence[Node]) -> None:
+        """Raise an error if nodes that another thread is about to read were made from the function's arguments."""
+        ...
+
+    def failed(self, error: Exception, operands: Sequence[Node]) -> None:
+        """Take note of an operation that raises an error, which the function may catch."""
         ...
 
 
@@ -205,9 +220,27 @@ def in_side(side: TracedSide | None) -> AbstractContextManager[None]:
     return _block(_side, side)
 
 
-def traced() -> bool:
-    """Whether the current thread or task is tracing a function to compile it."""
+def traced(*operands: Any) -> bool:
+    """Whether the current thread or task is tracing a function to compile it.
+
+    Where it is not, operands whose numbers are about to be read must not be those of another thread's trace.
+    """
+    if traces:
+        read_elsewhere([x for x in operands if isinstance(x, Node)])
     return _tracer.get().value is not None
+
+
+def read_elsewhere(nodes: Sequence[Node]) -> None:
+    """Tell the traces of other threads that the numbers of nodes are about to be read."""
+    if _tracer.get().value is None:
+        for trace in [*traces]:
+            trace.elsewhere(nodes)
+
+
+def failed(error: Exception, operands: Sequence[Node]) -> None:
+    """Tell all traces that an operation raises an error."""
+    for trace in [*traces]:
+        trace.failed(error, operands)
 
 
 def inspecting() -> bool:
@@ -232,6 +265,8 @@ def use(node: AnyNode, how: str) -> AnyNode:
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.used(node, how)
+    elif traces:
+        read_elsewhere([node])
     return substituted(node, differentiable=False)
 
 
@@ -271,6 +306,8 @@ def compared(node: Node, other: object) -> None:
     tracer = _tracer.get().value
     if tracer is not None:
         tracer.compared(node, other)
+    elif traces and not isinstance(other, Node):
+        read_elsewhere([node])
 
 
 def linearized(outputs: Iterable[Any]) -> None:

@@ -50,7 +50,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
         stamp = modes.inspected(op, data, operands_in(first, second))
         if modes.paused():
-            return _without_gradient(op, data, first, second) if modes.traced() else Value(data)
+            traced = modes.traced(*operands_in(first, second))
+            return _without_gradient(op, data, first, second) if traced else Value(data)
         if (side := modes.side()) is not None:
             operands = operands_in(first, second)
             constants = not (side.taken and rules.is_own(op)) and _fails_with_nan(op, operands)
@@ -77,8 +78,9 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
         operands = [modes.substituted(x, differentiable=differentiable) for x in operands]
     try:
         data = op.evaluate([node.number for node in operands])
-    except (ValueError, ArithmeticError):
+    except (ValueError, ArithmeticError) as error:
         if not modes.untaken():
+            modes.failed(error, operands)
             raise
         data = math.nan
     return _node(op, data, *slots_of(op, tuple(operands)))
@@ -159,7 +161,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    traced = modes.blocks and modes.traced()
+    traced = modes.blocks and modes.traced(a, b)
     # An int is compared as it is: a large one is no float.
     a, b = (x if type(x) is int and not traced else _as_operand(x) for x in (a, b))
     if a is None or b is None:
@@ -432,7 +434,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         """Apply the choice between functions: call the one that is chosen; where that is not known yet, both."""
         if modes.blocks:
             condition = modes.substituted(condition, differentiable=False)
-        if not (modes.blocks and modes.traced()):
+        if not (modes.blocks and modes.traced(condition)):
             return where.chosen(where.side(a if condition.number else b))
         otherwise = where(condition, 0.0, 1.0)
         return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
@@ -485,7 +487,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         ()
         """
         if modes.blocks:
-            if modes.traced():
+            if modes.traced(self):
                 return _unary(rules.detached, self)
             self = modes.substituted(self, differentiable=False)
         return Value(self.number)

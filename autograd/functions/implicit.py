@@ -86,8 +86,12 @@ def _solution(
     taken = [*start, *[x for numbers, _ in flat for x in numbers]]
     taken = [modes.substituted(x) if isinstance(x, Value) else x for x in taken]
     problem = _Problem(asker, equations, objective, structure, [part for _, part in flat], taken, solver, max_steps)
-    numbers = problem.look()
     given = [x for x in taken if isinstance(x, Value)]
+    try:
+        numbers = problem.look()
+    except Exception as error:
+        modes.failed(error, [*given, *problem.captured])
+        raise
     operands = [*given, *problem.operands_captured()]
     if (modes.traced() and operands) or any(not isinstance(x, Constant) for x in operands):
         return structure.unflatten(problem.components(operands))

@@ -1,12 +1,17 @@
 """Reading a number while a function is traced: what would stay as it is in the first call is an error."""
 
+import contextlib
+import contextvars
 import copy
+import itertools
 import math
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +20,9 @@ import pytest
 import autograd as ad
 from autograd import Value, compile, evaluate, grad
 from autograd.compiler import TraceError
+from autograd.compiler.steps import may_raise
 from autograd.compiler.trace import ADVICE
+from autograd.rules import TABLE, Operation
 from tests.errors import error_of
 
 READERS = {
@@ -150,3 +157,127 @@ def test_static_arguments_that_are_equal_and_not_the_same_have_programs_of_their
         program = compile(f, static="option")
         assert [program(3.0, wrap(k)) for k in (one, other, one)] == [f(3.0, wrap(k)) for k in (one, other, one)]
         assert f(3.0, wrap(one)) != f(3.0, wrap(other))
+
+
+# What a function catches
+
+
+def attempted(f):
+    """Return f, which returns the last of its operands in place of an error."""
+
+    def attempt(x):
+        with contextlib.suppress(Exception):
+            return f(*x)
+        return x[-1] * 1.0
+
+    return attempt
+
+
+@pytest.mark.parametrize("name", USES)
+def test_error_that_says_what_to_write_is_raised_though_the_function_catches_it(name):
+    f, remedy, _ = USES[name]
+    for by in (attempted(f), grad(attempted(f))):
+        assert remedy in error_of(compile(by), [1.0])
+
+
+def applied(row):
+    return row if row.arity else lambda *x: row(*[x] * row.sequences)
+
+
+def operands_outside(row):
+    """Return operands for which a row of the table is an error."""
+    points = (-1e308, -2.5, -1.0, 0.0, 1.0, 1e308, math.inf)
+    for operands in itertools.product(points, repeat=row.arity or 2):
+        with contextlib.suppress(ValueError, ArithmeticError):
+            applied(row)(*operands)
+            continue
+        return [*operands]
+    return None
+
+
+ROWS = {name: row for name, row in TABLE.items() if isinstance(row, Operation) and may_raise(row)}
+PARTIAL = {name: row for name, row in ROWS.items() if operands_outside(row)}
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_error_of_an_operation_that_the_function_catches_is_a_trace_error(name):
+    row = PARTIAL[name]
+    f = attempted(applied(row))
+    operands = operands_outside(row)
+    for by in (compile(f), compile(grad(f)), compile(f, batched="x")):
+        error = error_of(by, [operands] if by.batched else operands)
+        assert error.startswith("TraceError: a compiled function catches an error")
+        assert "write where(x > 0, lambda: log(x), -1.0) in place of try" in error
+
+
+def solved(k):
+    try:
+        return ad.root(lambda y: y * y + k, 1.0)
+    except ad.ConvergenceError:
+        return k
+
+
+def test_what_an_error_depends_on_decides_whether_the_function_may_catch_it():
+    constant, w = ad.Constant(-1.0), Value(-1.0)
+    attempt = attempted(lambda x, k: ad.log(k) * x)
+    for k in (w, ad.sin(w)):
+        assert error_of(compile(lambda x, k=k: attempt([x, k])), 1.0).startswith("TraceError")
+    assert error_of(compile(solved), 1.0).startswith("TraceError")
+    assert error_of(compile(lambda x: x * solved(-w)), 1.0).startswith("TraceError")
+    program = compile(lambda x: attempt([x, constant]))
+    assert program(3.0) == -1.0
+    constant.data = math.e
+    assert program(3.0) == 3.0
+    assert compile(lambda x: attempt([x, Value(-1.0)]))(3.0) == -1.0
+    assert compile(lambda x: ad.where(x > 0, lambda: ad.log(x), -1.0))(-1.0) == -1.0
+    assert error_of(compile(lambda x: ad.log(x)), -1.0) == error_of(ad.log, -1.0)
+
+
+# What other threads read
+
+
+def in_threads(g, run=lambda g: g):
+    """Return the function that adds up g of its numbers, each computed in a thread."""
+
+    def summed(x):
+        with ThreadPoolExecutor(2) as executor:
+            return sum(future.result() for future in [executor.submit(run(g), v) for v in x])
+
+    return summed
+
+
+def unrecorded(v):
+    with ad.no_grad():
+        return v * v
+
+
+READ_IN_THREADS = {
+    "a branch": lambda v: v * v if v > 0 else -v, "a branch on a result": lambda v: v if 1.0 < v * v else -v,
+    "a condition": lambda v: ad.where(v > 0, v * v, -v), "sides": lambda v: ad.where(v, lambda: v * v, lambda: -v),
+    "data": lambda v: v.data, "a float": math.sin, "a detached number": lambda v: v * v.detach(),
+    "equality": lambda v: v * (v == 1.0), "a program": lambda v: compile(lambda x: x * v)(2.0),
+    "no_grad": unrecorded, "softmax": lambda v: ad.softmax([v, 1.0])[0], "a caught error": lambda v: attempted(ad.log)([v]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ_IN_THREADS)
+def test_number_that_another_thread_reads_is_a_trace_error(name):
+    f = in_threads(READ_IN_THREADS[name])
+    for by in (f, attempted(lambda *x: f(x)), grad(f)):
+        assert error_of(compile(by), [-3.0, 2.0]).startswith("TraceError: ")
+
+
+def test_threads_may_compute_and_with_the_context_of_the_function_choose():
+    w, square = Value(2.0), lambda v: v * v * w
+    assert compile(in_threads(square))([-3.0, 2.0]) == 26.0
+    choice = in_threads(READ_IN_THREADS["a condition"], lambda g: partial(contextvars.copy_context().run, g))
+    program = compile(choice)
+    assert [program(x) for x in ([1.0, 2.0], [-3.0, 2.0])] == [5.0, 7.0]
+
+
+def test_threads_that_trace_nothing_read_their_own_numbers():
+    with ThreadPoolExecutor(1) as executor:
+        read = lambda: executor.submit(lambda: (W * 2.0 > 1.0, (W * 2.0).data, attempted(ad.log)([-W]).data)).result()
+        found = []
+        assert compile(lambda x: found.append(read()) or x)(1.0) == 1.0
+    assert found == [(True, 2.0, -1.0)]
