@@ -182,8 +182,8 @@ class _Tracer:
         """Return the nodes of the function, and of what derivatives were taken of, that may be an error.
 
         They are computed even where nothing uses them, as 1 / x does not use log x: a derivative has the errors of its
-        function. Of nodes that were made after a derivative it is not known whether they are parts of one. The leaves of
-        what derivatives were taken of are decisive, since a derivative at plain numbers is one.
+        function. Of nodes that were made after a derivative it is not known whether they are parts of one. The leaves
+        of what derivatives were taken of are decisive, since a derivative at plain numbers is one.
         """
         differentiated = topological_order(*self.primals)
         self.decisive += [node for node in differentiated if node.op is None]

@@ -252,11 +252,12 @@ def unrecorded(v):
 
 
 READ_IN_THREADS = {
-    "a branch": lambda v: v * v if v > 0 else -v, "a branch on a result": lambda v: v if 1.0 < v * v else -v,
+    "a branch": lambda v: v * v if v > 0 else -v, "a branch on a result": lambda v: v if v * v > 1.0 else -v,
     "a condition": lambda v: ad.where(v > 0, v * v, -v), "sides": lambda v: ad.where(v, lambda: v * v, lambda: -v),
     "data": lambda v: v.data, "a float": math.sin, "a detached number": lambda v: v * v.detach(),
     "equality": lambda v: v * (v == 1.0), "a program": lambda v: compile(lambda x: x * v)(2.0),
-    "no_grad": unrecorded, "softmax": lambda v: ad.softmax([v, 1.0])[0], "a caught error": lambda v: attempted(ad.log)([v]),
+    "no_grad": unrecorded, "softmax": lambda v: ad.softmax([v, 1.0])[0],
+    "a caught error": lambda v: attempted(ad.log)([v]),
 }  # fmt: skip
 
 
