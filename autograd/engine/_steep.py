@@ -15,7 +15,7 @@ from autograd import rules
 from autograd.engine.node import Node
 from autograd.rules import COMPARISONS, UNLISTED, Operation, is_own
 
-NEAR = 24  # operations before a node that are looked at
+LOOKED_BACK = 24  # operations before a node that are looked at
 
 LEFT_ALONE = {*COMPARISONS, *UNLISTED}
 STEEP = {  # beside those of which the edges tell it
@@ -47,7 +47,7 @@ def steep_before(node: Any, *known: Container[Node]) -> dict[Any, None]:
         if any(found in nodes for nodes in known):
             continue
         near[found] = None
-        if len(near) == NEAR:
+        if len(near) == LOOKED_BACK:
             break
         waiting += found.parents
     steep: dict[Any, None] = {}
