@@ -103,14 +103,23 @@ def container_of(cls: type) -> Container | None:
 
 
 def of_mapping(mapping: Any) -> tuple[Sequence[Any], Hashable]:
-    """Return the parts of a mapping, and its keys in their order with what a missing one is."""
-    return list(mapping.values()), (tuple(mapping), getattr(mapping, "default_factory", None))
+    """Return the parts of a mapping, and its keys in their order with what it has beside them."""
+    return list(mapping.values()), (tuple(mapping), beside_items(mapping))
+
+
+def beside_items(mapping: Any) -> tuple[Any, Beside | None]:
+    """Return what a missing key of a mapping has, and the attributes of a subclass of dict."""
+    state = [dict(part or {}) for part in _state(mapping)] if isinstance(mapping, dict) else []
+    return getattr(mapping, "default_factory", None), Beside(state, ()) if any(state) else None
 
 
 def _mapping(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    keys, default = rest
+    keys, (default, beside) = rest
     items = dict(zip(keys, parts, strict=True))
-    return cls(default, items) if issubclass(cls, defaultdict) else cls(items)
+    made = cls(default, items) if issubclass(cls, defaultdict) else cls(items)
+    for name, part in () if beside is None else [pair for state in beside.content for pair in state.items()]:
+        object.__setattr__(made, name, part)
+    return made
 
 
 def _keys(rest: Any) -> Sequence[str]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
-from autograd.functions.containers import Beside, Container, container_of, identity, of_mapping
+from autograd.functions.containers import Beside, Container, beside_items, container_of, identity, of_mapping
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
@@ -292,8 +292,8 @@ def arranged(argument: Any, structure: Structure) -> Any:
             return argument
         inside, rest = known.flatten(argument)
         if known.flatten is of_mapping:
-            keys, default = structure.rest
-            if default == getattr(argument, "default_factory", None) and argument.keys() == set(keys):
+            keys, beside = structure.rest
+            if beside == beside_items(argument) and argument.keys() == set(keys):
                 inside, rest = [argument[key] for key in keys], structure.rest
         if len(inside) != len(structure.parts):
             return argument

@@ -1,8 +1,9 @@
 """What a container has beside its numbers: attributes, an index, keys. Derivatives and programs have it, too."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -124,6 +125,27 @@ def test_a_dataclass_has_the_attributes_that_a_copy_has(cls):
     assert slope.x == 6.0
     assert hvp(f)(given, cls(2.0)).x == 4.0
     assert jvp(f, (given,), (cls(2.0),)) == (9.0, 12.0)
+
+
+class Scaled(dict):
+    scale = 1.0
+
+
+class ScaledWithSlots(defaultdict):
+    __slots__ = ("scale",)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("cls", [Scaled, partial(ScaledWithSlots, float)])
+def test_a_dict_of_ones_own_class_has_its_attributes(cls, backend):
+    program = compile(lambda p: p["x"] * p.scale, backend=backend)
+    for scale in (3.0, 5.0):
+        given = cls({"x": 2.0})
+        given.scale = scale
+        slope = grad(lambda p: p["x"] * p.scale)(given)
+        assert (slope, slope.scale, type(slope)) == ({"x": scale}, scale, type(given))
+        assert program.value_and_grad(given) == (2.0 * scale, {"x": scale})
+    assert hvp(lambda p: p["x"] ** 2 * p.scale)(given, given) == {"x": 20.0}
 
 
 @every_dataclass

@@ -69,7 +69,7 @@ def test_page_hands_on_what_the_engine_does_beside_infinite_slopes():
                 roots.append(place(row, [Value(x) for x in at], at))
     roots = [root for root in roots if isinstance(root, Value)]
     cases = [[model, rules] for model, rules in map(graph, roots)]
-    scripts = "".join((HERE / f"{name}.js").read_text() for name in ("functions", "numbers", "graph"))
+    scripts = "".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("functions", "numbers", "graph"))
     program = f"{scripts}\nconst cases = {json.dumps(cases)};\n{GRADIENTS}"
     done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, check=True)
     for root, found in zip(roots, json.loads(done.stdout), strict=True):
