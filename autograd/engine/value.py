@@ -249,7 +249,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         super().__init_subclass__(**keywords)
         _check_identity(cls)
         if cls.__new__ is object.__new__ and cls.__module__ != __name__:  # `dataclass` gives it an equality later
-            cls.__new__ = _new_of_subclass  # type: ignore[method-assign, assignment]
+            type.__setattr__(cls, "__new__", _new_of_subclass)  # of which type checkers need not know
 
     @property
     def data(self) -> float:
