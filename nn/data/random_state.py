@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,7 +20,6 @@ from nn.training.parameters import held
 
 Seed: TypeAlias = int | random.Random | None
 Access: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns a generator's state, what sets it
-TRIES = 20  # after which numbers are the model's own that are drawn each time
 
 
 def generator(seed: Seed) -> random.Random:
@@ -41,8 +40,8 @@ def chance_restored(generators: Sequence[Access], trial: Callable[[], Any]) -> I
     """Restore the random state after a block; yield a function that tells whether a model drew numbers in it.
 
     Known are its own generators, as of `generators_of(model)`, and those of `random` and of NumPy. Other threads draw
-    from these two as well. So where there are any, `trial`, a short run of the model, is repeated: numbers that the
-    model draws are drawn each time. And only the main thread puts these two back.
+    from these two as well. So where there are any, `trial`, a short run of the model, shows whether it calls them. And
+    only the main thread puts these two back.
 
     >>> with chance_restored([], random.random) as drawn:
     ...     before, number, after = drawn(), random.random(), drawn()
@@ -56,7 +55,7 @@ def chance_restored(generators: Sequence[Access], trial: Callable[[], Any]) -> I
         if own.moved() or not shared.moved():
             return own.moved()
         if not draws:
-            draws.append(threading.active_count() == 1 or _draws_each_time(trial))
+            draws.append(threading.active_count() == 1 or _draws(trial))
         return draws[0]
 
     try:
@@ -84,14 +83,29 @@ class _States:
             put(state)
 
 
-def _draws_each_time(trial: Callable[[], Any]) -> bool:
-    for _ in range(TRIES):
-        shared = _States(_of_all())
-        with suppress(Exception):  # which is raised where it is no trial
-            trial()
-        if not shared.moved():
-            return False
-    return True
+def _draws(trial: Callable[[], Any]) -> bool:
+    """Whether this thread draws from the generators of `random` or of NumPy in a trial, whatever others do meanwhile.
+
+    A profiler sees what it calls in `random`. The functions of NumPy it does not see; there the others wait, but for a
+    NumPy whose lock this thread cannot take twice.
+    """
+    numpy, called = _numpy(), []
+    lock = None if numpy is None else numpy.random.get_bit_generator().lock
+    generator = getattr(random.random, "__self__", None)
+
+    def profile(frame: Any, event: str, function: Any) -> None:
+        if event == "c_call" and getattr(function, "__self__", None) is generator:
+            called.append(function.__name__)
+
+    with lock if isinstance(lock, type(threading.RLock())) else nullcontext():
+        states, before = _States(_of_all()[1:]), sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            with suppress(Exception):  # which is raised where it is no trial
+                trial()
+        finally:
+            sys.setprofile(before)
+        return states.moved() or not {"getstate", "setstate"}.issuperset(called)
 
 
 def _of_all() -> list[Access]:

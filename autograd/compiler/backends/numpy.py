@@ -43,7 +43,7 @@ class NumpyProgram:
             "arguments": (slice(0, arguments), slice(0, batched)),
         }
         self.writer = NumpyWriter(code)
-        self.risky = [self.writer.view(results) for results, _ in code.risky]
+        self.risky: list[str] = []
         self._parts: dict[str, tuple[str, CodeType]] = {}
         self._memories: dict[int, ArrayMemory] = {}
 
@@ -57,6 +57,7 @@ class NumpyProgram:
         if name not in self._parts:
             if name == "forward":
                 lines = [*self.writer.lines(self.code.instructions), f"return {self.writer.roots(self.roots)}"]
+                self.risky = [self.writer.view(results) for results, _ in self.code.risky]
             else:
                 lines = self.writer.lines(self.adjoint.instructions(self.wanted[name])) or ["pass"]
             body = "\n    ".join(lines)

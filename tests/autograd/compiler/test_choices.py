@@ -154,7 +154,7 @@ OUTSIDE = {  # what a function of a number computed before has as a side, and a 
 }
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("place", OUTSIDE)
 @pytest.mark.parametrize(("row", "edge"), STEEP, ids=lambda part: getattr(part, "name", None))
 def test_side_that_is_not_chosen_hands_nothing_to_an_infinite_slope_outside_of_it(row, edge, place):
@@ -263,6 +263,7 @@ DERIVATIVES = {  # the derivative of a graph that is Values
 }  # fmt: skip
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("derivative", DERIVATIVES)
 @pytest.mark.parametrize("name", OF_A_CHOICE)
 def test_derivative_of_a_choice_that_was_made_is_refused_as_the_choice_is(name, derivative):

@@ -145,7 +145,7 @@ MADE_OF = {  # how the numbers of row i are made of the inputs
 }
 
 
-@pytest.mark.sample(12)
+@pytest.mark.sample(24)
 @pytest.mark.parametrize("made_of", MADE_OF)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", OF_MANY)
