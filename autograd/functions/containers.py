@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from inspect import getattr_static
 from numbers import Number
@@ -89,6 +90,8 @@ def container_of(cls: type) -> Container | None:
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if cls is type(None):
             found = Container(lambda thing: ((), None), lambda rest, parts: None)
+        elif issubclass(cls, ChainMap):
+            found = Container(_of_chain, lambda rest, parts: with_attributes(cls(*parts), rest), _maps)
         elif issubclass(cls, Mapping):
             found = Container(of_mapping, lambda rest, parts: _mapping(cls, rest, parts), _keys)
         elif dataclasses.is_dataclass(cls):
@@ -104,26 +107,68 @@ def container_of(cls: type) -> Container | None:
 
 def of_mapping(mapping: Any) -> tuple[Sequence[Any], Hashable]:
     """Return the parts of a mapping, and its keys in their order with what it has beside them."""
-    return list(mapping.values()), (tuple(mapping), beside_items(mapping))
+    return list(mapping.values()), beside_items(mapping, tuple(mapping))
 
 
-def beside_items(mapping: Any) -> tuple[Any, Beside | None]:
-    """Return what a missing key of a mapping has, and the attributes of a subclass of dict."""
-    state = [dict(part or {}) for part in _state(mapping)] if isinstance(mapping, dict) else []
-    return getattr(mapping, "default_factory", None), Beside(state, ()) if any(state) else None
+def beside_items(mapping: Any, keys: tuple[Any, ...]) -> Beside:
+    """Return the keys of a mapping, what a missing one has, and the attributes that its class does not make of items.
+
+    So an attribute that is computed from the items, as their sum, is that of other items in another mapping.
+    """
+    fits = keys, getattr(mapping, "default_factory", None)
+    attributes = _attributes_of(mapping)
+    if attributes:
+        with suppress(Exception):  # `_mapping` raises it
+            made = _attributes_of(_made_of_items(type(mapping), fits, [mapping[key] for key in keys]))
+            for name in attributes.keys() & made.keys():
+                if identity(attributes[name]) == identity(made[name]):
+                    del attributes[name]
+    return Beside(attributes, fits)
 
 
 def _mapping(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    keys, (default, beside) = rest
+    return with_attributes(_made_of_items(cls, rest.fits, parts), rest)
+
+
+def _made_of_items(cls: Any, fits: Any, parts: Sequence[Any]) -> Any:
+    keys, default = fits
     items = dict(zip(keys, parts, strict=True))
-    made = cls(default, items) if issubclass(cls, defaultdict) else cls(items)
-    for name, part in () if beside is None else [pair for state in beside.content for pair in state.items()]:
-        object.__setattr__(made, name, part)
-    return made
+    return cls(default, items) if issubclass(cls, defaultdict) else cls(items)
 
 
 def _keys(rest: Any) -> Sequence[str]:
-    return [f"[{key!r}]" for key in rest[0]]
+    return [f"[{key!r}]" for key in rest.fits[0]]
+
+
+def _of_chain(chain: Any) -> tuple[Sequence[Any], Hashable]:
+    attributes = _attributes_of(chain)
+    return attributes.pop("maps"), Beside(attributes, len(chain.maps))
+
+
+def _maps(rest: Any) -> Sequence[str]:
+    return [f".maps[{i}]" for i in range(rest.fits)]
+
+
+def beside_fields(named: Any) -> Beside | None:
+    """Return the attributes of a named tuple whose class may have some."""
+    return Beside(dict(vars(named)), ()) if hasattr(named, "__dict__") else None
+
+
+def _attributes_of(thing: Any) -> dict[str, Any]:
+    """Return what an object holds, but for each cached_property, which would be that of other numbers."""
+    state = {name: part for held in _state(thing) for name, part in (held or {}).items()}
+    return {
+        name: part
+        for name, part in state.items()
+        if not isinstance(getattr_static(type(thing), name, None), cached_property)
+    }
+
+
+def with_attributes(made: Any, rest: Any) -> Any:
+    """Return what was made of its parts, with the attributes that it has beside them."""
+    for name, part in rest.content.items():
+        object.__setattr__(made, name, part)
+    return made
 
 
 def _of_dataclass(thing: Any) -> tuple[Sequence[Any], Hashable]:

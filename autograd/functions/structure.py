@@ -15,7 +15,16 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
-from autograd.functions.containers import Beside, Container, beside_items, container_of, identity, of_mapping
+from autograd.functions.containers import (
+    Beside,
+    Container,
+    beside_fields,
+    beside_items,
+    container_of,
+    identity,
+    of_mapping,
+    with_attributes,
+)
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
@@ -101,7 +110,8 @@ class Structure:
             return self.container(zip(self.keys, parts, strict=True))
         if (known := self.known) is not None:
             return known.unflatten(self.rest, parts)
-        return self.container._make(parts)
+        named = self.container._make(parts)
+        return named if self.rest is None else with_attributes(named, self.rest)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
         """Nest the numbers of a flat list.
@@ -199,7 +209,7 @@ def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
     if kind in (list, tuple):
         return kind([map_values(part, change) for part in thing])
     if _is_named_tuple(kind):
-        return kind._make([map_values(part, change) for part in thing])
+        return Structure(kind, rest=beside_fields(thing)).around([map_values(part, change) for part in thing])
     if (numpy := sys.modules.get("numpy")) is not None and kind is numpy.ndarray and thing.dtype.kind == "O":
         return pack([map_values(part, change) for part in thing.ravel().tolist()], thing.shape)
     if (known := container_of(kind)) is not None:
@@ -217,7 +227,7 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         )
     if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
         parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
-        return Structure(kind, tuple(range(len(parts))), parts)
+        return Structure(kind, tuple(range(len(parts))), parts, beside_fields(thing) if _is_named_tuple(kind) else None)
     numpy = sys.modules.get("numpy")
     if kind is float or hasattr(thing, "_operate"):
         numbers.append(thing)
@@ -292,9 +302,9 @@ def arranged(argument: Any, structure: Structure) -> Any:
             return argument
         inside, rest = known.flatten(argument)
         if known.flatten is of_mapping:
-            keys, beside = structure.rest
-            if beside == beside_items(argument) and argument.keys() == set(keys):
-                inside, rest = [argument[key] for key in keys], structure.rest
+            keys, default = structure.rest.fits
+            if default == getattr(argument, "default_factory", None) and argument.keys() == set(keys):
+                inside, rest = [argument[key] for key in keys], beside_items(argument, keys)
         if len(inside) != len(structure.parts):
             return argument
         return known.unflatten(rest, [arranged(part, like) for part, like in zip(inside, structure.parts, strict=True)])
@@ -306,7 +316,9 @@ def arranged(argument: Any, structure: Structure) -> Any:
         pairs = zip(structure.keys, structure.parts, strict=True)
         return kind((key, arranged(argument[key], part)) for key, part in pairs)
     parts = [arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)]
-    return kind._make(parts) if _is_named_tuple(kind) else kind(parts)
+    if _is_named_tuple(kind):
+        return Structure(kind, rest=beside_fields(argument)).around(parts)
+    return kind(parts)
 
 
 def pack(numbers: Sequence[Any], shape: Shape) -> Any:

@@ -1,17 +1,18 @@
 """What a container has beside its numbers: attributes, an index, keys. Derivatives and programs have it, too."""
 
-from collections import defaultdict
+from collections import ChainMap, UserDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import cached_property, partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from autograd import Value, compile, grad, hvp, jacobian, jvp, register
+from autograd import Value, compile, grad, hvp, jacobian, jvp, register, vjp
 from autograd.compiler.backends import BACKENDS
+from autograd.functions import flatten
 
 
 @dataclass
@@ -146,6 +147,85 @@ def test_a_dict_of_ones_own_class_has_its_attributes(cls, backend):
         assert (slope, slope.scale, type(slope)) == ({"x": scale}, scale, type(given))
         assert program.value_and_grad(given) == (2.0 * scale, {"x": scale})
     assert hvp(lambda p: p["x"] ** 2 * p.scale)(given, given) == {"x": 20.0}
+
+
+class ScaledUser(UserDict):
+    scale = 1.0
+
+
+class ScaledChain(ChainMap):
+    scale = 1.0
+
+
+class Item(NamedTuple):
+    x: float
+
+
+class ScaledItem(Item):
+    scale = 1.0
+
+    def __getitem__(self, name):
+        return self.x
+
+
+OF_ONES_OWN = [Scaled, partial(ScaledWithSlots, float), ScaledUser, ScaledChain, lambda items: ScaledItem(items["x"])]
+
+
+@pytest.mark.parametrize("make", OF_ONES_OWN)
+def test_mappings_and_named_tuples_of_ones_own_class_have_their_attributes(make):
+    f = lambda p: p["x"] ** 2 * p.scale
+    program, given = compile(f), make({"x": 2.0})
+    for scale in (3.0, 5.0):
+        given.scale = scale
+        slope = grad(f)(given)
+        assert (slope["x"], slope.scale, type(slope)) == (4.0 * scale, scale, type(given))
+        assert (program(given), program.value_and_grad(given)[1]) == (4.0 * scale, slope)
+        assert compile(f, batched="p").each([given, given]).tolist() == [4.0 * scale] * 2
+        assert jvp(f, (given,), (make({"x": 1.0}),)) == (4.0 * scale, 4.0 * scale)
+        assert vjp(lambda p: p, given)[1](make({"x": 1.0}))[0].scale == scale
+
+
+class Attributes(dict):
+    """A dict whose items are its attributes."""
+
+    def __init__(self, *items, **named):
+        super().__init__(*items, **named)
+        self.__dict__ = self
+
+
+class Summed(dict):
+    """A dict that has the sum of its items, and what is computed of them when it is asked for."""
+
+    def __init__(self, *items, **named):
+        super().__init__(*items, **named)
+        self.sum = sum(self.values())
+
+    @cached_property
+    def double(self):
+        return 2.0 * self.sum
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_attributes_that_a_dict_makes_of_its_items_are_made_again(backend):
+    for cls, f in ((Attributes, lambda p: p.x * p["x"] * p.y), (Summed, lambda p: p.sum * p["x"] * p.double)):
+        counted = []
+        program = compile(lambda p, f=f, counted=counted: counted.append(1) or f(p), backend=backend)
+        for x in (2.0, 5.0):
+            given = cls(x=x, y=3.0)
+            getattr(given, "double", None)
+            slope = {"x": 2.0 * x * 3.0, "y": x * x}
+            if cls is Summed:
+                slope = {"x": 2.0 * (x + 3.0) ** 2 + 4.0 * x * (x + 3.0), "y": 4.0 * x * (x + 3.0)}
+            assert grad(f)(given) == slope
+            assert program.value_and_grad(given) == (f(cls(x=x, y=3.0)), slope)
+        assert len(counted) == 1
+
+
+def test_a_chain_of_maps_comes_back_as_one():
+    given = ChainMap({"x": 2.0}, {"x": 5.0, "y": 3.0})
+    slope = grad(lambda p: p["x"] * p["y"])(given)
+    assert slope.maps == compile(grad(lambda p: p["x"] * p["y"]))(given).maps == [{"x": 3.0}, {"x": 0.0, "y": 2.0}]
+    assert [*flatten(given)[1].names("p")] == ["p.maps[0]['x']", "p.maps[1]['x']", "p.maps[1]['y']"]
 
 
 @every_dataclass
