@@ -54,7 +54,7 @@ WRITTEN = {
         of_jax,
         """
         v2 = relu(v1)
-        v13 = jax.nn.logsumexp(jnp.stack([x0[0], x0[1], x0[2], x0[3]]), axis=-1)
+        v13 = logsumexp(jnp.stack([x0[0], x0[1], x0[2], x0[3]]))
         """,
     ),
 }
