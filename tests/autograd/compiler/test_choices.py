@@ -263,7 +263,7 @@ DERIVATIVES = {  # the derivative of a graph that is Values
 }  # fmt: skip
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("derivative", DERIVATIVES)
 @pytest.mark.parametrize("name", OF_A_CHOICE)
 def test_derivative_of_a_choice_that_was_made_is_refused_as_the_choice_is(name, derivative):

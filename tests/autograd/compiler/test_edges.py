@@ -101,7 +101,7 @@ def test_row_beside_an_infinite_slope_is_as_eager(row):
 SUMS = {rules.fsum, rules.mean, rules.dot}  # NumPy adds all terms up at once; beside a nan no result is looked at
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_error_of_a_result_that_others_hide_is_raised(row, backend):
     def f(xs):

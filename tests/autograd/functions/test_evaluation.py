@@ -92,7 +92,7 @@ def assert_held(row, root, boxes, points):
                 assert mp.isnan(wanted) or low <= wanted <= high, (row, point, found, wanted)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_intervals_around_one_number_hold_all_of_its_digits(row):
     for root, leaves in graphs(row, random.Random(6), 60):
@@ -103,7 +103,7 @@ def test_intervals_around_one_number_hold_all_of_its_digits(row):
             return
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("ends", [(-1, 2), (-1000, 1000), (0, math.inf), (-math.inf, 0), (-math.inf, math.inf)])
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.domain], ids=lambda row: row.name)
 def test_intervals_of_any_ends_hold_what_is_defined_everywhere(row, ends):
