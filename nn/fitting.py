@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from autograd import Value
 from autograd.callers import warn
+from autograd.compiler import needs_numpy
 from autograd.engine import collector_paused, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import Seed, chance_restored, generator, generators_of
@@ -137,7 +138,8 @@ def _check_backend(backend: str, compiled: bool | str) -> None:
     if backend == "jax":
         load_jax(ASKER)
         return
-    from autograd.compiler.cut import check_backend
+    with needs_numpy(f"backend={backend!r}"):
+        from autograd.compiler.cut import check_backend
 
     try:
         check_backend(backend)

@@ -23,8 +23,8 @@ AnyNode = TypeVar("AnyNode", bound=Node)
 blocks = 0
 substitutions = 0  # of which these change what is read
 
-
-traces: list[OpenTrace] = []  # in whatever thread or task
+# The traces in progress, in whatever thread or task: one that knows of none may read numbers of another's.
+traces: list[OpenTrace] = []
 
 
 class _Block:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from nn.training.parameters import held
@@ -49,20 +49,19 @@ def chance_restored(generators: Sequence[Access], trial: Callable[[], Any]) -> I
     (False, True, True)
     """
     own, shared = _States(generators), _States(_of_all())
-    draws: list[bool] = []  # whether it is the model that does, once that was asked
+
+    @cache
+    def draws() -> bool:
+        """Whether it is the model that draws from those that all threads have in common."""
+        return threading.active_count() == 1 or _draws(trial)
 
     def drawn() -> bool:
-        if own.moved() or not shared.moved():
-            return own.moved()
-        if not draws:
-            draws.append(threading.active_count() == 1 or _draws(trial))
-        return draws[0]
+        return own.moved() or (shared.moved() and draws())
 
     try:
         yield drawn
     finally:
-        own_moved = own.moved()
-        if threading.current_thread() is threading.main_thread() and shared.moved() and (own_moved or drawn()):
+        if threading.current_thread() is threading.main_thread() and shared.moved() and drawn():
             shared.restore()
         own.restore()
 

@@ -43,7 +43,7 @@ class NumpyProgram:
             "arguments": (slice(0, arguments), slice(0, batched)),
         }
         self.writer = NumpyWriter(code)
-        self.risky: list[str] = []
+        self.risky: list[str] = []  # known with the forward part, whose lines have the first names
         self._parts: dict[str, tuple[str, CodeType]] = {}
         self._memories: dict[int, ArrayMemory] = {}
 

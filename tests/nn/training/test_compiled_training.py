@@ -520,8 +520,9 @@ def test_without_numpy_training_is_eager_and_says_what_to_install(monkeypatch):
     with warns(r"autograd.compile needs NumPy: python -m pip install"):
         history = fit(model, X, REAL, loss=mse, optimizer=SGD(model.parameters(), lr=0.05), epochs=3, seed=3)
     assert ([*model.state_dict().values()], history) == wanted
-    with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[compile\]'"):
-        fit(model, X, REAL, loss=mse, compiled=True)
+    for options in ({"compiled": True}, {"backend": "numpy"}, {"backend": "native"}):
+        with pytest.raises(ImportError, match=r"python -m pip install 'scalar-autograd\[compile\]'"):
+            fit(model, X, REAL, loss=mse, **options)
 
 
 def test_in_a_browser_without_numpy_training_is_eager_and_quiet(monkeypatch):
