@@ -50,10 +50,6 @@ class Peer:
         own[self.name] = thing
 
 
-def _op_name(node: Node) -> str:
-    return "" if node.op is None else node.op.name
-
-
 class PeerNames:
     """The attributes that a Value has under the names of other libraries."""
 

@@ -22,7 +22,6 @@ class HasParameters(Protocol):
 
     def parameters(self) -> Sequence[Node]:
         """Return the parameters."""
-        ...
 
 
 class Stamp:

@@ -54,19 +54,15 @@ class Tracer(Protocol):
 
     def used(self, node: Node, how: str) -> None:
         """Raise an error if the number may be another one in the next call."""
-        ...
 
     def assigned(self, leaf: Node) -> None:
         """Raise an error if the data of a leaf from outside of the function is about to be assigned."""
-        ...
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""
-        ...
 
     def made(self, node: Node) -> None:
         """Take note of a node, after those that were made before it."""
-        ...
 
 
 class OpenTrace(Protocol):
@@ -74,11 +70,9 @@ class OpenTrace(Protocol):
 
     def elsewhere(self, nodes: Sequence[Node]) -> None:
         """Raise an error if nodes that another thread is about to read were made from the function's arguments."""
-        ...
 
     def failed(self, error: Exception, operands: Sequence[Node]) -> None:
         """Take note of an operation that raises an error, which the function may catch."""
-        ...
 
 
 class Inspector(Protocol):
@@ -86,11 +80,9 @@ class Inspector(Protocol):
 
     def made(self, op: Operation, data: float, operands: Sequence[Node]) -> Origin:
         """Look at a result before it becomes a node, and return the node's stamp."""
-        ...
 
     def accumulated(self, edges: Iterable[Any], holders: Iterable[Any]) -> Iterable[Any]:
         """Return the edges, each looked at before its product is added; at the end look at all gradients."""
-        ...
 
 
 class TracedSide(Protocol):
@@ -100,11 +92,9 @@ class TracedSide(Protocol):
 
     def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
         """Return the operands of a node of this side, those that were made outside of it behind a guard."""
-        ...
 
     def made(self, node: Node) -> None:
         """Take note of a node that was made in this side."""
-        ...
 
 
 class Substitution(Protocol):
@@ -112,7 +102,6 @@ class Substitution(Protocol):
 
     def substituted(self, node: Any, differentiable: bool) -> Any:
         """Return the node that stands for this one; `differentiable` where what is read passes derivatives on."""
-        ...
 
 
 @contextmanager

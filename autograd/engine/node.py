@@ -23,12 +23,10 @@ class Origin(Protocol):
     @property
     def born(self) -> int:
         """The tick at which the node was made; `tick` is later where its data was assigned since."""
-        ...
 
     @property
     def scope(self) -> Any:
         """The innermost scope, None outside of all."""
-        ...
 
 
 class Node:
