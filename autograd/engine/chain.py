@@ -9,13 +9,12 @@ and where derivatives are Values, it is the same loop again.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
 from autograd.engine.node import UNREACHED, Node
-from autograd.rules import INACTIVE, TABLE, Binary, Operation
+from autograd.rules import INACTIVE, add, mul
 
 # A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
@@ -140,18 +139,18 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
     """Accumulate gradients as `accumulate` does over `edges`, of computed nodes all of whose parents are active.
 
     It is the engine's innermost code, so the edges are not handed from one function to another, and the derivatives of
-    + and * are not called.
+    + and * are written here instead of called.
     """
     for node in nodes:
         op, gradient, a, b = node.op, node.adjoint, node._first, node._second
         if gradient is UNREACHED:
             continue
-        if op is PRODUCT:
+        if op is mul:
             if type(a) is not constant:
                 a.adjoint += gradient * b.number
             if type(b) is not constant:
                 b.adjoint += gradient * a.number
-        elif op is SUM:
+        elif op is add:
             if type(a) is not constant:
                 a.adjoint += gradient
             if type(b) is not constant:
@@ -174,21 +173,6 @@ def accumulate_floats(nodes: Iterable[Any], constant: type[Node]) -> None:
                     derivative = partial(y, *operands) if op.arity else partial
                     if derivative is not INACTIVE:
                         parent.adjoint += gradient * derivative
-
-
-def row_of(*derivatives: Any) -> Operation:
-    """Return the row of the table whose partial derivatives are these, when they are read with names: y, a, b."""
-
-    def read(row: Operation) -> list[Any]:
-        with suppress(TypeError):  # of arithmetic on names
-            return [partial("y", "a", "b") for partial in row.partials]
-        return []
-
-    (row,) = (row for row in TABLE.values() if isinstance(row, Binary) and read(row) == [*derivatives])
-    return row
-
-
-SUM, PRODUCT = row_of(1.0, 1.0), row_of("b", "a")
 
 
 def edges(nodes: Iterable[Node], wanted: Container[Node], *, differentiable: bool = False) -> Iterator[Edge]:

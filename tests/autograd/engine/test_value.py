@@ -922,9 +922,9 @@ def test_plain_floats_and_integers_become_constants_at_once(monkeypatch):
     assert [y.data for y in (x + 1, 1 + x, x * 1.5, 1.5 / x)] == [3.0, 3.0, 3.0, 0.75]
 
 
-def test_rows_whose_derivatives_are_spelled_out_in_the_chain_rule_are_those_of_plus_and_times():
-    assert (rules.add, rules.mul) == (chain.SUM, chain.PRODUCT)
-    assert chain.row_of(1.0, -1.0) is rules.sub
+@pytest.mark.parametrize(("row", "spelled_out"), [(rules.add, [1.0, 1.0]), (rules.mul, ["b", "a"])], ids=repr)
+def test_derivatives_that_are_spelled_out_in_the_chain_rule_are_those_of_the_rows(row, spelled_out):
+    assert [partial("y", "a", "b") for partial in row.partials] == spelled_out
 
 
 @pytest.mark.parametrize(("row", "gradients"), [(rules.add, (7.0, 3.0)), (rules.mul, (12.0, 5.0))], ids=repr)
