@@ -7,14 +7,28 @@ given to the functions; with the operators from here it can be given to the whol
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from autograd.rules import _rows as rules
 from autograd.rules.operation import Operation
 
+_Method: TypeAlias = Callable[[Any, Any], Any]
 
-class _Operating(Protocol):
-    _operate: Any
+
+def _operators(row: Operation) -> tuple[_Method, _Method]:
+    """Return the method that applies a row to self and another operand, and the one for the other order."""
+
+    def method(self: Any, other: Any) -> Any:
+        return self._operate(row, (self, other)) if _is_operand(other) else NotImplemented
+
+    def reflected(self: Any, other: Any) -> Any:
+        return self._operate(row, (other, self)) if _is_operand(other) else NotImplemented
+
+    return method, reflected
+
+
+def _is_operand(other: Any) -> bool:
+    return isinstance(other, (float, int)) or hasattr(other, "_operate")
 
 
 class Arithmetic:
@@ -23,47 +37,16 @@ class Arithmetic:
     __slots__ = ()
     noun = "number"  # what messages call it
 
-    def __add__(self, other: Any) -> Any:
-        return _binary(rules.add, self, other, self)
-
-    def __radd__(self, other: Any) -> Any:
-        return _binary(rules.add, other, self, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _binary(rules.sub, self, other, self)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _binary(rules.sub, other, self, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _binary(rules.mul, self, other, self)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _binary(rules.mul, other, self, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _binary(rules.divide, self, other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _binary(rules.divide, other, self, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _binary(rules.power, self, other, self)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _binary(rules.power, other, self, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return _binary(rules.mod, self, other, self)
-
-    def __rmod__(self, other: Any) -> Any:
-        return _binary(rules.mod, other, self, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return _binary(rules.floordiv, self, other, self)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _binary(rules.floordiv, other, self, self)
+    __add__, __radd__ = _operators(rules.add)
+    __sub__, __rsub__ = _operators(rules.sub)
+    __mul__, __rmul__ = _operators(rules.mul)
+    __truediv__, __rtruediv__ = _operators(rules.divide)
+    __pow__, __rpow__ = _operators(rules.power)
+    __mod__, __rmod__ = _operators(rules.mod)
+    __floordiv__, __rfloordiv__ = _operators(rules.floordiv)
+    __lt__, __gt__ = _operators(rules.less)
+    __le__, __ge__ = _operators(rules.less_equal)
+    __or__, __ror__ = _operators(rules.either)
 
     def __neg__(self) -> Any:
         return rules.negative(self)
@@ -73,24 +56,6 @@ class Arithmetic:
 
     def __abs__(self) -> Any:
         return rules.abs(self)
-
-    def __lt__(self, other: Any) -> Any:
-        return _binary(rules.less, self, other, self)
-
-    def __le__(self, other: Any) -> Any:
-        return _binary(rules.less_equal, self, other, self)
-
-    def __gt__(self, other: Any) -> Any:
-        return _binary(rules.less, other, self, self)
-
-    def __ge__(self, other: Any) -> Any:
-        return _binary(rules.less_equal, other, self, self)
-
-    def __or__(self, other: Any) -> Any:
-        return _binary(rules.either, self, other, self)
-
-    def __ror__(self, other: Any) -> Any:
-        return _binary(rules.either, other, self, self)
 
     def __and__(self, other: Any) -> Any:
         return self * other | 0.0
@@ -116,18 +81,5 @@ class Arithmetic:
         return lambda *others: row(self, *others)
 
 
-METHODS: dict[str, Callable[..., Any]] = {
-    **rules.FUNCTIONS,
-    **{
-        name.replace("a", "arc", 1): rules.FUNCTIONS[name]
-        for name in rules.FUNCTIONS
-        if name.startswith("a") and name != "abs"
-    },
-}
-
-
-def _binary(row: Operation, a: Any, b: Any, own: _Operating) -> Any:
-    other = b if a is own else a
-    if not (isinstance(other, (float, int)) or hasattr(other, "_operate")):
-        return NotImplemented
-    return own._operate(row, (a, b))
+METHODS: dict[str, Callable[..., Any]] = dict(rules.FUNCTIONS)
+METHODS |= {name.replace("a", "arc", 1): METHODS[name] for name in METHODS if name.startswith("a") and name != "abs"}
