@@ -45,19 +45,15 @@ def state(node: Node, parents: tuple[Node, ...]) -> tuple[Any, ...]:
     return type(node), node.number, grad, node.label, node.op, parents, node.stamp
 
 
-# What every node has, and `state` holds. Beside these, a subclass of Value may have attributes of its own.
-FIELDS = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
-
-
 @lru_cache
 def _is_plain(kind: Any) -> bool:
-    """Whether nodes of a class have nothing but their fields."""
+    """Whether nodes of a class have nothing but the slots of every node, which `state` holds."""
     no_slots = kind.__basicsize__ == Node.__basicsize__ and kind.__dictoffset__ == 0
     return no_slots and kind.__getstate__ is object.__getstate__
 
 
 def own_state(node: Any) -> Any:
-    """Return what a subclass of Value adds to a node's fields, as `__getstate__` gives it; None if nothing."""
+    """Return what a subclass of Value adds to a node's slots, as `__getstate__` gives it; None if nothing."""
     kind: Any = type(node)
     if _is_plain(kind):
         return None
@@ -65,7 +61,7 @@ def own_state(node: Any) -> Any:
     if kind.__getstate__ is not object.__getstate__:
         return state
     attributes, slots = state  # of which a node has some
-    own = {name: thing for name, thing in slots.items() if name not in FIELDS}
+    own = {name: thing for name, thing in slots.items() if name not in Node.__slots__}
     return (attributes, own) if own else attributes
 
 
