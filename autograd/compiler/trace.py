@@ -102,7 +102,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     return Trace(inputs, before, captured, constants, outputs, structure, order, made)
 
 
-class _Tracer:
+class _Tracer(modes.Tracer):
     """The tracer: it refuses to let a number that may change be used as a plain one."""
 
     def __init__(self, inputs: set[Value], since: int) -> None:

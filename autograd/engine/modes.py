@@ -49,14 +49,17 @@ _side = _mode("side")
 _substitution = _mode("substitution")
 
 
-class Tracer(Protocol):
-    """A protocol of tracers, as of `compile`: told where data is used as a plain number, and what is differentiated."""
+class Tracer:
+    """A tracer is told where data is used as a plain number, and what is differentiated; this one allows all."""
 
     def used(self, node: Node, how: str) -> None:
         """Raise an error if the number may be another one in the next call."""
 
     def assigned(self, leaf: Node) -> None:
         """Raise an error if the data of a leaf from outside of the function is about to be assigned."""
+
+    def compared(self, node: Node, other: object) -> None:
+        """Raise an error if == is about to compare numbers that may be others in the next call."""
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""

@@ -404,25 +404,13 @@ class _Reads:
         return self.stand_ins[node]
 
 
-class _BothSides:
+class _BothSides(modes.Tracer):
     """A tracer that has choices call both of their sides, and takes no offence at numbers."""
 
     def used(self, node: Node, how: str) -> None:
         """Allow a number to be used, but in a side that is not taken: it is nan there, which may lead anywhere."""
         if modes.untaken():
             raise ArithmeticError(f"{how} what is not computed")
-
-    def assigned(self, leaf: Node) -> None:
-        """Allow a leaf to be assigned."""
-
-    def compared(self, node: Node, other: Any) -> None:
-        """Allow a node to be compared by ==."""
-
-    def linearized(self, outputs: Any) -> None:
-        """Take no note of what derivatives are taken of."""
-
-    def made(self, node: Node) -> None:
-        """Take no note of a node."""
 
 
 class _Component:
