@@ -25,11 +25,8 @@ class Kind:
     """A kind of numbers: how a float is one of them, and their functions, by the names that definitions use."""
 
     noun = "a Fraction"  # what messages call one
-    unfit: tuple[type[Exception], ...] = (
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-    )  # errors that say what it lacks
+    # Errors that say what it lacks.
+    unfit: tuple[type[Exception], ...] = (TypeError, AttributeError, NotImplementedError)
 
     def lift(self, number: float) -> Any:
         """Return a float as a number of this kind: exactly that number."""
@@ -125,43 +122,37 @@ class _Complex(Kind):
 class _MPMath(Kind):
     noun = "an mpf of mpmath"
 
-    def lift(self, number: float) -> Any:
+    @property
+    def mpmath(self) -> Any:
         import mpmath
 
-        return mpmath.mpf(number)
+        return mpmath
+
+    def lift(self, number: float) -> Any:
+        return self.mpmath.mpf(number)
 
     def word(self, name: str) -> Any:
-        import mpmath
-
-        return ARITHMETIC.get(name) or getattr(mpmath, name, None)
+        return ARITHMETIC.get(name) or getattr(self.mpmath, name, None)
 
     def check(self, result: Any) -> Any:
-        import mpmath
-
-        if isinstance(result, mpmath.mpc):
+        if isinstance(result, self.mpmath.mpc):
             raise ValueError
-        return mpmath.mp.convert(self.one_of((mpmath.mpf, int), result))
+        return self.mpmath.mp.convert(self.one_of((self.mpmath.mpf, int), result))
 
 
 class _ComplexMPMath(_MPMath):
     noun = "an mpc of mpmath"
 
     def lift(self, number: float) -> Any:
-        import mpmath
-
-        return mpmath.mpc(number)
+        return self.mpmath.mpc(number)
 
     def word(self, name: str) -> Any:
-        import mpmath
-
         if name == "psi":  # whose order is lifted with the other literals
-            return lambda order, x: mpmath.psi(int(order.real), x)
+            return lambda order, x: self.mpmath.psi(int(order.real), x)
         return None if name in REAL else super().word(name)
 
     def check(self, result: Any) -> Any:
-        import mpmath
-
-        return mpmath.mpc(self.one_of((mpmath.mpc, mpmath.mpf, int), result))
+        return self.mpmath.mpc(self.one_of((self.mpmath.mpc, self.mpmath.mpf, int), result))
 
 
 class _Interval(Kind):
@@ -206,44 +197,39 @@ class _SymPy(Kind):
     noun = "an expression of SymPy"
     unfit = (*Kind.unfit, ValueError, LookupError)  # of what cannot be compared; outside of a domain it returns nan
 
-    def lift(self, number: float) -> Any:
+    @property
+    def sympy(self) -> Any:
         import sympy
 
+        return sympy
+
+    def lift(self, number: float) -> Any:
         if number != number or number - number != 0.0:
-            return sympy.nan if number != number else sympy.oo if number > 0.0 else -sympy.oo
+            return self.sympy.nan if number != number else self.sympy.oo if number > 0.0 else -self.sympy.oo
         over, under = number.as_integer_ratio()
-        return sympy.Rational(over, under) if under < 2**20 else sympy.Float(number)
+        return self.sympy.Rational(over, under) if under < 2**20 else self.sympy.Float(number)
 
     def word(self, name: str) -> Any:
-        import sympy
-
         renamed = {"abs": "Abs", "max": "Max", "min": "Min", "ceil": "ceiling", "psi": "polygamma"}
-        return (
-            getattr(sympy, renamed.get(name, name), None)
-            if name in renamed
-            else (ARITHMETIC.get(name) or getattr(sympy, name, None))
-        )
+        if name in renamed:
+            return getattr(self.sympy, renamed[name])
+        return ARITHMETIC.get(name) or getattr(self.sympy, name, None)
 
     def check(self, result: Any) -> Any:
-        import sympy
-
-        return sympy.sympify(self.one_of((sympy.Expr, int, float), result))
+        return self.sympy.sympify(self.one_of((self.sympy.Expr, int, float), result))
 
     def truth(self, condition: Any) -> Any:
-        import sympy
-
-        logical = (bool, sympy.core.relational.Relational, sympy.logic.boolalg.BooleanAtom)  # a symbol is a Boolean too
-        relation = condition if isinstance(condition, logical) else sympy.Ne(condition, 0)
+        # Not all that is a Boolean to SymPy: a symbol is one too.
+        logical = (bool, self.sympy.core.relational.Relational, self.sympy.logic.boolalg.BooleanAtom)
+        relation = condition if isinstance(condition, logical) else self.sympy.Ne(condition, 0)
         return bool(relation) if relation in (True, False) else relation
 
     def number(self, truth: Any) -> Any:
         return self.choose(truth, lambda: self.lift(1.0), lambda: self.lift(0.0))
 
     def choose(self, condition: Any, a: Callable[[], Any], b: Callable[[], Any]) -> Any:
-        import sympy
-
         truth = self.truth(condition)
-        return (a() if truth else b()) if isinstance(truth, bool) else sympy.Piecewise((a(), truth), (b(), True))
+        return (a() if truth else b()) if isinstance(truth, bool) else self.sympy.Piecewise((a(), truth), (b(), True))
 
 
 ARITHMETIC: Mapping[str, Any] = {"abs": abs, "max": max, "min": min, "sum": sum, "len": len, "zip": zip, "range": range}
