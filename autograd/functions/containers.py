@@ -1,4 +1,4 @@
-"""Containers of numbers beside lists, tuples, dicts and arrays: mappings, dataclasses, columns, and one's own.
+"""Containers of numbers beside lists, tuples, dicts and arrays: named tuples, mappings, dataclasses, one's own.
 
 Each is taken apart into its parts and what is left without them (JAX calls that auxiliary data), and put together again
 from the two. What is left is a part of what a program is compiled for.
@@ -90,8 +90,11 @@ def container_of(cls: type) -> Container | None:
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if cls is type(None):
             found = Container(lambda thing: ((), None), lambda rest, parts: None)
+        elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            names = [f".{name}" for name in cls._fields]
+            found = Container(_of_named_tuple, lambda rest, parts: _named_tuple(cls, rest, parts), lambda rest: names)
         elif issubclass(cls, ChainMap):
-            found = Container(_of_chain, lambda rest, parts: with_attributes(cls(*parts), rest), _maps)
+            found = Container(_of_chain, lambda rest, parts: _with_attributes(cls(*parts), rest), _maps)
         elif issubclass(cls, Mapping):
             found = Container(of_mapping, lambda rest, parts: _mapping(cls, rest, parts), _keys)
         elif dataclasses.is_dataclass(cls):
@@ -127,7 +130,7 @@ def beside_items(mapping: Any, keys: tuple[Any, ...]) -> Beside:
 
 
 def _mapping(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    return with_attributes(_made_of_items(cls, rest.fits, parts), rest)
+    return _with_attributes(_made_of_items(cls, rest.fits, parts), rest)
 
 
 def _made_of_items(cls: Any, fits: Any, parts: Sequence[Any]) -> Any:
@@ -149,9 +152,14 @@ def _maps(rest: Any) -> Sequence[str]:
     return [f".maps[{i}]" for i in range(rest.fits)]
 
 
-def beside_fields(named: Any) -> Beside | None:
-    """Return the attributes of a named tuple whose class may have some."""
-    return Beside(dict(vars(named)), ()) if hasattr(named, "__dict__") else None
+def _of_named_tuple(named: Any) -> tuple[Sequence[Any], Hashable]:
+    """Return the fields, and the attributes of one whose class may have some."""
+    return named, Beside(dict(vars(named)), ()) if hasattr(named, "__dict__") else None
+
+
+def _named_tuple(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
+    made = cls._make(parts)
+    return made if rest is None else _with_attributes(made, rest)
 
 
 def _attributes_of(thing: Any) -> dict[str, Any]:
@@ -164,7 +172,7 @@ def _attributes_of(thing: Any) -> dict[str, Any]:
     }
 
 
-def with_attributes(made: Any, rest: Any) -> Any:
+def _with_attributes(made: Any, rest: Any) -> Any:
     """Return what was made of its parts, with the attributes that it has beside them."""
     for name, part in rest.content.items():
         object.__setattr__(made, name, part)

@@ -13,17 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from autograd.functions.containers import (
     Beside,
     Container,
-    beside_fields,
     beside_items,
     container_of,
     identity,
     of_mapping,
-    with_attributes,
 )
 from autograd.rules import real
 
@@ -34,8 +32,8 @@ Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by it
 class Structure:
     """The nesting of an argument, without its numbers: hashable, and equal for arguments that are nested alike.
 
-    - `container`: list, tuple, a named tuple, dict, OrderedDict, `numpy.ndarray`, or another class that
-      `container_of` knows; None for a number by itself.
+    - `container`: list, tuple, dict, OrderedDict, `numpy.ndarray`, or another class that `container_of` knows; None for
+      a number by itself.
     - `keys`: the names of the parts in their container; the shape, for an array.
     - `parts`: the structures of the parts; none for a number or an array.
     - `rest`: what another container is made of beside its parts.
@@ -69,7 +67,7 @@ class Structure:
     def known(self) -> Container | None:
         """How to put the container together, where it is none of those that are taken apart here."""
         kind = self.container
-        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict) or _is_named_tuple(kind)
+        own = self.is_array or kind in (None, list, tuple, dict, OrderedDict)
         return None if own else container_of(kind)
 
     @cached_property
@@ -108,10 +106,7 @@ class Structure:
             return self.container(parts)
         if self.container in (dict, OrderedDict):
             return self.container(zip(self.keys, parts, strict=True))
-        if (known := self.known) is not None:
-            return known.unflatten(self.rest, parts)
-        named = self.container._make(parts)
-        return named if self.rest is None else with_attributes(named, self.rest)
+        return cast("Container", container_of(self.container)).unflatten(self.rest, parts)
 
     def unflatten(self, numbers: Iterable[Any]) -> Any:
         """Nest the numbers of a flat list.
@@ -146,8 +141,6 @@ class Structure:
 
     def _places(self) -> Sequence[str]:
         """Return what is written behind the name of the container for each of its parts."""
-        if _is_named_tuple(self.container):
-            return [f".{self.container._fields[key]}" for key in self.keys]
         if (known := self.known) is not None and known.names is not None:
             return known.names(self.rest)
         return [f"[{key!r}]" for key in self.keys]
@@ -208,8 +201,6 @@ def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
         return kind([(key, map_values(part, change)) for key, part in thing.items()])
     if kind in (list, tuple):
         return kind([map_values(part, change) for part in thing])
-    if _is_named_tuple(kind):
-        return Structure(kind, rest=beside_fields(thing)).around([map_values(part, change) for part in thing])
     if (numpy := sys.modules.get("numpy")) is not None and kind is numpy.ndarray and thing.dtype.kind == "O":
         return pack([map_values(part, change) for part in thing.ravel().tolist()], thing.shape)
     if (known := container_of(kind)) is not None:
@@ -225,9 +216,9 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         return Structure(
             kind, tuple(thing), tuple([_visit(part, (*path, key), numbers) for key, part in thing.items()])
         )
-    if kind in (list, tuple) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+    if kind in (list, tuple):
         parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
-        return Structure(kind, tuple(range(len(parts))), parts, beside_fields(thing) if _is_named_tuple(kind) else None)
+        return Structure(kind, tuple(range(len(parts))), parts)
     numpy = sys.modules.get("numpy")
     if kind is float or hasattr(thing, "_operate"):
         numbers.append(thing)
@@ -248,10 +239,6 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
 
 
 _NUMBER = Structure()
-
-
-def _is_named_tuple(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 MODEL_REMEDY = """
@@ -315,10 +302,7 @@ def arranged(argument: Any, structure: Structure) -> Any:
             return argument
         pairs = zip(structure.keys, structure.parts, strict=True)
         return kind((key, arranged(argument[key], part)) for key, part in pairs)
-    parts = [arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)]
-    if _is_named_tuple(kind):
-        return Structure(kind, rest=beside_fields(argument)).around(parts)
-    return kind(parts)
+    return kind([arranged(part, like) for part, like in zip(argument, structure.parts, strict=True)])
 
 
 def pack(numbers: Sequence[Any], shape: Shape) -> Any:
