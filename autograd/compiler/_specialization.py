@@ -18,7 +18,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.trace import Trace, trace
-from autograd.engine import Constant, Value, clock, collector_paused, modes
+from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
 from autograd.functions.calls import is_condition
 
@@ -199,11 +199,10 @@ def specialize(
         with modes.enable_grad():
             roots[1:] = [rules.detached(root) for root in roots[1:]]
         order = [*order, *roots[1:]]
-    lowering = Lowering(order, roots, [*plain, *leaves], batch, blocks, begin, differentiated, traced.made)
+    lowering = Lowering(roots, order, [*plain, *leaves], batch, blocks, begin, differentiated, traced.made)
     if kept is not None and results.is_same(kept.results) and lowering.is_same(kept.program.lowering):
         return kept
-    with collector_paused():
-        program = compiled(lowering, backend)
+    program = compiled(lowering, backend)
     program.constant_results = results.fixed
     flags = [
         not leaves,

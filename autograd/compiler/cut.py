@@ -9,6 +9,7 @@ with the same numbers takes the same way again.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from autograd.compiler.backends.kernel import KernelProgram, can_be_compiled, le
 from autograd.compiler.listing import floating_point_operations
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program, Stage
+from autograd.engine import collector_paused
 
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
 NARROW_BATCH = 8  # the same where there are examples, and a step is one of arrays
@@ -70,8 +72,17 @@ def compiled(lowering: Lowering, backend: str = "auto") -> Program:
     """Return a program for a graph by a back end, or by the one that is fastest for it."""
     check_backend(backend)
     native = backend == "native" or (backend == "auto" and _has_llvmlite())
-    runner = _first_runner(lowering, backend, native=native)
-    return Program(runner, lowering, backend, _Stages(lowering, runner, backend).listed() if native else ())
+    with collector_paused():
+        runner = _first_runner(lowering, backend, native=native)
+        return Program(runner, lowering, backend, _Stages(lowering, runner, backend).listed() if native else ())
+
+
+def _reduce_program(program: Program) -> tuple[Any, ...]:
+    """Return how to build a program again where it is loaded, from its graph."""
+    return compiled, (program.lowering, program.asked), {"constant_results": program.constant_results}
+
+
+copyreg.pickle(Program, _reduce_program)
 
 
 def _first_runner(lowering: Lowering, backend: str, *, native: bool) -> Runner:

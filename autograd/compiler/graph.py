@@ -7,7 +7,6 @@ tells; so between steps that touch no Value there is no Python work for each of 
 from __future__ import annotations
 
 import copy
-import copyreg
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -19,11 +18,10 @@ from numpy.typing import ArrayLike
 
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
-from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.trace import TraceError
-from autograd.engine import Constant, Value, check_unchanged, clock, collector_paused, modes, topological_order
+from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
 from autograd.functions import gradients
 from autograd.functions.evaluation import choice_made
 from autograd.rules import real
@@ -88,7 +86,7 @@ class CompiledGraph(WithParameters):
         labels = {leaf.label for leaf in self.wrt} - {""}
         if len(labels) == len(self.wrt) <= NAMED and all(map(_names_a_leaf, labels)):
             blocks = [(leaf.label, position, 1, False) for position, leaf in enumerate(self.wrt)] + blocks
-        self.program = fold_to_program(blocks, order, roots, self.wrt, wrt=len(self.wrt), backend=backend)
+        self.program = compiled(Lowering(roots, order, self.wrt, [], blocks, 0, len(self.wrt)), backend)
         self._memory: Any = None
         self._tick: int | None = None  # of the clock when the leaves were read; None if it is not their data
         self._lock = threading.RLock()
@@ -194,38 +192,6 @@ class CompiledGraph(WithParameters):
 
     def __str__(self) -> str:
         return str(self.program)
-
-
-def fold_to_program(
-    blocks: Sequence[NamedSlots],
-    order: Sequence[Value],
-    roots: Sequence[Value],
-    variables: Sequence[Value],
-    batched: Sequence[Value] = (),
-    arguments: int = 0,
-    wrt: int = 0,
-    backend: str = "auto",
-    made: Sequence[Value] = (),
-) -> Program:
-    """Fold a graph, and return the faster program for it: array instructions, or plain Python."""
-    with collector_paused():
-        return compiled(Lowering(order, roots, variables, batched, blocks, arguments, wrt, made), backend)
-
-
-def _fold_again(roots: Sequence[Value], blocks: Sequence[NamedSlots], order: Sequence[Value], *rest: Any) -> Program:
-    return fold_to_program(blocks, order, roots, *rest)
-
-
-def _reduce_program(program: Program) -> tuple[Any, ...]:
-    graph = program.lowering
-    variables = graph.variables, graph.batched, graph.arguments, graph.wrt
-    given = graph.roots, graph.blocks, graph.order, *variables, program.asked, graph.made  # the roots have most nodes
-    return _fold_again, given, {"constant_results": program.constant_results}
-
-
-copyreg.pickle(
-    Program, _reduce_program
-)  # as the graph that it was folded from, which is folded again where it is loaded
 
 
 def _names_a_leaf(label: str) -> bool:

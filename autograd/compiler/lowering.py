@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,14 +29,18 @@ class Lowering:
     `made` are the nodes of the order that a function made, as they followed each other.
     """
 
-    order: Sequence[Value]
     roots: Sequence[Value]
+    order: Sequence[Value]
     variables: Sequence[Value]
     batched: Sequence[Value]
     blocks: Sequence[NamedSlots]
     arguments: int
     wrt: int
     made: Sequence[Value] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As what it was made of: the roots come first, since a node is pickled with all that it was made from.
+        return Lowering, tuple([getattr(self, field.name) for field in fields(self)])
 
     @property
     def argument_blocks(self) -> list[NamedSlots]:
