@@ -36,6 +36,14 @@ def steps_of(order: Sequence[Value], variables: Sequence[Value]) -> tuple[list[G
     return steps, places
 
 
+def dependent_places(steps: Sequence[GraphStep], variables: Sequence[bool]) -> list[bool]:
+    """Return for each place whether its number depends on one of these variables, of which there is a flag for each."""
+    flags = [*variables]
+    for _, terms in steps:
+        flags.append(any(isinstance(term, int) and flags[term] for term in terms))
+    return flags
+
+
 def may_raise(operation: Operation) -> bool:
     """Whether the eager engine raises an error for some operands: outside of the domain, or too large for a float."""
     return operation not in NEVER_RAISE and (operation.family is None or operation.family[0] not in NEVER_RAISE)

@@ -87,15 +87,10 @@ def _has_words(row: Any) -> bool:
     return True
 
 
-def operands_of(row: Any, number: int) -> list[Any]:
-    """Return symbols for the operands of a row."""
-    return [symbol(position) for position in range(number)]
-
-
 def _partials(row: Any, arity: int) -> Sequence[Any]:
     if isinstance(row, Family):
         return [member_with_symbol(row, symbol(1)), 0.0]
-    return derivatives(row, Y, operands_of(row, arity))
+    return derivatives(row, Y, list(map(symbol, range(arity))))
 
 
 PLAIN, SQUARE, MEMBER, LISTED = range(4)
@@ -187,7 +182,7 @@ SLOTS = ("%a", "%b", "%c")
 
 def _forward(row: Any, arity: int, strip: Strip) -> list[str]:
     lines = _lines({position: f"%x{position}" for position in range(arity)}, strip)
-    xs = operands_of(row, arity)
+    xs = list(map(symbol, range(arity)))
     found = lines.write(COMPOSED[row](*xs) if isinstance(row, Family) else Expression(row, xs))
     loads = [line for n in range(arity) for line in _load("%v", SLOTS[n], f"x{n}", strip)]
     return [*loads, *lines.lines, *_store("%v", "%d", "r", found, strip)]

@@ -14,7 +14,7 @@ from autograd.compiler.backends._llvm import LANES, Lines, float_bits, of_lanes
 from autograd.compiler.backends._sections import Section
 from autograd.compiler.blocks import blocks_of, reached
 from autograd.compiler.instructions import Affine, Block, ScalarStep
-from autograd.compiler.steps import GraphStep
+from autograd.compiler.steps import GraphStep, dependent_places
 from autograd.compiler.views import Layout
 
 NAMED_STEPS = 2_000  # steps, above which results are stored: compilers take long for many names at once
@@ -74,12 +74,8 @@ class KernelGraph:
 
     def active(self, wanted: Sequence[int]) -> list[bool]:
         """Return which slots depend on the wanted variables."""
-        flags = [False] * self.base
-        for slot in wanted:
-            flags[slot] = True
-        for _, terms in self.steps:
-            flags.append(any(isinstance(term, int) and flags[term] for term in terms))
-        return flags
+        chosen = set(wanted)
+        return dependent_places(self.steps, [slot in chosen for slot in range(self.base)])
 
     def reached(self, active: Sequence[bool]) -> list[bool]:
         """Return at which active slots an adjoint arrives."""

@@ -10,8 +10,6 @@ from autograd.compiler.blocks import handed_by
 from autograd.compiler.instructions import Affine, IndexTable, ScalarStep
 from autograd.compiler.steps import excusing, may_raise
 
-# Operations whose results need not be looked at, since the eager engine has no error for them.
-
 
 class Section:
     """Lines of a kernel in which all numbers have so many lanes: the names of values and adjoints, by their slots."""

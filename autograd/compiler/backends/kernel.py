@@ -20,13 +20,12 @@ from autograd.compiler.backends._kernels import ENTRY_POINT, KERNEL_PARAMETERS, 
 from autograd.compiler.backends._recurrences import RecurrenceKernel
 from autograd.compiler.backends.jit import compiled_module, processor, with_vectors
 from autograd.compiler.backends.numpy import MEMORIES_KEPT
-from autograd.compiler.backends.python import ListMemory, batched_places
+from autograd.compiler.backends.python import ListMemory, StepProgram
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import listing, step_listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep
-from autograd.compiler.views import Layout
 
 OPTIMIZED = 4_000  # lines of a kernel, up to which LLVM takes its time: five times as long
 LONGEST_OF_VECTORS = 20_000  # lines, whose names take a third of a megabyte of the stack
@@ -82,23 +81,18 @@ class KernelMemory(ListMemory):
             block[self.examples :] = block[self.examples - 1]
 
 
-class KernelProgram:
+class KernelProgram(StepProgram):
     """A graph's steps as compiled kernels."""
 
     backend = "native"
-    form = "steps"
     takes_lists = True
 
     def __init__(self, lowering: Lowering, form: str = "steps") -> None:
         processor()  # which raises an error where nothing can be compiled
+        super().__init__(lowering)
         self.lowering, self.listed = lowering, form
-        self.steps, self.sizes = lowering.steps, lowering.sizes
-        places = lowering.places
-        flags = batched_places(self.steps, self.sizes)
-        self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
-        self.constant_roots = [(n, float(root)) for n, root in enumerate(places) if not isinstance(root, int)]
-        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
-        self.graph = KernelGraph(self.steps, self.sizes, places, flags, self.layout)
+        self.constant_roots = [(n, float(root)) for n, root in enumerate(self.places) if not isinstance(root, int)]
+        self.graph = KernelGraph(self.steps, self.sizes, self.places, self.batched, self.layout)
         arguments, wrt, plain = lowering.arguments, lowering.wrt, self.sizes[0]
         self.wanted: dict[str, list[int] | None] = {
             "forward": None,
@@ -203,7 +197,7 @@ class KernelProgram:
         if seeds is not None and seeds is not memory.seeded:
             memory.seeds[:] = memory.seeded = seeds
         if self.kernel(name)(memory.call):
-            self.lowering.replay(variables)
+            self.replay(variables)
         found: list[float] = memory.column.tolist()
         for number, constant in self.constant_roots:
             found[number] = constant
@@ -221,10 +215,7 @@ class KernelProgram:
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
-        nodes = len(self.steps)
-        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
-        size = 16 * (sum(self.sizes) + self.graph.stored)
-        return {"nodes": nodes, "instructions": self.graph.size, "operations": operations, "bytes": size}
+        return self.counts(self.graph.size, 16 * (sum(self.sizes) + self.graph.stored))
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the program as it was before it was compiled, and what its kernels cost."""

@@ -28,13 +28,12 @@ from autograd.compiler.backends._cases import (
 )
 from autograd.compiler.backends._machine import Callback, machine, machine_source
 from autograd.compiler.backends._words import SLOW
-from autograd.compiler.backends.python import ListMemory, batched_places, is_seeded_by_example
+from autograd.compiler.backends.python import ListMemory, StepProgram, is_seeded_by_example
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, excusing
-from autograd.compiler.views import Layout
 from autograd.rules import Operation, active_operands, is_own
 
 WIDTH = 64  # examples in a strip
@@ -154,22 +153,17 @@ class NativeMemory(ListMemory):
         return values
 
 
-class NativeProgram:
+class NativeProgram(StepProgram):
     """A graph's steps as code of the virtual machine."""
 
     backend = "native"
-    form = "steps"
     takes_lists = True
     both = None
 
     def __init__(self, lowering: Lowering) -> None:
-        self.steps, self.sizes, self.replay = lowering.steps, lowering.sizes, lowering.replay
-        places = lowering.places
-        flags = batched_places(self.steps, self.sizes)
-        self.roots = [(root, isinstance(root, int) and flags[root]) for root in places]
-        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
+        super().__init__(lowering)
         self.width = WIDTH if self.sizes[1] else 1
-        self.tape = Tape(self.steps, sum(self.sizes), places)
+        self.tape = Tape(self.steps, sum(self.sizes), self.places)
         self.machine = machine(self.width)
         self._memory: NativeMemory | None = None
         self._idle: list[NativeMemory] = []  # of `values` and `values_and_adjoints`, one for each run at a time
@@ -322,9 +316,7 @@ class NativeProgram:
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
-        nodes = len(self.steps)
-        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
-        return {"nodes": nodes, "instructions": nodes, "operations": operations, "bytes": 16 * self.tape.slots}
+        return self.counts(len(self.steps), 16 * self.tape.slots)
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the steps, one a line."""

@@ -20,7 +20,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep
+from autograd.compiler.steps import GraphStep, dependent_places
 from autograd.compiler.views import Layout
 from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
@@ -95,20 +95,39 @@ class ListMemory:
         return found + [float(column[example]) for column in self.columns()]
 
 
-class _Lists(ListSource):
-    """A graph as source on lists: of floats, or of arrays with a number for each example."""
+class StepProgram:
+    """What the programs of scalar steps have in common: the graph's sizes, its roots, and where batched variables lie.
+
+    `batched` says of each place whether its number depends on a batched variable.
+    """
 
     form = "steps"
+    steps: Sequence[GraphStep]
+    places: Sequence[Any]
+
+    def __init__(self, lowering: Lowering) -> None:
+        self.steps, self.places, self.replay = lowering.steps, lowering.places, lowering.replay
+        self.sizes = plain, batched = lowering.sizes
+        self.layout = Layout(lowering.together, batched, self.sizes)
+        self.batched = dependent_places(self.steps, [False] * plain + [True] * batched)
+        self.roots = [(root, isinstance(root, int) and self.batched[root]) for root in self.places]
+
+    def counts(self, instructions: int, size: int) -> dict[str, int]:
+        """Return the numbers of nodes, instructions, floating-point operations forward, and bytes of the buffers."""
+        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
+        return {"nodes": len(self.steps), "instructions": instructions, "operations": operations, "bytes": size}
+
+
+class _Lists(StepProgram, ListSource):
+    """A graph as source on lists: of floats, or of arrays with a number for each example."""
+
     both = None
     words: ClassVar[Callable[[Bound], Dialect]]
 
     def __init__(self, lowering: Lowering) -> None:
-        self.sizes, self.replay = lowering.sizes, lowering.replay
+        StepProgram.__init__(self, lowering)
         bound = Bound()
-        super().__init__(lowering.steps, lowering.places, sum(self.sizes), bound, type(self).words(bound))
-        self.layout = Layout(lowering.together, self.sizes[1], self.sizes)
-        batched = batched_places(self.steps, self.sizes)
-        self.roots = [(root, isinstance(root, int) and batched[root]) for root in lowering.places]
+        ListSource.__init__(self, self.steps, self.places, sum(self.sizes), bound, type(self).words(bound))
         self._memory: ListMemory | None = None
 
     def evaluate(self, variables: list[float]) -> tuple[list[float], Any]:
@@ -133,10 +152,7 @@ class _Lists(ListSource):
     @property
     def stats(self) -> dict[str, int]:
         """The numbers of nodes, instructions (lines of Python), floating-point operations forward, and bytes."""
-        nodes = len(self.steps)
-        operations = sum(max(1, len(operands) - 1) for _, operands in self.steps)
-        size = 16 * sum(self.sizes) + 24 * nodes
-        return {"nodes": nodes, "instructions": len(self.lines), "operations": operations, "bytes": size}
+        return self.counts(len(self.lines), 16 * sum(self.sizes) + 24 * len(self.steps))
 
     def listing(self, variables: Sequence[Named]) -> str:
         """List the lines: as Python, since there is too little alike for arrays."""
@@ -205,9 +221,7 @@ class ArrayLists(_Lists):
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
                 found, memory.results = self.run(variables)
-        except (
-            FloatingPointError
-        ):  # where an operation is not defined, or beyond the floats, which need not be an error
+        except FloatingPointError:  # outside of a domain, or beyond the floats, which need not be an error
             for example in range(memory.examples):
                 self.replay(memory.inputs(example))
             with np.errstate(all="ignore"):
@@ -228,9 +242,8 @@ class ArrayLists(_Lists):
         with np.errstate(all="ignore"):
             found = self.sweep([*plain, *memory.columns()], memory.results, whole)
         for n, adjoint in enumerate(found[: len(plain)]):
-            memory.plain_adjoints[n] = (
-                np.add.reduce(adjoint) if isinstance(adjoint, np.ndarray) and adjoint.ndim else adjoint
-            )
+            is_array = isinstance(adjoint, np.ndarray) and adjoint.ndim
+            memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
         for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
             column[...] = adjoint
 
@@ -238,12 +251,3 @@ class ArrayLists(_Lists):
 def is_seeded_by_example(roots: Sequence[tuple[Any, bool]], seeds: Sequence[float]) -> bool:
     """Whether anything is handed back from what each example has; else all is from what no example changes."""
     return any(batched and seed for (_, batched), seed in zip(roots, seeds, strict=True))
-
-
-def batched_places(steps: Sequence[GraphStep], sizes: tuple[int, int]) -> list[bool]:
-    """Return for each place whether its number depends on a batched variable."""
-    plain, batched = sizes
-    flags = [False] * plain + [True] * batched
-    for _, terms in steps:
-        flags.append(any(isinstance(term, int) and flags[term] for term in terms))
-    return flags
