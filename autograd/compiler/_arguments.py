@@ -35,14 +35,15 @@ class Form:
 
     - `order`: the places of the arguments among those given, by position and then by keyword; None if it is the same.
     - `keywords`: the names by which the last of them are passed on; `names`: what all of them are called.
-    - `roles`: PLAIN, BATCHED or STATIC for each; `first`: the first that is not static, to differentiate by.
+    - `roles`: PLAIN, BATCHED or STATIC for each; `dynamic`: the positions of those that are not static, of which the
+      first is the one to differentiate by.
     """
 
     order: list[int] | None
     keywords: tuple[str, ...]
     names: list[str]
     roles: list[str]
-    first: int | None
+    dynamic: list[int]
 
     def call(self, f: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Call a function with these arguments."""
@@ -123,9 +124,9 @@ class Signature:
                     called[place] = (name, name)
         order = [*args, *named.values()]
         roles = [self.roles.get(called[place][1], PLAIN) for place in order]
-        first = next((position for position, role in enumerate(roles) if role is not STATIC), None)
+        dynamic = [position for position, role in enumerate(roles) if role is not STATIC]
         names = [called[place][0] for place in order]
-        return Form(None if order == list(places) else order, tuple(named), names, roles, first)
+        return Form(None if order == list(places) else order, tuple(named), names, roles, dynamic)
 
     def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> BoundCall:
         """Return a call with its arguments bound, as Python binds them, and taken apart."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, in_batch, structure_of
+from autograd.compiler._arguments import BATCHED, BoundCall, in_batch, structure_of
 from autograd.compiler._results import check_number, check_pair, of_each
 from autograd.engine import Value
 from autograd.functions import Function, Structure, flatten_result, pack, transforms
@@ -41,7 +41,7 @@ def value(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bo
 
 def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> tuple[Any, Any]:
     """Return the value of a function, and its gradient by the first argument that is not static."""
-    first = call.form.first or 0
+    first = call.form.dynamic[0]
     given = call.arguments[first]
     listed = call.form.roles[first] == BATCHED and isinstance(given, (list, tuple))
     beside: list[Any] = []
@@ -64,18 +64,13 @@ def on_values(call: BoundCall) -> tuple[BoundCall, list[list[Value]]]:
     """Return a call with fresh Values in place of its numbers, and those of each argument that is not static."""
     arguments = list(call.arguments)
     inputs = []
-    remaining = zip(
-        call.numbers, (part for part, role in zip(call.key, call.form.roles, strict=False) if role != STATIC)
-    )
-    for position, (role, name) in enumerate(zip(call.form.roles, call.form.names, strict=True)):
-        if role == STATIC:
-            continue
-        numbers, part = next(remaining)
-        structure = structure_of(part)
-        rows = np.asarray(numbers, dtype=float).reshape(call.examples if role == BATCHED else 1, -1).tolist()
+    for position, numbers in zip(call.form.dynamic, call.numbers, strict=True):
+        structure, name = structure_of(call.key[position]), call.form.names[position]
+        batched = call.form.roles[position] == BATCHED
+        rows = np.asarray(numbers, dtype=float).reshape(call.examples if batched else 1, -1).tolist()
         nodes = [[Value(x, label) for x, label in zip(row, structure.names(name), strict=True)] for row in rows]
         placed = [structure.unflatten(row) for row in nodes]
-        arguments[position] = placed if role == BATCHED else placed[0]
+        arguments[position] = placed if batched else placed[0]
         inputs.append([node for row in nodes for node in row])
     return replace(call, arguments=arguments), inputs
 

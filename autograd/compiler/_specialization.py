@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._arguments import BATCHED, STATIC, BoundCall, Part, structure_of
+from autograd.compiler._arguments import BATCHED, BoundCall, Part, structure_of
 from autograd.compiler._results import Results, check_pair
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
@@ -174,7 +174,7 @@ def specialize(
 
     Where it uses Values that a transform around this place differentiates by, None.
     """
-    dynamic = [i for i, role in enumerate(call.form.roles) if role != STATIC]
+    dynamic = call.form.dynamic
     batched = [call.form.roles[i] == BATCHED for i in dynamic]
     structures = [structure_of(call.key[i]) for i in dynamic]
     names = [call.form.names[i] for i in dynamic]
@@ -204,14 +204,8 @@ def specialize(
         return kept
     program = compiled(lowering, backend)
     program.constant_results = results.fixed
-    flags = [
-        not leaves,
-        not has_aux,
-        len(dynamic) == len(call.key),
-        not any(batched),
-        not is_condition(traced.outputs, traced=True),
-    ]
-    simple = all(part is None or isinstance(part, int) for part in call.key)
+    scalar = not (leaves or has_aux or any(batched) or is_condition(traced.outputs, traced=True))
+    scalar &= len(dynamic) == len(call.key) and all(part is None or isinstance(part, int) for part in call.key)
     return Specialization(
         program,
         results,
@@ -222,7 +216,7 @@ def specialize(
         len(theta),
         differentiated,
         traced.constants,
-        all(flags) and simple,
+        scalar,
     )
 
 

@@ -212,7 +212,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
     ) -> Any:
         """Run the program for these arguments and finish; where f has to run on Values, do what is to be done there."""
         call = self._signature.bind(args, keywords)
-        if by == "arguments" and call.form.first is None:
+        if by == "arguments" and not call.form.dynamic:
             raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
         if call.has_values or (modes.blocks and modes.traced()):
             return otherwise(call)
@@ -325,7 +325,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         if not batched:
             return value, nested(memory.plain_adjoints[start : start + count].copy(), structure)
         rows = memory.rows(start, adjoint=True).copy() if count else call.numbers[0]
-        return value, nested_batch(rows, structure, call.arguments[call.form.first or 0])
+        return value, nested_batch(rows, structure, call.arguments[call.form.dynamic[0]])
 
     def _with_vector(self, call: BoundCall, found: Specialization, memory: Any, numbers: list[Any]) -> Any:
         begin = found.beginning
