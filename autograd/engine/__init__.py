@@ -11,7 +11,7 @@ from autograd.engine.chain import check_unchanged as check_unchanged
 from autograd.engine.chain import dependents as dependents
 from autograd.engine.chain import edges as edges
 from autograd.engine.chain import topological_order as topological_order
-from autograd.engine.chain import turned as turned
+from autograd.engine.chain import transposed as transposed
 from autograd.engine.clock import Stamp as Stamp
 from autograd.engine.clock import in_scope as in_scope
 from autograd.engine.clock import scope as scope

@@ -65,8 +65,7 @@ class Sum:
         """Return the sum as one node, or as a number where it is one."""
         if self.total is None:
             if len(self.adjoints) > 1:
-                adjoints: list[Any] = list(self.adjoints)
-                self.total = ieee_dot(self.derivatives, adjoints)
+                self.total = ieee_dot(self.derivatives, self.adjoints)
             else:
                 (derivative,), (adjoint,) = self.derivatives, self.adjoints
                 one = isinstance(derivative, float) and derivative == 1.0

@@ -194,7 +194,7 @@ def edges(nodes: Iterable[Node], wanted: Container[Node], *, differentiable: boo
                         yield node, parent, derivative
 
 
-def turned(edges: Iterable[Edge]) -> list[Edge]:
+def transposed(edges: Iterable[Edge]) -> list[Edge]:
     """Transpose the edges of nodes in reverse order, so that derivatives go from parents to children: forward mode.
 
     They come out in the sorted order: all edges into a node before the first one out of it.

@@ -21,7 +21,7 @@ from autograd.engine import (
     edges,
     modes,
     topological_order,
-    turned,
+    transposed,
 )
 from autograd.rules import MADE, Operation, derivatives, positive, symbol, where
 
@@ -100,12 +100,12 @@ class Linearization:
         """Return the structural non-zeros of the Jacobian: for each output the inputs on which it depends.
 
         They are what a path of the graph leads to, whatever the numbers are, as positions with the derivatives. Every
-        sweep is over what it reaches only: from each output, or from each input where there are fewer of these.
+        pass is over what it reaches only: from each output, or from each input where there are fewer of these.
         """
         edges = [edge for edge in self.edges if not _is_zero_everywhere(*edge)]
         by_row = len(self.outputs) <= len(self.inputs)
         starts, ends = (self.outputs, self.inputs) if by_row else (self.inputs, self.outputs)
-        reach = _Reach(edges if by_row else turned(edges))
+        reach = _Reach(edges if by_row else transposed(edges))
         places: dict[Any, list[int]] = {}
         for place, end in enumerate(ends):
             places.setdefault(end if isinstance(end, Value) else place, []).append(place)
@@ -127,7 +127,7 @@ class Linearization:
         return Accumulators(self.wanted, self.edges)
 
     def _forward(self) -> Accumulators:
-        return Accumulators(self.wanted, turned(self.edges))
+        return Accumulators(self.wanted, transposed(self.edges))
 
     def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
@@ -153,7 +153,7 @@ class Linearization:
 
 
 class _Reach:
-    """Edges by the nodes that they start from, to sweep over those only that are reached."""
+    """Edges by the nodes that they start from, for passes over those only that are reached."""
 
     def __init__(self, edges: Iterable[Edge]) -> None:
         self.outgoing: dict[Any, list[Edge]] = {}

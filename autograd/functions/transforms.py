@@ -108,7 +108,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(*primals), and the function that takes a cotangent to its product with the Jacobian: reverse mode.
 
     The cotangent has the structure of what f returns; the product is a tuple with one entry for each of the primals,
-    in their structures. Each call is one sweep, whatever the number of primals. With `has_aux`, f returns a pair, of
+    in their structures. Each call is one pass, whatever the number of primals. With `has_aux`, f returns a pair, of
     which the second part is the third that is returned.
 
     >>> y, pullback = vjp(lambda x, w: [x * w, x + w], 2.0, 3.0)
@@ -157,7 +157,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = F
     """Return the function that computes the derivative of every number that f returns by every one of an argument.
 
     In the structure of what f returns, each number is replaced by its gradient in the structure of the argument; an
-    array of shape R by an array of shape S gives one of shape R + S. It takes a sweep for each number returned or for
+    array of shape R by an array of shape S gives one of shape R + S. It takes a pass for each number returned or for
     each number of the arguments, whichever are fewer. With `has_aux`, f returns a pair, and
     (jacobian, aux) is returned.
 
@@ -195,7 +195,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = Fa
 def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return the function of (*args, v) that computes the product of the Hessian of f at args with v.
 
-    It is one forward sweep over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
+    It is one forward pass over the graph of the gradient (Pearlmutter, "Fast exact multiplication by the Hessian",
     Neural Computation 6, 1994), so it costs a small multiple of a gradient, whatever the number of arguments. The
     Hessian is by the chosen arguments, whose structure v and the product have: with several `argnums`, in a tuple. With
     `has_aux`, f returns a pair, and (product, aux) is returned.

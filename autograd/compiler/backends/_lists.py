@@ -152,7 +152,7 @@ class ListSource:
         return [*found, ([], [(place, slot) for slot, place in moved.items() if slot < self.variables])]
 
     @cached_property
-    def sweep(self) -> Callable[[Any, list[Any], Sequence[Any]], list[Any]]:
+    def backpropagate(self) -> Callable[[Any, list[Any], Sequence[Any]], list[Any]]:
         """The function of the variables, what `run` returned, and seeds, that returns the adjoints of the variables."""
         parameters = "variables, results, seeds" if self._short else "v, g"
         with collector_paused():
@@ -160,7 +160,7 @@ class ListSource:
 
         count, variables, roots = self.count, self.variables, self.places  # no cycle to what keeps the function
 
-        def sweep(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
+        def backpropagate(_: Any, v: list[Any], seeds: Sequence[Any]) -> list[Any]:
             g: list[Any] = [0.0] * count
             for root, seed in zip(roots, seeds, strict=True):
                 if isinstance(root, int):
@@ -171,7 +171,7 @@ class ListSource:
                 part(v, g)
             return g[:variables]
 
-        return parts[0][0] if self._short else sweep
+        return parts[0][0] if self._short else backpropagate
 
     @property
     def source(self) -> str:

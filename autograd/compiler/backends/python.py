@@ -178,7 +178,7 @@ class FloatLists(_Lists):
     ) -> tuple[list[float], Sequence[float]]:
         """Return the roots at these variables, and the adjoints of these; raise what the eager engine would."""
         found, results = self.evaluate(variables)
-        return found, self.sweep(variables, results, seeds)
+        return found, self.backpropagate(variables, results, seeds)
 
     def forward(self, memory: ListMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
@@ -201,9 +201,9 @@ class FloatLists(_Lists):
             seeds = [seed if batched else seed / len(rows) for seed, (_, batched) in roots]
         else:
             rows = rows[:1]
-        swept = [self.sweep([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
-        whole = np.array(swept).reshape(len(swept), -1)
-        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(swept) > 1 else whole[0, : len(plain)]
+        adjoints = [self.backpropagate([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
+        whole = np.array(adjoints).reshape(len(adjoints), -1)
+        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(adjoints) > 1 else whole[0, : len(plain)]
         for n, column in enumerate(memory.columns(adjoint=True)):
             column[...] = whole[:, len(plain) + n]
 
@@ -240,7 +240,7 @@ class ArrayLists(_Lists):
             np.full(memory.examples, s) if batched else s for s, (_, batched) in zip(seeds, self.roots, strict=True)
         ]
         with np.errstate(all="ignore"):
-            found = self.sweep([*plain, *memory.columns()], memory.results, whole)
+            found = self.backpropagate([*plain, *memory.columns()], memory.results, whole)
         for n, adjoint in enumerate(found[: len(plain)]):
             is_array = isinstance(adjoint, np.ndarray) and adjoint.ndim
             memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
