@@ -156,17 +156,17 @@ class _Problem:
         remaining = iter(numbers[self.size :])
         return [part.unflatten(remaining) for part in self.parts]
 
-    def linearized(self, x: Sequence[Any], operands: Sequence[Any], reads: _Reads | None = None) -> Linearization:
-        """Return the equations at x, linearized there by x."""
-        return self._linearized(x, operands, reads or _Reads(self.captured), [], valued=False)
-
-    def linearized_by_all(self, x: Sequence[Any], operands: Sequence[Any], *, valued: bool) -> Linearization:
-        """Return the equations at x, linearized there by x and by the operands whose derivatives count."""
-        return self._linearized(x, operands, _Reads(self.captured), self.active(), valued=valued)
-
-    def _linearized(
-        self, x: Sequence[Any], operands: Sequence[Any], reads: _Reads, by: Sequence[int], *, valued: bool
+    def linearized(
+        self,
+        x: Sequence[Any],
+        operands: Sequence[Any],
+        reads: _Reads | None = None,
+        *,
+        by: Sequence[int] = (),
+        valued: bool = False,
     ) -> Linearization:
+        """Return the equations at x, linearized there by x and by the operands at the positions in `by`."""
+        reads = reads or _Reads(self.captured)
         since = reads.begin()
         with modes.enable_grad(), modes.differentiate_from(since):
             xs = [positive(number) if isinstance(number, Value) else Value(number) for number in x]
@@ -302,16 +302,14 @@ class _Problem:
             if matrix is None:
                 x = self.solve(operands)
                 with _apart():
-                    matrix = self._sensitivities[key] = self._matrix(
-                        self.linearized_by_all(x, operands, valued=False), x
-                    )
+                    matrix = self._sensitivities[key] = self._matrix(self.linearized(x, operands, by=self.active()), x)
             return matrix
         if not all(isinstance(x, Value) for x in operands):
             return self._sensitivity_of_series(operands)
         known = self._differentiable
         if known is None or not all(a is b for a, b in zip(known[0], operands, strict=True)):
             xs = self.copy().components(operands)
-            call = self.linearized_by_all(xs, operands, valued=True)
+            call = self.linearized(xs, operands, by=self.active(), valued=True)
             known = self._differentiable = (operands, self._matrix(call, xs))
         return known[1]
 
@@ -319,7 +317,7 @@ class _Problem:
         """Return the derivatives by power series: their graph at the constant terms, read with the series."""
         leaves = [Value(newton.float_of(leading_of(x))) for x in operands]
         xs = [Value(x) for x in self.solve([leaf.number for leaf in leaves])]
-        matrix = self._matrix(self.linearized_by_all(xs, leaves, valued=True), xs)
+        matrix = self._matrix(self.linearized(xs, leaves, by=self.active(), valued=True), xs)
         read: dict[Any, Any] = dict(zip(leaves, operands, strict=True))
         read.update(zip(xs, self.components(operands), strict=True))
         for node in topological_order(*[entry for row in matrix for entry in row if isinstance(entry, Value)]):

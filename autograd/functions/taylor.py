@@ -94,6 +94,16 @@ def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
     return _nested("taylor_ode", call, found)
 
 
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a comparison of constant terms; where a function is traced, it is a node, and then a constant series."""
+
+    def method(self: PowerSeries, other: Any) -> Any:
+        found = compare(self.coefficients[0], leading_of(other))
+        return found if isinstance(found, bool) else PowerSeries(self.expansion, found, active=False)
+
+    return method
+
+
 class PowerSeries(Arithmetic):
     """A power series as far as its coefficients are known, floats or Values; operations on it make others.
 
@@ -131,23 +141,10 @@ class PowerSeries(Arithmetic):
     def _choose(where: Where, condition: Any, a: Any, b: Any) -> Any:
         return PowerSeries._operate(where, (condition, where.side(a), where.side(b)))
 
-    # A comparison is one of the constant terms; where a function is traced, it is a node, and then a constant series.
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compared(operator.lt, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._compared(operator.le, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compared(operator.gt, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compared(operator.ge, other)
-
-    def _compared(self, compare: Callable[[Any, Any], Any], other: Any) -> Any:
-        found = compare(self.coefficients[0], leading_of(other))
-        return found if isinstance(found, bool) else PowerSeries(self.expansion, found, active=False)
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
 
     def append(self, coefficient: Any) -> None:
         """Add the next coefficient."""
