@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.compiler.instructions import Affine, IndexTable
+from autograd.compiler.instructions import Affine, IndexTable, Moving
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Operation
 
@@ -30,9 +30,7 @@ class Loop:
     start: int
     place: int
     operations: list[Operation]
-    operands: list[
-        list[Affine | IndexTable | list[float]]
-    ]  # for each operation; a list has the constants of all repetitions
+    operands: list[list[Moving]]  # for each operation
     repetitions: int
 
     @property
@@ -59,7 +57,7 @@ class Loop:
         return Loop(self.start + length, self.place + length, self.operations, moved, self.repetitions - 1)
 
 
-def _without_first(operand: Affine | IndexTable | list[float]) -> Affine | IndexTable | list[float]:
+def _without_first(operand: Moving) -> Moving:
     if isinstance(operand, list):
         return operand[1:]
     if isinstance(operand, IndexTable):

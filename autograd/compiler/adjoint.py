@@ -37,9 +37,8 @@ class Adjoint:
     def __init__(self, code: Code) -> None:
         self.code = code
         self.sizes = list(code.slots)
-        self.first = [
-            size + -size % 8 for size in code.slots
-        ]  # of the adjoints, plain and batched: as values are aligned
+        # Of the adjoints, plain and batched, which are aligned as values are.
+        self.first = [size + -size % 8 for size in code.slots]
         self.place = [np.arange(size, 2 * size) for size in self.first]
         code.slots = [2 * size for size in self.first]
         code.blocks += [(start + self.first[1], count) for start, count in code.blocks]

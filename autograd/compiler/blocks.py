@@ -15,7 +15,7 @@ from typing import Any
 from autograd import rules
 from autograd.compiler._loops import Loop as Loop
 from autograd.compiler._loops import find_loops
-from autograd.compiler.instructions import Affine, Block, IndexTable, ScalarStep
+from autograd.compiler.instructions import Affine, Block, IndexTable, Moving, ScalarStep
 from autograd.compiler.steps import GraphStep
 from autograd.rules import Expression, Operation, derivatives, product, substitute, symbol, walk
 
@@ -67,7 +67,7 @@ def repeated(loop: Loop) -> Block:
     return Block(steps, loop.place, length, loop.repetitions, length)
 
 
-def _once(operand: Affine | IndexTable | list[float]) -> Affine | IndexTable | list[float] | float:
+def _once(operand: Moving) -> Moving | float:
     """Return an operand; of a constant that is the same in all repetitions, the number."""
     return operand[0] if isinstance(operand, list) and len(set(map(repr, operand))) == 1 else operand
 

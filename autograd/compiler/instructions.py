@@ -80,6 +80,11 @@ class Instruction:
         return any(operand.batched for operand in self.operands)
 
     @property
+    def over_examples(self) -> bool:
+        """Whether the results are added up over the examples."""
+        return self.batched and not self.destination.batched
+
+    @property
     def operation(self) -> Operation | None:
         """The operation that is applied last."""
         operation: Operation | None = self.expression.operation
@@ -115,6 +120,9 @@ class IndexTable:
     def shifted(self, shift: int) -> IndexTable:
         """Return the slots so many further."""
         return IndexTable([slot + shift for slot in self.slots])
+
+
+Moving: TypeAlias = "Affine | IndexTable | list[float]"  # an operand of a loop; a list has a constant a repetition
 
 
 @dataclass

@@ -157,10 +157,7 @@ class NumpyWriter:
 
     def _alone(self, instruction: Instruction) -> bool:
         """Whether each result has a place of its own, in a view."""
-        view, over_examples = (
-            self.seen(instruction.destination),
-            instruction.batched and not instruction.destination.batched,
-        )
+        view, over_examples = self.seen(instruction.destination), instruction.over_examples
         return view.strides is not None and view.distinct and not view.repeated and not over_examples
 
     def _arrive(self, instruction: Instruction, source: ArraySource, batched: bool) -> list[str]:
@@ -180,9 +177,8 @@ class NumpyWriter:
         axes = (*((0,) if over_examples else ()), *[axis + batched for axis in view.repeated])
         total = self._total_by_blas(instruction, axes)
         if total is None:
-            return [
-                ArraySource("", "add.reduce", [str(source), f"axis={axes if len(axes) > 1 else axes[0]}"]).into(y, add)
-            ]
+            along = f"axis={axes if len(axes) > 1 else axes[0]}"
+            return [ArraySource("", "add.reduce", [str(source), along]).into(y, add)]
         return [total.into(self.part(y, "[None]", lambda a: a.reshape(-1)), add)]
 
     def _total_by_blas(self, instruction: Instruction, axes: tuple[int, ...]) -> ArraySource | None:
@@ -211,7 +207,6 @@ class NumpyWriter:
         a, b, *addends = instruction.operands
         target = instruction.destination
         left, right = self.view(a, whole=True), self.view(b, whole=True)
-        over_examples = instruction.batched and not target.batched
         view = self.seen(target)
         if view.strides is not None and view.distinct and not view.repeated:
             y = self.view(target)
@@ -221,16 +216,13 @@ class NumpyWriter:
             if source.function == "matmul" and view.strides[-1] != 1 and target.shape[-1] > 1:
                 source = ArraySource(str(source))
             lines = [source.into(place, instruction.add)]
-        elif over_examples:
+        elif instruction.over_examples:
             _, source = matrices(instruction, left, right, self.part)
             lines = self._arrive(instruction, ArraySource(f"({source}).reshape{target.shape}"), False)
         else:
             turned = self.part(right, ".swapaxes(-1, -2)", lambda r: r.swapaxes(-1, -2))
             lines = self._arrive(instruction, ArraySource("", "matmul", [left, turned]), instruction.batched)
-        return [
-            *lines,
-            *[f"add({self.view(target)}, {self.view(addend)}, out={self.view(target)})" for addend in addends],
-        ]
+        return lines + [f"add({self.view(target)}, {self.view(addend)}, out={self.view(target)})" for addend in addends]
 
 
 def _terms(expression: Any) -> list[Expression]:

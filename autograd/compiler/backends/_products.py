@@ -38,7 +38,7 @@ def matrices(
     a, b, *_ = instruction.operands
     c, n, m = instruction.destination.shape
     k = a.shape[2]
-    if instruction.batched and not instruction.destination.batched:  # summed over the examples
+    if instruction.over_examples:
         if c == 1 and a.batched and b.batched:
             if k == 1:
                 rows = part(left, "[:, 0, :, 0].T", lambda x: x[:, 0, :, 0].T)

@@ -87,14 +87,10 @@ class NumpyProgram:
     def not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
         """Return the examples with a root, or a result that may be, that is not finite; of what all have, the first."""
         plain = sum([root for root in roots if type(root) is float], 0.0)  # finite only if all of them are
-        looked_at = [
-            plain,
-            *[root for root in roots if type(root) is not float],
-            *[memory.names[name] for name in self.risky],
-        ]
+        arrays = [root for root in roots if type(root) is not float] + [memory.names[name] for name in self.risky]
         with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, and a sum of finite numbers too large for one
-            totals = [results if type(results) is float else np.add.reduce(results, None) for results in looked_at]
-        for results, total in zip(looked_at, totals, strict=True):
+            totals = [plain, *[np.add.reduce(results, None) for results in arrays]]
+        for results, total in zip([plain, *arrays], totals, strict=True):
             if not (math.isfinite(total) or np.isfinite(results).all()):
                 return self._not_finite(memory, roots)
         return []
