@@ -78,14 +78,13 @@ def product(a: Any, b: Any) -> Any:
                 return other
             if factor == -1.0:
                 return -other
-        elif isinstance(factor, Expression) and factor.operation is rules.mul and 1.0 in factor_list(factor):
+        elif isinstance(factor, Expression) and factor.operation is rules.mul and any(map(_is_one, factor.operands)):
             return product(other, next(x for x in factor.operands if not isinstance(x, float)))
     return a * b
 
 
-def factor_list(expression: Expression) -> list[float]:
-    """Return those operands that are plain numbers."""
-    return [x for x in expression.operands if isinstance(x, float)]
+def _is_one(term: Any) -> bool:
+    return isinstance(term, float) and term == 1.0
 
 
 def walk(term: Any) -> Iterator[Expression]:
@@ -199,9 +198,8 @@ class Dialect:
 def _is_call(template: str) -> bool:
     """Whether a template is a call in which each operand is an argument by itself."""
     inside = template.partition("(")[2]
-    return inside.endswith(")") and set(inside[:-1].replace("{}", "").replace("{0}", "").replace("{1}", "")) <= set(
-        ", "
-    )
+    beside = inside[:-1].replace("{}", "").replace("{0}", "").replace("{1}", "")
+    return inside.endswith(")") and set(beside) <= set(", ")
 
 
 def infix() -> dict[Operation, str]:
