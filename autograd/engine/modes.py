@@ -43,7 +43,6 @@ def _mode(name: str, usual: Any = None) -> ContextVar[_Block]:
 
 _recording = _mode("recording", usual=True)
 _inspector = _mode("inspector")
-_tracer = _mode("tracer")
 _differentiating = _mode("differentiating")
 _side = _mode("side")
 _substitution = _mode("substitution")
@@ -66,6 +65,10 @@ class Tracer:
 
     def made(self, node: Node) -> None:
         """Take note of a node, after those that were made before it."""
+
+
+UNTRACED = Tracer()
+_tracer = _mode("tracer", UNTRACED)
 
 
 class OpenTrace(Protocol):
@@ -191,7 +194,7 @@ def inspect_with(inspector: Inspector | None) -> AbstractContextManager[None]:
     return _block(_inspector, inspector)
 
 
-def trace_with(tracer: Tracer | None) -> AbstractContextManager[None]:
+def trace_with(tracer: Tracer) -> AbstractContextManager[None]:
     """Record comparisons in this block, and report where data is used as plain numbers."""
     return _block(_tracer, tracer)
 
@@ -219,12 +222,12 @@ def traced(*operands: Any) -> bool:
     """
     if traces:
         read_elsewhere([x for x in operands if isinstance(x, Node)])
-    return _tracer.get().value is not None
+    return _tracer.get().value is not UNTRACED
 
 
 def read_elsewhere(nodes: Sequence[Node]) -> None:
     """Tell the traces of other threads that the numbers of nodes are about to be read."""
-    if _tracer.get().value is None:
+    if _tracer.get().value is UNTRACED:
         for trace in [*traces]:
             trace.elsewhere(nodes)
 
@@ -253,20 +256,16 @@ def differentiated(leaf: Node) -> bool:
 
 
 def use(node: AnyNode, how: str) -> AnyNode:
-    """Tell the tracer, if there is one, that a node is used as a plain number; return the node that stands for it."""
-    tracer = _tracer.get().value
-    if tracer is not None:
-        tracer.used(node, how)
-    elif traces:
+    """Tell the tracer that a node is used as a plain number; return the node that stands for it."""
+    _tracer.get().value.used(node, how)
+    if traces:
         read_elsewhere([node])
     return substituted(node, differentiable=False)
 
 
 def assign(leaf: Node) -> None:
-    """Tell the tracer, if there is one, that the data of a leaf is about to be assigned."""
-    tracer = _tracer.get().value
-    if tracer is not None:
-        tracer.assigned(leaf)
+    """Tell the tracer that the data of a leaf is about to be assigned."""
+    _tracer.get().value.assigned(leaf)
 
 
 def substitution() -> Substitution | None:
@@ -294,26 +293,22 @@ def substituted(node: AnyNode, *, differentiable: bool = True) -> AnyNode:
 
 
 def compared(node: Node, other: object) -> None:
-    """Tell the tracer, if there is one, that a node is compared by == with a number or with another node."""
-    tracer = _tracer.get().value
-    if tracer is not None:
-        tracer.compared(node, other)
-    elif traces and not isinstance(other, Node):
+    """Tell the tracer that a node is compared by == with a number or with another node."""
+    _tracer.get().value.compared(node, other)
+    if traces and not isinstance(other, Node):
         read_elsewhere([node])
 
 
 def linearized(outputs: Iterable[Any]) -> None:
-    """Tell the tracer, if there is one, what derivatives are taken of."""
-    tracer = _tracer.get().value
-    if tracer is not None:
-        tracer.linearized(outputs)
+    """Tell the tracer what derivatives are taken of."""
+    _tracer.get().value.linearized(outputs)
 
 
 def made(node: Node) -> None:
-    """Tell the tracer and the side of a choice, if there are any, of a node that was made."""
-    for listener in (_tracer.get().value, _side.get().value):
-        if listener is not None:
-            listener.made(node)
+    """Tell the tracer, and the side of a choice if there is one, of a node that was made."""
+    _tracer.get().value.made(node)
+    if (side := _side.get().value) is not None:
+        side.made(node)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:

@@ -459,5 +459,5 @@ def _dense(call: Linearization) -> list[list[Any]]:
 @contextmanager
 def _apart() -> Iterator[None]:
     """Compute plain numbers in a block, of which nothing is traced or inspected around it."""
-    with modes.trace_with(None), modes.inspect_with(None), modes.in_side(None):
+    with modes.trace_with(modes.UNTRACED), modes.inspect_with(None), modes.in_side(None):
         yield
