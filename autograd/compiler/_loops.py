@@ -128,11 +128,8 @@ def _longest(
         first += (middle - first) % length  # so that a repetition begins in the middle
         repetitions, here = (last - first) // length, (middle - first) // length
         near = max(0, min(here - 2, repetitions - LEAST))  # a few of them tell soon whether it is worth a look at all
-        if (
-            repetitions < LEAST
-            or _verified(steps, first + near * length, length, min(LEAST, repetitions - near), here - near, variables)
-            is None
-        ):
+        few = first + near * length, length, min(LEAST, repetitions - near), here - near
+        if repetitions < LEAST or _verified(steps, *few, variables) is None:
             continue
         loop = _verified(steps, first, length, repetitions, here, variables)
         if loop is not None:

@@ -17,6 +17,7 @@ from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots
 from autograd.compiler.lowering import Lowering
+from autograd.compiler.program import Program
 from autograd.compiler.trace import Trace, trace
 from autograd.engine import Constant, Value, clock, modes
 from autograd.functions import Structure
@@ -42,7 +43,7 @@ class Specialization:
     beside its arguments, `wrt` first. It differentiates by the first so many of them.
     """
 
-    program: Any  # a Program
+    program: Program
     results: Results  # what the function returns
     starts: list[tuple[int, int, bool]]  # for each argument: the first slot, how many, and whether it is batched
     first: Structure | None  # of the first argument

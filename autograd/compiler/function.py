@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Generic
+from typing import Any, Generic, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from autograd.compiler._binding import CompiledClassMethod as CompiledClassMetho
 from autograd.compiler._binding import MethodPrograms
 from autograd.compiler._results import check_number, mean_over_examples, of_each
 from autograd.compiler._specialization import Programs, Specialization, specialize
+from autograd.compiler.backends import Runner
 from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.program import Program
@@ -136,8 +137,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
             found = None if call.has_values else self._specialization(call, self._programs)
         if found is None:
             self._refuse(call)
-        program: Program = found.program  # type: ignore[union-attr]
-        return program
+        return found.program
 
     def renew(self, /, *args: Any, **keywords: Any) -> bool:
         """Trace f again, and return whether it computes something else by now; if so, forget what was traced before.
@@ -162,7 +162,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
             if found is kept:
                 return False
             self._programs.clear()
-            self._programs.keep(call.key, found)  # type: ignore[arg-type]  # where it is None, that was refused
+            self._programs.keep(call.key, found)
         return True
 
     def clear(self) -> None:
@@ -174,7 +174,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
 
     # From arguments to a program that has them
 
-    def _quick(self, args: Any) -> tuple[Specialization, Any, list[float], Any] | None:
+    def _quick(self, args: Any) -> tuple[Specialization, Runner, list[float], int | None] | None:
         """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
         if modes.blocks or self._signature.roles:
             return None
@@ -281,7 +281,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
             self.f, call, self.__name__, batched=bool(self.batched), has_aux=self.has_aux
         )
 
-    def _refuse(self, call: BoundCall) -> Any:
+    def _refuse(self, call: BoundCall) -> NoReturn:
         raise TypeError(
             f"{self.__name__} is compiled and takes plain numbers here, got Values or a call inside a function that is "
             f"compiled or differentiated; call {self.__name__}(...) itself, which then returns Values, and "
@@ -343,8 +343,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
     @property
     def program(self) -> Program:  # type: ignore[override]
         """The program for the arguments of the latest call."""
-        program: Program = self._called().program
-        return program
+        return self._called().program
 
     def __str__(self) -> str:
         latest = self._programs.latest

@@ -32,7 +32,7 @@ class Container(NamedTuple):
 
 
 class Beside:
-    """What a container is made of beside its parts: its `content`, which need not be hashable, compared by value.
+    """Auxiliary data of a container, beside its parts: its `content`, which need not be hashable, compared by value.
 
     - `key`: what tells it from others, as of when it was first compared; that of the content, if none is given.
     - `fits`: what a vector has in common with what it multiplies.
