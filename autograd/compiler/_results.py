@@ -13,7 +13,7 @@ from autograd.functions import Structure
 
 
 class Results:
-    """What a function returns: its structure, and which of its numbers are constant, so that they are made once.
+    """Outputs of a compiled function: their structure, and which numbers are constant, so that they are made once.
 
     The others are the `roots` of the program. The first number always is one, since it may be differentiated.
     """

@@ -30,7 +30,7 @@ NAMED = 16  # leaves that a listing calls by their labels
 
 
 class WithParameters:
-    """What has a program and a parameter vector: the data of the Values in `wrt`, read and written in their order."""
+    """A program with a parameter vector: the data of the Values in `wrt`, read and written in their order."""
 
     wrt: list[Value]
     program: Program

@@ -132,7 +132,7 @@ class Lowering:
 
     @cached_property
     def _described(self) -> tuple[Any, ...]:
-        """What is the same of equal graphs: 1.0 is not the place 1 here, 0.0 is not -0.0, and nan is nan."""
+        """A structural key, the same of equal graphs: 1.0 is not the place 1 here, 0.0 is not -0.0, and nan is nan."""
         operations, terms = zip(*self.steps, strict=True) if self.steps else ((), ())
         beside = [*map(id, self.variables[self.arguments :])]
         return operations, repr(terms), repr(self.places), beside, self.sizes, self.arguments, self.wrt

@@ -573,7 +573,7 @@ class _Side:
 
 
 class _ErrorOfSide(Operation):
-    """What a side computes that raised an error where it was traced, not chosen: that error, or nan of nan."""
+    """Deferred error of a side of a choice that raised it where it was traced, not chosen: the error, or nan of nan."""
 
     def __init__(self, error: Exception) -> None:
         self.error = copy.copy(error)  # without the frames in which it was raised

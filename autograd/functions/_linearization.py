@@ -27,7 +27,7 @@ from autograd.rules import MADE, Operation, derivatives, positive, symbol, where
 
 
 class Linearization:
-    """How nodes follow small changes of others: the edges of the graph between them, followed in either direction.
+    """Linearization of nodes in others: the edges of the graph between them, followed in either direction.
 
     `valued` says whether derivatives are Values; where it is None, they are if anything that takes a gradient was
     brought in from before the tick `since`.

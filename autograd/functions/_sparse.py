@@ -18,7 +18,7 @@ from autograd.functions.structure import Structure
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where the structural non-zeros of a matrix are: `columns[starts[i]:starts[i + 1]]` are those of row i."""
+    """Sparsity pattern of a matrix, its structural non-zeros: `columns[starts[i]:starts[i + 1]]` are those of row i."""
 
     shape: tuple[int, int]
     starts: tuple[int, ...]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 
 class Container(NamedTuple):
-    """How a class of containers is taken apart and put together.
+    """Flattening of a class of containers (a pytree node): how one is taken apart and put together.
 
     - `flatten` returns the parts of a container, and the rest, which is hashable.
     - `unflatten` returns the container of a rest and parts.

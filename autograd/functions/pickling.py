@@ -18,7 +18,7 @@ from typing import Any
 
 
 class MadeOfFunction:
-    """What `make` made of the function `f`, and makes again where it is loaded, or where f is copied."""
+    """A transformed function: `make` made it of the function `f`, and does again where it is loaded, or f is copied."""
 
     f: Any
     make: functools.partial[Any]  # a transform, or what compiles, with its options

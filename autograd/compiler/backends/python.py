@@ -96,7 +96,7 @@ class ListMemory:
 
 
 class StepProgram:
-    """What the programs of scalar steps have in common: the graph's sizes, its roots, and where batched variables lie.
+    """Base class of programs of scalar steps: the graph's sizes, its roots, and where the batched variables lie.
 
     `batched` says of each place whether its number depends on a batched variable.
     """
