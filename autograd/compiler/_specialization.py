@@ -164,9 +164,8 @@ def specialize(
     f: Callable[..., Any],
     call: BoundCall,
     name: str,
-    wrt: list[Value] | None,
+    programs: Programs,
     *,
-    all_leaves: bool,
     has_aux: bool,
     backend: str,
     kept: Specialization | None = None,
@@ -179,16 +178,16 @@ def specialize(
     batched = [call.form.roles[i] == BATCHED for i in dynamic]
     structures = [structure_of(call.key[i]) for i in dynamic]
     names = [call.form.names[i] for i in dynamic]
-    traced = _traced(f, call, dynamic, structures, names)
+    traced = _traced(f, call, structures, names)
     if any(map(modes.differentiated, traced.before)):
         return None
     modes.read_elsewhere(traced.before)
     if has_aux:
         check_pair(traced.structure, name)
     plain, batch, starts, blocks = _variables(traced.inputs, names, batched)
-    theta = traced.captured if wrt is None else wrt
+    theta = traced.captured if programs.wrt is None else programs.wrt
     leaves = list(dict.fromkeys([*theta, *traced.captured]))
-    differentiated = len(leaves) if all_leaves else len(theta)
+    differentiated = len(leaves) if programs.given is None else len(theta)
     begin = len(plain)
     blocks.append(("theta", begin, len(theta), False))
     if len(leaves) > len(theta):
@@ -221,10 +220,9 @@ def specialize(
     )
 
 
-def _traced(
-    f: Callable[..., Any], call: BoundCall, dynamic: Sequence[int], structures: Sequence[Structure], names: list[str]
-) -> Trace:
+def _traced(f: Callable[..., Any], call: BoundCall, structures: Sequence[Structure], names: list[str]) -> Trace:
     """Return the graph of a function at the numbers of a call, of a batch at those of its first example."""
+    dynamic = call.form.dynamic
     numbers = [
         given[0] if call.form.roles[position] == BATCHED else given
         for position, given in zip(dynamic, call.numbers, strict=True)

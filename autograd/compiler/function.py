@@ -251,16 +251,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         return found
 
     def _traced(self, call: BoundCall, programs: Programs, kept: Specialization | None = None) -> Specialization | None:
-        return specialize(
-            self.f,
-            call,
-            self.__name__,
-            programs.wrt,
-            all_leaves=programs.given is None,
-            has_aux=self.has_aux,
-            backend=self.backend,
-            kept=kept,
-        )
+        return specialize(self.f, call, self.__name__, programs, has_aux=self.has_aux, backend=self.backend, kept=kept)
 
     def _checked(self, theta: ArrayLike, found: Specialization) -> Array:
         """Return a vector for `wrt`, if these are all Values that the program uses, or were given."""
