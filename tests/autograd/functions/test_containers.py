@@ -49,8 +49,14 @@ class Pair(NamedTuple):
     b: object
 
 
+class Marked(NamedTuple):
+    number: object
+    mark: str
+
+
 register(Box, lambda box: (box.numbers, box.name), lambda name, numbers: Box(name, *numbers))
 register(Listed, lambda listed: (list(listed), None), lambda rest, parts: Listed(parts))
+register(Marked, lambda marked: ([marked.number], marked.mark), lambda mark, parts: Marked(*parts, mark))
 
 CONTAINERS = {
     "none": lambda a, b, c: [a, None, b, (None, c)],
@@ -150,6 +156,12 @@ def test_what_is_registered_is_checked():
         register(list, lambda x: (x, None), lambda rest, parts: list(parts))
     with pytest.raises(TypeError, match=r"register\(cls, flatten, unflatten\) takes a class and two functions"):
         register(Box("m"), len, len)
+
+
+def test_named_tuple_is_flattened_as_it_was_registered():
+    square = lambda marked: marked.number**2
+    assert grad(square)(Marked(3.0, "x")) == Marked(6.0, "x")
+    assert compile(square)(Marked(3.0, "x")) == 9.0
 
 
 def test_none_is_a_container_of_no_numbers():
