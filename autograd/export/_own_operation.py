@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.rules import UNREADABLE, Dialect, Expression, Operation, is_own
+from autograd.rules import ATOM, SUM, UNREADABLE, Dialect, Expression, NAry, Operation, is_own
+
+# What takes a row of numbers, by the name that C and JavaScript call it.
+OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,28 @@ class SymbolicDialect(Dialect):
     def is_read(self, operation: Operation) -> bool:
         """Whether an operation is what its function computes of symbols."""
         return is_own(operation)
+
+
+class ScalarDialect(SymbolicDialect):
+    """A dialect of plain numbers, in which a sum of operands is written out, and a row of numbers is a list."""
+
+    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+        """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
+        if not isinstance(operation, NAry):
+            return super().printed(operation, operands)
+        if operation in OF_ROWS:
+            return self.of_row(OF_ROWS[operation], [source for source, _ in operands]), ATOM
+        if operation in (rules.dot, rules.ieee_dot):
+            half = len(operands) // 2
+            pairs = zip(operands[:half], operands[half:], strict=True)
+            operands = [super(ScalarDialect, self).printed(rules.mul, pair) for pair in pairs]
+        terms = [source if binds >= SUM else f"({source})" for source, binds in operands]
+        total = f"({' + '.join(terms) or self.literal(0.0)})"
+        return f"({total} / {self.literal(float(len(terms)))})" if operation is rules.mean else total, ATOM
+
+    def of_row(self, function: str, operands: Sequence[str]) -> str:
+        """Return the call of a function of a row of numbers."""
+        raise NotImplementedError
 
 
 class TensorDialect(SymbolicDialect):

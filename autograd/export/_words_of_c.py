@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import SymbolicDialect
-from autograd.rules import ATOM, POWER, PRECEDENCE, SIGN, SUM, NAry, Operation, infix
+from autograd.export._own_operation import ScalarDialect
+from autograd.rules import ATOM, POWER, PRECEDENCE, SIGN, SUM, Operation, infix
 
 # Each begins with `static double NAME_`, and calls others as NAME_other. As accurate in its tails as the table's own.
 HELPERS = {
@@ -88,7 +88,6 @@ SUPPLIED_IN_C: dict[Operation, str] = {
 SUPPLIED_IN_C |= {rules.ieee_sech2: "sech2", rules.ieee_cathetus: "cathetus", rules.ieee_unit: "unit"}
 SUPPLIED_IN_C |= {rules.ieee_power: "power", rules.mod: "mod", rules.floordiv: "floordiv"}
 CHOICES_IN_C = (rules.where, rules.where.decided, rules.guard, rules.unguard)
-OF_MANY = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
 
 
 def c_number(number: float) -> str:
@@ -97,13 +96,13 @@ def c_number(number: float) -> str:
     >>> c_number(0.1), c_number(2.0), c_number(float("-inf"))
     ('0.1', '2.0', '-INFINITY')
     """
-    return (
-        repr(float(number)) if math.isfinite(number) else "NAN" if number != number else f"{number}".upper() + "INITY"
-    )
+    if math.isfinite(number):
+        return repr(float(number))
+    return "NAN" if number != number else f"{number}".upper() + "INITY"
 
 
 @dataclass(frozen=True)
-class CDialect(SymbolicDialect):
+class CDialect(ScalarDialect):
     """The dialect of C; `prefix`: of the functions that it lacks."""
 
     read: ClassVar[str] = "as C"
@@ -114,18 +113,11 @@ class CDialect(SymbolicDialect):
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
         if operation in CHOICES_IN_C and operands[0][1] < ATOM:  # compilers warn of a product as a condition
             operands = [(f"{operands[0][0]} != 0.0", SUM), *operands[1:]]
-        if not isinstance(operation, NAry):
-            return super().printed(operation, operands)
-        sources = [source if binds >= SUM else f"({source})" for source, binds in operands]
-        if operation in OF_MANY:
-            listed = f"(const double[]){{{', '.join(sources)}}}"
-            return f"{self.prefix}_{OF_MANY[operation]}({listed}, {len(sources)}, 1)", ATOM
-        if operation in (rules.dot, rules.ieee_dot):
-            half = len(operands) // 2
-            pairs = zip(operands[:half], operands[half:], strict=True)
-            sources = [super(CDialect, self).printed(rules.mul, pair)[0] for pair in pairs]
-        total = f"({' + '.join(sources) or '0.0'})"
-        return (f"({total} / {len(sources)}.0)" if operation is rules.mean else total), ATOM
+        return super().printed(operation, operands)
+
+    def of_row(self, function: str, operands: Sequence[str]) -> str:
+        """Return the call of a function of a row of numbers."""
+        return f"{self.prefix}_{function}((const double[]){{{', '.join(operands)}}}, {len(operands)}, 1)"
 
 
 def dialect(prefix: str) -> CDialect:

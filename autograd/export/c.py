@@ -22,9 +22,10 @@ from autograd.compiler.lowering import Lowering
 from autograd.compiler.program import Program
 from autograd.compiler.views import regular
 from autograd.export._loop_source import affine, axes_of, braced, copied, indented, loops, row_major, runs
+from autograd.export._own_operation import OF_ROWS
 from autograd.export._packages import version
 from autograd.export._reserved_names import is_free_in_c
-from autograd.export._words_of_c import OF_MANY, c_function, c_number, dialect, helpers
+from autograd.export._words_of_c import c_function, c_number, dialect, helpers
 from autograd.rules import Expression, Functions, symbol
 
 LISTED = 24  # parameters whose numbers stand in the example
@@ -241,8 +242,14 @@ class ArrayWriter(_Writer):
         slots = np.asarray(operand.slots)
         strides = regular(slots)
         if strides is None:
-            return f"v[{self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]]"
-        return f"v[{affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
+            place = f"{self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]"
+        else:
+            place = affine(int(slots.flat[0]), zip(strides, axes, strict=True))
+        return f"v[{self._place(place, operand.batched)}]"
+
+    def _place(self, slot: Any, batched: bool) -> str:
+        """Return the source of a place in `v`, from that of a slot."""
+        return f"{slot}"
 
     def _arrive(
         self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
@@ -250,13 +257,15 @@ class ArrayWriter(_Writer):
         """Return loops that compute the numbers of a destination; what arrives at one several times is summed."""
         place = self._at(target, axes)
         repeats = len(np.unique(target.slots)) < target.slots.size
-        moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
-        lines = self._looped(target.shape, moving, [f"{place} = 0.0;"]) if repeats and not add else []
+        lines = self._zeros(target, axes) if repeats and not add else []
         body = [*before, f"{place} {'+=' if add or repeats else '='} {source};"]
-        return [*lines, *self._looped(target.shape, axes, body)]
+        return [*lines, *loops(target.shape, axes, body, self.counter)]
 
-    def _looped(self, shape: Sequence[int], axes: Sequence[str], body: Sequence[str]) -> list[str]:
-        return loops(shape, axes, body, self.counter)
+    def _zeros(self, target: Operand, axes: Sequence[str]) -> list[str]:
+        """Return loops that set the numbers of a destination to 0."""
+        place = self._at(target, axes)
+        moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
+        return loops(target.shape, moving, [f"{place} = 0.0;"], self.counter)
 
     def _map(self, instruction: Instruction) -> list[str]:
         operands = [instruction.destination, *instruction.operands]
@@ -294,11 +303,17 @@ class ArrayWriter(_Writer):
         slots = np.asarray(rows.slots)
         strides = None if rows.constants is not None else regular(slots)
         (axis,) = axes_of((number,))
-        if operation in OF_MANY and strides is not None:
-            first = affine(int(slots.flat[0]), [(strides[0], axis)])
-            source = f"{self.name}_{OF_MANY[operation]}(v + {first}, {count}, {strides[1]})"
-            return self._arrive(instruction.destination, [axis], source, instruction.add)
-        return self._by_columns(instruction)
+        source = None
+        if operation in OF_ROWS and strides is not None:
+            first = self._place(affine(int(slots.flat[0]), [(strides[0], axis)]), rows.batched)
+            source = self._of_row(OF_ROWS[operation], first, count, strides[1])
+        if source is None:
+            return self._by_columns(instruction)
+        return self._arrive(instruction.destination, [axis], source, instruction.add)
+
+    def _of_row(self, function: str, first: str, count: int, stride: int) -> str | None:
+        """Return the call of a function of a row in `v`; None where it takes no numbers that lie so far apart."""
+        return f"{self.name}_{function}(v + {first}, {count}, {stride})"
 
     def _by_columns(self, instruction: Instruction) -> list[str]:
         """Return the lines of a reduction that name each number of a row."""

@@ -9,25 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import ClassVar
-
-import numpy as np
+from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.instructions import Instruction, Operand
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.views import regular
-from autograd.export._loop_source import affine, axes_of, copied, indented, row_major, runs
-from autograd.export._own_operation import SymbolicDialect
+from autograd.export._loop_source import copied, indented, runs
+from autograd.export._own_operation import ScalarDialect
 from autograd.export._reserved_names import is_free_in_javascript
 from autograd.export.c import ArrayWriter
 from autograd.pictures.page.javascript import JAVASCRIPT, functions, javascript_function
-from autograd.rules import ATOM, PRECEDENCE, SIGN, SUM, Functions, NAry, Operation
+from autograd.rules import ATOM, PRECEDENCE, SIGN, Functions
 
-# What takes a row of numbers: an array, where the row begins, and how many.
-OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
+# Functions of a row of numbers: an array, where the row begins, and how many.
 ROW_FUNCTIONS = """
 function largest(v, at, count) {
     let y = v[at];
@@ -45,37 +40,27 @@ function logsumexp(v, at, count) {
 """.strip().splitlines()
 
 
-@dataclass(frozen=True)
-class TypedArrays(SymbolicDialect):
+class TypedArrays(ScalarDialect):
     """The dialect of JavaScript in which a sum of operands is one: without an array, and without exact rounding."""
 
     read: ClassVar[str] = "as JavaScript"
 
-    def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
-        """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
-        if not isinstance(operation, NAry):
-            return super().printed(operation, operands)
-        if operation in OF_ROWS:
-            listed = ", ".join(source for source, _ in operands)
-            return f"{OF_ROWS[operation]}([{listed}], 0, {len(operands)})", ATOM
-        sources = [source if binds >= SUM else f"({source})" for source, binds in operands]
-        if operation in (rules.dot, rules.ieee_dot):
-            half = len(operands) // 2
-            pairs = zip(operands[:half], operands[half:], strict=True)
-            sources = [super(TypedArrays, self).printed(rules.mul, pair)[0] for pair in pairs]
-        total = f"({' + '.join(sources) or '0'})"
-        return (f"({total} / {len(sources)})" if operation is rules.mean else total), ATOM
+    def of_row(self, function: str, operands: Sequence[str]) -> str:
+        """Return the call of a function of a row of numbers."""
+        return f"{function}([{', '.join(operands)}], 0, {len(operands)})"
 
 
-_WORDS = {field.name: getattr(JAVASCRIPT, field.name) for field in fields(JAVASCRIPT)}
-_SQUARE = {
-    rules.power_of: lambda n: (
-        "{0}" if n == 1.0 else "({0} * {0})" if n == 2.0 else JAVASCRIPT.members[rules.power_of](n)
-    )
-}
-_WORDS["members"] = {**JAVASCRIPT.members, **_SQUARE}
-_WORDS["precedence"] = {**PRECEDENCE, rules.negative: (SIGN, ATOM)}  # --x would count down
-TYPED_ARRAYS = TypedArrays(**_WORDS)
+def _power(n: float) -> str:
+    return "{0}" if n == 1.0 else "({0} * {0})" if n == 2.0 else JAVASCRIPT.members[rules.power_of](n)
+
+
+TYPED_ARRAYS = TypedArrays(
+    **vars(JAVASCRIPT)
+    | {
+        "members": {**JAVASCRIPT.members, rules.power_of: _power},
+        "precedence": {**PRECEDENCE, rules.negative: (SIGN, ATOM)},  # --x would count down
+    }
+)
 
 
 def row_functions() -> Functions:
@@ -132,7 +117,7 @@ class _TypedArrayWriter(ArrayWriter):
         lines = self.constants(*code.constants) + self._in_turn(forward)
         taken = []
         for position, (slot, batched) in enumerate(roots):
-            found = self._place(slot, batched) if isinstance(slot, int) else self.number(slot)
+            found = f"v[{self._place(slot, batched)}]" if isinstance(slot, int) else self.number(slot)
             taken.append(f"values[n{f' * {len(roots)}' * (not single)}{f' + {position}' * (position > 0)}] = {found};")
         slopes: list[str] = []
         if single and isinstance(roots[0][0], int):
@@ -223,44 +208,19 @@ class _TypedArrayWriter(ArrayWriter):
         close()
         return lines
 
-    def _place(self, slot: int, batched: bool) -> str:
-        return f"v[w + {slot}]" if batched else f"v[{slot}]"
-
-    def _at(self, operand: Operand, axes: Sequence[str]) -> str:
-        if not operand.batched or operand.constants is not None:
-            return super()._at(operand, axes)
-        slots = np.asarray(operand.slots)
-        strides = regular(slots)
-        if strides is None:
-            return f"v[w + {self.table('int', list(map(str, slots.ravel())))}[{row_major(slots.shape, axes)}]]"
-        return f"v[w + {affine(int(slots.flat[0]), zip(strides, axes, strict=True))}]"
+    def _place(self, slot: Any, batched: bool) -> str:
+        return f"w + {slot}" if batched else f"{slot}"
 
     def _arrive(
         self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
     ) -> list[str]:
-        place = self._at(target, axes)
-        over_examples = self.over_examples and not target.batched
-        repeats = len(np.unique(target.slots)) < target.slots.size
-        moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
-        zeros = self._looped(target.shape, moving, [f"{place} = 0;"]) if (repeats or over_examples) and not add else []
-        if over_examples:
-            self.prelude += zeros
-            zeros = []
-        sign = "+=" if add or repeats or over_examples else "="
-        return [*zeros, *self._looped(target.shape, axes, [*before, f"{place} {sign} {source};"])]
+        if self.over_examples and not (target.batched or add):  # a sum over all examples
+            self.prelude += self._zeros(target, axes)
+            add = True
+        return super()._arrive(target, axes, source, add, before)
 
-    def _reduce(self, instruction: Instruction) -> list[str]:
-        (rows,) = instruction.operands
-        operation = instruction.expression.operation
-        number, count = rows.shape
-        strides = None if rows.constants is not None else regular(np.asarray(rows.slots))
-        if operation in OF_ROWS and strides is not None and strides[1] == 1:
-            (axis,) = axes_of((number,))
-            first = affine(int(np.asarray(rows.slots).flat[0]), [(strides[0], axis)])
-            first = f"w + {first}" if rows.batched else first
-            source = f"{OF_ROWS[operation]}(v, {first}, {count})"
-            return self._arrive(instruction.destination, [axis], source, instruction.add)
-        return self._by_columns(instruction)
+    def _of_row(self, function: str, first: str, count: int, stride: int) -> str | None:
+        return f"{function}(v, {first}, {count})" if stride == 1 else None
 
 
 def _typed(name: str, kind: str, *numbers: str) -> str:
