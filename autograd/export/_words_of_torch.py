@@ -132,29 +132,15 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
         left = torch.expm1(torch.where(zero, x, 0.0))
         return torch.where(zero, left if alpha == 1.0 else alpha * left, torch.nn.functional.elu(x, alpha))
 
-    return {
-        "logaddexp": logaddexp,
-        "maximum": maximum,
-        "minimum": minimum,
-        "clip": clip,
-        "elu": elu,
-        "cbrt": cbrt,
-        "sech2": sech2,
-        "cathetus": cathetus,
-        "asinh": asinh,
-        "acosh": acosh,
-        "expm1": expm1,
-        "tanh": tanh,
-        "sigmoid": sigmoid,
-        "logsumexp": logsumexp,
-        "atan": atan,
-        "softplus": softplus,
-        "silu": silu,
-        "erf": erf,
-        "erfc": erfc,
-        "gelu": lambda x: 0.5 * x * erfc(-x / rules.SQRT_2),
-        "number": lambda condition, like: condition.to(like.dtype),
-    }
+    def gelu(x: Any) -> Any:
+        return 0.5 * x * erfc(-x / rules.SQRT_2)
+
+    def number(condition: Any, like: Any) -> Any:
+        return condition.to(like.dtype)
+
+    functions = [cbrt, sech2, cathetus, asinh, acosh, expm1, tanh, sigmoid, logsumexp, atan, logaddexp, softplus, silu]
+    functions += [erf, erfc, gelu, maximum, minimum, clip, elu, number]
+    return {function.__name__: function for function in functions}
 
 
 def torch_number(number: float) -> str:
