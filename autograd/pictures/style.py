@@ -54,6 +54,8 @@ PAGE = {
     "problem": ("#A3262A", "#FF9C94"),
     "problem-soft": ("#FBE9E7", "#47201D"),
     "focus": ("#6A2BD9", "#C3A6FF"),
+    "above": ("#1B7F4B", "#58C98C"),
+    "below": ("#7B3FA0", "#C194E8"),
 }
 # The colours of classes, on light ground and on dark: no sign of a gradient, and told apart in every kind of colour
 # blindness as far as the fourth; each class has a shape of its own too.
