@@ -1,4 +1,4 @@
-"""Clusters of a drawing: a node stands in the box of the scope it was made in, and boxes stand inside boxes.
+"""Scopes of drawn nodes: a node stands in the box of the scope it was made in, and boxes stand inside boxes.
 
 A parameter was made long before the call in which it is used, so it is drawn in the box of the call of its owner. Where
 the owner is gone, as after `Neuron(2)(x)`, that is the box of the one call that used it.
@@ -21,16 +21,16 @@ def homes(nodes: Sequence[Value]) -> dict[Value, scope | None]:
             if parent.op is None:
                 path = path_to(node.scope)
                 paths[parent] = [s for s, t in zip(paths.get(parent, path), path, strict=False) if s is t]
-    homes = {node: node.scope for node in nodes} | _left_behind(nodes)
+    found = {node: node.scope for node in nodes} | _left_behind(nodes)
     owned: dict[scope, set[int]] = {}
-    for leaf in homes.keys() & paths.keys():
+    for leaf in found.keys() & paths.keys():
         for around in reversed(paths[leaf]):
             if around not in owned:
                 owned[around] = {id(parameter) for parameter in around.parameters()}
             if id(leaf) in owned[around]:
-                homes[leaf] = around
+                found[leaf] = around
                 break
-    return homes
+    return found
 
 
 def _left_behind(nodes: Sequence[Value]) -> dict[Value, scope]:

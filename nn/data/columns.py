@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
@@ -96,7 +96,7 @@ def examples(
         share = f"{known.count(False)} of {len(known)} rows lack the target {shown(target)}"
         if not any(known):
             raise TableError(f"{table.path}: {share}")
-        columns = {name: _kept(cells, known) for name, cells in columns.items()}
+        columns = {name: list(compress(cells, known)) for name, cells in columns.items()}
         notes.append(f"{share} and are left out")
     goal = columns.pop(target)
     chosen, said = _features(table, columns, drop, asked is None, missing)
@@ -112,8 +112,8 @@ def examples(
             raise TableError(f"{table.path}: every row lacks a value, so that --missing drop leaves none")
         if not all(whole):
             notes.append(f"{whole.count(False)} of {len(whole)} rows lack a value and are left out")
-        chosen = {name: _kept(cells, whole) for name, cells in chosen.items()}
-        goal = _kept(goal, whole)
+        chosen = {name: list(compress(cells, whole)) for name, cells in chosen.items()}
+        goal = list(compress(goal, whole))
     y, kinds, said[target] = _targets(table, target, goal, classes)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
@@ -152,10 +152,6 @@ def _check(target: str, features: Any, drop: Any, classes: Any, missing: str) ->
         raise ValueError(f"drop names columns other than the target {target!r}, got {drop!r}")
     if missing not in ("fill", "drop"):
         raise ValueError(f"missing is 'fill' or 'drop', got {missing!r}")
-
-
-def _kept(cells: Sequence[Any], which: Sequence[bool]) -> list[Any]:
-    return [cell for cell, keep in zip(cells, which, strict=True) if keep]
 
 
 def _is_known(cell: Any) -> bool:

@@ -144,7 +144,11 @@ def digits() -> Dataset:
     >>> len(data.X), len(data.X[0]), data.y[:3], data.features[8]
     (1797, 64, [0, 1, 2], 'pixel_1_0')
     """
-    bunch = _sklearn_digits()
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError("digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'") from error
+    bunch: Any = datasets.load_digits()
     return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), list("0123456789"))
 
 
@@ -272,11 +276,3 @@ def _two_curves(
     points = first + second
     X = [[coordinate + noise * state.normal() for coordinate in points[i]] for i in order]
     return Dataset(X, [int(i >= len(first)) for i in order], ["x1", "x2"], classes)
-
-
-def _sklearn_digits() -> Any:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise ImportError("digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'") from error
-    return datasets.load_digits()

@@ -53,9 +53,7 @@ class PagePrograms:
                     raise ValueError(f"playground takes finite numbers, and {oddity}; leave such examples out")
             if drawn():
                 raise ValueError("the model or the loss draws random numbers, which a page would repeat")
-            steps = CompiledSteps(
-                task._replace(metric=accuracy, hears_metric=False)
-            )  # for which it has the outputs too
+            steps = CompiledSteps(task._replace(metric=accuracy, hears_metric=False))  # with a metric: outputs too
             arrays = [steps.data(part).arrays for part in parts]
             steps.check(steps.data(examples))
         count = sum(x.size + y.size for x, y in arrays)

@@ -8,9 +8,7 @@ random numbers, so the page's run is `fit`'s.
 from __future__ import annotations
 
 import copy
-import html
 import inspect
-import os
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,8 +18,7 @@ from types import FunctionType
 from typing import Any
 
 from autograd import Value
-from autograd.files import write_atomically
-from autograd.pictures.page.page import computation, drawn, put_together, read_file, shared_scripts, shared_style
+from autograd.pictures.page.page import HtmlPage, computation, put_together, read_file, shared_scripts, shared_style
 from autograd.pictures.style import CLASSES
 from nn import losses, optim, schedules
 from nn.data.random_state import generator
@@ -46,7 +43,6 @@ _SCRIPTS = (
 )
 MOST_NODES = 5000  # of a graph whose derivations are shown
 _SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
-_HEIGHT = 860  # of the page in a notebook, in pixels
 OPTIMIZERS: list[Any] = [
     kind
     for kind in vars(optim).values()
@@ -60,7 +56,7 @@ _SCHEDULES = {
 }
 
 
-class Playground:
+class Playground(HtmlPage):
     """The page of a model and its data; `html` is its source, `save(path)` writes it.
 
     >>> from nn import mse, playground
@@ -68,18 +64,14 @@ class Playground:
     True
     """
 
+    height = 860
+    sandbox = "allow-scripts allow-downloads"
+
     def __init__(self, title: str, source: str, model: Module, parameters: Sequence[Value], root: Value) -> None:
+        super().__init__(root, source, title)
         self.title = title
-        self.root = root
-        self.html = source
         self.model = model
         self.parameters = parameters
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page to a file, whole or not at all, and return the file's path."""
-        target = Path(path)
-        write_atomically(target, self.html.encode())
-        return target
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """Return the page as a notebook shows it; as a widget too, where anywidget is installed.
@@ -87,21 +79,13 @@ class Playground:
         The widget hands what was trained on the page back to the model. Where no script runs, as in a notebook that is
         only read, a drawing of the loss of one example stands in.
         """
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()} | drawn(self.root)
+        bundle = super()._repr_mimebundle_()
         try:
             kind = widget_class()
         except ImportError:
             return bundle
-        shown = kind(self, _HEIGHT)._repr_mimebundle_(include=include, exclude=exclude, **options)
+        shown = kind(self, self.height)._repr_mimebundle_(include=include, exclude=exclude, **options)
         return bundle | (shown[0] if isinstance(shown, tuple) else shown or {}) | {"text/plain": repr(self)}
-
-    def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
-        return (
-            f'<iframe sandbox="allow-scripts allow-downloads" title="{html.escape(self.title)}" width="100%" '
-            f'height="{_HEIGHT}" style="border:0;width:100%;height:{_HEIGHT}px" '
-            f'srcdoc="{html.escape(self.html)}"></iframe>'
-        )
 
     def __repr__(self) -> str:
         return f"<page of {self.title}>"

@@ -63,14 +63,10 @@ class Chart:
 
     def _repr_svg_(self) -> str:
         every = [pair for _, _, pairs in self._series for pair in pairs if all(map(math.isfinite, pair))]
-        across, up = (
-            _Axis([x for x, _ in every], LEFT, WIDTH - RIGHT, "x" in self.log),
-            _Axis([y for _, y in every], HEIGHT - BOTTOM, TOP, "y" in self.log),
-        )
+        across = _Axis([x for x, _ in every], LEFT, WIDTH - RIGHT, "x" in self.log)
+        up = _Axis([y for _, y in every], HEIGHT - BOTTOM, TOP, "y" in self.log)
         summary = f"{self.y} over {self.x}: " + ", ".join(name or kind for kind, name, _ in self._series)
-        height = HEIGHT + LINE * sum(
-            bool(name) for _, name, _ in self._series
-        )  # names stand below, where nothing is drawn
+        height = HEIGHT + LINE * sum(bool(name) for _, name, _ in self._series)  # names stand below the axes
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(summary)}" '
             f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12" '
@@ -92,10 +88,8 @@ class Chart:
             parts += _curve(places, colour) if kind == "curve" else _points(places, colour, number)
             if name:
                 foot += LINE
-                parts += (
-                    _points([(LEFT + 6, foot - 4)], colour, number) if kind == "points" else [_dash(foot - 4, colour)]
-                )
-                parts.append(_text(LEFT + 18, foot, name, "start"))
+                mark = [_dash(foot - 4, colour)] if kind == "curve" else _points([(LEFT + 6, foot - 4)], colour, number)
+                parts += [*mark, _text(LEFT + 18, foot, name, "start")]
         return "\n".join([*parts, "</svg>"])
 
 

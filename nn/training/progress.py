@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import Any
 
 LAYOUT = "{n_fmt}/{total_fmt} {unit}s [{elapsed}<{remaining}]{postfix} {bar}"  # the numbers first: lines are cut
@@ -37,10 +36,8 @@ class NoBar:
     def __enter__(self) -> NoBar:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    def __exit__(self, *error: object) -> None:
+        """End the bar."""
 
 
 class Bar(NoBar):
@@ -65,7 +62,5 @@ class Bar(NoBar):
         if self.drawn.update(count):
             self.moment = time.monotonic()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.drawn.close()

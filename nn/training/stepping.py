@@ -28,11 +28,8 @@ from nn.training.splits import Data
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
 REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
-NO_FINITE_RESULT = (
-    ValueError,
-    OverflowError,
-    ZeroDivisionError,
-)  # what operations raise where they have no finite result
+# What operations raise where they have no finite result.
+NO_FINITE_RESULT = (ValueError, OverflowError, ZeroDivisionError)
 SMALLER = "try a smaller learning rate"
 
 

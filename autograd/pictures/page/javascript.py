@@ -7,7 +7,6 @@ these functions, and nothing else of the rules. A row that is made of others com
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,9 +37,7 @@ class UnreadableError(TypeError):
 
 
 def _literal(number: float) -> str:
-    return (
-        repr(number) if math.isfinite(number) else "NaN" if number != number else str(number).replace("inf", "Infinity")
-    )
+    return repr(number).replace("inf", "Infinity").replace("nan", "NaN")
 
 
 SUMS: dict[Operation, str] = {

@@ -15,7 +15,7 @@ import re
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from autograd.engine import Value
 from autograd.files import write_atomically
@@ -25,7 +25,6 @@ from autograd.pictures.page._model import graph
 from autograd.pictures.style import colour_sheet
 
 HERE = Path(__file__).parent
-HEIGHT = 720  # of the page in a notebook, in pixels
 # Each uses only what stands in those before it.
 SCRIPTS = (
     *("functions", "numbers", "graph", "plan", "arrangement", "elements", "viewport"),
@@ -33,20 +32,16 @@ SCRIPTS = (
 )
 
 
-class Explorer:
-    """The page of the graph of a Value; `html` is its source.
+class HtmlPage:
+    """A page of one file about the graph of a root; `html` is its source, and a notebook shows it in a frame."""
 
-    >>> Explorer(Value(2.0, "a") * 3).html.startswith("<!doctype html>")
-    True
-    """
+    height: ClassVar[int] = 720  # in a notebook, in pixels
+    sandbox: ClassVar[str] = "allow-scripts"  # what the frame allows
 
-    def __init__(self, root: Value) -> None:
+    def __init__(self, root: Value, source: str, description: str) -> None:
         self.root = root
-        model, rules = graph(root)
-        self.html = page(model, rules)
-        formula = f" = {model['formula']}" if model["formula"] else ""
-        self.title = f"{model['title']}{formula}"
-        self.nodes = len(model["nodes"])
+        self.html = source
+        self.description = description
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all, and return the file's path."""
@@ -57,36 +52,42 @@ class Explorer:
     def _repr_html_(self) -> str:
         """Return the page in a frame of its own, from which its script reaches nothing of the notebook."""
         return (
-            f'<iframe sandbox="allow-scripts" title="{html.escape(f"The graph of {self.title}")}" '
-            f'width="100%" height="{HEIGHT}" style="border:0;width:100%;height:{HEIGHT}px" '
+            f'<iframe sandbox="{self.sandbox}" title="{html.escape(self.description)}" '
+            f'width="100%" height="{self.height}" style="border:0;width:100%;height:{self.height}px" '
             f'srcdoc="{html.escape(self.html)}"></iframe>'
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """Return the page, and for where no script runs, such as a notebook that is only read, a drawing."""
-        return {"text/html": self._repr_html_(), "text/plain": repr(self)} | drawn(self.root)
+        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
+            bundle["image/svg+xml"] = draw(self.root).pipe(format="svg", encoding="utf-8")
+        return bundle
+
+
+class Explorer(HtmlPage):
+    """The page of the graph of a Value; `html` is its source.
+
+    >>> Explorer(Value(2.0, "a") * 3).html.startswith("<!doctype html>")
+    True
+    """
+
+    def __init__(self, root: Value) -> None:
+        model, rules = graph(root)
+        self.title = " = ".join(filter(None, [model["title"], model["formula"]]))
+        self.nodes = len(model["nodes"])
+        source = put_together(
+            HERE / "explorer.html",
+            title=model["title"],
+            style=shared_style() + read_file(HERE / "explorer.css"),
+            model=model,
+            script=shared_scripts(*SCRIPTS),
+            start=f"start({rules});",
+        )
+        super().__init__(root, source, f"The graph of {self.title}")
 
     def __repr__(self) -> str:
         return f"<page of {self.title}, {self.nodes} node{'s' if self.nodes > 1 else ''}>"
-
-
-def drawn(root: Value) -> dict[str, str]:
-    """Return what a notebook shows of a page where no script runs: the drawing of its graph, if there can be one."""
-    with suppress(ValueError, OSError, RuntimeError, subprocess.CalledProcessError):  # too large, or no layout
-        return {"image/svg+xml": draw(root).pipe(format="svg", encoding="utf-8")}
-    return {}
-
-
-def page(model: dict[str, Any], rules: str) -> str:
-    """Return the page of a graph: the files beside this one, put together."""
-    return put_together(
-        HERE / "explorer.html",
-        title=model["title"],
-        style=shared_style() + read_file(HERE / "explorer.css"),
-        model=model,
-        script=shared_scripts(*SCRIPTS),
-        start=f"start({rules});",
-    )
 
 
 def put_together(template: Path, *, title: str, style: str, model: Any, script: str, start: str) -> str:
