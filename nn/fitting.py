@@ -207,11 +207,8 @@ class _Run:
         if stop is not None and not is_function(stop):
             raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
         given: Any = callbacks
-        if (
-            not isinstance(given, Iterable)
-            or isinstance(given, str)
-            or not all(map(is_function, callbacks := list(given)))
-        ):
+        callbacks = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
+        if not all(map(is_function, callbacks)):
             raise TypeError(f"callbacks is a list of functions of the history, got {given!r}")
         self.eager = EagerSteps(task)
         self.steps: EagerSteps | CompiledSteps = self.eager

@@ -29,8 +29,6 @@ OTHER_NAMES: dict[Operation, str] = {
 }
 # What JAX has with fewer digits than the rows: 2e-11 at -20; 4e-17 where sinc is 0.
 INACCURATE = {"log_ndtr", "sinc"}
-
-
 _QUOTIENTS = (rules.divide, rules.ieee_divide)
 _LITERAL = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?")
 

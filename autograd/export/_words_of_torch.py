@@ -16,13 +16,10 @@ SAME_IN_TORCH = (
     *(rules.floor, rules.ceil, rules.xlogy),
     rules.erfinv,  # whose polygamma functions have ten digits only: these are composed
 )
-
-
 SUPPLIED_IN_TORCH = (
     *(rules.cbrt, rules.softplus, rules.gelu, rules.expm1, rules.tanh, rules.sigmoid, rules.asinh, rules.acosh),
     *(rules.atan, rules.maximum, rules.minimum, rules.clip, rules.logaddexp, rules.erf, rules.erfc, rules.silu),
 )
-
 # Functions of two numbers whose derivatives by PyTorch lose digits, or are none, where a square over- or underflows, or
 # at 0: the values are PyTorch's, the derivatives our own.
 VALUES_IN_TORCH: dict[Operation, str] = {
@@ -138,8 +135,8 @@ def helper_functions(torch: Any) -> dict[str, Callable[..., Any]]:
     def number(condition: Any, like: Any) -> Any:
         return condition.to(like.dtype)
 
-    functions = [cbrt, sech2, cathetus, asinh, acosh, expm1, tanh, sigmoid, logsumexp, atan, logaddexp, softplus, silu]
-    functions += [erf, erfc, gelu, maximum, minimum, clip, elu, number]
+    functions: list[Any] = [cbrt, sech2, cathetus, asinh, acosh, expm1, tanh, sigmoid, logsumexp, atan]
+    functions += [logaddexp, softplus, silu, erf, erfc, gelu, maximum, minimum, clip, elu, number]
     return {function.__name__: function for function in functions}
 
 

@@ -117,9 +117,8 @@ class _Writer:
         function = "\n".join(braced(f"{signature} ", body))
         sizes = {"parameters": self.parameters, "inputs": self.inputs, "gradient": self.gradient}
         sizes |= {"results": self.results} if self.results > 1 else {}
-        enum = ", ".join(
-            f"{self.name}_{what} = {count}" for what, count in (sizes | {"work": max(1, self.size)}).items()
-        )
+        sizes["work"] = max(1, self.size)
+        enum = ", ".join(f"{self.name}_{what} = {count}" for what, count in sizes.items())
         parts = [self._comment(file), "#include <math.h>", "", f"enum {{ {enum} }};", ""]
         rows = self.functions.definitions.values()
         return "\n".join([*parts, *helpers(self.name, "\n".join([*rows, function])), *rows, "", function, ""])
@@ -159,12 +158,12 @@ class _Writer:
         numbers = [leaf.number for leaf in self.lowering.variables[self.inputs :][:count]]
         theta = ", ".join(map(c_number, numbers)) if 0 < count <= LISTED else "0"
         by = "theta" if count else "x"
-        gradient, room = (
-            ("jacobian", f"{name}_results * {name}_gradient") if several else ("gradient", f"{name}_gradient")
-        )
+        title, gradient, room = "a function and its gradient", "gradient", f"{name}_gradient"
         outputs = [f"    gradient  NULL, or room for {room} numbers: the derivatives by {by}"]
         call = [f'printf("value %.17g\\n", {name}(theta, x, gradient, work));']
         if several:
+            title = f"a function with {self.results} results and their Jacobian"
+            gradient, room = "jacobian", f"{name}_results * {name}_gradient"
             outputs = [
                 f"    values    room for {name}_results numbers, the results",
                 f"    jacobian  NULL, or room for {room} numbers: a row of the derivatives by {by} for each result",
@@ -173,9 +172,6 @@ class _Writer:
                 f"{name}(theta, x, values, jacobian, work);",
                 f'for (int i = 0; i < {name}_results; i++) printf("value[%d] %.17g\\n", i, values[i]);',
             ]
-        title = (
-            f"a function with {self.results} results and their Jacobian" if several else "a function and its gradient"
-        )
         rows = [
             f"{name}: {title} by {by}, written by scalar-autograd {version()}.",
             "",

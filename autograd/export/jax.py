@@ -21,7 +21,7 @@ from autograd.compiler.views import common_shape, regular
 from autograd.export._scans import JaxStepWriter
 from autograd.export._words_of_jax import FunctionsOfJax
 from autograd.export.jax_package import check_precision, load_jax
-from autograd.export.torch import TensorWriter
+from autograd.export.torch import TensorWriter, moving_axes
 
 WINDOWS = 8  # that overlap, up to which as many slices stand for an index
 
@@ -58,8 +58,7 @@ class JaxWriter(TensorWriter):
             source = self._view(name, np.flip(slots, falling), count)
             return source and f"jnp.flip({source}, {falling})"
         shape = slots.shape
-        moving = [(stride, n, axis) for axis, (stride, n) in enumerate(zip(strides, shape, strict=True)) if stride]
-        moving.sort(reverse=True)
+        moving = moving_axes(strides, shape)
         if not moving:
             if slots.size > 1:
                 return f"jnp.broadcast_to({name}[{first}], {shape})"

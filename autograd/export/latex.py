@@ -129,12 +129,8 @@ def tex_names(order: Sequence[Value], named: Iterable[Value]) -> dict[Value, str
             name = tex_name(node.label) if node.label else next(fresh)
             first = name
             while name in used or (name != first and name in taken):
-                numbers[first] = numbers.get(first, 1) + 1
-                name = (
-                    f"{first.removesuffix('}')},{numbers[first]}}}"
-                    if "_{" in first
-                    else f"{first}_{{{numbers[first]}}}"
-                )
+                index = numbers[first] = numbers.get(first, 1) + 1
+                name = f"{first.removesuffix('}')},{index}}}" if "_{" in first else f"{first}_{{{index}}}"
             names[node] = name
             used.add(name)
     return names

@@ -160,14 +160,7 @@ class TensorWriter:
         strides, first = regular(slots), int(slots.flat[0])
         if strides is None or min(strides, default=0) < 0:
             return None
-        moving = sorted(
-            [
-                (stride, length, axis)
-                for axis, (stride, length) in enumerate(zip(strides, slots.shape, strict=True))
-                if stride
-            ],
-            reverse=True,
-        )
+        moving = moving_axes(strides, slots.shape)
         if not moving:
             return self._broadcast(f"{name}[{first}]", slots.shape) if slots.ndim else f"{name}[{first}]"
         spans = [1 + sum((length - 1) * stride for stride, length, _ in moving[n:]) for n in range(len(moving))]
@@ -204,6 +197,12 @@ class TensorWriter:
         self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
         self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
         return lines
+
+
+def moving_axes(strides: Sequence[int], shape: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return the axes along which places change, each with its stride and length, that of the largest stride first."""
+    axes = enumerate(zip(strides, shape, strict=True))
+    return sorted([(stride, length, axis) for axis, (stride, length) in axes if stride], reverse=True)
 
 
 def _shape(lengths: Sequence[int]) -> str:

@@ -148,19 +148,15 @@ def _described(picture: str, root: Value) -> str:
     """Return an SVG with its role, and with its title and its description as words."""
     order = topological_order(root)
     name = root.label or names_of(order)[root]
-    lines = (
-        text(root).splitlines() if len(order) <= DESCRIBED else [f"{len(order):,} numbers lead to {root.number:.4g}."]
-    )
+    told = text(root) if len(order) <= DESCRIBED else f"{len(order):,} numbers lead to {root.number:.4g}."
     printable = "".join(letter if letter.isprintable() else " " for letter in f"The graph of {name}")
-    title, description = html.escape(printable), html.escape("\n".join(lines), quote=False)
+    title, description = html.escape(printable), html.escape(told, quote=False)
     start, opening, rest = picture.partition("<svg ")
+    if not opening:
+        return picture
     attributes, end, inside = rest.partition(">")
-    return (
-        f'{start}{opening}role="img" aria-label="{title}" {attributes}{end}'
-        f"<title>{title}</title><desc>{description}</desc>{inside}"
-        if opening
-        else picture
-    )
+    named = f'{start}{opening}role="img" aria-label="{title}" {attributes}{end}'
+    return f"{named}<title>{title}</title><desc>{description}</desc>{inside}"
 
 
 class LayoutNotFound(graphviz.ExecutableNotFound):

@@ -40,9 +40,8 @@ def text(root: Value) -> str:
         if isinstance(node, Constant):
             gradient = "takes no gradient"
         if node.op is not None:
-            lines.append(
-                (f"{names[node]} = {_call(node.op, node.parents, names)}", f"data = {node.number!r}, {gradient}")
-            )
+            code = f"{names[node]} = {_call(node.op, node.parents, names)}"
+            lines.append((code, f"data = {node.number!r}, {gradient}"))
         elif names[node].isidentifier():  # and not the literal of a constant
             label = f", label={node.label!r}" if node.label else ""
             lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.number)}{label})", gradient))

@@ -5,19 +5,7 @@ const FONT = '12px system-ui, "Segoe UI", Roboto, sans-serif';
 /** The colours of the page now, by the names of the style sheet. */
 function pageColours() {
   const style = getComputedStyle(document.documentElement);
-  const names = [
-    "surface",
-    "paper",
-    "ink",
-    "quiet",
-    "rule",
-    "line",
-    "above",
-    "below",
-    "positive",
-    "negative",
-    "forward",
-  ];
+  const names = "surface paper ink quiet rule line above below positive negative forward".split(" ");
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 

@@ -49,8 +49,6 @@ OPTIMIZERS: list[Any] = [
     if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
 ]
 READINGS = {losses.binary_cross_entropy: "logit", losses.cross_entropy: "softmax"}  # how outputs become probabilities
-
-
 _SCHEDULES = {
     kind for kind in vars(schedules).values() if isinstance(kind, type) and kind.__module__ == schedules.__name__
 }

@@ -91,7 +91,7 @@ def decision_boundary(
     for k, name in enumerate(_names(classes, count, signed)):
         grid = [[margins[row * resolution + column][k] for column in range(resolution)] for row in range(resolution)]
         if max(map(max, grid)) > 0.0:
-            parts = [[*_channels(CLASS_COLOURS[k % len(CLASS_COLOURS)]), shade] for shade in SHADES]
+            parts = [(CLASS_COLOURS[k % len(CLASS_COLOURS)], shade) for shade in SHADES]
             hatch = HATCHES[k // len(CLASS_COLOURS) % len(HATCHES)]
             axes.contourf(across, up, grid, levels=[0.0, *SURE, math.inf], colors=parts, hatches=[hatch])
             if min(map(min, grid)) < 0.0:
@@ -450,11 +450,9 @@ def _logarithmic(axes: Axes, values: Sequence[float], span: float) -> None:
 
 def _mixed(colour: str, depth: float) -> list[float]:
     """Return a colour on white paper: none of it at depth 0, all of it at 1."""
-    return [1.0 - depth * (1.0 - channel) for channel in _channels(colour)]
+    from matplotlib.colors import to_rgb
 
-
-def _channels(colour: str) -> list[float]:
-    return [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    return [1.0 - depth * (1.0 - channel) for channel in to_rgb(colour)]
 
 
 def _cut(name: str, longest: int = 30) -> str:

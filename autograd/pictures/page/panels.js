@@ -211,25 +211,8 @@ class Panels extends Inputs {
     const parts = [...heading];
     if (controls) parts.push(controls);
     if (node.parents) {
-      const op = graph.model.ops[node.op];
-      parts.push(
-        make(
-          "p",
-          { class: "equation" },
-          this.named(id),
-          " = ",
-          this.formula(op.value, id, false),
-          graph.values[id] === undefined || this.secret(id, "data")
-            ? ""
-            : [
-                make("br"),
-                " = ",
-                this.formula(op.value, id, true),
-                " = ",
-                make("strong", {}, this.number(this.value(id))),
-              ],
-        ),
-      );
+      const isShown = graph.values[id] !== undefined && !this.secret(id, "data");
+      parts.push(this.equation(id, isShown && [make("br"), this.inNumbers(id)]));
     }
     if (node.takes)
       parts.push(

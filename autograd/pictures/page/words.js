@@ -93,22 +93,25 @@ class Words {
   }
 
   forwardStory(id) {
-    const node = this.graph.nodes[id];
-    const op = this.graph.model.ops[node.op];
+    const { parents } = this.graph.nodes[id];
     return [
-      [this.named(id), " is computed from ", this.list([...new Set(node.parents)]), "."],
-      make(
-        "p",
-        { class: "equation" },
-        this.named(id),
-        " = ",
-        this.formula(op.value, id, false),
-        " = ",
-        this.formula(op.value, id, true),
-        " = ",
-        make("strong", {}, this.number(this.value(id))),
-      ),
+      [this.named(id), " is computed from ", this.list([...new Set(parents)]), "."],
+      this.equation(id, this.inNumbers(id)),
     ];
+  }
+
+  /** What a node is computed from, as a formula with names, and what follows it. */
+  equation(id, ...rest) {
+    return make("p", { class: "equation" }, this.named(id), " = ", this.formula(this.op(id).value, id, false), rest);
+  }
+
+  /** The same formula with numbers, and the number that it gives. */
+  inNumbers(id) {
+    return [" = ", this.formula(this.op(id).value, id, true), " = ", make("strong", {}, this.number(this.value(id)))];
+  }
+
+  op(id) {
+    return this.graph.model.ops[this.graph.nodes[id].op];
   }
 
   /** How a node came to be, in words for a screen reader. */
