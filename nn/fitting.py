@@ -207,8 +207,9 @@ class _Run:
         if stop is not None and not is_function(stop):
             raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
         given: Any = callbacks
-        callbacks = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [None]
-        if not all(map(is_function, callbacks)):
+        is_listed = isinstance(given, Iterable) and not isinstance(given, str)
+        self.callbacks: list[Any] = list(given) if is_listed else [None]
+        if not all(map(is_function, self.callbacks)):
             raise TypeError(f"callbacks is a list of functions of the history, got {given!r}")
         self.eager = EagerSteps(task)
         self.steps: EagerSteps | CompiledSteps = self.eager
@@ -217,7 +218,6 @@ class _Run:
         self.may_fall_back = compiled == "auto" and backend == "auto"  # to steps on Values
         self.backend = backend
         self.stop = stop
-        self.callbacks = callbacks
         self.restore_best = restore_best
         self.best: Any = None
         self.epoch = 1

@@ -206,21 +206,23 @@ class Encoder:
                 f"{saved.source} holds a model, but not what its inputs and outputs mean, "
                 "which python -m nn ... --save keeps beside it"
             )
-        columns, classes = _columns(entries["columns"]), _names(entries["classes"])
-        scaling = _scaling(entries["means"], entries["spreads"])
-        pair = entries["target_scaling"]
-        target_scaling = _scaling([pair[0]], [pair[1]]) if isinstance(pair, list) and len(pair) == 2 else None
-        if (
-            columns is None
-            or classes is None
-            or scaling is None
-            or not isinstance(entries["target"], str)
-            or (target_scaling is None) != bool(classes)
-            or (pair is None) != (target_scaling is None)
-            or len(scaling.means) != sum(len(column.names) for column in columns)
-            or not _fits(saved.architecture, len(scaling.means), len(classes))
-        ):
-            raise StorageError(f"{saved.source}: what its inputs and outputs mean does not fit the model")
+        try:
+            return cls._checked(entries, saved.architecture)
+        except ValueError:
+            raise StorageError(f"{saved.source}: what its inputs and outputs mean does not fit the model") from None
+
+    @classmethod
+    def _checked(cls, entries: Mapping[str, Any], architecture: Mapping[str, Any]) -> Encoder:
+        """Return the encoder of these entries; ValueError where they are not what `to_json` returns for this model."""
+        _require(isinstance(entries["columns"], list) and entries["columns"] != [])
+        columns, classes = tuple(map(_column, entries["columns"])), _names(entries["classes"])
+        _names([column.name for column in columns])
+        scaling, pair = _scaling(entries["means"], entries["spreads"]), entries["target_scaling"]
+        _require(isinstance(pair, list) and len(pair) == 2 if not classes else pair is None)
+        target_scaling = None if pair is None else _scaling(pair[:1], pair[1:])
+        _require(isinstance(entries["target"], str))
+        _require(len(scaling.means) == sum(len(column.names) for column in columns))
+        _require(_fits(architecture, len(scaling.means), len(classes)))
         return cls(columns, entries["target"], classes, scaling, target_scaling)
 
 
@@ -243,42 +245,34 @@ def _numbers(columns: Sequence[Column], X: Sequence[Sequence[Any]]) -> list[list
     return [[x for column, cell in zip(columns, row) for x in column.inputs(cell)] for row in X]
 
 
-def _columns(entries: Any) -> tuple[Column, ...] | None:
-    if not isinstance(entries, list) or not entries:
-        return None
-    columns = []
-    for entry in entries:
-        if not isinstance(entry, dict) or entry.keys() - {"commas"} != {"name", "categories", "fill", "marks_missing"}:
-            return None
-        categories, fill = _names(entry["categories"]), entry["fill"]
-        is_number = type(fill) in (int, float)
-        if categories is None or type(entry["marks_missing"]) is not bool or is_number == bool(categories):
-            return None
-        if not is_number and fill not in categories:
-            return None
-        commas = entry.get("commas", "")
-        if not isinstance(commas, str) or commas not in ("", "decimal", "thousands") or (commas and not is_number):
-            return None
-        fill = float(fill) if is_number else fill
-        columns.append(Column(entry["name"], categories, fill, entry["marks_missing"], commas))
-    return None if _names([column.name for column in columns]) is None else tuple(columns)
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError
 
 
-def _names(entry: Any) -> tuple[str, ...] | None:
-    if not isinstance(entry, list) or not all(isinstance(name, str) for name in entry) or len(set(entry)) < len(entry):
-        return None
+def _column(entry: Any) -> Column:
+    known = {"name", "categories", "fill", "marks_missing"}
+    _require(isinstance(entry, dict) and entry.keys() - {"commas"} == known)
+    categories, fill, commas = _names(entry["categories"]), entry["fill"], entry.get("commas", "")
+    is_number = type(fill) in (int, float)
+    _require(not categories if is_number else fill in categories)
+    _require(commas in ("", "decimal", "thousands") and (is_number or not commas))
+    _require(type(entry["marks_missing"]) is bool)
+    return Column(entry["name"], categories, float(fill) if is_number else fill, entry["marks_missing"], commas)
+
+
+def _names(entry: Any) -> tuple[str, ...]:
+    _require(isinstance(entry, list) and all(isinstance(name, str) for name in entry) and len({*entry}) == len(entry))
     return tuple(entry)
 
 
-def _scaling(means: Any, spreads: Any) -> Standardization | None:
-    if not isinstance(means, list) or not isinstance(spreads, list) or len(means) != len(spreads):
-        return None
-    if not all(type(x) in (int, float) for x in means + spreads) or not all(spread > 0 for spread in spreads):
-        return None
+def _scaling(means: Any, spreads: Any) -> Standardization:
+    _require(isinstance(means, list) and isinstance(spreads, list) and len(means) == len(spreads))
+    _require(all(type(x) in (int, float) for x in means + spreads) and all(spread > 0 for spread in spreads))
     return Standardization(tuple(map(float, means)), tuple(map(float, spreads)))
 
 
-def _fits(architecture: dict[str, Any], inputs: int, classes: int) -> bool:
+def _fits(architecture: Mapping[str, Any], inputs: int, classes: int) -> bool:
     """Whether a network has these inputs, and an output for each class, or one for two classes."""
     if "nin" not in architecture:
         return True
