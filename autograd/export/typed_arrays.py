@@ -15,7 +15,7 @@ from autograd import rules
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.instructions import Instruction, Operand
 from autograd.compiler.lowering import Lowering
-from autograd.export._loop_source import copied, indented, runs
+from autograd.export._loop_source import braced, copied, indented, runs
 from autograd.export._own_operation import ScalarDialect
 from autograd.export._reserved_names import is_free_in_javascript
 from autograd.export.c import ArrayWriter
@@ -104,64 +104,53 @@ class _TypedArrayWriter(ArrayWriter):
 
     def function(self, with_helpers: bool) -> str:
         """Return the text of the function."""
-        lowering, code = self.lowering, self.lowering.code
-        roots: list[tuple[int | float, bool]] = list(code.roots)
+        roots: list[tuple[int | float, bool]] = list(self.lowering.code.roots)
         for position, number in self.constant_results:
             roots.insert(position, (number, False))
-        single = len(roots) == 1
-        forward, backward = list(code.instructions), []
-        if single and code.roots:
-            adjoint = Adjoint(code)
-            backward = adjoint.instructions(self.wanted)
-        plain, each = code.slots
-        lines = self.constants(*code.constants) + self._in_turn(forward)
+        compute = braced(
+            "function compute(theta, x, values, gradient) ", self._body(roots)
+        )  # where no name hides another
+        text = "\n".join([*self.functions.definitions.values(), *compute])
+        sizes = {"parameters": self.parameters, "inputs": self.inputs, "results": len(roots)}
+        inside = [
+            *(functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []),
+            *(ROW_FUNCTIONS if re.search(r"\b(largest|logsumexp)\(", text) else []),
+            "let room = new Float64Array(0);",
+            *[_typed(table, *key) for key, table in self.tables.items()],
+            *text.splitlines(),
+            f"return Object.assign(compute, {json.dumps(sizes)});",
+        ]
+        return "\n".join([*braced(f"const {self.name} = (() => ", inside)[:-1], "})();"])
+
+    def _body(self, roots: Sequence[tuple[int | float, bool]]) -> list[str]:
+        """Return the lines that compute the results and, of a single one, the gradient."""
+        code, count = self.lowering.code, len(roots)
+        adjoint = Adjoint(code) if count == 1 and code.roots else None
+        backward = adjoint.instructions(self.wanted) if adjoint else []  # which takes slots of its own
+        self.first_slot = f"{code.slots[0]} + {code.slots[1]} * n"
+        size = f"{code.slots[0]} + {code.slots[1]} * examples"
+        forward = self.constants(*code.constants) + self._in_turn(code.instructions)
         taken = []
         for position, (slot, batched) in enumerate(roots):
             found = f"v[{self._place(slot, batched)}]" if isinstance(slot, int) else self.number(slot)
-            taken.append(f"values[n{f' * {len(roots)}' * (not single)}{f' + {position}' * (position > 0)}] = {found};")
-        slopes: list[str] = []
-        if single and isinstance(roots[0][0], int):
+            taken.append(f"values[n{f' * {count}' * (count > 1)}{f' + {position}' * (position > 0)}] = {found};")
+        slopes = ["gradient.fill(0);"]
+        if adjoint and isinstance(roots[0][0], int):
             share = "1 / examples" if roots[0][1] else "1"
             slopes = [f"v[{int(adjoint.seeds[0])}] = {share};", *self._in_turn(backward), *self._handed_on(adjoint)]
-        elif single:
-            slopes = ["gradient.fill(0);"]
-        captured = [leaf.number for leaf in lowering.variables[self.parameters :]]
+        captured = [leaf.number for leaf in self.lowering.variables[self.parameters :]]
         moved = f"for (let i = 0; i < {self.inputs}; i++) v[w + i] = x[{self.inputs} * n + i];"
-        loads = [
+        return [
+            f"const examples = values.length / {count};",
+            f"if (room.length < {size}) room = new Float64Array({size});",
+            "const v = room;",
             *copied("v", 0, "theta", 0, self.parameters, "let"),
             *self.constants(self.parameters, captured),
             *self._each([moved] * (self.inputs > 0)),
-        ]
-        body = [
-            f"if (room.length < {plain} + {each} * examples) room = new Float64Array({plain} + {each} * examples);",
-            "const v = room;",
-            *loads,
-            *lines,
+            *forward,
             *self._each(taken),
-            *(["if (gradient) {", *indented(slopes), "}"] if slopes else []),
+            *(braced("if (gradient) ", slopes) if count == 1 else []),
         ]
-        tables = [_typed(table, *key) for key, table in self.tables.items()]
-        text = "\n".join(
-            [
-                "function compute(theta, x, values, gradient) {",  # so no name hides another in this text
-                *indented([f"const examples = values.length / {len(roots)};", *body]),
-                "}",
-            ]
-        ).replace("__EACH__", f"{plain} + {each} * n")
-        sizes = {"parameters": self.parameters, "inputs": self.inputs, "results": len(roots)}
-        rows_called = list(self.functions.definitions.values())
-        text = "\n".join([*rows_called, text])
-        inside = [
-            *(ROW_FUNCTIONS if re.search(r"\b(largest|logsumexp)\(", text) else []),
-            "let room = new Float64Array(0);",
-            *tables,
-            text,
-            f"return Object.assign(compute, {json.dumps(sizes)});",
-        ]
-        helpers = functions().splitlines() if with_helpers and re.search(r"\bfn\.", text) else []
-        return "\n".join(
-            [f"const {self.name} = (() => {{", *indented([*helpers, *"\n".join(inside).splitlines()]), "})();"]
-        )
 
     def _handed_on(self, adjoint: Adjoint) -> list[str]:
         """Return the lines that hand the gradient by the parameters over; without any, by the inputs."""
@@ -177,7 +166,7 @@ class _TypedArrayWriter(ArrayWriter):
         """Return lines that are done for each example."""
         if not lines:
             return []
-        return ["for (let n = 0; n < examples; n++) {", *indented(["const w = __EACH__;", *lines]), "}"]
+        return ["for (let n = 0; n < examples; n++) {", *indented([f"const w = {self.first_slot};", *lines]), "}"]
 
     def _in_turn(self, instructions: Sequence[Instruction]) -> list[str]:
         """Return the lines of instructions in their order, those that follow each other in one loop over examples."""
