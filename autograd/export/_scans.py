@@ -56,7 +56,8 @@ class JaxStepWriter:
             for step in block.steps:
                 place = step.destination.first  # type: ignore[union-attr]
                 self.single[place] = f"v{place - self.size}"
-                self.lines.append(f"{self.single[place]} = {self.written(step)}")
+                operands = [self.at(o.first) if isinstance(o, Affine) else o for o in step.operands]
+                self.lines.append(f"{self.single[place]} = {self.printed(step, operands)}")
         roots = [self.at(root) if isinstance(root, int) else repr(float(root)) for root in lowering.places]
         for position, result in sorted(self.constant_results.items()):
             roots.insert(position, repr(float(result)))
@@ -128,11 +129,6 @@ class JaxStepWriter:
         low, high = min(first, last), max(first, last)
         found = f"{name}[{low}:{high + 1}" + (f":{abs(step)}]" if abs(step) > 1 else "]")
         return f"jnp.flip({found})" if step < 0 else found
-
-    def written(self, step: ScalarStep) -> str:
-        """Return the source of what a step that is done once computes."""
-        names = [self.at(operand.first) if isinstance(operand, Affine) else operand for operand in step.operands]
-        return self.printed(step, names)
 
     def printed(self, step: ScalarStep, names: Sequence[Any]) -> str:
         """Return the source of a step, of whose operands these are the names, or numbers."""

@@ -94,7 +94,7 @@ def animate(
                 "animate a part: animate(node, path) of a node nearer to the leaves, or draw(root, depth=4)"
             )
     stage = _Stage(order, list(_in_boxes(_steps(order), parts, caption_names(order))), direction, parts)
-    drawings = stage.drawings()
+    drawings = list(map(stage.frame, stage.steps))
     times = [seconds] * (len(drawings) - 1) + [3.0 * seconds]
     write_atomically(target, WRITERS[target.suffix.lower()](drawings, times))
     return target
@@ -238,25 +238,19 @@ class _Stage:
         self.legend = legend(shown, [gradient for step in steps for gradient in step.gradients.values()])
         self.sizes = self._measured()
 
-    def drawings(self) -> list[Any]:
-        """Return a drawing for each step."""
-        return [self._frame(step) for step in self.steps]
-
-    def _frame(self, step: _Step) -> Any:
+    def frame(self, step: _Step) -> Any:
+        """Return the drawing of a step."""
         drawing = blank(self.direction, "animate")
         keep_short(drawing, self.parts.shown, labelled=True)
         drawing.attr(label=self._caption(step, self.sizes[None]), labelloc="t")
-        cards = {card: Mark(self._id(card), {"label": self._card(card, step, self.sizes[card])}) for card in self.cards}
+        labels = {card: self._card(card, step, self.sizes[card]) for card in self.parts.outputs}
+        cards = {card: Mark(self._id(card), {"label": label}) for card, label in labels.items()}
         write_boxes(drawing, self.parts.whole, {node: self._marks(node, step) for node in self.parts.shown}, cards)
         for node in self.parts.shown:
             self._write_arrows(drawing, node, step)
-        for card in self.cards:
+        for card in self.parts.outputs:
             self._write_arrows_into(drawing, card, step)
         return drawing
-
-    @property
-    def cards(self) -> Iterable[Box]:
-        return self.parts.outputs
 
     def _marks(self, node: Value, step: _Step) -> list[Mark]:
         number = Mark(self._id(node), {"label": self._box(node, step, self.sizes[node])})
@@ -345,7 +339,7 @@ class _Stage:
         for step in self.steps:
             owners[self._caption(step), None] = None
             owners |= {(self._box(node, step), node): None for node in self.parts.shown}
-            owners |= {(self._card(card, step), card): None for card in self.cards}
+            owners |= {(self._card(card, step), card): None for card in self.parts.outputs}
         drawing = blank(self.direction, "animate")
         for number, (label, owner) in enumerate(owners):
             drawing.node(str(number), label=label, fontsize=TITLE_SIZE if owner is None else SIZE)

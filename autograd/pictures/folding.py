@@ -192,9 +192,6 @@ def about(box: Box) -> str:
     operations = sum(node.op is not None for node in nodes)
     constants = sum(isinstance(node, Constant) for node in nodes)
     leaves = len(nodes) - operations - constants
-    words = {"operation": operations, "leaf": leaves, "constant": 0 if operations else constants}
-    found = [f"{n:,} {word if n == 1 else PLURALS.get(word, word + 's')}" for word, n in words.items() if n]
-    return ", ".join(found)
-
-
-PLURALS = {"leaf": "leaves"}
+    counts = [("operation", "operations", operations), ("leaf", "leaves", leaves)]
+    counts += [("constant", "constants", constants)] if not operations else []
+    return ", ".join(f"{n:,} {one if n == 1 else many}" for one, many, n in counts if n)

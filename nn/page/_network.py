@@ -21,7 +21,7 @@ from nn.training.parameters import held
 class Card:
     """The call of a neuron, or an output that is none: its nodes, its name, and its wires from inputs and cards.
 
-    A wire is where it comes from, ("x", input) or ("card", position), and the parameter that is its weight.
+    A wire is where it comes from, the number of an input or a card, and the parameter that is its weight.
     """
 
     node: Value
@@ -31,7 +31,7 @@ class Card:
     path: str = ""
     output: int | None = None
     bias: Value | None = None
-    wires: list[tuple[tuple[str, int] | None, Value]] = field(default_factory=list)
+    wires: list[tuple[int | Card | None, Value]] = field(default_factory=list)
 
 
 class NetworkCards:
@@ -81,24 +81,15 @@ class NetworkCards:
 
     def _wire(self) -> None:
         """Find the wires of each card, and its column: one after those that its wires come from."""
-        places: dict[Value, tuple[str, int]] = {leaf: ("x", number) for number, leaf in enumerate(self.inputs)}
-        for position, card in enumerate(self.cards):
-            below = []
+        origins: dict[Value, int | Card] = {leaf: number for number, leaf in enumerate(self.inputs)}
+        for card in self.cards:
             for node in card.inside:
                 if node.op is rules.dot:
                     half = len(node.parents) // 2
-                    for weight, source in zip(node.parents[:half], node.parents[half:], strict=True):
-                        card.wires.append((places.get(source), weight))
-                        below.append(places.get(source))
-            card.column = 1 + max([self.cards[b[1]].column for b in below if b and b[0] == "card"], default=0)
-            places[card.node] = ("card", position)
-        order = sorted(range(len(self.cards)), key=lambda position: self.cards[position].column)
-        moved = {old: new for new, old in enumerate(order)}
-        for card in self.cards:
-            card.wires = [
-                ((source[0], moved[source[1]]) if source and source[0] == "card" else source, weight)
-                for source, weight in card.wires
-            ]
+                    pairs = zip(node.parents[:half], node.parents[half:], strict=True)
+                    card.wires += [(origins.get(source), weight) for weight, source in pairs]
+            card.column = 1 + max([below.column for below, _ in card.wires if isinstance(below, Card)], default=0)
+            origins[card.node] = card
 
     def _named(self, loss: Value, features: Sequence[str]) -> dict[Value, str]:
         """Return what each node is called: h2.3 is neuron 3 of layer 2, w2.3.1 its weight of the first input.
@@ -136,9 +127,14 @@ class NetworkCards:
         """Return the cards and columns, with parameters as their places in the optimiser, -1 for those it lacks."""
         place = {parameter: number for number, parameter in enumerate(parameters)}
         number = {node: position for position, node in enumerate(self.order)}
-
+        position = {id(card): position for position, card in enumerate(self.cards)}
         owned = {parameter for card in self.cards for parameter in (card.bias, *[weight for _, weight in card.wires])}
         others = [place[p] for p in parameters if p in number and p not in owned]
+
+        def end(origin: int | Card | None) -> tuple[str, int]:
+            if isinstance(origin, Card):
+                return "card", position[id(origin)]
+            return ("", 0) if origin is None else ("x", origin)
 
         def written(card: Card) -> dict[str, Any]:
             return {
@@ -149,7 +145,7 @@ class NetworkCards:
                 "node": number.get(card.node, -1),
                 "at_zero": _at_zero(card.node),
                 "bias": place.get(card.bias, -1) if card.bias in number else -1,
-                "wires": [[*(source or ("", 0)), place.get(weight, -1)] for source, weight in card.wires],
+                "wires": [[*end(origin), place.get(weight, -1)] for origin, weight in card.wires],
                 "others": others if card.output == 0 else [],  # of no neuron
             }
 

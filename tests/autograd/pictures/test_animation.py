@@ -38,7 +38,7 @@ def stage(root, fold=False):
     order = topological_order(root)
     parts = folded(order) if fold else unfolded(order)
     steps = list(_in_boxes(_steps(order), parts, caption_names(order)) if fold else _steps(order))
-    return steps, _Stage(order, steps, "LR", parts).drawings()
+    return steps, list(map(_Stage(order, steps, "LR", parts).frame, steps))
 
 
 def drawings(root):

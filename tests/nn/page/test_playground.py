@@ -41,8 +41,7 @@ def test_wires_lead_to_the_cards_as_they_lie_in_columns():
     output = model([x])
     found = NetworkCards(model, mse([output], [target]), [output], [x], [target], ["x"])
     ends = {
-        card.path: [found.cards[place].path if kind == "card" else "x" for (kind, place), _ in card.wires]
-        for card in found.cards
+        card.path: ["x" if isinstance(origin, int) else origin.path for origin, _ in card.wires] for card in found.cards
     }
     assert ends == {
         "model.first": ["x"],
