@@ -106,13 +106,53 @@ def layout(
     >>> layout("pets.csv", lines, wanted=["kind"]), lines
     ((';', ['weight', 'kind'], []), ['', '', '4.5;cat'])
     """
-    separator = ""
+    separator = _declared_separator(lines)
+    start, sample, comments = _beginning(lines)
+    if not sample:
+        raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
+    separator = separator or _separator(sample, wanted, "decimal" in (commas or {}).values())
+    rows = _split(sample, separator)
+    named_above = _names_in_comment(lines[comments[-1]], rows[0], separator, wanted) if comments else []
+    names = named_above or rows[0]
+    if _are_positions(wanted, [names, *rows[1:]]):
+        names = [str(position) for position in range(1, len(names) + 1)]  # no line of names
+    elif not named_above:
+        _, end, _ = next(_rows(lines, start, separator), (start, start + 1, []))
+        lines[start:end] = [""] * (end - start)
+        start = end
+    for i in comments:
+        lines[i] = ""
+    if commas and names == rows[0][:1] and _most_are_wider(rows, names):
+        unclear = next(filter(_has_comma, map(str.strip, sample[1:])), None)
+        if unclear:
+            raise TableError(
+                f"{path}: {unclear!r:.50} may be one number, or the name of a row and a number; write a decimal point "
+                "and nothing between thousands, or name both columns in the first line"
+            )
+    names, width = _with_unnamed(names, rows)
+    if len(names) == 1:
+        _quote_blank_cells(lines, start, separator)
+    notes = []
+    if remarks := _blank_comments(lines, start, separator, width):
+        where = f"line {remarks[0] + 1}"
+        many = f"{len(remarks)} lines left out as comments (#), the first is {where}"
+        notes.append(many if len(remarks) > 1 else f"{where} left out as a comment (#)")
+    return separator, names, notes
+
+
+def _declared_separator(lines: list[str]) -> str:
+    """Return the separator that a first line such as `sep=;` declares, if there is one, and blank that line out."""
     first = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith(("#", "%"))), None)
     said = None if first is None else re.fullmatch(r'\s*"?sep=(.|\\t)"?[,;\s]*', lines[first], re.IGNORECASE)
-    if first is not None and said:
-        separator = "\t" if said[1] == "\\t" else said[1]
-        lines[first] = ""
-    comments = []
+    if first is None or said is None:
+        return ""
+    lines[first] = ""
+    return "\t" if said[1] == "\\t" else said[1]
+
+
+def _beginning(lines: Sequence[str]) -> tuple[int, list[str], list[int]]:
+    """Return where the rows of a table begin, the first lines of them, and the lines of comments above."""
+    comments: list[int] = []
     sample: list[str] = []
     start = 0
     for i, line in enumerate(lines):
@@ -126,45 +166,30 @@ def layout(
     if not sample and comments:  # a line of names that begins with one of these characters, and nothing below it
         start = comments.pop()
         sample = [lines[start]]
-    if not sample:
-        raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
-    separator = separator or _separator(sample, wanted, "decimal" in (commas or {}).values())
-    rows = _split(sample, separator)
-    names, widths = rows[0], [len(row) for row in rows[1:]]
-    named_above = False
-    if comments:
-        line = lines[comments[-1]]
-        both = [_split([text], separator)[0] for text in (line.lstrip("#% \t"), line)]  # the sign may be of the name
-        both = [said for said in both if len(said) == len(names) and said[0]]  # or be the name
-        said_names = max(both, key=lambda said: len({*said} & {*wanted}), default=[])
-        if len({*said_names} & {*wanted}) > len({*names} & {*wanted}):
-            names, named_above = said_names, True  # as numpy.savetxt writes them
-    if _are_positions(wanted, [names, *rows[1:]]):
-        names = [str(position) for position in range(1, len(names) + 1)]  # no line of names
-    elif not named_above:
-        _, end, _ = next(_rows(lines, start, separator), (start, start + 1, []))
-        lines[start:end] = [""] * (end - start)
-        start = end
-    for i in comments:
-        lines[i] = ""
+    return start, sample, comments
+
+
+def _names_in_comment(line: str, names: Sequence[str], separator: str, wanted: Sequence[str]) -> list[str]:
+    """Return the names in a comment above a table, as numpy.savetxt writes them, where more of them are wanted ones."""
+    both = [_split([text], separator)[0] for text in (line.lstrip("#% \t"), line)]  # the sign may be of the name
+    both = [said for said in both if len(said) == len(names) and said[0]]  # or be the name
+    found = max(both, key=lambda said: len({*said} & {*wanted}), default=[])
+    return found if len({*found} & {*wanted}) > len({*names} & {*wanted}) else []
+
+
+def _most_are_wider(rows: Sequence[Sequence[str]], names: Sequence[str]) -> bool:
+    """Whether most rows have one cell more than the first one has names."""
+    return sum(len(row) == len(names) + 1 for row in rows[1:]) > (len(rows) - 1) / 2
+
+
+def _with_unnamed(names: list[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], int]:
+    """Return the names with one for a column that has none, and the number of cells in a row."""
     width = len(names)
-    if widths and sum(found == width + 1 for found in widths) > len(widths) / 2:
-        if commas and names == rows[0][:1] and (unclear := next(filter(_has_comma, map(str.strip, sample[1:])), None)):
-            raise TableError(
-                f"{path}: {unclear!r:.50} may be one number, or the name of a row and a number; write a decimal point "
-                "and nothing between thousands, or name both columns in the first line"
-            )
-        trailing = all(row[-1] == "" for row in rows[1:] if len(row) == len(names) + 1)
-        width += not trailing
-        names = [*names, ""] if trailing else ["", *names]  # a separator at the end of rows; row names, as R has them
-    if len(names) == 1:
-        _quote_blank_cells(lines, start, separator)
-    notes = []
-    if remarks := _blank_comments(lines, start, separator, width):
-        where = f"line {remarks[0] + 1}"
-        many = f"{len(remarks)} lines left out as comments (#), the first is {where}"
-        notes.append(many if len(remarks) > 1 else f"{where} left out as a comment (#)")
-    return separator, names, notes
+    if not _most_are_wider(rows, names):
+        return names, width
+    if all(row[-1] == "" for row in rows[1:] if len(row) == width + 1):  # a separator at the end of rows
+        return [*names, ""], width
+    return ["", *names], width + 1  # row names, as R has them
 
 
 def _are_positions(wanted: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
