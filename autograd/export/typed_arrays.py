@@ -107,9 +107,8 @@ class _TypedArrayWriter(ArrayWriter):
         roots: list[tuple[int | float, bool]] = list(self.lowering.code.roots)
         for position, number in self.constant_results:
             roots.insert(position, (number, False))
-        compute = braced(
-            "function compute(theta, x, values, gradient) ", self._body(roots)
-        )  # where no name hides another
+        # The function is called `compute` within, so no name hides another in this text.
+        compute = braced("function compute(theta, x, values, gradient) ", self._body(roots))
         text = "\n".join([*self.functions.definitions.values(), *compute])
         sizes = {"parameters": self.parameters, "inputs": self.inputs, "results": len(roots)}
         inside = [
