@@ -83,9 +83,7 @@ def sweep(
                 member.done = answer.kind == "done"
                 member.error, member.details = answer.error, answer.details
                 if member.done:
-                    member.result = answer.result
-                    if journal is not None:
-                        member.result = journal.record(member.arguments, answer.result)
+                    member.result = journal.record(member.arguments, answer.result) if journal else answer.result
                 shown.advance(", ".join(f"{name}={value!r:.20}" for name, value in member.arguments.items()))
         except KeyboardInterrupt:
             interrupted = True
