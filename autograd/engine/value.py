@@ -161,12 +161,12 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    traced = modes.blocks and modes.traced(a, b)
+    recorded = modes.recorded(a, b)
     # An int is compared as it is: a large one is no float.
-    a, b = (x if type(x) is int and not traced else _as_operand(x) for x in (a, b))
+    a, b = (x if type(x) is int and not recorded else _as_operand(x) for x in (a, b))
     if a is None or b is None:
         return cast("bool", NotImplemented)
-    if traced:
+    if recorded:
         return cast("bool", Value._operate(op, (a, b)))
     if modes.substitutions:
         a, b = (x if type(x) is int else modes.substituted(x, differentiable=False) for x in (a, b))
@@ -370,6 +370,11 @@ class Value(Node, PeerNames, Methods["Value"]):
         """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
         return +self
 
+    @property
+    def _is_known(self) -> bool:
+        """Whether the number is known: no function is traced, in whose next call it may be another one."""
+        return not (modes.blocks and modes.traced(self))
+
     def __bool__(self) -> bool:
         if modes.blocks:
             self = modes.use(self, "a branch on")
@@ -435,7 +440,10 @@ class Value(Node, PeerNames, Methods["Value"]):
         if modes.blocks:
             condition = modes.substituted(condition, differentiable=False)
         if not (modes.blocks and modes.traced(condition)):
-            return where.chosen(where.side(a if condition.number else b))
+            side, other = (a, b) if condition.number else (b, a)
+            if modes.recorded() and callable(side) and not callable(other):  # the other is that of a special case
+                return side()
+            return where.chosen(where(condition, *[where.side(side)] * 2))
         otherwise = where(condition, 0.0, 1.0)
         return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
 

@@ -193,6 +193,9 @@ class TeX(Formulas):
         return rf"\left({source}\right)" if binds < wanted else source
 
     def _condition(self, term: Any, name: Callable[[Any], str]) -> str:
+        if isinstance(term, Expression) and term.operation is rules.where and _are_numbers(term.operands[1:]):
+            condition, *sides = term.operands  # the number that a comparison gives
+            term = condition if sides == [1.0, 0.0] else term
         source, _ = self._print(term, name)
         return source if _is_condition(term) else rf"{source} \neq 0"
 

@@ -141,6 +141,13 @@ def _number(value: float) -> Any:
     return sympy.Integer(int(value)) if value.is_integer() and abs(value) < 2.0**53 else sympy.Float(value)
 
 
+def _truth(number: Any) -> Any:
+    """Return whether a number is not 0; of one that a comparison gives, the comparison."""
+    sympy = _sympy()
+    sides = [*number.args] if isinstance(number, sympy.Piecewise) else []
+    return sides[0].args[1] if [side.args[0] for side in sides] == [1, 0] else sympy.Ne(number, 0)
+
+
 def _choice(condition: Any, a: Any, b: Any) -> Any:
     """Return a Piecewise; but of a choice within the condition SymPy would multiply out all ways through both."""
     sympy = _sympy()
@@ -272,12 +279,12 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.normal_ratio: lambda x: _sympy().exp(-(x**2) / 2) / _sympy().sqrt(2 * _sympy().pi) / _distribution(x),
     rules.sinc: lambda x: _sympy().sinc(_sympy().pi * x),
     rules.relu: lambda x: _choice(x > 0, x, 0),
-    rules.where: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
-    rules.where.decided: lambda condition, a, b: _choice(_sympy().Ne(condition, 0), a, b),
+    rules.where: lambda condition, a, b: _choice(_truth(condition), a, b),
+    rules.where.decided: lambda condition, a, b: _choice(_truth(condition), a, b),
     rules.where.chosen: lambda x: x,
     rules.less: lambda a, b: _choice(a < b, 1, 0),
     rules.less_equal: lambda a, b: _choice(a <= b, 1, 0),
-    rules.either: lambda a, b: _choice(_sympy().Or(_sympy().Ne(a, 0), _sympy().Ne(b, 0)), 1, 0),
+    rules.either: lambda a, b: _choice(_sympy().Or(_truth(a), _truth(b)), 1, 0),
     rules.fsum: lambda *xs: _sum(xs),
     rules.mean: lambda *xs: _sum(xs) / len(xs),
     rules.logsumexp: lambda *xs: _sympy().log(_sum([_sympy().exp(x) for x in xs])),

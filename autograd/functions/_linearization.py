@@ -56,7 +56,8 @@ class Linearization:
     @cached_property
     def edges(self) -> list[Edge]:
         """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
-        return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
+        with modes.record_comparisons(self.recorded):  # those of kinks
+            return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
 
     @cached_property
     def choices(self) -> dict[Any, Value]:

@@ -18,7 +18,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from autograd.engine import Constant, Value
+from autograd.engine import Constant, Value, modes
 from autograd.functions._linearization import as_value, passed_on
 from autograd.functions.calls import Call, Function, checked_whole, name_of
 from autograd.rules import Arithmetic, Mask, Operation, Where, ieee_dot, where
@@ -139,6 +139,9 @@ class PowerSeries(Arithmetic):
 
     @staticmethod
     def _choose(where: Where, condition: Any, a: Any, b: Any) -> Any:
+        known = leading_of(condition)
+        if isinstance(known, Value) and not modes.traced(known):  # the other side may not be defined here
+            a = b = where.side(a if known.number else b)
         return PowerSeries._operate(where, (condition, where.side(a), where.side(b)))
 
     __lt__ = _comparison(operator.lt)
@@ -229,9 +232,10 @@ class _Expansion:
             series.append(coefficient)
         levels = self.levels[:]
         self.levels.append([])
-        for level in levels[::-1]:
-            for series in level:
-                series.extend()
+        with modes.record_comparisons(self.valued):
+            for level in levels[::-1]:
+                for series in level:
+                    series.extend()
 
     def results(self, step: int) -> list[Any]:
         """Return the coefficients of this order of what the function returned."""

@@ -216,12 +216,9 @@ def _normal_ratio(x: Any) -> Any:
 
 
 def _normal_ratio_slope(y: Any, x: Any) -> Any:
-    def tail() -> Any:
-        t = maximum(-x, TAIL)
-        q = mills_of.member(1.0)(t)
-        return q * (2.0 * mills_of.member(2.0)(t) - q) - 1.0
-
-    return _select(x < -TAIL, tail, lambda: -y * (y + x))
+    t = maximum(-x, TAIL)
+    q = mills_of.member(1.0)(t)
+    return _select(x < -TAIL, q * (2.0 * mills_of.member(2.0)(t) - q) - 1.0, -y * (y + x))
 
 
 def _log_ndtr(x: Any) -> Any:

@@ -192,6 +192,10 @@ def _is_unbounded(x: Any) -> bool:
     return getattr(x, "unbounded", False)
 
 
+def _is_known(condition: Any) -> bool:
+    return isinstance(condition, bool) or getattr(condition, "_is_known", False)
+
+
 def _is_zero(x: Any) -> Any:  # x == 0 would compare Values by identity
     return x.is_zero if _is_unbounded(x) else abs(x) <= 0.0
 
@@ -291,7 +295,7 @@ def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
     of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
     """
-    if len(xs) > 1 and not any(map(_is_unbounded, xs)) and all(isinstance(x < xs[0], bool) for x in xs):
+    if len(xs) > 1 and not any(map(_is_unbounded, xs)) and all(_is_known(x < xs[0]) for x in xs):
         at = max(range(len(xs)), key=xs.__getitem__)
         one = 1.0 if -inf < xs[at] < inf else nan
         terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
@@ -338,7 +342,7 @@ def _elu(alpha: float) -> Unary:
     return Unary(
         f"elu({alpha})",
         lambda x: x if x > 0.0 else alpha * math.expm1(x),
-        lambda y, x: _select(x <= 0.0, lambda: alpha * exp(x), 1.0),
+        lambda y, x: _select(x <= 0.0, alpha * exp(_select(x <= 0.0, x, 0.0)), 1.0),
         template=f"elu({{}}, {_literal(alpha)})",
         definition=f"x if x > 0 else {alpha!r} * expm1(x)",
         edges={(0.0,): (alpha,), (nan,): (1.0,)},
@@ -410,7 +414,7 @@ erfc    = Unary("erfc",  math.erfc,  lambda y, x: _select(_is_beyond(x, 1e3), 0.
 sigmoid  = Unary("sigmoid",  _sigmoid,  lambda y, x: 0.25 * ieee_sech2(0.5 * x), definition="1 / (1 + exp(-x))")
 softplus = Unary("softplus", _softplus, lambda y, x: sigmoid(x),           definition="log(1 + exp(x))")
 silu     = Unary("silu",     _silu,     lambda y, x: sigmoid(x) + 0.25 * x * ieee_sech2(0.5 * x), definition="x / (1 + exp(-x))")
-gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(_is_beyond(x, 1e3), lambda: 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
+gelu     = Unary("gelu",     _gelu,     lambda y, x: 0.5 * erfc(-x / SQRT_2) + _select(_is_beyond(x, 1e3), 0.0 * x, lambda: x * exp(-0.5 * x * x) / SQRT_2_PI), definition="x * (1 + erf(x / sqrt(2))) / 2")
 relu     = Unary("relu", lambda x: 0.0 if x <= 0.0 else x, lambda y, x: 1.0 - (x <= 0.0), definition="max(x, 0)", edges={(0.0,): (0.0,), (nan,): (1.0,)})
 log_sigmoid = Unary("log_sigmoid", lambda x: -softplus(-x), lambda y, x: sigmoid(-x), definition="-log(1 + exp(-x))")
 abs      = Unary("abs",  math.fabs,  lambda y, x: (x > 0.0) * 1.0 - (x < 0.0) * 1.0, edges={(0.0,): (0.0,), (nan,): (0.0,)})
@@ -428,14 +432,14 @@ clip    = Operation("clip", _clip, lambda y, a, b, c: _mask((b <= a) * (a <= c))
                     edges={(1.0, 1.0, 2.0): (1.0, 0.0, 0.0), (2.0, 1.0, 2.0): (1.0, 0.0, 0.0), (0.0, 1.0, 1.0): (0.0, 0.0, 0.0), (0.0, 2.0, 1.0): (0.0, 0.0, 1.0), (nan, 1.0, 2.0): (0.0, 0.0, 0.0)})
 mod     = Binary("%", operator.mod,  lambda y, a, b: 1.0, lambda y, a, b: -floordiv(a, b), template="{} % {}", domain="b != 0", edges={(6.0, 3.0): (1.0, -2.0), (-6.0, 3.0): (1.0, 2.0)})
 floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a, b: NOTHING, template="{} // {}", definition="floor(a / b)", domain="b != 0", edges={(6.0, 3.0): (0.0, 0.0)})
-xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(_is_zero(a), lambda: _select(b <= 0.0, 0.0, lambda: ieee_log(b)), lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
+xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(maximum(abs(a), b) <= 0.0, 0.0, lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
                     edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
 logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
 where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: INACTIVE, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} < {})",  definition="1 if a < b else 0")
 less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} <= {})", definition="1 if a <= b else 0")
-either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="either({}, {})", definition="1 if a or b else 0")
+either  = Binary("|",  lambda a, b: 1.0 if a or b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} | {})", definition="1 if a or b else 0")
 
 fsum      = NAry("fsum",      math.fsum,  lambda y, xs: [1.0] * len(xs),           definition="sum(xs)")
 mean      = NAry("mean",      _mean,      lambda y, xs: [_reciprocal(len(xs))] * len(xs), definition="sum(xs) / len(xs)", domain="at least one operand")
@@ -460,14 +464,14 @@ guard = Operation(
     "guard",
     lambda c, x: x if c else nan,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: Mask(c),
+    lambda y, c, x: _mask(c),
     definition="b if a else nan",
 )
 unguard = Operation(
     "unguard",
     lambda c, x: x if c else 0.0,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: Mask(c),
+    lambda y, c, x: _mask(c),
     definition="b if a else 0",
 )
 decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)

@@ -280,6 +280,27 @@ def test_derivative_of_a_choice_that_was_made_is_refused_as_the_choice_is(name, 
         assert of(lambda x: f(x), 1.0) == graph.data
 
 
+KINKS = {
+    "abs": abs, "relu": ad.relu, "leaky_relu": ad.leaky_relu, "elu": ad.elu, "sign": lambda x: x * ad.sign(x),
+    "maximum": lambda x: ad.maximum(x, 0.5), "clip": lambda x: ad.clip(x, -1.0, 1.0) * x,
+    "mod": lambda x: x * (x % 1.0), "relu of relu": lambda x: ad.relu(2.0 - ad.relu(x)),
+    "a power": lambda x: (abs(x) + 1.0) ** x,
+}  # fmt: skip
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("name", KINKS)
+def test_derivative_of_a_kink_is_a_graph_of_all_its_sides(name, derivative):
+    f, of, x = KINKS[name], DERIVATIVES[derivative], Value(1.25, "x")
+    graph = of(f, x)
+    program = compile(graph, wrt=[x])
+    for at in (-2.0, -0.75, 0.0, 0.5, 1.0, 3.0):
+        wanted = pytest.approx(of(f, Value(at)).data, rel=1e-12)
+        assert program.value_and_grad([at])[0] == wanted
+        assert ad.evaluate(graph, {x: at}) == wanted
+
+
 def test_derivative_by_what_no_choice_is_on_the_way_of_is_a_graph_without_it():
     x, v = Value(1.0, "x"), Value(3.0, "v")
     by_x, by_v = gradients(where(x > 0.0, x * x, x) + v * v, [x, v], create_graph=True)

@@ -10,6 +10,7 @@ import pytest
 
 from autograd import (
     Constant,
+    TraceError,
     Value,
     atan2,
     compile,
@@ -69,6 +70,37 @@ def test_row_at_its_edges_is_as_eager_to_order_three(row, in_sample):
             for size in {len(xs) for xs, _ in cases}:
                 assert_as_eager(f, [case for case in cases if len(case[0]) == size])
             f = derivative(f, position)
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_graph_of_derivatives_has_those_of_other_numbers_too(row):
+    f, built = function_of(row), 0
+    for order in (1, 2):
+        found = [(xs, outcome(eager, f, xs)) for xs in points(row)]
+        cases = [(xs, numbers[1:]) for xs, numbers in found if isinstance(numbers, list)]
+        if row is rules.logsumexp:  # it keeps the place of the largest operand, which cancels where that is finite
+            cases = [(xs, wanted) for xs, wanted in cases if all(map(math.isfinite, xs))]
+        for size in {len(xs) for xs, _ in cases}:
+            of_size = [case for case in cases if len(case[0]) == size]
+            for start, _ in of_size[:: 1 + len(of_size) // 4]:
+                leaves = [Value(x) for x in start]
+                derivatives = gradients(f(leaves), leaves, create_graph=True)
+                try:
+                    program = compile(derivatives, wrt=leaves)
+                except TraceError:  # a graph of a special case, such as 0 ** 0, is one of no other
+                    continue
+                built += 1
+                for xs, wanted in of_size[:: 1 + len(of_size) // 30]:
+                    for leaf, x in zip(leaves, xs, strict=True):
+                        leaf.data = x
+                    program.forward()
+                    numbers = [derivative.data for derivative in derivatives]
+                    right = [is_close(*pair) for pair in zip(numbers, wanted, strict=True)]
+                    # nor has a graph of the usual case the numbers of a special one, but none that is finite
+                    assert all(right[i] or not math.isfinite(numbers[i]) for i in range(size)), (order, start, xs)
+        f = derivative(f, 0)
+    assert built > 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
