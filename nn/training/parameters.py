@@ -6,10 +6,12 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextvars import ContextVar
-from types import MemberDescriptorType
+from functools import partial
+from types import MemberDescriptorType, MethodType
 from typing import Any
 
 from autograd import Value
+from autograd.functions import MadeOfFunction
 
 
 class ParameterHolder:
@@ -33,6 +35,7 @@ def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
     waiting: list[tuple[str, Any]] = [("", module)]
     while waiting:
         path, thing = waiting.pop()
+        thing = _called(thing)
         if isinstance(thing, kinds):
             found.append((path, thing))
         elif id(thing) not in opened and (parts := _parts(thing, path, module)):
@@ -41,10 +44,19 @@ def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
     return found
 
 
+def _called(thing: Any) -> Any:
+    """Return the module that a compiled one, a transform of one, or one of its methods calls; others as they are."""
+    while isinstance(thing, (MadeOfFunction, MethodType)):
+        thing = thing.f if isinstance(thing, MadeOfFunction) else thing.__self__
+    return thing
+
+
 def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     """Return what is in a module or container, by name or position; None where it is neither."""
     if isinstance(thing, (Value, str, float, int, type)):
         return None
+    if isinstance(thing, partial):
+        return [("func", thing.func), *enumerate(thing.args), *thing.keywords.items()]
     if isinstance(thing, ParameterHolder):
         return [*vars(thing).items(), *_in_slots(thing)]
     if isinstance(thing, Mapping):
@@ -55,7 +67,7 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
         return [(".".join(map(str, place)), part) for place, part in _entries(thing)]
     if callable(getattr(thing, "parameters", None)):
         return _foreign(thing, path, root)
-    if isinstance(thing, Set) and any(isinstance(part, (Value, ParameterHolder)) for part in thing):
+    if isinstance(thing, Set) and any(held(part, Value) for part in thing):
         raise TypeError(f"parameters are kept in an order, and {path} is a {type(thing).__name__}; write a list")
     if dataclasses.is_dataclass(thing):
         return [(field.name, getattr(thing, field.name, None)) for field in dataclasses.fields(thing)]

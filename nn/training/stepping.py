@@ -329,6 +329,8 @@ class CompiledSteps(Steps):
             array = self.numpy.asarray(part)
         except ValueError:
             raise ValueError(f"the {name} are not all of one length or shape, as arrays are") from None
+        if array.dtype.kind == "O":  # a column of pandas with lists in it, or of its own floats
+            array = self.numpy.asarray(array.tolist())
         if array.dtype.kind not in "biuf":
             raise TypeError(f"the {name} are not all plain numbers, such as {plain(part[0])!r}")
         return array.astype(float)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import itertools
 import math
 import os
@@ -128,6 +129,12 @@ HELD = {
     "frozen dataclass": (lambda: Frozen(Value(1.0)), ["part.w"]),
     "deque": (lambda: deque([Value(1.0)]), ["part.0"]),
     "mapping": (lambda: MappingProxyType({"a": (Value(1.0),)}), ["part.a.0"]),
+    "compiled": (lambda: ad.compile(Line()), ["part.slope", "part.intercept"]),
+    "derivative of a compiled one": (lambda: ad.grad(ad.compile(Line())), ["part.slope", "part.intercept"]),
+    "method": (lambda: Line().forward, ["part.slope", "part.intercept"]),
+    "compiled method": (lambda: ad.compile(Line().forward), ["part.slope", "part.intercept"]),
+    "partial of a module": (lambda: functools.partial(Line()), ["part.func.slope", "part.func.intercept"]),
+    "partial": (lambda: functools.partial(sum, [Value(1.0)], start=Value(2.0)), ["part.0.0", "part.start"]),
     "numbers": (lambda: [np.ones(3), np.float64(1.0), {1, 2}, "text", 1, None, Value, Foreign, range(10**9)], []),
     "constants, and what is computed": (lambda: [Constant(4.0), Value(1.0) * 2.0, tanh], []),
 }
@@ -201,7 +208,7 @@ def test_what_has_no_values_or_no_order_is_an_error():
     torch_like.w = np.ones(2)
     wanted = "^TypeError: .*Values, but part, a Foreign, has a float64: .*keep what is not to be trained"
     assert re.search(wanted, error_of(Holder(part=torch_like).parameters))
-    for part in ({Value(1.0)}, frozenset([Neuron(1)])):
+    for part in ({Value(1.0)}, frozenset([Neuron(1)]), {Foreign()}, {("w", Value(1.0))}):
         wanted = "^TypeError: .*kept in an order, and part is a (frozen)?set; write a list"
         assert re.search(wanted, error_of(Holder(part=part).parameters))
 

@@ -261,8 +261,9 @@ def test_tables_and_columns_of_pandas_are_taken_by_position():
     rows = range(7, 0, -1)
     table, column = pandas.DataFrame(X, rows), pandas.Series(REAL, rows)
     plain = train(True, REAL, epochs=5, batch_size=3, validation=(X, REAL))
-    for compiled in (True, False):
-        found = train(compiled, column, table, epochs=5, batch_size=3, validation=(table, column))
+    of_lists = pandas.Series([*map(list, X)], rows)
+    for compiled, given in itertools.product((True, False), (table, table.convert_dtypes(), of_lists)):
+        found = train(compiled, column, given, epochs=5, batch_size=3, validation=(given, column))
         assert found[0] == pytest.approx(plain[0], abs=CLOSE)
 
 
