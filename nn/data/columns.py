@@ -17,7 +17,7 @@ from itertools import compress, pairwise
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import Table, listed_names, number_in, numbers_in, shown
+from nn.data.csv_reader import SWAPPED, Table, listed_names, number_in, numbers_in, shown
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -205,15 +205,21 @@ def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:
 
 
 def _commas(table: Table, name: str) -> str:
-    """Return what is said of the commas in a column; those that may be read in two ways are an error."""
-    if table.commas.get(name) == "unclear":
-        row, cell = next((row, cell) for row, cell in enumerate(table.columns[name], 1) if "," in cell)
+    """Return what is said of the commas and points in a column; those that may be read in two ways are an error."""
+    marked = next(((row, cell) for row, cell in enumerate(table.columns[name], 1) if {*cell} & {*".,"}), None)
+    if marked and table.commas.get(name) == "unclear":
+        row, cell = marked
         raise TableError(
-            f"{table.path}, column {shown(name)}, row {row}: {shown(cell)} may be read in two ways: nothing tells "
-            "whether its comma is decimal or between thousands; write a decimal point, and nothing between thousands"
+            f"{table.path}, column {shown(name)}, row {row}: {shown(cell)} may be read in two ways: the table does not "
+            f"tell whether its {'comma' if ',' in cell else 'point'} is decimal or between thousands; write decimal "
+            "points in all columns, and nothing between thousands"
         )
-    said = {"decimal": ", with decimal commas", "thousands": ", with commas between thousands"}
-    return said.get(table.commas.get(name, ""), "") if table.separator != "," else ""
+    said = {
+        "decimal": ", with decimal commas",
+        "points": ", with points between thousands",
+        "thousands": ", with commas between thousands",
+    }
+    return said.get(table.commas.get(name, ""), "") if marked else ""
 
 
 def _check_size(where: str, found: Sequence[float]) -> None:
@@ -253,17 +259,18 @@ def _targets(
         if min(found) == max(found):
             raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
         return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}{commas}, a regression{remark}"
-    has_commas = table.commas.get(target) == "decimal"  # in the file, and points here
+    has_commas = table.commas.get(target) in ("decimal", "points")  # in the file, and points here
     kinds = _kinds(where, _canonical(cells)) if classes is True else list(classes)
     index: dict[Decimal | str, int] = {}
     for kind in kinds:
-        key = _key(kind.strip().replace(",", ".") if has_commas else kind.strip())
+        with_point = kind.strip().translate(SWAPPED) if has_commas else ""
+        key = _key(kind.strip() if math.isnan(number_in(with_point)) else with_point)
         if key in index:
             raise ValueError(f"classes names each class once, got {shown(kinds[index[key]])} and again {shown(kind)}")
         index[key] = len(index)
     for row, cell in enumerate(cells, 1):
         if _key(cell) not in index:
-            written = cell.replace(".", ",") if has_commas else cell
+            written = cell.translate(SWAPPED) if has_commas else cell
             raise TableError(f"{where}, row {row}: {shown(written)} is none of the classes {listed_names(kinds)}")
     y = [index[_key(cell)] for cell in cells]
     most, count = Counter(y).most_common(1)[0]

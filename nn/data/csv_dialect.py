@@ -110,7 +110,7 @@ def layout(
     start, sample, comments = _beginning(lines)
     if not sample:
         raise TableError(f"{path} is empty: its first line must name the columns, and the others are examples")
-    separator = separator or _separator(sample, wanted, "decimal" in (commas or {}).values())
+    separator = separator or _separator(sample, wanted, bool({"decimal", "points"} & {*(commas or {}).values()}))
     rows = _split(sample, separator)
     named_above = _names_in_comment(lines[comments[-1]], rows[0], separator, wanted) if comments else []
     names = named_above or rows[0]
@@ -278,7 +278,7 @@ def _separator(sample: Sequence[str], wanted: Sequence[str], decimal_commas: boo
 
     Where commas are known to be decimal, and the first line has no others, they separate nothing.
     """
-    others = re.sub(r"(?<![\d.,])\d*,\d+(?![\d.,])", "", sample[0]) if decimal_commas else ","
+    others = re.sub(r"(?<![\d.,])(\d{1,3}(\.\d{3})+|\d*),\d+(?![\d.,])", "", sample[0]) if decimal_commas else ","
 
     def merit(separator: str) -> tuple[int, bool, float, int]:
         rows = _split(sample, separator)

@@ -15,14 +15,14 @@ from io import StringIO
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from nn.data.csv_dialect import DECIMAL_COMMA, TextFile, contents, decoded, layout
 from nn.data.csv_dialect import TableError as TableError
+from nn.data.csv_dialect import TextFile, contents, decoded, layout
 
 # How tables write "not known". None of these is a number, or the name of a class.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-SWAPPED = str.maketrans(",.", ".,")
-WHOLE_NUMBER = re.compile(r"[+-]?\d+")
+SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one with a decimal point, and back
+UP_TO_999 = re.compile(r"[+-]?\d{1,3}")
 NO_COMMAS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -34,7 +34,7 @@ class Table(NamedTuple):
     unnamed: frozenset[str]  # columns whose names the file does not give
     separator: str
     notes: list[str]  # what was unusual about the file
-    commas: Mapping[str, str] = NO_COMMAS  # what they are in a column of numbers that has some, as of `commas_in`
+    commas: Mapping[str, str] = NO_COMMAS  # what they are in columns of numbers, as of `commas_in`
 
     def name(self, name: str) -> str:
         """Return the name of a column as it is here; an unknown one is an error that lists those there are."""
@@ -76,7 +76,7 @@ def read_table(
     table = _read(path, wanted, encoding, blank_rows, None)
     commas = commas_in(table.columns, table.separator)
     columns = {
-        name: [cell.replace(",", ".") for cell in cells] if commas.get(name) == "decimal" else cells
+        name: [cell.translate(SWAPPED) for cell in cells] if commas.get(name) in ("decimal", "points") else cells
         for name, cells in table.columns.items()
     }
     return table._replace(columns=columns, commas=commas)
@@ -174,44 +174,66 @@ def _table(
 
 
 def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str, str]:
-    """Return what the commas in columns of numbers are: "decimal", between "thousands", or "unclear".
+    """Return what commas and points are in columns of numbers, by this rule; what it does not decide is "unclear".
 
-    Where a column may be either, the others tell, since a table is written in one way; where they do not, numbers that
-    have no comma, none of them above 999, tell that those above 999 have one. A guess is never made.
+    1. A column tells by itself where it has numbers of one reading only: 1.5, 0.123 and 1,234.5 have decimal points,
+       1,5 and 1.234,5 decimal commas. 1,234 and 1.234 may be either.
+    2. Where it may be either, columns that tell decide: a mark means in it what it means in them.
+    3. Else numbers without a mark, none of them above 999, tell that those above 999 have one between thousands.
+    4. Else points are decimal, and commas stand between thousands in a table that is separated by commas.
+    By 2 to 4 nothing has decimal points beside a column that tells decimal commas, nor the other way round.
 
-    >>> commas_in({"a": ["1,5", "2"], "b": ["2,345"], "c": ["1,5", "many"]}, ";")
-    {'a': 'decimal', 'b': 'decimal'}
+    A column with decimal commas is "points" where it has points between thousands, else "decimal"; so is one without
+    marks where only decimal commas are told. One with commas between thousands is "thousands"; others are not listed.
+
+    >>> commas_in({"a": ["1,5", "2"], "b": ["2,345"], "c": ["1,5", "many"], "d": ["2.345", "678"]}, ";")
+    {'a': 'decimal', 'b': 'decimal', 'd': 'points'}
     >>> commas_in({"a": ["1,500", "2.5"]}, ";"), commas_in({"a": ["17,811", "476"], "b": ["2,345"]}, ";")
     ({'a': 'thousands'}, {'a': 'thousands', 'b': 'unclear'})
     """
     numbers = {name: [cell for cell in cells if cell] for name, cells in columns.items()}
-    found = {name: _meanings(cells, separator) for name, cells in numbers.items() if any("," in cell for cell in cells)}
-    commas = {name: meanings.pop() for name, meanings in found.items() if len(meanings) == 1}
-    unclear = [name for name, meanings in found.items() if len(meanings) == 2]
-    if unclear:
-        others = {*commas.values(), *("thousands" for name in numbers.keys() - found if _has_points(numbers[name]))}
-        for name in unclear:
-            whole = [cell.lstrip("+-") for cell in numbers[name] if "," not in cell]
-            by_itself = "thousands" if whole and all(len(cell) <= 3 for cell in whole) else "unclear"
-            commas[name] = next(iter(others)) if len(others) == 1 else by_itself
+    marks = {name: {*".,"} & {*"".join(cells)} for name, cells in numbers.items()}
+    readings = {name: _decimal_marks(cells) if marks[name] else "" for name, cells in numbers.items()}
+    told: dict[str, set[str]] = {".": set(), ",": set()}  # by what is the decimal mark: the marks that have a meaning
+    for name, reading in readings.items():
+        if len(reading) == 1:
+            told[reading] |= marks[name]
+    commas = {}
+    for name, cells in numbers.items():
+        reading = readings[name]
+        if len(reading) == 2:
+            reading = _chosen(cells, marks[name], told, separator)
+        elif not marks[name] and told[","] and not told["."]:
+            reading = _decimal_marks(cells)[1:]
+        if reading == "." and "," in marks[name]:
+            commas[name] = "thousands"
+        elif reading == ",":
+            commas[name] = "points" if "." in marks[name] else "decimal"
+        elif reading == "?":
+            commas[name] = "unclear"
     return commas
 
 
-def _meanings(cells: Sequence[str], separator: str) -> set[str]:
-    """Return what the commas in all these cells may be."""
-    meanings = set()
-    if separator != "," and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE_NUMBER.fullmatch(cell) for cell in cells):
-        meanings.add("decimal")
-    if not any(math.isnan(number_in(cell)) for cell in cells):
-        meanings.add("thousands")
-    return meanings
+def _decimal_marks(cells: Sequence[str]) -> str:
+    """Return what may be the decimal mark of a column, "." or "," or both: all its cells are numbers by it."""
+    has_point = not any(math.isnan(number_in(cell)) for cell in cells)
+    marked = (cell.translate(SWAPPED) if "," in cell or "." in cell else cell for cell in cells)
+    has_comma = not any(math.isnan(number_in(cell)) for cell in marked)
+    return ("." * has_point + "," * has_comma) if cells else ""
 
 
-def _has_points(cells: Sequence[str]) -> bool:
-    """Whether these are numbers with decimal points, and not with points between thousands."""
-    return not any(math.isnan(number_in(cell)) for cell in cells) and any(
-        "." in cell and not THOUSANDS.fullmatch(cell.translate(SWAPPED)) for cell in cells
-    )
+def _chosen(cells: Sequence[str], marks: set[str], told: Mapping[str, set[str]], separator: str) -> str:
+    """Return the decimal mark of a column that may have either, by the others or its numbers up to 999, or "?"."""
+    whole = [cell for cell in cells if not {*cell} & {*".,"}]
+    grouped = len(marks) == 1 and whole and all(UP_TO_999.fullmatch(cell) for cell in whole)
+    for mark, other in (".,", ",."):
+        if not told[other] and (
+            told[mark] & marks
+            or (grouped and other in marks)
+            or (mark == "." and (separator == "," or "," not in marks))
+        ):
+            return mark
+    return "?"
 
 
 def number_in(text: str) -> float:
@@ -243,9 +265,10 @@ def read_inputs(
 ) -> list[list[Any]]:
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
 
-    What a cell means does not depend on other rows: `commas` says what they are in a column, as of `commas_in` for the
-    table trained on. Where that had none, a comma that may be either is an error, but in a table separated by commas,
-    where it stands between thousands.
+    What a cell means does not depend on other rows: `commas` says what they are in a column, as of `commas_in` for
+    the table trained on. A cell that may be read in two ways is an error where that does not tell: one with a comma in
+    a column that had none, or with a point in a column that had decimal commas and no points. But in a table separated
+    by commas the comma stands between thousands, and the point is decimal.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -271,25 +294,23 @@ def read_inputs(
     return [list(row) for row in zip(*parts, strict=True)]
 
 
-def _with_point(where: str, cell: str, comma: str, separator: str) -> str:
-    """Return a number with a decimal point for a decimal comma; one that may be read in two ways is an error."""
-    if comma == "thousands" or (not comma and separator == ","):
+def _with_point(where: str, cell: str, commas: str, separator: str) -> str:
+    """Return a number with a decimal point; one that may be read in two ways, or not as in training, is an error."""
+    reading = _decimal_marks([cell])
+    if commas == "thousands" or not reading or not {*cell} & {*".,"}:
         return cell
-    has_decimal, has_thousands = DECIMAL_COMMA.fullmatch(cell), THOUSANDS.fullmatch(cell)
-    if has_decimal and (comma == "decimal" or not has_thousands):
-        return cell.replace(",", ".")
-    if comma == "decimal":  # points are decimal without doubt where a comma cannot be
-        if has_thousands or (separator != "," and THOUSANDS.fullmatch(cell.translate(SWAPPED))):
-            raise TableError(
-                f"{where}: {shown(cell)} may be read in two ways: in training commas were decimal; write a decimal "
-                "comma, and nothing between thousands"
-            )
-    elif has_decimal:
-        raise TableError(
-            f"{where}: {shown(cell)} may be read in two ways: training does not tell what a comma is in this column; "
-            "write a decimal point, and nothing between thousands"
+    odd, trained = "", "in training commas were decimal"
+    if commas and reading == "." and "," in cell:
+        odd = f"has a comma between thousands: {trained}"
+    elif len(reading) == 2 and commas != "points" and separator != "," and ("," in cell) != bool(commas):
+        odd = (
+            f"may be read in two ways: {trained if commas else 'training does not tell what a comma is in this column'}"
         )
-    return cell
+    if odd:
+        mark = "comma" if commas else "point"
+        raise TableError(f"{where}: {shown(cell)} {odd}; write a decimal {mark}, and nothing between thousands")
+    has_comma = commas == "points" or (commas and "," in cell) if len(reading) == 2 else reading == ","
+    return cell.translate(SWAPPED) if has_comma else cell
 
 
 def numbers_in(where: str, cells: Sequence[str]) -> list[float]:
@@ -305,6 +326,6 @@ def complaint(text: str) -> str:
     """Return what is wrong with a cell that should be a number."""
     if math.isinf(number_in(text)):
         return f"{shown(text)} is infinite, or beyond the range of floats"
-    if math.isfinite(number_in(text.replace(",", "."))):
-        return f"{shown(text)} is not a number: write a point for a decimal comma"
+    if math.isfinite(number_in(text.translate(SWAPPED))):
+        return f"{shown(text)} is not a number here: write a decimal point, and nothing between thousands"
     return f"{shown(text)} is not a number; correct it, or take this column out"

@@ -34,7 +34,7 @@ class Column:
     categories: tuple[str, ...]  # none for numbers
     fill: Any
     marks_missing: bool
-    commas: str = ""  # in numbers of the table: "decimal", between "thousands", or not known
+    commas: str = ""  # in numbers of the table, as of `csv_reader.commas_in`, or not known
 
     @classmethod
     def fit(cls, name: str, cells: Sequence[Any], commas: str = "") -> Column:
@@ -256,7 +256,7 @@ def _column(entry: Any) -> Column:
     categories, fill, commas = _names(entry["categories"]), entry["fill"], entry.get("commas", "")
     is_number = type(fill) in (int, float)
     _require(not categories if is_number else fill in categories)
-    _require(commas in ("", "decimal", "thousands") and (is_number or not commas))
+    _require(commas in ("", "decimal", "points", "thousands") and (is_number or not commas))
     _require(type(entry["marks_missing"]) is bool)
     return Column(entry["name"], categories, float(fill) if is_number else fill, entry["marks_missing"], commas)
 

@@ -252,44 +252,78 @@ def test_decimal_commas_and_thousands_are_read(read):
     assert read('a,y\n"1,234.5",p\n"-12,345,678",q\n7,p\n').X == [[1234.5], [-12345678.0], [7.0]]
 
 
-IN_COLUMNS = [  # cells of a column, of another one, and what the first ones are in a table not separated by commas
-    (["17,811", "74,806", "476"], ["1"], [17811.0, 74806.0, 476.0]),
-    (["1,234", "5,678", "1,234,567"], ["1"], [1234.0, 5678.0, 1234567.0]),
-    *((["1,234", "12,345", cell], ["1"], [1234.0, 12345.0, float(cell)]) for cell in ("2.5", "-999", "0")),
-    (["1,234", "12,345.6", "1234"], ["1"], [1234.0, 12345.6, 1234.0]),
+IN_COLUMNS = [  # cells of a column, a cell of each other one, and what the first ones are; / is between cells of one
+    (["17,811", "74,806", "476"], "1", [17811.0, 74806.0, 476.0]),
+    (["1,234", "5,678", "1,234,567"], "1", [1234.0, 5678.0, 1234567.0]),
+    *((["1,234", "12,345", cell], "1", [1234.0, 12345.0, float(cell)]) for cell in ("2.5", "-999", "0")),
+    (["1,234", "12,345.6", "1234"], "1", [1234.0, 12345.6, 1234.0]),
     *(
-        (["12,345", cell, "476"], ["1"], [12.345, x, 476.0])
+        (["12,345", cell, "476"], "1", [12.345, x, 476.0])
         for cell, x in [("0,123", 0.123), ("1,5", 1.5), (",250", 0.25)]
     ),
-    (["12,345", "1,23e3", "1234"], ["1"], [12.345, 1230.0, 1234.0]),
-    *((["12,345", "6,789"], [other], [12.345, 6.789]) for other in ("1,5", "0,125", "-,5")),
-    *(
-        (["12,345", "6,789"], [other], [12345.0, 6789.0])
-        for other in ("1.5", "0.125", "1,234,567", "1,234.5", "1.2345")
-    ),
-    (["12,345", "476"], ["1,5"], [12.345, 476.0]),
-    (["12,345", "1234"], ["0.5"], [12345.0, 1234.0]),
-    *((["12,345", "6,789"], others, None) for others in (["1"], ["1.234"], ["1.234.567"], ["1,5", "x"], ["6,789"])),
-    (["12,345", "6,789", "1234"], ["1"], None),
+    (["12,345", "1,23e3", "1234"], "1", [12.345, 1230.0, 1234.0]),
+    (["1.234,5", "-12.345", "7"], "1", [1234.5, -12345.0, 7.0]),
+    (["1.234", "1.234.567", "7"], "1", [1234.0, 1234567.0, 7.0]),
+    *((["12,345", "6,789"], other, [12.345, 6.789]) for other in ("1,5", "0,125", "-,5", "1.234,5")),
+    *((["12,345", "6,789"], other, [12345.0, 6789.0]) for other in ("1,234,567", "1,234.5", "1,234,567 2.6")),
+    *((["12.345", "6.789"], other, [12345.0, 6789.0]) for other in ("1.234.567", "1.234,5", "1.234,5 1,5")),
+    *((["12.345", "6.789"], other, [12.345, 6.789]) for other in ("1", "1.5", "1,234,567", "1,5/x", "1.234")),
+    (["12,345", "476"], "1,5", [12.345, 476.0]),
+    *((["12,345", "476"], other, [12345.0, 476.0]) for other in ("2.6", "1.234")),
+    *((["4.888", "818", "1.793"], other, [4888.0, 818.0, 1793.0]) for other in ("3,6", "3,6 1")),
+    *((["4.888", "818", "1.793"], other, [4.888, 818.0, 1.793]) for other in ("1", "2.6", "1,234,567")),
+    *((["12,345", "6,789"], other, None) for other in ("1,5 2.6", "1,234.5 1,5", "1.234,5 2.6", "1.234.567")),
+    *((["12,345", "6,789"], other, "in commas") for other in ("1", "1.234", "1.5", "0.125", "1,5/x", "6,789")),
+    (["12,345", "6,789", "1234"], "1", "in commas"),
+    (["12,345", "476"], "2.6 1,5", None),
+    *((["12.345", "6.789"], other, None) for other in ("3,6", "3,6 2.6", "1.234,5 2.6", "1,5 1,234,567")),
+    (["12.345", "6.789", "1234"], "3,6", None),
+    (["12.345", "476"], "3,6 2.6", None),
 ]
 
 
-@pytest.mark.parametrize("separator", [";", "\t", "|"])
-def test_commas_mean_what_their_column_or_else_the_table_tells_and_are_never_guessed(separator, table):
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_marks_in_numbers_mean_what_their_column_or_else_the_table_tells_and_are_never_guessed(separator, table):
     for cells, others, numbers in IN_COLUMNS:
-        columns = cells, list(itertools.islice(itertools.cycle(others), len(cells))), range(len(cells))
-        rows = ["xoy", *zip(*columns, strict=True)]
-        path = table("".join(separator.join(map(str, row)) + "\n" for row in rows))
+        columns = [list(itertools.islice(itertools.cycle(other.split("/")), len(cells))) for other in others.split()]
+        rows = [["x", *"opq"[: len(columns)], "y"], *zip(cells, *columns, range(len(cells)), strict=True)]
+        path = table("".join(separator.join(f'"{cell}"' for cell in row) + "\n" for row in rows))
+        if numbers == "in commas":
+            numbers = [number_in(cell) for cell in cells] if separator == "," else None
         if numbers is not None:
             (found,) = zip(*read_csv(path, "y", features=["x"]).X, strict=True)
             assert [*found] == numbers, (cells, others)
             assert read_csv(path, "x", features=["y"], classes=False).y == numbers, (cells, others)
-            assert " commas" in lines_of(path, "y")["x"]
+            said = re.search("with (decimal commas|.* between thousands)", lines_of(path, "y")["x"])
+            assert bool(said) == ("," in "".join(cells) or numbers != list(map(number_in, cells))), (cells, others)
+            found = examples(read_table(path, ["y"]), "y", features=["x"])
+            commas = Encoder.fit(found.data, "y", found.commas).commas
+            for row, number in zip(rows[1:], numbers, strict=True):  # a row alone means the same, or is asked about
+                alone = table("".join(separator.join(f'"{cell}"' for cell in row) + "\n" for row in [rows[0], row]))
+                assert read_inputs(alone, {"x": False}, None, commas) == [[number]]
             continue
+        mark = "comma" if "," in cells[0] else "point"
         for target, feature in (("y", "x"), ("x", "y")):
             message = trouble(path, target, features=[feature])
-            assert re.search(r"^TableError: .*column 'x', row 1: '12,345' may be read in two ways: ", message), others
-            assert "write a decimal point, and nothing between thousands" in message
+            assert f"column 'x', row 1: '{cells[0]}' may be read in two ways: the table does not tell" in message, (
+                others
+            )
+            assert f"whether its {mark} is decimal or between thousands; write decimal points in all columns" in message
+
+
+def test_whole_numbers_beside_decimal_commas_are_asked_about_where_a_new_one_may_have_a_point_between_thousands(table):
+    for other, commas in (("1,5", {"x": "decimal"}), ("2.5", {}), ("1,5;2.5", {})):
+        names = "".join(f";o{i}" for i in range(other.count(";") + 1))
+        path = table(f"x{names};y\n7;{other};p\n8;{other};q\n9;{other};q\n")
+        found = examples(read_table(path, ["y"]), "y", features=["x"])
+        assert found.lines[0] == ("x", "numbers 7 to 9"), other
+        known = Encoder.fit(found.data, "y", found.commas).commas
+        assert known == commas, other
+        asked = table("x;z\n1.100;2\n"), {"x": False}, None, known
+        if commas:
+            assert "column 'x', row 1: '1.100' may be read in two ways: in training" in error_of(read_inputs, *asked)
+        else:
+            assert read_inputs(*asked) == [[1.1]]
 
 
 def test_columns_without_names_are_called_by_their_numbers(read, table):
@@ -645,7 +679,7 @@ def test_texts_are_no_numbers_and_that_is_said_with_what_to_do(table):
     assert "column 'kind', row 1: 'cat' is not a number" in trouble(table(PETS), "kind", classes=False)
     for text in ("2020_1", "0x10", "50%", "1,5", "1,23", "abc", "1 2"):
         assert math.isnan(number_in(text)), text
-    assert complaint("3,5") == "'3,5' is not a number: write a point for a decimal comma"
+    assert complaint("3,5") == "'3,5' is not a number here: write a decimal point, and nothing between thousands"
     assert complaint("1e999") == "'1e999' is infinite, or beyond the range of floats"
     assert complaint("abc") == "'abc' is not a number; correct it, or take this column out"
 
@@ -713,14 +747,28 @@ def test_inputs_are_found_by_name_whatever_else_is_there_or_one_clear_line_says_
     assert re.search("^ValueError: .*one or more, got none", error_of(read_inputs, table(PETS), {}))
 
 
-UNCLEAR = None
-COMMAS = [  # those of a column in training, the separator of another table, and what its cells are
-    ("decimal", ";", {"1,5": 1.5, "66,781": 66.781, "-,5e1": -5.0, "7": 7.0, "1.5": 1.5, "0.123": 0.123}),
-    ("decimal", ";", dict.fromkeys(["12.345", "1.234.567", "1,234.5", "1.234,5", "1,234,567"], UNCLEAR)),
-    ("decimal", ",", {"1,5": 1.5, "66,781": 66.781, "12.345": 12.345, "1,234.5": UNCLEAR}),
+TWO_WAYS, NOT_AS_TRAINED = "may be read in two ways: ", "has a comma between thousands: in training"
+COMMAS = [  # those of a column in training, the separator of another table, and what its cells are, or their error
+    *(
+        (known, by, {"1,5": 1.5, "66,781": 66.781, "7": 7.0, "1.5": 1.5})
+        for by in ",;"
+        for known in ("decimal", "points")
+    ),
+    *((known, by, {"-,5e1": -5.0, "0.123": 0.123}) for by in ",;" for known in ("decimal", "points")),
+    *((known, by, {"1.234,5": 1234.5, "1.234.567": 1234567.0}) for by in ",;" for known in ("decimal", "points", "")),
+    *(
+        (known, by, {"1,234.5": NOT_AS_TRAINED, "1,234,567": NOT_AS_TRAINED})
+        for by in ",;"
+        for known in ("decimal", "points")
+    ),
+    *(("points", by, {"12.345": 12345.0}) for by in ",;"),
+    *(("decimal", ";", {"12.345": TWO_WAYS}), ("decimal", ",", {"12.345": 12.345})),
     *(("thousands", by, {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345, "7": 7.0}) for by in ",;"),
-    ("", ";", {"1,5": 1.5, "0,781": 0.781, "66,7812": 66.7812, "1,234.5": 1234.5, "1,234,567": 1234567.0}),
-    ("", ";", {"66,781": UNCLEAR, "-1,000": UNCLEAR, "12.345": 12.345, "7": 7.0}),
+    *(
+        ("", by, {"1,5": 1.5, "0,781": 0.781, "66,7812": 66.7812, "1,234.5": 1234.5, "1,234,567": 1234567.0})
+        for by in ",;"
+    ),
+    ("", ";", {"66,781": TWO_WAYS, "-1,000": TWO_WAYS, "12.345": 12.345, "7": 7.0}),
     ("", ",", {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345}),
 ]
 
@@ -729,17 +777,17 @@ def test_cell_of_a_table_to_predict_from_means_what_it_meant_in_training_whateve
     others = ["7", "1,5", "66,781", "1,234.5", "12.345"]
     for commas, separator, cells in COMMAS:
         for cell, found in cells.items():
-            for rows in ([cell], [cell, "7"], *([other, cell] for other in others if cells.get(other))):
+            for rows in ([cell], [cell, "7"], *([o, cell] for o in others if isinstance(cells.get(o), float))):
                 text = "".join(f'"{row}"{separator}p\n' for row in ["x", *rows])
                 asked = table(text), {"x": False}, None, {"x": commas}
-                if found is not UNCLEAR:
+                if isinstance(found, float):
                     assert [found] in read_inputs(*asked), (commas, separator, rows)
                     continue
                 message = error_of(read_inputs, *asked)
-                assert re.search(rf"^TableError: .*column 'x', row \d+: '{cell}' may be read in two ways: ", message)
-    assert "'1,5' is not a number: write a point for a decimal comma" in error_of(
-        read_inputs, table("x;y\n1,5;2\n"), {"x": False}, None, {"x": "thousands"}
-    )
+                assert re.search(rf"^TableError: .*column 'x', row \d+: '{cell}' {found}", message), (commas, cell)
+    for cell in ("1,5", "1.234,5", "1.234.567"):
+        message = error_of(read_inputs, table(f"x;y\n{cell};2\n"), {"x": False}, None, {"x": "thousands"})
+        assert f"'{cell}' is not a number here: write a decimal point, and nothing between thousands" in message
 
 
 def test_decimal_commas_separate_no_columns_where_they_are_known_and_unknown_ones_are_asked_about(table):
