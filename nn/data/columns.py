@@ -91,13 +91,13 @@ def examples(
     if table.separator != ",":
         notes.append(f"cells are separated by {SEPARATORS.get(table.separator, shown(table.separator))}")
     columns = {name: table.columns[name] for name in (table.columns if asked is None else [*asked, target])}
+    columns[target], lacking = _goal(table, target, classes)
     known = [bool(cell) for cell in columns[target]]
-    if not all(known):
-        share = f"{known.count(False)} of {len(known)} rows lack the target {shown(target)}"
+    if lacking:
         if not any(known):
-            raise TableError(f"{table.path}: {share}")
+            raise TableError(f"{table.path}: {lacking}")
         columns = {name: list(compress(cells, known)) for name, cells in columns.items()}
-        notes.append(f"{share} and are left out")
+        notes.append(f"{lacking} and are left out")
     goal = columns.pop(target)
     chosen, said = _features(table, columns, drop, asked is None, missing)
     if not chosen:
@@ -114,11 +114,26 @@ def examples(
             notes.append(f"{whole.count(False)} of {len(whole)} rows lack a value and are left out")
         chosen = {name: list(compress(cells, whole)) for name, cells in chosen.items()}
         goal = list(compress(goal, whole))
-    y, kinds, said[target] = _targets(table, target, goal, classes)
+    y, kinds, said[target] = _targets(table, target, goal, classes, lacking)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
     data = Dataset(X, y, list(chosen), kinds)
     return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
+
+
+def _goal(table: Table, target: str, classes: bool | Sequence[str] | None) -> tuple[list[str], str]:
+    """Return the cells of the target, and which rows lack it.
+
+    A text that elsewhere says that a cell is missing is a class where `classes` names it, and so is - beside +.
+    """
+    cells, texts = table.columns[target], table.texts.get(target, table.columns[target])
+    names = {name.strip() for name in classes} if isinstance(classes, Collection) else set()
+    if "+" in cells and classes is not False:
+        names.add("-")
+    cells = [cell or (text if text in names else "") for cell, text in zip(cells, texts, strict=True)]
+    gone = {text: None for cell, text in zip(cells, texts, strict=True) if not cell}
+    written = f" (written {listed_names(filter(None, gone))})" if any(gone) else ""
+    return cells, f"{cells.count('')} of {len(cells)} rows lack the target {shown(target)}{written}" if gone else ""
 
 
 def _features(
@@ -246,7 +261,7 @@ def _described(cells: Sequence[Any], missing: str, commas: str) -> str:
 
 
 def _targets(
-    table: Table, target: str, cells: list[str], classes: bool | Sequence[str] | None
+    table: Table, target: str, cells: list[str], classes: bool | Sequence[str] | None, lacking: str
 ) -> tuple[list[Any], list[str], str]:
     """Return the targets, the names of their classes in order, and what they were taken for."""
     where = f"{table.path}, column {shown(target)}"
@@ -260,7 +275,7 @@ def _targets(
             raise TableError(f"{where}: it is {found[0]!r} in all {len(found)} rows, so there is nothing to learn")
         return found, [], f"the target: numbers {min(found):.4g} to {max(found):.4g}{commas}, a regression{remark}"
     has_commas = table.commas.get(target) in ("decimal", "points")  # in the file, and points here
-    kinds = _kinds(where, _canonical(cells)) if classes is True else list(classes)
+    kinds = _kinds(where, _canonical(cells), lacking) if classes is True else list(classes)
     index: dict[Decimal | str, int] = {}
     for kind in kinds:
         with_point = kind.strip().translate(SWAPPED) if has_commas else ""
@@ -322,12 +337,13 @@ def _short(cell: str) -> str:
     return cell.partition(".")[0] if re.fullmatch(r"[+-]?\d+\.0*", cell) else cell
 
 
-def _kinds(where: str, texts: Sequence[str]) -> list[str]:
+def _kinds(where: str, texts: Sequence[str], lacking: str) -> list[str]:
     """Return the names of the classes in order."""
     counts = Counter(texts)
     kinds = sorted(counts, key=lambda text: (isinstance(_key(text), str), _key(text)))  # 10 after 9, and before texts
     if len(kinds) == 1:
-        raise TableError(f"{where}: one class only, {shown(kinds[0])} in all {len(texts)} rows: nothing to tell apart")
+        what = f"{where}: one class only, {shown(kinds[0])} in all {len(texts)} rows: nothing to tell apart"
+        raise TableError(f"{what}; {lacking}" if lacking else what)
     if len(kinds) > 20 and len(kinds) > len(texts) / 2:
         raise TableError(
             f"{where}: {len(kinds)} different texts in {len(texts)} rows are no classes; choose another target"

@@ -12,13 +12,14 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
+from itertools import compress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nn.data.csv_dialect import TableError as TableError
 from nn.data.csv_dialect import TextFile, contents, decoded, layout
 
-# How tables write "not known". None of these is a number, or the name of a class.
+# How tables write "not known". None of these is a number; one that names a class is told in `columns`.
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one with a decimal point, and back
@@ -34,6 +35,7 @@ class Table(NamedTuple):
     unnamed: frozenset[str]  # columns whose names the file does not give
     separator: str
     notes: list[str]  # what was unusual about the file
+    texts: Mapping[str, Sequence[str]] = MappingProxyType({})  # the same cells as they are written: "NA", not ""
     commas: Mapping[str, str] = NO_COMMAS  # what they are in columns of numbers, as of `commas_in`
 
     def name(self, name: str) -> str:
@@ -124,7 +126,7 @@ def _read(
     if blank_rows:
         end = len(blank) - [*blank[::-1], False].index(False)
         blank[:end] = [False] * end
-    return _table(str(path), names, columns, separator, notes, blank)
+    return _table(str(path), names, columns, texts, separator, notes, blank)
 
 
 def _pandas() -> Any:
@@ -139,20 +141,23 @@ def _table(
     path: str,
     names: Sequence[str],
     columns: list[list[str]],
+    texts: list[list[str]],
     separator: str,
     notes: list[str],
     blank: Sequence[bool],
 ) -> Table:
     """Return the table of columns that are not wholly blank, each under a name of its own, without the blank rows."""
     if any(blank):
-        columns = [[cell for cell, out in zip(column, blank, strict=True) if not out] for column in columns]
+        kept = [not out for out in blank]
+        columns, texts = ([list(compress(cells, kept)) for cells in part] for part in (columns, texts))
         notes = [
             *notes,
             f"{sum(blank)} rows without any value left out" if sum(blank) > 1 else "one blank row left out",
         ]
     named: dict[str, list[str]] = {}
+    written: dict[str, list[str]] = {}
     unnamed = []
-    for position, (name, column) in enumerate(zip(names, columns, strict=True), 1):
+    for position, (name, column, cells) in enumerate(zip(names, columns, texts, strict=True), 1):
         if not name and not any(column):
             continue  # what a separator at the end of each line makes
         given = name or f"column {position}"
@@ -167,10 +172,10 @@ def _table(
             ]
         if not name or re.fullmatch(r"Unnamed: \d+", name):  # the latter is what pandas has called such a column
             unnamed.append(unique)
-        named[unique] = column
+        named[unique], written[unique] = column, cells
     if not any(map(len, named.values())):
         raise TableError(f"{path} names its columns and holds no examples below them")
-    return Table(path, named, frozenset(unnamed), separator, notes)
+    return Table(path, named, frozenset(unnamed), separator, notes, written)
 
 
 def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str, str]:

@@ -31,7 +31,9 @@ def read_csv(
     `missing="drop"` their rows are left out. `features` or `drop` name the columns to take or to leave.
 
     A target of texts is a class, and so is one of two values or of the whole numbers 0, 1, 2, ... up to ten of them;
-    other numbers are a regression. `classes` says otherwise: True, False, or the names of the classes in order.
+    other numbers are a regression. `classes` says otherwise: True, False, or the names of the classes in order. A row
+    whose target is missing is left out. NA, none, - and their like say so, but where `classes` names them, or - is
+    beside +.
 
     Medians and values are those of the whole table. To find them on a part for training only, as `python -m nn` does,
     split `nn.data.columns.examples(...)` first and fit an `nn.data.encoder.Encoder` on that part.

@@ -563,7 +563,26 @@ def test_rows_that_lack_a_value_or_the_target_are_left_out_and_that_is_said(read
     assert "3 of 5 rows lack a value and are left out" in found.notes
     path = table("a,y\n1,p\n2,?\n3,q\n")
     assert read_csv(path, "y").X == [[1.0], [3.0]]
-    assert examples(read_table(path), "y").notes == ["1 of 3 rows lack the target 'y' and are left out"]
+    assert examples(read_table(path), "y").notes == ["1 of 3 rows lack the target 'y' (written '?') and are left out"]
+
+
+def test_text_that_may_say_missing_is_a_class_where_it_is_named_and_minus_beside_plus(table):
+    for text in {*MISSING, "N/A", "None", "NULL"} - {""}:
+        path = table("a,y\n" + f"1,{text}\n2,mild\n3,severe\n" * 9 + "4,\n")
+        data = read_csv(path, "y", classes=[text, "mild", "severe"])
+        assert (data.y, len(data.X)) == ([0, 1, 2] * 9, 27), text
+        for classes in (None, True, ["mild", "severe"]):
+            found = examples(read_table(path), "y", classes=classes)
+            assert (found.data.y, found.data.classes) == ([0, 1] * 9, ["mild", "severe"]), text
+            assert found.notes == [f"10 of 28 rows lack the target 'y' (written '{text}') and are left out"]
+        message = trouble(table(f"a,y\n1,{text}\n2,mild\n3,{text}\n4,mild\n"))
+        wanted = "one class only, 'mild' in all 2 rows: nothing to tell apart; 2 of 4 rows lack the target 'y' (written"
+        assert f"{wanted} '{text}')" in message
+    for kinds, classes in itertools.product((["+", "-"], ["+", "+/-", "-"]), (None, True)):
+        path = table("a,y\n" + "".join(f"{i},{kind}\n" for i, kind in enumerate(kinds * 9)) + "4,?\n")
+        data = read_csv(path, "y", classes=classes)
+        assert (data.classes, data.y) == (kinds, [*range(len(kinds))] * 9)
+    assert "'-' is none of the classes '+', 'o'" in trouble(table("a,y\n1,+\n2,-\n3,o\n"), classes=["+", "o"])
 
 
 def test_summary_has_a_line_for_every_column(table):
