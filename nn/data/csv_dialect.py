@@ -36,7 +36,7 @@ class TableError(ValueError):
     """A file that is not a table to train on or to predict from: where, and what to do."""
 
 
-def contents(path: TextFile) -> bytes:
+def contents(path: TextFile, encoding: str | None = None) -> bytes:
     """Return the bytes of a file, unpacked where it is compressed; a pipe is read once."""
     if Path(path).is_dir():  # Windows would say that permission is denied
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -45,8 +45,11 @@ def contents(path: TextFile) -> bytes:
         if beginning.startswith(b"PK\x03\x04"):
             raise TableError(f"{path} is a ZIP archive or an Excel workbook, not a CSV file; save the table as CSV")
         unpack = next((opener for magic, opener in COMPRESSED.items() if beginning.startswith(magic)), None)
-        if unpack is None and b"\0" in beginning and not beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise TableError(f"{path} is not the text of a table: it holds bytes of 0; save the table as CSV in UTF-8")
+        if not (unpack or encoding or beginning.startswith((b"\xff\xfe", b"\xfe\xff"))) and b"\0" in beginning:
+            raise TableError(
+                f"{path} is not the text of a table: it holds bytes of 0; save the table as CSV in UTF-8, or pass its "
+                "encoding (--encoding), such as utf-16-le"
+            )
         contents = beginning + read_up_to(file, LARGEST_FILE)
     if unpack is not None:
         try:

@@ -88,7 +88,7 @@ def _read(
     path: TextFile, wanted: Sequence[str], encoding: str | None, blank_rows: bool, commas: Mapping[str, str] | None
 ) -> Table:
     """Return the cells of a file as they are written; `commas` are those of `layout`."""
-    text, notes = decoded(path, contents(path), encoding)
+    text, notes = decoded(path, contents(path, encoding), encoding)
     lines = re.sub(r"\r+\n|\r", "\n", text).split("\n")  # a file written as text twice has \r\r\n
     separator, names, found = layout(path, lines, wanted, commas)
     notes += found

@@ -238,6 +238,19 @@ def test_rows_of_other_lengths_and_rows_without_values_move_no_cell(read, table)
     assert error_of(read_inputs, table("a,b\n,\n,\n"), {"a": False}).endswith("holds no examples below them")
 
 
+def test_encoding_that_is_given_is_taken_whatever_bytes_it_has(table):
+    for name in ("utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be", "utf-32", "utf-8", "latin-1", "cp037"):
+        for pack, mark in itertools.product([bytes, gzip.compress], ["", "\ufeff"] if "-le" in name else [""]):
+            path = table(pack((mark + "größe,y\n1,Bär\n2,Kuh\n").encode(name)))
+            assert read_csv(path, "y", encoding=name) == Dataset([[1.0], [2.0]], [0, 1], ["größe"], ["Bär", "Kuh"]), (
+                name
+            )
+            assert read_inputs(path, {"größe": False}, name) == [[1.0], [2.0]]
+    path = table("a,y\n1,2\n".encode("utf-16-le"))
+    assert "it holds bytes of 0; save the table as CSV in UTF-8, or pass its encoding (--encoding)" in trouble(path)
+    assert "it holds characters of code 0" in trouble(path, encoding="utf-8")
+
+
 def test_file_larger_than_memory_is_refused(table, monkeypatch):
     monkeypatch.setattr("nn.data.csv_dialect.LARGEST_FILE", 1 << 20)
     for pack in (bytes, gzip.compress):
