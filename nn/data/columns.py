@@ -89,7 +89,7 @@ def examples(
     _check(target, asked, drop, classes, missing)
     notes = [*table.notes]
     if table.separator != ",":
-        notes.append(f"cells are separated by {SEPARATORS.get(table.separator, shown(table.separator))}")
+        notes.append(_separated(table))
     columns = {name: table.columns[name] for name in (table.columns if asked is None else [*asked, target])}
     columns[target], lacking = _goal(table, target, classes)
     known = [bool(cell) for cell in columns[target]]
@@ -105,6 +105,7 @@ def examples(
         raise TableError(
             f"{table.path} has no column but {shown(target)} to learn from"
             + (f": {'; '.join(reasons)}" if reasons else ", and so no features")
+            + f"; {_separated(table)}"
         )
     if missing == "drop":
         whole = [all(map(_is_known, row)) for row in zip(*chosen.values(), strict=True)]
@@ -119,6 +120,10 @@ def examples(
     order = [name for name in table.columns if name in said]
     data = Dataset(X, y, list(chosen), kinds)
     return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
+
+
+def _separated(table: Table) -> str:
+    return f"cells are separated by {SEPARATORS.get(table.separator, shown(table.separator))}"
 
 
 def _goal(table: Table, target: str, classes: bool | Sequence[str] | None) -> tuple[list[str], str]:

@@ -276,18 +276,29 @@ def _has_comma(text: str) -> bool:
     return bool(DECIMAL_COMMA.fullmatch(text))
 
 
+def _lists_numbers(text: str, like: str) -> bool:
+    """Whether these are several numbers with spaces between them, as many as another text has words."""
+    words = text.split()
+    return len(words) == len(like.split()) > 1 and all(map(NUMBER.fullmatch, words))
+
+
 def _separator(sample: Sequence[str], wanted: Sequence[str], decimal_commas: bool) -> str:
     """Return the separator: what finds the names asked for, then what makes most rows as wide as the first.
 
-    Where commas are known to be decimal, and the first line has no others, they separate nothing.
+    Where commas are known to be decimal, and the first line has no others, they separate nothing. Spaces come last, as
+    texts have some; but tabs do after them, where most rows have lists of numbers before the last one.
     """
     others = re.sub(r"(?<![\d.,])(\d{1,3}(\.\d{3})+|\d*),\d+(?![\d.,])", "", sample[0]) if decimal_commas else ","
+
+    by_tabs = [row[:-1] for row in _split(sample, "\t")]
+    padded = [row and len(row) == len(by_tabs[0]) and all(map(_lists_numbers, row, by_tabs[0])) for row in by_tabs]
+    last = "\t" if sum(map(bool, padded)) > len(padded) / 2 else " "
 
     def merit(separator: str) -> tuple[int, bool, float, int]:
         rows = _split(sample, separator)
         width = len(rows[0])
         alike = sum(len(row) in (width, width + 1) for row in rows) / len(rows)
-        return (len(set(wanted) & set(rows[0])), width > 1, alike, width if separator != " " else 0)
+        return (len(set(wanted) & set(rows[0])), width > 1, alike, width if separator != last else 0)
 
     return max((separator for separator in SEPARATORS if separator != "," or "," in others), key=merit)
 

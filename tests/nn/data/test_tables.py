@@ -694,6 +694,25 @@ def test_separator_is_what_makes_most_rows_as_wide_as_the_first(table):
         assert trouble(path, "target").endswith("no column 'target'; it has 'a', 'y'"), separator
 
 
+CARS = [
+    f'{9 + i % 7}.5   {4 + i % 2}   {"?" if i % 10 == 3 else 90 + i}.   {i / 8}\t"{"a b"[: 1 + i % 3]} {i % 3}"'
+    for i in range(40)
+]
+
+
+def test_numbers_by_spaces_before_a_tab_are_cells_of_their_own_and_texts_with_spaces_are_not(table):
+    for first, names in (([], list("12345")), (["a  b c d\te"], list("abcde"))):
+        found = read_table(table("\n".join([*first, *CARS]) + "\n"), [names[1]])
+        assert (found.separator, list(found.columns)) == (" ", names)
+        assert set(found.columns[names[-1]]) == {"a 0", "a  1", "a b 2"}
+    for name, cell in (("x", "a b"), ("x", "1 b"), ("x", "7"), ("x x", "a 1"), ("x", "1 2"), ("x", "1 2 3")):
+        rows = [[name, "y"], *([cell, str(i)] for i in range(9))]
+        assert read_table(table("".join("\t".join(row) + "\n" for row in rows)), ["y"]).separator == "\t", cell
+    for separator, name in SEPARATORS.items():
+        message = trouble(table(f"a{separator}y\n1{separator}2\n1{separator}3\n"))
+        assert message.endswith(f"'a' is left out: it is '1' in every row; cells are separated by {name}")
+
+
 def test_blank_rows_are_left_out_and_counted(table):
     for count, notes in ((0, []), (1, ["one blank row left out"]), (2, ["2 rows without any value left out"])):
         assert read_table(table("a,y\n1,2\n" + ",\n" * count + "3,4\n"), ["a", "y"]).notes == notes
