@@ -143,7 +143,8 @@ def _parts_of_table(data: Dataset, path: Path, seed: int) -> Parts:
     try:
         return datasets.split(data, held_out=0.2, seed=seed)
     except ValueError as error:
-        raise TableError(f"{path} is too small a table, since {error}; a dozen rows is a start") from None
+        needed = "a class needs 3 rows" if data.classes else "3 rows are a start"
+        raise TableError(f"{path} is too small a table, since {error}; {needed}") from None
 
 
 def table_job(path: Path, found: TableExamples) -> Job:

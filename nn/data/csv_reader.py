@@ -10,9 +10,9 @@ import difflib
 import math
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from io import StringIO
-from itertools import compress
+from itertools import compress, count
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -161,11 +161,8 @@ def _table(
         if not name and not any(column):
             continue  # what a separator at the end of each line makes
         given = name or f"column {position}"
-        unique, copy = given, 0
-        while unique in named:
-            copy += 1
-            unique = f"{given}.{copy}"
-        if copy:
+        unique = distinct_name(given, named)
+        if unique != given:
             notes = [
                 *notes,
                 f"two columns are named {shown(given)}: the one in place {position} is called {shown(unique)}",
@@ -176,6 +173,15 @@ def _table(
     if not any(map(len, named.values())):
         raise TableError(f"{path} names its columns and holds no examples below them")
     return Table(path, named, frozenset(unnamed), separator, notes, written)
+
+
+def distinct_name(name: str, taken: Collection[str]) -> str:
+    """Return a name, or where it is taken the first of name.1, name.2 and so on that is not.
+
+    >>> distinct_name("a", []), distinct_name("a", ["a", "a.1"])
+    ('a', 'a.2')
+    """
+    return next(given for i in count() if (given := f"{name}.{i}" if i else name) not in taken)
 
 
 def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str, str]:
@@ -333,4 +339,4 @@ def complaint(text: str) -> str:
         return f"{shown(text)} is infinite, or beyond the range of floats"
     if math.isfinite(number_in(text.translate(SWAPPED))):
         return f"{shown(text)} is not a number here: write a decimal point, and nothing between thousands"
-    return f"{shown(text)} is not a number; correct it, or take this column out"
+    return f"{shown(text)} is not a number; correct it, or leave the cell empty"

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nn.data.csv_reader import distinct_name
 from nn.data.datasets import Dataset, Standardization, standardization
 from nn.training.examples import plain_number
 from nn.training.metrics import predicted_class
@@ -128,8 +129,12 @@ class Encoder:
 
     @property
     def names(self) -> list[str]:
-        """The names of the inputs."""
-        return [name for column in self.columns for name in column.names]
+        """The names of the inputs, no two alike: a column a=b beside the value b of a is a=b.1."""
+        found: dict[str, None] = {}
+        for column in self.columns:
+            for name in column.names:
+                found[distinct_name(name, found)] = None
+        return list(found)
 
     @property
     def are_numbers(self) -> list[bool]:

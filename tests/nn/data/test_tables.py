@@ -732,7 +732,11 @@ def test_texts_are_no_numbers_and_that_is_said_with_what_to_do(table):
         assert math.isnan(number_in(text)), text
     assert complaint("3,5") == "'3,5' is not a number here: write a decimal point, and nothing between thousands"
     assert complaint("1e999") == "'1e999' is infinite, or beyond the range of floats"
-    assert complaint("abc") == "'abc' is not a number; correct it, or take this column out"
+    assert complaint("abc") == "'abc' is not a number; correct it, or leave the cell empty"
+    for text in ("55.8%", "$3,326.44", "abc"):  # of the target, and of what a network was trained on
+        wanted = f"row 2: {text!r} is not a number; correct it, or leave the cell empty"
+        assert wanted in trouble(table(f'a,y\n1,2.5\n2,"{text}"\n3,4.5\n'), classes=False)
+        assert wanted in error_of(read_inputs, table(f'a,y\n1,2.5\n2,"{text}"\n'), {"y": False})
 
 
 WRONG_OPTIONS = [
@@ -885,6 +889,15 @@ def test_encoder_is_fitted_on_the_part_that_is_given_and_on_nothing_else():
     ]
     with pytest.raises(ValueError, match="this encoder is of 2 columns, got an example of 1"):
         encoder.inputs([[1.0]])
+
+
+def test_no_two_inputs_are_named_alike(table):
+    for names in itertools.product(["a", "a=b", "a=b.1", "a is missing"], repeat=3):
+        for cells in itertools.product(["b,1,", ",b,1", "1,2,b"], repeat=2):
+            path = table(f"{','.join(names)},y\n{cells[0]},p\n{cells[1]},q\nc,d,3,p\n,4,5,q\n")
+            data = read_csv(path, "y")
+            assert len(set(data.features)) == len(data.features) == len(data.X[0]), names
+    assert read_csv(table("a,a=b,y\nb,1,p\nc,2,q\n"), "y").features == ["a=b", "a=c", "a=b.1"]
 
 
 # What a saved model remembers of its table
