@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from itertools import compress, pairwise
+from itertools import compress, takewhile
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
@@ -205,13 +205,15 @@ def _reason_to_leave(table: Table, name: str, cells: Sequence[str], is_guess: bo
 
 
 def _is_index(table: Table, name: str) -> bool:
-    """Whether a column numbers the rows: 0, 1, 2, ... or 1, 2, 3, ...; without a name, some of them may be missing."""
-    if next(iter(table.columns)) != name or not (name in table.unnamed or name.casefold() in ROW_NUMBERS):
-        return False
+    """Whether a column is an index: whole numbers without a name, in any order, or row numbers by a usual name, first.
+
+    Several levels of an index stand side by side.
+    """
     found = [number_in(cell) for cell in table.columns[name]]
-    if name in table.unnamed:
-        return all(x >= 0.0 and x.is_integer() for x in found) and all(x < y for x, y in pairwise(found))
-    return found in ([float(i) for i in range(first, len(found) + first)] for first in (0, 1))
+    if name in takewhile(table.unnamed.__contains__, table.columns):
+        return all(x >= 0.0 and x.is_integer() for x in found)
+    first = name == next(iter(table.columns)) and name.casefold() in ROW_NUMBERS
+    return first and found in ([float(i) for i in range(start, len(found) + start)] for start in (0, 1))
 
 
 def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:

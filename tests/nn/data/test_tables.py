@@ -500,9 +500,11 @@ def test_missing_pandas_is_an_error_that_names_the_remedy(table, monkeypatch):
 # What becomes of a column
 
 
-NUMBERED = [  # tables whose first column may number the rows, and their features
-    (",a,y\n1,1,p\n4,2,q\n7,3,p\n", ["a"]),  # an unnamed first column may lack rows that went
-    *((f",a,y\n{first}", ["column 1", "a"]) for first in ("1.5,1,p\n2.5,2,q\n", "3,1,p\n1,2,q\n")),
+NUMBERED = [  # tables whose first columns may number the rows, and their features
+    *((f",a,y\n{rows}", ["a"]) for rows in ("1,1,p\n4,2,q\n7,3,p\n", "3,1,p\n1,2,q\n", "1,1,p\n2,2,q\n1,3,q\n")),
+    *((f"{levels},a,y\n2,0,1,p\n0,1,2,q\n", ["a"]) for levels in (",", ",Unnamed: 0", "Unnamed: 0.1,Unnamed: 0")),
+    (",a,y\n1.5,1,p\n2.5,2,q\n", ["column 1", "a"]),
+    (",a,y\n-1,1,p\n2,2,q\n", ["column 1", "a"]),
     *(("a,,y\n1,1,p\n2,2,q\n", ["a", "column 2"]), ("time,a,y\n1,1,p\n2,2,q\n", ["time", "a"])),
     ("id,a,y\n1,1,p\n3,2,q\n", ["id", "a"]),
 ]
