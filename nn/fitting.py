@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from numbers import Real
 from typing import Any, TypeAlias
@@ -78,6 +78,8 @@ def fit(
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
+      What a model keeps of its calls, in attributes or lists, is of a few examples; of the last one for callbacks, and
+      in the end.
     - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
       results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
       the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.
@@ -339,7 +341,7 @@ class _Run:
             return stop(self.history)
         if stop is None and not self.callbacks:
             return ""
-        steps.write()
+        self._write()
         try:
             for callback in self.callbacks:
                 callback(self.history)
@@ -355,7 +357,15 @@ class _Run:
         """Leave the model as it is to be."""
         if self.best is not None:
             self.steps.restore(self.best[2])
-        self.steps.write()
+        self._write()
+
+    def _write(self) -> None:
+        """Bring the model up to date, and what it keeps of its last call, which a program does not make."""
+        steps = self.steps
+        steps.write()
+        if isinstance(steps, CompiledSteps) and steps.keeps:
+            with suppress(Exception):  # which is the training's to raise
+                steps.model(self.data.inputs[-1])
 
 
 def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | str | None = "auto") -> Score:

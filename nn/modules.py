@@ -16,7 +16,7 @@ from autograd.rules import Family, Unary, real
 from autograd.rules.operation import NOT_GIVEN
 from nn.data.random_state import Seed, generator
 from nn.training.checks import plain, whole
-from nn.training.parameters import ParameterHolder, held
+from nn.training.parameters import ParameterHolder, held, is_parameter
 
 if TYPE_CHECKING:
 
@@ -57,14 +57,15 @@ class Module(ParameterHolder):
         """Yield each parameter once, with the path of attributes and positions that leads to it.
 
         They are looked for in modules, lists, tuples, mappings, NumPy arrays and dataclasses, nested as you like, and
-        in whatever else has a method `parameters()`, such as a module of another library.
+        in whatever else has a method `parameters()`, such as a module of another library. A leaf that a module keeps of
+        a call counts too: an input that is a Value, or an output in a `no_grad` block; keep its `data`.
 
         >>> [name for name, _ in Layer(1, 2).named_parameters()]
         ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
         """
         paths: dict[Value, str] = {}
         for path, leaf in held(self, Value):
-            if leaf.op is None and not isinstance(leaf, Constant):
+            if is_parameter(leaf):
                 paths.setdefault(leaf, path)
         yield from ((path, leaf) for leaf, path in paths.items())
 

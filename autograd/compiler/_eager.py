@@ -16,6 +16,7 @@ import numpy as np
 from autograd import rules
 from autograd.compiler._arguments import BATCHED, BoundCall, in_batch, structure_of
 from autograd.compiler._results import check_number, check_pair, of_each
+from autograd.compiler.trace import Argument
 from autograd.engine import Value
 from autograd.functions import Function, Structure, flatten_result, pack, transforms
 
@@ -63,12 +64,12 @@ def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bo
 def on_values(call: BoundCall) -> tuple[BoundCall, list[list[Value]]]:
     """Return a call with fresh Values in place of its numbers, and those of each argument that is not static."""
     arguments = list(call.arguments)
-    inputs = []
+    inputs: list[list[Value]] = []
     for position, numbers in zip(call.form.dynamic, call.numbers, strict=True):
         structure, name = structure_of(call.key[position]), call.form.names[position]
         batched = call.form.roles[position] == BATCHED
         rows = np.asarray(numbers, dtype=float).reshape(call.examples if batched else 1, -1).tolist()
-        nodes = [[Value(x, label) for x, label in zip(row, structure.names(name), strict=True)] for row in rows]
+        nodes = [[Argument(x, label) for x, label in zip(row, structure.names(name), strict=True)] for row in rows]
         placed = [structure.unflatten(row) for row in nodes]
         arguments[position] = placed if batched else placed[0]
         inputs.append([node for row in nodes for node in row])

@@ -55,6 +55,12 @@ ADVICE = {  # by what was done with a number
 }
 
 
+class Argument(Value):
+    """A number of a traced function's arguments: a leaf that is no parameter, wherever the function keeps it."""
+
+    __slots__ = ()
+
+
 @dataclass
 class Trace:
     """The graph of a function at some arguments."""
@@ -71,8 +77,8 @@ class Trace:
 
 def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Structure]], names: Sequence[str]) -> Trace:
     """Call f on fresh Values in place of the numbers of its arguments, and return the graph that it builds."""
-    inputs = [
-        [Value(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
+    inputs: list[list[Value]] = [
+        [Argument(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
         for (numbers, structure), name in zip(arguments, names, strict=True)
     ]
     since = clock.advance()

@@ -24,6 +24,7 @@ from nn.training.judging import metric_of
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
+from nn.training.side_effects import state_restored
 from nn.training.stepping import CompiledSteps, EagerSteps, TrainingTask
 
 MOST_NUMBERS = 2_000_000  # of data, on a page of a few dozen megabytes
@@ -45,7 +46,8 @@ class PagePrograms:
         eager = EagerSteps(task)
         eager.begin()
         parts = [part for part in (examples, held_out) if part is not None]
-        with chance_restored(generators_of(model), eager.trial_of(examples)) as drawn:
+        trial = chance_restored(generators_of(model), eager.trial_of(examples))
+        with state_restored(model, loss), trial as drawn:
             for part in parts:
                 if not eager.look_at(part, None):
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")

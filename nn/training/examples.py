@@ -9,10 +9,12 @@ from typing import Any
 
 import autograd
 from autograd import Value, no_grad
+from autograd.functions.structure import map_values
 from autograd.rules import real
 from nn.data.random_state import chance_restored, generators_of
 from nn.training.checks import plain
 from nn.training.metrics import Metric
+from nn.training.side_effects import state_restored
 from nn.training.splits import Data
 
 MANY_INPUTS = 500  # inputs for which it pays to compile a model
@@ -85,10 +87,18 @@ def _is_odd(part: Any) -> bool:
 
 def evaluated(model: Any, X: Data, y: Data, loss: Any) -> tuple[float, list[Any]]:
     """Return the loss and the outputs for examples, computed eagerly and without a graph."""
+    outputs = [output_of(model, x) for x in X]
     with no_grad():
-        outputs = [model(x) for x in X]
         total = loss(outputs, y)
     return plain_number(total, "a loss"), outputs
+
+
+def output_of(model: Any, x: Any) -> Any:
+    """Return a model's output, without its graph.
+
+    The graph is made all the same: what a model keeps of a call in `no_grad` would be leaves, as its parameters are.
+    """
+    return map_values(model(x), lambda y: y.detach() if isinstance(y, Value) else y)
 
 
 def outputs_of(model: Callable[[Any], Any], X: Data) -> list[Any]:
@@ -101,7 +111,8 @@ def outputs_of(model: Callable[[Any], Any], X: Data) -> list[Any]:
         return [_output(model, x) for x in X]
     try:
         with chance_restored(generators_of(model), lambda: _output(model, X[0])) as drawn:
-            found = one_by_one(autograd.compile(lambda x: model(x), batched="x").each(X))
+            with state_restored(model):
+                found = one_by_one(autograd.compile(lambda x: model(x), batched="x").each(X))
             few = range(0, len(X), max(1, len(X) // COMPARED))
             if not drawn() and all(_agree(found[i], _output(model, X[i])) for i in few):
                 return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from contextvars import ContextVar
 from functools import partial
 from types import MemberDescriptorType, MethodType
 from typing import Any
 
-from autograd import Value
+from autograd import Constant, Value
+from autograd.compiler.trace import Argument
 from autograd.functions import MadeOfFunction
 
 
@@ -51,6 +52,11 @@ def _called(thing: Any) -> Any:
     return thing
 
 
+def is_parameter(thing: Any) -> bool:
+    """Whether a thing is a leaf that may change and take a gradient, and no argument of a function that is traced."""
+    return isinstance(thing, Value) and thing.op is None and not isinstance(thing, (Constant, Argument))
+
+
 def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     """Return what is in a module or container, by name or position; None where it is neither."""
     if isinstance(thing, (Value, str, float, int, type)):
@@ -58,31 +64,49 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(thing, partial):
         return [("func", thing.func), *enumerate(thing.args), *thing.keywords.items()]
     if isinstance(thing, ParameterHolder):
-        return [*vars(thing).items(), *_in_slots(thing)]
-    if isinstance(thing, Mapping):
-        return list(thing.items())
-    if isinstance(thing, (list, tuple, deque)):
-        return list(enumerate(thing))
-    if getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # an array of NumPy, or a column of pandas
-        return [(".".join(map(str, place)), part) for place, part in _entries(thing)]
+        slots = [(name, getattr(thing, name)) for name in slot_names(type(thing)) if hasattr(thing, name)]
+        return [*vars(thing).items(), *slots]
+    if (entries := _entries(thing, path)) is not None:
+        return entries
+    if is_object_array(thing):
+        return [(".".join(map(str, place)), part) for place, part in _elements(thing)]
     if callable(getattr(thing, "parameters", None)):
         return _foreign(thing, path, root)
-    if isinstance(thing, Set) and any(held(part, Value) for part in thing):
-        raise TypeError(f"parameters are kept in an order, and {path} is a {type(thing).__name__}; write a list")
     if dataclasses.is_dataclass(thing):
         return [(field.name, getattr(thing, field.name, None)) for field in dataclasses.fields(thing)]
     return None
 
 
-def _in_slots(module: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes that a module keeps in `__slots__`, those of its base classes first."""
-    for cls in reversed(type(module).__mro__):
-        for name, member in vars(cls).items():
-            if isinstance(member, MemberDescriptorType) and hasattr(module, name):
-                yield name, getattr(module, name)
+def _entries(thing: Any, path: str) -> list[tuple[Any, Any]] | None:
+    """Return the entries of a container by key or position; None for what is no container."""
+    if isinstance(thing, Mapping):
+        return list(thing.items())
+    if isinstance(thing, (list, tuple, deque)):
+        return list(enumerate(thing))
+    if isinstance(thing, Set) and any(is_parameter(x) for part in thing for _, x in held(part, Value)):
+        found = f"{path or 'the model'} is a {type(thing).__name__}"
+        raise TypeError(f"parameters are kept in an order, and {found}; write a list")
+    return None
 
 
-def _entries(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:
+def slot_names(kind: type) -> list[str]:
+    """Return the names of what objects of a class keep in `__slots__`, those of its base classes first.
+
+    >>> class Point:
+    ...     __slots__ = ("x", "y")
+    >>> slot_names(Point)
+    ['x', 'y']
+    """
+    members = [part for cls in reversed(kind.__mro__) if "__slots__" in vars(cls) for part in vars(cls).items()]
+    return [name for name, member in members if type(member) is MemberDescriptorType]
+
+
+def is_object_array(thing: Any) -> bool:
+    """Whether a thing is an array of NumPy, or a column of pandas, that can hold Values."""
+    return getattr(getattr(thing, "dtype", None), "kind", "") == "O"
+
+
+def _elements(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:
     import numpy as np
 
     return np.ndenumerate(np.atleast_1d(array))

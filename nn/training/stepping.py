@@ -17,13 +17,14 @@ from autograd import Value, detect_anomaly, gradients, no_grad
 from nn.modules import Module
 from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm, clipped
-from nn.training.examples import Examples, evaluated, judged, one_by_one
+from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of
 from nn.training.history import Score
 from nn.training.interrupts import interrupts_wait
 from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, form_on_arrays
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
+from nn.training.side_effects import state_restored
 from nn.training.splits import Data
 
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
@@ -184,8 +185,9 @@ class Steps:
 
     def look_at_targets(self, examples: Examples) -> None:
         """Raise what the loss raises where a target is wrong; a program does not look at targets."""
+        output = output_of(self.model, examples.inputs[0])
         with no_grad():
-            self.loss([self.model(examples.inputs[0])] * len(examples.targets), examples.targets)
+            self.loss([output] * len(examples.targets), examples.targets)
 
     # Who is to blame
 
@@ -278,8 +280,11 @@ class CompiledSteps(Steps):
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
-            output = model(x)
-            value = differentiable(loss([output], [y]))
+            with state_restored(model, loss) as put_back:
+                output = model(x)
+                value = differentiable(loss([output], [y]))
+            if put_back:
+                self.keeps = True
             return (value, output) if has_aux else value
 
         with interrupts_wait():
@@ -290,6 +295,7 @@ class CompiledSteps(Steps):
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
+        self.keeps = False  # whether the model or the loss keeps something of its calls
         super().__init__(task)
         self.read()
         self.begin()
