@@ -65,7 +65,7 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
         return [("func", thing.func), *enumerate(thing.args), *thing.keywords.items()]
     if isinstance(thing, ParameterHolder):
         slots = [(name, getattr(thing, name)) for name in slot_names(type(thing)) if hasattr(thing, name)]
-        return [*vars(thing).items(), *slots]
+        return [*vars(thing).items(), *slots, *(_entries(thing, path) or ())]
     if (entries := _entries(thing, path)) is not None:
         return entries
     if is_object_array(thing):

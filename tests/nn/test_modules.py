@@ -12,7 +12,8 @@ import re
 import statistics
 import subprocess
 import sys
-from collections import OrderedDict, deque
+from collections import OrderedDict, UserDict, UserList, deque
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -203,13 +204,32 @@ def test_parameters_in_slots_are_found():
     assert {"factor", "shift", "free"} < {name for name, _ in Line().named_parameters()}
 
 
+@pytest.mark.parametrize("kind", [list, deque, dict, OrderedDict, UserList, UserDict])
+def test_module_that_is_a_container_too_has_the_parameters_in_it_which_are_trained(kind):
+    class Both(Module, kind):
+        def forward(self, x):
+            parts = [*(self.values() if isinstance(self, Mapping) else self)]
+            return parts[1](parts[0](x)) + self.shift
+
+    layers = Layer(1, 2, "tanh", seed=1), Neuron(2, None, seed=2)
+    body = Both(zip("ab", layers, strict=True) if issubclass(kind, (dict, UserDict)) else layers)
+    body.shift = Value(0.0)
+    model = Holder(body=body)
+    model.forward = body
+    assert len(model.parameters()) == len(body.parameters()) == 8
+    before = model.state_dict()
+    nn.fit(model, [[1.0], [2.0]], [5.0, 9.0], loss=nn.mse, epochs=2)
+    assert all(number != before[name] for name, number in model.state_dict().items())
+
+
 def test_what_has_no_values_or_no_order_is_an_error():
     torch_like = Foreign()
     torch_like.w = np.ones(2)
     wanted = "^TypeError: .*Values, but part, a Foreign, has a float64: .*keep what is not to be trained"
     assert re.search(wanted, error_of(Holder(part=torch_like).parameters))
-    for part in ({Value(1.0)}, frozenset([Neuron(1)]), {Foreign()}, {("w", Value(1.0))}):
-        wanted = "^TypeError: .*kept in an order, and part is a (frozen)?set; write a list"
+    unordered = type("Unordered", (Module, set), {})
+    for part in ({Value(1.0)}, frozenset([Neuron(1)]), {Foreign()}, {("w", Value(1.0))}, unordered([Neuron(1)])):
+        wanted = "^TypeError: .*kept in an order, and part is a(n? Unordered| (frozen)?set); write a list"
         assert re.search(wanted, error_of(Holder(part=part).parameters))
 
 
