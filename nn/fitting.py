@@ -110,9 +110,9 @@ def fit(
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
     _check_model(model, "fit")
-    optimizer = _checked(optimizer, model)
+    optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    _check_trains(optimizer, model, penalised, X, y)
+    check_trains(optimizer, model, penalised, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))
@@ -154,7 +154,7 @@ def _check_model(model: Any, asker: str) -> None:
         raise TypeError(f"{asker} takes a model, such as MLP(2, [8, 1]), got {model!r:.60}")
 
 
-def _checked(optimizer: Any, model: Module) -> Optimizer:
+def optimizer_for(optimizer: Any, model: Module) -> Optimizer:
     """Return an optimiser of the model's parameters where none is given; raise TypeError for what is none."""
     if optimizer is None:
         return SGD(model.parameters())
@@ -166,7 +166,7 @@ def _checked(optimizer: Any, model: Module) -> Optimizer:
     return optimizer
 
 
-def _check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
+def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
     """Raise ValueError where a model has parameters and the loss depends on none of the optimiser's."""
     parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
     if not parameters or not set(optimizer.parameters).isdisjoint(parameters):

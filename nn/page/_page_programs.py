@@ -20,7 +20,7 @@ from nn.data.random_state import chance_restored, generators_of
 from nn.losses import l1, l2
 from nn.modules import Module
 from nn.training.examples import Examples
-from nn.training.judging import metric_of
+from nn.training.history import metric_for
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -41,7 +41,7 @@ class PagePrograms:
         examples: Examples,
         held_out: Examples | None,
     ) -> None:
-        judge = metric_of(loss)
+        judge = metric_for("auto", loss)
         task = TrainingTask(model, loss, judge, optimizer, hears_metric=judge is None)
         eager = EagerSteps(task)
         eager.begin()

@@ -22,6 +22,7 @@ from autograd.pictures.page.page import HtmlPage, computation, put_together, rea
 from autograd.pictures.style import CLASSES
 from nn import losses, optim, schedules
 from nn.data.random_state import generator
+from nn.fitting import check_trains, optimizer_for
 from nn.modules import MLP, Module
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
@@ -32,6 +33,7 @@ from nn.training.examples import Examples
 from nn.training.judging import is_known
 from nn.training.norms import layers
 from nn.training.optimizer import Optimizer
+from nn.training.penalties import with_penalty
 from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
@@ -113,9 +115,9 @@ def page_of(
         raise ValueError(f"playground takes one target for each example, and at least one, got {len(X)} and {len(y)}")
     if batch_size is not None:
         batch_size = whole(batch_size, "batch_size", 1, "examples")
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is an Optimizer, such as SGD(model.parameters()), got {optimizer!r:.60}")
-    optimizer = optimizer or optim.SGD(model.parameters())
+    optimizer = optimizer_for(optimizer, model)
+    penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
+    check_trains(optimizer, model, penalised, X, y)
     seed = random.getrandbits(64) if seed is None else seed
     rng = generator(seed)
     total = len(X)

@@ -6,15 +6,17 @@ import random
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from autograd import Value, erf, fsum, no_grad
-from nn import MLP, SGD, Adam, Module, Neuron, binary_cross_entropy, hinge, mae, mse, playground
+from nn import MLP, SGD, Adam, Module, Neuron, binary_cross_entropy, fit, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
+from tests.errors import error_of
 from tests.nn.page.networks import case, points, sides, signed
 
 
@@ -163,6 +165,8 @@ BAD = [
     ({"X": [[0.0, 1.0], [math.nan, 0.0], *[[0.0, 1.0]] * 38]}, ValueError, r"input number 1, counted from 0, is \[nan"),
     ({"penalty": 3}, TypeError, "penalty is a function"),
     ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
+    ({"optimizer": SGD}, TypeError, "got the class SGD; write SGD"),
+    ({"loss": "mse"}, TypeError, "loss is a function of outputs and targets"),
 ]
 
 
@@ -172,6 +176,26 @@ def test_what_it_cannot_show_is_an_error():
         given = {"model": MLP(2, [3, 1], "tanh", seed=1), "X": X, "y": sides(X), "loss": hinge, **changed}
         with pytest.raises(kind, match=message):
             playground(given.pop("model"), given.pop("X"), given.pop("y"), **given)
+
+
+def test_what_fit_refuses_is_refused_with_its_words():
+    X, compared = points(), 0
+    for changed, *_ in BAD:
+        found = []
+        for train in (partial(fit, epochs=1, compiled=False), playground):
+            given = {"model": MLP(2, [3, 1], "tanh", seed=1), "X": X, "y": sides(X), "loss": hinge, **changed}
+            found.append(error_of(train, given.pop("model"), given.pop("X"), given.pop("y"), **given))
+        if found[0] and not changed.keys() & {"model", "features", "classes"}:
+            compared += 1
+            assert found[0].replace("fit takes", "playground takes") == found[1]
+    assert compared > 8
+
+
+def test_optimizer_of_another_model_is_refused_as_fit_refuses_it():
+    for train in (fit, playground):
+        model, other = MLP(1, [1], seed=1), MLP(1, [1], seed=2)
+        found = error_of(train, model, [[1.0]], [1.0], loss=mse, optimizer=SGD(other.parameters()))
+        assert found.startswith("ValueError: the loss depends on none of the optimizer's parameters")
 
 
 def test_notebook_shows_the_page_in_a_frame_of_its_own():
