@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
@@ -49,9 +50,10 @@ class Module(ParameterHolder):
             """Return the module's output; every kind of module defines its own."""
             raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, /, *inputs: Any, **options: Any) -> Any:
         """Return the module's output; what is computed on the way belongs to its scope."""
-        return in_scope(scope(type(self).__name__, self), self.forward, *inputs)
+        forward = partial(self.forward, **options) if options else self.forward
+        return in_scope(scope(type(self).__name__, self), forward, *inputs)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield each parameter once, with the path of attributes and positions that leads to it.
@@ -138,7 +140,7 @@ class _Dense(Module, Generic[Out]):
 
     nin: int
 
-    def __call__(self, x: Sequence[Value | float] = NOT_GIVEN, *others: Any) -> Out:
+    def __call__(self, x: Sequence[Value | float] = NOT_GIVEN, *others: Any, **options: Any) -> Out:
         """Return the output for `nin` inputs, floats or Values."""
         if others or x is NOT_GIVEN:
             found, name = 1 + len(others) if others else 0, type(self).__name__
@@ -148,7 +150,8 @@ class _Dense(Module, Generic[Out]):
         inputs = x if type(x) is _Inputs else self._taken(x)
         if len(inputs) != self.nin:
             raise ValueError(f"{type(self).__name__} takes {self.nin} inputs, got {len(inputs)}")
-        output: Out = in_scope(scope(type(self).__name__, self), self.forward, inputs)
+        forward = partial(self.forward, **options) if options else self.forward
+        output: Out = in_scope(scope(type(self).__name__, self), forward, inputs)
         return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:

@@ -334,6 +334,17 @@ def test_module_takes_as_many_inputs_as_its_forward_says_where_it_has_none_and_l
     assert (Value(1.0) * 2.0).scope is None
 
 
+@pytest.mark.parametrize(("kind", "sizes"), [(Module, ()), (Neuron, (1,)), (Layer, (1, 1)), (MLP, (1, [1]))])
+def test_keywords_of_a_call_are_those_of_forward(kind, sizes):
+    class Scaled(kind):
+        def forward(self, x, *, scale=1.0, **others):
+            return x[0] * scale + sum(others.values())
+
+    model, inputs = Scaled(*sizes), [Value(2.0)]
+    assert (model(inputs).data, model(inputs, scale=3.0, shift=1.0).data) == (2.0, 7.0)
+    assert "scale" in error_of(kind(*sizes), inputs, scale=1.0) or kind is Module
+
+
 def test_scopes_of_a_call_are_nested_as_the_modules_are_and_know_their_parameters():
     scopes = [MLP(2, [3, 1], seed=1)([1.0, 2.0]).scope]
     while scopes[-1].outer is not None:
