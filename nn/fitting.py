@@ -85,8 +85,8 @@ def fit(
       the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.
 
     Ctrl-C ends training early, and so does a number that is not finite, before it spoils the parameters; `stopped` says
-    why. An error in the data is raised, and changes nothing. Python's cyclic garbage collector rests meanwhile, since
-    graphs have no cycles to collect.
+    why. An error in the data is raised, and changes nothing; so is, in any epoch, one of the model's own code.
+    Python's cyclic garbage collector rests meanwhile, since graphs have no cycles to collect.
 
     >>> from nn import MLP, mse
     >>> history = fit(MLP(1, [1], seed=1), [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], loss=mse, epochs=200)

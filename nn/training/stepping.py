@@ -8,6 +8,7 @@ that began.
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ CHECKED = 8  # examples, and targets that differ, on which a compiled loss is co
 REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
 # What operations raise where they have no finite result.
 NO_FINITE_RESULT = (ValueError, OverflowError, ZeroDivisionError)
+OPERATIONS = {"autograd.engine.value", "autograd.rules.operation"}  # modules whose functions call an operation
 SMALLER = "try a smaller learning rate"
 
 
@@ -112,7 +114,10 @@ class Steps:
         try:
             loss, outputs, gradient = self._differentiated(batch)
         except NO_FINITE_RESULT as error:
-            raise self._blamed(batch, error) from error
+            blamed = self._blamed(batch, error)
+            if blamed is error:
+                raise
+            raise blamed from error
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}", batch)
         score = Score(loss, self._judged(outputs, batch))
@@ -192,7 +197,9 @@ class Steps:
     # Who is to blame
 
     def _blamed(self, batch: Examples, error: Exception) -> Exception:
-        """Return the error itself, where it is one of the examples: that is, at the first parameters too."""
+        """Return the error itself, where it is one of code, or of the examples, at the first parameters too."""
+        if not _is_arithmetic(error):
+            return error
         if not self.settled:
             now = self.snapshot()
             try:
@@ -398,6 +405,16 @@ class CompiledSteps(Steps):
 
     def _all_finite(self, numbers: Any) -> bool:
         return bool(self.numpy.isfinite(numbers).all())
+
+
+def _is_arithmetic(error: Exception) -> bool:
+    """Whether an error is that of an operation, or too large a number, and not one that code of a model raises.
+
+    Operations raise theirs `from None`, in place of that of Python's `math`; what else their calls raise, as for
+    sequences of two lengths, is a mistake in the code.
+    """
+    frames = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, OverflowError) or (error.__suppress_context__ and not OPERATIONS.isdisjoint(frames))
 
 
 def _is_same(found: float, wanted: float) -> bool:

@@ -16,8 +16,8 @@ import types
 import numpy as np
 import pytest
 
-from autograd import mean
-from nn import MLP, SGD, Adam, History, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
+from autograd import Value, dot, exp, fsum, log, mean, operation
+from nn import MLP, SGD, Adam, History, Layer, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
 from nn.training.history import Score
 from nn.training.progress import INTERVAL, LAYOUT, Bar, NoBar, bar
 from nn.training.stepping import CompiledSteps, EagerSteps
@@ -289,6 +289,70 @@ def test_callbacks_may_change_rate_and_parameters_and_what_those_that_fail_have_
     with pytest.raises(FailureError):
         halve(compiled, model=model, callbacks=[in_epoch(3, fail)])
     assert model.w.data == slope_after(3)
+
+
+class Failing(Slope):
+    """A slope whose code is wrong from some epoch on: it raises `mistake()`, if there is one."""
+
+    mistake, of = staticmethod(lambda: None), None  # of all examples, or of one
+
+    def forward(self, x):
+        if self.of is None or x[0] == self.of:
+            self.mistake()
+        return super().forward(x)
+
+
+def too_wide():
+    return Layer(2, 1, seed=1)([1.0])
+
+
+def chained():
+    try:
+        return math.log(-1.0)
+    except ValueError:
+        raise ValueError("temperature must be positive") from None
+
+
+MISTAKES = {
+    "a ValueError": (lambda: int("x"), ValueError, "invalid literal"),
+    "one in place of another": (chained, ValueError, "temperature must be positive"),
+    "widths": (too_wide, ValueError, "Layer takes 2 inputs, got 1"),
+    "lengths": (lambda: dot([Value(1.0)], []), ValueError, "dot takes sequences of one length"),
+    "a target": (lambda: hinge([Value(1.0)], [3.0]), ValueError, "hinge takes targets of -1 or 1"),
+    "a division of plain numbers": (lambda: 1 / 0, ZeroDivisionError, "division by zero"),
+}
+
+
+@pytest.mark.parametrize("way", ["compiled", "eager", "held out"])
+@pytest.mark.parametrize(("mistake", "kind", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_error_of_a_models_code_in_a_later_epoch_is_raised_as_it_is(mistake, kind, message, way):
+    model, history = Failing(), []
+    model.of = 7.0 if way == "held out" else None
+    options = {"validation": ([[7.0]], [1.0])} if way == "held out" else {}
+    wrong = in_epoch(2, lambda: setattr(model, "mistake", mistake))
+    with pytest.raises(kind, match=message) as raised:
+        halve("auto" if way == "compiled" else False, model=model, callbacks=[history.append, wrong], **options)
+    assert len(history) == 2
+    assert raised.value.__cause__ is None
+
+
+ARITHMETIC = {
+    "log": lambda model: log(model.w - 5.0),
+    "division": lambda model: 1.0 / (model.w * 0.0),
+    "overflow": lambda model: exp(model.w * 1000.0),
+    "own operation": lambda model: operation("own", math.sqrt, lambda y, x: 0.5 / y)(model.w - 5.0),
+    "plain overflow": lambda model: math.exp(1000.0),
+    "sum": lambda model: fsum([model.w * math.inf, model.w * -math.inf]),
+}
+
+
+@pytest.mark.parametrize("undefined", ARITHMETIC.values(), ids=ARITHMETIC)
+def test_error_of_arithmetic_in_a_later_epoch_stops_with_the_reason(undefined):
+    model = Failing()
+    wrong = lambda: setattr(model, "mistake", lambda: undefined(model))
+    _, history = halve(False, model=model, callbacks=[in_epoch(2, wrong)])
+    assert len(history.loss) == 2
+    assert " in epoch 3; first of all, " in history.stopped
 
 
 # Ctrl-C
