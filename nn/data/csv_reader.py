@@ -167,7 +167,7 @@ def _table(
                 *notes,
                 f"two columns are named {shown(given)}: the one in place {position} is called {shown(unique)}",
             ]
-        if not name or re.fullmatch(r"Unnamed: \d+(\.\d+)?", name):  # the latter is what pandas has called such a column
+        if not name or re.fullmatch(r"Unnamed: \d+(\.\d+)?", name):  # as pandas calls one that it has read
             unnamed.append(unique)
         named[unique], written[unique] = column, cells
     if not any(map(len, named.values())):
