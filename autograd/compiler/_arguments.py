@@ -108,9 +108,8 @@ class Signature:
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
         if self.python is not None and self.telling is not None:
             bound = told = _bound(self.python, args, named)
-            if self.telling != self.python:
-                with suppress(TypeError):  # a wrapper may take and give other arguments
-                    told = _bound(self.telling, args, named, partial=True)
+            with suppress(TypeError):  # a wrapper may take and give other arguments
+                told = _bound(self.telling, args, named, partial=True)
             ranks = [*told.args, *told.kwargs.values()]  # in the order of the parameters
             args, named = bound.args, dict(sorted(bound.kwargs.items(), key=lambda item: ranks.index(item[1])))
             for name, place in told.arguments.items():

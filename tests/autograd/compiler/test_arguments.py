@@ -194,6 +194,30 @@ def test_derivative_takes_its_arguments_by_name_where_it_is_compiled(transform):
     assert compile(transform(f))(n=3.0, x=2.0) == transform(f)(2.0, n=3.0)
 
 
+class NeverEqual:
+    """A thing that is compared with nothing, as arrays and tables of several numbers are."""
+
+    def __eq__(self, other):
+        raise ValueError
+
+    __hash__ = object.__hash__
+
+
+@pytest.mark.parametrize("default", [np.ones(2), NeverEqual()], ids=["array", "thing"])
+def test_default_may_be_what_compares_with_nothing(default):
+    f = lambda x, w=default: 2.0 * x
+    method = type("C", (), {"f": compile(lambda self, x, w=default: 2.0 * x)})().f
+    for called in (
+        compile(f),
+        method,
+        compile(partial(f, w=default)),
+        compile(f, batched="x").each,
+        compile(wraps(f)(f)),
+    ):
+        assert called([3.0] if "each" in repr(called) else 3.0) == 6.0
+    assert compile(grad(f))(3.0) == grad(f)(3.0) == 2.0
+
+
 # What is no argument
 
 
