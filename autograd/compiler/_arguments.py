@@ -27,6 +27,13 @@ Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of
 PLAIN, BATCHED, STATIC = "plain", "batched", "static"
 NUMBERS = (float, int, np.generic)
 FORMS = 256  # of calls of one function, which are kept
+AS_EXAMPLES = {  # how rows become examples, by a method of what holds them; the first is the one that keeps most
+    "to_numpy": ".to_numpy() behind it",  # a list of a table holds the names of its columns
+    "toarray": ".toarray() behind it",
+    "filled": ".filled(...) behind it",
+    "__array__": "np.asarray(...) around it",
+    "__iter__": "list(...) around it",
+}
 
 
 @dataclass
@@ -226,9 +233,10 @@ def _has_values(numbers: Iterable[Any]) -> bool:
 def _examples(given: Any, name: str) -> tuple[Any, Part]:
     """Return a row of numbers for each example, in an array or in a list of examples nested alike; and their part."""
     if not (isinstance(given, (list, tuple)) or (type(given) is np.ndarray and given.ndim)):
-        found = type(given).__name__
-        hint = "" if isinstance(given, Mapping) or not isinstance(given, Iterable) else "; write list(...) around it"
-        raise TypeError(f"{name} is batched, so it is an array or a list of examples, got {found}{hint}")
+        found = f"{name} is batched, so it is an array or a list of examples, got {type(given).__name__}"
+        none = isinstance(given, (Mapping, str)) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0
+        hints = [] if none else [hint for method, hint in AS_EXAMPLES.items() if hasattr(type(given), method)]
+        raise TypeError("; write ".join([found, *hints[:1]]))
     if not len(given):
         raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
     if type(given) is np.ndarray and given.dtype.kind in "biuf":  # examples of no numbers

@@ -2,6 +2,7 @@
 
 import array
 from collections import OrderedDict, UserList, defaultdict, deque, namedtuple
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -121,10 +122,39 @@ def test_other_containers_are_refused_by_name(given, method):
     program = compile(lambda e: e * e, batched="e")
     with pytest.raises(TypeError, match=f"is an array or a list of examples, got {type(given).__name__}"):
         getattr(program, method)(given)
-    iterable = hasattr(given, "__iter__") and not hasattr(given, "keys") and np.ndim(given) > 0
-    if iterable and not isinstance(given, (str, np.ndarray)):
-        with pytest.raises(TypeError, match=r"write list\(\.\.\.\) around it"):
-            getattr(program, method)(given)
+
+
+HINTS = {  # what a message says to write, as a function
+    "list(...) around it": list,
+    "np.asarray(...) around it": np.asarray,
+    ".to_numpy() behind it": lambda given: given.to_numpy(),
+    ".toarray() behind it": lambda given: given.toarray(),
+    ".filled(...) behind it": lambda given: given.filled(0.0),
+}
+ROWS = {  # what holds examples, and is no list of them
+    "sparse array": lambda: pytest.importorskip("scipy.sparse").csr_array(np.eye(2)),
+    "tensor": lambda: pytest.importorskip("torch").ones(2, 3),
+    "matrix": lambda: np.ones((2, 3)).view(np.matrix),
+    "generator": lambda: (x for x in [1.0, 2.0]),
+}
+LISTED = ["deque", "user list", "keys", "dict values", "items", "set", "range", "array.array", "memoryview"]
+ROWS |= {name: partial(REFUSED.get, name) for name in [*LISTED, "series", "frame", "masked array"]}
+
+
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_what_the_message_says_to_write_makes_a_batch(rows):
+    given = rows()
+    program = compile(lambda e: sum(np.ravel(e)), batched="e")
+    with pytest.raises(TypeError, match="; write ") as refused:
+        program.each(given)
+    batch = HINTS[str(refused.value).partition("; write ")[2]](given)
+    assert program.each(batch).tolist() == [float(np.sum(example)) for example in batch]
+
+
+@pytest.mark.parametrize("name", ["number", "array of shape ()", "text", "none", "dict", "defaultdict"])
+def test_what_holds_no_examples_has_no_hint(name):
+    with pytest.raises(TypeError, match=r"a list of examples, got \w+$"):
+        compile(lambda e: e, batched="e").each(REFUSED[name])
 
 
 ODD = {
