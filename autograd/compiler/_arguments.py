@@ -86,7 +86,11 @@ class Signature:
         self.telling = telling_signature(f)
         parameters = {} if self.telling is None else self.telling.parameters
         open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-        self.takes_self = next(iter(parameters), "") in ("self", "cls")
+        first = next(iter(parameters), "")
+        place = getattr(f, "__qualname__", "").rpartition(".")[0]  # that of the class, of what is written in one
+        of_class = first == "cls" and place != "" and not place.endswith("<locals>")
+        # What the first argument is an instance of, where it is that of a method, as in M.f(a, x).
+        self.bound_to: tuple[type, ...] = (type,) if of_class else (object,) if first in ("self", "cls") else ()
         self.roles: dict[str, str] = {}
         for role, names in ((BATCHED, batched), (STATIC, static)):
             for name in names:

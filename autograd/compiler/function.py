@@ -7,6 +7,7 @@ function that is compiled or differentiated, is a call of the function itself, s
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, NoReturn
@@ -58,7 +59,8 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         self._programs = Programs(given)
         self._signature = Signature(f, self.batched, self.static)
         self._methods = MethodPrograms()
-        self._takes_self = self._signature.takes_self
+        self._takes_self = self._signature.bound_to != ()
+        self._owners: weakref.WeakSet[type] = weakref.WeakSet()  # the classes that it is an attribute of
         self._attribute = self._signature.function  # what it is called in its class
         self.__name__ = self._signature.function
         self.__qualname__ = getattr(f, "__qualname__", self.__name__)
@@ -354,6 +356,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._takes_self, self._attribute = True, name
+        self._owners.add(owner)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Return the method of an instance: it has programs of its own."""
@@ -370,8 +373,16 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
 
     def _bound(self, args: tuple[Any, ...]) -> tuple[CompiledFunction[R], tuple[Any, ...]]:
         """Return the method of the first argument, if that is an instance as in M.f(a, x), and the other arguments."""
-        if self._takes_self and args and type(args[0]) not in DATA and not isinstance(args[0], (Value, np.generic)):
-            return self.__get__(args[0], type(args[0])), args[1:]
+        if self._takes_self and args:
+            first, bound_to = args[0], self._signature.bound_to
+            number = type(first) in DATA or isinstance(first, (Value, np.generic))
+            if not number and isinstance(first, bound_to or tuple(self._owners)):
+                return self.__get__(first, type(first)), args[1:]
+            if bound_to == (type,):  # since Python 3.13 a class method has the attributes of its function, not bound
+                raise TypeError(
+                    f"{self.__name__} is of a class, which comes first, got {type(first).__name__}; "
+                    "write @compile above @classmethod, so that what is compiled has the class"
+                )
         return self, args
 
     # Copies, of which each makes its own programs

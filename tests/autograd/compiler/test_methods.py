@@ -240,6 +240,56 @@ def test_class_that_comes_as_the_first_argument_is_bound():
     assert method(2.0) == 10.0
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("first", [[1.0, 3.0], (1.0, 3.0), np.array([1.0, 3.0])], ids=type)
+def test_number_where_a_class_is_to_be_says_in_which_order_to_decorate(way, first):
+    class Late:
+        @classmethod
+        @compile(batched="x")
+        def mean(cls, x):
+            return 2.0 * x
+
+    compiled = vars(Late)["mean"].__func__
+    with pytest.raises(TypeError, match=r"mean is of a class.*got (list|tuple|ndarray); write @compile above @classm"):
+        getattr(compiled, way)(*WAYS[way], first)  # as it is called by `Late.mean.each(...)` since Python 3.13
+    assert Late.mean([1.0, 3.0]) == compiled(Late, [1.0, 3.0]) == 4.0
+    assert compile(lambda cls, x: cls * x)(2.0, 3.0) == 6.0  # no class is meant
+
+
+@dataclass
+class State:
+    m: float
+    v: float
+
+
+class Pair(NamedTuple):
+    m: float
+    v: float
+
+
+@pytest.mark.parametrize("state", [State(2.0, 3.0), Pair(2.0, 3.0)], ids=type)
+def test_function_that_is_an_attribute_of_a_class_takes_arguments_of_others(state, without_collector):
+    kinetic = compile(lambda s: 0.5 * s.m * s.v**2)
+    before = kinetic(state), kinetic.value_and_grad(state)
+    kept = []
+    for _ in range(2):
+
+        @dataclass
+        class Experiment:  # with a default
+            energy: object = kinetic
+
+        class Energies:  # a namespace, and one whose instances have the method
+            m, v, kinetic = 4.0, 1.0, compile(lambda s: 0.5 * s.m * s.v**2)
+
+        for f in (kinetic, Experiment().energy, Energies.kinetic):
+            assert (f(state), f.value_and_grad(state)) == before == (9.0, (9.0, type(state)(4.5, 6.0)))
+        assert Energies.kinetic(Energies()) == Energies().kinetic() == 2.0
+        kept.append(len(kinetic._programs.kept))
+    assert kept == [1, 1]
+    if isinstance(state, State):
+        assert kinetic(State(2.0, 5.0)) == 25.0
+
+
 def test_function_assigned_to_a_class_is_a_method():
     class Late:
         k = 2.0
