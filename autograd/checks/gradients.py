@@ -15,7 +15,7 @@ from autograd.checks._differences import ROUNDING, Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, dependents, modes, topological_order
 from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, telling_signature
-from autograd.functions.calls import check_function
+from autograd.functions.calls import check_function, check_outputs
 from autograd.rules import Operation
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -66,7 +66,9 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
 
     def flat(xs: list[Any]) -> list[Any]:
         with modes.enable_grad():  # f may differentiate with `gradients`, which needs its graph
-            return flatten_result(f(*structure.unflatten(xs)), "gradcheck")[0]
+            result = f(*structure.unflatten(xs))
+        check_outputs("gradcheck", f, result)
+        return flatten_result(result, "gradcheck")[0]
 
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):

@@ -19,19 +19,24 @@ from autograd.compiler._results import check_number, check_pair, of_each
 from autograd.compiler.trace import Argument
 from autograd.engine import Value
 from autograd.functions import Function, Structure, flatten_result, pack, transforms
+from autograd.functions.calls import check_outputs
 
 
 def each(f: Function, call: BoundCall, name: str) -> Any:
     """Return what a batched function returns for each example, in its structure."""
-    columns, structure, examples = _columns(f, call, name)
+    columns, structure, examples, _ = _columns(f, call, name)
     return of_each(columns, structure, examples)
 
 
-def value(f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool) -> Any:
+def value(
+    f: Function, call: BoundCall, name: str, *, batched: bool, has_aux: bool, differentiated: bool = False
+) -> Any:
     """Return what a function returns; for a batch, the mean over the examples, and the second part for each."""
     if not batched:
         return call.form.call(f, call.arguments)
-    columns, structure, examples = _columns(f, call, name)
+    columns, structure, examples, result = _columns(f, call, name)
+    if differentiated:
+        check_outputs("value_and_grad", f, result[0] if has_aux and isinstance(result, tuple) else result)
     if not has_aux:
         check_number(structure, name, batched=True)
         return structure.unflatten([rules.mean(columns[0])])
@@ -49,7 +54,8 @@ def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bo
 
     def of_first(argument: Any) -> Any:
         arguments = [argument if position == first else other for position, other in enumerate(call.arguments)]
-        found = value(f, replace(call, arguments=arguments), name, batched=batched, has_aux=has_aux)
+        moved = replace(call, arguments=arguments)
+        found = value(f, moved, name, batched=batched, has_aux=has_aux, differentiated=True)
         if not has_aux:
             return found
         check_pair(flatten_result(found, "compile")[1], name)
@@ -89,8 +95,8 @@ def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None
             leaf.number = number
 
 
-def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int]:
-    """Call a function of one example for every example; return an array for each number that it returns."""
+def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int, Any]:
+    """Call a function of one example for every example; return an array for each number, and what it returned last."""
     form = call.form
     lengths = {len(given) for given, role in zip(call.arguments, form.roles, strict=True) if role == BATCHED} or {1}
     if len(lengths) > 1:
@@ -107,4 +113,4 @@ def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Struct
         raise TypeError(
             f"{name} is batched and returns the same structure for each example, got {[*map(str, structures)]}"
         )
-    return [pack(column, (examples,)) for column in zip(*rows, strict=True)], structure, examples
+    return [pack(column, (examples,)) for column in zip(*rows, strict=True)], structure, examples, found

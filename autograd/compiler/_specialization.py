@@ -52,6 +52,7 @@ class Specialization:
     wrt: int
     differentiated: int
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
+    condition: bool  # whether what is differentiated is a truth value
     scalar: bool  # whether floats and lists of floats are all that it needs
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
@@ -204,7 +205,8 @@ def specialize(
         return kept
     program = compiled(lowering, backend)
     program.constant_results = results.fixed
-    scalar = not (leaves or has_aux or any(batched) or is_condition(traced.outputs, traced=True))
+    condition = is_condition(traced.result[0] if has_aux else traced.result, traced=True)
+    scalar = not (leaves or has_aux or any(batched) or condition)
     scalar &= len(dynamic) == len(call.key) and all(part is None or isinstance(part, int) for part in call.key)
     return Specialization(
         program,
@@ -216,6 +218,7 @@ def specialize(
         len(theta),
         differentiated,
         traced.constants,
+        condition,
         scalar,
     )
 

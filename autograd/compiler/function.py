@@ -224,7 +224,8 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
             if found is not None:
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None:
-                    check_outputs("value_and_grad", self.f, found.results.roots[0], traced=True)
+                    if found.condition:
+                        check_outputs("value_and_grad", self.f, True)
                     if not self.has_aux:
                         check_number(found.structure, self.__name__, batched=False)
                 if modes.blocks and modes.inspecting():

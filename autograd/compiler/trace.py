@@ -69,8 +69,9 @@ class Trace:
     before: list[Value]  # the nodes from outside of the function
     captured: list[Value]  # the other leaves that take a gradient
     constants: dict[Value, Any]  # the other leaves that take none, and were there before: the stamps of their data
-    outputs: list[Any]
-    structure: Structure  # of what the function returned
+    result: Any  # what the function returned
+    outputs: list[Any]  # its numbers
+    structure: Structure
     order: list[Value]
     made: list[Value]  # those of the order that the function made, as they followed each other
 
@@ -105,7 +106,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     constants: dict[Value, Any] = {leaf: leaf.stamp for leaf in older if isinstance(leaf, Constant)}
     ordered = set(order)
     made = [node for node in tracer.nodes if node in ordered]
-    return Trace(inputs, before, captured, constants, outputs, structure, order, made)
+    return Trace(inputs, before, captured, constants, result, outputs, structure, order, made)
 
 
 class _Tracer(modes.Tracer):

@@ -127,9 +127,9 @@ def telling_signature(f: Function) -> inspect.Signature | None:
     return telling_signature(MethodType(wrapped, f.__self__) if isinstance(f, MethodType) else wrapped)
 
 
-def check_outputs(asker: str, f: Function, result: Any, *, traced: bool | None = None) -> None:
+def check_outputs(asker: str, f: Function, result: Any) -> None:
     """Raise TypeError, in the asker's name, if f returned a truth value, which is a Value where f is traced."""
-    if is_condition(result, modes.traced() if traced is None else traced):
+    if is_condition(result, modes.traced()):
         raise TypeError(
             f"{asker} takes a function that returns numbers, {name_of(f)} returned a comparison, which is true or "
             "false and has no derivative; return the number that it compares, or choose between two by "

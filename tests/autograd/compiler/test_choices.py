@@ -79,12 +79,15 @@ def test_condition_that_is_turned_by_tilde_is_an_error_that_says_what_to_write()
 
 
 def test_comparison_has_no_derivative():
-    for f in (lambda x: x > 1.0, *JOINED.values()):
+    for f in (lambda x: x > 1.0, lambda x: True, lambda x: np.True_, *JOINED.values()):
         assert compile(f)(0.25) == f(0.25)
         for call in (
             lambda f=f: compile(grad(f))(2.0),
             lambda f=f: compile(f).value_and_grad(2.0),
+            lambda f=f: compile(f).value_and_grad(Value(2.0)),
+            lambda f=f: compile(f).backward(2.0),
             lambda f=f: compile(f, batched="x").value_and_grad([0.0, 2.0]),
+            lambda f=f: compile(f, batched="x").value_and_grad([Value(0.0), Value(2.0)]),
             lambda f=f: compile(lambda x: (f(x), x), has_aux=True).value_and_grad(2.0),
         ):
             with pytest.raises(TypeError, match="returned a comparison, which is true or false and has no derivative"):
