@@ -9,6 +9,7 @@ from operator import add
 from typing import Any, ClassVar
 
 from autograd import rules
+from autograd.functions.implicit import SolutionComponent
 from autograd.rules import ATOM, SUM, UNREADABLE, Dialect, Expression, NAry, Operation, is_own
 
 # What takes a row of numbers, by the name that C and JavaScript call it.
@@ -30,11 +31,7 @@ class SymbolicDialect(Dialect):
                 if getattr(term, "operation", None) is operation:
                     raise NotImplementedError("it is not made of others")
             except UNREADABLE as error:
-                remedy = "; write it with the functions of autograd" if is_own(operation) else ""
-                raise NotImplementedError(
-                    f"the operation {operation.name} cannot be read {self.read}, since its function takes "
-                    f"floats: {error}{remedy}"
-                ) from error
+                raise unreadable(operation, self.read, error) from error
         return super().rewritten(term)
 
     def is_read(self, operation: Operation) -> bool:
@@ -75,6 +72,16 @@ class TensorDialect(SymbolicDialect):
         if operation not in self.of_rows:
             raise NotImplementedError(f"the operation {operation.name} has no word in {self.library}")
         return self.of_rows[operation].format(rows)
+
+
+def unreadable(operation: Operation, read: str, error: Exception) -> NotImplementedError:
+    """Return the error for an operation whose function refuses symbols: how it was read, why not, and what to do."""
+    why, remedy = f"its function takes floats: {error}", "; write it with the functions of autograd"
+    if isinstance(operation.forward, SolutionComponent):
+        why, remedy = "it is solved by iteration", "; write the solution, or some steps to it, as a formula"
+    elif not is_own(operation) or "functions of autograd" in why:
+        remedy = ""
+    return NotImplementedError(f"the operation {operation.name} cannot be read {read}, since {why}{remedy}")
 
 
 def _dot(*operands: Any) -> Any:

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from autograd import rules
 from autograd.engine import Constant, Value
+from autograd.export._own_operation import unreadable
 from autograd.export._packages import optional_package
 from autograd.functions.evaluation import check_choices
 from autograd.pictures.text import sorted_graph
@@ -113,10 +114,7 @@ def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
         try:
             return _sympy().sympify(operation.forward(*operands), strict=True)
         except Exception as error:  # a user's function may raise anything where it is given symbols
-            raise NotImplementedError(
-                f"the operation {operation.name} cannot be read as symbols, since its function takes floats: {error}; "
-                "write it with the functions of autograd"
-            ) from error
+            raise unreadable(operation, "as symbols", error) from error
     symbols = list(map(symbol, range(len(operands))))
     return _computed(composition(operation, symbols), dict(zip(symbols, operands, strict=True)))
 

@@ -291,7 +291,7 @@ class _Problem:
         for i in range(self.size):
             name = self.asker if self.structure.container is None else f"{self.asker}[{i}]"
             partials = [_Partial(self, i, j) for j in range(len(operands))]
-            found.append(Operation(name, _Component(self, i), *partials).apply(operands))
+            found.append(Operation(name, SolutionComponent(self, i), *partials).apply(operands))
         return found
 
     def sensitivity(self, operands: Sequence[Any]) -> list[list[Any]]:
@@ -411,13 +411,14 @@ class _BothSides(modes.Tracer):
             raise ArithmeticError(f"{how} what is not computed")
 
 
-class _Component:
+class SolutionComponent:
     """The forward function of a number of the solution."""
 
     def __init__(self, problem: _Problem, i: int) -> None:
         self.problem, self.i = problem, i
 
     def __call__(self, *operands: float) -> float:
+        """Return the number at these numbers of the operands."""
         return math.nan if _has_nan(operands) else self.problem.solve(operands)[self.i]
 
 

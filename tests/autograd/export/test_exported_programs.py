@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+import autograd as ad
 import nn
 from autograd import (
     Value,
@@ -169,8 +170,15 @@ def test_what_no_export_takes_is_an_error(export, monkeypatch):
     if package in EXTRAS:
         pytest.importorskip(package)
     for backend in ("python", "numpy"):
-        with pytest.raises(NotImplementedError, match=f"the operation magic cannot be read {LANGUAGES[export]}"):
+        with pytest.raises(NotImplementedError, match=f"magic cannot be read {LANGUAGES[export]}") as refused:
             export(root if export is to_sympy else compile(root, backend=backend), **options)
+        assert str(refused.value).count("with the functions of autograd") == 1
+    for solved in (
+        ad.root(lambda x, a: x * x - a, 1.0, Value(2.0)),
+        ad.argmin(lambda x, a: (x - a) ** 2, 1.0, Value(2.0)),
+    ):
+        with pytest.raises(NotImplementedError, match=f"{solved.op.name} cannot be read .* solved by iteration; write"):
+            export(solved if export is to_sympy else compile(solved), **options)
     if export is not to_sympy:
         with pytest.raises(TypeError, match=rf"{export.__name__} takes what compile\(...\) returned, got Value"):
             export(Value(1.0))
