@@ -10,6 +10,7 @@ import copy
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from types import FunctionType, MethodType
 from typing import Any, Generic, NoReturn
 
 import numpy as np
@@ -37,8 +38,6 @@ DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance 
 class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
     """A function as a program for each structure of its arguments. `wrt` are the Values it uses beside them."""
 
-    __self__: Any = None  # the instance, of a method
-
     def __init__(
         self,
         f: Callable[..., Any],
@@ -48,7 +47,10 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         static: str | Sequence[str] = (),
         backend: str = "auto",
     ) -> None:
+        for attribute, thing in _attributes(f):
+            setattr(self, attribute, thing)
         self.f = self.__wrapped__ = f
+        self.__self__: Any = None  # the instance, of a method
         self.batched, self.static = _names(batched), _names(static)
         self.has_aux = has_aux
         self.backend = backend
@@ -402,6 +404,13 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         if self.__self__ is not None:
             return getattr, (self.__self__, self._attribute)
         return super().__reduce__()
+
+
+def _attributes(f: Any) -> list[tuple[str, Any]]:
+    """Return what was set on a function, as functools.wraps copies it, but for what compiled functions have."""
+    given = vars(f) if isinstance(f, (FunctionType, MethodType)) else {}
+    own = dir(CompiledFunction) if given else ()
+    return [(name, thing) for name, thing in given.items() if name not in own]
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

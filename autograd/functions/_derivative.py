@@ -20,9 +20,6 @@ ANY = inspect.signature(lambda *args, **keywords: None)
 class Derivative(MadeOfFunction, partial[Any]):
     """The derivative of `f` that `make` makes: a function of the transforms, whose first arguments are given."""
 
-    __wrapped__: Function
-    __signature__: inspect.Signature
-
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Return the method of an instance."""
         return self if instance is None else MethodType(self, instance)

@@ -14,6 +14,7 @@ import pickle
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 
 
@@ -24,6 +25,14 @@ class MadeOfFunction:
     make: functools.partial[Any]  # a transform, or what compiles, with its options
     __name__: str
     __qualname__: str
+    __wrapped__: Any
+    __signature__: Any
+
+    # As functools.wraps has them, but read when asked for: a derivative is made in a microsecond, and Python 3.14
+    # evaluates annotations when they are read. A class below with annotations of its own would have those instead.
+    __annotations__ = functools.cached_property(attrgetter("f.__annotations__"))
+    __annotate__ = functools.cached_property(attrgetter("f.__annotate__"))
+    __isabstractmethod__ = functools.cached_property(attrgetter("f.__isabstractmethod__"))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         f = copy.deepcopy(self.f, memo)  # a plain function is its own copy, and uses the Values that it used

@@ -1,11 +1,13 @@
 """Names of derivatives, and their parameters; derivatives as methods; copies and pickles of what transforms return."""
 
+import abc
 import copy
 import functools
 import inspect
 import multiprocessing
 import pickle
 import types
+import typing
 
 import pytest
 
@@ -54,6 +56,9 @@ class Spring:
 
     def __call__(self, x):
         return self.stiffness * x * x
+
+    def annotated(self, x: float, unit: str = "J") -> float:
+        return x
 
     force = grad(energy, argnums=1)
     fast = compile(force)
@@ -232,7 +237,10 @@ OF_A_NUMBER = {  # functions of one source and a number
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("make", [*TRANSFORMS, compile, lambda f: compile(grad(f)), lambda f: grad(compile(f))])
+MADE = [*TRANSFORMS, compile, lambda f: compile(grad(f)), lambda f: grad(compile(f))]
+
+
+@pytest.mark.parametrize("make", MADE)
 @pytest.mark.parametrize("of", OF_A_NUMBER)
 def test_each_pickle_is_of_its_own_function_whatever_name_a_module_has_for_it(monkeypatch, of, make):
     made = [make(OF_A_NUMBER[of](k)) for k in (1.0, 2.0, 3.0)]
@@ -245,3 +253,35 @@ def test_each_pickle_is_of_its_own_function_whatever_name_a_module_has_for_it(mo
     monkeypatch.setitem(globals(), "held", make(lambda x: x * x))
     with pytest.raises((pickle.PicklingError, AttributeError), match="<lambda>"):
         pickle.dumps(held)
+
+
+# What wraps a function
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_what_is_made_of_a_function_has_its_annotations_and_is_abstract_where_it_is(make):
+    def f(x: "float", unit: str = "J") -> float:
+        return x
+
+    hints = {"x": float, "unit": str, "return": float}
+    assert typing.get_type_hints(make(f)) == typing.get_type_hints(make(Spring(1.0).annotated)) | hints == hints
+    assert inspect.get_annotations(make(f)) == f.__annotations__
+    assert typing.get_type_hints(make(energy)) == {}
+    dispatched = functools.singledispatch(lambda x: None)
+    dispatched.register(make(f))
+    assert float in dispatched.registry
+    for of in (lambda f: f, classmethod, staticmethod):
+        abc.ABCMeta("Concrete", (), {"f": of(make(f))})()
+        for abstract in (of(make(abc.abstractmethod(lambda x: x))), of(abc.abstractmethod(make(f)))):
+            with pytest.raises(TypeError, match="abstract"):
+                abc.ABCMeta("Abstract", (), {"f": abstract})()
+
+
+def test_attributes_of_a_function_are_those_of_what_is_compiled_but_for_its_own():
+    def f(x):
+        return x * x
+
+    f.unit, f.each, f.f, f.make = "J", None, None, None
+    compiled = compile(f)
+    assert (compiled.unit, compiled.f, compiled(3.0), compile(Spring(2.0).energy).f.__name__) == ("J", f, 9.0, "energy")
+    assert compile(f, batched="x").each([3.0]).tolist() == [9.0]
