@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections import ChainMap, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections import ChainMap, OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from inspect import getattr_static
 from numbers import Number
+from operator import is_
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -24,11 +25,13 @@ class Container(NamedTuple):
     - `unflatten` returns the container of a rest and parts.
     - `names` returns, for a rest, what is to be written behind a container for each of its parts, such as ".x" or
       "[0]"; None where they are numbered.
+    - `keyed` says whether the parts are found by keys, so that their order makes no difference.
     """
 
     flatten: Callable[[Any], tuple[Sequence[Any], Hashable]]
     unflatten: Callable[[Any, Sequence[Any]], Any]
     names: Callable[[Any], Sequence[str]] | None = None
+    keyed: bool = False
 
 
 class Beside:
@@ -54,6 +57,7 @@ class Beside:
 
 
 _registered: dict[type, Container] = {}
+_recognized: dict[type, Container] = {}
 
 
 def register(
@@ -65,7 +69,7 @@ def register(
 
     As `jax.tree_util.register_pytree_node`: `flatten(x)` returns the parts of x, which are numbers or containers, and
     the rest, hashable; `unflatten(rest, parts)` returns an x of parts that may be Values. Raises ValueError if the
-    class is known already.
+    class is registered already.
 
     >>> from autograd import grad
     >>> class Point:
@@ -78,148 +82,255 @@ def register(
     """
     if not isinstance(cls, type) or not callable(flatten) or not callable(unflatten):
         raise TypeError(f"register(cls, flatten, unflatten) takes a class and two functions, got {cls!r}")
-    if cls in _registered or cls in (list, tuple, dict, float, int, type(None)):
+    if cls in _registered or cls in (list, tuple, dict, OrderedDict, float, int, type(None)):
         raise ValueError(f"{cls.__name__} is known already as what holds numbers, or is one; register another class")
-    _registered[cls] = Container(flatten, unflatten)
+
+    def checked(thing: Any) -> tuple[Sequence[Any], Hashable]:
+        parts, rest = flatten(thing)
+        try:
+            hash(rest)
+        except TypeError as error:
+            raise TypeError(
+                f"flatten, as registered for {cls.__name__}, returns the parts and a rest that is hashable, got the "
+                f"rest {rest!r}: {error}; make a tuple of it"
+            ) from None
+        return parts, rest
+
+    _registered[cls] = Container(checked, unflatten)
 
 
 def container_of(cls: type) -> Container | None:
     """Return how the things of a class are taken apart, where they are known as containers."""
-    found = _registered.get(cls)
+    found = _registered.get(cls) or _recognized.get(cls)
     if found is None:
         pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
         if cls is type(None):
             found = Container(lambda thing: ((), None), lambda rest, parts: None)
-        elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
-            names = [f".{name}" for name in cls._fields]
-            found = Container(_of_named_tuple, lambda rest, parts: _named_tuple(cls, rest, parts), lambda rest: names)
-        elif issubclass(cls, ChainMap):
-            found = Container(_of_chain, lambda rest, parts: _with_attributes(cls(*parts), rest), _maps)
-        elif issubclass(cls, Mapping):
-            found = Container(of_mapping, lambda rest, parts: _mapping(cls, rest, parts), _keys)
         elif dataclasses.is_dataclass(cls):
-            found = Container(_of_dataclass, lambda rest, parts: _dataclass(cls, rest, parts), _attributes)
+            found = _OfFields(cls).container
+        elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            found = _OfPlaces(cls).container
+        elif issubclass(cls, ChainMap):
+            found = _OfMaps(cls).container
+        elif issubclass(cls, Mapping):
+            found = _OfItems(cls).container
         elif pandas is not None and cls is getattr(pandas, "Series", None):
             found = Container(_of_series, _series, _labels)
         elif polars is not None and cls is getattr(polars, "Series", None):
             found = Container(lambda column: (column.to_list(), column.name), _column)
         if found is not None:
-            _registered[cls] = found
+            _recognized[cls] = found
     return found
 
 
-def of_mapping(mapping: Any) -> tuple[Sequence[Any], Hashable]:
-    """Return the parts of a mapping, and its keys in their order with what it has beside them."""
-    return list(mapping.values()), beside_items(mapping, tuple(mapping))
+class _Construction:
+    """Construction of containers of a class, each as the class itself makes it of keys and parts.
 
-
-def beside_items(mapping: Any, keys: tuple[Any, ...]) -> Beside:
-    """Return the keys of a mapping, what a missing one has, and the attributes that its class does not make of items.
-
-    So an attribute that is computed from the items, as their sum, is that of other items in another mapping.
+    So the attributes that construction makes are made again, as they follow from the parts. Other attributes are set
+    again: those of Values are parts, too, what is left is a part of what a program is compiled for.
     """
-    fits = keys, getattr(mapping, "default_factory", None)
-    attributes = _attributes_of(mapping)
-    if attributes:
-        with suppress(Exception):  # `_mapping` raises it
-            made = _attributes_of(_made_of_items(type(mapping), fits, [mapping[key] for key in keys]))
-            for name in attributes.keys() & made.keys():
-                if identity(attributes[name]) == identity(made[name]):
-                    del attributes[name]
-    return Beside(attributes, fits)
+
+    def __init__(self, cls: Any) -> None:
+        self.cls = cls
+        self.container = Container(self.flatten, self.unflatten, self.names, isinstance(self, _OfItems))
+
+    def keys(self, thing: Any) -> Any:
+        """Return what the parts are found by."""
+        raise NotImplementedError
+
+    def parts(self, thing: Any, keys: Any) -> list[Any]:
+        """Return the parts in the order of the keys."""
+        raise NotImplementedError
+
+    def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        """Return a new container; it has attributes if the one has them that it is made after."""
+        raise NotImplementedError
+
+    def places(self, keys: Any) -> list[str]:
+        """Return what is written behind the container for each part."""
+        raise NotImplementedError
+
+    def flatten(self, thing: Any) -> tuple[Sequence[Any], Beside]:
+        """Return the parts, also the attributes of Values, and beside them the other attributes that are set again."""
+        keys = self.keys(thing)
+        parts = self.parts(thing, keys)
+        attributes = self.attributes(thing, keys)
+        if not any(attributes):
+            return parts, Beside(None, (keys, ())) if self.container.keyed else _nothing_beside((keys, ()))
+        made = self._made(keys, parts, attributes)
+        for held, again in zip(attributes, _state(made), strict=True):
+            for name in held.keys() & again.keys():
+                if not _alike(held.pop(name), again[name], {(id(thing), id(made))}):
+                    raise TypeError(
+                        f"a {self.cls.__name__} is made again of what it holds, and then has another {name} than the "
+                        f"one given: whether it follows from the numbers cannot be told. {self._remedy}"
+                    )
+            for name in [*held]:
+                if isinstance(getattr_static(self.cls, name, None), cached_property):  # which is that of other numbers
+                    del held[name]
+        names = tuple([name for held in attributes for name in held if _are_values(held[name])])
+        parts += [held.pop(name) for held in attributes for name in [*held] if name in names]
+        return parts, Beside(attributes, (keys, names))
+
+    def unflatten(self, rest: Beside, parts: Sequence[Any]) -> Any:
+        """Return a container of parts, with the attributes that it has beside them."""
+        keys, names = rest.fits
+        count = len(parts) - len(names)
+        made = self._made(keys, parts[:count], rest.content)
+        attributes, slots = rest.content or ({}, {})
+        if attributes:
+            vars(made).update(attributes)
+        for name, part in (*slots.items(), *zip(names, parts[count:], strict=True)):
+            object.__setattr__(made, name, part)
+        if not self.holds(made, keys, parts[:count]):
+            raise TypeError(f"a {self.cls.__name__} that is made of parts holds others. {self._remedy}")
+        return made
+
+    def names(self, rest: Beside) -> Sequence[str]:
+        """Return what is written behind the container for each part, attributes too."""
+        keys, names = rest.fits
+        return [*self.places(keys), *[f".{name}" for name in names]]
+
+    def attributes(self, thing: Any, keys: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the attributes that may be no parts, in its __dict__ and in slots."""
+        return _state(thing)
+
+    def holds(self, made: Any, keys: Any, parts: Sequence[Any]) -> bool:
+        """Say whether what was made of parts holds these, or copies of lists and the like with the same Values."""
+        held = self.parts(made, keys)
+        return (len(held) == len(parts) and all(map(is_, held, parts))) or identity(held) == identity([*parts])
+
+    def _made(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        try:
+            return self.make(keys, parts, attributes)
+        except Exception as error:
+            error.add_note(f"a {self.cls.__name__} is made again of what it holds. {self._remedy}")
+            raise
+
+    @property
+    def _remedy(self) -> str:
+        return f"Say how it is taken apart and put together: register({self.cls.__name__}, flatten, unflatten)"
 
 
-def _mapping(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    return _with_attributes(_made_of_items(cls, rest.fits, parts), rest)
+class _OfItems(_Construction):
+    """Construction of a mapping, of a dict of its items."""
+
+    def keys(self, thing: Any) -> Any:
+        return tuple(thing), thing.default_factory if issubclass(self.cls, defaultdict) else None
+
+    def parts(self, thing: Any, keys: Any) -> list[Any]:
+        held = dict(zip(thing, self.cls.values(thing), strict=True))  # an item may hide the method of the instance
+        return [held.pop(key, None) for key in keys[0]] + [*held]
+
+    def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        items = dict(zip(keys[0], parts, strict=True))
+        return self.cls(keys[1], items) if issubclass(self.cls, defaultdict) else self.cls(items)
+
+    def places(self, keys: Any) -> list[str]:
+        return [f"[{key!r}]" for key in keys[0]]
 
 
-def _made_of_items(cls: Any, fits: Any, parts: Sequence[Any]) -> Any:
-    keys, default = fits
-    items = dict(zip(keys, parts, strict=True))
-    return cls(default, items) if issubclass(cls, defaultdict) else cls(items)
+class _OfMaps(_Construction):
+    """Construction of a ChainMap, of its maps."""
+
+    def keys(self, thing: Any) -> Any:
+        return len(thing.maps)
+
+    def parts(self, thing: Any, keys: Any) -> list[Any]:
+        return list(thing.maps)
+
+    def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        return self.cls(*parts)
+
+    def places(self, keys: Any) -> list[str]:
+        return [f".maps[{i}]" for i in range(keys)]
 
 
-def _keys(rest: Any) -> Sequence[str]:
-    return [f"[{key!r}]" for key in rest.fits[0]]
+class _OfPlaces(_Construction):
+    """Construction of a named tuple, of its fields; without a call of its class where it has no attributes."""
+
+    def keys(self, thing: Any) -> Any:
+        return None
+
+    def parts(self, thing: Any, keys: Any) -> list[Any]:
+        return list(thing)
+
+    def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        return self.cls._make(parts) if attributes is None else self.cls(*parts)
+
+    def places(self, keys: Any) -> list[str]:
+        return [f".{name}" for name in self.cls._fields]
 
 
-def _of_chain(chain: Any) -> tuple[Sequence[Any], Hashable]:
-    attributes = _attributes_of(chain)
-    return attributes.pop("maps"), Beside(attributes, len(chain.maps))
+class _OfFields(_Construction):
+    """Construction of a dataclass as `copy.copy` makes one, of the fields that are set: without a call of its class."""
 
+    def keys(self, thing: Any) -> Any:
+        return tuple([field.name for field in dataclasses.fields(thing) if hasattr(thing, field.name)])
 
-def _maps(rest: Any) -> Sequence[str]:
-    return [f".maps[{i}]" for i in range(rest.fits)]
+    def parts(self, thing: Any, keys: Any) -> list[Any]:
+        return [getattr(thing, name) for name in keys]
 
+    def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
+        made = object.__new__(self.cls)
+        for name, part in zip(keys, parts, strict=True):  # frozen ones, too
+            object.__setattr__(made, name, part)
+        return made
 
-def _of_named_tuple(named: Any) -> tuple[Sequence[Any], Hashable]:
-    """Return the fields, and the attributes of one whose class may have some."""
-    return named, Beside(dict(vars(named)), ()) if hasattr(named, "__dict__") else None
+    def places(self, keys: Any) -> list[str]:
+        return [f".{name}" for name in keys]
 
+    def attributes(self, thing: Any, keys: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        state = _state(thing)
+        for held in state:
+            for name in held.keys() & keys:
+                del held[name]
+        return state
 
-def _named_tuple(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    made = cls._make(parts)
-    return made if rest is None else _with_attributes(made, rest)
-
-
-def _attributes_of(thing: Any) -> dict[str, Any]:
-    """Return what an object holds, but for each cached_property, which would be that of other numbers."""
-    state = {name: part for held in _state(thing) for name, part in (held or {}).items()}
-    return {
-        name: part
-        for name, part in state.items()
-        if not isinstance(getattr_static(type(thing), name, None), cached_property)
-    }
-
-
-def _with_attributes(made: Any, rest: Any) -> Any:
-    """Return what was made of its parts, with the attributes that it has beside them."""
-    for name, part in rest.content.items():
-        object.__setattr__(made, name, part)
-    return made
-
-
-def _of_dataclass(thing: Any) -> tuple[Sequence[Any], Hashable]:
-    """Return the fields that are set and other attributes of Values, and the attributes that are left.
-
-    A cached_property is left out, since it would be that of other numbers.
-    """
-    names = [field.name for field in dataclasses.fields(thing) if hasattr(thing, field.name)]
-    state = [dict(part or {}) for part in _state(thing)]
-    for attributes in state:
-        for name in [*attributes]:
-            if name not in names and _are_values(attributes[name]):
-                names.append(name)
-            if name in names or isinstance(getattr_static(type(thing), name, None), cached_property):
-                del attributes[name]
-    rest = Beside(state, tuple(names)) if any(state) else _nothing_beside(tuple(names))
-    return [getattr(thing, name) for name in names], rest
+    def holds(self, made: Any, keys: Any, parts: Sequence[Any]) -> bool:
+        if issubclass(self.cls, Mapping) and not {*map(id, self.cls.values(made))} <= {*map(id, parts)}:
+            return False
+        return super().holds(made, keys, parts)
 
 
 @cache
-def _nothing_beside(names: tuple[str, ...]) -> Beside:
-    return Beside(({}, {}), names)
+def _nothing_beside(fits: Any) -> Beside:
+    return Beside(None, fits)
 
 
-def _dataclass(cls: Any, rest: Any, parts: Sequence[Any]) -> Any:
-    """Return an instance as `copy.copy` makes one: frozen ones and slots too, and without calling __init__."""
-    made = object.__new__(cls)
-    attributes, slots = rest.content
-    if attributes:
-        vars(made).update(attributes)
-    for name, part in (*slots.items(), *zip(rest.fits, parts, strict=True)):
-        object.__setattr__(made, name, part)
-    return made
-
-
-def _attributes(rest: Any) -> Sequence[str]:
-    return [f".{name}" for name in rest.fits]
-
-
-def _state(thing: Any) -> tuple[Any, Any]:
+def _state(thing: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what an object holds, in its __dict__ and in slots."""
     state = object.__getstate__(thing)
-    return state if isinstance(state, tuple) else (state, None)
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    return dict(attributes or {}), dict(slots or {})
+
+
+def _alike(one: Any, other: Any, within: set[tuple[int, int]]) -> bool:
+    """Say whether two attributes hold the same, as far as `copy.copy` tells what they hold; Values, the same number."""
+    kind = type(one)
+    if one is other or (id(one), id(other)) in within:
+        return True
+    if kind is not type(other):
+        return False
+    if hasattr(kind, "_operate"):
+        return identity(getattr(one, "number", None)) == identity(getattr(other, "number", None))
+    if isinstance(one, (Number, str, bytes, type, FunctionType)):
+        return identity(one) == identity(other)
+    within = within | {(id(one), id(other))}
+    if not isinstance(one, (list, tuple)):
+        try:
+            one, other = _copied(one), _copied(other)
+        except Exception:  # of what has no copies, as a lock
+            return False
+    return len(one) == len(other) and all(_alike(a, b, within) for a, b in zip(one, other, strict=True))
+
+
+def _copied(thing: Any) -> list[Any]:
+    """Return what a copy is made of."""
+    if isinstance(thing, MappingProxyType):
+        return list(thing.items())
+    reduced = thing.__reduce_ex__(4)
+    return [list(part) if isinstance(part, Iterator) else part for part in reduced]
 
 
 def _are_values(thing: Any) -> bool:
@@ -227,7 +338,7 @@ def _are_values(thing: Any) -> bool:
     if type(thing) in (list, tuple, dict):
         parts = thing.values() if isinstance(thing, dict) else thing
         return bool(thing) and all(map(_are_values, parts))
-    return hasattr(thing, "_operate")
+    return hasattr(type(thing), "_operate")
 
 
 def _of_series(series: Any) -> tuple[Sequence[Any], Hashable]:
@@ -265,6 +376,8 @@ def identity(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
     kind = type(thing)
     if kind is str or kind is int:
         return kind, thing
+    if hasattr(kind, "_operate"):
+        return kind, _Itself(thing)  # whose == is no bool where a function is traced
     if isinstance(thing, float):
         return kind, thing.hex()  # which tells -0.0 from 0.0, and knows nan again
     if isinstance(thing, Number):  # a Decimal, say, has a signed 0, too
@@ -288,10 +401,10 @@ def identity(thing: Any, within: tuple[int, ...] = ()) -> Hashable:
 
 def _held(thing: Any, within: tuple[int, ...]) -> Hashable:
     """Return what tells a thing that is not hashable from others."""
-    if isinstance(thing, (dict, set)):
-        pairs = thing.items() if isinstance(thing, dict) else [(part, None) for part in thing]
+    if isinstance(thing, (dict, MappingProxyType, set)):
+        pairs = [(part, None) for part in thing] if isinstance(thing, set) else thing.items()
         told = [(identity(key, within), identity(part, within)) for key, part in pairs]
-        return tuple(told) if isinstance(thing, dict) else frozenset(told)
+        return frozenset(told) if isinstance(thing, set) else tuple(told)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(thing, numpy.ndarray):
         numbers = identity(thing.tolist(), within) if thing.dtype.hasobject else thing.tobytes()

@@ -18,10 +18,8 @@ from typing import Any, TypeAlias, cast
 from autograd.functions.containers import (
     Beside,
     Container,
-    beside_items,
     container_of,
     identity,
-    of_mapping,
 )
 from autograd.rules import real
 
@@ -79,7 +77,7 @@ class Structure:
     def has_mapping(self) -> bool:
         """Whether it is a dict or another mapping, or has one in it."""
         known = self.known
-        is_mapping = self.container in (dict, OrderedDict) or (known is not None and known.flatten is of_mapping)
+        is_mapping = self.container in (dict, OrderedDict) or (known is not None and known.keyed)
         return is_mapping or any(part.has_mapping for part in self.parts)
 
     @property
@@ -194,7 +192,7 @@ def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
     >>> map_values({"loss": Value(2.0), "title": "fit", "steps": 3}, lambda x: x.data)
     {'loss': 2.0, 'title': 'fit', 'steps': 3}
     """
-    if hasattr(thing, "_operate"):
+    if hasattr(type(thing), "_operate"):
         return change(thing)
     kind = type(thing)
     if kind in (dict, OrderedDict):
@@ -220,7 +218,7 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
         return Structure(kind, tuple(range(len(parts))), parts)
     numpy = sys.modules.get("numpy")
-    if kind is float or hasattr(thing, "_operate"):
+    if kind is float or hasattr(type(thing), "_operate"):
         numbers.append(thing)
         return _NUMBER
     if numpy is not None and kind is numpy.ndarray:
@@ -247,7 +245,7 @@ compile(f, wrt=model.parameters())"""
 
 
 def _number(thing: Any, path: tuple[Any, ...]) -> Any:
-    if type(thing) is float or hasattr(thing, "_operate"):
+    if type(thing) is float or hasattr(type(thing), "_operate"):
         return thing
     try:
         return real(thing, "flatten")
@@ -255,7 +253,7 @@ def _number(thing: Any, path: tuple[Any, ...]) -> Any:
         found = "too large for a float" if isinstance(error, OverflowError) else f"of type {type(thing).__name__}"
         shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        remedy = MODEL_REMEDY if callable(getattr(thing, "parameters", None)) else ""
+        remedy = MODEL_REMEDY if callable(getattr(type(thing), "parameters", None)) else ""
         raise _MisfitError(type(error), path, f"{found}: {shown}{remedy}") from error
 
 
@@ -285,13 +283,17 @@ def arranged(argument: Any, structure: Structure) -> Any:
     """
     kind = type(argument)
     if (known := structure.known) is not None and kind is structure.container:
-        if structure.is_flat and known.flatten is not of_mapping:
+        if structure.is_flat and not known.keyed:
             return argument
+        rest: Any
         inside, rest = known.flatten(argument)
-        if known.flatten is of_mapping:
-            keys, default = structure.rest.fits
-            if default == getattr(argument, "default_factory", None) and argument.keys() == set(keys):
-                inside, rest = [argument[key] for key in keys], beside_items(argument, keys)
+        if known.keyed:
+            (keys, default), names = structure.rest.fits
+            (own, own_default), own_names = rest.fits
+            if (own_default, own_names) == (default, names) and set(own) == set(keys):
+                place = {key: i for i, key in enumerate(own)}
+                inside = [*[inside[place[key]] for key in keys], *inside[len(keys) :]]
+                rest = Beside(rest.content, structure.rest.fits)
         if len(inside) != len(structure.parts):
             return argument
         return known.unflatten(rest, [arranged(part, like) for part, like in zip(inside, structure.parts, strict=True)])
