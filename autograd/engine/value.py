@@ -22,7 +22,7 @@ from autograd.engine._peers import OWN_OPERATION, PeerNames
 from autograd.engine._steep import steep_before
 from autograd.engine.chain import backpropagate, check_unchanged, derived_constants, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
-from autograd.rules import Binary, Family, Operation, Unary, Where, is_time, real
+from autograd.rules import Binary, Family, Operation, Unary, Where, is_misread, real
 
 Number: TypeAlias = "Value | float"
 Method: TypeAlias = "Callable[[Value, Number], Value]"
@@ -196,7 +196,7 @@ def _as_operand(number: Any) -> Value | None:
     try:
         return _as_node(number, "arithmetic")
     except TypeError:
-        if is_time(number):  # NumPy would take the count in it for a number
+        if is_misread(number):  # as by NumPy, to which it would be left
             raise
         return None
 
@@ -306,7 +306,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         try:  # a plain exponent is part of the operation: x ** 3 has one parent
             exponent = real(other, "arithmetic")
         except TypeError:
-            if is_time(other):
+            if is_misread(other):
                 raise
             return cast("Value", NotImplemented)
         return _unary(rules.power_of.member(exponent), self)

@@ -331,7 +331,7 @@ def kind_of(number: Any) -> Kind | None:
     """Return the kind of a number; None where the rows take it as it is: a plain one, an array, a Value."""
     if isinstance(number, Fraction):
         return _FRACTIONS
-    if isinstance(number, (float, int)) or hasattr(number, "_operate"):
+    if isinstance(number, (float, int)) or hasattr(type(number), "_operate"):
         return None
     numpy, mpmath, sympy = (sys.modules.get(name) for name in ("numpy", "mpmath", "sympy"))
     if isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):

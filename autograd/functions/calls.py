@@ -144,7 +144,7 @@ def is_condition(thing: Any, traced: bool) -> bool:
     if isinstance(thing, (list, tuple)):
         return bool(thing) and all(is_condition(part, traced) for part in thing)
     if isinstance(thing, Mapping):
-        return is_condition(list(thing.values()), traced)
+        return is_condition([thing[key] for key in thing], traced)
     kind = getattr(getattr(thing, "dtype", None), "kind", "")
     return isinstance(thing, bool) or kind == "b" or (kind == "O" and is_condition(thing.tolist(), traced))
 

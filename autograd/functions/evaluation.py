@@ -102,7 +102,9 @@ def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: S
 
 def _taken(number: Any, kind: Kind | None) -> Any:
     if kind is None:
-        return number if hasattr(number, "_operate") or hasattr(number, "shape") else real(number, "evaluate")
+        return (
+            number if hasattr(type(number), "_operate") or hasattr(type(number), "shape") else real(number, "evaluate")
+        )
     try:
         return wrapped(number, kind)
     except (ValueError, OverflowError):

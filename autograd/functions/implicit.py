@@ -323,7 +323,7 @@ class _Problem:
         for node in topological_order(*[entry for row in matrix for entry in row if isinstance(entry, Value)]):
             if node not in read:
                 given = [read[parent] for parent in node.parents]
-                series = any(hasattr(x, "_operate") for x in given)
+                series = any(hasattr(type(x), "_operate") for x in given)
                 read[node] = node.op.apply(given) if node.op and series else node.number
         return [[read.get(entry, entry) for entry in row] for row in matrix]
 

@@ -41,7 +41,7 @@ from autograd.rules.operation import Operation as Operation
 from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
 from autograd.rules.operation import identifier as identifier
-from autograd.rules.operation import is_time as is_time
+from autograd.rules.operation import is_misread as is_misread
 from autograd.rules.operation import real as real
 from autograd.rules.table import *
 

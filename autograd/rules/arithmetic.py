@@ -28,7 +28,7 @@ def _operators(row: Operation) -> tuple[_Method, _Method]:
 
 
 def _is_operand(other: Any) -> bool:
-    return isinstance(other, (float, int)) or hasattr(other, "_operate")
+    return isinstance(other, (float, int)) or hasattr(type(other), "_operate")
 
 
 class Arithmetic:

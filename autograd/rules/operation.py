@@ -43,31 +43,40 @@ def real(number: Any, asker: str) -> float:
     if isinstance(number, (float, int)):
         return float(number)
     numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
-    if numpy is not None and isinstance(number, (numpy.floating, numpy.integer, numpy.bool_)) and not is_time(number):
+    scalars = () if numpy is None else (numpy.floating, numpy.integer, numpy.bool_)
+    if isinstance(number, scalars) and not is_misread(number):
         return float(number)
     remedy = "convert it first, for example with float(...)"
-    if is_time(number):
+    shape = getattr(number, "shape", None) if hasattr(type(number), "shape") else None
+    if numpy is not None and isinstance(number, numpy.ma.MaskedArray):
+        remedy = "a masked array lacks numbers: fill it, as .filled(0.0) does, or take .compressed() of it"
+    elif is_misread(number):
         remedy = (
             "divide a duration by its unit, such as numpy.timedelta64(1, 's'), and a date is a duration since another"
         )
-    elif hasattr(number, "_operate"):
+    elif hasattr(type(number), "_operate"):
         remedy = "use it as it is, or its .data where you mean the plain number"
     elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
         remedy = "keep the real and the imaginary part in a number each"
     elif number is None:
         remedy = "a function that returns nothing returns None"
-    elif getattr(number, "shape", None) == ():
+    elif shape == ():
         remedy = "write .item() for the one number in it"
-    elif isinstance(number, (list, tuple)) or hasattr(number, "__array__"):
+    elif isinstance(number, (list, tuple)) or hasattr(type(number), "__array__"):
         remedy = "make one call for each element"
+    elif shape is not None and hasattr(type(number), "toarray"):
+        remedy = "make an array of a sparse one, as .toarray() does"
     found = repr(number)
     found = found if len(found) <= 60 else found[:57] + "..."
     raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
 
 
-def is_time(thing: Any) -> bool:
-    """Whether it is one of NumPy's dates or durations, or an array of them; it counts durations among the integers."""
-    return getattr(getattr(thing, "dtype", None), "kind", "") in ("m", "M")
+def is_misread(thing: Any) -> bool:
+    """Whether NumPy would take it for a number: a date or a duration, what is masked, or an array of these."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(thing, numpy.ma.MaskedArray):
+        return True
+    return hasattr(type(thing), "dtype") and getattr(thing.dtype, "kind", "") in ("m", "M")
 
 
 NOT_GIVEN: Any = object()  # in place of an operand that was not given
@@ -148,7 +157,7 @@ class Operation:
         if numpy is not None and any(isinstance(operand, numpy.ndarray) for operand in operands):
             return _elementwise(self, operands)
         for operand in operands:
-            if hasattr(operand, "_operate"):
+            if hasattr(type(operand), "_operate"):
                 return operand._operate(self, operands)
         return self.evaluate([real(operand, self.name) for operand in operands])
 
@@ -177,8 +186,8 @@ class Operation:
             if type(found) is float or isinstance(found, Slope):
                 return found
             for operand in operands:
-                if hasattr(operand, "_operate"):
-                    if hasattr(found, "_operate"):
+                if hasattr(type(operand), "_operate"):
+                    if hasattr(type(found), "_operate"):
                         return found
                 elif getattr(operand, "shape", ()) and hasattr(found, "shape"):  # arrays
                     return found
@@ -239,7 +248,7 @@ class Unary(Operation):
             except (ValueError, ArithmeticError) as error:
                 raise self.explain(error, (x,)) from None
             return y if type(y) is float else real(y, f"the result of {self.name}")
-        operate = getattr(x, "_operate", None)
+        operate = getattr(type(x), "_operate", None)
         return self.apply((x,)) if operate is None else operate(self, (x,))
 
 
@@ -290,12 +299,13 @@ class Where(Operation):
         """Apply the choice."""
         if others or b is NOT_GIVEN:
             raise self.wrong_number(condition, a, b, *others)
-        if hasattr(condition, "ndim") and condition.shape == ():  # of no dimensions, or one of NumPy's scalars
-            condition = condition[()]
-        if hasattr(condition, "_choose"):
+        is_array = hasattr(type(condition), "__array__")
+        if is_array and condition.shape == ():  # of no dimensions, or one of NumPy's scalars
+            condition, is_array = condition[()], False
+        if hasattr(type(condition), "_choose"):
             deferred = callable(a) or callable(b)
             return condition._choose(self, condition, a, b) if deferred else self.apply((condition, a, b))
-        if getattr(condition, "shape", ()) != ():  # an array, of which each element is a condition
+        if is_array:  # of which each element is a condition
             return _elementwise(self, (condition, self.side(a), self.side(b)))
         if not (callable(a) or callable(b)):
             return self.decided.apply((condition, a, b))
@@ -367,7 +377,7 @@ class NAry(Operation):
         if numpy is not None and any(isinstance(operand, numpy.ndarray) for operand in operands):
             return _elementwise(lambda *numbers: self.apply(numbers), operands)
         for operand in operands:
-            if hasattr(operand, "_operate"):
+            if hasattr(type(operand), "_operate"):
                 return operand._operate(self, operands)
         return self.evaluate([real(operand, self.name) for operand in operands])
 
@@ -565,10 +575,8 @@ def _elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     """Apply the operation to arrays element by element, with NumPy's broadcasting; floats give an array of floats."""
     import numpy
 
-    if any(isinstance(operand, numpy.ma.MaskedArray) for operand in operands):
-        raise TypeError("a masked array lacks numbers: fill it, as .filled(0.0) does, or take .compressed() of it")
-    if times := [operand for operand in operands if is_time(operand)]:
-        real(times[0], getattr(function, "name", "arithmetic"))
+    if misread := [operand for operand in operands if is_misread(operand)]:
+        real(misread[0], getattr(function, "name", "arithmetic"))
     result = numpy.frompyfunc(function, len(operands), 1)(*operands)
     if isinstance(result, numpy.ndarray) and all(isinstance(element, float) for element in result.flat):
         return result.astype(float)

@@ -283,7 +283,7 @@ def _mask(condition: Any, *, otherwise: bool = False) -> Any:
     """Return a mask; of a condition that is known, a number or an array of numbers."""
     if isinstance(condition, (bool, int, float)):
         return 1.0 if bool(condition) is not otherwise else Zero()
-    if hasattr(condition, "_operate"):
+    if hasattr(type(condition), "_operate"):
         return Mask(condition, otherwise=otherwise)
     return where(condition, 0.0, 1.0) if otherwise else where(condition, 1.0, 0.0)  # of an array
 
