@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from inspect import getattr_static
 from numbers import Number
 from operator import is_
-from types import FunctionType, MappingProxyType
+from types import FunctionType, MappingProxyType, MemberDescriptorType
 from typing import Any, NamedTuple
 
 
@@ -39,10 +39,11 @@ class Beside:
 
     - `key`: what tells it from others, as of when it was first compared; that of the content, if none is given.
     - `fits`: what a vector has in common with what it multiplies.
+    - `title`: what messages write behind the name of the class.
     """
 
-    def __init__(self, content: Any, fits: Any, key: Any = None) -> None:
-        self.content, self.fits, self._compared = content, fits, content if key is None else key
+    def __init__(self, content: Any, fits: Any, key: Any = None, title: str = "") -> None:
+        self.content, self.fits, self._compared, self.title = content, fits, content if key is None else key, title
 
     @cached_property
     def key(self) -> Hashable:
@@ -99,7 +100,7 @@ def register(
     _registered[cls] = Container(checked, unflatten)
 
 
-def container_of(cls: type) -> Container | None:
+def container_of(cls: Any) -> Container | None:
     """Return how the things of a class are taken apart, where they are known as containers."""
     found = _registered.get(cls) or _recognized.get(cls)
     if found is None:
@@ -109,7 +110,10 @@ def container_of(cls: type) -> Container | None:
         elif dataclasses.is_dataclass(cls):
             found = _OfFields(cls).container
         elif issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            names = [f".{name}" for name in cls._fields]
             found = _OfPlaces(cls).container
+            if not cls.__dictoffset__:  # it has fields and nothing beside them
+                found = Container(lambda thing: (thing, None), lambda rest, parts: cls._make(parts), lambda rest: names)
         elif issubclass(cls, ChainMap):
             found = _OfMaps(cls).container
         elif issubclass(cls, Mapping):
@@ -133,6 +137,11 @@ class _Construction:
     def __init__(self, cls: Any) -> None:
         self.cls = cls
         self.container = Container(self.flatten, self.unflatten, self.names, isinstance(self, _OfItems))
+        self.is_sure = self.holds_surely()
+
+    def holds_surely(self) -> bool:
+        """Say whether what is made of parts, and has no other attributes, holds these for sure."""
+        return False
 
     def keys(self, thing: Any) -> Any:
         """Return what the parts are found by."""
@@ -177,6 +186,8 @@ class _Construction:
         keys, names = rest.fits
         count = len(parts) - len(names)
         made = self._made(keys, parts[:count], rest.content)
+        if rest.content is None and self.is_sure:
+            return made
         attributes, slots = rest.content or ({}, {})
         if attributes:
             vars(made).update(attributes)
@@ -197,8 +208,7 @@ class _Construction:
 
     def holds(self, made: Any, keys: Any, parts: Sequence[Any]) -> bool:
         """Say whether what was made of parts holds these, or copies of lists and the like with the same Values."""
-        held = self.parts(made, keys)
-        return (len(held) == len(parts) and all(map(is_, held, parts))) or identity(held) == identity([*parts])
+        return _same(self.parts(made, keys), parts)
 
     def _made(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
         try:
@@ -215,12 +225,15 @@ class _Construction:
 class _OfItems(_Construction):
     """Construction of a mapping, of a dict of its items."""
 
+    def holds_surely(self) -> bool:
+        own = [[getattr(cls, name) for name in _DICT_METHODS] for cls in (self.cls, dict, defaultdict)]
+        return own[0] in own[1:]
+
     def keys(self, thing: Any) -> Any:
         return tuple(thing), thing.default_factory if issubclass(self.cls, defaultdict) else None
 
     def parts(self, thing: Any, keys: Any) -> list[Any]:
-        held = dict(zip(thing, self.cls.values(thing), strict=True))  # an item may hide the method of the instance
-        return [held.pop(key, None) for key in keys[0]] + [*held]
+        return list(self.cls.values(thing))  # an item may hide the method of the instance
 
     def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
         items = dict(zip(keys[0], parts, strict=True))
@@ -228,6 +241,10 @@ class _OfItems(_Construction):
 
     def places(self, keys: Any) -> list[str]:
         return [f"[{key!r}]" for key in keys[0]]
+
+    def holds(self, made: Any, keys: Any, parts: Sequence[Any]) -> bool:
+        held = dict(zip(made, self.cls.values(made), strict=True))  # in any order
+        return _same([held.pop(key, None) for key in keys[0]], parts) and not held
 
 
 class _OfMaps(_Construction):
@@ -249,6 +266,9 @@ class _OfMaps(_Construction):
 class _OfPlaces(_Construction):
     """Construction of a named tuple, of its fields; without a call of its class where it has no attributes."""
 
+    def holds_surely(self) -> bool:
+        return True
+
     def keys(self, thing: Any) -> Any:
         return None
 
@@ -264,6 +284,11 @@ class _OfPlaces(_Construction):
 
 class _OfFields(_Construction):
     """Construction of a dataclass as `copy.copy` makes one, of the fields that are set: without a call of its class."""
+
+    def holds_surely(self) -> bool:
+        own = [getattr_static(self.cls, field.name, None) for field in dataclasses.fields(self.cls)]
+        computed = any(hasattr(type(part), "__set__") and not isinstance(part, MemberDescriptorType) for part in own)
+        return not computed and not issubclass(self.cls, Mapping)
 
     def keys(self, thing: Any) -> Any:
         return tuple([field.name for field in dataclasses.fields(thing) if hasattr(thing, field.name)])
@@ -293,6 +318,13 @@ class _OfFields(_Construction):
         return super().holds(made, keys, parts)
 
 
+_DICT_METHODS = ("__new__", "__init__", "__iter__", "__len__", "values")  # of those that make a mapping, and read it
+
+
+def _same(held: Sequence[Any], parts: Sequence[Any]) -> bool:
+    return (len(held) == len(parts) and all(map(is_, held, parts))) or identity([*held]) == identity([*parts])
+
+
 @cache
 def _nothing_beside(fits: Any) -> Beside:
     return Beside(None, fits)
@@ -300,7 +332,8 @@ def _nothing_beside(fits: Any) -> Beside:
 
 def _state(thing: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what an object holds, in its __dict__ and in slots."""
-    state = object.__getstate__(thing)
+    if (state := object.__getstate__(thing)) is None:
+        return {}, {}
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     return dict(attributes or {}), dict(slots or {})
 
@@ -327,7 +360,7 @@ def _alike(one: Any, other: Any, within: set[tuple[int, int]]) -> bool:
 
 def _copied(thing: Any) -> list[Any]:
     """Return what a copy is made of."""
-    if isinstance(thing, MappingProxyType):
+    if type(thing) in (dict, MappingProxyType):
         return list(thing.items())
     reduced = thing.__reduce_ex__(4)
     return [list(part) if isinstance(part, Iterator) else part for part in reduced]
@@ -345,7 +378,8 @@ def _of_series(series: Any) -> tuple[Sequence[Any], Hashable]:
     index = series.index
     levels = [level.dtype for level in getattr(index, "levels", [index])]
     key = (series.name, type(index), *index.names, *levels, getattr(index, "freq", None))
-    return series.tolist(), Beside((index, series.name), tuple(index), key)
+    title = "" if series.name is None else f" {series.name!r} "
+    return series.tolist(), Beside((index, series.name), tuple(index), key, title)
 
 
 def _series(rest: Any, parts: Sequence[Any]) -> Any:

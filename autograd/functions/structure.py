@@ -156,6 +156,7 @@ class Structure:
         if self.container in (dict, OrderedDict):
             items = ", ".join(f"{key!r}: {part}" for key, part in zip(self.keys, parts, strict=True))
             return f"{kind}({{{items}}})" if kind else f"{{{items}}}"
+        kind += self.rest.title if isinstance(self.rest, Beside) else ""
         inside = f"{parts[0]} x {len(parts)}" if len(parts) > 4 and len(set(parts)) == 1 else ", ".join(parts)
         if issubclass(self.container, list):
             return f"[{inside}]"

@@ -248,8 +248,11 @@ class Unary(Operation):
             except (ValueError, ArithmeticError) as error:
                 raise self.explain(error, (x,)) from None
             return y if type(y) is float else real(y, f"the result of {self.name}")
-        operate = getattr(type(x), "_operate", None)
-        return self.apply((x,)) if operate is None else operate(self, (x,))
+        try:
+            operate = type(x)._operate
+        except AttributeError:
+            return self.apply((x,))
+        return operate(self, (x,))
 
 
 class Binary(Operation):

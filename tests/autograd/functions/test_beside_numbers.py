@@ -2,7 +2,7 @@
 
 from collections import ChainMap, UserDict, defaultdict
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, make_dataclass
 from functools import cached_property, partial
 from typing import ClassVar, NamedTuple
 
@@ -411,6 +411,26 @@ def test_labels_of_a_series_reach_its_numbers():
     assert grad(lambda s: s.groupby(level="v").sum()["a"] ** 2)(given).tolist() == [8.0, 0.0, 8.0]
     with pytest.raises(TypeError, match="the vector of hvp has the structure of what it multiplies"):
         hvp(lambda s: (s * s).sum())(given, pd.Series([1.0, 0.0, 0.0]))
+
+
+def test_vector_in_another_order_says_which_label_stands_in_place_of_which():
+    given = pd.Series([1.0, 2.0], index=["p", "q"])
+    with pytest.raises(TypeError, match=r"got Series\(number, number\), where \['q'\] stands in place of \['p'\]"):
+        hvp(lambda s: (s * s).sum())(given, given[::-1])
+    with pytest.raises(TypeError, match=r"got Point\(number, number\), where \.b stands in place of \.a"):
+        jvp(lambda p: p.x, (of_fields("a")(1.0, 2.0),), (of_fields("b")(1.0, 2.0),))
+
+
+def of_fields(name):
+    return make_dataclass("Point", ["x", name])
+
+
+def test_examples_that_are_rows_of_a_table_are_told_apart_by_their_names():
+    table = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]})
+    program = compile(lambda row: row["x"] * row["y"], batched="row")
+    with pytest.raises(ValueError, match=r"number 0 is Series 0 \(.*\), number 1 is Series 1 \("):
+        program([row for _, row in table.iterrows()])
+    assert program(table.to_dict("records")) == program([row.rename(None) for _, row in table.iterrows()]) == 5.5
 
 
 def test_a_value_among_attributes_is_a_number_of_its_owner():
