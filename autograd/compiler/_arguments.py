@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd.compiler.instructions import Array
-from autograd.functions import Structure, arranged, flatten, signature_of, telling_signature
+from autograd.functions import Structure, arranged, flatten, signature_of, telling_signature, vectors_after
 from autograd.functions.containers import identity
 from autograd.functions.pickling import MadeOfFunction
 
@@ -74,7 +74,7 @@ class Signature:
     """The signature of a function: its parameters, and which of them are batched or static.
 
     A call is bound as the function that is called binds it. Where that is a wrapper of any arguments, these are called
-    what the function that it wraps calls them.
+    what the function that it wraps calls them. Those behind them that `hvp` takes are called v.
     """
 
     def __init__(self, f: Callable[..., Any], batched: Sequence[str], static: Sequence[str]) -> None:
@@ -91,13 +91,18 @@ class Signature:
         of_class = first == "cls" and place != "" and not place.endswith("<locals>")
         # What the first argument is an instance of, where it is that of a method, as in M.f(a, x).
         self.bound_to: tuple[type, ...] = (type,) if of_class else (object,) if first in ("self", "cls") else ()
+        known = [*parameters]
+        for _ in range(vectors_after(f)):
+            vector = "v"
+            while vector in known:
+                vector += "_"
+            known.append(vector)
+        self.vectors = known[len(parameters) :]
         self.roles: dict[str, str] = {}
         for role, names in ((BATCHED, batched), (STATIC, static)):
             for name in names:
-                if name not in parameters and not open_ended:
-                    raise ValueError(
-                        f"{role} names arguments of {self.function}({', '.join(parameters)}), got {name!r}"
-                    )
+                if name not in known and not open_ended:
+                    raise ValueError(f"{role} names arguments of {self.function}({', '.join(known)}), got {name!r}")
                 if self.roles.setdefault(name, role) != role:
                     raise ValueError(f"an argument is batched or static, not both, got {name!r} in both")
         self._forms: dict[Any, Form] = {}
@@ -116,11 +121,12 @@ class Signature:
     def _bind(self, count: int, keywords: tuple[str, ...]) -> Form:
         places = range(count + len(keywords))  # stand for the arguments
         args, named = tuple(places[:count]), dict(zip(keywords, places[count:], strict=True))
+        stop = max(count - len(self.vectors), 0)
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
         if self.python is not None and self.telling is not None:
             bound = told = _bound(self.python, args, named)
             with suppress(TypeError):  # a wrapper may take and give other arguments
-                told = _bound(self.telling, args, named, partial=True)
+                told = _bound(self.telling, args[:stop], named, partial=True)
             ranks = [*told.args, *told.kwargs.values()]  # in the order of the parameters
             args, named = bound.args, dict(sorted(bound.kwargs.items(), key=lambda item: ranks.index(item[1])))
             for name, place in told.arguments.items():
@@ -132,6 +138,7 @@ class Signature:
                     }
                 else:
                     called[place] = (name, name)
+            called |= {place: (name, name) for place, name in zip(args[stop:], self.vectors, strict=False)}
         order = [*args, *named.values()]
         roles = [self.roles.get(called[place][1], PLAIN) for place in order]
         dynamic = [position for position, role in enumerate(roles) if role is not STATIC]

@@ -1,6 +1,7 @@
 """Derivatives of functions: nesting of arguments, and the transforms `grad`, `jacobian`, `hessian` and their kin."""
 
 from autograd.functions import transforms as transforms
+from autograd.functions._derivative import vectors_after as vectors_after
 from autograd.functions.calls import Function as Function
 from autograd.functions.calls import signature_of as signature_of
 from autograd.functions.calls import telling_signature as telling_signature

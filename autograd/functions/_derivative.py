@@ -40,8 +40,17 @@ def derivative(
     made.__name__ = made.__qualname__ = f"{name}({named})"
     made.__module__ = getattr(f, "__module__", None) or __name__
     made.__doc__ = f"Return the {name} of {named}."
+    made.__wrapped__ = f  # it has the parameters of f
     if name == "hvp":
-        made.__signature__ = ANY
-    else:
-        made.__wrapped__ = f  # it has the parameters of f
+        made.__signature__ = ANY  # the vector follows what is given of these, also where others have defaults
     return made
+
+
+def vectors_after(f: Any) -> int:
+    """Return how many vectors follow by position the arguments of what f wraps: one for each `hvp` among that."""
+    found = 0
+    while f is not None:
+        f = getattr(f, "__func__", f)
+        found += isinstance(f, Derivative) and hasattr(f, "__signature__")
+        f = getattr(f, "__wrapped__", None)
+    return found

@@ -11,7 +11,7 @@ from functools import partial, wraps
 import numpy as np
 import pytest
 
-from autograd import TraceError, Value, compile, dot, grad, hessian, jacobian, sin, tanh, value_and_grad
+from autograd import TraceError, Value, compile, dot, grad, hessian, hvp, jacobian, sin, tanh, value_and_grad
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
 from tests.threads import in_threads
@@ -216,6 +216,41 @@ def test_default_may_be_what_compares_with_nothing(default):
     ):
         assert called([3.0] if "each" in repr(called) else 3.0) == 6.0
     assert compile(grad(f))(3.0) == grad(f)(3.0) == 2.0
+
+
+def steps(x, word="ab", *more):
+    return sum(c * x**k for k, c in enumerate(map(ord, "".join([word, *more])), 2))
+
+
+DERIVATIVES = {  # of a function, with the vectors that they take behind its arguments
+    **{transform.__name__: (transform, ()) for transform in (grad, value_and_grad, jacobian, hessian)},
+    "hvp": (hvp, (3.0,)), "hvp of hvp": (lambda f: hvp(hvp(f)), (3.0, 5.0)),
+    "grad of hvp": (lambda f: grad(hvp(f)), (3.0,)),
+    "wrapped": (lambda f: wraps(hvp(f))(lambda *args, **keywords: hvp(f)(*args, **keywords)), (3.0,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_derivative_is_compiled_with_static_and_batched_arguments_wherever_they_stand(name):
+    make, vectors = DERIVATIVES[name]
+    wanted = make(steps)(0.5, "abc", *vectors)
+    static = compile(make(steps), static=("word", "more"))
+    for given in [("abc",), ("ab", "c"), ("a", "b", "c")]:
+        assert static(0.5, *given, *vectors) == pytest.approx(wanted, rel=1e-12)
+    assert static(0.5, *vectors) == pytest.approx(make(steps)(0.5, *vectors), rel=1e-12)  # its default
+    assert static(0.5, *vectors, word="abc") == pytest.approx(wanted, rel=1e-12)
+    scaled = make(lambda x, k: k * x**5)
+    batch = compile(scaled, batched="k").each(0.5, [1.0, 2.0], *vectors)
+    assert np.ravel(batch)[-1] == np.ravel(scaled(0.5, 2.0, *vectors))[-1]
+    with pytest.raises(ValueError, match=r"static names arguments of .*\(x, word, more.*\), got 'wrod'"):
+        compile(make(steps), static="wrod")
+
+
+def test_vector_behind_the_arguments_is_batched_by_the_name_v():
+    product = compile(hvp(lambda x, v: v * x**3), batched=("x", "v_"))
+    assert product.each([1.0, 2.0], 2.0, [1.0, 10.0]).tolist() == [12.0, 240.0]
+    method = type("C", (), {"f": compile(hvp(lambda self, x, n: x**n if n == 3 else x, argnums=1), static="n")})().f
+    assert method(2.0, 3, 1.0) == 12.0
 
 
 # What is no argument

@@ -32,7 +32,7 @@ def test_derivative_has_the_name_and_the_parameters_of_its_function(transform):
 
 def test_product_with_the_hessian_has_a_parameter_more():
     assert list(inspect.signature(hvp(energy)).parameters) == ["args", "keywords"]
-    assert hvp(energy).__name__ == "hvp(energy)"
+    assert (hvp(energy).__name__, hvp(energy).__wrapped__) == ("hvp(energy)", energy)
 
 
 def test_arguments_of_the_function_may_have_any_name():
