@@ -61,10 +61,13 @@ class ListSource:
                     lines, read = self._straight(part)
                     inputs = self._unpacked(range(self.variables), "v") if self._short else self._load("v", read)
                     found.append([*inputs, f"{'results =' if self._short else 'v +='} {gathered(lines)}"])
-        name = self._names.__getitem__ if self._short else "v[{}]".format
-        roots = [name(root) if isinstance(root, int) else literal(self.dialect, root) for root in self.places]
-        found[-1].append(f"return [{', '.join(roots)}], {'results' if self._short else 'v'}")
+        found[-1].append(f"return [{', '.join(self._roots())}], {'results' if self._short else 'v'}")
         return found
+
+    def _roots(self) -> list[str]:
+        """Return the source of each root."""
+        name = self._names.__getitem__ if self._short else "v[{}]".format
+        return [name(root) if isinstance(root, int) else literal(self.dialect, root) for root in self.places]
 
     def _straight(self, part: range) -> tuple[list[NamedLine], set[int]]:
         return self._writer.forward(self.steps[part.start : part.stop], self.variables + part.start)

@@ -24,6 +24,9 @@ from autograd.compiler.steps import GraphStep, dependent_places
 from autograd.compiler.views import Layout
 from autograd.rules import Dialect, NAry, Operation, infix, is_own
 
+BOOLS = (rules.less, rules.less_equal)  # whose results are bools
+CONDITIONAL = (rules.where, rules.guard, rules.unguard)  # on their first operand
+PROMOTED = (rules.add, rules.sub, rules.mul, rules.divide, rules.power, rules.mod, rules.floordiv)
 VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
 
 
@@ -169,6 +172,10 @@ class FloatLists(_Lists):
     takes_lists = True
     words = python_words
 
+    def _roots(self) -> list[str]:
+        truths = truth_values(self.steps, sum(self.sizes))
+        return [f"float({y})" if root in truths else y for root, y in zip(self.places, super()._roots(), strict=True)]
+
     def values(self, variables: list[float]) -> list[float]:
         """Return the roots at these variables; raise what the eager engine would."""
         return self.evaluate(variables)[0]
@@ -246,6 +253,20 @@ class ArrayLists(_Lists):
             memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
         for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
             column[...] = adjoint
+
+
+def truth_values(steps: Sequence[GraphStep], variables: int) -> set[int]:
+    """Return the slots that may hold a bool or an int: of comparisons, and of what operations make of these alone."""
+    found: set[int] = set()
+    for slot, (operation, terms) in enumerate(steps, variables):
+        if operation in BOOLS:
+            found.add(slot)
+        elif found:
+            values = terms[1:] if operation in CONDITIONAL else terms
+            whole = all if operation in PROMOTED else any  # of a float and an int a float comes out
+            if whole(type(x) is int and x in found for x in values):
+                found.add(slot)
+    return found
 
 
 def is_seeded_by_example(roots: Sequence[tuple[Any, bool]], seeds: Sequence[float]) -> bool:

@@ -1,5 +1,6 @@
 """Compiled functions: arguments and results, batches, traces, own operations, captured Values, threads."""
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -20,6 +21,7 @@ from autograd import Constant, TraceError, Value, compile, dot, fsum, grad, hess
 from autograd.compiler import _arguments, blocks
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
+from autograd.testing import every_operation
 from nn import MLP
 from tests.autograd.compiler.beside_eager import plain
 from tests.threads import in_threads
@@ -111,6 +113,35 @@ def test_choices_comparisons_and_what_is_detached_follow_the_data():
     assert [count([1.0, -1.0, 2.0]), count([1.0, 1.0, 1.0]), count([-1.0] * 3)] == [2.0, 3.0, 0.0]
     assert list(map(compile(lambda x: x * x.detach()).value_and_grad, (2.0, 3.0))) == [(4.0, 2.0), (9.0, 3.0)]
     assert list(map(compile(with_a_frozen_factor).value_and_grad, (1.0, 3.0))) == [(2.0, 2.0), (18.0, 6.0)]
+
+
+def made_of_conditions(row):
+    """Yield what a row makes of comparisons of a number, and of these and the number."""
+    parts = [lambda x: x > 0.0, lambda x: x < 5.0, lambda x: x]
+    if row.arity is None:
+        yield lambda x: row(*[[part(x) for part in parts]] * row.sequences)
+        return
+    for chosen in itertools.product(parts, repeat=row.arity):
+        yield lambda x, chosen=chosen: row(*[part(x) for part in chosen])
+
+
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+@pytest.mark.usefixtures("python_backend")
+def test_results_made_of_conditions_are_floats_in_every_call(row):
+    for f in made_of_conditions(row):
+        compiled = compile(lambda x, f=f: [x, f(x)])
+        with contextlib.suppress(ValueError, ArithmeticError):
+            found = [compiled(2.0) for _ in range(3)]
+            assert {type(number) for numbers in found for number in numbers} == {float}
+            assert found == [found[0]] * 3
+
+
+@pytest.mark.usefixtures("backend_or_pieces")
+def test_conditions_joined_by_operations_are_floats_in_every_call():
+    conditions = compile(lambda x: [where(x > 0.0, x < 5.0, x > 7.0), -(x > 0.0), (x > 0.0) + (x < 5.0), x])
+    assert [repr(conditions(2.0)) for _ in range(2)] == ["[1.0, -1.0, 2.0, 2.0]"] * 2
+    joined = compile(lambda x: (x > 0.0) + (x < 5.0))
+    assert [repr(joined(2.0)) for _ in range(2)] == ["2.0", "2.0"]
 
 
 def test_whatever_is_callable_compiles():
