@@ -37,7 +37,7 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     has no influence on them.
 
     Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular, also where x0
-    is a solution as it is.
+    is a solution as it is. Where a number that it depends on is nan, so is the solution.
 
     >>> from autograd import grad, sin
     >>> def anomaly(e, M):  # Kepler's equation
@@ -84,7 +84,8 @@ def _solution(
     start, structure = flatten(x0, asker, f"the start of {name_of(f)}")
     flat = [flatten(given, asker, f"parameter {i} of {name_of(f)}") for i, given in enumerate(params)]
     taken = [*start, *[x for numbers, _ in flat for x in numbers]]
-    taken = [modes.substituted(x) if isinstance(x, Value) else x for x in taken]
+    valued = any(isinstance(x, Value) for x in taken)
+    taken = [modes.substituted(x) if isinstance(x, Value) else Constant(x) if x != x else x for x in taken]  # or nan
     problem = _Problem(asker, equations, objective, structure, [part for _, part in flat], taken, solver, max_steps)
     given = [x for x in taken if isinstance(x, Value)]
     try:
@@ -96,7 +97,7 @@ def _solution(
     if (modes.traced() and operands) or any(not isinstance(x, Constant) for x in operands):
         return structure.unflatten(problem.components(operands))
     found: Any = problem.solve(numbers)
-    return structure.unflatten(map(Constant, found) if given else found)
+    return structure.unflatten(map(Constant, found) if valued else found)
 
 
 class _Problem:
@@ -205,8 +206,9 @@ class _Problem:
                     self.linearized(points[0], numbers, reads)
                 else:
                     points.append(found := self._solved(numbers, reads))
-            except Exception:  # any error of f counts for nothing on a side that was not taken
-                if not untaken:
+            except Exception as error:  # any error of f counts for nothing on a side that was not taken
+                unknown = isinstance(error, newton.ConvergenceError) and _has_nan([*reads.numbers.values()])
+                if not (untaken or unknown):
                     raise
             for x in points if traced else ():
                 with suppress(Exception), modes.trace_with(_BothSides()):
@@ -229,7 +231,9 @@ class _Problem:
     # Solving
 
     def solve(self, operands: Sequence[float]) -> list[float]:
-        """Return the numbers of the solution at these numbers of the operands."""
+        """Return the numbers of the solution at these numbers of the operands: nan where one of these is."""
+        if _has_nan(operands):
+            return [math.nan] * self.size
         key = _bits(operands)
         found = self._solutions.get(key)
         if found is None:
@@ -419,7 +423,7 @@ class SolutionComponent:
 
     def __call__(self, *operands: float) -> float:
         """Return the number at these numbers of the operands."""
-        return math.nan if _has_nan(operands) else self.problem.solve(operands)[self.i]
+        return self.problem.solve(operands)[self.i]
 
 
 class _Partial:
@@ -430,7 +434,7 @@ class _Partial:
 
     def __call__(self, y: Any, *operands: Any) -> Any:
         undefined = _has_nan(operands) or (any(map(_is_nan, operands)) and not modes.traced())
-        return math.nan if undefined else self.problem.sensitivity(operands)[self.i][self.j]
+        return math.nan * y if undefined else self.problem.sensitivity(operands)[self.i][self.j]
 
 
 def _has_nan(operands: Sequence[Any]) -> bool:
@@ -439,7 +443,8 @@ def _has_nan(operands: Sequence[Any]) -> bool:
 
 
 def _is_nan(x: Any) -> bool:
-    return isinstance(x, (float, Value)) and math.isnan(newton.float_of(x))
+    number = newton.float_of(leading_of(x))
+    return isinstance(number, float) and math.isnan(number)
 
 
 def _bits(numbers: Sequence[float]) -> bytes:

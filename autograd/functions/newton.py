@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from autograd import rules
@@ -77,6 +78,8 @@ def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[floa
     value = f(x)
     for left in range(max_steps, -1, -1):
         gradient, hessian = at(x)
+        if not all(map(math.isfinite, chain(gradient, *hessian))):
+            break
         step, definite = _descent(gradient, hessian)
         slope = sum(d * g for d, g in zip(step, gradient, strict=True))
         small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))

@@ -9,10 +9,24 @@ import pytest
 import scipy.optimize
 
 import autograd as ad
-from autograd import Constant, ConvergenceError, Value, argmin, compile, cos, exp, grad, hessian, jacobian, log, root
+from autograd import (
+    Constant,
+    ConvergenceError,
+    Value,
+    argmin,
+    compile,
+    cos,
+    exp,
+    grad,
+    hessian,
+    jacobian,
+    log,
+    root,
+    value_and_grad,
+)
 from autograd.compiler.backends import BACKENDS
 from autograd.engine import topological_order
-from autograd.functions import _linearization, newton
+from autograd.functions import _linearization, flatten, newton
 from tests.collector import leaves_no_cycle
 
 
@@ -262,7 +276,7 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
 # What fails
 
 SINGULAR = "root found the Jacobian to be singular"
-NOT_FINITE = [[math.inf, 1.0], [1.0, -math.inf], [math.nan, 0.0]]
+NOT_FINITE = [[math.inf, 1.0], [1.0, -math.inf]]
 NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: exp(x), 1.0, "root did not converge in 100 Newton steps; it came to x = .*, where the resid"),
     (root, lambda x: x * 0.0 + 1.0, 1.0, rf"{SINGULAR} at x = 1\.0, where the solut"),
@@ -275,6 +289,15 @@ NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: x - x, 3.0, SINGULAR),
     (root, lambda x: [x[0] - x[1]] * 2, [1.0, 1.0], SINGULAR),
     (argmin, lambda x: (x - 1.0) ** 4, 1.0, "argmin found the Hessian to be singular"),
+    *[
+        (
+            argmin,
+            lambda x, k=k: x * x * x * x * k,
+            1e100 if k > 0.0 else 1.0,
+            "argmin did not converge .* gradient (nan|inf)",
+        )
+        for k in (math.nan, math.inf)
+    ],
     (argmin, lambda x: x, 1.0, "argmin did not converge in 100 Newton steps; .* does f have a minimum"),
     (argmin, lambda x: -x * x, 0.0, r"came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not"),
     (argmin, lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
@@ -407,8 +430,36 @@ def test_graph_that_parameters_come_from_is_not_gone_through(monkeypatch):
     assert max(walked) < 20
 
 
-def test_parameter_that_is_nan_has_a_solution_that_is_nan_and_an_untaken_side_may_read_numbers():
-    assert math.isnan(root(lambda x, p: x * x - p, 1.0, Value(math.nan)).data)
+BY_PARAMETERS = ("one", "two", "start that depends", "same parameter twice")  # alone; a nan that f holds is not seen
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_solution_of_what_is_nan_is_nan_and_has_the_same_derivatives_eagerly_and_compiled(name, backend):
+    f, point = FUNCTIONS[name]
+    each = [f, *[of(f, argnums=(0, 1)) for of in (value_and_grad, hessian)]]
+    programs, fresh = [[compile(g, backend=backend) for g in each] for _ in range(2)]
+    assert [program(*point) for program in programs]  # traced at numbers; the others are at nan
+    for at in ((math.nan, point[1]), (point[0], math.nan)):
+        assert math.isnan(f(*map(Value, at)).data)
+        wanted = [math.nan, *[g(*at) for g in each[1:]]]
+        assert name not in BY_PARAMETERS or math.isnan(f(*at))
+        for compiled in (programs, fresh):
+            for program, numbers in zip(compiled, wanted, strict=True):
+                assert flatten(program(*at))[0] == pytest.approx(flatten(numbers)[0], rel=1e-9, nan_ok=True)
+
+
+def test_nan_among_plain_numbers_makes_the_solution_nan_whatever_its_structure():
+    line = lambda start, a: root(lambda z, a: {"x": z["x"] * a - 1.0, "y": z["x"] - z["y"]}, start, a)
+    for start, a in (({"x": 0.0, "y": 0.0}, math.nan), ({"x": 0.0, "y": math.nan}, 2.0)):
+        assert repr(line(start, a)) == "{'x': nan, 'y': nan}"
+        assert repr(jacobian(lambda k, start=start, a=a: line(start, k * a))(1.0)) == "{'x': nan, 'y': nan}"
+    assert math.isnan(argmin(lambda x, k: (x - k) ** 2, 0.0, math.nan, solver=lambda g, x: pytest.fail("was called")))
+    with pytest.raises(ValueError, match="has no power series"):
+        ad.taylor(lambda k: root(lambda x, k: x * x - k, 1.0, k), math.nan, 2)
+
+
+def test_untaken_side_may_read_numbers():
     p = Value(2.0)
     root(lambda x: ad.where(x > 0.0, lambda: x * x - p, lambda: x * float(x) - p), 1.0).backward()
     assert p.grad == pytest.approx(0.5 / math.sqrt(2.0), rel=1e-15)
