@@ -36,6 +36,7 @@ ADVICE = {  # by what was done with a number
         f"array that is to hold it; make text of what the function returns; {STATIC}"
     ),
     "an integer of": f"write floor(x) in place of int(x); {STATIC}",
+    "a ratio of": "write autograd.mean(xs) in place of statistics.mean(xs), x in place of Fraction(x)",
     "a rounded number of": "write floor(x + 0.5) in place of round(x), or round what the function returns",
     "the text of": "return the number, and make text of what the function returns",
     "the gradients of": "write grad(f) or value_and_grad(f) in place of backward(), in the function or around it",
@@ -91,6 +92,10 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     try:
         with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
             result = f(*placed)
+    except Exception as error:
+        if tracer.raised and not isinstance(error, TraceError):  # as NumPy has its own error for an index
+            raise TraceError(tracer.raised) from error
+        raise
     finally:
         modes.traces.remove(tracer)
     if tracer.refused:  # and f caught the error
@@ -117,6 +122,7 @@ class _Tracer(modes.Tracer):
         self.since = since  # a tick of the clock, after which nodes are the function's own
         self.thread = get_ident()
         self.refused = ""  # what the first error says that the function must not have caught
+        self.raised = ""  # what the first one says that is raised where a number is used
         self.decisive: list[Value] = []  # constants that were used as plain numbers
         self.nodes: list[Value] = []
         self.primals: list[Value] = []  # what derivatives were taken of
@@ -165,16 +171,22 @@ class _Tracer(modes.Tracer):
         here = get_ident() == self.thread
         order = topological_order(*operands, since=0 if here else self.since)
         if self._may_change(order) if here else not self.inputs.isdisjoint(order):
-            self._refusal(
+            self._noted(
                 f"a compiled function catches an error, which would stay decided as in this first call; {CAUGHT}; "
                 f"the error is {type(error).__name__}: {error}"
             )
 
     def _refusal(self, message: str) -> TraceError:
-        """Return the error, which is raised again after the call if f catches it."""
+        """Return the error, which is raised again after the call if f, or a library that it calls, catches it."""
+        message = self._noted(message)
+        self.raised = self.raised or message
+        return TraceError(message)
+
+    def _noted(self, message: str) -> str:
+        """Take note of an error that f must not catch, and return what it says, with the user's line."""
         message = f"{message}\n{Located(clock.now, users_frame()).line()}"
         self.refused = self.refused or message
-        return TraceError(message)
+        return message
 
     def linearized(self, outputs: Iterable[Any]) -> None:
         """Take note of what derivatives are taken of."""

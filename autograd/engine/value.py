@@ -300,7 +300,9 @@ class Value(Node, PeerNames, Methods["Value"]):
         operand = _as_operand(other)
         return cast("Any", NotImplemented) if operand is None else divmod(operand, self)
 
-    def __pow__(self, other: Number) -> Value:
+    def __pow__(self, other: Number, modulo: None = None) -> Value:
+        if modulo is not None:
+            raise TypeError("pow(a, b, modulo) is of integers; write a ** b % modulo for a Value")
         if isinstance(other, Value):
             return self._power(other)
         try:  # a plain exponent is part of the operation: x ** 3 has one parent
@@ -395,6 +397,17 @@ class Value(Node, PeerNames, Methods["Value"]):
         raise TypeError(
             f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
             "a list is multiplied element by element: [w * x for x in xs]"
+        )
+
+    __trunc__ = __index__
+
+    def as_integer_ratio(self) -> tuple[int, int]:
+        """Raise TypeError: a float has a ratio, for which the statistics and fractions modules ask."""
+        if modes.blocks:
+            modes.use(self, "a ratio of")
+        raise TypeError(
+            f"{self!r} does not turn into a ratio of integers by itself, since that would cut the graph; use "
+            "autograd.mean in place of statistics.mean, or .data where you mean the number"
         )
 
     def __round__(self, digits: int | None = None) -> Value:

@@ -35,7 +35,13 @@ class Call(Linearization):
     ) -> None:
         check_function(asker, f)
         positions = _positions(asker, f, args, argnums)
-        taken = [flatten(args[i], asker, f"argument {i} of {name_of(f)}") for i in positions]
+        try:
+            taken = [flatten(args[i], asker, f"argument {i} of {name_of(f)}") for i in positions]
+        except TypeError as error:
+            signature = telling_signature(f)
+            if 0 in positions and signature and next(iter(signature.parameters), "") in ("self", "cls"):
+                error.add_note("Of a method, self is argument 0: argnums=1 is the one behind it.")
+            raise
         arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = clock.advance()
@@ -167,4 +173,7 @@ def checked_whole(what: str, number: Any, least: int) -> int:
 def check_function(asker: str, f: Any) -> None:
     """Raise TypeError, in the asker's name, if f is no function."""
     if not callable(f):
-        raise TypeError(f"{asker} takes a function, got {type(f).__name__}; for a Value there is gradients(...)")
+        remedy = "for a Value there is gradients(...)"
+        if hasattr(type(f), "__get__"):  # a class method or a property
+            remedy = f"the function stands in it: write @{type(f).__name__} above the line of {asker}"
+        raise TypeError(f"{asker} takes a function, got {type(f).__name__}; {remedy}")

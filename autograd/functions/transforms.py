@@ -212,7 +212,7 @@ def hvp(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) ->
 def slopes(asker: str, f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     """Return grad(f) by the name of f, whose errors name the transform that was called."""
     found = partial(_gradient, asker, f, argnums, has_aux)
-    found.__name__ = name_of(f)  # type: ignore[attr-defined]
+    found.__name__, found.__wrapped__ = name_of(f), f  # type: ignore[attr-defined]
     return found
 
 

@@ -7,6 +7,7 @@ import itertools
 import math
 import pickle
 import re
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -76,6 +77,13 @@ USES = {
     "a complex number": (lambda x: complex(x).real, "x or x.detach() in place of float(x)", lambda x: x),
     "an int": (lambda x: int(x) * x, "floor(x) in place of int(x)", lambda x: ad.floor(x) * x),
     "an index": (lambda x: [1.0, 2.0][x] * x, "static=(...)", None),
+    "an index of an array": (lambda x: np.arange(3.0)[x] * x, "static=(...)", None),
+    "an index of one of objects": (lambda x: np.array([x, x])[x], "static=(...)", None),
+    "an index of an array's row": (lambda x: np.ones((2, 2))[:, x].sum() * x, "static=(...)", None),
+    "a size": (lambda x: len(np.zeros(x)) * x, "static=(...)", None),
+    "a slice of an iterator": (lambda x: next(itertools.islice([x, x], x, None)), "static=(...)", None),
+    "a whole number": (lambda x: math.trunc(x) * x, "floor(x) in place of int(x)", lambda x: ad.floor(x) * x),
+    "statistics": (lambda x: statistics.mean([x, x]), "autograd.mean(xs)", lambda x: ad.mean([x, x])),
     "a range": (lambda x: sum(x for _ in range(x)), "static=(...)", None),
     "a repetition": (lambda x: len([0] * x) * x, "static=(...)", None),
     "rounded": (lambda x: round(x) * x, "floor(x + 0.5) in place of round(x)", lambda x: ad.floor(x + 0.5) * x),

@@ -7,6 +7,7 @@ import math
 import operator
 import random
 import re
+import statistics
 import sys
 import threading
 import tracemalloc
@@ -251,9 +252,16 @@ def test_conversion_to_a_plain_number_would_cut_the_graph():
     for digits in [(), (2,)]:
         with pytest.raises(TypeError, match=r"Value\(data=2\.5, .* is not rounded, .* no derivative; use \.data"):
             round(Value(2.5), *digits)
-    for cut in (int, range):
-        with pytest.raises(TypeError, match="Value"):
+    for cut in (int, range, math.trunc, lambda x: np.trunc(np.array([x]))):
+        with pytest.raises(TypeError, match=r"Value\(data=2\.0, .*an integer by itself; use \.data"):
             cut(Value(2.0))
+    for cut in (statistics.mean, statistics.variance, statistics.pstdev):
+        with pytest.raises(
+            TypeError, match=r"Value\(data=2\.0, .*a ratio .*would cut the graph; .*autograd\.mean .* \.data"
+        ):
+            cut([Value(2.0), Value(3.0)])
+    with pytest.raises(TypeError, match=r"of integers; write a \*\* b % modulo"):
+        pow(Value(2.0), 3, 5)
 
 
 # Gradients

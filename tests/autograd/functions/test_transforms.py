@@ -18,6 +18,7 @@ from autograd.functions import _linearization
 from autograd.functions.structure import flatten
 from tests.autograd.functions.nested import Point, array_of, data, every_argument, same, values_of
 from tests.collector import leaves_no_cycle
+from tests.errors import error_of
 from tests.threads import in_threads
 
 # Each takes a function of one number to its derivative.
@@ -718,6 +719,35 @@ def test_what_is_no_function_is_refused_in_the_name_of_the_transform(asker):
         check_refusal(TypeError, message, (ASKERS | OTHERS)[asker], thing)
         if asker in ASKERS and asker not in ("vjp", "jvp"):  # at once, before the derivative is called
             check_refusal(TypeError, message, getattr(ad, asker), thing)
+
+
+@pytest.mark.parametrize("asker", [asker for asker in ASKERS if asker not in ("vjp", "jvp")])
+def test_what_holds_a_function_is_refused_with_where_to_write_it(asker):
+    for holder in (classmethod, property):
+        message = (
+            f"got {holder.__name__}; the function stands in it: write @{holder.__name__} above the line of {asker}$"
+        )
+        check_refusal(TypeError, message, getattr(ad, asker), holder(lambda x: x))
+
+
+class Spring:
+    def energy(self, x):
+        return x * x
+
+    compiled = ad.compile(energy)
+
+
+@every_asker
+def test_instance_that_is_to_be_differentiated_by_is_told_from_what_comes_behind_it(asker):
+    whole = {"vjp": lambda f: lambda *args: vjp(f, *args), "jvp": lambda f: lambda *args: jvp(f, args, args)}
+    make = whole.get(asker) or getattr(ad, asker)
+    made = [make(Spring.energy), make(Spring.compiled)]
+    for derivative in made if asker in whole else [*made, *map(ad.compile, made)]:
+        found = error_of(derivative, Spring(), 2.0, *[1.0] * (asker == "hvp"))
+        assert f"{asker} takes real numbers" in found
+        assert "; argument 0 of energy is of type Spring: " in found
+        assert found.endswith("\nOf a method, self is argument 0: argnums=1 is the one behind it.")
+    assert "self" not in error_of(make(lambda x: x), *["a"] * (1 + (asker == "hvp")))
 
 
 CONDITIONS = [
