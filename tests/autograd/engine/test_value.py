@@ -25,6 +25,7 @@ from autograd.engine.node import UNREACHED, Node
 from autograd.export import derivation
 from autograd.rules import Binary, Unary
 from tests.collector import leaves_no_cycle
+from tests.readme import ROOT
 from tests.threads import in_threads
 
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
@@ -196,6 +197,50 @@ UFUNCS = {  # at an array of -2.5
     "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0), "%": (lambda xs: xs % 2, 1.5),
     "//": (lambda xs: 7 // xs, -3.0),
 }  # fmt: skip
+
+
+EDGES = (ROOT / "docs" / "edges.md").read_text(encoding="utf-8")
+REFUSED_UFUNCS = re.findall(r"`np\.(\w+)`", EDGES.split("these are an error:")[1].split("\n\n")[1])
+ALL_UFUNCS = {thing.__name__: thing for thing in vars(np).values() if isinstance(thing, np.ufunc)}
+PLAIN_RESULTS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "sign", "logical_not")
+OPERANDS = {"logical_and": 1, "logical_or": 0}  # the one that they return, as Python's `and` and `or`
+
+
+def floats_for(ufunc):
+    """Yield arrays of floats that a universal function takes, at several points."""
+    cores = re.findall(r"\(([^)]*)\)", (ufunc.signature or "(),(),()").split("->")[0])[: ufunc.nin]
+    for start in (0.5, 1.5, -2.75):
+        shapes = [(2,) * (core.count(",") + 1) if core else (2,) for core in cores]
+        yield [start * (i + 1.0) + np.arange(math.prod(shape)).reshape(shape) / 8.0 for i, shape in enumerate(shapes)]
+
+
+@pytest.mark.parametrize("name", ALL_UFUNCS)
+def test_ufunc_of_values_is_that_of_floats_or_named_in_the_documentation(name):
+    ufunc = ALL_UFUNCS[name]
+    for floats in floats_for(ufunc):
+        values = [np.array([Value(x) for x in array.ravel()]).reshape(array.shape) for array in floats]
+        try:
+            with np.errstate(all="ignore"):
+                wanted = np.array(ufunc(*floats), dtype=float)
+        except TypeError:  # of ints or dates only
+            return
+        if name in REFUSED_UFUNCS:
+            with pytest.raises((TypeError, AttributeError)):
+                ufunc(*values)
+        elif np.isfinite(wanted).all():
+            found = np.ravel(ufunc(*values))
+            assert {isinstance(x, Value) for x in found} == {name not in PLAIN_RESULTS}
+            wanted = floats[OPERANDS[name]] if name in OPERANDS else wanted
+            assert [float(getattr(x, "number", x)) for x in found] == pytest.approx(wanted.ravel().tolist(), rel=1e-14)
+
+
+@pytest.mark.parametrize("of", ["solve", "inv", "det", "cholesky", "eigvalsh", "slogdet"])
+def test_what_lapack_computes_refuses_values_and_what_sums_and_products_do_takes_them(of):
+    matrix = np.array([[Value(2.0), Value(1.0)], [Value(1.0), Value(3.0)]])
+    with pytest.raises(TypeError, match="Cannot cast"):
+        getattr(np.linalg, of)(*[matrix] * (1 + (of == "solve")))
+    assert np.linalg.norm(matrix).data == pytest.approx(math.sqrt(15.0))
+    assert np.linalg.matrix_power(matrix, 2)[0, 0].data == 5.0
 
 
 def test_ufuncs_apply_to_arrays_of_values():
