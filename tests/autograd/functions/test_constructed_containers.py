@@ -230,6 +230,7 @@ TRANSFORMS = {
 }
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("wrap", [lambda f: f, compile], ids=["eager", "compiled"])
 @pytest.mark.parametrize(("transform", "arguments"), TRANSFORMS.values(), ids=TRANSFORMS)
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
@@ -240,6 +241,7 @@ def test_what_a_class_computes_of_its_items_is_computed_again(make, transform, a
         assert numbers(found(*arguments(make, *point))) == pytest.approx(numbers(wanted), rel=1e-13)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
 def test_constructed_containers_are_batched(make):
     examples = [(2.0, 3.0), (0.5, -1.0)]
@@ -373,6 +375,7 @@ USES = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize("make", UNTOLD.values(), ids=UNTOLD)
 def test_class_that_cannot_be_made_again_says_to_register_it(make, use):

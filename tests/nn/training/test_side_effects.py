@@ -87,6 +87,7 @@ def kept(model):
     return found
 
 
+@pytest.mark.sample(4)
 @KEEPS
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_what_a_model_keeps_is_no_parameter_and_of_the_kind_that_an_eager_call_leaves(entry, keep):
@@ -100,6 +101,7 @@ def test_what_a_model_keeps_is_no_parameter_and_of_the_kind_that_an_eager_call_l
     model.load_state_dict(state)
 
 
+@pytest.mark.sample(2)
 @KEEPS
 def test_what_a_model_keeps_of_its_inputs_is_no_parameter_where_many_outputs_are_compiled(keep):
     model, eager = (Keeping(lambda model, x, y: keep(model, x, x[0])) for _ in range(2))
@@ -116,6 +118,7 @@ def test_after_training_a_model_keeps_what_its_last_call_gave_with_the_parameter
     assert seen[-1] == model.part.data == model(X[-1]).data != seen[0]
 
 
+@pytest.mark.sample(2)
 @KEEPS
 def test_penalty_of_a_model_that_keeps_its_inputs_is_of_its_parameters_only(keep):
     one, other = Keeping(keep), Keeping(keep)
