@@ -55,6 +55,7 @@ def differentiate(f: Curve, x: float, magnitudes: Sequence[float] | None = None)
     # Far from 0 there may be waves of length 1 or so; as near to 0 as this, a pole.
     scale = 2.0 ** math.floor(math.log2(min(math.fabs(x), 8.0))) if x else 0.0
     nearest = NEAR * (2.0**-20 * scale if scale < 1.0 else 0.125)
+    best: list[_Extrapolation] = []
     for _ in range(BEGINNINGS):
         step, columns = _extrapolate(f, x, step, magnitudes)
         near = NEAR * min(tiny, step / 16.0)
@@ -63,15 +64,18 @@ def differentiate(f: Curve, x: float, magnitudes: Sequence[float] | None = None)
             agrees = _confirmed(f, x, columns, nearest, step)
             if not all(agrees):
                 step = min(step, 16.0 * scale)
-        if all(agrees):
-            break
+        for column, confirmed in zip(columns, agrees, strict=True):
+            column.agrees = confirmed
+        best = list(map(_better, best or columns, columns))
         step /= 128.0
-        if x + step == x:  # there is nothing nearer
+        if all(column.settled and column.agrees for column in best) or x + step == x:  # there is nothing nearer
             break
-    return [
-        Estimate(column.value, column.error, column.rounding, column.settled and confirmed)
-        for column, confirmed in zip(columns, agrees, strict=True)
-    ]
+    return [Estimate(column.value, column.error, column.rounding, column.settled and column.agrees) for column in best]
+
+
+def _better(before: _Extrapolation, nearer: _Extrapolation) -> _Extrapolation:
+    """Return the extrapolation that is confirmed, the more exact one of two; the nearer where none is."""
+    return before if before.agrees and not (nearer.agrees and nearer.error < before.error) else nearer
 
 
 def _extrapolate(
@@ -149,6 +153,7 @@ class _Extrapolation:
         self.value, self.error = math.nan, math.inf
         self.rounding = self.noise = self.steepest = 0.0
         self.row: list[float] = []
+        self.agrees = False  # with the difference of a tiny step
 
     def add(self, above: float, below: float, step: float) -> None:
         """Take in the difference of half the last step, and keep the extrapolation that moved least."""

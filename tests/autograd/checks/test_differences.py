@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd as ad
 from autograd.checks._differences import differentiate, kink
 from tests.hypothesis_profiles import max_examples
 
@@ -38,6 +39,19 @@ def test_smooth_functions_are_differentiated_to_nine_digits(f, exact):
             wanted = mpmath.diff(exact, x)
         assert abs(estimate.value - wanted) <= 2e-9 * abs(wanted) + estimate.rounding, x
         assert estimate.error <= 1e-8 * abs(wanted) + estimate.rounding, x
+
+
+FINE = {  # of features that are far smaller than the first steps
+    "cbrt": lambda x: ad.cbrt(x), "asinh": lambda x: ad.asinh(1e6 * x), "atan": lambda x: ad.atan(1e9 * x),
+    "tanh": lambda x: ad.tanh(1e5 * x), "atan2": lambda x: ad.atan2(1e-5, x), "hypot": lambda x: ad.hypot(x, 1e-5),
+    "sqrt": lambda x: ad.sqrt(x), "1 / x": lambda x: 1.0 / x, "erf": lambda x: ad.erf(1e4 * x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", FINE.values(), ids=FINE)
+def test_fine_features_are_no_false_alarm_at_any_distance_from_them(f):
+    for k in range(80):
+        assert ad.gradcheck(f, 10.0 ** (-8.0 + k / 10.0))
 
 
 @max_examples(200)
