@@ -36,8 +36,9 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     uses beside them, are those of the implicit function theorem: one linear solve, not the solver's steps. The start
     has no influence on them.
 
-    Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular, also where x0
-    is a solution as it is. Where a number that it depends on is nan, so is the solution.
+    Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular or what rounding
+    left of 0, as at a multiple root; also where x0 is a solution as it is. Where a number that it depends on is nan, so
+    is the solution.
 
     >>> from autograd import grad, sin
     >>> def anomaly(e, M):  # Kepler's equation
@@ -252,6 +253,7 @@ class _Problem:
     def _solved(self, operands: Sequence[float], reads: _Reads) -> list[float]:
         given = self.placed(operands)
         x, params = given[: self.size], self.params(given)
+        path: newton.Path = ()
         if not all(map(math.isfinite, x)):
             raise newton.ConvergenceError(
                 f"{self.asker} cannot start at x = {newton.briefly(x)}; start at finite numbers"
@@ -281,8 +283,8 @@ class _Problem:
                 )
         elif self.objective is not None:
             objective = plain(self.objective)
-            x = newton.minimum_near(lambda x: objective(self.structure.unflatten(x)), at, x, self.max_steps)
-        x = newton.root_near(self.asker, at, x, self.max_steps)
+            x, path = newton.minimum_near(lambda x: objective(self.structure.unflatten(x)), at, x, self.max_steps)
+        x = newton.root_near(self.asker, at, x, self.max_steps, path)
         if self.objective is not None:
             newton.check_minimum(at(x)[1], x)
         return x

@@ -20,13 +20,17 @@ class ConvergenceError(RuntimeError, ArithmeticError):
 
 
 At = Callable[[Sequence[float]], "tuple[list[float], list[list[float]]]"]
+Path = Sequence["tuple[Sequence[float], list[list[float]]]"]  # the start and the last points, and the Jacobians there
 _EPS = 2.0**-52
 UNDEFINED = (ValueError, ArithmeticError)  # what functions raise outside of their domains
+FAR = 1e-4  # relative, from where on a multiple root is not what rounding makes of it
 STEPS = [2.0**-k for k in range(31)]
 
 
-def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> list[float]:
+def root_near(asker: str, at: At, start: Sequence[float], max_steps: int, path: Path = ()) -> list[float]:
     """Return where the residuals are 0, near the start; `at` returns residuals and Jacobian.
+
+    It is a simple root, or a ConvergenceError. `path` is what led to the start.
 
     Newton steps are damped by the natural monotonicity test, which does not depend on how equations are scaled (P.
     Deuflhard, "Newton Methods for Nonlinear Problems", 2004, section 3.3).
@@ -36,7 +40,7 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
     for left in range(max_steps, -1, -1):
         step = _column(asker, jacobian, residuals, x)  # 0 at an exact solution, if the Jacobian is not singular there
         if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
-            return x
+            return _simple(asker, at, x, jacobian, path)
         if not left:
             break
         scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
@@ -50,11 +54,12 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int) -> lis
             if not all(map(math.isfinite, found[0])):
                 continue
             if _size(_column(asker, jacobian, found[0], x), scale) < (1.0 - 0.25 * t) * _size(step, scale):
+                path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
             if near:
-                return x
+                return _simple(asker, at, x, jacobian, path)
             break
     raise ConvergenceError(
         f"{asker} did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where the residuals are "
@@ -68,14 +73,70 @@ def is_rounding(step: Sequence[float], x: Sequence[float], times: float = 1.0) -
     return all(abs(d) <= times * max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
 
 
-def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[float], max_steps: int) -> list[float]:
-    """Return a point near the start from which plain Newton steps lead to a minimum; `at` has gradient and Hessian.
+def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], path: Path) -> list[float]:
+    """Return a root, if it is a simple one; raise ConvergenceError if the Jacobian is what rounding left of 0.
+
+    The Jacobian of a multiple root vanishes with the distance from it, and Newton's method ends where the residuals
+    are rounding: the Jacobian is as small as that makes it, but not 0. At a simple root it is about the same as where
+    the last steps came from. Where that does not tell, there are three distances at which the residuals are in
+    proportion, and about what the Jacobian says: larger than rounding, and smaller than where they bend.
+    """
+    if not x:
+        return x
+    scale = [max(abs(a), *[abs(a - z[i]) for z, _ in path], 0.0) or 1.0 for i, a in enumerate(x)]
+    far = [other for z, other in path if _distance(x, z, scale) > FAR]
+    if far and _is_about_the_identity(solved(asker, jacobian, far[-1], x), scale):
+        return x
+    # A direction in which every residual changes; the longer, the less the Jacobian makes of it.
+    changes = [
+        (0.5 + 0.618 * i % 1.0) * sum(abs(d) * s for d, s in zip(row, scale, strict=True))
+        for i, row in enumerate(jacobian)
+    ]
+    direction = [d for (d,) in solved(asker, jacobian, [[change] for change in changes], x)]
+    length = _size(direction, scale)
+
+    def seen(distance: float) -> list[float] | None:
+        """Return the changes at this distance, each divided by what the Jacobian says; None outside of the domain."""
+        moved = [a + distance / length * d for a, d in zip(x, direction, strict=True)]
+        change = math.copysign(_distance(x, moved, scale), distance) / length
+        try:
+            found = [y / (change * expected) for y, expected in zip(at(moved)[0], changes, strict=True)]
+        except UNDEFINED:
+            return None
+        return found if all(map(math.isfinite, found)) else None
+
+    for exponents in (range(-8, -56, -2), range(-6, 64, 2), range(-56, -1100 if 0.0 in x else -56, -2)):
+        for side in (1.0, -1.0):  # one of them is enough, at a kink
+            agreed, before = 0, None
+            for exponent in exponents:
+                found = seen(math.ldexp(side, exponent))
+                agrees = found and before and all(abs(a - b) <= 0.125 for a, b in zip(found, before, strict=True))
+                agreed = agreed + 1 if agrees else 0
+                if found and agreed == 2 and all(0.25 <= a <= 1.75 for a in found):
+                    return x
+                before = found
+    raise _singular(asker, x)
+
+
+def _is_about_the_identity(matrix: list[list[float]], scale: Sequence[float]) -> bool:
+    return all(
+        abs(a - (i == j)) * scale[j] <= 0.25 * scale[i] for i, row in enumerate(matrix) for j, a in enumerate(row)
+    )
+
+
+def minimum_near(
+    f: Callable[[list[float]], float], at: At, start: Sequence[float], max_steps: int
+) -> tuple[list[float], Path]:
+    """Return a point from which plain Newton steps lead to a minimum, and what led to it from near the start.
+
+    `at` returns gradient and Hessian.
 
     Where the Hessian is not positive definite a multiple of the identity is added (J. Nocedal and S. J. Wright,
     "Numerical Optimization", 2nd edition, 2006, section 3.4).
     """
     x = list(start)
     value = f(x)
+    path: Path = ()
     for left in range(max_steps, -1, -1):
         gradient, hessian = at(x)
         if not all(map(math.isfinite, chain(gradient, *hessian))):
@@ -84,7 +145,7 @@ def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[floa
         slope = sum(d * g for d, g in zip(step, gradient, strict=True))
         small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))
         if not any(gradient) or (definite and small):
-            return x
+            return x, path
         if not left:
             break
         for t in STEPS:
@@ -94,10 +155,11 @@ def minimum_near(f: Callable[[list[float]], float], at: At, start: Sequence[floa
             except UNDEFINED:
                 continue
             if found <= value + 1e-4 * t * slope and found < value:
+                path = [*path[:1], *path[1:][-4:], (x, hessian)]
                 x, value = moved, found
                 break
         else:  # rounding
-            return x
+            return x, path
     raise ConvergenceError(
         f"argmin did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where f is {value!r} and "
         f"its gradient {briefly(at(x)[0])}; does f have a minimum? start nearer to it, or give solver="
@@ -210,6 +272,10 @@ def _column(asker: str, jacobian: list[list[float]], residuals: list[float], x: 
 
 def _size(step: Sequence[float], scale: Sequence[float]) -> float:
     return math.hypot(*[d / s for d, s in zip(step, scale, strict=True)])
+
+
+def _distance(x: Sequence[float], y: Sequence[float], scale: Sequence[float]) -> float:
+    return _size([a - b for a, b in zip(x, y, strict=True)], scale)
 
 
 def _singular(asker: str, x: Sequence[Any]) -> ConvergenceError:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -204,7 +205,7 @@ def test_derivative_does_not_go_through_the_solver():
     taken = len(steps)
     ad.value_and_grad(lambda a: root(f, 2.0, a))(8.0)
     assert taken > 10
-    assert len(steps) - taken <= 4  # at the start, at the solution, and for the derivative
+    assert len(steps) - taken <= 7  # at the start, at three points beside it, at the solution, and for the derivative
 
 
 SOLVERS = {
@@ -313,6 +314,74 @@ def test_root_that_is_not_found_is_an_error(solve, f, start, message):
         solve(f, start)
     with pytest.raises(ConvergenceError, match=message):
         grad(lambda k: sum(np.ravel(solve(lambda x, k: f(x), start, k))))(1.0)
+
+
+MULTIPLE = {  # roots or minimum points at c, or nearly, but for rounding
+    "square": lambda x, c: (x - c) ** 2,
+    "square, expanded": lambda x, c: x * x - 2.0 * c * x + c * c,
+    "cube": lambda x, c: (x - c) ** 3,
+    "cube, expanded": lambda x, c: x**3 - 3.0 * c * x * x + 3.0 * c * c * x - c**3,
+    "fifth power": lambda x, c: (x - c) ** 5,
+    "cosine": lambda x, c: 1.0 - cos(x - c),
+    "tangent": lambda x, c: log(x / c) - (x - c) / c,
+    "beside another": lambda x, c: (x - c) ** 2 * (x + 3.0),
+    "that cancels": lambda x, c: (1e5 + (x - c) ** 2) - 1e5,
+    "none": lambda x, c: (x - c) ** 2 + 1e-20,
+}
+
+
+@pytest.mark.parametrize("f", MULTIPLE.values(), ids=MULTIPLE)
+def test_root_that_is_multiple_but_for_rounding_is_an_error(f):
+    rng = random.Random(1)
+    for c in (1.0, 1234.5):
+        for start in (1.4 * c, 0.8 * c, c + 1e-3, c - 1e-7, c + rng.uniform(0, 1e-9)):
+            with pytest.raises(ConvergenceError):
+                root(f, start, c)
+            with pytest.raises(ConvergenceError):  # of one unknown of two
+                root(lambda x, c: [x[0] + x[1] - 2.0, f(0.5 * (x[0] - x[1]), c)], [1.0 + start, 1.0 - start], c)
+
+
+FLAT = [lambda x, c: (x - c) ** 4, lambda x, c: (1.0 - cos(x - c)) ** 2, lambda x, c: (x * x - 2 * c * x + c * c) ** 2]
+
+
+@pytest.mark.parametrize("f", FLAT)
+def test_minimum_that_is_flat_but_for_rounding_is_an_error(f):
+    for c in (1.0, 1234.5):
+        for start in (1.4 * c, c - 1e-7):
+            with pytest.raises(ConvergenceError):
+                argmin(f, start, c)
+            with pytest.raises(ConvergenceError):
+                argmin(lambda x, c: (x[0] + x[1] - 2.0) ** 2 + f(x[0], c), [start, start], c)
+
+
+SIMPLE = {  # functions that are steep, flat, bent or noisy, and systems; starts and roots
+    **{f"apart by {d}": (lambda x, d=d: x * x - 2 * x + 1 - d * d, 2.0, 1 + d) for d in (1e-2, 1e-4, 1e-6, 3e-7)},
+    **{f"a product, {d}": (lambda x, d=d: (x - 1.0) * (x - 1.0 - d), 0.5, 1.0) for d in (1e-4, 1e-8, 1e-12)},
+    **{f"steep, {k}": (lambda x, k=k: ad.tanh(k * (x - 1.0)), 1.0 + 0.1 / k, 1.0) for k in (1e3, 1e9, 1e12)},
+    "far waves": (lambda x: ad.sin(x), 3e8, 95492966 * math.pi),
+    **{f"waves, {k}": (lambda x, k=k: ad.sin(k * x), 0.0, 0.0) for k in (1e-150, 1.0, 1e20, 1e150)},
+    "nearly a cube": (lambda x: x**3 + 1e-12 * x, 1.0, 0.0),
+    "marching": (lambda x: x**10 - 1.0, 1000.0, 1.0),
+    "exponential": (lambda x: exp(x) - 1.0, 20.0, 0.0),
+    "cancelling": (lambda x: exp(1.0 + x) - math.e, 1e-18, 0.0),
+    "tail": (lambda x: ad.softplus(x) - 1e-200, -400.0, math.log(1e-200)),
+    "resonance": (lambda x: 1.0 / (1e-8 + (x - 1.0) ** 2) - 1e7, 1.0001, 1.0 + 3e-4),
+    "Wilkinson": (lambda x: math.prod([x - k for k in range(1, 15)]), 7.2, 7.0),
+    **{f"kink from {start}": (lambda x: ad.leaky_relu(x), start, 0.0) for start in (1.0, -1.0)},
+    "kink": (lambda x: abs(x - 1.0) + 2.0 * (x - 1.0), 4.0, 1.0),
+    "plane": (lambda x: [x[0] + x[1] - 2.0, x[0] + (1.0 + 1e-12) * x[1] - 2.0], [5.0, 1.0], [2.0, 0.0]),
+    "units": (lambda x: [x[0] - 1.0, 1e20 * (x[1] ** 2 - 9e-40) * 1e20], [2.0, 2e-20], [1.0, 3e-20]),
+    "sphere": (lambda x: [x[0] ** 2 + x[1] ** 2 - 1.0, x[0] - x[1]], [3.0, 0.1], [math.sqrt(0.5)] * 2),
+    "ring": (lambda x: [a**3 + b - 2.0 for a, b in zip(x, x[1:] + x[:1])], [1.4] * 6, [1.0] * 6),
+    "many": (lambda x: [a**3 + b - 2.0 for a, b in zip(x, x[1:] + x[:1])], [1.4] * 12, [1.0] * 12),
+}
+
+
+@pytest.mark.parametrize(("f", "start", "x"), SIMPLE.values(), ids=SIMPLE)
+def test_simple_root_is_found_also_from_itself(f, start, x):
+    found = root(f, start)
+    assert found == pytest.approx(x, rel=1e-8, abs=1e-15)
+    assert root(f, found) == pytest.approx(found, rel=1e-9, abs=1e-15)
 
 
 MISTAKES = [
