@@ -243,12 +243,14 @@ class TeX(Formulas):
             return rf"\max\left({', '.join(source for source, _ in operands)}\right)", ATOM
         else:
             terms = list(operands)
+        if len(terms) == 1 and operation is not rules.logsumexp:
+            return terms[0]
         source = " + ".join(self.enclosed(*term, PRODUCT) for term in terms)
         if operation is rules.logsumexp:
             return rf"\ln\left({source}\right)", ATOM
         if operation is rules.mean:
             return rf"\frac{{{source}}}{{{len(operands)}}}", SIGN
-        return source, SUM if len(terms) > 1 else min(terms[0][1], PRODUCT)
+        return source, SUM
 
 
 def _are_numbers(terms: Iterable[Any]) -> bool:
@@ -331,6 +333,9 @@ TEX = TeX(
     | {row: (ATOM, *[0] * len(row.partials)) for row in TEX_WORDS}
     | {
         rules.normal_ratio: (SIGN, 0),
+        rules.lgamma: (POWER, 0),  # ln Gamma(x)^2 would be read as the logarithm of a square
+        rules.log_ndtr: (POWER, 0),
+        rules.log_sigmoid: (POWER, 0),
         rules.add: (SUM, SUM, PRODUCT),
         rules.sub: (SUM, SUM, PRODUCT),
         rules.mul: (PRODUCT, PRODUCT, SIGN),

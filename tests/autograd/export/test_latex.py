@@ -6,7 +6,7 @@ import re
 import pytest
 
 import nn
-from autograd import Constant, Value, leaky_relu, log, rules, sin, sqrt, tanh, where
+from autograd import Constant, Value, dot, fsum, leaky_relu, lgamma, log, mean, rules, sin, sqrt, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
@@ -136,7 +136,9 @@ class Reader:
         if word in FUNCTIONS:
             constants = [float(self.text())] if self.found("_") else []
             exponent = float(self.text()) if self.found("^") else 1.0
-            return FUNCTIONS[word](*self.arguments(), *constants) ** exponent
+            result = FUNCTIONS[word](*self.arguments(), *constants) ** exponent
+            assert self.tokens[0] != "^" or not word.startswith("\\ln\\"), "a power of what is within the logarithm"
+            return result
         assert token.isalpha(), token
         return self.names[f"{token}_{{{self.text()}}}" if self.found("_") else token]
 
@@ -229,10 +231,23 @@ x, y = Value(0.3, "x"), Value(0.7, "y")
         ((x / y) % 5.0, r"\frac{x}{y} \bmod 5"), (x % 5.0, r"x \bmod 5"),
         (-(x // y), r"-\left\lfloor \frac{x}{y} \right\rfloor"),
         (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"), (x, "x"), (Constant(2.5), "2.5"),
+        (x * fsum([y]), r"x \cdot y"), (fsum([x - y]) * x, r"\left(x - y\right) \cdot x"), (mean([x - y]), "x - y"),
+        (fsum([x - y]) ** 2, r"\left(x - y\right)^{2}"), (x - dot([x], [y]), r"x - x \cdot y"),
+        (x * fsum([y, y]), r"x \cdot \left(y + y\right)"), (2.0 * lgamma(x), r"2 \cdot \ln\Gamma\left(x\right)"),
     ],
 )  # fmt: skip
 def test_parentheses_stand_where_they_are_needed(root, formula):
     assert to_latex(root) == formula
+
+
+@each_row
+def test_power_of_every_row_is_read_as_that(name, row):
+    for operands in points(row)[:5]:
+        if isinstance(row, NAry) and max(operands) > 300.0:
+            continue  # whose formula overflows
+        root, leaves = graph(row, operands)
+        for whole in (root**2, 2.0 - root, root / 3.0 * root):
+            assert [computed(to_latex(whole), named(leaves))] == agreeing(whole), operands
 
 
 a, b = map(symbol, "ab")
