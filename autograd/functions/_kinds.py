@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import cmath
+import functools
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ class Kind:
     """A kind of numbers: how a float is one of them, and their functions, by the names that definitions use."""
 
     noun = "a Fraction"  # what messages call one
+    stable: Mapping[Operation, str] = {}  # definitions in which nothing cancels, in place of a textbook's
     # Errors that say what it lacks.
     unfit: tuple[type[Exception], ...] = (TypeError, AttributeError, NotImplementedError)
 
@@ -50,6 +52,11 @@ class Kind:
         """Return a to the power of b."""
         return a**b
 
+    @property
+    def undefined(self) -> Any:
+        """What a derivative is that is not defined, though its function is; None: an error."""
+        return None
+
     # Conditions: bools, or what stands for one that is not known.
 
     def truth(self, condition: Any) -> Any:
@@ -70,7 +77,13 @@ class Kind:
             with self.meaning(f"the operation {row.name}"):
                 return self.check(self._applied(row, numbers))
         except (ValueError, ArithmeticError) as error:
+            if self.undefined is not None and row in UNDEFINED_BEYOND and isinstance(error, ValueError):
+                return self.undefined
             raise row.explain(error, numbers) from None
+
+    def precisely(self, compute: Callable[[], Any]) -> Any:
+        """Return what a function computes, with all digits that numbers of this kind have."""
+        return compute()
 
     @contextmanager
     def meaning(self, what: str) -> Iterator[None]:
@@ -89,7 +102,8 @@ class Kind:
             size = len(numbers) // row.sequences
             groups = [list(numbers[start : start + size]) for start in range(0, row.sequences * size, size or 1)]
             numbers = groups or [[]] * row.sequences
-        return self._evaluated(row.definition, dict(zip(row.arguments, numbers, strict=True)))
+        definition = self.stable.get(row, row.definition)
+        return self._evaluated(definition, dict(zip(row.arguments, numbers, strict=True)))
 
     def _evaluated(self, definition: str, named: dict[str, Any]) -> Any:
         code, names = _compiled(definition)
@@ -106,21 +120,50 @@ class Kind:
         return self.lift(real(number, "evaluate"))
 
 
+# What keeps its digits in tails, and at edges what floats have there; by the kinds that have the words.
+HOLOMORPHIC: dict[Operation, str] = {
+    rules.expm1: "expm1(x)",
+    rules.log1p: "log1p(x)",
+    rules.softplus: "log1p(exp(x))",
+    rules.log_sigmoid: "-log1p(exp(-x))",
+}
+HIGHER: dict[Operation, str] = {rules.gelu: "x * erfc(-x / sqrt(2)) / 2", rules.sinc: "sincpi(x)"}
+ORDERED: dict[Operation, str] = {  # in which numbers are compared, or infinite
+    rules.ieee_divide: "a / b if b else a * inf",
+    rules.log_ndtr: "log1p(-erfc(x / sqrt(2)) / 2) if x > 0 else log(erfc(-x / sqrt(2)) / 2)",
+    rules.logaddexp: "max(a, b) + log1p(exp(-abs(a - b))) if a - b == a - b else log(exp(a) + exp(b))",
+    rules.logsumexp: "reduce(xs)",
+}
+
+
 class _Complex(Kind):
     noun = "a complex number"
+    stable = HOLOMORPHIC
 
     def lift(self, number: float) -> Any:
         return complex(number)
 
     def word(self, name: str) -> Any:
-        return None if name in REAL else ARITHMETIC.get(name) or getattr(cmath, name, None)
+        return None if name in REAL else ARITHMETIC.get(name) or _OF_COMPLEX.get(name) or getattr(cmath, name, None)
 
     def check(self, result: Any) -> Any:
         return complex(result)
 
 
+def _complex_log1p(z: complex) -> complex:
+    return 2.0 * cmath.atanh(z / (2.0 + z)) if abs(z) < 0.5 else cmath.log(1.0 + z)
+
+
+_OF_COMPLEX: Mapping[str, Any] = {
+    "expm1": lambda z: 2.0 * cmath.sinh(0.5 * z) * cmath.exp(0.5 * z),
+    "log1p": _complex_log1p,
+}
+
+
 class _MPMath(Kind):
     noun = "an mpf of mpmath"
+    stable: Mapping[Operation, str] = HOLOMORPHIC | HIGHER | ORDERED
+    _more = False  # whether there are more digits already
 
     @property
     def mpmath(self) -> Any:
@@ -132,7 +175,35 @@ class _MPMath(Kind):
         return self.mpmath.mpf(number)
 
     def word(self, name: str) -> Any:
+        if name == "reduce":
+            return lambda xs: functools.reduce(lambda a, b: self._applied(rules.logaddexp, [a, b]), xs)
         return ARITHMETIC.get(name) or getattr(self.mpmath, name, None)
+
+    @property
+    def undefined(self) -> Any:
+        return self.mpmath.nan
+
+    def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        return self.precisely(lambda: super(_MPMath, self).apply(row, numbers))
+
+    def precisely(self, compute: Callable[[], Any]) -> Any:
+        """Compute with more and more bits, until two results agree in those that are wanted."""
+        if self._more:
+            return compute()
+        mp = self.mpmath.mp
+        bits, self._more, before = mp.prec, True, None
+        try:
+            for more in (20, 60, 180, 540, 1620):
+                mp.prec = bits + more
+                found = compute()
+                if not isinstance(unwrapped(found), (self.mpmath.mpf, self.mpmath.mpc)):
+                    return found
+                if before is not None and not _differ(unwrapped(found), before, bits):
+                    break
+                before = unwrapped(found)
+        finally:
+            mp.prec, self._more = bits, False
+        return OtherNumber(self, +found.number) if isinstance(found, OtherNumber) else +found
 
     def check(self, result: Any) -> Any:
         if isinstance(result, self.mpmath.mpc):
@@ -140,8 +211,13 @@ class _MPMath(Kind):
         return self.mpmath.mp.convert(self.one_of((self.mpmath.mpf, int), result))
 
 
+def _differ(a: Any, b: Any, bits: int) -> bool:
+    return bool(abs(a - b) * 2**bits > abs(a))  # not of nan and infinities
+
+
 class _ComplexMPMath(_MPMath):
     noun = "an mpc of mpmath"
+    stable = HOLOMORPHIC | HIGHER
 
     def lift(self, number: float) -> Any:
         return self.mpmath.mpc(number)
@@ -164,6 +240,10 @@ class _Interval(Kind):
     def word(self, name: str) -> Any:
         return _intervals.pi() if name == "pi" else _intervals.WORDS.get(name) or ARITHMETIC.get(name)
 
+    @property
+    def undefined(self) -> Any:
+        return _intervals.interval([-math.inf, math.inf])
+
     def power(self, a: Any, b: Any) -> Any:
         return _intervals.raised(a, b)
 
@@ -180,7 +260,7 @@ class _Interval(Kind):
         except ValueError as error:
             if is_own(row) and not error.args:  # what float(...) of an interval raises
                 raise TypeError("its function takes floats") from error
-            raise
+            raise ValueError(*error.args) from error  # not of a class of mpmath
 
     def truth(self, condition: Any) -> Any:
         return condition if condition is None or isinstance(condition, bool) else _intervals.truth(condition)
@@ -232,6 +312,7 @@ class _SymPy(Kind):
         return (a() if truth else b()) if isinstance(truth, bool) else self.sympy.Piecewise((a(), truth), (b(), True))
 
 
+UNDEFINED_BEYOND = {rules.ieee_log, rules.ieee_power}  # their domains, where floats have nan in derivatives
 ARITHMETIC: Mapping[str, Any] = {"abs": abs, "max": max, "min": min, "sum": sum, "len": len, "zip": zip, "range": range}
 _ROUNDING: Mapping[str, Any] = {"floor": math.floor, "ceil": math.ceil, "sign": lambda x: (x > 0) - (x < 0)}
 REAL = {"abs", "max", "min", "sign", "floor", "ceil", "re", "atan2", "erfinv"}  # words that are not holomorphic

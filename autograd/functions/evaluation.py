@@ -83,7 +83,7 @@ def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any], k
             with nullcontext() if kind is None else kind.meaning(f"the derivative of {row.name}"):
                 partials = row.partials if row.arity else row.derivatives(y, operands)
                 found = [
-                    (parent, _derivative(row, partial, y, operands) if row.arity else partial)
+                    (parent, _derivative(row, partial, y, operands, kind) if row.arity else partial)
                     for parent, partial in zip(node.parents, partials, strict=True)
                     if parent in wanted
                 ]
@@ -92,8 +92,10 @@ def _edges(active: list[Value], wanted: set[Value], read: Mapping[Value, Any], k
                     yield node, parent, derivative
 
 
-def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any]) -> Any:
+def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: Sequence[Any], kind: Kind | None) -> Any:
     """Return a partial derivative; a user's own one of arrays is promised floats, one after the other."""
+    if kind is not None:
+        return kind.precisely(lambda: partial(y, *operands))
     numpy = sys.modules.get("numpy")
     if numpy is None or row.vectorized or not is_own(row) or not any(isinstance(x, numpy.ndarray) for x in operands):
         return partial(y, *operands)
