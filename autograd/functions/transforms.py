@@ -301,7 +301,7 @@ def _nested(outer: Structure, inner: Structure, rows: Iterator[Sequence[Any]]) -
 def _fitting(what: str, given: Any, wanted: Structure) -> list[Any]:
     numbers, structure = flatten(arranged(given, wanted), what, what)
     if not structure.fits(wanted):
-        names = zip(structure.names(""), wanted.names(""), strict=False)
+        names = zip(structure.names(""), wanted.names(""), strict=False) if f"{structure}" == f"{wanted}" else ()
         other = next((f", where {one} stands in place of {name}" for one, name in names if one != name), "")
         raise TypeError(f"{what} has the structure of what it multiplies, {wanted}; got {structure}{other}")
     return numbers
