@@ -242,8 +242,8 @@ def test_derivative_is_compiled_with_static_and_batched_arguments_wherever_they_
     scaled = make(lambda x, k: k * x**5)
     batch = compile(scaled, batched="k").each(0.5, [1.0, 2.0], *vectors)
     assert np.ravel(batch)[-1] == np.ravel(scaled(0.5, 2.0, *vectors))[-1]
-    with pytest.raises(ValueError, match=r"static names arguments of .*\(x, word, more.*\), got 'wrod'"):
-        compile(make(steps), static="wrod")
+    with pytest.raises(ValueError, match=r"static names arguments of .*\(x, word, more.*\), got 'words'"):
+        compile(make(steps), static="words")
 
 
 def test_vector_behind_the_arguments_is_batched_by_the_name_v():
