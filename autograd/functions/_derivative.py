@@ -48,8 +48,9 @@ def derivative(
 
 def vectors_after(f: Any) -> int:
     """Return how many vectors follow by position the arguments of what f wraps: one for each `hvp` among that."""
-    found = 0
-    while f is not None:
+    found, seen = 0, set()
+    while f is not None and id(f) not in seen:  # one may wrap itself
+        seen.add(id(f))
         f = getattr(f, "__func__", f)
         found += isinstance(f, Derivative) and hasattr(f, "__signature__")
         f = getattr(f, "__wrapped__", None)
