@@ -29,10 +29,15 @@ class MadeOfFunction:
     __signature__: Any
 
     # As functools.wraps has them, but read when asked for: a derivative is made in a microsecond, and Python 3.14
-    # evaluates annotations when they are read. A class below with annotations of its own would have those instead.
+    # evaluates annotations when they are read.
     __annotations__ = functools.cached_property(attrgetter("f.__annotations__"))
     __annotate__ = functools.cached_property(attrgetter("f.__annotate__"))
     __isabstractmethod__ = functools.cached_property(attrgetter("f.__isabstractmethod__"))
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        # A class without them gets its own, which its instances would have, as soon as somebody asks for them.
+        cls.__annotations__ = vars(MadeOfFunction)["__annotations__"]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         f = copy.deepcopy(self.f, memo)  # a plain function is its own copy, and uses the Values that it used

@@ -263,6 +263,7 @@ def test_what_is_made_of_a_function_has_its_annotations_and_is_abstract_where_it
     def f(x: "float", unit: str = "J") -> float:
         return x
 
+    _ = type(make(f)).__annotations__  # which makes those of a class that has none
     hints = {"x": float, "unit": str, "return": float}
     assert typing.get_type_hints(make(f)) == typing.get_type_hints(make(Spring(1.0).annotated)) | hints == hints
     assert inspect.get_annotations(make(f)) == f.__annotations__
