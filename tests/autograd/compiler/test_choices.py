@@ -291,7 +291,7 @@ KINKS = {
 }  # fmt: skip
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("derivative", DERIVATIVES)
 @pytest.mark.parametrize("name", KINKS)
 def test_derivative_of_a_kink_is_a_graph_of_all_its_sides(name, derivative):

@@ -109,7 +109,7 @@ OF_ANY_NUMBER = {
 }
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 10, 17, 200])
 @pytest.mark.parametrize("name", OF_ANY_NUMBER)
 def test_function_of_many_numbers_is_exact_at_every_size(name, n):

@@ -47,7 +47,7 @@ def test_function_agrees_with_eager_on_a_batch(expression):
     assert all(map(close, gradient.sum(axis=0), gradients(y, xs, create_graph=True)))
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("operation", every_operation(), ids=lambda operation: operation.name)
 def test_every_rule_agrees_with_eager_on_arrays(operation):
     @max_examples(10)
