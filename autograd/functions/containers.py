@@ -7,11 +7,11 @@ from the two. What is left is a part of what a program is compiled for.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 from collections import ChainMap, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from inspect import getattr_static
 from numbers import Number
 from operator import is_
 from types import FunctionType, MappingProxyType, MemberDescriptorType
@@ -169,13 +169,17 @@ class _Construction:
         made = self._made(keys, parts, attributes)
         for held, again in zip(attributes, _state(made), strict=True):
             for name in held.keys() & again.keys():
-                if not _alike(held.pop(name), again[name], {(id(thing), id(made))}):
+                if _alike(held[name], again[name], {(id(thing), id(made))}):
+                    del held[name]
+                elif not _is_told_apart(held[name]):
                     raise TypeError(
                         f"a {self.cls.__name__} is made again of what it holds, and then has another {name} than the "
                         f"one given: whether it follows from the numbers cannot be told. {self._remedy}"
                     )
             for name in [*held]:
-                if isinstance(getattr_static(self.cls, name, None), cached_property):  # which is that of other numbers
+                if isinstance(
+                    inspect.getattr_static(self.cls, name, None), cached_property
+                ):  # which is that of other numbers
                     del held[name]
         names = tuple([name for held in attributes for name in held if _are_values(held[name])])
         parts += [held.pop(name) for held in attributes for name in [*held] if name in names]
@@ -223,7 +227,7 @@ class _Construction:
 
 
 class _OfItems(_Construction):
-    """Construction of a mapping, of a dict of its items."""
+    """Construction of a mapping, of a dict of its items, or of keywords where its class takes nothing else."""
 
     def holds_surely(self) -> bool:
         own = [[getattr(cls, name) for name in _DICT_METHODS] for cls in (self.cls, dict, defaultdict)]
@@ -237,7 +241,20 @@ class _OfItems(_Construction):
 
     def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
         items = dict(zip(keys[0], parts, strict=True))
-        return self.cls(keys[1], items) if issubclass(self.cls, defaultdict) else self.cls(items)
+        if issubclass(self.cls, defaultdict):
+            return self.cls(keys[1], items)
+        return self.cls(**items) if self.by_keywords else self.cls(items)
+
+    @cached_property
+    def by_keywords(self) -> bool:
+        """Whether the class is made of keywords only, as the Bunch of scikit-learn is."""
+        try:
+            inspect.signature(self.cls).bind({})
+        except TypeError:
+            return True
+        except ValueError:  # it has no signature, as dict
+            return False
+        return False
 
     def places(self, keys: Any) -> list[str]:
         return [f"[{key!r}]" for key in keys[0]]
@@ -286,7 +303,7 @@ class _OfFields(_Construction):
     """Construction of a dataclass as `copy.copy` makes one, of the fields that are set: without a call of its class."""
 
     def holds_surely(self) -> bool:
-        own = [getattr_static(self.cls, field.name, None) for field in dataclasses.fields(self.cls)]
+        own = [inspect.getattr_static(self.cls, field.name, None) for field in dataclasses.fields(self.cls)]
         computed = any(hasattr(type(part), "__set__") and not isinstance(part, MemberDescriptorType) for part in own)
         return not computed and not issubclass(self.cls, Mapping)
 
@@ -356,6 +373,13 @@ def _alike(one: Any, other: Any, within: set[tuple[int, int]]) -> bool:
         except Exception:  # of what has no copies, as a lock
             return False
     return len(one) == len(other) and all(_alike(a, b, within) for a, b in zip(one, other, strict=True))
+
+
+def _is_told_apart(thing: Any) -> bool:
+    """Whether an attribute is none that follows from the numbers: a name, a flag or a count, and no cached result."""
+    if type(thing) in (list, tuple, set):
+        return all(map(_is_told_apart, thing))
+    return thing is None or isinstance(thing, (str, bytes, int, type, FunctionType))
 
 
 def _copied(thing: Any) -> list[Any]:

@@ -278,7 +278,7 @@ class NotItems(UserDict):
 
 
 class OnlyNamed(dict):
-    def __init__(self, **named):
+    def __init__(self, *, kind, **named):
         super().__init__(**named)
         self.mark = None
 
@@ -355,7 +355,7 @@ def changed():
 
 UNTOLD = {
     "first argument is no dict of items": lambda: NotItems(a=2.0, b=3.0),
-    "no argument": lambda: OnlyNamed(a=2.0, b=3.0),
+    "another argument": lambda: OnlyNamed(kind="k", a=2.0, b=3.0),
     "option": lambda: Option(a=2.0, b=3.0, scale=2.0),
     "option in an object": lambda: OptionHeld(a=2.0, b=3.0, scale=2.0),
     "remembered by hand": remembering,
@@ -389,6 +389,28 @@ def test_option_of_a_constructor_may_be_its_default(kind):
     assert grad(lambda d: d["a"] ** 2)(kind(a=2.0, b=3.0)) == {"a": 4.0, "b": 0.0}
 
 
+def test_class_that_takes_keywords_only_is_made_of_them():
+    class Bunch(dict):
+        def __init__(self, **named):
+            super().__init__(named)
+
+    assert grad(lambda d: d["a"] ** 2 * d["b"])(Bunch(a=2.0, b=3.0)) == Bunch(a=12.0, b=4.0)
+    assert compile(lambda d: d["a"] ** 2).value_and_grad(Bunch(a=2.0)) == (4.0, Bunch(a=4.0))
+
+
+@pytest.mark.parametrize("note", [5, "text", None, True, ["a", 1], float])
+def test_attribute_that_no_number_makes_is_kept_whatever_the_constructor_sets(note):
+    class Noted(dict):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.note = 0
+
+    given = Noted({"a": 3.0})
+    given.note = note
+    found = grad(lambda d: d["a"] ** 2 * (2.0 if d.note == note else 1.0))(given)
+    assert (found, found.note) == ({"a": 12.0}, note)
+
+
 def test_class_is_registered_after_it_was_tried():
     @dataclass
     class Named:
@@ -396,18 +418,17 @@ def test_class_is_registered_after_it_was_tried():
         name: str = "n"
 
     class Keywords(dict):
-        def __init__(self, **named):
+        def __init__(self, mark, **named):
             super().__init__(**named)
-            self.mark = None
 
-    for given in (Named(3.0), Keywords(x=3.0)):
+    for given in (Named(3.0), Keywords("m", x=3.0)):
         f = lambda d: (d.x if isinstance(d, Named) else d["x"]) ** 2
         with pytest.raises(TypeError):
             grad(f)(given)
     register(Named, lambda d: ((d.x,), d.name), lambda name, parts: Named(parts[0], name))
-    register(Keywords, lambda d: (list(d.values()), tuple(d)), lambda keys, x: Keywords(**dict(zip(keys, x))))
+    register(Keywords, lambda d: (list(d.values()), tuple(d)), lambda keys, x: Keywords("m", **dict(zip(keys, x))))
     assert (grad(lambda d: d.x**2)(Named(3.0)), compile(lambda d: d.x)(Named(3.0))) == (Named(6.0), 3.0)
-    assert grad(lambda d: d["x"] ** 2)(Keywords(x=3.0)) == {"x": 6.0}
+    assert grad(lambda d: d["x"] ** 2)(Keywords("m", x=3.0)) == {"x": 6.0}
     with pytest.raises(ValueError, match="Named is known already"):
         register(Named, lambda d: ((), None), lambda rest, parts: Named(0.0))
 
