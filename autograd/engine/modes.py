@@ -45,7 +45,7 @@ _recording = _mode("recording", usual=True)
 _inspector = _mode("inspector")
 _differentiating = _mode("differentiating")
 _comparing = _mode("comparing", usual=False)
-_handed_out = _mode("handed_out", usual=True)
+_escape = _mode("escape", usual=True)
 _side = _mode("side")
 _substitution = _mode("substitution")
 
@@ -201,17 +201,17 @@ def trace_with(tracer: Tracer) -> AbstractContextManager[None]:
     return _block(_tracer, tracer)
 
 
-def hand_out(derivatives: bool) -> AbstractContextManager[None]:
-    """Say of a block whether derivatives that are Values may leave it, to be read at other numbers."""
-    return _block(_handed_out, derivatives and _handed_out.get().value, counts=0)
+def allow_escape(allowed: bool) -> AbstractContextManager[None]:
+    """Allow, or not, that derivatives which are Values escape from this block, to be read at other numbers."""
+    return _block(_escape, allowed and _escape.get().value, counts=0)
 
 
 def record_comparisons(recorded: bool) -> AbstractContextManager[None]:
-    """Record comparisons in this block, or none: of partial derivatives read with Values that may be handed out."""
-    return _block(_comparing, recorded and _handed_out.get().value, counts=0)
+    """Record comparisons in this block, or none: of partial derivatives read with Values, if these may escape."""
+    return _block(_comparing, recorded and _escape.get().value, counts=0)
 
 
-def recorded(*operands: Any) -> bool:
+def records_comparison(*operands: Any) -> bool:
     """Whether a comparison of operands is a node, since its outcome may be another one at other numbers."""
     return bool(_comparing.get().value or (blocks and traced(*operands)))
 

@@ -161,7 +161,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
 
 
 def _compare(op: Operation, a: Any, b: Any) -> bool:
-    recorded = modes.recorded(a, b)
+    recorded = modes.records_comparison(a, b)
     # An int is compared as it is: a large one is no float.
     a, b = (x if type(x) is int and not recorded else _as_operand(x) for x in (a, b))
     if a is None or b is None:
@@ -454,8 +454,8 @@ class Value(Node, PeerNames, Methods["Value"]):
             condition = modes.substituted(condition, differentiable=False)
         if not (modes.blocks and modes.traced(condition)):
             side, other = (a, b) if condition.number else (b, a)
-            if modes.recorded() and callable(side) and not callable(other):  # the other is that of a special case
-                return side()
+            if modes.records_comparison() and callable(side) and not callable(other):
+                return side()  # of a partial derivative, whose number in place of a function is for a special case
             return where.chosen(where(condition, *[where.side(side)] * 2))
         otherwise = where(condition, 0.0, 1.0)
         return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))

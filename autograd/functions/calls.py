@@ -46,8 +46,8 @@ class Call(Linearization):
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = clock.advance()
         placed = list(args)
-        handed_out = modes.hand_out(any(isinstance(x, Value) for numbers, _ in taken for x in numbers))
-        with modes.enable_grad(), modes.differentiate_from(since), handed_out:
+        escape = modes.allow_escape(any(isinstance(x, Value) for numbers, _ in taken for x in numbers))
+        with modes.enable_grad(), modes.differentiate_from(since), escape:
             inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument

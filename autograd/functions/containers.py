@@ -171,15 +171,14 @@ class _Construction:
             for name in held.keys() & again.keys():
                 if _alike(held[name], again[name], {(id(thing), id(made))}):
                     del held[name]
-                elif not _is_told_apart(held[name]):
+                elif not _is_metadata(held[name]):
                     raise TypeError(
                         f"a {self.cls.__name__} is made again of what it holds, and then has another {name} than the "
                         f"one given: whether it follows from the numbers cannot be told. {self._remedy}"
                     )
             for name in [*held]:
-                if isinstance(
-                    inspect.getattr_static(self.cls, name, None), cached_property
-                ):  # which is that of other numbers
+                static = inspect.getattr_static(self.cls, name, None)
+                if isinstance(static, cached_property):  # which is that of other numbers
                     del held[name]
         names = tuple([name for held in attributes for name in held if _are_values(held[name])])
         parts += [held.pop(name) for held in attributes for name in [*held] if name in names]
@@ -250,10 +249,8 @@ class _OfItems(_Construction):
         """Whether the class is made of keywords only, as the Bunch of scikit-learn is."""
         try:
             inspect.signature(self.cls).bind({})
-        except TypeError:
-            return True
-        except ValueError:  # it has no signature, as dict
-            return False
+        except (TypeError, ValueError) as error:  # the latter where there is no signature, as of dict
+            return isinstance(error, TypeError)
         return False
 
     def places(self, keys: Any) -> list[str]:
@@ -375,10 +372,10 @@ def _alike(one: Any, other: Any, within: set[tuple[int, int]]) -> bool:
     return len(one) == len(other) and all(_alike(a, b, within) for a, b in zip(one, other, strict=True))
 
 
-def _is_told_apart(thing: Any) -> bool:
-    """Whether an attribute is none that follows from the numbers: a name, a flag or a count, and no cached result."""
+def _is_metadata(thing: Any) -> bool:
+    """Whether an attribute is metadata, such as a name, a flag or a count, and no result of the numbers."""
     if type(thing) in (list, tuple, set):
-        return all(map(_is_told_apart, thing))
+        return all(map(_is_metadata, thing))
     return thing is None or isinstance(thing, (str, bytes, int, type, FunctionType))
 
 

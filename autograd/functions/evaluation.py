@@ -104,9 +104,8 @@ def _derivative(row: Operation, partial: Callable[..., Any], y: Any, operands: S
 
 def _taken(number: Any, kind: Kind | None) -> Any:
     if kind is None:
-        return (
-            number if hasattr(type(number), "_operate") or hasattr(type(number), "shape") else real(number, "evaluate")
-        )
+        known = hasattr(type(number), "_operate") or hasattr(type(number), "shape")
+        return number if known else real(number, "evaluate")
     try:
         return wrapped(number, kind)
     except (ValueError, OverflowError):

@@ -15,12 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias, cast
 
-from autograd.functions.containers import (
-    Beside,
-    Container,
-    container_of,
-    identity,
-)
+from autograd.functions.containers import Beside, Container, container_of, identity
 from autograd.rules import real
 
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself

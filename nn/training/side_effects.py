@@ -42,7 +42,7 @@ def state_restored(*things: Any) -> Iterator[list[Any]]:
     finally:
         for place, before in kept:
             now = _contents(place)
-            if len(now) != len(before) or not all(map(is_, _parts(now), _parts(before))):
+            if len(now) != len(before) or not all(map(is_, _things(now), _things(before))):
                 _fill(place, before)
                 put_back.append(place)
 
@@ -72,8 +72,8 @@ def _contents(place: Any) -> Any:
     return {**place} if isinstance(place, dict) else [*getattr(place, "flat", place)]
 
 
-def _parts(contents: Any) -> Iterable[Any]:
-    return contents.values() if isinstance(contents, dict) else contents
+def _things(contents: Any) -> Iterable[Any]:
+    return (*contents, *contents.values()) if isinstance(contents, dict) else contents
 
 
 def _fill(place: Any, before: Any) -> None:
@@ -96,7 +96,7 @@ def _places(things: Iterable[Any]) -> Iterator[Any]:
             for place in _opened(thing, slots):
                 if not isinstance(place, tuple):
                     yield place
-                waiting += [part for part in _parts(_contents(place)) if type(part) not in WITHOUT_PARTS]
+                waiting += [part for part in _things(_contents(place)) if type(part) not in WITHOUT_PARTS]
 
 
 def _opened(thing: Any, slots: dict[type, list[str]]) -> Iterator[Any]:
