@@ -95,8 +95,9 @@ def every_operation() -> list[Operation]:
 def numbers() -> st.SearchStrategy[float]:
     """Return moderate floats, of which the simplest have two decimals.
 
-    >>> from hypothesis import given
-    >>> @given(numbers())
+    >>> from hypothesis import given, settings
+    >>> @settings(deadline=None)
+    ... @given(numbers())
     ... def test_numbers(x):
     ...     assert -3.0 <= x <= 3.0
     >>> test_numbers()
@@ -109,8 +110,9 @@ def operands(operation: Operation, elements: st.SearchStrategy[float] | None = N
 
     `elements` gives the single operands, where the default, about -3 to 3, misses the operation's domain.
 
-    >>> from hypothesis import given
-    >>> @given(operands(rules.log))
+    >>> from hypothesis import given, settings
+    >>> @settings(deadline=None)
+    ... @given(operands(rules.log))
     ... def test_logarithm(xs):
     ...     assert math.isclose(math.exp(rules.log(*xs)), *xs)
     >>> test_logarithm()
@@ -141,7 +143,7 @@ def expressions(
     >>> from autograd import gradcheck, operation
     >>> from hypothesis import given, settings
     >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
-    >>> @settings(max_examples=10)
+    >>> @settings(max_examples=10, deadline=None)
     ... @given(expressions([cube, rules.mul, rules.sin], elements=st.floats(0.5, 2.0)))
     ... def test_own_operation(expression):
     ...     assert gradcheck(expression, *expression.inputs, order=2)
