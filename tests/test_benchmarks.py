@@ -59,6 +59,7 @@ def test_results_say_what_they_were_measured_on():
         assert len(table.load) == 2
 
 
+@pytest.mark.whole
 def test_every_benchmark_runs(tmp_path):
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--out", str(tmp_path)]
     utf8 = unmeasured() | {"PYTHONUTF8": "1"}

@@ -97,6 +97,7 @@ def contradicted(row, f, *args, order=1):
 # Right rules are accepted
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("row", FIXED, **ids)
 def test_rules_are_right_to_the_fifth_order_or_those_of_several_operands_to_the_third(row):
     assert points(row)

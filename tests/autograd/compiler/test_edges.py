@@ -60,7 +60,7 @@ def assert_as_eager(f, cases):
             assert all(map(is_close, found, wanted)), (xs, found, wanted)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_row_at_its_edges_is_as_eager_to_order_three(row, in_sample):
     for position in {0, (row.arity or 2) - 1}:
@@ -117,7 +117,7 @@ def test_probabilities_at_their_edges_are_as_eager(of, size):
         assert_as_eager(f, [(xs, numbers) for xs, numbers in found if isinstance(numbers, list)])
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_row_beside_an_infinite_slope_is_as_eager(row):
     for place in PLACES:

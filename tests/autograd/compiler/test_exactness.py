@@ -289,6 +289,7 @@ class Draft:
         return sum(x / (1.0 + x * x) for x in numbers[-self.last :]) + 0.0 * numbers[0]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("first", range(20, 80, 10))
 def test_random_program_is_exact(first):
     for seed in range(first, first + 10):
@@ -427,7 +428,7 @@ def test_listed_sum_that_cancels_is_within_the_bound(name, backend):
     assert_within_the_bound(name, [1e16, 1.0, -1e16] * 400, backend)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("n", [2, 3, 5, 17, 200])
 @pytest.mark.parametrize("name", ADDED)
 def test_sum_of_any_numbers_is_within_the_bound(name, n, backend):

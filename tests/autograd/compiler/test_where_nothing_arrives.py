@@ -85,7 +85,7 @@ USED = {  # by row and column of products of matrices, which results are used
 }
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(8)
 @pytest.mark.usefixtures("backend_or_pieces")
 @pytest.mark.parametrize("size", [1, 5])  # small programs are run step by step, large ones by arrays
 @pytest.mark.parametrize("use", [ad.rules.positive, ad.tanh], ids=["as they are", "tanh"])

@@ -172,6 +172,7 @@ def digits_at(row: Operation, operands: tuple[float, ...]) -> int:
     return min(int(mp.dps), math.ceil(lost))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("row", FIXED, ids=lambda row: row.name)
 def test_value_and_derivatives_have_full_accuracy_over_the_domain(row, whole):
     tested = dict.fromkeys(ORDERS, 0)

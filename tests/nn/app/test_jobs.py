@@ -41,6 +41,7 @@ def test_every_job_learns_whatever_the_seed(name, whole):
     assert min(shares) >= PROMISED[name], shares
 
 
+@pytest.mark.whole
 def test_digits_are_learned_in_less_than_half_a_minute_and_drawn(tmp_path):
     begin = time.process_time()
     out = output("digits", "--out", tmp_path)

@@ -149,7 +149,7 @@ def assert_loss_alike(name, batch_size):
     assert_alike(y, loss=loss, outputs=outputs, batch_size=batch_size, eagerly=eagerly)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("batch_size", [None, 1, 3, 7, 100])
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_at_every_size_of_batches(name, batch_size):
