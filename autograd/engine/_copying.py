@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from autograd.engine import clock
+from autograd.engine import clock, modes
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, slots_of
 from autograd.rules import Operation
@@ -82,13 +82,18 @@ def _with_state(node: Any, state: Any) -> Any:
 
 def shallow_copy(node: Node) -> Any:
     """Return a copy of a node, of the same parents, as `copy.copy` asks for it."""
+    if id(node) in modes.inputs():
+        return node
     return _with_state(restore(None, *state(node, node.parents)), own_state(node))
 
 
 def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
     """Return a copy of a node and all it was made from, as `copy.deepcopy` asks for it."""
+    inputs = modes.inputs()
     for node in topological_order(root):
-        if id(node) not in memo:
+        if id(node) in inputs:  # it stands for a plain number, which is its own copy
+            memo[id(node)] = node
+        elif id(node) not in memo:
             copied = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
             memo[id(node)] = copied
             _with_state(copied, copy.deepcopy(own_state(node), memo))

@@ -260,16 +260,35 @@ def inspecting() -> bool:
     return _inspector.get().value is not None
 
 
-def differentiate_from(tick: int) -> AbstractContextManager[None]:
-    """Have a transform, such as `grad`, call its function in this block, on nodes made since this tick."""
-    outer = _differentiating.get().value
-    return _block(_differentiating, tick if outer is None else outer, counts=0)
+class _Differentiation:
+    """A transform that calls its function, in those around it: its input nodes, and the tick the outermost began at."""
+
+    __slots__ = ("begun", "inputs", "outer")
+
+    def __init__(self, begun: int, inputs: Sequence[Node], outer: _Differentiation | None) -> None:
+        self.begun: int = begun if outer is None else outer.begun
+        self.inputs, self.outer = inputs, outer
+
+
+def differentiate_by(inputs: Sequence[Node], tick: int) -> AbstractContextManager[None]:
+    """Have a transform, such as `grad`, call its function in this block, on these inputs, made since this tick."""
+    return _block(_differentiating, _Differentiation(tick, inputs, _differentiating.get().value), counts=0)
 
 
 def differentiated(leaf: Node) -> bool:
     """Whether a leaf was made since the outermost transform around this place called its function, or as its input."""
-    tick = _differentiating.get().value
-    return tick is not None and leaf.stamp.born >= tick
+    transform = _differentiating.get().value
+    return transform is not None and leaf.stamp.born >= transform.begun
+
+
+def inputs() -> set[int]:
+    """Return the ids of the nodes that stand for the numbers given to the transforms around this place."""
+    found: set[int] = set()
+    transform = _differentiating.get().value
+    while transform is not None:
+        found.update(map(id, transform.inputs))
+        transform = transform.outer
+    return found
 
 
 def use(node: AnyNode, how: str) -> AnyNode:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Number as AnyNumber
 from numbers import Real
 from operator import attrgetter
 from typing import Any, TypeAlias, cast
@@ -196,7 +197,7 @@ def _as_operand(number: Any) -> Value | None:
     try:
         return _as_node(number, "arithmetic")
     except TypeError:
-        if is_misread(number):  # as by NumPy, to which it would be left
+        if is_misread(number) or isinstance(number, AnyNumber):  # whose class knows nothing of Values
             raise
         return None
 
@@ -308,9 +309,9 @@ class Value(Node, PeerNames, Methods["Value"]):
         try:  # a plain exponent is part of the operation: x ** 3 has one parent
             exponent = real(other, "arithmetic")
         except TypeError:
-            if is_misread(other):
+            if is_misread(other) or (isinstance(other, AnyNumber) and not hasattr(other, "denominator")):
                 raise
-            return cast("Value", NotImplemented)
+            return cast("Value", NotImplemented)  # a Fraction then takes its float
         return _unary(rules.power_of.member(exponent), self)
 
     def __neg__(self) -> Value:
@@ -515,7 +516,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def _copied(self) -> Value:
         """Return what is to be copied; where a function is traced, the copy would be a leaf of its first numbers."""
-        return modes.use(self, "a copy of") if modes.blocks else self
+        return modes.use(self, "a copy of") if modes.blocks and id(self) not in modes.inputs() else self
 
     def __copy__(self) -> Value:
         copied: Value = _copying.shallow_copy(self._copied())

@@ -47,8 +47,9 @@ class Call(Linearization):
         since = clock.advance()
         placed = list(args)
         escape = modes.allow_escape(any(isinstance(x, Value) for numbers, _ in taken for x in numbers))
-        with modes.enable_grad(), modes.differentiate_from(since), escape:
-            inputs = [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
+        inputs: list[Value] = []
+        with modes.enable_grad(), modes.differentiate_by(inputs, since), escape:
+            inputs += [positive(x) if isinstance(x, Value) else Value(x) for numbers, _ in taken for x in numbers]
             for i, argument in zip(positions, arguments.unflatten(inputs), strict=True):
                 placed[i] = argument
             result = f(*placed, **keywords)

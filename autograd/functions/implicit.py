@@ -170,9 +170,10 @@ class _Problem:
         """Return the equations at x, linearized there by x and by the operands at the positions in `by`."""
         reads = reads or _Reads(self.captured)
         since = reads.begin()
-        with modes.enable_grad(), modes.differentiate_from(since), modes.record_comparisons(False):
-            xs = [positive(number) if isinstance(number, Value) else Value(number) for number in x]
-            given = [positive(p) if isinstance(p, Value) else Value(p) for p in operands]
+        inputs: list[Value] = []
+        with modes.enable_grad(), modes.differentiate_by(inputs, since), modes.record_comparisons(False):
+            inputs += [positive(number) if isinstance(number, Value) else Value(number) for number in (*x, *operands)]
+            xs, given = inputs[: len(x)], inputs[len(x) :]
             reads.give(given[len(self.places) :])
             with modes.substitute_with(reads):
                 result = self.equations(self.structure.unflatten(xs), *self.params(self.placed(given)))

@@ -66,6 +66,8 @@ def real(number: Any, asker: str) -> float:
         remedy = "make one call for each element"
     elif shape is not None and hasattr(type(number), "toarray"):
         remedy = "make an array of a sparse one, as .toarray() does"
+    elif asker == "abs" and hasattr(type(number), "__abs__"):
+        remedy = "Python's own abs, which `from autograd import *` hides, is builtins.abs"
     found = repr(number)
     found = found if len(found) <= 60 else found[:57] + "..."
     raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")

@@ -165,6 +165,17 @@ def test_dates_and_durations_are_no_numbers(time):
             f(time)
 
 
+@pytest.mark.parametrize("number", [Fraction(1, 2), Decimal(2), 1j, np.complex128(2.0)], ids=repr)
+def test_operators_with_numbers_of_other_kinds_say_what_to_do(number):
+    x = Value(3.0)
+    for operate, operands in itertools.product([*ARITHMETIC, *COMPARISONS], [(x, number), (number, x)]):
+        if isinstance(number, Fraction) and operate is operator.pow and operands[0] is x:
+            assert operate(*operands).op.name == "**0.5"  # as Fractions do to what they do not know
+        else:
+            with pytest.raises(TypeError, match=r"takes a real number, got a .*; (convert it first|keep the real and)"):
+                operate(*operands)
+
+
 @pytest.mark.parametrize("operate", ARITHMETIC, **names_of(ARITHMETIC))
 def test_number_on_either_side_acts_like_a_value(operate):
     assert operate(Value(1.75), Value(0.3)).data == operate(1.75, 0.3)
@@ -185,7 +196,7 @@ def test_operator_takes_a_plain_number_on_either_side_and_nothing_else(operate):
         wanted = operate(Value(7.5), Value(2.0))
         assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
         assert wanted.op.forward(7.5, 2.0) == wanted.data
-    for stranger in ("2", None, [1.0], 1j, object()):
+    for stranger in ("2", None, [1.0], object()):
         for operands in [(Value(2.0), stranger), (stranger, Value(2.0))]:
             with pytest.raises(TypeError, match=r"Value|not all arguments converted"):  # the latter of "2" % x
                 operate(*operands)

@@ -1,8 +1,9 @@
 """What a container has beside its numbers: attributes, an index, keys. Derivatives and programs have it, too."""
 
+import copy
 from collections import ChainMap, UserDict, defaultdict
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field, make_dataclass
+from dataclasses import InitVar, asdict, astuple, dataclass, field, make_dataclass, replace
 from functools import cached_property, partial
 from typing import ClassVar, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autograd import Value, compile, grad, hvp, jacobian, jvp, register, vjp
+from autograd import Value, compile, grad, hessian, hvp, jacobian, jvp, register, root, taylor, vjp
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 
@@ -438,3 +439,46 @@ def test_a_value_among_attributes_is_a_number_of_its_owner():
     point.w = w
     slope = grad(lambda p: p.x * p.w)(point)
     assert (slope.x.data, slope.w.data) == (2.0, 3.0)
+
+
+# Copies of numbers
+
+
+@dataclass
+class Pair:
+    a: float
+    b: float
+
+
+COPIES = {
+    "asdict": lambda p: Pair(**asdict(p)),
+    "astuple": lambda p: Pair(*astuple(p)),
+    "replace": replace,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "copies of its parts": lambda p: Pair(copy.copy(p.a), copy.deepcopy([p.b])[0]),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_copy_of_a_number_in_a_differentiated_function_is_that_number(copied):
+    f = lambda p: (lambda q: q.a**2 * q.b)(copied(p))
+    p, step = Pair(2.0, 3.0), Pair(1.0, 0.0)
+    assert (grad(f)(p), compile(grad(f))(p)) == (Pair(12.0, 4.0), Pair(12.0, 4.0))
+    assert hessian(f)(p) == Pair(Pair(6.0, 4.0), Pair(4.0, 0.0))
+    assert (hvp(f)(p, step), vjp(f, p)[1](1.0), jvp(f, (p,), (step,))) == (
+        Pair(6.0, 4.0),
+        (Pair(12.0, 4.0),),
+        (12.0, 12.0),
+    )
+    assert grad(lambda x: grad(f)(Pair(x, 3.0)).b)(2.0) == 4.0
+    assert taylor(lambda x: f(Pair(x, 3.0)), 2.0, 2) == [12.0, 12.0, 3.0]
+    square_root = lambda a: root(lambda y, a: (lambda q: q.a**2 - q.b)(copied(Pair(y, a))), 1.0, a)
+    assert (square_root(4.0), grad(square_root)(4.0)) == (2.0, 0.25)
+
+
+def test_copy_of_a_value_elsewhere_is_another_leaf():
+    for name, copied in COPIES.items():
+        x = Value(2.0)
+        (lambda q: q.a**2 * q.b)(copied(Pair(x, 3.0))).backward()
+        assert x.grad == (12.0 if name in ("replace", "copy") else 0.0), name  # which keep the parts
