@@ -19,7 +19,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.functions import _intervals
-from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Where, is_own, real
+from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Unary, Where, is_own, real
 
 
 class Kind:
@@ -185,6 +185,14 @@ class _MPMath(Kind):
 
     def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
         return self.precisely(lambda: super(_MPMath, self).apply(row, numbers))
+
+    def _applied(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        infinite = isinstance(row, Unary) and not is_own(row) and not self.mpmath.isfinite(*numbers)
+        if infinite and type(numbers[0]) is self.mpmath.mpf:
+            found = row.forward(float(*numbers))
+            if not math.isfinite(found) or found.is_integer():  # and so exact; mpmath's words differ there
+                return self.lift(found)
+        return super()._applied(row, numbers)
 
     def precisely(self, compute: Callable[[], Any]) -> Any:
         """Compute with more and more bits, until two results agree in those that are wanted."""

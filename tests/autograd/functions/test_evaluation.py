@@ -161,6 +161,21 @@ def test_mpmath_has_all_digits_in_the_tails_of_every_row(row):
         assert mpmath.almosteq(finer[0], wanted, 1e-55, mp.mpf("1e-500")) or mp.isnan(wanted), point
 
 
+@pytest.mark.parametrize("row", [row for row in ROWS if row.arity == 1], ids=lambda row: row.name)
+def test_mpmath_has_what_floats_have_at_nan_and_infinity(row):
+    leaf = Value(next(x for x in (0.5, 1.5) if defined(row, [x])))
+    root = row(leaf)
+    for x in (math.nan, math.inf, -math.inf):
+        try:
+            wanted = row.forward(x)
+        except (ValueError, ArithmeticError) as error:
+            with pytest.raises(type(error)):
+                evaluate(root, {leaf: mp.mpf(x)})
+        else:
+            found = float(evaluate(root, {leaf: mp.mpf(x)}))
+            assert found == pytest.approx(wanted, rel=1e-15, abs=0.0, nan_ok=True), x
+
+
 def test_complex_numbers_have_all_digits_near_zero_and_in_tails():
     for row, x in ((rules.expm1, 1e-20), (rules.log1p, -1e-20), (rules.softplus, -40.0), (rules.log_sigmoid, 40.0)):
         leaf = Value(x)
