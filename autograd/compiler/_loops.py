@@ -157,7 +157,7 @@ def _verified(
     before, after = breaks[breaks < middle], breaks[breaks > middle]
     low = int(before[-1]) + 1 if len(before) else 0
     high = (int(after[0]) if len(after) else repetitions - 1) + 1
-    if high - low < LEAST or middle in breaks:
+    if high - low < LEAST:
         return None
     moving = iter(
         [

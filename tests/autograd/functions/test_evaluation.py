@@ -186,6 +186,12 @@ def test_complex_numbers_have_all_digits_near_zero_and_in_tails():
             assert complex(gradient[leaf]) == pytest.approx(gradients(root, [leaf])[0], rel=1e-14, abs=0.0)
 
 
+def test_angle_of_an_interval_that_ends_at_the_axis_is_in_its_quadrant():
+    a, b = Value(1.0), Value(1.0)
+    angle = evaluate(ad.atan2(a, b), {a: iv.mpf([1, 2]), b: iv.mpf([0, 1])})
+    assert angle in iv.mpf([0.785, 1.571])
+
+
 def test_derivative_that_is_not_defined_is_as_floats_have_it():
     a, b = Value(-2.0), Value(3.0)
     value, gradient = evaluate(a**b, {a: mp.mpf(-2), b: mp.mpf(3)}, gradient=True)

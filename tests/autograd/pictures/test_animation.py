@@ -154,6 +154,15 @@ def test_arrows_are_thick_at_work_and_turn_back_in_the_colour_of_the_gradient_th
     assert arrows[7:] == [{"dir": "back", **above}] * 5
 
 
+def test_arrows_into_a_closed_box_are_thick_while_it_is_at_work():
+    a, b = Value(0.5, "a"), Value(2.0, "b")
+    with scope("inside"):
+        y = tanh(a) * a
+    _, frames = stage(y + b, fold=True)
+    arrows = [re.search(r"n0 -> card0 .*", frame.source)[0] for frame in frames]
+    assert [re.findall(r"penwidth=(\d)", arrow) for arrow in arrows] == [[], ["2"], [], [], [], [], ["3"], []]
+
+
 def framed(drawing, width):
     """The marks whose frame is so wide."""
     return set(re.findall(rf'^\s*(\w+) \[label=<<TABLE BORDER="{width}"', drawing.source, re.MULTILINE))

@@ -162,6 +162,13 @@ def test_every_edge_of_the_graph_is_carried_by_a_line_an_operand_used_twice_by_t
     x = Value(3.0, "x")
     [box] = graph(x * x)[0]["boxes"]
     assert box["lines"] == [[0, 1, [0]], [0, 1, [0]]]
+    for count, widths in ((3, [1, 1, 1]), (4, [4])):  # many are four
+        with scope("first"):
+            numbers = [sin(Value(float(k))) for k in range(count)]
+        with scope("second"):
+            total = fsum(numbers)
+        outer = graph(total)[0]["boxes"][0]
+        assert [len(nodes) for _, _, nodes in outer["lines"]] == widths, count
     mlp = next(box for box in model["boxes"] if box["title"] == "MLP")
     assert sorted(len(nodes) for _, _, nodes in mlp["lines"]) == [1, 1, 1, 16, 16]
 
