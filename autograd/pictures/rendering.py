@@ -89,12 +89,18 @@ class Drawing(graphviz.Digraph):
         format: str | None = None,  # noqa: A002 the graphviz package names it
         **options: Any,
     ) -> str:
-        """Write the picture to a file, as `graphviz.Digraph.render` does, and return the file's name.
+        """Write the picture to a file, and return the file's name.
 
-        The source is written beside it, without a suffix. A name such as "graph.svg" is that of the picture.
+        A name that ends in a format, such as "graph.svg", is that of the picture, which is all that is written. Another
+        name is that of the source, as for `graphviz.Digraph.render`: with `format="svg"`, "graph" is written, and the
+        picture beside it as "graph.svg".
         """
-        if filename is not None and (ending := Path(filename).suffix[1:]) in PICTURES and format in (None, ending):
-            filename, format = Path(filename).with_suffix(""), ending  # noqa: A001 the graphviz package names it
+        names = [name for name in (filename, options.get("outfile")) if name is not None]
+        ending = Path(names[0]).suffix[1:].lower() if len(names) == 1 else ""  # of two, one is that of the source
+        if ending in PICTURES and format in (None, ending):
+            target = Path(self.directory if directory is None else directory, names[0])
+            options = {"view": view, **options, "outfile": None}
+            return self._render_alone(target, ending, **options)
         if options:  # what only Graphviz's own knows
             options = {"quiet": True, "directory": directory, "view": view, "cleanup": cleanup, **options}
             with _layout():
@@ -109,6 +115,28 @@ class Drawing(graphviz.Digraph):
                 Path(source).unlink()
         if view:
             self._view(str(target), format=format or self.format, quiet=True)
+        return str(target)
+
+    def _render_alone(
+        self,
+        target: Path,
+        kind: str,
+        *,
+        view: bool,
+        outfile: None,
+        quiet_view: bool = False,
+        overwrite_source: bool = False,  # there is none
+        raise_if_result_exists: bool = False,
+        **options: Any,
+    ) -> str:
+        """Write the picture without its source; the options are Graphviz's."""
+        if raise_if_result_exists and target.exists():
+            raise graphviz.FileExistsError(f"output file exists: {str(target)!r}")
+        picture = self.pipe(kind, **options)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, picture)
+        if view or quiet_view:
+            self._view(str(target), format=kind, quiet=True)
         return str(target)
 
     def _laid_out(self, kind: str) -> bytes:

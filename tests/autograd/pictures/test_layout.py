@@ -98,11 +98,23 @@ def test_render_writes_a_file_and_returns_its_name(tmp_path, kind, start):
     assert [path.name for path in tmp_path.iterdir()] == [f"the graph.{kind}"]
 
 
-def test_name_of_a_picture_is_the_name_that_is_written_and_that_of_a_source_is_not(tmp_path):
+def test_only_the_file_is_written_that_is_named_as_a_picture(tmp_path):
+    (tmp_path / "a").write_text("not to be lost", encoding="utf-8")
+    (tmp_path / "b").mkdir()
+    render = lambda name=None, **options: Path(draw(example()).render(name and tmp_path / name, **options)).name
+    for options in ({}, {"format": "svg"}, {"engine": "dot"}, {"cleanup": True}, {"quiet_view": False}):
+        assert render("a.svg", **options) == "a.svg"
+    assert render(outfile=tmp_path / "a.svg") == render("a.svg", directory=tmp_path) == "a.svg"
+    assert [render("b.png"), render("c.SVG"), render("new/d.json")] == ["b.png", "c.SVG", "d.json"]
+    with pytest.raises(FileExistsError, match="output file exists"):
+        render("a.svg", raise_if_result_exists=True)
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "not to be lost"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "a.svg", "b", "b.png", "c.SVG", "new"}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["d.json"]
+
+
+def test_name_of_a_source_is_not_that_of_the_picture(tmp_path):
     render = lambda name, **options: Path(draw(example()).render(tmp_path / name, **options)).name
-    assert render("a.svg") == render("a.svg", format="svg") == render("a.svg", engine="dot") == "a.svg"
-    assert render("b.png") == "b.png"
-    assert {path.name for path in tmp_path.iterdir()} == {"a", "a.svg", "b", "b.png"}
     assert [render("c.gv"), render("d.dot"), render("e.v1"), render("f")] == [
         "c.gv.svg",
         "d.dot.svg",
@@ -110,6 +122,8 @@ def test_name_of_a_picture_is_the_name_that_is_written_and_that_of_a_source_is_n
         "f.svg",
     ]
     assert render("g.svg", format="png") == "g.svg.png"
+    assert render("h.gv", outfile=tmp_path / "i.svg") == "i.svg"
+    assert (tmp_path / "h.gv").exists()
 
 
 def test_format_that_is_not_there_is_an_error_that_says_which_are(tmp_path):
