@@ -64,9 +64,10 @@ def draw(
     - `depth`: how many operations back from the root to draw; where the graph goes on, a dashed operation says so.
     - `expand`: draw each `dot` as its products and their sum.
     - `fold`: show modules, and other scopes, as cards with what they compute, the layers opened as far as there is
-      room; by default in graphs of more than 60 nodes, unless `depth` or `expand` asks for details.
+      room; by default in graphs of more than 60 nodes, unless `depth`, `expand` or `derivatives` asks for details.
     - `derivatives`: write the local derivative (∂) on each arrow into an operation, and colour the arrows by what flows
-      back along them: the gradient of the result times the local derivative. RuntimeError if a leaf was changed.
+      back along them: the gradient of the result times the local derivative. A card has no such arrows.
+      RuntimeError if a leaf was changed.
 
     `draw(y).render("name.svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
     arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
@@ -85,7 +86,7 @@ def draw(
         raise ValueError("depth counts operations, and fold hides them in cards; draw(root) takes one of the two")
     shown = set(order) if depth is None else _within(root, depth)
     visible = [node for node in order if node in shown]
-    folds = fold if fold is not None else len(visible) > UNFOLDED and depth is None and not expand
+    folds = fold if fold is not None else len(visible) > UNFOLDED and depth is None and not (expand or derivatives)
     parts = folded(visible) if folds else unfolded(visible)
     size = sum(len(node.parents) if expand and node.op is rules.dot else 1 for node in parts.shown) + len(parts.outputs)
     links = sum(len(node.parents) + 1 for node in parts.shown if node.op is not None)

@@ -130,6 +130,14 @@ def test_text_makes_the_same_graph():
         assert_text_makes_the_same_graph(make())
 
 
+def test_constant_that_operations_share_is_written_at_each_of_them_unless_it_has_a_label():
+    for label, count in (("", 2), ("k", 1)):
+        k = Constant(4.0, label)
+        again = executed(Value(2.0, "x") * k + k)[-1]
+        assert again.data == 12.0
+        assert sum(node.data == 4.0 for node in topological_order(again)) == count
+
+
 def test_text_makes_the_same_graph_inside_of_a_function_too():
     root = chosen_twice(Value(2.0))
     names = {}
