@@ -211,11 +211,12 @@ def _draw(trained: Trained, history: History, name: str, folder: Path) -> int:
 
 def _check_places(options: argparse.Namespace) -> None:
     """Refuse what cannot be written, before time is spent on training."""
-    if options.out.is_file():
-        raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
-    options.out.mkdir(parents=True, exist_ok=True)
-    if not options.no_pictures and not os.access(options.out, os.W_OK):
-        raise PermissionError(f"--out takes a folder to write into, and {options.out} is protected against writing")
+    if options.playground is None:
+        if options.out.is_file():
+            raise NotADirectoryError(f"--out takes a folder to write into, and {options.out} is a file")
+        options.out.mkdir(parents=True, exist_ok=True)
+        if not options.no_pictures and not os.access(options.out, os.W_OK):
+            raise PermissionError(f"--out takes a folder to write into, and {options.out} is protected against writing")
     for option, path in (("--save", options.save), ("--playground", options.playground)):
         if path is None:
             continue

@@ -34,8 +34,8 @@ def command(*arguments):
             raise OSError(error.getvalue())
 
 
-def trained(path, *arguments):
-    command("xor", "--epochs", "1", "--quiet", "--out", path.parent, *arguments)
+def trained(path):
+    command("xor", "--epochs", "1", "--quiet", "--out", path.parent, "--no-pictures", "--save", path)
 
 
 @cache
@@ -68,8 +68,8 @@ WRITERS = {
     "to_c": (lambda path: to_c(program(), path), "f.c"),
     "to_javascript": (lambda path: to_javascript(program(), path), "f.js"),
     "to_onnx": (lambda path: to_onnx(program(), path), "f.onnx"),
-    "python -m nn --save": (lambda path: trained(path, "--no-pictures", "--save", path), "network.json"),
-    "python -m nn --playground": (lambda path: trained(path, "--playground", path), "page.html"),
+    "python -m nn --save": (trained, "network.json"),
+    "python -m nn --playground": (lambda path: command("xor", "--playground", path), "page.html"),
     "python -m nn predict --out": (predicted, "answers.csv"),
 }
 if find_spec("onnx") is None:  # it is no part of the extra `test`; CI has it

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nn.app.presets import JOBS, TABLE_DEFAULTS
 from nn.data.csv_reader import listed_names, read_table
 
+OF_TABLES = ["target", "classes", "numbers", "features", "drop", "missing", "encoding"]
+OF_TRAINING = ["epochs", "backend", "out", "save", "no_pictures", "quiet"]  # here, and not on a page
 TABLE_ENDS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".gz", ".bz2", ".xz")
 
 
@@ -20,14 +23,20 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, *arguments: Any, **others: Any) -> Any:
         options = super().parse_args(*arguments, **others)
+        if getattr(options, "playground", None) is not None and (given := self._given(options, OF_TRAINING)):
+            self.error(f"--playground writes a page to train on, and trains nothing here, so it has no use for {given}")
         if getattr(options, "dataset", None) in JOBS:
-            of_tables = ["target", "classes", "numbers", "features", "drop", "missing", "encoding"]
-            if given := [f"--{name}" for name in of_tables if getattr(options, name)]:
-                self.error(f"{', '.join(given)} are for a CSV file, and {options.dataset} has its own classes")
+            if given := self._given(options, OF_TABLES):
+                self.error(f"{given} are for a CSV file, and {options.dataset} has its own classes")
         elif getattr(options, "dataset", None) is not None and options.target is None:
             columns = _columns_of(options.dataset, options.encoding)
             self.error(f"--target COLUMN is missing: what is to be learned from {options.dataset}{columns}")
         return options
+
+    def _given(self, options: argparse.Namespace, names: Sequence[str]) -> str:
+        """Return those of the options that are not as they are by default, as they are written."""
+        given = [name for name in names if getattr(options, name) != self.get_default(name)]
+        return ", ".join(f"--{name.replace('_', '-')}" for name in given)
 
 
 def _columns_of(path: str, encoding: str | None) -> str:
@@ -95,7 +104,8 @@ def train_parser() -> argparse.ArgumentParser:
         "--playground",
         type=Path,
         metavar="PAGE.html",
-        help="write a page on which the network learns in a browser, step by step, in place of training it here",
+        help="write a page on which the network learns in a browser, step by step, in place of training it here, so "
+        "without " + ", ".join(f"--{name.replace('_', '-')}" for name in OF_TRAINING),
     )
     parser.add_argument("--no-pictures", action="store_true", help="write no pictures, and need no Matplotlib")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar; there is none unless on a terminal")

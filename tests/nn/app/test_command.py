@@ -17,6 +17,7 @@ import pytest
 
 import nn
 from nn.__main__ import main
+from nn.app.options import OF_TRAINING, train_parser
 from nn.app.reports import balance
 from nn.data.columns import examples
 from nn.data.csv_reader import read_table
@@ -176,6 +177,16 @@ def test_command_that_does_not_fit_a_table_is_a_mistake_of_code_two(tmp_path):
     error = mistaken(write(tmp_path / "t.csv", ["a", "kind"], NUMBERS))
     assert "--target COLUMN is missing: what is to be learned from " in error
     assert "t.csv, whose columns are 'a', 'kind'; see" in error
+
+
+@pytest.mark.parametrize("name", OF_TRAINING)
+def test_option_that_a_page_has_no_use_for_is_a_mistake_of_code_two(name, tmp_path):
+    option, page = f"--{name.replace('_', '-')}", tmp_path / "page.html"
+    takes_nothing = isinstance(train_parser().get_default(name), bool)
+    given = [option] if takes_nothing else [option, {"epochs": 3}.get(name, tmp_path / "new")]
+    error = mistaken("xor", "--playground", page, *given)
+    assert f"trains nothing here, so it has no use for {option}; see" in error
+    assert files(tmp_path) == []
 
 
 def test_what_is_done_with_each_column_is_said_before_the_training(tmp_path):
@@ -421,7 +432,8 @@ def test_place_to_save_in_is_checked_before_the_training(tmp_path):
 @pytest.mark.parametrize("option", ["--save", "--playground"])
 def test_place_that_takes_no_file_is_refused_before_the_training(option, tmp_path, monkeypatch):
     table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
-    arguments = [table, "--target", "y", *PLAIN, "--out", tmp_path, option]
+    training = [*PLAIN, "--out", tmp_path] if option == "--save" else []
+    arguments = [table, "--target", "y", *training, option]
     protected = tmp_path / "protected.json"
     protected.touch()
     access = os.access
@@ -431,7 +443,7 @@ def test_place_that_takes_no_file_is_refused_before_the_training(option, tmp_pat
     assert "protected.json: it is protected against writing; choose another name" in refused(*arguments, protected)
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and access(path, mode))
     assert "m.json: its folder is protected against writing; choose another" in refused(*arguments, tmp_path / "m.json")
-    line = refused(*[argument for argument in arguments if argument not in ("--no-pictures", option)])
+    line = refused(table, "--target", "y", "--out", tmp_path)
     assert f"--out takes a folder to write into, and {tmp_path} is protected against writing" in line
     monkeypatch.undo()
     if hasattr(os, "mkfifo"):

@@ -247,7 +247,7 @@ def test_optimizer_of_some_parameters_trains_these_alone():
 @pytest.mark.parametrize("name", JOBS)
 def test_command_writes_the_page_of_every_data_set_and_does_not_train(name, tmp_path, capsys):
     file = tmp_path / "page.html"
-    assert main([name, "--playground", str(file), "--out", str(tmp_path)]) == 0
+    assert main([name, "--playground", str(file)]) == 0
     said = capsys.readouterr().out
     assert said.endswith(f"wrote {file}: open it in a browser, and press play\n")
     assert "stopped" not in said
@@ -259,7 +259,7 @@ def test_command_writes_the_page_of_a_table_and_says_where_it_cannot(tmp_path, c
     table = tmp_path / "table.csv"
     rows = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(60))
     table.write_text(f"length,width,kind\n{rows}", encoding="utf-8")
-    arguments = [str(table), "--target", "kind", "--out", str(tmp_path), "--playground"]
+    arguments = [str(table), "--target", "kind", "--playground"]
     assert main([*arguments, str(tmp_path / "page.html")]) == 0
     with pytest.raises(SystemExit):
         main(arguments)

@@ -126,7 +126,7 @@ def test_largest_learning_rate_is_too_large_and_this_is_said(optimizer, opened):
 def test_largest_learning_rate_is_too_large_for_every_usual_network(job, opened, tmp_path):
     assert job in JOBS
     file = tmp_path / "job.html"
-    assert main([job, "--playground", str(file), "--out", str(tmp_path)]) == 0
+    assert main([job, "--playground", str(file)]) == 0
     choose_largest_rate(opened(types.SimpleNamespace(save=lambda path: file)))
 
 
