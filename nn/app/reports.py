@@ -16,7 +16,7 @@ from nn.data.csv_reader import shown
 from nn.data.datasets import Dataset, standardized
 from nn.fitting import evaluate
 from nn.modules import MLP, Module
-from nn.plots.figures import COLOURS, RED
+from nn.plots.figures import COLOURS, RED, verbatim
 from nn.training.examples import plain_number
 from nn.training.history import History
 from nn.training.metrics import accuracy, predicted_class
@@ -126,7 +126,7 @@ def pictures(trained: Trained, history: History, name: str) -> Iterator[tuple[st
     """Yield the pictures of a preset: the end of the file's name, and a function that draws it, or fails."""
     task, model = trained.task, trained.model
     data = task.training if task.testing is None else task.testing
-    classes = [_plain(kind) for kind in data.classes]
+    classes = [_in_one_line(kind) for kind in data.classes]
     heading = functools.cache(lambda: _title(trained, name))
 
     def neuron() -> Picture:
@@ -195,12 +195,12 @@ def _title(trained: Trained, name: str) -> str:
     examples = _examples(data).replace(" ", f" {part} ")
     _, figure = score(trained, data, part)
     found = f"{figure} of {examples} right" if data.classes else f"root mean squared error {figure} on {examples}"
-    return textwrap.fill(_plain(f"{name}: {found}"), 50, break_on_hyphens=False)
+    return textwrap.fill(verbatim(_in_one_line(f"{name}: {found}")), 50, break_on_hyphens=False)
 
 
-def _plain(name: str) -> str:
-    """Return a name for a picture: in one line, and with dollars that are dollars, not the signs of a formula."""
-    return " ".join(name.split()).replace("$", r"\$")
+def _in_one_line(name: str) -> str:
+    """Return a name in one line."""
+    return " ".join(name.split())
 
 
 def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
@@ -209,7 +209,7 @@ def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
     numbers = [i for i, is_number in enumerate(task.encoder.are_numbers) if is_number]
     first, second = telling_features(data._replace(X=[[x[i] for i in numbers] for x in data.X]))
     across, up = numbers[first], numbers[second]
-    names = [_plain(data.features[i]) for i in (across, up)]
+    names = [_in_one_line(data.features[i]) for i in (across, up)]
     others = ", the other features at their means" if len(data.features) > 2 else ""
     figure = plots.decision_boundary(
         InUnits(task, model),
@@ -217,7 +217,7 @@ def _boundary(task: Task, model: MLP, title: str) -> tuple[str, Any]:
         data.y,
         features=(across, up),
         names=names,
-        classes=[_plain(kind) for kind in data.classes],
+        classes=[_in_one_line(kind) for kind in data.classes],
         held_out=None if task.testing is None else (task.testing.X, task.testing.y),
         title=f"{title}{others}" if task.testing is None else f"{title}\nfilled: trained on{others}",
     )
@@ -239,7 +239,7 @@ def telling_features(data: Dataset) -> tuple[int, int]:
 
 def _line(task: Task, model: MLP, title: str) -> Any:
     data = task.training
-    names = (_plain(data.features[0]), _plain(task.job.target))
+    names = (_in_one_line(data.features[0]), _in_one_line(task.job.target))
     return plots.regression_line(InUnits(task, model), data.X, data.y, names=names, title=title)
 
 
@@ -274,7 +274,7 @@ def _against(trained: Trained, data: Dataset, title: str) -> Any:
         zorder=2,
         label="examples",
     )
-    target = _plain(trained.task.job.target)
+    target = verbatim(_in_one_line(trained.task.job.target))
     axes.set(xlabel=f"{target}, the truth", ylabel=f"{target}, as answered", title=title)
     axes.set_aspect("equal", adjustable="datalim")
     axes.legend(framealpha=0.9)

@@ -1,7 +1,8 @@
 """Matplotlib figures of training: they show themselves in a notebook or are saved.
 
 What a picture cannot show is said in it rather than left out: a loss that is no longer finite is a marked epoch, a
-gradient of 0 is a mark at the foot of its logarithmic axis, and a name that is too long is cut visibly.
+gradient of 0 is a mark at the foot of its logarithmic axis, and a name that is too long is cut visibly. Names of
+features, classes and layers come from data and stand as they are; a title may hold formulas, as Matplotlib has them.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def decision_boundary(
     horizontal, vertical = (_feature(asker, feature, width) for feature in _pair("features", features))
     if horizontal == vertical:
         raise ValueError(f"{asker} draws a plane of two features, got features={features!r}, which are one")
-    names = _pair("names", names)
+    names = [verbatim(name) for name in _pair("names", names)]
     indices, signed = class_indices(y, asker)
     others: Any = ((), [])
     if held_out is not None:
@@ -133,7 +134,7 @@ def regression_line(
     _check_count("resolution is the number of points of the line", resolution, 2)
     X, y = as_sequence(X, asker), as_sequence(y, asker)
     feature = _feature(asker, feature, _check_examples(asker, X, y=y))
-    names = _pair("names", names)
+    names = [verbatim(name) for name in _pair("names", names)]
     targets = [plain_number(_only(target), "a target of regression_line") for target in map(plain, y)]
     point = [sum(column) / len(column) for column in zip(*X, strict=True)]
     across = _steps([x[feature] for x in X], resolution)
@@ -217,7 +218,7 @@ def gradient_norms(history: Any, *, title: str = "") -> Figure:
     for k, ((name, values), shade) in enumerate(zip(norms.items(), shades, strict=True)):
         named = k % step == 0 or k == len(norms) - 1
         line = DASHES[k % len(DASHES)]
-        _curve(axes, values, label=_cut(name) if named else f"_{name}", color=shade, linestyle=line)
+        _curve(axes, values, label=verbatim(name, 30) if named else f"_{name}", color=shade, linestyle=line)
     _finished(axes, list(norms.values())).set(xlabel="epoch", ylabel="norm of the gradient", title=title)
     figure.legend(loc="outside right upper", frameon=False, title="first layer to last")
     return figure
@@ -237,7 +238,7 @@ def confusion_matrix(y: Data, predicted: Data, *, classes: Sequence[str] = (), t
     _check_lengths("confusion_matrix", y=right.indices, predicted=found.indices)
     counts = Counter(zip(right.indices, found.indices, strict=True))
     size = max(len(classes), *(1 + max(pair) for pair in counts))
-    names = [_cut(name, 22) for name in _names(classes, size, right.signed or found.signed)]
+    names = _names(classes, size, right.signed or found.signed, 22)
     totals = [sum(counts[row, column] for column in range(size)) for row in range(size)]
     side = max(4.0, 0.42 * size) + 0.08 * max(map(len, names))
     figure = _figure(width=side + 1.0, height=side)
@@ -290,7 +291,7 @@ def mistakes(
     _check_count("limit is the number of images that are shown at most", limit, 1)
     (right, signed), (found, found_signed) = (class_indices(labels, "mistakes") for labels in (y, predicted))
     wrong = [i for i, (target, answer) in enumerate(zip(right, found, strict=True)) if target != answer]
-    names = [_cut(name, 12) for name in _names(classes, max([0, *right, *found]) + 1, signed or found_signed)]
+    names = _names(classes, max([0, *right, *found]) + 1, signed or found_signed, 12)
     rows, columns = _pair("shape", shape or (math.isqrt(size), math.isqrt(size)))
     if rows * columns != size or rows < 1:
         raise ValueError(f"mistakes draws images of {rows} x {columns} pixels, got examples of {size}; pass shape=")
@@ -369,9 +370,10 @@ def _only(output: Any) -> Any:
     return output[0] if isinstance(output, list) and len(output) == 1 else output
 
 
-def _names(classes: Sequence[str], count: int, signed: bool) -> list[str]:
+def _names(classes: Sequence[str], count: int, signed: bool, longest: int | None = None) -> list[str]:
     """Return what so many classes are called: as given, or by their labels, of two classes 0 and 1 or -1 and 1."""
-    return [str(classes[k]) if k < len(classes) else f"class {2 * k - 1 if signed else k}" for k in range(count)]
+    names = [classes[k] if k < len(classes) else f"class {2 * k - 1 if signed else k}" for k in range(count)]
+    return [verbatim(name, longest) for name in names]
 
 
 def _margins(output: Any) -> list[float]:
@@ -455,5 +457,13 @@ def _mixed(colour: str, depth: float) -> list[float]:
     return [1.0 - depth * (1.0 - channel) for channel in to_rgb(colour)]
 
 
-def _cut(name: str, longest: int = 30) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+def verbatim(name: Any, longest: int | None = None) -> str:
+    r"""Return a text that Matplotlib shows as it is, with dollars that are no signs of a formula; cut if it is longer.
+
+    >>> print(verbatim("US$ and A$"), verbatim("a name of many letters", 8))
+    US\$ and A\$ a name …
+    """
+    text = str(name)
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest - 1]}…"
+    return text.replace("$", r"\$")

@@ -14,6 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import nn
 from autograd import Value
@@ -563,3 +564,33 @@ def test_line_lies_at_the_means_of_the_other_features():
         outputs = [model([0.5, step]) for step in across]
         assert len(across) == 9
         assert list(found) == [(z[0] if isinstance(z, list) else z).data for z in outputs]
+
+
+NAME = r"$\bad$ of A"  # as a formula it would be an error
+TITLE = "of $x^2$"
+NAMED = {
+    "decision_boundary": lambda name: decision_boundary(
+        Plain(lambda x: x),
+        SQUARE,
+        CORNERS,
+        names=(name, "x"),
+        classes=(name, "b"),
+        held_out=(SQUARE, CORNERS),
+        title=TITLE,
+    ),
+    "regression_line": lambda name: regression_line(
+        Plain(lambda x: x[0]), SQUARE, CORNERS, names=("x", name), title=TITLE
+    ),
+    "confusion_matrix": lambda name: confusion_matrix([0, 1], [1, 1], classes=(name, "b"), title=TITLE),
+    "mistakes": lambda name: mistakes([[1.0], [0.0]], [0, 1], [1, 1], classes=(name, "b"), title=TITLE),
+    "gradient_norms": lambda name: gradient_norms({name: [1.0, 0.1]}, title=TITLE),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_name_from_data_stands_as_it_is_and_a_title_may_hold_a_formula(kind, tmp_path):
+    figure = NAMED[kind](NAME)
+    figure.savefig(tmp_path / "figure.png")  # which lays formulas out
+    shown = {text.get_text() for text in figure.findobj(Text)}
+    assert any(r"\$\bad\$ of A" in text for text in shown)
+    assert TITLE in shown
