@@ -11,13 +11,12 @@ class Controls extends Overview {
     on("before", () => this.pick(this.example - 1));
     on("after", () => this.pick(this.example + 1));
     on("worst", () => this.pick(this.worst()));
-    $("which").max = this.training.data.count;
     $("which").addEventListener("change", () => {
-      const wanted = $("which").value;
-      const exists = wanted !== "" && $("which").validity.valid;
-      if (exists) this.pick(Number(wanted) - 1);
-      else $("which").value = this.example + 1;
       const { count } = this.training.data;
+      const wanted = numberIn($("which").value);
+      const exists = Number.isInteger(wanted) && wanted >= 1 && wanted <= count;
+      if (exists) this.pick(wanted - 1);
+      else $("which").value = this.example + 1;
       $("range").textContent = exists ? "" : `There are ${counted(count, "example")}: choose one of 1 to ${count}.`;
     });
     on("why", () => this.why());

@@ -71,15 +71,15 @@ class Settings {
     const { wanted } = this.training;
     const options = wanted.options[wanted.optimizer];
     const field = (name, value, set) => {
-      const input = make("input", { type: "checkbox", checked: value });
-      if (typeof value !== "boolean") {
-        const share = !["eps", "weight_decay"].includes(name.split(" ")[0]);
-        Object.assign(input, { type: "number", min: 0, step: "any", value });
-        if (share) input.max = 0.999999;
-      }
+      const isChoice = typeof value === "boolean";
+      const kind = isChoice ? { type: "checkbox", checked: value } : { type: "text", inputmode: "decimal", value };
+      const input = make("input", kind);
+      const most = ["eps", "weight_decay"].includes(name.split(" ")[0]) ? Number.MAX_VALUE : 0.999999;
+      let kept = value;
       input.addEventListener("change", () => {
-        if (!input.validity.valid || input.value === "") input.value = value;
-        else set(typeof value === "boolean" ? input.checked : Number(input.value));
+        const given = isChoice ? input.checked : numberIn(input.value);
+        if (isChoice || (given >= 0 && given <= most)) set((kept = given));
+        else input.value = kept;
         this.render();
       });
       return make("label", {}, `${name.replace("_", " ")} `, input);

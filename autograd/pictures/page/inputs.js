@@ -1,5 +1,8 @@
 /* The numbers that can be changed, beside the graph and in it. */
 
+/** A number as a field shows it. */
+const inField = (x) => (Number.isFinite(x) ? Number(x.toPrecision(12)) : "");
+
 class Inputs extends Picture {
   assign(id, value) {
     if (!Number.isFinite(value)) return;
@@ -56,9 +59,7 @@ class Inputs extends Picture {
     const original = this.graph.original[id];
     const span = Number.isFinite(original) ? Math.max(2, 2 * Math.abs(original)) : 10;
     const middle = Number.isFinite(original) ? original : 0;
-    const change = (event) => {
-      if (event.target.value.trim() !== "" && event.target.validity.valid) this.assign(id, Number(event.target.value));
-    };
+    let before; // the number when the field was entered
     const slide = make("input", {
       type: "range",
       min: middle - span,
@@ -74,14 +75,21 @@ class Inputs extends Picture {
       },
     });
     const text = make("input", {
-      type: "number",
-      step: "any",
+      type: "text",
+      inputmode: "decimal",
       "aria-label": `Value of ${label}`,
-      oninput: change,
+      oninput: (event) => this.assign(id, numberIn(event.target.value)),
       onchange: (event) => {
-        event.target.value = Number(this.graph.given[id].toPrecision(12)); // what is no number is not kept
+        // What is no number is not kept, nor is what was typed on the way, as the 1 of "1e".
+        if (!Number.isFinite(numberIn(event.target.value))) {
+          this.graph.given[id] = before;
+          this.recompute();
+        }
+        before = this.graph.given[id];
+        event.target.value = inField(before);
       },
       onfocus: () => {
+        before = this.graph.given[id];
         this.choose(id, true);
         this.typed = true;
       },
@@ -103,12 +111,10 @@ class Inputs extends Picture {
       const value = this.graph.given[id];
       for (const { slide, text } of fields) {
         text.placeholder = short(value);
-        if (!Number.isFinite(value)) continue; // a field cannot hold it
-        if (Number(text.value) !== value || text.value === "") {
-          if (document.activeElement !== text) text.value = Number(value.toPrecision(12));
-          else if (text.value !== "" && text.validity.valid) text.value = value;
-        }
-        if (Number(slide.value) !== value) slide.value = value;
+        const typed = numberIn(text.value);
+        if (typed !== value && document.activeElement !== text) text.value = inField(value);
+        else if (typed !== value && Number.isFinite(typed)) text.value = value;
+        if (Number.isFinite(value) && Number(slide.value) !== value) slide.value = value;
       }
     }
     $("reset").disabled = this.graph.given.every((value, id) => Object.is(value, this.graph.original[id]));

@@ -5,36 +5,17 @@ const STEPS = ["ArrowRight", "ArrowLeft", "Home", "End"]; // they step on from a
 class Keys extends Lecture {
   listen() {
     const on = (id, event, action) => $(id).addEventListener(event, action);
-    const walk = (action) => () => {
-      this.stop();
-      action();
-    };
-    on(
-      "first",
-      "click",
-      walk(() => this.go(0)),
-    );
-    on(
-      "back",
-      "click",
-      walk(() => this.go(this.position - 1)),
-    );
-    on(
-      "next",
-      "click",
-      walk(() => this.go(this.position + 1)),
-    );
-    on(
-      "last",
-      "click",
-      walk(() => this.go(this.plan.steps.length - 1)),
-    );
+    const walk = (id, event, to) =>
+      on(id, event, () => {
+        this.stop();
+        this.go(to());
+      });
+    walk("first", "click", () => 0);
+    walk("back", "click", () => this.position - 1);
+    walk("next", "click", () => this.position + 1);
+    walk("last", "click", () => this.plan.steps.length - 1);
+    walk("slider", "input", () => Number($("slider").value));
     on("play", "click", () => this.play());
-    on(
-      "slider",
-      "input",
-      walk(() => this.go(Number($("slider").value))),
-    );
     on("smaller", "click", () => this.viewport.zoom(1 / 1.25));
     on("larger", "click", () => this.viewport.zoom(1.25));
     on("fit", "click", () => this.viewport.fit(0.15));
@@ -67,7 +48,7 @@ class Keys extends Lecture {
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const target = event.target;
-    if (target.matches("input[type=number], select")) return;
+    if (target.matches("select")) return;
     if (target.matches("input[type=text]") && (target.value || !STEPS.includes(event.key))) return;
     const inGraph = target.closest?.("#picture [data-key]");
     if (inGraph && this.graphKey(event, inGraph)) {
@@ -93,7 +74,7 @@ class Keys extends Lecture {
     const action = actions[event.key];
     if (!action) return;
     event.preventDefault();
-    if (event.key !== " " && !["+", "-", "0", "p", "Escape"].includes(event.key)) this.stop();
+    if (![" ", "+", "-", "0", "p", "Escape"].includes(event.key)) this.stop();
     action();
   }
 

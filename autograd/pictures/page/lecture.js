@@ -19,8 +19,11 @@ class Lecture extends Panels {
   link() {
     const open = [...this.plan.open].filter(Boolean).join(".");
     const chosen = this.chosen === null ? "" : `&number=${this.chosen}`;
+    const { given, changed } = this.graph;
+    const numbers = changed.map((id) => `${id}:${given[id]}`.replace("+", "")); // a + would be a space
+    const other = numbers.length ? `&given=${numbers}` : "";
     const view = `${this.asks ? "&ask" : ""}${this.presents() ? "&present" : ""}`;
-    history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${view}`);
+    history.replaceState(null, "", `#step=${this.position}&open=${open}${chosen}${other}${view}`);
     navigator.clipboard?.writeText(location.href).catch(() => {});
     $("linked").textContent = "The address of this page now leads to this step, and is copied where that is allowed.";
     clearTimeout(this.fading);
@@ -31,6 +34,12 @@ class Lecture extends Panels {
   follow(hash) {
     const wanted = new URLSearchParams(hash.slice(1));
     if (!wanted.has("step")) return;
+    const given = [...this.graph.original];
+    for (const pair of (wanted.get("given") ?? "").split(",")) {
+      const [id, number] = pair.split(":").map(Number);
+      if (this.graph.nodes[id] && !this.graph.nodes[id].parents && Number.isFinite(number)) given[id] = number;
+    }
+    this.restore(given);
     const open = (wanted.get("open") ?? "").split(".").filter(Boolean).map(Number);
     this.plan.open = new Set([0, ...open.filter((id) => this.plan.boxes[id])]);
     this.plan.refresh();

@@ -1,13 +1,20 @@
-/* Numbers as text: as a page shows them, and as Python writes them. */
+/* Numbers as text: as a page shows them, as Python writes them, and as a reader does. */
 
-/** A number as the page shows it: four significant digits. */
+/** A number as the page shows it, and `draw` too: four significant digits, in Python's format .4g. */
 function short(x) {
   if (Number.isNaN(x)) return "undefined";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  let text = Number(x.toPrecision(4)).toString();
-  if (/e/.test(text)) text = text.replace("e+", "e");
-  return text.replace(/^-/, "−").replace("e-", "e−");
+  const [digits, exponent] = x.toExponential(3).split("e").map(Number);
+  const text = exponent < -4 || exponent >= 4 ? scientific(digits, exponent) : String(Number(x.toPrecision(4)));
+  return text.replaceAll("-", "−");
 }
+
+/** Digits and a power of ten, as Python writes them. */
+const scientific = (digits, exponent) =>
+  `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+
+/** What a reader has written as a number, with a decimal comma too; NaN where it is none. */
+const numberIn = (text) => (text.trim() ? Number(text.replace("−", "-").replace(",", ".")) : NaN);
 
 /** A number as one says it: 12,000, or 3.4 million. */
 function spoken(x) {
@@ -45,7 +52,7 @@ function python(x) {
   if (x === 0) return Object.is(x, -0) ? "-0.0" : "0.0";
   const [, sign, digits, exponent] = /^(-?)([\d.]+)e([+-]\d+)$/.exec(x.toExponential());
   const e = Number(exponent);
-  if (e < -4 || e >= 16) return `${sign}${digits}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+  if (e < -4 || e >= 16) return scientific(sign + digits, e);
   const figures = digits.replace(".", "");
   if (e < 0) return `${sign}0.${"0".repeat(-e - 1)}${figures}`;
   const whole = figures.slice(0, e + 1).padEnd(e + 1, "0");

@@ -18,12 +18,16 @@ class Panels extends Inputs {
     this.renderDetails();
     this.renderResult();
     if (moved) {
-      const key = step.unit?.key ?? (step.kind === "seed" || step.kind === "done" ? plan.shown[graph.root] : null);
-      const item = this.arranged.items.find((one) => one.key === key);
-      if (item) this.viewport.reveal(item);
-      else if (step.kind === "start") this.viewport.reveal({ x: 0, y: this.arranged.height / 2, w: 0, h: 0 });
-      this.keepInSight(this.elements.get(key));
+      this.keepInSight(this.elements.get(this.reveal(step)));
     }
+  }
+
+  /** Show the card of a step, at the start that of the first step, and return its key. */
+  reveal(step) {
+    const { unit } = step.kind === "start" ? this.plan.steps[1] : step;
+    const key = unit?.key ?? this.plan.shown[this.graph.problem?.node ?? this.graph.root];
+    this.viewport.reveal(this.arranged.items.find((one) => one.key === key));
+    return key;
   }
 
   renderNodes(step, state) {
@@ -84,6 +88,7 @@ class Panels extends Inputs {
       }
       for (const [name, on] of Object.entries(flags)) element.classList.toggle(name, Boolean(on));
     }
+    this.viewport.squeeze();
   }
 
   renderLines(step) {

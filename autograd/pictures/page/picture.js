@@ -1,5 +1,8 @@
 /* The picture: cards, frames and lines. */
 
+/** Attributes of a line of text that is squeezed into this room. */
+const within = (room) => ({ "data-room": room, lengthAdjust: "spacingAndGlyphs" });
+
 class Picture extends Questions {
   arrange() {
     const arranged = arrangeAll(this.plan);
@@ -82,7 +85,7 @@ class Picture extends Questions {
       box.count > 1
         ? [6, 3].map((d) => make("rect", { class: "sheet", x: d, y: -d, width: item.w, height: item.h, rx: 10 }))
         : [];
-    const about = make("text", { class: "about", x: 14, y: 46 }, box.about);
+    const about = make("text", { class: "about", x: 14, y: 46, ...within(item.w - 20) }, box.about);
     const element = make(
       "g",
       {
@@ -131,7 +134,8 @@ class Picture extends Questions {
       if (letters.length > 24) element.append(make("title", {}, node.name));
     }
     const line = (cls, caption, y) => {
-      const text = make("text", { class: cls, x: inset, y });
+      const room = item.w - inset - (bare ? 24 : 6);
+      const text = make("text", { class: cls, x: inset, y, ...within(room) });
       if (caption) text.append(make("tspan", { class: "caption" }, `${caption} `));
       text.append(make("tspan", { class: "figure" }));
       element.append(text);

@@ -22,8 +22,7 @@ class View extends Keys {
     this.arrange();
     this.viewport.fit();
     this.render();
-    const result = this.arranged.items.find((one) => one.key === plan.shown[graph.root]);
-    if (result) this.viewport.reveal(result);
+    this.reveal(plan.steps[0]);
     this.follow(location.hash);
   }
 
@@ -88,14 +87,12 @@ class View extends Keys {
   }
 
   play() {
-    if (this.playing) {
-      clearTimeout(this.playing);
-      this.playing = null;
-    } else {
+    if (this.playing) this.stop();
+    else {
       if (this.position >= this.plan.steps.length - 1) this.go(0);
       const tick = () => {
         if (this.position >= this.plan.steps.length - 1) {
-          this.playing = null;
+          this.stop();
           this.render();
           return;
         }

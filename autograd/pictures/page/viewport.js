@@ -74,7 +74,16 @@ class Viewport {
     // Letters below 11 pixels are not read: first the lesser lines of a card go, then all of them.
     classList.toggle("far", this.scale < LEGIBLE - 0.001);
     classList.toggle("distant", this.scale < 0.5);
+    this.squeeze();
     this.follow();
+  }
+
+  /** Write lines that are too long for their cards narrower. */
+  squeeze() {
+    const lines = [...document.querySelectorAll("#picture [data-room]")];
+    for (const line of lines) line.removeAttribute("textLength");
+    const long = lines.filter((line) => line.getComputedTextLength() > line.dataset.room);
+    for (const line of long) line.setAttribute("textLength", line.dataset.room);
   }
 
   /** Scroll so that a place of the picture is seen. */

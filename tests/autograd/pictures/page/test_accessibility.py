@@ -68,6 +68,13 @@ def wide():
     return named(y=tanh(dot([Value(0.1 * k, f"w{k}") for k in range(8)], [Value(0.5, f"x{k}") for k in range(8)])))
 
 
+def long():
+    c = x = Value(0.9, "x")
+    for _ in range(60):
+        c = c * x
+    return c
+
+
 STATES = {  # one after the other
     "start": lambda page: None,
     "forward": lambda page: page.keyboard.press("ArrowRight"),
@@ -112,18 +119,22 @@ def test_letters_have_contrast_and_in_the_graph_are_eleven_pixels_high_or_not_th
 
 INSIDE = """() => {
     const stage = document.getElementById("scroller").getBoundingClientRect();
-    const card = document.querySelector(".item.root").getBoundingClientRect();
+    const { key } = view.plan.steps[1].unit;
+    const card = document.querySelector(`[data-key=${key}]`).getBoundingClientRect();
     return stage.left <= card.left && card.right <= stage.right + 1 && card.top >= stage.top
         && card.bottom <= stage.bottom + 1;
 }"""
 
 
-def test_page_opens_with_letters_of_eleven_pixels_and_the_result_in_sight(opened, network):
-    for root in (small(), wide(), network):
+def test_page_opens_with_letters_of_eleven_pixels_and_the_first_step_in_sight_and_goes_back_there(opened, network):
+    for root in (small(), wide(), long(), network):
         for width in (320, 900, 1280):
             page = opened(root, viewport={"width": width, "height": 800}, reduced_motion="reduce")
             assert page.evaluate(LETTERS)
             assert all(size >= 10.99 for *_, size in page.evaluate(LETTERS))
+            assert page.evaluate(INSIDE), (width, root)
+            for key in ("End", "Home"):
+                page.keyboard.press(key)
             assert page.evaluate(INSIDE), (width, root)
 
 

@@ -363,13 +363,13 @@ def test_leaf_is_changed_by_a_number_in_its_field_its_slider_or_keys_and_so_is_w
     assert given() == 2
     field.press_sequentially("1.5")
     assert given() == -1.5
-    for typed in ("", "1e400"):
+    field.press("Enter")
+    for typed, kept in {"": -1.5, "1e400": -1.5, "1e": -1.5, "x": -1.5, "1,5": 1.5}.items():
         field.fill("5")
         field.fill("")
         field.press_sequentially(typed)
         field.press("Enter")
-        assert float(field.input_value()) == given()
-        assert math.isfinite(given())
+        assert (float(field.input_value()), given()) == (kept, kept)
 
 
 def test_constants_and_inputs_change_like_weights_and_look_it(opened):

@@ -15,6 +15,8 @@ from tests.autograd.pictures.page.looking import (
     details,
     fill,
     last,
+    named,
+    numbers,
     play_button,
     position,
     problem,
@@ -323,9 +325,75 @@ def test_link_leads_to_the_step_with_what_is_open_and_chosen(opened, network):
     page.goto(address)
     assert (story(page), boxes(page)) == (told, seen)
     assert page.evaluate("view.chosen === view.graph.root")
-    page.goto(address.partition("#")[0] + "#step=-7&open=99.x&number=1e9")
+    page.goto(address.partition("#")[0] + "#step=-7&open=99.x&number=1e9&given=5000:1,x:y,0:Infinity")
     page.reload()
     assert position(page) == 0
+    assert page.locator("#reset").is_disabled()
+
+
+def test_link_leads_to_the_numbers_that_were_changed(opened, example):
+    page = opened(example)
+    fill(page, "a", -2.5e21)
+    fill(page, "c", "1,5")
+    page.locator("#link").click()
+    wanted, address = numbers(page), page.url
+    assert wanted[0][:1] == [-2.5e21]
+    page.goto("about:blank")
+    page.goto(address)
+    assert numbers(page) == wanted
+    page.goto(f"{address.partition('#')[0]}#step=0&open=")
+    assert page.locator("#reset").is_disabled()
+
+
+def test_message_about_a_link_moves_nothing(opened, example):
+    page = opened(example)
+    place = "JSON.stringify([...document.querySelectorAll('h1, #stage, #link')].map(e => e.getBoundingClientRect()))"
+    before = page.evaluate(place)
+    page.locator("#link").click()
+    assert page.locator("#linked").is_visible()
+    assert page.evaluate(place) == before
+
+
+# How numbers are written
+
+
+WIDTHS = """() => [...document.querySelectorAll("#picture .item")].flatMap(item => {
+    const card = item.querySelector(".card").getBoundingClientRect();
+    return [...item.querySelectorAll("[data-room]")].map(text => text.getBoundingClientRect())
+        .filter(text => text.width).map(text => [card.right - text.right, text.left - card.left]);
+}).flat()"""
+
+
+@pytest.mark.parametrize("exponent", [0, *range(5, 21, 5), 101])
+def test_no_number_leaves_its_card(opened, exponent):
+    large, small = -8.8888 * 10.0**exponent, -8.8888 * 10.0**-exponent
+    x, w, k = Value(large, "x"), Value(small, "w"), Constant(large)
+    with scope("box"):
+        y = k * x * w
+    page = opened(y * x + x + w + k * small)
+    page.evaluate(f"for (const box of view.plan.boxes) if (box.id && {exponent} % 2) view.toggle(box.id)")
+    for _ in range(last(page)):
+        page.keyboard.press("ArrowRight")
+        assert min(page.evaluate(WIDTHS)) > 1
+    for _ in range(8):
+        page.locator("#smaller").click()
+        assert min(page.evaluate(WIDTHS), default=0) >= 0
+
+
+def test_energy_of_a_mass_fits_its_cards_and_the_panel(opened):
+    c, m = Value(299792458.0, "c"), Value(80.0, "m")
+    page = opened(named(E=m * c**2))
+    page.keyboard.press("End")
+    assert cards(page) == {
+        "c": ("2.998e+08", "4.797e+10"),
+        "m": ("80", "8.988e+16"),
+        "v1": ("8.988e+16", "80"),
+        "E": ("7.19e+18", "1"),
+    }
+    assert min(page.evaluate(WIDTHS)) > 1
+    for node in range(3):
+        details(page, node)
+        assert page.locator("#panel").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
 
 
 # Colours, sizes, motion
