@@ -303,9 +303,5 @@ class NetworkView {
   }
 }
 
-/** A number in three digits, as there is room for on a card. */
-function short3(x) {
-  const plain = Math.abs(x) >= 0.001 && Math.abs(x) < 1e6;
-  if (!Number.isFinite(x) || x === 0 || plain) return short(Number(x.toPrecision(3)));
-  return x.toExponential(1).replace("e+", "e").replace(/-/g, "−");
-}
+/** A number in three digits, or in two and a power of ten, as there is room for on a card. */
+const short3 = (x) => short(Number(x.toPrecision(Math.abs(x) >= 0.001 && Math.abs(x) < 1e4 ? 3 : 2)));

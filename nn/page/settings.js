@@ -19,7 +19,8 @@ class Settings {
         this.render();
       };
     };
-    const sorted = (numbers) => [...new Set(numbers)].sort((a, b) => a - b).map((one) => [one, short(one)]);
+    const sorted = (numbers, name = short) =>
+      [...new Set(numbers)].sort((a, b) => a - b).map((one) => [one, name(one)]);
     const fixed = wanted.lr === null ? [] : [wanted.lr];
     const rates = sorted([...RATES, ...fixed, ...model.optimizers.map((one) => one.lr)]);
     choice("lr", model.start.rates ? [["", "its schedule"], ...rates] : rates, wanted.lr ?? "", (value) => {
@@ -40,6 +41,7 @@ class Settings {
     const { count } = training.data;
     const sizes = sorted(
       [1, 4, 10, 16, 32, 64, 128, ...(model.batch ? [model.batch] : [])].filter((size) => size < count),
+      String,
     );
     choice("batch", [...sizes, ["", `all ${count}`]], wanted.batch ?? "", (value) => {
       wanted.batch = value === "" ? null : Number(value);

@@ -66,10 +66,10 @@ class Words {
     });
   }
 
-  /** A number in a formula; a negative one in parentheses where it follows an operator. */
+  /** A number in a formula; a negative one, or one with an exponent, in parentheses beside an operator. */
   number(x, enclosed = false) {
     const text = short(x);
-    return make("span", { class: "number" }, enclosed && text.startsWith("−") ? `(${text})` : text);
+    return make("span", { class: "number" }, enclosed && /^−|\de/.test(text) ? `(${text})` : text);
   }
 
   boxTitle(box) {

@@ -136,7 +136,7 @@ def test_usual_run_is_not_warned_of_and_an_example_that_does_not_exist_is_answer
         page.evaluate("playground.run(5)")
     assert page.locator("#advice p").count() == 0
     before = page.locator("#which").input_value()
-    for wrong in ("999", "0", "1.5", ""):
+    for wrong in ("999", "0", "1.5", "1,2", "1e", ""):
         choose_example(page, wrong)
         assert text(page, "#range") == "There are 32 examples: choose one of 1 to 32."
         assert page.locator("#which").input_value() == before

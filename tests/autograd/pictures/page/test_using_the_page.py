@@ -14,6 +14,7 @@ from tests.autograd.pictures.page.looking import (
     chosen,
     details,
     fill,
+    ids,
     last,
     named,
     numbers,
@@ -391,7 +392,8 @@ def test_energy_of_a_mass_fits_its_cards_and_the_panel(opened):
         "E": ("7.19e+18", "1"),
     }
     assert min(page.evaluate(WIDTHS)) > 1
-    for node in range(3):
+    assert "= (2.998e+08)² = 8.988e+16" in details(page, ids(page)["v1"])
+    for node in range(4):
         details(page, node)
         assert page.locator("#panel").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
 
