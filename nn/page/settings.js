@@ -80,8 +80,10 @@ class Settings {
       let kept = value;
       input.addEventListener("change", () => {
         const given = isChoice ? input.checked : numberIn(input.value);
-        if (isChoice || (given >= 0 && given <= most)) set((kept = given));
-        else input.value = kept;
+        if (isChoice || (given >= 0 && given <= most)) {
+          kept = given;
+          set(given);
+        } else input.value = kept;
         this.render();
       });
       return make("label", {}, `${name.replace("_", " ")} `, input);

@@ -2,7 +2,7 @@
 
 class Panels extends Inputs {
   render(moved = false) {
-    const { plan, graph } = this;
+    const { plan } = this;
     const step = plan.steps[this.position];
     const state = plan.state(this.position);
     this.state = state;

@@ -198,7 +198,10 @@ def test_results_are_announced_a_derivation_when_it_is_asked_for_and_options_sta
     page.get_by_label("momentum").fill("2")
     page.get_by_label("momentum").blur()
     assert page.get_by_label("momentum").input_value() == "0"
-    page.get_by_label("momentum").fill("0.8")
+    for typed, kept in {"0,8": "0,8", "8e": "0.8"}.items():
+        page.get_by_label("momentum").fill(typed)
+        page.get_by_label("momentum").blur()
+        assert page.get_by_label("momentum").input_value() == kept
     page.get_by_label("nesterov").check()
     wanted = {"momentum": 0.8, "nesterov": True, "weight_decay": 0}
     assert page.evaluate("playground.training.wanted.options.SGD") == wanted
