@@ -31,7 +31,7 @@ def restore(
 ) -> Any:
     """Return a node in the given state; `ancestors` only had to be restored before it."""
     node = object.__new__(kind)
-    node.number, node.label, node.op, node.stamp = data, label, op, stamp
+    node.number, node._label, node.op, node.stamp = data, label, op, stamp
     node._first, node._second = slots_of(op, parents)
     node.adjoint = UNREACHED if grad is None else grad
     if stamp.tick > clock.now.tick:  # a graph from another process: what is made from it here is newer than it

@@ -42,20 +42,33 @@ class Node:
 
     # A node is one object to Python's cyclic garbage collector, whose time would otherwise exceed the arithmetic's: one
     # or two parents have slots of their own, and only more of them (or none) are kept as a tuple, in the first.
-    __slots__ = ("_first", "_second", "adjoint", "label", "number", "op", "stamp")
+    __slots__ = ("_first", "_label", "_second", "adjoint", "number", "op", "stamp")
 
     number: float
     _first: Any
     _second: Any
     stamp: Origin
     adjoint: Any
-    label: str
+    _label: str
     op: Operation | None
 
     @property
     def parents(self) -> tuple[Self, ...]:
         """The operands, in order, repeated where an operand is repeated; none for a leaf."""
         return operands_in(self._first, self._second)
+
+    @property
+    def label(self) -> str:
+        """A name for drawings and messages."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        given: Any = label
+        if not isinstance(given, str):
+            found = f"a {type(given).__name__}: {given!r:.60}"
+            raise TypeError(f"the label of a Value is a string, got {found}; write label=str(...)")
+        self._label = given
 
 
 def operands_in(first: Any, second: Any) -> tuple[Any, ...]:

@@ -65,7 +65,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node._second = second
     node.stamp = stamp
     node.adjoint = UNREACHED
-    node.label = ""
+    node._label = ""
     node.op = op
     if modes.blocks:
         modes.made(node)
@@ -121,7 +121,7 @@ def _unary(op: Operation, x: Value) -> Value:
     node._second = None
     node.stamp = clock.now
     node.adjoint = UNREACHED
-    node.label = ""
+    node._label = ""
     node.op = op
     return node
 
@@ -149,7 +149,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
         node._second = other
         node.stamp = clock.now
         node.adjoint = UNREACHED
-        node.label = ""
+        node._label = ""
         node.op = op
         return node
 
@@ -182,7 +182,7 @@ def _constant(number: float) -> Value:
     node._second = None
     node.stamp = clock.now
     node.adjoint = UNREACHED
-    node.label = ""
+    node._label = ""
     node.op = None
     return node
 
@@ -236,12 +236,14 @@ class Value(Node, PeerNames, Methods["Value"]):
     __array_priority__ = -1.0  # above that of NumPy's scalars, which so leave arithmetic to us, and below arrays'
 
     def __init__(self, data: float, label: str = "", _op: None = None, _children: None = None) -> None:
-        if label.__class__ is not str or _op is not _children:  # the last two are micrograd's
-            _check_arguments(label, _op, _children)
+        if label.__class__ is str and _op is _children:
+            self._label = label
+        else:
+            _check_leaf(label, _op, _children)
+            self.label = label
         self.number = data if type(data) is float else real(data, "Value")
         self.stamp = clock.now
         self.adjoint = UNREACHED
-        self.label = label
         self.op = None
         self._first = ()
         self._second = None
@@ -367,7 +369,9 @@ class Value(Node, PeerNames, Methods["Value"]):
     __rand__, __rxor__ = __and__, __xor__
 
     def __invert__(self) -> Value:
-        raise TypeError("~ of a condition is no condition in Python; exchange the sides: where(condition, b, a)")
+        raise TypeError(
+            "~ is of integers, and of a condition no condition in Python; exchange the sides: where(condition, b, a)"
+        )
 
     def conjugate(self) -> Value:
         """Return the number itself, since it is real: NumPy asks for it, as in `np.var`."""
@@ -631,15 +635,11 @@ class Constant(Value):
         derived_constants.append(ref(cls, derived_constants.remove))
 
 
-def _check_arguments(label: Any, op: Any, children: Any) -> None:
+def _check_leaf(label: Any, op: Any, children: Any) -> None:  # the last two are micrograd's
     if op is not None or children is not None or isinstance(label, (tuple, list, set)):
         raise TypeError(
             "Value(data, label) makes a leaf, without the children and the operation that micrograd's takes; "
             f"arithmetic records its operands by itself, and {OWN_OPERATION}"
-        )
-    if not isinstance(label, str):
-        raise TypeError(
-            f"the label of a Value is a string, got a {type(label).__name__}: {label!r}; write label=str(...)"
         )
 
 

@@ -31,8 +31,7 @@ def bundle(root: Value) -> dict[str, str]:
         attempt.join(SECONDS if _Attempt.drawn else max(SECONDS, FIRST))
     if attempt.picture:
         return {"image/svg+xml": attempt.picture}
-    # Not `repr`, which needs a gradient that is a number; and a label may have been assigned anything.
-    name = f"{root.label[:40]} = " if isinstance(root.label, str) and root.label else ""
+    name = f"{root.label[:40]} = " if root.label else ""  # not `repr`, which needs a gradient that is a number
     summary = f"{name}{root.number!r}: {attempt.remark}"
     return {"text/html": f"<code>{html.escape(summary)}</code>"}
 

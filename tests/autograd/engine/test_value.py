@@ -292,6 +292,22 @@ def test_equality_and_hash_are_identity_and_truth_is_that_of_the_data():
     assert [bool(Value(x)) for x in (0, -0.0, 5e-324, -1.0, math.nan)] == [False, False, True, True, True]
 
 
+def test_label_that_is_no_string_is_refused_where_it_is_given_and_where_it_is_assigned():
+    class Named(Value):
+        pass
+
+    for node in (Value(1.0, "x"), Constant(1.0, "x"), Named(1.0, "x"), Value(2.0) * 3.0, tanh(Value(2.0))):
+        before = node.label
+        for label in (3, None, ["a"], node, b"x"):
+            found = re.escape(f"a {type(label).__name__}: {label!r:.60}")
+            with pytest.raises(TypeError, match=rf"^the label of a Value is a string, got {found}; write label=str"):
+                node.label = label
+            if type(label) is not list:  # which micrograd's Value takes second: the children
+                with pytest.raises(TypeError, match=rf"^the label of a Value is a string, got {found}"):
+                    type(node)(1.0, label=label)
+            assert node.label == before
+
+
 def test_text_shows_data_gradient_and_label():
     x = Value(2)
     assert f"{x}" == repr(x) == "Value(data=2.0, grad=0.0)"
