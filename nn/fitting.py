@@ -379,7 +379,10 @@ def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | st
     _check_model(model, "evaluate")
     X, y = as_sequence(X, "evaluate"), as_sequence(y, "evaluate")
     with scopes_closed(), calls_noted() as calls:
-        total, outputs = evaluated(model, X, y, loss)
+        try:
+            total, outputs = evaluated(model, X, y, loss)
+        except OverflowError:  # the loss is infinite, as where training ends by it
+            return Score(math.inf, None if judge is None else math.nan)
     if metric == "auto" and judge is None:
         judge = metric_among(calls, outputs, y)
     return Score(total, judged(judge, outputs, y))

@@ -334,6 +334,8 @@ def test_evaluate_returns_loss_and_accuracy_by_hand():
     same = Formula(lambda x: [Value(number) for number in x])
     assert evaluate(same, logits, [2, 0, 1, 1], loss=cross_entropy).accuracy == 0.75
     assert evaluate(Formula(lambda x: x[0] - 0.5), [[1.5], [0.0]], [1, -1], loss=hinge) == (0.25, 1.0)
+    for options, metric in (({}, None), ({"metric": nn.accuracy}, math.nan)):  # as training ends by it
+        assert repr(evaluate(Slope(1e200), *LINE, loss=mse, **options)) == f"Score(loss=inf, metric={metric})"
     for X, y, wanted in (([], [], "at least one operand, got none"), (LINE[0], [1.0], "one target .* got 3 and 1")):
         with pytest.raises(ValueError, match=wanted):
             evaluate(Slope(), X, y, loss=mse)
