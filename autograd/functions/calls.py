@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from operator import index
 from types import MethodType
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, TypeAlias
 
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions._linearization import Linearization, as_value, is_valued, passed_on
@@ -86,7 +86,7 @@ class Call(Linearization):
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
     positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
-    if not all(isinstance(position, SupportsIndex) and not isinstance(position, bool) for position in positions):
+    if not all(map(_is_whole, positions)):
         raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
     positions = tuple(map(index, positions))
     if not all(-len(args) <= position < len(args) for position in positions):
@@ -162,9 +162,17 @@ def name_of(f: Any) -> str:
     return name
 
 
+def _is_whole(number: Any) -> bool:
+    try:
+        index(number)  # of which an array of NumPy has the method, and one number at best
+    except TypeError:
+        return False
+    return not isinstance(number, bool)
+
+
 def checked_whole(what: str, number: Any, least: int) -> int:
     """Return a whole number as an int; raise an error if it is none, or less than the least."""
-    if isinstance(number, bool) or not isinstance(number, SupportsIndex):
+    if not _is_whole(number):
         raise TypeError(f"{what} is a whole number, got {type(number).__name__}: {number!r}")
     if index(number) < least:
         raise ValueError(f"{what} is {least} or more, got {number!r}")

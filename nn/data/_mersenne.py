@@ -23,7 +23,11 @@ class RandomState:
     """
 
     def __init__(self, seed: int) -> None:
-        if not (hasattr(seed, "__index__") and 0 <= (number := operator.index(seed)) < 2**32):
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            number = -1
+        if not 0 <= number < 2**32:
             raise ValueError(f"a seed is an integer from 0 to 2**32 - 1, got {seed!r}")
         words = [number]
         for i in range(1, 624):

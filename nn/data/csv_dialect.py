@@ -38,9 +38,14 @@ class TableError(ValueError):
 
 def contents(path: TextFile, encoding: str | None = None) -> bytes:
     """Return the bytes of a file, unpacked where it is compressed; a pipe is read once."""
-    if Path(path).is_dir():  # Windows would say that permission is denied
+    try:
+        place = Path(path)
+    except TypeError:
+        found, remedy = type(path).__name__, "df.to_csv('name.csv', index=False) writes one"
+        raise TypeError(f"read_csv takes the name of a file, got a {found}; {remedy}") from None
+    if place.is_dir():  # Windows would say that permission is denied
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    with Path(path).open("rb") as file:
+    with place.open("rb") as file:
         beginning = file.read(1 << 16)
         if beginning.startswith(b"PK\x03\x04"):
             raise TableError(f"{path} is a ZIP archive or an Excel workbook, not a CSV file; save the table as CSV")

@@ -150,6 +150,7 @@ def test_power_series_leave_no_cycles():
         (ad.log, -1.0, 2, ValueError, "log is defined for x > 0"),
         (sin, 0.5, -1, ValueError, "the order of taylor is 0 or more, got -1"),
         (sin, 0.5, 2.0, TypeError, "the order of taylor is a whole number, got float: 2.0"),
+        (sin, 0.5, np.array([2]), TypeError, "the order of taylor is a whole number, got ndarray"),
         (sin, 0.5, True, TypeError, "the order of taylor is a whole number, got bool: True"),
         (sin, "0.5", 2, TypeError, "taylor takes real numbers, .*argument 0 of sin is of type str"),
         (lambda x: x[0], [0.5, 1.0], 2, TypeError, "taylor takes a function of one number, got .*give a path of one"),

@@ -694,6 +694,10 @@ def test_column_that_cannot_be_a_feature_a_folder_a_missing_and_an_endless_file_
     message = trouble(table("a,b,y\n1,,p\n,2,q\n"), missing="drop")
     assert re.search("^TableError: .*every row lacks a value, so that --missing drop leaves none", message)
     assert re.search(f"^IsADirectoryError: .*{tmp_path.name}", trouble(tmp_path))
+    for thing in ({"y": [1]}, None, ["a.csv"]):
+        assert error_of(read_csv, thing, "y").startswith(
+            f"TypeError: read_csv takes the name of a file, got a {type(thing).__name__}; df.to_csv"
+        )
     assert re.search("^FileNotFoundError: .*nowhere", trouble(tmp_path / "nowhere.csv"))
     if os.name != "nt":
         assert re.search("^TableError: .*not the text of a table", trouble("/dev/zero"))
