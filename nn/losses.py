@@ -143,7 +143,10 @@ def _surprisal(logits: Any, target: Any) -> Any:
         return total - fsum([where(abs(target - k) < 0.5, z, 0.0) for k, z in enumerate(shifted)])
     if not isinstance(target, list):
         if target not in range(len(logits)):
-            raise ValueError(f"cross_entropy takes targets from 0 to {len(logits) - 1}, got {target!r}")
+            raise ValueError(
+                f"cross_entropy takes as target the index of a class, a whole number from 0 to {len(logits) - 1}, got "
+                f"{target!r}; number the classes from 0, or give a probability for each"
+            )
         return _surprisal_at(logits, int(target))
     if len(target) != len(logits):
         raise ValueError(

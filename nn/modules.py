@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
-from autograd.rules import Family, Unary, real
+from autograd.rules import Family, Unary, elements, real
 from autograd.rules.operation import NOT_GIVEN
 from nn.data.random_state import Seed, generator
 from nn.training.checks import plain, whole
@@ -155,11 +155,9 @@ class _Dense(Module, Generic[Out]):
         return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
-        try:
-            numbers = iter(x)
-        except TypeError:
-            raise TypeError(f"{type(self).__name__} takes a sequence of {self.nin} numbers, got {x!r}") from None
-        return _Inputs([number if isinstance(number, Value) else Constant(number) for number in numbers])
+        if not isinstance(x, (list, tuple)):
+            x = elements(x, type(self).__name__, f"a sequence of {self.nin} numbers")
+        return _Inputs([number if isinstance(number, Value) else Constant(number) for number in x])
 
 
 class Neuron(_Dense[Value]):
@@ -239,7 +237,8 @@ class MLP(_Dense["Prediction"]):
         nonlin: None = None,
     ) -> None:
         _check_nonlin(self, nonlin)
-        widths = [_size(nout, "nout") for nout in plain(nouts)] if isinstance(plain(nouts), list) else []
+        found = plain(nouts)
+        widths = [_size(nout, "nout") for nout in found] if isinstance(found, list) else []
         if not widths:
             raise ValueError(f"nouts lists the width of each layer, such as [16, 16, 1], got {nouts!r}")
         self.nin = _size(nin, "nin")
@@ -291,12 +290,13 @@ def _check_nonlin(module: Module, nonlin: Any) -> None:
 
 
 def _function(activation: Activation | bool) -> Callable[[Any], Any] | None:
-    if activation is None or activation == "linear":
-        return None
-    if callable(activation):
+    if callable(activation) or activation is None:
         return activation
-    if isinstance(activation, bool):
-        raise TypeError(f"an activation is the name of a function, a function or None, got {activation}; {_NONLIN}")
+    if not isinstance(activation, str):
+        remedy = _NONLIN if isinstance(activation, bool) else "all hidden layers have the same one"
+        raise TypeError(f"an activation is the name of a function, a function or None, got {activation!r}; {remedy}")
+    if activation == "linear":
+        return None
     choices = {name: row for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family))}
     if activation not in choices:
         raise ValueError(

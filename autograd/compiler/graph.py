@@ -24,7 +24,7 @@ from autograd.compiler.trace import TraceError
 from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
 from autograd.functions import gradients
 from autograd.functions.evaluation import choice_made
-from autograd.rules import real
+from autograd.rules import elements, real
 
 NAMED = 16  # leaves that a listing calls by their labels
 
@@ -212,12 +212,9 @@ def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
 
 def leaves_of(wrt: Any) -> list[Value]:
     """Return the leaves to differentiate by, each once."""
-    if isinstance(wrt, Value):
-        raise TypeError("wrt takes a list of leaves, got one Value; write wrt=[leaf]")
-    if not isinstance(wrt, Iterable):
-        instead = "; write wrt=model.parameters()" if hasattr(wrt, "parameters") else ""
-        raise TypeError(f"wrt takes a list of leaves, got {type(wrt).__name__}{instead}")
-    leaves = list(wrt)
+    if hasattr(wrt, "parameters"):
+        raise TypeError(f"wrt takes a list of leaves, got a {type(wrt).__name__}; write wrt=model.parameters()")
+    leaves = elements(wrt, "wrt", "a list of leaves")
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:
             raise TypeError(f"wrt takes leaves, such as the parameters of a model, got {leaf!r}")

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from autograd import rules
 from autograd.engine import Number, Value, modes
-from autograd.rules import real
+from autograd.rules import elements, real
 
 
 @overload
@@ -63,10 +63,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
 
 
 def _listed(values: Iterable[Number], asker: str) -> list[Any]:
-    if not hasattr(values, "__iter__"):
-        found = "one Value" if isinstance(values, Value) else f"a {type(values).__name__}"
-        raise TypeError(f"{asker} takes a sequence of numbers, got {found}, {values!r}; write {asker}([a, b])")
-    xs = [x if isinstance(x, Value) else real(x, asker) for x in values]
+    xs = [x if isinstance(x, Value) else real(x, asker) for x in elements(values, asker)]
     if not xs:
         raise ValueError(f"{asker} is defined for at least one operand, got none")
     return xs

@@ -21,6 +21,7 @@ from autograd.functions._sparse import blocks_of_rows, check_scipy, vectors_of
 from autograd.functions.calls import Call, Function, name_of
 from autograd.functions.signatures import A, Gradient, P, R, ValueAndGradient
 from autograd.functions.structure import Shape, Structure, arranged, flatten, pack, size
+from autograd.rules import elements
 
 
 @overload
@@ -49,7 +50,7 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
             f"{type(output).__name__} and {type(inputs).__name__}; for a function of numbers there is grad(f), "
             "and a derivative is a Value again with gradients(..., create_graph=True)"
         )
-    nodes = list(inputs)
+    nodes = list(elements(inputs, "gradients", "a list of Values"))
     for node in nodes:
         if not isinstance(node, Value):
             raise TypeError(f"gradients takes the derivative by Values, got {type(node).__name__}: {node!r}")

@@ -40,6 +40,8 @@ from autograd.rules.operation import NAry as NAry
 from autograd.rules.operation import Operation as Operation
 from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
+from autograd.rules.operation import elements as elements
+from autograd.rules.operation import how_to_list as how_to_list
 from autograd.rules.operation import identifier as identifier
 from autograd.rules.operation import is_misread as is_misread
 from autograd.rules.operation import real as real

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import keyword
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
@@ -41,7 +41,10 @@ def real(number: Any, asker: str) -> float:
     TypeError: tanh takes a real number, got a str: '2'; convert it first, for example with float(...)
     """
     if isinstance(number, (float, int)):
-        return float(number)
+        try:
+            return float(number)
+        except OverflowError:
+            raise OverflowError(f"{asker} takes a float, up to 1.8e308 in size, got an int that is larger") from None
     numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
     scalars = () if numpy is None else (numpy.floating, numpy.integer, numpy.bool_)
     if isinstance(number, scalars) and not is_misread(number):
@@ -79,6 +82,46 @@ def is_misread(thing: Any) -> bool:
     if numpy is not None and isinstance(thing, numpy.ma.MaskedArray):
         return True
     return hasattr(type(thing), "dtype") and getattr(thing.dtype, "kind", "") in ("m", "M")
+
+
+def elements(sequence: Any, asker: str, wanted: str = "a sequence of numbers") -> Sequence[Any]:
+    """Return the elements of an iterable as a list, a list or tuple as it is; else raise TypeError in the asker's name.
+
+    >>> elements(range(3), "mean")
+    [0, 1, 2]
+    >>> elements({"a": 2}, "mean")
+    Traceback (most recent call last):
+    TypeError: mean takes a sequence of numbers, got a dict: {'a': 2}; write list(d.values()) for those of a mapping d
+    """
+    if isinstance(sequence, (list, tuple)):
+        return sequence
+    remedy = "" if hasattr(sequence, "__next__") else how_to_list(sequence)  # an iterator is none of those
+    if not remedy:
+        try:
+            found = iter(sequence)
+        except TypeError:
+            remedy = "write [a] for one, [a, b] for two"
+        else:
+            return list(found)
+    shown = " ".join(repr(sequence).split())
+    raise TypeError(f"{asker} takes {wanted}, got a {type(sequence).__name__}: {shown:.60}; {remedy}")
+
+
+def how_to_list(thing: Any) -> str:
+    """Return how to list what iterates over something else than its elements in their order; "" for any other thing.
+
+    Python iterates over the keys of a mapping, the names of a data frame's columns, the codes of bytes, and over a set
+    in an order that is chance.
+    """
+    if isinstance(thing, Mapping):
+        return "write list(d.values()) for those of a mapping d"
+    if isinstance(thing, (set, frozenset)):
+        return "a set has no order: write a list or a tuple"
+    if isinstance(thing, (str, bytes, bytearray)):
+        return "write a list of numbers"
+    if hasattr(type(thing), "columns") and hasattr(type(thing), "shape"):
+        return "of a data frame df write df.iloc[0] for one row, or df.to_numpy()"
+    return ""
 
 
 NOT_GIVEN: Any = object()  # in place of an operand that was not given
@@ -358,23 +401,13 @@ class NAry(Operation):
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
             raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
-        operands, *others = map(self._listed, sequences)
+        operands, *others = [x if isinstance(x, (list, tuple)) else elements(x, self.name) for x in sequences]
         for other in others:
             if len(other) != len(operands):
                 lengths = f"{len(operands)} and {len(other)}"
                 raise ValueError(f"{self.name} takes sequences of one length, got lengths {lengths}")
             operands = (*operands, *other)
         return self.apply(operands)
-
-    def _listed(self, sequence: Iterable[Any]) -> Sequence[Any]:
-        if isinstance(sequence, (list, tuple)):
-            return sequence
-        try:
-            elements = iter(sequence)
-        except TypeError:
-            found = type(sequence).__name__
-            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {found}") from None
-        return list(elements)
 
     def apply(self, operands: Sequence[Any]) -> Any:
         """Apply the operation to floats, to arrays, or as the first operand that defines `_operate` says."""

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
 
+from autograd.rules import elements, real
 from nn.data._mersenne import RandomState
 from nn.data.random_state import generator
+from nn.training.splits import as_sequence
 
 
 class Dataset(NamedTuple):
@@ -113,6 +115,7 @@ def linear(
     """
     _check(n, noise)
     rng = generator(seed)
+    weights = [real(weight, "linear") for weight in elements(weights, "linear")]
     X = [[rng.uniform(-1.0, 1.0) for _ in weights] for _ in range(n)]
     y = [_moved(sum(w * x for w, x in zip(weights, row)) + bias, noise, rng) for row in X]
     return Dataset(X, y, [f"x{i + 1}" for i in range(len(weights))] if len(weights) > 1 else ["x"], [])
@@ -159,7 +162,8 @@ def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tupl
     >>> len(training.X), len(testing.X), testing.y.count(0)
     (120, 30, 10)
     """
-    if not 0.0 < held_out < 1.0:
+    _check_dataset(data, "split")
+    if not 0.0 < real(held_out, "held_out") < 1.0:
         raise ValueError(f"held_out is a share between 0 and 1, got {held_out!r}")
     rng = generator(seed)
     groups: dict[Any, list[int]] = {}
@@ -170,6 +174,12 @@ def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tupl
         size = f"{len(data.y)} examples" + (f" of {len(groups)} classes" if data.classes else "")
         raise ValueError(f"holding out {held_out:g} of {size} leaves {'all' if testing else 'none'} to test on")
     return _part(data, [i for i in range(len(data.y)) if i not in testing]), _part(data, sorted(testing))
+
+
+def _check_dataset(data: Any, asker: str) -> None:
+    if not isinstance(data, Dataset):
+        found = f"a {type(data).__name__}"
+        raise TypeError(f"{asker} takes a Dataset, got {found}; write datasets.Dataset(X, y, features, classes)")
 
 
 def _part(data: Dataset, rows: Sequence[int]) -> Dataset:
@@ -192,11 +202,11 @@ class Standardization:
 
     def apply(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
         """Return the examples with each feature shifted by its mean and divided by its spread."""
-        return [[(x - m) / s for x, m, s in self._columns(row)] for row in X]
+        return [[(x - m) / s for x, m, s in self._columns(row)] for row in as_sequence(X, "apply")]
 
     def undo(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
         """Return the examples as they were before `apply`."""
-        return [[x * s + m for x, m, s in self._columns(row)] for row in X]
+        return [[x * s + m for x, m, s in self._columns(row)] for row in as_sequence(X, "undo")]
 
     def _columns(self, row: Sequence[float]) -> Any:
         if len(row) != len(self.means):
@@ -210,7 +220,8 @@ def standardization(data: Dataset | Sequence[Sequence[float]]) -> Standardizatio
     A feature that is the same everywhere is only shifted: its spread counts as 1. Raises ValueError where a number is
     not finite, as one that is missing.
     """
-    columns = list(zip(*(data.X if isinstance(data, Dataset) else data), strict=True))
+    rows = as_sequence(data.X if isinstance(data, Dataset) else data, "standardization")
+    columns = list(zip(*rows, strict=True))
     for feature, column in enumerate(columns):
         for example, x in enumerate(column):
             if not math.isfinite(x):
@@ -229,7 +240,10 @@ def standardized(data: Dataset, like: Dataset | None = None) -> Dataset:
     >>> [round(x, 3) for x, in standardized(Dataset([[1.0], [3.0]], [0, 1], ["x"], ["a", "b"])).X]
     [-1.0, 1.0]
     """
-    return data._replace(X=standardization(like or data).apply(data.X))
+    like = data if like is None else like
+    for part in (data, like):
+        _check_dataset(part, "standardized")
+    return data._replace(X=standardization(like).apply(data.X))
 
 
 def _mean_and_spread(column: Sequence[float]) -> tuple[float, float]:
@@ -249,7 +263,7 @@ def _mean_and_spread(column: Sequence[float]) -> tuple[float, float]:
 def _check(n: int, noise: float) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"n is a number of examples, 1 or more, got {n!r}")
-    if not 0.0 <= noise < math.inf:
+    if not 0.0 <= real(noise, "noise") < math.inf:
         raise ValueError(f"noise is a standard deviation, 0 or more, got {noise!r}")
 
 

@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 from autograd import Constant, Value
-from autograd.rules import real
+from autograd.rules import elements, how_to_list, real
 
 
 def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
     """Return parameters as a list that is not empty."""
-    if isinstance(parameters, Value):
-        raise TypeError(f"{asker} takes a list of parameters, got one Value, {parameters!r}; write [w]")
-    if hasattr(parameters, "parameters") or not isinstance(parameters, Iterable):
+    if hasattr(parameters, "parameters") or callable(parameters):
         found = f"a {type(parameters).__name__}"
         raise TypeError(f"{asker} takes a list of parameters, got {found}; write model.parameters()")
-    numbers = list(parameters)
+    numbers = list(elements(parameters, asker, "a list of parameters"))
     if not numbers:
         raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
     return numbers
@@ -57,7 +55,8 @@ def plain(numbers: Any) -> Any:
         return numbers.tolist()
     if hasattr(numbers, "to_numpy"):
         return numbers.to_numpy().tolist()
-    return list(numbers) if isinstance(numbers, Iterable) else numbers
+    is_sequence = isinstance(numbers, tuple) or (isinstance(numbers, Iterable) and not how_to_list(numbers))
+    return list(numbers) if is_sequence else numbers
 
 
 def share(number: float, name: str) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value
+from autograd.rules import real
 from nn.training.checks import plain
 from nn.training.splits import Data, as_sequence
 
@@ -105,7 +106,9 @@ def _scores(output: Any) -> list[float]:
     numbers = plain(output)
     if isinstance(numbers, list):
         return [score for part in numbers for score in _scores(part)]
-    return [numbers.data if isinstance(numbers, Value) else float(numbers)]
+    return [
+        numbers if type(numbers) is float else numbers.data if isinstance(numbers, Value) else real(numbers, "a metric")
+    ]
 
 
 def _wanted(asker: str, target: Any) -> list[float]:

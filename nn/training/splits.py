@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Protocol
+
+from autograd.rules import how_to_list
 
 
 class Data(Protocol):
@@ -21,10 +23,11 @@ def as_sequence(data: Any, asker: str = "fit") -> Data:
     """Return a sequence as it is, and a table or column of pandas or polars, with its examples in rows, as an array."""
     if hasattr(data, "to_numpy"):
         return data.to_numpy()  # type: ignore[no-any-return]
-    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        raise TypeError(
-            f"{asker} takes examples and targets in sequences, got a {type(data).__name__}; write list(...)"
-        )
+    remedy = how_to_list(data)
+    is_sequence = hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "shape", None) != ()
+    if remedy or not is_sequence:
+        found = f"a {type(data).__name__}; {remedy or 'write list(...)'}"
+        raise TypeError(f"{asker} takes examples and targets in sequences, got {found}")
     return data  # type: ignore[no-any-return]
 
 

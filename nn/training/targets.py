@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from autograd import Value
+from autograd.rules import elements, how_to_list, real
 from nn.training.checks import plain
 
 
@@ -29,9 +30,17 @@ PROBABILITY_TARGETS = TargetKind(
 def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGETS) -> Iterator[tuple[Any, Any]]:
     """Yield each output number with its target."""
     for i, (output, target) in enumerate(examples_with_targets(outputs, targets, asker)):
-        output, target = plain(output), plain(target)
+        target = plain(target)
+        if type(output) not in (Value, float, int):
+            output = plain(output)
+            if not (isinstance(output, list) or hasattr(type(output), "_operate")):
+                real(output, asker)
         if isinstance(output, list) != isinstance(target, list):
-            raise TypeError(f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}")
+            column, several = "write y[:, 0], or df['y'], for one column", "write a list with a target for each output"
+            raise TypeError(
+                f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}; "
+                f"{how_to_list(target) or (column if isinstance(target, list) else several)}"
+            )
         if isinstance(output, list):
             if len(output) != len(target):
                 raise ValueError(
@@ -42,7 +51,8 @@ def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGE
         elif isinstance(target, Value) or kind.allows(target):
             yield output, target
         else:
-            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {kind.remedy}")
+            remedy = (kind if isinstance(target, (int, float)) else REAL_TARGETS).remedy
+            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {remedy}")
 
 
 def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
@@ -50,9 +60,7 @@ def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tu
     outputs, targets = plain(outputs), plain(targets)
     for name, sequence in (("outputs", outputs), ("targets", targets)):
         if not isinstance(sequence, list):
-            raise TypeError(
-                f"{asker} takes a sequence of {name}, one for each example, got {sequence!r}; write [x] for one"
-            )
+            elements(sequence, asker, f"a sequence of {name}, one for each example")
     if len(outputs) != len(targets):
         raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
     if not outputs:

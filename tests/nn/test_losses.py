@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, gradcheck, value_and_grad
-from nn import MLP, Neuron, binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
+from nn import MLP, Neuron, accuracy, binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
 from nn.training.judging import LOSSES
 from tests.errors import error_of
 
@@ -323,6 +323,19 @@ def test_wrong_number_of_targets_is_an_error_that_says_both():
     refuses(message, mse, PAIRS, [[1.0, 2.0], [1.0]])
     for loss, outputs, targets in ((mse, PAIRS[:1], [1.0]), (mse, [1.0], [[1.0]]), (hinge, PAIRS[:1], [1])):
         refuses(f"(TypeError|ValueError): {loss.__name__} takes ", loss, outputs, targets)
+    shape = "TypeError: mse takes a target of the same shape as the output, got "
+    refuses(rf"{shape}\[1.0\] for 1.0; write y\[:, 0\], or df\['y'\], for one column$", mse, [1.0], np.ones((1, 1)))
+    refuses(rf"{shape}1.0 for \[1.0, 2.0\]; write a list with a target for each output$", mse, PAIRS[:1], [1.0])
+
+
+def test_outputs_that_are_no_numbers_are_an_error_that_shows_them():
+    for loss in set(LOSSES) - {cross_entropy}:
+        for output in ("a", None, 1j, {"y": 1.0}):
+            message = f"TypeError: {loss.__name__} takes a real number, got a {type(output).__name__}"
+            refuses(message, loss, [1.0, output], [1, 1])
+            refuses(message, loss, [[output, 1.0]], [[1, 1]])
+    for output in ("a", None):
+        refuses("TypeError: a metric takes a real number, got a ", accuracy, [output], [1])
 
 
 def test_no_examples_or_no_list_of_them_are_an_error_that_says_what_to_write():
@@ -331,7 +344,7 @@ def test_no_examples_or_no_list_of_them_are_an_error_that_says_what_to_write():
             message = "takes at least one example: mean is defined for at least one operand, got none$"
             refuses(f"ValueError: {loss.__name__} {message}", loss, empty, empty)
         for arguments in ((Value(1.0), [1]), (0.5, 1), ([[1.0]], 1), ([1.0], None), ("a", [1])):
-            message = rf"TypeError: {loss.__name__} takes a sequence of (outputs|targets), .*; write \[x\]"
+            message = rf"TypeError: {loss.__name__} takes a sequence of (outputs|targets), .*; write (\[a\]|a list)"
             refuses(message, loss, *arguments)
     for output in (1.0, 1, Value(1.0), MLP(2, [1])([1.0, 2.0])):
         message = r"TypeError: cross_entropy takes a sequence of logits for each example, got (1|Value)"
@@ -344,13 +357,15 @@ def test_targets_that_a_loss_does_not_take_are_an_error_that_shows_them():
             message = f"takes targets that are numbers, got {target!r}; convert them first$"
             refuses(f"ValueError: {loss.__name__} {message}", loss, ONES, [1.0, target])
     for target in (0, 2, 0.5, "1", None):
-        message = r"ValueError: hinge takes targets of -1 or 1, got .*; write 2 \* y - 1 for classes y of"
-        refuses(message, hinge, ONES, [1, target])
+        remedy = r"write 2 \* y - 1 for classes y of" if isinstance(target, (int, float)) else "convert them first$"
+        refuses(f"ValueError: hinge takes targets of -1 or 1, got .*; {remedy}", hinge, ONES, [1, target])
     for target in (-1, 2, 1.5, math.nan, "1", None):
-        message = rf"takes targets from 0 to 1, got {target!r}; write \(y \+ 1\) / 2 for classes y of -1"
-        refuses(f"ValueError: binary_cross_entropy {message}", binary_cross_entropy, ONES, [1, target])
+        remedy = r"write \(y \+ 1\) / 2 for classes" if isinstance(target, (int, float)) else "convert them first$"
+        message = f"ValueError: binary_cross_entropy takes targets from 0 to 1, got {target!r}; {remedy}"
+        refuses(message, binary_cross_entropy, ONES, [1, target])
     for target in (-1, 2, 0.5, "a"):
-        message = f"ValueError: cross_entropy takes targets from 0 to 1, got {target!r}$"
+        message = f"cross_entropy takes as target the index of a class, a whole number from 0 to 1, got {target!r}; num"
+        message = f"ValueError: {message}"
         refuses(message, cross_entropy, PAIRS, [0, target])
     for shares in ([0.5, 0.25], [1.5, -0.5], [math.nan, 1.0], ["a", 1.0]):
         message = f"ValueError: cross_entropy takes probabilities that sum to 1, got {re.escape(repr(shares))}$"

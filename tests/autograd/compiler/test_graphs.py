@@ -148,9 +148,9 @@ def test_wrt_of_something_else_is_an_error(leaves):
     product = a * b
     for wrong, message in (
         *[([x], "leaves, .*got") for x in ("a", 2.0, None, [a], {})],
-        (a, r"a list .*write wrt=\[leaf\]"),
-        (3, "a list of leaves, got int$"),
-        (MLP(1, [1]), r"a list of leaves, got MLP; write wrt=model\.parameters\(\)"),
+        (a, r"a list of leaves, got a Value: .*; write \[a\] for one"),
+        (3, "a list of leaves, got a int: 3; "),
+        (MLP(1, [1]), r"a list of leaves, got a MLP; write wrt=model\.parameters\(\)"),
     ):
         with pytest.raises(TypeError, match=f"wrt takes {message}"):
             compile(a * 2.0, wrt=wrong)

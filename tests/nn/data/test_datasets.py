@@ -146,6 +146,8 @@ def test_numbers_out_of_range_are_errors_that_show_them(make):
         assert error_of(make, n=n) == f"ValueError: n is a number of examples, 1 or more, got {n!r}"
     for noise in (-0.1, math.nan, math.inf):
         assert error_of(make, noise=noise) == f"ValueError: noise is a standard deviation, 0 or more, got {noise!r}"
+    for noise in ("a", None):
+        assert error_of(make, noise=noise).startswith("TypeError: noise takes a real number, got a ")
     wanted = "ValueError: arms is a number of spirals, 1 or more, got 0"
     assert error_of(spirals, arms=0) == wanted
 
@@ -184,7 +186,8 @@ def test_without_a_seed_random_seed_decides(make):
 @pytest.mark.parametrize("make", GENERATED)
 def test_seed_may_be_a_whole_number_of_numpy_and_nothing_else_that_is_none(make):
     assert make(seed=np.int64(3)) == make(seed=3)
-    assert re.match(r"(Type|Value)Error: a seed is (a whole number|an integer)", error_of(make, seed=[3]))
+    for seed in ([3], np.array([3, 4])):
+        assert re.match(r"(Type|Value)Error: a seed is (a whole number|an integer)", error_of(make, seed=seed))
 
 
 def test_seed_chooses_what_is_held_out_a_fifth_if_not_said():
@@ -208,6 +211,15 @@ def test_regression_is_split_without_classes_and_a_large_one_at_once():
     n = 50_000  # a class for each number would take minutes
     training, testing = split(Dataset([[0.0]] * n, [float(i) for i in range(n)], ["x"], []), seed=1)
     assert (len(training.y), len(testing.y)) == (40_000, 10_000)
+
+
+def test_what_is_no_data_set_is_an_error_that_says_what_to_write():
+    X = np.zeros((4, 2))
+    for call in (split, standardized, partial(standardized, xor(), like=X)):
+        name = getattr(call, "func", call).__name__
+        wanted = f"TypeError: {name} takes a Dataset, got a ndarray; write datasets.Dataset(X, y, features, classes)"
+        assert error_of(call, *(() if isinstance(call, partial) else (X,))) == wanted
+    assert error_of(split, xor(), [0.2]).startswith("TypeError: held_out takes a real number, got a list")
 
 
 def test_split_leaves_no_part_empty():

@@ -79,7 +79,7 @@ def test_gradient_that_is_not_finite_is_an_error_and_scales_none(bad):
 
 MISTAKES = [
     ([], "ValueError: clip_grad_norm takes at least one parameter, got none"),
-    (Value(1.0), "TypeError: clip_grad_norm takes a list of parameters, got one Value"),
+    (Value(1.0), "TypeError: clip_grad_norm takes a list of parameters, got a Value: "),
     ([Constant(1.0)], "ValueError: clip_grad_norm takes leaves that may change as parameters"),
     (with_gradients(1.0) * 2, "ValueError: clip_grad_norm takes each parameter once"),
 ]
