@@ -14,6 +14,8 @@ from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from autograd.engine import Node
+
 ATOMS = (bool, int, float, complex, str, bytes, bytearray, type(None), type(...), type(NotImplemented))
 DIGITS = 16
 
@@ -107,6 +109,8 @@ def _pickled(thing: Any) -> Iterable[Any]:
         if isinstance(kept, str):
             return [kept]
         made_by, arguments, state, entries, items = [*kept, None, None, None][:5]
+        if isinstance(thing, Node):
+            arguments = arguments[:-1]  # without its stamp, which tells what ran before in this process
         return [made_by, arguments, state, list(entries or ()), list(items or ())]
     except Exception:  # whatever a class of others raises where it is not to be pickled
         return []

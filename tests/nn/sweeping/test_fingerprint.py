@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import compile, grad, hvp, jacobian
+from autograd import Constant, Value, compile, grad, hvp, jacobian, scope
 from nn.sweeping._fingerprint import fingerprint
+from tests.trajectories import OPTIMIZERS
 
 ROOT = Path(__file__).parents[3]
 
@@ -169,6 +170,55 @@ def test_fingerprints_are_those_of_every_process():
     ]
     assert told[0] == told[1]
     assert len(told[0].splitlines()) == len(fingerprints())
+
+
+def square(x):
+    return x * x
+
+
+def of_the_package():
+    """Return functions that hold what the package makes, by names."""
+    x, model = Value(2.0, label="x"), nn.MLP(1, [2, 1], seed=1)
+    with scope("square"):
+        y = x * x
+    optimizers = [getattr(nn, name)(model.parameters(), **options) for name, options in OPTIMIZERS.values()]
+    held = [
+        x,
+        y,
+        [x, Value(1.0)],
+        Constant(2.0),
+        y.detach(),
+        model,
+        model([1.0]),
+        compile(square),
+        compile(y),
+        compile(model),
+    ]
+    held += [*optimizers, grad(square), hvp(compile(square)), nn.schedules.Cosine(0.1, steps=10), nn.datasets.xor()]
+    return [partial(train, thing) for thing in held]
+
+
+def test_fingerprints_do_not_tell_what_ran_before():
+    before = [fingerprint(f) for f in of_the_package()]
+    grad(square)(2.0), compile(square)(2.0)
+    nn.fit(nn.MLP(1, [1]), [[0.0], [1.0]], [0.0, 1.0], loss=nn.mse, epochs=2)
+    with scope("another"):
+        after = of_the_package()
+        Value(1.0).data = 2.0
+        assert [fingerprint(f) for f in after] == before
+        assert len(before) == len(set(before))
+
+
+def trained(model, lr):
+    grad(square)(lr)
+    return model([lr]).data
+
+
+def test_journal_is_that_of_a_model_made_after_another_sweep_which_is_done_later(tmp_path):
+    for rates in ([0.1], [0.1, 0.2]):  # of the first member nothing runs the second time
+        for width in (2, 3):
+            f = partial(trained, nn.MLP(1, [width, 1], seed=1))
+            assert len(nn.sweep(f, {"lr": rates}, resume=tmp_path / f"{width}.jsonl").results) == len(rates)
 
 
 def test_what_holds_itself_has_a_fingerprint():
