@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from autograd import Value
 from autograd.callers import warn
 from autograd.compiler import needs_numpy
-from autograd.engine import collector_paused, topological_order
+from autograd.engine import collector_paused, modes, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import Seed, chance_restored, generator, generators_of
 from nn.modules import Module
@@ -173,7 +173,8 @@ def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data)
         return
 
     def total() -> Any:
-        return loss([model(X[0])], [y[0]])
+        with modes.unroll():
+            return loss([model(X[0])], [y[0]])
 
     try:
         with chance_restored(generators_of(model), total):

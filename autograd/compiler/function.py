@@ -1,7 +1,8 @@
 """Compiled functions: what `compile` returns for a function, called, differentiated, bound, copied and pickled as one.
 
 A call of plain numbers replays the program for arguments of their structure. A call with Values, or inside another
-function that is compiled or differentiated, is a call of the function itself, so that derivatives go through it.
+function that is compiled or differentiated, is a call of the function itself, so that derivatives go through it. So is
+one in a training step on Values, where the function uses Values that may be parameters.
 """
 
 from __future__ import annotations
@@ -223,6 +224,8 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         with self._programs.lock:
             programs = self._programs.idle()
             found = self._specialization(call, programs)
+            if found is not None and found.differentiated and by != "captured" and theta is None and modes.unrolling():
+                found = None
             if found is not None:
                 vector = None if theta is None else self._checked(theta, found)
                 if by is not None:

@@ -47,6 +47,7 @@ _differentiating = _mode("differentiating")
 _comparing = _mode("comparing", usual=False)
 _escape = _mode("escape", usual=True)
 _side = _mode("side")
+_unrolling = _mode("unrolling", usual=False)
 _substitution = _mode("substitution")
 
 
@@ -253,6 +254,16 @@ def failed(error: Exception, operands: Sequence[Node]) -> None:
     """Tell all traces that an operation raises an error."""
     for trace in [*traces]:
         trace.failed(error, operands)
+
+
+def unroll() -> AbstractContextManager[None]:
+    """Have a compiled function that uses Values called node by node in this block, so that its result has a graph."""
+    return _block(_unrolling, True, counts=0)
+
+
+def unrolling() -> bool:
+    """Whether compiled functions that use Values are called node by node."""
+    return _unrolling.get().value and not paused()
 
 
 def inspecting() -> bool:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, detect_anomaly, gradients, no_grad
+from autograd.engine import modes
 from nn.modules import Module
 from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm, clipped
@@ -224,7 +225,7 @@ class Steps:
         """Return the error of the first operation whose result is not finite, in an eager run."""
         self.write()
         try:
-            with detect_anomaly():
+            with detect_anomaly(), modes.unroll():
                 gradients(self.loss([self.model(x) for x in batch.x], batch.y), self.optimizer.parameters)
         except (*NO_FINITE_RESULT, FloatingPointError) as error:
             return error
@@ -256,8 +257,9 @@ class EagerSteps(Steps):
     """Steps on Values."""
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
-        outputs = [self.model(x) for x in batch.x]
-        total = differentiable(self.loss(outputs, batch.y))
+        with modes.unroll():  # parameters are behind compiled functions, too
+            outputs = [self.model(x) for x in batch.x]
+            total = differentiable(self.loss(outputs, batch.y))
         if not math.isfinite(total.data):
             return total.data, outputs, []
         self.optimizer.zero_grad()

@@ -952,3 +952,52 @@ def test_threads_that_draw_random_numbers_do_not_disturb_each_other():
     assert all(one["compiled"] for one in here)
     for numbers in (firsts, *drawn):
         assert len(set(numbers)) == len(numbers) > 0
+
+
+WRAPS = {
+    "module": lambda compile, layer: compile(layer),
+    "method": lambda compile, layer: compile(layer.forward),
+    "function in another": lambda compile, layer: compile(compile(layer)),
+    "derivative": lambda compile, layer: compile(autograd.grad(Wrapped(compile(layer)))),
+}
+ON_VALUES = {
+    "compiled=False": {"compiled": False},
+    "a loss of pairs": {"loss": lambda o, t: mse(o, t) + 0.1 * (o[0] - o[-1] - t[0] + t[-1]) ** 2},
+}
+
+
+class Wrapped(Module):
+    def __init__(self, body):
+        self.body, self.head = body, Neuron(2, None, seed=2)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.mark.filterwarnings("ignore:training is not compiled")
+@pytest.mark.parametrize("options", ON_VALUES.values(), ids=ON_VALUES)
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_steps_on_values_train_the_parameters_behind_compiled_functions(wrap, options):
+    states = []
+    for compile in (lambda f: f, autograd.compile):
+        for outermost in (lambda f: f, compile):
+            model = Wrapped(wrap(compile, Layer(2, 2, "tanh", seed=1)))
+            before = model.state_dict()
+            optimizer = SGD(model.parameters(), lr=0.05)
+            fit(outermost(model), X, REAL, optimizer=optimizer, epochs=3, **{"loss": mse, **options})
+            states.append(model.state_dict())
+            assert sum(now == before[name] for name, now in states[-1].items()) == (wrap is WRAPS["derivative"])
+    assert all(state == pytest.approx(states[0], rel=1e-9) for state in states)
+    assert isinstance(compile(model)(X[0]), float)
+
+
+def test_compiled_function_without_parameters_returns_numbers_in_steps_on_values():
+    scale, seen = autograd.compile(lambda x: 2.0 * x), []
+
+    def forward(x):
+        seen.append(scale(x[0]))
+        return neuron([seen[-1], x[1]])
+
+    neuron = Neuron(2, None, seed=1)
+    fit(forward, X, REAL, loss=mse, optimizer=SGD([neuron.b]), compiled=False, epochs=2)
+    assert {*map(type, seen)} == {float}
