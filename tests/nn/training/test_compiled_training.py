@@ -955,10 +955,10 @@ def test_threads_that_draw_random_numbers_do_not_disturb_each_other():
 
 
 WRAPS = {
-    "module": lambda compile, layer: compile(layer),
-    "method": lambda compile, layer: compile(layer.forward),
-    "function in another": lambda compile, layer: compile(compile(layer)),
-    "derivative": lambda compile, layer: compile(autograd.grad(Wrapped(compile(layer)))),
+    "module": lambda put, layer: put(layer),
+    "method": lambda put, layer: put(layer.forward),
+    "function in another": lambda put, layer: put(put(layer)),
+    "derivative": lambda put, layer: put(autograd.grad(Wrapped(put(layer)))),
 }
 ON_VALUES = {
     "compiled=False": {"compiled": False},
@@ -979,16 +979,16 @@ class Wrapped(Module):
 @pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
 def test_steps_on_values_train_the_parameters_behind_compiled_functions(wrap, options):
     states = []
-    for compile in (lambda f: f, autograd.compile):
-        for outermost in (lambda f: f, compile):
-            model = Wrapped(wrap(compile, Layer(2, 2, "tanh", seed=1)))
+    for put in (lambda f: f, autograd.compile):
+        for outermost in (lambda f: f, put):
+            model = Wrapped(wrap(put, Layer(2, 2, "tanh", seed=1)))
             before = model.state_dict()
             optimizer = SGD(model.parameters(), lr=0.05)
             fit(outermost(model), X, REAL, optimizer=optimizer, epochs=3, **{"loss": mse, **options})
             states.append(model.state_dict())
             assert sum(now == before[name] for name, now in states[-1].items()) == (wrap is WRAPS["derivative"])
     assert all(state == pytest.approx(states[0], rel=1e-9) for state in states)
-    assert isinstance(compile(model)(X[0]), float)
+    assert isinstance(put(model)(X[0]), float)
 
 
 def test_compiled_function_without_parameters_returns_numbers_in_steps_on_values():
