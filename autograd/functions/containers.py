@@ -233,10 +233,11 @@ class _OfItems(_Construction):
         return own[0] in own[1:]
 
     def keys(self, thing: Any) -> Any:
-        return tuple(thing), thing.default_factory if issubclass(self.cls, defaultdict) else None
+        keys = tuple([key for key, _ in self.cls.items(thing)])  # an item may hide the method of the instance
+        return keys, thing.default_factory if issubclass(self.cls, defaultdict) else None
 
     def parts(self, thing: Any, keys: Any) -> list[Any]:
-        return list(self.cls.values(thing))  # an item may hide the method of the instance
+        return [part for _, part in self.cls.items(thing)]  # its own order may be another one than that of its values
 
     def make(self, keys: Any, parts: Sequence[Any], attributes: Any) -> Any:
         items = dict(zip(keys[0], parts, strict=True))
@@ -257,7 +258,7 @@ class _OfItems(_Construction):
         return [f"[{key!r}]" for key in keys[0]]
 
     def holds(self, made: Any, keys: Any, parts: Sequence[Any]) -> bool:
-        held = dict(zip(made, self.cls.values(made), strict=True))  # in any order
+        held = dict(self.cls.items(made))  # in any order
         return _same([held.pop(key, None) for key in keys[0]], parts) and not held
 
 
@@ -332,7 +333,7 @@ class _OfFields(_Construction):
         return super().holds(made, keys, parts)
 
 
-_DICT_METHODS = ("__new__", "__init__", "__iter__", "__len__", "values")  # of those that make a mapping, and read it
+_DICT_METHODS = ("__new__", "__init__", "items")  # of those that make a mapping, and read it
 
 
 def _same(held: Sequence[Any], parts: Sequence[Any]) -> bool:

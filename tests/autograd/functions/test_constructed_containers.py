@@ -165,8 +165,33 @@ class Hooked(dict):
         self.total = self["a"] + self["b"] if "b" in self else self["a"]
 
 
+class Backwards(dict):
+    """A dict that iterates in an order of its own, and leaves out what is private."""
+
+    total = property(lambda self: self["a"] + self["b"])
+
+    def __iter__(self):
+        return iter(sorted((key for key in self.keys() if key[0] != "_"), reverse=True))
+
+
+class BackwardsOrdered(OrderedDict):
+    total = property(lambda self: self["a"] + self["b"])
+
+    def values(self):
+        return [self[key] for key in reversed(self)]
+
+
+class ItemsBackwards(dict):
+    total = property(lambda self: self["a"] + self["b"])
+
+    def items(self):
+        return reversed([*super().items()])
+
+
+IN_AN_ORDER_OF_THEIR_OWN = (Backwards, BackwardsOrdered, ItemsBackwards)
 CLASSES = {kind.__name__: kind for kind in (OfProxy, OfUserDict, OfEntries, OfBoundMethod, WithSlots)}
 CLASSES |= {kind.__name__: kind for kind in (AttributeErrors, Nothings, ItsOwnAttributes, Cached, Hooked)}
+CLASSES |= {kind.__name__: kind for kind in (Backwards, BackwardsOrdered)}
 CLASSES |= {"of " + base.__name__: totalling(base) for base in (dict, OrderedDict, UserDict)}
 MADE = {name: lambda a, b, kind=kind: kind({"a": a, "b": b}) for name, kind in CLASSES.items()}
 MADE |= {
@@ -250,6 +275,18 @@ def test_constructed_containers_are_batched(make):
     assert program.each([make(*example) for example in examples]).tolist() == pytest.approx(wanted)
     slopes = program.value_and_grad([make(*example) for example in examples])[1]
     assert numbers(*slopes) == pytest.approx([x / 2.0 for e in examples for x in numbers(grad(square)(reference(*e)))])
+
+
+@pytest.mark.parametrize("kind", IN_AN_ORDER_OF_THEIR_OWN)
+def test_numbers_stay_with_their_keys_in_whatever_order_a_mapping_iterates(kind):
+    f = lambda d: d["a"] ** 2 * d["b"] * d["_c"]
+    examples = [kind(a=2.0, _c=5.0, b=3.0), kind(b=3.0, a=2.0, _c=5.0)]
+    slope = {"a": 60.0, "b": 20.0, "_c": 12.0}
+    for given in examples:
+        assert dict(grad(f)(given)) == slope
+        assert compile(f).value_and_grad(given) == (60.0, slope)
+    value, (first, second) = compile(f, batched="d").value_and_grad(examples)
+    assert (value, first, second) == (60.0, *[{key: x / 2.0 for key, x in slope.items()}] * 2)
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, compile], ids=["eager", "compiled"])
