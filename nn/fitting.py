@@ -78,7 +78,7 @@ def fit(
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
-      What a model keeps of its calls, in attributes or lists, is of a few examples; of the last one for callbacks, and
+      What they keep of their calls, in attributes or lists, is of a few examples; of the last one for callbacks, and
       in the end.
     - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
       results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
@@ -361,12 +361,12 @@ class _Run:
         self._write()
 
     def _write(self) -> None:
-        """Bring the model up to date, and what it keeps of its last call, which a program does not make."""
+        """Bring the model up to date, and what it and the loss keep of a last call, which a program does not make."""
         steps = self.steps
         steps.write()
         if isinstance(steps, CompiledSteps) and steps.keeps:
             with suppress(Exception):  # which is the training's to raise
-                steps.model(self.data.inputs[-1])
+                steps.task.loss([steps.model(self.data.inputs[-1])], [self.data.targets[-1]])
 
 
 def evaluate(model: Module, X: Data, y: Data, *, loss: Loss, metric: Metric | str | None = "auto") -> Score:

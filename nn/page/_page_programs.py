@@ -47,7 +47,7 @@ class PagePrograms:
         eager.begin()
         parts = [part for part in (examples, held_out) if part is not None]
         trial = chance_restored(generators_of(model), eager.trial_of(examples))
-        with state_restored(model, loss), trial as drawn:
+        with state_restored(model, loss, wholly=True), trial as drawn:
             for part in parts:
                 if not eager.look_at(part, None):
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")

@@ -14,6 +14,8 @@ from autograd import Constant, Value
 from autograd.compiler.trace import Argument
 from autograd.functions import MadeOfFunction
 
+WITHOUT_PARTS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
 
 class ParameterHolder:
     """Base class of what keeps parameters in its attributes, such as a module."""
@@ -32,6 +34,7 @@ def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
     if id(module) in _asking.get():  # one of another library, in this one, asks this one for its parameters
         return []
     found = []
+    others = {kind for kind in WITHOUT_PARTS if not issubclass(kind, kinds)}
     opened: dict[int, Any] = {}  # keeps the containers, since another thing could get the same id
     waiting: list[tuple[str, Any]] = [("", module)]
     while waiting:
@@ -41,7 +44,8 @@ def held(module: Any, kinds: type | tuple[type, ...]) -> list[tuple[str, Any]]:
             found.append((path, thing))
         elif id(thing) not in opened and (parts := _parts(thing, path, module)):
             opened[id(thing)] = thing
-            waiting += [(f"{path}.{name}" if path else str(name), part) for name, part in reversed(parts)]
+            listed = [(name, part) for name, part in reversed(parts) if type(part) not in others]
+            waiting += [(f"{path}.{name}" if path else str(name), part) for name, part in listed]
     return found
 
 
@@ -79,10 +83,10 @@ def _parts(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]] | None:
 
 def _entries(thing: Any, path: str) -> list[tuple[Any, Any]] | None:
     """Return the entries of a container by key or position; None for what is no container."""
-    if isinstance(thing, Mapping):
-        return list(thing.items())
     if isinstance(thing, (list, tuple, deque)):
         return list(enumerate(thing))
+    if isinstance(thing, Mapping):
+        return list(thing.items())
     if isinstance(thing, Set) and any(is_parameter(x) for part in thing for _, x in held(part, Value)):
         found = f"{path or 'the model'} is a {type(thing).__name__}"
         raise TypeError(f"parameters are kept in an order, and {found}; write a list")
@@ -103,7 +107,7 @@ def slot_names(kind: type) -> list[str]:
 
 def is_object_array(thing: Any) -> bool:
     """Whether a thing is an array of NumPy, or a column of pandas, that can hold Values."""
-    return getattr(getattr(thing, "dtype", None), "kind", "") == "O"
+    return hasattr(type(thing), "dtype") and getattr(thing.dtype, "kind", "") == "O"
 
 
 def _elements(array: Any) -> Iterable[tuple[tuple[int, ...], Any]]:

@@ -1,13 +1,13 @@
-"""Side effects of tracing: what a model keeps of a call that is traced is put back, as if it had not been called.
+"""Side effects of tracing: the Values that a model keeps of a call that is traced are taken out of where it keeps them.
 
 A trace calls a model on Values that stand for numbers. What it kept of them would be no number, and what it made of
-that in later calls would have a graph that grows.
+that in later calls would have a graph that grows. What is no such Value stays: it may be of another thread.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import is_
@@ -15,36 +15,57 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from autograd import Constant, Value
-from nn.training.parameters import is_object_array, slot_names
+from autograd.compiler.trace import Argument
+from autograd.engine import clock
+from nn.training.interrupts import interrupts_wait
+from nn.training.parameters import WITHOUT_PARTS, is_object_array, slot_names
 
-WITHOUT_PARTS = frozenset({type(None), bool, int, float, str, Value, Constant})
+UNOPENED = WITHOUT_PARTS | {Value, Constant}
 
 
 @contextmanager
-def state_restored(*things: Any) -> Iterator[list[Any]]:
-    """Put back after a block what these things keep: attributes, variables around functions, lists, dicts and sets.
+def state_restored(*things: Any, wholly: bool = False) -> Iterator[list[Any]]:
+    """Take out after a block the Values made in it that these things keep, in attributes, variables and containers.
 
-    Yields a list, which then has the places where something was put back.
+    Attributes, variables and dicts in which there are any are then what they were before; lists and sets are too, but
+    for other things that were added. `wholly`: put back everything, also numbers. Yields a list, which afterwards has
+    the places where anything changed.
 
     >>> seen, last = [1.0], {}
-    >>> with state_restored(seen, last) as put_back:
-    ...     seen.append(2.0)
-    ...     last["x"] = 2.0
+    >>> with state_restored(seen, last) as changed:
+    ...     seen += [2.0, Value(2.0)]
+    ...     last["x"] = Value(2.0)
     >>> seen, last
-    ([1.0], {})
-    >>> len(put_back)
+    ([1.0, 2.0], {})
+    >>> len(changed)
     2
     """
-    kept = [(place, _contents(place)) for place in _places(things)]
-    put_back: list[Any] = []
+    known: dict[int, Any] = {}
+    kept = [(place, before) for place, before in _places(things, known) if not isinstance(place, tuple)]
+    since = clock.advance()
+    changed: list[Any] = []
+
+    def leads_to_new(thing: Any) -> bool:
+        """Whether a thing is a Value made in the block, or leads to one by what was not there before."""
+        found = (part for _, contents in _places([thing], {}, known) for part in _things(contents))
+        return any(isinstance(part, Value) and _is_new(part, since) for part in (thing, *found))
+
     try:
-        yield put_back
+        yield changed
     finally:
-        for place, before in kept:
-            now = _contents(place)
-            if len(now) != len(before) or not all(map(is_, _things(now), _things(before))):
-                _fill(place, before)
-                put_back.append(place)
+        with interrupts_wait():
+            for place, before in kept:
+                now = _contents(place)
+                if len(now) != len(before) or not all(map(is_, _things(now), _things(before))):
+                    changed.append(place)
+                    ids = {*map(id, _things(before))}
+                    taken = [part for part in _things(now) if id(part) not in ids and (wholly or leads_to_new(part))]
+                    if taken or wholly:
+                        _put_back(place, before, now, taken)
+
+
+def _is_new(value: Value, since: int) -> bool:
+    return value.stamp.born >= since or isinstance(value, Argument)  # of a trace that began before
 
 
 class _Fields:
@@ -53,54 +74,95 @@ class _Fields:
     def __init__(self, owner: Any, names: list[str]) -> None:
         self.owner, self.names = owner, names
 
-    def read(self) -> dict[str, Any]:
-        return {name: getattr(self.owner, name) for name in self.names if hasattr(self.owner, name)}
+    def copy(self) -> dict[str, Any]:
+        found = {}
+        for name in self.names:
+            try:
+                found[name] = object.__getattribute__(self.owner, name)
+            except (AttributeError, ValueError):  # it is not set
+                continue
+        return found
 
-    def clear(self) -> None:
-        for name in self.read():
-            object.__delattr__(self.owner, name)  # of frozen classes too
+    def pop(self, name: str, _: Any) -> None:
+        object.__delattr__(self.owner, name)  # of frozen classes too
 
-    def update(self, before: dict[str, Any]) -> None:
-        for name, part in before.items():
-            object.__setattr__(self.owner, name, part)
+    def __setitem__(self, name: str, part: Any) -> None:
+        object.__setattr__(self.owner, name, part)
+
+
+# The methods are those of the built-in classes: what a class of one's own has in their place may do more, or refuse.
+COPIES: dict[Any, Callable[[Any], Any]] = {
+    list: list.copy,
+    OrderedDict: dict.copy,
+    dict: dict.copy,
+    _Fields: _Fields.copy,
+    tuple: lambda place: [*tuple.__iter__(place)],
+    set: lambda place: [*set.__iter__(place)],
+    deque: lambda place: [*deque.__iter__(place)],
+    object: lambda place: [*place.flat],
+}
+
+
+def _base(place: Any) -> Any:
+    return next(base for base in COPIES if isinstance(place, base))
 
 
 def _contents(place: Any) -> Any:
     """Return a copy of what a place holds: a dict, or a list."""
-    if isinstance(place, _Fields):
-        return place.read()
-    return {**place} if isinstance(place, dict) else [*getattr(place, "flat", place)]
+    kind = type(place)
+    return COPIES[kind if kind in COPIES else _base(place)](place)
 
 
 def _things(contents: Any) -> Iterable[Any]:
     return (*contents, *contents.values()) if isinstance(contents, dict) else contents
 
 
-def _fill(place: Any, before: Any) -> None:
-    if hasattr(place, "flat"):
-        place.flat = before
-        return
-    place.clear()
-    (place.extend if isinstance(place, (list, deque)) else place.update)(before)
+def _put_back(place: Any, before: Any, now: Any, taken: list[Any]) -> None:
+    """Give a place what it held before; a list or set has behind that what else it got, but for what is taken out."""
+    base = _base(place)
+    if isinstance(before, dict):
+        for key in [key for key in now if key not in before]:
+            base.pop(place, key, None)
+        for key, part in before.items():
+            if key not in now or now[key] is not part:
+                base.__setitem__(place, key, part)
+    elif base is object:
+        for i, part in enumerate(before):
+            place.flat[i] = part
+    elif base is set:
+        set.difference_update(place, taken)
+        set.update(place, before)
+    else:
+        ids = {*map(id, before), *map(id, taken)}
+        held = [*before, *[part for part in base.__iter__(place) if id(part) not in ids]]
+        if base is list:
+            list.__setitem__(place, slice(None), held)
+        else:
+            deque.clear(place)
+            deque.extend(place, held)
 
 
-def _places(things: Iterable[Any]) -> Iterator[Any]:
-    """Yield the containers, and the attributes and variables of objects and functions, that these lead to."""
-    opened: dict[int, Any] = {}  # keeps the things, since another one could get the same id
+def _places(things: Iterable[Any], opened: dict[int, Any], known: Mapping[int, Any] = {}) -> Iterator[tuple[Any, Any]]:
+    """Yield what these things lead to, with its contents: containers, attributes of objects, variables of functions.
+
+    What is in `opened` or `known` is not opened again.
+    """
     slots: dict[type, list[str]] = {}
     waiting = [*things]
     while waiting:
         thing = waiting.pop()
-        if id(thing) not in opened:
-            opened[id(thing)] = thing
-            for place in _opened(thing, slots):
-                if not isinstance(place, tuple):
-                    yield place
-                waiting += [part for part in _things(_contents(place)) if type(part) not in WITHOUT_PARTS]
+        if id(thing) in opened or id(thing) in known:
+            continue
+        opened[id(thing)] = thing  # kept, since another one could get the same id
+        kind = type(thing)
+        for place in (thing,) if kind is list or kind is tuple or kind is dict else _opened(thing, slots):
+            contents = _contents(place)
+            yield place, contents
+            waiting += [part for part in _things(contents) if type(part) not in UNOPENED]
 
 
 def _opened(thing: Any, slots: dict[type, list[str]]) -> Iterator[Any]:
-    """Yield the places in a thing itself."""
+    """Yield the places in a thing itself, without asking its class for what may come into being when it is asked."""
     kind = type(thing)
     if isinstance(thing, FunctionType):
         yield from (_Fields(cell, ["cell_contents"]) for cell in thing.__closure__ or ())
@@ -110,9 +172,13 @@ def _opened(thing: Any, slots: dict[type, list[str]]) -> Iterator[Any]:
     elif isinstance(thing, partial):
         yield (thing.func, thing.args, thing.keywords)
     elif not isinstance(thing, (Value, type, ModuleType)):
-        if isinstance(thing, (list, dict, set, deque, tuple)) or is_object_array(thing):
+        if isinstance(thing, (list, dict, set, deque, tuple)) or (hasattr(kind, "flat") and is_object_array(thing)):
             yield thing
-        if isinstance(attributes := getattr(thing, "__dict__", None), dict):
+        try:
+            attributes = object.__getattribute__(thing, "__dict__")
+        except AttributeError:
+            attributes = None
+        if isinstance(attributes, dict):
             yield attributes
         if kind not in slots:
             slots[kind] = slot_names(kind)

@@ -289,10 +289,10 @@ class CompiledSteps(Steps):
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
-            with state_restored(model, loss) as put_back:
+            with state_restored(model, loss) as changed:
                 output = model(x)
                 value = differentiable(loss([output], [y]))
-            if put_back:
+            if changed:
                 self.keeps = True
             return (value, output) if has_aux else value
 

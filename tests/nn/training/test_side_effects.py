@@ -1,16 +1,25 @@
 """What a model keeps of its calls becomes no parameter, and is after training what eager calls leave."""
 
-from collections import deque
+import itertools
+import queue
+import signal
+import threading
+from collections import OrderedDict, deque
+from decimal import Decimal
 from functools import partial
+from unittest.mock import MagicMock
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nn
 from autograd import Value, compile, detect_anomaly
 from nn import Module, fit, l2, mse
 from nn.data.random_state import generators_of
+from nn.training import side_effects
 from nn.training.examples import MANY_INPUTS, outputs_of
+from nn.training.side_effects import state_restored
 
 X, Y = [[i / 5, 1 - i / 7] for i in range(12)], [i / 3 for i in range(12)]
 
@@ -149,7 +158,7 @@ def test_what_a_loss_keeps_in_variables_around_it_is_of_eager_calls_only():
 
     fit(model, X, Y, loss=loss, epochs=3, compiled=True)
     assert {type(target) for target in seen} == {float}
-    assert not last.parents
+    assert last.data == model(X[-1]).data
     assert generators_of(model) == []
 
 
@@ -158,3 +167,132 @@ def test_training_that_is_not_compiled_after_all_begins_as_eager_training_does()
     with pytest.warns(RuntimeWarning, match="not compiled"):
         fit(model, X, Y, loss=lambda o, t: mse(o, t) * len(o), epochs=3)
     assert type(model.total) is float
+
+
+class Endless:
+    """An object whose attributes come into being when they are asked for."""
+
+    asked = 0
+
+    def __getattr__(self, name):
+        Endless.asked += 1
+        assert Endless.asked < 1000
+        setattr(self, name, Endless())
+        return getattr(self, name)
+
+    def __call__(self):
+        return []
+
+
+class Refusing(list):
+    def _refuse(self, *_):
+        raise RuntimeError("a list of which nothing is taken")
+
+    clear = extend = copy = __setitem__ = __delitem__ = _refuse
+
+
+class RefusingDict(dict):
+    def put(self, key, thing):
+        super().__setitem__(key, thing)
+
+    clear = update = copy = pop = __setitem__ = __delitem__ = Refusing._refuse
+
+
+def of_a_later_variable():
+    f = lambda: later
+    if f is None:
+        later = 1.0
+    return f
+
+
+HELD = {
+    "mock": MagicMock,
+    "attributes that are made when asked for": Endless,
+    "list of its own methods": Refusing,
+    "dict of its own methods": RefusingDict,
+    "function of a variable that is not set": of_a_later_variable,
+    "lock": threading.Lock,
+    "queue": queue.Queue,
+    "array of texts": lambda: np.array(["a", None], dtype=object),
+    "table": lambda: pd.DataFrame({"a": ["x", "y"]}),
+    "index": lambda: pd.Index(["a", 2]),
+    **{
+        f"column of {kind}": lambda column=column: pd.Series(**column)
+        for kind, column in {
+            "text": {"data": ["a", "b"]},
+            "objects": {"data": ["a", 1.0, Value(2.0)]},
+            "decimals": {"data": [Decimal(1)]},
+            "truth values and None": {"data": [True, None]},
+            "categories": {"data": ["a", "b"], "dtype": "category"},
+            "days": {"data": pd.date_range("2026-01-01", periods=2)},
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("make", HELD.values(), ids=HELD)
+def test_models_are_compiled_whatever_they_hold(make):
+    model = Keeping(lambda *_: None)
+    model.held = make()
+    assert fit(model, X, Y, loss=mse, epochs=2, compiled=True).compiled
+
+
+def test_what_refuses_to_be_changed_is_left_without_the_values_of_a_trace():
+    held, items = Refusing(), RefusingDict()
+
+    def keep(model, x, y):
+        held.append(y)
+        items.put("y", y)
+
+    model = Keeping(keep)
+    model.held = held, items
+    with state_restored(model):
+        model(X[0])
+    assert (len(held), len(items)) == (0, 0)
+
+
+def test_what_else_comes_into_a_list_or_set_while_a_model_is_traced_stays():
+    for place, add in ((["a"], list.append), ({"a"}, set.add), (deque("a"), deque.append)):
+        with state_restored(place):
+            for thing in (Value(1.0), "b", [Value(2.0)], "c")[: 4 if add is not set.add else 2]:
+                add(place, thing)
+        assert sorted(place) == ["a", "b", "c"][: 3 if add is not set.add else 2]
+
+
+def test_numbers_that_others_count_meanwhile_stay():
+    model, count = Keeping(lambda model, *_: setattr(model.plain, "count", model.plain.count + 1)), itertools.count()
+    model.plain.count, forward = 0, model.forward
+    model.forward = lambda x: next(count) * 0.0 + forward(x)
+    fit(model, X, Y, loss=mse, epochs=3, compiled=True)
+    assert model.plain.count == next(count) > 0
+
+
+def test_interrupt_waits_until_all_is_put_back(monkeypatch):
+    put_back, items, box = side_effects._put_back, [1.0], OrderedDict(x=1.0, y=2.0)
+
+    def interrupted(*given):
+        signal.raise_signal(signal.SIGINT)
+        put_back(*given)
+
+    @state_restored(items, box)
+    def call():
+        items.append(Value(1.0))
+        box.update(x=Value(1.0), z=Value(2.0))
+        box.move_to_end("x")
+
+    monkeypatch.setattr(side_effects, "_put_back", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
+
+
+def test_after_training_a_loss_keeps_what_its_last_call_gave_with_the_parameters_there_are_then():
+    kept = {}
+
+    def loss(outputs, targets):
+        kept["last"] = mse(outputs, targets)
+        return kept["last"]
+
+    model = Keeping(lambda *_: None)
+    fit(model, X, Y, loss=loss, epochs=3, compiled=True)
+    assert kept["last"].data == mse([model(X[-1])], Y[-1:]).data
