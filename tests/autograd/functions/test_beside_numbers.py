@@ -250,6 +250,13 @@ def test_a_compiled_function_has_the_attributes_of_a_dataclass(cls, backend):
         ("n", 1, True),
         ("n", 0.0, -0.0),
         ("weights", [1.0], [2.0]),
+        ("weights", [0.0], [-0.0]),
+        ("weights", [1.0, 1.0], [1.0]),
+        ("weights", [1.0], [1]),
+        ("weights", [1], [True]),
+        ("weights", [1], (1,)),
+        ("weights", ["a"], ["b"]),
+        ("weights", [], ()),
         ("array", np.arange(2), np.arange(3)),
         ("array", np.arange(2), np.arange(2.0)),
         ("table", {"a": 1}, {"a": {1}}),
@@ -274,6 +281,17 @@ def test_an_attribute_that_is_changed_in_place_is_another_program():
     assert program(point) == 3.0
     point.weights[0] = 2.0
     assert program(point) == 6.0
+
+
+@pytest.mark.parametrize("weights", [[1.0, -0.0, np.nan], [1, 2], ["a", "b"], [1.0, 2, "a"], [], ([1.0], (2,))])
+def test_equal_attributes_are_one_program(weights):
+    calls = []
+    program = compile(lambda p: calls.append(1) or p.x)
+    for x in (2.0, 3.0):
+        point = Made(x)
+        point.weights = copy.deepcopy(weights)
+        assert program(point) == x
+    assert len(calls) == 1
 
 
 def test_an_attribute_may_lead_back_to_its_owner():
