@@ -13,7 +13,7 @@ class Controls extends Overview {
     on("worst", () => this.pick(this.worst()));
     $("which").addEventListener("change", () => {
       const { count } = this.training.data;
-      const wanted = numberIn($("which").value);
+      const wanted = numberOf($("which").value);
       const exists = Number.isInteger(wanted) && wanted >= 1 && wanted <= count;
       if (exists) this.pick(wanted - 1);
       else $("which").value = this.example + 1;

@@ -79,7 +79,7 @@ class Settings {
       const most = ["eps", "weight_decay"].includes(name.split(" ")[0]) ? Number.MAX_VALUE : 0.999999;
       let kept = value;
       input.addEventListener("change", () => {
-        const given = isChoice ? input.checked : numberIn(input.value);
+        const given = isChoice ? input.checked : numberOf(input.value);
         if (isChoice || (given >= 0 && given <= most)) {
           kept = given;
           set(given);

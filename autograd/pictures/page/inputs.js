@@ -78,10 +78,10 @@ class Inputs extends Picture {
       type: "text",
       inputmode: "decimal",
       "aria-label": `Value of ${label}`,
-      oninput: (event) => this.assign(id, numberIn(event.target.value)),
+      oninput: (event) => this.assign(id, numberOf(event.target.value)),
       onchange: (event) => {
         // What is no number is not kept, nor is what was typed on the way, as the 1 of "1e".
-        if (!Number.isFinite(numberIn(event.target.value))) {
+        if (!Number.isFinite(numberOf(event.target.value))) {
           this.graph.given[id] = before;
           this.recompute();
         }
@@ -111,7 +111,7 @@ class Inputs extends Picture {
       const value = this.graph.given[id];
       for (const { slide, text } of fields) {
         text.placeholder = short(value);
-        const typed = numberIn(text.value);
+        const typed = numberOf(text.value);
         if (typed !== value && document.activeElement !== text) text.value = inField(value);
         else if (typed !== value && Number.isFinite(typed)) text.value = value;
         if (Number.isFinite(value) && Number(slide.value) !== value) slide.value = value;

@@ -14,7 +14,7 @@ const scientific = (digits, exponent) =>
   `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 
 /** What a reader has written as a number, with a decimal comma too; NaN where it is none. */
-const numberIn = (text) => (text.trim() ? Number(text.replace("−", "-").replace(",", ".")) : NaN);
+const numberOf = (text) => (text.trim() ? Number(text.replace("−", "-").replace(",", ".")) : NaN);
 
 /** A number as one says it: 12,000, or 3.4 million. */
 function spoken(x) {

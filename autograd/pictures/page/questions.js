@@ -40,7 +40,7 @@ class Questions extends Story {
     const whole = of === "grad" && graph.gradients[id];
     const isWhole = (given) => of === "grad" && Math.abs(given - whole) <= 0.01 * Math.abs(whole);
     const check = () => {
-      const given = numberIn(field.value);
+      const given = numberOf(field.value);
       const close = Math.abs(given - right) <= 0.01 * Math.abs(right) + 1e-9;
       if (close || Object.is(given, right)) solve();
       else tell.textContent = isWhole(given) ? WHOLE : "Not that. Try again, or have it shown.";
