@@ -305,7 +305,8 @@ class _Run:
             self.steps, self.history.compiled = self.eager, False
             if isinstance(error, ImportError) and sys.platform == "emscripten":
                 return  # in a browser, where NumPy may not be had
-            reason = str(error) or type(error).__name__
+            name = type(error).__name__
+            reason = f"{name}: {error}" if isinstance(error, KeyError) else str(error) or name  # that says the key only
             warn(f"training is not compiled, and slower: {reason}\ncompiled=False says that this is all right")
 
     def _train(self, batches: Sequence[Sequence[int] | None]) -> None:

@@ -70,6 +70,29 @@ class BoundCall:
     has_values: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ExampleRows:
+    """Examples that are flattened once for many calls: an argument of a compiled function in place of the batch itself.
+
+    `rows`: the numbers of each example; `part`: how all of them are nested.
+    """
+
+    rows: Array
+    part: Part
+
+    def take(self, numbers: Sequence[int]) -> ExampleRows:
+        """Return the examples of these numbers."""
+        return ExampleRows(self.rows.take(numbers, axis=0), self.part)
+
+
+def example_rows(given: Any, name: str) -> ExampleRows:
+    """Return examples flattened: plain numbers, in an array or in a list of examples nested alike."""
+    rows, part = _examples(given, name)
+    if rows is None:
+        raise TypeError(f"{name} holds Values; to use a Value as a number there is .data")
+    return ExampleRows(rows.astype(float), part)
+
+
 class Signature:
     """The signature of a function: its parameters, and which of them are batched or static.
 
@@ -180,6 +203,8 @@ class Signature:
 
     def _taken_apart(self, argument: Any, role: str, position: int, form: Form) -> tuple[Any, Part]:
         """Return the numbers of an argument and its part; None for the numbers where there are Values among them."""
+        if type(argument) is ExampleRows:
+            return argument.rows, argument.part
         plain = position < len(form.roles) - len(form.keywords)
         name = f"argument {position if plain else form.names[position]} of {self.function}"
         if role is BATCHED:
@@ -249,9 +274,9 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
         hints = [] if none else [hint for method, hint in AS_EXAMPLES.items() if hasattr(type(given), method)]
         raise TypeError("; write ".join([found, *hints[:1]]))
     if not len(given):
-        raise ValueError(f"{name} holds no examples, and the mean over none is not defined")
-    if type(given) is np.ndarray and given.dtype.kind in "biuf":  # examples of no numbers
-        return given.reshape(len(given), 0), given.shape[1:]
+        raise ValueError(f"{name} holds no examples, and a batch has one or more")
+    if type(given) is np.ndarray and given.dtype.kind in "biuf":
+        return given.reshape(len(given), -1), given.shape[1:] or None
     _, first = _flat(given[0], f"{name}[0]")
     if (rows := _regular(given, first)) is not None:
         return rows, part_of(first)

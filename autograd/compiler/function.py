@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike
 
 from autograd.compiler import _eager
 from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch
+from autograd.compiler._arguments import ExampleRows as ExampleRows
+from autograd.compiler._arguments import example_rows as example_rows
 from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
 from autograd.compiler._binding import MethodPrograms
 from autograd.compiler._results import check_number, mean_over_examples, of_each

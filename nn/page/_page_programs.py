@@ -56,7 +56,7 @@ class PagePrograms:
             if drawn():
                 raise ValueError("the model or the loss draws random numbers, which a page would repeat")
             steps = CompiledSteps(task._replace(metric=accuracy, hears_metric=False))  # with a metric: outputs too
-            arrays = [steps.data(part).arrays for part in parts]
+            arrays = [[flat.rows for flat in steps.data(part).arrays] for part in parts]
             steps.check(steps.data(examples))
         count = sum(x.size + y.size for x, y in arrays)
         if count > MOST_NUMBERS:

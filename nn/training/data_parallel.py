@@ -128,6 +128,7 @@ class ParallelSteps(CompiledSteps):
         self.room = 0  # for the examples of a step in each process
         self.placed: dict[int, tuple[Examples, list[Any]]] = {}  # whole sets of examples on the devices
         self.looked_at: dict[int, bool] = {}  # whether arrays are finite, by their identities
+        self.one: list[Any] = []  # the first example, by which the program is found
         self.made_for: Any = None
         self.stale = True  # whether it is to be asked if the kernels are still the right ones
         super().__init__(task, "numpy")
@@ -137,6 +138,11 @@ class ParallelSteps(CompiledSteps):
     def data(self, examples: Examples) -> Examples:
         """Return examples with their arrays."""
         found = super().data(examples)
+        one = [part.take([0]) for part in found.arrays]
+        self.one = self.one or one
+        programs = [self.program.specialize(*some).lowering for some in (self.one, one)]
+        if not programs[0].is_same(programs[1]):
+            raise ValueError("the model computes something else of the held-out examples, which are nested otherwise")
         counts = shares(len(found.inputs), "jax")
         return SharedExamples(found.inputs, found.targets, found.arrays, None, counts, counts.total, max(counts.counts))
 
@@ -177,7 +183,7 @@ class ParallelSteps(CompiledSteps):
             chosen[step, : len(some)] = some
             weights[step, : len(some)] = 1.0 / size
         axes = len(rows), self.devices, room // self.devices
-        return [part[chosen].reshape(*axes, *part.shape[1:]) for part in arrays] + [weights.reshape(axes)]
+        return [part.rows[chosen].reshape(*axes, *part.rows.shape[1:]) for part in arrays] + [weights.reshape(axes)]
 
     def _room(self, count: int) -> int:
         return -(-count // self.devices) * self.devices
@@ -206,7 +212,6 @@ class ParallelSteps(CompiledSteps):
 
     def check(self, examples: Examples) -> None:
         """Raise ValueError where examples have another loss than eagerly."""
-        self.one = [part[:1] for part in examples.arrays]
         super().check(Examples(examples.inputs, examples.targets, examples.arrays))
 
     def _prepare(self) -> None:

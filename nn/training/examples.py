@@ -23,7 +23,7 @@ COMPARED = 10  # of these, by which the compiled model is compared with the eage
 
 @dataclass
 class Examples:
-    """Inputs and targets, or those rows of them that are a batch; as arrays too, where steps are compiled."""
+    """Inputs and targets, or those rows of them that are a batch; flattened too, where steps are compiled."""
 
     inputs: Data
     targets: Data
@@ -34,7 +34,7 @@ class Examples:
         """Return the examples of these numbers; None stands for all."""
         if rows is None:
             return self
-        return Examples(self.inputs, self.targets, tuple([part.take(rows, axis=0) for part in self.arrays]), rows)
+        return Examples(self.inputs, self.targets, tuple([part.take(rows) for part in self.arrays]), rows)
 
     @property
     def numbers(self) -> Sequence[int]:

@@ -336,19 +336,11 @@ class CompiledSteps(Steps):
 
     def data(self, examples: Examples) -> Examples:
         """Return examples with their arrays."""
-        inputs, targets = examples.inputs, examples.targets
-        return Examples(inputs, targets, (self._array(inputs, "inputs"), self._array(targets, "targets")))
+        from autograd.compiler.function import example_rows
 
-    def _array(self, part: Data, name: str) -> Any:
-        try:
-            array = self.numpy.asarray(part)
-        except ValueError:
-            raise ValueError(f"the {name} are not all of one length or shape, as arrays are") from None
-        if array.dtype.kind == "O":  # a column of pandas with lists in it, or of its own floats
-            array = self.numpy.asarray(array.tolist())
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"the {name} are not all plain numbers, such as {plain(part[0])!r}")
-        return array.astype(float)
+        parts = ("X", examples.inputs), ("y", examples.targets)
+        arrays = [example_rows(part if type(part) is self.numpy.ndarray else list(part), name) for name, part in parts]
+        return Examples(examples.inputs, examples.targets, tuple(arrays))
 
     def snapshot(self) -> Any:
         """Return the parameters' numbers."""
@@ -372,7 +364,7 @@ class CompiledSteps(Steps):
         Raises what the constructor and `check` raise where that cannot be compiled.
         """
         try:
-            changed = self.program.renew(*[part[:1] for part in data.arrays])
+            changed = self.program.renew(*[part.take([0]) for part in data.arrays])
             if changed:
                 few = Examples(data.inputs, data.targets).batch(data.telling(CHECKED))
                 evaluated(self.model, few.x, few.y, self.loss)
@@ -402,7 +394,7 @@ class CompiledSteps(Steps):
             return None
         if form_on_arrays(self.metric):
             rows = self.numpy.moveaxis(outputs, -1, 0) if isinstance(outputs, (list, tuple)) else outputs
-            return self.metric(rows, batch.arrays[1])
+            return self.metric(rows, batch.arrays[1].rows)
         return judged(self.metric, one_by_one(outputs), batch.y)
 
     def _all_finite(self, numbers: Any) -> bool:

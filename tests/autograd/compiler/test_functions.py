@@ -256,9 +256,9 @@ BAD_BATCHES = {
     "is batched, so it is an array or a list of examples, got dict": ({"a": 1.0}, Y, TypeError),
     "of type str: 'a'": ([["a", 2.0]], [1.0], TypeError),
     "of type str": (["a"], [1.0], TypeError),
-    "holds no examples, and the mean over none is not defined": (X[:0], Y[:0], ValueError),
-    "holds no examples, and the mean over none is": ([], [], ValueError),
-    "holds no examples, and the mean": (np.zeros((0, 2)), [], ValueError),
+    "holds no examples, and a batch has one or more": (X[:0], Y[:0], ValueError),
+    "holds no examples, and a batch has": ([], [], ValueError),
+    "holds no examples, and a batch": (np.zeros((0, 2)), [], ValueError),
 }
 
 

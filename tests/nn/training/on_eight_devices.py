@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import autograd
 import nn
 from autograd import sqrt
 from nn import MLP, SGD, Adam, Stop, fit
@@ -183,6 +184,26 @@ def test_rule_that_branches_and_loss_of_all_examples_together_are_errors_that_sa
         trained("jax", optimizer=lambda p: Branching(p, lr=0.1))
     with pytest.raises(ValueError, match="is the mean over its examples"):
         trained("jax", loss=lambda o, t: nn.mse(o, t) * len(o))
+
+
+class Biased(nn.Module):
+    def __init__(self):
+        self.w = [autograd.Value(0.1 * i) for i in range(6)]
+
+    def forward(self, x):
+        return sum(w * v for w, v in zip(self.w, x * 2))
+
+
+def test_examples_keep_their_nesting():
+    def train(backend, held_out):
+        model = Biased()
+        options = {"loss": nn.mse, "epochs": 3, "optimizer": SGD(model.parameters(), lr=0.1), "validation": held_out}
+        return numbers(fit(model, X.tolist(), REAL, backend=backend, **options))
+
+    held_out = X[:9].tolist(), REAL[:9].tolist()
+    assert train("jax", held_out) == pytest.approx(train("numpy", held_out), rel=1e-9)
+    with pytest.raises(ValueError, match="something else of the held-out examples, which are nested otherwise"):
+        train("jax", (X[:9], REAL[:9]))
 
 
 def test_eight_devices_are_simulated_in_a_precision_that_is_double_in_fit_only():

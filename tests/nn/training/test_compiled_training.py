@@ -413,7 +413,7 @@ READING = functools.partial(After, lambda y: y * 2.0 if y.data > 0 else y)
 RAGGED = [[1.0], [1.0, 2.0], [3.0], [0.0, 1.0, 5.0], [2.0], [1.0], [4.0]]
 MEAN_LENGTH = functools.partial(Formula, lambda w, x: w * sum(x) / len(x), 0.5)  # a model of inputs of any length
 WITHOUT_MEAN = "a loss can be compiled where it is the mean over its examples"
-NOT_OF_ONE_LENGTH = "the inputs are not all of one length"
+NOT_OF_ONE_LENGTH = r"the examples in X are not alike: number 0 is \[number\], number"
 REASONS = {
     "branch": ({"model": BRANCHING}, r"(?=.*y if y > 0 else 0\.1 \* y).*write where\(x > 0, a, b\)"),
     "data of an output": ({"model": READING}, "the data of"),
@@ -422,7 +422,7 @@ REASONS = {
     "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),
     "random numbers": ({"model": Dropout}, "draws random numbers"),
     "ragged examples": ({"model": MEAN_LENGTH, "X": RAGGED}, NOT_OF_ONE_LENGTH),
-    "text": ({"loss": by_equality, "y": ["cat", "dog"] * 3 + ["cat"]}, "the targets are not all plain numbers.*'cat'"),
+    "text": ({"loss": by_equality, "y": ["cat", "dog"] * 3 + ["cat"]}, r"y\[0\] is of type str: 'cat'"),
     "targets by ==": ({"loss": by_equality, "y": [0] * 6 + [1]}, "a comparison by == of y"),
     "ragged validation": ({"model": MEAN_LENGTH, "X": [[1.0]] * 7, "validation": (RAGGED, REAL)}, NOT_OF_ONE_LENGTH),
 }
