@@ -23,6 +23,7 @@ from autograd.compiler._arguments import ExampleRows as ExampleRows
 from autograd.compiler._arguments import example_rows as example_rows
 from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
 from autograd.compiler._binding import MethodPrograms
+from autograd.compiler._eager import assigned as assigned
 from autograd.compiler._results import check_number, mean_over_examples, of_each
 from autograd.compiler._specialization import Programs, Specialization, specialize
 from autograd.compiler.backends import Runner

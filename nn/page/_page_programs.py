@@ -21,6 +21,7 @@ from nn.losses import l1, l2
 from nn.modules import Module
 from nn.training.examples import Examples
 from nn.training.history import metric_for
+from nn.training.judging import is_known
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -42,7 +43,7 @@ class PagePrograms:
         held_out: Examples | None,
     ) -> None:
         judge = metric_for("auto", loss)
-        task = TrainingTask(model, loss, judge, optimizer, hears_metric=judge is None)
+        task = TrainingTask(model, loss, judge, optimizer, hears_metric=judge is None, loss_is_known=is_known(loss))
         eager = EagerSteps(task)
         eager.begin()
         parts = [part for part in (examples, held_out) if part is not None]

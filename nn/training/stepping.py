@@ -26,9 +26,11 @@ from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, form_on_arrays
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
+from nn.training.separability import check_separable, is_same, refusal
 from nn.training.side_effects import state_restored
 from nn.training.splits import Data
 
+MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
 CHECKED = 8  # examples, and targets that differ, on which a compiled loss is compared with the eager one
 REFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)  # what bad examples raise, for one
 # What operations raise where they have no finite result.
@@ -310,33 +312,44 @@ class CompiledSteps(Steps):
         self.begin()
 
     def check(self, examples: Examples) -> None:
-        """Raise ValueError where examples have another loss than eagerly."""
-        few = examples.telling(CHECKED)
-        with suppress(OverflowError):  # which ends training soon
-            if self._compare(examples.batch(few)) == 0.0:  # as a sum of such losses is: look for one that is not 0
-                losses = self.program.each_at(self.theta, *examples.arrays)
-                losses = losses if self.metric is None else losses[0]
-                self._compare(examples.batch([int(abs(losses).argmax()), *few]))
+        """Raise ValueError where examples have another loss than eagerly.
 
-    def _compare(self, few: Examples) -> float:
-        wanted, _ = evaluated(self.model, few.x, few.y, self.loss)
-        found, _ = CompiledSteps._evaluated(self, few)
-        if not _is_same(found, wanted):
-            again, _ = evaluated(self.model, few.x, few.y, self.loss)
-            if not _is_same(again, wanted):
-                raise ValueError(
-                    f"the loss of the same examples is {wanted!r} and then {again!r}; the model or the loss draws "
-                    "random numbers or changes with each call, which a program would not do again"
-                )
-            raise ValueError(
-                f"the loss of {len(few.x)} examples at once is {wanted!r}, but the mean of the losses of each is "
-                f"{found!r}; a loss can be compiled where it is the mean over its examples, as those of nn are"
-            )
-        return found
+        They are looked at with the parameters moved a little, since one that begins at 0 would hide what it multiplies.
+        """
+        few = examples.batch(examples.telling(CHECKED))
+        with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
+            outputs = self._compare(few)
+            if not self.task.loss_is_known:
+                check_separable(self.model, self.task.loss, outputs, examples.targets, examples.arrays[1])
+
+    def _compare(self, few: Examples) -> list[Any]:
+        """Return the outputs for a few examples, of which the program has the same loss as the eager engine."""
+        from autograd.compiler.function import assigned
+
+        theta = self.program.read()
+        draw = self.numpy.random.default_rng(0).uniform(-1.0, 1.0, theta.shape)
+        for width in MOVED:
+            moved = theta + width * (1.0 + abs(theta)) * draw
+            with assigned(self.program.wrt, moved.tolist()):
+                try:
+                    wanted, outputs = evaluated(self.model, few.x, few.y, self.loss)
+                    losses = self.program.each_at(moved, *few.arrays)
+                    found = float((losses if self.metric is None else losses[0]).mean())
+                except NO_FINITE_RESULT:
+                    if not width:
+                        raise
+                    continue
+                if math.isfinite(wanted) or not width:
+                    break
+        if not is_same(found, wanted):
+            with assigned(self.program.wrt, moved.tolist()):
+                again, _ = evaluated(self.model, few.x, few.y, self.loss)
+            raise refusal(len(few.x), wanted, again, found)
+        return outputs
 
     def data(self, examples: Examples) -> Examples:
         """Return examples with their arrays."""
-        from autograd.compiler.function import example_rows
+        from autograd.compiler.function import example_rows  # which needs NumPy
 
         parts = ("X", examples.inputs), ("y", examples.targets)
         arrays = [example_rows(part if type(part) is self.numpy.ndarray else list(part), name) for name, part in parts]
@@ -409,10 +422,6 @@ def _is_arithmetic(error: Exception) -> bool:
     """
     frames = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return isinstance(error, OverflowError) or (error.__suppress_context__ and not OPERATIONS.isdisjoint(frames))
-
-
-def _is_same(found: float, wanted: float) -> bool:
-    return math.isclose(found, wanted, rel_tol=1e-9) or (math.isnan(found) and math.isnan(wanted))
 
 
 def differentiable(total: Any) -> Value:

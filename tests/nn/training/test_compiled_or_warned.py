@@ -1,14 +1,17 @@
 """Compiled training is eager training, or a warning says why it is eager: over kinds of examples, models and losses."""
 
+import random
 import warnings
 from dataclasses import make_dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from autograd import Value
-from nn import SGD, Module, evaluate, fit, mse
+from autograd import Value, exp, fsum, log, maximum, mean, no_grad, relu, softmax, softplus, sqrt, where
+from nn import MLP, SGD, Module, evaluate, fit, mse, playground
+from nn.training.judging import LOSSES
 from tests.errors import error_of
 
 X = [[float(k), (k % 3) / 2] for k in range(6)]
@@ -115,3 +118,192 @@ def test_rows_of_an_array_are_arrays_whose_shapes_stay():
 def test_inputs_that_hold_values_are_not_compiled():
     message = error_of(fit, Weights(lambda w, x: w[0] * x), [Value(1.0)] * 2, [1.0, 2.0], loss=mse, compiled=True)
     assert message == "TypeError: X holds Values; to use a Value as a number there is .data"
+
+
+# Losses that are no mean over their examples, and models that keep something from call to call
+
+CHANCE = random.Random(0)
+POINTS = [[CHANCE.gauss(0, 1), CHANCE.gauss(0, 1)] for _ in range(40)]
+BITS = [int(a + 0.5 * b > 0.8) for a, b in POINTS]
+MANY = [[CHANCE.gauss(0, 1), CHANCE.gauss(0, 1)] for _ in range(300)]
+WEIGHTED = [(a * b, 8.0 if i in (13, 77, 201) else 1.0) for i, (a, b) in enumerate(MANY)]
+NO_MEAN = "a loss can be compiled where it is the mean over its examples"
+CHANGES = "draws random numbers or changes with each call"
+
+
+def line(w, x):
+    return w[0] * x[0] + w[1] * x[1] + w[2]
+
+
+def balanced(outputs, targets):
+    weights = [1 + 4 * y for y in targets]
+    return sum(w * (softplus(o) - y * o) for w, o, y in zip(weights, outputs, targets)) / sum(weights)
+
+
+def ranking(outputs, targets):
+    pairs = list(zip(outputs, targets))
+    return mean([softplus((p - o) * (j - k)) for o, k in pairs for p, j in pairs])
+
+
+def covariance(outputs, targets):
+    middle, share = mean(outputs), sum(targets) / len(targets)
+    return 0.1 * mean([o * o for o in outputs]) - mean([(o - middle) * (y - share) for o, y in zip(outputs, targets)])
+
+
+def spread(outputs, targets):
+    middle = mean(outputs)
+    return mse(outputs, targets) + mean([(o - middle) ** 2 for o in outputs])
+
+
+def of_rare_weights(outputs, targets):
+    return sum(w * (o - y) ** 2 for o, (y, w) in zip(outputs, targets)) / sum(w for _, w in targets)
+
+
+def of_large_residuals(outputs, targets):
+    far = [abs(o - y) for o, (y, _) in zip(outputs, targets)]
+    count = sum(where(r > 2.5, 1.0, 0.0) for r in far)
+    return mean([r * r for r in far]) + sum(relu(r - 2.5) for r in far) / maximum(count, 1.0)
+
+
+def with_slope_of_all(outputs, targets):
+    """Its value is the mean; the gradient is that of the variance, too."""
+    beside = spread(outputs, targets)
+    return mse(outputs, targets) + beside - beside.detach()
+
+
+def masked(outputs, targets):
+    """Examples that a weight of 0 leaves out, of which one by itself has no mean."""
+    return sum(y * (o - 1.0) ** 2 for o, y in zip(outputs, targets)) / sum(targets)
+
+
+NO_MEANS = {
+    **{one.__name__: one for one in (balanced, ranking, covariance, spread, with_slope_of_all, masked)},
+    "root": lambda outputs, targets: sqrt(mean([(o - 1.0) ** 2 for o in outputs])),
+    "largest": lambda outputs, targets: reduce(maximum, [(o - y) ** 2 for o, y in zip(outputs, targets)]),
+}
+
+
+def zeroed():
+    """Return a network whose last layer begins at 0."""
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    for parameter in model.layers[-1].parameters():
+        parameter.data = 0.0
+    return model
+
+
+@pytest.mark.parametrize("make", [lambda: Weights(line), zeroed], ids=["zeros", "last layer of zeros"])
+@pytest.mark.parametrize("name", NO_MEANS)
+def test_loss_that_is_no_mean_is_noticed_where_all_outputs_are_the_same(name, make):
+    reason = "is defined for b != 0" if name == "masked" else NO_MEAN
+    assert_same(reason, make, POINTS, BITS, loss=NO_MEANS[name])
+
+
+@pytest.mark.parametrize("loss", [of_rare_weights, of_large_residuals])
+def test_what_is_rare_in_a_loss_is_noticed(loss):
+    assert_same(NO_MEAN, lambda: MLP(2, [3, 1], "tanh", seed=1), MANY, WEIGHTED, loss=loss, epochs=5)
+
+
+def test_example_that_has_no_loss_by_itself_is_noticed_among_many():
+    y = [int(i != 77) for i in range(300)]
+    assert_same("that of one by itself is not defined", lambda: Weights(line), MANY, y, loss=masked, epochs=5)
+
+
+class Keeping(Weights):
+    """A model whose calls have something of those before."""
+
+    def __init__(self, formula):
+        super().__init__(formula)
+        self.calls, self.last = 0, [0.0, 0.0]
+
+    def forward(self, x):
+        self.calls += 1
+        found = self.formula(self, x)
+        self.last = x
+        return found
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [lambda self, x: self.w[0] * x[0] * self.calls, lambda self, x: self.w[0] * x[0] + self.w[1] * self.last[1]],
+    ids=["number of calls", "last input"],
+)
+def test_model_that_depends_on_its_calls_is_noticed_though_it_begins_at_0(formula):
+    _, compiled, warned = train("auto", lambda: Keeping(formula), POINTS, BITS, epochs=1)
+    assert not compiled
+    assert CHANGES in warned[0] or NO_MEAN in warned[0]
+
+
+# Losses that are means
+
+
+class Heads(Module):
+    """A network with outputs nested in some way."""
+
+    def __init__(self, nested, outputs=3):
+        self.inner, self.nested = MLP(2, [4, outputs], "tanh", seed=3), nested
+
+    def forward(self, x):
+        return self.nested(self.inner(x))
+
+
+def with_untracked(outputs, targets):
+    with no_grad():
+        weights = [1.0 + o * o for o in outputs]
+    return mean([w.detach() * (o - y) ** 2 for w, o, y in zip(weights, outputs, targets)])
+
+
+def plain_heads(nested=list, outputs=3):
+    return lambda: Heads(nested, outputs)
+
+
+one_head = plain_heads(lambda z: z[0])
+SCALE = Value(0.3)
+MEANS = {
+    "log of a probability": (
+        plain_heads(lambda z: 0.5 * (1.0 + z[0] / (1.0 + abs(z[0])))),
+        lambda o, t: -mean([y * log(p) + (1 - y) * log(1.0 - p) for p, y in zip(o, t)]),
+    ),
+    "logs of softmax": (plain_heads(softmax), lambda o, t: -mean([y * log(p[0]) + log(p[1]) for p, y in zip(o, t)])),
+    "density with its own deviation": (
+        plain_heads(lambda z: {"middle": z[0], "deviation": exp(z[1])}),
+        lambda o, t: mean([log(p["deviation"]) + ((y - p["middle"]) / p["deviation"]) ** 2 for p, y in zip(o, t)]),
+    ),
+    "counts": (one_head, lambda o, t: mean([exp(z) - y * z for z, y in zip(o, t)])),
+    "root of each": (one_head, lambda o, t: mean([sqrt(1.0 + (z - y) ** 2) for z, y in zip(o, t)])),
+    "sum over heads": (
+        plain_heads(lambda z: (z[0], [z[1], z[2]])),
+        lambda o, t: mse([a for a, _ in o], t) + 0.3 * mean([b * b + abs(c) for _, (b, c) in o]),
+    ),
+    "array of outputs": (plain_heads(np.array), lambda o, t: mean([(z**2).sum() + z[0] * y for z, y in zip(o, t)])),
+    "penalty": (one_head, lambda o, t: mse(o, t) + 0.1 * SCALE * SCALE),
+    "choice": (one_head, lambda o, t: mean([where(z > y, 3.0 * (z - y), y - z) for z, y in zip(o, t)])),
+    "guarded choice": (one_head, lambda o, t: mean([where(z > 0, lambda z=z: log(z), 0.0) + z * z for z in o])),
+    "without derivative": (one_head, with_untracked),
+    "by batches": (one_head, lambda o, t: fsum([(z - y) ** 2 for z, y in zip(o, t)]) / len(o)),
+    "far targets": (one_head, lambda o, t: mean([(z - 1e6 * y) ** 2 for z, y in zip(o, t)]) * 1e-12),
+    "only sometimes": (one_head, lambda o, t: mean([y * z for z, y in zip(o, t)])),
+    "flat": (one_head, lambda o, t: mean([relu(z - 100.0) for z in o])),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_loss_that_is_a_mean_is_compiled(name):
+    make, loss = MEANS[name]
+    state = random.getstate(), repr(np.random.get_state())
+    assert_same(True, make, POINTS, BITS, loss=loss, batch_size=9, epochs=3)
+    assert state == (random.getstate(), repr(np.random.get_state()))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+def test_losses_of_nn_are_means_in_a_function_of_ones_own(loss):
+    y = [2 * y - 1 for y in BITS] if loss.__name__ == "hinge" else BITS
+    make = plain_heads(list if loss.__name__ == "cross_entropy" else lambda z: z[0])
+    assert_same(True, make, POINTS, y, loss=lambda o, t: 2.0 * loss(o, t), epochs=3)
+
+
+def test_parameters_are_as_they_were_after_the_examples_were_looked_at():
+    model = MLP(2, [1], seed=1)
+    before, root = model.state_dict(), model([1.0, 2.0])
+    playground(model, POINTS, BITS, loss=lambda o, t: mse(o, t))
+    assert model.state_dict() == before
+    root.backward()  # which would refuse a graph whose leaves have been assigned
