@@ -15,8 +15,9 @@ from autograd import Value, gradients
 from autograd.functions import flatten
 from nn.training.examples import plain_number
 from nn.training.side_effects import state_restored
+from nn.training.splits import Data
 
-ASKED = 256  # examples by whose targets a loss is judged
+ASKED = 32  # examples by whose targets a loss is judged, and more where their targets are of many numbers
 RAREST = 4  # values of each number of the targets that are among them
 CLOSE = 1e-9
 NO_MEAN = "a loss can be compiled where it is the mean over its examples, as those of nn are"
@@ -39,7 +40,7 @@ def refusal(count: int, wanted: float, again: float, found: float, what: str = "
 
 
 def check_separable(
-    model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Sequence[Any], rows: Any
+    model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Data, rows: Any
 ) -> None:
     """Raise ValueError where a loss of random outputs, nested like these, is not the mean of those of each example.
 
@@ -63,8 +64,7 @@ def check_separable(
 
     def at_once(drawn: Any, some: Any) -> tuple[float, Any]:
         leaves = [[*map(Value, row)] for row in drawn.tolist()]
-        with state_restored(model, loss):
-            total = loss([*map(structure.unflatten, leaves)], [targets[i] for i in some])
+        total = loss([*map(structure.unflatten, leaves)], [targets[i] for i in some])
         return total.data, np.reshape(gradients(total, [leaf for row in leaves for leaf in row]), drawn.shape)
 
     program = autograd.compile(single, batched=("output", "target"), backend="numpy")
@@ -92,8 +92,8 @@ def check_separable(
         apart = abs(found_slopes - slopes)
         if apart.max() > 10.0 * CLOSE * abs(slopes).max():
             at = np.unravel_index(apart.argmax(), apart.shape)
-            again = at_once(drawn, some)[1][at]
-            raise refusal(count, *map(float, (slopes[at], again, found_slopes[at])), "derivative of the loss")
+            again = float(at_once(drawn, some)[1][at])
+            raise refusal(count, float(slopes[at]), again, float(found_slopes[at]), "derivative of the loss")
         return True
 
     base = np.array([[plain_number(x) for x in numbers] for numbers, _ in flat])
@@ -126,10 +126,10 @@ def _telling_rows(targets: Any, np: Any) -> Any:
     targets = targets[finite]
     if len(finite) > ASKED:
         parts = [np.arange(0)]
-        for column in targets.T[:ASKED]:
+        for column in targets.T[: 2 * ASKED]:
             _, firsts, counts = np.unique(column, return_index=True, return_counts=True)
             parts += [firsts[[0, -1]], firsts[counts.argsort(kind="stable")[:RAREST]]]
         spread = np.linspace(0, len(finite) - 1, ASKED // 2).astype(int)
-        telling = [*dict.fromkeys([*np.concatenate(parts)[: ASKED // 2].tolist(), *spread.tolist()])]
+        telling = [*dict.fromkeys([*np.concatenate(parts)[: 4 * ASKED].tolist(), *spread.tolist()])]
         finite = finite[telling]
     return np.resize(finite, max(2, len(finite))) if len(finite) else finite

@@ -204,8 +204,8 @@ def test_what_is_rare_in_a_loss_is_noticed(loss):
 
 
 def test_example_that_has_no_loss_by_itself_is_noticed_among_many():
-    y = [int(i != 77) for i in range(300)]
-    assert_same("that of one by itself is not defined", lambda: Weights(line), MANY, y, loss=masked, epochs=5)
+    y = [(float(i), float(i != 77)) for i in range(300)]
+    assert_same("that of one by itself is not defined", lambda: Weights(line), MANY, y, loss=of_rare_weights, epochs=2)
 
 
 class Keeping(Weights):
