@@ -287,8 +287,8 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
         beside = " with other attributes or labels" if str(one) == str(other) else ""
         raise ValueError(f"the examples in {name} are not alike: number {i} is {one}, number {j} is {other}{beside}")
     if any(_has_values(numbers) for numbers, _ in flat):
-        return None, part_of(flat[0][1])
-    return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(flat[0][1])
+        return None, part_of(*structures)
+    return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(*structures)
 
 
 def _regular(given: Any, first: Structure) -> Array | None:
