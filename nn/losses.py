@@ -144,8 +144,8 @@ def _surprisal(logits: Any, target: Any) -> Any:
     if not isinstance(target, list):
         if target not in range(len(logits)):
             raise ValueError(
-                f"cross_entropy takes as target the index of a class, a whole number from 0 to {len(logits) - 1}, got "
-                f"{target!r}; number the classes from 0, or give a probability for each"
+                f"cross_entropy takes targets that are indices of classes, whole numbers from 0 to {len(logits) - 1}, "
+                f"got {target!r}; number the classes from 0, or give a probability for each"
             )
         return _surprisal_at(logits, int(target))
     if len(target) != len(logits):
