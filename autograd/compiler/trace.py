@@ -14,7 +14,7 @@ from typing import Any
 from autograd.callers import users_frame
 from autograd.checks import Located
 from autograd.compiler.steps import may_raise
-from autograd.engine import Constant, Value, clock, modes, topological_order
+from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
 from autograd.functions import Structure, flatten_result
 
 
@@ -101,7 +101,10 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     if tracer.refused:  # and f caught the error
         raise TraceError(tracer.refused)
     outputs, structure = flatten_result(result, "compile")
-    order = topological_order(*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions())
+    roots = [*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions()]
+    order = topological_order(*roots)
+    if move_guards(order, outputs):
+        order = topological_order(*roots)
     used = [parent for node in order for parent in node.parents]  # in an order in which a neuron's weights are together
     leaves = [leaf for leaf in dict.fromkeys([*used, *order]) if leaf.op is None and leaf not in own]
     before = [node for node in order if node.stamp.born < since and node not in own]

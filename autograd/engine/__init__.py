@@ -2,6 +2,7 @@
 
 from autograd.engine import clock as clock
 from autograd.engine import modes as modes
+from autograd.engine._steep import move_guards as move_guards
 from autograd.engine.accumulators import Accumulator as Accumulator
 from autograd.engine.accumulators import Accumulators as Accumulators
 from autograd.engine.accumulators import Sum as Sum

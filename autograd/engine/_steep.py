@@ -1,23 +1,25 @@
-"""Infinite slopes near a node: what a side of a choice computes again, so that it hands back nothing and not 0.
+"""Infinite slopes before the sides of choices: guards move to before them, so that sides hand back nothing and not 0.
 
-A side that is not chosen hands 0 to what was made outside of it, and 0 times an infinite slope there is nan. In the
-side the slope is behind a guard.
+A side that is not chosen hands 0 back to what it takes from outside, through a guard. That does no harm where something
+else arrives there, but 0 alone times an infinite slope is nan. So what is between the slope and the side is computed
+again in the side, behind guards of what is before the slope.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Container
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import compress
 from typing import Any
 
 from autograd import rules
-from autograd.engine.node import Node
-from autograd.rules import COMPARISONS, UNLISTED, Operation, is_own
+from autograd.engine.node import UNREACHED, slots_of
+from autograd.engine.value import Constant, Value, fails_with_nan
+from autograd.rules import Operation, active_operands, guard, is_own, where
 
-LOOKED_BACK = 24  # operations before a node that are looked at
+LOOKED_BACK = 24  # operations before a side that are computed again in it
 
-LEFT_ALONE = {*COMPARISONS, *UNLISTED}
 STEEP = {  # beside those of which the edges tell it
     *(rules.logsumexp, rules.logaddexp),  # at -inf, which is a number to them
     *(rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_cathetus),  # in derivatives
@@ -33,27 +35,164 @@ def _is_steep(operation: Operation) -> bool:
     )
 
 
-def steep_before(node: Any, *known: Container[Node]) -> dict[Any, None]:
-    """Return what a node is made of from operations near by with an infinite slope on, and itself, in the sorted order.
+def move_guards(order: Sequence[Value], outputs: Iterable[Any]) -> bool:
+    """Move guards in a sorted graph that is traced to before infinite slopes near by; whether the graph has changed.
 
-    Nothing is looked at behind what is known, what hands nothing back, and what is an operation of the user's.
+    A guard stays where each output that it reaches its operand from reaches it on a way without guards too, or by both
+    sides of a choice: what arrives there arrives in eager programs. Of the user's own operations no slope is known.
     """
-    near: dict[Any, None] = {}
-    waiting = [node]
-    for found in waiting:
-        operation = found.op
-        if operation is None or operation in LEFT_ALONE or is_own(operation) or found in near:
+    guards = [node for node in order if node.op is guard]
+    if not guards:
+        return False
+    some, always = _reach(order, outputs)
+    before = _leading_to_steep(order)
+    inside: dict[Any, Value] = {}  # what stands for a node in the sides of a test
+    for node in guards:
+        inside.setdefault(node.parents, node)
+    changed = False
+    for node in guards:
+        test, x = operands = node.parents
+        if inside[operands].op is guard:
+            for found in _steep_before(x, before, always, some.get(node, 0)):
+                _compute_again(found, test, inside)
+        again = inside[operands]
+        if again.op is not guard:
+            changed = True
+            if node is not again:
+                node.op, node._first, node._second = rules.positive, again, None
+    return _without_idle_guards(order) or changed
+
+
+def _reach(order: Sequence[Value], outputs: Iterable[Any]) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Return from which outputs the chain rule reaches a node, and from which whatever is chosen: a bit for each."""
+    some: dict[Any, int] = {}
+    for number, output in enumerate(outputs):
+        some[output] = some.get(output, 0) | 1 << number
+    always = dict(some)
+    by_test: dict[Any, dict[Any, int]] = {}  # of an operand of guards
+    for node in reversed(order):
+        if not (reach := some.get(node, 0)):
             continue
-        if any(found in nodes for nodes in known):
-            continue
-        near[found] = None
-        if len(near) == LOOKED_BACK:
-            break
-        waiting += found.parents
+        tests = by_test.get(node, {})
+        for test, others in tests.items():  # by both sides of a choice
+            if test.op is where and test.parents[0] in tests:
+                always[node] = always.get(node, 0) | (others & tests[test.parents[0]])
+        parents = node.parents
+        if node.op is guard:
+            test, x = parents
+            some[x] = some.get(x, 0) | reach
+            tests = by_test.setdefault(x, {})
+            tests[test] = tests.get(test, 0) | always.get(node, 0)
+        elif node.op is not None:
+            certain = always.get(node, 0)
+            for x in compress(parents, active_operands(node.op, len(parents))):
+                some[x] = some.get(x, 0) | reach
+                always[x] = always.get(x, 0) | certain
+    return some, always
+
+
+def _leading_to_steep(order: Sequence[Value]) -> dict[Any, list[Any]]:
+    """Return the nodes that are near an infinite slope before them, each with the operands that hand it on."""
+    distance: dict[Any, int] = {}
+    found: dict[Any, list[Any]] = {}
+    for node in order:
+        if node.op is not None:
+            parents = node.parents
+            near = [x for x in compress(parents, active_operands(node.op, len(parents))) if x in distance]
+            far = 1 if _is_steep(node.op) else 1 + min([distance[x] for x in near], default=LOOKED_BACK)
+            if far <= LOOKED_BACK:
+                distance[node], found[node] = far, near
+    return found
+
+
+def _steep_before(x: Any, before: Mapping[Any, list[Any]], always: Mapping[Any, int], reached: int) -> list[Any]:
+    """Return what a node is made of from the infinite slopes near by on, and itself, in the sorted order.
+
+    Nothing is looked at behind what those outputs that reach the side always reach.
+    """
+    near: dict[Any, list[Any]] = {}
+    waiting = [x]
+    for node in waiting:
+        if node in before and node not in near and reached & ~always.get(node, 0):
+            near[node] = before[node]
+            if len(near) == LOOKED_BACK:
+                break
+            waiting += before[node]
     steep: dict[Any, None] = {}
     while near:
-        for found in [found for found in near if near.keys().isdisjoint(found.parents)]:  # all before it is looked at
-            del near[found]
-            if _is_steep(found.op) or not steep.keys().isdisjoint(found.parents):
-                steep[found] = None
-    return steep
+        for node in [node for node, parents in near.items() if near.keys().isdisjoint(parents)]:
+            if not steep.keys().isdisjoint(near.pop(node)) or _is_steep(node.op):
+                steep[node] = None
+    return [*steep]
+
+
+def _guarded(test: Value, x: Value, inside: dict[Any, Value]) -> Value:
+    """Return what stands for a node in a side: a guard, where there is nothing yet."""
+    if (test, x) not in inside:
+        inside[test, x] = _node(guard, (test, x), x.number if test.number else math.nan)
+    return inside[test, x]
+
+
+def _compute_again(node: Any, test: Value, inside: dict[Any, Value]) -> None:
+    """Have what stands for a node in a side computed there, in place of a guard."""
+    again, op, operands = _guarded(test, node, inside), node.op, node.parents
+    if again.op is not guard:
+        return
+    is_known = is_own(op) and not op.vectorized
+    guarded = not is_known and fails_with_nan(op, operands)  # constants too, as in nan / 0.0
+    operands = tuple([x if isinstance(x, Constant) and not guarded else _guarded(test, x, inside) for x in operands])
+    if is_known:
+        known = _node(guard, (test, node), again.number)
+        op, operands = KnownResult(op), (_node(rules.detached, (known,), known.number), *operands)
+    again.op = op
+    again._first, again._second = slots_of(op, operands)
+
+
+def _node(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
+    """Return a node as old as the latest of its operands."""
+    node = object.__new__(Value)
+    node.stamp = max([x.stamp for x in operands], key=lambda stamp: stamp.tick)
+    node.op, node.number, node.label, node.adjoint = op, number, "", UNREACHED
+    node._first, node._second = slots_of(op, operands)
+    return node
+
+
+class KnownResult(Operation):
+    """An operation of the user's own on operands of which the result is known: the first operand, which is detached.
+
+    So his functions are not called at nan, which is what comes into a side that is not chosen.
+    """
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        partials = [partial(_known_partial, by_operand) for by_operand in operation.partials]
+        super().__init__(operation.name, _known, lambda y, known, *operands: 0.0, *partials)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KnownResult, (self.operation,)
+
+
+def _known(known: float, *operands: float) -> float:
+    return known
+
+
+def _known_partial(by_operand: Callable[..., Any], y: Any, known: Any, *operands: Any) -> Any:
+    return known if type(known) is float and known != known else by_operand(y, *operands)
+
+
+def _without_idle_guards(order: Sequence[Value]) -> bool:
+    """Take away the guards of sides that are no functions, where they have not been moved; whether there was one."""
+    changed = False
+    for node in order:
+        if node.op is where:
+            condition, *sides = node.parents
+            for n, side in enumerate(sides):
+                if side.op is guard and _is_test(side.parents[0], condition, n):
+                    sides[n] = side.parents[1]
+                    node._first = (condition, *sides)
+                    changed = True
+    return changed
+
+
+def _is_test(test: Value, condition: Value, n: int) -> bool:
+    return test is condition if n == 0 else test.op is where and test.parents[0] is condition

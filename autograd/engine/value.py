@@ -20,7 +20,6 @@ from autograd import rules
 from autograd.engine import _copying, clock, modes
 from autograd.engine._methods import Methods
 from autograd.engine._peers import OWN_OPERATION, PeerNames
-from autograd.engine._steep import steep_before
 from autograd.engine.chain import backpropagate, check_unchanged, derived_constants, topological_order
 from autograd.engine.node import UNREACHED, Node, Origin, operands_in, slots_of
 from autograd.rules import Binary, Family, Operation, Unary, Where, is_misread, real
@@ -55,7 +54,7 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
             return _without_gradient(op, data, first, second) if traced else Value(data)
         if (side := modes.side()) is not None:
             operands = operands_in(first, second)
-            constants = not (side.taken and rules.is_own(op)) and _fails_with_nan(op, operands)
+            constants = not (side.taken and rules.is_own(op)) and fails_with_nan(op, operands)
             first, second = slots_of(op, side.guarded(operands, constants=constants))
             if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
                 data = op.evaluate([node.number for node in operands_in(first, second)])
@@ -87,7 +86,7 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
     return _node(op, data, *slots_of(op, tuple(operands)))
 
 
-def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
+def fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
     """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
     if not any(isinstance(x, Constant) for x in operands):
         return False
@@ -547,7 +546,7 @@ class _Side:
     def run(self, side: Any) -> Any:
         """Return what a side computes; nothing of a side that is not chosen leaves it, as nothing goes in."""
         if not callable(side):
-            return side
+            return self._guard(side) if isinstance(side, Value) and not isinstance(side, Constant) else side
         with modes.in_side(self):
             try:
                 result = side()
@@ -567,18 +566,6 @@ class _Side:
         return tuple([x if free(x) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
-        if x in self.guards:
-            return self.guards[x]
-        steep = steep_before(x, self.guards, self.inside)  # which is computed again, since 0 times its slope may be nan
-        for operand in dict.fromkeys(parent for node in steep for parent in node.parents):
-            if not (isinstance(operand, Constant) or operand in self.inside or operand in steep):
-                self._guard_alone(operand)
-        with modes.in_side(self):
-            for node in steep:
-                self.guards[node] = node.op.apply(node.parents)
-        return self.guards[x] if steep else self._guard_alone(x)
-
-    def _guard_alone(self, x: Value) -> Value:
         for side in reversed([*self._nested()]):  # from the outermost on, each of which guards what the next one takes
             if x not in side.inside and x not in side.guards:
                 with modes.in_side(side.around):

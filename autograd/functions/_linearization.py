@@ -20,6 +20,7 @@ from autograd.engine import (
     dependents,
     edges,
     modes,
+    move_guards,
     topological_order,
     transposed,
 )
@@ -39,10 +40,13 @@ class Linearization:
         self.outputs = outputs
         self.inputs = inputs
         self.since = since
-        self.order = topological_order(*[x for x in outputs if isinstance(x, Value)], since=since)
+        roots = [x for x in outputs if isinstance(x, Value)]
+        self.order = topological_order(*roots, since=since)
         check_unchanged(self.order)
         if modes.blocks:
             modes.linearized(outputs)
+            if modes.traced() and move_guards([x for x in self.order if x.stamp.tick >= since], outputs):
+                self.order = topological_order(*roots, since=since)
         if valued is None:
             valued = is_valued([*self.order, *(parent for x in inputs for parent in x.parents)], since)
         self.valued = valued

@@ -248,9 +248,10 @@ class Mask(Slope):
     As a number it would be 1 or 0, and 0 times the nan or infinity of a side that is not chosen would be nan.
     """
 
-    def __init__(self, condition: Any, *, otherwise: bool = False) -> None:
+    def __init__(self, condition: Any, *, otherwise: bool = False, by: Operation | None = None) -> None:
         self.condition = condition
         self.otherwise = otherwise
+        self.by = by  # the operation that does it, of the condition and what arrives, where that is not `where`
 
     @property
     def number(self) -> float:
@@ -259,6 +260,8 @@ class Mask(Slope):
         return number
 
     def __rmul__(self, upstream: Any) -> Any:
+        if self.by is not None:
+            return self.by(self.condition, upstream)
         return where(self.condition, 0.0, upstream) if self.otherwise else where(self.condition, upstream, 0.0)
 
     __mul__ = __rmul__
@@ -279,12 +282,12 @@ NOTHING = Zero()  # the derivative of what is constant but for its jumps
 INACTIVE = Zero()
 
 
-def _mask(condition: Any, *, otherwise: bool = False) -> Any:
+def _mask(condition: Any, *, otherwise: bool = False, by: Operation | None = None) -> Any:
     """Return a mask; of a condition that is known, a number or an array of numbers."""
     if isinstance(condition, (bool, int, float)):
         return 1.0 if bool(condition) is not otherwise else Zero()
     if hasattr(type(condition), "_operate"):
-        return Mask(condition, otherwise=otherwise)
+        return Mask(condition, otherwise=otherwise, by=by)
     return where(condition, 0.0, 1.0) if otherwise else where(condition, 1.0, 0.0)  # of an array
 
 
@@ -367,6 +370,7 @@ softplus: Unary
 sigmoid: Unary
 fsum: NAry
 detached: Unary
+unguard: Operation
 ieee_divide: Binary
 ieee_log: Unary
 ieee_power: Operation
@@ -464,14 +468,14 @@ guard = Operation(
     "guard",
     lambda c, x: x if c else nan,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: _mask(c),
+    lambda y, c, x: _mask(c, by=unguard),
     definition="b if a else nan",
 )
 unguard = Operation(
     "unguard",
     lambda c, x: x if c else 0.0,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: _mask(c),
+    lambda y, c, x: _mask(c, by=guard),
     definition="b if a else 0",
 )
 decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)

@@ -165,6 +165,13 @@ def test_side_that_is_not_chosen_hands_nothing_to_an_infinite_slope_outside_of_i
         *operands, choice = xs
         return OUTSIDE[place](row.apply(operands), where(choice > 0.0, 1.0, 0.0)) + sum(operands) * 0.5
 
+    values = check_beside_an_infinite_slope(f, row, edge)
+    if -math.inf not in edge:
+        assert math.isfinite(sum(values))
+
+
+def check_beside_an_infinite_slope(f, row, edge):
+    """Compare programs of f of the row's operands, and a choice, with eager derivatives; return those at the edge."""
     inside = [1.5 if row is ad.acosh else 0.5] * len(edge)
     points = [[*edge, -1.0], [*inside, -1.0], [*inside, 1.0]]
     wanted = [eager(f, xs) for xs in points]
@@ -177,11 +184,47 @@ def test_side_that_is_not_chosen_hands_nothing_to_an_infinite_slope_outside_of_i
         assert gradient == about
         assert slopes(xs) == about
         assert [3.0 * slope for slope in by_one] == about
-    if -math.inf not in edge:
-        assert math.isfinite(sum(wanted[0]))
     curvatures = [hessian(f)(xs) for xs in points[:2]]
     for xs, rows in zip(points, curvatures):
         assert compile(hessian(f))(xs) == [pytest.approx(line, rel=1e-10, abs=1e-13, nan_ok=True) for line in rows]
+    return wanted[0]
+
+
+DOUBLED = ad.operation("doubled", lambda x: {True: 2.0 * x}[x == x], lambda y, x: 2.0)  # which does not take nan
+BETWEEN = {  # an infinite slope, in a function that is called, and the side
+    "nothing": lambda y, c: y(),
+    "a choice": lambda y, c: where(c < 5.0, y, 1.0),
+    "choices in choices": lambda y, c: where(c > 5.0, 1.0, lambda: where(c > -5.0, lambda: sin(y()), lambda: 2.0 * c)),
+    "a choice and operations": lambda y, c: tanh(ad.maximum(sin(where(c < 5.0, y, lambda: c)), -3.0)),
+    "a root": lambda y, c: ad.root(lambda z, p: z + z**3 - p, 0.5, y()),
+    "a minimum": lambda y, c: ad.argmin(lambda z, p: (z - p) ** 2 + z * z, 0.5, y()),
+    "an own operation": lambda y, c: DOUBLED(y()),
+    "a vectorized one": lambda y, c: VECTORIZED(y()),
+    "a compiled choice": lambda y, c: compile(lambda c: where(c < 5.0, y, 1.0))(c),
+    "a gradient": lambda y, c: grad(lambda z: z * z * where(c < 5.0, y, z))(c),
+}
+VECTORIZED = ad.operation("vectorized", lambda x: 2.0 * x, lambda y, x: 2.0, vectorized=True)
+GATES = {
+    "a function": lambda q, c: where(c > 0.0, lambda: sin(q) * c, 0.0),
+    "beside a number": lambda q, c: where(c > 0.0, lambda: q * c, q),
+    "a number": lambda q, c: where(c > 0.0, q, lambda: c * c),
+    "and outside of it": lambda q, c: where(c < 0.0, lambda: q * c * c, c) - 0.5 * q,
+}
+
+
+@pytest.mark.sample(8)
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize(
+    ("row", "edge"), [part for part in STEEP if -math.inf not in part[1]], ids=lambda part: getattr(part, "name", None)
+)
+def test_nothing_between_an_infinite_slope_and_a_side_keeps_it_from_handing_back_nothing(row, edge, between, gate):
+    def f(xs):
+        *operands, c = xs
+        return GATES[gate](BETWEEN[between](lambda: row.apply(operands), c), c) + sum(operands) * 0.5
+
+    found = check_beside_an_infinite_slope(f, row, edge)
+    assert math.isfinite(sum(found)) or gate not in ("a function", "a number")
 
 
 def test_choices_are_looked_at_by_detect_anomaly_as_numbers():
