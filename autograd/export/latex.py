@@ -238,7 +238,7 @@ class TeX(Formulas):
             half = len(operands) // 2
             terms = [self.printed(rules.mul, pair) for pair in zip(operands[:half], operands[half:], strict=True)]
         elif operation is rules.logsumexp:
-            terms = [self.printed(rules.exp, [operand]) for operand in operands]
+            terms = [("1", ATOM) if x[0] == "0" else self.printed(rules.exp, [x]) for x in operands]
         elif operation is rules.largest:
             return rf"\max\left({', '.join(source for source, _ in operands)}\right)", ATOM
         else:

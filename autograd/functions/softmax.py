@@ -21,12 +21,12 @@ def softmax(values: Iterable[Number]) -> list[Any]:
     [0.5, 0.5]
     """
     xs = _listed(values, "softmax")
-    if modes.blocks and modes.traced():
-        largest: Any = rules.largest(xs)
+    largest: Any = rules.largest(xs)  # a node, since at other numbers it is another one
+    if isinstance(largest, Value):
+        exponentials = [(x - largest).exp() for x in xs]  # which cannot overflow
     else:
-        largest = max(x.data if isinstance(x, Value) else x for x in xs)
-    exponentials: list[Any] = [rules.exp(x - largest) for x in xs]  # which cannot overflow
-    total = rules.fsum(exponentials)
+        exponentials = [rules.exp(x - largest) for x in xs]
+    total: Any = rules.fsum(exponentials)
     return [exponential / total for exponential in exponentials]
 
 
@@ -53,12 +53,12 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
         largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
         rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
+        total: Any = rules.log1p(rules.fsum(rest))
     else:
         at = max(range(size), key=lambda i: float(getattr(xs[i], "data", xs[i]))) if size > 1 else 0
         nothing = xs[at] - xs[at] if size == 1 else 0.0
         shifted = [nothing if i == at else x - xs[at] for i, x in enumerate(xs)]
-        rest = [rules.exp(d) for i, d in enumerate(shifted) if i != at]
-    total: Any = rules.log1p(rules.fsum(rest))
+        total = rules.logsumexp(shifted)  # which at other numbers, with another largest, does not overflow
     return [d - total for d in shifted]
 
 

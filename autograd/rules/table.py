@@ -294,18 +294,19 @@ def _mask(condition: Any, *, otherwise: bool = False, by: Operation | None = Non
 def _softmax(xs: Sequence[Any], y: Any) -> list[Any]:
     """Return exp(x) / sum(exp(x)) for each of the operands, of which y is the logsumexp.
 
-    The exponents are differences from the largest operand, or from y where operands cannot be compared yet: any number
+    The exponents are differences from the largest operand, or from y where floats cannot be compared yet: any number
     close to them will do, since it cancels, so y may be rounded. The term of the largest itself is 1. So what is left
     of 1 beside a probability close to it is a sum of small numbers, and derivatives of any order keep its digits.
     """
-    if len(xs) > 1 and not any(map(_is_unbounded, xs)) and all(_is_known(x < xs[0]) for x in xs):
+    are_unbounded = type(y) is not float and any(map(_is_unbounded, xs))
+    if len(xs) > 1 and (type(y) is float or (not are_unbounded and all(_is_known(x < xs[0]) for x in xs))):
         at = max(range(len(xs)), key=xs.__getitem__)
         one = 1.0 if -inf < xs[at] < inf else nan
         terms = [one if i == at else exp(x - xs[at]) for i, x in enumerate(xs)]
-        total = fsum(terms)
     else:
-        terms = [exp(x - detached(y)) for x in xs]
-        total = fsum(terms)
+        shift = largest(xs) if are_unbounded else detached(y)
+        terms = [exp(x - shift) for x in xs]
+    total = fsum(terms)
     return [term / total for term in terms]
 
 
@@ -370,6 +371,7 @@ softplus: Unary
 sigmoid: Unary
 fsum: NAry
 detached: Unary
+largest: NAry
 unguard: Operation
 ieee_divide: Binary
 ieee_log: Unary

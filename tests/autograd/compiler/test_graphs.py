@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import autograd as ad
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
 from nn import MLP
 from tests.autograd.compiler.beside_eager import plain
@@ -312,3 +313,28 @@ def test_graph_is_run_no_more_often_than_its_numbers_change_and_never_node_by_no
     assert runs[-1:] == ["forward"]
     with detect_anomaly(), pytest.raises(TypeError, match="not callable"):
         program.forward()
+
+
+SHARES = {"softmax": ad.softmax, "log_softmax": ad.log_softmax, "logsumexp": lambda xs: [ad.logsumexp(xs)]}
+LOGITS = [[0.0, 0.0], [0.3, 0.0], [740.0, 0.0], [0.0, 800.0], [1000.0, 999.0], [-1000.0, -999.0], [0.0, 50.0]]
+
+
+@pytest.mark.parametrize("made_at", LOGITS, ids=str)
+@pytest.mark.parametrize("name", SHARES)
+def test_graph_of_softmax_and_its_like_is_right_wherever_it_was_made(name, made_at):
+    xs = [Value(x) for x in made_at]
+    for n, y in enumerate(SHARES[name](xs)):
+        f = lambda xs, n=n: SHARES[name](xs)[n]
+        program, by_xs = compile(y, wrt=xs), ad.gradients(y, xs, create_graph=True)
+        curvature = ad.gradients(by_xs[0], xs, create_graph=True)
+        for at in LOGITS:
+            leaves = dict(zip(xs, at, strict=True))
+            value, slopes = ad.value_and_grad(f)(at)
+            found, gradient = program.value_and_grad(np.array(at))
+            assert found == pytest.approx(value, rel=1e-12, abs=1e-13)
+            assert ad.evaluate(y, leaves) == pytest.approx(value, rel=1e-12, abs=1e-13)
+            assert list(gradient) == pytest.approx(slopes, rel=1e-12, abs=1e-13)
+            if name == "softmax":  # those of logarithms are not where another operand is larger by 700
+                wanted = ad.hessian(f)(at)[0]
+                assert [ad.evaluate(slope, leaves) for slope in by_xs] == pytest.approx(slopes, rel=1e-12, abs=1e-13)
+                assert [ad.evaluate(by, leaves) for by in curvature] == pytest.approx(wanted, rel=1e-10, abs=1e-13)
