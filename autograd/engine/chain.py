@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
 from autograd.engine.node import UNREACHED, Node
-from autograd.rules import INACTIVE, add, mul
+from autograd.rules import INACTIVE, NOTHING, add, mul
 
 # A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
@@ -197,10 +197,16 @@ def edges(nodes: Iterable[Node], wanted: Container[Node], *, differentiable: boo
 def transposed(edges: Iterable[Edge]) -> list[Edge]:
     """Transpose the edges of nodes in reverse order, so that derivatives go from parents to children: forward mode.
 
-    They come out in the sorted order: all edges into a node before the first one out of it.
+    They come out in the sorted order: all edges into a node before the first one out of it. What is constant but for
+    its jumps hands on nothing, so that an infinite slope after it is none here either.
     """
     by_node = [[*outgoing] for _, outgoing in groupby(edges, lambda edge: id(edge[0]))]
-    return [(target, source, derivative) for outgoing in by_node[::-1] for source, target, derivative in outgoing]
+    return [
+        (target, source, derivative)
+        for outgoing in by_node[::-1]
+        for source, target, derivative in outgoing
+        if derivative is not NOTHING
+    ]
 
 
 def check_unchanged(nodes: Sequence[Node]) -> None:

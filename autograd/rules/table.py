@@ -320,7 +320,7 @@ def _power_of(n: float) -> Unary:
     return Unary(
         f"**{exponent}",
         lambda x: _power(x, n),
-        (lambda y, x: 0.0) if n == 0.0
+        (lambda y, x: NOTHING) if n == 0.0
         else (lambda y, x: n * power_of.member(n - 1.0)(x)) if n >= 1.0
         else (lambda y, x: ieee_divide(n, power_of.member(1.0 - n)(x))) if n >= 0.5
         else (lambda y, x: n * ieee_power(x, n, 1.0)) if n > 0.0

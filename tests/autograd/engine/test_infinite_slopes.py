@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from autograd import Value, cbrt, gradients, where
+from autograd import Value, cbrt, ceil, compile, floor, grad, gradients, jacobian, jvp, sign, where
 from autograd.rules import COMPARISONS, NAry
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import is_close, outcome
@@ -44,6 +44,23 @@ def test_gradient_is_the_same_with_a_graph_and_by_backward(row):
             for x, found, graph in zip(leaves, plain, graphs, strict=True):
                 for other in (graph.data, x.grad):
                     assert is_close(other, found), (place.__name__, at, other, found)
+
+
+CONSTANT = {  # but for jumps, with a point where it is 0
+    "sign": (lambda x: sign(x) + 1.0, -0.5), "floor": (floor, 0.5), "ceil": (ceil, -0.5),
+    "//": (lambda x: x // 2.0, 0.5), "a divisor of //": (lambda x: 0.5 // x, 2.0), "**0": (lambda x: x**0 - 1.0, 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_infinite_slope_after_what_is_constant_is_none_in_either_mode(name):
+    constant, at = CONSTANT[name]
+    f = lambda x: cbrt(constant(x))
+    forward = lambda x: jvp(f, (x,), (1.0,))[1]
+    assert grad(f)(at) == grad(grad(f))(at) == forward(at) == grad(forward)(at) == 0.0
+    for results in (lambda x: [f(x)], lambda x: [f(x), x, x]):
+        assert jacobian(results)(at)[0] == compile(jacobian(results))(at)[0] == 0.0
+    assert compile(grad(f))(at) == compile(forward)(at) == compile(f).value_and_grad(at)[1] == 0.0
 
 
 def test_condition_gets_nothing_of_its_choice():
