@@ -2,7 +2,6 @@
 
 from autograd.engine import clock as clock
 from autograd.engine import modes as modes
-from autograd.engine._steep import move_guards as move_guards
 from autograd.engine.accumulators import Accumulator as Accumulator
 from autograd.engine.accumulators import Accumulators as Accumulators
 from autograd.engine.accumulators import Sum as Sum
@@ -17,6 +16,7 @@ from autograd.engine.clock import Stamp as Stamp
 from autograd.engine.clock import in_scope as in_scope
 from autograd.engine.clock import scope as scope
 from autograd.engine.collector import collector_paused as collector_paused
+from autograd.engine.guards import move_guards as move_guards
 from autograd.engine.node import UNREACHED as UNREACHED
 from autograd.engine.node import Node as Node
 from autograd.engine.node import Origin as Origin

@@ -17,6 +17,7 @@ import autograd
 from autograd import Value, detect_anomaly, gradients, no_grad
 from autograd.engine import modes
 from nn.modules import Module
+from nn.training._separability import check_separable, is_same, refusal
 from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm, clipped
 from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of
@@ -26,7 +27,6 @@ from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, form_on_arrays
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
-from nn.training.separability import check_separable, is_same, refusal
 from nn.training.side_effects import state_restored
 from nn.training.splits import Data
 

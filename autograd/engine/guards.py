@@ -152,7 +152,7 @@ def _node(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
     """Return a node as old as the latest of its operands."""
     node = object.__new__(Value)
     node.stamp = max([x.stamp for x in operands], key=lambda stamp: stamp.tick)
-    node.op, node.number, node.label, node.adjoint = op, number, "", UNREACHED
+    node.op, node.number, node._label, node.adjoint = op, number, "", UNREACHED
     node._first, node._second = slots_of(op, operands)
     return node
 
