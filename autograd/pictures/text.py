@@ -19,8 +19,8 @@ def text(root: Value) -> str:
     """Return the graph of a Value as lines of Python, each node after its parents, with its data and gradient.
 
     Run again they make the same graph, but for a constant without a label that several operations share, since each of
-    them has its own then, and for the `max` in a softmax, since Python's own is the operand itself. A choice by a plain bool is made as it was, and `...` is a side that was not called:
-    `where(True, lambda y=v1: y, ...)`.
+    them has its own then, and for the `max` in a softmax, since Python's own is the operand itself. A choice by a plain
+    bool is made as it was, and `...` is a side that was not called: `where(True, lambda y=v1: y, ...)`.
 
     >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
     >>> y = 2 * a * b + a
