@@ -31,7 +31,7 @@ SHOWN = {
     "a finding in a structure": (60, lambda n: message_of(flatten, ["a" * (n - 2)]), "..."),
     "numbers of a solver": (100, lambda n: newton.briefly([10.0 ** (n - 100), *[1.0] * 19]), "..."),
     "a name": (50, lambda n: csv_reader.shown("a" * (n - 2)), "..."),
-    "a name in a figure": (30, lambda n: figures._cut("a" * n), "…"),
+    "a name in a figure": (30, lambda n: figures.verbatim("a" * n, 30), "…"),
     "a cell of a sweep": (sweep_table.WIDEST, lambda n: sweep_table._cell("a" * n), "..."),
     "parts of one kind": (4, lambda n: str(flatten([1.0] * n)[1]), " x "),
     "operands": (anomaly.SHOWN, lambda n: anomaly._operands(rules.fsum, [Value(1.0)] * n), " among "),

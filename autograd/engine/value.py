@@ -519,7 +519,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def _copied(self) -> Value:
         """Return what is to be copied; where a function is traced, the copy would be a leaf of its first numbers."""
-        return modes.use(self, "a copy of") if modes.blocks and id(self) not in modes.inputs() else self
+        return modes.use(self, "a copy of") if modes.blocks else self
 
     def __copy__(self) -> Value:
         copied: Value = _copying.shallow_copy(self._copied())

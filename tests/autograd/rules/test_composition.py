@@ -193,7 +193,7 @@ def test_operands_are_x_or_a_b_c_or_counted(count):
 
 def test_lists_and_tuples_of_operands_are_taken_as_they_are():
     for xs in ([1.0, 2.0], (1.0, 2.0)):
-        assert rules.fsum._listed(xs) is xs
+        assert rules.elements(xs, "fsum") is xs
 
 
 def test_rows_compute_the_same_in_every_python(monkeypatch):
