@@ -57,6 +57,7 @@ def assert_close(found, wanted):
         assert abs(number - exact) <= 1e-12 * abs(exact) + slack or number == exact or not math.isfinite(slack)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_transform_of_a_random_function_is_as_eager(name):
     @max_examples(5)

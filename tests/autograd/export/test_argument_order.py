@@ -50,6 +50,7 @@ def wanted(name, f, arguments):
     return flatten(list(grad(f, argnums=tuple(range(len(arguments))))(*arguments)))[0]
 
 
+@pytest.mark.sample(2)
 @every_signature
 @pytest.mark.parametrize("backend", ["numpy", "python"])
 @pytest.mark.parametrize("export", [to_c, to_javascript], ids=lambda export: export.__name__)

@@ -78,6 +78,7 @@ def test_random_expressions_have_the_derivatives_of_sympy(found):
     assert by_sympy(root, leaves) == agreeing(root, leaves)
 
 
+@pytest.mark.whole
 def test_digits_network_has_the_loss_and_a_derivative_of_sympy():
     root, leaves = digits_loss()
     for number, leaf in enumerate(leaves):
