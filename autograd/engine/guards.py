@@ -51,6 +51,9 @@ def move_guards(order: Sequence[Value], outputs: Iterable[Any]) -> bool:
         inside.setdefault(node.parents, node)
     changed = False
     for node in guards:
+        if node.op is not guard:  # computed again already, as what another one stands before
+            changed = True
+            continue
         test, x = operands = node.parents
         if inside[operands].op is guard:
             for found in _steep_before(x, before, always, some.get(node, 0)):
@@ -144,6 +147,8 @@ def _compute_again(node: Any, test: Value, inside: dict[Any, Value]) -> None:
     if is_known:
         known = _node(guard, (test, node), again.number)
         op, operands = KnownResult(op), (_node(rules.detached, (known,), known.number), *operands)
+    if all(isinstance(x, Constant) for x in operands):  # a constant, whatever is chosen
+        again.number = node.number
     again.op = op
     again._first, again._second = slots_of(op, operands)
 

@@ -477,7 +477,7 @@ unguard = Operation(
     "unguard",
     lambda c, x: x if c else 0.0,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: _mask(c, by=guard),
+    lambda y, c, x: _mask(c),
     definition="b if a else 0",
 )
 decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)

@@ -191,7 +191,8 @@ def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str,
        1,5 and 1.234,5 decimal commas. 1,234 and 1.234 may be either.
     2. Where it may be either, columns that tell decide: a mark means in it what it means in them.
     3. Else numbers without a mark, none of them above 999, tell that those above 999 have one between thousands. Where
-       that is a point and nothing tells decimal commas, one of these must end in 0: 1.125 beside 2 may be decimal.
+       that is a point and nothing tells decimal commas, one of these must end in 0, in a table that is not separated by
+       commas: 1.125 beside 2 may be decimal.
     4. Else points are decimal, and commas stand between thousands in a table that is separated by commas.
     By 2 to 4 nothing has decimal points beside a column that tells decimal commas, nor the other way round.
 
@@ -244,7 +245,7 @@ def _chosen(cells: Sequence[str], marks: set[str], told: Mapping[str, set[str]],
     grouped = len(marks) == 1 and whole and all(UP_TO_999.fullmatch(cell) for cell in whole)
     if grouped and "." in possible and "." in marks:
         # Who leaves zeros out writes 2 and 1.125; who writes them, as in 2.500, writes no 12 for 12.000.
-        grouped = any("." in cell and cell[-1] == "0" for cell in cells)
+        grouped = separator != "," and any("." in cell and cell[-1] == "0" for cell in cells)
     for mark in possible:
         if grouped and mark not in marks:
             return mark

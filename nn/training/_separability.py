@@ -110,7 +110,7 @@ def _draws(base: Any, targets: Any, np: Any) -> Iterator[tuple[Any, bool]]:
     With each, whether it is enough where the loss is defined there.
     """
     draw = np.random.default_rng(0).standard_normal(base.shape)
-    far = 3.0 * max(1.0, abs(base).max(), abs(targets).max())
+    far = 3.0 * max(1.0, abs(base).max(initial=0.0), abs(targets).max(initial=0.0))
     yield base + far * draw, False
     yield base + draw, True
     for width in (0.1, 1e-3):

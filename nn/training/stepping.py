@@ -351,8 +351,10 @@ class CompiledSteps(Steps):
         """Return examples with their arrays."""
         from autograd.compiler.function import example_rows  # which needs NumPy
 
-        parts = ("X", examples.inputs), ("y", examples.targets)
-        arrays = [example_rows(part if type(part) is self.numpy.ndarray else list(part), name) for name, part in parts]
+        arrays, np = [], self.numpy
+        for name, part in (("X", examples.inputs), ("y", examples.targets)):
+            is_array = isinstance(part, np.ndarray) and not isinstance(part, np.ma.MaskedArray)  # of a subclass, too
+            arrays.append(example_rows(np.asarray(part) if is_array else list(part), name))
         return Examples(examples.inputs, examples.targets, tuple(arrays))
 
     def snapshot(self) -> Any:

@@ -58,9 +58,10 @@ def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGE
 def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
     """Return the pairs of an output and its target, one for each example."""
     outputs, targets = plain(outputs), plain(targets)
-    for name, sequence in (("outputs", outputs), ("targets", targets)):
-        if not isinstance(sequence, list):
-            elements(sequence, asker, f"a sequence of {name}, one for each example")
+    outputs, targets = (
+        part if isinstance(part, list) else elements(part, asker, f"a sequence of {name}, one for each example")
+        for name, part in (("outputs", outputs), ("targets", targets))
+    )
     if len(outputs) != len(targets):
         raise ValueError(f"{asker} takes one target for each output, got {len(outputs)} and {len(targets)}")
     if not outputs:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -225,6 +226,89 @@ def test_nothing_between_an_infinite_slope_and_a_side_keeps_it_from_handing_back
 
     found = check_beside_an_infinite_slope(f, row, edge)
     assert math.isfinite(sum(found)) or gate not in ("a function", "a number")
+
+
+SHARED = {  # sides that take several numbers from behind one slope, and their derivatives in other modes
+    "polar coordinates": lambda v: (lambda r: where(v[0] > 0.0, lambda: v[0] / r * (v[1] * r), lambda: v[0]))(
+        hypot(*v)
+    ),
+    "a root twice": lambda v: (lambda r: where(v[0] > 0.5, lambda: r * (2.0 * r), lambda: v[0]))(
+        sqrt(v[0] * v[0] + v[1])
+    ),
+    "one choice in two": lambda v: (
+        lambda r: where(r > 1.0, lambda: sqrt(r), lambda: r * r) * where(r > 1.0, lambda: r, lambda: 2.0 * r)
+    )(where(v[0] > 0.0, lambda: sqrt(v[1]), lambda: v[0] * v[0])),
+    "huber": lambda v: ad.fsum([where(abs(a) < 1.0, lambda a=a: a * a / 2.0, lambda a=a: abs(a) - 0.5) for a in v]),
+    "an exponent": lambda v: 2.0 ** where(v[0] > 0.0, lambda: v[0], lambda: -v[1]),
+    "a base": lambda v: where(v[0] > 0.5, lambda: sqrt(v[1]), lambda: v[1]) ** (1.0 + v[0] * v[0]),
+    "a decay": lambda v: 0.5 ** where(v[1] > 1.0, lambda: v[1] - 1.0, lambda: 0.0 * v[0]),
+}
+IN_MODES = {
+    "value": lambda f: f, "grad": grad, "hessian": hessian, "hvp": lambda f: lambda v: ad.hvp(f)(v, [1.0, -2.0]),
+    "jvp of grad": lambda f: lambda v: ad.jvp(grad(f), (v,), ([1.0, -2.0],))[1],
+    "jacobian beside": lambda f: ad.jacobian(lambda v: [f(v), *grad(f)(v), *v]),
+}  # fmt: skip
+PAIRS_OF_NUMBERS = [[0.7, 0.6], [-0.7, 0.4], [2.0, 1.5], [-2.0, 3.0]]
+
+
+@pytest.mark.parametrize("mode", IN_MODES)
+@pytest.mark.parametrize("name", SHARED)
+def test_choices_that_share_numbers_are_as_eager_in_every_mode(name, mode):
+    f = IN_MODES[mode](SHARED[name])
+    for first in PAIRS_OF_NUMBERS[:2]:  # on either side
+        compiled = compile(f)
+        compiled(first)
+        for xs in PAIRS_OF_NUMBERS:
+            assert np.ravel(compiled(xs)) == pytest.approx(np.ravel(f(xs)), rel=1e-12, abs=1e-13), (first, xs)
+
+
+def program_of_shared_choices(rng):
+    """Return a random function of three numbers, of steps that take what others have made, in sides too."""
+    unary = [
+        lambda a, b: sqrt(abs(a)),
+        lambda a, b: a * a,
+        lambda a, b: 1.0 / (a * a + 0.5),
+        lambda a, b: 2.0 ** tanh(a),
+    ]
+    binary = [
+        lambda a, b: a * b,
+        lambda a, b: a + b,
+        lambda a, b: a / (1.0 + b * b),
+        hypot,
+        lambda a, b: ad.relu(a) * b,
+    ]
+    kinds = ["operation", "operation", "functions", "functions", "numbers"]
+    steps = [
+        (rng.choice(kinds), *[rng.randrange(max(0, n - 4), n) for _ in range(3)], rng.choice([0.0, 0.5, 1.0]),
+         rng.choice(unary + binary), rng.choice(binary))
+        for n in range(3, 11)
+    ]  # fmt: skip
+
+    def f(xs):
+        v = [*xs]
+        for kind, i, j, c, t, one, other in steps:
+            if kind == "operation":
+                v.append(one(v[i], v[j]))
+            elif kind == "functions":
+                v.append(where(v[c] > t, lambda: other(v[i], v[j]), lambda: one(v[j], v[i])))  # noqa: B023 called at once
+            else:
+                v.append(where(v[c] > t, other(v[i], v[j]), v[i]))
+        return v[-1] + v[-2] * v[-3] + 0.0 * v[0]
+
+    return f
+
+
+@pytest.mark.sample(8)
+@pytest.mark.parametrize("seed", range(48))
+def test_random_programs_of_shared_choices_are_as_eager_in_every_mode(seed):
+    f, step = program_of_shared_choices(random.Random(seed)), [1.0, 0.5, -2.0]
+    along = lambda xs: ad.dot(grad(f)(xs), step)
+    for g in (f, grad(f), grad(along), lambda xs: ad.jvp(grad(f), (xs,), (step,))[1]):
+        compiled = compile(g)
+        for xs in ([0.3, 0.8, -0.6], [-0.7, 1.3, 0.4], [1.5, -0.2, 0.9]):
+            wanted = np.ravel(g(xs))
+            slack = 1e-9 * (1.0 + max(filter(math.isfinite, abs(wanted)), default=0.0))
+            assert np.ravel(compiled(xs)) == pytest.approx(wanted, rel=1e-9, abs=slack, nan_ok=True), xs
 
 
 def test_choices_are_looked_at_by_detect_anomaly_as_numbers():

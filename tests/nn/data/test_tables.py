@@ -291,7 +291,7 @@ IN_COLUMNS = [  # cells of a column, a cell of each other one, and what the firs
     *((["12,345", "476"], other, [12345.0, 476.0]) for other in ("2.6", "1.234")),
     *((["4.888", "818", "1.793"], other, [4888.0, 818.0, 1793.0]) for other in ("3,6", "3,6 1")),
     *((["4.888", "818", "1.793"], other, [4.888, 818.0, 1.793]) for other in ("1", "2.6", "1,234,567")),
-    *((["4.888", "818", "2.500"], other, [4888.0, 818.0, 2500.0]) for other in ("1", "3,6", "1.234.567")),
+    *((["4.888", "818", "2.500"], other, [4888.0, 818.0, 2500.0]) for other in ("3,6", "1.234.567")),
     *((["4.888", "818", "2.500"], other, [4.888, 818.0, 2.5]) for other in ("2.6", "1,234,567")),
     (["4.888", "1000", "2.500"], "1", [4.888, 1000.0, 2.5]),
     *((["12,345", "6,789"], other, None) for other in ("1,5 2.6", "1,234.5 1,5", "1.234,5 2.6", "1.234.567")),
@@ -331,6 +331,12 @@ def test_marks_in_numbers_mean_what_their_column_or_else_the_table_tells_and_are
                 others
             )
             assert f"whether its {mark} is decimal or between thousands; write decimal points in all columns" in message
+
+
+def test_points_are_between_thousands_where_numbers_up_to_999_tell_it_but_beside_commas_between_cells(table):
+    for separator, numbers in ((",", [4.888, 818.0, 2.5]), (";", [4888.0, 818.0, 2500.0])):
+        path = table("x,y\n4.888,1\n818,2\n2.500,3\n".replace(",", separator))
+        assert [x for (x,) in read_csv(path, "y").X] == numbers
 
 
 def test_whole_numbers_beside_decimal_commas_are_asked_about_where_a_new_one_may_have_a_point_between_thousands(table):

@@ -115,6 +115,18 @@ def test_rows_of_an_array_are_arrays_whose_shapes_stay():
     assert_same(True, lambda: Weights(lambda w, x: total(w, x.ravel()) + x.shape[1] * w[0]), x, REAL)
 
 
+def test_array_that_is_mapped_from_a_file_is_compiled(tmp_path):
+    np.save(tmp_path / "x.npy", np.array(X))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert_same(True, lambda: MLP(2, [3, 1], seed=1), mapped, REAL)
+
+
+@pytest.mark.parametrize("nothing", [(), None], ids=repr)
+def test_targets_may_hold_no_numbers(nothing):
+    length = lambda outputs, targets: mean([y * y for y in outputs])
+    assert_same(True, lambda: MLP(2, [3, 1], seed=1), X, [nothing] * len(X), loss=length)
+
+
 def test_inputs_that_hold_values_are_not_compiled():
     message = error_of(fit, Weights(lambda w, x: w[0] * x), [Value(1.0)] * 2, [1.0, 2.0], loss=mse, compiled=True)
     assert message == "TypeError: X holds Values; to use a Value as a number there is .data"
