@@ -318,6 +318,7 @@ class CompiledSteps(Steps):
         """
         few = examples.batch(examples.telling(CHECKED))
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
+            self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
             outputs = self._compare(few)
             if not self.task.loss_is_known:
                 check_separable(self.model, self.task.loss, outputs, examples.targets, examples.arrays[1])

@@ -75,6 +75,13 @@ def test_model_optimizer_and_random_numbers_stay_as_they_are():
     assert (model.state_dict(), optimizer.state, optimizer.steps, random.getstate()) == before
 
 
+def test_drawing_that_stands_in_for_the_page_has_the_loss_of_the_model_as_it_is():
+    model, X, y = case(mse)
+    page = playground(model, X, y, loss=mse)
+    one = page.root.data
+    assert one in [pytest.approx(mse([model(x)], [target]).data, rel=1e-12) for x, target in zip(X, y, strict=True)]
+
+
 def test_batches_of_all_examples_are_none():
     sizes = {None: None, 1: 1, 39: 39, 40: None, 41: None}  # of 40 examples
     assert {size: model_of(small(batch_size=size))["batch"] for size in sizes} == sizes
