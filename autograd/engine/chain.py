@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from autograd.engine import clock, modes
 from autograd.engine.node import UNREACHED, Node
-from autograd.rules import INACTIVE, NOTHING, add, mul
+from autograd.rules import INACTIVE, NOTHING, Mask, add, mul
 
 # A node, one of its parents (transposed: the other way round), and the partial derivative between them.
 Edge: TypeAlias = tuple[Any, Any, Any]
@@ -202,7 +202,7 @@ def transposed(edges: Iterable[Edge]) -> list[Edge]:
     """
     by_node = [[*outgoing] for _, outgoing in groupby(edges, lambda edge: id(edge[0]))]
     return [
-        (target, source, derivative)
+        (target, source, derivative.forward if type(derivative) is Mask else derivative)
         for outgoing in by_node[::-1]
         for source, target, derivative in outgoing
         if derivative is not NOTHING

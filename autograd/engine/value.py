@@ -553,7 +553,8 @@ class _Side:
             except (ValueError, ArithmeticError) as error:  # of plain numbers, such as log(-1.0)
                 if self.taken:
                     raise
-                result = _ErrorOfSide(error)(Constant(1.0))
+                *_, outermost = self._nested()
+                result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
         if not isinstance(result, Value):
             return result
         (result,) = self.guarded((result,))

@@ -259,6 +259,11 @@ class Mask(Slope):
         number: float = _mask(self.condition.number, otherwise=self.otherwise)
         return number
 
+    @property
+    def forward(self) -> Mask:
+        """The mask of what comes from the operand: what does not leave a side is 0 there, and nan on the way back."""
+        return Mask(self.condition, otherwise=self.otherwise) if self.by is guard else self
+
     def __rmul__(self, upstream: Any) -> Any:
         if self.by is not None:
             return self.by(self.condition, upstream)
@@ -477,7 +482,7 @@ unguard = Operation(
     "unguard",
     lambda c, x: x if c else 0.0,
     lambda y, c, x: INACTIVE,
-    lambda y, c, x: _mask(c),
+    lambda y, c, x: _mask(c, by=guard),
     definition="b if a else 0",
 )
 decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)

@@ -447,6 +447,19 @@ def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():
     assert compile(w * where(x > 0.0, x, -x), wrt=[w]).value_and_grad([5.0])[0] == 5.0
 
 
+@pytest.mark.parametrize("first", [-1.0, 2.0, 7.0])
+def test_error_of_an_inner_side_is_that_sides_alone(first):
+    for bound, order in ((5.0, 1), (-5.0, -1)):
+        inner = [lambda x: 2.0 * x, lambda x: math.sqrt(-1.0)][::order]
+        f = lambda x, c, s=inner: where(x > 0.0, lambda: where(c < bound, lambda: s[0](x), lambda: s[1](x)), lambda: x)  # noqa: B023 called at once
+        program = compile(f)
+        program(min(first, 0.0), first)
+        for x, c in ((-1.0, 2.0), (-1.0, 7.0), (2.0, 2.0)):
+            assert program(x, c) == (x if x < 0.0 else 2.0 * x)
+        with pytest.raises(ValueError, match=r"math domain|nonnegative"):
+            program(2.0, 7.0 * order)
+
+
 FAILING = {  # of plain numbers and nodes that do not depend on what is chosen by
     "of one operand": lambda: log(Value(-1.0)), "of two operands": lambda: Value(1.0) / Value(0.0),
     "a power": lambda: Value(-1.0) ** Value(0.5), "of many operands": lambda: ad.fsum([Value(1e308), Value(1e308)]),
