@@ -242,6 +242,7 @@ class _Run:
             history.stopped = f"{error} in epoch {self.epoch}{first}; {error.remedy}"
             kept = "; the parameters are those of the step before it"
         except KeyboardInterrupt:
+            history.drop_partial_epoch()
             history.stopped = f"interrupted in epoch {self.epoch}"
         except BaseException as error:
             if not history.loss:

@@ -73,8 +73,7 @@ class History:
         return min(known)[1] if known else None
 
     def record(self, training: Score, validation: Score | None, norms: dict[str, float]) -> None:
-        """Add an epoch."""
-        self.loss.append(training.loss)
+        """Add an epoch; its loss comes last, by which it counts as one."""
         if training.metric is not None:
             self.metric.append(training.metric)
         if validation is not None:
@@ -83,6 +82,12 @@ class History:
                 self.validation_metric.append(validation.metric)
         for name, norm in norms.items():
             self.gradient_norms.setdefault(name, []).append(norm)
+        self.loss.append(training.loss)
+
+    def drop_partial_epoch(self) -> None:
+        """Take out what was added of an epoch when Ctrl-C came, before its loss."""
+        for numbers in (self.metric, self.validation_loss, self.validation_metric, *self.gradient_norms.values()):
+            del numbers[len(self.loss) :]
 
     @property
     def measures(self) -> dict[str, list[float]]:

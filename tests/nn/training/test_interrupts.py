@@ -94,6 +94,33 @@ def test_scope_around_a_fit_stays_open_and_those_left_open_inside_are_closed():
     assert Value(1.0).scope is None
 
 
+class Interrupting(list):
+    """A list in which Ctrl-C comes as something is appended."""
+
+    def append(self, thing):
+        super().append(thing)
+        raise KeyboardInterrupt
+
+
+LISTS = ["loss", "metric", "validation_loss", "validation_metric", "gradient_norms"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_interrupt_while_an_epoch_is_recorded_leaves_lists_of_one_length(name):
+    def interrupt(history):
+        if len(history.loss) == 2:
+            place = history.gradient_norms if name == "gradient_norms" else vars(history)
+            key = next(iter(place)) if name == "gradient_norms" else name
+            place[key] = Interrupting(place[key])
+
+    X, y = [[0.0], [1.0]], [0.0, 1.0]
+    options = {"loss": mse, "metric": lambda outputs, targets: 0.5, "validation": (X, y), "gradient_norms": True}
+    history = fit(MLP(1, [2, 1], seed=1), X, y, epochs=9, callbacks=[interrupt], compiled=False, **options)
+    assert history.stopped == "interrupted in epoch 3"
+    numbers = [getattr(history, name) for name in LISTS[:-1]] + [*history.gradient_norms.values()]
+    assert {*map(len, numbers)} == {3 if name == "loss" else 2}
+
+
 SIGNALLED = """
 import gc, random, signal, sys
 sys.path[:0] = {path!r}
