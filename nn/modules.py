@@ -155,7 +155,7 @@ class _Dense(Module, Generic[Out]):
         return output
 
     def _taken(self, x: Sequence[Value | float]) -> _Inputs:
-        if not isinstance(x, (list, tuple)):
+        if not isinstance(x, (list, tuple)):  # of which no message is needed, nor made
             x = elements(x, type(self).__name__, f"a sequence of {self.nin} numbers")
         return _Inputs([number if isinstance(number, Value) else Constant(number) for number in x])
 

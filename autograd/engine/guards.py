@@ -132,7 +132,7 @@ def _steep_before(x: Any, before: Mapping[Any, list[Any]], always: Mapping[Any, 
 def _guarded(test: Value, x: Value, inside: dict[Any, Value]) -> Value:
     """Return what stands for a node in a side: a guard, where there is nothing yet."""
     if (test, x) not in inside:
-        inside[test, x] = _node(guard, (test, x), x.number if test.number else math.nan)
+        inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
     return inside[test, x]
 
 
@@ -145,16 +145,16 @@ def _compute_again(node: Any, test: Value, inside: dict[Any, Value]) -> None:
     guarded = not is_known and fails_with_nan(op, operands)  # constants too, as in nan / 0.0
     operands = tuple([x if isinstance(x, Constant) and not guarded else _guarded(test, x, inside) for x in operands])
     if is_known:
-        known = _node(guard, (test, node), again.number)
-        op, operands = KnownResult(op), (_node(rules.detached, (known,), known.number), *operands)
+        known = _unrecorded(guard, (test, node), again.number)
+        op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
     if all(isinstance(x, Constant) for x in operands):  # a constant, whatever is chosen
         again.number = node.number
     again.op = op
     again._first, again._second = slots_of(op, operands)
 
 
-def _node(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
-    """Return a node as old as the latest of its operands."""
+def _unrecorded(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
+    """Return a node of which no mode is told, as old as the latest of its operands."""
     node = object.__new__(Value)
     node.stamp = max([x.stamp for x in operands], key=lambda stamp: stamp.tick)
     node.op, node.number, node._label, node.adjoint = op, number, "", UNREACHED
@@ -165,7 +165,7 @@ def _node(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
 class KnownResult(Operation):
     """An operation of the user's own on operands of which the result is known: the first operand, which is detached.
 
-    So his functions are not called at nan, which is what comes into a side that is not chosen.
+    So the user's functions are not called at nan, which is what comes into a side that is not chosen.
     """
 
     def __init__(self, operation: Operation) -> None:

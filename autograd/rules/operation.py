@@ -401,6 +401,7 @@ class NAry(Operation):
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
             raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
+        # The usual ones without a call, which would take a tenth of the time of a short sum.
         operands, *others = [x if isinstance(x, (list, tuple)) else elements(x, self.name) for x in sequences]
         for other in others:
             if len(other) != len(operands):

@@ -261,7 +261,7 @@ class Mask(Slope):
 
     @property
     def forward(self) -> Mask:
-        """The mask of what comes from the operand: what does not leave a side is 0 there, and nan on the way back."""
+        """The mask in forward mode, in which 0 leaves a side that is not chosen; in reverse mode nan enters it."""
         return Mask(self.condition, otherwise=self.otherwise) if self.by is guard else self
 
     def __rmul__(self, upstream: Any) -> Any:

@@ -35,8 +35,11 @@ class _Parser(argparse.ArgumentParser):
 
     def _given(self, options: argparse.Namespace, names: Sequence[str]) -> str:
         """Return those of the options that are not as they are by default, as they are written."""
-        given = [name for name in names if getattr(options, name) != self.get_default(name)]
-        return ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        return _written([name for name in names if getattr(options, name) != self.get_default(name)])
+
+
+def _written(names: Sequence[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 def _columns_of(path: str, encoding: str | None) -> str:
@@ -105,7 +108,7 @@ def train_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="PAGE.html",
         help="write a page on which the network learns in a browser, step by step, in place of training it here, so "
-        "without " + ", ".join(f"--{name.replace('_', '-')}" for name in OF_TRAINING),
+        f"without {_written(OF_TRAINING)}",
     )
     parser.add_argument("--no-pictures", action="store_true", help="write no pictures, and need no Matplotlib")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar; there is none unless on a terminal")

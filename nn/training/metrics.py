@@ -106,9 +106,9 @@ def _scores(output: Any) -> list[float]:
     numbers = plain(output)
     if isinstance(numbers, list):
         return [score for part in numbers for score in _scores(part)]
-    return [
-        numbers if type(numbers) is float else numbers.data if isinstance(numbers, Value) else real(numbers, "a metric")
-    ]
+    if isinstance(numbers, Value):
+        return [numbers.data]
+    return [numbers if type(numbers) is float else real(numbers, "a metric")]
 
 
 def _wanted(asker: str, target: Any) -> list[float]:

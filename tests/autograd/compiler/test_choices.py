@@ -447,12 +447,14 @@ def test_choice_that_no_leaf_of_wrt_may_change_is_part_of_the_graph():
     assert compile(w * where(x > 0.0, x, -x), wrt=[w]).value_and_grad([5.0])[0] == 5.0
 
 
+def choice_in_a_side(bound, inner, other):
+    return lambda x, c: where(x > 0.0, lambda: where(c < bound, lambda: inner(x), lambda: other(x)), lambda: x)
+
+
 @pytest.mark.parametrize("first", [-1.0, 2.0, 7.0])
 def test_error_of_an_inner_side_is_that_sides_alone(first):
     for bound, order in ((5.0, 1), (-5.0, -1)):
-        inner = [lambda x: 2.0 * x, lambda x: math.sqrt(-1.0)][::order]
-        f = lambda x, c, s=inner: where(x > 0.0, lambda: where(c < bound, lambda: s[0](x), lambda: s[1](x)), lambda: x)  # noqa: B023 called at once
-        program = compile(f)
+        program = compile(choice_in_a_side(bound, *[lambda x: 2.0 * x, lambda x: math.sqrt(-1.0)][::order]))
         program(min(first, 0.0), first)
         for x, c in ((-1.0, 2.0), (-1.0, 7.0), (2.0, 2.0)):
             assert program(x, c) == (x if x < 0.0 else 2.0 * x)
