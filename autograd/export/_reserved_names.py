@@ -57,7 +57,7 @@ fegetround feholdexcept feraiseexcept fesetenv fesetexceptflag fesetround fetest
 """)
 _TAKEN_IN_C = {*_KEYWORDS_OF_C, *_OF_THE_EXAMPLE, *_MATHEMATICS, *_LIBRARY}
 _VARIANT = re.compile(r"(?i:f|l|d|f16|f32|f64|f128|f32x|f64x|f128x|d32|d64|d128)?(_r|_unlocked)?")
-_FAMILIES = re.compile(r"(M|FP|SEEK|L|P|TMP|FOPEN|FILENAME|MATH|RENAME)_\w+")  # of macros
+_FAMILIES = re.compile(r"(M|FP|SEEK|L|P|TMP|FOPEN|FILENAME|MATH|RENAME|cookie)_\w+")  # of macros and types
 
 _KEYWORDS_OF_JAVASCRIPT = _words("""
 arguments async await break case catch class const continue debugger default delete do else enum eval export
