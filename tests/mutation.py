@@ -37,6 +37,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from itertools import count, repeat, zip_longest
 from pathlib import Path
 from types import CodeType
@@ -202,10 +203,11 @@ class Reach:
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         ran = {name.partition("::")[0] for name, _, _ in self.tests}
         known = {name: test for name, test in known.items() if name.partition("::")[0] not in ran}
+        within = cache(lambda path: Path(path).relative_to(ROOT).as_posix())
         for name, seconds, lines in self.tests:
             reached = defaultdict(list)
             for path, line in lines:
-                reached[Path(path).relative_to(ROOT).as_posix()].append(line)
+                reached[within(path)].append(line)
             known[name] = round(seconds, 4), reached
         file.write_text(json.dumps(known), encoding="utf-8")
 
