@@ -270,6 +270,8 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
     assert argmin(lambda x: cos(x), 0.1) == pytest.approx(math.pi, rel=1e-13)
     himmelblau = lambda x: (x[0] ** 2 + x[1] - 11.0) ** 2 + (x[0] + x[1] ** 2 - 7.0) ** 2
     assert argmin(himmelblau, [2.0, 1.0]) == pytest.approx([3.0, 2.0], rel=1e-13)  # D. Himmelblau, 1972
+    saddle = lambda x: x[0] ** 2 + 4.0 * x[0] * x[1] + x[1] ** 2 + x[0] ** 4 + x[1] ** 4  # convex along each axis
+    assert argmin(saddle, [0.1, 0.1]) == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5)], rel=1e-13)
     wells = lambda x: sum(ad.log1p((a - k) ** 2) for k, a in enumerate(x))
     assert argmin(wells, [0.1, 3.0, 1.0]) == pytest.approx([0.0, 1.0, 2.0], abs=1e-12)
 
