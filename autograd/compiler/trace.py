@@ -40,6 +40,7 @@ ADVICE = {  # by what was done with a number
     "a rounded number of": "write floor(x + 0.5) in place of round(x), or round what the function returns",
     "the text of": "return the number, and make text of what the function returns",
     "the gradients of": "write grad(f) or value_and_grad(f) in place of backward(), in the function or around it",
+    "the grad of": "write grad(f) or value_and_grad(f), or read it outside of the function",
     "the gradients, without create_graph, of": "write gradients(..., create_graph=True), or grad(f)",
     "the local derivatives of": "write gradients(y, y.parents, create_graph=True), or grad(f)",
     "a compiled graph's run at": (

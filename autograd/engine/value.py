@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Number as AnyNumber
 from numbers import Real
-from operator import attrgetter
 from typing import Any, TypeAlias, cast
 from weakref import ref
 
@@ -272,10 +271,15 @@ class Value(Node, PeerNames, Methods["Value"]):
         self.number = number if type(number) is float else real(number, "Value.data")
         self.stamp = clock.reassigned(self.stamp)
 
+    def _get_grad(self) -> Any:
+        if modes.blocks:
+            modes.use(self, "the grad of")
+        return self.adjoint
+
     def _set_grad(self, gradient: float | None) -> None:
         self.adjoint = gradient if type(gradient) is float or gradient is None else real(gradient, "Value.grad")
 
-    grad: Any = property(attrgetter("adjoint"), _set_grad, doc="The gradient; None, as in PyTorch, is none.")
+    grad: Any = property(_get_grad, _set_grad, doc="The gradient; None, as in PyTorch, is none.")
 
     @property
     def scope(self) -> clock.scope | None:
@@ -426,6 +430,8 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
+        if modes.blocks and modes.traced(self):  # a number would be that of the first call, in a key or a print
+            return f"Value(traced{label})"
         grad = 0.0 if self.adjoint is None else float(self.adjoint)
         return f"Value(data={self.number!r}, grad={grad!r}{label})"
 

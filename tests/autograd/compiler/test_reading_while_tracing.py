@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import copy
 import itertools
+import json
 import math
 import pickle
 import re
@@ -98,6 +99,7 @@ USES = {
     "backward": (backpropagated, "grad(f) or value_and_grad(f) in place of backward()", grad(lambda x: x * x)),
     "gradients": (lambda x: ad.gradients(x * x, [x])[0], "create_graph=True",
                   lambda x: ad.gradients(x * x, [x], create_graph=True)[0]),
+    "a gradient": (lambda x: x * W.grad, "grad(f) or value_and_grad(f)", None),
     "local derivatives": (lambda x: (x * x).local_derivatives()[0], "grad(f)", lambda x: x),
     "a copy": (copy.copy, "x itself, or x.detach()", lambda x: x),
     "an evaluation": (lambda x: evaluate(x * x, {}), "call the function with the other numbers", lambda x: x * x),
@@ -121,6 +123,19 @@ def test_error_says_what_to_write_in_place_of_a_plain_number_and_that_works(name
         assert compile(better)(1.0) == getattr(eager, "data", eager)
     if name in ("data", "a float", "an int", "rounded", "equality"):
         assert compile(grad(better))(1.0) == grad(better)(1.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [repr, str, lambda x: f"{x!r}", "{!s}".format, lambda x: json.dumps(x, default=str), lambda x: f"{[x]}"],
+)
+def test_text_of_a_traced_value_shows_no_number(write):
+    shown = []
+    compile(lambda x: shown.extend(map(write, (x, x * W, W))) or x)(3.0)
+    assert [re.findall(r"Value\(.*\)", text) for text in shown] == [
+        ["Value(traced, label='x')"], ["Value(traced)"], ["Value(traced, label='w')"]
+    ]  # fmt: skip
+    assert "data=1.0" in write(W)
 
 
 def test_every_use_that_is_refused_has_advice():
@@ -263,7 +278,8 @@ READ_IN_THREADS = {
     "a branch": lambda v: v * v if v > 0 else -v, "a branch on a result": lambda v: v if v * v > 1.0 else -v,
     "a condition": lambda v: ad.where(v > 0, v * v, -v), "sides": lambda v: ad.where(v, lambda: v * v, lambda: -v),
     "data": lambda v: v.data, "a float": math.sin, "a detached number": lambda v: v * v.detach(),
-    "equality": lambda v: v * (v == 1.0), "a program": lambda v: compile(lambda x: x * v)(2.0),
+    "equality": lambda v: v * (v == 1.0), "its text": lambda v: v * len(repr(v)),
+    "a program": lambda v: compile(lambda x: x * v)(2.0),
     "no_grad": unrecorded, "a caught error": lambda v: attempted(ad.log)([v]),
 }  # fmt: skip
 
