@@ -210,6 +210,8 @@ def test_derivative_does_not_go_through_the_solver():
 
 SOLVERS = {
     "root": lambda g, x0: scipy.optimize.root(g, x0).x,
+    "a result": scipy.optimize.root,
+    "a result of another": scipy.optimize.least_squares,
     "broyden": lambda g, x0: scipy.optimize.broyden1(g, x0),
     "lists": lambda g, x0: [float(x) for x in scipy.optimize.fsolve(lambda x: g(list(x)), x0)],
 }
@@ -231,10 +233,13 @@ def test_any_solver_finds_the_minimum():
         return scipy.optimize.minimize(g, x0, method="BFGS").x
 
     rosenbrock = lambda x, a: (a - x[0]) ** 2 + 100.0 * (x[1] - x[0] ** 2) ** 2
-    for solver in (None, bfgs):
+    for solver in (None, bfgs, scipy.optimize.minimize):
         point = lambda a: argmin(rosenbrock, np.array([-1.2, 1.0]), a, solver=solver)  # noqa: B023
         assert point(1.0).tolist() == pytest.approx([1.0, 1.0], rel=1e-13)
         assert jacobian(point)(1.0).tolist() == pytest.approx([1.0, 2.0], rel=1e-10)
+    assert argmin(lambda w: (w[0] - 1.0) ** 2, [0.0], solver=scipy.optimize.minimize) == pytest.approx([1.0])
+    assert argmin(lambda x: (x - 1.0) ** 2, 0.0, solver=scipy.optimize.minimize) == pytest.approx(1.0)
+    assert root(lambda x: x * x - 2.0, 1.0, solver=scipy.optimize.root) == pytest.approx(math.sqrt(2.0), rel=1e-15)
     bracketed = root(lambda x, a: cos(x) - a * x, 0.0, 1.0, solver=lambda g, x0: scipy.optimize.brentq(g, 0.0, 2.0))
     assert bracketed == pytest.approx(0.7390851332151607, rel=1e-15)  # Dottie's number
 
