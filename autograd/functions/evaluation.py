@@ -23,7 +23,8 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: Literal[True])
 def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) -> Any:
     """Return what a graph computes where leaves are other numbers; with `gradient`, also its derivatives by them.
 
-    `numbers` has the numbers of leaves, all of one kind; what it doesn't name is the number that it is in the graph.
+    `numbers` has the numbers of leaves of the graph, all of one kind; one that it doesn't name stays the number it is.
+    Where it names all of them it may name others too, on which the root does not depend.
     With `gradient=True` a pair is returned: the value, and a dict of the derivatives by the leaves in `numbers`.
 
     - Fractions give exact rational values and derivatives of what is made of + - * / and whole powers.
@@ -52,6 +53,12 @@ def evaluate(root: Value, numbers: Mapping[Value, Any], gradient: bool = False) 
     active = dependents(order, numbers)
     # A condition may have read leaves that its sides do not hold, so a choice is not made again for any other number.
     leaves = [node for node in order if node.op is None and not isinstance(node, Constant)]
+    unnamed, unknown = [leaf for leaf in leaves if leaf not in numbers], [*numbers.keys() - {*order}]
+    if unnamed and unknown:
+        raise ValueError(
+            f"evaluate takes numbers for leaves that the root depends on; {unknown[0]!r} is not in its graph, which "
+            f"has {unnamed[0]!r}; build the graph again where a leaf was made anew, or name all its leaves"
+        )
     check_choices(order, [*leaves, *numbers] if numbers else (), "evaluate")
     read: dict[Any, Any] = {}
     for node in order:
@@ -132,8 +139,10 @@ def _check(root: Any, numbers: Any) -> None:
         raise TypeError(f"evaluate(root, {{leaf: number}}) takes a Value and a dict by Values, got {found}")
     for leaf in numbers:
         if not isinstance(leaf, Value) or leaf.op is not None:
-            found = f"{leaf!r}, computed by {leaf.op.name}" if isinstance(leaf, Value) and leaf.op else repr(leaf)
-            raise TypeError(f"evaluate takes numbers for leaves, got one for {found}; detach() it to make it a leaf")
+            found = f"a {type(leaf).__name__}: {leaf!r}; write the Value itself, {{x: number}}"
+            if isinstance(leaf, Value) and leaf.op:
+                found = f"{leaf!r}, computed by {leaf.op.name}; detach() it to make it a leaf"
+            raise TypeError(f"evaluate takes numbers for leaves, got one for {found}")
 
 
 def check_choices(order: Sequence[Value], leaves: Iterable[Value], asker: str) -> None:

@@ -506,12 +506,22 @@ def test_numbers_are_of_one_kind_and_for_leaves():
         (x * y, {x: third, y: mpmath.mpf(1)}, "takes numbers of one kind, beside plain ones, got Fraction, mpf"),
         (x * y, {x: third, y: np.ones(2)}, "got Fraction, ndarray"),
         (square * y, {square: third}, r"takes numbers for leaves, got one for Value.*, computed by \*; detach"),
-        (square, {"x": third}, "got one for 'x'"),
+        (square, {"x": third}, r"got one for a str: 'x'; write the Value itself"),
         (2.0, {}, "takes a Value and a dict by Values, got float and dict"),
         (square, [x], "got Value and list"),
     ]:
         with pytest.raises(TypeError, match=f"^evaluate.*{message}"):
             evaluate(root, numbers)
+
+
+def test_leaf_that_is_not_in_the_graph_is_an_error_where_it_may_stand_for_one_that_is():
+    x, other = Value(1.0, "x"), Value(3.0, "x")
+    for gradient in (False, True):
+        with pytest.raises(ValueError, match=r"data=3\.0.* is not in its graph, which has Value\(data=1\.0"):
+            evaluate(x * x, {other: 10.0}, gradient)
+    assert evaluate(x * x, {x: 10.0, other: 5.0}, gradient=True) == (100.0, {x: 20.0, other: 0.0})
+    constant, *_ = gradients(2.0 * other, [other], create_graph=True)
+    assert evaluate(constant, {other: 10.0}) == 2.0
 
 
 @max_examples(100)

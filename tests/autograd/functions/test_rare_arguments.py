@@ -53,8 +53,8 @@ def test_infinities_of_a_graph_are_those_of_sympy():
 
 def test_what_does_not_depend_on_a_number_has_the_derivative_zero():
     x, y = Value(3.0), Value(2.0)
-    assert evaluate(y * y, {x: 1.0}, gradient=True) == (4.0, {x: 0.0})
-    assert evaluate(y * y, {x: 2j}, gradient=True) == (4.0, {x: 0j})
+    assert evaluate(y * y, {x: 1.0, y: 2.0}, gradient=True) == (4.0, {x: 0.0, y: 4.0})
+    assert evaluate(y * y, {x: 2j, y: 2.0}, gradient=True) == (4.0, {x: 0j, y: 4.0})
 
 
 # Choices by a plain bool, and sides that are never defined
