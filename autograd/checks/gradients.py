@@ -195,8 +195,6 @@ def _error(
 
 def _argument_names(f: Function, arguments: Structure) -> list[str]:
     """Return the name of each number in the arguments: the names of f's parameters, as far as Python knows them."""
-    if isinstance(f, Operation) and f.arity is not None:
-        return list(f.arguments)
     signature = telling_signature(f)
     known = signature.parameters.values() if signature else ()
     parameters = [p.name for p in known if p.kind is not p.VAR_POSITIONAL]

@@ -13,7 +13,7 @@ import keyword
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from inspect import signature
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def how_to_list(thing: Any) -> str:
     return ""
 
 
-NOT_GIVEN: Any = object()  # in place of an operand that was not given
+NOT_GIVEN: Any = Parameter.empty  # in place of an operand that was not given; signatures show no default for it
 REMEDIES = {
     "log": "; write log10(x), log2(x), or log(x) / log(base)",
     "maximum": "; write functools.reduce(maximum, xs) for the largest of many",
@@ -136,6 +136,15 @@ class Slope:
     """A derivative that is no number but a linear map, or more than one: the masks and zeros of the table."""
 
 
+class _RowSignature:
+    """The signature of a row as the function it stands for, in place of that of its `__call__`."""
+
+    def __get__(self, row: Any, kind: type) -> Signature:
+        if row is None:  # the class has its own
+            raise AttributeError("__signature__")
+        return Signature(row.parameters)
+
+
 class Operation:
     """A function of a fixed number of real operands, together with its partial derivatives.
 
@@ -144,12 +153,16 @@ class Operation:
     - `partials`: for each operand a function of `(y, *operands)`, where `y` is the result.
     - `vectorized`: whether the functions of a user's own operation also take NumPy arrays, element by element.
     - `definition` and `domain`: what the function is and where it is defined, as a textbook writes it, in the
-      variable `x` or `a`, `b`, `c`; `edges`: the derivatives chosen where it has none of its own, by operands.
+      `arguments`: x, or a, b, c, or x1, x2, ... where no others are given, by which messages call the operands too.
+    - `edges`: the derivatives chosen where it has none of its own, by operands.
 
     >>> from autograd import tanh
     >>> tanh(0.0), tanh.partials[0](0.0, 0.0)
     (0.0, 1.0)
     """
+
+    __signature__ = _RowSignature()
+    _passed: Any = Parameter.POSITIONAL_ONLY  # how operands are
 
     def __init__(
         self,
@@ -160,11 +173,14 @@ class Operation:
         definition: str = "",
         domain: str = "",
         edges: Edges | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.forward = forward
         self.partials = partials
-        self.arity: int | None = len(partials)  # None: any number of operands
+        self.arity: int | None = (number := len(partials))  # None: any number of operands
+        usual = "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
+        self.arguments: Sequence[str] = arguments or usual
         self.template = template or f"{identifier(name)}({', '.join('{}' for _ in partials)})"
         self.definition = definition or self.expression(*self.arguments)
         self.domain = domain
@@ -174,10 +190,9 @@ class Operation:
         self.__doc__ = f"Return {self.definition}, for {domain or 'real operands'}."
 
     @property
-    def arguments(self) -> Sequence[str]:
-        """The names of the operands in `definition`, `domain` and messages: x, or a, b, c, or x1, x2, ..."""
-        number = len(self.partials)
-        return "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
+    def parameters(self) -> list[Parameter]:
+        """The parameters of the function, as `inspect` has them."""
+        return [Parameter(name, self._passed) for name in self.arguments]
 
     @overload  # without an operand, which is an error, all of these would match
     def __call__(self, *operands: float) -> float: ...  # type: ignore[overload-overlap]
@@ -277,6 +292,8 @@ class Operation:
 class Unary(Operation):
     """A function of one real number."""
 
+    _passed = Parameter.POSITIONAL_OR_KEYWORD
+
     @overload  # type: ignore[override]  # one operand
     def __call__(self, x: float) -> float: ...
     @overload
@@ -302,6 +319,8 @@ class Unary(Operation):
 
 class Binary(Operation):
     """A function of two real numbers."""
+
+    _passed = Parameter.POSITIONAL_OR_KEYWORD
 
     @overload  # type: ignore[override]  # two operands
     def __call__(self, a: float, b: float) -> float: ...
@@ -332,6 +351,7 @@ class Where(Operation):
     and `chosen` are the rows of choices by a plain bool or number: the graph does not know the condition any more.
     """
 
+    _passed = Parameter.POSITIONAL_OR_KEYWORD
     decided: Operation
     chosen: Operation
 
@@ -383,13 +403,9 @@ class NAry(Operation):
         domain: str = "",
     ) -> None:
         self.sequences = sequences
-        super().__init__(name, forward, gradient, definition=definition, domain=domain)
+        named = ("xs",) if sequences == 1 else ("a", "b")
+        super().__init__(name, forward, gradient, definition=definition, domain=domain, arguments=named)
         self.arity = None
-
-    @property
-    def arguments(self) -> Sequence[str]:
-        """The names of the sequences of operands: xs, or a and b."""
-        return ("xs",) if self.sequences == 1 else ("a", "b")
 
     @overload  # type: ignore[override]  # sequences of operands
     def __call__(self, *sequences: Iterable[float]) -> float: ...
@@ -453,6 +469,8 @@ class Family:
     `member(constant)` returns a member, made once by `make(constant)`; calling the family applies it.
     """
 
+    __signature__ = _RowSignature()
+
     def __init__(
         self,
         name: str,
@@ -473,6 +491,13 @@ class Family:
             "." if default is None else f", {default} if not given."
         )
 
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The parameters of the function, as `inspect` has them."""
+        default = Parameter.empty if self.default is None else self.default
+        constant = Parameter(self.constant, Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        return [Parameter("x", Parameter.POSITIONAL_ONLY), constant]
+
     def _member(self, constant: float) -> Unary:
         member = self.make(constant)
         member.family = self, constant
@@ -484,15 +509,15 @@ class Family:
     def __call__(self, x: Operable[T], constant: float = ..., /, **named: float) -> T: ...
     @overload
     def __call__(self, x: NDArray[Any], constant: float = ..., /, **named: float) -> NDArray[Any]: ...
-    def __call__(self, x: Any = NOT_GIVEN, constant: Any = None, /, *others: Any, **named: Any) -> Any:
+    def __call__(self, x: Any = NOT_GIVEN, constant: Any = NOT_GIVEN, /, *others: Any, **named: Any) -> Any:
         """Apply the member with the given constant."""
         if others or x is NOT_GIVEN:
             number = 2 + len(others) if others else 0
             raise TypeError(f"{self.name} takes 1 operand, and {self.constant}, got {number} operands")
-        if (unknown := named.keys() - {self.constant}) or (named and constant is not None):
+        if (unknown := named.keys() - {self.constant}) or (named and constant is not NOT_GIVEN):
             found = ", ".join(sorted(unknown)) or f"{self.constant} twice"
             raise TypeError(f"{self.name} takes x and {self.constant}, got {found}")
-        given = named.get(self.constant, self.default if constant is None else constant)
+        given = named.get(self.constant, self.default if constant is NOT_GIVEN else constant)
         return self.member(real(given, f"{self.constant} of {self.name}"))(x)
 
     def __repr__(self) -> str:

@@ -446,7 +446,7 @@ floordiv = Binary("//", operator.floordiv, lambda y, a, b: NOTHING, lambda y, a,
 xlogy   = Binary("xlogy", _checked(_xlogy), lambda y, a, b: _select(maximum(abs(a), b) <= 0.0, 0.0, lambda: ieee_log(b)), lambda y, a, b: ieee_divide(a, b), definition="a * log(b) if a else 0", domain="b > 0 or a == 0",
                     edges={(0.0, 0.0): (0.0, nan), (0.0, 2.0): (LN_2, 0.0), (0.0, -2.0): (0.0, 0.0)})
 logaddexp = Binary("logaddexp", _logaddexp, lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a), definition="log(exp(a) + exp(b))")
-where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: INACTIVE, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="b if a else c")
+where   = Where("where", lambda c, a, b: a if c else b, lambda y, c, a, b: INACTIVE, lambda y, c, a, b: _mask(c), lambda y, c, a, b: _mask(c, otherwise=True), definition="a if condition else b", arguments=("condition", "a", "b"))
 
 less    = Binary("<",  lambda a, b: 1.0 if a < b else 0.0,  lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} < {})",  definition="1 if a < b else 0")
 less_equal = Binary("<=", lambda a, b: 1.0 if a <= b else 0.0, lambda y, a, b: INACTIVE, lambda y, a, b: INACTIVE, template="({} <= {})", definition="1 if a <= b else 0")
@@ -485,7 +485,9 @@ unguard = Operation(
     lambda y, c, x: _mask(c, by=guard),
     definition="b if a else 0",
 )
-decided = where.decided = Operation("where", where.forward, *where.partials, definition=where.definition)
+decided = where.decided = Operation(
+    "where", where.forward, *where.partials, definition=where.definition, arguments=where.arguments
+)
 chosen = where.chosen = Unary("where", operator.pos, lambda y, x: 1.0, definition="x, which was chosen")
 MADE: tuple[Operation, ...] = (decided, chosen)  # whose conditions a graph does not know
 largest = NAry("max", max, lambda y, xs: [INACTIVE] * len(xs), definition="max(xs), whose derivative counts as 0")

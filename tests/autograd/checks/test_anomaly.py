@@ -137,7 +137,7 @@ NAMED = {
     "abs(x) is inf, for x = -inf": lambda: abs(Value(-math.inf)),
     "x ** 2 is nan, for x = nan (n)": lambda: NAN**2,
     "maximum(a, b) is nan, for a = nan (n), b = 1.0": lambda: ad.maximum(NAN, 1.0),
-    "where(a, b, c) is inf, for a = 1.0, b = inf (i), c = 2.0": lambda: ad.where(1.0, INF, 2.0),
+    "where(condition, a, b) is inf, for condition = 1.0, a = inf (i), b = 2.0": lambda: ad.where(1.0, INF, 2.0),
     "leaky_relu(x, 0.01) is inf, for x = inf (i)": lambda: rules.leaky_relu(INF),
     "fsum([xs[0], xs[1]]) is inf, for xs[0] = inf (i), xs[1] = 1.0": lambda: fsum([INF, 1.0]),
     "dot([a[0]], [b[0]]) is inf, for a[0] = 1e+200 (w), b[0] = 1e+200 (x)": lambda: dot([W], [X]),

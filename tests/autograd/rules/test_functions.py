@@ -1,5 +1,6 @@
 """The functions: of floats, of Values and of arrays; at their edges, in their tails, and outside their domain."""
 
+import inspect
 import itertools
 import math
 import operator
@@ -12,6 +13,7 @@ import pytest
 
 import autograd as ad
 from autograd import Value, dot, elu, fsum, hypot, leaky_relu, logsumexp, mean, operation, sin, softmax, tanh, where
+from autograd.rules import FUNCTIONS
 from autograd.rules.operation import Family, NAry
 from tests.errors import error_of
 from tests.oracle import defined
@@ -592,3 +594,26 @@ def test_gradients_of_many_read_with_arrays_are_those_read_with_floats(row):
     columns = [np.array(column) for column in zip(*batch, strict=True)]
     at_once = [np.broadcast_to(slope, len(batch)) for slope in row.derivatives(np.array(results), columns)]
     assert np.transpose(at_once) == pytest.approx(np.array(one_by_one), rel=1e-12 if row is logsumexp else 0.0, abs=0.0)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_signature_is_that_of_the_function_and_agrees_with_its_documentation(name):
+    row = FUNCTIONS[name]
+    signature = inspect.signature(row)
+    parameters = signature.parameters.values()
+    required = [parameter for parameter in parameters if parameter.default is parameter.empty]
+    words = set(re.findall(r"\w+", f"{row.__doc__} {getattr(row, 'definition', '')}"))
+    assert set(signature.parameters) <= words
+    assert "Any" not in str(signature)
+    operands = [[1.0, 1.0] if isinstance(row, NAry) else 2.0 if name == "acosh" else 0.5 for _ in required]
+    found = row(*operands)
+    if all(parameter.kind is not parameter.POSITIONAL_ONLY for parameter in parameters):
+        assert row(**signature.bind(*operands).arguments) == found
+
+
+@pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if isinstance(row, Family)])
+def test_constant_of_a_family_is_no_none(name):
+    row = FUNCTIONS[name]
+    for call in (lambda: row(1.0, None), lambda: row(1.0, **{row.constant: None})):
+        with pytest.raises(TypeError, match=f"{row.constant} of {name} takes a real number, got a NoneType"):
+            call()
