@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 if sys.platform != "win32":
     import fcntl
@@ -61,9 +61,22 @@ def write_atomically(path: str | os.PathLike[str], contents: bytes) -> None:
                 os.close(folder)
 
 
+def path_of(given: Any) -> Path:
+    """Return the path of a file; TypeError where it is none, such as None or a number, which `pathlib` does not name.
+
+    >>> path_of(3)
+    Traceback (most recent call last):
+    TypeError: the path of a file is a str or a Path, got int: 3; write its name, such as "name.json"
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        found = f"{type(given).__name__}: {given!r:.60}"
+        raise TypeError(f'the path of a file is a str or a Path, got {found}; write its name, such as "name.json"')
+    return Path(given)
+
+
 def replaceable(path: str | os.PathLike[str]) -> Path:
     """Return the file of a path that `write_atomically` can make or replace; OSError where it cannot."""
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path_of(path)))
     if Path(path).exists():  # a pipe has no real path, as /dev/stdout may be one
         if not Path(path).is_file():
             raise FileExistsError(errno.EEXIST, "it is not a file; choose the name of a file", str(path))
@@ -78,7 +91,7 @@ def replaceable(path: str | os.PathLike[str]) -> Path:
 
 def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
     """Put a file in the place of the one at the path, in one step, or write to the pipe or the device that is there."""
-    if Path(path).is_fifo() or Path(path).is_char_device():
+    if path_of(path).is_fifo() or Path(path).is_char_device():
         with errors_named(path):
             Path(path).write_bytes(contents)
     else:

@@ -16,7 +16,7 @@ from autograd.export.latex import to_latex as to_latex
 from autograd.export.networks import load_torch_state as load_torch_state
 from autograd.export.networks import sequential_of
 from autograd.export.sympy import to_sympy as to_sympy
-from autograd.files import write_atomically
+from autograd.files import path_of, write_atomically
 
 __all__ = [
     "LaTeX",
@@ -58,7 +58,7 @@ def to_c(program: Compiled, path: str | Path | None = None, name: str = "f") -> 
     with needs_numpy("to_c"):
         from autograd.export.c import source_of
 
-    source = source_of(program_of(program, "to_c", may_be_empty=False), name, Path(path or f"{name}.c").name)
+    source = source_of(program_of(program, "to_c", may_be_empty=False), name, path_of(path or f"{name}.c").name)
     if path is not None:
         write_atomically(path, source.encode("ascii"))
     return source
@@ -88,7 +88,7 @@ def to_javascript(program: Compiled, path: str | Path | None = None, name: str =
     found = program_of(program, "to_javascript", may_be_empty=False)
     source = javascript_of(found.lowering, name, constants=found.constant_results) + "\n"
     if path is not None:
-        write_atomically(Path(path), source.encode())
+        write_atomically(path, source.encode())
     return source
 
 

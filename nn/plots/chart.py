@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from autograd.files import write_atomically
+from autograd.files import path_of, write_atomically
 from nn.plots.figures import COLOURS, SMALLEST, drawable
 
 WIDTH, HEIGHT = 480, 320
@@ -57,7 +57,7 @@ class Chart:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the chart to an SVG file, whole or not at all, and return its path."""
-        target = Path(path)
+        target = path_of(path)
         write_atomically(target, self._repr_svg_().encode())
         return target
 

@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from autograd.callers import warn
+from autograd.files import path_of
 from nn.sweeping._journal import Journal
 from nn.sweeping._together import together
 from nn.sweeping._workers import Answer, answers, attempted
@@ -68,7 +68,7 @@ def sweep(
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor has a method submit, as those of concurrent.futures have, got {executor!r:.60}")
     members = [Member(arguments) for arguments in _members(grid)]
-    journal = None if resume is None else Journal(Path(resume), f)
+    journal = None if resume is None else Journal(path_of(resume), f)
     for member in members if journal else ():
         if found := journal.pop(member.arguments):  # type: ignore[union-attr]
             member.result, member.done = found[0], True

@@ -21,6 +21,16 @@ from tests.writers import WRITERS
 ALL = pytest.mark.parametrize(("write", "name"), WRITERS.values(), ids=WRITERS)
 
 
+TAKE_A_PATH = ["write_atomically", "write_whole", "save", "a chart", "to_c", "to_javascript", "to_onnx"]
+
+
+@pytest.mark.parametrize("name", TAKE_A_PATH)
+def test_path_that_is_none_is_an_error_that_says_so(name):
+    for path in (3, 1.5, b"f", ["f"]):
+        with pytest.raises(TypeError, match=r"the path of a file is a str or a Path, got (int|float|bytes|list)"):
+            WRITERS[name][0](path)
+
+
 def sources():
     """Return the sources of the packages by their files."""
     folder = Path(autograd.__file__).parent.parent
