@@ -147,7 +147,11 @@ class Signature:
         stop = max(count - len(self.vectors), 0)
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
         if self.python is not None and self.telling is not None:
-            bound = told = _bound(self.python, args, named)
+            try:
+                bound = told = _bound(self.python, args, named)
+            except TypeError as error:  # of `inspect`, which does not know the function's name
+                called_as = f"{self.function}({', '.join(self.python.parameters)})"
+                raise TypeError(f"{called_as} was called with other arguments: {error}") from None
             with suppress(TypeError):  # a wrapper may take and give other arguments
                 told = _bound(self.telling, args[:stop], named, partial=True)
             ranks = [*told.args, *told.kwargs.values()]  # in the order of the parameters

@@ -55,7 +55,7 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
             setattr(self, attribute, thing)
         self.f = self.__wrapped__ = f
         self.__self__: Any = None  # the instance, of a method
-        self.batched, self.static = _names(batched), _names(static)
+        self.batched, self.static = _names("batched", batched), _names("static", static)
         self.has_aux = has_aux
         self.backend = backend
         given = None if wrt is None else leaves_of(wrt)
@@ -419,5 +419,9 @@ def _attributes(f: Any) -> list[tuple[str, Any]]:
     return [(name, thing) for name, thing in given.items() if name not in own]
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+def _names(role: str, names: str | Iterable[str]) -> tuple[str, ...]:
+    if not isinstance(names, Iterable):
+        raise TypeError(
+            f"{role} of compile takes the name of an argument, or several in a tuple, got {names!r}; write () for none"
+        )
     return (names,) if isinstance(names, str) else tuple(names)

@@ -434,3 +434,23 @@ def test_weight_shared_by_all_factors_of_a_batched_dot():
     X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [-1.0, 0.5, 0.0]])
     step.backward(X)
     assert (step(X), w.grad) == pytest.approx((2.0 * X.sum() / 3, X.sum() / 3), rel=1e-15)
+
+
+@pytest.mark.parametrize("role", ["static", "batched"])
+@pytest.mark.parametrize("names", [None, 0, 1, True, 2.0, len])
+def test_names_of_another_kind_are_an_error(role, names):
+    with pytest.raises(
+        TypeError, match=rf"{role} of compile takes the name of an argument, or several in a tuple, got"
+    ):
+        compile(lambda x: x, **{role: names})
+
+
+def test_call_with_other_arguments_names_the_function():
+    def weighed(x, w):
+        return x * w
+
+    program = compile(weighed)
+    for call in (lambda f: f(1.0), lambda f: f(1.0, 2.0, 3.0), lambda f: f(1.0, v=2.0), lambda f: f(1.0, 2.0, x=3.0)):
+        for f in (program, program.value_and_grad, program.backward, program.specialize):
+            with pytest.raises(TypeError, match=r"^weighed\(x, w\) was called with other arguments: "):
+                call(f)
