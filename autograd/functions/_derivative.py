@@ -11,7 +11,7 @@ from functools import partial
 from types import MethodType
 from typing import Any
 
-from autograd.functions.calls import Function, check_function, name_of
+from autograd.functions.calls import Function, check_argnums, check_function, name_of
 from autograd.functions.pickling import MadeOfFunction
 
 ANY = inspect.signature(lambda *args, **keywords: None)
@@ -34,6 +34,7 @@ def derivative(
     """Return the derivative of f by a transform with these options: `compute`, given the name, `of` and the options."""
     name = transform.__name__
     check_function(name, f)
+    check_argnums(name, options["argnums"])
     made = Derivative(compute, name, of, *options.values())
     made.f, made.make = f, partial(transform, **options)
     named = name_of(f)

@@ -85,16 +85,22 @@ class Call(Linearization):
 
 
 def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tuple[int, ...]:
-    positions = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
-    if not all(map(_is_whole, positions)):
-        raise TypeError(f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}")
-    positions = tuple(map(index, positions))
+    positions = tuple(map(index, argnums if isinstance(argnums, (list, tuple)) else (argnums,)))
     if not all(-len(args) <= position < len(args) for position in positions):
         number = f"{len(args)} argument{'' if len(args) == 1 else 's'}"
         raise ValueError(f"argnums of {asker} is {argnums!r}, but {name_of(f)} was called with {number}")
     if len({position % len(args) for position in positions}) < len(positions):
         raise ValueError(f"argnums of {asker} names an argument twice: {argnums!r}")
     return positions
+
+
+def check_argnums(asker: str, argnums: Any) -> None:
+    """Raise TypeError, in the asker's name, if argnums are no positions, such as the argument itself."""
+    if not all(map(_is_whole, argnums if isinstance(argnums, (list, tuple)) else (argnums,))):
+        raise TypeError(
+            f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}; "
+            f"write {asker}(f)({argnums!r}) where it is the argument itself"
+        )
 
 
 def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
@@ -182,7 +188,9 @@ def checked_whole(what: str, number: Any, least: int) -> int:
 def check_function(asker: str, f: Any) -> None:
     """Raise TypeError, in the asker's name, if f is no function."""
     if not callable(f):
-        remedy = "for a Value there is gradients(...)"
+        remedy = "give the function itself, first: f, not f(x)"
+        if any(isinstance(x, Value) for x in (f if isinstance(f, (list, tuple)) else [f])):
+            remedy = "for a Value there is gradients(...)"
         if hasattr(type(f), "__get__"):  # a class method or a property
             remedy = f"the function stands in it: write @{type(f).__name__} above the line of {asker}"
         raise TypeError(f"{asker} takes a function, got {type(f).__name__}; {remedy}")

@@ -714,8 +714,12 @@ OTHERS = {
 
 @pytest.mark.parametrize("asker", ASKERS | OTHERS)
 def test_what_is_no_function_is_refused_in_the_name_of_the_transform(asker):
-    for thing, kind in ((3.0, "float"), (Value(3.0), "Value"), (None, "NoneType")):
-        message = rf"^{asker} takes a function, got {kind}; for a Value there is gradients\(\.\.\.\)$"
+    of_values, itself = r"for a Value there is gradients\(\.\.\.\)", r"give the function itself, first: f, not f\(x\)"
+    for thing, kind, remedy in (
+        (3.0, "float", itself), (None, "NoneType", itself), (Value(3.0), "Value", of_values),
+        ([3.0], "list", itself), ([Value(3.0)], "list", of_values),
+    ):  # fmt: skip
+        message = rf"^{asker} takes a function, got {kind}; {remedy}$"
         check_refusal(TypeError, message, (ASKERS | OTHERS)[asker], thing)
         if asker in ASKERS and asker not in ("vjp", "jvp"):  # at once, before the derivative is called
             check_refusal(TypeError, message, getattr(ad, asker), thing)
@@ -813,11 +817,15 @@ REFUSED = [
     (by((0, 3)), ValueError, rf"^argnums of grad is \(0, 3\), {ONE}"),
     (by((0, 0)), ValueError, r"^argnums of grad names an argument twice: \(0, 0\)$"),
     (by((0, -1)), ValueError, r"^argnums of grad names an argument twice: \(0, -1\)$"),
-    (by("x"), TypeError, f"^{POSITION} 'x'$"),
-    (by(0.0), TypeError, f"^{POSITION} 0.0$"),
-    (by(True), TypeError, f"^{POSITION} True$"),
-    (by(None), TypeError, f"^{POSITION} None$"),
-    (by((0, "x")), TypeError, rf"^{POSITION} \(0, 'x'\)$"),
+    (by("x"), TypeError, f"^{POSITION} 'x'; write"),
+    (by(0.0), TypeError, f"^{POSITION} 0.0; write"),
+    (by(True), TypeError, f"^{POSITION} True; write"),
+    (by(None), TypeError, f"^{POSITION} None; write"),
+    (by((0, "x")), TypeError, rf"^{POSITION} \(0, 'x'\); write"),
+    *[
+        (lambda f=f: f(energy, 2.0), TypeError, rf"^argnums of .*, got 2\.0; write {f.__name__}\(f\)\(2\.0\)")
+        for f in (grad, value_and_grad, jacobian, hessian, hvp)
+    ],
     (lambda: jacobian(energy, (0, 3))(1.0), ValueError, rf"^argnums of jacobian is \(0, 3\), {ONE}"),
     (lambda: grad(energy)(), ValueError, r"^argnums of grad is 0, but energy was called with 0 arguments$"),
     (by(1, 0.0, words), TypeError, f"^grad {NO_ARGUMENT}"),
