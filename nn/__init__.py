@@ -21,7 +21,7 @@ from nn.sweeping.sweeps import sweep
 from nn.training import storage
 from nn.training.clipping import clip_grad_norm
 from nn.training.history import History, Stop
-from nn.training.metrics import accuracy
+from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.storage import load, save
 
@@ -39,6 +39,7 @@ __all__ = [
     "SGD",
     "Stop",
     "accuracy",
+    "binary_accuracy",
     "binary_cross_entropy",
     "clip_grad_norm",
     "cross_entropy",

@@ -126,7 +126,7 @@ LEFT_OUT = {  # public names that are not in RUNS
         *("Module", "MLP", "Layer", "Neuron"),
     },
     "blocks, in the run of that name": {"no_grad", "scope"},
-    "what only notes something": {"register", "LaTeX", "History", "Stop", "accuracy"},
+    "what only notes something": {"register", "LaTeX", "History", "Stop", "accuracy", "binary_accuracy"},
     "what fit computes and steps with": {
         *("mse", "mae", "huber", "hinge", "binary_cross_entropy", "cross_entropy", "l1", "l2"),
         *("Optimizer", "SGD", "Adagrad", "RMSprop", "Adam", "AdamW"),

@@ -18,6 +18,7 @@ from tests.errors import error_of
 PAIR = [3.0, 1.0]
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
 LOSSES = {name: loss for name, loss in vars(nn).items() if hasattr(loss, "metric") and not inspect.isclass(loss)}
+JUDGES = (nn.accuracy, nn.binary_accuracy)
 RUNS = {name: partial(getattr(nn, name), loss=nn.mse) for name in ("fit", "evaluate", "playground")}
 x, w = Value(2.0, "x"), Value(3.0, "w")
 OF_NUMBERS = {  # by function and argument, each called with two numbers
@@ -34,8 +35,8 @@ OF_NUMBERS = {  # by function and argument, each called with two numbers
 OF_EXAMPLES = {  # each called with two examples, or with their targets
     **{f"{name} outputs": lambda outputs, loss=loss: loss(outputs, [1, 1]) for name, loss in LOSSES.items()},
     **{f"{name} targets": lambda y, loss=loss: loss(ROWS, y) for name, loss in LOSSES.items()},
-    "accuracy outputs": lambda outputs: nn.accuracy(outputs, [1, 1]),
-    "accuracy targets": lambda targets: nn.accuracy(PAIR, targets),
+    **{f"{judge.__name__} outputs": lambda outputs, judge=judge: judge(outputs, [1, 1]) for judge in JUDGES},
+    **{f"{judge.__name__} targets": lambda targets, judge=judge: judge(PAIR, targets) for judge in JUDGES},
     **{f"{name} X": lambda X, run=run: run(MLP(1, [1], seed=1), X, [1, 1]) for name, run in RUNS.items()},
     **{f"{name} y": lambda y, run=run: run(MLP(1, [1], seed=1), [[1.0], [2.0]], y) for name, run in RUNS.items()},
     "standardization data": datasets.standardization,
