@@ -80,7 +80,7 @@ def hinge(outputs: Data, targets: Data) -> Any:
 
 @judged_by(binary_accuracy)
 def binary_cross_entropy(outputs: Data, targets: Data) -> Any:
-    """Return the mean cross-entropy of a binary classifier, (1/n) Σ y softplus(-z) + (1 - y) softplus(z).
+    """Return the mean cross-entropy of a binary classifier, (1/n) Σ (y softplus(-z) + (1 - y) softplus(z)).
 
     The outputs z are logits; the target y is 1 or 0, or the probability of 1. With p = sigmoid(z) this is
     -y log p - (1 - y) log(1 - p), computed without over- or underflow, since -log sigmoid(z) = softplus(-z).

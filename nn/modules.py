@@ -163,8 +163,9 @@ class _Dense(Module, Generic[Out]):
 class Neuron(_Dense[Value]):
     """activation(w · x + b), with `nin` weights and one bias.
 
-    `activation` is the name of a function of `autograd`, a function of one Value, or None for none. Weights begin as
-    `initial_weights` says, the bias at 0; the same `seed` gives the same weights.
+    `activation` is the name of a function of `autograd`, a function of one Value, or None for none. Weights begin
+    normal with variance 2 / nin for the relu family (He), else uniform by the widths (Glorot), the bias at 0; the same
+    `seed` gives the same weights.
 
     >>> neuron = Neuron(2, "tanh", seed=1)
     >>> neuron([0.0, 0.0]).data

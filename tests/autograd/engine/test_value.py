@@ -223,6 +223,14 @@ def floats_for(ufunc):
         yield [start * (i + 1.0) + np.arange(math.prod(shape)).reshape(shape) / 8.0 for i, shape in enumerate(shapes)]
 
 
+@pytest.mark.parametrize("order", [None, 1, 2, math.inf, "fro"])
+def test_norm_of_an_array_is_that_of_floats_with_the_orders_that_the_documentation_names(order):
+    for floats in (np.array([3.0, -4.0, 1.0]), np.array([[1.0, -2.0], [3.0, 4.0]])):
+        if (order, floats.ndim) not in (("fro", 1), (2, 2)):
+            values = np.array([Value(x) for x in floats.ravel()]).reshape(floats.shape)
+            assert np.linalg.norm(values, order).data == pytest.approx(np.linalg.norm(floats, order), rel=1e-15)
+
+
 @pytest.mark.parametrize("name", ALL_UFUNCS)
 def test_ufunc_of_values_is_that_of_floats_or_named_in_the_documentation(name):
     ufunc = ALL_UFUNCS[name]
