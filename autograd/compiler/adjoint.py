@@ -24,10 +24,14 @@ Y, G = symbol("y"), symbol("g")
 
 @dataclass
 class Contribution:
-    """A contribution to the adjoint of an operand: an instruction, after those that prepare it; or nothing to do."""
+    """A contribution to the adjoint of an operand: an instruction, after those that prepare it.
+
+    `upstream` are the adjoints that it hands on: of a map one for each number, of a product the first matrices.
+    """
 
     operand: Operand
-    instruction: Instruction | None
+    instruction: Instruction
+    upstream: Operand
     before: Sequence[Instruction] = ()
 
 
@@ -46,7 +50,7 @@ class Adjoint:
         self.shared: set[tuple[int, int]] = set()  # instruction and operand
         # Before the contributions, since these name the slots in which adjoints are.
         self._share()
-        self.contributions = [list(self._contributions(n, i)) for n, i in enumerate(code.instructions)]
+        self.contributions = [self._contributions(n, i) for n, i in enumerate(code.instructions)]
 
     def of(self, operand: Operand) -> Operand:
         """Return the slots of the adjoints of an operand."""
@@ -70,10 +74,9 @@ class Adjoint:
         active = self._active(wanted)
         # Set or add is decided here, once, by the order of the instructions: what comes first at a slot sets it, so no
         # buffer is cleared for each run. Zeros are needed only where that is not the same for all slots of an
-        # instruction: where it adds to some that have nothing yet, where it reads one at which nothing arrives, and for
-        # unused inputs.
+        # instruction, where it adds to some that have nothing yet; where a constant 0 arrives; and for unused inputs.
         written = [np.zeros(size, dtype=bool) for size in self.code.slots]
-        missing = [np.zeros(size, dtype=bool) for size in self.code.slots]  # read or added to, but not written before
+        missing = [np.zeros(size, dtype=bool) for size in self.code.slots]  # added to or read, but not written before
         instructions: list[Instruction] = []
 
         def arrive(instruction: Instruction) -> None:
@@ -91,16 +94,12 @@ class Adjoint:
             arrive(Instruction("map", self.of(root), [seed]))
         for instruction, contributions in zip(reversed(self.code.instructions), reversed(self.contributions)):
             results = self.of(instruction.destination)
-            arrived = written[results.batched][results.slots]
-            if not arrived.any():
+            if not written[results.batched][results.slots].any():
                 continue
-            wanted_ones = [c for c in contributions if active[c.operand.batched][c.operand.slots].any()]
-            if wanted_ones and not arrived.all():
-                missing[results.batched][results.slots[~arrived]] = True
-            for contribution in wanted_ones:
-                instructions += contribution.before
-                if contribution.instruction is not None:
-                    for part in self._where_arrived(contribution.instruction, written):
+            for contribution in contributions:
+                if active[contribution.operand.batched][contribution.operand.slots].any():
+                    instructions += contribution.before
+                    for part in _where_arrived(contribution, written):
                         arrive(part)
         for flag, inputs in enumerate(wanted):
             adjoints = self.place[flag][inputs]
@@ -114,27 +113,6 @@ class Adjoint:
                 first, last = (self.first[1], 2 * self.first[1] - 1) if batched else (int(slots[0]), int(slots[-1]))
                 zeros.append(Instruction("map", Operand(np.arange(first, last + 1), bool(batched)), [], 0.0))
         return zeros
-
-    def _where_arrived(self, instruction: Instruction, written: Sequence[Slots]) -> Iterator[Instruction]:
-        """Yield a contribution for those adjoints only that have arrived: 0 times an infinity is nan."""
-        adjoints = (o for o in instruction.operands if o.constants is None and self._is_adjoint(o))
-        arrived = next((written[o.batched][o.slots] for o in adjoints), None)
-        if arrived is None or arrived.all() or len(instruction.operands) < 2:
-            yield instruction
-        elif instruction.kind == "map":
-            yield _picked(instruction, arrived, *[arrived] * len(instruction.operands))
-        else:  # a product, of which the rows in which the same have arrived are a product again
-            alike = bool((arrived == arrived[0]).all())
-            for layer in [slice(None)] if alike else [slice(n, n + 1) for n in range(len(arrived))]:
-                here = arrived[layer.start or 0]
-                for columns in np.unique(here[here.any(axis=1)], axis=0):
-                    rows = (here == columns).all(axis=1)
-                    upstream, other = (layer, *np.ix_(rows, columns)), (layer, slice(None), columns)
-                    yield _picked(instruction, (layer, rows), upstream, other)
-
-    def _is_adjoint(self, operand: Operand) -> bool:
-        first = self.first[operand.batched]
-        return bool((operand.slots >= first).all() and (operand.slots < 2 * first).all())
 
     def _active(self, wanted: tuple[slice, slice]) -> list[Slots]:
         """Return which slots are active: those that depend on the inputs that are asked for."""
@@ -173,14 +151,14 @@ class Adjoint:
 
     # The contributions of an instruction to the adjoints of its operands
 
-    def _contributions(self, number: int, instruction: Instruction) -> Any:
+    def _contributions(self, number: int, instruction: Instruction) -> list[Contribution]:
         hand = {"map": self._map, "reduce": self._reduce, "product": self._product}[instruction.kind]
-        for position, operand in enumerate(instruction.operands):
-            if operand.constants is None:
-                if (number, position) in self.shared:
-                    yield Contribution(operand, None)
-                elif (contribution := hand(instruction, position)) is not None:
-                    yield contribution
+        found = [
+            hand(instruction, position)
+            for position, operand in enumerate(instruction.operands)
+            if operand.constants is None and (number, position) not in self.shared
+        ]
+        return [contribution for contribution in found if contribution is not None]
 
     def _map(self, instruction: Instruction, position: int) -> Contribution | None:
         handed = _handed(instruction, position)
@@ -190,7 +168,7 @@ class Adjoint:
 
     def _arriving(self, expression: Any, named: dict[Any, Operand], operand: Operand) -> Contribution:
         """Return the map that computes an expression of named operands, and adds it to an operand's adjoints."""
-        return Contribution(operand, mapped(expression, named, self.of(operand)))
+        return Contribution(operand, mapped(expression, named, self.of(operand)), named["g"])
 
     def _reduce(self, instruction: Instruction, position: int) -> Contribution | None:
         """Return the contribution to the rows: the n-ary rule is read with one symbol, which stands for all of a row.
@@ -240,14 +218,14 @@ class Adjoint:
             if part.operation is not None and part.operation.arity is None:
                 prepared(part)
         main = mapped(prepared(product(G, slope)), named, self.of(operand))
-        return Contribution(operand, main, before)
+        return Contribution(operand, main, named["g"], before)
 
     def _product(self, instruction: Instruction, position: int) -> Contribution | None:
         a, b, *_ = instruction.operands
         operand = instruction.operands[position]
         g = self.of(instruction.destination)
         if position > 1:  # an addend
-            return Contribution(operand, Instruction("map", self.of(operand), [g]))
+            return Contribution(operand, Instruction("map", self.of(operand), [g]), g)
         n, m = instruction.destination.shape[1:]
         if n == m == 1 and a.batched is b.batched and b.constants is None and np.array_equal(a.slots, b.slots):
             square = product(product(G, 2.0), symbol(0))  # a sum of squares hands back to one operand, not two
@@ -270,7 +248,7 @@ class Adjoint:
             }
             return self._arriving(product(G, symbol(0)), named, operand)
         turned = other.arranged(lambda slots: slots.swapaxes(1, 2))
-        return Contribution(operand, Instruction("product", self.of(operand), [upstream, turned]))
+        return Contribution(operand, Instruction("product", self.of(operand), [upstream, turned]), upstream)
 
 
 def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> Instruction:
@@ -280,6 +258,24 @@ def mapped(expression: Any, named: dict[Any, Operand], destination: Operand) -> 
     if isinstance(numbered, Expression) and numbered.operation is None:
         numbered = IDENTITY
     return Instruction("map", destination, [named[key] for key in used], numbered)
+
+
+def _where_arrived(contribution: Contribution, written: Sequence[Slots]) -> Iterator[Instruction]:
+    """Yield the instruction of a contribution for those adjoints only that have arrived: 0 times an infinity is nan."""
+    instruction, upstream = contribution.instruction, contribution.upstream
+    arrived = written[upstream.batched][upstream.slots]
+    if arrived.all():
+        yield instruction
+    elif instruction.kind == "map":
+        yield _picked(instruction, arrived, *[arrived] * len(instruction.operands))
+    else:  # a product, of which the rows in which the same have arrived are a product again
+        alike = bool((arrived == arrived[0]).all())
+        for layer in [slice(None)] if alike else [slice(n, n + 1) for n in range(len(arrived))]:
+            here = arrived[layer.start or 0]
+            for columns in np.unique(here[here.any(axis=1)], axis=0):
+                rows = (here == columns).all(axis=1)
+                result, other = (layer, rows), (layer, slice(None), columns)
+                yield _picked(instruction, result, (layer, *np.ix_(rows, columns)), other)
 
 
 def _picked(instruction: Instruction, result: Any, *parts: Any) -> Instruction:

@@ -8,6 +8,8 @@ import pytest
 import autograd as ad
 from autograd import Value, compile, sin, sqrt, value_and_grad
 from autograd.functions.structure import flatten
+from autograd.rules import COMPARISONS
+from autograd.testing import every_operation
 
 STEPS = 100
 
@@ -109,3 +111,25 @@ def test_infinite_rows_of_products_get_nothing_where_nothing_arrives(name, use, 
     assert flatten(compile(lambda p: f(*p)).value_and_grad(point))[0] == pytest.approx(wanted, rel=1e-14)
     batch = compile(f, batched="A").value_and_grad([point[0]] * 2, point[1])[1]
     assert flatten(batch)[0] == pytest.approx([slope / 2.0 for slope in wanted[1 : 1 + A.size]] * 2, rel=1e-14)
+
+
+BY_OPERAND = [(row, n) for row in every_operation() if row not in COMPARISONS for n in range(row.arity or 2)]
+
+
+@pytest.mark.sample(8)
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize(("row", "operand"), BY_OPERAND, ids=lambda part: getattr(part, "name", part))
+def test_infinite_slope_gets_nothing_where_others_of_its_group_get_something(row, operand):
+    within = 1.5 if row is ad.acosh else 0.5
+
+    def f(xs):
+        steep = [within + sqrt(x) for x in xs]
+        first, *others = [row.apply([y if n == operand else within for n in range(row.arity or 2)]) for y in steep]
+        return ad.fsum(others) + detached(first) + detached(ad.fsum(steep)) + xs[0]
+
+    point = [0.0, *[0.01] * 7]
+    value, slopes = value_and_grad(f)(point)
+    assert slopes[0] == 1.0
+    assert compile(f).value_and_grad(point) == (pytest.approx(value), pytest.approx(slopes))
+    batch = compile(f, batched="xs").value_and_grad([point, point[::-1]])
+    assert batch[1][0] == pytest.approx([slope / 2.0 for slope in slopes])
