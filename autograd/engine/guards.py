@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine.node import UNREACHED, slots_of
-from autograd.engine.value import Constant, Value, fails_with_nan
+from autograd.engine.value import Constant, Value, fails_with_nan, of_nan
 from autograd.rules import Operation, active_operands, guard, is_own, where
 
 LOOKED_BACK = 24  # operations before a side that are computed again in it
@@ -45,25 +45,18 @@ def move_guards(order: Sequence[Value], outputs: Iterable[Any]) -> bool:
     if not guards:
         return False
     some, always = _reach(order, outputs)
-    before = _leading_to_steep(order)
-    inside: dict[Any, Value] = {}  # what stands for a node in the sides of a test
-    for node in guards:
-        inside.setdefault(node.parents, node)
-    changed = False
-    for node in guards:
-        if node.op is not guard:  # computed again already, as what another one stands before
-            changed = True
-            continue
-        test, x = operands = node.parents
-        if inside[operands].op is guard:
-            for found in _steep_before(x, before, always, some.get(node, 0)):
-                _compute_again(found, test, inside)
-        again = inside[operands]
-        if again.op is not guard:
-            changed = True
-            if node is not again:
+    sides = _Sides(guards)
+    for node in order:
+        if node.op is guard and node not in sides.computed:  # already, as what another one stands before
+            test, x = operands = node.parents
+            for found in sides.steep_before(x, always, some.get(node, 0)):
+                again = sides.compute_again(found, test)
+                always[again] = always.get(again, 0) | always.get(node, 0)
+            again = sides.inside[operands]
+            if again in sides.computed and again is not node:
                 node.op, node._first, node._second = rules.positive, again, None
-    return _without_idle_guards(order) or changed
+        sides.enter(node)
+    return _without_idle_guards(order) or bool(sides.computed)
 
 
 def _reach(order: Sequence[Value], outputs: Iterable[Any]) -> tuple[dict[Any, int], dict[Any, int]]:
@@ -94,63 +87,77 @@ def _reach(order: Sequence[Value], outputs: Iterable[Any]) -> tuple[dict[Any, in
     return some, always
 
 
-def _leading_to_steep(order: Sequence[Value]) -> dict[Any, list[Any]]:
-    """Return the nodes that are near an infinite slope before them, each with the operands that hand it on."""
-    distance: dict[Any, int] = {}
-    found: dict[Any, list[Any]] = {}
-    for node in order:
+class _Sides:
+    """What sides compute again, in a graph whose nodes are entered in the sorted order.
+
+    What is computed again is entered too: a later side may take what another one returned, and compute that again.
+    """
+
+    def __init__(self, guards: Iterable[Value]) -> None:
+        self.inside: dict[Any, Value] = {}  # by a test and a node, what stands for the node in the sides of the test
+        for node in guards:
+            self.inside.setdefault(node.parents, node)
+        self.computed: set[Value] = set()  # of these, what has been computed again
+        self.distance: dict[Any, int] = {}
+        self.before: dict[Any, list[Any]] = {}  # of what is near an infinite slope, the operands that hand it on
+
+    def enter(self, node: Any) -> None:
+        """Take note of whether a node is near an infinite slope before it."""
         if node.op is not None:
             parents = node.parents
-            near = [x for x in compress(parents, active_operands(node.op, len(parents))) if x in distance]
-            far = 1 if _is_steep(node.op) else 1 + min([distance[x] for x in near], default=LOOKED_BACK)
+            near = [x for x in compress(parents, active_operands(node.op, len(parents))) if x in self.distance]
+            far = 1 if _is_steep(node.op) else 1 + min([self.distance[x] for x in near], default=LOOKED_BACK)
             if far <= LOOKED_BACK:
-                distance[node], found[node] = far, near
-    return found
+                self.distance[node], self.before[node] = far, near
 
+    def steep_before(self, x: Any, always: Mapping[Any, int], reached: int) -> list[Any]:
+        """Return what a node is made of from the infinite slopes near by on, and itself, in the sorted order.
 
-def _steep_before(x: Any, before: Mapping[Any, list[Any]], always: Mapping[Any, int], reached: int) -> list[Any]:
-    """Return what a node is made of from the infinite slopes near by on, and itself, in the sorted order.
+        Nothing is looked at behind what those outputs that reach the side always reach.
+        """
+        near: dict[Any, list[Any]] = {}
+        waiting = [x]
+        for node in waiting:
+            if node in self.before and node not in near and reached & ~always.get(node, 0):
+                near[node] = self.before[node]
+                if len(near) == LOOKED_BACK:
+                    break
+                waiting += self.before[node]
+        steep: dict[Any, None] = {}
+        while near:
+            for node in [node for node, parents in near.items() if near.keys().isdisjoint(parents)]:
+                if not steep.keys().isdisjoint(near.pop(node)) or _is_steep(node.op):
+                    steep[node] = None
+        return [*steep]
 
-    Nothing is looked at behind what those outputs that reach the side always reach.
-    """
-    near: dict[Any, list[Any]] = {}
-    waiting = [x]
-    for node in waiting:
-        if node in before and node not in near and reached & ~always.get(node, 0):
-            near[node] = before[node]
-            if len(near) == LOOKED_BACK:
-                break
-            waiting += before[node]
-    steep: dict[Any, None] = {}
-    while near:
-        for node in [node for node, parents in near.items() if near.keys().isdisjoint(parents)]:
-            if not steep.keys().isdisjoint(near.pop(node)) or _is_steep(node.op):
-                steep[node] = None
-    return [*steep]
+    def compute_again(self, node: Any, test: Value) -> Value:
+        """Return what stands for a node in a side, which is computed there, in place of a guard."""
+        again, op, operands = self._guarded(test, node), node.op, node.parents
+        if again not in self.computed:
+            self.computed.add(again)
+            is_known = is_own(op) and not op.vectorized
+            guarded = not is_known and fails_with_nan(op, operands)  # constants too, as in nan / 0.0
+            operands = tuple(
+                [x if isinstance(x, Constant) and not guarded else self._guarded(test, x) for x in operands]
+            )
+            if is_known:
+                known = _unrecorded(guard, (test, node), again.number)
+                op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
+            if all(isinstance(x, Constant) for x in operands):  # a constant, whatever is chosen
+                again.number = node.number
+            elif not is_own(op) and not math.isnan(at_nan := of_nan(op, operands)):  # a number, as of nan < 0
+                op, operands = guard, (test, _unrecorded(op, operands, node.number if test.number else at_nan))
+            again.op = op
+            again._first, again._second = slots_of(op, operands)
+            self.enter(again)
+        return again
 
-
-def _guarded(test: Value, x: Value, inside: dict[Any, Value]) -> Value:
-    """Return what stands for a node in a side: a guard, where there is nothing yet."""
-    if (test, x) not in inside:
-        inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
-    return inside[test, x]
-
-
-def _compute_again(node: Any, test: Value, inside: dict[Any, Value]) -> None:
-    """Have what stands for a node in a side computed there, in place of a guard."""
-    again, op, operands = _guarded(test, node, inside), node.op, node.parents
-    if again.op is not guard:
-        return
-    is_known = is_own(op) and not op.vectorized
-    guarded = not is_known and fails_with_nan(op, operands)  # constants too, as in nan / 0.0
-    operands = tuple([x if isinstance(x, Constant) and not guarded else _guarded(test, x, inside) for x in operands])
-    if is_known:
-        known = _unrecorded(guard, (test, node), again.number)
-        op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
-    if all(isinstance(x, Constant) for x in operands):  # a constant, whatever is chosen
-        again.number = node.number
-    again.op = op
-    again._first, again._second = slots_of(op, operands)
+    def _guarded(self, test: Value, x: Value) -> Value:
+        """Return what stands for a node in a side: a guard, where there is nothing yet."""
+        if (test, x) not in self.inside:
+            self.inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
+        self.enter(self.inside[test, x])
+        return self.inside[test, x]
 
 
 def _unrecorded(op: Operation, operands: tuple[Value, ...], number: float) -> Value:

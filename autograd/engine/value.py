@@ -90,10 +90,15 @@ def fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
     if not any(isinstance(x, Constant) for x in operands):
         return False
     try:
-        op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
+        of_nan(op, operands)
     except (ValueError, ArithmeticError):
         return True
     return False
+
+
+def of_nan(op: Operation, operands: Sequence[Value]) -> float:
+    """Return what an operation gives where nan meets its constants, as in a side that is not chosen."""
+    return op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:

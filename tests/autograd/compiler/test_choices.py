@@ -154,6 +154,12 @@ OUTSIDE = {  # what a function of a number computed before has as a side, and a 
     "in both sides": lambda y, c: where(c, lambda: sin(y), lambda: 3.0) + where(c, lambda: y * y, lambda: 1.0),
     "in a choice in the side": lambda y, c: where(c, lambda: where(c, lambda: 2.0 * y, lambda: y), 1.0),
     "in the other choice in it": lambda y, c: where(1.0 - c, lambda: where(c, lambda: tanh(y), lambda: 4.0), lambda: y),
+    "in what another side returned": lambda y, c: (
+        lambda k: (lambda w: where(c, lambda: w * w, 2.0))(where(1.0 - c, lambda: 1.0 - k, 0.0))
+    )(tanh(y)),
+    "in a choice of a number": lambda y, c: (lambda w: where(c, lambda: 1.0 / w, 2.0))(
+        where(c < 0.5, 0.0, lambda: exp(tanh(y)))
+    ),
     "in another operation": lambda y, c: (lambda z: where(c, lambda: z * 2.0, 2.0))(sqrt(abs(tanh(y)))),
 }
 
