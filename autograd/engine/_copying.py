@@ -90,10 +90,14 @@ def shallow_copy(node: Node) -> Any:
 def deep_copy(root: Node, memo: dict[int, Any]) -> Any:
     """Return a copy of a node and all it was made from, as `copy.deepcopy` asks for it."""
     inputs = modes.inputs()
-    for node in topological_order(root):
+    order, used = topological_order(root), {root}
+    for node in reversed(order) if inputs else ():
+        if node in used and id(node) not in inputs:
+            used.update(node.parents)
+    for node in order:
         if id(node) in inputs:  # it stands for a plain number, which is its own copy
             memo[id(node)] = node
-        elif id(node) not in memo:
+        elif id(node) not in memo and (node in used or not inputs):  # not what an input was made from
             copied = restore(None, *state(node, tuple([memo[id(parent)] for parent in node.parents])))
             memo[id(node)] = copied
             _with_state(copied, copy.deepcopy(own_state(node), memo))

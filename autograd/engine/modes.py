@@ -302,12 +302,12 @@ def inputs() -> set[int]:
     return found
 
 
-def use(node: AnyNode, how: str) -> AnyNode:
+def use(node: AnyNode, how: str, *, differentiable: bool = False) -> AnyNode:
     """Tell the tracer that a node is used as a plain number; return the node that stands for it."""
     _tracer.get().value.used(node, how)
     if traces:
         read_elsewhere([node])
-    return substituted(node, differentiable=False)
+    return substituted(node, differentiable=differentiable)
 
 
 def assign(leaf: Node) -> None:

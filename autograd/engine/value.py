@@ -529,8 +529,14 @@ class Value(Node, PeerNames, Methods["Value"]):
         return Value(self.number)
 
     def _copied(self) -> Value:
-        """Return what is to be copied; where a function is traced, the copy would be a leaf of its first numbers."""
-        return modes.use(self, "a copy of") if modes.blocks else self
+        """Return what is to be copied; where a function is traced, the copy would be a leaf of its first numbers.
+
+        What `root` reads of what was made from a transform's inputs keeps its derivative, as in copies around `root`.
+        """
+        if not modes.blocks:
+            return self
+        kept = modes.substitutions and not modes.inputs().isdisjoint(map(id, topological_order(self)))
+        return modes.use(self, "a copy of", differentiable=bool(kept))
 
     def __copy__(self) -> Value:
         copied: Value = _copying.shallow_copy(self._copied())

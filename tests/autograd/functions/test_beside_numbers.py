@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autograd import Value, compile, grad, hessian, hvp, jacobian, jvp, register, root, taylor, vjp
+from autograd import Value, argmin, compile, grad, hessian, hvp, jacobian, jvp, register, root, taylor, vjp
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 
@@ -493,6 +493,15 @@ def test_copy_of_a_number_in_a_differentiated_function_is_that_number(copied):
     assert taylor(lambda x: f(Pair(x, 3.0)), 2.0, 2) == [12.0, 12.0, 3.0]
     square_root = lambda a: root(lambda y, a: (lambda q: q.a**2 - q.b)(copied(Pair(y, a))), 1.0, a)
     assert (square_root(4.0), grad(square_root)(4.0)) == (2.0, 0.25)
+    equation = lambda y, a: (lambda q: q.a**2 - q.b)(copied(Pair(y, a)))
+    for captured in (
+        lambda a: root(lambda y: equation(y, a), 1.0),
+        lambda a: (lambda b: root(lambda y: equation(y, b), 1.0))(a * 1.0),  # made from an input
+        lambda a: argmin(lambda y: equation(y, a * y) ** 2, 5.0) ** 0.5,
+        lambda a: root(lambda y: equation(y, root(lambda z: equation(z, a * z), 5.0)), 1.0),
+    ):
+        found = captured(4.0), grad(captured)(4.0), jvp(captured, (4.0,), (1.0,))[1], hessian(captured)(4.0)
+        assert found == pytest.approx((2.0, 0.25, 0.25, -1.0 / 32.0))
 
 
 def test_copy_of_a_value_elsewhere_is_another_leaf():
