@@ -17,7 +17,7 @@ from autograd import rules
 from autograd.compiler._arguments import BATCHED, BoundCall, in_batch, structure_of
 from autograd.compiler._results import check_number, check_pair, of_each
 from autograd.compiler.trace import Argument
-from autograd.engine import Value
+from autograd.engine import Value, clock
 from autograd.functions import Function, Structure, flatten_result, pack, transforms
 from autograd.functions.calls import check_outputs
 
@@ -89,10 +89,12 @@ def assigned(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None
     try:
         for leaf, number in zip(leaves, numbers, strict=True):
             leaf.number = number
+        clock.advance()  # by which compiled functions tell that numbers are others
         yield
     finally:
         for leaf, number in zip(leaves, before, strict=True):
             leaf.number = number
+        clock.advance()
 
 
 def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Structure, int, Any]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from autograd import Value, exp, fsum, log, maximum, mean, no_grad, relu, softmax, softplus, sqrt, where
-from nn import MLP, SGD, Module, evaluate, fit, mse, playground
+from autograd import Value, compile, exp, fsum, log, maximum, mean, no_grad, relu, softmax, softplus, sqrt, where
+from nn import MLP, SGD, Layer, Module, evaluate, fit, mse, playground
 from nn.training.judging import LOSSES
 from tests.errors import error_of
 
@@ -319,3 +319,27 @@ def test_parameters_are_as_they_were_after_the_examples_were_looked_at():
     playground(model, POINTS, BITS, loss=lambda o, t: mse(o, t))
     assert model.state_dict() == before
     root.backward()  # which would refuse a graph whose leaves have been assigned
+
+
+COMPILED_PARTS = {"a layer": compile, "a function": lambda layer: compile(lambda x: layer(x))}
+
+
+@pytest.mark.parametrize("part", COMPILED_PARTS.values(), ids=COMPILED_PARTS)
+def test_loss_may_call_the_model_on_numbers_with_parts_that_are_compiled(part):
+    class Net(Module):
+        def __init__(self):
+            self.layer, self.head = Layer(2, 3, "tanh", seed=1), Layer(3, 1, None, seed=2)
+            self.part = part(self.layer)
+
+        def forward(self, x):
+            return self.head(self.part(x))[0]
+
+    losses = []
+    for compiled in ("auto", False):
+        net = Net()
+        loss = lambda o, t, net=net: mse(o, t) + 0.1 * (net([0.0, 0.0]) - 1.0) ** 2
+        optimizer = SGD(net.parameters(), lr=0.001)
+        history = fit(net, X, REAL, loss=loss, epochs=5, optimizer=optimizer, compiled=compiled)
+        assert history.compiled is (compiled == "auto")
+        losses.append(history.loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-9)
