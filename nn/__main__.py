@@ -268,12 +268,13 @@ def _predict(options: argparse.Namespace) -> int:
     saved = storage.read(options.model)
     encoder = Encoder.of_saved(saved)
     model: MLP = saved.model()
-    rows = read_inputs(options.file, encoder.features, options.encoding, encoder.commas)
+    notes: list[str] = []
+    rows = read_inputs(options.file, encoder.features, options.encoding, encoder.commas, notes=notes)
     X = encoder.inputs(rows)
     with no_grad():
         answers = [_answer(model, encoder, x, f"{options.file}, row {row}") for row, x in enumerate(X, 1)]
-    for complaint in encoder.complaints(rows):
-        print(f"note: {options.file}, {complaint}", file=sys.stderr)
+    for note in notes + encoder.complaints(rows):
+        print(f"note: {options.file}, {note}", file=sys.stderr)
     if options.out is None:
         _write_answers(sys.stdout, encoder.target, answers)
         sys.stdout.flush()  # where the disk is full, that is an error here

@@ -277,14 +277,20 @@ def shown(name: Any) -> str:
 
 
 def read_inputs(
-    path: TextFile, columns: Mapping[str, bool], encoding: str | None = None, commas: Mapping[str, str] = NO_COMMAS
+    path: TextFile,
+    columns: Mapping[str, bool],
+    encoding: str | None = None,
+    commas: Mapping[str, str] = NO_COMMAS,
+    *,
+    notes: list[str] | None = None,
 ) -> list[list[Any]]:
     r"""Return the columns of a CSV file by name, in this order, whatever else it holds; True is for columns of texts.
 
     What a cell means does not depend on other rows: `commas` says what they are in a column, as of `commas_in` for
     the table trained on. A cell that may be read in two ways is an error where that does not tell: one with a comma in
     a column that had none, or with a point in a column that had decimal commas and no points. But in a table separated
-    by commas the comma stands between thousands, and the point is decimal.
+    by commas the comma stands between thousands, and the point is decimal. What was unusual about the file is added to
+    `notes`.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -297,6 +303,8 @@ def read_inputs(
         raise ValueError("columns names what to read, one or more, got none")
     known = {name: commas.get(name, "") for name, is_text in columns.items() if not is_text}
     table = _read(path, list(columns), encoding, True, known)
+    if notes is not None:
+        notes += table.notes
     parts: list[Sequence[Any]] = []
     for name, is_text in columns.items():
         cells = table.columns[table.name(name)]

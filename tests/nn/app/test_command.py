@@ -345,7 +345,26 @@ def test_prediction_says_what_training_had_not_seen_and_ignores_columns_that_nob
     rows = [[0, "red", "inf", 1.0, ""], [0, "blue", "1e999", 30, "?"]]
     table = write(tmp_path / "t.csv", ["", "colour", "", "size", "size "], rows)
     plain = write(tmp_path / "plain.csv", ["size", "colour"], [[1.0, "red"], [30, "blue"]], "\t")
-    assert predict(pets, table) == predict(pets, plain)
+    code, out, error = run("predict", pets, table)
+    assert (code, out.splitlines()) == (0, predict(pets, plain))
+    assert error == f"note: {table}, two columns are named 'size': the one in place 5 is called 'size.1'\n"
+
+
+UNUSUAL = [
+    b"size,size,colour\n1,2,red\n",
+    b"size,colour,x\n1,red,K\xe4tzchen\n",
+    b"size,colour\n# made in May\n1,red\n",
+    b"size,colour\n1,red\n,\n",
+]
+
+
+@pytest.mark.parametrize("contents", UNUSUAL)
+def test_prediction_says_what_is_unusual_about_its_table_as_training_does(contents, pets, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_bytes(contents)
+    (note,) = read_table(table).notes
+    code, out, error = run("predict", pets, table)
+    assert (code, out.count("\n"), error) == (0, 2, f"note: {table}, {note}\n")
 
 
 COMMAS = {"decimal": lambda x: f"{x:.3f}".replace(".", ","), "thousands": lambda x: f"{1000 * x:,.1f}"}
