@@ -17,7 +17,7 @@ from itertools import compress, takewhile
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import SWAPPED, Table, listed_names, number_in, numbers_in, shown
+from nn.data.csv_reader import SWAPPED, Table, listed_names, number_in, numbers_in, plain, shown
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -227,7 +227,7 @@ def _parsed(table: Table, name: str, cells: Sequence[str]) -> Sequence[Any]:
 
 
 def _commas(table: Table, name: str) -> str:
-    """Return what is said of the commas and points in a column; those that may be read in two ways are an error."""
+    """Return what is said of the marks in a column of numbers; those that may be read in two ways are an error."""
     marked = next(((row, cell) for row, cell in enumerate(table.columns[name], 1) if {*cell} & {*".,"}), None)
     if marked and table.commas.get(name) == "unclear":
         row, cell = marked
@@ -241,7 +241,9 @@ def _commas(table: Table, name: str) -> str:
         "points": ", with points between thousands",
         "thousands": ", with commas between thousands",
     }
-    return said.get(table.commas.get(name, ""), "") if marked else ""
+    written = zip(table.texts.get(name, ()), table.columns[name])
+    odd = (f"; {shown(text)} is {number_in(cell):.12g}" for text, cell in written if cell and plain(text) != text)
+    return (said.get(table.commas.get(name, ""), "") if marked else "") + next(odd, "")
 
 
 def _check_size(where: str, found: Sequence[float]) -> None:
@@ -335,7 +337,7 @@ def _key(name: str) -> Decimal | str:
     """Return what tells a class from others: the number that is its name, to all its digits, or the text."""
     x = number_in(name)
     try:
-        return Decimal(name.replace(",", "")) if math.isfinite(x) else name
+        return Decimal(plain(name).replace(",", "")) if math.isfinite(x) else name
     except InvalidOperation:  # 1e-9999999999999999999, say
         return Decimal(x)
 

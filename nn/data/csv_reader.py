@@ -23,6 +23,9 @@ from nn.data.csv_dialect import TextFile, contents, decoded, layout
 MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "-"}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one with a decimal point, and back
+SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ '\u2019\u00a0\u2009\u202f])\d{3}(\1\d{3})*([.,]\d*)?")
+# What typesetters and keyboards of East Asia write in numbers. Not NFKC, by which 10³ would be 103.
+TO_ASCII = str.maketrans({"\u2212": "-", **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}})
 UP_TO_999 = re.compile(r"[+-]?\d{1,3}")
 NO_COMMAS: Mapping[str, str] = MappingProxyType({})
 
@@ -78,7 +81,7 @@ def read_table(
     table = _read(path, wanted, encoding, blank_rows, None)
     commas = commas_in(table.columns, table.separator)
     columns = {
-        name: [cell.translate(SWAPPED) for cell in cells] if commas.get(name) in ("decimal", "points") else cells
+        name: [plain(cell).translate(SWAPPED) for cell in cells] if commas.get(name) in ("decimal", "points") else cells
         for name, cells in table.columns.items()
     }
     return table._replace(columns=columns, commas=commas)
@@ -194,7 +197,8 @@ def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str,
        that is a point and nothing tells decimal commas, one of these must end in 0, in a table that is not separated by
        commas: 1.125 beside 2 may be decimal.
     4. Else points are decimal, and commas stand between thousands in a table that is separated by commas.
-    By 2 to 4 nothing has decimal points beside a column that tells decimal commas, nor the other way round.
+    By 2 to 4 nothing has decimal points beside a column that tells decimal commas, nor the other way round. In
+    a column with spaces or apostrophes between thousands, what may be either is decimal.
 
     A column with decimal commas is "points" where it has points between thousands, else "decimal"; so is one without
     marks where only decimal commas are told. One with commas between thousands is "thousands"; others are not listed.
@@ -203,10 +207,16 @@ def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str,
     {'a': 'decimal', 'b': 'decimal', 'd': 'points'}
     >>> commas_in({"a": ["1,500", "2.5"]}, ";"), commas_in({"a": ["17,811", "476"], "b": ["2,345"]}, ";")
     ({'a': 'thousands'}, {'a': 'thousands', 'b': 'unclear'})
+    >>> commas_in({"a": ["12 345", "6,789"], "b": ["12'345", "6.789"]}, ",")
+    {'a': 'decimal'}
     """
-    numbers = {name: [cell for cell in cells if cell] for name, cells in columns.items()}
+    numbers = {name: [plain(cell) for cell in cells if cell] for name, cells in columns.items()}
     marks = {name: {*".,"} & {*"".join(cells)} for name, cells in numbers.items()}
     readings = {name: _decimal_marks(cells) if marks[name] else "" for name, cells in numbers.items()}
+    for name, cells in numbers.items():
+        has_gaps = sum(map(len, cells)) < sum(map(len, columns[name]))  # spaces or apostrophes
+        if has_gaps and len(readings[name]) == 2 and len(marks[name]) == 1:
+            (readings[name],) = marks[name]
     told: dict[str, set[str]] = {".": set(), ",": set()}  # by what is the decimal mark: the marks that have a meaning
     for name, reading in readings.items():
         if len(reading) == 1:
@@ -253,15 +263,30 @@ def _chosen(cells: Sequence[str], marks: set[str], told: Mapping[str, set[str]],
 
 
 def number_in(text: str) -> float:
-    """Return the number that a cell stands for, with or without commas between thousands; nan where it is none.
+    """Return the number that a cell stands for, with or without marks between thousands; nan where it is none.
 
-    >>> number_in("1,234.5"), number_in("-2e3"), number_in("2020_1")
-    (1234.5, -2000.0, nan)
+    >>> number_in("1,234.5"), number_in("-2e3"), number_in("2020_1"), number_in("\u22121'234.5")
+    (1234.5, -2000.0, nan, -1234.5)
     """
     try:
         return math.nan if "_" in text else float(text)  # 2020_1 is a number in Python's source, and a name in tables
     except ValueError:
+        if (written := plain(text)) != text:
+            return number_in(written)
         return float(text.replace(",", "")) if THOUSANDS.fullmatch(text) else math.nan
+
+
+def plain(text: str) -> str:
+    """Return a number in ASCII, without spaces or apostrophes between thousands; points, commas and texts stay.
+
+    >>> plain("1 234 567,5"), plain("\u22121.5"), plain("12 34")
+    ('1234567,5', '-1.5', '12 34')
+    """
+    if text.isascii() and " " not in text and "'" not in text:
+        return text
+    text = text.translate(TO_ASCII)
+    found = SPACED.fullmatch(text)
+    return text.replace(found[1], "") if found else text
 
 
 def listed_names(names: Iterable[str]) -> str:
@@ -320,6 +345,7 @@ def read_inputs(
 
 def _with_point(where: str, cell: str, commas: str, separator: str) -> str:
     """Return a number with a decimal point; one that may be read in two ways, or not as in training, is an error."""
+    cell = plain(cell)
     reading = _decimal_marks([cell])
     if commas == "thousands" or not reading or not {*cell} & {*".,"}:
         return cell

@@ -301,6 +301,33 @@ IN_COLUMNS = [  # cells of a column, a cell of each other one, and what the firs
     *((["12.345", "6.789"], other, None) for other in ("3,6", "3,6 2.6", "1.234,5 2.6", "1,5 1,234,567")),
     (["12.345", "6.789", "1234"], "3,6", None),
     (["12.345", "476"], "3,6 2.6", None),
+    *(
+        (cells, other, numbers)
+        for gap, other in zip(
+            " '\u2019\xa0\u2009\u202f", ("1", "1,5", "2.6", "1,234,567", "1.234.567", "1"), strict=True
+        )
+        for cells, numbers in [
+            ([f"14{gap}494,5", f"-1{gap}234{gap}567", "7"], [14494.5, -1234567.0, 7.0]),
+            ([f"1{gap}234.5", "1234", f"+999{gap}000"], [1234.5, 1234.0, 999000.0]),
+            ([f"12{gap}345", "6,789"], [12345.0, 6.789]),
+            ([f"12{gap}345", "6.789"], [12345.0, 6.789]),
+        ]
+    ),
+    *((["\u22121.45", "\uff0d\uff12", cell], "1", [-1.45, -2.0, 3.5]) for cell in ("3.5", "\uff13\uff0e\uff15")),
+    (["\u22121,45", "\uff12\uff0c\uff15"], "1", [-1.45, 2.5]),
+    (["\uff11\uff12\uff0c\uff13\uff14\uff15.5", "7"], "1", [12345.5, 7.0]),
+]
+NO_NUMBERS = [
+    "10\xb3",
+    "12 34",
+    "1 2345",
+    "0 123",
+    "1 234'567",
+    "1 234.567,5",
+    "1 234.567.890",
+    "1,234 567",
+    "- 1",
+    "\u2212",
 ]
 
 
@@ -317,7 +344,9 @@ def test_marks_in_numbers_mean_what_their_column_or_else_the_table_tells_and_are
             assert [*found] == numbers, (cells, others)
             assert read_csv(path, "x", features=["y"], classes=False).y == numbers, (cells, others)
             said = re.search("with (decimal commas|.* between thousands)", lines_of(path, "y")["x"])
-            assert bool(said) == ("," in "".join(cells) or numbers != list(map(number_in, cells))), (cells, others)
+            assert bool(said) == (
+                {*",\uff0c"} & {*"".join(cells)} != set() or numbers != list(map(number_in, cells))
+            ), (cells, others)
             found = examples(read_table(path, ["y"]), "y", features=["x"])
             commas = Encoder.fit(found.data, "y", found.commas).commas
             for row, number in zip(rows[1:], numbers, strict=True):  # a row alone means the same, or is asked about
@@ -331,6 +360,20 @@ def test_marks_in_numbers_mean_what_their_column_or_else_the_table_tells_and_are
                 others
             )
             assert f"whether its {mark} is decimal or between thousands; write decimal points in all columns" in message
+
+
+def test_what_is_not_written_in_plain_ascii_is_said_and_a_column_that_does_not_fit_is_one_of_texts(table):
+    for cell, said in {
+        "1\u202f234,5": ", with decimal commas; '1\\u202f234,5' is 1234.5",
+        "\u22127": "; '\u22127' is -7",
+    }.items():
+        path = table(f"x;y\n{cell};1.5\n2;2.5\n")
+        assert lines_of(path, "y")["x"].endswith(said)
+        assert lines_of(path, "x", classes=False)["x"].endswith(f"{said}, a regression")
+    for cell in NO_NUMBERS:
+        path = table(f"x;y\n{cell};1.5\n1 234;2.5\n")
+        assert lines_of(path, "y")["x"].startswith("texts of 2 values"), cell
+        assert read_inputs(path, {"x": True}) == [[cell], ["1 234"]]
 
 
 def test_points_are_between_thousands_where_numbers_up_to_999_tell_it_but_beside_commas_between_cells(table):
@@ -768,7 +811,7 @@ WRONG_OPTIONS = [
     ({"classes": ["cat", 2.5]}, "^TypeError: classes names classes by texts, got 2.5; write '2.5'"),
     *(
         ({"classes": ["cat", *pair, "dog"]}, f"^ValueError: classes names each class once, got '{pair[0]}' and again")
-        for pair in (("3", "3"), ("3", "3.0"), ("a", "a "), ("1,000", "1000"))
+        for pair in (("3", "3"), ("3", "3.0"), ("a", "a "), ("1,000", "1000"), ("1 000", "1000"))
     ),
     ({"features": ["weight", "kind"]}, "^ValueError: .*columns other than the target 'kind'"),
     ({"features": []}, "^ValueError: .*one or more"),
