@@ -17,7 +17,7 @@ from itertools import compress, takewhile
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import SWAPPED, Table, listed_names, number_in, numbers_in, plain, shown
+from nn.data.csv_reader import SWAPPED, Table, advice, listed_names, number_in, numbers_in, plain, shown
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -199,8 +199,8 @@ def _reason_to_leave(table: Table, name: str, cells: Sequence[str], is_guess: bo
     if len(different) > MOST_CATEGORIES:
         texts = [cell for cell in cells if cell and math.isnan(number_in(cell))]
         if len(texts) <= 0.1 * len(cells):
-            return f"numbers, but for texts such as {shown(texts[0])}"
-        return f"texts of {len(different)} values, more than {MOST_CATEGORIES}"
+            return f"numbers, but for texts such as {shown(texts[0])}{advice(texts)}"
+        return f"texts of {len(different)} values, more than {MOST_CATEGORIES}{advice(different)}"
     return ""
 
 
@@ -257,8 +257,8 @@ def _check_size(where: str, found: Sequence[float]) -> None:
 def _described(cells: Sequence[Any], missing: str, commas: str) -> str:
     lacking = sum(not _is_known(cell) for cell in cells)
     if isinstance(cells[0], str):
-        count = len(set(cells) - {""})
-        text, filling = f"texts of {count} values, one input each", "the most frequent one"
+        different = set(cells) - {""}
+        text, filling = f"texts of {len(different)} values, one input each{advice(different)}", "the most frequent one"
     else:
         known = [x for x in cells if _is_known(x)]
         text, filling = f"numbers {min(known):.4g} to {max(known):.4g}{commas}", "the median"
@@ -313,7 +313,7 @@ def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
             "classes=True (--classes) where all of them are names of classes"
         )
     if texts:
-        return True, ""
+        return True, advice({*cells})
     kinds = {_key(cell) for cell in cells}
     values = sorted(int(kind) for kind in kinds if isinstance(kind, Decimal))
     if not 2 <= len(kinds) <= min(MOST_CLASSES, len(cells) - 1) or kinds != {*values}:
@@ -356,6 +356,7 @@ def _kinds(where: str, texts: Sequence[str], lacking: str) -> list[str]:
     if len(kinds) > 20 and len(kinds) > len(texts) / 2:
         raise TableError(
             f"{where}: {len(kinds)} different texts in {len(texts)} rows are no classes; choose another target"
+            + advice(kinds)
         )
     if all(DATE.fullmatch(kind) for kind in kinds):
         raise TableError(f"{where}: dates or times cannot be learned; choose another target")

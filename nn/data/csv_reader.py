@@ -26,6 +26,7 @@ SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one
 SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ '\u2019\u00a0\u2009\u202f])\d{3}(\1\d{3})*([.,]\d*)?")
 # What typesetters and keyboards of East Asia write in numbers. Not NFKC, by which 10³ would be 103.
 TO_ASCII = str.maketrans({"\u2212": "-", **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}})
+MARKS = re.compile("[%‰()$€£¥₩₹₽₺]")  # with which a number is a text: whether 5 % is 5 or 0.05 is not for us to say
 UP_TO_999 = re.compile(r"[+-]?\d{1,3}")
 NO_COMMAS: Mapping[str, str] = MappingProxyType({})
 
@@ -378,4 +379,19 @@ def complaint(text: str) -> str:
         return f"{shown(text)} is infinite, or beyond the range of floats"
     if math.isfinite(number_in(text.translate(SWAPPED))):
         return f"{shown(text)} is not a number here: write a decimal point, and nothing between thousands"
-    return f"{shown(text)} is not a number; correct it, or leave the cell empty"
+    return f"{shown(text)} is not a number; correct it, or leave the cell empty{advice([text])}"
+
+
+def advice(cells: Iterable[str]) -> str:
+    """Return how to write texts that are all numbers but for a mark, such as 12 %; nothing for others.
+
+    >>> advice(["12 %", "1 234,5%", "7"]), advice(["($3)"]), advice(["12 %", "many"])
+    ("; write numbers without '%'", "; write numbers without '$' and -3 for (3)", '')
+    """
+    texts = [plain(cell) for cell in cells if cell]
+    marks = {mark for text in texts for mark in MARKS.findall(text)}
+    if not marks or not _decimal_marks([plain(MARKS.sub("", text).strip()) for text in texts]):
+        return ""
+    signs = marks - {*"()"}
+    what = [f"without {listed_names(sorted(signs))}"] * bool(signs) + ["-3 for (3)"] * (signs != marks)
+    return f"; write numbers {' and '.join(what)}"

@@ -376,6 +376,24 @@ def test_what_is_not_written_in_plain_ascii_is_said_and_a_column_that_does_not_f
         assert read_inputs(path, {"x": True}) == [[cell], ["1 234"]]
 
 
+@pytest.mark.parametrize(
+    ("mark", "advice"),
+    [
+        *((f"{{}}{sign}", f"without '{sign}'") for sign in "%€"),
+        *(("{} %", "without '%'"), ("{}\uff05", "without '%'"), ("({})", "-3 for (3)")),
+        *(("-${},5", "without '$'"), ("($1\xa0{})", "without '$' and -3 for (3)")),
+    ],
+)
+def test_numbers_with_a_mark_are_texts_and_that_is_said_wherever_such_texts_are(mark, advice, table):
+    for count in (3, 60):
+        cells = [mark.format(100 + i % count) for i in range(60)]
+        path = table("x;y\n" + "".join(f"{cell};{i / 7}\n" for i, cell in enumerate(cells)))
+        assert f"; write numbers {advice}" in (lines_of(path, "y")["x"] if count == 3 else trouble(path))
+        assert f"; write numbers {advice}" in (lines_of(path, "x")["x"] if count == 3 else trouble(path, "x"))
+        assert trouble(path, "x", classes=False).endswith(f"or leave the cell empty; write numbers {advice}")
+        assert error_of(read_inputs, path, {"x": False}).endswith(f"; write numbers {advice}")
+
+
 def test_points_are_between_thousands_where_numbers_up_to_999_tell_it_but_beside_commas_between_cells(table):
     for separator, numbers in ((",", [4.888, 818.0, 2.5]), (";", [4888.0, 818.0, 2500.0])):
         path = table("x,y\n4.888,1\n818,2\n2.500,3\n".replace(",", separator))
