@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import compress, takewhile
@@ -116,10 +116,23 @@ def examples(
         chosen = {name: list(compress(cells, whole)) for name, cells in chosen.items()}
         goal = list(compress(goal, whole))
     y, kinds, said[target] = _targets(table, target, goal, classes, lacking)
+    for name, texts in [*chosen.items(), (target, kinds)]:
+        notes += _alike(name, texts)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
     data = Dataset(X, y, list(chosen), kinds)
     return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
+
+
+def _alike(name: str, cells: Iterable[Any]) -> list[str]:
+    """Return a note where texts of a column that count as different differ only in case or in spaces."""
+    first: dict[str, str] = {}
+    for text in sorted({cell for cell in cells if isinstance(cell, str)}):
+        known = first.setdefault("".join(text.casefold().split()), text)
+        if known != text:
+            pair = f"{shown(known)} and {shown(text)}"
+            return [f"column {shown(name)}: {pair} differ only in case or spaces, but count as two"]
+    return []
 
 
 def _separated(table: Table) -> str:

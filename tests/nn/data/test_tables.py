@@ -73,6 +73,19 @@ def test_texts_are_classes_in_alphabetical_order_and_numbers_a_regression(read):
     assert read("a,b,y\n1,2,0.5\n3,4,-1e3\n") == Dataset([[1.0, 2.0], [3.0, 4.0]], [0.5, -1000.0], ["a", "b"], [])
 
 
+@pytest.mark.parametrize("pair", ["A a", "TRUE true", "New_York new__york", "a_b ab", "STRASSE straße"])
+def test_classes_and_categories_that_differ_only_in_case_or_spaces_are_named(pair, table):
+    first, second = sorted(text.replace("_", " ") for text in pair.split())
+    path = table(
+        "x,c,y\n" + "".join(f"{i / 7},{text},{i}\n" for i, text in enumerate([first, second, "", "other"] * 3))
+    )
+    note = f"column 'c': {first!r} and {second!r} differ only in case or spaces, but count as two"
+    for target in ("c", "y"):
+        notes = examples(read_table(path, [target]), target).notes
+        assert [found for found in notes if "differ" in found] == [note]
+    assert not any("differ" in found for found in examples(read_table(path), "y", drop=["c"]).notes)
+
+
 FEW = [  # values of a target, the classes they are taken for, and what is said of that
     ([0, 1] * 4, ["0", "1"], "taken for classes, since it is 0 or 1 (--numbers takes it for a number)"),
     ([1.0, 2.0, 2.0], ["1", "2"], "taken for classes, since it is 1 or 2"),
