@@ -19,7 +19,7 @@ from nn.app.options import TABLE_ENDS, predict_parser, train_parser
 from nn.app.presets import JOBS, Job, Task, table_job
 from nn.app.reports import Trained, balance, pictures, score, setback
 from nn.app.reports import neuron_drawing as neuron_drawing
-from nn.data.columns import examples
+from nn.data.columns import examples, wanted_columns
 from nn.data.csv_reader import read_inputs, read_table
 from nn.data.encoder import Encoder
 from nn.fitting import fit
@@ -164,7 +164,7 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
     """Return the name of a table and its job."""
     path = Path(options.dataset)
     classes = True if options.classes else False if options.numbers else None
-    wanted = [options.target, *(options.features or ()), *(options.drop or ())]
+    wanted = wanted_columns(options.target, options.features, options.drop)
     found = examples(
         read_table(path, wanted, options.encoding),
         options.target,

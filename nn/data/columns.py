@@ -84,6 +84,7 @@ def examples(
     >>> found.lines[0]
     ('id', 'left out: it numbers the rows')
     """
+    wanted_columns(target, features, drop)
     target, drop = table.name(target), [table.name(name) for name in drop]
     asked = None if features is None else [table.name(name) for name in features]
     _check(target, asked, drop, classes, missing)
@@ -122,6 +123,14 @@ def examples(
     order = [name for name in table.columns if name in said]
     data = Dataset(X, y, list(chosen), kinds)
     return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
+
+
+def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[str] | None) -> list[str]:
+    """Return the names of the columns that are asked for; a text in place of a list of names is a TypeError."""
+    for argument, names in (("features", features), ("drop", drop)):
+        if isinstance(names, str):
+            raise TypeError(f"{argument} is a list of names, got the text {names!r:.50}; write [{names!r:.50}]")
+    return [target, *(features or ()), *(drop or ())]
 
 
 def _alike(name: str, cells: Iterable[Any]) -> list[str]:

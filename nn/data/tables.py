@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nn.data.columns import examples
+from nn.data.columns import examples, wanted_columns
 from nn.data.csv_dialect import TableError as TableError
 from nn.data.csv_dialect import TextFile
 from nn.data.csv_reader import read_inputs as read_inputs
@@ -49,6 +49,6 @@ def read_csv(
     Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
             features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])
     """
-    table = read_table(path, [target, *(features or ()), *drop], encoding)
+    table = read_table(path, wanted_columns(target, features, drop), encoding)
     found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
     return Encoder.fit(found.data, found.target).dataset(found.data)

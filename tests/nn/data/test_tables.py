@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -846,6 +847,11 @@ WRONG_OPTIONS = [
     ),
     ({"features": ["weight", "kind"]}, "^ValueError: .*columns other than the target 'kind'"),
     ({"features": []}, "^ValueError: .*one or more"),
+    *(
+        ({name: text}, f"^TypeError: {name} is a list of names, got the text '{text}'; write \\['{text}'\\]")
+        for name in ("features", "drop")
+        for text in ("height", "wh", "")
+    ),
     ({"features": ["width"]}, "^TableError: .*no column 'width'"),
     ({"drop": ["width"]}, "^TableError: .*no column 'width'"),
     ({"drop": ["kind"]}, "^ValueError: .*drop names columns other than the target 'kind'"),
@@ -858,6 +864,13 @@ def test_wrong_options_are_errors_that_say_so(table):
     path = table(PETS)
     for options, wanted in WRONG_OPTIONS:
         assert re.search(wanted, trouble(path, "kind", **options)), options
+        assert re.search(wanted, error_of(examples, read_table(path, ["kind"]), "kind", **options)), options
+
+
+def test_an_address_is_an_error_that_says_what_to_pass():
+    for address in ("https://example.com/a.csv", "s3://bucket/a.csv", Path("https://example.com/a.csv")):
+        for read in (lambda path: read_csv(path, "y"), lambda path: read_inputs(path, {"x": False})):
+            assert re.search(r"^TableError: \w+:.*a\.csv is an address; download the table", error_of(read, address))
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='ay,;\t"\n\r 01.e-n?#=', max_size=60).map(str.encode))
