@@ -7,8 +7,9 @@ other people's, also where neither scikit-learn nor NumPy can be had, as in a br
 from __future__ import annotations
 
 import math
-import operator
 import random
+
+from nn.data.random_state import seed_number
 
 
 class RandomState:
@@ -23,13 +24,7 @@ class RandomState:
     """
 
     def __init__(self, seed: int) -> None:
-        try:
-            number = operator.index(seed)
-        except TypeError:
-            number = -1
-        if not 0 <= number < 2**32:
-            raise ValueError(f"a seed is an integer from 0 to 2**32 - 1, got {seed!r}")
-        words = [number]
+        words = [seed_number(seed, bits=32)]
         for i in range(1, 624):
             words.append((1812433253 * (words[-1] ^ words[-1] >> 30) + i) % 2**32)
         self._bits = random.Random()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from autograd.rules import elements, real
 from nn.data._mersenne import RandomState
-from nn.data.random_state import generator
+from nn.data.random_state import Seed, generator
 from nn.training.splits import as_sequence
 
 
@@ -33,7 +33,7 @@ class Dataset(NamedTuple):
     classes: list[str]
 
 
-def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> Dataset:
+def xor(n: int = 4, noise: float = 0.0, seed: Seed = None) -> Dataset:
     """Return exclusive or: `n` corners of the unit square in turn, each moved by Gaussian noise.
 
     Source: Minsky & Papert 1969, "Perceptrons": no single neuron tells these two classes apart.
@@ -49,7 +49,7 @@ def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> Dataset:
     return Dataset(X, y, ["x1", "x2"], ["equal", "different"])
 
 
-def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
+def moons(n: int = 100, noise: float = 0.1, seed: Seed = None) -> Dataset:
     """Return two interleaving half circles of `n` points in all, each moved by Gaussian noise.
 
     >>> data = moons(n=4, seed=1)
@@ -62,7 +62,7 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> Dataset:
     return _two_curves(upper, lower, noise, seed, ["upper moon", "lower moon"])
 
 
-def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Dataset:
+def circles(n: int = 100, noise: float = 0.05, seed: Seed = None) -> Dataset:
     """Return two circles around the origin, of radius 1 and 1/2, `n` points in all, each moved by Gaussian noise.
 
     >>> data = circles(n=4, noise=0.0, seed=1)
@@ -75,9 +75,7 @@ def circles(n: int = 100, noise: float = 0.05, seed: int | None = None) -> Datas
     return _two_curves(outer, inner, noise, seed, ["outer circle", "inner circle"])
 
 
-def spirals(
-    n: int = 200, noise: float = 0.02, seed: int | None = None, *, arms: int = 2, turns: float = 1.5
-) -> Dataset:
+def spirals(n: int = 200, noise: float = 0.02, seed: Seed = None, *, arms: int = 2, turns: float = 1.5) -> Dataset:
     """Return spirals of Archimedes, one inside the other, a class each: r = t, φ = 2π (turns · t + arm / arms).
 
     The `n` points are taken from the arms in turn, with t up to 1, and each is moved by Gaussian noise.
@@ -102,7 +100,7 @@ def spirals(
 def linear(
     n: int = 100,
     noise: float = 0.1,
-    seed: int | None = None,
+    seed: Seed = None,
     *,
     weights: Sequence[float] = (2.0,),
     bias: float = 1.0,
@@ -155,7 +153,7 @@ def digits() -> Dataset:
     return Dataset(bunch.data.tolist(), bunch.target.tolist(), list(bunch.feature_names), list("0123456789"))
 
 
-def split(data: Dataset, held_out: float = 0.2, seed: int | None = None) -> tuple[Dataset, Dataset]:
+def split(data: Dataset, held_out: float = 0.2, seed: Seed = None) -> tuple[Dataset, Dataset]:
     """Return the examples in two parts, for training and for testing, with each class in the same proportion.
 
     >>> training, testing = split(iris(), seed=1)
@@ -281,11 +279,11 @@ def _two_curves(
     first: list[tuple[float, float]],
     second: list[tuple[float, float]],
     noise: float,
-    seed: int | None,
+    seed: Seed,
     classes: list[str],
 ) -> Dataset:
     """Return the points of two curves in random order, each moved by noise: those of scikit-learn for this seed."""
-    state = RandomState(generator(None).getrandbits(32) if seed is None else seed)
+    state = RandomState(generator(seed).getrandbits(32) if seed is None or isinstance(seed, random.Random) else seed)
     order = state.permutation(len(first) + len(second))
     points = first + second
     X = [[coordinate + noise * state.normal() for coordinate in points[i]] for i in order]

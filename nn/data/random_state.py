@@ -26,13 +26,19 @@ def generator(seed: Seed) -> random.Random:
     """Return the generator of a seed; without one it is seeded by the module `random`, hence by `random.seed`."""
     if isinstance(seed, random.Random):
         return seed
-    if seed is None:
-        return random.Random(random.getrandbits(64))
+    return random.Random(random.getrandbits(64) if seed is None else seed_number(seed))
+
+
+def seed_number(seed: Any, bits: int | None = None) -> int:
+    """Return a seed, Python's or NumPy's, as a whole number; -1 is none, since `random` takes it for 1."""
     try:
-        return random.Random(seed if isinstance(seed, (float, str, bytes, bytearray)) else operator.index(seed))
+        number = operator.index(seed)
     except TypeError:
         found = f"a {type(seed).__name__}: {seed!r:.60}"
         raise TypeError(f"a seed is a whole number or a random.Random, got {found}") from None
+    if number < 0 or (bits and number >> bits):
+        raise ValueError(f"a seed is a whole number, 0 {f'to 2**{bits} - 1' if bits else 'or more'}, got {number}")
+    return number
 
 
 @contextmanager
