@@ -17,7 +17,7 @@ from itertools import compress, takewhile
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import SWAPPED, Table, advice, listed_names, number_in, numbers_in, plain, shown
+from nn.data.csv_reader import SWAPPED, Table, advice, listed_names, number_in, numbers_in, shown, ungrouped
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -264,7 +264,7 @@ def _commas(table: Table, name: str) -> str:
         "thousands": ", with commas between thousands",
     }
     written = zip(table.texts.get(name, ()), table.columns[name])
-    odd = (f"; {shown(text)} is {number_in(cell):.12g}" for text, cell in written if cell and plain(text) != text)
+    odd = (f"; {shown(text)} is {number_in(cell):.12g}" for text, cell in written if cell and ungrouped(text) != text)
     return (said.get(table.commas.get(name, ""), "") if marked else "") + next(odd, "")
 
 
@@ -359,7 +359,7 @@ def _key(name: str) -> Decimal | str:
     """Return what tells a class from others: the number that is its name, to all its digits, or the text."""
     x = number_in(name)
     try:
-        return Decimal(plain(name).replace(",", "")) if math.isfinite(x) else name
+        return Decimal(ungrouped(name).replace(",", "")) if math.isfinite(x) else name
     except InvalidOperation:  # 1e-9999999999999999999, say
         return Decimal(x)
 

@@ -82,7 +82,9 @@ def read_table(
     table = _read(path, wanted, encoding, blank_rows, None)
     commas = commas_in(table.columns, table.separator)
     columns = {
-        name: [plain(cell).translate(SWAPPED) for cell in cells] if commas.get(name) in ("decimal", "points") else cells
+        name: [ungrouped(cell).translate(SWAPPED) for cell in cells]
+        if commas.get(name) in ("decimal", "points")
+        else cells
         for name, cells in table.columns.items()
     }
     return table._replace(columns=columns, commas=commas)
@@ -211,7 +213,7 @@ def commas_in(columns: Mapping[str, Sequence[str]], separator: str) -> dict[str,
     >>> commas_in({"a": ["12 345", "6,789"], "b": ["12'345", "6.789"]}, ",")
     {'a': 'decimal'}
     """
-    numbers = {name: [plain(cell) for cell in cells if cell] for name, cells in columns.items()}
+    numbers = {name: [ungrouped(cell) for cell in cells if cell] for name, cells in columns.items()}
     marks = {name: {*".,"} & {*"".join(cells)} for name, cells in numbers.items()}
     readings = {name: _decimal_marks(cells) if marks[name] else "" for name, cells in numbers.items()}
     for name, cells in numbers.items():
@@ -272,15 +274,15 @@ def number_in(text: str) -> float:
     try:
         return math.nan if "_" in text else float(text)  # 2020_1 is a number in Python's source, and a name in tables
     except ValueError:
-        if (written := plain(text)) != text:
+        if (written := ungrouped(text)) != text:
             return number_in(written)
         return float(text.replace(",", "")) if THOUSANDS.fullmatch(text) else math.nan
 
 
-def plain(text: str) -> str:
+def ungrouped(text: str) -> str:
     """Return a number in ASCII, without spaces or apostrophes between thousands; points, commas and texts stay.
 
-    >>> plain("1 234 567,5"), plain("\u22121.5"), plain("12 34")
+    >>> ungrouped("1 234 567,5"), ungrouped("\u22121.5"), ungrouped("12 34")
     ('1234567,5', '-1.5', '12 34')
     """
     if text.isascii() and " " not in text and "'" not in text:
@@ -346,7 +348,7 @@ def read_inputs(
 
 def _with_point(where: str, cell: str, commas: str, separator: str) -> str:
     """Return a number with a decimal point; one that may be read in two ways, or not as in training, is an error."""
-    cell = plain(cell)
+    cell = ungrouped(cell)
     reading = _decimal_marks([cell])
     if commas == "thousands" or not reading or not {*cell} & {*".,"}:
         return cell
@@ -388,9 +390,9 @@ def advice(cells: Iterable[str]) -> str:
     >>> advice(["12 %", "1 234,5%", "7"]), advice(["($3)"]), advice(["12 %", "many"])
     ("; write numbers without '%'", "; write numbers without '$' and -3 for (3)", '')
     """
-    texts = [plain(cell) for cell in cells if cell]
+    texts = [ungrouped(cell) for cell in cells if cell]
     marks = {mark for text in texts for mark in MARKS.findall(text)}
-    if not marks or not _decimal_marks([plain(MARKS.sub("", text).strip()) for text in texts]):
+    if not marks or not _decimal_marks([ungrouped(MARKS.sub("", text).strip()) for text in texts]):
         return ""
     signs = marks - {*"()"}
     what = [f"without {listed_names(sorted(signs))}"] * bool(signs) + ["-3 for (3)"] * (signs != marks)
