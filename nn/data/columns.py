@@ -117,7 +117,8 @@ def examples(
         chosen = {name: list(compress(cells, whole)) for name, cells in chosen.items()}
         goal = list(compress(goal, whole))
     y, kinds, said[target] = _targets(table, target, goal, classes, lacking)
-    for name, texts in [*chosen.items(), (target, kinds)]:
+    categories = ((name, cells) for name, cells in chosen.items() if isinstance(cells[0], str))
+    for name, texts in [*categories, (target, kinds)]:
         notes += _alike(name, texts)
     X = [list(row) for row in zip(*chosen.values(), strict=True)]
     order = [name for name in table.columns if name in said]
@@ -133,10 +134,10 @@ def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[s
     return [target, *(features or ()), *(drop or ())]
 
 
-def _alike(name: str, cells: Iterable[Any]) -> list[str]:
+def _alike(name: str, texts: Iterable[str]) -> list[str]:
     """Return a note where texts of a column that count as different differ only in case or in spaces."""
     first: dict[str, str] = {}
-    for text in sorted({cell for cell in cells if isinstance(cell, str)}):
+    for text in sorted({*texts}):
         known = first.setdefault("".join(text.casefold().split()), text)
         if known != text:
             pair = f"{shown(known)} and {shown(text)}"
