@@ -1,7 +1,9 @@
 """Separable losses: whether a loss is the mean of the losses of each example, as a program of one example takes it.
 
-A network can hide that it is not: where all outputs begin at 0, a weighted mean is a plain one, and a covariance is
-nothing. So the loss is asked apart from the model, with outputs drawn at random, its value and its derivatives.
+A model can hide that it is not: where all outputs begin at 0, a weighted mean is a plain one, and a threshold on the
+whole batch may be reached much later. So the loss is asked apart from the model, in two ways. Its graph for some
+examples says, for all numbers, whether it is a sum of terms with one example in each; its values at random outputs for
+all examples say whether these terms are those of each by itself, whatever place, count or target it goes by.
 """
 
 from __future__ import annotations
@@ -11,17 +13,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import autograd
-from autograd import Value, gradients
-from autograd.functions import flatten
-from nn.training.examples import plain_number
+from autograd import no_grad, rules
+from autograd.compiler.trace import trace
+from autograd.engine import topological_order
+from autograd.functions import Structure, flatten
+from nn.training.examples import Examples, plain_number
 from nn.training.side_effects import state_restored
-from nn.training.splits import Data
 
-ASKED = 32  # examples by whose targets a loss is judged, and more where their targets are of many numbers
-RAREST = 4  # values of each number of the targets that are among them
 CLOSE = 1e-9
 NO_MEAN = "a loss can be compiled where it is the mean over its examples, as those of nn are"
 CHANGING = "the model or the loss draws random numbers or changes with each call, which a program would not do again"
+SEVERAL = -1  # in place of the number of an example
+SUMS = {rules.add, rules.sub, rules.negative, rules.positive, rules.fsum, rules.mean, rules.detached}
+PRODUCTS, QUOTIENTS = {rules.mul, rules.dot, rules.ieee_dot}, {rules.divide, rules.ieee_divide}
+CHOICES = {rules.where, rules.guard, rules.unguard}
 
 
 def is_same(found: float, wanted: float) -> bool:
@@ -29,107 +34,126 @@ def is_same(found: float, wanted: float) -> bool:
     return math.isclose(found, wanted, rel_tol=CLOSE) or (math.isnan(found) and math.isnan(wanted))
 
 
-def refusal(count: int, wanted: float, again: float, found: float, what: str = "loss") -> ValueError:
+def refusal(count: int, wanted: float, again: float, found: float) -> ValueError:
     """Return the error where the loss of so many examples, computed twice, is not the mean of those of each."""
     if not is_same(again, wanted):
-        return ValueError(f"the {what} of the same examples is {wanted!r} and then {again!r}; {CHANGING}")
+        return ValueError(f"the loss of the same examples is {wanted!r} and then {again!r}; {CHANGING}")
     return ValueError(
-        f"the {what} of {count} examples at once is {wanted!r}, but the mean of the losses of each is {found!r}; "
+        f"the loss of {count} examples at once is {wanted!r}, but the mean of the losses of each is {found!r}; "
         f"{NO_MEAN}"
     )
 
 
 def check_separable(
-    model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Data, rows: Any
-) -> None:
+    model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], few: Examples, examples: Examples
+) -> tuple[Sequence[Any], list[Any]]:
+    """Raise ValueError where a loss is not the mean over its examples; return outputs and targets to ask it again at.
+
+    `outputs`: those of `few`, which are some of the examples. Outputs of a class of one's own, in which the loss finds
+    its way, cannot be drawn, nor those that are not nested alike: they are left to the comparison with the model.
+    """
+    try:
+        flat, read = [*map(_flattened, outputs)], None
+    except TypeError:
+        flat, read = [*map(_flattened, few.x)], model
+    if read is None and all(structure == flat[0][1] for _, structure in flat):
+        outputs = _check_values(model, loss, flat, few, examples) or outputs
+    _check_graph(lambda *given: loss([*(given if read is None else map(read, given))], few.y), flat)
+    return outputs, few.y
+
+
+def _flattened(thing: Any) -> tuple[list[float], Structure]:
+    numbers, structure = flatten(thing)
+    return [*map(plain_number, numbers)], structure
+
+
+def _check_graph(of_several: Callable[..., Any], examples: Sequence[Any]) -> None:
+    """Raise ValueError where what a function computes of several examples, flattened, is no sum of terms of each."""
+    traced = trace(of_several, examples, [""] * len(examples))
+    of: dict[Any, int | None] = {leaf: i for i, leaves in enumerate(traced.inputs) for leaf in leaves}
+    for node in topological_order(*traced.outputs):
+        if node.op is None:
+            continue
+        parts = [of.get(parent) for parent in node.parents]
+        found = {part for part in parts if part is not None}
+        of[node] = SEVERAL if len(found) > 1 else next(iter(found), None)
+        if of[node] == SEVERAL and not _is_linear(node.op, parts):
+            raise ValueError(
+                f"the loss computes {node.op.name} of several examples at once, where a mean only has sums; {NO_MEAN}"
+            )
+
+
+def _is_linear(op: Any, parts: Sequence[int | None]) -> bool:
+    """Whether an operation is linear in those operands that depend on examples; None stands for one that does not."""
+    half = len(parts) // 2
+    return (
+        op in SUMS
+        or (op in CHOICES and parts[0] is None)
+        or (op in QUOTIENTS and parts[1] is None)
+        or (op in PRODUCTS and all(None in pair for pair in zip(parts[:half], parts[half:], strict=True)))
+    )
+
+
+def _check_values(
+    model: Any, loss: Callable[[Any, Any], Any], flat: Sequence[Any], few: Examples, examples: Examples
+) -> list[Any]:
     """Raise ValueError where a loss of random outputs, nested like these, is not the mean of those of each example.
 
-    `rows`: the targets, flattened. Where random outputs are outside of the loss's domain, it is asked closer to these.
-    A loss that takes none of them, as one that looks at more than outputs, is left to the comparison with the model.
+    Return those that were drawn for the few. Where random outputs are outside of the loss's domain, it is asked closer
+    to the given ones. A loss that takes none of them, as one that looks at more than outputs, is not asked.
     """
     import numpy as np
 
-    chosen = _telling_rows(rows.rows, np)
-    try:
-        flat = [flatten(output) for output in outputs]
-    except TypeError:  # of a class of one's own, in which the loss finds its way
-        return
-    structure = flat[0][1]
-    if not len(chosen) or any(other != structure for _, other in flat):
-        return
+    (_, structure), targets, rows = flat[0], examples.targets, examples.arrays[1]
 
     def single(output: Any, target: Any) -> Any:
         with state_restored(model, loss):
             return loss([structure.unflatten(output.tolist())], [target])
 
-    def at_once(drawn: Any, some: Any) -> tuple[float, Any]:
-        leaves = [[*map(Value, row)] for row in drawn.tolist()]
-        total = loss([*map(structure.unflatten, leaves)], [targets[i] for i in some])
-        return total.data, np.reshape(gradients(total, [leaf for row in leaves for leaf in row]), drawn.shape)
+    def at_once(drawn: Any, some: Any) -> float:
+        with no_grad():
+            return plain_number(loss([*map(structure.unflatten, drawn.tolist())], [targets[i] for i in some]), "a loss")
 
     program = autograd.compile(single, batched=("output", "target"), backend="numpy")
 
     def compared(drawn: Any, some: Any) -> bool:
-        """Whether the loss is defined there, and then is the mean."""
-        count, given = len(drawn), (drawn, rows.take(some))
+        """Whether the loss is defined there, for two examples at least, and then is the mean."""
         try:
-            wanted, slopes = at_once(drawn, some)
+            wanted = at_once(drawn, some)
         except Exception:  # outside of a domain, or of code that takes no such outputs
             return False
         try:
-            losses, (found, found_slopes) = program.each(*given), program.value_and_grad(*given)
+            losses = program.each(drawn, rows.take(some))
         except (TypeError, OverflowError, LookupError, AttributeError):
             return False
         except (ValueError, ZeroDivisionError) as error:
             raise ValueError(
-                f"the loss of {count} examples at once is {wanted!r}, but that of one by itself is not defined: "
+                f"the loss of {len(some)} examples at once is {wanted!r}, but that of one by itself is not defined: "
                 f"{error}; {NO_MEAN}"
             ) from error
-        if not (np.isfinite(losses).all() and np.isfinite(slopes).all() and math.isfinite(wanted)):
-            return False
-        if abs(found - wanted) > CLOSE * abs(losses).mean():
-            raise refusal(count, wanted, at_once(drawn, some)[0], found)
-        apart = abs(found_slopes - slopes)
-        if apart.max() > 10.0 * CLOSE * abs(slopes).max():
-            at = np.unravel_index(apart.argmax(), apart.shape)
-            again = float(at_once(drawn, some)[1][at])
-            raise refusal(count, float(slopes[at]), again, float(found_slopes[at]), "derivative of the loss")
-        return True
+        finite = np.isfinite(losses)
+        if not finite.all():
+            return finite.sum() > 1 and compared(drawn[finite], some[finite])
+        found = float(losses.mean())
+        if math.isfinite(wanted) and abs(found - wanted) > CLOSE * abs(losses).mean():
+            raise refusal(len(some), wanted, at_once(drawn, some), found)
+        return math.isfinite(wanted)
 
-    base = np.array([[plain_number(x) for x in numbers] for numbers, _ in flat])
-    base = np.resize(base, (len(chosen), base.shape[1]))
-    for drawn, is_enough in _draws(base, rows.rows[chosen], np):
-        asked = [compared(drawn[:count], chosen[:count]) for count in {len(chosen), 2}]
-        if is_enough and all(asked):
-            return
+    base = np.array([numbers for numbers, _ in flat])
+    everyone = np.resize(np.arange(len(targets)), max(2, len(targets)))
+    for drawn in _draws(np.resize(base, (len(everyone), base.shape[1])), rows.rows, np):
+        if all(compared(drawn[:count], everyone[:count]) for count in (len(everyone), 2)):
+            return [*map(structure.unflatten, drawn[few.numbers].tolist())]
+    return []
 
 
-def _draws(base: Any, targets: Any, np: Any) -> Iterator[tuple[Any, bool]]:
-    """Yield random outputs: far from the targets, around these outputs, and closer to them where it must be.
-
-    With each, whether it is enough where the loss is defined there.
-    """
-    draw = np.random.default_rng(0).standard_normal(base.shape)
-    far = 3.0 * max(1.0, abs(base).max(initial=0.0), abs(targets).max(initial=0.0))
-    yield base + far * draw, False
-    yield base + draw, True
+def _draws(base: Any, targets: Any, np: Any) -> Iterator[Any]:
+    """Yield random outputs: around these, some far from the targets; then closer to them, where it must be."""
+    chance = np.random.default_rng(0)
+    draw = chance.standard_normal(base.shape)
+    size = abs(np.concatenate([base, targets], axis=None))
+    far = 3.0 * size[np.isfinite(size)].max(initial=1.0)
+    yield base + draw * np.where(chance.random((len(base), 1)) < 0.5, far, 1.0)
+    yield base + draw
     for width in (0.1, 1e-3):
-        yield base * (1.0 + width * draw), True
-
-
-def _telling_rows(targets: Any, np: Any) -> Any:
-    """Return the numbers of the examples by whose targets to judge: all, or extremes, what is rarest, and a spread.
-
-    Two at least, and none whose target is not finite.
-    """
-    finite = np.flatnonzero(np.isfinite(targets).all(1))
-    targets = targets[finite]
-    if len(finite) > ASKED:
-        parts = [np.arange(0)]
-        for column in targets.T[: 2 * ASKED]:
-            _, firsts, counts = np.unique(column, return_index=True, return_counts=True)
-            parts += [firsts[[0, -1]], firsts[counts.argsort(kind="stable")[:RAREST]]]
-        spread = np.linspace(0, len(finite) - 1, ASKED // 2).astype(int)
-        telling = [*dict.fromkeys([*np.concatenate(parts)[: 4 * ASKED].tolist(), *spread.tolist()])]
-        finite = finite[telling]
-    return np.resize(finite, max(2, len(finite))) if len(finite) else finite
+        yield base * (1.0 + width * draw)

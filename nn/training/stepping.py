@@ -321,7 +321,7 @@ class CompiledSteps(Steps):
             self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
             outputs = self._compare(few)
             if not self.task.loss_is_known:
-                check_separable(self.model, self.task.loss, outputs, examples.targets, examples.arrays[1])
+                check_separable(self.model, self.task.loss, outputs, few, examples)
 
     def _compare(self, few: Examples) -> list[Any]:
         """Return the outputs for a few examples, of which the program has the same loss as the eager engine."""

@@ -1,5 +1,6 @@
 """Compiled training is eager training, or a warning says why it is eager: over kinds of examples, models and losses."""
 
+import math
 import random
 import warnings
 from dataclasses import make_dataclass
@@ -9,7 +10,24 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from autograd import Value, compile, exp, fsum, log, maximum, mean, no_grad, relu, softmax, softplus, sqrt, where
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    log,
+    maximum,
+    mean,
+    minimum,
+    no_grad,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    where,
+)
 from nn import MLP, SGD, Layer, Module, evaluate, fit, mse, playground
 from nn.training.judging import LOSSES
 from tests.errors import error_of
@@ -220,6 +238,74 @@ def test_example_that_has_no_loss_by_itself_is_noticed_among_many():
     assert_same("that of one by itself is not defined", lambda: Weights(line), MANY, y, loss=of_rare_weights, epochs=2)
 
 
+THRESHOLDS = {  # where training comes to in the end, and random outputs do not
+    "flooding": lambda total: abs(total - 0.05) + 0.05,
+    "no less": lambda total: maximum(total, 0.05),
+    "no more": lambda total: minimum(total, 1e9),
+    "margin": lambda total: relu(total - 0.05),
+    "choice": lambda total: where(total > 0.05, total, 0.0),
+    "curve": lambda total: total + 1e-30 * total**2,
+}
+
+
+class Distribution:
+    """An output in which only a loss of one's own finds its way."""
+
+    def __init__(self, middle):
+        self.middle = middle
+
+
+OF_OUTPUTS = {
+    "numbers": (lambda z: z + 20.0, lambda o, t: mean([(z - y) ** 2 for z, y in zip(o, t)])),
+    "probabilities": (sigmoid, lambda o, t: mean([(z - y / 100.0) ** 2 for z, y in zip(o, t)])),
+    "outputs of a class of one's own": (Distribution, lambda o, t: mean([(z.middle - y) ** 2 for z, y in zip(o, t)])),
+}
+
+
+@pytest.mark.parametrize("outputs", OF_OUTPUTS)
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_threshold_on_the_whole_batch_is_noticed_wherever_it_lies(name, outputs):
+    nested, plain = OF_OUTPUTS[outputs]
+    loss = lambda o, t: THRESHOLDS[name](plain(o, t))
+    y = [20.0 + b for b in BITS]
+    assert_same(NO_MEAN, plain_heads(nested, 1), POINTS, y, loss=loss, metric=None, epochs=3)
+
+
+@pytest.mark.parametrize("first", [1, 40, 150, 299])
+def test_what_depends_on_the_place_in_the_batch_is_noticed_however_late_it_comes(first):
+    """Weights by the place, and terms of neighbours."""
+    weights = [1.0 + (i >= first) for i in range(len(MANY))]
+    y = [a * b for a, b in MANY]
+    for loss in (
+        lambda o, t: sum(w * (z - y) ** 2 for w, z, y in zip(weights, o, t)) / len(o),
+        lambda o, t: mse(o, t) + sum([o[i] * o[i - 1] for i in range(first, len(o))]),
+        lambda o, t: mse(o, t) + sum([o[i] - o[i - 1] for i in range(first, len(o))]),
+    ):
+        assert_same(NO_MEAN, plain_heads(lambda z: z[0]), MANY, y, loss=loss, epochs=2)
+
+
+def squares_of_known(output, target):
+    return [where(y > -9e9, lambda z=z, y=y: (z - y) ** 2, 0.0) for z, y in zip(output, target)]
+
+
+def mean_of_known(outputs, targets):
+    count = sum(where(y > -9e9, 1.0, 0.0) for target in targets for y in target)
+    return sum(sum(squares_of_known(*pair)) for pair in zip(outputs, targets)) / count
+
+
+def mean_of_sums_of_known(outputs, targets):
+    return mean([sum(squares_of_known(*pair)) for pair in zip(outputs, targets)])
+
+
+@pytest.mark.parametrize("rare", [[True, True, False], [True, False, True], [True, True, True], [False, True, True]])
+def test_targets_with_gaps_are_asked_too(rare):
+    """Where all have gaps, and where some have none."""
+    masks = [rare if i > 290 else [True, False, False] for i in range(len(MANY))]
+    y = [[a if known else math.nan for known, a in zip(mask, (a, b, a * b))] for mask, (a, b) in zip(masks, MANY)]
+    assert_same(NO_MEAN, plain_heads(), MANY, y, loss=mean_of_known, epochs=2)
+    assert_same(True, plain_heads(), MANY, y, loss=mean_of_sums_of_known, epochs=2)
+
+
 class Keeping(Weights):
     """A model whose calls have something of those before."""
 
@@ -294,6 +380,10 @@ MEANS = {
     "by batches": (one_head, lambda o, t: fsum([(z - y) ** 2 for z, y in zip(o, t)]) / len(o)),
     "far targets": (one_head, lambda o, t: mean([(z - 1e6 * y) ** 2 for z, y in zip(o, t)]) * 1e-12),
     "only sometimes": (one_head, lambda o, t: mean([y * z for z, y in zip(o, t)])),
+    "by NumPy": (one_head, lambda o, t: np.mean((np.array(o) - np.array(t)) ** 2)),
+    "with weights": (one_head, lambda o, t: dot([(z - y) ** 2 for z, y in zip(o, t)], [1.0 / len(o)] * len(o))),
+    "with a weight that is learned": (one_head, lambda o, t: -(exp(SCALE) * -mse(o, t)) / SCALE + log(SCALE)),
+    "choice by a parameter": (one_head, lambda o, t: where(SCALE > 0.0, lambda: 2.0 * mse(o, t), 0.0)),
     "flat": (one_head, lambda o, t: mean([relu(z - 100.0) for z in o])),
 }
 
