@@ -20,7 +20,7 @@ from nn.modules import Module
 from nn.training._separability import check_separable, is_same, refusal
 from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm, clipped
-from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of
+from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of, plain_number
 from nn.training.history import Score
 from nn.training.interrupts import interrupts_wait
 from nn.training.judging import calls_noted, metric_among
@@ -307,6 +307,7 @@ class CompiledSteps(Steps):
         self.numpy: Any = np
         self.theta: Any = None
         self.keeps = False  # whether the model or the loss keeps something of its calls
+        self.asked: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
         super().__init__(task)
         self.read()
         self.begin()
@@ -321,7 +322,26 @@ class CompiledSteps(Steps):
             self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
             outputs = self._compare(few)
             if not self.task.loss_is_known:
-                check_separable(self.model, self.task.loss, outputs, few, examples)
+                asked = check_separable(self.model, self.task.loss, outputs, few, examples)
+                theta = self.program.read().tolist()
+                self.asked = asked, theta, self._answer(asked, theta)
+
+    def _answer(self, asked: tuple[Sequence[Any], list[Any]], theta: list[float]) -> float:
+        """Return the loss of outputs and targets where the parameters have these numbers."""
+        from autograd.compiler.function import assigned
+
+        with assigned(self.program.wrt, theta), no_grad():
+            return plain_number(self.task.loss(*asked))
+
+    def _answers_otherwise(self) -> bool:
+        """Whether a loss of one's own is not what it was for a few outputs, or not defined any more."""
+        if self.asked is None:
+            return False
+        *asked, answer = self.asked
+        try:
+            return not is_same(self._answer(*asked), answer)
+        except Exception:
+            return True
 
     def _compare(self, few: Examples) -> list[Any]:
         """Return the outputs for a few examples, of which the program has the same loss as the eager engine."""
@@ -377,10 +397,12 @@ class CompiledSteps(Steps):
     def renew(self, data: Examples) -> None:
         """Take over what the model and the loss have become, beside the parameters, as after a callback.
 
-        Raises what the constructor and `check` raise where that cannot be compiled.
+        Raises what the constructor and `check` raise where that cannot be compiled. A loss may have become another one
+        for several examples alone, of which the program of one says nothing.
         """
         try:
             changed = self.program.renew(*[part.take([0]) for part in data.arrays])
+            changed = changed or self._answers_otherwise()
             if changed:
                 few = Examples(data.inputs, data.targets).batch(data.telling(CHECKED))
                 evaluated(self.model, few.x, few.y, self.loss)

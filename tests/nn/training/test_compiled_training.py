@@ -874,6 +874,35 @@ def test_number_that_a_callback_changes_is_read_anew(name, backend, monkeypatch)
     assert losses(compiled=True, backend=backend, **ANNEALED[name]) == pytest.approx(wanted, rel=CLOSE)
 
 
+OF_SEVERAL = {  # terms that one example by itself does not have
+    "products of neighbours": lambda o: sum(a * b for a, b in itertools.pairwise(o)),
+    "differences of neighbours": lambda o: sum(a - b for a, b in itertools.pairwise(o)),
+    "not defined everywhere": lambda o: sum(sqrt(a - b + 9.0) for a, b in itertools.pairwise(o)),
+}
+
+
+@pytest.mark.parametrize("backend", ["auto", *RUN_BY])
+@pytest.mark.parametrize("name", OF_SEVERAL)
+def test_term_of_several_examples_that_a_callback_brings_in_is_noticed(name, backend, monkeypatch):
+    def losses(**options):
+        WEIGHT[0] = 0.0
+        loss = lambda o, t: mse(o, t) + OF_SEVERAL[name](o) if WEIGHT[0] and len(o) > 1 else mse(o, t)
+        model = model_of(1)
+        optimizer = SGD(model.parameters(), lr=0.01)
+        return fit(model, X, REAL, loss=loss, epochs=4, optimizer=optimizer, callbacks=[begin], **options).loss
+
+    def begin(history):
+        WEIGHT[0] = float(len(history.loss) > 1)
+
+    if backend == "auto":
+        with warns("a loss can be compiled where it is the mean over its examples"):
+            found = losses()
+        assert found == pytest.approx(losses(compiled=False), rel=CLOSE)
+    else:
+        with pytest.raises(ValueError, match="a loss can be compiled where it is the mean over its examples"):
+            losses(backend=name_of(backend, monkeypatch))
+
+
 def test_callback_that_sets_another_number_of_the_same_value_compiles_nothing_anew(monkeypatch):
     model, compiled = model_of(1), []
     monkeypatch.setattr(
