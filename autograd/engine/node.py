@@ -68,7 +68,7 @@ class Node:
         if not isinstance(given, str):
             found = f"a {type(given).__name__}: {given!r:.60}"
             raise TypeError(f"the label of a Value is a string, got {found}; write label=str(...)")
-        self._label = given
+        self._label = str.__str__(given)  # of a subclass, such as NumPy's, whose repr is another one, the text
 
 
 def operands_in(first: Any, second: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import sys
 import threading
 import tracemalloc
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
@@ -312,6 +313,26 @@ def test_label_that_is_no_string_is_refused_where_it_is_given_and_where_it_is_as
                 with pytest.raises(TypeError, match=rf"^the label of a Value is a string, got {found}"):
                     type(node)(1.0, label=label)
             assert node.label == before
+
+
+class Text(str):
+    """A string that is written as something else, as NumPy's and those of enumerations are."""
+
+    def __repr__(self):
+        return "<a text>"
+
+    def __str__(self):
+        return "another one"
+
+
+@pytest.mark.parametrize("kind", [str, Text, np.str_, lambda name: StrEnum("Names", {"AGE": name}).AGE])
+def test_label_is_the_plain_text_of_any_kind_of_string(kind):
+    assigned = Value(2.0) * 3.0
+    assigned.label = kind("age")
+    for node in (Value(1.0, kind("age")), Constant(1.0, kind("age")), assigned):
+        assert type(node.label) is str
+        assert node.label == "age"
+        assert repr(node).endswith("label='age')")
 
 
 def test_text_shows_data_gradient_and_label():
