@@ -157,6 +157,11 @@ def _check_model(model: Any, asker: str) -> None:
 def optimizer_for(optimizer: Any, model: Module) -> Optimizer:
     """Return an optimiser of the model's parameters where none is given; raise TypeError for what is none."""
     if optimizer is None:
+        if not hasattr(model, "parameters"):
+            raise TypeError(
+                f"a function has no parameters() to train, got {model!r:.60} as a model and no optimizer; write "
+                "optimizer=SGD([w, b], lr=0.1) with the Values that it uses, or make it a Module"
+            )
         return SGD(model.parameters())
     if not isinstance(optimizer, Optimizer):
         found, kind = repr(optimizer)[:60], "SGD"

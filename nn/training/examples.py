@@ -71,11 +71,18 @@ class Examples:
         """
         size = len(self.targets)
         firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
-        lengths = {len(x) if hasattr(x, "__len__") else 1: i for i, x in reversed(list(enumerate(self.inputs)))}
+        lengths = {_length(x): i for i, x in reversed(list(enumerate(self.inputs)))}
         spread = range(0, size, max(1, size // count))
         chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
         chosen = list(dict.fromkeys(chosen))
         return chosen if len(chosen) > 1 else chosen * 2
+
+
+def _length(x: Any) -> int:
+    try:
+        return len(x)
+    except TypeError:  # a number, or an array of shape ()
+        return 1
 
 
 def _is_odd(part: Any) -> bool:

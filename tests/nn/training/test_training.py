@@ -9,15 +9,28 @@ import math
 import re
 import sys
 
+import numpy as np
 import pytest
 
 import nn
-from autograd import Value
+from autograd import Value, tanh
 from nn import MLP, SGD, Module, Stop, cross_entropy, evaluate, hinge, mse
 from nn import fit as fit_somehow
+from nn.training.examples import Examples
 from tests.collector import leaves_no_cycle
 from tests.errors import error_of
-from tests.nn.training.small import LINE, TEN, XOR, FailureError, Slope, Terminal, collector, idle, slope_after
+from tests.nn.training.small import (
+    LINE,
+    TEN,
+    XOR,
+    FailureError,
+    Line,
+    Slope,
+    Terminal,
+    collector,
+    idle,
+    slope_after,
+)
 
 fit = functools.partial(fit_somehow, compiled=False)  # test_compiled_training.py compares the other way
 
@@ -267,6 +280,24 @@ def test_what_is_no_optimizer_nor_model_is_an_error_that_says_what_to_write(wron
         for asker, name in ((fit, "fit"), (evaluate, "evaluate")):
             wanted = f"TypeError: {name} takes a model, such as MLP(2, [8, 1]), got "
             assert error_of(asker, wrong, *XOR, loss=hinge).startswith(wanted)
+
+
+@pytest.mark.parametrize("model", [lambda x: x[0], tanh], ids=["function", "operation"])
+def test_function_without_parameters_needs_an_optimizer(model):
+    error = error_of(fit, model, *XOR, loss=hinge)
+    assert error.startswith(
+        f"TypeError: a function has no parameters() to train, got {model!r:.60} as a model and no opt"
+    )
+    assert "; write optimizer=SGD([w, b], lr=0.1) with the Values that it uses" in error
+
+
+@pytest.mark.parametrize("form", [np.array, np.float64, lambda x: pytest.importorskip("torch").tensor(x)])
+def test_inputs_may_be_arrays_of_no_dimensions(form):
+    numbers = [form(1.0), form(2.0)]
+    assert Examples(numbers, numbers).telling(3) == [0, 1]
+    if form is np.array:
+        for compiled in (True, False):
+            assert fit(Line(), numbers, [2.0, 5.0], loss=mse, epochs=2, compiled=compiled).loss[0] == 0.5
 
 
 @pytest.mark.parametrize("compiled", [True, False])
