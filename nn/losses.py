@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import autograd
 from autograd import Value, dot, fsum, logsumexp, mean, minimum, relu, softplus, where
 from nn.training.checks import above_zero, listed, plain
 from nn.training.judging import judged_by
@@ -119,7 +120,7 @@ def l1(parameters: Iterable[Value | float]) -> Any:
     >>> l1([3.0, -4.0])
     7.0
     """
-    return fsum([abs(p) for p in listed(parameters, "l1")])
+    return fsum([autograd.abs(p) for p in listed(parameters, "l1")])
 
 
 def l2(parameters: Iterable[Value | float]) -> Any:

@@ -132,6 +132,11 @@ def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
     layers = dense_layers(model, "load_torch_state")
     if callable(getattr(state, "state_dict", None)):
         state = state.state_dict()  # type: ignore[attr-defined]
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            "load_torch_state takes a state_dict, or a module that has one, got a "
+            f'{type(state).__name__}: {state!r:.60}; write torch.load("model.pt") for that of a file'
+        )
     modules: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for key, numbers in state.items():

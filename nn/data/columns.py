@@ -126,12 +126,15 @@ def examples(
     return TableExamples(data, target, [(name, said[name]) for name in order], notes, table.commas)
 
 
-def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[str] | None) -> list[str]:
-    """Return the names of the columns that are asked for; a text in place of a list of names is a TypeError."""
-    for argument, names in (("features", features), ("drop", drop)):
-        if isinstance(names, str):
-            raise TypeError(f"{argument} is a list of names, got the text {names!r:.50}; write [{names!r:.50}]")
-    return [target, *(features or ()), *(drop or ())]
+def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[str]) -> list[str]:
+    """Return the names of the columns that are asked for; what is no name, or no list of names, is a TypeError."""
+    asked = {"target": [target], "features": [] if features is None else features, "drop": drop}
+    for option, given in asked.items():
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"{option} is a list of names of columns, got {given!r:.60}; write [{given!r:.60}] for one")
+        if wrong := [name for name in given if not isinstance(name, (str, int))]:
+            raise TypeError(f"{option} names columns by texts, got {wrong[0]!r:.60}; write 'price' for one called so")
+    return [name for names in asked.values() for name in names]
 
 
 def _alike(name: str, texts: Iterable[str]) -> list[str]:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from autograd.files import path_of, write_atomically
+from autograd.rules import elements, real
 from nn.plots.figures import COLOURS, SMALLEST, drawable
+from nn.training.checks import plain
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 28, 40  # margins, in pixels
@@ -48,8 +50,10 @@ class Chart:
         return self._added("points", xs, ys, name)
 
     def _added(self, kind: str, xs: Iterable[float], ys: Iterable[float], name: str) -> Chart:
-        across = _scaled(drawable([float(x) for x in xs]), "x" in self.log)
-        up = _scaled(drawable([float(y) for y in ys]), "y" in self.log)
+        across, up = [
+            _scaled(drawable([real(plain(x), kind) for x in elements(numbers, kind)]), axis in self.log)
+            for numbers, axis in ((xs, "x"), (ys, "y"))
+        ]
         if len(across) != len(up):
             raise ValueError(f"{kind} takes as many numbers across as up, got {len(across)} and {len(up)}")
         self._series.append((kind, name, list(zip(across, up))))

@@ -91,6 +91,8 @@ def document_of(model: Module, extra: Mapping[str, Any] | None = None) -> dict[s
     """Return what `save` writes of a model, as a JSON object."""
     if not isinstance(model, Module):
         raise TypeError(f"save takes a Module and a path, got a {type(model).__name__}: {model!r:.60}")
+    if not (extra is None or isinstance(extra, Mapping)):
+        raise TypeError(f"extra is a dict of what to keep beside a model, got {extra!r:.60}; write {{'name': ...}}")
     try:
         parameters = model.state_dict()
     except ValueError as error:  # two of one name

@@ -384,6 +384,12 @@ def test_options_and_parameters_that_are_none_are_an_error():
             refuses(f"TypeError: {penalty.__name__} takes a list of parameters, got .*; write ", penalty, form)
 
 
+@pytest.mark.parametrize("penalty", [l1, l2])
+@pytest.mark.parametrize("wrong", ["a", None, [1.0], 1j], ids=repr)
+def test_parameter_that_is_no_number_is_named(penalty, wrong):
+    refuses(f"TypeError: .* takes a real number, got a {type(wrong).__name__}: ", penalty, [1.0, wrong])
+
+
 EDGES = [math.inf, -math.inf, math.nan, 1e308, -1e308, 2.0, 0.0]
 CLASSIFIED = [*itertools.product(EDGES, repeat=2), *itertools.product(EDGES[:3] + EDGES[5:], repeat=3)]
 

@@ -1,5 +1,6 @@
 """States of PyTorch: all of them is loaded or none, and models that are more than their layers are refused."""
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -32,6 +33,15 @@ def test_entry_that_is_no_number_is_named_and_changes_nothing(place, odd):
     assert model.state_dict() == before
     load_torch_state(model, state())
     assert list(model.state_dict().values()) == [5.0, 6.0, 1.0, 7.0, 8.0, 2.0, 3.0, 4.0, 9.0]
+
+
+@pytest.mark.parametrize("wrong", ["model.pt", None, 3, [1.0]], ids=repr)
+def test_what_is_no_state_is_named(wrong):
+    found = re.escape(
+        f"takes a state_dict, or a module that has one, got a {type(wrong).__name__}: {wrong!r}; write torch"
+    )
+    with pytest.raises(TypeError, match=found):
+        load_torch_state(nn.MLP(2, [1], seed=1), wrong)
 
 
 def test_weight_that_is_computed_is_named_and_changes_nothing():

@@ -848,9 +848,20 @@ WRONG_OPTIONS = [
     ({"features": ["weight", "kind"]}, "^ValueError: .*columns other than the target 'kind'"),
     ({"features": []}, "^ValueError: .*one or more"),
     *(
-        ({name: text}, f"^TypeError: {name} is a list of names, got the text '{text}'; write \\['{text}'\\]")
-        for name in ("features", "drop")
-        for text in ("height", "wh", "")
+        (
+            {option: given},
+            f"^TypeError: {option} is a list of names of columns, got {given!r}; write \\[{given!r}\\] for one",
+        )
+        for option in ("features", "drop")
+        for given in ("weight", "wh", "", 3)
+    ),
+    *(
+        (
+            {option: [given]},
+            f"^TypeError: {option} names columns by texts, got {re.escape(repr(given))}; write 'price' for",
+        )
+        for option in ("features", "drop")
+        for given in (["weight"], None, 2.5)
     ),
     ({"features": ["width"]}, "^TableError: .*no column 'width'"),
     ({"drop": ["width"]}, "^TableError: .*no column 'width'"),
@@ -862,6 +873,8 @@ WRONG_OPTIONS = [
 
 def test_wrong_options_are_errors_that_say_so(table):
     path = table(PETS)
+    for target in (["kind"], None, ("kind",)):
+        assert trouble(path, target).startswith(f"TypeError: target names columns by texts, got {target!r}; write ")
     for options, wanted in WRONG_OPTIONS:
         assert re.search(wanted, trouble(path, "kind", **options)), options
         assert re.search(wanted, error_of(examples, read_table(path, ["kind"]), "kind", **options)), options

@@ -1,6 +1,7 @@
 """SVG charts: what is drawn where, and that no number, name or size breaks them."""
 
 import math
+import re
 import sys
 import xml.etree.ElementTree as ET
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn.plots
+from autograd import Value
 from nn.plots import Chart
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -88,6 +90,18 @@ def test_lengths_that_differ_and_a_logarithmic_axis_that_is_not_there_are_errors
         Chart().points([1, 2], [1])
     with pytest.raises(ValueError, match='"x", "y" or "xy", got \'z\''):
         Chart(log="z")
+
+
+@pytest.mark.parametrize("kind", ["curve", "points"])
+def test_what_is_no_number_is_named(kind):
+    for wrong in ("a", "1", None, [1.0], 1j, Value(1.0)):
+        for numbers in (([wrong], [1.0]), ([1.0], [wrong])):
+            found = re.escape(f"{kind} takes a real number, got a {type(wrong).__name__}: {wrong!r}; ")
+            with pytest.raises(TypeError, match=found):
+                getattr(Chart(), kind)(*numbers)
+    for wrong in (1.0, "12", None, {1.0: 2.0}):
+        with pytest.raises(TypeError, match=f"{kind} takes a sequence of numbers, got a {type(wrong).__name__}: "):
+            getattr(Chart(), kind)([1.0], wrong)
 
 
 def test_it_is_public_and_shows_and_saves_itself_without_matplotlib(tmp_path, monkeypatch):

@@ -163,6 +163,15 @@ def test_extra_that_would_not_come_back_is_not_saved(path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths have another name")
+def test_extra_that_is_no_dict_is_named_and_nothing_is_written(path):
+    for wrong in ([1], [("a", 1)], "ab", 3):
+        with pytest.raises(
+            TypeError, match=f"^extra is a dict of what to keep beside a model, got {re.escape(repr(wrong))}; "
+        ):
+            save(MLP(1, [1]), path, extra=wrong)
+    assert not path.exists()
+
+
 def test_arguments_in_the_wrong_order_are_errors_that_say_so(path):
     model = MLP(1, [1])
     wanted = "TypeError: load takes a path, or a model and a path, got a model only"
