@@ -164,7 +164,7 @@ def _table(options: argparse.Namespace) -> tuple[str, Job]:
     """Return the name of a table and its job."""
     path = Path(options.dataset)
     classes = True if options.classes else False if options.numbers else None
-    wanted = wanted_columns(options.target, options.features, options.drop)
+    wanted = wanted_columns(options.target, options.features, options.drop or ())
     found = examples(
         read_table(path, wanted, options.encoding),
         options.target,

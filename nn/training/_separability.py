@@ -24,7 +24,7 @@ CLOSE = 1e-9
 NO_MEAN = "a loss can be compiled where it is the mean over its examples, as those of nn are"
 CHANGING = "the model or the loss draws random numbers or changes with each call, which a program would not do again"
 SEVERAL = -1  # in place of the number of an example
-SUMS = {rules.add, rules.sub, rules.negative, rules.positive, rules.fsum, rules.mean, rules.detached}
+ADDITIVE = {rules.add, rules.sub, rules.negative, rules.positive, rules.fsum, rules.mean, rules.detached}
 PRODUCTS, QUOTIENTS = {rules.mul, rules.dot, rules.ieee_dot}, {rules.divide, rules.ieee_divide}
 CHOICES = {rules.where, rules.guard, rules.unguard}
 
@@ -87,7 +87,7 @@ def _is_linear(op: Any, parts: Sequence[int | None]) -> bool:
     """Whether an operation is linear in those operands that depend on examples; None stands for one that does not."""
     half = len(parts) // 2
     return (
-        op in SUMS
+        op in ADDITIVE
         or (op in CHOICES and parts[0] is None)
         or (op in QUOTIENTS and parts[1] is None)
         or (op in PRODUCTS and all(None in pair for pair in zip(parts[:half], parts[half:], strict=True)))
