@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from autograd.engine import Value, dependents
 from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_names, tex_number
 from autograd.functions import gradients
+from autograd.pictures.page.formulas import unguarded
 from autograd.pictures.text import sorted_graph
-from autograd.rules import INACTIVE, Expression, Operation, derivatives, is_own, product, substitute, symbol
+from autograd.rules import INACTIVE, Expression, NAry, Operation, derivatives, is_own, product, substitute, symbol
 
 ROUNDED = replace(TEX, digits=6)
 ADJOINT = "adjoint"
@@ -21,7 +23,8 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     r"""Return the derivation of a leaf's gradient as aligned equations in LaTeX: the formulas, then their numbers.
 
     First come the results, each from its operands; then what the root's derivative is by each of those that depend on
-    the leaf, by the chain rule, down to the leaf. Numbers have six digits.
+    the leaf, by the chain rule, down to the leaf. Numbers have six digits. Where a formula has no number, as 0 times
+    the logarithm of 0, it is said which one is taken.
 
     >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
     >>> L = a * b
@@ -53,11 +56,14 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
             return part
         return float(slopes[key[1]] if isinstance(key, tuple) else key.number)
 
-    def row(left: str, terms: Sequence[Any], value: float) -> list[str]:
+    def row(left: str, terms: Sequence[Any], value: float, *, taken: bool = False) -> list[str]:
         parts = _parts(terms)
-        symbols = "".join(TEX.source(part, name) for part in parts)
+        symbols = "".join(ROUNDED.source(part, name) for part in parts)
         numbers = "".join(ROUNDED.source(substitute(part, number), name) for part in parts)
-        return [left, *dict.fromkeys([symbols, numbers, tex_number(value, 6)])]
+        result = tex_number(value, 6)
+        if taken:
+            return [left, symbols, rf"{numbers} \text{{, taken as }} {result}"]
+        return [left, *dict.fromkeys([symbols, numbers, result])]
 
     rows = [
         row(names[node], [applied(node.op, list(map(term_of, node.parents)))], node.number)
@@ -66,16 +72,20 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     ]
     rows.append([name((ADJOINT, root)), "1"])
     handed: dict[Value, list[Any]] = {}
+    taken: set[Value] = set()
     for node in reversed(path):
         if node is not root:
-            rows.append(row(name((ADJOINT, node)), handed.get(node) or [0.0], slopes[node]))
+            rows.append(row(name((ADJOINT, node)), handed.get(node) or [0.0], slopes[node], taken=node in taken))
         if node.op is None or not (node is root or node in handed):  # where nothing arrived nothing is handed on
             continue
-        for parent, partial in zip(node.parents, _partials(node, node.op), strict=True):
+        slots = zip(node.parents, _partials(node, node.op), node.local_derivatives(), strict=True)
+        for parent, partial, local in slots:
             if parent in slopes and partial is not INACTIVE:
                 terms = handed.setdefault(parent, [])
                 if not (isinstance(partial, float) and partial == 0.0):
                     terms.append(product(symbol((ADJOINT, node)), partial))
+                    if math.isfinite(local) and not math.isfinite(_computed(substitute(unguarded(partial), number))):
+                        taken.add(parent)
     return aligned(rows)
 
 
@@ -84,6 +94,18 @@ def _parts(terms: Sequence[Any]) -> list[Any]:
     if len(terms) == 1:
         return [*terms]
     return [terms[0] + terms[1], *[symbol(BEFORE) + term for term in terms[2:]]]
+
+
+def _computed(term: Any) -> float:
+    """Return the number of an expression of numbers; nan where it has none, and 0 of a choice, which always has one."""
+    if not isinstance(term, Expression):
+        return float(term) if isinstance(term, float) else 0.0
+    operation: Any = term.operation
+    operands = list(map(_computed, term.operands))
+    try:
+        return float(operation(operands) if isinstance(operation, NAry) else operation(*operands))
+    except (ArithmeticError, ValueError):
+        return math.nan
 
 
 def _partials(node: Value, operation: Operation) -> Sequence[Any]:

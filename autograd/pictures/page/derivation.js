@@ -87,24 +87,56 @@ class Derivation extends Words {
     const moved = graph.rootWith(id, graph.given[id] + h);
     const now = graph.values[graph.root];
     if (moved === undefined) return "";
-    const told = (there) => {
+    const [kinks, jumps] = ["kink", "jump"].map((edge) => graph.passed(id, edge));
+    const at = (step) => graph.rootWith(id, graph.given[id] + step);
+    const jumped = (step) => jumps.length > 0 && Math.abs(at(step / 1e6) - now) > 0.5 * Math.abs(at(step) - now);
+    const told = (step) => {
+      const there = at(step);
       const share = Math.abs(there - now) / Math.max(Math.abs(now), Math.abs(there), 1e-300);
       if (share === 0) return [this.named(graph.root), ` stays at ${short(now)}: it does not change.`];
       if (share < 1e-12) return [this.named(graph.root), ` stays at ${short(now)}, as far as its digits can tell.`];
       const digits = Math.min(15, Math.max(4, 2 + Math.ceil(-Math.log10(share))));
       const [from, to] = [now, there].map((x) => Number(x.toPrecision(digits)).toString().replace("-", "−"));
-      return [this.named(graph.root), ` goes from ${from} to ${to}: it `, this.rate((there - now) / h), "."];
+      const how = jumped(step) ? "jumps" : this.rate((there - now) / h);
+      return [this.named(graph.root), ` goes from ${from} to ${to}: it `, how, "."];
     };
-    const parts = [make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, told(moved)];
-    const kinks = graph.kinksAbove(id);
-    const lowered = kinks.length ? graph.rootWith(id, graph.given[id] - h) : undefined;
-    const bend = (moved - now + (lowered - now)) / h; // the difference of the slopes on both sides
-    if (Math.abs(bend) > (0.01 * Math.max(Math.abs(moved - now), Math.abs(lowered - now))) / h)
+    const parts = [make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, told(h)];
+    const lowered = kinks.length + jumps.length ? at(-h) : undefined;
+    const jump = jumped(h) || jumped(-h);
+    const bend = moved - now + (lowered - now);
+    if (jump || Math.abs(bend) > 0.01 * Math.max(Math.abs(moved - now), Math.abs(lowered - now)))
       parts.push(
-        ...[" Lower it by as much, and ", told(lowered), " There is a kink on the way, at ", this.list(kinks)],
-        ...[", with two slopes: by convention the gradient is ", this.number(graph.gradients[id]), "."],
+        ...(lowered === undefined ? [] : [" Lower it by as much, and ", told(-h)]),
+        ...[jump ? " There is a jump on the way, at " : " There is a kink on the way, at "],
+        ...[this.list(jump ? jumps : kinks), jump ? "" : ", with two slopes", ": by convention the gradient is "],
+        ...[this.number(graph.gradients[id]), "."],
       );
     return make("p", { class: "nudge" }, parts);
+  }
+
+  /** That an operation jumps, or has two slopes, and which derivative counts; nothing where it is smooth. */
+  edge(child, k) {
+    const { graph } = this;
+    const jump = graph.jump(child, k);
+    const kink = jump ? null : graph.kink(child, k);
+    const alone = graph.taken(child, k) && [-1e-9, 1e-9].every((h) => Number.isNaN(graph.moved(child, k, h)));
+    if (!jump && !kink && !alone) return null;
+    const parent = this.named(graph.nodes[child].parents[k]);
+    const here = graph.values[child];
+    const taken = graph.locals[child][k];
+    const convention = Number.isNaN(taken) ? "Neither is taken" : ["By convention ", this.number(taken), " is taken"];
+    const begin = ["Here ", this.named(child)];
+    if (alone) return [...begin, " has no value where ", parent, " is a little smaller, or larger. ", ...convention];
+    const sides = (jump ?? kink).flatMap((one, i) => (one === here && jump ? [] : [[one, i ? "larger" : "smaller"]]));
+    const told = sides.flatMap(([one, side], i) => [
+      ...[i ? (jump ? ", and to " : ", and ") : "", this.number(one), " where "],
+      ...[i ? "it" : parent, ` is a little ${side}`],
+    ]);
+    return [
+      ...begin,
+      ...(jump ? [" jumps: from ", this.number(here), " to "] : [" has a kink: two slopes, "]),
+      ...[told, ". ", convention],
+    ];
   }
 
   ways(id) {
@@ -222,10 +254,8 @@ class Derivation extends Words {
 
   /** Where a local derivative comes from, in one line; its number stands beside it. */
   whence(child, k) {
-    const [, ...parts] = this.localFormula(child, k);
-    const formula = this.graph.model.ops[this.graph.nodes[child].op].partials?.[k] ?? [];
-    const constant = formula.every((piece) => typeof piece === "string" && piece !== "y");
-    return constant ? parts : parts.slice(0, parts.indexOf(", since ") - 2);
+    const stages = this.stages(child, k);
+    return [this.local(child, k), stages.length > 1 ? stages.slice(0, -1) : [stages, this.since(child)]];
   }
 
   /** What made a product small, or large: the slopes of its functions, and what the sums multiply by. */
@@ -243,7 +273,10 @@ class Derivation extends Words {
     const none = edges.find(({ child, k }) => graph.locals[child][k] === 0);
     if (none) {
       const parent = this.named(graph.nodes[none.child].parents[none.k]);
-      const why = ["One factor is 0: while ", parent, " changes a little, ", this.named(none.child), " does not."];
+      const edge = this.edge(none.child, none.k);
+      const why = edge
+        ? ["One factor is 0. ", ...edge, "."]
+        : ["One factor is 0: while ", parent, " changes a little, ", this.named(none.child), " does not."];
       return [make("p", {}, make("b", {}, "Nothing comes through here. "), why)];
     }
     const parts = [...steps].map(([name, some]) => {

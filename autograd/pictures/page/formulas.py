@@ -114,6 +114,14 @@ def _is_comparison(part: Any) -> bool:
     return isinstance(part, Expression) and part.operation in COMPARISONS
 
 
+def unguarded(term: Any) -> Any:
+    """Return an expression with the sides of its choices that a textbook gives, also where those have a pole."""
+    if not isinstance(term, Expression) or term.operation is None:
+        return term
+    side = _unguarded(*term.operands) if term.operation is rules.where else None
+    return Expression(term.operation, map(unguarded, term.operands)) if side is None else unguarded(side)
+
+
 def _unguarded(condition: Any, a: Any, b: Any) -> Any:
     """Return the side of a choice that a textbook gives, where the other one is for a pole; None for a real choice."""
     if not _is_comparison(condition):

@@ -95,35 +95,62 @@ class Graph {
     return "";
   }
 
+  /** What an operation gives where one of its operands is moved; NaN of sums of many, which are smooth. */
+  moved(id, k, h) {
+    const rule = this.rules[this.nodes[id].op];
+    const x = this.nodes[id].parents.map((parent) => this.values[parent]);
+    x[k] += h;
+    const known = rule && this.model.ops[this.nodes[id].op].arguments && (!rule.defined || rule.defined(x));
+    return known ? rule.forward(x) : NaN;
+  }
+
+  /** The values below and above, where an operation jumps at one of its operands; else nothing.
+   *
+   * As the step gets smaller, the difference stays.
+   */
+  jump(id, k) {
+    const here = this.values[id];
+    const h = 1e-12 * Math.max(1, Math.abs(this.values[this.nodes[id].parents[k]]));
+    const sides = [-h, h].map((step) => {
+      const [far, near] = [step, step / 64].map((one) => this.moved(id, k, one));
+      const stays = far === near || Math.abs(far - near) < 1e-6 * Math.abs(near - here);
+      return stays && Math.abs(near - here) > 1e-9 * Math.abs(here) ? near : here;
+    });
+    return sides.some((one) => !Object.is(one, here)) ? sides : null;
+  }
+
   /** The slopes below and above, where an operation has a kink at one of its operands; else nothing.
    *
    * As the step gets smaller, the difference between them stays at a kink, vanishes where the function is smooth, and
    * grows where it jumps.
    */
   kink(id, k) {
-    const rule = this.rules[this.nodes[id].op];
-    if (!rule || !this.model.ops[this.nodes[id].op].arguments) return null; // sums of many have none
-    const x = this.nodes[id].parents.map((parent) => this.values[parent]);
-    const slope = (h) => {
-      const moved = x.map((one, i) => (i === k ? one + h : one));
-      return rule.defined && !rule.defined(moved) ? NaN : (rule.forward(moved) - this.values[id]) / (moved[k] - x[k]);
-    };
-    const h = 1e-7 * Math.max(1, Math.abs(x[k]));
+    const x = this.values[this.nodes[id].parents[k]];
+    const slope = (h) => (this.moved(id, k, h) - this.values[id]) / (x + h - x);
+    const h = 1e-7 * Math.max(1, Math.abs(x));
     const [far, near] = [h, h / 64].map((step) => slope(step) - slope(-step));
     const [below, above] = [slope(-h), slope(h)].map((one) => Number(one.toPrecision(5)) + 0);
     const least = 1e-3 * Math.max(Math.abs(below), Math.abs(above)) + (1e-6 * Math.abs(this.values[id])) / h / 1e7;
     return Math.abs(near) > least && near / far > 0.5 && near / far < 2 ? [below, above] : null;
   }
 
-  /** The operations with a kink that a node's changes pass on their way to the root. */
-  kinksAbove(id) {
+  /** Whether a derivative is a number by convention, where the formula of textbooks has none, as 0 × log(0). */
+  taken(id, k) {
+    const { textbook } = this.rules[this.nodes[id].op] ?? {};
+    if (!textbook || !Number.isFinite(this.locals[id][k])) return false;
+    const x = this.nodes[id].parents.map((parent) => this.values[parent]);
+    return !Number.isFinite(textbook(this.values[id], x)[k]);
+  }
+
+  /** The operations with a kink, or a jump, that a node's changes pass on their way to the root. */
+  passed(id, edge) {
     const passed = new Set([id]);
     const found = [];
     for (const node of this.nodes) {
       const used = (node.parents ?? []).map((parent) => passed.has(parent));
       if (!used.includes(true) || !this.paths[node.id]) continue;
       passed.add(node.id);
-      if (used.some((on, k) => on && this.kink(node.id, k))) found.push(node.id);
+      if (used.some((on, k) => on && this[edge](node.id, k))) found.push(node.id);
     }
     return found;
   }

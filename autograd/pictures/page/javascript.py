@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd import rules
+from autograd.pictures.page.formulas import unguarded
 from autograd.rules import (
     ATOM,
     Dialect,
@@ -133,10 +134,12 @@ class Rule(NamedTuple):
     partials: list[str]
     domain: str  # a condition, or nothing
     functions: Sequence[str] = ()  # that these call
+    textbook: Sequence[str] = ()  # the partials as formulas of textbooks, where those are undefined at some points
 
     def source(self) -> str:
         """Return the rule as an object with functions of `x`, and of `y` and `x`."""
         parts = [f"forward: x => {self.forward}", f"partials: (y, x) => [{', '.join(self.partials)}]"]
+        parts += [f"textbook: (y, x) => [{', '.join(self.textbook)}]"] if self.textbook else []
         found = f"{{{', '.join([*parts, *([f'defined: x => {self.domain}'] if self.domain else [])])}}}"
         return f"(() => {{ {' '.join(self.functions)} return {found}; }})()" if self.functions else found
 
@@ -158,11 +161,13 @@ def rule(operation: Operation, arity: int) -> Rule:
     try:
         forward = _sum(operation, "x") if isinstance(operation, NAry) else written(Expression(operation, operands))
         partials = list(map(written, formulas(operation, operands)))
+        textbook = [written(unguarded(term)) for term in formulas(operation, operands)]
     except UNREADABLE as error:
         raise UnreadableError(f"the operation {operation.name} takes floats only: {error}") from error
     guarded = bool(operation.domain) and not isinstance(operation, NAry) and operation not in IEEE
     domain = condition(operation.domain, operation.arguments) if guarded else ""
-    return Rule(forward, partials, domain, tuple(functions.definitions.values()))
+    told = textbook if textbook != partials else ()
+    return Rule(forward, partials, domain, tuple(functions.definitions.values()), told)
 
 
 def javascript_function(name: str, arguments: Sequence[str], lines: Sequence[tuple[str, str]], result: str) -> str:

@@ -119,21 +119,19 @@ class Story extends Derivation {
     const before = this.plan.state(this.position - 1);
     const first = !before.reached.has(parent);
     const local = graph.locals[child][k];
-    const kink = graph.kink(child, k);
-    const sentence = kink
-      ? this.kinked(child, k, kink)
-      : [
-          "If ",
-          this.named(parent),
-          " rises a little, then through this arrow alone ",
-          this.named(child),
-          " ",
-          this.rate(local),
-        ];
-    if (child === root) sentence.push(kink ? "." : ": that is this arrow’s share of the gradient.");
+    const edge = this.edge(child, k);
+    const sentence = edge ?? [
+      "If ",
+      this.named(parent),
+      " rises a little, then through this arrow alone ",
+      this.named(child),
+      " ",
+      this.rate(local),
+    ];
+    if (child === root) sentence.push(edge ? "." : ": that is this arrow’s share of the gradient.");
     else
       sentence.push(
-        kink ? ". If " : ", and if ",
+        edge ? ". If " : ", and if ",
         this.named(child),
         " rises, ",
         this.named(root),
@@ -169,17 +167,6 @@ class Story extends Derivation {
       ...(this.plan.apart.has(child)
         ? [make("p", {}, make("button", { type: "button", onclick: () => this.takeApart(child) }, "Together again"))]
         : []),
-    ];
-  }
-
-  /** That an operation has two slopes, and which of them counts. */
-  kinked(child, k, [below, above]) {
-    const parent = this.graph.nodes[child].parents[k];
-    const taken = this.graph.locals[child][k];
-    return [
-      ...["Here ", this.named(child), " has a kink: two slopes, ", this.number(below), " where ", this.named(parent)],
-      ...[" is a little smaller, and ", this.number(above), " where it is a little larger. "],
-      ...(Number.isNaN(taken) ? ["Neither is taken"] : ["By convention ", this.number(taken), " is taken"]),
     ];
   }
 

@@ -131,23 +131,25 @@ class Words {
     return titles;
   }
 
+  /** What a local derivative is: its formula in names, in numbers, and its number; what reads the same comes once. */
+  stages(child, k) {
+    const { graph } = this;
+    const formula = this.op(child).partials?.[k];
+    if (formula?.length === 1 && formula[0] !== "y" && typeof formula[0] === "string") return [[" = ", formula]];
+    const written = formula ? [false, true].map((numbers) => this.formula(formula, child, numbers)) : [];
+    const texts = written.map((parts) => make("p", {}, parts).textContent);
+    const number = this.number(graph.locals[child][k]);
+    const told = written.filter((_, i) => texts.indexOf(texts[i]) === i && texts[i] !== number.textContent);
+    return [...told.map((parts) => [" = ", parts]), [graph.taken(child, k) ? ", taken as " : " = ", number]];
+  }
+
   /** Where a local derivative comes from: ∂child/∂operand = formula = number. */
   localFormula(child, k) {
-    const { graph } = this;
-    const node = graph.nodes[child];
-    const op = graph.model.ops[node.op];
-    const parts = ["where ", this.local(child, k)];
-    const formula = op.partials?.[k];
-    if (formula) {
-      parts.push(" = ", ...this.formula(formula, child, false));
-      if (formula.length > 1 && formula.some((piece) => typeof piece !== "string" || piece === "y"))
-        parts.push(" = ", ...this.formula(formula, child, true));
-    }
-    const alone = formula?.length === 1 && formula[0] !== "y"; // a number, which needs no second mention
-    const plain = alone && (typeof formula[0] === "string" || !graph.nodes[node.parents[formula[0]]].name);
-    if (!plain) parts.push(" = ", this.number(graph.locals[child][k]));
-    parts.push(", since ", this.named(child), " = ", ...this.formula(op.value, child, false));
-    return parts;
+    return ["where ", this.local(child, k), ...this.stages(child, k), ...this.since(child)];
+  }
+
+  since(child) {
+    return [", since ", this.named(child), " = ", this.formula(this.op(child).value, child, false)];
   }
 
   describe(node) {

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "sech": lambda x: 1.0 / math.cosh(x),
     "\\psi": lambda x, n=0.0: rules.polygamma_of(x, n) if n > 1.0 else rules.trigamma(x) if n else rules.digamma(x),
 }
+TAKEN = r" \text{, taken as } "
 
 
 class Reader:
@@ -197,9 +198,29 @@ def test_derivation_of_every_row_ends_with_its_derivative(name, row):
         root.backward()
         for leaf in leaves:
             left, right = lines(derivation(root, leaf))[-1]
-            symbols, *numbers = right.split(" = ")
+            *_, number = re.split(f" = |{re.escape(TAKEN)}", right)
             assert left.endswith(f"\\partial {tex_name(leaf.label)}}}")
-            assert Reader((numbers or [symbols])[-1], {}).whole() == close(leaf.grad, rel=1e-5)
+            assert Reader(number, {}).whole() == close(leaf.grad, rel=1e-5)
+
+
+def is_number(formula):
+    try:
+        return math.isfinite(Reader(formula, {}).whole())
+    except (ArithmeticError, ValueError):
+        return False
+
+
+@each_row
+def test_derivation_writes_no_sum_with_a_pole_but_says_which_number_is_taken(name, row):
+    edges = [list(edge) for edge in row.edges if all(map(math.isfinite, edge))]
+    for operands in points(row)[:20] + edges if row is not rules.clip else []:  # which has a product of conditions
+        root, leaves = graph(row, operands)
+        root.backward()
+        for leaf in leaves:
+            if math.isfinite(leaf.grad):
+                told, taken, _ = lines(derivation(root, leaf))[-1][1].partition(TAKEN)
+                *_, numbers = told.split(" = ")[:2]
+                assert bool(taken) != is_number(numbers), operands
 
 
 def test_formulas_of_the_digits_network_compute_its_loss_and_its_derivatives():

@@ -347,7 +347,7 @@ def test_page_refers_to_nothing_outside_and_is_small(example, network):
     addresses = set(re.findall(r"https?://[^\s\"'<>]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not an address
     assert not re.search(r"<(link|img|iframe|script[^>]*\ssrc)|@import|url\((?!\"?#)", page)
-    assert len(explore(example).html.encode()) < 120_000
+    assert len(explore(example).html.encode()) < 112_000
     assert len(page.encode()) < 190_000
 
 

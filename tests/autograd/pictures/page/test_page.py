@@ -224,6 +224,51 @@ def test_kink_has_two_slopes_and_it_is_said_which_is_taken_and_kinks_that_cancel
     assert "kink" not in page.locator(".nudge").inner_text()
 
 
+JUMPS = [  # a function, where it jumps, what is said of that, and the derivative that is taken
+    (ad.ceil, 2.0, "from 2 to 3 where x0 is a little larger", 0),
+    (ad.floor, 2.0, "from 2 to 1 where x1 is a little smaller", 0),
+    (ad.sign, 0.0, "from 0 to −1 where x2 is a little smaller, and to 1 where it is a little larger", 0),
+    (lambda x: x % 3.0, 6.0, "from 0 to 3 where x3 is a little smaller", 1),
+    (lambda x: 6.0 % x, 3.0, "from 0 to 3 where x4 is a little larger", -2),
+    (lambda x: x // -3.0, 6.0, "from −2 to −3 where x5 is a little larger", 0),
+    (lambda x: ad.atan2(0.0, x), 0.0, "from 0 to 3.142 where x6 is a little smaller", 0),
+    (lambda x: where(x, 1, 3), 0, "from 3 to 1 where x7 is a little smaller, and to 1 where it is a little larger", 0),
+]  # fmt: skip
+
+
+def test_jump_is_told_and_which_derivative_is_taken(opened):
+    made = [named(**{f"y{i}": f(Value(at, f"x{i}"))}) for i, (f, at, *_) in enumerate(JUMPS)]
+    page = opened(named(L=together([y * -2.0 for y in made], "z")))
+    nodes = ids(page)
+    for i, (_, at, jump, taken) in enumerate(JUMPS):
+        x, y = nodes[f"x{i}"], nodes[f"y{i}"]
+        place(page, y, page.evaluate(f"view.graph.nodes[{y}].parents.indexOf({x})"))
+        number, gradient = (f"{n + 0:g}".replace("-", "−") for n in (taken, -2 * taken))
+        assert f"Here y{i} jumps: {jump}. By convention {number} is taken" in story(page)
+        nudge = details(page, x)
+        assert f"There is a jump on the way, at y{i}: by convention the gradient is {gradient}." in nudge
+        assert ": it jumps." in nudge
+        fill(page, f"x{i}", at + 0.5)
+        assert "jump" not in page.locator("#panel").inner_text() + story(page)
+
+
+def test_formula_with_a_pole_is_no_equation_and_what_reads_the_same_is_said_once(opened):
+    zero = lambda: Value(0.0, "x")
+    for root, told in [
+        (ad.xlogy(zero(), 0.0), "= log(0), taken as 0, since"),
+        (Constant(0.0) ** Value(1.0, "p"), "= 0^p × log(0) = 0^1 × log(0), taken as 0, since"),
+        (ad.atan2(zero(), 0.0), "= 0 / hypot(0, x) / hypot(x, 0) = 0 / hypot(0, 0) / hypot(0, 0), taken as 0, since"),
+        (Value(3.0, "x") / 8.0, "∂v1/∂x = 1 / 8 = 0.125, since"), (Value(3.0, "x") * 8.0, "∂v1/∂x = 8, since"),
+    ]:  # fmt: skip
+        page = opened(root)
+        page.evaluate("view.go(view.plan.steps.findIndex(step => step.kind === 'backward'))")
+        assert told in story(page)
+        assert "∞" not in story(page)
+    page = opened(ad.xlogy(zero(), 0.0))
+    page.evaluate("view.go(view.plan.steps.findIndex(step => step.kind === 'backward'))")
+    assert "Here v1 has no value where x is a little smaller, or larger. By convention 0 is taken" in story(page)
+
+
 def test_network_at_the_kinks_of_its_neurons_says_so_at_each(opened):
     page = opened(hinge([MLP(2, [4, 1], seed=1)([0.0, 0.0])], [-1]))  # an example of exclusive or
     page.evaluate(EVERYTHING_OPEN)

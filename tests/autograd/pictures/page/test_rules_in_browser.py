@@ -7,6 +7,7 @@ page supplies. The operands are those of the row's domain: ordinary, tiny, huge,
 import itertools
 import math
 import random
+from contextlib import suppress
 
 import pytest
 from hypothesis import assume, given
@@ -172,13 +173,14 @@ KINKS = """([model, rules, leaves, points]) => {
     return points.map(point => {
         point.forEach((x, k) => { graph.given[leaves[k]] = x; });
         graph.compute();
-        return graph.nodes[graph.root].parents.map((_, k) => graph.kink(graph.root, k) !== null);
+        const has = (edge, k) => graph[edge](graph.root, k) !== null;
+        return graph.nodes[graph.root].parents.map((_, k) => [has("kink", k), has("jump", k)]);
     });
 }"""
 
 
 def kinks(page, row, points):
-    """For each point and each operand, whether the page takes the row to have a kink there."""
+    """For each point and each operand, whether the page takes the row to have a kink there, and a jump."""
     leaves = [Value(x) for x in points[0]]
     root = row.apply(leaves)
     order = topological_order(root)
@@ -196,8 +198,23 @@ def test_kinks_are_those_of_the_rows(blank):
         edges = [] if at or comparison or row is rules.clip else [list(edge) for edge in row.edges]
         points = [xs for xs in tame if comparison or is_tame(row, xs)][:20] + edges
         found = kinks(blank, row, points + ([list(at)] if at else []))
-        assert [xs for xs, kinked in zip(points, found) if any(kinked)] == [], name
-        assert not at or found[-1] == [True] * row.arity, name
+        assert [xs for xs, told in zip(points, found) if any(kink for kink, _ in told)] == [], name
+        assert [xs for xs, told in zip(points, found) if any(jump for _, jump in told)] == jumps(row, points), name
+        assert not at or found[-1] == [[True, False]] * row.arity, name
+
+
+def jumps(row, points):
+    """The points at which a row has another value a little beside them, however little."""
+
+    def jumps_at(xs):
+        here = row(*xs)
+        for k, step in itertools.product(range(len(xs)), (-1e-12, 1e-12)):
+            with suppress(ValueError, ArithmeticError):
+                if abs(row(*[x + step * (i == k) for i, x in enumerate(xs)]) - here) > 0.01:
+                    return True
+        return False
+
+    return [xs for xs in points if jumps_at(xs)]
 
 
 def test_a_wrong_rule_is_noticed(blank):
