@@ -22,11 +22,13 @@ class Panels extends Inputs {
     }
   }
 
-  /** Show the card of a step, at the start that of the first step, and return its key. */
+  /** Show the card of a step with those of its operands, at the start those of the first step, and return its key. */
   reveal(step) {
-    const { unit } = step.kind === "start" ? this.plan.steps[1] : step;
-    const key = unit?.key ?? this.plan.shown[this.graph.problem?.node ?? this.graph.root];
-    this.viewport.reveal(this.arranged.items.find((one) => one.key === key));
+    const shown = step.kind === "start" ? this.plan.steps[1] : step;
+    const key = shown.unit?.key ?? this.plan.shown[this.graph.problem?.node ?? this.graph.root];
+    const item = (wanted) => this.arranged.items.find((one) => one.key === wanted);
+    const operands = shown.unit ? this.edgesOf(shown).map(([parent]) => item(this.plan.shown[parent])) : [];
+    this.viewport.reveal(item(key), operands);
     return key;
   }
 

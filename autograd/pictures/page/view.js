@@ -128,7 +128,7 @@ class View extends Keys {
   /** Scroll the window, where it is small, so that the card of a step is seen, and the buttons below the graph. */
   keepInSight(element) {
     if (!element || document.documentElement.scrollHeight <= innerHeight) return;
-    const frame = $("scroller").getBoundingClientRect();
+    const frame = $("stage").getBoundingClientRect();
     const room = innerHeight - $("transport").offsetHeight;
     if (frame.top >= 0 && frame.bottom <= room) return;
     scrollBy({ top: frame.height <= room ? frame.bottom - room : frame.top, behavior: "instant" });

@@ -86,10 +86,16 @@ class Viewport {
     for (const line of long) line.setAttribute("textLength", line.dataset.room);
   }
 
-  /** Scroll so that a place of the picture is seen. */
-  reveal({ x, y, w, h }) {
+  /** Scroll so that a place of the picture is seen, and with it each of some others, as far as there is room. */
+  reveal({ x, y, w, h }, others = []) {
     const frame = $("scroller");
     const s = this.scale;
+    for (const one of others) {
+      const [left, top] = [Math.min(x, one.x), Math.min(y, one.y)];
+      const [right, bottom] = [Math.max(x + w, one.x + one.w), Math.max(y + h, one.y + one.h)];
+      if ((right - left) * s <= frame.clientWidth - 24 && (bottom - top) * s <= frame.clientHeight - 24)
+        [x, y, w, h] = [left, top, right - left, bottom - top];
+    }
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const shift = (from, size, at, extent) => {
       const room = Math.min(12, Math.max(0, (extent - size) / 2));

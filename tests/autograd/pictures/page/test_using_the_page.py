@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from autograd import Constant, Value, explore, operation, scope
+from autograd import Constant, Value, explore, operation, scope, tanh
 from tests.autograd.pictures.page.looking import (
     EVERYTHING_OPEN,
     boxes,
@@ -170,6 +170,42 @@ def test_number_is_chosen_by_a_click_or_its_field_and_let_go_by_another_click_or
     assert chosen(page) == 0
 
 
+COVERED = """() => {
+    const box = element => element.getBoundingClientRect();
+    const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const cut = (a, b) => ({left: Math.max(a.left, b.left), right: Math.min(a.right, b.right),
+                            top: Math.max(a.top, b.top), bottom: Math.min(a.bottom, b.bottom)});
+    const stage = box(document.getElementById("scroller"));
+    const tools = ["map", "view"].map(id => box(document.getElementById(id)));
+    return [...document.querySelectorAll(".item")].filter(card => meets(box(card), stage)
+        && tools.some(tool => meets(cut(box(card), stage), tool))).map(card => card.textContent);
+}"""
+
+
+def horner(degree):
+    x, y = Value(0.5, "x"), Value(float(degree), f"c{degree}")
+    for k in reversed(range(degree)):
+        y = y * x + Value(float(k), f"c{k}")
+    return y
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1280, 720), (390, 844)])
+def test_map_and_buttons_cover_no_card_and_a_step_is_seen_with_its_operands(opened, network, size):
+    chain = Value(0.5, "w0")
+    for k in range(1, 10):
+        chain = tanh(chain * Value(0.1 * k, f"w{k}"))
+    for root in (horner(11), chain, network):
+        page = opened(root, **window(*size), **CALM)
+        for step in (0, 1, 3, last(page) - 1):
+            page.evaluate(f"view.go({step})")
+            assert page.evaluate(COVERED) == []
+    page = opened(chain, **window(*size), **CALM)
+    for name in ("w0", "w1"):  # the first product's, above and below each other
+        card, stage = (page.locator(of).bounding_box() for of in (f".item:has-text('{name}')", "#scroller"))
+        assert stage["x"] <= card["x"]
+        assert stage["y"] <= card["y"] <= stage["y"] + stage["height"] - card["height"]
+
+
 def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is_seen(opened, network):
     page = opened(network)
     assert not page.locator("#map").is_visible()
@@ -196,7 +232,7 @@ def test_wheel_drag_and_fingers_move_the_picture_and_the_map_shows_which_part_is
     assert page.evaluate("document.getElementById('scroller').scrollLeft") == pytest.approx(350, abs=2)
     assert chosen(page) == 0
     assert page.locator("#map-seen").bounding_box()["x"] != seen["x"]
-    page.locator("#map").click(position={"x": 150, "y": 50})
+    page.locator("#map").click(position={"x": 150, "y": 20})
     assert page.evaluate("document.getElementById('scroller').scrollLeft") > 400
     scale = page.evaluate("view.viewport.scale")
     page.evaluate("""() => {
