@@ -33,7 +33,7 @@ from autograd.pictures.style import (
     operation_mark,
     place_of_operand,
 )
-from autograd.pictures.text import sorted_graph
+from autograd.pictures.text import outdated, sorted_graph
 from autograd.rules import Operation
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def draw(
       room; by default in graphs of more than 60 nodes, unless `depth`, `expand` or `derivatives` asks for details.
     - `derivatives`: write the local derivative (∂) on each arrow into an operation, and colour the arrows by what flows
       back along them: the gradient of the result times the local derivative. A card has no such arrows.
-      RuntimeError if a leaf was changed.
+      RuntimeError if a leaf was changed, which without it the legend says.
 
     `draw(y).render("name.svg")` writes a file. Raises ValueError for a picture of more than 500 nodes or 1500
     arrows; laying one out raises TimeoutError after a minute. Where no program can be started, `layout` of
@@ -104,7 +104,7 @@ def draw(
         picture.add_card(box_of_many, root)
     picture.write(drawing)
     seen = [*parts.shown, *(node for outputs in parts.outputs.values() for node in outputs if node is not root), root]
-    drawing.attr(label=f"<{legend(seen, map(gradient_of, seen))}>", labelloc="b")
+    drawing.attr(label=f"<{legend(seen, map(gradient_of, seen), old=bool(outdated(order)))}>", labelloc="b")
     return drawing
 
 

@@ -143,8 +143,11 @@ def look(node: Value, *, is_root: bool) -> tuple[tuple[str, str], str]:
     return ROOT if is_root else LEAF if node.op is None else COMPUTED, "ROUNDED"
 
 
-def legend(order: Sequence[Value], gradients: Iterable[float | None]) -> str:
-    """Return an HTML-like table that says what the colours of a picture mean, those that occur in it."""
+def legend(order: Sequence[Value], gradients: Iterable[float | None], *, old: bool = False) -> str:
+    """Return an HTML-like table that says what the colours of a picture mean, those that occur in it.
+
+    Where a leaf was changed after the rest was computed it says so: `old`.
+    """
     found = {look(node, is_root=node is order[-1]) for node in order}
     names = {LEAF: "given", CONSTANT: "constant", ROOT: "result"}
     cells = [
@@ -158,6 +161,9 @@ def legend(order: Sequence[Value], gradients: Iterable[float | None]) -> str:
         if any(sign * gradient > 0.0 for gradient in known):
             ground = _shade(sign, 1.0, GROUNDS, "#FFFFFF")
             cells.append(f'<TD STYLE="ROUNDED" BGCOLOR="{ground}"><FONT COLOR="{INK}">{words}</FONT></TD>')
+    if old:
+        words = "leaves were changed: data and grad of the others are from before"
+        cells.append(f'<TD><FONT COLOR="{INK}">{words}</FONT></TD>')
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="2">'
     return f'<FONT POINT-SIZE="9">{table}<TR>{"".join(cells)}</TR></TABLE></FONT>'
 

@@ -20,7 +20,8 @@ def text(root: Value) -> str:
 
     Run again they make the same graph, but for a constant without a label that several operations share, since each of
     them has its own then, and for the `max` in a softmax, since Python's own is the operand itself. A choice by a plain
-    bool is made as it was, and `...` is a side that was not called: `where(True, lambda y=v1: y, ...)`.
+    bool is made as it was, and `...` is a side that was not called: `where(True, lambda y=v1: y, ...)`. Data that was
+    computed before a leaf was changed, as by an optimiser's step, is marked as such.
 
     >>> a, b = Value(2.0, "a"), Value(-3.0, "b")
     >>> y = 2 * a * b + a
@@ -34,6 +35,7 @@ def text(root: Value) -> str:
     """
     order = sorted_graph(root, "text")
     names = names_of(order)
+    old = outdated(order)
     lines = []
     for node in order:
         reached = node.adjoint is not UNREACHED and node.adjoint is not None
@@ -42,7 +44,8 @@ def text(root: Value) -> str:
             gradient = "takes no gradient"
         if node.op is not None:
             code = f"{names[node]} = {_call(node.op, node.parents, names)}"
-            lines.append((code, f"data = {node.number!r}, {gradient}"))
+            before = f", before {names[old[node]]} was changed" if node in old else ""
+            lines.append((code, f"data = {node.number!r}{before}, {gradient}"))
         elif names[node].isidentifier():  # and not the literal of a constant
             label = f", label={node.label!r}" if node.label else ""
             lines.append((f"{names[node]} = {type(node).__name__}({_literal(node.number)}{label})", gradient))
@@ -65,6 +68,17 @@ def sorted_graph(root: Any, asker: str) -> list[Value]:
     if not isinstance(root, Value):
         raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
     return topological_order(root)
+
+
+def outdated(order: Sequence[Value]) -> dict[Value, Value]:
+    """Return the nodes whose data was computed before a leaf was changed, each with the first such leaf."""
+    found: dict[Value, Value] = {}
+    for node in order:
+        for parent in node.parents:
+            if parent.stamp.tick > node.stamp.tick or parent in found:
+                found[node] = found.get(parent, parent)
+                break
+    return found
 
 
 def names_of(order: Sequence[Value]) -> dict[Value, str]:

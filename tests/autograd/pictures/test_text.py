@@ -294,3 +294,22 @@ def test_text_in_a_traced_function_reads_no_number():
 
     assert f(3.0) == 9.0
     assert lines
+
+
+def test_what_was_computed_before_a_leaf_was_changed_is_marked_wherever_it_is_shown():
+    x, k = Value(3.0, "x"), Value(2.0)
+    y = x * x + 1.0
+    y.backward()
+    shown = {"text": text, "draw": lambda root: ad.draw(root).source}
+    shown |= {"display": lambda root: str(root._repr_mimebundle_())}
+    marks = {"text": "before x was changed", "draw": "leaves were changed", "display": "leaves were changed"}
+    late = Value(1.0) + x
+    k.data = 4.0  # of another graph
+    for show, mark in marks.items():
+        assert mark not in shown[show](y), show
+    x.data = 5.0
+    for show, mark in marks.items():
+        assert mark in shown[show](y), show
+        assert mark in shown[show](late * k), show  # computed later, from what is old
+        assert mark not in shown[show](x * x + 1.0), show
+    assert "data = 9.0, before x was changed, grad = 1.0" in text(y)
