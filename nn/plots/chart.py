@@ -80,7 +80,7 @@ class Chart:
             *(f'<path d="M{across(tick)} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>' for tick in across.ticks),
             *(f'<path d="M{LEFT} {up(tick)}H{WIDTH - RIGHT}" stroke="#ddd"/>' for tick in up.ticks),
             *(_text(across(tick), HEIGHT - BOTTOM + 16, across.label(tick)) for tick in across.ticks),
-            *(_text(LEFT - 6, up(tick) + 4, up.label(tick), "end") for tick in up.ticks),
+            *(_text(LEFT - 6, up(tick) + 4, up.label(tick), "end", room=LEFT - 8) for tick in up.ticks),
             _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, self.x),
             _text(LEFT - 44, TOP - 10, self.y, "start"),
             _text(WIDTH / 2, 16, self.title),
@@ -108,25 +108,44 @@ class _Axis:
         low, high = min(numbers, default=0.0), max(numbers, default=1.0)
         size = max(abs(low), abs(high))
         if high - low <= max(1e-9 * size, SMALLEST):  # one number, but for its last digits
-            low, high = low - max(size, SMALLEST) / 2, high + max(size, SMALLEST) / 2
+            room = size if size > SMALLEST and not log else 1.0
+            low, high = low - room / 2, high + room / 2
         self.low, self.share, self.start = low, (end - start) / (high - low), start
-        power = 10.0 ** math.floor(math.log10((high - low) / 2))
-        step = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= 5)
-        self.ticks = [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        self.ticks, self.step = _round_numbers(low, high)
+        if log:
+            self.step = 0.0  # the marks are powers of ten, or 1, 2 and 5 times these
+            tens = [k + math.log10(n) for k in range(math.floor(low), math.ceil(high) + 1) for n in (1, 2, 5)]
+            if high - low <= 3.0:
+                self.ticks = [tick for tick in tens if low - 1e-9 <= tick <= high + 1e-9]
+            if len(self.ticks) < 3:
+                numbers, self.step = _round_numbers(10**low, 10**high)
+                self.ticks = [math.log10(number) for number in numbers if number > 0.0]
 
     def __call__(self, number: float) -> float:
         return round(self.start + (number - self.low) * self.share, 1)
 
     def label(self, tick: float) -> str:
-        return f"{10**tick:.3g}" if self.log else f"{tick:g}"
+        number = 10**tick if self.log else tick
+        if not self.step:
+            return f"{number:.3g}"
+        places = math.floor(math.log10(max(abs(number), self.step))) - math.floor(math.log10(self.step))
+        return f"{number:.{min(max(places + 1, 6), 15)}g}"  # as many digits as tell it from its neighbours
+
+
+def _round_numbers(low: float, high: float) -> tuple[list[float], float]:
+    """Return the multiples of 1, 2 or 5 times a power of ten in an interval, some three to five, and their distance."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 2))
+    step = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= 5)
+    return [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)], step
 
 
 def _scaled(numbers: Sequence[float], log: bool) -> Sequence[float]:
     return [math.log10(number) if number > 0 else math.nan for number in numbers] if log else numbers
 
 
-def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#222") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}">{html.escape(words)}</text>'
+def _text(x: float, y: float, words: str, anchor: str = "middle", colour: str = "#222", room: int = 0) -> str:
+    narrow = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"' if 0 < room < 7 * len(words) else ""
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}"{narrow}>{html.escape(words)}</text>'
 
 
 def _dash(y: float, colour: str) -> str:
@@ -138,7 +157,12 @@ def _curve(places: Sequence[tuple[float, float] | None], colour: str) -> list[st
     for place in places:
         path += "" if place is None else f"{pen}{place[0]:g} {place[1]:g}"
         pen = "M" if place is None else "L"
-    return [f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'] if path else []
+    alone = [
+        f'<circle cx="{place[0]:g}" cy="{place[1]:g}" r="3" fill="{colour}"/>'
+        for before, place, after in zip([None, *places], places, [*places[1:], None])
+        if place is not None and before is after is None
+    ]
+    return [f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>', *alone] if path else []
 
 
 def _points(places: Sequence[tuple[float, float] | None], colour: str, number: int) -> list[str]:

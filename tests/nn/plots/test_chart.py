@@ -1,5 +1,6 @@
 """SVG charts: what is drawn where, and that no number, name or size breaks them."""
 
+import itertools
 import math
 import re
 import sys
@@ -109,3 +110,28 @@ def test_it_is_public_and_shows_and_saves_itself_without_matplotlib(tmp_path, mo
     path = nn.plots.Chart(title="loss").curve(range(3), [3, 2, 1]).save(tmp_path / "loss.svg")
     assert ET.parse(path).getroot().get("role") == "img"
     assert repr(Chart(title="loss").curve(range(3), [3, 2, 1], name="training")) == "<Chart loss: training>"
+
+
+def axes(chart):
+    """The labels of both axes."""
+    texts = re.findall(r'<text x="(\S+)" y="(\S+)" [^>]*>([^<]+)</text>', chart._repr_svg_())
+    return [[words for *at, words in texts if at[k] == place] for k, place in ((1, "296"), (0, "50"))]
+
+
+@pytest.mark.parametrize("log", ["", "x", "y", "xy"])
+def test_each_mark_of_an_axis_has_a_label_of_its_own_and_numbers_are_seen(log):
+    for start, step in itertools.product((0.0, 1.0, 5.0, 3e-3, 1e6, 1e9, -1e6), (0.0, 1e-3, 1.0, 9.0, 1e5)):
+        numbers = [start + step * i for i in range(3)]
+        for xs, ys in ((numbers, [1, 2, 3]), ([1, 2, 3], numbers)):
+            for labels in axes(Chart(log=log).curve(xs, ys)):
+                assert 2 <= len(set(labels)) == len(labels) <= 10, (labels, numbers)
+
+
+def test_marks_are_round_numbers_and_a_lone_point_of_a_curve_is_seen():
+    assert axes(Chart(log="y").curve([1, 2], [1, 10])) == [
+        ["1", "1.2", "1.4", "1.6", "1.8", "2"],
+        ["1", "2", "5", "10"],
+    ]
+    assert axes(Chart().curve([0], [1e6]))[0] == ["-0.4", "-0.2", "0", "0.2", "0.4"]
+    for ys, alone in (([0.5], 1), ([1, math.nan, math.inf, 2], 2), ([1, 2, math.nan], 0), ([math.nan], 0)):
+        assert Chart().curve(range(len(ys)), ys)._repr_svg_().count("<circle") == alone
