@@ -25,6 +25,7 @@ if sys.platform != "win32":
     import fcntl
 
 TEMPORARY = re.compile(r"\.autograd-[0-9a-f]{16}\.tmp")
+KINDS = {".html", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".ps", ".eps", ".json", ".csv"}  # of files
 ABANDONED_AFTER = 3600.0  # seconds without a change, on Windows
 WAITS = [0.01 * 2**n for n in range(6)]  # seconds between attempts to rename, on Windows
 
@@ -96,6 +97,21 @@ def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
             Path(path).write_bytes(contents)
     else:
         write_atomically(path, contents)
+
+
+def check_ending(path: str | os.PathLike[str], what: str, *written: str, remedy: str = "") -> None:
+    """Raise ValueError where a path's ending names another kind of file than the one that is written.
+
+    >>> check_ending("page.png", "a page", ".html")
+    Traceback (most recent call last):
+    ValueError: a page is written as .html, and a file called 'page.png' would be taken for another kind
+    """
+    ending = Path(path).suffix.lower()
+    if ending in KINDS and ending not in written:
+        raise ValueError(
+            f"{what} is written as {written[0]}, and a file called {str(path)!r} would be taken for another kind"
+            + (f"; {remedy}" if remedy else "")
+        )
 
 
 def read_up_to(file: IO[bytes], most: int) -> bytes:

@@ -21,7 +21,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from autograd.engine import Value, topological_order
-from autograd.files import write_atomically
+from autograd.files import check_ending, write_atomically
 from autograd.pictures.text import names_of, text
 
 NO_LAYOUT = (
@@ -75,6 +75,7 @@ class Drawing(graphviz.Digraph):
         if directory is not None:
             self.directory = directory
         target = Path(self.filepath)
+        check_ending(target, "the source of a drawing", ".gv", remedy=f"render({target.name!r}) writes the picture")
         if not (skip_existing and target.exists()):
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, "".join(self).encode(self.encoding))

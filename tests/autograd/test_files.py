@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import autograd
-from autograd import files
+from autograd import Value, draw, explore, files
 from autograd.files import write_atomically, write_whole
+from nn.plots import Chart
 from tests.writers import WRITERS
 
 ALL = pytest.mark.parametrize(("write", "name"), WRITERS.values(), ids=WRITERS)
@@ -111,7 +112,7 @@ def test_file_that_a_killed_process_has_left_is_removed_by_the_next_write(write,
 KILLED = """
 import os, signal, sys
 sys.path[:0] = {path!r}
-from autograd import files
+from autograd import Value, draw, explore, files
 os.{step} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 files.write_atomically({target!r}, b"new")
 """
@@ -256,3 +257,19 @@ def test_nothing_else_renames_a_file():
     for file, text in sources().items():
         if file.name != "files.py":
             assert not any(call in text for call in ("os.replace(", "os.rename(", ".replace(target", ".rename(")), file
+
+
+def test_each_save_refuses_an_ending_that_names_another_kind_of_file(tmp_path):
+    root = Value(2.0, "a") * 3.0
+    things = {explore(root): ".html", Chart().curve([1, 2], [1, 2]): ".svg", draw(root): ".gv"}
+    for thing, own in things.items():
+        for ending in (".html", ".svg", ".png", ".JPG", ".pdf"):
+            if ending != own:
+                with pytest.raises(ValueError, match=f"is written as {own}, and a file called '.*file{ending}'"):
+                    thing.save(tmp_path / f"file{ending}")
+        for name in (f"file{own}", f"FILE{own.upper()}", "file", "file.v2"):
+            thing.save(tmp_path / name)
+            (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=r"render\('graph.svg'\) writes the picture"):
+        draw(root).save(tmp_path / "graph.svg")
+    assert list(tmp_path.iterdir()) == []
