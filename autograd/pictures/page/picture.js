@@ -127,7 +127,7 @@ class Picture extends Questions {
       element.append(
         make(
           "text",
-          { class: "name", x: inset, y: 18 },
+          { class: "name", x: inset, y: 18, ...within(item.w - inset - (node.parents ? 6 : 24)) },
           letters.length > 24 ? `${letters.slice(0, 23).join("")}…` : node.name,
         ),
       );

@@ -153,6 +153,14 @@ def test_formula_of_many_operands_is_shortened(opened):
     assert "v1 = w0 × x0 + w1 × x1 + … + w19 × x19 = 1 × 2 + 1 × 2 + … + 1 × 2 = 40" in story(page)
 
 
+def test_name_ends_before_the_sign_of_its_card(opened):
+    page = opened(Value(1.0, "temperature of the outer wall") * Value(2.0, "WWWWWWWWWWWWWWWWWWWWWWWW"))
+    ends = """[...document.querySelectorAll(".item.leaf")].map(card =>
+        [".name", ".handle"].map(part => card.querySelector(part).getBoundingClientRect()))
+        .map(([name, handle]) => [name.right, handle.left])"""
+    assert all(name <= handle + 1 for name, handle in page.evaluate(ends))
+
+
 def test_local_derivative_covers_no_card(opened):
     page = opened(MLP(2, [2, 1], activation="tanh", seed=3)([Value(1.0, "x1"), Value(-2.0, "x2")]) ** 2)
     page.evaluate(EVERYTHING_OPEN)
