@@ -120,7 +120,7 @@ class _Axis:
             tens = [k + math.log10(n) for k in range(math.floor(low), math.ceil(high) + 1) for n in (1, 2, 5)]
             if high - low <= 3.0:
                 self.ticks = [tick for tick in tens if low - 1e-9 <= tick <= high + 1e-9]
-            if len(self.ticks) < 3:
+            if high - low <= 3.0 and len(self.ticks) < 3:
                 numbers, self.step = _round_numbers(10**low, 10**high)
                 self.ticks = [math.log10(number) for number in numbers if number > 0.0]
 

@@ -132,6 +132,7 @@ def test_marks_are_round_numbers_and_a_lone_point_of_a_curve_is_seen():
         ["1", "1.2", "1.4", "1.6", "1.8", "2"],
         ["1", "2", "5", "10"],
     ]
+    assert axes(Chart(log="x").curve([1e-15, 0.1], [1, 2]))[0] == ["1e-15", "1e-10", "1e-05"]
     assert axes(Chart().curve([0], [1e6]))[0] == ["-0.4", "-0.2", "0", "0.2", "0.4"]
     for ys, alone in (([0.5], 1), ([1, math.nan, math.inf, 2], 2), ([1, 2, math.nan], 0), ([math.nan], 0)):
         assert Chart().curve(range(len(ys)), ys)._repr_svg_().count("<circle") == alone
