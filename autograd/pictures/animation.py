@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograd.engine import UNREACHED, Accumulator, Constant, Edge, Value, accumulate, check_unchanged, edges
-from autograd.files import write_atomically
+from autograd.files import path_of, write_atomically
 from autograd.pictures._clusters import card_rows, ids_of, into_card, write_boxes
 from autograd.pictures._frames import write_gif, write_svg
 from autograd.pictures.drawing import blank, keep_short
@@ -76,7 +76,7 @@ def animate(
     ...     animate(a * b + a, Path(folder) / "backward.svg").name
     'backward.svg'
     """
-    target = Path(path)
+    target = path_of(path)
     if target.suffix.lower() not in WRITERS:
         raise ValueError(f"animate writes a file whose name ends in .gif or .svg, got {str(path)!r}")
     seconds = real(duration, "animate(duration)")

@@ -14,11 +14,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 from autograd import rules
-from autograd.files import read_up_to, write_atomically
+from autograd.files import path_of, read_up_to, write_atomically
 from autograd.rules import Family, Unary
 from nn.modules import MLP, Module
 
@@ -135,9 +134,9 @@ def read(path: ModelFile) -> Saved:
 
     Raises StorageError where it is not whole or not known, and OSError where it cannot be read.
     """
-    if Path(path).exists() and not Path(path).is_file():  # opening a pipe might wait for ever
+    if (file_at := path_of(path)).exists() and not file_at.is_file():  # opening a pipe might wait for ever
         raise StorageError(f"{path} is not a file")
-    with Path(path).open("rb") as file:
+    with file_at.open("rb") as file:
         written = read_up_to(file, LIMIT + 1)
     try:
         return _saved(written, str(path))

@@ -22,7 +22,18 @@ from tests.writers import WRITERS
 ALL = pytest.mark.parametrize(("write", "name"), WRITERS.values(), ids=WRITERS)
 
 
-TAKE_A_PATH = ["write_atomically", "write_whole", "save", "a chart", "to_c", "to_javascript", "to_onnx"]
+TAKE_A_PATH = [
+    "write_atomically",
+    "write_whole",
+    "save",
+    "explore",
+    "playground",
+    "animate",
+    "a chart",
+    "to_c",
+    "to_javascript",
+    "to_onnx",
+]
 
 
 @pytest.mark.parametrize("name", TAKE_A_PATH)
