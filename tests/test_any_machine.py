@@ -133,7 +133,7 @@ def usual(tmp_path_factory):
         return survey()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_path):
     folder = tmp_path / file_name("Maß für ısı")

@@ -219,7 +219,7 @@ GATES = {
 }
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(20)
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("between", BETWEEN)
 @pytest.mark.parametrize(
