@@ -16,6 +16,7 @@ from typing import Any
 
 from autograd.engine import Constant, Node, Value, clock, modes, topological_order
 from autograd.functions import newton
+from autograd.functions._closures import snapshot
 from autograd.functions._linearization import Linearization
 from autograd.functions.calls import Function, check_function, check_outputs, checked_whole, name_of
 from autograd.functions.structure import Structure, arranged, flatten, flatten_result
@@ -25,6 +26,10 @@ from autograd.rules import Operation, detached, positive
 
 Solver = Callable[[Function, Any], Any]
 MOST_SOLUTIONS = 4096  # of a problem that are kept
+CHANGED = (
+    "assigned or changed since, such as an attribute, an element of a list or a global variable in a loop: keep it as "
+    "it is in an argument with a default, lambda x, y=y: ..., or give it as a parameter"
+)
 
 
 def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_steps: int = 100) -> Any:
@@ -46,7 +51,7 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     >>> round(anomaly(0.1, 0.5), 12), round(grad(anomaly)(0.1, 0.5), 12)
     (0.552479986907, 0.573628607132)
     """
-    return _solution("root", f, f, None, x0, params, solver, max_steps)
+    return _solution("root", f, x0, params, solver, max_steps)
 
 
 def argmin(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_steps: int = 100) -> Any:
@@ -65,14 +70,12 @@ def argmin(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max
     >>> fitted(3.0), grad(fitted)(3.0)  # 8 / (5 + k), -8 / (5 + k) ** 2
     (1.0, -0.125)
     """
-    return _solution("argmin", f, slopes("argmin", f), f, x0, params, solver, max_steps)
+    return _solution("argmin", f, x0, params, solver, max_steps)
 
 
 def _solution(
     asker: str,
     f: Function,
-    equations: Function,
-    objective: Function | None,
     x0: Any,
     params: Sequence[Any],
     solver: Solver | None,
@@ -87,13 +90,15 @@ def _solution(
     taken = [*start, *[x for numbers, _ in flat for x in numbers]]
     valued = any(isinstance(x, Value) for x in taken)
     taken = [modes.substituted(x) if isinstance(x, Value) else Constant(x) if x != x else x for x in taken]  # or nan
-    problem = _Problem(asker, equations, objective, structure, [part for _, part in flat], taken, solver, max_steps)
+    problem = _Problem(asker, f, structure, [part for _, part in flat], taken, solver, max_steps)
     given = [x for x in taken if isinstance(x, Value)]
+    kept = snapshot(f), snapshot(solver)
     try:
         numbers = problem.look()
     except Exception as error:
         modes.failed(error, [*given, *problem.captured])
         raise
+    problem.take(*kept)  # derivatives and programs call f again, when its variables may have other values
     operands = [*given, *problem.operands_captured()]
     if (modes.traced() and operands) or any(not isinstance(x, Constant) for x in operands):
         return structure.unflatten(problem.components(operands))
@@ -111,8 +116,7 @@ class _Problem:
     def __init__(
         self,
         asker: str,
-        equations: Function,
-        objective: Function | None,
+        f: Function,
         structure: Structure,
         parts: Sequence[Structure],
         taken: Sequence[Any],
@@ -120,23 +124,27 @@ class _Problem:
         max_steps: int,
     ) -> None:
         self.asker = asker
-        self.equations = equations
-        self.objective = objective
+        self.take(f, solver)
         self.structure = structure
         self.parts = parts
         self.numbers = [x.number if isinstance(x, Value) else x for x in taken]
         self.places = [place for place, x in enumerate(taken) if isinstance(x, Value)]
         self.size = sum(1 for _ in structure.names("x"))
-        self.solver = solver
         self.max_steps = max_steps
         self.captured: dict[Value, bool] = {}
-        self._solutions: dict[bytes, list[float]] = {}
+        self._solutions: dict[bytes, tuple[list[float], list[float]]] = {}  # with the sums of the Jacobian's rows
         self._sensitivities: dict[bytes, list[list[float]]] = {}
         self._first: tuple[Sequence[float], list[float]] | None = None  # operands, and their solution
         self._differentiable: tuple[Sequence[Any], list[list[Any]]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_solutions": {}, "_sensitivities": {}, "_differentiable": None, "_first": None}
+
+    def take(self, f: Function, solver: Solver | None) -> None:
+        """Take f as the function to be solved, or to be minimized, and what solves it."""
+        self.solver = solver
+        self.objective = f if self.asker == "argmin" else None
+        self.equations = f if self.objective is None else slopes("argmin", f)
 
     def copy(self) -> _Problem:
         """Return the same problem, without what is known of its solutions at Values."""
@@ -207,7 +215,8 @@ class _Problem:
                 if _has_nan(numbers):
                     self.linearized(points[0], numbers, reads)
                 else:
-                    points.append(found := self._solved(numbers, reads))
+                    found = self._solved(numbers, reads)
+                    points.append(found[0])
             except Exception as error:  # any error of f counts for nothing on a side that was not taken
                 unknown = isinstance(error, newton.ConvergenceError) and _has_nan([*reads.numbers.values()])
                 if not (untaken or unknown):
@@ -218,7 +227,7 @@ class _Problem:
         numbers += reads.numbers.values()
         if found is not None:
             self._solutions[_bits(numbers)] = found
-            self._first = numbers, found
+            self._first = numbers, found[0]
         return numbers
 
     def operands_captured(self) -> list[Value]:
@@ -242,16 +251,16 @@ class _Problem:
             with _apart():
                 if self._first is not None:
                     known, x = self._first
-                    self._check_solved(self.linearized(x, known), x)
+                    self._check_solved(self.linearized(x, known), x, known)
                 found = self._solved(operands, _Reads(self.captured))
             if len(self._solutions) >= MOST_SOLUTIONS:
                 self._solutions.clear()
                 self._sensitivities.clear()
             self._solutions[key] = found
-            self._first = self._first or (operands, found)
-        return found
+            self._first = self._first or (operands, found[0])
+        return found[0]
 
-    def _solved(self, operands: Sequence[float], reads: _Reads) -> list[float]:
+    def _solved(self, operands: Sequence[float], reads: _Reads) -> tuple[list[float], list[float]]:
         given = self.placed(operands)
         x, params = given[: self.size], self.params(given)
         path: newton.Path = ()
@@ -286,10 +295,10 @@ class _Problem:
         elif self.objective is not None:
             objective = plain(self.objective)
             x, path = newton.minimum_near(lambda x: objective(self.structure.unflatten(x)), at, x, self.max_steps)
-        x = newton.root_near(self.asker, at, x, self.max_steps, path)
+        x, jacobian = newton.root_near(self.asker, at, x, self.max_steps, path)
         if self.objective is not None:
-            newton.check_minimum(at(x)[1], x)
-        return x
+            newton.check_minimum(jacobian, x)
+        return x, [sum(row) for row in jacobian]
 
     # Derivatives
 
@@ -310,7 +319,9 @@ class _Problem:
             if matrix is None:
                 x = self.solve(operands)
                 with _apart():
-                    matrix = self._sensitivities[key] = self._matrix(self.linearized(x, operands, by=self.active()), x)
+                    matrix = self._sensitivities[key] = self._matrix(
+                        self.linearized(x, operands, by=self.active()), x, operands
+                    )
             return matrix
         if not all(isinstance(x, Value) for x in operands):
             return self._sensitivity_of_series(operands)
@@ -318,14 +329,14 @@ class _Problem:
         if known is None or not all(a is b for a, b in zip(known[0], operands, strict=True)):
             xs = self.copy().components(operands)
             call = self.linearized(xs, operands, by=self.active(), valued=True)
-            known = self._differentiable = (operands, self._matrix(call, xs))
+            known = self._differentiable = (operands, self._matrix(call, xs, operands))
         return known[1]
 
     def _sensitivity_of_series(self, operands: Sequence[Any]) -> list[list[Any]]:
         """Return the derivatives by power series: their graph at the constant terms, read with the series."""
         leaves = [Value(newton.float_of(leading_of(x))) for x in operands]
         xs = [Value(x) for x in self.solve([leaf.number for leaf in leaves])]
-        matrix = self._matrix(self.linearized(xs, leaves, by=self.active(), valued=True), xs)
+        matrix = self._matrix(self.linearized(xs, leaves, by=self.active(), valued=True), xs, leaves)
         read: dict[Any, Any] = dict(zip(leaves, operands, strict=True))
         read.update(zip(xs, self.components(operands), strict=True))
         for node in topological_order(*[entry for row in matrix for entry in row if isinstance(entry, Value)]):
@@ -335,8 +346,8 @@ class _Problem:
                 read[node] = node.op.apply(given) if node.op and series else node.number
         return [[read.get(entry, entry) for entry in row] for row in matrix]
 
-    def _matrix(self, call: Linearization, x: Sequence[Any]) -> list[list[Any]]:
-        rows = self._check_solved(call, x)
+    def _matrix(self, call: Linearization, x: Sequence[Any], operands: Sequence[Any]) -> list[list[Any]]:
+        rows = self._check_solved(call, x, operands)
         matrix = [[0.0] * (len(self.places) + len(self.captured)) for _ in range(self.size)]
         by_x, by_others = [row[: self.size] for row in rows], [[-d for d in row[self.size :]] for row in rows]
         if call.valued and modes.traced():  # `solve` raises in each call where the Jacobian is singular
@@ -348,18 +359,30 @@ class _Problem:
                 row[j] = derivative
         return matrix
 
-    def _check_solved(self, call: Linearization, x: Sequence[Any]) -> list[list[Any]]:
-        """Return the Jacobian at a solution; raise RuntimeError if it is none any more."""
+    def _check_solved(self, call: Linearization, x: Sequence[Any], operands: Sequence[Any]) -> list[list[Any]]:
+        """Return the Jacobian at a solution; raise RuntimeError if the equations are not those that were solved.
+
+        They may have the same solution: the yield of a bond at par is its coupon, however long it runs. So the Jacobian
+        is compared too.
+        """
         rows = _dense(call)
+        numbers = [newton.float_of(a) for a in x]
+        if any(map(math.isnan, numbers)):
+            return rows
+        by_x = [[newton.float_of(d) for d in row[: self.size]] for row in rows]
         residuals = [[newton.float_of(y)] for y in call.outputs]
-        if any(y for (y,) in residuals) and not any(map(_is_nan, x)):
-            by_x = [[newton.float_of(d) for d in row[: self.size]] for row in rows]
+        known, slopes = self._solutions.get(_bits([newton.float_of(a) for a in operands]), (None, []))
+        changed = known == numbers and any(
+            abs(sum(row) - total) > 1e-6 * sum(map(abs, row)) for row, total in zip(by_x, slopes, strict=True)
+        )
+        if not changed and any(y for (y,) in residuals):
             steps = [step for (step,) in newton.solved(self.asker, by_x, residuals, x)]
-            if not newton.is_rounding(steps, [newton.float_of(a) for a in x], 10.0):
-                raise RuntimeError(
-                    f"{name_of(self.equations)} has other values now than when {self.asker} solved it, so it uses a "
-                    "number that is no Value and was changed; give it as a parameter, or make it a Value or a Constant"
-                )
+            changed = not newton.is_rounding(steps, numbers, 10.0)
+        if changed:
+            raise RuntimeError(
+                f"{name_of(self.equations)} has other values now than when {self.asker} solved it: what it reads was "
+                f"{CHANGED}"
+            )
         return rows
 
 
@@ -403,9 +426,9 @@ class _Reads:
                 self.stand_ins[node] = Value(self.numbers[node], node.label)
         elif node not in self.stand_ins or (differentiable and not self.captured[node]):
             raise RuntimeError(
-                f"the function that is solved uses {node.label or repr(node)} at these numbers, and did not at those "
-                "it was first called at, so there is no derivative by it; give it as a parameter, or write the choice "
-                "as where(condition, a, b), in which functions may be sides"
+                f"the function that is solved uses {node.label or repr(node)} now, and did not when it was first "
+                f"called, so there is no derivative by it. Either what holds it was {CHANGED}. Or the function chooses "
+                "it by a number: write the choice as where(condition, a, b), in which functions may be sides"
             )
         return self.stand_ins[node]
 

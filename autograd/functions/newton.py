@@ -27,8 +27,10 @@ FAR = 1e-4  # relative, from where on a multiple root is not what rounding makes
 STEPS = [2.0**-k for k in range(31)]
 
 
-def root_near(asker: str, at: At, start: Sequence[float], max_steps: int, path: Path = ()) -> list[float]:
-    """Return where the residuals are 0, near the start; `at` returns residuals and Jacobian.
+def root_near(
+    asker: str, at: At, start: Sequence[float], max_steps: int, path: Path = ()
+) -> tuple[list[float], list[list[float]]]:
+    """Return where the residuals are 0, near the start, and the Jacobian there; `at` returns residuals and Jacobian.
 
     It is a simple root, or a ConvergenceError. `path` is what led to the start.
 
@@ -40,7 +42,7 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int, path: 
     for left in range(max_steps, -1, -1):
         step = _column(asker, jacobian, residuals, x)  # 0 at an exact solution, if the Jacobian is not singular there
         if all(abs(d) <= 0.5 * _EPS * abs(a) for a, d in zip(x, step, strict=True)):
-            return _simple(asker, at, x, jacobian, path)
+            return _simple(asker, at, x, jacobian, path), jacobian
         if not left:
             break
         scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
@@ -59,7 +61,7 @@ def root_near(asker: str, at: At, start: Sequence[float], max_steps: int, path: 
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
             if near:
-                return _simple(asker, at, x, jacobian, path)
+                return _simple(asker, at, x, jacobian, path), jacobian
             break
     raise ConvergenceError(
         f"{asker} did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where the residuals are "

@@ -48,11 +48,11 @@ class MadeOfFunction:
         if _with_code(self.__module__):
             return make, (f,)
         name = getattr(plain, "__qualname__", "")
-        if _found(self.__module__, name) is self:  # it decorates f
+        if found_in_module(self.__module__, name) is self:  # it decorates f
             return name
         wrt = make.keywords.get("wrt") or ()
         beside = len(wrt) > 0 and _is_pickled_without(f, wrt)
-        shared = beside or _found(getattr(plain, "__module__", ""), name) is plain
+        shared = beside or found_in_module(getattr(plain, "__module__", ""), name) is plain
         held = _name_in_module(self) if shared else None
         if beside and held is None:
             raise pickle.PicklingError(
@@ -67,7 +67,7 @@ def _held_or_made(module: str, name: str, make: functools.partial[Any], f: Any) 
 
     A script that is loaded in another process has no names but those outside of `if __name__ == "__main__"`.
     """
-    held = _found(module, name)
+    held = found_in_module(module, name)
     if isinstance(held, MadeOfFunction) and held.f is f and _options(held.make) == _options(make):
         return held
     if make.keywords.get("wrt"):
@@ -115,7 +115,8 @@ def _name_in_module(made: MadeOfFunction) -> str | None:
     return next((name for name, held in [*vars(module).items()] if held is made), None) if module else None
 
 
-def _found(module: str, name: str) -> Any:
+def found_in_module(module: str, name: str) -> Any:
+    """Return what a module holds by a dotted name, None if nothing."""
     return functools.reduce(lambda owner, part: getattr(owner, part, None), name.split("."), sys.modules.get(module))
 
 
