@@ -14,54 +14,69 @@ from typing import Any
 from autograd.functions._derivative import Derivative
 from autograd.functions.pickling import found_in_module
 
-COPIED = (FunctionType, MethodType, Derivative, partial)
+Opened = list[
+    tuple[FunctionType, FunctionType, list[tuple[CellType, Any]]]
+]  # functions, copies, new cells and contents
 
 
-def snapshot(thing: Any, known: dict[int, Any] | None = None) -> Any:
+def snapshot(f: Any) -> Any:
     """Return a copy of a function whose variables are not those of the scope around it; anything else as it is.
 
-    `known` has the copies that were made already, by the ids of functions and cells: functions may share variables, and
-    hold each other. What a module holds by its name stays itself, since it is pickled by that.
+    Functions may share variables and hold each other. What a module holds by its name stays itself, since it is pickled
+    by that.
     """
-    known = {} if known is None else known
+    known: dict[int, Any] = {}
+    opened: Opened = []
+    copied = _copied(f, known, opened)
+    for function, copy, fresh in opened:  # which grows meanwhile
+        for own, held in fresh:
+            own.cell_contents = _copied(held, known, opened)
+        if function.__defaults__:
+            copy.__defaults__ = tuple([_copied(part, known, opened) for part in function.__defaults__])
+        if function.__kwdefaults__:
+            named = function.__kwdefaults__.items()
+            copy.__kwdefaults__ = {name: _copied(part, known, opened) for name, part in named}
+    return copied
+
+
+def _copied(thing: Any, known: dict[int, Any], opened: Opened) -> Any:
+    """Return the copy of a thing; that of a function is yet to be filled, for which it is listed with the opened ones.
+
+    `known` has the copies by the ids of functions and cells.
+    """
     kind = type(thing)
-    if id(thing) in known:
-        return known[id(thing)]
     if kind is FunctionType:
-        return _of_function(thing, known)
+        return known.get(id(thing)) or _of_function(thing, known, opened)
     if kind is MethodType:
-        f = snapshot(thing.__func__, known)
+        f = _copied(thing.__func__, known, opened)
         return thing if f is thing.__func__ else MethodType(f, thing.__self__)
     if kind is Derivative:
-        f = snapshot(thing.f, known)
+        f = _copied(thing.f, known, opened)
         return thing if f is thing.f else thing.make(f)
     if kind is partial:
-        given = [snapshot(part, known) for part in thing.args]
-        named = {name: snapshot(part, known) for name, part in thing.keywords.items()}
-        return partial(snapshot(thing.func, known), *given, **named)
+        given = [_copied(part, known, opened) for part in thing.args]
+        named = {name: _copied(part, known, opened) for name, part in thing.keywords.items()}
+        made = partial(_copied(thing.func, known, opened), *given, **named)
+        vars(made).update(vars(thing))
+        return made
     return thing
 
 
-def _of_function(f: FunctionType, known: dict[int, Any]) -> Any:
-    cells, defaults, keywords = f.__closure__ or (), f.__defaults__, f.__kwdefaults__
-    if not (cells or defaults or keywords):
+def _of_function(f: FunctionType, known: dict[int, Any], opened: Opened) -> Any:
+    cells = f.__closure__ or ()
+    if not (cells or f.__defaults__ or f.__kwdefaults__):
         return f
     if "<locals>" not in f.__qualname__ and found_in_module(f.__module__, f.__qualname__) is f:
         return f
-    fresh: list[tuple[Any, CellType]] = []
+    fresh: list[tuple[CellType, Any]] = []
     for cell in cells:
         if id(cell) not in known:
             known[id(cell)] = cell
             with suppress(ValueError):  # it has no value yet, and stays itself
-                fresh.append((cell.cell_contents, CellType()))
-                known[id(cell)] = fresh[-1][1]
+                fresh.append((CellType(), cell.cell_contents))
+                known[id(cell)] = fresh[-1][0]
     copied = FunctionType(f.__code__, f.__globals__, f.__name__, None, tuple([known[id(cell)] for cell in cells]))
     copied.__dict__ = f.__dict__
-    known[id(f)] = copied  # before what it holds, which may be itself
-    for held, own in fresh:
-        own.cell_contents = held if type(held) not in COPIED else snapshot(held, known)
-    if defaults:
-        copied.__defaults__ = tuple([snapshot(part, known) for part in defaults])
-    if keywords:
-        copied.__kwdefaults__ = {name: snapshot(part, known) for name, part in keywords.items()}
+    known[id(f)] = copied
+    opened.append((f, copied, fresh))
     return copied

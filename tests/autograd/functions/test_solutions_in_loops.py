@@ -264,6 +264,13 @@ def test_copy_of_a_function_has_its_variables_and_attributes():
         assert pickle.loads(pickle.dumps(snapshot(named)))
 
 
+def test_copy_of_a_long_chain_of_functions_needs_no_recursion():
+    f = lambda x: x
+    for _ in range(100_000):
+        f = lambda x, g=f, k=f: g(k(x))
+    assert snapshot(f) is not f
+
+
 def decorated(f):
     return functools.wraps(f)(lambda *given: f(*given))
 
