@@ -14,9 +14,8 @@ from typing import Any
 from autograd.functions._derivative import Derivative
 from autograd.functions.pickling import found_in_module
 
-Opened = list[
-    tuple[FunctionType, FunctionType, list[tuple[CellType, Any]]]
-]  # functions, copies, new cells and contents
+# Functions, their copies, and the new cells of these with what they are to hold.
+Opened = list[tuple[FunctionType, FunctionType, list[tuple[CellType, Any]]]]
 
 
 def snapshot(f: Any) -> Any:
@@ -27,7 +26,8 @@ def snapshot(f: Any) -> Any:
     """
     known: dict[int, Any] = {}
     opened: Opened = []
-    copied = _copied(f, known, opened)
+    call: Any = getattr(type(f), "__call__", None)  # noqa: B004  # of the class of an object that is called
+    copied = _copied(MethodType(call, f) if getattr(call, "__closure__", None) else f, known, opened)
     for function, copy, fresh in opened:  # which grows meanwhile
         for own, held in fresh:
             own.cell_contents = _copied(held, known, opened)

@@ -110,8 +110,12 @@ class Step:
 
 
 def by_instance(solve, f, of, k, y):
+    class Other:
+        def __call__(self, z):
+            return f(z, y, k, n)
+
     for n in (1, 3):
-        y = solve(Step(f, y, k, n), 1.0)
+        y = solve(Other(), solve(Step(f, y, k, n), 1.0))
     return y
 
 
