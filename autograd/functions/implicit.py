@@ -45,6 +45,9 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     left of 0, as at a multiple root; also where x0 is a solution as it is. Where a number that it depends on is nan, so
     is the solution.
 
+    Derivatives call f again, with the variables of its closure as they are now, so f may be written in a loop.
+    Attributes, elements of lists and global variables are read anew.
+
     >>> from autograd import grad, sin
     >>> def anomaly(e, M):  # Kepler's equation
     ...     return root(lambda E, e, M: E - e * sin(E) - M, M, e, M)
