@@ -108,7 +108,8 @@ class Signature:
         self.python = signature_of(called, follow_wrapped=False)
         self.telling = telling_signature(f)
         parameters = {} if self.telling is None else self.telling.parameters
-        open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+        kinds = {parameter.kind: name for name, parameter in parameters.items()}
+        self._listed = kinds.get(inspect.Parameter.VAR_POSITIONAL)
         first = next(iter(parameters), "")
         place = getattr(f, "__qualname__", "").rpartition(".")[0]  # that of the class, of what is written in one
         of_class = first == "cls" and place != "" and not place.endswith("<locals>")
@@ -124,10 +125,11 @@ class Signature:
         self.roles: dict[str, str] = {}
         for role, names in ((BATCHED, batched), (STATIC, static)):
             for name in names:
-                if name not in known and not open_ended:
+                if name not in known and inspect.Parameter.VAR_KEYWORD not in kinds:
                     raise ValueError(f"{role} names arguments of {self.function}({', '.join(known)}), got {name!r}")
                 if self.roles.setdefault(name, role) != role:
                     raise ValueError(f"an argument is batched or static, not both, got {name!r} in both")
+        self._keywords = [name for name in self.roles if name not in known]  # are among **keywords of a call, if any
         self._forms: dict[Any, Form] = {}
 
     def form(self, count: int, keywords: Iterable[str]) -> Form:
@@ -170,6 +172,14 @@ class Signature:
         roles = [self.roles.get(called[place][1], PLAIN) for place in order]
         dynamic = [position for position, role in enumerate(roles) if role is not STATIC]
         names = [called[place][0] for place in order]
+        for name in self._keywords:
+            by_position = any(called[place][1] == self._listed for place in args)
+            if name not in named and (by_position or self.roles[name] is BATCHED):
+                raise ValueError(
+                    f"{self.roles[name]} names arguments of {self.function}, got {name!r}, and this call has "
+                    f"{', '.join(names) or 'none'}; give {name} by keyword, or write @functools.wraps(f) above a "
+                    "wrapper of f, so that it takes the arguments of f"
+                )
         return Form(None if order == list(places) else order, tuple(named), names, roles, dynamic)
 
     def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> BoundCall:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import index
 from types import MethodType
 from typing import Any, TypeAlias
@@ -130,14 +131,25 @@ def signature_of(f: Function, *, follow_wrapped: bool = True) -> inspect.Signatu
 
 
 def telling_signature(f: Function) -> inspect.Signature | None:
-    """Return the signature that tells what arguments are called: that of what a wrapper of any arguments wraps."""
+    """Return the signature that tells what arguments are called: that of what a wrapper of any arguments wraps.
+
+    An object that takes any arguments, as a module does, hands them to its `forward`.
+    """
     own = signature_of(f, follow_wrapped=False)
     if own is not None and any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own.parameters.values()):
         return own
+    wrapped = _wrapped(f)
+    return signature_of(f) if wrapped is None else telling_signature(wrapped)
+
+
+def _wrapped(f: Function) -> Function | None:
+    if type(f) is partial:
+        wrapped = _wrapped(f.func)
+        return None if wrapped is None else partial(wrapped, *f.args, **f.keywords)
     wrapped = getattr(f, "__wrapped__", None)
-    if wrapped is None:
-        return signature_of(f)
-    return telling_signature(MethodType(wrapped, f.__self__) if isinstance(f, MethodType) else wrapped)
+    if wrapped is not None and isinstance(f, MethodType):
+        return MethodType(wrapped, f.__self__)
+    return getattr(f, "forward", None) if wrapped is None else wrapped
 
 
 def check_outputs(asker: str, f: Function, result: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 from autograd import TraceError, Value, compile, dot, grad, hessian, hvp, jacobian, sin, tanh, value_and_grad
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
+from nn import Module
 from tests.threads import in_threads
 
 
@@ -251,6 +252,44 @@ def test_vector_behind_the_arguments_is_batched_by_the_name_v():
     assert product.each([1.0, 2.0], 2.0, [1.0, 10.0]).tolist() == [12.0, 240.0]
     method = type("C", (), {"f": compile(hvp(lambda self, x, n: x**n if n == 3 else x, argnums=1), static="n")})().f
     assert method(2.0, 3, 1.0) == 12.0
+
+
+class Powers(Module):
+    def forward(self, x, n=5):
+        return sum(x**k for k in range(1, n + 1))
+
+
+def any_arguments(f):
+    return lambda *args, **keywords: f(*args, **keywords)
+
+
+TELLING = {  # what takes any arguments, and tells of which function it is
+    "module": Powers(), "partial": partial(Powers(), n=5), "wrapper": wraps(Powers())(any_arguments(Powers())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TELLING)
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_arguments_of_a_module_are_those_of_its_forward(name, kind):
+    make, vectors = DERIVATIVES[name]
+    f = make(TELLING[kind])
+    wanted = make(Powers().forward)
+    batch = compile(f, batched="x").each([0.5, 2.0], *vectors)
+    assert np.ravel(batch)[-1] == pytest.approx(np.ravel(wanted(2.0, *vectors))[-1], rel=1e-12)
+    assert compile(f, static="n")(0.5, *vectors, n=3) == pytest.approx(wanted(0.5, *vectors, n=3), rel=1e-12)
+    with pytest.raises(ValueError, match=r"batched names arguments of .*\(x, .*n.*\), got 'z'"):
+        compile(f, batched="z")
+
+
+@pytest.mark.parametrize("option", ["batched", "static"])
+def test_name_that_no_argument_of_a_call_has_is_an_error(option):
+    compiled = compile(any_arguments(two), **{option: "b"})
+    with pytest.raises(ValueError, match=rf"{option} names .* 'b', and this call has args\[0\], args\[1\]; give b by"):
+        compiled(1.0, [2.0])
+    assert compiled(1.0, b=[2.0] if option == "batched" else 2.0) == two(1.0, 2.0)
+    assert compile(lambda x, **k: x * k.get("n", 2), static="n")(3.0) == 6.0  # which need not be given
+    with pytest.raises(ValueError, match="batched names arguments of <lambda>, got 'X', and this call has x;"):
+        compile(lambda x, **k: x, batched="X")([3.0])
 
 
 # What is no argument
