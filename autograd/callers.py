@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 import sys
@@ -14,11 +15,11 @@ GENERATED = "<autograd"  # how the name of a file begins that is the source of a
 
 
 def users_frame() -> FrameType:
-    """Return the innermost frame that belongs neither to this project nor to NumPy, nor to a cached property."""
+    """Return the innermost frame that is neither of this project nor of NumPy, a cached property or a Counter."""
     folders = [PACKAGE, PACKAGE.parent / "nn"]
     if numpy := sys.modules.get("numpy"):
         folders.append(Path(numpy.__file__ or "").parent)
-    ours = (functools.__file__, GENERATED, *(f"{folder}{os.sep}" for folder in folders))
+    ours = (functools.__file__, collections.__file__, GENERATED, *(f"{folder}{os.sep}" for folder in folders))
     frame = sys._getframe(1)
     while frame.f_code.co_filename.startswith(ours) and frame.f_back is not None:
         frame = frame.f_back

@@ -6,12 +6,15 @@ while it is traced, and a branch on one is an error that names the line.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import get_ident
+from types import FrameType
 from typing import Any
 
-from autograd.callers import users_frame
+from autograd.callers import PACKAGE, users_frame
 from autograd.checks import Located
 from autograd.compiler.steps import may_raise
 from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
@@ -23,6 +26,8 @@ class TraceError(TypeError):
 
 
 CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
+OURS = (f"{PACKAGE}{os.sep}", f"{PACKAGE.parent / 'nn'}{os.sep}")
+LOOKUP = "write sum(where(abs(x - k) <= 0.0, row, 0.0) for k, row in enumerate(table))"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 CAUGHT = "write where(x > 0, lambda: log(x), -1.0) in place of try, with functions as sides that guard a domain"
 THREADS = (
@@ -36,6 +41,7 @@ ADVICE = {  # by what was done with a number
         f"array that is to hold it; make text of what the function returns; {STATIC}"
     ),
     "an integer of": f"write floor(x) in place of int(x); {STATIC}",
+    "an index or a count by": f"{LOOKUP} in place of table[x]; {STATIC}",
     "a ratio of": "write autograd.mean(xs) in place of statistics.mean(xs), x in place of Fraction(x)",
     "a rounded number of": "write floor(x + 0.5) in place of round(x), or round what the function returns",
     "the text of": "return the number, and make text of what the function returns",
@@ -48,6 +54,10 @@ ADVICE = {  # by what was done with a number
     ),
     "a copy of": "write x itself, or x.detach() for a number without gradient",
     "an evaluation of": "call the function with the other numbers in place of evaluate",
+    "a look-up by": (
+        f"{LOOKUP} in place of table[x], where(abs(x - 3.0) <= 0.0, a, b) in place of x in {{3.0}}; {STATIC}; "
+        "leave it out of what a function with @cache takes"
+    ),
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
@@ -61,6 +71,27 @@ class Argument(Value):
     """A number of a traced function's arguments: a leaf that is no parameter, wherever the function keeps it."""
 
     __slots__ = ()
+
+
+class _TracedArgument(Argument):
+    """An argument while the function is called, to which it is a number, and as a key would have to equal others.
+
+    The hash of its node is in no set or dict of numbers, whatever these are.
+    """
+
+    __slots__ = ()
+
+
+def _hash_in_trace(node: Value) -> int:
+    frame = sys._getframe(1)
+    while frame.f_code.co_name == "__hash__" and frame.f_back is not None:  # as that of a dataclass
+        frame = frame.f_back
+    if not frame.f_code.co_filename.startswith(OURS):
+        modes.use(node, "a look-up by")
+    return object.__hash__(node)
+
+
+_TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # with one, no class of Values can be made
 
 
 @dataclass
@@ -81,12 +112,14 @@ class Trace:
 def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Structure]], names: Sequence[str]) -> Trace:
     """Call f on fresh Values in place of the numbers of its arguments, and return the graph that it builds."""
     inputs: list[list[Value]] = [
-        [Argument(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
+        [Value(x, label) for x, label in zip(numbers, structure.names(name), strict=True)]
         for (numbers, structure), name in zip(arguments, names, strict=True)
     ]
+    own = {leaf for leaves in inputs for leaf in leaves}
+    for leaf in own:
+        leaf.__class__ = _TracedArgument
     since = clock.advance()
     placed = [structure.unflatten(leaves) for leaves, (_, structure) in zip(inputs, arguments, strict=True)]
-    own = {leaf for leaves in inputs for leaf in leaves}
     tracer = _Tracer(own, since)
     # A detect_anomaly block looks at the call that follows; here a side that is not chosen is nan, which means nothing.
     modes.traces.append(tracer)
@@ -96,9 +129,13 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     except Exception as error:
         if tracer.raised and not isinstance(error, TraceError):  # as NumPy has its own error for an index
             raise TraceError(tracer.raised) from error
+        if isinstance(error, KeyError):
+            tracer.missed(error)
         raise
     finally:
         modes.traces.remove(tracer)
+        for leaf in own:
+            leaf.__class__ = Argument
     if tracer.refused:  # and f caught the error
         raise TraceError(tracer.refused)
     outputs, structure = flatten_result(result, "compile")
@@ -132,12 +169,13 @@ class _Tracer(modes.Tracer):
         self.primals: list[Value] = []  # what derivatives were taken of
         self.before: int | None = None  # how many nodes there were then, which are of no derivative
 
-    def used(self, node: Any, how: str) -> None:
+    def used(self, node: Any, how: str, frame: FrameType | None = None) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
         if self._may_change([node]):
             raise self._refusal(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "
-                f"{ADVICE[how]}"
+                f"{ADVICE[how]}",
+                frame,
             )
 
     def _may_change(self, nodes: Iterable[Any]) -> bool:
@@ -162,6 +200,15 @@ class _Tracer(modes.Tracer):
     def _depends(self, node: Any) -> bool:
         return not self.inputs.isdisjoint(topological_order(node))
 
+    def missed(self, error: KeyError) -> None:
+        """Raise TraceError, with the user's line, where what no dict has is made from numbers that may change."""
+        key, place = [*error.args, None][0], error.__traceback__
+        node = next((x for x in (key if isinstance(key, tuple) else [key]) if isinstance(x, Value)), None)
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        if node is not None and place is not None:
+            self.used(node, "a look-up by", place.tb_frame)
+
     def elsewhere(self, nodes: Sequence[Any]) -> None:
         """Raise TraceError, with the user's line, if a thread reads numbers of the arguments that knows of no trace."""
         if get_ident() != self.thread and not self.inputs.isdisjoint(topological_order(*nodes, since=self.since)):
@@ -180,15 +227,15 @@ class _Tracer(modes.Tracer):
                 f"the error is {type(error).__name__}: {error}"
             )
 
-    def _refusal(self, message: str) -> TraceError:
+    def _refusal(self, message: str, frame: FrameType | None = None) -> TraceError:
         """Return the error, which is raised again after the call if f, or a library that it calls, catches it."""
-        message = self._noted(message)
+        message = self._noted(message, frame)
         self.raised = self.raised or message
         return TraceError(message)
 
-    def _noted(self, message: str) -> str:
+    def _noted(self, message: str, frame: FrameType | None = None) -> str:
         """Take note of an error that f must not catch, and return what it says, with the user's line."""
-        message = f"{message}\n{Located(clock.now, users_frame()).line()}"
+        message = f"{message}\n{Located(clock.now, frame or users_frame()).line()}"
         self.refused = self.refused or message
         return message
 

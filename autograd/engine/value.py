@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Number as AnyNumber
 from numbers import Real
-from typing import Any, TypeAlias, cast
+from operator import attrgetter
+from typing import Any, NoReturn, TypeAlias, cast
 from weakref import ref
 
 from autograd import rules
@@ -405,14 +406,20 @@ class Value(Node, PeerNames, Methods["Value"]):
         )
 
     def __index__(self) -> int:
+        return self._no_integer("an index or a count by")
+
+    def __int__(self) -> int:
+        return self._no_integer("an integer of")
+
+    __trunc__ = __int__
+
+    def _no_integer(self, how: str) -> NoReturn:
         if modes.blocks:
-            modes.use(self, "an integer of")
+            modes.use(self, how)
         raise TypeError(
             f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
             "a list is multiplied element by element: [w * x for x in xs]"
         )
-
-    __trunc__ = __index__
 
     def as_integer_ratio(self) -> tuple[int, int]:
         """Raise TypeError: a float has a ratio, for which the statistics and fractions modules ask."""

@@ -9,18 +9,19 @@ import math
 import pickle
 import re
 import statistics
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import autograd as ad
-from autograd import Value, compile, evaluate, grad
+from autograd import Value, compile, evaluate, grad, where
 from autograd.compiler import TraceError
 from autograd.compiler.steps import may_raise
 from autograd.compiler.trace import ADVICE
@@ -51,6 +52,52 @@ def test_number_of_the_first_call_is_not_read_in_silence(name):
         program = compile(f)
         with pytest.raises(TraceError, match=r"in a compiled function would stay as it is in this first call"):
             program([1.0, 2.0])
+
+
+LOOKUPS = {
+    "in a set": lambda x, y: y if x in {0.0, 2.0} else 2.0 * y,
+    "in a frozenset": lambda x, y: y if x in frozenset([1.0]) else 2.0 * y,
+    "in a dict": lambda x, y: {1.0: 3.0}[x] * y, "got": lambda x, y: {2.0: 3.0}.get(x, 0.0) * y,
+    "in a tuple": lambda x, y: {(0, 1): 3.0}.get((x, 1), 0.0) * y, "counter": lambda x, y: Counter([1.0])[x] * y,
+    "defaultdict": lambda x, y: defaultdict(float)[x] * y, "set of arguments": lambda x, y: len({x, y}) * y,
+    "counted arguments": lambda x, y: len(Counter([x, y])) * y, "mode": lambda x, y: statistics.mode([x, y]) * y,
+    "cached": lambda x, y: cache(lambda x: 2.0 * x)(x) * y, "dataclass": lambda x, y: len({Pair(x, y)}) * y,
+    "computed key": lambda x, y: {1.0: 3.0}[x * 1.0] * y, "in a computed key": lambda x, y: {(1, 1): y}[ad.floor(x), 1],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    x: float
+    y: float
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_number_of_the_first_call_is_no_key(name):
+    f = LOOKUPS[name]
+    for call in (compile(f), compile(grad(f, argnums=1)), partial(compile(f, batched="x").each, [1.0, 2.0])):
+        with pytest.raises(TraceError, match=r"a look-up by .* stay as it is .*enumerate\(table\)") as found:
+            call(*[1.0, 1.0][isinstance(call, partial) :])
+        assert __file__ in str(found.value) or name in ("mode", "dataclass")  # whose lines these are
+
+
+def test_argument_is_a_key_by_its_node_outside_of_the_function():
+    kept = []
+    compile(lambda x: kept.append(x) or x)(1.0)
+    assert {kept[0]: 2.0}.get(kept[0]) == 2.0
+
+
+EMBEDDINGS = [[1.0, 2.0], [3.0, 5.0], [7.0, 11.0]]
+
+
+def test_index_by_an_argument_says_how_to_look_up():
+    with pytest.raises(TraceError, match=r"an index or a count by t in .*\(table\)\) in place of table\[x\]"):
+        compile(lambda t: EMBEDDINGS[t][0])(1)
+    looked_up = lambda t: [
+        sum(where(abs(t - k) <= 0.0, row[i], 0.0) for k, row in enumerate(EMBEDDINGS)) for i in (0, 1)
+    ]
+    assert compile(looked_up, batched="t").each([2, 0, 1])[1].tolist() == [11.0, 2.0, 5.0]
+    assert compile(lambda t: EMBEDDINGS[t][0], static="t")(1) == 3.0
 
 
 def sum_of(array):
