@@ -91,7 +91,7 @@ def _hash_in_trace(node: Value) -> int:
     return object.__hash__(node)
 
 
-_TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # with one, no class of Values can be made
+_TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # no class may have one
 
 
 @dataclass

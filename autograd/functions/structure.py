@@ -10,7 +10,7 @@ import math
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias, cast
@@ -226,7 +226,13 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
         return Structure(kind, thing.shape)
     if (known := container_of(kind)) is not None:
         inside, rest = known.flatten(thing)
-        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(inside)])
+        try:
+            parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(inside)])
+        except _MisfitError as misfit:
+            if known.names is not None:
+                misfit.places[len(path)] = known.names(rest)[misfit.path[len(path)]]
+            misfit.remedy = misfit.remedy or (FIELD_REMEDY if is_dataclass(thing) else "")
+            raise
         return Structure(kind, tuple(range(len(parts))), parts, rest)
     numbers.append(_number(thing, path))
     return _NUMBER
@@ -235,6 +241,8 @@ def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
 _NUMBER = Structure()
 
 
+FIELD_REMEDY = """
+keep what is no number in an attribute that is no field: a ClassVar, or one that __post_init__ sets from an InitVar"""
 MODEL_REMEDY = """
 use a model in the function, and name what to differentiate by: gradients(y, model.parameters()), or
 compile(f, wrt=model.parameters())"""
@@ -250,23 +258,27 @@ def _number(thing: Any, path: tuple[Any, ...]) -> Any:
         shown = repr(thing) if isinstance(error, TypeError) else f"an integer of {thing.bit_length()} bits"
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
         remedy = MODEL_REMEDY if callable(getattr(type(thing), "parameters", None)) else ""
-        raise _MisfitError(type(error), path, f"{found}: {shown}{remedy}") from error
+        raise _MisfitError(type(error), path, f"{found}: {shown}", remedy) from error
 
 
 class _MisfitError(Exception):
     """Something that is neither a number nor a container of numbers, found on this path."""
 
-    def __init__(self, kind: type[Exception], path: tuple[Any, ...], found: str) -> None:
+    def __init__(self, kind: type[Exception], path: tuple[Any, ...], found: str, remedy: str = "") -> None:
         super().__init__(found)
         self.kind = kind
         self.path = path
+        self.places: dict[int, str] = {}  # how those of the path are written that are attributes
         self.found = found
+        self.remedy = remedy
 
     def error(self, asker: str, name: str) -> Exception:
         """Return the error, in the asker's name."""
-        where = name + "".join(f"[{key!r}]" for key in self.path)
+        place = "".join(self.places.get(depth, f"[{key!r}]") for depth, key in enumerate(self.path))
+        of_attribute = any(part.startswith(".") for part in self.places.values())
+        where = f"{place} of {name}" if of_attribute else name + place
         return self.kind(
-            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {self.found}"
+            f"{asker} takes real numbers, in lists, tuples, dicts or NumPy arrays; {where} is {self.found}{self.remedy}"
         )
 
 
