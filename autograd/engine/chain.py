@@ -216,10 +216,11 @@ def check_unchanged(nodes: Sequence[Node]) -> None:
     for node in nodes:
         for parent in node.parents:
             if parent.stamp.tick > node.stamp.tick:
-                name = parent.label or repr(parent)
+                name = f"the leaf {parent.label}" if parent.label else "a leaf"
                 raise RuntimeError(
-                    f"the data of the leaf {name} was changed to {parent.number!r} after this graph was built from it, "
+                    f"the data of {name} was changed to {parent.number!r} after this graph was built from it, "
                     "so gradients would mix the old number with the new one; build the expression again, "
                     "or call backward() before changing the leaf; where what was computed from the old number is meant "
-                    "as a constant, such as the state that a recurrent cell carries over, detach() it"
+                    "as a constant, such as the state that a recurrent cell carries over, detach() it; "
+                    "make a cached_property that keeps it a property"
                 )

@@ -21,7 +21,10 @@ from nn.training.examples import Examples, plain_number
 from nn.training.side_effects import state_restored
 
 CLOSE = 1e-9
-NO_MEAN = "a loss can be compiled where it is the mean over its examples, as those of nn are"
+NO_MEAN = (
+    "a loss can be compiled where it is the mean over its examples, as those of nn are; with one of these, the model "
+    "computes something else while it is traced, as where it keeps what it computed (a cached_property)"
+)
 CHANGING = "the model or the loss draws random numbers or changes with each call, which a program would not do again"
 SEVERAL = -1  # in place of the number of an example
 ADDITIVE = {rules.add, rules.sub, rules.negative, rules.positive, rules.fsum, rules.mean, rules.detached}

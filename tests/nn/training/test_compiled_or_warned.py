@@ -331,6 +331,13 @@ def test_model_that_depends_on_its_calls_is_noticed_though_it_begins_at_0(formul
     assert CHANGES in warned[0] or NO_MEAN in warned[0]
 
 
+def test_model_that_is_another_while_it_is_traced_is_at_fault():
+    looked_up = lambda w, x: {1.0: w[0], 2.0: w[1]}.get(1.0 * x[0], w[2])  # a computed key
+    assert_same(
+        "with one of these, the model computes something else", lambda: Weights(looked_up), [[1.0], [2.0]], [3.0, 5.0]
+    )
+
+
 # Losses that are means
 
 

@@ -61,8 +61,8 @@ WAYS = {
     "a dict": lambda model, x, y: model.box.update(x=x[0], y=y),
     "a list in a dict": lambda model, x, y: model.box.setdefault("x", []).append(x[1]),
     "a deque": lambda model, x, y: model.queue.append(x[0]),
-    "a set": lambda model, x, y: model.found.add(x[0]),
-    "outputs in a set": lambda model, x, y: model.found.add(y),
+    "a set": lambda model, x, y: model.found.add(1.0 * x[0]),  # an argument is no key
+    "outputs in a set": lambda model, x, y: model.found.add(1.0 * y),
     "an array": lambda model, x, y: model.array.__setitem__(0, x[0]),
     "another object": lambda model, x, y: setattr(model.plain, "part", x[0]),
     "slots": lambda model, x, y: setattr(model.slotted, "part", y),
