@@ -221,7 +221,10 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         """Run the program for these arguments and finish; where f has to run on Values, do what is to be done there."""
         call = self._signature.bind(args, keywords)
         if by == "arguments" and not call.form.dynamic:
-            raise TypeError(f"{self.__name__} was called without an argument to differentiate by")
+            raise TypeError(
+                f"{self.__name__} was called without an argument to differentiate by; by the Values that it uses there "
+                "are backward(), and value_and_grad_at(theta) with theta = read()"
+            )
         if call.has_values or (modes.blocks and modes.traced()):
             return otherwise(call)
         with self._programs.lock:

@@ -295,6 +295,16 @@ def test_name_that_no_argument_of_a_call_has_is_an_error(option):
 # What is no argument
 
 
+def test_gradient_without_an_argument_is_by_the_values_that_are_used():
+    w = Value(3.0)
+    compiled = compile(lambda: w * w)
+    with pytest.raises(TypeError, match=r"without an argument .*backward\(\), and value_and_grad_at\(theta\)"):
+        compiled.value_and_grad()
+    assert (compiled.backward(), w.grad) == (9.0, 6.0)
+    value, gradient = compiled.value_and_grad_at(compiled.read())
+    assert (value, gradient.tolist()) == (9.0, [6.0])
+
+
 class Matrix(np.ndarray):
     """A subclass of arrays."""
 
