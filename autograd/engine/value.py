@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Number as AnyNumber
 from numbers import Real
-from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias, cast
 from weakref import ref
 
