@@ -34,9 +34,13 @@ class FunctionsOfOnnx:
     def source(self, term: Any, name: Callable[[Any], str]) -> str:
         """Print an expression as a call; `name` writes a symbol, by its key."""
         keys = sorted({part.key for part in walk(term) if part.operation is None})
-        return self._call(
-            lambda *operands: self.graph.evaluated(term, dict(zip(keys, operands, strict=True))), map(name, keys)
-        )
+
+        def evaluated(*operands: TensorOfOnnx) -> TensorOfOnnx:
+            found = self.graph.evaluated(term, dict(zip(keys, operands, strict=True)))
+            shape = np.broadcast_shapes(*[operand.shape for operand in operands])  # a user's function may use none
+            return found if found.shape == shape else self.graph.broadcast_to(found, shape)
+
+        return self._call(evaluated, map(name, keys))
 
     def reduced(self, operation: Operation, rows: str) -> str:
         """Return an operation on each of some rows."""
