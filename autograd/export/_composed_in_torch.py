@@ -1,4 +1,4 @@
-"""PyTorch: rows that are made of others, as functions of tensors whose derivatives are our own.
+"""PyTorch: rows that are made of others, and users' own operations, as functions with their own derivatives.
 
 PyTorch could differentiate what they are made of, but the choice between parts for several ranges would let the nan of
 a part that is not chosen through, and differences that our partial derivatives avoid would cancel.
@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from autograd.export._own_operation import check_readable
 from autograd.export._words_of_torch import TORCH, VALUES_IN_TORCH
-from autograd.rules import Operation, definition, slope_definitions
+from autograd.rules import Operation, definition, is_own, slope_definitions
 
 
 class FunctionsOfTorch:
@@ -26,9 +27,12 @@ class FunctionsOfTorch:
 
     def _call(self, operation: Operation, operands: Sequence[str]) -> str:
         if operation not in self._known:
+            if is_own(operation):
+                check_readable(operation, TORCH.read)
             name = self._known[operation] = f"row{len(self._known)}"
             exec(self._forward(operation, name), self.names)
-            self.names[name] = self._differentiable(self.names[name], self._slopes(operation, name))
+            function = self._whole(self.names[name]) if is_own(operation) else self.names[name]
+            self.names[name] = self._differentiable(function, self._slopes(operation, name))
         return f"{self._known[operation]}({', '.join(operands)})"
 
     def _forward(self, operation: Operation, name: str) -> str:
@@ -36,6 +40,10 @@ class FunctionsOfTorch:
             arguments = [f"x{position}" for position in range(len(operation.partials))]
             return f"def {name}({', '.join(arguments)}): return {template.format(*arguments)}"
         return definition(operation, name, self.inside)
+
+    def _whole(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function whose result has the shape of its operands, though it uses not all; and is none of them."""
+        return lambda *operands: self.torch.broadcast_tensors(function(*operands), *operands)[0].clone()
 
     def _slopes(self, operation: Operation, name: str) -> Callable[..., Sequence[Any]]:
         found: list[Callable[..., Any]] = []
@@ -90,9 +98,12 @@ class FunctionsOfTorch:
                 with forward_mode._set_fwd_grad_enabled(True):
                     numbers = [forward_mode.unpack_dual(number).primal for number in context.saved_tensors]
                     found = zip(slopes(*numbers), tangents, strict=True)
-                    return sum(slope * tangent for slope, tangent in found if tangent is not None)
+                    terms = [slope * tangent for slope, tangent in found if tangent is not None]
+                    return sum(terms, self.torch.zeros_like(numbers[0]))
 
-        def applied(*operands: Any) -> Any:
+        def applied(*given: Any) -> Any:
+            first = next(x for x in given if isinstance(x, self.torch.Tensor))
+            operands = [x if isinstance(x, self.torch.Tensor) else first.new_full((), x) for x in given]
             # torch.export takes no `Composed` under vmap, and keeps the values only where nothing is differentiated.
             values = exporting() and all(level.key() == level.key().Vmap for level in levels() or ())
             return function(*operands) if values else Composed.apply(*operands)

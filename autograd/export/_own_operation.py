@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.functions.implicit import SolutionComponent
-from autograd.rules import ATOM, SUM, UNREADABLE, Dialect, Expression, NAry, Operation, is_own
+from autograd.rules import ATOM, SUM, UNREADABLE, Dialect, Expression, NAry, Operation, formulas, is_own, symbol
 
 # What takes a row of numbers, by the name that C and JavaScript call it.
 OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
@@ -61,9 +61,14 @@ class ScalarDialect(SymbolicDialect):
         raise NotImplementedError
 
 
-class TensorDialect(SymbolicDialect):
-    """A dialect of functions of tensors, which have words for an operation on each of some rows."""
+@dataclass(frozen=True)
+class TensorDialect(Dialect):
+    """A dialect of functions of tensors, which are differentiated there, and of an operation on each of some rows.
 
+    So a user's own operation is a function with its own partial derivatives: it may have others than its formula has.
+    """
+
+    read: ClassVar[str]
     library: ClassVar[str]
     of_rows: ClassVar[dict[Operation, str]]  # templates
 
@@ -74,9 +79,21 @@ class TensorDialect(SymbolicDialect):
         return self.of_rows[operation].format(rows)
 
 
-def unreadable(operation: Operation, read: str, error: Exception) -> NotImplementedError:
+def check_readable(operation: Operation, read: str) -> None:
+    """Raise NotImplementedError if a function of a user's own operation, or a partial derivative, refuses symbols."""
+    operands = list(map(symbol, range(len(operation.partials))))
+    part = "function"
+    try:
+        operation.forward(*operands)
+        part = "partial derivative"
+        formulas(operation, operands)
+    except UNREADABLE as error:
+        raise unreadable(operation, read, error, part) from error
+
+
+def unreadable(operation: Operation, read: str, error: Exception, part: str = "function") -> NotImplementedError:
     """Return the error for an operation whose function refuses symbols: how it was read, why not, and what to do."""
-    why, remedy = f"its function takes floats: {error}", "; write it with the functions of autograd"
+    why, remedy = f"its {part} takes floats: {error}", "; write it with the functions of autograd"
     if isinstance(operation.forward, SolutionComponent):
         why, remedy = "it is solved by iteration", "; write the solution, or some steps to it, as a formula"
     elif not is_own(operation) or "functions of autograd" in why:

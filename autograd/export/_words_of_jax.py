@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.export._own_operation import TensorDialect
-from autograd.rules import ATOM, NAry, Operation, definition, infix, slope_definitions
+from autograd.export._own_operation import TensorDialect, check_readable
+from autograd.rules import ATOM, NAry, Operation, definition, infix, is_own, slope_definitions
 
 _VARIABLES: dict[Any, str] = {row: variable for variable, row in rules.TABLE.items()}
 # Where JAX calls a function otherwise; the others are looked up by their names, see `_named`.
@@ -109,9 +109,16 @@ class FunctionsOfJax:
         if (operation in _VARIABLES or operation in OTHER_NAMES) and (found := self._named(operation)) is not None:
             return found
         name = f"row_{_python_name(operation)}"  # made of others
+        if is_own(operation):
+            check_readable(operation, JAX.read)
         exec(definition(operation, name, self.dialect), self.names)
         composed: Callable[..., Any] = self.names[name]
-        return composed
+
+        def whole(*operands: Any) -> Any:  # which a user's function may not use all of
+            found = jnp.asarray(composed(*operands), self.names["dtype"])
+            return jnp.broadcast_to(found, jnp.broadcast_shapes(*map(jnp.shape, operands)))
+
+        return whole if is_own(operation) else composed
 
     def _named(self, operation: Operation) -> Callable[..., Any] | None:
         """Return JAX's function of the same name and meaning; the tests hold that it has the same."""
@@ -139,7 +146,7 @@ def _python_name(operation: Operation) -> str:
     'power_of_minus_0_5'
     """
     if operation.family is None:
-        return _VARIABLES.get(operation) or re.sub(r"\W", "_", operation.name)
+        return _VARIABLES.get(operation) or re.sub(r"\W", "_", f"{'own_' * is_own(operation)}{operation.name}")
     family, constant = operation.family
     return re.sub(r"\W", "_", f"{_VARIABLES.get(family, family.name)}_{constant:g}".replace("-", "minus_"))
 

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from contextlib import nullcontext
 from importlib import metadata
 from itertools import product
 
@@ -15,6 +16,7 @@ from autograd import (
     compile,
     dot,
     exp,
+    floor,
     fsum,
     log,
     logsumexp,
@@ -22,6 +24,7 @@ from autograd import (
     operation,
     rules,
     sigmoid,
+    sign,
     sin,
     sqrt,
     tanh,
@@ -73,6 +76,19 @@ many = operation(
     "many", of_many, lambda y, a, b: sigmoid(a - b) + ((2.0 * a + b) * (a + b + 1.0) + a * (a + b)) / 2.0,
     lambda y, a, b: sigmoid(b - a) + (a * (a + b + 1.0) + a * (a + b)) / 2.0,
 )  # fmt: skip
+OWN = {  # operations with derivatives of their own: those of the formula would be others, or nan; and points
+    "straight through": (operation("rounded", lambda x: floor(x + 0.5), lambda y, x: 1.0), [0.6]),
+    "reversed": (operation("reversal", lambda x: x, lambda y, x: -1.0), [0.5]),
+    "of a surrogate": (operation("jnp", lambda x: sign(x), lambda y, x: 1.0 - tanh(x) ** 2), [0.3]),
+    "of a constant": (operation("while", lambda x: 3.0, lambda y, x: x**3), [0.5]),
+    "of a power series": (operation("x0", lambda x: sum(x**k for k in range(3)), lambda y, x: 1.0 + 2.0 * x), [0.7]),
+    "of one of two": (operation("ab", lambda a, b: 2 * a, lambda y, a, b: a * b, lambda y, a, b: 1.0), [0.4, 3.0]),
+    "by itself": (operation("exp", lambda x: exp(x), lambda y, x: 2.0 * y), [0.4]),
+    "stable": (
+        operation("length", lambda a, b: sqrt(a * a + b * b), *[
+            lambda y, a, b: where(y > 0.0, lambda: a / y, 0.0), lambda y, a, b: where(y > 0.0, lambda: b / y, 0.0),
+        ]), [0.0, 0.0]),
+}  # fmt: skip
 opaque = operation("magic", lambda x: math.floor(float(x)), lambda y, x: 1.0)
 
 
@@ -116,6 +132,14 @@ CASES = {  # how a program is made, and arguments
         [[[0.3, 0.5, -1.0], 2.0]]),
     "own operation": (lambda **o: graph(lambda x: cube(x), 2.0, **o), [[]]),
     "own operation of others of many": (lambda **o: graph(many, 2.0, 3.0, **o), [[]]),
+    **{
+        f"own operation, {name}": (lambda own=own, **o: compile(lambda p: own(*p) * 2.0 + own(*p) * p[0], **o), [[xs]])
+        for name, (own, xs) in OWN.items()
+    },
+    **{
+        f"own operation alone, {name}": (lambda own=own, **o: compile(lambda p: own(*p), **o), [[xs]])
+        for name, (own, xs) in OWN.items()
+    },
     "a constant": (lambda **o: compile(lambda x: 5.0, **o), [[[1.0, 2.0]]]),
     **{
         f"network of {activation}": (
@@ -157,6 +181,25 @@ def test_programs_compute_what_the_engine_does_and_run_on(export, backend):
         rel = 1e-11 if "long" in name else 1e-12
         assert found[: len(wanted)] == pytest.approx(wanted[: len(found)], rel=rel, abs=slack), name
         assert by_engine(program, arguments)[1] == wanted, name
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch.func.jvp itself
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("name", OWN)
+def test_own_operations_bring_their_derivatives_of_any_order_and_mode(library, name):
+    package = pytest.importorskip(library)
+    own, xs = OWN[name]
+    f = compile(lambda p: own(*p) * 2.0 + own(*p) * p[0])
+    gradient, known = ad.grad(f)(xs), [f(xs)]
+    known += [ad.grad(f)(xs)] * 2 + [ad.hessian(f)(xs)] * 3 + [sum(gradient), gradient, ad.hessian(f)(xs)]
+    with nullcontext() if library == "torch" else package.enable_x64(True):
+        g, on = (to_torch(f), package.func) if library == "torch" else (to_jax(f), package)
+        x = package.tensor(xs, dtype=package.float64) if library == "torch" else package.numpy.asarray(xs, "float64")
+        found = [g(x), on.jacrev(g)(x), on.jacfwd(g)(x), on.hessian(g)(x), on.jacfwd(on.jacrev(g))(x)]
+        found += [on.jacrev(on.jacfwd(g))(x), on.jvp(g, (x,), (x * 0.0 + 1.0,))[1]]
+        found += [on.vmap(of)(x[None])[0] for of in (on.jacrev(g), on.hessian(g))]
+        for number, wanted in zip(found, known, strict=True):
+            assert np.ravel(number) == pytest.approx(np.ravel(wanted), rel=1e-14)
 
 
 LANGUAGES = {to_c: "as C", to_javascript: "as JavaScript", to_torch: "for PyTorch", to_jax: "for JAX"}
