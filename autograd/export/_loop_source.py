@@ -56,7 +56,7 @@ def runs(places: Sequence[Any]) -> list[tuple[Any, int]]:
     """Return slots as runs that count up by one: the first one, and how many; a number that is no slot by itself."""
     found: list[list[Any]] = []
     for place in places:
-        if found and isinstance(place, int) and place == sum(found[-1]):
+        if found and isinstance(place, int) and isinstance(found[-1][0], int) and place == sum(found[-1]):
             found[-1][1] += 1
         else:
             found.append([place, 1])
