@@ -51,12 +51,15 @@ class Printed:
     """A program in C: the lines forward and backward, and what lies where in `v`.
 
     - `roots`: for each root its slot, or its number where it is constant; `seeds`: where its adjoint is set to 1.
-    - `clear`: what sets the seeds to 0; `slopes`: which slots have the gradient: the first, and of what, and how many.
+    - `guarded`: of several results, `backward` with a flag behind each adjoint: whether it has arrived.
+    - `clear`: which adjoints are 0 at first: the first one, and how many.
+    - `slopes`: which slots have the gradient: the first, and of what, and how many.
     """
 
     forward: list[str]
     backward: list[str]
-    clear: list[str]
+    guarded: list[str]
+    clear: tuple[int, int]
     roots: list[int | float]
     seeds: list[int]
     slopes: list[tuple[int, int, int]]
@@ -68,6 +71,7 @@ class _Writer:
     size: int
     counter: ClassVar[str] = "int"  # how a language declares the variable of a loop, and a number
     local: ClassVar[str] = "double"
+    behind = 0  # how many places behind an adjoint its flag is; 0: there are none
 
     def __init__(self, program: Program, name: str) -> None:
         self.lowering = lowering = program.lowering.by_example(batched=False)
@@ -127,7 +131,7 @@ class _Writer:
         """Return the type and the arguments of the result, and the lines that give it back, and the gradient."""
         seed = [f"v[{slot}] = 1.0;" for slot in printed.seeds if slot >= 0]
         handed = [line for slope in printed.slopes for line in _handed("gradient", slope)]
-        lines = [*printed.clear, *seed, *printed.backward, *handed]
+        lines = [*_cleared(printed.clear), *seed, *printed.backward, *handed]
         root = _source(printed.roots[0])
         return "double", "double *gradient", [*braced("if (gradient) ", lines), f"return {root};"]
 
@@ -139,15 +143,27 @@ class _Writer:
             moved = copied("values", first, "v", slot, count) if isinstance(slot, int) else []
             values += moved or [f"values[{first}] = {_source(slot)};"]
             first += count
-        seed_runs = runs(printed.seeds)
-        seed = f"v[{affine(printed.seeds[0], [(1, 'row')])}] = 1.0;"
-        if len(seed_runs) > 1:
+        count = self.results * self.gradient
+        lines = [*values, "if (!jacobian) return;", *self._rows(printed, printed.backward, 0)]
+        # Where a result does not depend on what has an infinite slope, an adjoint of 0 made nan of it. To tell these
+        # from others takes several times the time, so it is done only where there is nan.
+        lines += ["int undefined = 0;", f"for (int i = 0; i < {count}; i++) undefined |= jacobian[i] != jacobian[i];"]
+        lines += braced("if (undefined) ", self._rows(printed, printed.guarded, self.behind))
+        return "void", "double *values, double *jacobian", lines
+
+    def _rows(self, printed: Printed, backward: Sequence[str], behind: int) -> list[str]:
+        """Return the loop over the rows of the Jacobian; `behind`: how many places behind an adjoint its flag is."""
+
+        def seeded(place: str) -> str:
+            return f"v[{place}] = {f'v[{place} + {behind}] = ' if behind else ''}1.0;"
+
+        seed = seeded(affine(printed.seeds[0], [(1, "row")]))
+        if len(runs(printed.seeds)) > 1:
             table = self.table("int", list(map(str, printed.seeds)))
-            seed = f"if ({table}[row] >= 0) v[{table}[row]] = 1.0;"
+            seed = f"if ({table}[row] >= 0) {seeded(f'{table}[row]')}"
+        clear = [line for shift in sorted({0, behind}) for line in _cleared(printed.clear, shift)]
         handed = [line for slope in printed.slopes for line in _handed("jacobian", slope, self.gradient)]
-        lines = [*printed.clear, seed, *printed.backward, *handed]
-        rows = f"for (int row = 0; jacobian && row < {self.results}; row++) "
-        return "void", "double *values, double *jacobian", [*values, *braced(rows, lines)]
+        return braced(f"for (int row = 0; row < {self.results}; row++) ", [*clear, seed, *backward, *handed])
 
     def lines(self) -> Printed:
         """Print the program."""
@@ -214,15 +230,21 @@ class ArrayWriter(_Writer):
         self.size = sum(code.slots)
         forward = self.constants(*code.constants)
         forward += [line for instruction in code.instructions for line in self._lines(instruction)]
-        backward = [line for instruction in back for line in self._lines(instruction)]
         roots = [slot for slot, _ in code.roots]
         seeds = adjoint.seeds.tolist()
-        clear = loops((len(seeds),), ["i"], [f"v[{affine(seeds[0], [(1, 'i')])}] = 0.0;"]) if self.results > 1 else []
+        backward = [line for instruction in back for line in self._lines(instruction)]
+        guarded, clear = [], (0, 0)
+        if self.results > 1 and seeds:
+            self.adjoints = range(adjoint.first[0], max(seeds) + 1)
+            self.behind = self.size - self.adjoints.start
+            self.size += len(self.adjoints)
+            guarded = [line for instruction in back for line in self._lines(instruction)]
+            clear = (seeds[0], len(seeds))
         slopes, first = [], 0
         for start, count in runs(adjoint.place[0][self.wanted[0]].tolist()):
             slopes.append((start, first, count))
             first += count
-        return Printed(forward, backward, clear, roots, seeds, slopes)
+        return Printed(forward, backward, guarded, clear, roots, seeds, slopes)
 
     def _lines(self, instruction: Instruction) -> list[str]:
         write = {"map": self._map, "reduce": self._reduce, "product": self._product}
@@ -247,21 +269,40 @@ class ArrayWriter(_Writer):
         """Return the source of a place in `v`, from that of a slot."""
         return f"{slot}"
 
+    def _arrived(self, operand: Operand, axes: Sequence[str]) -> str:
+        """Return the source of whether an adjoint has arrived; "" of what is none, or of one result."""
+        if not self.behind or operand.constants is not None or int(np.min(operand.slots)) not in self.adjoints:
+            return ""
+        return self._at(operand.arranged(lambda slots: slots + self.behind), axes)
+
     def _arrive(
-        self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
+        self,
+        target: Operand,
+        axes: Sequence[str],
+        source: str,
+        add: bool,
+        before: Sequence[str] = (),
+        arrived: str = "",
     ) -> list[str]:
         """Return loops that compute the numbers of a destination; what arrives at one several times is summed."""
-        place = self._at(target, axes)
+        place, flag = self._at(target, axes), self._arrived(target, axes)
         repeats = len(np.unique(target.slots)) < target.slots.size
         lines = self._zeros(target, axes) if repeats and not add else []
-        body = [*before, f"{place} {'+=' if add or repeats else '='} {source};"]
-        return [*lines, *loops(target.shape, axes, body, self.counter)]
+        add |= repeats
+        body = [f"{place} {'+=' if add else '='} {source};"]
+        if flag and not arrived:
+            body = [f"{place} = {flag} = {source};"]  # zeros
+        elif flag and add:
+            body = braced(f"if ({arrived}) ", [*body, f"{flag} = 1.0;"])
+        elif flag:
+            body = [f"{place} = {arrived} ? {source} : 0.0;", f"{flag} = {arrived};"]
+        return [*lines, *loops(target.shape, axes, [*before, *body], self.counter)]
 
     def _zeros(self, target: Operand, axes: Sequence[str]) -> list[str]:
         """Return loops that set the numbers of a destination to 0."""
-        place = self._at(target, axes)
+        place, flag = self._at(target, axes), self._arrived(target, axes)
         moving = [axis if re.search(rf"\b{axis}\b", place) else "0" for axis in axes]
-        return loops(target.shape, moving, [f"{place} = 0.0;"], self.counter)
+        return loops(target.shape, moving, [f"{place} = {flag and f'{flag} = '}0.0;"], self.counter)
 
     def _map(self, instruction: Instruction) -> list[str]:
         operands = [instruction.destination, *instruction.operands]
@@ -269,7 +310,8 @@ class ArrayWriter(_Writer):
         axes = axes_of(target.shape)
         sources = [self._at(operand, axes) for operand in operands]
         source = self.dialect.source(instruction.expression, lambda key: sources[key])
-        return self._arrive(target, axes, source, instruction.add)
+        arrived = next(filter(None, [self._arrived(operand, axes) for operand in operands]), "")
+        return self._arrive(target, axes, source, instruction.add, (), arrived)
 
     def _flat(self, operands: Sequence[Operand]) -> Sequence[Operand]:
         """Return operands in one axis, where all are regular in it, or none has to be."""
@@ -285,12 +327,16 @@ class ArrayWriter(_Writer):
         k = "k" if count > 1 else "0"
         added = " + ".join([self._at(addend, axes) for addend in addends]) or "0.0"
         term = f"{self._at(a, [c, i, k])} * {self._at(b, [c, j, k])}"
+        arrived = self._arrived(a, [c, i, k])
         if count == 1:
             source = term if not addends else f"{added} + {term}"
-            return self._arrive(target, axes, source, instruction.add)
-        loop = f"for ({self.counter} k = 0; k < {count}; k++)"
-        before = [f"{self.local} sum = {added};", f"{loop} sum += {term};"]
-        return self._arrive(target, axes, "sum", instruction.add, before)
+            return self._arrive(target, axes, source, instruction.add, (), arrived)
+        loop = f"for ({self.counter} k = 0; k < {count}; k++) "
+        before = [f"{self.local} sum = {added};", f"{loop}sum += {term};"]
+        if arrived:
+            summed = braced(f"if ({arrived}) ", [f"sum += {term};", "arrived = 1.0;"])
+            before = [f"{self.local} sum = {added}, arrived = 0.0;", *braced(loop, summed)]
+        return self._arrive(target, axes, "sum", instruction.add, before, arrived and "arrived")
 
     def _reduce(self, instruction: Instruction) -> list[str]:
         (rows,) = instruction.operands
@@ -332,25 +378,44 @@ class StepWriter(_Writer):
         blocks = blocks_of(steps, variables)
         forward = [line for block in blocks for line in self._block(block)]
         flags = reached(steps, variables, self.lowering.places)
-        backward = [line for block in reversed(blocks) for line in self._block(adjoint_of(block, count, flags))]
-        clear = [f"for (int i = {count}; i < {2 * count}; i++) v[i] = 0.0;"]
+        adjoints = [adjoint_of(block, count, flags) for block in reversed(blocks)]
+        backward, guarded = [line for block in adjoints for line in self._block(block)], []
+        if self.results > 1:
+            self.behind = count
+            self.size += count
+            guarded = [line for block in adjoints for line in self._block(block)]
         roots = list(self.lowering.places)
         seeds = [root + count if isinstance(root, int) else -1 for root in roots]
         slopes = [(count + self.wanted[0].start, 0, self.gradient)]
-        return Printed(forward, backward, clear, roots, seeds, slopes)
+        return Printed(forward, backward, guarded, (count, count), roots, seeds, slopes)
 
     def _block(self, block: Block) -> list[str]:
         lines = []
+        flags: dict[Any, str] = {}  # of temporaries of an adjoint, whether that has arrived
         for step in block.steps:
             operands = list(map(self._operand, step.operands))
             source = self.dialect.source(step.expression, operands.__getitem__)
+            arrived = next(
+                filter(None, [flags.get(o) if isinstance(o, str) else self._arrived(o) for o in step.operands]), ""
+            )
             if isinstance(step.destination, str):
+                flags[step.destination] = arrived
                 lines.append(f"double {step.destination} = {source};")
+            elif arrived:
+                place, flag = self._operand(step.destination), self._arrived(step.destination)
+                lines += braced(f"if ({arrived}) ", [f"{place} += {source};", f"{flag} = 1.0;"])
             else:
                 lines.append(f"{self._operand(step.destination)} {'+=' if step.add else '='} {source};")
         if block.repetitions == 1:
             return lines if not any(isinstance(step.destination, str) for step in block.steps) else braced("", lines)
         return braced(f"for (int i = 0; i < {block.repetitions}; i++) ", lines)
+
+    def _arrived(self, operand: Any) -> str:
+        """Return the source of whether an adjoint has arrived; "" of what is none, or of one result."""
+        if not self.behind or not isinstance(operand, (Affine, IndexTable)):
+            return ""
+        first = operand.first if isinstance(operand, Affine) else operand.slots[0]
+        return self._operand(operand.shifted(self.behind)) if first >= self.behind else ""
 
     def _operand(self, operand: Any) -> str:
         if isinstance(operand, str):
@@ -371,6 +436,13 @@ def _columns(rows: Operand) -> list[Operand]:
         return rows.arranged(partial(np.take, indices=number, axis=1))
 
     return list(map(column, range(rows.shape[1])))
+
+
+def _cleared(adjoints: tuple[int, int], shift: int = 0) -> list[str]:
+    """Return the lines that set adjoints to 0; or their flags, which are so many places behind them."""
+    first, count = adjoints
+    axis = "i" if count > 1 else "0"
+    return loops((count,), [axis], [f"v[{affine(first + shift, [(1, axis)])}] = 0.0;"]) if count else []
 
 
 def _handed(target: str, slope: tuple[int, int, int], row: int = 0) -> list[str]:

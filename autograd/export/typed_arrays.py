@@ -200,12 +200,18 @@ class _TypedArrayWriter(ArrayWriter):
         return f"w + {slot}" if batched else f"{slot}"
 
     def _arrive(
-        self, target: Operand, axes: Sequence[str], source: str, add: bool, before: Sequence[str] = ()
+        self,
+        target: Operand,
+        axes: Sequence[str],
+        source: str,
+        add: bool,
+        before: Sequence[str] = (),
+        arrived: str = "",
     ) -> list[str]:
         if self.over_examples and not (target.batched or add):  # a sum over all examples
             self.prelude += self._zeros(target, axes)
             add = True
-        return super()._arrive(target, axes, source, add, before)
+        return super()._arrive(target, axes, source, add, before, arrived)
 
     def _of_row(self, function: str, first: str, count: int, stride: int) -> str | None:
         return f"{function}(v, {first}, {count})" if stride == 1 else None

@@ -13,7 +13,7 @@ import pytest
 
 import autograd as ad
 import nn
-from autograd import Value, compile, fsum, logsumexp, sin, tanh
+from autograd import Value, compile, dot, fsum, logsumexp, sin, sqrt, tanh
 from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
@@ -148,6 +148,28 @@ def test_several_results_have_a_row_of_the_jacobian_each(writer, tmp_path):
     assert called(library(tmp_path, source), source, x=[1.0, 2.0, 3.0, 10.0], name="f1") == close(
         [*known, *np.ravel(slopes).tolist()]
     )
+
+
+def beside_infinite_slopes(x):
+    a, b = x[0], x[1]
+    for _ in range(30):
+        a, b = sin(a * b), b * 0.9 + a
+    rows = [dot([sqrt(x[0]), x[1], x[2]], row) for row in ([1.0, 2.0, 3.0], [0.0, 0.5, 4.0])]
+    roots = [sqrt(y) for y in x]
+    return [sqrt(x[0] * x[0] + x[2] * x[2]), x[1] * 2.0, 5.0, x[0] + x[1], *rows, *roots, dot(x, x), a, b, a * x[1]]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_row_of_the_jacobian_has_nothing_of_other_results(writer, tmp_path):
+    f = compile(beside_infinite_slopes)
+    f([1.0, 2.0, 3.0])
+    source = written(writer, f, 1)
+    loaded = library(tmp_path, source)
+    for x in ([0.0, 0.3, 0.0], [0.1, 0.2, 0.3], [0.0, 0.0, 1.0]):
+        slopes = ad.jacobian(beside_infinite_slopes)(x)
+        assert called(loaded, source, x=x, name="f1") == close(
+            [*beside_infinite_slopes(x), *np.ravel(slopes).tolist()]
+        ), x
 
 
 def test_network_is_a_function_of_its_parameters_and_inputs(tmp_path):
