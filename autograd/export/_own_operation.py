@@ -25,13 +25,7 @@ class SymbolicDialect(Dialect):
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has; NotImplementedError if its function refuses."""
         while isinstance(term, Expression) and term.operation is not None and self.is_read(term.operation):
-            operation = term.operation
-            try:
-                term = operation.forward(*term.operands)
-                if getattr(term, "operation", None) is operation:
-                    raise NotImplementedError("it is not made of others")
-            except UNREADABLE as error:
-                raise unreadable(operation, self.read, error) from error
+            term = formula_of(term.operation, term.operands, self.read)
         return super().rewritten(term)
 
     def is_read(self, operation: Operation) -> bool:
@@ -79,16 +73,25 @@ class TensorDialect(Dialect):
         return self.of_rows[operation].format(rows)
 
 
+def formula_of(operation: Operation, operands: Sequence[Any], read: str) -> Any:
+    """Return what the function of an operation computes of symbols; NotImplementedError if it refuses them."""
+    try:
+        term = operation.forward(*operands)
+        if getattr(term, "operation", None) is operation:
+            raise NotImplementedError("it is not made of others")
+        return term if isinstance(term, Expression) else float(term)
+    except UNREADABLE as error:
+        raise unreadable(operation, read, error) from error
+
+
 def check_readable(operation: Operation, read: str) -> None:
     """Raise NotImplementedError if a function of a user's own operation, or a partial derivative, refuses symbols."""
     operands = list(map(symbol, range(len(operation.partials))))
-    part = "function"
+    formula_of(operation, operands, read)
     try:
-        operation.forward(*operands)
-        part = "partial derivative"
         formulas(operation, operands)
     except UNREADABLE as error:
-        raise unreadable(operation, read, error, part) from error
+        raise unreadable(operation, read, error, "partial derivative") from error
 
 
 def unreadable(operation: Operation, read: str, error: Exception, part: str = "function") -> NotImplementedError:
