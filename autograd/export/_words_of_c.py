@@ -50,12 +50,14 @@ HELPERS = {
 }""",
     "mod": """(double a, double b) {
     double rest = fmod(a, b);
-    return rest != 0.0 && (rest < 0.0) != (b < 0.0) ? rest + b : rest;
+    if (rest == 0.0) return copysign(0.0, b);
+    return (rest < 0.0) != (b < 0.0) ? rest + b : rest;
 }""",
     "floordiv": """(double a, double b) {
     double rest = fmod(a, b), quotient = (a - rest) / b, whole;
     if (rest != 0.0 && (rest < 0.0) != (b < 0.0)) quotient -= 1.0;
     whole = floor(quotient);
+    if (quotient == 0.0) return copysign(0.0, a / b);
     return quotient - whole > 0.5 ? whole + 1.0 : whole;
 }""",
     "largest": """(const double *x, int count, int stride) {
@@ -68,8 +70,8 @@ HELPERS = {
     double sum = 0.0;
     int at = 0;
     for (int i = 1; i < count; i++)
-        if (x[i * stride] > x[at * stride]) at = i;
-    if (isinf(x[at * stride])) return x[at * stride];
+        if (x[i * stride] > x[at * stride] || x[i * stride] != x[i * stride]) at = i;
+    if (!isfinite(x[at * stride])) return x[at * stride];
     for (int i = 0; i < count; i++)
         if (i != at) sum += exp(x[i * stride] - x[at * stride]);
     return x[at * stride] + log1p(sum);

@@ -85,6 +85,7 @@ const fn = {
   /** The remainder of Python, which has the sign of the divisor; that of JavaScript has the sign of the dividend. */
   mod(a, b) {
     const rest = a % b;
+    if (rest === 0) return b < 0 ? -0 : 0;
     return rest * Math.sign(b) < 0 ? rest + b : rest;
   },
 
@@ -92,6 +93,7 @@ const fn = {
     const rest = a % b;
     const quotient = (a - rest) / b - (rest * Math.sign(b) < 0 ? 1 : 0);
     const whole = Math.floor(quotient);
+    if (quotient === 0) return (a / b) * 0; // with the sign of a / b
     return quotient - whole > 0.5 ? whole + 1 : whole;
   },
 

@@ -256,6 +256,18 @@ def test_version_is_that_of_the_distribution_if_it_is_installed(monkeypatch):
     assert version() == "(not installed)"
 
 
+@pytest.mark.parametrize("export", [to_c, to_javascript], ids=lambda export: export.__name__)
+def test_signs_of_zeros_and_nan_among_many_are_the_engines(export):
+    signed = compile(lambda a, b: ad.atan2(a // b, -1.0) + 10.0 * ad.atan2(a % b, -1.0))
+    edges = (-0.0, 0.0, 1.0, -1.0, -2.24, -2.29, 3.0, 1e-300, 1e300)
+    calls = [(signed, [], [a, b]) for a in edges for b in edges if b]
+    largest = compile(lambda p: logsumexp(p))
+    calls += [(largest, [], [xs]) for xs in product((math.inf, -math.inf, math.nan, 1.0), repeat=2)]
+    known = [program(*given) for program, _, given in calls]
+    for call, found, wanted in zip(calls, runner_of(export)(calls), known, strict=True):
+        assert found[0] == pytest.approx(wanted, rel=1e-15, nan_ok=True), call
+
+
 @pytest.mark.parametrize("export", PROGRAMS)
 def test_constants_of_families_may_be_no_finite_numbers(export):
     run = runner_of(export)
