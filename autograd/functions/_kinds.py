@@ -97,7 +97,10 @@ class Kind:
         if (special := SPECIAL.get(row)) is not None:
             return special(self, *numbers)
         if is_own(row):
-            return row.forward(*numbers)
+            try:
+                return _unwrapped(row.forward(*[OtherNumber(self, number) for number in numbers]), self)
+            except (TypeError, AttributeError):  # it may take these numbers as they are
+                return row.forward(*numbers)
         if isinstance(row, NAry):
             size = len(numbers) // row.sequences
             groups = [list(numbers[start : start + size]) for start in range(0, row.sequences * size, size or 1)]

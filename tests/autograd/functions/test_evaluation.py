@@ -454,6 +454,18 @@ def test_own_operation_takes_the_numbers_that_its_function_takes():
         evaluate(floats(x), {x: Fraction(1, 3)})
 
 
+def test_own_operation_of_the_functions_here_takes_all_numbers_that_these_take():
+    own = operation("own", lambda x: ad.exp(-x * x) / 4.0, lambda y, x: -2.0 * x * y)
+    x = Value(2.0)
+    for kind in (mpmath.mpf, complex, sympy.Float):
+        value, slopes = evaluate(own(x) * 2.0, {x: kind(0.5)}, gradient=True)
+        assert complex(value) == pytest.approx(0.5 * math.exp(-0.25), rel=1e-15)
+        assert complex(slopes[x]) == pytest.approx(-0.5 * math.exp(-0.25), rel=1e-15)
+    assert 2.0 * own(0.5) in evaluate(own(x) * 2.0, {x: iv.mpf([0, 1])})
+    with pytest.raises(NotImplementedError, match=r"exp has no meaning for a Fraction"):
+        evaluate(own(x), {x: Fraction(1, 2)})
+
+
 def test_own_operation_of_arrays_is_promised_floats():
     wave = operation("wave", lambda x: math.sin(x), lambda y, x: math.cos(x))
     x = Value(2.0)
