@@ -86,10 +86,14 @@ def formula_of(operation: Operation, operands: Sequence[Any], read: str) -> Any:
 
 def check_readable(operation: Operation, read: str) -> None:
     """Raise NotImplementedError if a function of a user's own operation, or a partial derivative, refuses symbols."""
-    operands = list(map(symbol, range(len(operation.partials))))
-    formula_of(operation, operands, read)
+    formula_of(operation, list(map(symbol, range(len(operation.partials)))), read)
+    partials_of(operation, read)
+
+
+def partials_of(operation: Operation, read: str) -> list[Any]:
+    """Return the partial derivatives of an operation, of "y", 0, 1, ...; NotImplementedError if one refuses symbols."""
     try:
-        formulas(operation, operands)
+        return formulas(operation, list(map(symbol, range(len(operation.partials)))))
     except UNREADABLE as error:
         raise unreadable(operation, read, error, "partial derivative") from error
 

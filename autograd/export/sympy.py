@@ -10,17 +10,17 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from autograd import rules
 from autograd.engine import Constant, Value
-from autograd.export._own_operation import unreadable
+from autograd.export._own_operation import formula_of, partials_of
 from autograd.export._packages import optional_package
 from autograd.functions.evaluation import check_choices
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Expression, Operation, composition, is_own, symbol
+from autograd.rules import Expression, Operation, composition, identifier, is_own, symbol
 
 
 def to_sympy(root: Value) -> Any:
@@ -29,8 +29,9 @@ def to_sympy(root: Value) -> Any:
     A leaf without a label, or with one that other leaves of the graph have, too, is a `Dummy`: a symbol that equals no
     other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
-    are whole, else floats. Raises RuntimeError if the graph was made by a choice by a plain bool, such as that of
-    x > 0, which would stay as it was made.
+    are whole, else floats. An own operation is its formula; where SymPy does not see that the derivatives of this are
+    its partials, it is a function of its name that has them, and `doit` gives the formula. Raises RuntimeError if the
+    graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it was made.
 
     >>> x, y, a = Value(2.0, "x"), Value(3.0, "y"), Value(4.0)
     >>> to_sympy(x**2 * y + 1)
@@ -104,28 +105,68 @@ def _leaf_class() -> Any:
 
 
 def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
-    """Return an operation on expressions of SymPy; a user's own, as its forward function computes it of these."""
+    """Return an operation on expressions of SymPy."""
     if operation in SYMPY_WORDS:
         return SYMPY_WORDS[operation](*operands)
     if operation.family is not None and operation.family[0] in MEMBERS:
         family, constant = operation.family
         return MEMBERS[family](_number(constant), *operands)
     if is_own(operation):
-        try:
-            return _sympy().sympify(operation.forward(*operands), strict=True)
-        except Exception as error:  # a user's function may raise anything where it is given symbols
-            raise unreadable(operation, "as symbols", error) from error
-    symbols = list(map(symbol, range(len(operands))))
-    return _computed(composition(operation, symbols), dict(zip(symbols, operands, strict=True)))
+        return _own_function(operation)(*operands)
+    term = composition(operation, list(map(symbol, range(len(operands)))))
+    return _computed(term, dict(enumerate(operands)))
 
 
 def _computed(term: Any, terms: dict[Any, Any]) -> Any:
-    """Return an expression of the table's rows as one of SymPy; `terms` has what its symbols are."""
+    """Return an expression of the table's rows as one of SymPy; `terms` has what its symbols are, by their keys."""
     if not isinstance(term, Expression):
         return _number(term)
-    if term not in terms:
-        terms[term] = symbolic(cast("Operation", term.operation), [_computed(part, terms) for part in term.operands])
-    return terms[term]
+    key = term.key if term.operation is None else term
+    if key not in terms:
+        terms[key] = symbolic(cast("Operation", term.operation), [_computed(part, terms) for part in term.operands])
+    return terms[key]
+
+
+@lru_cache(maxsize=1024)
+def _own_function(operation: Operation) -> Callable[..., Any]:
+    """Return what writes a user's own operation: as its formula, if SymPy sees that this has its partial derivatives.
+
+    Otherwise it is a function that has them, and is its formula of numbers and in `doit`.
+    """
+    sympy = _sympy()
+    slopes = partials_of(operation, "as symbols")
+    term = formula_of(operation, list(map(symbol, range(len(slopes)))), "as symbols")
+
+    def formula(*operands: Any) -> Any:
+        return _computed(term, dict(enumerate(operands)))
+
+    def slope(number: int, y: Any, operands: Sequence[Any]) -> Any:
+        return _computed(slopes[number], {**dict(enumerate(operands)), "y": y})
+
+    variables = [sympy.Dummy(real=True) for _ in slopes]
+    y = formula(*variables)
+    rest = [y.diff(x) - slope(number, y, variables) for number, x in enumerate(variables)]
+    if not any(map(sympy.expand, rest)):
+        return formula
+
+    class Own(sympy.Function):  # type: ignore[name-defined,misc]
+        nargs = len(slopes)
+
+        @classmethod
+        def eval(cls, *operands: Any) -> Any:
+            return formula(*operands) if all(x.is_number for x in operands) else None
+
+        def fdiff(self, argindex: int = 1) -> Any:
+            return slope(argindex - 1, self, self.args)
+
+        def doit(self, **hints: Any) -> Any:
+            return formula(*[x.doit(**hints) for x in self.args])
+
+        def _eval_is_extended_real(self) -> Any:
+            return True if all(x.is_extended_real for x in self.args) else None
+
+    Own.__name__ = identifier(operation.name)
+    return Own
 
 
 def _sympy() -> Any:

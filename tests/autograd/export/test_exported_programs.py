@@ -256,6 +256,22 @@ def test_version_is_that_of_the_distribution_if_it_is_installed(monkeypatch):
     assert version() == "(not installed)"
 
 
+@pytest.mark.parametrize("name", OWN)
+def test_own_operations_have_their_derivatives_in_sympy(name):
+    pytest.importorskip("sympy")
+    own, xs = OWN[name]
+    leaves = [Value(x, f"x{number}") for number, x in enumerate(xs)]
+    root = own(*leaves) * 2.0 + own(*leaves) * leaves[0]
+    numbers = {to_sympy(leaf): leaf.data for leaf in leaves}
+    slopes = [to_sympy(root).diff(to_sympy(leaf)) for leaf in leaves]
+    assert to_sympy(root).subs(numbers) == pytest.approx(root.data)
+    assert to_sympy(root).doit().subs(numbers) == pytest.approx(root.data)
+    assert [slope.subs(numbers) for slope in slopes] == pytest.approx(ad.gradients(root, leaves))
+    second = [slope.diff(to_sympy(leaf)).subs(numbers) for slope in slopes for leaf in leaves]
+    whole = ad.hessian(lambda p: own(*p) * 2.0 + own(*p) * p[0])(xs)
+    assert second == pytest.approx(np.ravel(whole).tolist())
+
+
 @pytest.mark.parametrize("export", [to_c, to_javascript], ids=lambda export: export.__name__)
 def test_signs_of_zeros_and_nan_among_many_are_the_engines(export):
     signed = compile(lambda a, b: ad.atan2(a // b, -1.0) + 10.0 * ad.atan2(a % b, -1.0))
