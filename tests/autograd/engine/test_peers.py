@@ -208,6 +208,17 @@ class OnlyGet(WithState):
         return {"tag": self.tag}
 
 
+class Stateless(WithState):
+    def __getstate__(self):
+        return None
+
+    def __setstate__(self, state):
+        raise AssertionError(state)
+
+    def read(self):
+        return type(self)
+
+
 class ReadOnly(Value):
     def __init__(self, data):
         super().__init__(data)
@@ -221,7 +232,7 @@ class ReadOnly(Value):
         return self.tag
 
 
-@pytest.mark.parametrize("kind", [Private, Nested, WithState, OnlySet, OnlyGet, ReadOnly])
+@pytest.mark.parametrize("kind", [Private, Nested, WithState, OnlySet, OnlyGet, Stateless, ReadOnly])
 @every_way
 def test_copies_of_a_subclass_are_made_as_python_makes_them(way, kind):
     x = kind(3.0)

@@ -87,6 +87,7 @@ def test_history_has_one_entry_an_epoch_and_no_epochs_change_nothing():
         assert (history.validation_loss, history.validation_accuracy) == ([], [])
         assert history.stopped == f"all {epochs} epochs done"
         assert (model.state_dict() == small().state_dict()) == (epochs == 0)
+    assert fit(small(), *XOR, loss=hinge).stopped == "all 100 epochs done"
 
 
 def test_validation_is_recorded_after_each_epoch_and_changes_neither_the_training_nor_the_gradients():
