@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine.node import UNREACHED, slots_of
-from autograd.engine.value import Constant, Value, fails_with_nan, of_nan
+from autograd.engine.value import Constant, Value
 from autograd.rules import Operation, active_operands, guard, is_own, where
 
 LOOKED_BACK = 24  # operations before a side that are computed again in it
@@ -136,16 +136,14 @@ class _Sides:
         if again not in self.computed:
             self.computed.add(again)
             is_known = is_own(op) and not op.vectorized
-            guarded = not is_known and fails_with_nan(op, operands)  # constants too, as in nan / 0.0
+            guarded = not is_known and _fails_with_nan(op, operands)  # constants too, as in nan / 0.0
             operands = tuple(
                 [x if isinstance(x, Constant) and not guarded else self._guarded(test, x) for x in operands]
             )
             if is_known:
                 known = _unrecorded(guard, (test, node), again.number)
                 op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
-            if all(isinstance(x, Constant) for x in operands):  # a constant, whatever is chosen
-                again.number = node.number
-            elif not is_own(op) and not math.isnan(at_nan := of_nan(op, operands)):  # a number, as of nan < 0
+            if not is_own(op) and not math.isnan(at_nan := _of_nan(op, operands)):  # a number, as of nan < 0
                 op, operands = guard, (test, _unrecorded(op, operands, node.number if test.number else at_nan))
             again.op = op
             again._first, again._second = slots_of(op, operands)
@@ -158,6 +156,22 @@ class _Sides:
             self.inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
         self.enter(self.inside[test, x])
         return self.inside[test, x]
+
+
+def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
+    """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
+    if not any(isinstance(x, Constant) for x in operands):
+        return False
+    try:
+        _of_nan(op, operands)
+    except (ValueError, ArithmeticError):
+        return True
+    return False
+
+
+def _of_nan(op: Operation, operands: Sequence[Value]) -> float:
+    """Return what an operation gives where nan meets its constants, as in a side that is not chosen."""
+    return op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
 
 
 def _unrecorded(op: Operation, operands: tuple[Value, ...], number: float) -> Value:

@@ -99,11 +99,11 @@ class TracedSide(Protocol):
 
     taken: bool  # whether it is chosen while the function is traced, as are the sides around it
 
-    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
-        """Return the operands of a node of this side, those that were made outside of it behind a guard."""
+    def applied(self, op: Operation, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], float]:
+        """Return the operands of an operation in this side, guarded, and its result where the side is not chosen."""
 
-    def made(self, node: Node) -> None:
-        """Take note of a node that was made in this side."""
+    def made(self, node: Node, unchosen: float) -> None:
+        """Take note of a node that was made in this side, and of its number where the side is not chosen."""
 
 
 class Substitution(Protocol):
@@ -352,10 +352,8 @@ def linearized(outputs: Iterable[Any]) -> None:
 
 
 def made(node: Node) -> None:
-    """Tell the tracer, and the side of a choice if there is one, of a node that was made."""
+    """Tell the tracer of a node that was made."""
     _tracer.get().value.made(node)
-    if (side := _side.get().value) is not None:
-        side.made(node)
 
 
 def inspected(op: Operation, data: float, operands: Sequence[Node]) -> Origin:

@@ -46,17 +46,17 @@ _new = object.__new__
 
 def _node(op: Operation, data: float, first: Any, second: Value | None = None) -> Value:
     stamp: Origin = clock.now
+    side = None
     if modes.blocks:  # a no_grad or detect_anomaly block is open somewhere
         stamp = modes.inspected(op, data, operands_in(first, second))
         if modes.paused():
             traced = modes.traced(*operands_in(first, second))
             return _without_gradient(op, data, first, second) if traced else Value(data)
         if (side := modes.side()) is not None:
-            operands = operands_in(first, second)
-            constants = not (side.taken and rules.is_own(op)) and fails_with_nan(op, operands)
-            first, second = slots_of(op, side.guarded(operands, constants=constants))
+            operands, unchosen = side.applied(op, operands_in(first, second))
+            first, second = slots_of(op, operands)
             if not side.taken:  # the number is the one that the guards hand on, to derivatives read outside too
-                data = op.evaluate([node.number for node in operands_in(first, second)])
+                data = unchosen
     node = _new(Value)
     node.number = data
     node._first = first
@@ -67,6 +67,8 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
     node.op = op
     if modes.blocks:
         modes.made(node)
+        if side is not None:
+            side.made(node, unchosen)
     return node
 
 
@@ -83,22 +85,6 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
             raise
         data = math.nan
     return _node(op, data, *slots_of(op, tuple(operands)))
-
-
-def fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
-    """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
-    if not any(isinstance(x, Constant) for x in operands):
-        return False
-    try:
-        of_nan(op, operands)
-    except (ValueError, ArithmeticError):
-        return True
-    return False
-
-
-def of_nan(op: Operation, operands: Sequence[Value]) -> float:
-    """Return what an operation gives where nan meets its constants, as in a side that is not chosen."""
-    return op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -563,7 +549,7 @@ class _Side:
         self.test = test
         self.around = modes.side()
         self.taken = bool(test.number) and (self.around is None or self.around.taken)
-        self.inside: set[Node] = set()
+        self.inside: dict[Node, float] = {}  # what is made in this side, and its number where the side is not chosen
         self.guards: dict[Node, Value] = {}
 
     def run(self, side: Any) -> Any:
@@ -580,26 +566,58 @@ class _Side:
                 result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
         if not isinstance(result, Value):
             return result
-        (result,) = self.guarded((result,))
+        (result,) = self._guarded((result,))
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
 
-    def guarded(self, operands: tuple[Any, ...], *, constants: bool = False) -> tuple[Any, ...]:
-        """Return the operands of a node of this side, those made outside of it behind a guard; constants if asked."""
-        free = self.inside.__contains__ if constants else lambda x: x in self.inside or isinstance(x, Constant)
-        return tuple([x if free(x) else self._guard(x) for x in operands])
+    def applied(self, op: Operation, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], float]:
+        """Return the operands of an operation in this side, guarded, and its result where the side is not chosen.
+
+        Of what was made outside, nan comes in there. So it does of a number, be it a constant or made of nan, where the
+        operation is not defined for it, as in nan / 0.0. Own operations get no number that is made of nan.
+        """
+        operands = self._guarded(operands)
+        if rules.is_own(op):
+            operands = tuple([x if isinstance(x, Constant) else self._as_nan(x) for x in operands])
+            if self.taken:
+                return operands, math.nan
+        inside = self.inside
+        try:
+            return operands, op.evaluate([x.number if isinstance(x, Constant) else inside[x] for x in operands])
+        except (ValueError, ArithmeticError):
+            return tuple(map(self._as_nan, operands)), op.evaluate([math.nan] * len(operands))
+
+    def _guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple([x if x in self.inside or isinstance(x, Constant) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
         for side in reversed([*self._nested()]):  # from the outermost on, each of which guards what the next one takes
             if x not in side.inside and x not in side.guards:
-                with modes.in_side(side.around):
-                    side.guards[x] = rules.guard(side.test, x)
+                side.guards[x] = side._behind_guards(x)
         return self.guards[x]
 
-    def made(self, node: Node) -> None:
-        """Take note of a node that was made in this side."""
+    def _as_nan(self, x: Value) -> Value:
+        """Return an operand that is nan where the side is not chosen: what would be a number, behind guards."""
+        number = x.number if isinstance(x, Constant) else self.inside[x]
+        return x if math.isnan(number) else self._behind_guards(x)
+
+    def _behind_guards(self, x: Value) -> Value:
+        """Return a node that is nan where this side is not chosen, or one around it."""
+        passed: list[_Side] = []
         for side in self._nested():
-            side.inside.add(node)
+            if passed and math.isnan(side.inside[x]):
+                break
+            with modes.in_side(side.around):
+                x = rules.guard(side.test, x)
+            passed.append(side)
+            for inner in passed:
+                inner.inside[x] = math.nan
+        return x
+
+    def made(self, node: Node, unchosen: float) -> None:
+        """Take note of a node that was made in this side, and of its number where the side is not chosen."""
+        for side in self._nested():
+            side.inside[node] = unchosen
 
     def _nested(self) -> Iterator[_Side]:
         """Yield this side and those around it."""
