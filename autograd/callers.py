@@ -15,15 +15,20 @@ GENERATED = "<autograd"  # how the name of a file begins that is the source of a
 
 
 def users_frame() -> FrameType:
-    """Return the innermost frame that is neither of this project nor of NumPy, a cached property or a Counter."""
+    """Return the innermost frame that is neither of this project nor of NumPy, a cached property or a key."""
     folders = [PACKAGE, PACKAGE.parent / "nn"]
     if numpy := sys.modules.get("numpy"):
         folders.append(Path(numpy.__file__ or "").parent)
-    ours = (functools.__file__, collections.__file__, GENERATED, *(f"{folder}{os.sep}" for folder in folders))
+    ours = (functools.__file__, GENERATED, *(f"{folder}{os.sep}" for folder in folders))
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(ours) and frame.f_back is not None:
+    while (frame.f_code.co_filename.startswith(ours) or is_of_keys(frame)) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def is_of_keys(frame: FrameType) -> bool:
+    """Whether a frame is that of a hash, as dataclasses have, or of a Counter, which ask for hashes in their turn."""
+    return frame.f_code.co_name == "__hash__" or frame.f_code.co_filename == collections.__file__
 
 
 def warn(message: str) -> None:

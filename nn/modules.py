@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
+from autograd.functions.calls import calls_forward
 from autograd.rules import Family, Unary, elements, real
 from autograd.rules.operation import NOT_GIVEN
 from nn.data.random_state import Seed, generator
@@ -50,6 +51,7 @@ class Module(ParameterHolder):
             """Return the module's output; every kind of module defines its own."""
             raise NotImplementedError(f"{type(self).__name__} defines no forward(self, ...)")
 
+    @calls_forward
     def __call__(self, /, *inputs: Any, **options: Any) -> Any:
         """Return the module's output; what is computed on the way belongs to its scope."""
         forward = partial(self.forward, **options) if options else self.forward

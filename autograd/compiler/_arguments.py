@@ -109,7 +109,7 @@ class Signature:
         self.telling = telling_signature(f)
         parameters = {} if self.telling is None else self.telling.parameters
         kinds = {parameter.kind: name for name, parameter in parameters.items()}
-        self._listed = kinds.get(inspect.Parameter.VAR_POSITIONAL)
+        self._listed = kinds.get(inspect.Parameter.VAR_POSITIONAL) if len(kinds) == len(parameters) == 2 else None
         first = next(iter(parameters), "")
         place = getattr(f, "__qualname__", "").rpartition(".")[0]  # that of the class, of what is written in one
         of_class = first == "cls" and place != "" and not place.endswith("<locals>")

@@ -14,7 +14,7 @@ from threading import get_ident
 from types import FrameType
 from typing import Any
 
-from autograd.callers import PACKAGE, users_frame
+from autograd.callers import PACKAGE, is_of_keys, users_frame
 from autograd.checks import Located
 from autograd.compiler.steps import may_raise
 from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
@@ -84,13 +84,14 @@ class _TracedArgument(Argument):
 
 def _hash_in_trace(node: Value) -> int:
     frame = sys._getframe(1)
-    while frame.f_code.co_name == "__hash__" and frame.f_back is not None:  # as that of a dataclass
+    while is_of_keys(frame) and frame.f_back is not None:
         frame = frame.f_back
     if not frame.f_code.co_filename.startswith(OURS):
         modes.use(node, "a look-up by")
     return object.__hash__(node)
 
 
+Argument.__name__ = _TracedArgument.__name__ = "Value"  # as which they are shown
 _TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # no class may have one
 
 
@@ -171,6 +172,8 @@ class _Tracer(modes.Tracer):
 
     def used(self, node: Any, how: str, frame: FrameType | None = None) -> None:
         """Raise TraceError, with the user's line, if the node was made from anything but constants."""
+        if how == "the grad of" and not node.adjoint and self._depends(node):
+            return  # no gradient has arrived, as in each call
         if self._may_change([node]):
             raise self._refusal(
                 f"{how} {node.label or 'a number'} in a compiled function would stay as it is in this first call; "

@@ -144,7 +144,9 @@ class _Sides:
                 known = _unrecorded(guard, (test, node), again.number)
                 op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
             if not is_own(op) and not math.isnan(at_nan := _of_nan(op, operands)):  # a number, as of nan < 0
-                op, operands = guard, (test, _unrecorded(op, operands, node.number if test.number else at_nan))
+                made = _unrecorded(op, operands, node.number if test.number else at_nan)
+                self.enter(made)
+                op, operands = guard, (test, made)
             again.op = op
             again._first, again._second = slots_of(op, operands)
             self.enter(again)

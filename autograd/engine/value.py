@@ -427,8 +427,8 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        if modes.blocks and modes.traced(self):  # a number would be that of the first call, in a key or a print
-            return f"Value(traced{label})"
+        if modes.blocks and modes.traced(self):  # a number would be that of the first call; a key tells nodes apart
+            return f"Value(traced{label}, id={id(self)})"
         grad = 0.0 if self.adjoint is None else float(self.adjoint)
         return f"Value(data={self.number!r}, grad={grad!r}{label})"
 

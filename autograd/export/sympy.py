@@ -7,6 +7,7 @@ where the base is 0, the cube root of 0, sinc at 0, and hypot, atan2 and xlogy a
 
 from __future__ import annotations
 
+import cmath
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ from autograd.functions.evaluation import check_choices
 from autograd.pictures.text import sorted_graph
 from autograd.rules import Expression, Operation, composition, identifier, is_own, symbol
 
+POINTS = (0.37, 1.83, -0.71, 2.59, -1.42, 0.91)  # at which derivatives are compared
+
 
 def to_sympy(root: Value) -> Any:
     """Return the graph of a Value as an expression of SymPy, in real symbols that are called as the leaves' labels.
@@ -29,9 +32,10 @@ def to_sympy(root: Value) -> Any:
     A leaf without a label, or with one that other leaves of the graph have, too, is a `Dummy`: a symbol that equals no
     other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
-    are whole, else floats. An own operation is its formula; where SymPy does not see that the derivatives of this are
-    its partials, it is a function of its name that has them, and `doit` gives the formula. Raises RuntimeError if the
-    graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it was made.
+    are whole, else floats. An own operation is its formula; where its partials are not the derivatives of this, as in a
+    straight-through estimator, it is a function of its name that has them, and `doit` gives the formula. Raises
+    RuntimeError if the graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it was
+    made.
 
     >>> x, y, a = Value(2.0, "x"), Value(3.0, "y"), Value(4.0)
     >>> to_sympy(x**2 * y + 1)
@@ -129,7 +133,7 @@ def _computed(term: Any, terms: dict[Any, Any]) -> Any:
 
 @lru_cache(maxsize=1024)
 def _own_function(operation: Operation) -> Callable[..., Any]:
-    """Return what writes a user's own operation: as its formula, if SymPy sees that this has its partial derivatives.
+    """Return what writes a user's own operation: as its formula, if the derivatives of this are its partials.
 
     Otherwise it is a function that has them, and is its formula of numbers and in `doit`.
     """
@@ -145,8 +149,7 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
 
     variables = [sympy.Dummy(real=True) for _ in slopes]
     y = formula(*variables)
-    rest = [y.diff(x) - slope(number, y, variables) for number, x in enumerate(variables)]
-    if not any(map(sympy.expand, rest)):
+    if all(_agree(y.diff(x), slope(number, y, variables), variables) for number, x in enumerate(variables)):
         return formula
 
     class Own(sympy.Function):  # type: ignore[name-defined,misc]
@@ -165,8 +168,26 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
         def _eval_is_extended_real(self) -> Any:
             return True if all(x.is_extended_real for x in self.args) else None
 
+        _imp_ = staticmethod(operation)  # as lambdify calls it
+
     Own.__name__ = identifier(operation.name)
     return Own
+
+
+def _agree(one: Any, other: Any, variables: Sequence[Any]) -> bool:
+    """Whether two expressions have the same numbers at some points, where both are finite; False if they have none."""
+    compared = False
+    for k in range(len(POINTS)):
+        at = {x: POINTS[(k + 2 * i) % len(POINTS)] for i, x in enumerate(variables)}
+        try:
+            a, b = (complex(_sympy().sympify(term).subs(at)) for term in (one, other))
+        except TypeError:  # a derivative that SymPy leaves as it is
+            return False
+        if cmath.isfinite(a) and cmath.isfinite(b):
+            if abs(a - b) > 1e-9 * max(abs(a), abs(b)):
+                return False
+            compared = True
+    return compared
 
 
 def _sympy() -> Any:

@@ -27,7 +27,8 @@ def snapshot(f: Any) -> Any:
     known: dict[int, Any] = {}
     opened: Opened = []
     call: Any = getattr(type(f), "__call__", None)  # noqa: B004  # of the class of an object that is called
-    copied = _copied(MethodType(call, f) if getattr(call, "__closure__", None) else f, known, opened)
+    is_local = "<locals>" in type(f).__qualname__
+    copied = _copied(MethodType(call, f) if is_local and getattr(call, "__closure__", None) else f, known, opened)
     for function, copy, fresh in opened:  # which grows meanwhile
         for own, held in fresh:
             own.cell_contents = _copied(held, known, opened)

@@ -133,7 +133,7 @@ def signature_of(f: Function, *, follow_wrapped: bool = True) -> inspect.Signatu
 def telling_signature(f: Function) -> inspect.Signature | None:
     """Return the signature that tells what arguments are called: that of what a wrapper of any arguments wraps.
 
-    An object that takes any arguments, as a module does, hands them to its `forward`.
+    Where the `__call__` of an object is marked by `calls_forward`, it is that of its `forward`.
     """
     own = signature_of(f, follow_wrapped=False)
     if own is not None and any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own.parameters.values()):
@@ -149,7 +149,15 @@ def _wrapped(f: Function) -> Function | None:
     wrapped = getattr(f, "__wrapped__", None)
     if wrapped is not None and isinstance(f, MethodType):
         return MethodType(wrapped, f.__self__)
-    return getattr(f, "forward", None) if wrapped is None else wrapped
+    if wrapped is None and getattr(type(f).__call__, "calls_forward", False):
+        wrapped = getattr(f, "forward", None)
+    return wrapped
+
+
+def calls_forward(call: Any) -> Any:
+    """Mark a method `__call__` that hands all of its arguments to the object's `forward`, as that of a module."""
+    call.calls_forward = True
+    return call
 
 
 def check_outputs(asker: str, f: Function, result: Any) -> None:

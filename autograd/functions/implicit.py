@@ -95,13 +95,13 @@ def _solution(
     taken = [modes.substituted(x) if isinstance(x, Value) else Constant(x) if x != x else x for x in taken]  # or nan
     problem = _Problem(asker, f, structure, [part for _, part in flat], taken, solver, max_steps)
     given = [x for x in taken if isinstance(x, Value)]
-    kept = snapshot(f), snapshot(solver)
     try:
         numbers = problem.look()
     except Exception as error:
         modes.failed(error, [*given, *problem.captured])
         raise
-    problem.take(*kept)  # derivatives and programs call f again, when its variables may have other values
+    # Derivatives and programs call f again, when its variables may have other values than now.
+    problem.take(snapshot(f), snapshot(solver))
     operands = [*given, *problem.operands_captured()]
     if (modes.traced() and operands) or any(not isinstance(x, Constant) for x in operands):
         return structure.unflatten(problem.components(operands))
@@ -289,7 +289,8 @@ class _Problem:
 
         if self.solver is not None:
             found = self.solver(plain(self.objective or self.equations), self.structure.unflatten(x))
-            found = found.x if hasattr(found, "success") and hasattr(found, "x") else found  # SciPy's OptimizeResult
+            if hasattr(found, "success") or hasattr(found, "converged"):  # a result of SciPy
+                found = getattr(found, "x", getattr(found, "root", found))
             x = flatten(arranged(found, self.structure), self.asker, "what the solver returned")[0]
             if len(x) != self.size or not all(map(math.isfinite, x)):
                 raise newton.ConvergenceError(

@@ -21,7 +21,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from autograd.engine import Value, topological_order
-from autograd.files import check_ending, write_atomically
+from autograd.files import check_ending, path_of, write_atomically
 from autograd.pictures.text import names_of, text
 
 NO_LAYOUT = (
@@ -70,12 +70,16 @@ class Drawing(graphviz.Digraph):
 
     def save(self, filename: Any = None, directory: Any = None, *, skip_existing: Any = False) -> str:
         """Write the source to a file, as `graphviz.Digraph.save` does, whole or not at all; return the file's name."""
+        name = Path(self.filename if filename is None else path_of(filename)).name
+        check_ending(name, "the source of a drawing", ".gv", remedy=f"render({name!r}) writes a picture")
+        return self._save_source(filename, directory, skip_existing=skip_existing)
+
+    def _save_source(self, filename: Any, directory: Any, *, skip_existing: Any = False) -> str:
         if filename is not None:
             self.filename = filename
         if directory is not None:
             self.directory = directory
         target = Path(self.filepath)
-        check_ending(target, "the source of a drawing", ".gv", remedy=f"render({target.name!r}) writes the picture")
         if not (skip_existing and target.exists()):
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, "".join(self).encode(self.encoding))
@@ -96,7 +100,7 @@ class Drawing(graphviz.Digraph):
         name is that of the source, as for `graphviz.Digraph.render`: with `format="svg"`, "graph" is written, and the
         picture beside it as "graph.svg".
         """
-        names = [name for name in (filename, options.get("outfile")) if name is not None]
+        names = [path_of(name) for name in (filename, options.get("outfile")) if name is not None]
         ending = Path(names[0]).suffix[1:].lower() if len(names) == 1 else ""  # of two, one is that of the source
         if ending in PICTURES and format in (None, ending):
             target = Path(self.directory if directory is None else directory, names[0])
@@ -107,7 +111,7 @@ class Drawing(graphviz.Digraph):
             with _layout():
                 return super().render(filename, format=format, **options)
         picture = self.pipe(format)  # before the source is written, so that nothing is left where this fails
-        source = self.save(filename, directory=directory)
+        source = self._save_source(filename, directory)
         target = Path(f"{source}.{format or self.format}")
         try:
             write_atomically(target, picture)

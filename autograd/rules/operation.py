@@ -142,7 +142,7 @@ class _RowSignature:
     def __get__(self, row: Any, kind: type) -> Signature:
         if row is None:  # the class has its own
             raise AttributeError("__signature__")
-        return Signature(row.parameters)
+        return Signature(row.signature_parameters())
 
 
 class Operation:
@@ -189,9 +189,8 @@ class Operation:
         self.vectorized = False
         self.__doc__ = f"Return {self.definition}, for {domain or 'real operands'}."
 
-    @property
-    def parameters(self) -> list[Parameter]:
-        """The parameters of the function, as `inspect` has them."""
+    def signature_parameters(self) -> list[Parameter]:
+        """Return the parameters of the function, as `inspect` has them."""
         return [Parameter(name, self._passed) for name in self.arguments]
 
     @overload  # without an operand, which is an error, all of these would match
@@ -491,9 +490,8 @@ class Family:
             "." if default is None else f", {default} if not given."
         )
 
-    @property
-    def parameters(self) -> list[Parameter]:
-        """The parameters of the function, as `inspect` has them."""
+    def signature_parameters(self) -> list[Parameter]:
+        """Return the parameters of the function, as `inspect` has them."""
         default = Parameter.empty if self.default is None else self.default
         constant = Parameter(self.constant, Parameter.POSITIONAL_OR_KEYWORD, default=default)
         return [Parameter("x", Parameter.POSITIONAL_ONLY), constant]

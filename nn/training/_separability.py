@@ -87,13 +87,14 @@ def _check_graph(of_several: Callable[..., Any], examples: Sequence[Any]) -> Non
 
 
 def _is_linear(op: Any, parts: Sequence[int | None]) -> bool:
-    """Whether an operation is linear in those operands that depend on examples; None stands for one that does not."""
+    """Whether an operation on several examples is a sum of terms of each; None stands for what depends on none."""
     half = len(parts) // 2
+    pairs = zip(parts[:half], parts[half:], strict=True)
     return (
         op in ADDITIVE
         or (op in CHOICES and parts[0] is None)
         or (op in QUOTIENTS and parts[1] is None)
-        or (op in PRODUCTS and all(None in pair for pair in zip(parts[:half], parts[half:], strict=True)))
+        or (op in PRODUCTS and all(None in (one, other) or one == other != SEVERAL for one, other in pairs))
     )
 
 

@@ -36,7 +36,7 @@ TAKE_A_PATH = [
 ]
 
 
-@pytest.mark.parametrize("name", TAKE_A_PATH)
+@pytest.mark.parametrize("name", [name for name in TAKE_A_PATH if name in WRITERS])  # ONNX may not be there
 def test_path_that_is_none_is_an_error_that_says_so(name):
     for path in (3, 1.5, b"f", ["f"]):
         with pytest.raises(TypeError, match=r"the path of a file is a str or a Path, got (int|float|bytes|list)"):
@@ -281,6 +281,6 @@ def test_each_save_refuses_an_ending_that_names_another_kind_of_file(tmp_path):
         for name in (f"file{own}", f"FILE{own.upper()}", "file", "file.v2"):
             thing.save(tmp_path / name)
             (tmp_path / name).unlink()
-    with pytest.raises(ValueError, match=r"render\('graph.svg'\) writes the picture"):
+    with pytest.raises(ValueError, match=r"render\('graph.svg'\) writes a picture"):
         draw(root).save(tmp_path / "graph.svg")
     assert list(tmp_path.iterdir()) == []

@@ -288,8 +288,23 @@ def test_name_that_no_argument_of_a_call_has_is_an_error(option):
         compiled(1.0, [2.0])
     assert compiled(1.0, b=[2.0] if option == "batched" else 2.0) == two(1.0, 2.0)
     assert compile(lambda x, **k: x * k.get("n", 2), static="n")(3.0) == 6.0  # which need not be given
+    assert compile(lambda x, *rest, **k: x * rest[0] * k.get("n", 1.0), static="n")(2.0, 3.0) == 6.0
     with pytest.raises(ValueError, match="batched names arguments of <lambda>, got 'X', and this call has x;"):
         compile(lambda x, **k: x, batched="X")([3.0])
+
+
+class Stateful:
+    def __call__(self, *inputs):
+        return self.forward(10.0, *inputs)
+
+    def forward(self, state, x):
+        return state * x
+
+
+def test_arguments_of_an_object_that_gives_its_forward_others_are_not_those_of_its_forward():
+    assert compile(Stateful())(2.0) == 20.0
+    with pytest.raises(ValueError, match=r"batched names arguments of Stateful\(inputs\), got 'x'"):
+        compile(Stateful(), batched="x")
 
 
 # What is no argument

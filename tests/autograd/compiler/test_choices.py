@@ -161,6 +161,9 @@ OUTSIDE = {  # what a function of a number computed before has as a side, and a 
         where(c < 0.5, 0.0, lambda: exp(tanh(y)))
     ),
     "in another operation": lambda y, c: (lambda z: where(c, lambda: z * 2.0, 2.0))(sqrt(abs(tanh(y)))),
+    "in a side of a choice of it or a number": lambda y, c: (
+        lambda w: (lambda v: where(c, lambda: v, lambda: 3.0))(where(1.0 - c, lambda: tanh(w), 1.0))
+    )(where(y > 1e9, 2.0, tanh(y))),
 }
 
 

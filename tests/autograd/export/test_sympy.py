@@ -26,6 +26,36 @@ OTHERS = {
 }  # fmt: skip
 
 
+# Own operations whose partials are the derivatives of their formulas, but for rounding or not as SymPy writes them.
+ALIKE = {
+    "cube": operation("cube", lambda x: 0.1 * x * x * x, lambda y, x: 0.3 * x * x),
+    "logistic": operation("logistic", lambda x: 1.0 / (1.0 + autograd.exp(-x)), lambda y, x: y * (1.0 - y)),
+    "power": operation("power", lambda a, b: a**b, lambda y, a, b: b * a ** (b - 1.0), lambda y, a, b: y * log(a)),
+    "double angle": operation(
+        "double", lambda x: autograd.sin(x) * autograd.cos(x), lambda y, x: autograd.cos(2.0 * x)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_own_operation_whose_partials_are_the_derivatives_is_its_formula(name):
+    operands = [Value(x, label) for x, label in zip((1.7, 0.6), "ab")][: len(ALIKE[name].partials)]
+    found = to_sympy(ALIKE[name](*operands))
+    assert not found.atoms(sympy.core.function.AppliedUndef)
+    assert name not in str(found)
+    assert float(sympy.lambdify(sorted(found.free_symbols, key=str), found)(*[x.data for x in operands])) == (
+        pytest.approx(ALIKE[name](*[x.data for x in operands]), rel=1e-12)
+    )
+
+
+def test_own_operation_with_other_partials_has_its_numbers_where_sympy_computes():
+    rounded = operation("rounded", lambda x: autograd.floor(x + 0.5), lambda y, x: 1.0)
+    x = Value(1.7, "x")
+    found = to_sympy(rounded(x) * 2.0)
+    assert sympy.lambdify(to_sympy(x), found)(1.7) == 4.0
+    assert found.diff(to_sympy(x)) == 2
+
+
 def by_sympy(root, leaves, digits=30):
     """The value and SymPy's derivatives, at the leaves' data, in so many digits."""
     expression = to_sympy(root)

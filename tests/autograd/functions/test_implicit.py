@@ -4,6 +4,7 @@ import itertools
 import math
 import pickle
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,6 +213,9 @@ SOLVERS = {
     "root": lambda g, x0: scipy.optimize.root(g, x0).x,
     "a result": scipy.optimize.root,
     "a result of another": scipy.optimize.least_squares,
+    "a result for one number": lambda g, x0: SimpleNamespace(
+        converged=True, root=scipy.optimize.fsolve(g, x0), flag="converged"
+    ),  # as that of root_scalar
     "broyden": lambda g, x0: scipy.optimize.broyden1(g, x0),
     "lists": lambda g, x0: [float(x) for x in scipy.optimize.fsolve(lambda x: g(list(x)), x0)],
 }

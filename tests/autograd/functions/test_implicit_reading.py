@@ -153,7 +153,7 @@ def test_leaf_on_a_side_is_found_wherever_the_solver_begins(side, start):
         program.backward(1.5)
         assert (f(1.5).data, a.grad) == (-7.0, 1.0)
     else:
-        with pytest.raises(RuntimeError, match="uses a at these numbers, and did not at those it was first called at"):
+        with pytest.raises(RuntimeError, match="uses a now, and did not when it was first called"):
             program(1.5)
 
 
@@ -162,11 +162,11 @@ def test_program_whose_solver_comes_to_what_was_not_traced_says_so():
     f = lambda k: root(lambda x, k: x - a if k > 0.0 else x - b, 0.0, k)
     program = compile(f)
     assert program(1.0) == 1.0
-    with pytest.raises(RuntimeError, match=r"uses b at these numbers.*give it as a parameter, or write the choice"):
+    with pytest.raises(RuntimeError, match=r"uses b now.*give it as a parameter. Or .* write the choice"):
         program(-1.0)
     assert program(1.0) == 1.0
     y = root(lambda x, k: x - a if k > 0.0 else x - b, 0.0, k := Value(1.0))
-    with pytest.raises(RuntimeError, match="uses b at these numbers"):
+    with pytest.raises(RuntimeError, match="uses b now"):
         ad.evaluate(y, {k: -1.0})
 
 

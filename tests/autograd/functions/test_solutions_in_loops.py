@@ -243,6 +243,20 @@ def test_solving_calls_the_function_itself():
     assert count > 5
 
 
+def test_what_the_first_call_makes_is_kept():
+    w = None
+
+    def f(x, a):
+        nonlocal w
+        if w is None:
+            w = Value(3.0)
+        return w * x - a
+
+    y = root(f, 1.0, Value(6.0))
+    y.backward()
+    assert (y.data, w.grad) == (2.0, pytest.approx(-2.0 / 3.0))
+
+
 def test_copy_of_a_function_has_its_variables_and_attributes():
     count = 0
 

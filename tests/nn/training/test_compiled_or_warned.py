@@ -385,6 +385,7 @@ MEANS = {
     "guarded choice": (one_head, lambda o, t: mean([where(z > 0, lambda z=z: log(z), 0.0) + z * z for z in o])),
     "without derivative": (one_head, with_untracked),
     "by batches": (one_head, lambda o, t: fsum([(z - y) ** 2 for z, y in zip(o, t)]) / len(o)),
+    "squares by dot": (one_head, lambda o, t: (lambda d: dot(d, d) / len(d))([z - y for z, y in zip(o, t)])),
     "far targets": (one_head, lambda o, t: mean([(z - 1e6 * y) ** 2 for z, y in zip(o, t)]) * 1e-12),
     "only sometimes": (one_head, lambda o, t: mean([y * z for z, y in zip(o, t)])),
     "by NumPy": (one_head, lambda o, t: np.mean((np.array(o) - np.array(t)) ** 2)),
