@@ -7,7 +7,6 @@ where the base is 0, the cube root of 0, sinc at 0, and hypot, atan2 and xlogy a
 
 from __future__ import annotations
 
-import cmath
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -175,16 +174,17 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
 
 
 def _agree(one: Any, other: Any, variables: Sequence[Any]) -> bool:
-    """Whether two expressions have the same numbers at some points, where both are finite; False if they have none."""
+    """Whether an expression has the numbers of another one at some points, and at 0, where the other has one."""
     compared = False
-    for k in range(len(POINTS)):
-        at = {x: POINTS[(k + 2 * i) % len(POINTS)] for i, x in enumerate(variables)}
-        try:
-            a, b = (complex(_sympy().sympify(term).subs(at)) for term in (one, other))
-        except TypeError:  # a derivative that SymPy leaves as it is
-            return False
-        if cmath.isfinite(a) and cmath.isfinite(b):
-            if abs(a - b) > 1e-9 * max(abs(a), abs(b)):
+    for k in range(len(POINTS) + 1):
+        at = {x: POINTS[(k + 2 * i) % len(POINTS)] if k else 0.0 for i, x in enumerate(variables)}
+        found, wanted = (_sympy().sympify(term).subs(at) for term in (one, other))
+        if wanted.is_finite:
+            try:
+                error = abs(complex(found) - complex(wanted))
+            except TypeError:  # no number, or a derivative that SymPy leaves as it is
+                return False
+            if not error <= 1e-9 * abs(complex(wanted)):
                 return False
             compared = True
     return compared
