@@ -11,15 +11,15 @@ from pathlib import Path
 from types import FrameType
 
 PACKAGE = Path(__file__).parent
+FOLDERS = tuple(f"{folder}{os.sep}" for folder in (PACKAGE, PACKAGE.parent / "nn"))  # of the project
 GENERATED = "<autograd"  # how the name of a file begins that is the source of a program
 
 
 def users_frame() -> FrameType:
     """Return the innermost frame that is neither of this project nor of NumPy, a cached property or a key."""
-    folders = [PACKAGE, PACKAGE.parent / "nn"]
+    ours = (functools.__file__, GENERATED, *FOLDERS)
     if numpy := sys.modules.get("numpy"):
-        folders.append(Path(numpy.__file__ or "").parent)
-    ours = (functools.__file__, GENERATED, *(f"{folder}{os.sep}" for folder in folders))
+        ours += (f"{Path(numpy.__file__ or '').parent}{os.sep}",)
     frame = sys._getframe(1)
     while (frame.f_code.co_filename.startswith(ours) or is_of_keys(frame)) and frame.f_back is not None:
         frame = frame.f_back

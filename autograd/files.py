@@ -25,7 +25,7 @@ if sys.platform != "win32":
     import fcntl
 
 TEMPORARY = re.compile(r"\.autograd-[0-9a-f]{16}\.tmp")
-KINDS = {".html", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".ps", ".eps", ".json", ".csv"}  # of files
+ENDINGS = {".html", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".ps", ".eps", ".json", ".csv"}
 ABANDONED_AFTER = 3600.0  # seconds without a change, on Windows
 WAITS = [0.01 * 2**n for n in range(6)]  # seconds between attempts to rename, on Windows
 
@@ -75,6 +75,21 @@ def path_of(given: Any) -> Path:
     return Path(given)
 
 
+def path_with_ending(given: Any, ending: str, what: str, remedy: str = "") -> Path:
+    """Return the path of a file; ValueError where its ending is that of another kind of file than what is written.
+
+    >>> path_with_ending("page.png", ".html", "a page")
+    Traceback (most recent call last):
+    ValueError: a page is written as .html, and a file called 'page.png' would be taken for another kind
+    """
+    path = path_of(given)
+    if path.suffix.lower() in ENDINGS - {ending}:
+        raise ValueError(
+            f"{what} is written as {ending}, and a file called {str(path)!r} would be taken for another kind{remedy}"
+        )
+    return path
+
+
 def replaceable(path: str | os.PathLike[str]) -> Path:
     """Return the file of a path that `write_atomically` can make or replace; OSError where it cannot."""
     target = Path(os.path.realpath(path_of(path)))
@@ -92,26 +107,12 @@ def replaceable(path: str | os.PathLike[str]) -> Path:
 
 def write_whole(path: str | os.PathLike[str], contents: bytes) -> None:
     """Put a file in the place of the one at the path, in one step, or write to the pipe or the device that is there."""
-    if path_of(path).is_fifo() or Path(path).is_char_device():
+    target = path_of(path)
+    if target.is_fifo() or target.is_char_device():
         with errors_named(path):
-            Path(path).write_bytes(contents)
+            target.write_bytes(contents)
     else:
         write_atomically(path, contents)
-
-
-def check_ending(path: str | os.PathLike[str], what: str, *written: str, remedy: str = "") -> None:
-    """Raise ValueError where a path's ending names another kind of file than the one that is written.
-
-    >>> check_ending("page.png", "a page", ".html")
-    Traceback (most recent call last):
-    ValueError: a page is written as .html, and a file called 'page.png' would be taken for another kind
-    """
-    ending = Path(path).suffix.lower()
-    if ending in KINDS and ending not in written:
-        raise ValueError(
-            f"{what} is written as {written[0]}, and a file called {str(path)!r} would be taken for another kind"
-            + (f"; {remedy}" if remedy else "")
-        )
 
 
 def read_up_to(file: IO[bytes], most: int) -> bytes:

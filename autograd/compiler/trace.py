@@ -6,7 +6,6 @@ while it is traced, and a branch on one is an error that names the line.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from threading import get_ident
 from types import FrameType
 from typing import Any
 
-from autograd.callers import PACKAGE, is_of_keys, users_frame
+from autograd.callers import FOLDERS, is_of_keys, users_frame
 from autograd.checks import Located
 from autograd.compiler.steps import may_raise
 from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
@@ -26,7 +25,6 @@ class TraceError(TypeError):
 
 
 CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
-OURS = (f"{PACKAGE}{os.sep}", f"{PACKAGE.parent / 'nn'}{os.sep}")
 LOOKUP = "write sum(where(abs(x - k) <= 0.0, row, 0.0) for k, row in enumerate(table))"
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 CAUGHT = "write where(x > 0, lambda: log(x), -1.0) in place of try, with functions as sides that guard a domain"
@@ -83,16 +81,17 @@ class _TracedArgument(Argument):
 
 
 def _hash_in_trace(node: Value) -> int:
+    """Return the hash of a node to what keeps nodes; code of others looks it up among numbers."""
     frame = sys._getframe(1)
     while is_of_keys(frame) and frame.f_back is not None:
         frame = frame.f_back
-    if not frame.f_code.co_filename.startswith(OURS):
+    if not frame.f_code.co_filename.startswith(FOLDERS):
         modes.use(node, "a look-up by")
     return object.__hash__(node)
 
 
 Argument.__name__ = _TracedArgument.__name__ = "Value"  # as which they are shown
-_TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # no class may have one
+_TracedArgument.__hash__ = _hash_in_trace  # type: ignore[assignment, method-assign]  # a subclass of Value may define none
 
 
 @dataclass

@@ -275,6 +275,10 @@ class ArrayWriter(_Writer):
             return ""
         return self._at(operand.arranged(lambda slots: slots + self.behind), axes)
 
+    def _adds(self, target: Operand, axes: Sequence[str], add: bool) -> bool:
+        """Return whether a destination is added to, which then has zeros before."""
+        return add
+
     def _arrive(
         self,
         target: Operand,
@@ -285,6 +289,7 @@ class ArrayWriter(_Writer):
         arrived: str = "",
     ) -> list[str]:
         """Return loops that compute the numbers of a destination; what arrives at one several times is summed."""
+        add = self._adds(target, axes, add)
         place, flag = self._at(target, axes), self._arrived(target, axes)
         repeats = len(np.unique(target.slots)) < target.slots.size
         lines = self._zeros(target, axes) if repeats and not add else []

@@ -148,7 +148,8 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
 
     variables = [sympy.Dummy(real=True) for _ in slopes]
     y = formula(*variables)
-    if all(_agree(y.diff(x), slope(number, y, variables), variables) for number, x in enumerate(variables)):
+    partials = [slope(number, y, variables) for number in range(len(slopes))]
+    if all(_have_equal_numbers(y.diff(x), partial, variables) for x, partial in zip(variables, partials, strict=True)):
         return formula
 
     class Own(sympy.Function):  # type: ignore[name-defined,misc]
@@ -173,12 +174,12 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     return Own
 
 
-def _agree(one: Any, other: Any, variables: Sequence[Any]) -> bool:
-    """Whether an expression has the numbers of another one at some points, and at 0, where the other has one."""
+def _have_equal_numbers(derivative: Any, partial: Any, variables: Sequence[Any]) -> bool:
+    """Whether a derivative is the partial at some points and at 0, as far as the partial has a number there."""
     compared = False
     for k in range(len(POINTS) + 1):
         at = {x: POINTS[(k + 2 * i) % len(POINTS)] if k else 0.0 for i, x in enumerate(variables)}
-        found, wanted = (_sympy().sympify(term).subs(at) for term in (one, other))
+        found, wanted = (_sympy().sympify(term).subs(at) for term in (derivative, partial))
         if wanted.is_finite:
             try:
                 error = abs(complex(found) - complex(wanted))

@@ -199,19 +199,11 @@ class _TypedArrayWriter(ArrayWriter):
     def _place(self, slot: Any, batched: bool) -> str:
         return f"w + {slot}" if batched else f"{slot}"
 
-    def _arrive(
-        self,
-        target: Operand,
-        axes: Sequence[str],
-        source: str,
-        add: bool,
-        before: Sequence[str] = (),
-        arrived: str = "",
-    ) -> list[str]:
+    def _adds(self, target: Operand, axes: Sequence[str], add: bool) -> bool:
         if self.over_examples and not (target.batched or add):  # a sum over all examples
             self.prelude += self._zeros(target, axes)
-            add = True
-        return super()._arrive(target, axes, source, add, before, arrived)
+            return True
+        return add
 
     def _of_row(self, function: str, first: str, count: int, stride: int) -> str | None:
         return f"{function}(v, {first}, {count})" if stride == 1 else None

@@ -27,7 +27,7 @@ def snapshot(f: Any) -> Any:
     known: dict[int, Any] = {}
     opened: Opened = []
     call: Any = getattr(type(f), "__call__", None)  # noqa: B004  # of the class of an object that is called
-    is_local = "<locals>" in type(f).__qualname__
+    is_local = "<locals>" in type(f).__qualname__  # an instance of another class is pickled by the class's name
     copied = _copied(MethodType(call, f) if is_local and getattr(call, "__closure__", None) else f, known, opened)
     for function, copy, fresh in opened:  # which grows meanwhile
         for own, held in fresh:

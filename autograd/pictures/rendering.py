@@ -21,7 +21,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from autograd.engine import Value, topological_order
-from autograd.files import check_ending, path_of, write_atomically
+from autograd.files import path_of, path_with_ending, write_atomically
 from autograd.pictures.text import names_of, text
 
 NO_LAYOUT = (
@@ -70,8 +70,8 @@ class Drawing(graphviz.Digraph):
 
     def save(self, filename: Any = None, directory: Any = None, *, skip_existing: Any = False) -> str:
         """Write the source to a file, as `graphviz.Digraph.save` does, whole or not at all; return the file's name."""
-        name = Path(self.filename if filename is None else path_of(filename)).name
-        check_ending(name, "the source of a drawing", ".gv", remedy=f"render({name!r}) writes a picture")
+        given = path_of(self.filename if filename is None else filename).name
+        path_with_ending(given, ".gv", "the source of a drawing", f"; render({given!r}) writes a picture")
         return self._save_source(filename, directory, skip_existing=skip_existing)
 
     def _save_source(self, filename: Any, directory: Any, *, skip_existing: Any = False) -> str:
@@ -101,7 +101,7 @@ class Drawing(graphviz.Digraph):
         picture beside it as "graph.svg".
         """
         names = [path_of(name) for name in (filename, options.get("outfile")) if name is not None]
-        ending = Path(names[0]).suffix[1:].lower() if len(names) == 1 else ""  # of two, one is that of the source
+        ending = names[0].suffix[1:].lower() if len(names) == 1 else ""  # of two, one is that of the source
         if ending in PICTURES and format in (None, ending):
             target = Path(self.directory if directory is None else directory, names[0])
             options = {"view": view, **options, "outfile": None}

@@ -178,7 +178,8 @@ class Operation:
         self.name = name
         self.forward = forward
         self.partials = partials
-        self.arity: int | None = (number := len(partials))  # None: any number of operands
+        number = len(partials)
+        self.arity: int | None = number  # None: any number of operands
         usual = "x" if number == 1 else "abc"[:number] if number <= 3 else [f"x{i + 1}" for i in range(number)]
         self.arguments: Sequence[str] = arguments or usual
         self.template = template or f"{identifier(name)}({', '.join('{}' for _ in partials)})"

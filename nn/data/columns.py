@@ -84,7 +84,7 @@ def examples(
     >>> found.lines[0]
     ('id', 'left out: it numbers the rows')
     """
-    wanted_columns(target, features, drop)
+    wanted_columns(target, features, drop)  # for its errors
     target, drop = table.name(target), [table.name(name) for name in drop]
     asked = None if features is None else [table.name(name) for name in features]
     _check(target, asked, drop, classes, missing)

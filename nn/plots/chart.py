@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from autograd.files import check_ending, path_of, write_atomically
+from autograd.files import path_with_ending, write_atomically
 from autograd.rules import elements, real
 from nn.plots.figures import COLOURS, SMALLEST, drawable
 from nn.training.checks import plain
@@ -61,10 +61,8 @@ class Chart:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the chart to an SVG file, whole or not at all, and return its path."""
-        target = path_of(path)
-        check_ending(
-            target, "a chart", ".svg", remedy="nn.plots draws its figures with Matplotlib, which writes others"
-        )
+        others = "; nn.plots draws its figures with Matplotlib, which writes others"
+        target = path_with_ending(path, ".svg", "a chart", others)
         write_atomically(target, self._repr_svg_().encode())
         return target
 

@@ -80,13 +80,13 @@ def _check_graph(of_several: Callable[..., Any], examples: Sequence[Any]) -> Non
         parts = [of.get(parent) for parent in node.parents]
         found = {part for part in parts if part is not None}
         of[node] = SEVERAL if len(found) > 1 else next(iter(found), None)
-        if of[node] == SEVERAL and not _is_linear(node.op, parts):
+        if of[node] == SEVERAL and not _is_sum_of_terms(node.op, parts):
             raise ValueError(
                 f"the loss computes {node.op.name} of several examples at once, where a mean only has sums; {NO_MEAN}"
             )
 
 
-def _is_linear(op: Any, parts: Sequence[int | None]) -> bool:
+def _is_sum_of_terms(op: Any, parts: Sequence[int | None]) -> bool:
     """Whether an operation on several examples is a sum of terms of each; None stands for what depends on none."""
     half = len(parts) // 2
     pairs = zip(parts[:half], parts[half:], strict=True)

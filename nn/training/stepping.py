@@ -307,7 +307,7 @@ class CompiledSteps(Steps):
         self.numpy: Any = np
         self.theta: Any = None
         self.keeps = False  # whether the model or the loss keeps something of its calls
-        self.asked: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
+        self.probe: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
         super().__init__(task)
         self.read()
         self.begin()
@@ -322,25 +322,25 @@ class CompiledSteps(Steps):
             self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
             outputs = self._compare(few)
             if not self.task.loss_is_known:
-                asked = check_separable(self.model, self.task.loss, outputs, few, examples)
+                given = check_separable(self.model, self.task.loss, outputs, few, examples)
                 theta = self.program.read().tolist()
-                self.asked = asked, theta, self._answer(asked, theta)
+                self.probe = given, theta, self._loss_of(given, theta)
 
-    def _answer(self, asked: tuple[Sequence[Any], list[Any]], theta: list[float]) -> float:
+    def _loss_of(self, given: tuple[Sequence[Any], list[Any]], theta: list[float]) -> float:
         """Return the loss of outputs and targets where the parameters have these numbers."""
         from autograd.compiler.function import assigned
 
         with assigned(self.program.wrt, theta), no_grad():
-            return plain_number(self.task.loss(*asked))
+            return plain_number(self.task.loss(*given))
 
-    def _answers_otherwise(self) -> bool:
+    def _loss_has_changed(self) -> bool:
         """Whether a loss of one's own is not what it was for a few outputs, or not defined any more."""
-        if self.asked is None:
+        if self.probe is None:
             return False
-        *asked, answer = self.asked
+        given, theta, loss = self.probe
         try:
-            return not is_same(self._answer(*asked), answer)
-        except Exception:
+            return not is_same(self._loss_of(given, theta), loss)
+        except Exception:  # of the user's code
             return True
 
     def _compare(self, few: Examples) -> list[Any]:
@@ -402,7 +402,7 @@ class CompiledSteps(Steps):
         """
         try:
             changed = self.program.renew(*[part.take([0]) for part in data.arrays])
-            changed = changed or self._answers_otherwise()
+            changed = changed or self._loss_has_changed()
             if changed:
                 few = Examples(data.inputs, data.targets).batch(data.telling(CHECKED))
                 evaluated(self.model, few.x, few.y, self.loss)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from autograd.engine import Value
-from autograd.files import check_ending, path_of, write_atomically
+from autograd.files import path_with_ending, write_atomically
 from autograd.pictures.drawing import draw
 from autograd.pictures.page._model import computation as computation
 from autograd.pictures.page._model import graph
@@ -45,8 +45,7 @@ class HtmlPage:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all, and return the file's path."""
-        target = path_of(path)
-        check_ending(target, "a page", ".html")
+        target = path_with_ending(path, ".html", "a page")
         write_atomically(target, self.html.encode())
         return target
 

@@ -207,13 +207,19 @@ KINKS = [  # a function, where it has a kink, its slopes below and above, and th
 ]  # fmt: skip
 
 
-def test_kink_has_two_slopes_and_it_is_said_which_is_taken_and_kinks_that_cancel_are_none(opened):
-    made = [named(**{f"y{i}": f(Value(at, f"x{i}"))}) for i, (f, at, *_) in enumerate(KINKS)]
+def at_each_edge(opened, edges):
+    """The page of a graph of functions y0, y1, ... of x0, x1, ... at their edges, at the step through each of them."""
+    made = [named(**{f"y{i}": f(Value(at, f"x{i}"))}) for i, (f, at, *_) in enumerate(edges)]
     page = opened(named(L=together([y * -2.0 for y in made], "z")))
     nodes = ids(page)
-    for i, (_, at, slopes, taken) in enumerate(KINKS):
+    for i, edge in enumerate(edges):
         x, y = nodes[f"x{i}"], nodes[f"y{i}"]
         place(page, y, page.evaluate(f"view.graph.nodes[{y}].parents.indexOf({x})"))
+        yield page, i, x, edge
+
+
+def test_kink_has_two_slopes_and_it_is_said_which_is_taken_and_kinks_that_cancel_are_none(opened):
+    for page, i, x, (_, at, slopes, taken) in at_each_edge(opened, KINKS):
         below, above, number = (f"{n:g}".replace("-", "−") for n in (*slopes, taken))
         said = f"Here y{i} has a kink: two slopes, {below} where x{i} is a little smaller, and {above} where it is a "
         assert f"{said}little larger. By convention {number} is taken" in story(page)
@@ -245,12 +251,7 @@ JUMPS = [  # a function, where it jumps, what is said of that, and the derivativ
 
 
 def test_jump_is_told_and_which_derivative_is_taken(opened):
-    made = [named(**{f"y{i}": f(Value(at, f"x{i}"))}) for i, (f, at, *_) in enumerate(JUMPS)]
-    page = opened(named(L=together([y * -2.0 for y in made], "z")))
-    nodes = ids(page)
-    for i, (_, at, jump, taken) in enumerate(JUMPS):
-        x, y = nodes[f"x{i}"], nodes[f"y{i}"]
-        place(page, y, page.evaluate(f"view.graph.nodes[{y}].parents.indexOf({x})"))
+    for page, i, x, (_, at, jump, taken) in at_each_edge(opened, JUMPS):
         number, gradient = (f"{n + 0:g}".replace("-", "−") for n in (taken, -2 * taken))
         assert f"Here y{i} jumps: {jump}. By convention {number} is taken" in story(page)
         nudge = details(page, x)
