@@ -7,6 +7,8 @@ import gc
 import os
 import shutil
 import subprocess
+import zlib
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -21,30 +23,39 @@ ARGUMENTS = [
 
 
 def pytest_addoption(parser):
-    parser.addoption("--whole", action="store_true", help="test whole grids and all random examples, not a sample")
+    parser.addoption("--thorough", action="store_true", help="test larger samples, as of named files")
+    parser.addoption("--whole", action="store_true", help="test whole grids, and what takes minutes")
 
 
 def pytest_configure(config):
-    if config.getoption("--whole") and not config.getoption("--hypothesis-profile", None):
-        settings.load_profile("whole")
+    if not hasattr(config, "workerinput"):  # one of several processes has the options of the first
+        named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+        config.option.thorough |= config.option.whole or named
+    if config.getoption("--thorough") and not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("thorough")
     config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
-    config.addinivalue_line("markers", "whole: a test that takes long, of what others test too")
+    config.addinivalue_line("markers", "thorough: a test that takes seconds, of what others test too")
+    config.addinivalue_line("markers", "whole: a test that takes minutes, of what others test too")
     config.addinivalue_line("filterwarnings", "ignore:could not create cache path")  # where all is read only
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out of each grid what its sample leaves out, and what takes long, but with `--whole` or where it is named.
+    """Leave out of each grid what its sample leaves out, and what takes long, but where it is asked for or named.
 
     Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
-    the sample leaves points out.
+    the sample leaves points out. Without `--thorough`, where no file is named, what takes seconds goes too, and of large samples a part stays,
+    another one for each test.
     """
     known = {}
     for item in items:
         if hasattr(item, "callspec"):
-            item.stash[POSITION] = position(item, known.setdefault((item.path, item.originalname), {}))
+            item.stash[POSITION] = position(item, known.setdefault(name_of_grid(item), {}))
     if not (config.getoption("--whole") or any("::" in argument for argument in config.args)):
-        config.hook.pytest_deselected(items=[item for item in items if not is_tested(item)])
-        items[:] = filter(is_tested, items)
+        tested = list(filter(is_in_its_sample, items))
+        tested = tested if config.getoption("--thorough") else a_part_of(tested)
+        kept = set(tested)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = tested
 
 
 def pytest_collection_finish():
@@ -55,6 +66,7 @@ def pytest_collection_finish():
 
 
 POSITION = pytest.StashKey()
+LARGE, PART = 12, 3  # a grid of more points is large; one in so many of them is tested where nothing else is asked for
 
 
 def position(item, known):
@@ -68,13 +80,37 @@ def position(item, known):
     return sum(place.setdefault(id(parameters[name]), len(place)) for name, place in zip(first, places, strict=True))
 
 
+def name_of_grid(item):
+    return f"{item.path.name}::{item.originalname}"
+
+
+def one_in(item):
+    marker = item.get_closest_marker("sample")
+    return marker.args[0] if marker else 1
+
+
 def is_in_sample(item, one_in):
     return item.stash[POSITION] % one_in == 0
 
 
-def is_tested(item):
-    marker = item.get_closest_marker("sample")
-    return item.get_closest_marker("whole") is None and (marker is None or is_in_sample(item, *marker.args))
+def is_in_its_sample(item):
+    return item.get_closest_marker("whole") is None and (one_in(item) == 1 or is_in_sample(item, one_in(item)))
+
+
+def a_part_of(items):
+    """What takes no seconds, and of each large grid one point in `PART`."""
+    sizes = Counter(name_of_grid(item) for item in items if POSITION in item.stash)
+
+    def is_in_part(item):
+        if sizes[grid := name_of_grid(item)] <= LARGE:
+            return True
+        return (item.stash[POSITION] // one_in(item) + zlib.crc32(grid.encode())) % PART == 0
+
+    return [
+        item
+        for item in items
+        if item.get_closest_marker("thorough") is None and (POSITION not in item.stash or is_in_part(item))
+    ]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads these options
@@ -94,7 +130,7 @@ def pytest_cmdline_main(config):
 
 @pytest.fixture
 def whole(request):
-    """Whether grids are tested whole."""
+    """Whether all is tested that there is."""
     return request.config.getoption("--whole")
 
 

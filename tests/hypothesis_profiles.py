@@ -1,7 +1,7 @@
 """Hypothesis profiles: how many examples are drawn, and whether every run draws the same ones.
 
 A run of the tests draws the same examples everywhere, so that it never fails by chance: half of those that a test asks
-for, or with `--whole` all. The profile of every night, `--hypothesis-profile=nightly`, draws others each time, and a
+for, or with `--thorough` all. The profile of every night, `--hypothesis-profile=nightly`, draws others each time, and a
 hundred times as many; what it finds is printed as a decorator that repeats it.
 """
 
@@ -20,7 +20,7 @@ SAME = settings(
     print_blob=True,
 )
 settings.register_profile("same", SAME)
-settings.register_profile("whole", SAME, max_examples=ALL)
+settings.register_profile("thorough", SAME, max_examples=ALL)
 settings.register_profile("nightly", SAME, derandomize=False, max_examples=100 * ALL)
 settings.load_profile("same")  # also where Hypothesis has loaded its own, as it does where CI is set
 

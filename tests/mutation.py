@@ -353,10 +353,10 @@ def some_of_each(every: list[Mutant], number: int, random_state: random.Random) 
 def make_map(tests: list[str]) -> None:
     """Run tests, or all, and write which of them reaches which line."""
     MAP.parent.mkdir(exist_ok=True)
-    plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutation"]
+    options = ["-q", "--thorough", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutation"]
     with copied() as tree:
         variables = {**os.environ, "PYTHONPATH": str(tree), "MUTATION_MAP": str(MAP)}
-        subprocess.run([sys.executable, "-m", "pytest", "-q", *plugins, *tests], cwd=tree, env=variables, check=False)
+        subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=tree, env=variables, check=False)
 
 
 _judge: Judge  # of this process, where it judges

@@ -133,6 +133,7 @@ def usual(tmp_path_factory):
         return survey()
 
 
+@pytest.mark.thorough
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_path):

@@ -208,6 +208,7 @@ def interrupt(names, times):
     sys.stdout.write(f"{hits}\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
 def test_real_interrupts_at_random_moments_leave_nothing_open(whole):
     environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -18,6 +18,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "notebooks" / "examples"
 ACCURACY = {"recurrent_cell": 0.93, "convolution": 0.96}  # of 360 held-out digits
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ACCURACY)
 def test_example_learns_to_read_digits(name, capsys):
     pytest.importorskip("sklearn")

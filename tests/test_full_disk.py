@@ -169,6 +169,7 @@ def trouble(tmp_path_factory):
     return tried_on
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "disk", [pytest.param(disk, marks=[pytest.mark.whole] * (k > 0)) for k, disk in enumerate(disks())]
 )

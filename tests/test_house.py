@@ -8,6 +8,8 @@ import runpy
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 import nn
 from tests.mutation import equivalent, mutants
 
@@ -220,6 +222,7 @@ def test_no_test_file_builds_networks_when_it_is_imported():
         assert not MADE.intersection(called_at_once(ast.parse(path.read_text(encoding="utf-8")))), path
 
 
+@pytest.mark.thorough
 def test_mutants_that_mean_the_same_are_mutants():
     files = {mutant.partition(": ")[0] for mutant in equivalent()}
     possible = {mutant.said() for file in files for mutant in mutants(ROOT / file)}

@@ -247,6 +247,7 @@ def trouble(names, times):
     return {name: [*told, *([run.stderr] * bool(told))] for name, told in json.loads(run.stdout).items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.whole] * (name not in JOBS)) for name in ALL])
 def test_kill_leaves_old_or_new_and_what_goes_on_ends_as_if_nothing_had_happened(name, whole):
     assert trouble(tuple(JOBS) if name in JOBS else (name,), 200 if whole else 3)[name] == []

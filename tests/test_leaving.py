@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs/leaving.md").read_text(encoding="utf-8")
 INTRODUCTION, *SECTIONS = re.split(r"^(?=## )", PAGE, flags=re.M)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text", [INTRODUCTION + section for section in SECTIONS], ids=[section.partition("\n")[0] for section in SECTIONS]
 )

@@ -271,6 +271,7 @@ def trouble(names, times):
 FORESEEN = tuple(name for name, case in CASES.items() if case.told in (FEWER, "LLVM takes about [0-9,]+ bytes"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.whole] * (name not in FORESEEN)) for name in CASES]
 )

@@ -132,6 +132,7 @@ def test_forward_over_reverse_is_reverse_over_reverse_and_reverse_over_forward(e
 # The strategies
 
 
+@pytest.mark.thorough
 def test_every_operation_is_drawn_and_nodes_are_shared_and_constants_occur():
     seen, shared, constant = Counter(), Counter(), Counter()
 
@@ -195,6 +196,7 @@ def test_own_operations_can_be_drawn_from():
     check()
 
 
+@pytest.mark.thorough
 def test_shrunk_expressions_are_short():
     from random import Random
 

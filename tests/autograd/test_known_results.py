@@ -252,6 +252,7 @@ def logistic_sensitivities(x, r, steps):
     return u, v
 
 
+@pytest.mark.thorough
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("r", [3.569945672, 3.5699, 3.57])
 def test_derivatives_of_ten_thousand_steps_of_the_logistic_map(r):

@@ -151,6 +151,7 @@ class Engine:
         self.optimizer.step()
 
 
+@pytest.mark.thorough
 def test_delta_rule_and_engine_are_equal_until_all_eight_signs_are_right():
     by_hand, engine, rng = DeltaRule(*copy.deepcopy(FIRST)), Engine(*FIRST), random.Random(0)
     for step in range(100_000):

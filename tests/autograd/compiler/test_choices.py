@@ -37,6 +37,7 @@ from tests.random_functions import choices
 pytestmark = pytest.mark.usefixtures("backend")
 
 
+@pytest.mark.thorough
 @max_examples(25)
 @given(choices())
 def test_random_choices_are_as_eager_to_order_three(choice):

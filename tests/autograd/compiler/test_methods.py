@@ -516,6 +516,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", [SCRIPT, SCRIPT_OF_A_POOL], ids=["joblib", "multiprocessing"])
 def test_functions_of_a_script_run_in_other_processes(tmp_path, text):
     script = tmp_path / "script.py"

@@ -138,6 +138,7 @@ RUN = "from autograd import compile, sin; print(compile(lambda x: sin(x[0]) * x[
 FOUND = (f"{math.sin(1.0) * 2.0}\n", "")
 
 
+@pytest.mark.thorough
 def test_machine_is_kept_on_disk_and_a_broken_file_written_anew(tmp_path):
     assert process(RUN, tmp_path).communicate() == FOUND
     (kept,) = (tmp_path / "scalar-autograd").iterdir()
@@ -197,6 +198,7 @@ def test_folder_of_what_is_kept_is_where_the_system_has_caches(platform, variabl
     assert _objects.cache_folder() == Path.home() / ".cache" / "scalar-autograd"
 
 
+@pytest.mark.thorough
 def test_several_processes_compile_at_once(tmp_path):
     running = [process(RUN, tmp_path) for _ in range(3)]
     assert [each.communicate() for each in running] == [FOUND] * 3

@@ -164,6 +164,7 @@ def by_engine(program, arguments):
     return theta, [value, *np.ravel(gradient).tolist()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("export", "backend"), FORMS, ids=lambda part: getattr(part, "__name__", part))
 def test_programs_compute_what_the_engine_does_and_run_on(export, backend):
     calls, known = [], []

@@ -13,6 +13,7 @@ from autograd.rules.composition import composition
 from autograd.rules.expression import Dialect, pull, symbol
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("x", [-45.0, -30.0, 0.5])
 def test_derivatives_of_tails_agree_with_sympy(x):
     sympy = pytest.importorskip("sympy")

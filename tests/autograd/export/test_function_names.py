@@ -73,6 +73,7 @@ def in_node(text, given=""):
     return done.stdout
 
 
+@pytest.mark.thorough
 @needs_node
 def test_javascript_functions_have_any_name_but_those_of_the_language(whole):
     root, leaves = every_row()
@@ -119,6 +120,7 @@ def declared(header, standard):
     return words(text) | macros(f"#include <{header}>\n") | macros("")
 
 
+@pytest.mark.thorough
 @needs_c
 def test_c_functions_have_no_name_that_is_declared(tmp_path):
     root, leaves = every_row()

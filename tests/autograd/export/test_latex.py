@@ -297,6 +297,7 @@ def test_shared_parts_are_named_once():
     assert len(lines(to_latex(z))) == 18
 
 
+@pytest.mark.thorough
 def test_deep_graphs_are_cut_into_lines():
     z = x
     for _ in range(20_000):

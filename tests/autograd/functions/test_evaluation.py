@@ -478,6 +478,7 @@ def test_own_operation_of_arrays_is_promised_floats():
     assert gradient[x].tolist() == pytest.approx([0.25, 1.0 / 6.0])
 
 
+@pytest.mark.thorough
 def test_deep_graph_and_anomaly_block():
     y = x = Value(1.0)
     for _ in range(20_000):

@@ -140,6 +140,7 @@ def assert_soon(show):
     pytest.fail(f"showing took {seconds} seconds")
 
 
+@pytest.mark.thorough
 def test_graph_of_any_size_is_counted_no_further_than_is_shown(monkeypatch):
     assert display._counted(fsum([-Value(1.0)] * (display.MAX_COUNTED - 2))) == (3, display.MAX_COUNTED - 1)
     deep = Value(1.0)

@@ -189,6 +189,7 @@ LONG_ARROWS = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", LARGEST, ids=lambda make: make.__name__)
 def test_largest_graph_that_is_drawn_is_laid_out_in_seconds(make, record_property):
     root = make(MAX_NODES)
@@ -199,6 +200,7 @@ def test_largest_graph_that_is_drawn_is_laid_out_in_seconds(make, record_propert
     assert seconds < 10
 
 
+@pytest.mark.thorough
 @pytest.mark.sample(6)
 @pytest.mark.parametrize("derivatives", [False, True])
 @pytest.mark.parametrize("name", LONG_ARROWS)

@@ -419,6 +419,7 @@ def test_any_encoding_of_the_console_is_survived(is_console, pets, folder, tmp_p
         assert kind in text, encoding
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text there")
 @pytest.mark.parametrize("encoding", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
 def test_name_of_a_file_may_be_no_text(encoding, tmp_path, monkeypatch):
@@ -448,6 +449,7 @@ def test_place_to_save_in_is_checked_before_the_training(tmp_path):
         assert table.read_bytes() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("option", ["--save", "--playground"])
 def test_place_that_takes_no_file_is_refused_before_the_training(option, tmp_path, monkeypatch):
     table = write(tmp_path / "t.csv", ["x", "y"], NUMBERS)
@@ -522,6 +524,7 @@ def test_picture_that_fails_stops_neither_the_others_nor_the_saving(tmp_path, mo
 # Pipes
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_reader_who_has_seen_enough_ends_it_silently(wave, folder):
     table = write(folder / "long.csv", ["t"], [[i / 5000] for i in range(5000)])

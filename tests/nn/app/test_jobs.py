@@ -34,6 +34,7 @@ def share_right(name, seed):
     return 100.0 * sum(a == data.classes[y] for a, y in zip(found, data.y, strict=True)) / len(found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", JOBS)
 def test_every_job_learns_whatever_the_seed(name, whole):
     seeds = SEEDS if whole else SEEDS[1:2] if name == "digits" else SEEDS[:2]  # below, digits are learned by seed 0

@@ -129,6 +129,7 @@ def test_neuron_drawn_has_the_largest_gradient_on_the_example_with_the_largest_l
     assert what == "the loss"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PICTURES)
 def test_same_seed_prints_and_draws_the_same_in_folders_that_are_made_or_replaced(name, tmp_path):
     first, second = tmp_path / "a" / "b", tmp_path / "c"
@@ -277,6 +278,7 @@ class Terminal:
         return self.process.returncode, out
 
 
+@pytest.mark.thorough
 @on_posix
 def test_bar_of_80_columns_keeps_the_numbers_of_held_out_examples_and_quiet_shows_none():
     options = ["--epochs", "2", "--hidden", "4", "--no-pictures"]

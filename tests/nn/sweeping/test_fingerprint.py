@@ -155,6 +155,7 @@ def test_functions_that_differ_have_different_fingerprints_and_equal_ones_the_sa
     assert fingerprint(HELD) == fingerprint(hvp(train))
 
 
+@pytest.mark.thorough
 def test_fingerprints_are_those_of_every_process():
     code = "from tests.nn.sweeping import test_fingerprint as f; print(*f.fingerprints(), sep=chr(10))"
     told = [

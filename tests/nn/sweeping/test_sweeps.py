@@ -246,6 +246,7 @@ def test_interrupt_keeps_what_is_done():
     assert (table.results[:2], table.interrupted) == ([1, 2], True)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="a signal is not sent to a process alone")
 def test_real_interrupt_of_processes_keeps_what_is_done(tmp_path):
     code = (

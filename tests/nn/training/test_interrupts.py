@@ -62,6 +62,7 @@ def interrupted(run, model, site="", count=0):
     return counter.reached
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run, whole):
     interrupted(run, Inner())  # what is done once in a process
@@ -170,6 +171,7 @@ PROCESSES = [  # the first interrupt of those that compile comes while NumPy is 
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
 def test_real_interrupts_return_the_history_and_leave_no_scope_open():
     path = [folder for folder in sys.path if folder]

@@ -295,6 +295,7 @@ def test_foreign_and_hostile_files_are_refused_soon(path):
 SMALL = [*b'[], {}, 0, "", [[]], {"a":{}}, {"a":{"b":0}}, 1.5, true,'.split(), "\U0001f600,".encode()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("begin", "end"), [(b"[", b"0]"), (b'{"extra": [', b"0]}"), (b"[", b"")])
 def test_reading_takes_no_more_memory_than_a_few_times_the_longest_file(path, begin, end, monkeypatch):
     monkeypatch.setattr(storage, "LIMIT", LIMIT // 32)
@@ -313,6 +314,7 @@ def test_reading_takes_no_more_memory_than_a_few_times_the_longest_file(path, be
             assert peak < 8 * storage.LIMIT, unit
 
 
+@pytest.mark.thorough
 def test_file_of_a_million_parameters_is_not_too_large():
     names = (f"layers.0.neurons.{i}.w.{j}" for i in range(1000) for j in range(1000))
     document = {"format": storage.FORMAT, "version": 1, "architecture": {"type": "Own"}, "extra": {}}
@@ -420,6 +422,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.thorough
 def test_two_processes_may_save_to_one_file(path):
     environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parent.parent)}
     command = [sys.executable, "-c", SAVER, str(path)]

@@ -170,6 +170,7 @@ HUGE = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("part", range(4))
 def test_huge_learning_rate_ends_with_a_reason_and_finite_parameters(part):

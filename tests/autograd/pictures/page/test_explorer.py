@@ -59,6 +59,7 @@ console.log(JSON.stringify(found));
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js: node")
 def test_page_hands_on_what_the_engine_does_beside_infinite_slopes():
     x, rows = Value(0.0), [row for row in EAGER_ROWS if not isinstance(row, NAry)]
