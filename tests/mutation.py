@@ -27,6 +27,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -49,7 +50,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAP = ROOT / "build" / "mutation.json"
 TIMES = count(1_000_000_000)  # of files, in seconds: each its own, by which Python tells compiled files that are old
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.txt"
-SECONDS_TO_ANSWER = 300  # until a mutant counts as one that never ends
+SECONDS_TO_ANSWER = 300  # of the processor, which others may use too, until a mutant counts as one that never ends
 OF_IMPORTS = ("tests/autograd/test_package.py", "tests/nn/test_modules.py")  # tests of what an import has made
 FIRST = 12  # tests that judge a mutant before the others are collected, which takes longer than these take to run
 WEAKEST_FIRST = ("boundary", "constant", "branch", "arithmetic", "comparison", "swap", "deletion", "logic", "result")
@@ -285,7 +286,7 @@ class Judge:
         failure.unlink(missing_ok=True)
         process = multiprocessing.get_context("fork").Process(target=run_tests, args=(self.tree, names, failure))
         process.start()
-        process.join(SECONDS_TO_ANSWER)
+        process.join(10 * SECONDS_TO_ANSWER)  # of the clock, where it waits for ever
         if process.exitcode is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.join()
@@ -309,6 +310,7 @@ class FirstFailure:
 def run_tests(tree: Path, names: Path, failure: Path) -> None:
     """Run the tests that a file names up to the first that fails, in this process, and end as pytest does."""
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_TO_ANSWER,) * 2)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
