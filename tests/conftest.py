@@ -43,8 +43,8 @@ def pytest_collection_modifyitems(config, items):
     """Leave out of each grid what its sample leaves out, and what takes long, but where it is asked for or named.
 
     Every value of every parameter stays; and every pair of values, if of the other parameters one has as many values as
-    the sample leaves points out. Without `--thorough`, where no file is named, what takes seconds goes too, and of large samples a part stays,
-    another one for each test.
+    the sample leaves points out. Without `--thorough`, where no file is named, what takes seconds is left out too, and
+    of large samples a part stays, another one for each test.
     """
     known = {}
     for item in items:
