@@ -34,7 +34,7 @@ def derivative(
     """Return the derivative of f by a transform with these options: `compute`, given the name, `of` and the options."""
     name = transform.__name__
     check_function(name, f)
-    check_argnums(name, options["argnums"])
+    check_argnums(name, f, options["argnums"])
     made = Derivative(compute, name, of, *options.values())
     made.f, made.make = f, partial(transform, **options)
     named = name_of(f)

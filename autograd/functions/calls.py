@@ -95,12 +95,17 @@ def _positions(asker: str, f: Function, args: Sequence[Any], argnums: Any) -> tu
     return positions
 
 
-def check_argnums(asker: str, argnums: Any) -> None:
-    """Raise TypeError, in the asker's name, if argnums are no positions, such as the argument itself."""
-    if not all(map(_is_whole, argnums if isinstance(argnums, (list, tuple)) else (argnums,))):
+def check_argnums(asker: str, f: Function, argnums: Any) -> None:
+    """Raise TypeError, in the asker's name, if argnums are no positions, such as a name, or the argument itself."""
+    chosen = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
+    if not all(map(_is_whole, chosen)):
+        remedy = f"write {asker}(f)({argnums!r}) where it is the argument itself"
+        names = [*getattr(signature_of(f), "parameters", ())]
+        if all(isinstance(x, str) and x in names for x in chosen):
+            positions = tuple(map(names.index, chosen))
+            remedy = f"write argnums={positions if len(positions) > 1 else positions[0]}"
         raise TypeError(
-            f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}; "
-            f"write {asker}(f)({argnums!r}) where it is the argument itself"
+            f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}; {remedy}"
         )
 
 
