@@ -104,6 +104,9 @@ LISTED = {  # a function of so many numbers, the expressions of its instructions
         []),
     "a product with a matrix of constants": (lambda xs: sum(tanh(dot(w, x)) for w in rows(xs, 4, 2) for x in DATA), 8,
         ["constants(1, 3, 2) @ theta.T", *PRODUCT[1:]], []),
+    "biases that follow their weights": (
+        lambda xs: sum(tanh(dot(w[:2], x) + w[2]) for w in rows(xs, 4, 3) for x in DATA), 12,
+        ["constants(1, 3, 3) @ theta.T", *PRODUCT[1:]], []),
     "products of one shape, a stack": (stack, 48, PRODUCT, ["(4, 2, 2)"]),
     "a convolution": (slide(1), 17, PRODUCT, []),
     "a convolution with a stride": (slide(2), 17, PRODUCT, []),
