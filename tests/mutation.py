@@ -223,7 +223,7 @@ class Judge:
 
     def __init__(self, tree: Path, known: dict[str, Any], seconds: float) -> None:
         self.tree, self.known, self.seconds = tree, known, seconds
-        self.sound: dict[tuple[str, ...], bool] = {}  # by tests, whether they pass without a fault
+        self.sound: dict[str, bool] = {}  # whether a test passes without a fault
 
     def tests(self, mutant: Mutant) -> list[str]:
         """Return the tests that judge a mutant: those of its line, then those of its file, as far as the time goes.
@@ -248,17 +248,16 @@ class Judge:
         tests = self.tests(mutant)
         judged = not tests
         for part in (tests[:FIRST], tests[FIRST:]):
-            while part := [test for test in part if self.sound.get((test,), True)]:
+            while part := [test for test in part if self.sound.get(test, True)]:
                 with self.planted(mutant):
                     failed = self.failing(part)
                 if not failed:
                     judged = True
                     break
                 if failed not in self.sound:
-                    self.sound[failed] = not self.failing(failed)
+                    self.sound[failed] = not self.failing([failed])
                 if self.sound[failed]:
                     return "noticed"
-                self.sound |= {(test,): False for test in failed}
         return "survived" if judged else "not judged"
 
     @contextmanager
@@ -276,8 +275,8 @@ class Judge:
         (self.tree / name).write_bytes(source)
         os.utime(self.tree / name, (next(TIMES),) * 2)
 
-    def failing(self, tests: Sequence[str]) -> tuple[str, ...]:
-        """Return the first test that fails, none if all pass; or all of them if one never ends or they cannot be run.
+    def failing(self, tests: Sequence[str]) -> str:
+        """Return the first test that fails, "" if all pass; or the first if one never ends or they cannot be run.
 
         They run in a fork of this process, which need not import again what the tests import beside the packages.
         """
@@ -291,8 +290,8 @@ class Judge:
             os.killpg(process.pid, signal.SIGKILL)
             process.join()
         if process.exitcode == 0:
-            return ()
-        return (failure.read_text(encoding="utf-8"),) if failure.exists() else tuple(tests)
+            return ""
+        return failure.read_text(encoding="utf-8") if failure.exists() else tests[0]
 
 
 class FirstFailure:
