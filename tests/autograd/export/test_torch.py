@@ -204,6 +204,12 @@ def test_arguments_may_have_any_names_and_no_numbers():
     assert to_torch(f)(tensor(2.0), tensor([]), tensor([5.0]), tensor(1.0)).item() == 11.0
 
 
+def test_function_may_return_no_numbers():
+    f = compile(lambda x: [])
+    f(1.0)
+    assert to_torch(f)(tensor(1.0)).tolist() == []
+
+
 def test_precision_is_that_of_the_arguments():
     x = Value(0.5)
     f = to_torch(compile(sin(x) * 0.1 + 2.0))

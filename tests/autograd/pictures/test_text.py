@@ -124,6 +124,7 @@ GRAPHS = [  # which the random ones below need not come to
     lambda: chosen_twice(Value(2.0)), lambda: chosen_twice(Value(-2.0, "y")), lambda: where(True, Constant(1.0), 2.0),
     lambda: where(False, lambda: 1.0, lambda: Constant(2.0)), lambda: where(True, lambda: Value(1.0), None),
     lambda: where(-0.5, Value(1.0), 2.0), lambda: where(-0.0, Value(1.0), 2.0),
+    lambda: where(Constant(1.0), Value(1.0), 2.0), lambda: where(Constant(0.0), 1.0, Value(2.0)),
 ]  # fmt: skip
 
 

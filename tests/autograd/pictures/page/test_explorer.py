@@ -394,6 +394,7 @@ def test_notebook_shows_a_frame_that_holds_the_page_beside_a_picture_where_one_c
     assert 'sandbox="allow-scripts"' in shown
     assert repr(page) == "<page of L = (a × b + c) × f, 7 nodes>"
     assert repr(explore(Value(1.0, "x"))) == "<page of x, 1 node>"
+    assert repr(explore(exp(Value(1.0, "x")))) == "<page of v1 = exp(x), 2 nodes>"
     bundle = page._repr_mimebundle_()
     assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
     assert bundle["text/html"] == shown
