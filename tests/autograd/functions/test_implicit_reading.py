@@ -98,6 +98,17 @@ def test_leaf_is_read_anew_after_it_was_assigned(kind, reading, solver):
     assert given.grad == pytest.approx(y.data / 4.0, rel=1e-12)
 
 
+def test_leaf_that_is_itself_a_condition_is_read_anew_and_the_solution_has_no_derivative_by_it():
+    leaf = Value(1.0)
+    f = lambda s: root(lambda x: x * x - where(leaf, lambda: 6.0, lambda: 3.0) * s, 1.0)
+    program, slope = compile(f), compile(grad(f))
+    for leaf.data, right in [(1.0, 6.0), (0.0, 3.0), (2.0, 6.0)]:
+        wanted = math.sqrt(right * 2.0)
+        assert (f(2.0), program(2.0)) == pytest.approx((wanted, wanted))
+        assert (grad(f)(2.0), slope(2.0)) == pytest.approx((wanted / 4.0, wanted / 4.0))
+    assert leaf not in f(Value(2.0)).parents
+
+
 @pytest.mark.parametrize(("reading", "solver"), [(reading, solver) for reading, solver in READ if READINGS[reading][1]])
 @pytest.mark.parametrize("kind", [Value, Constant])
 def test_change_of_what_was_read_before_backward_is_an_error(kind, reading, solver):
