@@ -187,6 +187,37 @@ def test_model_that_solves_in_a_loop_is_trained(compiled):
     assert model.spread.data == pytest.approx(-0.05 * grad(loss)(0.0), rel=1e-9)
 
 
+def as_keys(a, b, power, y):
+    orders = {a: 1.0, b: 2.0, power: 3.0}
+    return lambda z: z - y - sum(0.01 * order * rate(z) for rate, order in orders.items()) - 0.01 * orders[b] * b(z)
+
+
+def as_elements(a, b, power, y):
+    rates = [a, b, power]
+    return lambda z: z - y - sum(0.01 * (2.0 if rate in (b, power) else 1.0) * rate(z) for rate in rates)
+
+
+def as_attributes(a, b, power, y):
+    scheme = SimpleNamespace(rate=b, last=power)
+    return lambda z: z - y - 0.01 * a(z) * (3.0 if scheme.rate is b and scheme.last is power else 1.0)
+
+
+@pytest.mark.parametrize("use", [as_keys, as_elements, as_attributes])
+def test_functions_that_have_not_changed_are_themselves(use):
+    def f(y):
+        c = 2.0
+        a, b, power = (lambda z: c * z), grad(lambda z: c * z**3), partial(lambda k, z: c * z**k, 2)
+        for _ in range(2):
+            y = root(use(a, b, power, y), y)
+        return y
+
+    assert ad.gradcheck(f, 0.5, order=2)
+    assert compile(f).value_and_grad(0.5) == pytest.approx(ad.value_and_grad(f)(0.5), rel=1e-12)
+    program = compile(f)
+    assert [program(y) for y in (0.5, 0.4)] == pytest.approx([f(0.5), f(0.4)], rel=1e-12)
+    assert leaves_no_cycle(lambda: f(Value(0.5)))
+
+
 LENGTH = 2
 
 
