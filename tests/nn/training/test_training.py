@@ -19,18 +19,7 @@ from nn import fit as fit_somehow
 from nn.training.examples import Examples
 from tests.collector import leaves_no_cycle
 from tests.errors import error_of
-from tests.nn.training.small import (
-    LINE,
-    TEN,
-    XOR,
-    FailureError,
-    Line,
-    Slope,
-    Terminal,
-    collector,
-    idle,
-    slope_after,
-)
+from tests.nn.training.small import LINE, TEN, XOR, FailureError, Line, Slope, Terminal, collector, idle, slope_after
 
 fit = functools.partial(fit_somehow, compiled=False)  # test_compiled_training.py compares the other way
 
