@@ -1,5 +1,7 @@
-"""Metrics: what counts as a right answer, for lists and for arrays."""
+"""Metrics: what counts as a right answer, in lists and arrays, and how losses carry them in every way of training."""
 
+import itertools
+import json
 import math
 import re
 
@@ -8,27 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value
-from nn import (
-    MLP,
-    accuracy,
-    binary_cross_entropy,
-    cross_entropy,
-    evaluate,
-    fit,
-    hinge,
-    huber,
-    mae,
-    mse,
-    playground,
-    plots,
-)
-from nn.training.metrics import binary_accuracy, predicted_class
+import nn
+from autograd import Value, minimum
+from nn import MLP, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, mse, playground, plots
+from nn.training.judging import LOSSES, calls_noted, metric_among
+from nn.training.metrics import binary_accuracy, predicted_class, right_signs
 from tests.errors import error_of
 
 SHARES = [
     *(([2.0, -1.0, 0.5, -0.5], targets, share) for targets, share in (([1, -1, -1, 1], 0.5), ([1, 0, 0, 0], 0.75))),
-    ([0.0, 0.0], [0, 1], 0.5),  # no score above 0, so class 0
+    ([0.0, -0.0], [0, 1], 0.5),  # no score above 0, so class 0
+    ([1.0, 1.0, -1.0, -1.0], [0.95, 0.05, 0.05, 0.95], 0.5),  # a probability is judged at a half
+    *(([[1.0]], [shares], share) for shares, share in (([0.3, 0.7], 1.0), ([0.7, 0.3], 0.0))),  # or of each class
     *(([[2.0], [-1.0]], targets, share) for targets, share in (([1, 0], 1.0), ([[1], [1]], 0.5))),
     ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [1, 2], 0.5),
     ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
@@ -92,7 +85,7 @@ TAKE_DATA = {  # all that takes data, of inputs or outputs with two numbers and 
     "accuracy": accuracy,
     "binary_accuracy": lambda X, y: binary_accuracy(X, X),
     "cross_entropy": cross_entropy,
-    **{loss.__name__: lambda X, y, loss=loss: loss(X, X) for loss in (mse, mae, huber)},
+    **{loss.__name__: lambda X, y, loss=loss: loss(X, X) for loss in (mse, nn.mae, nn.huber)},
     **{loss.__name__: lambda X, y, loss=loss: loss(y, y) for loss in (hinge, binary_cross_entropy)},
     "decision_boundary": lambda X, y: drawn(plots.decision_boundary(MLP(2, [2], seed=1), X, y, held_out=(X, y))),
     "regression_line": lambda X, y: drawn(plots.regression_line(MLP(2, [1], seed=1), X, y)),
@@ -132,3 +125,182 @@ def test_examples_of_a_table_are_its_rows_in_all_that_takes_data(name, kind):
     if name == "mistakes":
         y = [1, 0, 1]
     assert TAKE_DATA[name](kind(X), kind(y)) == TAKE_DATA[name](X, y)
+
+
+# Those that losses carry
+
+SCORES = [[2.0, -1.0, 0.5], [-0.5, -2.0, -0.1], [0.25, 3.0, -1.5], [-1.0, 0.75, 1.5]]
+LABELS = [[1, 0, 0], [0, 0, 1], [1, 1, 1], [0, 1, 1]]  # 9 of 12 are told by the signs of the scores
+CLASSES = [0, 2, 1, 1]  # 3 of 4 are those of the largest score
+SIGNS = [[2 * y - 1 for y in row] for row in LABELS]
+PROBABILITIES = [[0.95 if y else 0.05 for y in row] for row in LABELS]
+
+
+def first(rows):
+    return [row[0] for row in rows]
+
+
+def whole(rows):
+    return [[float(y) for y in row] for row in rows]
+
+
+FORMS = {  # by loss: outputs, targets, and how many are right
+    "hinge": [
+        (first(SCORES), first(SIGNS), 1.0),
+        ([[z] for z in first(SCORES)], [[y] for y in first(SIGNS)], 1.0),
+        (SCORES, SIGNS, 9 / 12),
+        (SCORES, whole(SIGNS), 9 / 12),
+        ([SCORES[:2], SCORES[2:]], [SIGNS[:2], SIGNS[2:]], 9 / 12),
+    ],
+    "binary_cross_entropy": [
+        (first(SCORES), first(LABELS), 1.0),
+        (first(SCORES), [bool(y) for y in first(LABELS)], 1.0),
+        (first(SCORES), first(PROBABILITIES), 1.0),
+        ([0.0, -0.0], [0, 1], 0.5),  # a score of 0 is class 0, and so is a target of one half
+        ([1.0, -1.0], [1.0, 0.5], 1.0),
+        ([1.0, 1.0, -1.0, -1.0], [0.95, 0.05, 0.05, 0.95], 0.5),
+        (first(SCORES), [1.0 - p for p in first(PROBABILITIES)], 0.0),
+        ([[z] for z in first(SCORES)], [[p] for p in first(PROBABILITIES)], 1.0),
+        (SCORES, LABELS, 9 / 12),
+        (SCORES, PROBABILITIES, 9 / 12),
+        ([[2.0, 3.0]], [[1, 0]], 0.5),  # one label of two is wrong, though the other has a large score
+        ([[2.0, 3.0]], [[1, 1]], 1.0),
+        ([[2.0, 3.0, -1.0]], [[1, 0, 0]], 2 / 3),
+        ([[-2.0, -3.0]], [[0, 0]], 1.0),
+        ([SCORES[:2], SCORES[2:]], [LABELS[:2], LABELS[2:]], 9 / 12),
+    ],
+    "cross_entropy": [
+        (SCORES, CLASSES, 0.75),
+        (SCORES, [float(k) for k in CLASSES], 0.75),
+        (SCORES, [[0.05 + 0.85 * (k == y) for k in range(3)] for y in CLASSES], 0.75),
+        (SCORES, [[float(k == y) for k in range(3)] for y in CLASSES], 0.75),
+        ([row[:2] for row in SCORES], [0, 1, 1, 1], 0.75),
+        ([row[:2] for row in SCORES], [False, True, True, True], 0.75),
+    ],
+}
+CASES = [
+    (loss, outputs, targets, share)
+    for loss in LOSSES
+    if loss.metric is not None
+    for outputs, targets, share in FORMS[loss.__name__]
+]
+every_case = pytest.mark.parametrize(("loss", "outputs", "targets", "share"), CASES)
+
+
+class Given(Module):
+    """A model whose outputs are its inputs, in a structure of lists."""
+
+    def __init__(self):
+        self.scale = MLP(1, [1], seed=1).layers[0].neurons[0].w[0]
+        self.scale.data = 1.0
+
+    def forward(self, x):
+        parts = x if isinstance(x, (list, tuple)) or getattr(x, "ndim", 0) else None
+        return self.scale * x if parts is None else [self.forward(part) for part in parts]
+
+
+@every_case
+def test_metric_of_a_loss_reads_all_targets_that_the_loss_takes(loss, outputs, targets, share):
+    loss(outputs, targets)
+    assert loss.metric(outputs, targets) == share
+    for form in (np.array(outputs), [np.array(row) for row in outputs], tuple(outputs)):
+        assert loss.metric(form, targets) == loss.metric(form, np.array(targets)) == share
+    assert evaluate(Given(), outputs, targets, loss=loss).accuracy == share
+    assert evaluate(Given(), outputs, targets, loss=lambda o, t: 2.0 * loss(o, t)).accuracy == share
+
+
+@pytest.mark.parametrize("way", [{"compiled": False}, {"compiled": True}, {"backend": "jax", "batch_size": 2}], ids=str)
+@every_case
+def test_training_reports_the_metric_of_its_loss(loss, outputs, targets, share, way):
+    if "backend" in way:
+        pytest.importorskip("jax")
+    model = Given()
+    options = {"optimizer": nn.SGD([model.scale], lr=1e-9), "epochs": 1, "validation": (outputs, targets), **way}
+    history = fit(model, outputs, targets, loss=loss, **options)
+    assert (history.metric_name, history.accuracy) == ("accuracy", [pytest.approx(share, rel=1e-12)])
+    assert history.validation_accuracy == [pytest.approx(share, rel=1e-12)]
+
+
+def test_nan_is_never_the_right_sign():
+    outputs = [[float("nan"), 1.0], [-1.0, float("nan")]]
+    assert binary_accuracy(outputs, [[0, 1], [0, 1]]) == binary_accuracy(np.array(outputs), [[0, 1], [0, 1]]) == 0.5
+    assert right_signs(np.array(outputs), np.array([[0, 1], [0, 1]]), np).tolist() == [0.5, 0.5]
+
+
+def test_targets_that_a_function_turns_keep_their_accuracy():
+    turned = {
+        hinge: lambda row: [2 * y - 1 for y in row],
+        binary_cross_entropy: lambda row: [0.9 * y + 0.05 for y in row],
+    }
+    for loss, turn in turned.items():
+        for targets, made in ((LABELS, [turn(row) for row in LABELS]), (first(LABELS), turn(first(LABELS)))):
+            outputs = SCORES if targets is LABELS else first(SCORES)
+            with calls_noted() as calls:
+                loss(outputs, made)
+            assert metric_among(calls, outputs, targets) is binary_accuracy
+            assert metric_among(calls, outputs, targets[::-1]) is None
+    with calls_noted() as calls:
+        binary_cross_entropy([1.0, -1.0], [1.0, 0.5])
+    assert metric_among(calls, [1.0, -1.0], [1.0, 0.25]) is binary_accuracy
+
+
+def test_binary_accuracy_takes_a_target_for_each_score():
+    for outputs, targets in (([[1.0, 2.0]], [1]), ([1.0], [[1, 0]]), ([[1.0, 2.0]], [[1]])):
+        for form in (outputs, np.array(outputs)):
+            assert "ValueError: binary_accuracy takes a target for each score, got" in error_of(
+                binary_accuracy, form, targets
+            )
+    assert "at least one, got 0 and 0" in error_of(binary_accuracy, [], [])
+    assert "takes classes as numbers, got" in error_of(binary_accuracy, [1.0], ["yes"])
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.metric is binary_accuracy], ids=lambda f: f.__name__)
+def test_page_has_classes_for_one_label_and_numbers_for_several(loss):
+    for outputs, targets, _ in FORMS[loss.__name__]:
+        several = isinstance(outputs[0], list)
+        if several and isinstance(outputs[0][0], list):
+            continue
+        count = len(outputs[0]) if several else 1
+        X = [row if several else [row] for row in outputs]
+        model = nn.Layer(count, count, None, seed=1) if several else MLP(1, [1], seed=1)
+        page = playground(model, X * 2, [*targets, *targets], loss=loss)
+        found = re.search(r'<script type="application/json" id="graph">(.*?)</script>', page.html, re.DOTALL)
+        assert len(json.loads(found[1])["classes"]) == (2 if count == 1 else 0)
+    with pytest.raises(ValueError, match="this loss has none, or several labels"):
+        playground(MLP(3, [3], seed=1), SCORES, SIGNS if loss is hinge else LABELS, loss=loss, classes=["a", "b", "c"])
+
+
+def test_cross_entropy_carries_accuracy():
+    assert (cross_entropy.metric, hinge.metric) == (accuracy, binary_accuracy)
+
+
+def test_metric_is_that_of_the_first_call_of_a_loss():
+    calls = []
+
+    def loss(outputs, targets):
+        calls.append(len(outputs))
+        return (hinge if len(calls) == 1 else mse)(outputs, targets)
+
+    history = fit(Given(), [1.0, -2.0], [1, -1], loss=loss, epochs=3, compiled=False)
+    assert len(calls) == 3
+    assert history.accuracy == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("validation", [None, 0.2])
+@pytest.mark.parametrize("batch_size", [1, 2, None])
+def test_metric_of_a_loss_of_ones_own_is_told_by_all_examples(batch_size, validation):
+    """Of some targets alone it would be the accuracy: a function may leave these as they are, and others not."""
+    X, count = [[float(i), 1.0] for i in range(20)], 20
+    turned = {
+        0: (lambda y: (y + 1) // 2, [i % 2 * 2 - 1 for i in range(count)]),
+        1: (lambda y: minimum(y, 8), [i % 10 for i in range(count)]),
+        2: (lambda y: y, [i % 10 for i in range(count)]),
+    }
+    for turn, y in turned.values():
+        found = []
+        for seed, compiled in itertools.product(range(4), (False, True)):
+            options = {"loss": lambda o, t, turn=turn: cross_entropy(o, [turn(v) for v in t]), "epochs": 2}
+            options |= {"batch_size": batch_size, "seed": seed, "validation": validation, "compiled": compiled}
+            found.append([*fit(MLP(2, [10], seed=1), X, y, **options).measures])
+        assert found == found[:1] * 8
+        assert ("accuracy" in found[0]) is (turn(-1) == -1 and turn(9) == 9)
