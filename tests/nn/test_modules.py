@@ -186,6 +186,48 @@ def test_tied_parameter_is_listed_once_under_its_first_name_and_stays_tied():
     assert model.decode.slope.data == 5.0
 
 
+def foreign(one, other):
+    found = type("Foreign", (), {"named_parameters": lambda self: [("same", one), ("same", other)]})
+    found.parameters = found.named_parameters
+    return found()
+
+
+COLLIDING = {
+    "number and string": lambda a, b: {1: a, "1": b},
+    "float and string": lambda a, b: {1.0: a, "1.0": b},
+    "None and string": lambda a, b: {None: a, "None": b},
+    "key with a dot": lambda a, b: {"a.b": a, "a": {"b": b}},
+    "key with a dot and a list": lambda a, b: {"a.0": a, "a": [b]},
+    "key with a dot and a module": lambda a, b: {"a.w": a, "a": Frozen(b)},
+    "key with a dot and an array": lambda a, b: {"a.0": a, "a": np.array([b])},
+    "tuple and string": lambda a, b: {(1, 2): a, "(1, 2)": b},
+    "module of another library": foreign,
+}
+
+
+@pytest.mark.parametrize("make", COLLIDING.values(), ids=COLLIDING)
+def test_two_parameters_of_one_name_are_an_error_where_names_are_needed(make, tmp_path):
+    model, path = Holder(w=make(Value(3.0), Value(2.0))), tmp_path / "model.json"
+    first, second = model.parameters()
+    wanted = r"two parameters of Holder have the name w\..*; change one of the keys"
+    for ask, arguments in ((model.state_dict, ()), (model.load_state_dict, ({"w.1": 0.0},))):
+        assert re.search(f"^ValueError: .*{wanted}", error_of(ask, *arguments))
+    assert re.search(f"^StorageError: .*{wanted}", error_of(nn.save, model, path))
+    assert not path.exists()
+    nn.save(Holder(w=[Value(3.0), Value(2.0)]), path)
+    assert re.search(f"^StorageError: .*{wanted}", error_of(nn.load, model, path))
+    assert (first.data, second.data) == (3.0, 2.0)
+    model.forward = lambda x: first * x[0] + second
+    nn.fit(model, [[1.0], [2.0]], [1.0, 2.0], loss=nn.mse, epochs=1, gradient_norms=True, compiled=False)
+    assert first.data != 3.0
+    assert second.data != 2.0
+
+
+def test_one_parameter_by_two_names_has_the_first():
+    one, other = Value(3.0), Value(2.0)
+    assert Holder(w={1: one, "1": one, "b": other}).state_dict() == {"w.1": 3.0, "w.b": 2.0}
+
+
 def test_parameters_in_slots_are_found():
     class Scale(Module):
         __slots__ = ("__hidden", "factor")
