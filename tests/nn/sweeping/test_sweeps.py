@@ -1,5 +1,6 @@
 """Sweeps by executors of one machine: the same table, whatever runs it and whatever breaks."""
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -11,7 +12,7 @@ import sys
 import time
 import weakref
 from collections import OrderedDict
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from nn.sweeping import _workers
 from nn.sweeping._fingerprint import fingerprint
 from nn.sweeping._journal import Journal
 from nn.sweeping._workers import attempted, run_task
+from nn.sweeping.sweep_table import Member, SweepTable
 from tests.errors import error_of, warns
 from tests.hypothesis_profiles import max_examples
 from tests.nn.sweeping import members
@@ -191,9 +193,19 @@ def test_result_or_argument_that_would_not_come_back_is_a_clear_error_and_is_not
 
 
 def test_tuples_and_arrays_come_back_as_lists_at_once_and_later(tmp_path):
+    calls = []
+
+    def member(x):
+        calls.append(x)
+        return {"a": (1, 2.0 * x), "b": math.inf, "count": np.int64(np.size(x))}
+
+    journal, grid = tmp_path / "sweep.jsonl", {"x": [np.float64(0.5), np.array([1.0, 2.0])]}
     for _ in range(2):
-        table = nn.sweep(lambda x: {"a": (1, np.ones(2)), "b": math.inf}, {"x": [1]}, resume=tmp_path / "sweep.jsonl")
-        assert table.results == [{"a": [1, [1.0, 1.0]], "b": math.inf}]
+        results = nn.sweep(member, grid, resume=journal).results
+        assert results == [{"a": [1, twice], "b": math.inf, "count": n} for twice, n in ((1.0, 1), ([2.0, 4.0], 2))]
+        entries = map(json.loads, journal.read_text(encoding="utf-8").splitlines()[-2:])
+        assert [entry["arguments"]["x"] for entry in entries] == [0.5, [1.0, 2.0]]
+        assert len(calls) == 2
 
 
 def test_journal_that_was_cut_at_any_byte_keeps_its_whole_lines(tmp_path, whole):
@@ -233,6 +245,19 @@ def test_file_of_another_kind_is_left_as_it_is(tmp_path):
     check()
 
 
+class AtOnce(Executor):
+    """An executor that runs what it is given before it returns."""
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(function(*arguments))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
 def test_interrupt_keeps_what_is_done():
     def f(x):
         if x == 3:
@@ -244,6 +269,8 @@ def test_interrupt_keeps_what_is_done():
     with ThreadPoolExecutor(1) as executor:
         table = nn.sweep(f, {"x": [1, 2, 3, 4]}, executor)
     assert (table.results[:2], table.interrupted) == ([1, 2], True)
+    failing = [{"x": x} for x in (3, 2, "a", 4)]  # 4 is not reached in a loop
+    assert nn.sweep(lambda x: f(x) * f(x), failing, AtOnce()).results == [None, 4, None, 16]
 
 
 @pytest.mark.thorough
@@ -327,6 +354,39 @@ def test_table_shows_arguments_and_results_in_columns():
     assert [m.arguments["x"] for m in table[1:]] == [1, 3]
     assert len(nn.sweep(members.square, {"x": []})) == 0
     assert nn.sweep(lambda: 7, {}).results == [7]
+
+
+NAMES = ("lr", "error", "result", "result.lr", "result.error", "member.error", 1)
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_every_argument_result_and_error_is_in_a_column(failed):
+    parts = [names for count in (0, 1, 2) for names in itertools.combinations(NAMES, count)]
+    for arguments, results in itertools.product(parts, parts):
+        if 1 in arguments:
+            continue
+        members = [Member({name: f"a {name}" for name in arguments}, {name: f"r {name}" for name in results}, True)]
+        members += [Member({"seed": 1}, "whole", True)]
+        if failed:
+            members.append(Member({"seed": 2}, error="ValueError: no"))
+        found = SweepTable(members).columns()
+        wanted = {f"a {name}" for name in arguments} | {f"r {name}" for name in results} | {1, "whole"}
+        wanted |= {2, "ValueError: no"} if failed else set()
+        assert {cell for cells in found.values() for cell in cells} - {None, ""} == wanted, (arguments, results)
+        assert all(found[name][0] == f"a {name}" for name in arguments)
+        assert {len(cells) for cells in found.values()} == {len(members)}
+        assert len(str(SweepTable(members)).splitlines()) == 1 + len(members)
+
+
+def test_names_that_meet_are_told_apart_by_prefixes():
+    done, failed = Member({"lr": 0.1}, {"lr": 0.2, "error": 0.3}, True), Member({"lr": 9.0}, error="ValueError: no")
+    assert SweepTable([done, failed]).columns() == {
+        "lr": [0.1, 9.0],
+        "result.lr": [0.2, None],
+        "error": [0.3, None],
+        "member.error": ["", "ValueError: no"],
+    }
+    assert SweepTable([Member({"result": 1}, 2, True)]).columns() == {"result": [1], "result.result": [2]}
 
 
 NO_SWEEPS = [
