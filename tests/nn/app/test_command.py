@@ -177,6 +177,10 @@ def test_command_that_does_not_fit_a_table_is_a_mistake_of_code_two(tmp_path):
     error = mistaken(write(tmp_path / "t.csv", ["a", "kind"], NUMBERS))
     assert "--target COLUMN is missing: what is to be learned from " in error
     assert "t.csv, whose columns are 'a', 'kind'; see" in error
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "zero.csv").write_bytes(b"a,b\0c\n1,2\n")
+    for name in ("folder.csv", "zero.csv"):  # whose columns cannot be read
+        assert re.search("--target COLUMN is missing: .*csv; see", mistaken(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", OF_TRAINING)

@@ -15,19 +15,22 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import MLP, datasets, load, read_csv, save
+from nn.data import csv_reader
 from nn.data.columns import DATE, LARGEST_CELL, MOST_CATEGORIES, examples
-from nn.data.csv_dialect import SEPARATORS, TableError
+from nn.data.csv_dialect import SEPARATORS, TableError, decoded
 from nn.data.csv_reader import MISSING, complaint, number_in, read_inputs, read_table
 from nn.data.datasets import Dataset, Standardization
 from nn.data.encoder import Column, Encoder
 from nn.training import storage
 from tests.errors import error_of
 from tests.hypothesis_profiles import max_examples
+from tests.nn.training.small import Line
 
 SETTINGS = max_examples(200)
 
@@ -243,6 +246,16 @@ def test_latin_1_is_read_with_a_hint_and_an_encoding_that_does_not_fit_is_an_err
     assert re.search("^TableError: .*'klingon' is not an encoding", trouble(path, encoding="klingon"))
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_line_that_is_not_utf8_is_told(mark, line):
+    lines = [b"a;b", "ü".encode(), b"1"]
+    lines[line - 1] += b"\xe4\x81"
+    text, (note,) = decoded("t.csv", mark + b"\n".join(lines), None)
+    assert f"not UTF-8 (line {line})" in note
+    assert "ä" in text
+
+
 def test_rows_of_other_lengths_and_rows_without_values_move_no_cell(read, table):
     assert read("a,y,b\n1,p,3\n2,q\n4,p,5\n").X == [[1.0, 3.0, 0.0], [2.0, 4.0, 1.0], [4.0, 5.0, 0.0]]
     columns = read_table(table("a,b,y\n1,2,no,\n3,4,yes\n5,6,no\n"), ["y"]).columns  # a separator at its end
@@ -331,18 +344,8 @@ IN_COLUMNS = [  # cells of a column, a cell of each other one, and what the firs
     (["\u22121,45", "\uff12\uff0c\uff15"], "1", [-1.45, 2.5]),
     (["\uff11\uff12\uff0c\uff13\uff14\uff15.5", "7"], "1", [12345.5, 7.0]),
 ]
-NO_NUMBERS = [
-    "10\xb3",
-    "12 34",
-    "1 2345",
-    "0 123",
-    "1 234'567",
-    "1 234.567,5",
-    "1 234.567.890",
-    "1,234 567",
-    "- 1",
-    "\u2212",
-]
+NO_NUMBERS = ["10\xb3", "12 34", "1 2345", "0 123", "1 234'567", "1 234.567,5", "1 234.567.890", "1,234 567", "- 1"]
+NO_NUMBERS += ["\u2212"]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -582,6 +585,23 @@ def test_large_table_takes_little_time(table):
     assert len(data.X) == 25_000
 
 
+def test_what_stops_pandas_is_an_error_of_the_file_or_an_interrupt(table, monkeypatch):
+    def fail(*arguments, **options):
+        raise pandas.errors.ParserError("Error tokenizing data. C error:\n  something new")
+
+    class Interrupted(io.StringIO):
+        def read(self, *size):
+            raise KeyboardInterrupt
+
+    path = table(PETS)
+    with monkeypatch.context() as patch:
+        patch.setattr(pandas, "read_csv", fail)
+        assert re.search(r"^TableError: .*table\.csv: something new$", error_of(read_table, path))
+    monkeypatch.setattr(csv_reader, "StringIO", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_table(path)
+
+
 def test_missing_pandas_is_an_error_that_names_the_remedy(table, monkeypatch):
     path = table(PETS)
     monkeypatch.setitem(sys.modules, "pandas", None)
@@ -668,6 +688,9 @@ def test_rows_that_lack_a_value_or_the_target_are_left_out_and_that_is_said(read
     assert len(found.data.X) == 2
     assert "3 of 5 rows lack a value and are left out" in found.notes
     assert "  'a'  numbers 1 to 9; 1 missing" in found.summary("t.csv").splitlines()
+    dropped, filled = (examples(read_table(table(PETS)), "kind", missing=missing) for missing in ("drop", "fill"))
+    assert dropped.data == filled.data
+    assert dropped.notes == filled.notes == []
     path = table("a,y\n1,p\n2,?\n3,q\n")
     assert read_csv(path, "y").X == [[1.0], [3.0]]
     assert examples(read_table(path), "y").notes == ["1 of 3 rows lack the target 'y' (written '?') and are left out"]
@@ -847,28 +870,18 @@ WRONG_OPTIONS = [
     ),
     ({"features": ["weight", "kind"]}, "^ValueError: .*columns other than the target 'kind'"),
     ({"features": []}, "^ValueError: .*one or more"),
-    *(
-        (
-            {option: given},
-            f"^TypeError: {option} is a list of names of columns, got {given!r}; write \\[{given!r}\\] for one",
-        )
-        for option in ("features", "drop")
-        for given in ("weight", "wh", "", 3)
-    ),
-    *(
-        (
-            {option: [given]},
-            f"^TypeError: {option} names columns by texts, got {re.escape(repr(given))}; write 'price' for",
-        )
-        for option in ("features", "drop")
-        for given in (["weight"], None, 2.5)
-    ),
     ({"features": ["width"]}, "^TableError: .*no column 'width'"),
     ({"drop": ["width"]}, "^TableError: .*no column 'width'"),
     ({"drop": ["kind"]}, "^ValueError: .*drop names columns other than the target 'kind'"),
     ({"drop": ["weight", "height"]}, "^TableError: .*'weight' is left out: as asked for; 'height' is left out"),
     ({"missing": "guess"}, "^ValueError: .*missing is 'fill' or 'drop', got 'guess'"),
 ]
+for option, wrong in itertools.product(("features", "drop"), ("weight", "wh", "", 3)):
+    wanted = f"^TypeError: {option} is a list of names of columns, got {wrong!r}; write \\[{wrong!r}\\] for one"
+    WRONG_OPTIONS.append(({option: wrong}, wanted))
+for option, wrong in itertools.product(("features", "drop"), (["weight"], None, 2.5)):
+    wanted = f"^TypeError: {option} names columns by texts, got {re.escape(repr(wrong))}; write 'price' for"
+    WRONG_OPTIONS.append(({option: [wrong]}, wanted))
 
 
 def test_wrong_options_are_errors_that_say_so(table):
@@ -926,35 +939,25 @@ def test_inputs_are_found_by_name_whatever_else_is_there_or_one_clear_line_says_
 
 
 TWO_WAYS, NOT_AS_TRAINED = "may be read in two ways: ", "has a comma between thousands: in training"
-COMMAS = [  # those of a column in training, the separator of another table, and what its cells are, or their error
-    *(
-        (known, by, {"1,5": 1.5, "66,781": 66.781, "7": 7.0, "1.5": 1.5})
-        for by in ",;"
-        for known in ("decimal", "points")
-    ),
-    *((known, by, {"-,5e1": -5.0, "0.123": 0.123}) for by in ",;" for known in ("decimal", "points")),
-    *((known, by, {"1.234,5": 1234.5, "1.234.567": 1234567.0}) for by in ",;" for known in ("decimal", "points", "")),
-    *(
-        (known, by, {"1,234.5": NOT_AS_TRAINED, "1,234,567": NOT_AS_TRAINED})
-        for by in ",;"
-        for known in ("decimal", "points")
-    ),
-    *(("points", by, {"12.345": 12345.0}) for by in ",;"),
-    *(("decimal", ";", {"12.345": TWO_WAYS}), ("decimal", ",", {"12.345": 12.345})),
-    *(("thousands", by, {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345, "7": 7.0}) for by in ",;"),
-    *(
-        ("", by, {"1,5": 1.5, "0,781": 0.781, "66,7812": 66.7812, "1,234.5": 1234.5, "1,234,567": 1234567.0})
-        for by in ",;"
-    ),
-    ("", ";", {"66,781": TWO_WAYS, "-1,000": TWO_WAYS, "12.345": 12.345, "7": 7.0}),
-    ("", ",", {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345}),
+EITHER = ["decimal", "points"]
+COMMAS = [  # those of a column in training, separators of another table, and what its cells are, or their error
+    (EITHER, ",;", {"1,5": 1.5, "66,781": 66.781, "7": 7.0, "1.5": 1.5}),
+    (EITHER, ",;", {"-,5e1": -5.0, "0.123": 0.123}),
+    ([*EITHER, ""], ",;", {"1.234,5": 1234.5, "1.234.567": 1234567.0}),
+    (EITHER, ",;", {"1,234.5": NOT_AS_TRAINED, "1,234,567": NOT_AS_TRAINED}),
+    *((["points"], ",;", {"12.345": 12345.0}), (["decimal"], ";", {"12.345": TWO_WAYS})),
+    (["decimal"], ",", {"12.345": 12.345}),
+    (["thousands"], ",;", {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345, "7": 7.0}),
+    ([""], ",;", {"1,5": 1.5, "0,781": 0.781, "66,7812": 66.7812, "1,234.5": 1234.5, "1,234,567": 1234567.0}),
+    ([""], ";", {"66,781": TWO_WAYS, "-1,000": TWO_WAYS, "12.345": 12.345, "7": 7.0}),
+    ([""], ",", {"66,781": 66781.0, "1,234.5": 1234.5, "12.345": 12.345}),
 ]
 
 
 def test_cell_of_a_table_to_predict_from_means_what_it_meant_in_training_whatever_the_other_rows_are(table):
     others = ["7", "1,5", "66,781", "1,234.5", "12.345"]
-    for commas, separator, cells in COMMAS:
-        for cell, found in cells.items():
+    for kinds, separators, cells in COMMAS:
+        for commas, separator, (cell, found) in itertools.product(kinds, separators, cells.items()):
             for rows in ([cell], [cell, "7"], *([o, cell] for o in others if isinstance(cells.get(o), float))):
                 text = "".join(f'"{row}"{separator}p\n' for row in ["x", *rows])
                 asked = table(text), {"x": False}, None, {"x": commas}
@@ -1077,6 +1080,8 @@ MISFITS = [
 def test_encoder_that_does_not_fit_is_refused(tmp_path):
     path, model = tmp_path / "model.json", MLP(2, [2, 1], seed=1)
     assert Encoder.of_saved(saved(path, GOOD, model)) == GOOD
+    one = Encoder(BOTH[:1], "y", ("p", "q"), Standardization((0.0,), (1.0,)), None)
+    assert Encoder.of_saved(saved(path, one, Line())) == one  # beside a model of one's own
     for change in MISFITS:
         save(model, path, {"encoder": {**GOOD.to_json(), **change}})
         wanted = "^StorageError: .*what its inputs and outputs mean does not fit the model"

@@ -67,17 +67,11 @@ def around(width):
 
 
 def by_default(width):
-    def f(seed, width=width):
-        return seed * width
-
-    return f
+    return lambda seed, width=width: seed * width
 
 
 def by_keyword(width):
-    def f(seed, *, width=width):
-        return seed * width
-
-    return f
+    return lambda seed, *, width=width: seed * width
 
 
 def of_a_class_of_its_own(held):
@@ -158,17 +152,9 @@ def test_functions_that_differ_have_different_fingerprints_and_equal_ones_the_sa
 @pytest.mark.thorough
 def test_fingerprints_are_those_of_every_process():
     code = "from tests.nn.sweeping import test_fingerprint as f; print(*f.fingerprints(), sep=chr(10))"
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True, "check": True}
+    environments = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]
+    told = [subprocess.run([sys.executable, "-c", code], env=env, **options).stdout for env in environments]
     assert told[0] == told[1]
     assert len(told[0].splitlines()) == len(fingerprints())
 
@@ -183,18 +169,7 @@ def of_the_package():
     with scope("square"):
         y = x * x
     optimizers = [getattr(nn, name)(model.parameters(), **options) for name, options in OPTIMIZERS.values()]
-    held = [
-        x,
-        y,
-        [x, Value(1.0)],
-        Constant(2.0),
-        y.detach(),
-        model,
-        model([1.0]),
-        compile(square),
-        compile(y),
-        compile(model),
-    ]
+    held = [x, y, [x, Value(1.0)], Constant(2.0), y.detach(), model, model([1.0]), *map(compile, (square, y, model))]
     held += [*optimizers, grad(square), hvp(compile(square)), nn.schedules.Cosine(0.1, steps=10), nn.datasets.xor()]
     return [partial(train, thing) for thing in held]
 

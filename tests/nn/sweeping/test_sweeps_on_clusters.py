@@ -54,9 +54,10 @@ if __name__ == "__main__":
     assert len(processes) == len(set(processes)) <= 2
 
 
-def test_dask_as_on_the_page(tmp_path):
-    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'scalar-autograd[sweep]'")
-    assert "accuracy" in run(example("LocalCluster"), tmp_path)
+@pytest.mark.parametrize(("package", "word"), [("distributed", "LocalCluster"), ("ray", "import ray")])
+def test_cluster_as_on_the_page(package, word, tmp_path):
+    pytest.importorskip(package, reason=f"{package} is not installed: pip install {package}")
+    assert "accuracy" in run(example(word), tmp_path)
 
 
 def test_mpi_as_on_the_page(tmp_path):
@@ -67,11 +68,6 @@ def test_mpi_as_on_the_page(tmp_path):
     assert "accuracy" in run(
         example("MPIPoolExecutor"), tmp_path, start, "-n", "3", sys.executable, "-m", "mpi4py.futures"
     )
-
-
-def test_ray_as_on_the_page(tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
-    assert "accuracy" in run(example("import ray"), tmp_path)
 
 
 def test_examples_of_the_page_train_with_a_function_of_this_signature():

@@ -19,6 +19,7 @@ import autograd
 import nn
 from autograd import Value, atan2, exp, fsum, log, mean, relu, sqrt, tanh, where
 from autograd.compiler import cut
+from autograd.compiler.backends import BACKENDS
 from nn import (
     MLP,
     SGD,
@@ -593,12 +594,15 @@ LOGARITHM = functools.partial(Formula, lambda w, x: log(w * x[0]))
 
 @BOTH_WAYS
 @pytest.mark.parametrize("batch_size", [None, 1])
-def test_input_outside_of_the_domain_is_an_error_and_changes_nothing(compiled, batch_size):
-    model = LOGARITHM()
-    given, y = [[1.0], [2.0], [3.0], [4.0], [0.0]] * 4, [0.0] * 20
-    with pytest.raises(ValueError, match=r"(?m)^log is defined for x > 0, got x = 0\.0$"):
-        fit(model, given, y, loss=mse, batch_size=batch_size, epochs=9, seed=1, compiled=compiled)
-    assert model.w.data == 1.0
+def test_input_outside_of_the_domain_is_an_error_and_changes_nothing_also_where_it_is_held_out(compiled, batch_size):
+    right, y = [[1.0 + 0.01 * i] for i in range(200)], [0.0] * 200
+    wrong = [*right[:97], [0.0], *right[98:]]
+    for given, validation in ((wrong, None), (right, (wrong, y))):
+        model = LOGARITHM()
+        options = {"optimizer": Adam(model.parameters(), lr=0.1), "batch_size": batch_size, "epochs": 3, "seed": 1}
+        with pytest.raises(ValueError, match=r"(?m)^log is defined for x > 0, got x = 0\.0$"):
+            fit(model, given, y, loss=mse, validation=validation, compiled=compiled, **options)
+        assert (model.w.data, options["optimizer"].steps) == (1.0, 0)
 
 
 # Numbers that leave the floats in the middle of training
@@ -809,20 +813,34 @@ def test_two_models_may_share_parameters():
         assert first.state_dict() == second.state_dict() != before
 
 
-def test_back_end_that_cannot_train_is_refused():
-    def train(loss=mse, **options):
-        return fit(MLP(1, [1], seed=1), [[1.0], [2.0], [4.0]], [1.0, 2.0, 9.0], loss=loss, epochs=1, **options)
+def of_all_together(outputs, targets):
+    if len(outputs) < 9 * len(X):
+        raise ValueError("this loss is of all examples together")
+    return mse(outputs, targets)
 
-    def sum_of_squares(outputs, targets):
-        return fsum([(output - target) ** 2 for output, target in zip(outputs, targets, strict=True)])
 
-    assert train(backend="numpy").loss == pytest.approx(train(compiled=False).loss, rel=1e-13)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_back_end_runs_a_loss_that_is_the_mean_over_its_examples_and_no_other(backend):
+    needs = f"backend='{backend}' needs a loss that is the mean over its examples"
+    for loss, wanted in ((total, WITHOUT_MEAN), (of_all_together, needs)):
+        model = model_of(1)
+        message = error_of(fit, model, X * 9, REAL * 9, loss=loss, epochs=1, backend=backend)
+        assert re.search(f"^ValueError: .*{wanted}", message)
+        assert model.state_dict() == model_of(1).state_dict()
+    theta, history, _ = train("auto", REAL * 9, X * 9, epochs=1, backend=backend)
+    for loss in (mse, of_all_together):
+        wanted, eager, _ = train(False, REAL * 9, X * 9, loss=loss, epochs=1)
+        assert [*theta, *history.loss] == pytest.approx([*wanted, *eager.loss], rel=1e-13)
+    model = model_of(1)
+    assert not fit(model, X * 9, REAL * 9, loss=of_all_together, epochs=1).compiled
+    assert model.state_dict() != model_of(1).state_dict()
+
+
+def test_back_end_that_is_not_known_or_not_to_compile_is_refused():
     with pytest.raises(ValueError, match=r"a backend of 'auto', .*, got 'nonsense'; fit takes 'jax' too"):
-        train(backend="nonsense")
+        train("auto", REAL, backend="nonsense")
     with pytest.raises(ValueError, match="a back end runs what is compiled, got backend='numpy' and compiled=False"):
-        train(backend="numpy", compiled=False)
-    with pytest.raises(ValueError, match="the mean over its examples"):
-        train(sum_of_squares, backend="numpy")
+        train(False, REAL, backend="numpy")
 
 
 WEIGHT = [0.0]

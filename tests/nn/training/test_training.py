@@ -242,6 +242,30 @@ def test_error_of_a_model_is_passed_on_and_one_without_parameters_needs_an_optim
             fit(model, *XOR, *loss, **options)
 
 
+class Refusing(list):
+    def __getitem__(self, index):
+        raise RuntimeError("these examples cannot be read")
+
+
+def test_examples_that_cannot_be_read_leave_all_as_it_was():
+    model = Slope()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with pytest.raises(RuntimeError, match="these examples cannot be read"):
+        fit(model, Refusing(LINE[0]), LINE[1], loss=mse, optimizer=optimizer)
+    assert (model.w.data, optimizer.steps) == (3.0, 0)
+
+
+@pytest.mark.parametrize(("batch_size", "examples"), [(None, 10), (4, 4), (19, 10)])
+def test_step_without_memory_names_its_examples_and_leaves_the_model_as_it_was(batch_size, examples):
+    def full(outputs, targets):
+        raise MemoryError
+
+    model = Slope()
+    with pytest.raises(MemoryError, match=f"a step on {examples} examples has no memory to run in; give fit a smaller"):
+        fit(model, *TEN, loss=full, batch_size=batch_size)
+    assert model.w.data == 3.0
+
+
 class Nothing: ...
 
 
