@@ -12,24 +12,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_circles, make_moons
 
-from nn import MLP
-from nn.data.datasets import (
-    Dataset,
-    Standardization,
-    circles,
-    digits,
-    iris,
-    linear,
-    moons,
-    spirals,
-    split,
-    standardization,
-    standardized,
-    xor,
-)
+from nn import MLP, datasets
+from nn.data.datasets import Dataset, Standardization, iris, linear, moons, split, standardization, standardized, xor
 from tests.errors import error_of
 
-GENERATED = [xor, moons, circles, spirals, linear]
+GENERATED = [xor, moons, datasets.circles, datasets.spirals, linear]
 
 
 def numbered(per_class):
@@ -44,7 +31,10 @@ def columns(data):
     return list(zip(*data.X, strict=True))
 
 
-@pytest.mark.parametrize(("make", "theirs"), [(moons, make_moons), (circles, partial(make_circles, factor=0.5))])
+THEIRS = [(moons, make_moons), (datasets.circles, partial(make_circles, factor=0.5))]
+
+
+@pytest.mark.parametrize(("make", "theirs"), THEIRS)
 def test_moons_and_circles_are_those_of_scikit_learn(make, theirs):
     for n, noise, seed in itertools.product([1, 2, 3, 100, 1001], [0.0, 0.1], [0, 1, 2**32 - 1]):
         X, y = theirs(n_samples=n, noise=noise, random_state=seed)
@@ -54,7 +44,7 @@ def test_moons_and_circles_are_those_of_scikit_learn(make, theirs):
         np.testing.assert_allclose(data.X, X, rtol=1e-15, atol=2e-16)
     assert error_of(make, seed=2**32) == f"ValueError: a seed is a whole number, 0 to 2**32 - 1, got {2**32}"
     assert moons(seed=1) == moons(n=100, noise=0.1, seed=1)
-    assert moons().classes + circles().classes == ["upper moon", "lower moon", "outer circle", "inner circle"]
+    assert moons().classes + datasets.circles().classes == ["upper moon", "lower moon", "outer circle", "inner circle"]
 
 
 def test_iris_is_that_of_scikit_learn_and_may_be_changed_without_changing_the_next():
@@ -66,12 +56,12 @@ def test_iris_is_that_of_scikit_learn_and_may_be_changed_without_changing_the_ne
 
 
 def test_digits_are_those_of_scikit_learn_and_without_it_the_error_names_the_remedy(monkeypatch):
-    data, bunch = digits(), load_digits()
+    data, bunch = datasets.digits(), load_digits()
     assert (data.X, data.y, data.classes) == (bunch.data.tolist(), bunch.target.tolist(), list("0123456789"))
     assert (data.features[0], data.features[1], data.features[8]) == ("pixel_0_0", "pixel_0_1", "pixel_1_0")
     monkeypatch.setitem(sys.modules, "sklearn", None)
     wanted = "ImportError: digits comes from scikit-learn: python -m pip install 'scalar-autograd[demo]'"
-    assert error_of(digits) == wanted
+    assert error_of(datasets.digits) == wanted
 
 
 def test_xor_is_its_truth_table_and_of_many_points_surrounds_each_corner_with_as_many():
@@ -88,7 +78,7 @@ def test_xor_is_its_truth_table_and_of_many_points_surrounds_each_corner_with_as
 
 @pytest.mark.parametrize(("arms", "turns"), [(2, 1.5), (3, 1.0), (1, 3.0)])
 def test_spirals_wind_outwards_at_equal_angles(arms, turns):
-    data = spirals(n=arms * 20, noise=0.0, arms=arms, turns=turns)
+    data = datasets.spirals(n=arms * 20, noise=0.0, arms=arms, turns=turns)
     assert [data.y.count(arm) for arm in range(arms)] == [20] * arms
     assert len(data.classes) == arms
     for x, arm in zip(data.X, data.y, strict=True):
@@ -99,7 +89,7 @@ def test_spirals_wind_outwards_at_equal_angles(arms, turns):
 
 
 def test_spirals_are_not_told_apart_by_a_line_but_by_their_neighbours():
-    data = spirals(seed=1)
+    data = datasets.spirals(seed=1)
     for weights in [(math.cos(a / 10), math.sin(a / 10)) for a in range(63)]:
         right = sum((weights[0] * x[0] + weights[1] * x[1] > 0.0) == y for x, y in zip(data.X, data.y, strict=True))
         assert right < 0.75 * len(data.X)
@@ -147,11 +137,10 @@ def test_numbers_out_of_range_are_errors_that_show_them(make):
         assert error_of(make, noise=noise) == f"ValueError: noise is a standard deviation, 0 or more, got {noise!r}"
     for noise in ("a", None):
         assert error_of(make, noise=noise).startswith("TypeError: noise takes a real number, got a ")
-    wanted = "ValueError: arms is a number of spirals, 1 or more, got 0"
-    assert error_of(spirals, arms=0) == wanted
+    assert error_of(datasets.spirals, arms=0) == "ValueError: arms is a number of spirals, 1 or more, got 0"
 
 
-@pytest.mark.parametrize("make", [*GENERATED, iris, digits])
+@pytest.mark.parametrize("make", [*GENERATED, iris, datasets.digits])
 def test_data_are_plain_lists_of_plain_numbers(make):
     data = make(n=10, noise=0.1, seed=1) if make in GENERATED else make()
     assert {type(part) for part in data} == {list}
@@ -308,7 +297,7 @@ def test_examples_of_another_length_are_an_error_that_says_so():
         assert error_of(getattr(standardization(iris()), method), [[1.0, 2.0, 3.0]]) == wanted
 
 
-@pytest.mark.parametrize("make", [iris, digits, linear])
+@pytest.mark.parametrize("make", [iris, datasets.digits, linear])
 def test_means_and_spreads_are_those_of_exact_arithmetic_and_undo_gives_back_what_apply_took(make):
     data = make()
     scaling = standardization(data)

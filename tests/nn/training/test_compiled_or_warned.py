@@ -10,24 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from autograd import (
-    Value,
-    compile,
-    dot,
-    exp,
-    fsum,
-    log,
-    maximum,
-    mean,
-    minimum,
-    no_grad,
-    relu,
-    sigmoid,
-    softmax,
-    softplus,
-    sqrt,
-    where,
-)
+import autograd
+from autograd import Value, compile, dot, exp, fsum, log, maximum, mean, relu, sigmoid, softmax, softplus, sqrt, where
 from nn import MLP, SGD, Layer, Module, evaluate, fit, mse, playground
 from nn.training.judging import LOSSES
 from tests.errors import error_of
@@ -241,7 +225,7 @@ def test_example_that_has_no_loss_by_itself_is_noticed_among_many():
 THRESHOLDS = {  # where training comes to in the end, and random outputs do not
     "flooding": lambda total: abs(total - 0.05) + 0.05,
     "no less": lambda total: maximum(total, 0.05),
-    "no more": lambda total: minimum(total, 1e9),
+    "no more": lambda total: autograd.minimum(total, 1e9),
     "margin": lambda total: relu(total - 0.05),
     "choice": lambda total: where(total > 0.05, total, 0.0),
     "curve": lambda total: total + 1e-30 * total**2,
@@ -333,9 +317,8 @@ def test_model_that_depends_on_its_calls_is_noticed_though_it_begins_at_0(formul
 
 def test_model_that_is_another_while_it_is_traced_is_at_fault():
     looked_up = lambda w, x: {1.0: w[0], 2.0: w[1]}.get(1.0 * x[0], w[2])  # a computed key
-    assert_same(
-        "with one of these, the model computes something else", lambda: Weights(looked_up), [[1.0], [2.0]], [3.0, 5.0]
-    )
+    reason = "with one of these, the model computes something else"
+    assert_same(reason, lambda: Weights(looked_up), [[1.0], [2.0]], [3.0, 5.0])
 
 
 # Losses that are means
@@ -352,7 +335,7 @@ class Heads(Module):
 
 
 def with_untracked(outputs, targets):
-    with no_grad():
+    with autograd.no_grad():
         weights = [1.0 + o * o for o in outputs]
     return mean([w.detach() * (o - y) ** 2 for w, o, y in zip(weights, outputs, targets)])
 

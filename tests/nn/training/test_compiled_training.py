@@ -20,23 +20,7 @@ import nn
 from autograd import Value, atan2, exp, fsum, log, mean, relu, sqrt, tanh, where
 from autograd.compiler import cut
 from autograd.compiler.backends import BACKENDS
-from nn import (
-    MLP,
-    SGD,
-    Adam,
-    Layer,
-    Module,
-    Neuron,
-    accuracy,
-    binary_cross_entropy,
-    cross_entropy,
-    fit,
-    hinge,
-    huber,
-    l2,
-    mae,
-    mse,
-)
+from nn import MLP, SGD, Adam, Layer, Module, Neuron, binary_cross_entropy, cross_entropy, fit, hinge, l2, mse
 from nn.training.examples import Examples
 from nn.training.optimizer import Optimizer
 from tests.backends import RUN_BY, name_of
@@ -124,10 +108,10 @@ def assert_alike(y, X=X, validation=True, eagerly=train, **options):
 LOSSES = {
     "mse": (mse, REAL, 1),
     "mse of several outputs": (mse, PAIRS, 2),
-    "mae": (mae, REAL, 1),
-    "mae of several outputs": (mae, PAIRS, 2),
-    "huber": (huber, REAL, 1),
-    "huber, delta": (functools.partial(huber, delta=0.2), PAIRS, 2),
+    "mae": (nn.mae, REAL, 1),
+    "mae of several outputs": (nn.mae, PAIRS, 2),
+    "huber": (nn.huber, REAL, 1),
+    "huber, delta": (functools.partial(nn.huber, delta=0.2), PAIRS, 2),
     "hinge": (hinge, SIGNS, 1),
     "binary cross-entropy": (binary_cross_entropy, BITS, 1),
     "binary cross-entropy of probabilities": (binary_cross_entropy, [0.5 + x / 4 for x, _ in X], 1),
@@ -365,7 +349,7 @@ def test_metric_may_index_by_the_target_or_be_that_of_another_loss():
 
     assert_alike(CLASSES, loss=cross_entropy, outputs=3, batch_size=3, metric=of_the_target)
     loss = lambda outputs, targets: hinge(outputs, targets) + 0.0
-    assert assert_alike(SIGNS, loss=loss, metric=accuracy, batch_size=3).accuracy
+    assert assert_alike(SIGNS, loss=loss, metric=nn.accuracy, batch_size=3).accuracy
 
 
 @BOTH_WAYS

@@ -22,19 +22,8 @@ from nn.training.history import Score
 from nn.training.progress import INTERVAL, LAYOUT, Bar, NoBar, bar
 from nn.training.stepping import CompiledSteps, EagerSteps
 from tests.errors import error_of
-from tests.nn.training.small import (
-    BOTH_WAYS,
-    LINE,
-    TEN,
-    XOR,
-    FailureError,
-    Slope,
-    Terminal,
-    collector,
-    halve,
-    idle,
-    slope_after,
-)
+from tests.nn.training import small
+from tests.nn.training.small import BOTH_WAYS, LINE, TEN, XOR, FailureError, Slope, halve, idle, slope_after
 
 HELD_OUT = ([[1.0]], [1.0])
 
@@ -397,7 +386,7 @@ def test_interrupt_at_any_moment_leaves_a_whole_number_of_steps(kind, compiled, 
         optimizer = SGD(model.parameters(), lr=0.25, momentum=0.5)
         options = {"validation": HELD_OUT, "callbacks": [lambda h: None], "metric": lambda outputs, targets: 1.0}
         options |= {"loss": mse, "optimizer": optimizer, "epochs": 6, "compiled": compiled}
-        with pytest.MonkeyPatch.context() as monkeypatch, collector(True):
+        with pytest.MonkeyPatch.context() as monkeypatch, small.collector(True):
             interrupt_once(monkeypatch, kind, moment, call, before)
             history = fit(model, [[1.0]], [1.0], **options)
             assert gc.isenabled()
@@ -627,7 +616,7 @@ def test_bar_that_shows_nothing_takes_what_the_other_takes_and_both_cost_little(
 
 
 def test_bar_of_short_epochs_is_drawn_by_tqdm_now_and_then(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stderr", small.Terminal())
     halve(True, 3000, lr=1e-9)
     shown = sys.stderr.getvalue()
     assert "3000/3000" in shown
