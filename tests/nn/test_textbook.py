@@ -12,7 +12,7 @@ from itertools import chain, product
 
 import pytest
 
-from autograd import Value, dot, exp, sigmoid, tanh
+from autograd import Value, exp, sigmoid, tanh
 from nn import MLP, SGD, Neuron, datasets, fit, mse
 
 X = [0.5, -1.2, 0.8]
@@ -134,34 +134,24 @@ class DeltaRule:
         return sum((self.answer(x) > 0.0) == (wanted(x) > 0.0) for x in PATTERNS)
 
 
-class Engine:
-    """The same network made of Values, which learns by `backward()`."""
-
-    def __init__(self, hidden, output):
-        self.hidden = [[Value(w) for w in row] for row in hidden]
-        self.output = [Value(w) for w in output]
-        self.parameters = [*chain(*self.hidden), *self.output]
-        self.optimizer = SGD(self.parameters, lr=LR)
-
-    def learn(self, x, target):
-        hidden = [bipolar_sigmoid(dot(row, [*x, 1.0])) for row in self.hidden]
-        y = bipolar_sigmoid(dot(self.output, [*hidden, 1.0]))
-        self.optimizer.zero_grad()
-        (0.5 * (y - target) ** 2).backward()
-        self.optimizer.step()
-
-
 @pytest.mark.thorough
 def test_delta_rule_and_engine_are_equal_until_all_eight_signs_are_right():
-    by_hand, engine, rng = DeltaRule(*copy.deepcopy(FIRST)), Engine(*FIRST), random.Random(0)
+    by_hand, rng = DeltaRule(*copy.deepcopy(FIRST)), random.Random(0)
+    model = MLP(3, [2, 1], bipolar_sigmoid, output=bipolar_sigmoid)
+    parameters = model.parameters()
+    for parameter, number in zip(parameters, [*chain(*FIRST[0]), *FIRST[1]], strict=True):
+        parameter.data = number
+    optimizer = SGD(parameters, lr=LR)
     for step in range(100_000):
         if step % 100 == 0 and by_hand.right() == 8:
             break
         x = rng.choice(PATTERNS)
         by_hand.learn(x, wanted(x))
-        engine.learn(x, wanted(x))
+        optimizer.zero_grad()
+        (0.5 * (model(x) - wanted(x)) ** 2).backward()
+        optimizer.step()
         weights = [*chain(*by_hand.hidden), *by_hand.output]
-        off = max(abs(ours.data - theirs) for ours, theirs in zip(engine.parameters, weights, strict=True))
+        off = max(abs(ours.data - theirs) for ours, theirs in zip(parameters, weights, strict=True))
         assert off <= 1e-12, (step, off)
     assert step == 15_000
 

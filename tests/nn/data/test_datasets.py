@@ -183,7 +183,7 @@ def weights_of_network(seed):
 def test_seed_is_a_whole_number_from_0_or_a_generator_of_python_and_nothing_else(make):
     assert make(seed=np.int64(3)) == make(seed=3) != make(seed=4)
     assert make(seed=random.Random(3)) == make(seed=random.Random(3)) != make(seed=random.Random(4))
-    for seed in ([3], np.array([3, 4]), "a", b"a", 3.0, math.nan):
+    for seed in ([3], np.array([3, 4]), "a", b"a", 3.0, math.nan, 1 + 2j, np.random.default_rng(1)):
         assert error_of(make, seed=seed).startswith("TypeError: a seed is a whole number or a random.Random, got a ")
     for seed in (-1, np.int8(-1)):
         assert re.fullmatch(

@@ -656,6 +656,10 @@ def steep(slope):
     return lambda: Formula(lambda w, x: slope * w)
 
 
+def endless(outputs, targets):
+    return outputs[0]
+
+
 def huge():
     model = model_of(1, "relu")
     model.load_state_dict({name: 1e200 * number for name, number in model.state_dict().items()})
@@ -667,13 +671,8 @@ INFINITE = "the gradient is not finite"
 OF_STATE = "the optimiser's squares became infinite in epoch 1; "
 OF_PARAMETER = "a parameter became infinite in epoch 1; "
 AT_ONCE = [  # what stops before its first step, and why
-    (
-        lambda: ROOT(0.0),
-        mse,
-        Adam,
-        0.1,
-        "the gradient is not finite in epoch 1; first of all, in the chain rule through s",
-    ),
+    (lambda: ROOT(0.0), mse, Adam, 0.1, f"{INFINITE} in epoch 1; first of all, in the chain rule through s"),
+    *((steep(x), endless, SGD, 0.1, f"the loss became {x} in epoch 1; ") for x in (math.nan, math.inf, -math.inf)),
     (huge, mse, SGD, 0.05, "the loss became nan in epoch 1; first of all, dot is -inf, for "),
     (steep(1e200), difference, nn.RMSprop, 0.1, OF_STATE),  # where training would stand still
     (steep(1e200), difference, Adam, 0.1, OF_STATE),

@@ -147,18 +147,20 @@ def test_arguments_of_a_compiled_function_are_no_parameters_of_a_module_that_kee
     assert list(model.state_dict()) == ["w", "b"]
 
 
-def test_what_a_loss_keeps_in_variables_around_it_is_of_eager_calls_only():
-    model, seen, last = Keeping(lambda *_: None), [], None
+def test_what_a_loss_keeps_around_it_is_of_eager_calls_with_the_parameters_that_there_are_then():
+    model, seen, kept, last = Keeping(lambda *_: None), [], {}, None
 
     def loss(outputs, targets):
         nonlocal last
         last = outputs[0]
         seen.append(targets[0])
-        return mse(outputs, targets)
+        kept["last"] = mse(outputs, targets)
+        return kept["last"]
 
     fit(model, X, Y, loss=loss, epochs=3, compiled=True)
     assert {type(target) for target in seen} == {float}
     assert last.data == model(X[-1]).data
+    assert kept["last"].data == mse([model(X[-1])], Y[-1:]).data
     assert generators_of(model) == []
 
 
@@ -284,15 +286,3 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         call()
     assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
-
-
-def test_after_training_a_loss_keeps_what_its_last_call_gave_with_the_parameters_there_are_then():
-    kept = {}
-
-    def loss(outputs, targets):
-        kept["last"] = mse(outputs, targets)
-        return kept["last"]
-
-    model = Keeping(lambda *_: None)
-    fit(model, X, Y, loss=loss, epochs=3, compiled=True)
-    assert kept["last"].data == mse([model(X[-1])], Y[-1:]).data

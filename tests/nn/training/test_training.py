@@ -134,22 +134,6 @@ def test_seed_chooses_the_batches_and_makes_no_difference_to_full_ones():
     assert run(3, None) == run(4, None)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_loss_that_is_not_finite_stops_with_the_reason_and_before_the_step(bad):
-    model, reference, spy = small(), small(), Spy(hinge)
-
-    def loss(outputs, targets):
-        result = spy(outputs, targets)
-        return result * bad if len(spy.targets) > 3 else result
-
-    history = fit(model, *XOR, loss=loss, epochs=10)
-    assert len(history.loss) == 3
-    assert history.stopped.startswith(f"the loss became {bad} in epoch 4; ")
-    assert "the parameters are those of the step before it" in history.stopped
-    fit(reference, *XOR, loss=hinge, epochs=3)
-    assert model.state_dict() == reference.state_dict()
-
-
 RATES = [1e3, 1e10, 1e30, 1e100, 1e160, 1e200, 1e300, 1e308]
 WAYS = {"batches of one": {"batch_size": 1}, "all at once": {}, "with validation": {"validation": XOR}}
 HUGE = [
