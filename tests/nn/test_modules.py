@@ -518,9 +518,8 @@ def test_unknown_activation_is_an_error_that_lists_the_known_ones():
         wanted = "ValueError: activation 'tahn' is not known; choose one of"
         assert error_of(MLP, 2, nouts, **{place: "tahn"}).startswith(wanted)
     for other in (3, True, ["relu", "tanh"], np.array(["relu"])):
-        assert error_of(Neuron, 2, other).startswith(
-            "TypeError: an activation is the name of a function, a function or"
-        )
+        wanted = "TypeError: an activation is the name of a function, a function or"
+        assert error_of(Neuron, 2, other).startswith(wanted)
     for other in ("softmax", "maximum", "fsum", "+", "dot", "**", "where"):
         assert re.search("^ValueError: activation .* is not known", error_of(Neuron, 2, other)), other
 
@@ -732,23 +731,18 @@ def test_model_as_an_argument_is_refused_with_what_to_write_instead(transform):
     assert "gradients(y, model.parameters()), or\ncompile(f, wrt=model.parameters())" in message
 
 
+DATA, LINE_PLOT = ([[1.0], [2.0], [3.0], [4.0], [5.0]], [1.0, 2.0, 3.0, 4.0, 5.0]), nn.plots.regression_line
 COUNTED = {  # what takes a whole number, and what comes of it
     "nin": lambda n: MLP(n, [2, 1], seed=1).state_dict(),
     "nout": lambda n: Layer(2, n, seed=1).state_dict(),
     "widths": lambda n: MLP(2, [n, n], seed=1).state_dict(),
     "seed": lambda n: MLP(2, [3], seed=n).state_dict(),
-    "epochs": lambda n: (
-        nn.fit(MLP(1, [1], seed=1), [[1.0], [2.0]], [1.0, 2.0], loss=nn.mse, epochs=n, metric=None).loss
-    ),
-    "batch_size": lambda n: nn.fit(MLP(1, [1], seed=1), [[1.0]] * 5, [2.0] * 5, loss=nn.mse, batch_size=n, seed=n).loss,
+    "epochs": lambda n: nn.fit(MLP(1, [1], seed=1), *DATA, loss=nn.mse, epochs=n, metric=None).loss,
+    "batch_size": lambda n: nn.fit(MLP(1, [1], seed=1), *DATA, loss=nn.mse, batch_size=n, seed=n).loss,
     "patience": lambda n: nn.Stop(patience=n)(nn.History(loss=[1.0] * 9)),
     "warmup": lambda n: nn.schedules.Constant(0.1, warmup=n)(1),
-    "size of a page": lambda n: (
-        nn.playground(MLP(1, [1], seed=1), [[1.0]] * 5, [2.0] * 5, loss=nn.mse, batch_size=n, seed=n).html
-    ),
-    "resolution": lambda n: len(
-        nn.plots.regression_line(MLP(1, [1]), [[0.0]], [1.0], resolution=n).axes[0].lines[0].get_xdata()
-    ),
+    "size of a page": lambda n: nn.playground(MLP(1, [1], seed=1), *DATA, loss=nn.mse, batch_size=n, seed=n).html,
+    "resolution": lambda n: len(LINE_PLOT(MLP(1, [1]), *DATA, resolution=n).axes[0].lines[0].get_xdata()),
     "order": lambda n: ad.gradcheck(ad.sin, 0.5, order=n),
     "depth": lambda n: str(ad.draw(Value(1.0) * 2.0 + 1.0, depth=n)),
     "taylor": lambda n: ad.taylor(ad.sin, 0.5, n),
