@@ -186,9 +186,8 @@ def test_seed_is_a_whole_number_from_0_or_a_generator_of_python_and_nothing_else
     for seed in ([3], np.array([3, 4]), "a", b"a", 3.0, math.nan, 1 + 2j, np.random.default_rng(1)):
         assert error_of(make, seed=seed).startswith("TypeError: a seed is a whole number or a random.Random, got a ")
     for seed in (-1, np.int8(-1)):
-        assert re.fullmatch(
-            "ValueError: a seed is a whole number, 0 (or more|to .*), got -1", error_of(make, seed=seed)
-        )
+        wanted = "ValueError: a seed is a whole number, 0 (or more|to .*), got -1"
+        assert re.fullmatch(wanted, error_of(make, seed=seed))
 
 
 def test_seed_chooses_what_is_held_out_a_fifth_if_not_said():

@@ -65,9 +65,8 @@ def test_mpi_as_on_the_page(tmp_path):
     start = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if start is None:
         pytest.skip("there is no mpiexec: pip install mpich")
-    assert "accuracy" in run(
-        example("MPIPoolExecutor"), tmp_path, start, "-n", "3", sys.executable, "-m", "mpi4py.futures"
-    )
+    command = [start, "-n", "3", sys.executable, "-m", "mpi4py.futures"]
+    assert "accuracy" in run(example("MPIPoolExecutor"), tmp_path, *command)
 
 
 def test_examples_of_the_page_train_with_a_function_of_this_signature():

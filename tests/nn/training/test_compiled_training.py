@@ -850,12 +850,8 @@ ANNEALED = {  # a loss, a penalty or a model, in which a number grows by a callb
     "loss": {"loss": lambda outputs, targets: mse(outputs, targets) * (1.0 + WEIGHT[0])},
     "margin": {"loss": with_margin, "y": [100.0 * (i == 0) + y for i, y in enumerate(REAL)]},
     "frozen layer": {"loss": mse, "make": Freezing},
-    "sign of 0": {
-        "loss": lambda outputs, targets: mean([atan2(-0.0 if WEIGHT[0] > 0.5 else 0.0, -1.0) + z for z in outputs])
-    },
-    "1 for the first input": {
-        "loss": lambda o, t: mse([z * (w if WEIGHT[0] > 0.5 else 1.0) for z, w in zip(o, t, strict=True)], t)
-    },
+    "sign of 0": {"loss": lambda o, t: mean([atan2(-0.0 if WEIGHT[0] > 0.5 else 0.0, -1.0) + z for z in o])},
+    "1 for the first input": {"loss": lambda o, t: mse([z * (w if WEIGHT[0] > 0.5 else 1.0) for z, w in zip(o, t)], t)},
 }
 
 
@@ -906,9 +902,8 @@ def test_term_of_several_examples_that_a_callback_brings_in_is_noticed(name, bac
 
 def test_callback_that_sets_another_number_of_the_same_value_compiles_nothing_anew(monkeypatch):
     model, compiled = model_of(1), []
-    monkeypatch.setattr(
-        "autograd.compiler._specialization.compiled", lambda *given: compiled.append(1) or cut.compiled(*given)
-    )
+    noting = lambda *given: compiled.append(1) or cut.compiled(*given)
+    monkeypatch.setattr("autograd.compiler._specialization.compiled", noting)
     WEIGHT[0] = math.nan
     options = {"penalty": lambda p: where(l2(p) >= 0.0, 0.0 * l2(p), WEIGHT[0]), "compiled": True}
 

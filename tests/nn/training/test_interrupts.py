@@ -34,12 +34,11 @@ class Inner(Module):
             return self.neuron(x) + self.state
 
 
+ONE, ONCE = ([[1.0]], [2.0]), {"epochs": 1, "compiled": False}
 RUNS = {
-    "fit": lambda model: fit(model, [[1.0]], [2.0], loss=mse, epochs=1, compiled=False),
-    "fit with validation": lambda model: fit(
-        model, [[1.0]], [2.0], loss=lambda o, t: mse(o, t), epochs=1, compiled=False, validation=([[1.0]], [2.0])
-    ),
-    "evaluate": lambda model: evaluate(model, [[1.0]], [2.0], loss=mse),
+    "fit": lambda model: fit(model, *ONE, loss=mse, **ONCE),
+    "fit with validation": lambda model: fit(model, *ONE, loss=lambda o, t: mse(o, t), validation=ONE, **ONCE),
+    "evaluate": lambda model: evaluate(model, *ONE, loss=mse),
 }
 
 

@@ -284,9 +284,8 @@ def test_what_is_no_optimizer_nor_model_is_an_error_that_says_what_to_write(wron
 @pytest.mark.parametrize("model", [lambda x: x[0], tanh], ids=["function", "operation"])
 def test_function_without_parameters_needs_an_optimizer(model):
     error = error_of(fit, model, *XOR, loss=hinge)
-    assert error.startswith(
-        f"TypeError: a function has no parameters() to train, got {model!r:.60} as a model and no opt"
-    )
+    wanted = f"TypeError: a function has no parameters() to train, got {model!r:.60} as a model and no opt"
+    assert error.startswith(wanted)
     assert "; write optimizer=SGD([w, b], lr=0.1) with the Values that it uses" in error
 
 
