@@ -322,15 +322,11 @@ def test_process_knows_the_latest_functions(monkeypatch):
         assert list(_workers.KEPT) == {"a": ["a"], "b": ["a", "b"], "c": ["b", "c"]}[name]
 
 
-class Block:
-    """What a weak reference may be made to."""
-
-
 def test_memory_of_a_member_that_has_none_left_is_given_back():
     held = []
 
     def f(depth):
-        block = Block()
+        block = set()  # to which a weak reference may be made
         held.append(weakref.ref(block))
         if depth == 0:
             raise MemoryError("none left")

@@ -107,17 +107,11 @@ def test_targets_keep_the_nesting_in_which_they_are_given(nested):
     assert_same(True, lambda: Weights(lambda w, x: total(w, x + BIAS)), X, y, loss=weighted)
 
 
-def test_held_out_examples_may_be_nested_otherwise():
+def test_held_out_examples_may_be_nested_otherwise_and_arrays_have_any_shape_or_are_mapped_from_a_file(tmp_path):
     held_out = (np.array(X), np.array(REAL))
     assert_same(True, lambda: Weights(lambda w, x: total(w, [*x, 1.0])), X, REAL, validation=held_out)
-
-
-def test_rows_of_an_array_are_arrays_whose_shapes_stay():
-    x = np.arange(24.0).reshape(6, 2, 2) / 24.0
+    x = np.arange(24.0).reshape(6, 2, 2) / 24.0  # whose rows are arrays
     assert_same(True, lambda: Weights(lambda w, x: total(w, x.ravel()) + x.shape[1] * w[0]), x, REAL)
-
-
-def test_array_that_is_mapped_from_a_file_is_compiled(tmp_path):
     np.save(tmp_path / "x.npy", np.array(X))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert_same(True, lambda: MLP(2, [3, 1], seed=1), mapped, REAL)

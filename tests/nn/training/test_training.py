@@ -346,13 +346,6 @@ def test_missing_tqdm_is_an_error_that_names_the_remedy_only_where_a_bar_is_show
     assert show(io.StringIO(), monkeypatch)[1] == show(Terminal(), monkeypatch, progress=False)[1] == ""
 
 
-class Formula(Module):
-    """A model without parameters."""
-
-    def __init__(self, forward):
-        self.forward = forward
-
-
 def test_evaluate_returns_loss_and_accuracy_by_hand():
     logits = [[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [0.0, 5.0, -1.0], [-1.0, -2.0, -3.0]]
     score = evaluate(Slope(0.5), [[1.0], [3.0], [-1.0], [-4.0]], [1, -1, -1, -1], loss=hinge)
@@ -360,9 +353,10 @@ def test_evaluate_returns_loss_and_accuracy_by_hand():
     assert type(score.loss) is float
     assert evaluate(Slope(0.0), [[1.0], [1.0]], [1, -1], loss=hinge).accuracy == 0.5  # 0 is the class of -1
     assert evaluate(Slope(2.0), *LINE, loss=mse) == (1.0, None)
-    same = Formula(lambda x: [Value(number) for number in x])
-    assert evaluate(same, logits, [2, 0, 1, 1], loss=cross_entropy).accuracy == 0.75
-    assert evaluate(Formula(lambda x: x[0] - 0.5), [[1.5], [0.0]], [1, -1], loss=hinge) == (0.25, 1.0)
+    assert (
+        evaluate(lambda x: [Value(z) for z in x], logits, [2, 0, 1, 1], loss=cross_entropy).accuracy == 0.75
+    )
+    assert evaluate(lambda x: x[0] - 0.5, [[1.5], [0.0]], [1, -1], loss=hinge) == (0.25, 1.0)
     for options, metric in (({}, None), ({"metric": nn.accuracy}, math.nan)):  # as training ends by it
         assert repr(evaluate(Slope(1e200), *LINE, loss=mse, **options)) == f"Score(loss=inf, metric={metric})"
     for X, y, wanted in (([], [], "at least one operand, got none"), (LINE[0], [1.0], "one target .* got 3 and 1")):
