@@ -458,12 +458,10 @@ def test_mlp_returns_one_value_or_several_in_a_list_and_the_last_layer_takes_out
 # What they take
 
 NETWORKS = [(Neuron, ()), (Layer, (2,)), (MLP, ([3, 1],))]  # and the widths behind the number of inputs
-INPUTS = {
-    "tuple": (0.5, -2.0),
+INPUTS = {  # beside the sequences of tests/test_sequences.py
     "Values": [Value(0.5), Value(-2.0)],
     "mixed": [Value(0.5), -2.0],
     "constant": [Constant(0.5), -2],
-    "array": np.array([0.5, -2.0]),
     "float32": np.array([0.5, -2.0], dtype=np.float32),
     "objects": np.array([Value(0.5), Value(-2.0)]),
     "row": np.array([[0.5, -2.0], [1.0, 1.0]])[0],

@@ -150,10 +150,14 @@ NO_SHARE = "validation is a share between 0 and 1, or a pair like .X, y."
 NO_CALLBACKS = "^TypeError: callbacks is a list of functions of the history, got"
 EPOCHS = "epochs is a whole number of epochs, 0 or more, got"
 SIZE = "batch_size is a whole number of examples, 1 or more, got"
+FUNCTIONS, NO_FUNCTIONS = ("loss", "metric", "penalty", "stop"), (object, Stop, SGD, MLP, "text", 0.1)
 BAD_OPTIONS = [
     *(({"stop": 5}, f"{NO_STOP} 5$"), ({"stop": Stop}, f"{NO_STOP} <class")),
     ({"callbacks": print}, f"{NO_CALLBACKS} <built-in"),
-    *(({"callbacks": c}, f"{NO_CALLBACKS} {re.escape(str(c))}$") for c in (None, [None])),
+    *(({"callbacks": c}, f"{NO_CALLBACKS} {re.escape(str(c))}$") for c in (None, [None], 0.1)),
+    *(({"callbacks": c}, NO_CALLBACKS) for c in (object, "")),
+    *(({"callbacks": [wrong]}, "^TypeError: callbacks is a .*, got ") for wrong in NO_FUNCTIONS),
+    *(({option: wrong}, f"^TypeError: {option} is a .*, got ") for option in FUNCTIONS for wrong in NO_FUNCTIONS),
     ({"metric": "accuracy"}, "^TypeError: metric is a function of .*, None or 'auto', got 'accuracy'$"),
     ({"loss": "mse"}, r"^TypeError: loss is a function of outputs and targets, such as nn\.mse, got 'mse'"),
     *(({"max_norm": most}, f"^ValueError: max_norm is above 0 and finite, got {most}$") for most in (0.0, -1, INF)),
