@@ -13,7 +13,6 @@ import pytest
 import autograd
 from autograd import Value, compile, dot, exp, fsum, log, maximum, mean, relu, sigmoid, softmax, softplus, sqrt, where
 from nn import MLP, SGD, Layer, Module, evaluate, fit, mse, playground
-from nn.training.judging import LOSSES
 from tests.errors import error_of
 
 X = [[float(k), (k % 3) / 2] for k in range(6)]
@@ -379,13 +378,6 @@ def test_loss_that_is_a_mean_is_compiled(name):
     state = random.getstate(), repr(np.random.get_state())
     assert_same(True, make, POINTS, BITS, loss=loss, batch_size=9, epochs=3)
     assert state == (random.getstate(), repr(np.random.get_state()))
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
-def test_losses_of_nn_are_means_in_a_function_of_ones_own(loss):
-    y = [2 * y - 1 for y in BITS] if loss.__name__ == "hinge" else BITS
-    make = plain_heads(list if loss.__name__ == "cross_entropy" else lambda z: z[0])
-    assert_same(True, make, POINTS, y, loss=lambda o, t: 2.0 * loss(o, t), epochs=3)
 
 
 def test_parameters_are_as_they_were_after_the_examples_were_looked_at():

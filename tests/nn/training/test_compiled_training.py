@@ -252,12 +252,6 @@ def test_tables_and_columns_of_pandas_are_taken_by_position():
         assert found[0] == pytest.approx(plain[0], abs=CLOSE)
 
 
-@BOTH_WAYS
-def test_inputs_may_be_numbers_by_themselves(compiled):
-    line = lambda: Formula(lambda w, x: w * x, 0.5)
-    assert train(compiled, [2.0, 4.0, 6.0], [1.0, 2.0, 3.0], model=line, epochs=100)[0] == pytest.approx([2.0])
-
-
 class Tensor(Module):
     """A layer as NumPy users write it: an array of Values times an array."""
 
