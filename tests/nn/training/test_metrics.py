@@ -19,7 +19,7 @@ from tests.errors import error_of
 
 SHARES = [
     *(([2.0, -1.0, 0.5, -0.5], targets, share) for targets, share in (([1, -1, -1, 1], 0.5), ([1, 0, 0, 0], 0.75))),
-    ([0.0, -0.0], [0, 1], 0.5),  # no score above 0, so class 0
+    ([0.0, -0.0], [0, 0], 1.0),  # no score above 0, so class 0
     ([1.0, 1.0, -1.0, -1.0], [0.95, 0.05, 0.05, 0.95], 0.5),  # a probability is judged at a half
     *(([[1.0]], [shares], share) for shares, share in (([0.3, 0.7], 1.0), ([0.7, 0.3], 0.0))),  # or of each class
     *(([[2.0], [-1.0]], targets, share) for targets, share in (([1, 0], 1.0), ([[1], [1]], 0.5))),
@@ -156,7 +156,7 @@ FORMS = {  # by loss: outputs, targets, and how many are right
         (first(SCORES), first(LABELS), 1.0),
         (first(SCORES), [bool(y) for y in first(LABELS)], 1.0),
         (first(SCORES), first(PROBABILITIES), 1.0),
-        ([0.0, -0.0], [0, 1], 0.5),  # a score of 0 is class 0, and so is a target of one half
+        ([0.0, -0.0], [0, 0], 1.0),  # a score of 0 is class 0, and so is a target of one half
         ([1.0, -1.0], [1.0, 0.5], 1.0),
         ([1.0, 1.0, -1.0, -1.0], [0.95, 0.05, 0.05, 0.95], 0.5),
         (first(SCORES), [1.0 - p for p in first(PROBABILITIES)], 0.0),
