@@ -171,15 +171,11 @@ def test_without_a_seed_random_seed_decides(make):
     assert first != second
 
 
-def split_iris(seed):
-    return split(iris(), seed=seed)
+SEEDED = [partial(make, noise=0.1) for make in GENERATED]
+SEEDED += [lambda seed: split(iris(), seed=seed), lambda seed: MLP(2, [3], seed=seed).state_dict()]
 
 
-def weights_of_network(seed):
-    return MLP(2, [3], seed=seed).state_dict()
-
-
-@pytest.mark.parametrize("make", [*(partial(make, noise=0.1) for make in GENERATED), split_iris, weights_of_network])
+@pytest.mark.parametrize("make", SEEDED)
 def test_seed_is_a_whole_number_from_0_or_a_generator_of_python_and_nothing_else(make):
     assert make(seed=np.int64(3)) == make(seed=3) != make(seed=4)
     assert make(seed=random.Random(3)) == make(seed=random.Random(3)) != make(seed=random.Random(4))

@@ -378,10 +378,6 @@ def total(outputs, targets):
     return fsum([(o - t) ** 2 for o, t in zip(outputs, targets)])
 
 
-def nan_of_one(outputs, targets):
-    return mse(outputs, targets) * (math.nan if len(outputs) == 1 else 1.0)
-
-
 def by_equality(outputs, targets):
     """Tells targets apart by ==, which a graph cannot record."""
     return mean(o**2 if t == 1 else (o - 2.0) ** 2 for o, t in zip(outputs, targets))
@@ -393,11 +389,12 @@ RAGGED = [[1.0], [1.0, 2.0], [3.0], [0.0, 1.0, 5.0], [2.0], [1.0], [4.0]]
 MEAN_LENGTH = functools.partial(Formula, lambda w, x: w * sum(x) / len(x), 0.5)  # a model of inputs of any length
 WITHOUT_MEAN = "a loss can be compiled where it is the mean over its examples"
 NOT_OF_ONE_LENGTH = r"the examples in X are not alike: number 0 is \[number\], number"
+NAN_OF_ONE = lambda outputs, targets: mse(outputs, targets) * (math.nan if len(outputs) == 1 else 1.0)
 REASONS = {
     "branch": ({"model": BRANCHING}, r"(?=.*y if y > 0 else 0\.1 \* y).*write where\(x > 0, a, b\)"),
     "data of an output": ({"model": READING}, "the data of"),
     "sum": ({"loss": total}, WITHOUT_MEAN),
-    "nan of one": ({"loss": nan_of_one, "batch_size": None}, "losses of each is nan; a loss can be"),
+    "nan of one": ({"loss": NAN_OF_ONE, "batch_size": None}, "losses of each is nan; a loss can be"),
     "sum, one example": ({"loss": total, "X": X[:1], "y": REAL[:1], "validation": (X, REAL)}, "the mean"),
     "random numbers": ({"model": Dropout}, "draws random numbers"),
     "ragged examples": ({"model": MEAN_LENGTH, "X": RAGGED}, NOT_OF_ONE_LENGTH),
@@ -641,10 +638,6 @@ def steep(slope):
     return lambda: Formula(lambda w, x: slope * w)
 
 
-def endless(outputs, targets):
-    return outputs[0]
-
-
 def huge():
     model = model_of(1, "relu")
     model.load_state_dict({name: 1e200 * number for name, number in model.state_dict().items()})
@@ -657,7 +650,10 @@ OF_STATE = "the optimiser's squares became infinite in epoch 1; "
 OF_PARAMETER = "a parameter became infinite in epoch 1; "
 AT_ONCE = [  # what stops before its first step, and why
     (lambda: ROOT(0.0), mse, Adam, 0.1, f"{INFINITE} in epoch 1; first of all, in the chain rule through s"),
-    *((steep(x), endless, SGD, 0.1, f"the loss became {x} in epoch 1; ") for x in (math.nan, math.inf, -math.inf)),
+    *(
+        (steep(x), lambda o, t: o[0], SGD, 0.1, f"the loss became {x} in epoch 1; ")
+        for x in (math.nan, math.inf, -math.inf)
+    ),
     (huge, mse, SGD, 0.05, "the loss became nan in epoch 1; first of all, dot is -inf, for "),
     (steep(1e200), difference, nn.RMSprop, 0.1, OF_STATE),  # where training would stand still
     (steep(1e200), difference, Adam, 0.1, OF_STATE),

@@ -140,16 +140,12 @@ def first(rows):
     return [row[0] for row in rows]
 
 
-def whole(rows):
-    return [[float(y) for y in row] for row in rows]
-
-
 FORMS = {  # by loss: outputs, targets, and how many are right
     "hinge": [
         (first(SCORES), first(SIGNS), 1.0),
         ([[z] for z in first(SCORES)], [[y] for y in first(SIGNS)], 1.0),
         (SCORES, SIGNS, 9 / 12),
-        (SCORES, whole(SIGNS), 9 / 12),
+        (SCORES, [[float(sign) for sign in row] for row in SIGNS], 9 / 12),
         ([SCORES[:2], SCORES[2:]], [SIGNS[:2], SIGNS[2:]], 9 / 12),
     ],
     "binary_cross_entropy": [

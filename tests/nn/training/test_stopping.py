@@ -295,10 +295,6 @@ class Failing(Slope):
         return super().forward(x)
 
 
-def too_wide():
-    return Layer(2, 1, seed=1)([1.0])
-
-
 def chained():
     try:
         return math.log(-1.0)
@@ -309,7 +305,7 @@ def chained():
 MISTAKES = {
     "a ValueError": (lambda: int("x"), ValueError, "invalid literal"),
     "one in place of another": (chained, ValueError, "temperature must be positive"),
-    "widths": (too_wide, ValueError, "Layer takes 2 inputs, got 1"),
+    "widths": (lambda: Layer(2, 1, seed=1)([1.0]), ValueError, "Layer takes 2 inputs, got 1"),
     "lengths": (lambda: dot([Value(1.0)], []), ValueError, "dot takes sequences of one length"),
     "a target": (lambda: hinge([Value(1.0)], [3.0]), ValueError, "hinge takes targets of -1 or 1"),
     "a division of plain numbers": (lambda: 1 / 0, ZeroDivisionError, "division by zero"),
