@@ -97,7 +97,12 @@ class Lowering:
         numbers = [*inputs, *[math.nan] * len(self.steps)]
         for place in self._as_made:
             op, terms = self.steps[place - len(inputs)]
-            numbers[place] = op.evaluate([numbers[term] if isinstance(term, int) else term for term in terms])
+            operands = [numbers[term] if isinstance(term, int) else term for term in terms]
+            try:
+                numbers[place] = op.evaluate(operands)
+            except rules.OUT_OF_DOMAIN:
+                if not (rules.is_own(op) and any(map(math.isnan, operands))):  # which has nan there, as in the program
+                    raise
 
     @cached_property
     def _as_made(self) -> list[int]:

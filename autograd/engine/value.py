@@ -79,7 +79,7 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
         operands = [modes.substituted(x, differentiable=differentiable) for x in operands]
     try:
         data = op.evaluate([node.number for node in operands])
-    except (ValueError, ArithmeticError) as error:
+    except rules.OUT_OF_DOMAIN as error:
         if not modes.untaken():
             modes.failed(error, operands)
             raise
@@ -96,7 +96,7 @@ def _without_gradient(op: Operation, data: float, first: Any, second: Value | No
 def _unary(op: Operation, x: Value) -> Value:
     try:
         data = op.forward(x.number)
-    except (ValueError, ArithmeticError) as error:
+    except rules.OUT_OF_DOMAIN as error:
         if modes.blocks:
             return _applied(op, (x,))
         raise op.explain(error, (x.number,)) from None
@@ -126,7 +126,7 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
                 return cast("Value", NotImplemented)
         try:
             number = forward(self.number, other.number)
-        except (ValueError, ArithmeticError) as error:
+        except rules.OUT_OF_DOMAIN as error:
             if modes.blocks:
                 return _applied(op, (self, other))
             raise op.explain(error, (self.number, other.number)) from None
@@ -559,7 +559,7 @@ class _Side:
         with modes.in_side(self):
             try:
                 result = side()
-            except (ValueError, ArithmeticError) as error:  # of plain numbers, such as log(-1.0)
+            except rules.OUT_OF_DOMAIN as error:  # of plain numbers, such as log(-1.0)
                 if self.taken:
                     raise
                 *_, outermost = self._nested()
@@ -577,14 +577,17 @@ class _Side:
         operation is not defined for it, as in nan / 0.0. Own operations get no number that is made of nan.
         """
         operands = self._guarded(operands)
-        if rules.is_own(op):
+        own = rules.is_own(op)
+        if own:
             operands = tuple([x if isinstance(x, Constant) else self._as_nan(x) for x in operands])
             if self.taken:
                 return operands, math.nan
         inside = self.inside
         try:
             return operands, op.evaluate([x.number if isinstance(x, Constant) else inside[x] for x in operands])
-        except (ValueError, ArithmeticError):
+        except rules.OUT_OF_DOMAIN:
+            if own:  # which is not defined for nan: so it gives nan in programs
+                return operands, math.nan
             return tuple(map(self._as_nan, operands)), op.evaluate([math.nan] * len(operands))
 
     def _guarded(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ from autograd.rules.expression import pull as pull
 from autograd.rules.expression import substitute as substitute
 from autograd.rules.expression import symbol as symbol
 from autograd.rules.expression import walk as walk
+from autograd.rules.operation import OUT_OF_DOMAIN as OUT_OF_DOMAIN
 from autograd.rules.operation import Binary as Binary
 from autograd.rules.operation import Family as Family
 from autograd.rules.operation import NAry as NAry

@@ -125,6 +125,8 @@ def how_to_list(thing: Any) -> str:
 
 
 NOT_GIVEN: Any = Parameter.empty  # in place of an operand that was not given; signatures show no default for it
+# What a function raises outside of its domain; one of one's own too, such as a look-up, or a check of its arguments.
+OUT_OF_DOMAIN = (ValueError, ArithmeticError, LookupError, AssertionError)
 REMEDIES = {
     "log": "; write log10(x), log2(x), or log(x) / log(base)",
     "maximum": "; write functools.reduce(maximum, xs) for the largest of many",
@@ -225,7 +227,7 @@ class Operation:
         """Return the function's value at floats; the error where it has none says why."""
         try:
             y = self._forward(operands)
-        except (ValueError, ArithmeticError) as error:
+        except OUT_OF_DOMAIN as error:
             raise self.explain(error, operands) from None
         return y if type(y) is float else real(y, f"the result of {self.name}")
 
@@ -307,7 +309,7 @@ class Unary(Operation):
         if type(x) is float:
             try:
                 y = self.forward(x)
-            except (ValueError, ArithmeticError) as error:
+            except OUT_OF_DOMAIN as error:
                 raise self.explain(error, (x,)) from None
             return y if type(y) is float else real(y, f"the result of {self.name}")
         try:

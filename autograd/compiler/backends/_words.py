@@ -14,6 +14,7 @@ from autograd.callers import warn
 from autograd.rules import (
     ATOM,
     COMPARISONS,
+    OUT_OF_DOMAIN,
     Dialect,
     Expression,
     Functions,
@@ -231,10 +232,18 @@ def called_function(operation: Operation) -> Callable[..., Any]:
 
 
 def as_float(operation: Operation) -> Callable[..., float]:
-    """Return the forward function of a user's own operation, which may return an int or a NumPy scalar, as a float."""
+    """Return the forward function of a user's own operation, which may return an int or a NumPy scalar, as a float.
+
+    Where it raises at nan, which comes into a side of a choice that is not chosen, the result is nan.
+    """
 
     def forward(*operands: float) -> float:
-        y = operation.forward(*operands)
+        try:
+            y = operation.forward(*operands)
+        except OUT_OF_DOMAIN:
+            if any(map(math.isnan, operands)):
+                return math.nan
+            raise
         return y if type(y) is float else real(y, f"the result of {operation.name}")
 
     return forward

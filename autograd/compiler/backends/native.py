@@ -34,7 +34,7 @@ from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, excusing
-from autograd.rules import Operation, active_operands, is_own
+from autograd.rules import OUT_OF_DOMAIN, Operation, active_operands, is_own
 
 WIDTH = 64  # examples in a strip
 TOGETHER = 2**18  # numbers of the strips that are run together
@@ -202,8 +202,11 @@ class NativeProgram(StepProgram):
             for position, number in enumerate(found):
                 numbers[position] = float(1.0 * number)  # a Mask, too
         except BaseException as error:  # it cannot pass through the machine
-            self._errors.setdefault(threading.get_ident(), error)
-            numbers[0] = math.nan
+            of_nan = any(map(math.isnan, numbers[: size + backward]))  # as in a side that is not chosen
+            if not (of_nan and isinstance(error, OUT_OF_DOMAIN)):
+                self._errors.setdefault(threading.get_ident(), error)
+            for position in range(size if backward else 1):
+                numbers[position] = math.nan
 
     def _raise(self) -> None:
         if self._errors and (error := self._errors.pop(threading.get_ident(), None)) is not None:

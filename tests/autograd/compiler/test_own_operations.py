@@ -10,6 +10,7 @@ import pytest
 
 from autograd import (
     Value,
+    cbrt,
     compile,
     cos,
     dot,
@@ -114,6 +115,46 @@ def test_vectorized_function_cannot_change_the_numbers_of_the_program(backend):
             compile(lambda x: own(x) + x, batched="x")(np.array([1.0, 2.0]))
     else:  # it gets floats
         assert_as_eager(lambda x: own(x) + x)
+
+
+TABLE = {0: 1.0, 1: 2.0, 2: 4.0}
+
+
+def checked(x):
+    assert x >= 0.0
+    return x * x
+
+
+RAISES_AT_NAN = {
+    "round": (lambda x: 0.5 * round(x / 0.5), lambda y, x: 1.0),
+    "floor": (lambda x: 1.0 * math.floor(x), lambda y, x: 1.0),
+    "an index": (lambda x: [1.0, 2.0, 4.0][int(x)], lambda y, x: y),
+    "a key": (lambda x: TABLE[x // 1], lambda y, x: y),
+    "a check": (checked, lambda y, x: 2.0 * x),
+    "a partial": (lambda x: x * x, lambda y, x: 2.0 * int(x)),
+}
+SIDES = {
+    "of where": lambda q: lambda x: where(x > 0.5, lambda: q(x), 3.0 * x),
+    "within a side": lambda q: lambda x: where(x > 0.2, lambda: where(x > 0.5, lambda: 2.0 * q(x), lambda: x), 0.1),
+    "of both": lambda q: lambda x: where(x > 0.5, lambda: q(x) * x, lambda: x * q(-x)),
+    "behind an infinite slope": lambda q: lambda x: where(x > 0.5, lambda: q(cbrt(x)), x),
+}
+
+
+@pytest.mark.parametrize("name", RAISES_AT_NAN)
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+def test_own_operation_that_raises_at_nan_may_stand_in_a_side_that_is_not_chosen(name, side):
+    f = side(operation("q", *RAISES_AT_NAN[name]))
+    for xs in ([-1.25, 1.25, 0.0], [1.25, -1.25, 0.0]):
+        program = compile(f)
+        assert [program(x) for x in xs] == pytest.approx([f(x) for x in xs])
+        for x in xs:
+            assert program.value_and_grad(x) == pytest.approx(value_and_grad(f)(x))
+        assert compile(f, batched="x").each(xs) == pytest.approx([f(x) for x in xs])
+        if name != "a partial":  # which could not be differentiated again
+            slope, slopes = compile(grad(f)), [grad(f)(x) for x in xs]
+            assert [slope(x) for x in xs] == pytest.approx(slopes)
+            assert compile(grad(f), batched="x").each(xs) == pytest.approx(slopes)
 
 
 NO_NUMBERS = [None, "3", Fraction(3), Decimal(3), 3j, [3.0], np.array([3.0])]
