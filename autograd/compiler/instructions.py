@@ -47,6 +47,14 @@ class Operand:
         """The shape of the array."""
         return self.slots.shape if self.constants is None else self.constants.shape
 
+    @property
+    def repeated(self) -> float | None:
+        """The number that all constants are, if they are one; 0.0 and -0.0 are two, which atan2 tells apart."""
+        if self.constants is None or not self.constants.size:
+            return None
+        bits = np.ascontiguousarray(self.constants).view(np.int64)
+        return float(self.constants.flat[0]) if (bits == bits.flat[0]).all() else None
+
     def arranged(self, change: Any) -> Operand:
         """Return the operand with its slots, or its constants, rearranged by a function of arrays."""
         if self.constants is None:

@@ -40,8 +40,8 @@ def listing(code: Code, variables: Sequence[NamedSlots], stats: dict[str, int]) 
 
     def name(operand: Operand) -> str:
         if operand.constants is not None:
-            first = operand.constants.flat[0]
-            return f"{first:.6g}" if (operand.constants == first).all() else f"constants{_shape(operand.shape)}"
+            number = operand.repeated
+            return f"constants{_shape(operand.shape)}" if number is None else f"{number:.6g}"
         lowest, highest = int(operand.slots.min()), int(operand.slots.max())
         for title, start, count, batched in blocks:
             if batched == operand.batched and start <= lowest and highest < start + count:

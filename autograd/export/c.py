@@ -253,10 +253,10 @@ class ArrayWriter(_Writer):
     def _at(self, operand: Operand, axes: Sequence[str]) -> str:
         """Return the source of an operand's number, where these are the loops' variables, or 0."""
         if operand.constants is not None:
-            numbers = operand.constants.ravel()
-            if (numbers == numbers[0]).all():
-                return self.number(numbers[0])
-            return f"{self.table('double', list(map(self.number, numbers)))}[{row_major(operand.shape, axes)}]"
+            if (number := operand.repeated) is not None:
+                return self.number(number)
+            numbers = list(map(self.number, operand.constants.ravel()))
+            return f"{self.table('double', numbers)}[{row_major(operand.shape, axes)}]"
         slots = np.asarray(operand.slots)
         strides = regular(slots)
         if strides is None:

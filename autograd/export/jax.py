@@ -40,9 +40,8 @@ class JaxWriter(TensorWriter):
 
     def _read(self, operand: Operand) -> str:
         """Return the source of an operand's numbers, in its shape."""
-        numbers = operand.constants
-        if numbers is not None and numbers.size and len(set(map(repr, numbers.ravel().tolist()))) == 1:
-            return f"jnp.full({numbers.shape}, {float(numbers.flat[0])!r}, dtype)"
+        if (number := operand.repeated) is not None:
+            return f"jnp.full({operand.shape}, {number!r}, dtype)"
         return super()._read(operand)
 
     def _view(self, name: str, slots: Slots, count: int) -> str | None:

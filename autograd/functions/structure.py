@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from itertools import islice
+from operator import is_
 from typing import Any, TypeAlias, cast
 
 from autograd.functions.containers import Beside, Container, container_of, identity
@@ -43,6 +44,16 @@ class Structure:
         except AttributeError:
             object.__setattr__(self, "_hash", hash((self.container, self.keys, self.parts, self.rest)))
             return hash(self)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not Structure:
+            return NotImplemented
+        rest, keys = self.rest, self.keys
+        return (
+            (self.container, keys, self.parts, rest) == (other.container, other.keys, other.parts, other.rest)
+            and (all(map(is_, keys, other.keys)) or identity(keys) == identity(other.keys))  # as 1 and True are not
+            and (rest is None or type(rest) is Beside or identity(rest) == identity(other.rest))
+        )
 
     def fits(self, other: Structure) -> bool:
         """Whether they are nested alike, whatever a dataclass has beside its fields, and of what type an index is."""

@@ -75,9 +75,8 @@ class NumpyWriter:
         """
         if operand.constants is not None:
             numbers = operand.constants
-            first = float(numbers.flat[0])
-            if not whole and (numbers == first).all():
-                return self._number(first)
+            if not whole and (number := operand.repeated) is not None:
+                return self._number(number)
             return self._bound(("constants", numbers.shape, numbers.tobytes()), "k", lambda: numbers)
         view = self.seen(operand)
         if view.strides is None or (once and not view.distinct):

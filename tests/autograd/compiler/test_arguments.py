@@ -6,14 +6,17 @@ import math
 import pickle
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
 from functools import partial, wraps
 
 import numpy as np
 import pytest
 
-from autograd import TraceError, Value, compile, dot, grad, hessian, hvp, jacobian, sin, tanh, value_and_grad
+from autograd import TraceError, Value, compile, dot, grad, hessian, hvp, jacobian, register, sin, tanh, value_and_grad
 from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
+from autograd.functions.structure import flatten
 from nn import Module
 from tests.threads import in_threads
 
@@ -21,6 +24,11 @@ from tests.threads import in_threads
 def total(*numbers):
     """Return a sum in which each number has a weight of its own, so that no two can be exchanged."""
     return sum((position + 1.5) * number for position, number in enumerate(numbers))
+
+
+def register_class(kind):
+    register(kind, lambda held: ((held.x,), held.tag), lambda tag, parts: kind(*parts, tag))
+    return kind
 
 
 def two(x, b):
@@ -413,6 +421,38 @@ def test_thing_in_a_static_argument_of_which_nothing_is_known_is_told_by_itself(
     assert one == other
     assert [compiled(3.0, s) for s in (one, other, one, Holder(one.held))] == [6.0] * 4
     assert len({id(s.held) for s in traced}) == 2
+
+
+class Mode(StrEnum):
+    FAST = "fast"
+
+
+@register_class
+class Tagged:
+    """A class of one's own, with a number and what it keeps beside it."""
+
+    def __init__(self, x, tag):
+        self.x, self.tag = x, tag
+
+
+EQUAL = [(1, True, 1.0, Decimal(1)), (0.0, -0.0, False), ("fast", Mode.FAST), ((0, 1), (False, True), (-0.0, 1))]
+HOLD = {  # an argument with a key, or with what a class keeps; and what tells it in the result
+    "a key": (lambda tag: {tag: 2.0}, lambda found: next(iter(found))),
+    "a key within": (lambda tag: [{"a": {tag: 2.0}}], lambda found: next(iter(found[0]["a"]))),
+    "a class": (lambda tag: Tagged(2.0, tag), lambda found: found.tag),
+    "a class within": (lambda tag: {"a": (Tagged(2.0, tag),)}, lambda found: found["a"][0].tag),
+}
+
+
+@pytest.mark.parametrize("group", EQUAL, ids=repr)
+@pytest.mark.parametrize("make", HOLD)
+def test_what_is_equal_and_not_the_same_has_programs_of_its_own(make, group):
+    make, told = HOLD[make]
+    same, slopes = compile(lambda held: held), compile(grad(lambda held: flatten(held)[0][0] ** 2))
+    for tag in (*group, *group):
+        for compiled in (same, slopes):
+            found = told(compiled(make(tag)))
+            assert (type(found), repr(found)) == (type(tag), repr(tag))
 
 
 def test_static_argument_that_is_not_hashable_says_what_to_do():

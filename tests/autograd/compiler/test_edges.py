@@ -13,6 +13,7 @@ from autograd import (
     TraceError,
     Value,
     atan2,
+    clip,
     compile,
     grad,
     gradients,
@@ -167,6 +168,27 @@ def test_zero_has_the_sign_of_the_eager_one(row, backend):
         rows, wanted = zip(*cases, strict=True)
         signs = np.copysign(1.0, compile(lambda xs: row.apply(xs), batched="xs").each(rows))
         assert [xs for xs, *pair in zip(rows, signs, np.copysign(1.0, wanted), strict=True) if pair[0] != pair[1]] == []
+
+
+TWO_ZEROS = {  # functions of a number and a zero, which tell its sign
+    "atan2": lambda x, k: atan2(k, x),
+    "atan2 of a quotient": lambda x, k: atan2(k / x, -1.0),
+    "a bound": lambda x, k: atan2(clip(x, k, 5.0), -1.0),
+    "a side": lambda x, k: atan2(where(x < 0.0, k, 1.0), x),
+    "a factor": lambda x, k: atan2(-k * x, -1.0),
+}
+
+
+@pytest.mark.parametrize("f", TWO_ZEROS.values(), ids=TWO_ZEROS)
+def test_both_zeros_may_be_literals_of_one_function(f):
+    zeros, x = [0.0, -0.0, -0.0, 0.0] * 5, -2.0
+    wanted = [f(x, k) for k in zeros]
+    assert {round(number, 1) for number in wanted} == {3.1, -3.1}
+    assert compile(lambda x: [f(x, k) for k in zeros])(x) == wanted
+    assert compile(lambda xs: [f(x, k) for x, k in zip(xs, zeros)])([x] * len(zeros)) == wanted
+    assert compile(lambda x: sum(f(x, k) * i for i, k in enumerate(zeros)), batched="x").each([x] * 3) == pytest.approx(
+        [sum(number * i for i, number in enumerate(wanted))] * 3
+    )
 
 
 LISTED = {  # a function, where, and its Hessian

@@ -279,6 +279,8 @@ def test_signs_of_zeros_and_nan_among_many_are_the_engines(export):
     edges = (-0.0, 0.0, 1.0, -1.0, -2.24, -2.29, 3.0, 1e-300, 1e300)
     calls = [(signed, [], [a, b]) for a in edges for b in edges if b]
     largest = compile(lambda p: logsumexp(p))
+    zeros = compile(lambda x: sum(i * ad.atan2((0.0, -0.0)[i % 2], x) for i in range(9)))
+    calls += [(zeros, [], [x]) for x in (-1.0, -2.0)]
     calls += [(largest, [], [xs]) for xs in product((math.inf, -math.inf, math.nan, 1.0), repeat=2)]
     known = [program(*given) for program, _, given in calls]
     for call, found, wanted in zip(calls, runner_of(export)(calls), known, strict=True):
