@@ -42,14 +42,17 @@ def names_of(functions):
 # Construction and fields
 
 
-def test_data_is_stored_as_a_float_whatever_number_is_given_or_assigned():
-    for number in NUMBERS:
-        given, assigned = Value(number), Value(0.0)
-        assigned.data = number
-        for x in (given, assigned):
-            assert (type(x.data), x.data) == (float, float(number))
-        (given * number + number).backward(number)
-        assert type(given.grad) is float
+@pytest.mark.parametrize("number", NUMBERS, ids=repr)
+def test_data_and_grad_are_floats_whatever_number_is_given_or_assigned(number):
+    given, assigned = Value(number), Value(0.0)
+    assigned.data = number
+    for x in (given, assigned):
+        assert (type(x.data), x.data) == (float, float(number))
+    (given * number + number).backward(number)
+    assert type(given.grad) is float
+    for x in (Value(1.0), Value(1.0) * 2.0):
+        x.grad = number
+        assert (type(x.grad), x.grad) == (float, float(number))
 
 
 NO_NUMBERS = {
@@ -72,27 +75,12 @@ NO_NUMBERS = {
 def test_construction_from_what_is_no_number_says_what_to_do(message, given):
     with pytest.raises(TypeError, match=rf"^Value takes a real number, got a {message}"):
         Value(given)
-
-
-@pytest.mark.parametrize("name", ["data", "grad"])
-@pytest.mark.parametrize(("message", "given"), NO_NUMBERS.items(), ids=NO_NUMBERS)
-def test_assignment_of_what_is_no_number_says_what_to_do_and_changes_nothing(message, given, name):
     x = Value(2.0)
     (x * x).backward()
-    if given is None and name == "grad":  # as in PyTorch, none
-        x.grad = None
-        assert x.grad is None
-        return
-    with pytest.raises(TypeError, match=rf"^Value\.{name} takes a real number, got a {message}"):
-        setattr(x, name, given)
+    for name in ("data", "grad") if given is not None else ("data",):  # a gradient may be none
+        with pytest.raises(TypeError, match=rf"^Value\.{name} takes a real number, got a {message}"):
+            setattr(x, name, given)
     assert (x.data, x.grad) == (2.0, 4.0)
-
-
-def test_grad_is_stored_as_a_float_whatever_number_is_assigned():
-    for number in NUMBERS:
-        for x in (Value(1.0), Value(1.0) * 2.0):
-            x.grad = number
-            assert (type(x.grad), x.grad) == (float, float(number))
 
 
 def test_fields_of_a_leaf():
@@ -201,14 +189,6 @@ def test_operator_takes_a_plain_number_on_either_side_and_nothing_else(operate):
                 operate(*operands)
 
 
-UFUNCS = {  # at an array of -2.5
-    "exp2": (np.exp2, 2.0**-2.5), "floor": (np.floor, math.floor(-2.5)), "ceil": (np.ceil, math.ceil(-2.5)),
-    "mod": (lambda xs: np.mod(xs, 2.0), 1.5), "mod, on the right": (lambda xs: np.mod(7.0, xs), -0.5),
-    "floor_divide": (lambda xs: np.floor_divide(xs, 2.0), -2.0), "%": (lambda xs: xs % 2, 1.5),
-    "//": (lambda xs: 7 // xs, -3.0),
-}  # fmt: skip
-
-
 EDGES = (ROOT / "docs" / "edges.md").read_text(encoding="utf-8")
 REFUSED_UFUNCS = re.findall(r"`np\.(\w+)`", EDGES.split("these are an error:")[1].split("\n\n")[1])
 ALL_UFUNCS = {thing.__name__: thing for thing in vars(np).values() if isinstance(thing, np.ufunc)}
@@ -259,12 +239,6 @@ def test_what_lapack_computes_refuses_values_and_what_sums_and_products_do_takes
         getattr(np.linalg, of)(*[matrix] * (1 + (of == "solve")))
     assert np.linalg.norm(matrix).data == pytest.approx(math.sqrt(15.0))
     assert np.linalg.matrix_power(matrix, 2)[0, 0].data == 5.0
-
-
-def test_ufuncs_apply_to_arrays_of_values():
-    for name, (ufunc, wanted) in UFUNCS.items():
-        (y,) = ufunc(np.array([Value(-2.5)]))
-        assert (type(y), y.data) == (Value, wanted), name
 
 
 @pytest.mark.parametrize(("a", "b"), [(7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (-7.5, -2.0), (6.0, 3.0), (-3.0, math.inf)])
@@ -599,30 +573,6 @@ def test_no_grad_records_nothing():
     assert (h.grad, x.grad) == (3.0, 5.0)
 
 
-def test_no_grad_decorates_functions_and_methods():
-    @no_grad()
-    def with_parentheses(x):
-        return x * x
-
-    @no_grad
-    def square(x, power=2):
-        """Docstring."""
-        return x**power
-
-    class Model:
-        @no_grad()
-        def power(self, x, n):
-            return x if n == 1 else x * self.power(x, n - 1)
-
-    for _ in range(2):
-        assert with_parentheses(Value(3.0)).parents == ()
-        assert is_recorded()
-    assert (square(Value(3.0), power=3).data, square(Value(3.0)).parents) == (27.0, ())
-    assert (square.__name__, square.__doc__) == ("square", "Docstring.")
-    assert (Model().power(Value(2.0), 5).data, Model().power(Value(2.0), 5).parents) == (32.0, ())
-    assert is_recorded()
-
-
 def generator():
     yield 1
 
@@ -631,9 +581,16 @@ async def generator_of_a_task():
     yield 1
 
 
+def is_inspected():
+    try:
+        return math.isfinite((Value(1e200) * 1e200).data)
+    except FloatingPointError:
+        return True
+
+
 BLOCKS = {  # the public context managers: how each is opened, decorates, and whether it is open
     "no_grad": (no_grad, [no_grad, no_grad()], lambda: not is_recorded()),
-    "detect_anomaly": (detect_anomaly, [detect_anomaly, detect_anomaly()], modes.inspecting),
+    "detect_anomaly": (detect_anomaly, [detect_anomaly, detect_anomaly()], is_inspected),
     "scope": (lambda: scope("part"), [scope("part")], lambda: Value(1.0).scope is not None),
 }
 blocks = pytest.mark.parametrize(("opened", "decorators", "is_open"), BLOCKS.values(), ids=BLOCKS)
@@ -643,7 +600,7 @@ blocks = pytest.mark.parametrize(("opened", "decorators", "is_open"), BLOCKS.val
 def test_blocks_decorate_functions_and_coroutine_functions_as_often_as_one_likes(opened, decorators, is_open):
     def function(x, times=1):
         """Docstring."""
-        return is_open(), x * times
+        return is_open(), x if times == 1 else x + f(x, times - 1)[1]
 
     async def coroutine(x):
         before = is_open()
@@ -652,8 +609,10 @@ def test_blocks_decorate_functions_and_coroutine_functions_as_often_as_one_likes
 
     for decorator in decorators:
         f, g = decorator(function), decorator(coroutine)
+        model = type("Model", (), {"run": decorator(lambda self, x: (is_open(), self, x))})()
         for _ in range(2):
             assert f(3, times=2) == (True, 6)
+            assert model.run(3) == (True, model, 3)
             assert asyncio.run(g(3)) == (True, True, 3)
             assert not is_open()
         assert (f.__name__, f.__doc__, asyncio.iscoroutinefunction(g)) == ("function", "Docstring.", True)
@@ -674,12 +633,16 @@ def test_blocks_nest_and_end_with_an_exception(opened, decorators, is_open):
     assert not is_open()
     block = opened()
     with block:
+        with opened():
+            assert is_open()
         assert is_open()
     if isinstance(block, scope):
         with pytest.raises(RuntimeError, match="was entered before; open a new scope"):
             block.__enter__()
     else:
-        with block, block:
+        with block:
+            with block:
+                assert is_open()
             assert is_open()
     assert not is_open()
 
@@ -689,62 +652,50 @@ def test_scope_without_a_title_is_no_decorator():
         scope(is_recorded)
 
 
-def test_no_grad_nests_is_entered_again_and_ends_with_an_exception():
-    block = no_grad()
-    for _ in range(2):
-        with block:
-            with block:
-                assert not is_recorded()
-            assert not is_recorded()
-            with no_grad():
-                assert not is_recorded()
-            assert not is_recorded()
-        assert is_recorded()
-    with pytest.raises(ValueError, match="log is defined"), no_grad():
-        ad.log(Value(-1.0))
-    assert is_recorded()
-
-
-def test_no_grad_in_one_thread_leaves_the_others_recording():
+@pytest.mark.parametrize("mode", ["no_grad", "detect_anomaly"])
+def test_block_in_one_thread_is_not_open_in_the_others(mode):
+    opened, decorators, is_open = BLOCKS[mode]
     entered, leave = threading.Event(), threading.Event()
 
-    @no_grad()
-    def quiet():
+    @decorators[-1]
+    def within():
         entered.set()
         assert leave.wait(10.0)
-        return is_recorded()
+        return is_open()
 
-    def other():
+    def outside():
         assert entered.wait(10.0)
-        recorded = is_recorded()
+        found = is_open()
         leave.set()
-        return recorded
+        return found
 
-    assert in_threads(quiet, other) == [False, True]
-    with no_grad():
-        assert in_threads(is_recorded) == [True]
-        assert not is_recorded()
+    assert in_threads(within, outside) == [True, False]
+    with opened():
+        assert in_threads(is_open, decorators[-1](is_open)) == [False, True]
+        assert is_open()
 
 
-def test_no_grad_in_one_task_leaves_the_others_recording():
-    async def quiet():
-        with no_grad():
-            await asyncio.sleep(0)
-            return is_recorded()
+@pytest.mark.parametrize("mode", ["no_grad", "detect_anomaly"])
+def test_block_in_one_task_is_not_open_in_the_others_but_in_those_made_in_it(mode):
+    opened, decorators, is_open = BLOCKS[mode]
 
-    @no_grad()
-    async def decorated():
+    async def asked():
         await asyncio.sleep(0)
-        return is_recorded()
+        return is_open()
+
+    async def within():
+        with opened():
+            await asyncio.sleep(0.001)
+            return await asked()
 
     async def all_of_them():
-        tasks = [asyncio.create_task(quiet()), asyncio.create_task(decorated())]
-        found = [is_recorded()]
+        tasks = [asyncio.create_task(make()) for make in (asked, within, decorators[-1](asked))]
+        with opened():
+            tasks.append(asyncio.create_task(asked()))
         await asyncio.sleep(0)  # they are in their blocks
-        found.append(is_recorded())
-        return found + [await task for task in tasks] + [is_recorded()]
+        return [is_open(), *await asyncio.gather(*tasks), is_open()]
 
-    assert asyncio.run(all_of_them()) == [True, True, False, False, True]
+    assert asyncio.run(all_of_them()) == [False, False, True, True, True, False]
 
 
 def test_node_knows_the_tick_and_the_scope_it_was_made_in():
@@ -783,11 +734,12 @@ def test_leaf_made_in_an_outer_transform_is_differentiated_in_an_inner_one_too()
 # The mutation check
 
 
-def test_change_of_a_leaf_before_backward_names_it_by_its_label():
-    x = Value(3.0, label="weight")
+@pytest.mark.parametrize(("label", "name"), [("weight", "the leaf weight"), ("", "a leaf")])
+def test_change_of_a_leaf_before_backward_names_it_by_its_label(label, name):
+    x = Value(3.0, label=label)
     y = x * x + 1
-    x.data = 5
-    message = r"the data of the leaf weight was changed to 5\.0 after this graph was built from it, so gradients "
+    x.data += 2
+    message = rf"the data of {name} was changed to 5\.0 after this graph was built from it, so gradients "
     message += r"would mix the old number with the new one; build the expression again, or call backward\(\) before"
     with pytest.raises(RuntimeError, match=message):
         y.backward()
@@ -867,14 +819,6 @@ def test_change_of_a_leaf_is_noticed_wherever_derivatives_are_read(read, tmp_pat
     assert row(x, z).local_derivatives() == tuple(row.derivatives(row(2.0, 5.0), [2.0, 5.0]))
 
 
-def test_change_of_a_leaf_without_a_label_names_it_by_its_repr():
-    x = Value(3.0)
-    y = x * x
-    x.data += 1
-    with pytest.raises(RuntimeError, match=r"the data of a leaf was changed to 4\.0"):
-        y.backward()
-
-
 def test_change_of_what_the_graph_is_not_built_from_is_fine():
     x, other = Value(3.0), Value(1.0)
     stale = x * x
@@ -894,11 +838,9 @@ def test_change_of_what_the_graph_is_not_built_from_is_fine():
     assert w.data == 3.0 / 8.0
 
 
-def test_refused_assignment_changes_nothing():
+def test_data_that_was_computed_cannot_be_assigned():
     x = Value(3.0)
     y = x * x
-    with pytest.raises(TypeError, match=r"Value\.data takes a real number, got a str: '5'"):
-        x.data = "5"
     message = r"Value\(data=9\.0, grad=0\.0\) was computed by \*, so its data cannot be assigned; assign to a leaf and "
     with pytest.raises(AttributeError, match=message + r"build the expression again, or detach\(\) this node first"):
         y.data = 5.0
