@@ -131,6 +131,26 @@ def test_errors_that_are_no_arithmetic_come_through():
             differentiate(f, 1.0)
 
 
+@pytest.mark.parametrize("width", [2.0**-k for k in range(10, 46, 5)])
+def test_difference_is_taken_however_small_the_domain(width):
+    def f(x):
+        return [math.exp(x) if abs(x - 1.0) < width else math.nan]
+
+    (slope,) = differentiate(f, 1.0)
+    assert abs(slope.value - math.e) <= slope.error + 64.0 * 2.0**-52 * math.e / width
+    with pytest.raises(ValueError, match="found none, however near"):
+        differentiate(lambda x: [x if x == 1.0 else math.nan], 1.0)
+
+
+@pytest.mark.parametrize("width", [2.0**-k for k in range(20, 50, 5)])
+def test_difference_of_what_has_no_slope_in_a_small_domain_is_not_settled(width):
+    def f(x):
+        return [math.copysign(abs(x - 1.0) ** 0.5, x - 1.0) if abs(x - 1.0) < width else math.nan]
+
+    (slope,) = differentiate(f, 1.0)
+    assert not slope.settled
+
+
 # Kinks
 
 KINKS = {

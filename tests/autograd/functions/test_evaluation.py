@@ -186,10 +186,32 @@ def test_complex_numbers_have_all_digits_near_zero_and_in_tails():
             assert complex(gradient[leaf]) == pytest.approx(gradients(root, [leaf])[0], rel=1e-14, abs=0.0)
 
 
-def test_angle_of_an_interval_that_ends_at_the_axis_is_in_its_quadrant():
-    a, b = Value(1.0), Value(1.0)
-    angle = evaluate(ad.atan2(a, b), {a: iv.mpf([1, 2]), b: iv.mpf([0, 1])})
-    assert angle in iv.mpf([0.785, 1.571])
+ENDS = [
+    *((ad.sign, ends, wanted) for ends, wanted in [((0, 1), (0, 1)), ((-1, 0), (-1, 0)), ((0, 0), (0, 0))]),
+    *((ad.erf, (x, x), (math.erf(x),) * 2) for x in (9.5, 10.5, 26.0)),
+    *((ad.erfc, (x, x), (math.erfc(x),) * 2) for x in (-12.0, 9.5)),
+    *((f, (0, 0), (1, 1)) for f in (ad.exp, ad.cos, lambda x: 2.0**x)),
+    (lambda x: ad.sqrt(x * x + 1), (-1, 2), (1, math.sqrt(5))),
+    (ad.acos, (-1, 1), (0, math.pi)),
+    (lambda x: ad.atan2(x, -1), (-1, 0), (-math.pi, math.pi)),  # at the cut
+    (lambda x: ad.atan2(1, x), (-1, math.inf), (0, 0.75 * math.pi)),
+]
+
+
+@pytest.mark.parametrize(("f", "ends", "wanted"), ENDS)
+def test_interval_is_as_narrow_as_its_digits(f, ends, wanted):
+    x = Value(0.5)
+    found = evaluate(f(x), {x: iv.mpf(ends)})
+    assert (float(found.a), float(found.b)) == pytest.approx(wanted, rel=1e-15, abs=0.0)
+
+
+def test_intervals_of_two_leaves_are_as_narrow_as_they_can_be():
+    a, b, box = Value(0.5), Value(1.5), iv.mpf([-1, 2])
+    assert evaluate(a * b, {a: box, b: box}) == iv.mpf([-2, 4])  # two numbers, though of one interval
+    assert evaluate(a * a, {a: box}) == iv.mpf([0, 4])
+    slopes = evaluate(ad.hypot(a, b), {a: iv.mpf([-1, 1]), b: iv.mpf([1, 2])}, gradient=True)[1]
+    assert slopes[a] == iv.mpf([-1, 1])
+    assert evaluate(ad.atan2(a, b), {a: iv.mpf([1, 2]), b: iv.mpf([0, 1])}) in iv.mpf([0.785, 1.571])  # at the axis
 
 
 def test_derivative_that_is_not_defined_is_as_floats_have_it():
@@ -338,6 +360,20 @@ def test_choice_by_a_number_that_is_known_is_made(kind):
         found = evaluate(y, {x: kind(number)}, gradient=True)
         wanted = evaluate(y, {x: float(number)}, gradient=True)
         assert [float(found[0]), float(found[1][x])] == pytest.approx([wanted[0], wanted[1][x]], rel=1e-15), number
+
+
+def test_infinities_of_a_graph_are_those_of_sympy():
+    x, s = Value(3.0), sympy.Symbol("s")
+    for bound, known in ((math.inf, sympy.oo), (-math.inf, -sympy.oo)):
+        assert evaluate(x * 2.0 + bound, {x: s}) == known + 2 * s
+        assert evaluate(bound / x, {x: sympy.Integer(-2)}) == -known
+    assert evaluate(x * math.nan, {x: s}) is sympy.nan
+
+
+def test_what_does_not_depend_on_a_number_has_the_derivative_zero():
+    x, y = Value(3.0), Value(2.0)
+    assert evaluate(y * y, {x: 1.0, y: 2.0}, gradient=True) == (4.0, {x: 0.0, y: 4.0})
+    assert evaluate(y * y, {x: 2j, y: 2.0}, gradient=True) == (4.0, {x: 0j, y: 4.0})
 
 
 ARITHMETIC = [rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.fsum]

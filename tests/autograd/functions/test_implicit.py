@@ -28,7 +28,7 @@ from autograd import (
 )
 from autograd.compiler.backends import BACKENDS
 from autograd.engine import topological_order
-from autograd.functions import _linearization, flatten, newton
+from autograd.functions import _linearization, flatten, implicit, newton
 from tests.collector import leaves_no_cycle
 
 
@@ -263,6 +263,23 @@ def test_steps_beyond_the_domain_are_shortened():
     assert root(lambda x: ad.sin(x), 0.4) == pytest.approx(0.0, abs=1e-300)
     for size in (1, 2):  # a start at a solution of zeros is the solution
         assert root(lambda x: [3.0 * a for a in x], [0.0] * size) == [0.0] * size
+
+
+def test_newton_step_to_where_the_residual_is_infinite_is_halved():
+    f = lambda x, a: x**3 * 1e300 / (1.0 + x * x) - a
+    assert root(f, 1e-3, 1e300) ** 3 == pytest.approx(1.0 + root(f, 1e-3, 1e300) ** 2)
+
+
+def test_solution_is_the_same_after_more_others_than_are_kept(monkeypatch):
+    monkeypatch.setattr(implicit, "MOST_SOLUTIONS", 8)
+    a = Value(2.0)
+    x = root(lambda x, a: x * x - a, 1.0, a)
+    program = compile(x * x * x, wrt=[a])
+    points = [1.0 + n / 32.0 for n in range(40)]
+    for _ in range(2):
+        for number in points:
+            value, (slope,) = program.value_and_grad([number])
+            assert (value, slope) == pytest.approx((number**1.5, 1.5 * number**0.5), rel=1e-14)
 
 
 def test_many_unknowns_are_solved_with_numpy():

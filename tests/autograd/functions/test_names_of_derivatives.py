@@ -28,6 +28,8 @@ def test_derivative_has_the_name_and_the_parameters_of_its_function(transform):
     assert derivative.__doc__ == f"Return the {name} of energy."
     assert derivative.__wrapped__ is energy
     assert repr(derivative).startswith(f"<function {name}(energy) at 0x")
+    assert transform(sin).__name__ == f"{name}(sin)"
+    assert transform(functools.partial(energy)).__name__.startswith(f"{name}(functools.partial(")
 
 
 def test_product_with_the_hessian_has_a_parameter_more():

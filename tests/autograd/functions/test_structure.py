@@ -1,13 +1,13 @@
 """Arguments taken apart and put together: which ones, in which order, and what is said of the others."""
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from autograd import Constant, Value
-from autograd.functions.structure import Structure, flatten, pack, size
+from autograd import Constant, Value, jacobian, value_and_grad, vjp
+from autograd.functions.structure import Structure, arranged, flatten, map_values, pack, size
 from tests.autograd.functions.nested import Point, array_of, every_argument
 from tests.collector import leaves_no_cycle
 
@@ -142,3 +142,30 @@ def test_named_tuple_with_a_constructor_of_its_own_is_restored():
     restored = structure.unflatten([2.0 * x for x in numbers])
     assert type(restored) is Interval
     assert restored == (2.0, 4.0)
+
+
+def test_named_tuples_stay_what_they_are():
+    assert map_values(Point(Value(1.0), [Value(2.0), "text"]), lambda x: x.data) == Point(1.0, [2.0, "text"])
+    assert value_and_grad(lambda x: (x * x, Point(x, 3.0)), has_aux=True)(2.0) == ((4.0, Point(2.0, 3.0)), 4.0)
+
+
+def test_what_has_other_keys_stays_in_its_order():
+    _, structure = flatten({"w": 1.0, "b": 2.0})
+    for other in ({"b": 3.0}, {"b": 3.0, "c": 4.0}, {"b": 3.0, "w": 4.0, "a": 5.0}):
+        assert list(arranged(other, structure).items()) == list(other.items())
+    _, structure = flatten(defaultdict(float, w=1.0, b=2.0))
+    for other in (defaultdict(float, b=3.0), defaultdict(float, b=3.0, c=4.0)):
+        assert list(arranged(other, structure).items()) == list(other.items())
+    assert list(arranged(defaultdict(float, b=3.0, w=4.0), structure)) == ["w", "b"]
+    _, back = vjp(lambda x: {"w": x, "b": x * x}, 3.0)
+    assert back({"b": 1.0, "w": 10.0}) == (16.0,)
+    with pytest.raises(TypeError, match=r"\{'b': number\}"):
+        back({"b": 1.0})
+
+
+def test_sparse_matrix_of_values_is_one_after_a_change_of_its_numbers():
+    matrix = jacobian(lambda x: [x[0] * x[0], x[0] * x[1]], sparse=True)([Value(2.0), Value(3.0)])
+    twice = map_values(matrix, lambda x: x * 2.0)
+    assert (type(twice), twice.shape, twice.indices) == (type(matrix), (2, 2), matrix.indices)
+    assert [x.data for x in twice.data] == [8.0, 6.0, 4.0]
+    assert map_values(matrix, lambda x: x.data).toarray().tolist() == [[4.0, 0.0], [3.0, 2.0]]

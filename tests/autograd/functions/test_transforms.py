@@ -236,17 +236,6 @@ def test_result_is_nested_as_arguments_and_what_the_function_returns(call, wante
     assert same(call(), wanted)
 
 
-@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian, hvp])
-def test_derivatives_carry_the_name_of_the_function(transform):
-    def energy(x):
-        return x * x
-
-    assert transform(energy).__name__ == f"{transform.__name__}(energy)"
-    assert transform(ad.sin).__name__ == f"{transform.__name__}(sin)"
-    assert transform(functools.partial(energy)).__name__.startswith(f"{transform.__name__}(functools.partial(")
-    assert "energy" in transform(energy).__doc__
-
-
 def test_slopes_are_floats_whatever_a_partial_returns():
     square = ad.operation("square", lambda x: x * x, lambda y, x: np.float64(2.0) * x)
     x = Value(3.0)
@@ -681,11 +670,9 @@ def test_leaf_that_was_changed_is_named():
         return x * x
 
     w = Value(3.0, label="w")
-    y, slope, (_, pullback) = w * w, grad(lambda x: w * x * x)(3.0), vjp(lambda x: w * x, 2.0)
+    slope, (_, pullback) = grad(lambda x: w * x * x)(3.0), vjp(lambda x: w * x, 2.0)
     message = r"^the data of the leaf w was changed to 7\.0 after this graph was"
     check_refusal(RuntimeError, message, grad(changing), w)
-    check_refusal(RuntimeError, message, gradients, y, [w])
-    check_refusal(RuntimeError, message, gradients, y, [w], True)
     check_refusal(RuntimeError, message, pullback, 1.0)
     check_refusal(RuntimeError, message, slope.backward)
     assert slope.data == 18.0

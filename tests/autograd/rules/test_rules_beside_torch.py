@@ -109,6 +109,3 @@ def test_logsumexp_of_infinite_and_undefined_operands_is_pytorchs_but_for_shares
                 wanted = [math.nan] * size
             found, slopes = program([*operands])
             assert [found, *slopes] == pytest.approx([value, *wanted], rel=1e-13, abs=0.0, nan_ok=True), operands
-
-
-# Random expressions. Operands are mapped into a part of the domain where the function is well-conditioned.
