@@ -1,6 +1,7 @@
 """Arguments that transforms take, nested in containers and arrays, and how what comes back is compared."""
 
 from collections import OrderedDict, namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -9,6 +10,48 @@ from autograd import Value
 from autograd.functions.structure import flatten
 
 Point = namedtuple("Point", "x y")
+
+
+class Own(Mapping):
+    """A mapping of what its constructor stores, with the sum of its items."""
+
+    def __getitem__(self, key):
+        return self.store[key]
+
+    def __iter__(self):
+        return iter(self.store)
+
+    def __len__(self):
+        return len(self.store)
+
+    @property
+    def total(self):
+        return sum(self.values())
+
+
+def of_a_store(stored):
+    """A constructor that stores what is made of the items."""
+
+    def constructor(self, items):
+        self.store = stored(items)
+
+    return constructor
+
+
+class AttributeErrors(dict):
+    """A dict whose items are its attributes; others are a KeyError."""
+
+    total = property(lambda self: self.a + self.b)
+
+    def __getattr__(self, name):
+        return self[name]
+
+
+class Nothings(dict):
+    """A dict whose items are its attributes; others are None."""
+
+    total = property(lambda self: self.a + self.b)
+    __getattr__ = dict.get
 
 
 def array_of(*elements, shape=None):
