@@ -135,25 +135,6 @@ def test_local_derivatives_are_floats_in_the_order_of_the_parents():
 # Arithmetic
 
 
-TIMES = [np.timedelta64(3, "ns"), np.timedelta64(3, "s"), np.datetime64("2020-01-01T00:00", "ns")]
-TIMES += [np.datetime64("2020-01-01"), np.array([3, 4], "m8[ns]"), np.array(["2020"], "M8[D]")]
-BINARY = [row for row in rules.TABLE.values() if isinstance(row, Binary)]
-
-
-@pytest.mark.parametrize("time", TIMES, ids=repr)
-def test_dates_and_durations_are_no_numbers(time):
-    x = Value(3.0)
-    operators = [*OPERATORS, *COMPARISONS, divmod, operator.and_, operator.xor]
-    for operate, operands in itertools.product([*operators, *BINARY], [(x, time), (time, x)]):
-        if isinstance(time, np.ndarray) and operands[0] is time and operate in operators:
-            continue  # NumPy makes objects of its elements before it asks
-        with pytest.raises(TypeError):
-            operate(*operands)
-    for f in (Value, sin, x.__add__, x.__pow__, rules.leaky_relu, lambda time: fsum([x, time])):
-        with pytest.raises(TypeError, match=r"divide a duration by its unit, such as numpy\.timedelta64"):
-            f(time)
-
-
 @pytest.mark.parametrize("number", [Fraction(1, 2), Decimal(2), 1j, np.complex128(2.0)], ids=repr)
 def test_operators_with_numbers_of_other_kinds_say_what_to_do(number):
     x = Value(3.0)

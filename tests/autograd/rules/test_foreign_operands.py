@@ -5,52 +5,45 @@ import operator
 import numpy as np
 import pytest
 
-from autograd import Value, compile, dot, evaluate, fsum, grad, rules, softmax, where
+from autograd import Value, compile, dot, evaluate, grad, rules, softmax, where
 from autograd.rules import Binary, NAry, Unary
 from tests.autograd.functions.nested import AttributeErrors, Nothings
 
-OF_ONE = [row for row in rules.TABLE.values() if isinstance(row, Unary)]
-OF_TWO = [row for row in rules.TABLE.values() if isinstance(row, Binary)]
-OF_MANY = [row for row in rules.TABLE.values() if isinstance(row, NAry) and row.sequences == 1]
+X = Value(2.0)
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod, operator.floordiv]
-OPERATORS += [divmod, operator.lt, operator.le]
+OPERATORS += [divmod, operator.or_, operator.and_, operator.xor, operator.lt, operator.le, operator.gt, operator.ge]
 
 
-@pytest.mark.parametrize("kind", [AttributeErrors, Nothings])
-def test_dicts_of_attributes_are_refused_by_every_operation(kind):
-    odd = kind()
-    uses = [lambda row=row: row(odd) for row in OF_ONE]
-    uses += [lambda row=row, a=a, b=b: row(a, b) for row in OF_TWO for a, b in ((odd, 1.0), (1.0, odd), (odd, odd))]
-    uses += [lambda row=row: row([odd, 1.0]) for row in OF_MANY]
-    uses += [lambda f=f, a=a, b=b: f(a, b) for f in OPERATORS for a, b in ((odd, Value(1.0)), (Value(1.0), odd))]
-    uses += [lambda: Value(odd), lambda: where(odd, 1.0, 2.0), lambda: where(odd, lambda: 1.0, 2.0)]
-    uses += [lambda: evaluate(Value(1.0) * 2.0, {Value(2.0): odd})]
-    for use in uses:
-        with pytest.raises(TypeError):
-            use()
+def uses_of(thing, number):
+    """Functions that give a thing to every operation, beside a number, and on either side of every operator."""
+    rows = rules.TABLE.values()
+    uses = [lambda row=row: row(thing) for row in rows if isinstance(row, Unary) or row is rules.leaky_relu]
+    pairs = [(thing, number), (number, thing), (1.0, thing), (thing, thing)]
+    uses += [lambda row=row, pair=pair: row(*pair) for row in rows if isinstance(row, Binary) for pair in pairs]
+    uses += [lambda row=row: row([thing, number]) for row in rows if isinstance(row, NAry) and row.sequences == 1]
+    uses += [lambda operate=operate: operate(X, thing) for operate in OPERATORS]
+    if not isinstance(thing, np.ndarray):  # of which NumPy makes objects before it asks
+        uses += [lambda operate=operate: operate(thing, X) for operate in OPERATORS]
+    uses += [lambda: where(thing, number, 1.0), lambda: where(thing, lambda: number, 1.0)]
+    return [*uses, lambda: Value(thing), lambda: dot([number], [thing]), lambda: softmax([number, thing])]
 
 
 MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+FILL = r"masked array lacks numbers: fill it, as \.filled\(0\.0\) does"
+DIVIDE = r"divide a duration by its unit, such as numpy\.timedelta64"
+TIMES = [np.timedelta64(3, "ns"), np.timedelta64(3, "s"), np.datetime64("2020-01-01T00:00", "ns")]
+TIMES += [np.datetime64("2020-01-01"), np.array([3, 4], "m8[ns]"), np.array(["2020"], "M8[D]")]
+FOREIGN = [(AttributeErrors(), 1.0, None), (Nothings(), 1.0, None), *[(time, X, DIVIDE) for time in TIMES]]
+FOREIGN += [(masked, X, FILL) for masked in (np.ma.masked, MASKED, MASKED[:1])]  # the last has no masked element
 
 
-@pytest.mark.parametrize("masked", [np.ma.masked, MASKED, MASKED[:1]], ids=["element", "array", "nothing masked"])
-def test_what_is_masked_is_refused_with_what_to_do(masked):
-    x = Value(2.0)
-    uses = [lambda f=f: f(x, masked) for f in OPERATORS]
-    uses += [lambda row=row: row(masked) for row in OF_ONE]
-    uses += [
-        lambda row=row, a=a, b=b: row(a, b) for row in OF_TWO for a, b in ((masked, x), (x, masked), (1.0, masked))
-    ]
-    uses += [
-        lambda: Value(masked),
-        lambda: where(masked, x, 1.0),
-        lambda: fsum([masked, x]),
-        lambda: dot([x], [masked]),
-    ]
-    uses += [lambda: softmax([x, masked]), lambda: sum(x * number for number in MASKED)]
-    for use in uses:
-        with pytest.raises(TypeError, match=r"masked array lacks numbers: fill it, as \.filled\(0\.0\) does"):
+@pytest.mark.parametrize(("thing", "number", "message"), FOREIGN, ids=lambda part: repr(part)[:40])
+def test_what_is_no_number_is_refused_by_every_operation_with_what_to_do(thing, number, message):
+    for use in uses_of(thing, number):
+        with pytest.raises(TypeError, match=message):
             use()
+    with pytest.raises(TypeError):
+        evaluate(X * 2.0, {X: thing})
 
 
 @pytest.mark.parametrize("make", ["csr_array", "csr_matrix", "coo_array"])
