@@ -379,14 +379,12 @@ def second_derivatives(row, operands):
 @pytest.mark.parametrize("row", [row for row in FIXED if row is not rules.ieee_power], **ids)
 def test_a_derivative_that_is_right_but_cut_off_is_caught_at_the_second_order_only(row):
     for i in range(len(row.partials)):
-        partials = list(row.partials)
-        partials[i] = lambda y, *operands, right=partials[i]: right(number(y), *map(number, operands))
-        wrong = operation("cut", row.forward, *partials)
+        wrong = mutant(row, i, number)
         for operands in points(row):
             assert gradcheck(wrong, *operands)
             if any(second_derivatives(row, operands)[i]):
                 error = contradicted(wrong, wrong, *operands, order=2)
-                assert "the second derivative of cut by" in str(error)
+                assert "the second derivative of mutant by" in str(error)
                 assert error.argument.startswith(f"{wrong.arguments[i]} and ")
                 assert error.analytic == 0.0
 
@@ -469,13 +467,18 @@ def test_derivatives_are_compared_to_a_relative_millionth():
         assert gradcheck(almost, 0.01) if right else contradicted(almost, almost, 0.01)
 
 
-def test_a_wrong_rule_is_caught_where_the_function_is_far_larger_a_step_away():
-    sizes = {rules.exp: [345.0, 600.0, 709.7, -700.0], rules.sinh: [-400.0], rules.cosh: [500.0]}
-    sizes |= {rules.power_of.member(-30.0): [0.1], rules.expm1: [350.0]}
-    for row, xs in sizes.items():
-        for mutation, x in itertools.product(["wrong by 0.1 %", "of the wrong sign"], xs):
-            wrong = mutant(row, 0, MUTATIONS[mutation])
-            contradicted(wrong, wrong, x)
+FAR = [  # where a function is far larger a step away, or the number itself is far away
+    *[(rules.exp, x) for x in (345.0, 600.0, 709.7, -700.0)],
+    *[(rules.sinh, -400.0), (rules.cosh, 500.0), (rules.power_of.member(-30.0), 0.1), (rules.expm1, 350.0)],
+    *[(ad.sinc, 1e10), (ad.lgamma, 1e-20), (ad.trigamma, 1e-60), (rules.negative, 1e12)],
+]
+
+
+@pytest.mark.parametrize(("row", "x"), FAR)
+def test_a_wrong_rule_is_caught_far_away(row, x):
+    for mutation in ("wrong by 0.1 %", "of the wrong sign"):
+        wrong = mutant(row, 0, MUTATIONS[mutation])
+        contradicted(wrong, wrong, x)
 
 
 def test_a_wrong_slope_is_caught_beneath_an_offset_that_leaves_it_enough_digits():
@@ -489,14 +492,6 @@ def test_a_wrong_slope_is_caught_beneath_an_offset_that_leaves_it_enough_digits(
     contradicted(wrong, lambda x: 1.0 - wrong(x), 6.0)
     contradicted(WRONG_SINE, lambda x: WRONG_SINE(2.0 * math.pi * x), 659027.9757540118)
     contradicted(WRONG_SINE, lambda x: (1e8 + WRONG_SINE(x)) - 1e8, 0.3)
-
-
-@pytest.mark.parametrize(
-    ("row", "x"), [(ad.sinc, 1e10), (ad.lgamma, 1e-20), (ad.trigamma, 1e-60), (rules.negative, 1e12)]
-)
-def test_a_wrong_rule_is_caught_far_away(row, x):
-    wrong = mutant(row, 0, MUTATIONS["wrong by 0.1 %"])
-    contradicted(wrong, wrong, x)
 
 
 @pytest.mark.parametrize("zero", [lambda y, x: 0.0, lambda y, x: 0.0 * x])
@@ -570,7 +565,6 @@ def test_the_fields_of_the_error_are_exact():
     assert not any(math.isfinite(refused(UNSETTLED, f, 0.0).analytic) for f in POLES)
 
 
-NUMBERS = "gradcheck takes real numbers.*"
 ERRORS = [
     *[
         (f, x, ValueError, f"need finite values of the function on both sides of {x!r}, and found none")
@@ -582,9 +576,7 @@ ERRORS = [
     (log, -1.0, ValueError, r"log is defined for x > 0, got x = -1\.0"),
     (lambda x: 1.0 / x, 0.0, ZeroDivisionError, r"defined for b != 0, got a = 1\.0, b = 0\.0"),
     (exp, 1e3, OverflowError, r"exp\(x\) is too large for a float, got x = 1000\.0"),
-    (lambda x: "text", 1.0, TypeError, f"{NUMBERS}what the function returned is of type str"),
-    (lambda x: None, 1.0, TypeError, f"{NUMBERS}what the function returned is of type NoneType"),
-    (sin, "1", TypeError, rf"{NUMBERS}the arguments\[0\] is of type str: '1'"),
+    (sin, "1", TypeError, r"gradcheck takes real numbers.*the arguments\[0\] is of type str: '1'"),
     (sin, None, TypeError, "sin takes a real number, got a NoneType"),
     (lambda x: math.sin(x), 1.0, TypeError, "use the functions of autograd"),
 ]

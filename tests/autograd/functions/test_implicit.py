@@ -318,15 +318,8 @@ NOT_FOUND = [  # by root, or by argmin, from the start
     (root, lambda x: x - x, 3.0, SINGULAR),
     (root, lambda x: [x[0] - x[1]] * 2, [1.0, 1.0], SINGULAR),
     (argmin, lambda x: (x - 1.0) ** 4, 1.0, "argmin found the Hessian to be singular"),
-    *[
-        (
-            argmin,
-            lambda x, k=k: x * x * x * x * k,
-            1e100 if k > 0.0 else 1.0,
-            "argmin did not converge .* gradient (nan|inf)",
-        )
-        for k in (math.nan, math.inf)
-    ],
+    (argmin, lambda x: x * x * x * x * math.nan, 1.0, "argmin did not converge .* gradient nan"),
+    (argmin, lambda x: x * x * x * x * math.inf, 1e100, "argmin did not converge .* gradient (nan|inf)"),
     (argmin, lambda x: x, 1.0, "argmin did not converge in 100 Newton steps; .* does f have a minimum"),
     (argmin, lambda x: -x * x, 0.0, r"came to x = 0\.0, where the gradient is 0 but the Hessian \[-2\.0\] is not"),
     (argmin, lambda x: x[0] ** 2 - x[1] ** 2, [1.0, 0.0], "argmin did not converge in 100 Newton steps"),
@@ -413,11 +406,8 @@ def test_simple_root_is_found_also_from_itself(f, start, x):
 
 
 MISTAKES = [
-    (lambda: root(3.0, 1.0), TypeError, "root takes a function, got float"),
     (lambda: root(lambda x: [x, x], 1.0), TypeError, "as many numbers as x has, number; <lambda> returned"),
     (lambda: root(lambda x: x[0], [1.0, 2.0]), TypeError, "as many numbers as x has"),
-    (lambda: root(lambda x: None, 1.0), TypeError, "what <lambda> returned"),
-    (lambda: root(lambda x: x > 1.0, 1.0), TypeError, "returned a comparison"),
     (lambda: root(lambda x: x, "1"), TypeError, "root takes real numbers"),
     (lambda: root(lambda x, p: x, 1.0, "1"), TypeError, "parameter 0 of <lambda>"),
     (lambda: root(lambda x: log(x), -1.0), ValueError, "log is defined for x > 0"),

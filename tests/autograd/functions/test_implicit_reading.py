@@ -3,7 +3,6 @@
 import copy
 import math
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import autograd as ad
 from autograd import Constant, Value, argmin, compile, grad, hessian, no_grad, root, where
 from autograd.compiler import TraceError
 from autograd.compiler.backends import BACKENDS
+from tests.threads import in_threads
 
 
 def in_no_grad(w):
@@ -221,28 +221,18 @@ def test_zeros_of_both_signs_are_two_numbers(backend):
 
 
 def test_solving_in_threads_touches_no_value():
-    w, wrong, seen = Value(2.0), [], set()
-    powers = (2, 3)
-    programs = [compile(lambda k, n=n: root(lambda x: x**n - w * k, 1.0), wrt=[w]) for n in powers]
+    w, seen = Value(2.0), set()
 
-    def work(program, n, lowest):
-        for i in range(100):
-            try:
-                theta = lowest + i / 100
-                value, slope = program.value_and_grad_at([theta], 1.0)
-                assert value == pytest.approx(theta ** (1 / n), rel=1e-12)
-                assert slope[0] == pytest.approx(theta ** (1 / n - 1) / n, rel=1e-11)
-                seen.add(w.number)
-            except Exception as error:  # of a thread
-                wrong.append(error)
+    def work(n, lowest):
+        program = compile(lambda k: root(lambda x: x**n - w * k, 1.0), wrt=[w])
+        for theta in (lowest + i / 100 for i in range(100)):
+            value, slope = program.value_and_grad_at([theta], 1.0)
+            assert value == pytest.approx(theta ** (1 / n), rel=1e-12)
+            assert slope[0] == pytest.approx(theta ** (1 / n - 1) / n, rel=1e-11)
+            seen.add(w.number)
 
-    given = zip(programs, powers, (2.0, 100.0))
-    threads = [threading.Thread(target=work, args=arguments) for arguments in given]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (wrong, seen, w.data) == ([], {2.0}, 2.0)
+    in_threads(lambda: work(2, 2.0), lambda: work(3, 100.0))
+    assert (seen, w.data) == ({2.0}, 2.0)
 
 
 def test_number_of_a_leaf_is_its_own_while_another_one_stands_for_it():

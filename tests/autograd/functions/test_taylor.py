@@ -154,9 +154,6 @@ def test_power_series_leave_no_cycles():
         (sin, 0.5, True, TypeError, "the order of taylor is a whole number, got bool: True"),
         (sin, "0.5", 2, TypeError, "taylor takes real numbers, .*argument 0 of sin is of type str"),
         (lambda x: x[0], [0.5, 1.0], 2, TypeError, "taylor takes a function of one number, got .*give a path of one"),
-        (lambda x: x > 0.0, 0.5, 2, TypeError, "returned a comparison"),
-        (lambda x: None, 0.5, 2, TypeError, "what <lambda> returned"),
-        (3.0, 0.5, 2, TypeError, "taylor takes a function, got float"),
     ],
 )
 def test_errors_say_what_was_asked_and_what_to_do(f, x, order, error, message):
@@ -215,7 +212,7 @@ def test_equation_gives_one_derivative_for_each_number():
 @given(expressions())
 def test_random_expressions_have_the_derivatives_of_nested_grad(expression):
     def along(t):
-        return expression.evaluate([x + t for x in expression.inputs], lambda row, operands: row.apply(list(operands)))
+        return expression(*[x + t for x in expression.inputs])
 
     t = Value(0.0)
     node, derivatives, sizes = along(t), [], []
