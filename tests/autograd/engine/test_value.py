@@ -311,7 +311,7 @@ def test_conversion_to_a_plain_number_would_cut_the_graph():
             cut(Value(2.0))
     for cut in (statistics.mean, statistics.variance, statistics.pstdev):
         with pytest.raises(
-            TypeError, match=r"Value\(data=2\.0, .*a ratio .*would cut the graph; .*autograd\.mean .* \.data"
+            TypeError, match=r"Value\(data=2\.0, .*a ratio .* cut the graph; .*autograd\.mean .* \.data"
         ):
             cut([Value(2.0), Value(3.0)])
     with pytest.raises(TypeError, match=r"of integers; write a \*\* b % modulo"):

@@ -710,9 +710,8 @@ def test_what_is_no_function_is_refused_in_the_name_of_the_transform(asker):
 @pytest.mark.parametrize("asker", [asker for asker in ASKERS if asker not in ("vjp", "jvp")])
 def test_what_holds_a_function_is_refused_with_where_to_write_it(asker):
     for holder in (classmethod, property):
-        message = (
-            f"got {holder.__name__}; the function stands in it: write @{holder.__name__} above the line of {asker}$"
-        )
+        name = holder.__name__
+        message = f"got {name}; the function stands in it: write @{name} above the line of {asker}$"
         check_refusal(TypeError, message, getattr(ad, asker), holder(lambda x: x))
 
 
