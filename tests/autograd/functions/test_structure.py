@@ -103,7 +103,7 @@ NO_NUMBERS = {  # what the message says of them
     r" is of type Pair: ": Pair([1.0]), r" is of type MaskedArray: ": np.ma.array([1.0]),
     r" is of type str_: ": np.str_("3"), r" is of type datetime64: ": np.datetime64("2020-01-01"),
     r"\[0\] is of type complex": np.array([1j]), r"\[0\] is of type .*date": np.array(["2020"], dtype="datetime64[Y]"),
-    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]), r"\[0\] is of type str: 'a{56}\.\.\.$": ["a" * 1000],
+    r"\[0\] is of type (void|tuple)": np.zeros(1, [("a", "f8")]),
     r"\[1\] is of type str: 'a'$": [1.0, "a"], r"\[1\]\[1\] is of type str: 'a'$": (1.0, [2.0, "a"]),
     r"\['w'\]\['b'\] is of type str: 'a'$": {"w": {"b": "a"}}, r"\[3\] is of type str: 'a'$": {3: "a"},
     r"\[0\] is of type str: 'a'$": np.array(["a"]),

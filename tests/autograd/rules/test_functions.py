@@ -108,8 +108,6 @@ own = lambda forward, *partials: lambda: operation("f", forward, *partials)
 BY_X, BY_B = "the partial derivative of f by x is called with 2", "the partial derivative of f by b is called with 3"
 TYPE_ERRORS = {
     r"sin takes a real number, got a list: \[1\.0\]; make one call for each": lambda: sin([1.0]),
-    f"sin takes a real number, got a str: '{58 * 'x'}'": lambda: sin(58 * "x"),
-    f"sin takes a real number, got a str: '{56 * 'x'}[.]{{3}}": lambda: sin(59 * "x"),
     "hypot takes a real number, got a str: 'b'": lambda: hypot(Value(1.0), "b"),
     "hypot takes a real number, got a Stranger": lambda: hypot(Value(1.0), Stranger()),
     "fsum takes a real number, got a Stranger": lambda: fsum([Value(1.0), Stranger()]),
@@ -311,14 +309,9 @@ def test_dot_of_derivatives_is_that_of_ieee_arithmetic_where_the_sum_overflows(a
             dot(a, b)
 
 
-def test_sequences_are_lists_arrays_generators_and_empty():
+def test_sequences_are_empty_generators_of_values_and_arrays_of_rows():
     assert [(type(y), y) for y in (fsum([]), dot([], []))] == [(float, 0.0)] * 2
-    assert fsum(float(i) for i in range(4)) == 6.0
-    assert mean(Value(float(i)) for i in range(4)).data == 1.5
     assert dot((i for i in (1.0, 2.0)), (Value(i) for i in (3.0, 4.0))).data == 11.0
-    assert logsumexp(x for x in [0.0]) == 0.0
-    assert softmax(x for x in (0.0, 0.0)) == [0.5, 0.5]
-    assert (fsum(np.array([1.0, 2.0])), mean(np.array([1, 2]))) == (3.0, 1.5)
     assert mean(np.array([[1.0, 2.0], [3.0, 6.0]])).tolist() == [2.0, 4.0]  # of rows, as sum() of them is
     assert dot(np.array([Value(1.0), Value(2.0)]), np.array([3.0, 4.0])).data == 11.0
 
