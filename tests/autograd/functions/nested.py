@@ -1,12 +1,16 @@
 """Arguments that transforms take, nested in containers and arrays, and how what comes back is compared."""
 
-from collections import OrderedDict, namedtuple
+from collections import Counter, OrderedDict, UserDict, defaultdict, namedtuple
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from autograd import Value
+from autograd import Value, register
 from autograd.functions.structure import flatten
 
 Point = namedtuple("Point", "x y")
@@ -61,6 +65,67 @@ def array_of(*elements, shape=None):
     return array.reshape(len(elements) if shape is None else shape)
 
 
+@dataclass
+class Place:
+    x: float
+    y: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    x: float
+    inner: Place
+    sum: float = field(init=False, default=0.0)
+
+
+class Weights(dict):
+    pass
+
+
+class Box:
+    def __init__(self, name, *numbers):
+        self.name, self.numbers = name, numbers
+
+    def __eq__(self, other):
+        return type(other) is Box and (self.name, self.numbers) == (other.name, other.numbers)
+
+    __hash__ = None
+
+
+class Listed(list):
+    pass
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+class Marked(NamedTuple):
+    number: object
+    mark: str
+
+
+register(Box, lambda box: (box.numbers, box.name), lambda name, numbers: Box(name, *numbers))
+register(Listed, lambda listed: (list(listed), None), lambda rest, parts: Listed(parts))
+register(Marked, lambda marked: ([marked.number], marked.mark), lambda mark, parts: Marked(*parts, mark))
+
+CONTAINERS = {
+    "none": lambda a, b, c: [a, None, b, (None, c)],
+    "defaultdict": lambda a, b, c: defaultdict(list, w=[a, b], v=c),
+    "counter": lambda a, b, c: Counter({"w": a, "v": b, "u": c}),
+    "subclass of dict": lambda a, b, c: Weights(w=a, v=[b, c]),
+    "user dict": lambda a, b, c: UserDict({"w": a, "v": [b, c]}),
+    "mapping proxy": lambda a, b, c: MappingProxyType({"w": a, "v": [b, c]}),
+    "dataclass": lambda a, b, c: Place(a, [b, c]),
+    "frozen dataclass": lambda a, b, c: Frozen(a, Place(b, [c])),
+    "registered": lambda a, b, c: Box("m", a, [b, c]),
+    "registered subclass of list": lambda a, b, c: Listed([a, (b, c)]),
+    "series": lambda a, b, c: pd.Series([a, b, c], index=["p", "q", "r"], name="s"),
+    "all of them": lambda a, b, c: Pair({"k": Place(Box("n", a), [b])}, [None, Weights(w=c)]),
+}
+
+
 ARGUMENTS = {  # with their numbers, in the order of reading
     "float": (2.5, [2.5]), "int": (2, [2.0]), "bool": (True, [1.0]), "float64": (np.float64(2.5), [2.5]),
     "float32": (np.float32(0.5), [0.5]), "float16": (np.float16(0.5), [0.5]), "longdouble": (np.longdouble(0.5), [0.5]),
@@ -85,6 +150,8 @@ ARGUMENTS = {  # with their numbers, in the order of reading
     "matrix of objects": (array_of(1.0, 2, shape=(2, 1)), [1.0, 2.0]),
     "arrays in containers": ({"W": np.ones((1, 2)), "b": [np.array(5.0)], "c": 3.0}, [1.0, 1.0, 5.0, 3.0]),
 }  # fmt: skip
+ARGUMENTS |= {name: (make(1.0, 2.0, 3.0), [1.0, 2.0, 3.0]) for name, make in CONTAINERS.items()}
+ARGUMENTS["frozen dataclass"][1].append(0.0)  # of the field that its constructor does not take
 every_argument = pytest.mark.parametrize(("argument", "numbers"), ARGUMENTS.values(), ids=ARGUMENTS)
 
 

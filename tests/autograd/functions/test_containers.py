@@ -1,121 +1,20 @@
 """Containers of numbers: mappings, dataclasses, None, pandas Series and one's own, as arguments and results."""
 
-from collections import Counter, UserDict, defaultdict
-from dataclasses import InitVar, dataclass, field
-from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from collections import defaultdict
+from dataclasses import InitVar, dataclass
+from typing import ClassVar
 
-import pandas as pd
 import pytest
 
-from autograd import Value, compile, grad, hvp, jacobian, jvp, register, value_and_grad, vjp
+from autograd import Value, compile, grad, jacobian, jvp, register, vjp
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import Structure, flatten
-
-
-@dataclass
-class Point:
-    x: float
-    y: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    x: float
-    inner: Point
-    sum: float = field(init=False, default=0.0)
-
-
-class Weights(dict):
-    pass
-
-
-class Box:
-    def __init__(self, name, *numbers):
-        self.name, self.numbers = name, numbers
-
-    def __eq__(self, other):
-        return type(other) is Box and (self.name, self.numbers) == (other.name, other.numbers)
-
-    __hash__ = None
-
-
-class Listed(list):
-    pass
-
-
-class Pair(NamedTuple):
-    a: object
-    b: object
-
-
-class Marked(NamedTuple):
-    number: object
-    mark: str
-
-
-register(Box, lambda box: (box.numbers, box.name), lambda name, numbers: Box(name, *numbers))
-register(Listed, lambda listed: (list(listed), None), lambda rest, parts: Listed(parts))
-register(Marked, lambda marked: ([marked.number], marked.mark), lambda mark, parts: Marked(*parts, mark))
-
-CONTAINERS = {
-    "none": lambda a, b, c: [a, None, b, (None, c)],
-    "defaultdict": lambda a, b, c: defaultdict(list, w=[a, b], v=c),
-    "counter": lambda a, b, c: Counter({"w": a, "v": b, "u": c}),
-    "subclass of dict": lambda a, b, c: Weights(w=a, v=[b, c]),
-    "user dict": lambda a, b, c: UserDict({"w": a, "v": [b, c]}),
-    "mapping proxy": lambda a, b, c: MappingProxyType({"w": a, "v": [b, c]}),
-    "dataclass": lambda a, b, c: Point(a, [b, c]),
-    "frozen dataclass": lambda a, b, c: Frozen(a, Point(b, [c])),
-    "registered": lambda a, b, c: Box("m", a, [b, c]),
-    "registered subclass of list": lambda a, b, c: Listed([a, (b, c)]),
-    "series": lambda a, b, c: pd.Series([a, b, c], index=["p", "q", "r"], name="s"),
-    "all of them": lambda a, b, c: Pair({"k": Point(Box("n", a), [b])}, [None, Weights(w=c)]),
-}
-every_container = pytest.mark.parametrize("make", CONTAINERS.values(), ids=CONTAINERS)
-
-
-def numbers(container):
-    return flatten(container)[0]
-
-
-def same(one, other):
-    return flatten(one) == flatten(other) and type(one) is type(other)
+from tests.autograd.functions.nested import CONTAINERS, Box, Marked, same
 
 
 def product(container):
-    a, b, c = [x for x in numbers(container) if x is not None][:3]
+    a, b, c = [x for x in flatten(container)[0] if x is not None][:3]
     return a * b * b + c**3
-
-
-@every_container
-def test_containers_come_back_as_they_were(make):
-    argument = make(1.0, 2.0, 3.0)
-    listed, structure = flatten(argument)
-    assert listed[:3] == [1.0, 2.0, 3.0]
-    assert same(structure.unflatten(listed), argument)
-    assert isinstance(hash(structure), int)
-    assert structure == flatten(make(4.0, 5.0, 6.0))[1]
-    assert len(list(structure.names("x"))) == len(listed) == len({*structure.names("x")})
-    assert str(structure)
-
-
-@every_container
-def test_transforms_take_containers(make):
-    argument = make(1.0, 2.0, 3.0)
-    leaves = Value(1.0), Value(2.0), Value(3.0)
-    sum(numbers(grad(product)(make(*leaves)))[:3]).backward()
-    assert [leaf.grad for leaf in leaves] == [4.0, 2.0 * 2.0 + 2.0, 18.0]
-    if type(argument) is Frozen:  # its other number stays as it is
-        assert numbers(grad(product)(argument)) == [4.0, 4.0, 27.0, 0.0]
-        return
-    assert same(grad(product)(argument), make(4.0, 4.0, 27.0))
-    assert value_and_grad(product)(argument)[0] == 31.0
-    assert same(vjp(product, argument)[1](2.0)[0], make(8.0, 8.0, 54.0))
-    assert jvp(product, (argument,), (make(1.0, 0.0, 1.0),)) == (31.0, 31.0)
-    assert same(hvp(product)(argument, make(1.0, 0.0, 1.0)), make(0.0, 4.0, 18.0))
-    identity = jacobian(lambda x: x)(argument)
-    assert numbers(identity) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def double(x):

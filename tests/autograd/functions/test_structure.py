@@ -8,7 +8,7 @@ import pytest
 
 from autograd import Constant, Value, jacobian, value_and_grad, vjp
 from autograd.functions.structure import Structure, arranged, flatten, map_values, pack, size
-from tests.autograd.functions.nested import Point, array_of, every_argument
+from tests.autograd.functions.nested import Point, array_of, every_argument, same
 from tests.collector import leaves_no_cycle
 
 
@@ -17,6 +17,9 @@ def test_argument_is_taken_apart_and_its_structure_is_that_of_other_numbers(argu
     found, structure = flatten(argument)
     assert found == numbers
     assert all(type(x) is float for x in found)
+    assert same(structure.unflatten(found), argument)
+    assert len({*structure.names("x")}) == len(found)
+    assert str(structure)
     _, again = flatten(structure.unflatten([x + 1.0 for x in numbers]))
     assert (structure, hash(structure)) == (again, hash(again))
     shapes = []
