@@ -126,15 +126,13 @@ def test_own_operations_have_series_too():
         taylor(floats_only, 0.4, 2)
 
 
-def test_work_grows_with_the_square_of_the_order_and_linearly_with_the_graph():
+def test_partials_are_computed_once_whatever_the_order():
     made = []
     lens = operation("lens", lambda x: math.tanh(x), lambda y, x: made.append(1) or 1.0 - y * y)
     for order in (5, 10, 40):
         made.clear()
         taylor(lambda t: lens(lens(t)), 0.3, order)
         assert len(made) == 2
-    deep = taylor(lambda t: sum([t * 1.0 for _ in range(20_000)], start=t), 1.0, 2)
-    assert deep == [20_001.0, 20_001.0, 0.0]
 
 
 def test_power_series_leave_no_cycles():
