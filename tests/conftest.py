@@ -28,15 +28,21 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if not hasattr(config, "workerinput"):  # one of several processes has the options of the first
-        named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-        config.option.thorough |= config.option.whole or named
+    if hasattr(config, "workerinput"):  # this is one of several processes
+        config.option.thorough = config.workerinput["thorough"]
+    elif config.option.whole or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        config.option.thorough = True
     if config.getoption("--thorough") and not config.getoption("--hypothesis-profile", None):
         settings.load_profile("thorough")
     config.addinivalue_line("markers", "sample(one_in): a grid of parameters; one in so many of its points is tested")
     config.addinivalue_line("markers", "thorough: a test that takes seconds, of what others test too")
     config.addinivalue_line("markers", "whole: a test that takes minutes, of what others test too")
     config.addinivalue_line("filterwarnings", "ignore:could not create cache path")  # where all is read only
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_configure_node(node):
+    node.workerinput["thorough"] = node.config.option.thorough
 
 
 def pytest_collection_modifyitems(config, items):
