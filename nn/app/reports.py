@@ -90,10 +90,13 @@ def setback(trained: Trained, before: float, rate: float) -> str:
     with no_grad():
         after = plain_number(task.loss(trained.outputs(data), task.targets(data)))
     often = max(Counter(data.y).values()) / len(data.y)
-    helped = not data.classes or accuracy(trained.outputs(data), task.targets(data)) > often
-    if helped and after < 0.98 * before:
-        return ""
-    told = f"training has not helped: the loss on the training examples was {before:.3g} and is {after:.3g} now"
+    usual_only = data.classes and accuracy(trained.outputs(data), task.targets(data)) <= often
+    reason = f"the loss on the training examples was {before:.3g} and is {after:.3g} now"
+    if after < 0.98 * before:
+        if not usual_only:
+            return ""
+        reason = f"the most frequent class is {often:.1%} of the training examples, and no more are right"
+    told = f"training has not helped: {reason}"
     usual = task.job.lr
     if rate > 2.0 * usual:
         return f"{told}; steps of --lr {rate:g} are so long that they jump over what they look for; try --lr {usual:g}"
