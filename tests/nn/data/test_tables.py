@@ -507,8 +507,8 @@ def test_quotation_mark_within_a_cell_is_a_letter(table):
 
 
 def test_table_of_one_column_keeps_its_blank_cells(table):
-    befores, ends = ["", "# made in May\n\n", "\n"], ["\n", "\r\n", "\r\r\n"]
-    for before, end, names in itertools.product(befores, ends, ["x", '"x"']):
+    beginnings, ends = ["", "# made in May\n\n", "\n"], ["\n", "\r\n", "\r\r\n"]
+    for before, end, names in itertools.product(beginnings, ends, ["x", '"x"']):
         for cells in (["1", "", "3"], ["", "", "1"], ["1", " ", "", '""', "3"]):
             text = f"{before}{names}\n" + "".join(f"{cell}\n" for cell in [*cells, "", " "])
             found = [[cell] for cell in read_table(table(text.replace("\n", end)), ["x"], blank_rows=True).columns["x"]]
