@@ -8,6 +8,7 @@ again in the side, behind guards of what is before the slope.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import compress
@@ -18,7 +19,10 @@ from autograd.engine.node import UNREACHED, slots_of
 from autograd.engine.value import Constant, Value
 from autograd.rules import Operation, active_operands, guard, is_own, where
 
-LOOKED_BACK = 24  # operations before a side that are computed again in it
+LOOKED_BACK = 24  # operations of the function's, one after the other, before a side that are computed again in it
+LOOKED_AT = 22  # and all in all; in chains of choices each one could compute again what each one before it has
+COMPUTED_FIRST = 64  # and all in all in the first sides, which cost little
+HANDING_ON = {rules.guard, rules.unguard, rules.positive}  # which are no operations of the function's own
 
 STEEP = {  # beside those of which the edges tell it
     *(rules.logsumexp, rules.logaddexp),  # at -inf, which is a number to them
@@ -38,20 +42,20 @@ def _is_steep(operation: Operation) -> bool:
 def move_guards(order: Sequence[Value], outputs: Iterable[Any]) -> bool:
     """Move guards in a sorted graph that is traced to before infinite slopes near by; whether the graph has changed.
 
-    A guard stays where each output that it reaches its operand from reaches it on a way without guards too, or by both
-    sides of a choice: what arrives there arrives in eager programs. Of the user's own operations no slope is known.
+    A guard stays where whatever it is reached from reaches its operand on a way without guards too, or by both sides of
+    a choice: what arrives there arrives in eager programs. Of the user's own operations no slope is known.
     """
     guards = [node for node in order if node.op is guard]
     if not guards:
         return False
-    some, always = _reach(order, outputs)
+    reach = _reach(order, outputs)
     sides = _Sides(guards)
     for node in order:
         if node.op is guard and node not in sides.computed:  # already, as what another one stands before
             test, x = operands = node.parents
-            for found in sides.steep_before(x, always, some.get(node, 0)):
+            for found in sides.steep_before(x, reach, reach.get(node, 0)):
                 again = sides.compute_again(found, test)
-                always[again] = always.get(again, 0) | always.get(node, 0)
+                reach[again] = reach.get(again, 0) | reach.get(node, 0)
             again = sides.inside[operands]
             if again in sides.computed and again is not node:
                 node.op, node._first, node._second = rules.positive, again, None
@@ -59,32 +63,37 @@ def move_guards(order: Sequence[Value], outputs: Iterable[Any]) -> bool:
     return _without_idle_guards(order) or bool(sides.computed)
 
 
-def _reach(order: Sequence[Value], outputs: Iterable[Any]) -> tuple[dict[Any, int], dict[Any, int]]:
-    """Return from which outputs the chain rule reaches a node, and from which whatever is chosen: a bit for each."""
-    some: dict[Any, int] = {}
-    for number, output in enumerate(outputs):
-        some[output] = some.get(output, 0) | 1 << number
-    always = dict(some)
+def _reach(order: Sequence[Value], outputs: Iterable[Any]) -> dict[Any, int]:
+    """Return from where the chain rule reaches a node whatever is chosen, a bit for each: outputs, and ends of sides.
+
+    Such an end is what a guard that is to move stands behind, since nothing comes from the side to what is before it.
+    """
+    reach: dict[Any, int] = {}
+    number = 0
+    for number, output in enumerate(outputs, 1):
+        reach[output] = reach.get(output, 0) | 1 << number
     by_test: dict[Any, dict[Any, int]] = {}  # of an operand of guards
     for node in reversed(order):
-        if not (reach := some.get(node, 0)):
+        if tests := by_test.pop(node, None):
+            handed = 0
+            for test, others in tests.items():  # by both sides of a choice
+                handed |= others
+                if test.op is where and test.parents[0] in tests:
+                    reach[node] = reach.get(node, 0) | (others & tests[test.parents[0]])
+            if handed & ~reach.get(node, 0):
+                number += 1
+                reach[node] = reach.get(node, 0) | 1 << number
+        if not (reached := reach.get(node, 0)):
             continue
-        tests = by_test.get(node, {})
-        for test, others in tests.items():  # by both sides of a choice
-            if test.op is where and test.parents[0] in tests:
-                always[node] = always.get(node, 0) | (others & tests[test.parents[0]])
         parents = node.parents
         if node.op is guard:
             test, x = parents
-            some[x] = some.get(x, 0) | reach
             tests = by_test.setdefault(x, {})
-            tests[test] = tests.get(test, 0) | always.get(node, 0)
+            tests[test] = tests.get(test, 0) | reached
         elif node.op is not None:
-            certain = always.get(node, 0)
             for x in compress(parents, active_operands(node.op, len(parents))):
-                some[x] = some.get(x, 0) | reach
-                always[x] = always.get(x, 0) | certain
-    return some, always
+                reach[x] = reach.get(x, 0) | reached
+    return reach
 
 
 class _Sides:
@@ -103,31 +112,39 @@ class _Sides:
 
     def enter(self, node: Any) -> None:
         """Take note of whether a node is near an infinite slope before it."""
-        if node.op is not None:
-            parents = node.parents
-            near = [x for x in compress(parents, active_operands(node.op, len(parents))) if x in self.distance]
-            far = 1 if _is_steep(node.op) else 1 + min([self.distance[x] for x in near], default=LOOKED_BACK)
-            if far <= LOOKED_BACK:
-                self.distance[node], self.before[node] = far, near
+        if (op := node.op) is not None:
+            parents, distance = node.parents, self.distance
+            near = [x for x in compress(parents, active_operands(op, len(parents))) if x in distance]
+            if _is_steep(op):
+                distance[node], self.before[node] = 1, near
+            elif near and (far := min([distance[x] for x in near]) + (op not in HANDING_ON)) <= LOOKED_BACK:
+                distance[node], self.before[node] = far, near
 
-    def steep_before(self, x: Any, always: Mapping[Any, int], reached: int) -> list[Any]:
+    def steep_before(self, x: Any, reach: Mapping[Any, int], reached: int) -> list[Any]:
         """Return what a node is made of from the infinite slopes near by on, and itself, in the sorted order.
 
-        Nothing is looked at behind what those outputs that reach the side always reach.
+        Nothing is looked at behind what is always reached from wherever the side is reached from.
         """
         near: dict[Any, list[Any]] = {}
-        waiting = [x]
-        for node in waiting:
-            if node in self.before and node not in near and reached & ~always.get(node, 0):
+        counted, most = 0, max(LOOKED_AT, COMPUTED_FIRST - len(self.computed))
+        waiting = deque([(x, LOOKED_BACK)])
+        while waiting and counted < most:
+            node, left = waiting.popleft()
+            if node not in near and self.distance.get(node, math.inf) <= left and reached & ~reach.get(node, 0):
                 near[node] = self.before[node]
-                if len(near) == LOOKED_BACK:
-                    break
-                waiting += self.before[node]
+                if node.op in HANDING_ON:
+                    counted += node in self.computed
+                    waiting.extendleft([(y, left) for y in near[node]])
+                else:
+                    counted += 1
+                    waiting.extend([(y, left - 1) for y in near[node]])
         steep: dict[Any, None] = {}
-        while near:
-            for node in [node for node, parents in near.items() if near.keys().isdisjoint(parents)]:
-                if not steep.keys().isdisjoint(near.pop(node)) or _is_steep(node.op):
-                    steep[node] = None
+        path = [x] if near else []
+        while path:
+            if operands := near.pop(path[-1], None):
+                path += [y for y in operands if y in near]
+            elif _is_steep((node := path.pop()).op) or not steep.keys().isdisjoint(self.before[node]):
+                steep[node] = None
         return [*steep]
 
     def compute_again(self, node: Any, test: Value) -> Value:
@@ -156,13 +173,15 @@ class _Sides:
         """Return what stands for a node in a side: a guard, where there is nothing yet."""
         if (test, x) not in self.inside:
             self.inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
-        self.enter(self.inside[test, x])
-        return self.inside[test, x]
+        inside = self.inside[test, x]
+        if x in self.distance and inside not in self.distance:
+            self.enter(inside)
+        return inside
 
 
 def _fails_with_nan(op: Operation, operands: Sequence[Value]) -> bool:
     """Whether an operation is not defined where nan is what meets its constants, as in Python's nan / 0.0."""
-    if not any(isinstance(x, Constant) for x in operands):
+    if not [x for x in operands if isinstance(x, Constant)]:
         return False
     try:
         _of_nan(op, operands)
@@ -179,7 +198,10 @@ def _of_nan(op: Operation, operands: Sequence[Value]) -> float:
 def _unrecorded(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
     """Return a node of which no mode is told, as old as the latest of its operands."""
     node = object.__new__(Value)
-    node.stamp = max([x.stamp for x in operands], key=lambda stamp: stamp.tick)
+    node.stamp = operands[0].stamp
+    for x in operands:
+        if x.stamp.tick > node.stamp.tick:
+            node.stamp = x.stamp
     node.op, node.number, node._label, node.adjoint = op, number, "", UNREACHED
     node._first, node._second = slots_of(op, operands)
     return node

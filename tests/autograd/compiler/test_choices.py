@@ -26,6 +26,7 @@ from autograd import (
     sin,
     sqrt,
     tanh,
+    value_and_grad,
     where,
 )
 from autograd.export import to_sympy
@@ -236,6 +237,31 @@ def test_nothing_between_an_infinite_slope_and_a_side_keeps_it_from_handing_back
 
     found = check_beside_an_infinite_slope(f, row, edge)
     assert math.isfinite(sum(found)) or gate not in ("a function", "a number")
+
+
+LINKS = {  # of a chain of choices, one after the other, and how many: fewer where a side takes nothing from before it
+    "functions": (12, lambda v, c: where(c, lambda: 0.9 * v, lambda: v)),
+    "a function and a number": (12, lambda v, c: where(c, lambda: 0.9 * v, v)),
+    "choices in choices": (10, lambda v, c: where(c, lambda: where(v > 9.0, lambda: 0.9 * v, v), lambda: v)),
+    "an operation on a number": (2, lambda v, c: where(c, lambda: v, 0.9 * v)),
+    "a constant": (4, lambda v, c: where(c, 0.25, lambda: v * 0.9)),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_choices_between_an_infinite_slope_and_a_side_do_not_make_it_farther(backend, name):
+    links, link = LINKS[name]
+
+    def f(p):
+        v = sqrt(p[0])
+        for limit in range(links):
+            v = link(v, p[1] > 10.0 * limit)
+        return where(v > 1.0, lambda: v * v, 0.0)
+
+    points = [[0.0, 10.0 * number - 5.0] for number in range(links + 1)]
+    program, slopes = compile(f), compile(grad(f))
+    assert [program.value_and_grad(p) for p in points] == [value_and_grad(f)(p) for p in points]
+    assert [slopes(p) for p in points] == [grad(f)(p) for p in points]
 
 
 SHARED = {  # sides that take several numbers from behind one slope, and their derivatives in other modes
