@@ -106,3 +106,15 @@ def test_constant_behind_an_infinite_slope_raises_nothing_in_a_side_that_is_not_
     program, slope = compile(f), compile(grad(f))
     for x in ([2.0, -1.0], [0.0, 1.0]):
         assert (program(x), slope(x)) == (f(x).data, grad(f)(x))
+
+
+def test_what_a_side_itself_makes_of_missing_data_has_no_gradient_where_it_is_not_chosen():
+    def loss(w, x, y):
+        error = (w * x - y) ** 2
+        return where(error <= 9.0, lambda: (w * x - y) ** 2, 0.0)
+
+    xs, ys = [1.0, 2.0, 3.0, math.nan], [1.0, math.nan, 2.0, 1.0]
+    slopes = [grad(loss)(0.5, x, y) for x, y in zip(xs, ys)]
+    batch = compile(loss, batched=("x", "y"))
+    assert batch.value_and_grad(0.5, xs, ys)[1] == pytest.approx(sum(slopes) / len(xs))
+    assert compile(grad(loss), batched=("x", "y")).each(0.5, xs, ys) == pytest.approx(slopes)
