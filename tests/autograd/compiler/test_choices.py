@@ -149,6 +149,7 @@ STEEP = [  # operations with an infinite slope where they are defined, or with n
     ).items()
     if not all(map(math.isfinite, slopes)) and math.inf not in xs and not any(map(math.isnan, xs))
 ]
+scaled = lambda y, c: where(c, lambda: 0.9 * y, lambda: y)
 OUTSIDE = {  # what a function of a number computed before has as a side, and a condition that does not hold at the edge
     "alone": lambda y, c: where(c, lambda: y, 0.0),
     "in an operation": lambda y, c: where(c, lambda: sin(y) * y, 2.0),
@@ -161,6 +162,9 @@ OUTSIDE = {  # what a function of a number computed before has as a side, and a 
     )(tanh(y)),
     "in a choice of a number": lambda y, c: (lambda w: where(c, lambda: 1.0 / w, 2.0))(
         where(c < 0.5, 0.0, lambda: exp(tanh(y)))
+    ),
+    "in what three choices chose": lambda y, c: (lambda z: where(c, lambda: z * z, 2.0))(
+        scaled(scaled(scaled(tanh(y), c), 1.0 - c), c)
     ),
     "in another operation": lambda y, c: (lambda z: where(c, lambda: z * 2.0, 2.0))(sqrt(abs(tanh(y)))),
     "in a side of a choice of it or a number": lambda y, c: (
