@@ -162,22 +162,33 @@ def test_fifth_derivative_of_a_function_of_many_is_that_of_its_definition(row, m
 
 # Worked examples.
 
+
+def call_price(S, r, sigma, T, K=50.0):
+    """The price of a call option, by Black, Scholes and Merton."""
+    d1 = (log(S / K) + (r + sigma * sigma / 2.0) * T) / (sigma * sqrt(T))
+    N = lambda d: ad.erfc(-d / math.sqrt(2)) / 2.0
+    return S * N(d1) - K * exp(-r * T) * N(d1 - sigma * sqrt(T))
+
+
 EXAMPLES = {  # the function, the point, the value with the gradient, and how far they may be from what is printed
     # A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, Tables 1.1 to 1.3.
     "Griewank and Walther": (lambda x1, x2: (sin(x1 / x2) + x1 / x2 - exp(x2)) * (x1 / x2 - exp(x2)),
-        *[(1.5, 0.5), (2.0167, 3.0118, -13.7239), 1e-4]),
+        *[(1.5, 0.5), (2.0167, 3.0118, -13.7239), 3e-5]),
     # A. G. Baydin, B. A. Pearlmutter, A. A. Radul and J. M. Siskind, "Automatic Differentiation in Machine Learning: a
     # Survey", Journal of Machine Learning Research 18 (2018), Tables 2 and 3.
-    "survey": (lambda x1, x2: log(x1) + x1 * x2 - sin(x2), (2.0, 5.0), (11.652, 5.5, 1.716), 6e-4),
+    "survey": (lambda x1, x2: log(x1) + x1 * x2 - sin(x2), (2.0, 5.0), (11.652, 5.5, 1.716), 3e-4),
+    # J. C. Hull, Options, Futures, and Other Derivatives, chapter "The Greek letters": the price, delta, rho, vega, and
+    # theta with its sign changed, of a call on a stock at 49: strike 50, 5 % interest, 20 % volatility, 20 weeks.
+    "Greeks": (call_price, (49.0, 0.05, 0.2, 0.3846), (2.40, 0.522, 8.91, 12.1, 4.31), 2e-3),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("f", "at", "wanted", "tolerance"), EXAMPLES.values(), ids=EXAMPLES)
 def test_examples_of_textbooks(f, at, wanted, tolerance):
     y, pullback = vjp(f, *at)
-    assert (y, *pullback(1.0)) == pytest.approx(wanted, abs=tolerance)
-    tangents = tuple(jvp(f, at, direction)[1] for direction in [(1.0, 0.0), (0.0, 1.0)])
-    assert tangents == pytest.approx(grad(f, (0, 1))(*at), rel=1e-14)
+    assert (y, *pullback(1.0)) == pytest.approx(wanted, rel=tolerance)
+    tangents = [jvp(f, at, [float(i == j) for j in range(len(at))])[1] for i in range(len(at))]
+    assert tuple(tangents) == pytest.approx(grad(f, tuple(range(len(at))))(*at), rel=1e-13)
 
 
 # Speelpenning's product: B. Speelpenning, thesis, University of Illinois at Urbana-Champaign, 1980; Griewank & Walther.
@@ -233,46 +244,21 @@ def test_derivative_passes_through_the_steps_of_an_inner_descent(inner, outer):
         assert outer(outer(curve))(p) == pytest.approx(6 * slope - 2 * slope**2, rel=1e-12)
 
 
-# The logistic map: S. H. Strogatz, Nonlinear Dynamics and Chaos, chapter 10. Its period doublings accumulate at
-# r = 3.569945672, where the derivative of a far iterate is neither huge nor tiny.
+# The logistic map: S. H. Strogatz, Nonlinear Dynamics and Chaos, section 10.3.
 
 
-def logistic(x, r, steps):
+def logistic(x, steps):
     for _ in range(steps):
-        x = r * x * (1.0 - x)
+        x = 4.0 * x * (1.0 - x)
     return x
-
-
-def logistic_sensitivities(x, r, steps):
-    """The derivatives by x and r, along the trajectory as floats have it."""
-    u, v = mp.mpf(1), mp.mpf(0)
-    for _ in range(steps):
-        slope = mp.mpf(r) * (1 - 2 * mp.mpf(x))
-        u, v, x = slope * u, slope * v + mp.mpf(x) * (1 - mp.mpf(x)), r * x * (1.0 - x)
-    return u, v
-
-
-@pytest.mark.thorough
-@pytest.mark.sample(3)
-@pytest.mark.parametrize("r", [3.569945672, 3.5699, 3.57])
-def test_derivatives_of_ten_thousand_steps_of_the_logistic_map(r):
-    f = lambda x, r: logistic(x, r, 10_000)
-    with mp.workdps(40):
-        by_x, by_r = logistic_sensitivities(0.3, r, 10_000)
-    assert 1e-250 < abs(by_x) < 1e250
-    found = grad(f, (0, 1))(0.3, r)
-    assert close(found[0], by_x, 1e-8)
-    assert close(found[1], by_r, 1e-8)
-    for v in [(1.0, 0.0), (0.0, 1.0), (2.0, -3.0)]:
-        assert close(jvp(f, (0.3, r), v)[1], v[0] * by_x + v[1] * by_r, 1e-8)
 
 
 @pytest.mark.parametrize("derivative", [grad, forward])
 def test_derivative_at_the_fixed_points_of_the_logistic_map_at_four(derivative):
-    # The multipliers of 0 and of 3/4 are 4 and -2 (Strogatz, section 10.3): every operation is exact there.
-    assert derivative(lambda x: logistic(x, 4.0, 50))(0.0) == 4.0**50
-    assert derivative(lambda x: logistic(x, 4.0, 50))(0.75) == 2.0**50
-    assert derivative(lambda x: logistic(x, 4.0, 51))(0.75) == -(2.0**51)
+    # The multipliers of 0 and of 3/4 are 4 and -2: every operation is exact there.
+    assert derivative(lambda x: logistic(x, 50))(0.0) == 4.0**50
+    assert derivative(lambda x: logistic(x, 50))(0.75) == 2.0**50
+    assert derivative(lambda x: logistic(x, 51))(0.75) == -(2.0**51)
 
 
 # Implicit functions: derivatives pass through the iteration that solves the equation.
@@ -299,38 +285,3 @@ def test_derivatives_of_lamberts_function_through_newtons_method(z, modes):
         wanted = mpmath.exp(-n * W) * p / (1 + W) ** (2 * n - 1)
         found = nth_derivative(lambda z: root(lambda w: w * exp(w) - z, w, steps=3), n, modes)(z)
         assert close(found, wanted, 1e-10), n
-
-
-# Black, Scholes and Merton: J. C. Hull, Options, Futures, and Other Derivatives, chapter "The Greek letters".
-
-
-def call_price(S, K, r, sigma, T):
-    d1 = (log(S / K) + (r + sigma * sigma / 2.0) * T) / (sigma * sqrt(T))
-    N = lambda d: ad.erfc(-d / math.sqrt(2)) / 2.0
-    return S * N(d1) - K * exp(-r * T) * N(d1 - sigma * sqrt(T))
-
-
-HULL = (49.0, 50.0, 0.05, 0.2, 0.3846)  # a call on a stock at 49, strike 50, 5 % interest, 20 % volatility, 20 weeks
-
-
-@pytest.mark.parametrize("at", [HULL, (100.0, 80.0, 0.02, 0.35, 2.0), (42.0, 60.0, 0.1, 0.5, 0.25)])
-def test_greeks_of_black_scholes_and_merton(at):
-    S, K, r, sigma, T = at
-    d1 = (math.log(S / K) + (r + sigma**2 / 2) * T) / (sigma * math.sqrt(T))
-    d2 = d1 - sigma * math.sqrt(T)
-    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
-    N = lambda d: math.erfc(-d / math.sqrt(2)) / 2
-    rho = K * T * math.exp(-r * T) * N(d2)
-    vega = S * math.sqrt(T) * density
-    by_T = S * density * sigma / (2 * math.sqrt(T)) + r * K * math.exp(-r * T) * N(d2)
-    found = grad(call_price, (0, 2, 3, 4))(*at)
-    assert found == pytest.approx((N(d1), rho, vega, by_T), rel=1e-12)
-    (gamma, vanna), (_, volga) = hessian(call_price, (0, 3))(*at)
-    wanted = (density / (S * sigma * math.sqrt(T)), -density * d2 / sigma, vega * d1 * d2 / sigma)
-    assert (gamma, vanna, volga) == pytest.approx(wanted, rel=1e-11)
-    # The differential equation that they solve.
-    balance = -found[3] + r * S * found[0] + sigma**2 * S**2 * gamma / 2
-    assert balance == pytest.approx(r * call_price(*at), rel=1e-10)
-    if at is HULL:
-        assert found == pytest.approx((0.522, 8.91, 12.1, 4.31), rel=2e-3)
-        assert gamma == pytest.approx(0.066, abs=5e-4)
