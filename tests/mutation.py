@@ -27,7 +27,6 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -308,6 +307,8 @@ class FirstFailure:
 
 def run_tests(tree: Path, names: Path, failure: Path) -> None:
     """Run the tests that a file names up to the first that fails, in this process, and end as pytest does."""
+    import resource  # which Windows lacks
+
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_TO_ANSWER,) * 2)
     silence = os.open(os.devnull, os.O_WRONLY)
