@@ -12,7 +12,6 @@ import json
 import locale
 import os
 import re
-import subprocess
 import sys
 import warnings
 from itertools import chain, pairwise
@@ -25,7 +24,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.export import to_c, to_javascript, to_latex, to_sympy
 from nn import MLP, datasets, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
-from tests.environment import file_name, unmeasured
+from tests.environment import file_name, run_python
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "größe;ısı;Straße\n" + "".join(f"{i / 4};{i * i / 8};{'Ağaç' if i % 3 else 'İzmir'}\n" for i in range(40))
@@ -140,11 +139,9 @@ def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_pa
     folder = tmp_path / file_name("Maß für ısı")
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
-    run = subprocess.run(
-        [sys.executable, *flags, "-c", "from tests import test_any_machine; test_any_machine.tell()"], cwd=folder,
-        env=unmeasured() | {"PYTHONPATH": str(ROOT)} | variables, capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert (run.returncode, run.stderr.decode(errors="replace")) == (0, "")
+    program = "from tests import test_any_machine; test_any_machine.tell()"
+    run = run_python(*flags, "-c", program, cwd=folder, **variables)
+    assert run.stderr == ""
     found = json.loads(run.stdout)
     assert found.keys() == usual.keys()
     assert {key: found[key] for key in found if found[key] != usual[key]} == {}

@@ -2,10 +2,8 @@
 
 import contextlib
 import gc
-import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +18,7 @@ import nn
 from autograd.engine import modes
 from autograd.export import derivation, to_c, to_javascript, to_latex, to_onnx, to_sympy
 from nn import MLP, clip_grad_norm, evaluate, fit, load, mse, playground, plots, read_csv, save, sweep
-from tests.environment import unmeasured
+from tests.environment import run_python
 from tests.interrupting import Interrupts
 
 FOLDERS = (*(str(Path(module.__file__).parent) for module in (nn, ad)), contextlib.__file__)
@@ -211,11 +209,8 @@ def interrupt(names, times):
 @pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals")
 def test_real_interrupts_at_random_moments_leave_nothing_open(whole):
-    environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.test_ctrl_c", "1000" if whole else "4"]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600 if whole else 300)
-    assert run.returncode == 0, run.stderr
-    *trouble, hits = run.stdout.splitlines()
+    command = ["-W", "ignore", "-m", "tests.test_ctrl_c", 1000 if whole else 4]
+    *trouble, hits = run_python(*command, timeout=3600 if whole else 300).stdout.splitlines()
     assert trouble == []
     assert int(hits) > len(RUNS)
 

@@ -18,7 +18,7 @@ import pytest
 import nn
 from autograd import compile, sin
 from nn.__main__ import main
-from tests.environment import unmeasured
+from tests.environment import trouble
 from tests.writers import WRITERS, network
 
 PAGE = 4096  # bytes in which a tmpfs counts
@@ -151,22 +151,9 @@ def try_all(folder, roomy, disk):
 
 
 @pytest.fixture(scope="module")
-def trouble(tmp_path_factory):
-    """A function of a disk that returns what is wrong on it, by what was written."""
-
-    @cache
-    def tried_on(disk):
-        folder, roomy = tmp_path_factory.mktemp("disk"), tmp_path_factory.mktemp("roomy")
-        command = [sys.executable, "-W", "error", "-m", "tests.test_full_disk", str(folder), str(roomy), disk]
-        environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        run = subprocess.run(
-            [*ON_TMPFS, str(folder), *command] if disk == "tmpfs" else command, env=environment, capture_output=True,
-            text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr
-        return json.loads(run.stdout)
-
-    return tried_on
+def folders(tmp_path_factory):
+    """The folder of the full disk, and one with room."""
+    return tmp_path_factory.mktemp("disk"), tmp_path_factory.mktemp("roomy")
 
 
 @pytest.mark.thorough
@@ -174,8 +161,10 @@ def trouble(tmp_path_factory):
     "disk", [pytest.param(disk, marks=[pytest.mark.whole] * (k > 0)) for k, disk in enumerate(disks())]
 )
 @pytest.mark.parametrize("name", [*(f"{name}, {how}" for name in WRITERS for how in FREE), *OTHERS])
-def test_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, disk, trouble):
-    assert trouble(disk)[name] == []
+def test_full_disk_is_an_error_that_names_the_file_and_leaves_the_old_one(name, disk, folders):
+    before = (*ON_TMPFS, str(folders[0])) if disk == "tmpfs" else ()
+    command = ("-W", "error", "-m", "tests.test_full_disk", *folders, disk)
+    assert trouble(*command, before=before)[name] == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

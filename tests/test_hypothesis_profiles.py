@@ -1,19 +1,14 @@
 """Every run draws the same examples: where CI is set, whatever is imported, however strings are hashed."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+from tests.environment import run_python
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = ("README.md", "docs/*.md", "notebooks/*.ipynb", "autograd/**/*.py", "nn/**/*.py")
 
 DRAW = """
-import sys
-sys.path[:0] = {path!r}
 {first}
 from tests import hypothesis_profiles
 from hypothesis import given, strategies as st
@@ -29,18 +24,11 @@ print(len(drawn), ascii(drawn))
 """
 
 
-@pytest.fixture(scope="module")
-def drawn():
-    def drawn(first="", **environment):
-        code = DRAW.format(path=[path for path in sys.path if path], first=first)
-        run = subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    return drawn
+def drawn(first="", **environment):
+    return run_python("-c", DRAW.format(first=first), **environment).stdout
 
 
-def test_every_run_draws_the_same_examples(drawn):
+def test_every_run_draws_the_same_examples():
     wanted = drawn()
     assert wanted.startswith("50 ")
     assert drawn(CI="true", PYTHONHASHSEED="1") == wanted

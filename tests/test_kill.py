@@ -8,10 +8,8 @@ import math
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,7 @@ import nn
 from autograd import compile, files, sin
 from nn import MLP, Adam, fit, mse, save, storage
 from nn.sweeping import _workers
-from tests.environment import unmeasured
+from tests.environment import forked, trouble
 from tests.writers import WRITERS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no SIGKILL")
@@ -186,27 +184,11 @@ ALL = JOBS | {f"writing: {name}": replaced(*writer) for name, writer in WRITERS.
 # How they are killed
 
 
-def begun(job, folder):
-    """Run a job in a process of its own, and return its number; the process ends with what went wrong."""
-    sys.stdout.flush()
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        job.run(folder)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-
 def killed(job, times, draws):
     """Return what is wrong where a job is killed so many times, at random moments, each time with what it has left."""
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
-        assert os.waitpid(begun(job, Path(folder)), 0)[1] == 0
+        assert os.waitpid(forked(partial(job.run, Path(folder))), 0)[1] == 0
         duration = time.perf_counter() - start
         wanted = job.result(Path(folder))
     found, kills = [], 0
@@ -214,7 +196,7 @@ def killed(job, times, draws):
         with TemporaryDirectory() as folder:
             here, status, of_this = Path(folder), None, 0
             while status != 0 and not found:
-                process = begun(job, here)
+                process = forked(partial(job.run, here))
                 if kills < times:
                     time.sleep(draws.uniform(0.0, duration / (2 if of_this else 1)))
                     os.kill(process, signal.SIGKILL)
@@ -237,20 +219,11 @@ def kill_all(names, times):
     sys.stdout.write(json.dumps({name: killed(ALL[name], times, draws) for name in names}))
 
 
-@cache
-def trouble(names, times):
-    """Return what is wrong, by jobs; they share a process, which imports what they need."""
-    command = [sys.executable, "-m", "tests.test_kill", str(times), *names]
-    environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=7200, check=False)
-    assert run.returncode == 0, run.stderr
-    return {name: [*told, *([run.stderr] * bool(told))] for name, told in json.loads(run.stdout).items()}
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.whole] * (name not in JOBS)) for name in ALL])
 def test_kill_leaves_old_or_new_and_what_goes_on_ends_as_if_nothing_had_happened(name, whole):
-    assert trouble(tuple(JOBS) if name in JOBS else (name,), 200 if whole else 3)[name] == []
+    together = JOBS if name in JOBS else [name]  # in a process that imports what they need
+    assert trouble("-m", "tests.test_kill", 200 if whole else 3, *together)[name] == []
 
 
 if __name__ == "__main__":

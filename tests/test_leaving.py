@@ -1,13 +1,12 @@
 """The page on exports: every section runs by itself, after the introduction, where its packages are installed."""
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.environment import run_python
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = ("torch", "jax", "onnx", "onnxruntime", "sympy")
@@ -27,10 +26,8 @@ def test_section_runs_as_it_stands(text, tmp_path):
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     (tmp_path / "section.md").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "doctest", "-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE", "section.md"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout) == (0, ""), run.stdout + run.stderr
+    options = ("-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE")
+    assert run_python("-m", "doctest", *options, "section.md", cwd=tmp_path, PYTHONUTF8="1").stdout == ""
 
 
 def test_every_export_has_its_example():
@@ -56,9 +53,6 @@ for name in sys.argv[1:]:
 
 def test_export_that_needs_numpy_says_so_with_the_command_that_installs_it():
     names = ["to_c", "to_javascript", "to_jax", "to_onnx", "to_torch"]
-    run = subprocess.run(
-        [sys.executable, "-c", WITHOUT_NUMPY, *names], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert run.stdout.splitlines() == [
+    assert run_python("-c", WITHOUT_NUMPY, *names).stdout.splitlines() == [
         f"{name} needs NumPy: python -m pip install 'scalar-autograd[compile]'" for name in names
     ]

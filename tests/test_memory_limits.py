@@ -13,12 +13,10 @@ import os
 import pickle
 import random
 import re
-import subprocess
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -32,7 +30,7 @@ from autograd.compiler.backends._machine import machine
 from autograd.export import to_c, to_latex
 from nn import MLP, fit, load, mse, playground, read_csv, save, sweep
 from nn.__main__ import main
-from tests.environment import unmeasured
+from tests.environment import forked, trouble
 from tests.test_ctrl_c import left_open
 from tests.test_endurance import deep
 
@@ -257,16 +255,6 @@ def tried(case, room, engine):
     return found
 
 
-@cache
-def trouble(names, times):
-    """Return what is wrong, by cases."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.test_memory_limits", str(times), *names]
-    environment = unmeasured() | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600, check=False)
-    assert run.returncode == 0, run.stderr
-    return {name: [*told, *([run.stderr] * bool(told))] for name, told in json.loads(run.stdout).items()}
-
-
 # What is refused before memory is short; the others come to where Python itself may fail for want of it.
 FORESEEN = tuple(name for name, case in CASES.items() if case.told in (FEWER, "LLVM takes about [0-9,]+ bytes"))
 
@@ -276,30 +264,29 @@ FORESEEN = tuple(name for name, case in CASES.items() if case.told in (FEWER, "L
     "name", [pytest.param(name, marks=[pytest.mark.whole] * (name not in FORESEEN)) for name in CASES]
 )
 def test_what_does_not_fit_into_memory_is_an_error_and_harms_nothing(name, whole):
-    assert trouble(FORESEEN if name in FORESEEN and not whole else tuple(CASES), 20 if whole else 1)[name] == []
+    together = FORESEEN if name in FORESEEN and not whole else CASES
+    command = ("-W", "ignore", "-m", "tests.test_memory_limits", 20 if whole else 1, *together)
+    assert trouble(*command)[name] == []
+
+
+def try_one(name, room, engine):
+    """Try a case in this process, and say what is wrong on stderr."""
+    trouble = ["it raised what is no MemoryError"]
+    try:
+        trouble = tried(CASES[name], room, engine)
+    finally:
+        limit(resource.RLIM_INFINITY)
+        sys.stderr.writelines(f"{name}, {room} MB: {line}\n" for line in trouble)
+    assert trouble == []
 
 
 def try_all(names, times):
     """Try each case in a process of its own, with another room each time; print what is wrong, as JSON by name."""
-    draws, engine, found = random.Random(0), Engine(), {}
+    draws, engine, found = random.Random(0), Engine(), {name: [] for name in names}
     for name in names:
-        found[name] = []
         for _ in range(times):
             room = draws.randint(4, 8 if times == 1 else 100)
-            sys.stdout.flush()
-            process = os.fork()
-            if not process:
-                trouble = ["it raised what is no MemoryError"]
-                try:
-                    trouble = tried(CASES[name], room, engine)
-                except BaseException:
-                    limit(resource.RLIM_INFINITY)
-                    traceback.print_exc()
-                finally:
-                    sys.stderr.writelines(f"{name}, {room} MB: {line}\n" for line in trouble)
-                    sys.stderr.flush()
-                    os._exit(bool(trouble))
-            status = os.waitpid(process, 0)[1]
+            status = os.waitpid(forked(partial(try_one, name, room, engine)), 0)[1]
             if status:
                 found[name].append(f"with {room} MB it ended with {status}")
     sys.stdout.write(json.dumps(found))

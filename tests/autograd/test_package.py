@@ -12,16 +12,14 @@ import pytest
 import autograd
 from autograd import rules
 from autograd.installation import check_interpreter_lock
+from tests.environment import run_python
 
 PACKAGE = Path(autograd.__file__).parent
 
 
 def fresh_python(code):
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert (run.returncode, run.stderr) == (0, "")
+    run = run_python("-W", "error", "-c", code)
+    assert run.stderr == ""
     return run.stdout
 
 
