@@ -6,41 +6,16 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from autograd import (
-    Value,
-    dot,
-    erf,
-    fsum,
-    gradients,
-    log,
-    logsumexp,
-    maximum,
-    mean,
-    operation,
-    rules,
-    sin,
-    softmax,
-    sqrt,
-    tanh,
-    where,
-)
+import autograd as ad
+from autograd import fsum, rules, sin, tanh
 from autograd.testing import every_operation, expressions, numbers
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 
 JOINS = {
-    "fsum": fsum,
-    "mean": mean,
-    "logsumexp": logsumexp,
-    "product": lambda ys: ys[0] * ys[-1],
-    "dot": lambda ys: dot(ys, ys),
-}
-SQUASHES = {
-    "tanh": tanh,
-    "sin": sin,
-    "erf": erf,
-    "none": lambda x: x,
-    "relu": lambda x: maximum(x, 0.0),
-}
+    "fsum": fsum, "mean": ad.mean, "logsumexp": ad.logsumexp, "product": lambda ys: ys[0] * ys[-1],
+    "dot": lambda ys: ad.dot(ys, ys),
+}  # fmt: skip
+SQUASHES = {"tanh": tanh, "sin": sin, "erf": ad.erf, "none": lambda x: x, "relu": lambda x: ad.maximum(x, 0.0)}
 
 
 class RandomFunction:
@@ -56,36 +31,28 @@ class RandomFunction:
         return f"{self.description} of {self.inputs}"
 
 
-@st.composite
-def formulas(draw):
-    """Every row of the table, with shared nodes and constants."""
-    expression = draw(expressions())
-    return RandomFunction(lambda xs: expression(*xs), expression.inputs, str(expression))
+def formulas(*rows, **options):
+    """Every row of the table, or these operations, with shared nodes and constants."""
+    return expressions(*rows, **options).map(lambda e: RandomFunction(lambda xs: e(*xs), e.inputs, str(e)))
 
 
 OWN = [
-    operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x),
-    operation("damped", lambda x: sin(x) / (1.0 + x * x), lambda y, x: (rules.cos(x) - 2.0 * x * y) / (1.0 + x * x)),
-    operation("blend", lambda a, b: a * tanh(b), lambda y, a, b: tanh(b), lambda y, a, b: a * (1.0 - tanh(b) ** 2)),
+    ad.operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x),
+    ad.operation("damped", lambda x: sin(x) / (1.0 + x * x), lambda y, x: (rules.cos(x) - 2.0 * x * y) / (1.0 + x * x)),
+    ad.operation("blend", lambda a, b: a * tanh(b), lambda y, a, b: tanh(b), lambda y, a, b: a * (1.0 - tanh(b) ** 2)),
 ]
 
 
-@st.composite
-def own_operations(draw):
+def own_operations():
     """Operations that are no rows of the table, among some that are."""
-    expression = draw(expressions([*OWN, rules.add, rules.mul, rules.dot, rules.where], max_steps=12))
-    return RandomFunction(lambda xs: expression(*xs), expression.inputs, str(expression))
+    return formulas([*OWN, rules.add, rules.mul, rules.dot, rules.where], max_steps=12)
 
 
 SIDES = {
-    "log": lambda x, c: log(x - c),
-    "root": lambda x, c: sqrt(x - c),
-    "pole": lambda x, c: 1.0 / (x - c),
-    "power": lambda x, c: (x - c) ** 1.5,
-    "number": lambda x, c: c,
-    "none": lambda x, c: x,
-    "mixed": lambda x, c: dot(softmax([x, c, 0.5]), [x, 1.0, x]),
-}
+    "log": lambda x, c: ad.log(x - c), "root": lambda x, c: ad.sqrt(x - c), "pole": lambda x, c: 1.0 / (x - c),
+    "power": lambda x, c: (x - c) ** 1.5, "number": lambda x, c: c, "none": lambda x, c: x,
+    "mixed": lambda x, c: ad.dot(ad.softmax([x, c, 0.5]), [x, 1.0, x]),
+}  # fmt: skip
 EVERYWHERE = ("number", "none", "mixed")
 
 
@@ -94,9 +61,8 @@ def choices(draw):
     """Sides of `where`, at any depth, of which those that are not chosen need not be defined."""
     inputs = draw(st.lists(numbers(), min_size=1, max_size=3))
     kinds = st.tuples(st.sampled_from(sorted(SIDES)), st.sampled_from(sorted(SIDES)), st.booleans(), st.booleans())
-    terms = draw(
-        st.lists(st.tuples(st.integers(0, len(inputs) - 1), numbers(), st.lists(kinds, max_size=3)), max_size=5)
-    )
+    term = st.tuples(st.integers(0, len(inputs) - 1), numbers(), st.lists(kinds, max_size=3))
+    terms = draw(st.lists(term, max_size=5))
     terms = [(i, c, kinds) for i, c, kinds in terms if math.fabs(inputs[i] - c) > 1e-2]
 
     def chosen(x, c, kinds):
@@ -105,9 +71,9 @@ def choices(draw):
         (above, below, late, flipped), *rest = kinds
         other = lambda: tanh(chosen(x, c, rest)) + SIDES[below](c - x, 0.0) * 0.25
         if flipped:
-            return where(x <= c, other, lambda: SIDES[above](x, c))
+            return ad.where(x <= c, other, lambda: SIDES[above](x, c))
         early = not late and not rest and below in EVERYWHERE
-        return where(x > c, lambda: SIDES[above](x, c), other() if early else other)
+        return ad.where(x > c, lambda: SIDES[above](x, c), other() if early else other)
 
     def f(xs):
         return fsum([sin(chosen(xs[i], c, kinds)) for i, c, kinds in terms]) + xs[0] * xs[-1]
@@ -126,14 +92,12 @@ def corners(draw):
     terms = []
     for row in draw(st.lists(st.sampled_from(every_operation()), min_size=1, max_size=5)):
         arity = row.arity or len(row.arguments) * draw(st.integers(1, 3))
-        operands = [
-            draw(st.integers(0, len(inputs) - 1)),
-            *draw(st.lists(places, min_size=arity - 1, max_size=arity - 1)),
-        ]
-        leaves = [Value(inputs[k] if isinstance(k, int) else k) for k in operands]
+        others = st.lists(places, min_size=arity - 1, max_size=arity - 1)
+        operands = [draw(st.integers(0, len(inputs) - 1)), *draw(others)]
+        leaves = [ad.Value(inputs[k] if isinstance(k, int) else k) for k in operands]
         try:
             y = row.apply(leaves)
-            known = [y.data, *gradients(y, leaves)]
+            known = [y.data, *ad.gradients(y, leaves)]
         except (ValueError, ArithmeticError):
             continue
         if all(math.fabs(number) < 1e12 for number in known):
@@ -153,9 +117,8 @@ def repetitions(draw):
     block, count, every = draw(BLOCKS), draw(st.integers(2, 14)), draw(st.booleans())
     draws = random.Random(draw(st.integers(0, 2**32 - 1)))
     factors, inputs = [[draws.uniform(-1.0, 1.0) for _ in range(n)] for n in (count, leaf_count(count))]
-    return RandomFunction(
-        lambda xs: recurrence(block, factors, every, list(xs)), inputs, f"{count} times {block}, all of them: {every},"
-    )
+    described = f"{count} times {block}, all of them: {every},"
+    return RandomFunction(lambda xs: recurrence(block, factors, every, list(xs)), inputs, described)
 
 
 @st.composite
@@ -174,7 +137,7 @@ def layers(draw):
         for nout, squash in zip(sizes[1:], squashes, strict=False):
             row = [[next(weights) for _ in ys] for _ in range(nout)]
             kept = [len(ys) if i != missing else 1 for i in range(nout)]
-            ys = [SQUASHES[squash](dot(w[:n], ys[:n]) + next(weights)) for w, n in zip(row, kept, strict=True)]
+            ys = [SQUASHES[squash](ad.dot(w[:n], ys[:n]) + next(weights)) for w, n in zip(row, kept, strict=True)]
         return JOINS[join](ys) + xs[0] * 0.5
 
     given = inputs[: sizes[0]] if fixed else inputs
@@ -182,13 +145,9 @@ def layers(draw):
 
 
 KINDS = {
-    "formulas": formulas,
-    "own operations": own_operations,
-    "choices": choices,
-    "corners": corners,
-    "repetitions": repetitions,
-    "layers": layers,
-}
+    "formulas": formulas, "own operations": own_operations, "choices": choices, "corners": corners,
+    "repetitions": repetitions, "layers": layers,
+}  # fmt: skip
 
 
 def functions(*without):
