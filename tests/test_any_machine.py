@@ -7,7 +7,6 @@ not as usual. The whole suite runs in such environments every night.
 import ast
 import contextlib
 import doctest
-import io
 import json
 import locale
 import os
@@ -23,8 +22,8 @@ from autograd import Value, animate, compile, draw, explore, fsum, log, sin, tan
 from autograd.compiler.backends import BACKENDS
 from autograd.export import to_c, to_javascript, to_latex, to_sympy
 from nn import MLP, datasets, fit, load, mse, playground, read_csv, save, sweep
-from nn.__main__ import main
 from tests.environment import file_name, run_python
+from tests.nn.app.running import run
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "größe;ısı;Straße\n" + "".join(f"{i / 4};{i * i / 8};{'Ağaç' if i % 3 else 'İzmir'}\n" for i in range(40))
@@ -43,12 +42,6 @@ def energy(x):
 
 def square(x):
     return x * x / 8
-
-
-def on_screen(*arguments):
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        code = main(arguments)
-    return code, out.getvalue(), err.getvalue()
 
 
 def survey():
@@ -77,7 +70,7 @@ def survey():
         "job of a table": ("table.csv", "--target", "Straße", *small, "--save", "tree.json"),
         "predict": ("predict", "tree.json", "table.csv", "--out", "answers.csv"),
     }.items():
-        found[f"python -m nn, {name}"] = repr(on_screen(*arguments))
+        found[f"python -m nn, {name}"] = repr(run(*arguments))
     return found | {path.name: path.read_bytes().decode("utf-8", "backslashreplace") for path in Path.cwd().iterdir()}
 
 
@@ -140,9 +133,9 @@ def test_survey_of_all_that_meets_the_machine_finds_the_same(name, usual, tmp_pa
     folder.mkdir()
     flags, variables = ENVIRONMENTS[name](str(folder))
     program = "from tests import test_any_machine; test_any_machine.tell()"
-    run = run_python(*flags, "-c", program, cwd=folder, **variables)
-    assert run.stderr == ""
-    found = json.loads(run.stdout)
+    told = run_python(*flags, "-c", program, cwd=folder, **variables)
+    assert told.stderr == ""
+    found = json.loads(told.stdout)
     assert found.keys() == usual.keys()
     assert {key: found[key] for key in found if found[key] != usual[key]} == {}
 

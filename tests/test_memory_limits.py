@@ -7,7 +7,6 @@ work as before.
 import copy
 import errno
 import gc
-import io
 import json
 import os
 import pickle
@@ -15,7 +14,6 @@ import random
 import re
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,8 +27,8 @@ from autograd.compiler.backends import BACKENDS
 from autograd.compiler.backends._machine import machine
 from autograd.export import to_c, to_latex
 from nn import MLP, fit, load, mse, playground, read_csv, save, sweep
-from nn.__main__ import main
 from tests.environment import forked, trouble
+from tests.nn.app.running import run
 from tests.test_ctrl_c import left_open
 from tests.test_endurance import deep
 
@@ -133,10 +131,8 @@ def whole(use):
 
 
 def commanded(path):
-    error = io.StringIO()
-    with redirect_stdout(io.StringIO()), redirect_stderr(error):
-        code = main([str(path), "--target", "y", "--no-pictures", "--epochs", "1"])
-    raise MemoryError(f"exit code {code}: {error.getvalue()}")
+    code, _, error = run(path, "--target", "y", "--no-pictures", "--epochs", "1")
+    raise MemoryError(f"exit code {code}: {error}")
 
 
 def raised(table):

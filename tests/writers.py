@@ -1,9 +1,7 @@
 """All that writes a file in one step: what to call with a path, and the name of the file."""
 
 import atexit
-import io
 import shutil
-from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +11,7 @@ from autograd import Value, animate, compile, draw, explore
 from autograd.export import to_c, to_javascript, to_onnx
 from autograd.files import write_atomically, write_whole
 from nn import MLP, mse, playground, plots, save
-from nn.__main__ import main
+from tests.nn.app.running import run
 
 DATA = [[0.0, 1.0], [1.0, 0.0]], [1.0, -1.0]
 
@@ -28,10 +26,9 @@ def program():
 
 def command(*arguments):
     """Run `python -m nn`, whose error is a line on stderr."""
-    error = io.StringIO()
-    with redirect_stdout(io.StringIO()), redirect_stderr(error):
-        if main([*map(str, arguments)]):
-            raise OSError(error.getvalue())
+    code, _, error = run(*arguments)
+    if code:
+        raise OSError(error)
 
 
 def trained(path):
