@@ -10,32 +10,26 @@ from tests.benchmarks.benchmark import Entry
 KEPT: list[Any] = []
 
 
-class JaxWords:
-    """The functions of JAX by the names that the programs use."""
+class Words:
+    """The functions of a library by the names that the programs use."""
 
-    def __init__(self) -> None:
-        import jax
-        import jax.numpy as jnp
-
-        self.exp, self.log, self.sqrt, self.sin, self.cos, self.tanh = (
-            getattr(jnp, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tanh")
-        )
-        self.erf, self.where, self.softplus = jax.scipy.special.erf, jnp.where, jax.nn.softplus
-
-
-class CasadiWords:
-    """The functions of CasADi by the names that the programs use."""
-
-    def __init__(self) -> None:
-        import casadi
-
+    def __init__(self, *modules: Any, **others: Any) -> None:
         for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf"):
-            setattr(self, name, getattr(casadi, name))
-        self.where = casadi.if_else
-        self._largest = casadi.fmax
+            setattr(self, name, next(getattr(module, name) for module in modules if hasattr(module, name)))
+        vars(self).update(others)
+
+
+def jax_words() -> Words:
+    import jax
+
+    return Words(jax.numpy, jax.scipy.special, where=jax.numpy.where, softplus=jax.nn.softplus)
+
+
+class ScalarWords(Words):
+    """Likewise, of a library of scalars that has a choice and the larger of two."""
 
     def relu(self, x: Any) -> Any:
-        return self._largest(x, 0.0)
+        return self.larger(x, 0.0)
 
     def fsum(self, xs: Any) -> Any:
         return sum(xs)
@@ -52,20 +46,28 @@ class CasadiWords:
     def logsumexp(self, xs: Any) -> Any:
         m = xs[0]
         for x in xs[1:]:
-            m = self._largest(m, x)
+            m = self.larger(m, x)
         return m + self.log(sum(self.exp(x - m) for x in xs))
 
 
-class DdxWords(CasadiWords):
-    """The functions of ddx-ad by the names that the programs use."""
+def casadi_words() -> Words:
+    import casadi
 
-    def __init__(self) -> None:
-        import ddx
+    return ScalarWords(casadi, where=casadi.if_else, larger=casadi.fmax)
 
-        for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf"):
-            setattr(self, name, getattr(ddx, name))
-        self.where = ddx.select
-        self._largest = ddx.max
+
+def ddx_words() -> Words:
+    import ddx
+
+    return ScalarWords(ddx, where=ddx.select, larger=ddx.max)
+
+
+def jax_in_double() -> Any:
+    """Import JAX, which computes in double precision from now on."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return jax
 
 
 def in_casadi(f: Callable[[Any, Any], Any], x: Any) -> Entry:
@@ -73,7 +75,7 @@ def in_casadi(f: Callable[[Any, Any], Any], x: Any) -> Entry:
     import casadi
 
     p = casadi.SX.sym("p", len(x))
-    value = f(CasadiWords(), casadi.vertsplit(p))
+    value = f(casadi_words(), casadi.vertsplit(p))
     function = casadi.Function("f", [p], [value, casadi.gradient(value, p)])
     buffer, run = function.buffer()
     given, found, gradient = np.array(x, dtype=float), np.zeros(1), np.zeros(len(x))
@@ -87,9 +89,7 @@ def in_casadi(f: Callable[[Any, Any], Any], x: Any) -> Entry:
 
 def in_jax(f: Callable[[Any], Any], x: Any, flat: Callable[[Any], Any] = np.asarray) -> Entry:
     """A function of arrays under `jax.jit`; flat makes one vector of its gradient."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
+    jax = jax_in_double()
     step = jax.jit(jax.value_and_grad(f))
     given = jax.tree.map(jax.numpy.array, x)
     value, gradient = step(given)

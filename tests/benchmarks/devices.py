@@ -20,7 +20,7 @@ from nn.training.data_parallel import ParallelSteps, precision_of
 from nn.training.examples import Examples
 from nn.training.stepping import CompiledSteps, TrainingTask
 from tests.benchmarks import networks
-from tests.benchmarks.anchors import in_jax
+from tests.benchmarks.anchors import in_jax, jax_in_double
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem
 from tests.benchmarks.scalar_programs import BATCHED
 
@@ -71,11 +71,7 @@ def training(sizes: Sequence[int], examples: int) -> Problem:
         inputs, targets = jax.numpy.asarray(X), jax.numpy.asarray(y)
 
         def loss(leaves: Any) -> Any:
-            *hidden, (w, b) = leaves
-            h = inputs
-            for weights, biases in hidden:
-                h = jax.numpy.tanh(h @ weights.T + biases)
-            scores = h @ w.T + b
+            scores = networks.scores_in_jax(leaves, inputs, jax.numpy.tanh)
             right = jax.numpy.take_along_axis(scores, targets[:, None], 1)[:, 0]
             return jax.numpy.mean(jax.nn.logsumexp(scores, axis=1) - right)
 
@@ -131,9 +127,7 @@ def formula(name: str, points: int) -> Problem:
         return Entry(lambda: compiled.value_and_grad(X), compiled.value_and_grad(X))
 
     def exported() -> Entry:
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
+        jax = jax_in_double()
         of_point = to_jax(autograd.compile(lambda x: f(autograd, x), batched="x").specialize(X))
         return in_jax(lambda rows: jax.numpy.mean(jax.vmap(of_point)(rows)), X)
 

@@ -10,7 +10,7 @@ import autograd
 from autograd import Value, compile, relu
 from nn import MLP
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem, memory, paused, settled
-from tests.benchmarks.compiled import BY_HAND, COMPILED
+from tests.benchmarks.compiled import BY_HAND, COMPILED, eager
 from tests.benchmarks.networks import MOONS, moons_by_hand, moons_loss, moons_start, two_moons
 from tests.benchmarks.scalar_programs import Program, lorenz, random_graph
 
@@ -53,12 +53,6 @@ def graph(make: Callable[[int], Program], size: int) -> Problem:
     facts: dict[str, Any] = {}
     theta = np.array(numbers)
 
-    def eager() -> tuple[float, Any]:
-        leaves = list(map(Value, numbers))
-        root = f(autograd, leaves)
-        root.backward()
-        return root.data, [leaf.grad for leaf in leaves]
-
     leaves = list(map(Value, numbers))
     root = f(autograd, leaves)
     fold = lambda: compile(root, wrt=leaves).value_and_grad(theta)
@@ -69,7 +63,7 @@ def graph(make: Callable[[int], Program], size: int) -> Problem:
         step = settled(program, lambda: program.value_and_grad(theta))
         return Entry(step, step())
 
-    entries = {"a compiled step": folded, "eager": lambda: Entry(eager, eager()), "to fold": lambda: Entry(fold)}
+    entries = {"a compiled step": folded, "eager": lambda: eager(f, numbers), "to fold": lambda: Entry(fold)}
     return Problem(entries, facts)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import autograd
 from autograd import compile
 from autograd.compiler import cut
-from tests.benchmarks import anchors, array_programs
-from tests.benchmarks.anchors import in_casadi, in_ddx, in_jax
+from tests.benchmarks import array_programs
+from tests.benchmarks.anchors import ddx_words, in_casadi, in_ddx, in_jax, jax_words
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem, settled
 from tests.benchmarks.scalar_programs import BATCHED, PROGRAMS, Program
 
@@ -67,7 +67,7 @@ def batch(name: str, f: Callable[[Any, Any], Any], examples: int) -> Problem:
     def by_vmap() -> Entry:
         import jax
 
-        of_example = array_programs.programs().get(name, partial(f, anchors.JaxWords()))
+        of_example = array_programs.programs().get(name, partial(f, jax_words()))
         return in_jax(lambda rows: jax.numpy.mean(jax.vmap(of_example)(rows)), X)
 
     def by_llvm() -> Entry | None:
@@ -75,7 +75,7 @@ def batch(name: str, f: Callable[[Any, Any], Any], examples: int) -> Problem:
             return None
         import ddx
 
-        example = lambda: f(anchors.DdxWords(), [ddx.var(f"x{i}") for i in range(X.shape[1])])
+        example = lambda: f(ddx_words(), [ddx.var(f"x{i}") for i in range(X.shape[1])])
         mean = lambda call: (float(call.value.mean()), call.jacobian.reshape(X.shape[1], -1).T / examples)
         return in_ddx(example, X.T, mean)
 

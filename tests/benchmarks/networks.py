@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nn import datasets
-from tests.benchmarks.anchors import in_ddx, in_jax, in_torch
+from tests.benchmarks.anchors import ddx_words, in_ddx, in_jax, in_torch, jax_in_double
 from tests.benchmarks.benchmark import Entry
 
 MOONS, DIGITS = [2, 16, 16, 1], [64, 32, 10]
@@ -180,21 +180,21 @@ def moons_in_torch(theta: Any, X: Any, y: Any) -> Entry:
     return in_torch(loss, list(layers(theta, MOONS)), joined)
 
 
-def moons_in_jax(theta: Any, X: Any, y: Any) -> Entry:
-    import jax
-    import jax.numpy as jnp
+def scores_in_jax(leaves: Any, h: Any, activation: Callable[[Any], Any]) -> Any:
+    *hidden, (w, b) = leaves
+    for weights, biases in hidden:
+        h = activation(h @ weights.T + biases)
+    return h @ w.T + b
 
-    jax.config.update("jax_enable_x64", True)
-    inputs, targets = jnp.array(X), jnp.array(y)
+
+def moons_in_jax(theta: Any, X: Any, y: Any) -> Entry:
+    jax = jax_in_double()
+    inputs, targets = jax.numpy.array(X), jax.numpy.array(y)
 
     def loss(leaves: Any) -> Any:
-        h = inputs
-        for w, b in leaves[:-1]:
-            h = jax.nn.relu(h @ w.T + b)
-        w, b = leaves[-1]
-        scores = (h @ w.T + b)[:, 0]
-        squares = sum(jnp.sum(p * p) for layer in leaves for p in layer)
-        return jnp.mean(jax.nn.relu(1 - targets * scores)) + 1e-4 * squares
+        scores = scores_in_jax(leaves, inputs, jax.nn.relu)[:, 0]
+        squares = sum(jax.numpy.sum(p * p) for layer in leaves for p in layer)
+        return jax.numpy.mean(jax.nn.relu(1 - targets * scores)) + 1e-4 * squares
 
     return in_jax(loss, list(layers(theta, MOONS)), joined)
 
@@ -202,13 +202,11 @@ def moons_in_jax(theta: Any, X: Any, y: Any) -> Entry:
 def moons_in_ddx(theta: Any, X: Any, y: Any) -> Entry:
     import ddx
 
-    from tests.benchmarks.anchors import DdxWords
-
     n = len(theta)
 
     def example() -> Any:
         t = [ddx.var(f"t{i}") for i in range(n)]
-        return hinge_of_one(DdxWords(), t, [ddx.param("x0"), ddx.param("x1")], ddx.param("y"))
+        return hinge_of_one(ddx_words(), t, [ddx.param("x0"), ddx.param("x1")], ddx.param("y"))
 
     def whole(call: Any) -> tuple[float, Any]:
         call.x[:n] = theta[:, None]  # of the next call: parameters change with each step
