@@ -38,7 +38,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from itertools import count, repeat, zip_longest
+from itertools import accumulate, count, repeat, zip_longest
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
@@ -90,11 +90,8 @@ def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST, str]]:
     """Yield the kinds of faults that can be planted at a node: kind, the node that is replaced, and the new source."""
     if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
         changed = ast.Compare(node.left, [COMPARISONS[type(node.ops[0])](), *node.ops[1:]], node.comparators)
-        yield (
-            "boundary" if isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) else "comparison",
-            node,
-            ast.unparse(changed),
-        )
+        is_order = isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
+        yield "boundary" if is_order else "comparison", node, ast.unparse(changed)
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC and not isinstance(node.left, ast.Constant):
         yield "arithmetic", node, f"({ast.unparse(ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right))})"
         if isinstance(node.op, (ast.Sub, ast.Div, ast.Pow)) and ast.dump(node.left) != ast.dump(node.right):
@@ -128,9 +125,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     lines = text.encode().splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    starts = [0, *accumulate(map(len, lines))]
     skipped = {id(part) for node in ast.walk(tree) for kept in left_out(node) for part in ast.walk(kept)}
     for node in ast.walk(tree):
         if id(node) in skipped:
@@ -318,11 +313,8 @@ def run_tests(tree: Path, names: Path, failure: Path) -> None:
     os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    ignored = (  # the second: what an interrupted test has left may be freed in any later one
-        "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
-        "ignore::pytest.PytestUnraisableExceptionWarning",
-    )
-    known = [part for warning in ignored for part in ("-W", warning)]
+    known = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    known += ["-W", "ignore::pytest.PytestUnraisableExceptionWarning"]  # an interrupted test's, freed in a later one
     ended = 1
     try:
         importlib.import_module("nn")  # before pytest, which would import a file of doctests once more
@@ -402,15 +394,11 @@ def main() -> None:
     """Judge a sample of mutants, and print those that survive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", default=["autograd", "nn"], help="files or folders of the packages")
-    parser.add_argument(
-        "--map", nargs="*", metavar="TEST", help="find out which test reaches which line, of all or these"
-    )
+    parser.add_argument("--map", nargs="*", metavar="TEST", help="note which test reaches which line, of all or these")
     parser.add_argument("--sample", type=int, default=50, help="how many mutants (0: all)")
     parser.add_argument("--each", type=int, help="how many mutants of each file, instead")
     parser.add_argument("--again", metavar="FILE", help="the survivors of a run, of which this file has the output")
-    parser.add_argument(
-        "--seconds", type=float, default=60, help="what the tests of a mutant may take, as measured for the map"
-    )
+    parser.add_argument("--seconds", type=float, default=60, help="that the tests of a mutant may take, by the map")
     parser.add_argument("--kind", choices=WEAKEST_FIRST, help="mutants of this kind only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many are judged at a time")
@@ -420,11 +408,8 @@ def main() -> None:
         return
     if not MAP.exists():
         parser.error("first run `python -m tests.mutation --map`")
-    files = [
-        file
-        for path in options.paths
-        for file in ([ROOT / path] if path.endswith(".py") else sorted((ROOT / path).rglob("*.py")))
-    ]
+    given = [ROOT / path for path in options.paths]
+    files = [file for path in given for file in ([path] if path.suffix == ".py" else sorted(path.rglob("*.py")))]
     every = [mutant for file in files for mutant in mutants(file)]
     random_state = random.Random(options.seed)
     if options.kind:

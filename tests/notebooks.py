@@ -52,13 +52,9 @@ def source(cell: Any) -> str:
 
 def answers(notebook: Any) -> list[str]:
     """The Python of the folded answers, each written as examples with >>>."""
-    folded = [
-        details
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "markdown"
-        for details in re.findall(r"<details>.*?</details>", source(cell), re.S)
-    ]
-    return [block for details in folded for block in re.findall(r"^```python\n(.*?)^```", details, re.S | re.M)]
+    text = "\n".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    folded = "\n".join(re.findall(r"<details>.*?</details>", text, re.S))
+    return re.findall(r"^```python\n(.*?)^```", folded, re.S | re.M)
 
 
 def executed(path: Path, checks: Sequence[str] = ()) -> Any:
@@ -81,10 +77,8 @@ def run(notebook: Any, checks: Sequence[str] = ()) -> Any:
         single = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
         environment = {**unmeasured(), **single, "PYTHONPATH": str(ROOT), "IPYTHONDIR": folder}
         resources = {"metadata": {"path": folder}}
-        client = NotebookClient(
-            notebook, timeout=SECONDS, kernel_name="python3", resources=resources, record_timing=False
-        )
-        client.execute(env=environment)
+        options = {"timeout": SECONDS, "kernel_name": "python3", "record_timing": False, "resources": resources}
+        NotebookClient(notebook, **options).execute(env=environment)
     del notebook.cells[cells:]
     return notebook
 
@@ -130,23 +124,19 @@ def shown(cell: Any) -> list[str]:
     said = []
     for output in cell["outputs"]:
         if output["output_type"] == "stream":
-            said.append(f"{output['name']}: {_text(output['text'])}")
+            said.append(f"{output['name']}: {''.join(output['text'])}")
             continue
         for kind, content in sorted(output["data"].items()):
             if kind == "image/svg+xml":
-                words = re.findall(r"<text[^>]*>(.*?)</text>", _text(content), re.S)
+                words = re.findall(r"<text[^>]*>(.*?)</text>", "".join(content), re.S)
                 said.append(f"drawing: {' '.join(sorted(map(html.unescape, words)))}")
             elif kind.startswith("image/"):
                 said.append("plot")
             elif kind == "text/plain" and any(other.startswith("image/") for other in output["data"]):
                 continue
             else:
-                said.append(f"{kind}: {_text(content)}")
+                said.append(f"{kind}: {''.join(content)}")
     return said
-
-
-def _text(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(content)
 
 
 def shrink(notebook: Any) -> None:
@@ -156,11 +146,10 @@ def shrink(notebook: Any) -> None:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                plot = Image.open(io.BytesIO(base64.b64decode(_text(output["data"]["image/png"])))).convert("RGB")
+                plot = Image.open(io.BytesIO(base64.b64decode("".join(output["data"]["image/png"])))).convert("RGB")
                 small = io.BytesIO()
-                plot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-                    small, "png", optimize=True
-                )
+                few = plot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+                few.save(small, "png", optimize=True)
                 output["data"]["image/png"] = base64.b64encode(small.getvalue()).decode()
 
 

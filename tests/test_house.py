@@ -73,15 +73,19 @@ def test_rooms_of_autograd_stand_in_a_line():
                 assert line.index(other[1]) < line.index(mine[1]), f"{module(path)} imports {name}"
 
 
-def test_other_rooms_are_entered_by_their_public_names():
+def nodes(kind):
+    """Yield every node of a kind, after its file."""
     for path, tree in TREES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("autograd", "nn"):
-                names = [*node.module.split("."), *[alias.name for alias in node.names]]
-                private = [name for name in names if name.startswith("_")]
-                target = MODULES.get(node.module)
-                same = target and room(target) == room(path)
-                assert not private or same, f"{module(path)}: {node.module}: {private}"
+        yield from ((path, node) for node in ast.walk(tree) if isinstance(node, kind))
+
+
+def test_other_rooms_are_entered_by_their_public_names():
+    for path, node in nodes(ast.ImportFrom):
+        names = [*(node.module or "").split("."), *[alias.name for alias in node.names]]
+        private = [name for name in names if name.startswith("_")]
+        if private and names[0] in ("autograd", "nn"):
+            its_own = node.module in MODULES and room(MODULES[node.module]) == room(path)
+            assert its_own, f"{module(path)}: {node.module}: {private}"
 
 
 def test_file_that_is_private_to_its_folder_begins_with_an_underscore():
@@ -138,13 +142,11 @@ def test_file_says_first_what_it_is():
 
 
 def test_imports_within_functions_are_of_what_is_heavy():
-    for path, tree in TREES.items():
-        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
-            for node in ast.walk(function):
-                names = [node.module] if isinstance(node, ast.ImportFrom) else []
-                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                for name in names:
-                    assert is_heavy(name), f"{module(path)}: {name}"
+    for path, function in nodes(ast.FunctionDef):
+        for node in ast.walk(function):
+            names = imported_at_once(node)
+            for name in names[:1] if isinstance(node, ast.ImportFrom) else names:
+                assert is_heavy(name), f"{module(path)}: {name}"
 
 
 def is_heavy(name):
@@ -173,11 +175,10 @@ def test_private_attributes_are_read_in_their_own_room():
     known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
     known |= {"_operate", "_choose"}  # the protocol of operands
     known |= {"_set_fwd_grad_enabled", "_C", "_functorch"}  # PyTorch's, which have no public ones
-    for path, tree in TREES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
-                own = node.attr in known or node.attr in own_names(room(path))
-                assert own, f"{module(path)}, line {node.lineno}: {node.attr}"
+    for path, node in nodes(ast.Attribute):
+        if node.attr.startswith("_") and not node.attr.startswith("__"):
+            own = node.attr in known or node.attr in own_names(room(path))
+            assert own, f"{module(path)}, line {node.lineno}: {node.attr}"
 
 
 @functools.cache
