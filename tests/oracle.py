@@ -95,7 +95,4 @@ def is_activation(row: Any) -> bool:
     )
 
 
-DEFINED_EVERYWHERE = [
-    name for name, row in rules.FUNCTIONS.items() if isinstance(row, (Unary, Family)) and not getattr(row, "domain", "")
-]
 ACTIVATIONS = [name for name, row in rules.FUNCTIONS.items() if is_activation(row)]

@@ -86,10 +86,8 @@ def calls(draw, signature):
         listed = [p for p in signature.parameters if p[0] in ("positional only", "plain")][len(args) :]
         listed += [p for p in signature.parameters if p[0] == "keyword only"]
         required = [name for _, name, default in listed if default is None]
-        names = [
-            *required,
-            *[name for name in names if name in [name for _, name, _ in listed] and name not in required],
-        ]
+        others = {name for _, name, _ in listed}.difference(required)
+        names = [*required, *(name for name in names if name in others)]
     return tuple(args), {name: draw(NUMBERS) for name in names}
 
 
@@ -98,8 +96,7 @@ def in_class(make, name="f"):
     return lambda signature, **power: getattr(type("C", (), {name: make(signature.function("this", **power))})(), name)
 
 
-def wrapped(signature, **power):
-    f = signature.function(**power)
+def wrapped(f):
     return wraps(f)(lambda *args, **keywords: f(*args, **keywords))
 
 
@@ -111,20 +108,14 @@ def wrapped_otherwise(signature, **power):
     return made["wrapper"]
 
 
-def wrapped_in_a_class(signature, **power):
-    def pass_on(f):
-        return wraps(f)(lambda *args, **keywords: f(*args, **keywords))
-
-    return in_class(pass_on)(signature, **power)
-
-
 FORMS = {
     "function": lambda signature, **power: signature.function(**power), "method": in_class(lambda f: f),
     "class method": in_class(classmethod), "static method": in_class(lambda f: staticmethod(partial(f, None))),
     "partial method": in_class(partialmethod),
     "callable object": lambda signature, **power: type("C", (), {"__call__": signature.function("this", **power)})(),
     "partial function": lambda signature, **power: partial(signature.function("this", **power), None),
-    "wrapped function": wrapped, "wrapped method": wrapped_in_a_class,
+    "wrapped function": lambda signature, **power: wrapped(signature.function(**power)),
+    "wrapped method": in_class(wrapped),
     "function wrapped with an argument": wrapped_otherwise,
     "compiled function": lambda signature, **power: ad.compile(signature.function(**power)),
     "compiled method": in_class(ad.compile), "compiled class method": in_class(lambda f: ad.compile(classmethod(f))),
@@ -163,6 +154,11 @@ class Bound:
         shifts = tuple(-weight / self.weights[0] for weight in self.weights[1:])
         return self.args[0] - self.total / self.weights[0], shifts
 
+    @property
+    def path(self):
+        """The series of the last number, where the sum is its slope."""
+        return [self.args[-1], self.total, self.weights[-1] * self.total / 2]
+
 
 class Mark(int):
     """The place of an argument in a call, in place of its number."""
@@ -176,7 +172,7 @@ def by_all(transform):
 
 
 def compiled_by_all(transform):
-    return lambda f, args, keywords: ad.compile(transform(f, tuple(range(len(args)))))(*args, **keywords)
+    return by_all(lambda f, argnums: ad.compile(transform(f, argnums)))
 
 
 def product(f, argnums):
@@ -209,6 +205,10 @@ def pulled(f, args, keywords):
     return value, pull(1.0)
 
 
+def pushed(f, args, keywords):
+    return ad.jvp(partial(f, **keywords), args, (1.0,) * len(args))
+
+
 def shifts(solve):
     """The derivatives of a solution by all parameters."""
 
@@ -236,18 +236,11 @@ RUNS = {
     "hessian": [(by_all(ad.hessian), lambda call: call.curvatures)],
     "hvp": [(by_all(product), lambda call: tuple(map(sum, call.curvatures)))],
     "vjp": [(pulled, lambda call: (call.value, call.slopes))],
-    "jvp": [
-        (
-            lambda f, args, keywords: ad.jvp(partial(f, **keywords), args, (1.0,) * len(args)),
-            lambda call: (call.value, sum(call.slopes)),
-        )
-    ],
+    "jvp": [(pushed, lambda call: (call.value, sum(call.slopes)))],
     "root": [(shifts(ad.root), lambda call: call.solution)],
     "argmin": [(shifts(ad.argmin), lambda call: call.solution)],
     "taylor": [(along_the_last(ad.taylor), lambda call: [call.value, call.slopes[-1], call.weights[-1] ** 2 / 2])],
-    "taylor_ode": [
-        (along_the_last(ad.taylor_ode), lambda call: [call.args[-1], call.total, call.weights[-1] * call.total / 2])
-    ],
+    "taylor_ode": [(along_the_last(ad.taylor_ode), lambda call: call.path)],
     "no_grad": [(lambda f, args, keywords: ad.no_grad(f)(*args, **keywords), lambda call: call.value)],
     "detect_anomaly": [(lambda f, args, keywords: ad.detect_anomaly()(f)(*args, **keywords), lambda call: call.value)],
     "gradcheck": [(lambda f, args, keywords: ad.gradcheck(partial(f, **keywords), *args), lambda call: True)],

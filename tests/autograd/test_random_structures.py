@@ -37,6 +37,10 @@ class Box:
         self.inside = inside
 
 
+def reversed_at_the_end(array):
+    return array[..., ::-1] if array.ndim else array
+
+
 ad.register(Box, lambda box: (box.inside, None), lambda rest, parts: Box(*parts))
 
 NUMBERS = st.integers(-12, 12).map(lambda n: n / 4)
@@ -46,35 +50,23 @@ ARRAYS = st.builds(
     lambda shape, dtype, layout: layout(np.arange(int(np.prod(shape))).reshape(shape).astype(dtype) - dtype(1)),
     SHAPES,
     st.sampled_from([np.float64, np.float32, np.int64, np.int8, np.uint8]),
-    st.sampled_from(
-        [np.array, np.asfortranarray, lambda array: array[..., ::-1] if array.ndim else array, np.transpose]
-    ),
+    st.sampled_from([np.array, np.asfortranarray, reversed_at_the_end, np.transpose]),
 )
 KEYS = st.sampled_from(["a", "w b", "", 0, 1, -1, 2.5, None, (1, "x"), True, "items"])
-FIELDS = {"list": list, "tuple": tuple, "Pair": lambda parts: Pair(*parts), "Point": lambda parts: Point(*parts)}
-FIELDS |= {"Frozen": lambda parts: Frozen(*parts), "Box": lambda parts: Box(*parts)}
 
 
 def nested(inside):
-    keyed = st.dictionaries(KEYS, inside, max_size=3)
-    return st.one_of(
-        st.lists(inside, max_size=4), st.lists(inside, max_size=4).map(tuple),
-        st.lists(inside, min_size=2, max_size=2).flatmap(
-            lambda parts: st.sampled_from([Pair, Point, Frozen, Box]).map(lambda kind: kind(*parts))
-        ),
-        keyed, keyed.map(OrderedDict), keyed.map(lambda items: defaultdict(list, items)),
-    )  # fmt: skip
+    listed, keyed = st.lists(inside, max_size=4), st.dictionaries(KEYS, inside, max_size=3)
+    two = st.builds(lambda kind, *parts: kind(*parts), st.sampled_from([Pair, Point, Frozen, Box]), inside, inside)
+    of_default = keyed.map(lambda items: defaultdict(list, items))
+    return st.one_of(listed, listed.map(tuple), two, keyed, keyed.map(OrderedDict), of_default)
 
 
-SERIES = st.lists(NUMBERS, max_size=3).map(
-    lambda xs: pd.Series(xs, index=list("abc")[: len(xs)], dtype=float, name="s")
-)
+SERIES = st.lists(NUMBERS, max_size=3).map(lambda xs: pd.Series(xs, list("abc")[: len(xs)], float, "s"))
 STRUCTURES = st.recursive(SCALARS | ARRAYS | st.none() | SERIES, nested, max_leaves=8)
 RESULTS = st.recursive(NUMBERS | ARRAYS | st.none(), nested, max_leaves=4).filter(lambda thing: thing is not None)
 WITHOUT_SERIES = st.recursive(SCALARS | ARRAYS | st.none(), nested, max_leaves=4)
-ARGUMENTS = STRUCTURES.filter(
-    lambda thing: thing is not None
-)  # whose gradient is None, which no compiled function returns
+ARGUMENTS = STRUCTURES.filter(lambda thing: thing is not None)  # the gradient would be, which is no program's result
 
 
 def parts_of(thing):
