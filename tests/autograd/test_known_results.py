@@ -244,23 +244,6 @@ def test_derivative_passes_through_the_steps_of_an_inner_descent(inner, outer):
         assert outer(outer(curve))(p) == pytest.approx(6 * slope - 2 * slope**2, rel=1e-12)
 
 
-# The logistic map: S. H. Strogatz, Nonlinear Dynamics and Chaos, section 10.3.
-
-
-def logistic(x, steps):
-    for _ in range(steps):
-        x = 4.0 * x * (1.0 - x)
-    return x
-
-
-@pytest.mark.parametrize("derivative", [grad, forward])
-def test_derivative_at_the_fixed_points_of_the_logistic_map_at_four(derivative):
-    # The multipliers of 0 and of 3/4 are 4 and -2: every operation is exact there.
-    assert derivative(lambda x: logistic(x, 50))(0.0) == 4.0**50
-    assert derivative(lambda x: logistic(x, 50))(0.75) == 2.0**50
-    assert derivative(lambda x: logistic(x, 51))(0.75) == -(2.0**51)
-
-
 # Implicit functions: derivatives pass through the iteration that solves the equation.
 
 
