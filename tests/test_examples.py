@@ -1,4 +1,4 @@
-"""The examples of notebooks/examples run as they stand, and learn what they say."""
+"""The examples of notebooks/examples run as they stand, and programs for micrograd with their import changed."""
 
 import ast
 import functools
@@ -120,3 +120,25 @@ def test_sparse_optimisation_comes_to_the_published_minimum():
     assert found.constr_violation < 1e-12
     found, _ = example.fitted(100)
     assert 2.0 * found.cost < 1e-16
+
+
+PROGRAMS = [path for path in Path(__file__).parent.glob("programs/*.py") if path.stem not in ("__init__", "micrograd")]
+THEIR_IMPORT = "from tests.programs.micrograd import Value\n"
+OUR_IMPORT = "from autograd import Value\n"
+
+
+def results(source):
+    names = {"__name__": "program"}
+    exec(source, names)
+    return names["run"]()
+
+
+@pytest.mark.parametrize("path", sorted(PROGRAMS), ids=lambda path: path.stem)
+def test_program_gives_the_same_numbers_with_its_import_changed(path):
+    source = path.read_text(encoding="utf-8")
+    assert source.count(THEIR_IMPORT) == 1
+    theirs, ours = results(source), results(source.replace(THEIR_IMPORT, OUR_IMPORT))
+    assert [type(number) for number in theirs] == [type(number) for number in ours]
+    assert len(theirs) > 5
+    for expected, found in zip(theirs, ours, strict=True):
+        assert found == (pytest.approx(expected, rel=1e-9, abs=0.0) if isinstance(expected, float) else expected)

@@ -65,34 +65,23 @@ def table(folder):
 DATA = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [1.0, 2.0, 3.0]
 
 
-def play(folder):
-    return playground(MLP(2, [1]), *DATA, loss=mse)
-
-
-def of_iris(folder):
-    return presets.Task(presets.JOBS["iris"], 0).model([3], 0)
-
-
-def read_table(folder):
-    return read_csv(table(folder), "y")
-
-
-def read_model(folder):
-    return storage.read(saved(folder))
-
-
 def values_of_model(folder):
     return sum(map(saved(folder).read_text(encoding="utf-8").count, ",[{"))
 
 
 # By what is refused: where its limit stands, how much there is of it, what is done with it, and what the error says.
 REFUSED = {
-    "numbers on a page": (_page_programs, "MOST_NUMBERS", lambda folder: 9, play, "these examples are 9 numbers"),
-    "parameters": (presets, "MOST_PARAMETERS", lambda folder: 27, of_iris, "4 -> 3 -> 3 has 27 parameters"),
-    "bytes of a table": (csv_dialect, "LARGEST_FILE", lambda f: table(f).stat().st_size, read_table, "is larger than"),
-    "bytes of a model": (storage, "LIMIT", lambda f: saved(f).stat().st_size, read_model, "it is longer than"),
-    "values of a model": (storage, "VALUES", values_of_model, read_model, "commas and opening brackets"),
-}
+    "numbers on a page": (_page_programs, "MOST_NUMBERS", lambda folder: 9,
+        lambda folder: playground(MLP(2, [1]), *DATA, loss=mse), "these examples are 9 numbers"),
+    "parameters": (presets, "MOST_PARAMETERS", lambda folder: 27,
+        lambda folder: presets.Task(presets.JOBS["iris"], 0).model([3], 0), "4 -> 3 -> 3 has 27 parameters"),
+    "bytes of a table": (csv_dialect, "LARGEST_FILE", lambda folder: table(folder).stat().st_size,
+        lambda folder: read_csv(table(folder), "y"), "is larger than"),
+    "bytes of a model": (storage, "LIMIT", lambda folder: saved(folder).stat().st_size,
+        lambda folder: storage.read(saved(folder)), "it is longer than"),
+    "values of a model": (storage, "VALUES", values_of_model,
+        lambda folder: storage.read(saved(folder)), "commas and opening brackets"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", REFUSED)
