@@ -19,7 +19,7 @@ from matplotlib.text import Text
 import nn
 from autograd import Value
 from nn import MLP, History, Module
-from nn.plots import confusion_matrix, decision_boundary, gradient_norms, history, mistakes, regression_line
+from nn.plots import canvas, confusion_matrix, decision_boundary, gradient_norms, history, mistakes, regression_line
 from nn.plots.figures import CLASS_COLOURS, COLOURS, RED, SHADES
 from nn.training.examples import MANY_INPUTS, outputs_of, plain_outputs
 from tests.errors import error_of
@@ -184,12 +184,6 @@ def test_model_is_not_changed_and_nothing_is_recorded():
     assert (w.data, w.grad) == (2.0, 0.0)
 
 
-def test_model_of_plain_floats_is_drawn_finite_or_not():
-    edge = lambda x: Value(math.inf if x[0] > 0.5 else -math.inf)
-    for output in (lambda x: x[0] - 0.5, lambda x: [0.5 - x[0], x[0] - 0.5], edge):
-        assert draw(Plain(output))._repr_png_().startswith(PNG)
-
-
 NO_CLASSES = [([0, -1], [0, 0], "-1"), ([0], ["cat"], "'cat'"), ([0.5], [1], "0.5")]
 NO_CLASSES += [([10**9], [0], "10")]
 LINE = partial(regression_line, lambda x: x[0], [[0.0]], [0.0])
@@ -245,24 +239,18 @@ def test_examples_that_no_picture_has_are_an_error_that_says_which(name):
     if name in ("mistakes of answers", "confusion_matrix"):
         return  # which draw no numbers of X
     for odd in (math.nan, math.inf, 1e308, -1e308, 10**200):
-        X = [[0.0, 1.0], [1.0, 0.0], [1.0, odd], [0.0, 0.0]]
-        assert f"{asker} draws numbers of up to 1e+150, got {odd!r} in feature 1 of example 2" in error_of(
-            make, X, CORNERS
-        )
+        found = error_of(make, [[0.0, 1.0], [1.0, 0.0], [1.0, odd], [0.0, 0.0]], CORNERS)
+        assert f"{asker} draws numbers of up to 1e+150, got {odd!r} in feature 1 of example 2" in found
     ragged = error_of(make, [*SQUARE[:3], [1.0]], CORNERS)
     assert f"{asker} takes examples of the same features, got 1 in example 3, counted from 0, and 2 before" in ragged
-    assert f"TypeError: {asker} takes an example as a list of its features, got 0.0" in error_of(
-        make, [0.0] * 4, CORNERS
-    )
+    flat = error_of(make, [0.0] * 4, CORNERS)
+    assert f"TypeError: {asker} takes an example as a list of its features, got 0.0" in flat
     assert isinstance(make(np.array(SQUARE), np.array(CORNERS)), Figure)
 
 
-def test_what_is_no_history_is_an_error_and_targets_that_no_axis_holds_are_left_out():
+def test_what_is_no_history_is_an_error():
     for thing in (None, {"loss": [1.0]}, [1.0]):
         assert "TypeError: history draws the History that fit returns, got a" in error_of(history, thing)
-    figure = regression_line(lambda x: [x[0]], SQUARE, [1e308, -1e308, math.nan, 1.0])
-    assert figure._repr_png_().startswith(PNG)
-    assert isinstance(draw(Plain(lambda x: [x[0] - 0.5]), classes=[7, 8], held_out=([], [])), Figure)
 
 
 # Labels of -1 and 1
@@ -351,6 +339,10 @@ def test_error_of_a_model_of_many_inputs_is_its_own_and_without_numpy_it_is_aske
 LONG = "a class of a very long name that would fill the page"
 PICTURES = {
     "boundary": draw,
+    "boundary of a float": lambda: draw(Plain(lambda x: x[0] - 0.5)),
+    "boundary of two floats": lambda: draw(Plain(lambda x: [0.5 - x[0], x[0] - 0.5])),
+    "boundary of infinite scores": lambda: draw(Plain(lambda x: Value(math.inf if x[0] > 0.5 else -math.inf))),
+    "no held out examples": lambda: draw(Plain(lambda x: [x[0] - 0.5]), classes=[7, 8], held_out=([], [])),
     "history": lambda: history(History(loss=[0.9, 0.5, 0.4], metric=[0.5, 0.6, 0.9])),
     "one epoch": lambda: history(History(loss=[0.9], validation_loss=[0.8], metric=[0.5])),
     "diverged": lambda: history(History(loss=[1.0, 1e90, 1e305, math.inf, math.nan], metric=[0.5, math.nan])),
@@ -371,6 +363,7 @@ PICTURES = {
     "no mistakes": lambda: mistakes([[0.0, 1.0, 2.0, 3.0]], [0], [0]),
     "blank mistake": lambda: mistakes([[0.0] * 4], [0], [1]),
     "regression": lambda: regression_line(lambda x: 2.0 * x[0], [[0.0], [1.0]], [0.1, 1.9]),
+    "targets of no axis": lambda: regression_line(lambda x: [x[0]], SQUARE, [1e308, -1e308, math.nan, 1.0]),
     "regression of one": lambda: regression_line(lambda x: math.inf, [[3.0]], [1.0]),
 }
 
@@ -569,18 +562,10 @@ def test_line_lies_at_the_means_of_the_other_features():
 NAME = r"$\bad$ of A"  # as a formula it would be an error
 TITLE = "of $x^2$"
 NAMED = {
-    "decision_boundary": lambda name: decision_boundary(
-        Plain(lambda x: x),
-        SQUARE,
-        CORNERS,
-        names=(name, "x"),
-        classes=(name, "b"),
-        held_out=(SQUARE, CORNERS),
-        title=TITLE,
+    "decision_boundary": lambda name: draw(
+        names=(name, "x"), classes=(name, "b"), held_out=(SQUARE, CORNERS), title=TITLE
     ),
-    "regression_line": lambda name: regression_line(
-        Plain(lambda x: x[0]), SQUARE, CORNERS, names=("x", name), title=TITLE
-    ),
+    "regression_line": lambda name: regression_line(lambda x: x[0], SQUARE, CORNERS, names=("x", name), title=TITLE),
     "confusion_matrix": lambda name: confusion_matrix([0, 1], [1, 1], classes=(name, "b"), title=TITLE),
     "mistakes": lambda name: mistakes([[1.0], [0.0]], [0, 1], [1, 1], classes=(name, "b"), title=TITLE),
     "gradient_norms": lambda name: gradient_norms({name: [1.0, 0.1]}, title=TITLE),
@@ -594,3 +579,20 @@ def test_name_from_data_stands_as_it_is_and_a_title_may_hold_a_formula(kind, tmp
     shown = {text.get_text() for text in figure.findobj(Text)}
     assert any(r"\$\bad\$ of A" in text for text in shown)
     assert TITLE in shown
+
+
+@pytest.mark.parametrize("name", ["figure", "figure.", "figure.of.svg", "a.b/figure", "figure.png"])
+@pytest.mark.parametrize("options", [{}, {"format": "svg"}, {"format": "png"}])
+def test_file_of_a_figure_is_called_as_matplotlib_calls_it_where_its_name_has_no_ending_or_an_odd_one(
+    name, options, tmp_path
+):
+    written = []
+    for kind in (canvas.Figure, Figure):
+        folder = tmp_path / kind.__module__.split(".")[0]
+        (folder / name).parent.mkdir(parents=True)
+        figure = kind()
+        FigureCanvasAgg(figure)
+        figure.savefig(folder / name, **options)
+        written.append({(str(path.relative_to(folder)), path.read_bytes()[:4]) for path in folder.rglob("figure*")})
+    ours, theirs = written
+    assert ours == theirs
