@@ -10,22 +10,23 @@ from functools import partial
 
 import pytest
 
-from autograd import Value, erf, fsum, no_grad
+from autograd import Value, erf, fsum, mean, no_grad, sigmoid
 from nn import MLP, SGD, Adam, Module, Neuron, binary_cross_entropy, fit, hinge, mae, mse, playground
 from nn.__main__ import main
 from nn.app.presets import JOBS
+from nn.page import learning_page
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from tests.errors import error_of
-from tests.nn.page.networks import case, points, sides, signed
+from tests.nn.page.networks import Shared, case, points, sides, signed
 
 
 def model_of(page):
     return json.loads(re.search(r'<script type="application/json" id="graph">(.*?)</script>', page.html, re.S)[1])
 
 
-def small(**options):
-    return signed(MLP(2, [3, 1], "tanh", seed=1), **options)
+def small(model=None, **options):
+    return signed(model or MLP(2, [3, 1], "tanh", seed=1), **options)
 
 
 class Skipping(Module):
@@ -42,15 +43,9 @@ def test_wires_lead_to_the_cards_as_they_lie_in_columns():
     model, x, target = Skipping(), Value(0.5), Value(1.0)
     output = model([x])
     found = NetworkCards(model, mse([output], [target]), [output], [x], [target], ["x"])
-    ends = {
-        card.path: ["x" if isinstance(origin, int) else origin.path for origin, _ in card.wires] for card in found.cards
-    }
-    assert ends == {
-        "model.first": ["x"],
-        "model.beside": ["x"],
-        "model.second": ["model.first"],
-        "model.last": ["model.second", "model.beside"],
-    }
+    ends = [[getattr(end, "path", "x").removeprefix("model.") for end, _ in card.wires] for card in found.cards]
+    assert [card.path for card in found.cards] == [f"model.{name}" for name in ("first", "beside", "second", "last")]
+    assert ends == [["x"], ["x"], ["first"], ["second", "beside"]]
     assert [card.column for card in found.cards] == [1, 1, 2, 3]
 
 
@@ -133,6 +128,25 @@ def test_wires_are_found_in_any_wiring_of_neurons():
     assert found["parameters"] == ["w1.1.1", "w1.1.2", "b1.1", "w2.1.1", "w2.1.2", "w2.1.3", "b2.1"]
 
 
+def test_large_graph_is_learned_from_and_not_drawn(monkeypatch):
+    assert model_of(small())["graph"]["title"] == "loss"
+    monkeypatch.setattr(learning_page, "MOST_NODES", 10)
+    assert model_of(small())["graph"] is None
+
+
+def test_model_that_cannot_be_saved_has_no_file():
+    assert model_of(small())["file"]["architecture"]["nouts"] == [3, 1]
+    assert model_of(small(MLP(2, [3, 1], lambda x: x * sigmoid(x), seed=1)))["file"] is None
+    assert model_of(small(Shared()))["file"]["architecture"] == {"type": "Shared"}
+
+
+def test_activation_that_is_not_defined_at_zero_has_no_value_there():
+    model = MLP(2, [3, 1], lambda x: (x * x + 0.0).log(), seed=1)
+    for neuron in (neuron for layer in model.layers for neuron in layer.neurons):
+        neuron.b.data = 2.0
+    assert [card["at_zero"] for card in model_of(small(model))["cards"]].count(None) == 3
+
+
 def test_names_of_columns_are_those_of_a_table():
     pandas = pytest.importorskip("pandas")
     X = points()
@@ -156,6 +170,12 @@ def worst(outputs, targets):
     return max(losses, key=lambda loss: loss.data)
 
 
+def of_all(outputs, targets):
+    if len(outputs) < 40:
+        raise ValueError("this loss is of all examples together")
+    return mean([(o - t) ** 2 for o, t in zip(outputs, targets, strict=True)])
+
+
 BAD = [
     ({"model": lambda x: x}, TypeError, "playground takes a Module"),
     ({"y": [1]}, ValueError, "one target for each example.*got 40 and 1"),
@@ -169,9 +189,11 @@ BAD = [
     ({"model": Own(lambda w, x: w * x * random.random()), "loss": mse}, ValueError, "draws random numbers"),
     ({"model": Own(lambda w, x: w * x if x > 0 else w), "loss": mse}, TypeError, "a branch on"),
     ({"loss": worst}, (ValueError, TypeError), "."),
+    ({"loss": of_all}, ValueError, "playground takes a loss that is the mean over its examples"),
     ({"X": [[0.0, 1.0], [math.nan, 0.0], *[[0.0, 1.0]] * 38]}, ValueError, r"input number 1, counted from 0, is \[nan"),
     ({"penalty": 3}, TypeError, "penalty is a function"),
     ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
+    ({"optimizer": SGD([Value(1.0)])}, ValueError, "the loss depends on none of the optimizer's parameters"),
     ({"optimizer": SGD}, TypeError, "got the class SGD; write SGD"),
     ({"loss": "mse"}, TypeError, "loss is a function of outputs and targets"),
 ]
@@ -198,13 +220,6 @@ def test_what_fit_refuses_is_refused_with_its_words():
     assert compared > 8
 
 
-def test_optimizer_of_another_model_is_refused_as_fit_refuses_it():
-    for train in (fit, playground):
-        model, other = MLP(1, [1], seed=1), MLP(1, [1], seed=2)
-        found = error_of(train, model, [[1.0]], [1.0], loss=mse, optimizer=SGD(other.parameters()))
-        assert found.startswith("ValueError: the loss depends on none of the optimizer's parameters")
-
-
 def test_notebook_shows_the_page_in_a_frame_of_its_own():
     page = small()
     bundle = page._repr_mimebundle_()
@@ -213,14 +228,30 @@ def test_notebook_shows_the_page_in_a_frame_of_its_own():
     assert "hinge" in bundle["image/svg+xml"]  # for where no script runs
 
 
-def test_widget_gives_the_model_what_was_trained():
+def test_page_without_anywidget_is_the_page_alone(monkeypatch):
+    widget_class.cache_clear()
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    page = small()
+    bundle = page._repr_mimebundle_()
+    assert (bundle["text/plain"], bundle["text/html"]) == (repr(page), page._repr_html_())
+    assert not [media for media in bundle if "widget" in media]
+
+
+def test_widget_gives_the_model_what_was_trained_and_numbers_that_are_the_same_change_nothing():
     pytest.importorskip("anywidget", reason="the widget needs anywidget")
+    widget_class.cache_clear()
     page = small()
     widget = widget_class()(page, 500)
-    before = page.model.state_dict()
-    for wrong in ([1.0], [math.nan] * 13, ["1"] * 13, [None] * 13):
+    before = first, *others = [parameter.data for parameter in page.parameters]
+    for wrong in ([1.0], others, [math.nan, *others], [math.nan] * 13, ["1"] * 13, [None] * 13):
         widget.theta = wrong
-        assert page.model.state_dict() == before
+        assert [*page.model.state_dict().values()] == before
+    changed, same = page.parameters[0] ** 2, page.parameters[1] ** 2
+    widget.theta = [first + 1.0, *others]
+    assert [parameter.data for parameter in page.parameters] == [first + 1.0, *others]
+    same.backward()  # the graph of a parameter that was assigned to would say so
+    with pytest.raises(RuntimeError, match="changed"):
+        changed.backward()
     widget.theta = [0.5] * 13
     assert set(page.model.state_dict().values()) == {0.5}
     with no_grad():
