@@ -4,6 +4,7 @@ import io
 import re
 import sys
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -193,8 +194,9 @@ def test_line_of_a_formula_is_whole_up_to_110_characters_and_then_shortened():
 
 
 @pytest.mark.parametrize("kind", ["gif", "svg", "GIF"])
-def test_path_is_returned_and_alone_in_its_folder(tmp_path, kind):
-    path = animate(example(), str(tmp_path / f"backward.{kind}"))
+@pytest.mark.parametrize("root", [example(), Constant(3.0)], ids=["graph", "constant"])
+def test_path_is_returned_and_alone_in_its_folder(tmp_path, root, kind):
+    path = animate(root, str(tmp_path / f"backward.{kind}"))
     assert path == tmp_path / f"backward.{kind}"
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes().startswith(b"GIF89a" if kind.lower() == "gif" else b"<svg")
@@ -295,6 +297,15 @@ def test_network_of_more_than_60_nodes_is_folded_and_each_card_is_a_step(tmp_pat
         animate(loss, tmp_path / "network.svg", fold=False)
 
 
+def test_part_with_two_results_is_a_card_with_one_arrow_to_each_operation():
+    x, y = Value(0.5, "x"), Value(2.0, "y")
+    with scope("Pair"):
+        a, b = tanh(x * y), x + y
+    steps, frames = stage(a * b + a, fold=True)
+    assert any("Pair computes v2 = " in step.caption[0] for step in steps)
+    assert len(set(re.findall(r"^\s*(\S+) .*label=.*Pair", frames[-1].source, re.MULTILINE))) == 1
+
+
 NAN, INF = float("nan"), float("inf")
 ENDS = r"^animate writes a file whose name ends in .gif or .svg, got '{}'$"
 REFUSED = [  # what is animated, where, how, and what is said of it
@@ -325,6 +336,12 @@ def test_without_pillow_the_error_names_the_command_and_svg_is_written(tmp_path,
     with pytest.raises(ImportError, match=r"pillow package: python -m pip install 'scalar-autograd\[draw\]'"):
         animate(example(), tmp_path / "a.gif")
     animate(example(), tmp_path / "a.svg")
+
+
+def test_layout_without_a_picture_is_an_error():
+    empty = SimpleNamespace(pipe=lambda **options: '<svg xmlns="http://www.w3.org/2000/svg"></svg>')
+    with pytest.raises(ValueError, match="the layout program wrote no picture into its SVG"):
+        write_svg([empty], [1.0])
 
 
 def test_condition_hands_nothing_back():

@@ -16,6 +16,7 @@ from graphviz.backend import dot_command
 
 import autograd
 from autograd import Value, animate, draw, explore, scope, text
+from autograd.pictures.rendering import Drawing
 from tests.autograd.pictures.reading import SVG, nodes
 from tests.readme import worked_example as example
 
@@ -115,22 +116,50 @@ def test_only_the_file_is_written_that_is_named_as_a_picture(tmp_path):
 
 def test_name_of_a_source_is_not_that_of_the_picture(tmp_path):
     render = lambda name, **options: Path(draw(example()).render(tmp_path / name, **options)).name
-    assert [render("c.gv"), render("d.dot"), render("e.v1"), render("f")] == [
-        "c.gv.svg",
-        "d.dot.svg",
-        "e.v1.svg",
-        "f.svg",
-    ]
+    for source in ("c.gv", "d.dot", "e.v1", "f"):
+        assert render(source) == f"{source}.svg"
+    with pytest.raises(FileExistsError, match="output file exists"):
+        render("f", format="svg", raise_if_result_exists=True)
     assert render("g.svg", format="png") == "g.svg.png"
     assert render("h.gv", outfile=tmp_path / "i.svg") == "i.svg"
     assert (tmp_path / "h.gv").exists()
 
 
+def test_source_is_saved_where_it_is_to_be_and_is_kept_if_that_is_asked_for(tmp_path):
+    drawing, file = draw(example()), tmp_path / "new" / "graph.gv"
+    assert Path(drawing.save("graph.gv", directory=file.parent)) == file
+    assert file.read_text(encoding="utf-8") == drawing.source
+    file.write_text("kept", encoding="utf-8")
+    for skip_existing, text_of_file in ((True, "kept"), (False, drawing.source)):
+        assert drawing.save(skip_existing=skip_existing) == str(file)
+        assert file.read_text(encoding="utf-8") == text_of_file
+
+
 def test_format_that_is_not_there_is_an_error_that_says_which_are(tmp_path):
-    for ask in (lambda d: d.render(tmp_path / "graph", format="jgp"), lambda d: d.pipe("jgp")):
-        with pytest.raises(ValueError, match=r'Format: "jgp" not recognized. Use one of: .* png .*svg'):
-            ask(draw(example()))
+    drawing, message = draw(example()), r'Format: "jgp" not recognized. Use one of: .* png .*svg'
+    for ask in (lambda: drawing.render(tmp_path / "graph", format="jgp"), lambda: drawing.pipe("jgp")):
+        with pytest.raises(ValueError, match=message):
+            ask()
+    with pytest.raises(ValueError, match="unknown formatter"):
+        drawing.pipe("png", renderer="cairo", formatter="no formatter")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("options", [{"engine": "neato"}, {"renderer": None}, {"neato_no_op": 1, "quiet": False}])
+def test_picture_with_options_of_graphviz_is_described_too(options, tmp_path):
+    drawing = draw(example())
+    picture = drawing.pipe(format="svg", encoding="utf-8", **options)
+    assert 'role="img" aria-label="The graph of L"' in picture
+    assert drawing.pipe("svg", **options) == picture.encode()
+    name = drawing.render(tmp_path / "graph", format="svg", **options)
+    assert ET.fromstring(Path(name).read_bytes()).tag == f"{SVG}svg"
+
+
+def test_picture_is_shown_where_that_is_asked_for(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Drawing, "_view", lambda self, path, **options: seen.append((path, options["format"])))
+    name = draw(example()).render(tmp_path / "graph", view=True, format="svg")
+    assert seen == [(name, "svg")]
 
 
 def test_render_writes_any_label_and_needs_no_format_nor_does_pipe(tmp_path):
@@ -157,7 +186,7 @@ def test_layout_may_be_a_function(monkeypatch, no_graphviz, tmp_path):
         asked.append((source, kind))
         return "<svg height='1'></svg>"
 
-    monkeypatch.setattr("autograd.pictures.rendering.Drawing.layout", viz)
+    monkeypatch.setattr(Drawing, "layout", viz)
     drawing = draw(example())
     assert drawing.pipe(format="svg", encoding="utf-8").startswith('<svg role="img" aria-label="The graph of L" height')
     assert Path(drawing.render(tmp_path / "graph", cleanup=True)).read_text(encoding="utf-8").endswith("</desc></svg>")
