@@ -63,17 +63,21 @@ def test_an_example_is_in_the_order_of_the_signature(export, name, backend):
     assert slopes == pytest.approx(wanted(name, f, arguments), rel=1e-12)
 
 
+@pytest.fixture
+def in_javascript():
+    """A function that calls the program alone: with parameters, the numbers of all examples, and how many these are."""
+    beside = runner_of(to_javascript).args[0]
+    return lambda program, *numbers: beside.alone(to_javascript(program), *numbers)
+
+
 @every_signature
 @pytest.mark.parametrize("backend", ["numpy", "python"])
-def test_examples_follow_each_other_in_javascript_and_so_do_their_gradients(name, backend):
-    beside = pytest.importorskip("tests.autograd.export.test_javascript")
-    if beside.NODE is None:
-        pytest.skip(beside.pytestmark.kwargs["reason"])
+def test_examples_follow_each_other_in_javascript_and_so_do_their_gradients(name, backend, in_javascript):
     program, theta, arguments, f = compiled(name, backend)
     numbers, structure = flatten(list(arguments))
     rows = [structure.unflatten([scale * x for x in numbers]) for scale in (1.0, 0.5, 2.0)]
     x = [number for row in rows for number in flatten(row)[0]]
-    values, slopes = beside.alone(to_javascript(program), theta, x, len(rows))
+    values, slopes = in_javascript(program, theta, x, len(rows))
     found = [f(*row) for row in rows]
     assert values == pytest.approx([one.data if isinstance(one, Value) else one for one in found], rel=1e-14)
     each = [np.divide(wanted(name, f, row), len(rows)) for row in rows]
@@ -81,14 +85,11 @@ def test_examples_follow_each_other_in_javascript_and_so_do_their_gradients(name
     assert slopes == pytest.approx(list(sum(each)) if theta else by_example, rel=1e-12)
 
 
-def test_derivative_by_a_plain_argument_is_the_sum_over_the_examples():
-    beside = pytest.importorskip("tests.autograd.export.test_javascript")
-    if beside.NODE is None:
-        pytest.skip(beside.pytestmark.kwargs["reason"])
+def test_derivative_by_a_plain_argument_is_the_sum_over_the_examples(in_javascript):
     f = compile(lambda x, k, y: x * k[0] ** 2 + k[1] * y, batched=["x", "y"])
     x, k, y = [2.0, 3.0, 4.0], [0.5, 1.5], [5.0, 6.0, 7.0]
     value = f(x, k, y)
-    values, slopes = beside.alone(to_javascript(f), (), [n for a, b in zip(x, y, strict=True) for n in (a, *k, b)], 3)
+    values, slopes = in_javascript(f, (), [n for a, b in zip(x, y, strict=True) for n in (a, *k, b)], 3)
     table = np.reshape(slopes, (3, 4))
     assert np.mean(values) == pytest.approx(value)
     by_x, by_k, by_y = (grad(f, argnums=i)(x, k, y) for i in range(3))
@@ -104,8 +105,3 @@ def test_comment_of_a_c_file_tells_the_order(name):
     names = f.__code__.co_varnames[: f.__code__.co_argcount]
     counted = [key for key, argument in zip(names, arguments, strict=True) if flatten(argument)[0]]
     assert [part.split()[-1] for part in shown.split(", ")] == counted
-
-
-def test_comment_of_a_c_file_names_the_parameters_of_a_graph():
-    w, b = Value(2.0, "w"), Value(3.0, "b")
-    assert "theta     2 parameters: 0 w, 1 b\n" in to_c(compile(w * b, wrt=[w, b]))

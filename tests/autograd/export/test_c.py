@@ -14,9 +14,12 @@ import pytest
 import autograd as ad
 import nn
 from autograd import Value, compile, dot, fsum, logsumexp, sin, sqrt, tanh
+from autograd.compiler import blocks
 from autograd.export import to_c
 from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
+from tests.autograd.compiler.beside_eager import eager
+from tests.autograd.compiler.test_every_row_repeated import repeated
 from tests.autograd.export.rows import ROWS, cases, close, graph, points
 from tests.autograd.export.samples import irregular_graph, network_loss
 
@@ -25,7 +28,6 @@ pytestmark = pytest.mark.skipif(
     CC is None or sys.platform == "win32", reason="there is no C compiler: cc, gcc or clang"
 )
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-BACKENDS = ["python", "numpy"]
 WRITERS = [ArrayWriter, StepWriter]
 
 
@@ -127,7 +129,36 @@ def test_recurrences_are_loops(steps, tmp_path):
     assert called(library(tmp_path, source), source, [0.8, 0.2]) == close([value, *gradient])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+def test_loop_of_every_row_is_as_eager(monkeypatch, tmp_path):
+    monkeypatch.setattr(blocks, "PIECE", 2)
+    known, sources = [], []
+    for number, (_, row) in enumerate(ROWS):
+        f, operands = repeated(row.apply), points(row)[0]
+        leaves = [Value(x) for x in operands]
+        known.append((operands, eager(f, operands)))
+        sources.append(written(StepWriter, compile(f(leaves), wrt=leaves), number))
+        assert "for (int i = 0; i < 5" in sources[-1]
+        assert "static const double" in sources[-1]
+    loaded = library(tmp_path, *sources)
+    for number, (operands, wanted) in enumerate(known):
+        assert called(loaded, sources[number], operands, name=f"f{number}") == close(wanted), ROWS[number]
+
+
+@pytest.mark.parametrize("scales", [[0.5], [0.5, 0.25]])
+def test_constant_that_stays_is_no_table(scales, tmp_path):
+    def f(x):
+        y = x[0]
+        for scale in scales * 1_000:
+            y = (y + x[1]) * scale
+        return y
+
+    leaves = [Value(0.5), Value(2.0)]
+    source = to_c(compile(f(leaves), wrt=leaves))
+    assert ("static const double" in source) == (len(scales) > 1)
+    assert called(library(tmp_path, source), source, [0.5, 2.0]) == close(eager(f, [0.5, 2.0]))
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
 def test_what_lies_irregularly_is_listed(backend):
     source = to_c(compile(irregular_graph()[0], backend=backend))
     assert max(map(len, source.splitlines())) < 2_000
@@ -135,19 +166,6 @@ def test_what_lies_irregularly_is_listed(backend):
 
 def lorenz(x, k):
     return [k * (x[1] - x[0]), 1.0, x[0] * (28.0 - x[2]) - x[1], {"z": x[0] * x[1] - tanh(x[2]), "of": x[1]}]
-
-
-@pytest.mark.parametrize("writer", WRITERS)
-def test_several_results_have_a_row_of_the_jacobian_each(writer, tmp_path):
-    f = compile(lorenz)
-    known = flatten(f([1.0, 2.0, 3.0], 10.0), "test")[0]
-    slopes = ad.jacobian(lambda x: flatten(lorenz(x[:3], x[3]), "test")[0])([1.0, 2.0, 3.0, 10.0])
-    source = written(writer, f, 1)
-    size = sizes(source, "f1")
-    assert (size["results"], size["inputs"], size["gradient"]) == (5, 4, 4)
-    assert called(library(tmp_path, source), source, x=[1.0, 2.0, 3.0, 10.0], name="f1") == close(
-        [*known, *np.ravel(slopes).tolist()]
-    )
 
 
 def beside_infinite_slopes(x):
@@ -159,17 +177,25 @@ def beside_infinite_slopes(x):
     return [sqrt(x[0] * x[0] + x[2] * x[2]), x[1] * 2.0, 5.0, x[0] + x[1], *rows, *roots, dot(x, x), a, b, a * x[1]]
 
 
+SEVERAL = [  # a function, its number of results, and arguments
+    (lorenz, 5, [([1.0, 2.0, 3.0], 10.0)]),
+    (beside_infinite_slopes, 13, [([0.0, 0.3, 0.0],), ([0.1, 0.2, 0.3],), ([0.0, 0.0, 1.0],)]),
+]
+
+
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_row_of_the_jacobian_has_nothing_of_other_results(writer, tmp_path):
-    f = compile(beside_infinite_slopes)
-    f([1.0, 2.0, 3.0])
-    source = written(writer, f, 1)
-    loaded = library(tmp_path, source)
-    for x in ([0.0, 0.3, 0.0], [0.1, 0.2, 0.3], [0.0, 0.0, 1.0]):
-        slopes = ad.jacobian(beside_infinite_slopes)(x)
-        assert called(loaded, source, x=x, name="f1") == close(
-            [*beside_infinite_slopes(x), *np.ravel(slopes).tolist()]
-        ), x
+@pytest.mark.parametrize(("f", "results", "given"), SEVERAL, ids=["results", "infinite slopes"])
+def test_each_result_has_a_row_of_the_jacobian_with_nothing_of_other_results(f, results, given, writer, tmp_path):
+    program = compile(f)
+    program(*given[-1])
+    source = written(writer, program, 1)
+    loaded, size = library(tmp_path, source), sizes(source, "f1")
+    for arguments in given:
+        x, structure = flatten(arguments, "test")
+        assert (size["results"], size["inputs"], size["gradient"]) == (results, len(x), len(x))
+        whole = lambda x, structure=structure: flatten(f(*structure.unflatten(x)), "test")[0]
+        slopes = np.ravel(ad.jacobian(whole)(x)).tolist()
+        assert called(loaded, source, x=x, name="f1") == close([*whole(x), *slopes]), x
 
 
 def test_network_is_a_function_of_its_parameters_and_inputs(tmp_path):
@@ -195,24 +221,21 @@ def test_no_label_leaves_its_comment(tmp_path):
     assert source.count("/*") == source.count("*/") == 1
 
 
-@pytest.mark.parametrize("name", ["double", "main", "exp", "2f", "a-b", "f; int g", "", "work", "_f", "é"])
-def test_name_is_a_free_identifier(name):
-    with pytest.raises(ValueError, match="to_c takes a free identifier of C"):
-        to_c(compile(Value(1.0) * 2.0), name=name)
+w, b = Value(2.0, "w"), Value(3.0, "b")
+COMMENTS = [  # a function, its arguments, and what the comment says of them
+    (lambda x: w * x, [1.0], "a function and its gradient by theta, written"),
+    (lambda x: x * x, [1.0], "a function and its gradient by x, written"),
+    (lambda a, b, c: a[0] * a[1] * b * c[0] * c[2], [[1.0, 2.0], 3.0, [4.0, 5.0, 6.0]],
+        "     x         6 inputs: 0 to 1 a, 2 b, 3 to 5 c\n"),
+]  # fmt: skip
 
 
-def test_comment_says_by_what_the_gradient_is():
-    w = Value(2.0)
-    for f, by in ((lambda x: w * x, "theta"), (lambda x: x * x, "x")):
+def test_comment_says_by_what_the_gradient_is_and_which_numbers_are_parameters_and_arguments():
+    for f, arguments, said in COMMENTS:
         program = compile(f)
-        program(1.0)
-        assert f"a function and its gradient by {by}, written" in to_c(program)
-
-
-def test_comment_says_which_numbers_of_x_an_argument_is():
-    program = compile(lambda a, b, c: a[0] * a[1] * b * c[0] * c[2])
-    program([1.0, 2.0], 3.0, [4.0, 5.0, 6.0])
-    assert "     x         6 inputs: 0 to 1 a, 2 b, 3 to 5 c\n" in to_c(program)
+        program(*arguments)
+        assert said in to_c(program)
+    assert "theta     2 parameters: 0 w, 1 b\n" in to_c(compile(w * b, wrt=[w, b]))
 
 
 @pytest.mark.parametrize("results", [1, 3])

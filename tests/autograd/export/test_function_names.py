@@ -48,6 +48,19 @@ def accepted(export, program, names):
     return found
 
 
+REFUSED = {
+    to_c: ["double", "main", "exp", "2f", "a-b", "f; int g", "", "work", "_f", "é"],
+    to_javascript: ["", "1f", "a b", "let", "fn", "x", "évident", "f;alert(1)"],
+}
+
+
+@pytest.mark.parametrize("export", REFUSED, ids=lambda export: export.__name__)
+def test_name_is_a_free_identifier(export):
+    for name in REFUSED[export]:
+        with pytest.raises(ValueError, match=f"{export.__name__} takes a free identifier "):
+            export(compile(Value(1.0) * 2.0), name=name)
+
+
 RUN = """
 const vm = require("vm");
 const {sources, theta, wanted} = JSON.parse(require("fs").readFileSync(0, "utf8"));
