@@ -16,7 +16,6 @@ from autograd import (
     compile,
     dot,
     exp,
-    floor,
     fsum,
     log,
     logsumexp,
@@ -24,7 +23,6 @@ from autograd import (
     operation,
     rules,
     sigmoid,
-    sign,
     sin,
     sqrt,
     tanh,
@@ -33,6 +31,11 @@ from autograd import (
 from autograd.compiler.graph import CompiledGraph
 from autograd.export import to_c, to_javascript, to_jax, to_latex, to_onnx, to_sympy, to_torch
 from autograd.export._packages import EXTRAS, version
+from autograd.functions import flatten
+from autograd.rules import NAry, Unary, symbol
+from autograd.rules.composition import composition
+from autograd.rules.expression import Dialect, pull
+from tests.autograd.export.rows import close
 from tests.autograd.export.runners import PROGRAMS, runner_of
 from tests.autograd.export.samples import irregular_graph
 
@@ -77,9 +80,9 @@ many = operation(
     lambda y, a, b: sigmoid(b - a) + (a * (a + b + 1.0) + a * (a + b)) / 2.0,
 )  # fmt: skip
 OWN = {  # operations with derivatives of their own: those of the formula would be others, or nan; and points
-    "straight through": (operation("rounded", lambda x: floor(x + 0.5), lambda y, x: 1.0), [0.6]),
+    "straight through": (operation("rounded", lambda x: ad.floor(x + 0.5), lambda y, x: 1.0), [0.6]),
     "reversed": (operation("reversal", lambda x: x, lambda y, x: -1.0), [0.5]),
-    "of a surrogate": (operation("jnp", lambda x: sign(x), lambda y, x: 1.0 - tanh(x) ** 2), [0.3]),
+    "of a surrogate": (operation("jnp", lambda x: ad.sign(x), lambda y, x: 1.0 - tanh(x) ** 2), [0.3]),
     "of a constant": (operation("while", lambda x: 3.0, lambda y, x: x**3), [0.5]),
     "of a power series": (operation("x0", lambda x: sum(x**k for k in range(3)), lambda y, x: 1.0 + 2.0 * x), [0.7]),
     "of one of two": (operation("ab", lambda a, b: 2 * a, lambda y, a, b: a * b, lambda y, a, b: 1.0), [0.4, 3.0]),
@@ -140,6 +143,9 @@ CASES = {  # how a program is made, and arguments
         f"own operation alone, {name}": (lambda own=own, **o: compile(lambda p: own(*p), **o), [[xs]])
         for name, (own, xs) in OWN.items()
     },
+    "names that exports use themselves": (
+        lambda **o: compile(lambda theta, captured, x0, v0: theta * captured[1] - x0 * v0, **o),
+        [[2.0, [3.0, 4.0], 1.0, 0.5]]),
     "a constant": (lambda **o: compile(lambda x: 5.0, **o), [[[1.0, 2.0]]]),
     **{
         f"network of {activation}": (
@@ -217,6 +223,10 @@ def test_what_no_export_takes_is_an_error(export, monkeypatch):
         with pytest.raises(NotImplementedError, match=f"magic cannot be read {LANGUAGES[export]}") as refused:
             export(root if export is to_sympy else compile(root, backend=backend), **options)
         assert str(refused.value).count("with the functions of autograd") == 1
+    own = operation("own", lambda x: math.floor(x) if isinstance(x, float) else own(x), lambda y, x: 0.0)
+    if export is not to_sympy:
+        with pytest.raises(NotImplementedError, match=r"the operation own cannot be read .*: it is not made of others"):
+            export(compile(own(Value(1.5)) * 2.0), **options)
     for solved in (
         ad.root(lambda x, a: x * x - a, 1.0, Value(2.0)),
         ad.argmin(lambda x, a: (x - a) ** 2, 1.0, Value(2.0)),
@@ -301,3 +311,114 @@ def test_constants_of_families_may_be_no_finite_numbers(export):
             assert "inf" not in to_latex(root).replace("infty", "")
     for found, exact in zip(run(calls), known, strict=True):
         assert np.ravel(found).tolist() == pytest.approx(exact[: np.size(found)], nan_ok=True)
+
+
+# Programs of several results
+
+
+def results_by_torch(calls):
+    torch = pytest.importorskip("torch")
+    numbers = [
+        [torch.tensor(np.array(x), dtype=torch.float64) for x in [*[theta] * (len(theta) > 0), *arguments]]
+        for _, theta, arguments in calls
+    ]
+    return [to_torch(program)(*given).reshape(-1).tolist() for (program, *_), given in zip(calls, numbers, strict=True)]
+
+
+def numbers_of(results):
+    return [getattr(y, "data", y) for y in flatten(results, "test")[0]]
+
+
+def values_of(export, calls):
+    if export is to_torch:
+        return results_by_torch(calls)
+    return runner_of(export)([(program, theta, list(filter(np.size, given))) for program, theta, given in calls])
+
+
+def transposed_product(x):
+    columns, rows = [x[j:6:3] for j in range(3)], [x[6 + 2 * k : 8 + 2 * k] for k in range(4)]
+    return [dot(column, row) for column in columns for row in rows]
+
+
+def transposed_operand(x):
+    return [sin(x[3 * i + j]) * exp(x[6 + 2 * j + i]) for i in range(2) for j in range(3)]
+
+
+def norm_of(xs):
+    return dot(xs, xs)
+
+
+def reversed_order(x):
+    return [sin(x[0]) * y for y in x[::-1]]
+
+
+captured = [Value(math.sin(n)) for n in range(40)]
+
+SEVERAL = {
+    "probabilities": (ad.softmax, [[0.5, -1.0, 2.0]]),
+    "probabilities of large numbers": (ad.softmax, [[800.0, -800.0, 799.0]]),
+    "logarithms of probabilities": (ad.log_softmax, [[0.5, -1.0, 2.0]]),
+    "a part of the results": (lambda x: ad.softmax(x)[1:], [[0.5, -1.0, 2.0]]),
+    "largest": (lambda x: [rules.largest(x), rules.largest([*x, 1.0])], [[0.5, -1.0, 0.75]]),
+    "a product with a transposed matrix": (transposed_product, [np.linspace(-1.0, 2.0, 14).tolist()]),
+    "an operand in columns": (transposed_operand, [np.linspace(-1.0, 2.0, 12).tolist()]),
+    "reversed": (reversed_order, [[0.5, -1.0, 2.0]]),
+    "constants among them": (lambda x: [7.0, x[0] * 2.0, 3.0, x[1], -0.0, 7.0], [[0.5, -1.0]]),
+    "a result twice": (lambda x: [sin(x[0])] * 2 + [x[0]] * 2, [[0.5]]),
+    "sums of Values that are no arguments": (
+        lambda x: [sum_of(captured) * x[0] for sum_of in (fsum, logsumexp, mean, rules.largest, norm_of)],
+        [[0.5]],
+    ),
+    "an argument of no numbers": (lambda x, none, y: [x[0] * y, y * y], [[0.5, -1.0], [], 3.0]),
+}
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+@pytest.mark.parametrize("export", [to_c, to_javascript, to_torch, to_onnx], ids=lambda export: export.__name__)
+def test_several_results_are_those_of_the_engine(export, backend):
+    calls, known = [], []
+    for name, (f, arguments) in SEVERAL.items():
+        program = compile(f, backend=backend)
+        program(*arguments)
+        calls.append((program, program.read(), arguments))
+        known.append((name, numbers_of(f(*arguments))))
+    for (name, wanted), found in zip(known, values_of(export, calls), strict=True):
+        assert found[: len(wanted)] == close(wanted), name
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_batch_in_onnx_has_the_results_of_each_example(name):
+    beside = runner_of(to_onnx).args[0]
+    f, (first, *others) = SEVERAL[name]
+    batch = np.array([first, first[::-1], [0.25 * x for x in first]])
+    program = compile(lambda x, *rest: f(x, *rest), batched="x")
+    known = [numbers_of(f(x, *others)) for x in batch.tolist()]
+    program.each(batch, *others)
+    found = beside.run(to_onnx(program), batch, *map(np.atleast_1d, filter(np.size, others)))
+    assert found.tolist() == list(map(close, known))
+
+
+@pytest.mark.parametrize("export", [to_torch, to_onnx], ids=lambda export: export.__name__)
+def test_operation_of_many_without_a_word_is_named(export):
+    pytest.importorskip(export.__name__.removeprefix("to_"))
+    spread = NAry("spread", lambda xs: max(xs) - min(xs), lambda y, xs: [0.0] * len(xs), definition="max(xs) - min(xs)")
+    program = compile(lambda x: spread.apply(x), backend="native")
+    program([1.0, 3.0])
+    with pytest.raises(NotImplementedError, match=r"the operation spread has no word in (PyTorch|ONNX)"):
+        export(program)
+
+
+# Operations that no language has
+
+
+def test_function_of_floats_is_made_of_no_others():
+    floats = Unary("floats", math.ceil, lambda y, x: 0.0)
+    with pytest.raises(NotImplementedError, match=r"floats has no word in this language.*its function takes floats: "):
+        composition(floats, [symbol("x")])
+    with pytest.raises(NotImplementedError, match="the operation sin has no word in this language"):
+        Dialect(operators={}, words={}).source(rules.sin.apply([symbol("x")]), str)
+
+
+def test_constant_hands_nothing_back():
+    assert pull(2.0, symbol("y"), symbol("g")) == {}
+    assert pull(ad.ndtr(symbol("x")) * 2.0, symbol("y"), symbol("g")).keys() == {"x"}

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import nn
-from autograd import Constant, Value, dot, fsum, leaky_relu, lgamma, log, mean, rules, sin, sqrt, tanh, where
+from autograd import Constant, Value, dot, fsum, leaky_relu, lgamma, log, mean, operation, rules, sin, sqrt, tanh, where
 from autograd.engine import topological_order
 from autograd.export import derivation, to_latex
 from autograd.export.latex import tex_name, tex_names
@@ -254,6 +254,7 @@ x, y = Value(0.3, "x"), Value(0.7, "y")
         (leaky_relu(x), r"\operatorname{leaky\_relu}_{0.01}\left(x\right)"), (x, "x"), (Constant(2.5), "2.5"),
         (x * fsum([y]), r"x \cdot y"), (fsum([x - y]) * x, r"\left(x - y\right) \cdot x"), (mean([x - y]), "x - y"),
         (fsum([x - y]) ** 2, r"\left(x - y\right)^{2}"), (x - dot([x], [y]), r"x - x \cdot y"),
+        (rules.largest.apply([x, y, x * y]), r"\max\left(x, y, x \cdot y\right)"),
         (x * fsum([y, y]), r"x \cdot \left(y + y\right)"), (2.0 * lgamma(x), r"2 \cdot \ln\Gamma\left(x\right)"),
     ],
 )  # fmt: skip
@@ -354,6 +355,17 @@ def test_derivation_adds_up_what_every_use_hands_back():
     symbols, numbers, total = right.split(" = ")
     assert symbols.count(r"\frac") == 4
     assert eval(numbers.replace(r"\cdot", "*")) == float(total) == 13.0
+
+
+def test_derivation_has_the_numbers_of_a_users_own_derivative():
+    own = operation("own", lambda a, b: a * a * b, lambda y, a, b: 2.0 * a * b, lambda y, a, b: a * a)
+    x = Value(3.0, "x")
+    root = own(x, 2.0) * x
+    lines = str(derivation(root, x)).splitlines()
+    assert lines[-2].endswith("= 54")
+    assert r"\cdot 12" in lines[-2]
+    root.backward()
+    assert x.grad == 54.0
 
 
 def test_derivation_hands_on_nothing_from_a_condition():
