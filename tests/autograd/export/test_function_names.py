@@ -5,9 +5,7 @@ Tried are the names of all rows, all that the writers declare, and what the comp
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -16,14 +14,14 @@ import pytest
 from autograd import Value, compile, fsum
 from autograd.export import to_c, to_javascript
 from autograd.export._words_of_c import HELPERS, SAME_IN_C
-from tests.autograd.export.rows import ROWS, graph, points
+from tests.autograd.export.rows import NAMES, ROWS, graph, points
+from tests.autograd.export.test_c import CC
+from tests.autograd.export.test_c import pytestmark as needs_c
+from tests.autograd.export.test_javascript import NODE
+from tests.autograd.export.test_javascript import pytestmark as needs_node
 
-NODE = shutil.which("node")
-CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 STANDARDS = ["c99", "gnu17"]
 FLAGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js: node")
-needs_c = pytest.mark.skipif(CC is None or sys.platform == "win32", reason="there is no C compiler: cc, gcc or clang")
 
 
 def every_row():
@@ -77,6 +75,12 @@ console.log(JSON.stringify(wrong));
 """
 
 
+GLOBALS = """
+const names = require("vm").runInNewContext("Object.getOwnPropertyNames(globalThis)");
+console.log(JSON.stringify(names.filter((name) => /^[A-Za-z]/.test(name))))
+"""
+
+
 def in_node(text, given=""):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "all.js")
@@ -92,18 +96,9 @@ def test_javascript_functions_have_any_name_but_those_of_the_language(whole):
     root, leaves = every_row()
     theta = [leaf.data for leaf in leaves]
     program = compile(root, wrt=leaves)
-    names = words(to_javascript(program)) | {name for name, _ in ROWS} | {"compute"}
-    names |= set(
-        json.loads(
-            in_node("""
-        const names = require("vm").runInNewContext("Object.getOwnPropertyNames(globalThis)");
-        console.log(JSON.stringify(names.filter((name) => /^[A-Za-z]/.test(name))))""")
-        )
-    )
-    allowed, refused = (
-        {"logsumexp", "SQRT_PI", "row_ndtr", "room", "largest"},
-        {"Math", "let", "Object", "NaN", "gradient"},
-    )
+    names = words(to_javascript(program)) | {*NAMES, "compute"} | {*json.loads(in_node(GLOBALS))}
+    allowed = {"logsumexp", "SQRT_PI", "row_ndtr", "room", "largest"}
+    refused = {"Math", "let", "Object", "NaN", "gradient"}
     assert allowed | refused <= names
     tried = names if whole else {*sorted(names)[::3], *allowed, *refused}
     sources = accepted(to_javascript, program, tried)
@@ -140,11 +135,8 @@ def test_c_functions_have_no_name_that_is_declared(tmp_path):
     program = compile(root, wrt=leaves)
     headers = set().union(*(declared(h, std) for h in ("math.h", "stdio.h") for std in STANDARDS))
     text = to_c(program)
-    own = (
-        {word.removeprefix("f_") for word in words(text[text.index("*/") :])}
-        | HELPERS.keys()
-        | {name.replace(" ", "_") for name, _ in ROWS}
-    )
+    own = {word.removeprefix("f_") for word in words(text[text.index("*/") :])}
+    own |= HELPERS.keys() | {name.replace(" ", "_") for name in NAMES}
     a, b = Value(2.0), Value(3.0)
     small = compile(a * b, wrt=[a, b])
     assert not [*accepted(to_c, small, headers - own)]
