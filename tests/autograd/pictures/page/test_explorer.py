@@ -31,7 +31,8 @@ from autograd.pictures.page.formulas import OF_THE_RESULT, partial_formulas, val
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
 from autograd.pictures.page.page import SCRIPTS
 from autograd.pictures.rendering import Drawing
-from autograd.rules.operation import Family, NAry
+from autograd.rules.operation import NAry
+from autograd.testing import every_operation
 from nn import MLP, hinge, mse
 from tests.autograd.engine.test_infinite_slopes import EAGER_ROWS, PLACES
 from tests.autograd.pictures.reading import chain
@@ -113,9 +114,7 @@ def test_every_item_and_line_has_its_place(model):
         for x, y, w, h in layout["places"]:
             assert -1 <= x <= layout["width"] - w + 1
             assert -1 <= y <= layout["height"] - h + 1
-        for curve in layout["curves"]:
-            assert len(curve) % 6 == 2
-            assert len(curve) >= 8
+        assert all(len(curve) >= 8 and len(curve) % 6 == 2 for curve in layout["curves"])
 
 
 def test_what_comes_from_outside_enters_at_the_left_and_what_goes_on_leaves_at_the_right(model):
@@ -146,10 +145,8 @@ def test_line_that_graphviz_gives_up_on_is_straight(monkeypatch, example):
         return json.dumps(picture)
 
     monkeypatch.setattr(Drawing, "pipe", pipe)
-    model, _ = graph(example)
-    curve = model["layouts"][0]["curves"][0]
-    assert curve[:2] == curve[2:4]
-    assert curve[4:6] == curve[6:]
+    curve = graph(example)[0]["layouts"][0]["curves"][0]
+    assert (curve[:2], curve[4:6]) == (curve[2:4], curve[6:])
 
 
 def test_every_edge_of_the_graph_is_carried_by_a_line_an_operand_used_twice_by_two_and_many_one_way_by_one(model):
@@ -256,20 +253,9 @@ def test_alike_boxes_share_one_layout(model):
 # Rules
 
 
-ROWS = [
-    member
-    for row in rules.TABLE.values()
-    for member in ([row.member(sample) for sample in row.samples] if isinstance(row, Family) else [row])
-]
-
-
-def arity_of(row):
-    return 2 if isinstance(row, NAry) else row.arity
-
-
 def test_every_row_is_readable_as_javascript_and_as_a_formula():
-    for row in ROWS:
-        arity = arity_of(row)
+    for row in every_operation():
+        arity = row.arity or 2
         assert rule(row, arity).forward, row
         assert len(rule(row, arity).partials) == arity, row
         for formula in (value_formula(row, arity), *partial_formulas(row, arity)):
@@ -475,7 +461,8 @@ def test_page_holds_every_file_that_stands_beside_it():
 def test_no_derivative_is_written_in_the_page():
     source = (HERE / "functions.js").read_text(encoding="utf-8")
     supplied = set(re.findall(r"^  (\w+)(?:\(|:)", source[source.index("const fn") :], re.M))
-    called = {name for row in ROWS for name in re.findall(r"fn\.(\w+)", rule(row, arity_of(row)).source())}
+    sources = [rule(row, row.arity or 2).source() for row in every_operation()]
+    called = {name for source in sources for name in re.findall(r"fn\.(\w+)", source)}
     assert supplied - {"largest"} == called
 
 

@@ -17,8 +17,9 @@ from autograd import Constant, Value, explore, operation, rules
 from autograd.engine.chain import topological_order
 from autograd.pictures.page._model import graph, op_model
 from autograd.pictures.page.javascript import rule
-from autograd.rules.operation import Family, NAry
+from autograd.rules.operation import NAry
 from autograd.testing import expressions, is_tame
+from tests.autograd.export.rows import ROWS
 from tests.hypothesis_profiles import max_examples
 
 EPS = 2.0**-52
@@ -26,12 +27,7 @@ ORDINARY = [-40.0, -7.3, -2.0, -1.0, -0.7, -1e-3, 0.0, 1e-3, 0.25, 0.5, 0.9999, 
 EXTREME = [-1e300, -710.5, -1e-300, 5e-324, 1e-300, 1e-17, 300.0, 709.0, 1e17, 1e300]
 
 
-def operations():
-    for variable, row in {**rules.TABLE, "detached": rules.detached, "largest": rules.largest}.items():
-        if isinstance(row, Family):
-            yield from ((f"{variable}({sample})", row.member(sample)) for sample in row.samples)
-        else:
-            yield variable, row
+OPERATIONS = [*ROWS, ("detached", rules.detached), ("largest", rules.largest)]
 
 
 def operands(row):
@@ -96,7 +92,7 @@ def blank(browser, tmp_path_factory):
     page.close()
 
 
-@pytest.mark.parametrize(("name", "row"), list(operations()), ids=[name for name, _ in operations()])
+@pytest.mark.parametrize(("name", "row"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
 def test_page_computes_what_python_computes_and_objects_where_it_does(name, row, blank):
     cases = operands(row)
     computed = 0
@@ -188,7 +184,7 @@ def kinks(page, row, points):
 
 
 def test_kinks_are_those_of_the_rows(blank):
-    for name, row in operations():
+    for name, row in OPERATIONS:
         if isinstance(row, NAry):
             continue
         at = KINKED.get(row.name)
