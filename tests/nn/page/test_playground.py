@@ -176,32 +176,38 @@ def of_all(outputs, targets):
     return mean([(o - t) ** 2 for o, t in zip(outputs, targets, strict=True)])
 
 
-BAD = [
-    ({"model": lambda x: x}, TypeError, "playground takes a Module"),
-    ({"y": [1]}, ValueError, "one target for each example.*got 40 and 1"),
-    ({"X": [], "y": []}, ValueError, "at least one, got 0 and 0"),
-    ({"batch_size": 0}, ValueError, "batch_size is a whole number of examples, 1 or more, got 0"),
-    ({"features": ["a"]}, ValueError, "features names each of 2 inputs, got 1"),
-    ({"classes": ["a", "b", "c"]}, ValueError, "classes names each of 2 classes, got 3"),
-    ({"loss": mse, "classes": ["a", "b"]}, ValueError, "classes are for a classifier"),
-    ({"validation": 1.5}, ValueError, "validation is a share between 0 and 1"),
-    ({"y": [0] * 40}, ValueError, "hinge takes targets of -1 or 1, got 0"),
-    ({"model": Own(lambda w, x: w * x * random.random()), "loss": mse}, ValueError, "draws random numbers"),
-    ({"model": Own(lambda w, x: w * x if x > 0 else w), "loss": mse}, TypeError, "a branch on"),
-    ({"loss": worst}, (ValueError, TypeError), "."),
-    ({"loss": of_all}, ValueError, "playground takes a loss that is the mean over its examples"),
-    ({"X": [[0.0, 1.0], [math.nan, 0.0], *[[0.0, 1.0]] * 38]}, ValueError, r"input number 1, counted from 0, is \[nan"),
-    ({"penalty": 3}, TypeError, "penalty is a function"),
-    ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
-    ({"optimizer": SGD([Value(1.0)])}, ValueError, "the loss depends on none of the optimizer's parameters"),
-    ({"optimizer": SGD}, TypeError, "got the class SGD; write SGD"),
-    ({"loss": "mse"}, TypeError, "loss is a function of outputs and targets"),
-]
+def bad():
+    """What is refused, with the kind of the error and its words."""
+    return [
+        ({"model": lambda x: x}, TypeError, "playground takes a Module"),
+        ({"y": [1]}, ValueError, "one target for each example.*got 40 and 1"),
+        ({"X": [], "y": []}, ValueError, "at least one, got 0 and 0"),
+        ({"batch_size": 0}, ValueError, "batch_size is a whole number of examples, 1 or more, got 0"),
+        ({"features": ["a"]}, ValueError, "features names each of 2 inputs, got 1"),
+        ({"classes": ["a", "b", "c"]}, ValueError, "classes names each of 2 classes, got 3"),
+        ({"loss": mse, "classes": ["a", "b"]}, ValueError, "classes are for a classifier"),
+        ({"validation": 1.5}, ValueError, "validation is a share between 0 and 1"),
+        ({"y": [0] * 40}, ValueError, "hinge takes targets of -1 or 1, got 0"),
+        ({"model": Own(lambda w, x: w * x * random.random()), "loss": mse}, ValueError, "draws random numbers"),
+        ({"model": Own(lambda w, x: w * x if x > 0 else w), "loss": mse}, TypeError, "a branch on"),
+        ({"loss": worst}, (ValueError, TypeError), "."),
+        ({"loss": of_all}, ValueError, "playground takes a loss that is the mean over its examples"),
+        (
+            {"X": [[0.0, 1.0], [math.nan, 0.0], *[[0.0, 1.0]] * 38]},
+            ValueError,
+            r"input number 1, counted from 0, is \[nan",
+        ),
+        ({"penalty": 3}, TypeError, "penalty is a function"),
+        ({"optimizer": lambda: None}, TypeError, "optimizer is an Optimizer"),
+        ({"optimizer": SGD([Value(1.0)])}, ValueError, "the loss depends on none of the optimizer's parameters"),
+        ({"optimizer": SGD}, TypeError, "got the class SGD; write SGD"),
+        ({"loss": "mse"}, TypeError, "loss is a function of outputs and targets"),
+    ]
 
 
 def test_what_it_cannot_show_is_an_error():
     X = points()
-    for changed, kind, message in BAD:
+    for changed, kind, message in bad():
         given = {"model": MLP(2, [3, 1], "tanh", seed=1), "X": X, "y": sides(X), "loss": hinge, **changed}
         with pytest.raises(kind, match=message):
             playground(given.pop("model"), given.pop("X"), given.pop("y"), **given)
@@ -209,7 +215,7 @@ def test_what_it_cannot_show_is_an_error():
 
 def test_what_fit_refuses_is_refused_with_its_words():
     X, compared = points(), 0
-    for changed, *_ in BAD:
+    for changed, *_ in bad():
         found = []
         for train in (partial(fit, epochs=1, compiled=False), playground):
             given = {"model": MLP(2, [3, 1], "tanh", seed=1), "X": X, "y": sides(X), "loss": hinge, **changed}
