@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import pytest
 
-from autograd import Value, gradients
+from autograd import Value, compile, gradients, value_and_grad
+from autograd.functions import flatten
 from autograd.rules.expression import COMPARISONS
 
 
@@ -26,6 +28,16 @@ def outcome(f, *arguments):
         return f(*arguments)
     except (ValueError, ArithmeticError) as error:
         return type(error), str(error)
+
+
+def assert_as_eager(f, points, rel=1e-12, least=1e-300):
+    """Hold f, compiled alone and for a batch of all points, against its eager values and gradients."""
+    plain, batched, rows = compile(f), compile(lambda x: f(x), batched="x"), np.array(points)
+    found = zip(batched.each(rows).tolist(), len(points) * batched.value_and_grad(rows)[1], strict=True)
+    for x, (y, slopes) in zip(points, found, strict=True):
+        wanted = pytest.approx(flatten(value_and_grad(f)(x))[0], rel=rel, abs=least, nan_ok=True)
+        assert flatten(plain.value_and_grad(x))[0] == wanted, x
+        assert [y, *np.ravel(slopes)] == wanted, x
 
 
 def is_close(found, wanted, rel=1e-12):

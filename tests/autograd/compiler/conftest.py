@@ -7,6 +7,7 @@ import pytest
 from autograd import compile
 from autograd.compiler import blocks
 from autograd.compiler.backends import _kernels
+from tests.autograd.compiler import beside_eager
 from tests.backends import KERNELS, RUN_BY, name_of
 from tests.collector import collector_off
 
@@ -14,13 +15,14 @@ LOOPS = "native loops"  # kernels in which all that is repeated is a loop
 
 
 def use(request, monkeypatch, backend):
-    monkeypatch.setattr(request.module, "compile", functools.partial(compile, backend=backend))
+    for module in (request.module, beside_eager):
+        monkeypatch.setattr(module, "compile", functools.partial(compile, backend=backend))
     return backend
 
 
 @pytest.fixture(params=RUN_BY)
 def backend(request, monkeypatch):
-    """Each back end, which `compile` in the test's module then uses."""
+    """Each back end, which `compile` then uses, in the test's module and in `beside_eager`."""
     return use(request, monkeypatch, name_of(request.param, monkeypatch))
 
 
