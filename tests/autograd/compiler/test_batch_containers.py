@@ -33,44 +33,35 @@ class Fixed(tuple):
 
 
 BATCHES = {
-    "list": lambda a, b: [a, b],
-    "tuple": lambda a, b: (a, b),
-    "named tuple": Two,
+    "list": lambda a, b: [a, b], "subclass of list": lambda a, b: Listed("two", [a, b]),
+    "tuple": lambda a, b: (a, b), "named tuple": Two, "subclass of tuple": Fixed,
     "subclass of a named tuple": lambda a, b: Named._make([a, b]),
-    "subclass of list": lambda a, b: Listed("two", [a, b]),
-    "subclass of tuple": Fixed,
-}
+}  # fmt: skip
 EXAMPLES = {
-    "float": float,
-    "integer": int,
-    "truth": bool,
-    "value": Value,
-    "array of shape ()": lambda x: np.array(float(x)),
-    "integer array of shape ()": np.array,
-    "object array of shape ()": lambda x: np.array(Value(x), dtype=object),
-    "array of shape (1,)": lambda x: np.array([float(x)]),
-    "list": lambda x: [float(x)],
-    "list of arrays of shape ()": lambda x: [np.array(float(x))],
-    "tuple": lambda x: (float(x),),
-    "dict": lambda x: {"x": float(x)},
-    "series": lambda x: pd.Series([float(x)]),
+    "float": float, "integer": int, "truth": bool, "value": Value, "integer array of shape ()": np.array,
+    "array of shape ()": lambda x: np.array(float(x)), "array of shape (1,)": lambda x: np.array([float(x)]),
+    "object array of shape ()": lambda x: np.array(Value(x), dtype=object), "list": lambda x: [float(x)],
+    "list of arrays of shape ()": lambda x: [np.array(float(x))], "tuple": lambda x: (float(x),),
+    "dict": lambda x: {"x": float(x)}, "series": lambda x: pd.Series([float(x)]),
     **{f"numpy {kind.__name__}": kind for kind in (np.float64, np.float32, np.float16, np.int64, np.uint8, np.bool_)},
-}
+}  # fmt: skip
 
 
-def number(x):
-    """The one number in an example or its derivative."""
-    x = x.iloc[0] if isinstance(x, pd.Series) else x["x"] if isinstance(x, dict) else x
-    x = x[0] if isinstance(x, (list, tuple)) else x.item() if isinstance(x, (np.ndarray, np.generic)) else x
-    x = x.item() if isinstance(x, np.ndarray) else x
-    return x.data if isinstance(x, Value) else x
+def part(e):
+    """The one number in an example, of whatever type."""
+    e = e.iloc[0] if isinstance(e, pd.Series) else e["x"] if isinstance(e, dict) else e
+    e = e[0] if isinstance(e, (list, tuple)) else e.item() if isinstance(e, (np.ndarray, np.generic)) else e
+    return e.item() if isinstance(e, np.ndarray) else e
 
 
 def square(e):
-    e = e.iloc[0] if isinstance(e, pd.Series) else e["x"] if isinstance(e, dict) else e
-    e = e[0] if isinstance(e, (list, tuple)) else e.item() if isinstance(e, np.ndarray) else e
-    e = e.item() if isinstance(e, np.ndarray) else e
-    return e * e
+    return part(e) * part(e)
+
+
+def number(x):
+    """The float in an example or its derivative."""
+    x = part(x)
+    return x.data if isinstance(x, Value) else x
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -89,31 +80,15 @@ def test_gradient_comes_in_the_container_of_the_batch(batch, example, backend):
 
 
 REFUSED = {
-    "number": 1.0,
-    "numpy scalar": np.float64(1.0),
-    "array of shape ()": np.array(1.0),
-    "value": Value(1.0),
-    "text": "12",
-    "none": None,
-    "dict": {"a": 1.0, "b": 2.0},
-    "ordered dict": OrderedDict(a=1.0),
-    "defaultdict": defaultdict(float, a=1.0),
-    "deque": deque([1.0, 2.0]),
-    "user list": UserList([1.0, 2.0]),
-    "generator": (x for x in [1.0, 2.0]),
-    "keys": {1.0: 2.0}.keys(),
-    "dict values": {"a": 1.0}.values(),
-    "items": {1.0: 2.0}.items(),
-    "set": {1.0, 2.0},
-    "range": range(2),
-    "iterator": iter([1.0]),
-    "map": map(float, [1]),
-    "array.array": array.array("d", [1.0]),
-    "memoryview": memoryview(b"12"),
-    "series": pd.Series([1.0, 2.0]),
-    "frame": pd.DataFrame({"a": [1.0]}),
+    "number": 1.0, "numpy scalar": np.float64(1.0), "array of shape ()": np.array(1.0), "value": Value(1.0),
+    "text": "12", "none": None, "dict": {"a": 1.0, "b": 2.0}, "ordered dict": OrderedDict(a=1.0),
+    "defaultdict": defaultdict(float, a=1.0), "deque": deque([1.0, 2.0]), "user list": UserList([1.0, 2.0]),
+    "generator": (x for x in [1.0, 2.0]), "keys": {1.0: 2.0}.keys(), "dict values": {"a": 1.0}.values(),
+    "items": {1.0: 2.0}.items(), "set": {1.0, 2.0}, "range": range(2), "iterator": iter([1.0]),
+    "map": map(float, [1]), "array.array": array.array("d", [1.0]), "memoryview": memoryview(b"12"),
+    "series": pd.Series([1.0, 2.0]), "frame": pd.DataFrame({"a": [1.0]}),
     "masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("given", REFUSED.values(), ids=REFUSED)
@@ -157,27 +132,33 @@ def test_what_holds_no_examples_has_no_hint(name):
         compile(lambda e: e, batched="e").each(REFUSED[name])
 
 
+ALIKE, NONE, REAL = "not alike: number 0 is ", "holds no examples, and a batch has one or more", "takes real numbers"
 ODD = {
-    "numbers beside arrays": ([1.0, np.array(1.0)], "not alike: number 0 is number, number 1 is array()"),
-    "arrays beside numbers": ([np.array(1.0), 1.0], "not alike: number 0 is array(), number 1 is number"),
-    "arrays of two shapes": ([np.array(1.0), np.array([1.0])], "not alike"),
-    "lists of two lengths": ([[1.0], [1.0, 2.0]], "not alike"),
-    "tuples beside lists": ([(1.0,), [1.0]], "not alike"),
-    "no example": ([], "no examples"),
-    "no example in a tuple": ((), "no examples"),
-    "no example in an array": (np.zeros((0, 2)), "no examples"),
-    "text": (["a"], "real numbers"),
-    "complex numbers": ([1j], "real numbers"),
-    "complex numbers in an array": (np.array([1j]), "real numbers"),
-    "days": (np.array(["2026-01-01"], dtype="datetime64[D]"), "real numbers"),
-    "a record": (np.zeros(1, dtype=[("a", float)]), "real numbers"),
-    "deques": ([deque([1.0])], "real numbers"),
-    "generators": ([(x for x in [1.0])], "real numbers"),
-    "dict values": ([{"a": 1.0}.values()], "real numbers"),
-}
+    "numbers beside arrays": ([1.0, np.array(1.0)], f"in argument 0 .* are {ALIKE}number, number 1 is array()"),
+    "arrays beside numbers": ([np.array(1.0), 1.0], f"{ALIKE}array(), number 1 is number"),
+    "arrays of two shapes": ([np.array(1.0), np.array([1.0])], ALIKE),
+    "arrays of two sizes": ([np.ones((2, 3)), np.ones((2, 4))], f"{ALIKE}array(2, 3), number 1 is array(2, 4)"),
+    "lists of two lengths": ([[1.0], [1.0, 2.0]], ALIKE), "tuples beside lists": ([(1.0,), [1.0]], ALIKE),
+    "no example": ([], NONE), "no example in a tuple": ((), NONE), "no example in an array": (np.zeros((0, 2)), NONE),
+    "text": (["a"], REAL), "text in a list": ([["a", 2.0]], "of type str: 'a'"), "complex numbers": ([1j], REAL),
+    "complex numbers in an array": (np.array([1j]), REAL), "deques": ([deque([1.0])], REAL),
+    "days": (np.array(["2026-01-01"], dtype="datetime64[D]"), REAL),
+    "a record": (np.zeros(1, dtype=[("a", float)]), REAL), "generators": ([(x for x in [1.0])], REAL),
+    "dict values": ([{"a": 1.0}.values()], REAL),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("given", "message"), ODD.values(), ids=ODD)
-def test_examples_that_are_none_are_refused(given, message):
-    with pytest.raises((TypeError, ValueError), match=message.replace("(", r"\(").replace(")", r"\)")):
-        compile(lambda e: 1.0, batched="e").value_and_grad(given)
+def test_examples_that_are_none_are_refused_and_leave_the_program_usable(given, message):
+    program = compile(lambda e: np.sum(e) * 3.0, batched="e")
+    assert program([1.0, 2.0]) == 4.5
+    error = TypeError if message in (REAL, "of type str: 'a'") else ValueError
+    with pytest.raises(error, match=message.replace("(", r"\(").replace(")", r"\)")):
+        program.value_and_grad(given)
+    assert program([1.0, 2.0]) == 4.5
+
+
+@pytest.mark.parametrize("batch", [np.ones(1), [1.0], [Value(1.0)]], ids=["array", "list", "Values"])
+def test_batches_are_of_one_length(batch):
+    with pytest.raises(ValueError, match=r"batches of one length, got lengths \[1, 2\]"):
+        compile(lambda x, y: x * y, batched=("x", "y"))([3.0, 4.0], batch)

@@ -219,11 +219,6 @@ def test_what_takes_numbers_only_says_so_also_inside_a_trace():
     assert w.grad == 0.0
 
 
-def test_batches_of_values_have_one_length():
-    with pytest.raises(ValueError, match=r"batches of one length, got lengths \[1, 2\]"):
-        compile(product_loss, batched=("x", "y"))([[Value(1.0), 2.0]], [1.0, 2.0])
-
-
 def test_no_grad_around_a_call_with_values_records_nothing():
     compiled = compile(lambda x: x * x)
     with ad.no_grad():

@@ -248,30 +248,6 @@ def test_function_of_one_example_gets_what_one_example_is(shape):
         assert isinstance(seen[0], Value)  # a number, and no array of no axes
 
 
-BAD_BATCHES = {
-    "batches of one length, got lengths": (X, Y[:2], ValueError),
-    r"examples in argument 0 .* are not alike: number 0 is .* number 1": ([[1.0, 2.0], [1.0]], [1.0, 2.0], ValueError),
-    "is batched, so it is an array or a list of examples, got float": (1.0, Y, TypeError),
-    "is batched, so it is an array or a list of examples, got ndarray": (np.array(1.0), Y, TypeError),
-    "is batched, so it is an array or a list of examples, got dict": ({"a": 1.0}, Y, TypeError),
-    "of type str: 'a'": ([["a", 2.0]], [1.0], TypeError),
-    "of type str": (["a"], [1.0], TypeError),
-    "holds no examples, and a batch has one or more": (X[:0], Y[:0], ValueError),
-    "holds no examples, and a batch has": ([], [], ValueError),
-    "holds no examples, and a batch": (np.zeros((0, 2)), [], ValueError),
-}
-
-
-@pytest.mark.parametrize("message", BAD_BATCHES)
-def test_batch_that_is_none_is_an_error(message):
-    x, y, error = BAD_BATCHES[message]
-    compiled = compile(product_loss, batched=("x", "y"))
-    compiled(X, Y)
-    with pytest.raises(error, match=message):
-        compiled(x, y)
-    assert compiled(X, Y) == about(VALUE)
-
-
 ONE_NUMBER = "is batched and must return one number for an example, got"
 DIFFERENTIATED = "must return one number to be differentiated, got"
 A_PAIR = "has_aux, so it returns a pair"

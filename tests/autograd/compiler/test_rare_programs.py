@@ -95,12 +95,6 @@ def test_operand_of_a_recurrence_is_now_an_input_and_now_a_result(inputs):
 # Structures of batches
 
 
-def test_examples_of_other_shapes_are_an_error_that_tells_them():
-    f = compile(lambda x: x[0][0], batched="x")
-    with pytest.raises(ValueError, match=r"not alike: number 0 is array\(2, 3\), number 1 is array\(2, 4\)"):
-        f([np.zeros((2, 3)), np.zeros((2, 4))])
-
-
 def test_results_of_other_structures_are_an_error_that_tells_them():
     f = compile(lambda x: [x, x] if x > 0.0 else x, batched="x")
     with pytest.raises(TypeError, match=r"the same structure for each example, got \['\[number, number\]', 'number'\]"):
