@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import partial, wraps
 
 import numpy as np
@@ -408,7 +409,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Holder:
-    held: Unknown
+    held: object
 
     def __hash__(self):
         return 0
@@ -435,7 +436,10 @@ class Tagged:
         self.x, self.tag = x, tag
 
 
-EQUAL = [(1, True, 1.0, Decimal(1)), (0.0, -0.0, False), ("fast", Mode.FAST), ((0, 1), (False, True), (-0.0, 1))]
+EQUAL = [
+    *[(1, True, 1.0, Decimal(1), Fraction(1), np.float32(1.0)), (0.0, -0.0, False), (Decimal(0), Decimal("-0"))],
+    *[("fast", Mode.FAST), ((0, 1), (False, True), (-0.0, 1))],
+]
 HOLD = {  # an argument with a key, or with what a class keeps; and what tells it in the result
     "a key": (lambda tag: {tag: 2.0}, lambda found: next(iter(found))),
     "a key within": (lambda tag: [{"a": {tag: 2.0}}], lambda found: next(iter(found[0]["a"]))),
@@ -453,6 +457,18 @@ def test_what_is_equal_and_not_the_same_has_programs_of_its_own(make, group):
         for compiled in (same, slopes):
             found = told(compiled(make(tag)))
             assert (type(found), repr(found)) == (type(tag), repr(tag))
+
+
+@pytest.mark.parametrize("group", EQUAL, ids=repr)
+@pytest.mark.parametrize(
+    "wrap", [lambda x: x, lambda x: (x,), Holder, lambda x: Holder((x, 0)), lambda x: frozenset([x])]
+)
+def test_static_arguments_that_are_equal_and_not_the_same_have_programs_of_their_own(wrap, group):
+    traced = []
+    program = compile(lambda x, s: traced.append(s) or x * len(traced), static="s")
+    statics = [wrap(thing) for thing in group]
+    assert [program(1.0, s) for s in statics * 2] == [n + 1.0 for n in range(len(group))] * 2
+    assert [*map(repr, traced)] == [*map(repr, statics)]
 
 
 def test_static_argument_that_is_not_hashable_says_what_to_do():

@@ -62,14 +62,19 @@ JOINED = {
     "and": lambda x: (x > 0.0) & (x < 1.0), "or": lambda x: (x < 0.0) | (x > 1.0),
     "xor": lambda x: (x > 0.0) ^ (x > 1.0), "a plain bool": lambda x: True & (x < 1.0),
     "several": lambda x: (x > 0.0) & ((x < 1.0) | (x >= 5.0)) & (x < 9.0),
-    "equal ones": lambda x: (x > 0.0) ^ (x >= 0.0),
+    "equal ones": lambda x: (x > 0.0) ^ (x >= 0.0), "or equal": lambda x: (x <= 0.0) | (x >= 5.0),
 }  # fmt: skip
+NUMBERS = {
+    "a number": lambda x: x,
+    "a sum": lambda x: (x > 0.0) * 1.0 + (x < 0.0),
+    "a product": lambda x: (x < 5.0) * x,
+}
 
 
-@pytest.mark.parametrize("name", JOINED)
-def test_conditions_are_joined(name):
+@pytest.mark.parametrize("name", [*JOINED, *NUMBERS])
+def test_conditions_are_comparisons_what_joins_them_and_numbers(name):
     points = [-1.0, 0.0, 0.5, 1.0, 2.0, 5.0, 9.0, math.nan]
-    f = lambda x: where(JOINED[name](x), x * x, -1.0)
+    f = lambda x: where({**JOINED, **NUMBERS}[name](x), x * x, -1.0)
     wanted = [(f(x), grad(f)(x)) for x in points]
     for x, pair in zip(points, wanted, strict=True):
         assert compile(f).value_and_grad(x) == pytest.approx(pair, nan_ok=True)

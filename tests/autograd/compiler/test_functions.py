@@ -5,7 +5,6 @@ import functools
 import inspect
 import itertools
 import math
-import operator
 import re
 import subprocess
 import sys
@@ -448,49 +447,6 @@ def test_constant_that_is_not_assigned_leaves_the_program_alone():
 # Traces
 
 
-def halve(x):
-    while x > 1.0:
-        x = x / 2.0
-    return x
-
-
-W = Value(1.0, "w")
-STAYS = "would stay as it is in this first call"
-PLAIN_USES = [  # of a traced number, with an argument and what the error says
-    *[
-        (f, 1.0, STAYS)
-        for f in (
-            lambda x: x if x > 0 else -x, lambda x: x if x else -x, lambda x: [x for _ in iter(lambda: bool(x), True)],
-            lambda x: where(not x > 0, x, -x), lambda x: where(0 < x < 1, x, -x),
-            lambda x: where(x > 0 and x < 1, x, -x), lambda x: x.data, lambda x: (x * 2).data,
-            *(bool, float, int, round, math.sin, math.cos), grad(lambda x: x if x > 0 else -x),
-        )
-    ],
-    *[(f, [1.0, 2.0], STAYS) for f in (max, min, sorted, lambda x: 1.0 * any(v > 0 for v in x))],
-    (lambda x: np.sort(x)[0], np.ones(2), STAYS),
-    (lambda x: x.max(), np.ones(2), STAYS),
-    (lambda x: x.astype(float).sum(), np.ones(2), STAYS),
-    (lambda x: sum(1.0 for _ in range(x)), 2, STAYS),
-    (lambda x: [1.0, 2.0][x], 1, STAYS),
-    (lambda x: x * ad.gradients(x * x * x, [x])[0], 2.0, "in a compiled function"),
-    (lambda x: x * (x * x * x).local_derivatives()[0], 2.0, "in a compiled function"),
-    (lambda x: float(f"{x:.3f}") * x, 2.0, "in a compiled function"),
-    (lambda x: ((x * x).backward(), x.grad * x)[1], 2.0, "in a compiled function"),
-    (halve, 8.0, r"(?s)where\(x > 0, a, b\).*while x > 1.0:"),
-    (lambda p: p["k"][1].data, {"k": [1.0, 2.0]}, r"the data of p\['k'\]\[1\] in a compiled function"),
-    (lambda x: x if W > 0 else -x, 1.0, "a branch on"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("f", "argument", "message"), PLAIN_USES)
-def test_use_of_a_traced_number_as_a_plain_one_is_a_trace_error(f, argument, message):
-    with pytest.raises(TraceError, match=message):
-        compile(f)(argument)
-    x = Value(1.0)  # and nothing of the trace is left
-    assert (x > 0.5) is True
-    assert max([x, Value(2.0)]).data == 2.0
-
-
 def test_trace_error_shows_the_source_line():
     def clipped(x):
         if x[0] > 1.0:  # a line of its own
@@ -520,13 +476,6 @@ def test_branch_on_an_array_says_what_to_write(name):
     assert [compile(better)(x), compile(better)(-x)] == [f(x), f(-x)]
 
 
-@pytest.mark.parametrize("f", [lambda x, n: sum((x for _ in range(n)), 0.0), lambda x, n: x if n else -x])
-def test_number_that_is_part_of_the_program_is_told_to_be_static(f):
-    with pytest.raises(TraceError, match=r"compile\(f, static=\(\.\.\.\)\)"):
-        compile(f)(2.0, 3)
-    assert compile(f, static="n")(2.0, 3) == f(2.0, 3)
-
-
 def test_branch_on_constants_and_plain_data_is_none():
     constant, flags = Constant(2.0), {"double": True}
 
@@ -537,23 +486,6 @@ def test_branch_on_constants_and_plain_data_is_none():
         return x[0]
 
     assert [f([3.0, 1.0]), f([3.0])] == [6.0, 3.0]
-
-
-@pytest.mark.parametrize(
-    ("condition", "wanted"),
-    [
-        *[
-            (lambda x, c=c: c(x, 0.0), [c(x, 0.0) for x in (-1, 0, 1)])
-            for c in (operator.gt, operator.ge, operator.lt, operator.le)
-        ],
-        (lambda x: x, [1, 0, 1]),
-        (lambda x: (x > 0.0) * 1.0 + (x < 0.0), [1, 0, 1]),
-    ],
-)
-def test_every_comparison_follows_the_data(condition, wanted):
-    compiled = compile(lambda x: where(condition(x), 1.0, 0.0))
-    assert [compiled(x) for x in (-1.0, 0.0, 1.0)] == wanted
-    assert compile(lambda x: where(condition(x), 1.0, 0.0), batched="x")([-1.0, 0.0, 1.0]) == sum(wanted) / 3
 
 
 # Own operations: a formula that takes floats only is slow, and its errors are the eager engine's
@@ -671,13 +603,7 @@ def test_trace_in_one_thread_does_not_concern_another():
     assert found[0] is True
 
 
-# SciPy
-
-
-# What a batched function computes for each example
-
-
-# Errors are the eager engine's
+# Errors
 
 
 @on_every_backend
