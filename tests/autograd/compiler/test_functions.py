@@ -617,19 +617,27 @@ def test_sum_that_overflows_raises_as_eagerly(f):
     assert str(compiled.value) == str(eager.value)
 
 
-def test_numpy_that_is_there_and_broken_is_not_called_missing():
-    code = """
+IMPORT = """
 import sys
 class Broken:
     def find_spec(self, name, *rest):
         if name == "numpy":
             raise ImportError("DLL load failed")
-sys.meta_path.insert(0, Broken())
+{}
 from autograd import compile
 compile(lambda x: x)
 """
+NO_NUMPY = {  # how NumPy is missing, and how the error ends
+    "sys.modules['numpy'] = None": "autograd.compile needs NumPy: python -m pip install 'scalar-autograd[compile]'",
+    "sys.meta_path.insert(0, Broken())": "DLL load failed",  # it is there, and is not called missing
+}
+
+
+@pytest.mark.parametrize("missing", NO_NUMPY)
+def test_missing_numpy_is_an_error_that_names_the_command_and_a_broken_one_its_own(missing):
+    code = IMPORT.format(missing)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert run.stderr.endswith("ImportError: DLL load failed\n")
+    assert run.stderr.endswith(f"\nImportError: {NO_NUMPY[missing]}\n")
 
 
 # Results that are constant: made once
