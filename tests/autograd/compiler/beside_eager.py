@@ -1,6 +1,7 @@
-"""What tests of the compiler compare with, and how: the eager engine's numbers and errors."""
+"""What tests of the compiler compare with, and how: the eager engine's numbers and errors, and copies."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -52,3 +53,7 @@ def plain(result):
     if isinstance(result, (list, tuple)):
         return type(result)(map(plain, result))
     return result.tolist() if isinstance(result, np.ndarray) else result
+
+
+def pickled(thing):
+    return pickle.loads(pickle.dumps(thing))

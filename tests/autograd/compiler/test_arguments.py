@@ -3,7 +3,6 @@
 import copy
 import itertools
 import math
-import pickle
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +18,7 @@ from autograd.compiler import _specialization
 from autograd.compiler.backends import BACKENDS
 from autograd.functions.structure import flatten
 from nn import Module
+from tests.autograd.compiler.beside_eager import pickled
 from tests.threads import in_threads
 
 
@@ -133,7 +133,7 @@ def test_back_end_is_the_one_that_is_asked_for(backend):
         assert compiled.specialize(x).backend == backend
         assert compiled(x) == pytest.approx(f(x).data, rel=1e-12)
         assert compiled.backward(x) == compiled(x)
-        for again in (copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))):
+        for again in (copy.deepcopy, pickled):
             assert again(compiled.specialize(x)).backend == again(graph).program.backend == backend
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import pickle
 
 import pytest
 
@@ -10,7 +9,7 @@ import autograd as ad
 from autograd import Value, compile, grad, hessian, log, operation, rules, sin, sqrt, tanh, where
 from autograd.rules import NAry, Unary
 from autograd.testing import every_operation
-from tests.autograd.compiler.beside_eager import outcome
+from tests.autograd.compiler.beside_eager import outcome, pickled
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -121,7 +120,7 @@ def test_error_is_that_of_what_is_applied_first(order):
 
 def test_error_of_what_no_result_uses_is_that_of_a_copy_too():
     program = compile(lambda x: (log(x[1]), 2.0 * x[0])[1]).specialize([1.0, 1.0])
-    for made in (program, pickle.loads(pickle.dumps(program))):
+    for made in (program, pickled(program)):
         memory = made.memory()
         memory.plain[:2] = [1.0, -1.0]
         with pytest.raises(ValueError, match=r"^log is defined for x > 0"):

@@ -526,29 +526,20 @@ def test_error_of_an_own_operation_is_eagers():
 
 
 @on_every_backend
-def test_threads_that_call_one_function_do_not_mix_their_numbers():
-    f = lambda x: fsum(sin(a * b) for a, b in itertools.pairwise(x))
-    compiled, batched = compile(f), compile(lambda x: x[0] * tanh(x[1]), batched="x")
-    points = [np.random.default_rng(i).normal(size=12) for i in range(4)]
-    wanted = [compile(f).value_and_grad(x) for x in points]
-    wrong = []
-
-    def work(i):
-        for _ in range(100):
-            value, gradient = compiled.value_and_grad(points[i])
-            wrong.extend([i] * (value != wanted[i][0] or not np.array_equal(gradient, wanted[i][1])))
-
-    def work_on_a_batch(n):
-        x = np.random.default_rng(n).normal(size=(n, 2))
-        for _ in range(60):
-            found = batched(x)
-            wrong.extend(
-                [n] * (not math.isclose(found, np.mean(x[:, 0] * np.tanh(x[:, 1])), rel_tol=1e-11, abs_tol=1e-14))
-            )
-
-    in_threads(*[functools.partial(work, i) for i in range(4)])
-    in_threads(*[functools.partial(work_on_a_batch, n) for n in (1, 2, 3, 5, 8, 13)])
-    assert wrong == []
+def test_threads_that_run_one_program_do_not_mix_their_numbers():
+    f, product = lambda x: fsum(sin(a * b) for a, b in itertools.pairwise(x)), lambda x: x[0] * tanh(x[1])
+    points = [np.random.default_rng(n).normal(size=12) for n in range(4)]
+    batches = [np.random.default_rng(n).normal(size=(n, 2)) for n in (1, 2, 3, 5, 8, 13)]
+    leaves = [Value(x) for x in points[0]]
+    for make, arguments in (
+        (lambda: compile(f).value_and_grad, points),
+        (lambda: compile(f(leaves), wrt=leaves).value_and_grad, points),
+        (lambda: compile(product, batched="x"), batches),
+    ):
+        alone, call = make(), make()
+        wanted = [flatten(alone(x))[0] for x in arguments]
+        run = lambda x, y: all(np.allclose(flatten(call(x))[0], y, rtol=1e-11, atol=1e-14) for _ in range(100))  # noqa: B023
+        assert all(in_threads(*[functools.partial(run, x, y) for x, y in zip(arguments, wanted, strict=True)]))
 
 
 class Slow(dict):

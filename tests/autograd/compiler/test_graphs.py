@@ -1,7 +1,5 @@
 """Graphs that exist, compiled: what forward and backward do to Values, and what value_and_grad leaves alone."""
 
-import functools
-import itertools
 import math
 
 import numpy as np
@@ -11,7 +9,6 @@ import autograd as ad
 from autograd import Constant, TraceError, Value, compile, detect_anomaly, exp, fsum, gradients, log, no_grad, sin, tanh
 from nn import MLP
 from tests.autograd.compiler.beside_eager import plain
-from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -240,20 +237,6 @@ def test_what_is_no_graph_is_an_error():
     with pytest.raises(TypeError, match="batched"):
         compile(Value(1.0) * 2.0, batched=("x",))
     assert issubclass(TraceError, TypeError)
-
-
-def test_threads_that_run_one_program_do_not_mix_their_numbers():
-    leaves = [Value(float(i)) for i in range(20)]
-    program = compile(fsum(sin(a * b) for a, b in itertools.pairwise(leaves)), wrt=leaves)
-    thetas = [np.random.default_rng(i).normal(size=20) for i in range(4)]
-    wanted = [plain(program.value_and_grad(theta)) for theta in thetas]
-    mixed = []
-
-    def work(i):
-        mixed.extend(i for _ in range(150) if plain(program.value_and_grad(thetas[i])) != wanted[i])
-
-    in_threads(*[functools.partial(work, i) for i in range(4)])
-    assert mixed == []
 
 
 def test_deep_graph_needs_no_recursion():

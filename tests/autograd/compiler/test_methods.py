@@ -21,11 +21,7 @@ import autograd
 from autograd import Value, compile, grad, relu, tanh
 from autograd.functions import flatten
 from nn import MLP
-
-
-def pickled(thing):
-    return pickle.loads(pickle.dumps(thing))
-
+from tests.autograd.compiler.beside_eager import pickled
 
 AGAIN = [copy.copy, copy.deepcopy, pickled]
 
@@ -445,54 +441,14 @@ def test_pickles_run_in_a_process_that_begins_anew():
 
 
 SCRIPT = """
+import multiprocessing
 from joblib import Parallel, delayed
 from autograd import Value, compile, grad, hessian
 
 W = Value(3.0)
 
-@compile
-def decorated(x):
-    return x * x * W
-
-class Spring:
-    def __init__(self, k):
-        self.k = k
-
-    @compile
-    def energy(self, x):
-        return self.k * x * x
-
-given = compile(lambda x: x * W, wrt=[W])
-works = [
-    (decorated, 2.0), (decorated.value_and_grad, 2.0), (Spring(5.0).energy, 2.0), (given, 2.0),
-    (lambda x: given.value_and_grad_at([5.0], x)[1].tolist(), 2.0), (compile(W * W).forward, None),
-    (compile(grad(decorated)), 2.0), (hessian(grad(lambda x: x * x * x)), 2.0), (grad(Spring(5.0).energy), 2.0),
-]
-
-if __name__ == "__main__":
-    found = Parallel(n_jobs=2)([delayed(lambda f, x: f() if x is None else f(x))(f, x) for f, x in works])
-    assert found == [f() if x is None else f(x) for f, x in works], found
-    print("the same")
-"""
-
-
-SCRIPT_OF_A_POOL = """
-import multiprocessing
-from autograd import Value, compile, grad, hessian
-
-W = Value(3.0)
-
-def energy(x):
+def cube(x):
     return x * x * x
-
-class Spring:
-    def __init__(self, k):
-        self.k = k
-
-    def energy(self, x):
-        return self.k * x * x
-
-    __call__ = energy
 
 @compile
 def decorated(x):
@@ -502,25 +458,41 @@ def decorated(x):
 def slope(x):
     return x * x * x
 
-given = compile(energy, wrt=[W])
+class Spring:
+    def __init__(self, k):
+        self.k = k
+
+    def energy(self, x):
+        return self.k * x * x
+
+    __call__, compiled = energy, compile(energy)
+
+given, unnamed = compile(cube, wrt=[W]), compile(lambda x: x * W, wrt=[W])
 force, spring = grad(Spring(1.0).energy), compile(Spring(1.0))
 
 if __name__ == "__main__":
-    below, derivative, twice = compile(energy), compile(grad(energy)), hessian(grad(compile(energy)))
+    below, derivative, twice = compile(cube), compile(grad(cube)), hessian(grad(compile(cube)))
     force, spring, other = grad(Spring(3.0).energy), compile(Spring(3.0)), compile(grad(Spring(3.0)))
-    works = [decorated, slope, given, below, derivative, twice, grad(energy), compile(slope), force, spring, other]
+    named = [decorated, slope, given, below, derivative, twice, grad(cube), compile(slope), force, spring, other]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = [pool.apply_async(work, (2.0,)) for work in works]
-        assert [one.get(60) for one in found] == [work(2.0) for work in works]
+        found = [pool.apply_async(work, (2.0,)) for work in named]
+        assert [one.get(60) for one in found] == [work(2.0) for work in named]
+    works = [
+        *named, decorated.value_and_grad, Spring(5.0).compiled, unnamed, compile(grad(decorated)),
+        lambda x: unnamed.value_and_grad_at([5.0], x)[1].tolist(), hessian(grad(lambda x: x * x * x)),
+        grad(Spring(5.0).compiled),
+    ]
+    calls = [*[(work, (2.0,)) for work in works], (compile(W * W).forward, ())]
+    found = Parallel(n_jobs=2)([delayed(lambda f, given: f(*given))(*call) for call in calls])
+    assert found == [f(*given) for f, given in calls], found
     print("the same")
 """
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("text", [SCRIPT, SCRIPT_OF_A_POOL], ids=["joblib", "multiprocessing"])
-def test_functions_of_a_script_run_in_other_processes(tmp_path, text):
+def test_functions_of_a_script_run_in_other_processes(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(text, encoding="utf-8")
+    script.write_text(SCRIPT, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(autograd.__file__).parents[1])}
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=environment)
     assert run.stdout == "the same\n", run.stderr

@@ -1,7 +1,6 @@
 """Sequences of calls to one compiled function, of numbers or of a batch: sizes, types, assignments, copies, errors."""
 
 import copy
-import pickle
 from contextlib import suppress
 from functools import partial
 
@@ -16,10 +15,11 @@ from autograd import Value, compile, exp, fsum, gradients, sin, tanh, where
 from autograd.compiler.backends import BACKENDS
 from autograd.testing import numbers
 from nn import MLP, SGD
+from tests.autograd.compiler.beside_eager import pickled
 from tests.hypothesis_profiles import max_examples
 from tests.threads import in_threads
 
-AGAIN = st.sampled_from([copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+AGAIN = st.sampled_from([copy.deepcopy, pickled])
 
 
 class Machine(RuleBasedStateMachine):
