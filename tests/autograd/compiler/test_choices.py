@@ -12,7 +12,7 @@ import autograd as ad
 from autograd import TraceError, Value, compile, exp, grad, gradients, hessian, hypot, log, sin, sqrt, tanh, where
 from autograd.export import to_sympy
 from autograd.testing import every_operation
-from tests.autograd.compiler.beside_eager import eager, outcome, pickled
+from tests.autograd.compiler.beside_eager import assert_as_eager, eager, outcome, pickled
 from tests.hypothesis_profiles import max_examples
 from tests.random_functions import choices
 
@@ -84,10 +84,14 @@ def test_comparison_has_no_derivative():
 
 
 def test_side_that_is_chosen_keeps_its_error():
-    f = compile(lambda x: where(x > 0.0, lambda: log(x), lambda: 1.0 / x))
-    assert (f(1.0), f(-2.0)) == (0.0, -0.5)
-    with pytest.raises(ZeroDivisionError, match="b != 0"):
-        f(0.0)
+    f = lambda p: where(p[0] > 0.0, lambda: log(p[1]), lambda: 1.0 / p[1])
+    for g in (f, grad(f), hessian(f)):
+        program = compile(g)
+        assert [program(p) for p in ([1.0, 2.0], [-1.0, -2.0])] == [g(p) for p in ([1.0, 2.0], [-1.0, -2.0])]
+        with pytest.raises(ValueError, match=r"^log is defined for x > 0, got x = -2\.0"):
+            program([1.0, -2.0])
+        with pytest.raises(ZeroDivisionError, match="b != 0"):
+            program([-1.0, 0.0])
 
 
 # What is not chosen hands nothing on, whatever is computed from it
@@ -176,20 +180,14 @@ def check_beside_an_infinite_slope(f, row, edge):
     """Compare programs of f of the row's operands, and a choice, with eager derivatives; return those at the edge."""
     inside = [1.5 if row is ad.acosh else 0.5] * len(edge)
     points = [[*edge, -1.0], [*inside, -1.0], [*inside, 1.0]]
-    wanted = [eager(f, xs) for xs in points]
-    plain, slopes, batch = compile(f), compile(grad(f)), compile(lambda xs: f(xs), batched="xs")
-    each, by_each = batch.each(points), batch.value_and_grad(points)[1]
-    for xs, (y, *by_xs), one, by_one in zip(points, wanted, each, by_each, strict=True):
-        about = pytest.approx(by_xs, rel=1e-12, abs=1e-15, nan_ok=True)
-        value, gradient = plain.value_and_grad(xs)
-        assert (value, one) == (pytest.approx(y, rel=1e-12),) * 2
-        assert gradient == about
-        assert slopes(xs) == about
-        assert [3.0 * slope for slope in by_one] == about
-    curvatures = [hessian(f)(xs) for xs in points[:2]]
-    for xs, rows in zip(points, curvatures):
-        assert compile(hessian(f))(xs) == [pytest.approx(line, rel=1e-10, abs=1e-13, nan_ok=True) for line in rows]
-    return wanted[0]
+    assert_as_eager(f, points, least=1e-15)
+    slopes = compile(grad(f))
+    for xs in points:
+        assert slopes(xs) == pytest.approx(eager(f, xs)[1:], rel=1e-12, abs=1e-15, nan_ok=True)
+    for xs in points[:2]:
+        rows = [pytest.approx(line, rel=1e-10, abs=1e-13, nan_ok=True) for line in hessian(f)(xs)]
+        assert compile(hessian(f))(xs) == rows
+    return eager(f, points[0])
 
 
 DOUBLED = ad.operation("doubled", lambda x: {True: 2.0 * x}[x == x], lambda y, x: 2.0)  # which does not take nan

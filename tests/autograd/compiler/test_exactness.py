@@ -10,7 +10,6 @@ import pytest
 
 import autograd as ad
 from autograd import Value, compile, dot, exp, fsum, log, logsumexp, mean, sin, softmax, sqrt, tanh, where
-from autograd.compiler.backends import BACKENDS
 from nn import MLP, SGD, cross_entropy, hinge, mse
 from tests.autograd.compiler.beside_eager import eager, outcome
 from tests.oracle import ACTIVATIONS
@@ -360,7 +359,11 @@ def test_network_as_a_graph_and_on_a_batch_follows_the_steps_of_an_optimizer(act
         *[(lambda x: x**0.5, -2.0), (lambda x: 10.0**x, 400.0), (lambda x: x**x, -0.5)],
         (lambda x: 3.0 * sum([log(x), x, x, x, x, x]), -1.0),
         *[(lambda x: exp(x) * 0.0, 1000.0), (lambda x: 1.0 / (1.0 / x), 0.0), (lambda x: fsum([x, x]), 1.7e308)],
-        (lambda x: where(x > 0.0, 1.0, log(x)), -1.0),
+        (lambda x: where(x > 0.0, 1.0, log(x)), -1.0),  # also where the side that has it is not chosen
+        *[
+            (lambda x, f=f: where(x > 0.0, f(x), -1.0), -1.0)
+            for f in (log, sqrt, lambda x: x**0.5, lambda x: log(x) ** 2)
+        ],
     ],
 )
 def test_error_is_the_eager_one_and_leaves_the_program_usable(f, x):
@@ -370,13 +373,6 @@ def test_error_is_the_eager_one_and_leaves_the_program_usable(f, x):
     expected = compiled.value_and_grad(0.75)
     assert outcome(compiled, x) == outcome(compiled.value_and_grad, x) == wanted
     assert compiled.value_and_grad(0.75) == expected
-
-
-def test_error_in_a_batch_is_that_of_the_example_that_has_it():
-    compiled = compile(lambda x: log(x) * 2.0, batched=["x"])
-    compiled([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"log is defined for x > 0, got x = -3.0"):
-        compiled([1.0, -3.0, 2.0])
 
 
 @pytest.mark.parametrize("f", [logsumexp, lambda xs: fsum(softmax(xs)[:1]), mean, lambda xs: logsumexp([*xs, 1.0])])
@@ -395,17 +391,6 @@ def test_alike_functions_of_plain_and_of_batched_numbers_stay_apart(f):
     wanted = [ad.value_and_grad(both)(w, x.tolist()) for x in X]
     assert_close(value, np.mean([v for v, _ in wanted]))
     assert_close(gradient, np.mean([g for _, g in wanted], axis=0))
-
-
-@pytest.mark.parametrize("f", [log, sqrt, lambda x: x**0.5, lambda x: log(x) ** 2])
-def test_what_a_where_masks_is_the_same_in_every_back_end(f, backend):
-    found = set()
-    for runs_on in (backend, BACKENDS[0]):
-        compiled = compile(lambda x: where(x > 0.0, f(x), -1.0), backend=runs_on)
-        compiled(2.0)
-        found.add(str(outcome(compiled.value_and_grad, -1.0)))
-    assert len(found) == 1
-    assert found != {"(-1.0, nan)"}
 
 
 # Sums: where they are added up in another order, and how far that may move them

@@ -6,7 +6,6 @@ import copy
 import itertools
 import json
 import math
-import pickle
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -25,31 +24,25 @@ from autograd.compiler.steps import may_raise
 from autograd.compiler.trace import ADVICE
 from autograd.export import to_latex
 from autograd.rules import TABLE, Operation
+from tests.autograd.compiler.beside_eager import pickled
 from tests.errors import error_of
 
 READERS = {
-    "equal": lambda x: x[0] if x[0] == 1.0 else 2.0 * x[0],
+    "equal": lambda x: x[0] if x[0] == 1.0 else 2.0 * x[0], "unequal": lambda x: x[0] if x[0] != 1.0 else 2.0 * x[0],
     "equal to a whole number": lambda x: x[0] if x[1] == 2 else 2.0 * x[0],
     "equal from the right": lambda x: x[0] if 1.0 == x[0] else 2.0 * x[0],  # noqa: SIM300  # which is asked of the right one
-    "unequal": lambda x: x[0] if x[0] != 1.0 else 2.0 * x[0],
     "equal arguments": lambda x: x[0] if x[0] == x[1] else 2.0 * x[0],
     "equal to a number of NumPy": lambda x: x[0] if x[0] == np.int64(1) else 2.0 * x[0],
     "in a tuple": lambda x: x[0] if x[0] in (0.0, 1.0) else 2.0 * x[0],
-    "counted": lambda x: x[0] * [1.0, 2.0, 1.0].count(x[0]),
-    "found": lambda x: x[0] * [1.0, 2.0].index(x[0]),
+    "counted": lambda x: x[0] * [1.0, 2.0, 1.0].count(x[0]), "found": lambda x: x[0] * [1.0, 2.0].index(x[0]),
     "an array": lambda x: x[0] * np.equal(np.array([*x], dtype=object), 1.0).sum(),
-    "the largest": lambda x: max(x),
-    "the smallest": lambda x: min(x),
-    "sorted": lambda x: sorted(x)[0],
+    "the largest": lambda x: max(x), "the smallest": lambda x: min(x), "sorted": lambda x: sorted(x)[0],
     "sorted by NumPy": lambda x: np.sort(np.array([*x], dtype=object))[0],
     "the largest of an array": lambda x: np.array([*x], dtype=object).max(),
-    "any": lambda x: x[0] * any(v > 0 for v in x),
-    "floats": lambda x: np.array([*x], dtype=object).astype(float).sum(),
-    "copied": lambda x: copy.copy(x[0]) * 2.0,
-    "deeply copied": lambda x: copy.deepcopy(x)[0] * 2.0,
-    "pickled": lambda x: pickle.loads(pickle.dumps(x[0])) * 2.0,
-    "evaluated": lambda x: evaluate(x[0] * 2.0, {}) * x[0],
-}
+    "any": lambda x: x[0] * any(v > 0 for v in x), "floats": lambda x: np.array([*x], dtype=object).astype(float).sum(),
+    "copied": lambda x: copy.copy(x[0]) * 2.0, "deeply copied": lambda x: copy.deepcopy(x)[0] * 2.0,
+    "pickled": lambda x: pickled(x[0]) * 2.0, "evaluated": lambda x: evaluate(x[0] * 2.0, {}) * x[0],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READERS)
