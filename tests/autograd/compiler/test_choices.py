@@ -131,12 +131,11 @@ def test_choices_are_compiled_as_they_are_computed_to_the_second_derivative(f):
                 assert all(map(math.isfinite, [*wanted, *curvatures(p)[i], *(numbers[n] for numbers in each[i])]))
 
 
+MORE_EDGES = {row: {(-math.inf, -math.inf): (math.nan,)} for row in (ad.logsumexp, ad.logaddexp)}
 STEEP = [  # operations with an infinite slope where they are defined, or with none, and where that is
     (row, xs)
     for row in every_operation()
-    for xs, slopes in (
-        row.edges | {(-math.inf, -math.inf): (math.nan,) if row in (ad.logsumexp, ad.logaddexp) else ()}
-    ).items()
+    for xs, slopes in {**row.edges, **MORE_EDGES.get(row, {})}.items()
     if not all(map(math.isfinite, slopes)) and math.inf not in xs and not any(map(math.isnan, xs))
 ]
 scaled = lambda y, c: where(c, lambda: 0.9 * y, lambda: y)
@@ -147,20 +146,16 @@ OUTSIDE = {  # what a function of a number computed before has as a side, and a 
     "in both sides": lambda y, c: where(c, lambda: sin(y), lambda: 3.0) + where(c, lambda: y * y, lambda: 1.0),
     "in a choice in the side": lambda y, c: where(c, lambda: where(c, lambda: 2.0 * y, lambda: y), 1.0),
     "in the other choice in it": lambda y, c: where(1.0 - c, lambda: where(c, lambda: tanh(y), lambda: 4.0), lambda: y),
-    "in what another side returned": lambda y, c: (
-        lambda k: (lambda w: where(c, lambda: w * w, 2.0))(where(1.0 - c, lambda: 1.0 - k, 0.0))
-    )(tanh(y)),
-    "in a choice of a number": lambda y, c: (lambda w: where(c, lambda: 1.0 / w, 2.0))(
-        where(c < 0.5, 0.0, lambda: exp(tanh(y)))
-    ),
-    "in what three choices chose": lambda y, c: (lambda z: where(c, lambda: z * z, 2.0))(
-        scaled(scaled(scaled(tanh(y), c), 1.0 - c), c)
-    ),
+    "in what another side returned": lambda y, c: (lambda k: (lambda w: where(c, lambda: w * w, 2.0))(
+        where(1.0 - c, lambda: 1.0 - k, 0.0)))(tanh(y)),
+    "in a choice of a number": lambda y, c:
+        (lambda w: where(c, lambda: 1.0 / w, 2.0))(where(c < 0.5, 0.0, lambda: exp(tanh(y)))),
+    "in what three choices chose": lambda y, c:
+        (lambda z: where(c, lambda: z * z, 2.0))(scaled(scaled(scaled(tanh(y), c), 1.0 - c), c)),
     "in another operation": lambda y, c: (lambda z: where(c, lambda: z * 2.0, 2.0))(sqrt(abs(tanh(y)))),
-    "in a side of a choice of it or a number": lambda y, c: (
-        lambda w: (lambda v: where(c, lambda: v, lambda: 3.0))(where(1.0 - c, lambda: tanh(w), 1.0))
-    )(where(y > 1e9, 2.0, tanh(y))),
-}
+    "in a side of a choice of it or a number": lambda y, c: (lambda w: (lambda v: where(c, lambda: v, lambda: 3.0))(
+        where(1.0 - c, lambda: tanh(w), 1.0)))(where(y > 1e9, 2.0, tanh(y))),
+}  # fmt: skip
 
 
 @pytest.mark.sample(8)
@@ -253,12 +248,10 @@ def test_choices_between_an_infinite_slope_and_a_side_do_not_make_it_farther(bac
 
 
 SHARED = {  # sides that take several numbers from behind one slope, and their derivatives in other modes
-    "polar coordinates": lambda v: (lambda r: where(v[0] > 0.0, lambda: v[0] / r * (v[1] * r), lambda: v[0]))(
-        hypot(*v)
-    ),
-    "a root twice": lambda v: (lambda r: where(v[0] > 0.5, lambda: r * (2.0 * r), lambda: v[0]))(
-        sqrt(v[0] * v[0] + v[1])
-    ),
+    "polar coordinates": lambda v:
+        (lambda r: where(v[0] > 0.0, lambda: v[0] / r * (v[1] * r), lambda: v[0]))(hypot(*v)),
+    "a root twice": lambda v:
+        (lambda r: where(v[0] > 0.5, lambda: r * (2.0 * r), lambda: v[0]))(sqrt(v[0] * v[0] + v[1])),
     "one choice in two": lambda v: (
         lambda r: where(r > 1.0, lambda: sqrt(r), lambda: r * r) * where(r > 1.0, lambda: r, lambda: 2.0 * r)
     )(where(v[0] > 0.0, lambda: sqrt(v[1]), lambda: v[0] * v[0])),
@@ -266,7 +259,7 @@ SHARED = {  # sides that take several numbers from behind one slope, and their d
     "an exponent": lambda v: 2.0 ** where(v[0] > 0.0, lambda: v[0], lambda: -v[1]),
     "a base": lambda v: where(v[0] > 0.5, lambda: sqrt(v[1]), lambda: v[1]) ** (1.0 + v[0] * v[0]),
     "a decay": lambda v: 0.5 ** where(v[1] > 1.0, lambda: v[1] - 1.0, lambda: 0.0 * v[0]),
-}
+}  # fmt: skip
 IN_MODES = {
     "value": lambda f: f, "grad": grad, "hessian": hessian, "hvp": lambda f: lambda v: ad.hvp(f)(v, [1.0, -2.0]),
     "jvp of grad": lambda f: lambda v: ad.jvp(grad(f), (v,), ([1.0, -2.0],))[1],

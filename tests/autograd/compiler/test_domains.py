@@ -1,4 +1,4 @@
-"""Domains: a compiled derivative has the errors of its function, wherever an argument leaves the domain later."""
+"""Domains: a compiled derivative has the errors of its function, and none of a side that is not chosen, also of nan."""
 
 import itertools
 import math
@@ -15,7 +15,14 @@ pytestmark = pytest.mark.usefixtures("backend")
 
 ROWS = [row for row in rules.TABLE.values() if isinstance(row, Unary) and row.domain]
 POINTS = [-math.inf, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, math.inf, math.nan]
-own = operation("own", math.log, lambda y, x: 1.0 / x)
+own, INVERSE = (
+    operation("own", math.log, lambda y, x: 1.0 / x),
+    operation("inverse", lambda x: 1.0 / x, lambda y, x: -y * y),
+)
+
+
+def near(found):
+    return found if isinstance(found, tuple) else pytest.approx(found, rel=1e-12, nan_ok=True)
 
 
 @pytest.mark.parametrize("f", [*ROWS, own, lambda x: log(sin(x)) * x, lambda x: own(x) + x])
@@ -26,9 +33,7 @@ def test_compiled_derivatives_have_the_domain_of_the_function(f):
         eager, program = transform(f), compile(transform(f))
         program(next(x for x in (0.5, 2.0) if not isinstance(outcome(eager, x), tuple)))
         for x in POINTS:
-            wanted = outcome(eager, x)
-            near = wanted if isinstance(wanted, tuple) else pytest.approx(wanted, rel=1e-12, nan_ok=True)
-            assert outcome(program, x) == near, x
+            assert outcome(program, x) == near(outcome(eager, x)), x
 
 
 WITH_DOMAIN = [row for row in every_operation() if row.domain and not isinstance(row, NAry)]
@@ -116,3 +121,92 @@ def test_error_of_what_no_result_uses_is_that_of_a_copy_too():
         memory.plain[:2] = [1.0, -1.0]
         with pytest.raises(ValueError, match=r"^log is defined for x > 0"):
             made.forward(memory)
+
+
+# Operations that make a number of nan, such as nan < 0: a side that is not chosen raises nothing behind them
+
+
+def swallowing():
+    """Yield operations, with the constants beside which they make a number of nan, and the number."""
+    for row in every_operation():
+        arity = row.arity or 2
+        for at in itertools.product([math.nan, 0.0, 1.0, math.inf], repeat=arity):
+            number = outcome(row.evaluate, at)
+            if any(map(math.isnan, at)) and not isinstance(number, tuple) and not math.isnan(number):
+                yield row, at, number
+                break
+
+
+def raising():
+    """Yield operations with operands of which they have no number, where one of them is another one."""
+    for row in every_operation():
+        arity = row.arity or 2
+        for at in itertools.product([0.0, 1.0, -1.0, 2.0, -2.0, math.inf, 800.0], repeat=arity):
+            if isinstance(outcome(row.evaluate, at), tuple):
+                yield row, at
+                break
+
+
+SWALLOWING, RAISING = [*swallowing()], [*raising(), (INVERSE, (0.0,))]
+SIDES = {
+    "one": lambda x, early, late: where(x[0] > 1.0, lambda: late(early()), 2.0 * x[1]),
+    "the other": lambda x, early, late: where(x[0] <= 1.0, x[1], lambda: late(early())),
+    "in a side": lambda x, early, late:
+        where(x[0] > 1.0, lambda: where(x[1] > 0.0, lambda: late(early()), x[1]), 2.0 * x[1]),
+    "in sides": lambda x, early, late: where(x[1] > -5.0, lambda: where(x[0] < 5.0,
+        lambda: where(x[0] > 1.0, lambda: late(early()), lambda: x[1]), 1.0), lambda: x[0]),
+    "in a side within": lambda x, early, late:
+        where(x[0] > 1.0, lambda: (lambda y: where(x[1] < 0.0, y, lambda: late(y)))(early()), x[1]),
+    "in a side of the number": lambda x, early, late:
+        where(x[0] > 1.0, lambda: (lambda y: where(y, lambda: late(y), lambda: late(y)))(early()), x[1]),
+}  # fmt: skip
+PAIRS = [[0.0, 0.5], [0.0, -0.5], [2.0, 0.25], [2.0, 3.0], [2.0, -0.5], [0.0, -6.0], [6.0, 1.0], [0.0, 0.0]]
+IDS = lambda part: getattr(part[0], "name", None) if isinstance(part, tuple) else part
+
+
+@pytest.mark.sample(30)
+@pytest.mark.parametrize("place", SIDES)
+@pytest.mark.parametrize("then", RAISING, ids=IDS)
+@pytest.mark.parametrize("first", SWALLOWING, ids=IDS)
+def test_number_made_of_nan_raises_nothing_in_a_side_that_is_not_chosen(first, then, place):
+    (row, at, number), (other, bad) = first, then
+
+    def f(x):
+        def late(y):
+            same = 1.0 / y if math.isinf(number) else y - number
+            return other.apply([same + a for a in bad])
+
+        return SIDES[place](x, lambda: row.apply([x[1] if math.isnan(a) else a for a in at]), late)
+
+    wanted, slopes = [outcome(f, x) for x in PAIRS], [outcome(grad(f), x) for x in PAIRS]
+    inside = [x for x, y in zip(PAIRS, wanted) if not isinstance(y, tuple)]
+    for traced in (0, 3):
+        program, slope, batch = compile(f), compile(grad(f)), compile(f, batched="x").each
+        for n in (traced, *range(len(PAIRS))):
+            x = PAIRS[n]
+            assert outcome(program, x) == near(wanted[n]), x
+            assert outcome(slope, x) == near(slopes[n]), x
+            assert outcome(lambda rows, batch=batch: batch(rows)[0], [x, *inside]) == near(wanted[n]), x
+
+
+@pytest.mark.parametrize("other", [0.0, lambda: 2.0], ids=["a number", "a function"])
+def test_constant_behind_an_infinite_slope_raises_nothing_in_a_side_that_is_not_chosen(other):
+    def f(x):
+        y = ad.sqrt(ad.Constant(0.0)) * 1.0
+        return where(x[0] > 1.0, lambda: ad.log(where(x[1] <= 0.0, 1.0, y)) * x[1], other) + 0.0 * y
+
+    program, slope = compile(f), compile(grad(f))
+    for x in ([2.0, -1.0], [0.0, 1.0]):
+        assert (program(x), slope(x)) == (f(x).data, grad(f)(x))
+
+
+def test_what_a_side_itself_makes_of_missing_data_has_no_gradient_where_it_is_not_chosen():
+    def loss(w, x, y):
+        error = (w * x - y) ** 2
+        return where(error <= 9.0, lambda: (w * x - y) ** 2, 0.0)
+
+    xs, ys = [1.0, 2.0, 3.0, math.nan], [1.0, math.nan, 2.0, 1.0]
+    slopes = [grad(loss)(0.5, x, y) for x, y in zip(xs, ys)]
+    batch = compile(loss, batched=("x", "y"))
+    assert batch.value_and_grad(0.5, xs, ys)[1] == pytest.approx(sum(slopes) / len(xs))
+    assert compile(grad(loss), batched=("x", "y")).each(0.5, xs, ys) == pytest.approx(slopes)

@@ -88,24 +88,20 @@ def of_products(f):
 OF_ANY_NUMBER = {
     **{f"sine of {name}": sine(f) for name, f in SUMS.items()},
     **{f"{name} of products": of_products(f) for name, f in SUMS.items()},
-    "dot with itself": lambda xs: dot(xs, xs),
-    "dot with its reverse": lambda xs: dot(xs, xs[::-1]),
+    "dot with itself": lambda xs: dot(xs, xs), "dot with its reverse": lambda xs: dot(xs, xs[::-1]),
     "dot with whole numbers": lambda xs: dot(list(xs), [float(i) for i in range(len(xs))]),
     "dot of constants": lambda xs: dot([math.cos(i) for i in range(len(xs))], xs),
-    "logsumexp": lambda xs: logsumexp(xs),
+    "logsumexp": lambda xs: logsumexp(xs), "logsumexp of some twice": lambda xs: logsumexp([xs[0], *xs, xs[0]]),
     "logsumexp of products": lambda xs: logsumexp([a * b for a, b in zip(xs, xs[::-1])]),
-    "logsumexp with constants": lambda xs: logsumexp([*xs, 1.0, 0.5]),
-    "logsumexp of some twice": lambda xs: logsumexp([xs[0], *xs, xs[0]]),
-    "mean": lambda xs: mean(xs),
-    "mean of sines": lambda xs: mean([sin(x) for x in xs]),
-    "square of a mean": lambda xs: mean([xs[0], *xs, 3.0]) ** 2,
+    "logsumexp with constants": lambda xs: logsumexp([*xs, 1.0, 0.5]), "mean": lambda xs: mean(xs),
+    "mean of sines": lambda xs: mean([sin(x) for x in xs]), "square of a mean": lambda xs: mean([xs[0], *xs, 3.0]) ** 2,
     "mean and sum": lambda xs: mean(xs) * sum(xs) + mean(xs[::-1]),
     "softmax, weighed": lambda xs: dot(softmax(xs), [math.sin(i) for i in range(len(xs))]),
     "softmax with itself": lambda xs: dot(softmax([*xs, 0.5]), [*xs, 2.0]),
     "squares less products": lambda xs: sum(a * a for a in xs) - sum(a * 3.0 for a in xs),
     "cubes": lambda xs: sum(a * a * a for a in xs),
     "by a norm": lambda xs: sum(a / sqrt(1.0 + sum(b * b for b in xs[:17])) for a in xs),
-}
+}  # fmt: skip
 
 
 @pytest.mark.sample(9)

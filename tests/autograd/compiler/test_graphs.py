@@ -104,8 +104,6 @@ def test_vector_is_whatever_holds_numbers_and_has_their_number(leaves):
         for call in (program.value_and_grad, program.write):
             with pytest.raises(ValueError, match="theta is a vector with a number for each of 2 leaves, got"):
                 call(theta)
-    with pytest.raises(TypeError, match="complex"):
-        program.value_and_grad(np.array([1.0 + 2.0j, 1.0]))
 
 
 def test_read_and_write_are_the_data_of_the_leaves(leaves):

@@ -13,6 +13,7 @@ BAD = {
     "an array of text": (np.array(["5"]), "takes a real number, got a str: '5'"),
     "None": ([None], "takes a real number, got a NoneType"),
     "complex": ([1j], "takes a real number, got a complex"),
+    "an array of complex numbers": (np.array([1.0 + 2.0j]), "takes a real number, got a complex"),
     "a Value": ([Value(1.0)], "takes a real number, got a Value"),
     "a date": (np.array(["2020-01-01"], dtype="datetime64[D]"), "takes a real number, got a date"),
     "a duration": (np.array([3], dtype="timedelta64[D]"), "takes a real number, got a timedelta"),
