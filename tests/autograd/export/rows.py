@@ -4,11 +4,12 @@ import itertools
 import math
 import sys
 from contextlib import suppress
+from functools import reduce
 
 import numpy as np
 import pytest
 
-from autograd import Value, grad, gradients, jacobian, rules
+from autograd import Value, compile, grad, gradients, jacobian, rules
 from autograd.engine import topological_order
 from autograd.rules import Family, NAry
 
@@ -86,6 +87,17 @@ def graph(row, operands):
     """The operation on leaves with these data, and the leaves."""
     leaves = [Value(x, f"x{i}") for i, x in enumerate(operands)]
     return row.apply(leaves), leaves
+
+
+def program_of(row, operands=()):
+    """The program of an operation on leaves, which is its function of them."""
+    root, leaves = graph(row, operands or points(row)[0])
+    return compile(root, wrt=leaves)
+
+
+def derived(f, modes, library):
+    """The derivative of a function by PyTorch or JAX: forward and reverse modes, the first one innermost."""
+    return reduce(lambda f, mode: {"f": library.jacfwd, "r": library.jacrev}[mode](f), modes, f)
 
 
 def wanted(row, operands):

@@ -20,7 +20,7 @@ from autograd.export.c import ArrayWriter, StepWriter
 from autograd.functions import flatten
 from tests.autograd.compiler.beside_eager import eager
 from tests.autograd.compiler.test_every_row_repeated import repeated
-from tests.autograd.export.rows import ROWS, cases, close, graph, points
+from tests.autograd.export.rows import ROWS, cases, close, points, program_of
 from tests.autograd.export.samples import irregular_graph, network_loss
 
 CC = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
@@ -80,11 +80,8 @@ def written(writer, program, number):
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_every_row_computes_what_the_engine_does(writer, tmp_path):
-    sources = {}
-    for number, (_, row) in enumerate(ROWS):
-        root, leaves = graph(row, points(row)[0])
-        sources[number] = written(writer, compile(root, wrt=leaves), number)
-    loaded = library(tmp_path, *sources.values())
+    sources = [written(writer, program_of(row), number) for number, (_, row) in enumerate(ROWS)]
+    loaded = library(tmp_path, *sources)
     for number, (name, row) in enumerate(ROWS):
         for operands, wanted in cases(row):
             assert called(loaded, sources[number], operands, name=f"f{number}") == close(wanted), (name, operands)

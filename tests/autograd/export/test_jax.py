@@ -2,7 +2,7 @@
 
 import itertools
 import pickle
-from functools import partial, reduce
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,10 +19,10 @@ from tests.autograd.export.rows import (
     check_extremes,
     check_higher,
     close,
+    derived,
     each_row,
-    graph,
     higher_points,
-    points,
+    program_of,
 )
 from tests.autograd.export.samples import irregular_graph, network_loss, random_graphs
 from tests.hypothesis_profiles import max_examples
@@ -52,39 +52,25 @@ def form(request, monkeypatch):
 
 @each_row
 def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row, form):
-    root, leaves = graph(row, points(row)[0])
-    f = jax.jit(jax.value_and_grad(to_jax(compile(root, wrt=leaves))))
+    f = jax.jit(jax.value_and_grad(to_jax(program_of(row))))
     for operands, wanted in cases(row, in_tails=False):
         value, gradient = f(np.array(operands))
         assert [float(value), *gradient.tolist()] == close(wanted), operands
 
 
-MODES = [
-    *itertools.product("fr", repeat=2),
-    *map(tuple, ("rff", "rrr")),
-]  # forward and reverse, the first one innermost
-
-
 @each_row
 def test_every_row_has_the_higher_derivatives_of_the_engine_in_every_order_of_modes(name, row):
-    root, leaves = graph(row, points(row)[0])
-    exported = to_jax(compile(root, wrt=leaves))
-    operands = higher_points(row)
-    for modes in MODES:
-        derivative = reduce(lambda f, mode: {"f": jax.jacfwd, "r": jax.jacrev}[mode](f), modes, exported)
-        for xs, found in zip(operands, jax.jit(jax.vmap(derivative))(np.array(operands)), strict=True):
+    exported, operands = to_jax(program_of(row)), higher_points(row)
+    for modes in ("ff", "fr", "rf", "rr", "rff", "rrr"):
+        derivative = jax.jit(jax.vmap(derived(exported, modes, jax)))
+        for xs, found in zip(operands, derivative(np.array(operands)), strict=True):
             check_higher(found, row, len(modes), xs)
 
 
 @each_row
 def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row):
-    root, leaves = graph(row, points(row)[0])
-    exported = to_jax(compile(root, wrt=leaves))
-
-    def by_export(modes, operands):
-        derivative = reduce(lambda f, mode: {"f": jax.jacfwd, "r": jax.jacrev}[mode](f), modes, exported)
-        return jax.jit(jax.vmap(derivative))(np.array(operands))
-
+    exported = to_jax(program_of(row))
+    by_export = lambda modes, operands: jax.jit(jax.vmap(derived(exported, modes, jax)))(np.array(operands))
     check_extremes(row, by_export, modes=("f", "r", "fr", "rr"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import nn
 from autograd import Value, compile, exp, grad, hessian, logsumexp, rules, sin
 from autograd.export import to_onnx
-from tests.autograd.export.rows import cases, close, each_row, graph, rounding
+from tests.autograd.export.rows import cases, close, each_row, program_of, rounding
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install 'scalar-autograd[onnx]'")
@@ -52,8 +52,7 @@ def test_every_row_computes_what_the_engine_does(name, row, dtype):
     known = list(cases(row))
     if dtype == "float32":
         known = [(xs, wanted) for xs, wanted in known if is_single(*xs) and abs(wanted[0]) < 3e38]
-    root, leaves = graph(row, known[0][0])
-    found = run(to_onnx(compile(root, wrt=leaves), dtype=dtype), [xs for xs, _ in known]).ravel().tolist()
+    found = run(to_onnx(program_of(row, known[0][0]), dtype=dtype), [xs for xs, _ in known]).ravel().tolist()
     for (operands, wanted), y in zip(known, found, strict=True):
         assert y == close(wanted[0], **tolerance(dtype, operands, wanted)), operands
 
@@ -62,8 +61,7 @@ def test_every_row_computes_what_the_engine_does(name, row, dtype):
 def test_directions_and_lengths_of_infinite_vectors(row):
     sizes = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf)
     vectors = [(a, b) for a in sizes for b in sizes]
-    root, leaves = graph(row, (1.0, 2.0))
-    found = run(to_onnx(compile(root, wrt=leaves)), vectors).ravel().tolist()
+    found = run(to_onnx(program_of(row)), vectors).ravel().tolist()
     wanted = list(itertools.starmap(getattr(math, row.name), vectors))  # ONNX Runtime's Where has no -0.0
     assert found == pytest.approx(wanted, rel=1e-15)
 
@@ -139,9 +137,8 @@ def test_row_without_a_word_is_named(monkeypatch):
     from autograd.export._words_of_onnx import ONNX
 
     monkeypatch.delitem(ONNX.words, rules.sin)
-    with pytest.raises(
-        NotImplementedError, match="the operation sin cannot be read for ONNX, since its function takes floats"
-    ):
+    message = "the operation sin cannot be read for ONNX, since its function takes floats"
+    with pytest.raises(NotImplementedError, match=message):
         to_onnx(compile(sin(Value(1.0))))
 
 

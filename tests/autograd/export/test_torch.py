@@ -5,7 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-from functools import reduce
 from itertools import pairwise, product
 
 import numpy as np
@@ -22,10 +21,11 @@ from tests.autograd.export.rows import (
     check_extremes,
     check_higher,
     close,
+    derived,
     each_row,
-    graph,
     higher_points,
     points,
+    program_of,
     wanted,
 )
 from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
@@ -45,10 +45,14 @@ def by_torch(f, *arguments):
     return [value.item(), *gradient.reshape(-1).tolist()]
 
 
+def of_each(f, operands):
+    """What a function has for each of many operands; a zero of PyTorch may have no storage."""
+    return (torch.func.vmap(f)(tensor(operands)) + 0.0).cpu().numpy()
+
+
 @each_row
 def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
-    root, leaves = graph(row, points(row)[0])
-    f = to_torch(compile(root, wrt=leaves))
+    f = to_torch(program_of(row))
     for operands, known in cases(row):
         assert by_torch(f, operands) == close(known), operands
 
@@ -57,9 +61,8 @@ def test_every_row_has_the_value_and_derivatives_of_the_engine(name, row):
 @each_row
 def test_every_row_has_the_derivative_along_any_direction(name, row):
     operands = points(row)[-1]
-    root, leaves = graph(row, operands)
     direction = [0.5 - 2.0 * n for n in range(len(operands))]
-    found = torch.func.jvp(to_torch(compile(root, wrt=leaves)), (tensor(operands),), (tensor(direction),))
+    found = torch.func.jvp(to_torch(program_of(row, operands)), (tensor(operands),), (tensor(direction),))
     value, *gradient = wanted(row, operands)
     terms = [slope * d for slope, d in zip(gradient, direction, strict=True)]
     assert found[0].item() == close(value)
@@ -69,35 +72,23 @@ def test_every_row_has_the_derivative_along_any_direction(name, row):
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @each_row
 def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(name, row):
-    root, leaves = graph(row, points(row)[0])
-    exported = to_torch(compile(root, wrt=leaves))
+    exported = to_torch(program_of(row))
     ordinary = [xs for xs in points(row) if 0.0 not in xs][:2]
     for order, operands in ((1, higher_points(row)), (2, higher_points(row)), (3, ordinary)):
-        for modes in product("fr", repeat=order):  # forward and reverse, the first one innermost
-            derivative = reduce(
-                lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f), modes, exported
-            )
-            found = torch.func.vmap(derivative)(tensor(operands)) + 0.0  # a zero of PyTorch may have no storage
-            for xs, numbers in zip(operands, found.cpu().numpy(), strict=True):
+        for modes in product("fr", repeat=order):
+            for xs, numbers in zip(operands, of_each(derived(exported, modes, torch.func), operands), strict=True):
                 check_higher(numbers, row, order, xs)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @each_row
 def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row):
-    root, leaves = graph(row, points(row)[0])
-    exported = to_torch(compile(root, wrt=leaves))
-
-    def by_export(modes, operands):
-        derivative = reduce(lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f), modes, exported)
-        return (torch.func.vmap(derivative)(tensor(operands)) + 0.0).cpu().numpy()
-
-    check_extremes(row, by_export)
+    exported = to_torch(program_of(row))
+    check_extremes(row, lambda modes, operands: of_each(derived(exported, modes, torch.func), operands))
 
 
 def test_clip_has_the_value_and_derivatives_of_the_engine_at_any_floats():
-    root, leaves = graph(rules.clip, (0.5, 0.0, 1.0))
-    f = to_torch(compile(root, wrt=leaves))
+    f = to_torch(program_of(rules.clip))
     for operands in product((-1.0, -0.0, 1.0, 2.0, math.inf, -math.inf, math.nan), repeat=3):
         assert by_torch(f, operands) == close(wanted(rules.clip, operands)), operands
 
@@ -106,26 +97,21 @@ def test_clip_has_the_value_and_derivatives_of_the_engine_at_any_floats():
 @pytest.mark.parametrize("row", [rules.lgamma, rules.hypot, rules.power], ids=str)
 def test_function_that_brings_its_derivatives_is_exported_from_under_vmap(row):
     operands = points(row)[-1]
-    root, leaves = graph(row, operands)
-    f = torch.func.vmap(to_torch(compile(root, wrt=leaves)))
+    f = torch.func.vmap(to_torch(program_of(row, operands)))
 
     class Module(torch.nn.Module):
         def forward(self, X):
             return f(X)
 
     X = tensor([operands, operands])
-    assert torch.export.export(Module(), (X,)).module()(X).tolist() == close([root.data] * 2)
+    assert torch.export.export(Module(), (X,)).module()(X).tolist() == close([row(*operands)] * 2)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("modes", list(product("fr", repeat=2)), ids="".join)
 def test_function_that_is_made_of_others_is_differentiated_through_a_batch(modes):
     f = to_torch(compile(rules.lgamma(Value(0.5))))
-    total = reduce(
-        lambda f, mode: {"f": torch.func.jacfwd, "r": torch.func.jacrev}[mode](f),
-        modes,
-        lambda X: torch.func.vmap(f)(X).sum(),
-    )
+    total = derived(lambda X: torch.func.vmap(f)(X).sum(), modes, torch.func)
     assert total(tensor([1.5, 2.5])).diagonal().tolist() == close([rules.trigamma(1.5), rules.trigamma(2.5)])
 
 

@@ -9,24 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import autograd
 import autograd as ad
-from autograd import (
-    Constant,
-    Value,
-    elu,
-    exp,
-    fsum,
-    leaky_relu,
-    log,
-    no_grad,
-    operation,
-    rules,
-    softmax,
-    tanh,
-    text,
-    where,
-)
+from autograd import Constant, Value, exp, fsum, log, no_grad, operation, rules, softmax, tanh, text, where
 from autograd.engine.chain import topological_order
 from autograd.rules.operation import Family, NAry, Unary
 from tests.hypothesis_profiles import max_examples
@@ -113,10 +97,10 @@ GRAPHS = [  # which the random ones below need not come to
     example, lambda: Value(1.0), lambda: Constant(-1.0), lambda: (-2.0) ** Value(3.0), lambda: (-Value(3.0)).__neg__(),
     lambda: Value(3.0) ** -1.5, lambda: Value(1.0) ** 1e300, lambda: Value(2.0) ** 0, lambda: Value(3.0) - -1,
     lambda: 1 / Value(-0.0001), lambda: Value(3.0) * float("inf") + float("nan"), lambda: -0.0 * Value(-0.0),
-    lambda: leaky_relu(Value(-3.0), negative_slope=-1.0), lambda: fsum(softmax([Value(1.0), 2.0, Value(3.0)])),
+    lambda: ad.leaky_relu(Value(-3.0), negative_slope=-1.0), lambda: fsum(softmax([Value(1.0), 2.0, Value(3.0)])),
     lambda: Value(float("nan")) + Value(float("-inf")) + Value(5e-324),
     # A constant inside an operation may be infinite or nan.
-    lambda: Value(0.5) ** float("inf"), lambda: Value(1.0) ** float("nan"), lambda: elu(Value(-1.0), float("nan")),
+    lambda: Value(0.5) ** float("inf"), lambda: Value(1.0) ** float("nan"), lambda: ad.elu(Value(-1.0), float("nan")),
     # An operation on constants alone makes a node, and a power with one keeps its two operands.
     lambda: exp(Constant(2.0)), lambda: Constant(2.0) * Constant(3.0) * Value(1.0), lambda: -Constant(2.0),
     lambda: fsum([Constant(1.0), Constant(-2.0)]), lambda: Value(0.003743672625166669) ** Constant(0.3),
@@ -279,8 +263,8 @@ def test_text_is_the_same_for_the_same_graph_built_again_and_lists_50_000_operat
 
 def test_text_of_a_gradient_can_be_executed():
     x, z = Value(3.0, "x"), Value(4.0, "z")
-    (gradient,) = autograd.gradients(autograd.hypot(x, z) ** z, [x], create_graph=True)
-    (second,) = autograd.gradients(gradient, [x], create_graph=True)
+    (gradient,) = ad.gradients(ad.hypot(x, z) ** z, [x], create_graph=True)
+    (second,) = ad.gradients(gradient, [x], create_graph=True)
     for root in (gradient, second):
         assert executed(root)[-1].data == pytest.approx(root.data, rel=1e-14)
 
@@ -288,7 +272,7 @@ def test_text_of_a_gradient_can_be_executed():
 def test_text_in_a_traced_function_reads_no_number():
     lines = []
 
-    @autograd.compile
+    @ad.compile
     def f(x):
         lines.append(text(x * x))
         return x * x

@@ -93,6 +93,7 @@ def test_neuron_shows_its_formula_and_which_maps_make_its_own_and_its_weights_le
     rows = page.locator(".contributions tbody tr").all_inner_texts()
     assert [row.split()[0] for row in rows] == [*[f"w2.1.{i}" for i in range(1, 6)], "b2.1"]
     weight, times, adds = map(number, re.match(r"w2\.1\.1\s+(\S+)\s+× h1\.1 = (\S+)\s+(\S+)", rows[0]).groups())
+    assert times == pytest.approx(page.evaluate("playground.values[0]"), rel=0.01)
     assert adds == pytest.approx(weight * times, rel=0.02)
     assert page.locator(".contributions canvas").count() == 6
     page.get_by_role("button", name="w2.1.3", exact=True).click()
@@ -173,10 +174,9 @@ def test_cards_are_one_stop_and_arrows_move_between_them(opened):
         names.append(page.evaluate("document.activeElement.querySelector('.name').textContent"))
     assert [name.partition(".")[0] for name in names] == ["h1", "h1", "h2", "ŷ", "h2"]
     assert text(page, "#steps") == "0"
-    page.keyboard.press("Enter")
-    assert page.locator(".card[aria-pressed=true]").count() == 1
-    page.keyboard.press("Escape")
-    assert page.locator(".card[aria-pressed=true]").count() == 0
+    for key, count in (("Enter", 1), ("Escape", 0)):
+        page.keyboard.press(key)
+        assert page.locator(".card[aria-pressed=true]").count() == count
 
 
 def test_results_are_announced_a_derivation_when_it_is_asked_for_and_options_stay_in_their_range(opened):
@@ -195,13 +195,11 @@ def test_results_are_announced_a_derivation_when_it_is_asked_for_and_options_sta
     page.locator("#optimizer").select_option("SGD")
     assert page.evaluate("playground.training.wanted.lr") == 0.1
     page.locator("#more summary").click()
-    page.get_by_label("momentum").fill("2")
-    page.get_by_label("momentum").blur()
-    assert page.get_by_label("momentum").input_value() == "0"
-    for typed, kept in {"0,8": "0,8", "8e": "0.8"}.items():
-        page.get_by_label("momentum").fill(typed)
-        page.get_by_label("momentum").blur()
-        assert page.get_by_label("momentum").input_value() == kept
+    momentum = page.get_by_label("momentum")
+    for typed, kept in {"2": "0", "0,8": "0,8", "8e": "0.8"}.items():
+        momentum.fill(typed)
+        momentum.blur()
+        assert momentum.input_value() == kept
     page.get_by_label("nesterov").check()
     wanted = {"momentum": 0.8, "nesterov": True, "weight_decay": 0}
     assert page.evaluate("playground.training.wanted.options.SGD") == wanted
@@ -264,8 +262,7 @@ def test_small_windows_need_no_scrolling_sideways(size, opened):
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     for control in ("#play", "#lr", "#export", "#map", "#details"):
         box = page.locator(control).bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= size[0]
+        assert 0 <= box["x"] <= size[0] - box["width"]
     before = page.evaluate("playground.colours.surface")
     page.locator("#theme").click()
     assert page.evaluate("playground.colours.surface") != before  # in pictures too
