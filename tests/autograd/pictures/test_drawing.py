@@ -540,8 +540,7 @@ def test_gradients_that_are_all_zero_have_no_colour():
     source = draw(y, derivatives=True).source
     assert source.count("grad 0") == 3
     assert set(style.GROUNDS + style.LINES).isdisjoint(source.split('"'))
-    assert "grad above" not in source
-    assert "grad below" not in source
+    assert not re.search("grad (above|below)", source)
     assert style.arrow_colour(0.0, 0.0) == {"color": style.GREY, "penwidth": "1.00"}
     assert [style.gradient_row(g, 1.0).ground for g in (0.0, float("nan"))] == ["", ""]
     assert [style.gradient_row(g, 4.0).ground for g in (4.0, -9.0)] == [*style.GROUNDS]
@@ -580,8 +579,7 @@ def test_network_of_more_than_60_nodes_is_folded_to_cards_that_fit_a_slide():
     assert len(topological_order(score)) > 60
     drawing = draw(score)
     assert cards(drawing) == [[f"Neuron {k}" for k in range(1, 5)]] * 2 + [["Neuron"]]
-    graph, *_ = drawing.pipe(format="plain", encoding="utf-8").splitlines()
-    _, _, width, height = graph.split()
+    _, _, width, height, *_ = drawing.pipe(format="plain", encoding="utf-8").split()
     assert float(width) < 10  # inches
     assert float(height) < 7
     assert ["Neuron", f"data {score.data:.4g}", "grad 1"] in nodes(drawing).values()
