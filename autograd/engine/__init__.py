@@ -24,3 +24,4 @@ from autograd.engine.value import Constant as Constant
 from autograd.engine.value import Number as Number
 from autograd.engine.value import Value as Value
 from autograd.engine.value import shown_in_notebooks_by as shown_in_notebooks_by
+from autograd.engine.value import unrecorded as unrecorded

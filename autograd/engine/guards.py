@@ -15,8 +15,8 @@ from itertools import compress
 from typing import Any
 
 from autograd import rules
-from autograd.engine.node import UNREACHED, slots_of
-from autograd.engine.value import Constant, Value
+from autograd.engine.node import slots_of
+from autograd.engine.value import Constant, Value, unrecorded
 from autograd.rules import Operation, active_operands, guard, is_own, where
 
 LOOKED_BACK = 24  # operations of the function's, one after the other, before a side that are computed again in it
@@ -158,10 +158,10 @@ class _Sides:
                 [x if isinstance(x, Constant) and not guarded else self._guarded(test, x) for x in operands]
             )
             if is_known:
-                known = _unrecorded(guard, (test, node), again.number)
-                op, operands = KnownResult(op), (_unrecorded(rules.detached, (known,), known.number), *operands)
+                known = _made_of(guard, (test, node), again.number)
+                op, operands = KnownResult(op), (_made_of(rules.detached, (known,), known.number), *operands)
             if not is_own(op) and not math.isnan(at_nan := _of_nan(op, operands)):  # a number, as of nan < 0
-                made = _unrecorded(op, operands, node.number if test.number else at_nan)
+                made = _made_of(op, operands, node.number if test.number else at_nan)
                 self.enter(made)
                 op, operands = guard, (test, made)
             again.op = op
@@ -172,7 +172,7 @@ class _Sides:
     def _guarded(self, test: Value, x: Value) -> Value:
         """Return what stands for a node in a side: a guard, where there is nothing yet."""
         if (test, x) not in self.inside:
-            self.inside[test, x] = _unrecorded(guard, (test, x), x.number if test.number else math.nan)
+            self.inside[test, x] = _made_of(guard, (test, x), x.number if test.number else math.nan)
         inside = self.inside[test, x]
         if x in self.distance and inside not in self.distance:
             self.enter(inside)
@@ -195,16 +195,13 @@ def _of_nan(op: Operation, operands: Sequence[Value]) -> float:
     return op.evaluate([x.number if isinstance(x, Constant) else math.nan for x in operands])
 
 
-def _unrecorded(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
+def _made_of(op: Operation, operands: tuple[Value, ...], number: float) -> Value:
     """Return a node of which no mode is told, as old as the latest of its operands."""
-    node = object.__new__(Value)
-    node.stamp = operands[0].stamp
+    stamp = operands[0].stamp
     for x in operands:
-        if x.stamp.tick > node.stamp.tick:
-            node.stamp = x.stamp
-    node.op, node.number, node._label, node.adjoint = op, number, "", UNREACHED
-    node._first, node._second = slots_of(op, operands)
-    return node
+        if x.stamp.tick > stamp.tick:
+            stamp = x.stamp
+    return unrecorded(op, operands, number, stamp)
 
 
 class KnownResult(Operation):

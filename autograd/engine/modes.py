@@ -49,6 +49,7 @@ _escape = _mode("escape", usual=True)
 _side = _mode("side")
 _unrolling = _mode("unrolling", usual=False)
 _substitution = _mode("substitution")
+_apart = _mode("apart", usual=False)
 
 
 class Tracer:
@@ -72,6 +73,13 @@ class Tracer:
 
 UNTRACED = Tracer()
 _tracer = _mode("tracer", UNTRACED)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Compute plain numbers in a block, of which nothing is traced or inspected around it, nor what is caught there."""
+    with trace_with(UNTRACED), inspect_with(None), in_side(None), _block(_apart, True, counts=0):
+        yield
 
 
 class OpenTrace(Protocol):
@@ -251,8 +259,8 @@ def read_elsewhere(nodes: Sequence[Node]) -> None:
 
 
 def failed(error: Exception, operands: Sequence[Node]) -> None:
-    """Tell all traces that an operation raises an error."""
-    for trace in [*traces]:
+    """Tell all traces that an operation raises an error, which their functions may catch."""
+    for trace in [] if _apart.get().value else [*traces]:
         trace.failed(error, operands)
 
 

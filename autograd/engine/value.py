@@ -150,6 +150,14 @@ def _arithmetic(op: Binary) -> tuple[Method, Method]:
     return method, reflected
 
 
+def unrecorded(op: Operation, operands: tuple[Value, ...], number: float, stamp: Origin) -> Value:
+    """Return a node of which no mode is told."""
+    node = _new(Value)
+    node.op, node.number, node.stamp, node.adjoint, node._label = op, number, stamp, UNREACHED, ""
+    node._first, node._second = slots_of(op, operands)
+    return node
+
+
 def _compare(op: Operation, a: Any, b: Any) -> bool:
     recorded = modes.records_comparison(a, b)
     # An int is compared as it is: a large one is no float.

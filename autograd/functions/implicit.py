@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from autograd.engine import Constant, Node, Value, clock, modes, topological_order
+from autograd.engine import Constant, Node, Value, clock, modes, topological_order, unrecorded
 from autograd.functions import newton
 from autograd.functions._closures import snapshot
 from autograd.functions._linearization import Linearization
@@ -96,7 +96,7 @@ def _solution(
     problem = _Problem(asker, f, structure, [part for _, part in flat], taken, solver, max_steps)
     given = [x for x in taken if isinstance(x, Value)]
     try:
-        numbers = problem.look()
+        numbers = problem.look(given)
     except Exception as error:
         modes.failed(error, [*given, *problem.captured])
         raise
@@ -203,30 +203,35 @@ class _Problem:
         counts = [*[place >= self.size for place in self.places], *self.captured.values()]
         return [j for j, counted in enumerate(counts) if counted]
 
-    def look(self) -> list[float]:
+    def look(self, operands: Sequence[Value]) -> list[float]:
         """Solve the equations, take note of what f reads beside its arguments, and return the operands' numbers.
 
-        A traced choice has both sides in it, so while f is traced, those that were not taken are looked at too.
+        What stands for an operand here is made from it, and so is what f computes of it once and keeps. A traced choice
+        has both sides in it, so while f is traced, it is first called so that those that are not taken are looked at.
         """
         numbers = [self.numbers[place] for place in self.places]
         reads = _Reads(self.captured, modes.substitution(), noting=True)
-        points = [self.numbers[: self.size]]
+        start, found = self.numbers[: self.size], None
         traced, untaken = modes.traced(), modes.untaken()
-        found = None
-        with _apart():
+
+        def look_at_both_sides(x: Sequence[float]) -> None:
+            with suppress(Exception), modes.trace_with(_BothSides()):
+                self.linearized(x, operands, reads)
+
+        with modes.apart():
+            if traced:
+                look_at_both_sides(start)
             try:
                 if _has_nan(numbers):
-                    self.linearized(points[0], numbers, reads)
+                    self.linearized(start, operands, reads)
                 else:
-                    found = self._solved(numbers, reads)
-                    points.append(found[0])
+                    found = self._solved(operands, reads)
             except Exception as error:  # any error of f counts for nothing on a side that was not taken
                 unknown = isinstance(error, newton.ConvergenceError) and _has_nan([*reads.numbers.values()])
                 if not (untaken or unknown):
                     raise
-            for x in points if traced else ():
-                with suppress(Exception), modes.trace_with(_BothSides()):
-                    self.linearized(x, numbers, reads)
+            if traced and found is not None:
+                look_at_both_sides(found[0])
         numbers += reads.numbers.values()
         if found is not None:
             self._solutions[_bits(numbers)] = found
@@ -251,7 +256,7 @@ class _Problem:
         key = _bits(operands)
         found = self._solutions.get(key)
         if found is None:
-            with _apart():
+            with modes.apart():
                 if self._first is not None:
                     known, x = self._first
                     self._check_solved(self.linearized(x, known), x, known)
@@ -263,9 +268,9 @@ class _Problem:
             self._first = self._first or (operands, found[0])
         return found[0]
 
-    def _solved(self, operands: Sequence[float], reads: _Reads) -> tuple[list[float], list[float]]:
+    def _solved(self, operands: Sequence[Any], reads: _Reads) -> tuple[list[float], list[float]]:
         given = self.placed(operands)
-        x, params = given[: self.size], self.params(given)
+        x, params = list(map(newton.float_of, given[: self.size])), self.params(given)
         path: newton.Path = ()
         if not all(map(math.isfinite, x)):
             raise newton.ConvergenceError(
@@ -322,7 +327,7 @@ class _Problem:
             matrix = self._sensitivities.get(key)
             if matrix is None:
                 x = self.solve(operands)
-                with _apart():
+                with modes.apart():
                     matrix = self._sensitivities[key] = self._matrix(
                         self.linearized(x, operands, by=self.active()), x, operands
                     )
@@ -426,8 +431,8 @@ class _Reads:
             if node not in self.numbers:
                 outer = node if self.around is None else self.around.substituted(node, False)
                 self.numbers[node] = outer.number
-            if node not in self.stand_ins:
-                self.stand_ins[node] = Value(self.numbers[node], node.label)
+            if node not in self.stand_ins or (differentiable and self.stand_ins[node].op is None):
+                self.stand_ins[node] = self._stand_in(node, differentiable)
         elif node not in self.stand_ins or (differentiable and not self.captured[node]):
             raise RuntimeError(
                 f"the function that is solved uses {node.label or repr(node)} now, and did not when it was first "
@@ -435,6 +440,15 @@ class _Reads:
                 "it by a number: write the choice as where(condition, a, b), in which functions may be sides"
             )
         return self.stand_ins[node]
+
+    def _stand_in(self, node: Any, differentiable: bool) -> Value:
+        """Return a node like one that f reads, and made from it, so that what f keeps of it has its derivatives."""
+        if not differentiable:
+            return Value(self.numbers[node], node.label)
+        outer = node if self.around is None else self.around.substituted(node, True)
+        found = unrecorded(positive, (outer,), self.numbers[node], clock.now)
+        found.label = node.label
+        return found
 
 
 class _BothSides(modes.Tracer):
@@ -491,10 +505,3 @@ def _dense(call: Linearization) -> list[list[Any]]:
         for place, derivative in entries:
             rows[-1][place] = derivative
     return rows
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Compute plain numbers in a block, of which nothing is traced or inspected around it."""
-    with modes.trace_with(modes.UNTRACED), modes.inspect_with(None), modes.in_side(None):
-        yield

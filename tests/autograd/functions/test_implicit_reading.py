@@ -1,8 +1,10 @@
 """What equations read beside their arguments: Values and Constants, however, wherever and in whatever thread."""
 
 import copy
+import functools
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -324,3 +326,83 @@ def test_inner_solution_without_operands_is_found_at_the_numbers_of_the_outer_on
     f = compile(lambda: root(lambda x: x - root(lambda y: y**3 - a.detach(), 1.0), 1.0), wrt=[a])
     for number in (2.0, 5.0, 0.5):
         assert f.value_and_grad_at([number])[0] ** 3 == pytest.approx(number, rel=1e-14)
+
+
+class Kept:
+    """What is computed of a temperature once and kept."""
+
+    def __init__(self, T):
+        self.T = T
+
+    @functools.cached_property
+    def pressure(self):
+        return ad.exp(-1.0 / self.T)
+
+    @functools.cached_property
+    def chosen(self):
+        return where(self.T > 1.5, lambda: ad.exp(-1.0 / self.T), lambda: 0.5 * self.T)
+
+
+def cached(T):
+    pressure = functools.cache(lambda: ad.exp(-1.0 / T))
+    return lambda: pressure()
+
+
+def in_dict(T):
+    kept = {}
+    return lambda: kept["pressure"] if kept else kept.setdefault("pressure", ad.exp(-1.0 / T))
+
+
+KEPT = {
+    "cached_property": lambda T: partial(getattr, Kept(T), "pressure"),
+    "cached choice": lambda T: partial(getattr, Kept(T), "chosen"),
+    "cache": cached,
+    "dict": in_dict,
+}
+USES = {  # of what is kept, by the temperature
+    "root": lambda T, p: root(lambda z: z * p() - 2.0, 1.0),
+    "argmin": lambda T, p: argmin(lambda z: (z * p() - 2.0) ** 2, 1.0),
+    "solver": lambda T, p: root(lambda z: z * p() - 2.0, 1.0, solver=lambda g, x: x + g(x) * 0.0),
+    "afterwards": lambda T, p: root(lambda z: z * p() - 2.0, 1.0) + p(),
+    "twice": lambda T, p: sum(root(lambda z: z * p() - k, 1.0) for k in (1.0, 2.0)),  # noqa: B023
+    "root in a root": lambda T, p: root(lambda z: z - root(lambda y: y * p() - T, 1.0) * p() * p(), 1.0),
+    "root by a parameter": lambda T, p: root(lambda z, T: z * p(T) - 2.0, 1.0, T),
+    "argmin by a parameter": lambda T, p: argmin(lambda z, T: (z * p(T) - 2.0) ** 2, 1.0, T),
+}
+
+
+def used(keep, use):
+    """Return a function of the temperature, in which what is kept is made of it or of the problem's parameter."""
+
+    def f(T):
+        kept = []
+        return USES[use](T, lambda t=T: (kept or [kept.append(KEPT[keep](t))]) and kept[0]())
+
+    return f
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("keep", KEPT)
+def test_what_a_function_computes_once_and_keeps_has_its_derivatives(keep, use):
+    f = used(keep, use)
+    programs = [compile(f, backend=backend) for backend in BACKENDS]
+    slope = compile(grad(f))
+    for T in (1.0, 2.0, 0.5):
+        step = 1e-5
+        value, derivative = f(T), grad(f)(T)
+        assert derivative == pytest.approx((f(T + step) - f(T - step)) / (2.0 * step), rel=1e-8)
+        assert grad(grad(f))(T) == pytest.approx((grad(f)(T + step) - grad(f)(T - step)) / (2.0 * step), rel=1e-7)
+        leaf = Value(T)
+        f(leaf).backward()
+        assert leaf.grad == pytest.approx(derivative, rel=1e-12)
+        for program in programs:
+            assert program.value_and_grad(T) == pytest.approx((value, derivative), rel=1e-12)
+        assert slope(T) == pytest.approx(derivative, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_step_that_leaves_the_domain_is_no_error_that_a_program_catches(backend):
+    f = lambda T: argmin(lambda z: z * T - ad.log(z * T), 3.0)  # 1 / T, and Newton's first step leads below 0
+    program = compile(f, backend=backend)
+    for T in (1.0, 2.0):
+        assert program.value_and_grad(T) == pytest.approx((1.0 / T, -1.0 / T**2), rel=1e-9)
