@@ -21,6 +21,8 @@ from autograd.functions._derivative import Derivative
 from autograd.functions.calls import name_of
 from autograd.functions.pickling import found_in_module
 
+EMPTY = object()  # in place of the value of a variable that has none
+
 
 def snapshot(f: Any) -> Any:
     """Return a copy of a function whose variables are not those of the scope around it; anything else as it is.
@@ -32,11 +34,11 @@ def snapshot(f: Any) -> Any:
     is_local = "<locals>" in type(f).__qualname__  # an instance of another class is pickled by the class's name
     copies = _Copies({})
     copied = copies.of(MethodType(call, f) if is_local and getattr(call, "__closure__", None) else f)
-    return Snapshot(copied, name_of(f), copies) if len(copies.made) > 1 else copied
+    return Snapshot(copied, name_of(f), copies) if copies.made else copied
 
 
 class Snapshot:
-    """A function that was copied with others, each of which is called itself as long as nothing of it has changed."""
+    """A function that was copied, with others, each of which is called itself as long as nothing of it has changed."""
 
     def __init__(self, copied: Any, name: str, copies: _Copies) -> None:
         self.copied = copied
@@ -143,8 +145,10 @@ def _parts(thing: Any) -> Iterator[Any]:
     kind = type(thing)
     if kind is FunctionType:
         for cell in thing.__closure__ or ():
-            with suppress(ValueError):  # it has no value yet
+            try:
                 yield cell.cell_contents
+            except ValueError:  # it has no value yet, or no more
+                yield EMPTY
         yield from thing.__defaults__ or ()
         yield from (thing.__kwdefaults__ or {}).values()
     elif kind is MethodType:

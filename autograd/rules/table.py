@@ -261,8 +261,8 @@ class Mask(Slope):
 
     @property
     def forward(self) -> Mask:
-        """The mask in forward mode, in which 0 leaves a side that is not chosen; in reverse mode nan enters it."""
-        return Mask(self.condition, otherwise=self.otherwise) if self.by is guard else self
+        """The mask in forward mode, in which 0 enters and leaves a side that is not chosen; in reverse mode nan enters."""
+        return self if self.by is None else Mask(self.condition, otherwise=self.otherwise)
 
     def __rmul__(self, upstream: Any) -> Any:
         if self.by is not None:

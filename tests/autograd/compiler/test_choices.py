@@ -279,6 +279,35 @@ def test_choices_that_share_numbers_are_as_eager_in_every_mode(name, mode):
             assert np.ravel(compiled(xs)) == pytest.approx(np.ravel(f(xs)), rel=1e-12, abs=1e-13), (first, xs)
 
 
+OF_TWO = {
+    "functions": lambda v: where(v[0] > 1.0, lambda: v[0] * v[1], lambda: v[1] ** 3 * v[0]),
+    "numbers": lambda v: where(v[0] > 1.0, v[0] * v[1], v[1] ** 3 * v[0]),
+    "a domain": lambda v: where(v[0] > 1.0, lambda: log(v[0] - 0.5) * v[1], v[1] ** 3 * v[0]),
+    "a choice in a side": lambda v: where(
+        v[0] > 1.0, lambda: where(v[1] > 1.0, lambda: v[0] * v[1], lambda: v[0] ** 2), lambda: v[1] ** 3 * v[0]),
+}  # fmt: skip
+TRANSFORMED = {  # each a function of two numbers that returns one, as what it transforms; along the numbers themselves
+    "grad": lambda f: lambda v: ad.dot(grad(f)(v), [1.0, 2.0]),
+    "jvp": lambda f: lambda v: ad.jvp(f, (v,), ([v[1], 2.0],))[1],
+    "hvp": lambda f: lambda v: ad.dot(ad.hvp(f)(v, [v[1], 0.5]), [1.0, 2.0]),
+    "vjp": lambda f: lambda v: ad.vjp(f, v)[1](v[0])[0][1],
+    "hessian": lambda f: lambda v: hessian(f)(v)[0][1],
+    "taylor": lambda f: lambda v: ad.taylor(lambda t: f([v[0], t * v[0]]), v[1], 2)[2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", TRANSFORMED)
+@pytest.mark.parametrize("outer", TRANSFORMED)
+def test_transform_of_a_transform_of_a_choice_is_as_eager(outer, inner):
+    for f in OF_TWO.values():
+        f = TRANSFORMED[outer](TRANSFORMED[inner](f))
+        program, slopes = compile(f), compile(grad(f))
+        for v in ([0.3, 2.0], [1.3, 2.0], [1.3, 0.5]):
+            value, gradient = ad.value_and_grad(f)(v)
+            assert program.value_and_grad(v) == (pytest.approx(value, rel=1e-12), pytest.approx(gradient, rel=1e-12))
+            assert slopes(v) == pytest.approx(gradient, rel=1e-12)
+
+
 def program_of_shared_choices(rng):
     """Return a random function of three numbers, of steps that take what others have made, in sides too."""
     unary = [

@@ -218,6 +218,48 @@ def test_functions_that_have_not_changed_are_themselves(use):
     assert leaves_no_cycle(lambda: f(Value(0.5)))
 
 
+def key_of_itself(y, told):
+    def f(z):
+        return z - told[f] * y
+
+    told[f] = 2.0
+    return root(f, 0.5)
+
+
+def attribute_of_itself(y, told):
+    def f(z):
+        return z - (2.0 if told["now"] is f else 1.0) * y
+
+    told["now"] = f
+    return root(f, 0.5)
+
+
+def deleted_error(y, told):
+    try:
+        raise ValueError(2.0)
+    except ValueError as error:  # noqa: F841  which Python deletes at the end of the block
+        scaled = lambda y: error.args[0] * y  # noqa: F821
+        return root(lambda z: z - scaled(y), 0.5)
+
+
+def deleted_variable(y, told):
+    factor = 2.0
+    found = root(lambda z: z - factor * y, 0.5)  # noqa: F821
+    del factor
+    return found
+
+
+ONE_FUNCTION = [key_of_itself, attribute_of_itself, deleted_error, deleted_variable]
+
+
+@pytest.mark.parametrize("solve", ONE_FUNCTION)
+def test_function_finds_itself_and_has_variables_that_were_deleted_since(solve):
+    f = lambda y: solve(y, {})
+    program = compile(f)
+    for y in (1.0, 3.0):
+        assert ad.value_and_grad(f)(y) == program.value_and_grad(y) == (2.0 * y, 2.0)
+
+
 LENGTH = 2
 
 
