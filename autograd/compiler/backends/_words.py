@@ -250,7 +250,10 @@ def as_float(operation: Operation) -> Callable[..., float]:
 
 
 class OwnForward:
-    """A user's forward function on arrays: one number after the other, unless he says that it takes arrays."""
+    """A user's forward function on arrays: one number after the other, unless he says that it takes arrays.
+
+    Where it raises at nan, as in `as_float`, the result is nan there.
+    """
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
@@ -273,9 +276,16 @@ class OwnForward:
             array = np.asarray(operand, dtype=float).view()
             array.flags.writeable = False  # the program's own numbers
             arrays.append(array)
-        result = np.asarray(self.operation.forward(*arrays))
-        result = np.asarray(result if result.dtype.kind in "fiub" else self.real(result), dtype=float)
         wanted = np.broadcast_shapes(*map(np.shape, operands))
+        try:
+            result = np.asarray(self.operation.forward(*arrays))
+        except OUT_OF_DOMAIN:
+            defined = ~sum(map(np.isnan, arrays), np.zeros(wanted, dtype=bool))
+            if defined.all():
+                raise
+            result = np.full(wanted, math.nan)
+            result[defined] = self(*[np.broadcast_to(array, wanted)[defined] for array in arrays])
+        result = np.asarray(result if result.dtype.kind in "fiub" else self.real(result), dtype=float)
         if result.shape != wanted:
             raise ValueError(
                 f"the forward function of {self.operation.name} is vectorized, so it returns an array of the shape of "

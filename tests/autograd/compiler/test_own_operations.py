@@ -100,6 +100,12 @@ def checked(x):
     return x * x
 
 
+def checked_arrays(x):
+    assert np.all(x > -9.0)
+    return x * x
+
+
+ENTRIES = np.array([1.0, 2.0, 4.0])
 RAISES_AT_NAN = {
     "round": (lambda x: 0.5 * round(x / 0.5), lambda y, x: 1.0),
     "floor": (lambda x: 1.0 * math.floor(x), lambda y, x: 1.0),
@@ -107,6 +113,8 @@ RAISES_AT_NAN = {
     "a key": (lambda x: TABLE[x // 1], lambda y, x: y),
     "a check": (checked, lambda y, x: 2.0 * x),
     "a partial": (lambda x: x * x, lambda y, x: 2.0 * int(x)),
+    "an index of arrays": (lambda x: ENTRIES[np.nan_to_num(x, nan=9.0).astype(int)], lambda y, x: y, True),
+    "a check of arrays": (checked_arrays, lambda y, x: 2.0 * x, True),
 }
 SIDES = {
     "of where": lambda q: lambda x: where(x > 0.5, lambda: q(x), 3.0 * x),
@@ -119,7 +127,8 @@ SIDES = {
 @pytest.mark.parametrize("name", RAISES_AT_NAN)
 @pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
 def test_own_operation_that_raises_at_nan_may_stand_in_a_side_that_is_not_chosen(name, side):
-    f = side(operation("q", *RAISES_AT_NAN[name]))
+    *functions, vectorized = RAISES_AT_NAN[name] if len(RAISES_AT_NAN[name]) > 2 else (*RAISES_AT_NAN[name], False)
+    f = side(operation("q", *functions, vectorized=vectorized))
     for xs in ([-1.25, 1.25, 0.0], [1.25, -1.25, 0.0]):
         assert_as_eager(f, xs)
         if name != "a partial":  # which could not be differentiated again
