@@ -100,10 +100,13 @@ def check_argnums(asker: str, f: Function, argnums: Any) -> None:
     chosen = argnums if isinstance(argnums, (list, tuple)) else (argnums,)
     if not all(map(_is_whole, chosen)):
         remedy = f"write {asker}(f)({argnums!r}) where it is the argument itself"
-        names = [*getattr(signature_of(f), "parameters", ())]
+        parameters: dict[str, Any] = {**getattr(signature_of(f), "parameters", {})}
+        names = [*parameters]
         if all(isinstance(x, str) and x in names for x in chosen):
             positions = tuple(map(names.index, chosen))
             remedy = f"write argnums={positions if len(positions) > 1 else positions[0]}"
+            for name in [x for x in chosen if parameters[x].kind is inspect.Parameter.KEYWORD_ONLY]:
+                remedy = f"{name} is given by its name only: write {asker}(lambda {name}: f(..., {name}={name}))"
         raise TypeError(
             f"argnums of {asker} is the position of an argument, or several in a tuple, got {argnums!r}; {remedy}"
         )

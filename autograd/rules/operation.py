@@ -125,8 +125,9 @@ def how_to_list(thing: Any) -> str:
 
 
 NOT_GIVEN: Any = Parameter.empty  # in place of an operand that was not given; signatures show no default for it
-# What a function raises outside of its domain; one of one's own too, such as a look-up, or a check of its arguments.
-OUT_OF_DOMAIN = (ValueError, ArithmeticError, LookupError, AssertionError)
+# What a function raises outside of its domain; one of one's own too, such as a look-up, a check of its arguments, or a
+# solver that does not converge.
+OUT_OF_DOMAIN = (ValueError, ArithmeticError, LookupError, AssertionError, RuntimeError)
 REMEDIES = {
     "log": "; write log10(x), log2(x), or log(x) / log(base)",
     "maximum": "; write functools.reduce(maximum, xs) for the largest of many",

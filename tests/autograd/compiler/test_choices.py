@@ -14,6 +14,7 @@ from autograd.export import to_sympy
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import assert_as_eager, eager, outcome, pickled
 from tests.hypothesis_profiles import max_examples
+from tests.kept import KEPT
 from tests.random_functions import choices
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -308,6 +309,34 @@ def test_transform_of_a_transform_of_a_choice_is_as_eager(outer, inner):
             assert slopes(v) == pytest.approx(gradient, rel=1e-12)
 
 
+KEPT_IN_SIDES = {  # functions that use what is kept, which they compute where they use it first
+    "in both sides": lambda x, p: where(x > 1.0, lambda: 2.0 * p(), lambda: 3.0 * p()),
+    "after a side": lambda x, p: where(x > 1.0, lambda: 2.0 * p(), 0.5) + p(),
+    "alone after a side": lambda x, p: [where(x > 1.0, lambda: p(), x), p()][1],
+    "in a condition": lambda x, p: where(x > 1.0, lambda: p(), 1.0) * where(p() > 0.4, lambda: p(), x),
+    "in sides of sides": lambda x, p: where(
+        x > 1.0, lambda: where(x > 2.0, lambda: p() * x, lambda: p()), lambda: where(x > 0.7, lambda: x, lambda: p())
+    ) * p(),
+    "in a loop": lambda x, p: sum(where(x > k, lambda k=k: k * p(), lambda: log(p())) for k in (0.6, 1.1, 2.0)),
+    "in a derivative": lambda x, p: where(x > 1.0, lambda: p(), 1.0) * grad(lambda z: z * z * p())(x),
+    "in a derivative in a side": lambda x, p: where(x > 1.0, lambda: grad(lambda z: z**3 * p())(x), 1.0) * p(),
+    "in a solution": lambda x, p: where(x > 1.0, lambda: ad.root(lambda z: z * p() - x, 1.0), lambda: p()) + p(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("use", KEPT_IN_SIDES)
+@pytest.mark.parametrize("keep", KEPT)
+def test_what_is_computed_in_a_side_and_kept_is_as_eager_outside_of_it(keep, use):
+    f, points = (lambda x: KEPT_IN_SIDES[use](x, KEPT[keep](x))), [0.65, 0.9, 1.4, 1.8, 2.5]
+    for first in points[:3]:
+        for g in (f, grad(f)):
+            program = compile(g)
+            program(first)
+            for x in points:
+                assert program.value_and_grad(x) == pytest.approx(ad.value_and_grad(g)(x), rel=1e-11)
+    assert_as_eager(f, points, rel=1e-11)
+
+
 def program_of_shared_choices(rng):
     """Return a random function of three numbers, of steps that take what others have made, in sides too."""
     unary = [
@@ -520,13 +549,14 @@ def test_side_that_is_not_chosen_may_fail_while_it_is_traced(name):
     assert program.value_and_grad(-1.0) == (-2.0, 2.0)
 
 
-def raised():
-    raise ValueError("of a user's function")
+def raised(kind):
+    raise kind("of a user's function")
 
 
 PLAIN = {  # errors of plain numbers, as Python or a function of floats raises them
     "log": lambda: log(-40.0), "a division": lambda: 1.0 / 0.0, "math": lambda: math.exp(1000.0),
-    "an overflow": lambda: ad.fsum([1e308, 1e308]), "of a user": raised,
+    "an overflow": lambda: ad.fsum([1e308, 1e308]), "of a user": lambda: raised(ValueError),
+    "not there yet": lambda: raised(NotImplementedError), "no solution": lambda: raised(RuntimeError),
     "in a side": lambda: where(Value(1.0) > 0.0, lambda: math.sqrt(-1.0), 0.0),
 }  # fmt: skip
 

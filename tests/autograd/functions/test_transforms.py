@@ -809,6 +809,7 @@ REFUSED = [
     (by(None), TypeError, f"^{POSITION} None; write"),
     (by((0, "x")), TypeError, rf"^{POSITION} \(0, 'x'\); write"),
     (lambda: grad(lambda x, t: x * t, "t"), TypeError, f"^{POSITION} 't'; write argnums=1$"),
+    (lambda: grad(lambda x, *, t: x * t, "t"), TypeError, r"'t'; t is given by its name only: write grad\(lambda t: f"),
     (lambda: hessian(lambda x, t: x * t, ["t", "x"]), TypeError, r", got \['t', 'x'\]; write argnums=\(1, 0\)$"),
     *[
         (lambda f=f: f(energy, 2.0), TypeError, rf"^argnums of .*, got 2\.0; write {f.__name__}\(f\)\(2\.0\)")
