@@ -352,7 +352,7 @@ def substituted(node: AnyNode, *, differentiable: bool = True) -> AnyNode:
     return node if found is None else cast("AnyNode", found.substituted(node, differentiable and not paused()))
 
 
-def accumulate() -> AbstractContextManager[None]:
+def accumulate_derivatives() -> AbstractContextManager[None]:
     """Accumulate derivatives in this block, of nodes made in whatever sides of choices."""
     return _block(_accumulating, True, counts=0) if home else nullcontext()
 

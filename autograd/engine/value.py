@@ -96,7 +96,7 @@ def _is_left(op: Operation, operands: Sequence[Value]) -> bool:
     made_in = [modes.home[x] for x in operands if x in modes.home]
     if not made_in or op is rules.unguard or modes.accumulating():
         return False
-    around = list(nested(modes.side()))
+    around = list(_nested(modes.side()))
     return not all(side in around for side in made_in)
 
 
@@ -108,8 +108,8 @@ def outside(node: Value) -> Value:
     if node not in modes.home:
         return node
     here = modes.side()
-    around, home = list(nested(here)), modes.home[node]
-    left = [side for side in nested(home) if side not in around]
+    around, home = list(_nested(here)), modes.home[node]
+    left = [side for side in _nested(home) if side not in around]
     if not left:
         return node
     tests = {side.test for side in left}
@@ -118,7 +118,7 @@ def outside(node: Value) -> Value:
     while stack:
         x: Any = stack[-1]
         is_guard = x.op is rules.guard and x.parents[0] in tests
-        is_left = is_guard or any(side in left for side in nested(modes.home.get(x)))
+        is_left = is_guard or any(side in left for side in _nested(modes.home.get(x)))
         operands = x.parents[is_guard:] if is_left else ()
         waiting = [operand for operand in operands if (operand, here) not in found]
         stack += waiting
@@ -591,7 +591,7 @@ class Value(Node, PeerNames, Methods["Value"]):
         return _copying.reduce_node(self._copied())
 
 
-def nested(side: Any) -> Iterator[Any]:
+def _nested(side: Any) -> Iterator[Any]:
     """Yield a side of a choice and those around it."""
     while side is not None:
         yield side
@@ -619,7 +619,7 @@ class _Side:
             except rules.OUT_OF_DOMAIN as error:  # of plain numbers, such as log(-1.0), or for what is not there yet
                 if self.taken or isinstance(error, RecursionError):  # of a function that calls itself in a side
                     raise
-                *_, outermost = nested(self)
+                *_, outermost = _nested(self)
                 result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
         if not isinstance(result, Value):
             return result
@@ -651,7 +651,7 @@ class _Side:
         return tuple([x if x in self.inside or isinstance(x, Constant) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
-        for side in reversed([*nested(self)]):  # from the outermost on, each of which guards what the next one takes
+        for side in reversed([*_nested(self)]):  # from the outermost on, each of which guards what the next one takes
             if x not in side.inside and x not in side.guards:
                 side.guards[x] = side._behind_guards(x)
         return self.guards[x]
@@ -664,7 +664,7 @@ class _Side:
     def _behind_guards(self, x: Value) -> Value:
         """Return a node that is nan where this side is not chosen, or one around it."""
         passed: list[_Side] = []
-        for side in nested(self):
+        for side in _nested(self):
             if passed and math.isnan(side.inside[x]):
                 break
             with modes.in_side(side.around):
@@ -677,7 +677,7 @@ class _Side:
     def made(self, node: Node, unchosen: float) -> None:
         """Take note of a node that was made in this side, and of its number where the side is not chosen."""
         modes.home[node] = self
-        for side in nested(self):
+        for side in _nested(self):
             side.inside[node] = unchosen
 
 

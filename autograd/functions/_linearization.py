@@ -63,7 +63,7 @@ class Linearization:
     @cached_property
     def edges(self) -> list[Edge]:
         """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
-        with modes.accumulate(), modes.record_comparisons(self.recorded):  # those of kinks
+        with modes.accumulate_derivatives(), modes.record_comparisons(self.recorded):  # those of kinks
             return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
 
     @cached_property
@@ -138,7 +138,7 @@ class Linearization:
         return Accumulators(self.wanted, transposed(self.edges))
 
     def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
-        with modes.accumulate():
+        with modes.accumulate_derivatives():
             return self._sums(flow, seeds, ends)
 
     def _sums(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:

@@ -27,7 +27,7 @@ def outcome(f, *arguments):
     """What a function returns, or the type and the text of its error."""
     try:
         return f(*arguments)
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RuntimeError) as error:
         return type(error), str(error)
 
 
