@@ -509,12 +509,19 @@ class Value(Node, PeerNames, Methods["Value"]):
         if modes.blocks:
             condition = modes.substituted(condition, differentiable=False)
         if not (modes.blocks and modes.traced(condition)):
-            side, other = (a, b) if condition.number else (b, a)
-            if modes.records_comparison() and callable(side) and not callable(other):
-                return side()  # of a partial derivative, whose number in place of a function is for a special case
-            return where.chosen(where(condition, *[where.side(side)] * 2))
+            return where.chosen(where(condition, *[where.side(a if condition.number else b)] * 2))
         otherwise = where(condition, 0.0, 1.0)
         return where(condition, _Side(condition).run(a), _Side(otherwise).run(b))
+
+    def _general_side(self, a: Any, b: Any) -> Any:
+        """Return the side of a choice in a row's derivative that is chosen, if the other one is a special case.
+
+        None where that is not known yet, or is not asked: where no derivative is recorded.
+        """
+        condition = modes.substituted(self, differentiable=False) if modes.blocks else self
+        side, other = (a, b) if condition.number else (b, a)
+        special = modes.records_comparison() and callable(side) and not callable(other)
+        return side if special and not (modes.blocks and modes.traced(condition)) else None
 
     # Derivatives.
 

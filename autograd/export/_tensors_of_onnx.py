@@ -135,7 +135,10 @@ class GraphOfOnnx:
         return self._made("MatMul", [a.at(a.shape), b.at(b.shape)], [a, b], shape, shape)
 
     def logsumexp(self, rows: TensorOfOnnx) -> TensorOfOnnx:
-        """Return log(sum(exp(x))) of each row: the largest operand, and what the others add to it."""
+        """Return log(sum(exp(x))) of each row: the largest operand, and what the others add to it.
+
+        In double precision ONNX Runtime's ReduceMax passes over a nan that is the first of a row.
+        """
         number, count = rows.shape
         name, tensors = rows.at(rows.shape), [rows]
         largest = self._made("ReduceMax", [name], tensors, (number, 1), (number, 1), axes=[-1])
@@ -146,7 +149,10 @@ class GraphOfOnnx:
         total = self._made("ReduceSum", [kept, self.integers(-1)], tensors, (number, 1), (number, 1))
         infinite = self.elementwise("IsInf", [largest])
         whole = self.evaluated(symbol(0) + rules.log1p(symbol(1)), {0: largest, 1: total})
-        return self.elementwise("Where", [infinite, largest, whole]).reshape(number)
+        missing = self.node("Where", [self.node("IsNaN", [name]), name, self.known(0.0).at(())])
+        lost = self._made("ReduceSum", [missing, self.integers(-1)], tensors, (number, 1), (number, 1))  # nan, or 0
+        found = self.elementwise("Where", [infinite, largest, whole])
+        return self.elementwise("Where", [self.elementwise("IsNaN", [lost]), lost, found]).reshape(number)
 
     def reduced(self, operation: Operation, rows: TensorOfOnnx) -> TensorOfOnnx:
         """Return an n-ary row of the table of each row of a tensor."""

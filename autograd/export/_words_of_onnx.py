@@ -121,7 +121,7 @@ def _atan(x: Any) -> Any:
 def _atan2(a: Any, b: Any) -> Any:
     """Write the angle of the point (b, a); signs are those of zeros too."""
     rise, run = rules.abs(a), rules.abs(b)
-    alike = rules.where(rise <= 0.0, rise, rules.where(rise <= run, 1.0, rules.ieee_divide(rise, run)))  # or nan
+    alike = rules.where(rise <= run, rules.where(rise <= 0.0, rise, 1.0), rules.ieee_divide(rise, run))  # or nan
     angle = _atan(rules.where((rise < run) | (run < rise), rules.ieee_divide(rise, run), alike))
     angle = rules.where(_is_signed(b), math.pi - angle, angle)
     return rules.where(_is_signed(a), -angle, angle)

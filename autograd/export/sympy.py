@@ -8,8 +8,9 @@ where the base is 0, the cube root of 0, sinc at 0, and hypot, atan2 and xlogy a
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -19,10 +20,9 @@ from autograd.engine import Constant, Value
 from autograd.export._own_operation import formula_of, partials_of
 from autograd.export._packages import optional_package
 from autograd.functions.evaluation import check_choices
+from autograd.functions.transforms import value_and_grad
 from autograd.pictures.text import sorted_graph
-from autograd.rules import Expression, Operation, composition, identifier, is_own, symbol
-
-POINTS = (0.37, 1.83, -0.71, 2.59, -1.42, 0.91)  # at which derivatives are compared
+from autograd.rules import OUT_OF_DOMAIN, Expression, Operation, composition, identifier, is_own, symbol
 
 
 def to_sympy(root: Value) -> Any:
@@ -143,14 +143,11 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     def formula(*operands: Any) -> Any:
         return _computed(term, dict(enumerate(operands)))
 
+    if _are_derivatives(operation, _numbers_in([term, *slopes])):
+        return formula
+
     def slope(number: int, y: Any, operands: Sequence[Any]) -> Any:
         return _computed(slopes[number], {**dict(enumerate(operands)), "y": y})
-
-    variables = [sympy.Dummy(real=True) for _ in slopes]
-    y = formula(*variables)
-    partials = [slope(number, y, variables) for number in range(len(slopes))]
-    if all(_have_equal_numbers(y.diff(x), partial, variables) for x, partial in zip(variables, partials, strict=True)):
-        return formula
 
     class Own(sympy.Function):  # type: ignore[name-defined,misc]
         nargs = len(slopes)
@@ -174,21 +171,36 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     return Own
 
 
-def _have_equal_numbers(derivative: Any, partial: Any, variables: Sequence[Any]) -> bool:
-    """Whether a derivative is the partial at some points and at 0, as far as the partial has a number there."""
+def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
+    """Whether partial derivatives are those of the function, at points of all sizes, and near the numbers in both."""
+    near = [a * b for a in {*numbers} - {0.0} for b in (1.0, 0.999, 1.001, -1.0, -0.999, -1.001)]
+    points = [*near, *[sign * 10.0 ** (k / 8.0) for k in range(-24, 49) for sign in (1.07, -1.13)]]
     compared = False
-    for k in range(len(POINTS) + 1):
-        at = {x: POINTS[(k + 2 * i) % len(POINTS)] if k else 0.0 for i, x in enumerate(variables)}
-        found, wanted = (_sympy().sympify(term).subs(at) for term in (derivative, partial))
-        if wanted.is_finite:
-            try:
-                error = abs(complex(found) - complex(wanted))
-            except TypeError:  # no number, or a derivative that SymPy leaves as it is
-                return False
-            if not error <= 1e-9 * abs(complex(wanted)):
-                return False
-            compared = True
+    for k in range(-1, len(points)):
+        at = [points[(k + 37 * i) % len(points)] if k >= 0 else 0.0 for i in range(len(operation.partials))]
+        try:
+            y, found = value_and_grad(lambda xs: operation.forward(*xs))(at)
+            wanted = [float(1.0 * slope) for slope in operation.derivatives(y, at)]
+        except OUT_OF_DOMAIN:
+            continue
+        for slope, derivative in zip(wanted, found, strict=True):
+            if math.isfinite(slope):
+                compared = True
+                if not abs(derivative - slope) <= 1e-9 * abs(slope) + 1e-12 * (1.0 + abs(y)):  # beside 1 - y, too
+                    return False
     return compared
+
+
+def _numbers_in(terms: Iterable[Any]) -> Iterator[float]:
+    """Yield the finite numbers in expressions."""
+    waiting = list(terms)
+    while waiting:
+        term = waiting.pop()
+        if isinstance(term, Expression):
+            if term.operation is not None:
+                waiting += [*term.operands, *(term.operation.family or ())[1:]]
+        elif isinstance(term, (int, float)) and math.isfinite(term):
+            yield float(term)
 
 
 def _sympy() -> Any:

@@ -55,7 +55,7 @@ def taylor(f: Function, x: Any, order: int) -> list[Any]:
             expansion.extend([1.0 if step == 1 else 0.0])
             found.append(expansion.results(step))
         expansion.close()
-    return _nested("taylor", call, found)
+    return _nested("taylor", call, found, expansion.made)
 
 
 def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
@@ -93,7 +93,7 @@ def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
                 expansion.extend(found[-1])
         expansion.close()
     call.result = call.arguments
-    return _nested("taylor_ode", call, found)
+    return _nested("taylor_ode", call, found, expansion.made)
 
 
 def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -144,7 +144,13 @@ class PowerSeries(Arithmetic):
         known = leading_of(condition)
         if isinstance(known, Value) and not modes.traced(known):  # the other side may not be defined here
             a = b = where.side(a if known.number else b)
+            condition.expansion.made = where.chosen(where(known, 1.0, 1.0))
         return PowerSeries._operate(where, (condition, where.side(a), where.side(b)))
+
+    def _general_side(self, a: Any, b: Any) -> Any:
+        """Return the side of a choice in a row's derivative that is chosen, if the other one is a special case."""
+        known = leading_of(self)
+        return known._general_side(a, b) if isinstance(known, Value) else None
 
     __lt__ = _comparison(operator.lt)
     __le__ = _comparison(operator.le)
@@ -200,6 +206,7 @@ class _Expansion:
         self.valued = call.recorded
         self.levels: list[list[PowerSeries]] = [[]]
         self.known: dict[Any, PowerSeries] = {}
+        self.made: Any = None  # what the graph does not know: the condition of a choice that a partial has made
 
         def number(node: Value) -> Any:
             return node if self.valued else node.number
@@ -266,7 +273,7 @@ def _is_zero(number: Any) -> bool:
     return isinstance(number, (float, int)) and number == 0.0
 
 
-def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]]) -> list[Any]:
+def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]], made: Any) -> list[Any]:
     for step, coefficients in enumerate(found):
         for number in coefficients:
             if not call.valued and not math.isfinite(number):
@@ -279,7 +286,7 @@ def _nested(asker: str, call: Call, found: Sequence[Sequence[Any]]) -> list[Any]
     if not call.valued:
         return [call.result.unflatten(map(float, coefficients)) for coefficients in found]
     if call.recorded:
-        made = next(iter(call.choices.values()), None)
+        made = next(iter(call.choices.values()), made)
         numbers = [found[0], *([x if made is None else where(made, x, 0.0) for x in later] for later in found[1:])]
         return [call.result.unflatten([passed_on(as_value(x)) for x in coefficients]) for coefficients in numbers]
     return [call.result.unflatten(map(Constant, coefficients)) for coefficients in found]

@@ -238,8 +238,15 @@ def _checked(
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:
-    """Like where(condition, a, b), but a choice that is already made leaves no trace, not even of having been made."""
-    return Where.side(a if condition else b) if isinstance(condition, bool) else where(condition, a, b)
+    """Like where(condition, a, b), but a choice that is already made leaves no trace, not even of having been made.
+
+    Nor does one by a node where the side is a function, and the other one a number for a special case.
+    """
+    if isinstance(condition, bool):
+        return Where.side(a if condition else b)
+    general = getattr(type(condition), "_general_side", None)
+    side = None if general is None else general(condition, a, b)
+    return where(condition, a, b) if side is None else side()
 
 
 class Mask(Slope):

@@ -454,6 +454,7 @@ OF_A_CHOICE = {  # side by side, and beside others
     "that is a line there": lambda x: where(x > 0.0, lambda: 3.0 * x, lambda: x * x),
     "a number there": lambda x: where(x > 0.0, 2.0, x),
     "beside others": lambda x: x * x + sin(where(x > 0.0, x, x * x)) * x,
+    "in a partial": ad.operation("clipped", lambda x: x * x, lambda y, x: where(x > 0.0, lambda: 3.0 * x * x, 0.0)),
 }
 DERIVATIVES = {  # the derivative of a graph that is Values
     "gradients": lambda f, x: gradients(f(x), [x], create_graph=True)[0],

@@ -86,6 +86,9 @@ OWN = {  # operations with derivatives of their own: those of the formula would 
     "of a constant": (operation("while", lambda x: 3.0, lambda y, x: x**3), [0.5]),
     "of a power series": (operation("x0", lambda x: sum(x**k for k in range(3)), lambda y, x: 1.0 + 2.0 * x), [0.7]),
     "of one of two": (operation("ab", lambda a, b: 2 * a, lambda y, a, b: a * b, lambda y, a, b: 1.0), [0.4, 3.0]),
+    "beyond a bound": (operation("bounded", lambda x: exp(ad.minimum(x, 20.0)), lambda y, x: y), [25.0]),
+    "of a clipped gradient": (operation("clipped", lambda x: x, lambda y, x: where(abs(x) < 5.0, 1.0, 0.0)), [7.0]),
+    "in a window": (operation("w", lambda x: x, lambda y, x: where((x > 30.0) & (x < 30.1), 2.0, 1.0)), [30.05]),
     "by itself": (operation("exp", lambda x: exp(x), lambda y, x: 2.0 * y), [0.4]),
     "stable": (
         operation("length", lambda a, b: sqrt(a * a + b * b), *[
@@ -275,10 +278,10 @@ def test_own_operations_have_their_derivatives_in_sympy(name):
     root = own(*leaves) * 2.0 + own(*leaves) * leaves[0]
     numbers = {to_sympy(leaf): leaf.data for leaf in leaves}
     slopes = [to_sympy(root).diff(to_sympy(leaf)) for leaf in leaves]
-    assert to_sympy(root).subs(numbers) == pytest.approx(root.data)
-    assert to_sympy(root).doit().subs(numbers) == pytest.approx(root.data)
-    assert [slope.subs(numbers) for slope in slopes] == pytest.approx(ad.gradients(root, leaves))
-    second = [slope.diff(to_sympy(leaf)).subs(numbers) for slope in slopes for leaf in leaves]
+    assert float(to_sympy(root).subs(numbers)) == pytest.approx(root.data)
+    assert float(to_sympy(root).doit().subs(numbers)) == pytest.approx(root.data)
+    assert [float(slope.subs(numbers)) for slope in slopes] == pytest.approx(ad.gradients(root, leaves))
+    second = [float(slope.diff(to_sympy(leaf)).subs(numbers)) for slope in slopes for leaf in leaves]
     whole = ad.hessian(lambda p: own(*p) * 2.0 + own(*p) * p[0])(xs)
     assert second == pytest.approx(np.ravel(whole).tolist())
 
@@ -295,6 +298,20 @@ def test_signs_of_zeros_and_nan_among_many_are_the_engines(export):
     known = [program(*given) for program, _, given in calls]
     for call, found, wanted in zip(calls, runner_of(export)(calls), known, strict=True):
         assert found[0] == pytest.approx(wanted, rel=1e-15, nan_ok=True), call
+
+
+@pytest.mark.parametrize("export", PROGRAMS)
+def test_nan_reaches_the_result_wherever_it_stands(export):
+    functions = [logsumexp, lambda p: ad.atan2(p[0], p[1]) + p[2], ad.mean, lambda p: ad.softmax(p)[1]]
+    functions += [lambda p: ad.maximum(ad.minimum(p[0], p[1]), p[2]), lambda p: ad.hypot(p[0], p[1]) * p[2]]
+    rows = [[math.nan if i == place else x for i in range(3)] for place in range(3) for x in (0.0, 1.0, 1e300)]
+    rows += [[math.nan, 0.0, 0.5], [math.nan, 1.0, 1e300], [1e300, math.nan, 0.0]]
+    programs = [compile(f) for f in functions]
+    for program in programs:
+        program([0.5, 1.0, 2.0])
+    calls = [(program, [], [row]) for program in programs for row in rows]
+    for (_, _, (row,)), found in zip(calls, runner_of(export)(calls), strict=True):
+        assert math.isnan(np.ravel(found)[0]), row
 
 
 @pytest.mark.parametrize("export", PROGRAMS)

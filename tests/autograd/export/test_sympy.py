@@ -31,14 +31,20 @@ OTHERS = {
 
 
 # Own operations whose partials are the derivatives of their formulas, but for rounding or not as SymPy writes them.
+exponential = operation("exponential", lambda x: autograd.exp(x), lambda y, x: exponential(x))
+sine = operation("sine", lambda x: autograd.sin(x), lambda y, x: cosine(x))
+cosine = operation("cosine", lambda x: autograd.cos(x), lambda y, x: -sine(x))
 ALIKE = {
+    "by itself": exponential, "by another": sine, "of another": operation(
+        "bell", lambda x: exponential(-x * x), lambda y, x: -2.0 * x * exponential(-x * x)
+    ),
     "cube": operation("cube", lambda x: 0.1 * x * x * x, lambda y, x: 0.3 * x * x),
     "logistic": operation("logistic", lambda x: 1.0 / (1.0 + autograd.exp(-x)), lambda y, x: y * (1.0 - y)),
     "power": operation("power", lambda a, b: a**b, lambda y, a, b: b * a ** (b - 1.0), lambda y, a, b: y * log(a)),
     "double angle": operation(
         "double", lambda x: autograd.sin(x) * autograd.cos(x), lambda y, x: autograd.cos(2.0 * x)
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ALIKE)

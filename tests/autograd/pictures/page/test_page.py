@@ -593,3 +593,14 @@ def test_own_operation_that_runs_on_symbols_is_recomputed_and_one_in_plain_pytho
     assert "9" in {data for data, *_ in cards(page).values()}
     page.locator("#reset").click()
     assert problem(page) == ""
+
+
+@pytest.mark.parametrize(
+    ("y", "at", "told"),
+    [
+        (ad.digamma, 1e-310, "from −∞ to −1001"),
+        (lambda a: a * 1.01, 1.797e308, "from ∞ to ∞"),
+    ],
+)
+def test_result_that_is_infinite_is_told_as_it_is(opened, y, at, told):
+    assert told in details(opened(named(y=y(Value(at, "a")))), 0)
