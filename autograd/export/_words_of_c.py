@@ -113,8 +113,10 @@ class CDialect(ScalarDialect):
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
         """Print an operation on operands, each with how tightly it binds; return how tightly the whole does."""
-        if operation in CHOICES_IN_C and operands[0][1] < ATOM:  # compilers warn of a product as a condition
-            operands = [(f"{operands[0][0]} != 0.0", SUM), *operands[1:]]
+        conditions = 2 if operation is rules.either else int(operation in CHOICES_IN_C)
+        for i in range(conditions):  # compilers warn of a product as a condition
+            if operands[i][1] < ATOM:
+                operands = [*operands[:i], (f"{operands[i][0]} != 0.0", SUM), *operands[i + 1 :]]
         return super().printed(operation, operands)
 
     def of_row(self, function: str, operands: Sequence[str]) -> str:

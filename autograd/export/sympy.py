@@ -32,9 +32,9 @@ def to_sympy(root: Value) -> Any:
     other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
     are whole, else floats. An own operation is its formula; where its partials are not the derivatives of this, as in a
-    straight-through estimator, it is a function of its name that has them, and `doit` gives the formula. Raises
-    RuntimeError if the graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it was
-    made.
+    straight-through estimator, it is a function of its name that has them, and `sympy.expand_func` gives the formula.
+    Raises RuntimeError if the graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it
+    was made.
 
     >>> x, y, a = Value(2.0, "x"), Value(3.0, "y"), Value(4.0)
     >>> to_sympy(x**2 * y + 1)
@@ -134,7 +134,7 @@ def _computed(term: Any, terms: dict[Any, Any]) -> Any:
 def _own_function(operation: Operation) -> Callable[..., Any]:
     """Return what writes a user's own operation: as its formula, if the derivatives of this are its partials.
 
-    Otherwise it is a function that has them, and is its formula of numbers and in `doit`.
+    Otherwise it is a function that has them, and is its formula of numbers and in `expand_func`.
     """
     sympy = _sympy()
     slopes = partials_of(operation, "as symbols")
@@ -159,15 +159,16 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
         def fdiff(self, argindex: int = 1) -> Any:
             return slope(argindex - 1, self, self.args)
 
-        def doit(self, **hints: Any) -> Any:
-            return formula(*[x.doit(**hints) for x in self.args])
+        def _eval_expand_func(self, **hints: Any) -> Any:
+            return formula(*self.args)
 
         def _eval_is_extended_real(self) -> Any:
             return True if all(x.is_extended_real for x in self.args) else None
 
         _imp_ = staticmethod(operation)  # as lambdify calls it
 
-    Own.__name__ = identifier(operation.name)
+    name = identifier(operation.name)
+    Own.__name__ = f"{name}_" if hasattr(sympy, name) else name  # of SymPy's functions its printers know others
     return Own
 
 

@@ -82,8 +82,10 @@ class Derivation extends Words {
   }
 
   nudge(id) {
-    const h = 0.001;
     const { graph } = this;
+    const size = Math.abs(graph.given[id]);
+    const usual = size === 0 || (size >= 0.1 && size < 1e6);
+    const h = Number(`1e${usual ? -3 : Math.floor(Math.log10(size)) - 3}`);
     const moved = graph.rootWith(id, graph.given[id] + h);
     const now = graph.values[graph.root];
     if (moved === undefined) return "";
@@ -121,7 +123,9 @@ class Derivation extends Words {
     const { graph } = this;
     const jump = graph.jump(child, k);
     const kink = jump ? null : graph.kink(child, k);
-    const alone = graph.taken(child, k) && [-1e-9, 1e-9].every((h) => Number.isNaN(graph.moved(child, k, h)));
+    const alone =
+      graph.taken(child, k) &&
+      [-1e-9, 1e-9].every((h) => Number.isNaN(graph.moved(child, k, h * graph.size(child, k))));
     if (!jump && !kink && !alone) return null;
     const parent = this.named(graph.nodes[child].parents[k]);
     const here = graph.values[child];

@@ -104,13 +104,19 @@ class Graph {
     return known ? rule.forward(x) : NaN;
   }
 
+  /** The size of an operand, of which small steps are parts: where it is 0, that of the smallest of the others, or 1. */
+  size(id, k) {
+    const sizes = this.nodes[id].parents.map((parent) => Math.abs(this.values[parent]));
+    return sizes[k] || Math.min(1, ...sizes.filter((size) => size > 0));
+  }
+
   /** The values below and above, where an operation jumps at one of its operands; else nothing.
    *
    * As the step gets smaller, the difference stays.
    */
   jump(id, k) {
     const here = this.values[id];
-    const h = 1e-12 * Math.max(1, Math.abs(this.values[this.nodes[id].parents[k]]));
+    const h = 1e-12 * this.size(id, k);
     const sides = [-h, h].map((step) => {
       const [far, near] = [step, step / 64].map((one) => this.moved(id, k, one));
       const stays = far === near || Math.abs(far - near) < 1e-6 * Math.abs(near - here);
@@ -127,7 +133,7 @@ class Graph {
   kink(id, k) {
     const x = this.values[this.nodes[id].parents[k]];
     const slope = (h) => (this.moved(id, k, h) - this.values[id]) / (x + h - x);
-    const h = 1e-7 * Math.max(1, Math.abs(x));
+    const h = 1e-7 * this.size(id, k);
     const [far, near] = [h, h / 64].map((step) => slope(step) - slope(-step));
     const [below, above] = [slope(-h), slope(h)].map((one) => Number(one.toPrecision(5)) + 0);
     const least = 1e-3 * Math.max(Math.abs(below), Math.abs(above)) + (1e-6 * Math.abs(this.values[id])) / h / 1e7;

@@ -199,6 +199,22 @@ def test_kinks_are_those_of_the_rows(blank):
         assert not at or found[-1] == [[True, False]] * row.arity, name
 
 
+def test_numbers_however_small_have_no_kinks_but_those_of_the_rows(blank):
+    rng = random.Random(5)
+    for name, row in OPERATIONS:
+        if not isinstance(row, NAry):
+            points = [[rng.uniform(0.5, 3.0) * 10.0**-unit for _ in range(row.arity)] for unit in (5, 9, 12, 20, 30)]
+            points = [xs for xs in points if is_defined(row, xs)]
+            told = [[], *(kinks(blank, row, points) if points else [])]
+            assert not any(edge for found in told for pair in found for edge in pair), (name, points, told)
+
+
+def is_defined(row, xs):
+    with suppress(ValueError, ArithmeticError):
+        return row(*xs) is not None
+    return False
+
+
 def jumps(row, points):
     """The points at which a row has another value a little beside them, however little."""
 
