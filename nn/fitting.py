@@ -102,7 +102,7 @@ def fit(
     if restore_best and validation is None:
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
-        raise ValueError(f"compiled is True, False or 'auto', got {compiled!r}")
+        raise ValueError(f"compiled is True, False or 'auto', got {compiled!r:.60}")
     if current_lockstep() is not None:  # one of many runs, as in nn.sweep(..., backend="jax")
         backend, progress = "jax" if backend == "auto" and compiled is not False else backend, False
     _check_backend(backend, compiled)
@@ -213,12 +213,12 @@ class _Run:
         backend: str,
     ) -> None:
         if stop is not None and not is_function(stop):
-            raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r}")
+            raise TypeError(f"stop is a Stop, such as Stop(patience=5), or a function of the history, got {stop!r:.60}")
         given: Any = callbacks
         is_listed = isinstance(given, Iterable) and not isinstance(given, str)
         self.callbacks: list[Any] = list(given) if is_listed else [None]
         if not all(map(is_function, self.callbacks)):
-            raise TypeError(f"callbacks is a list of functions of the history, got {given!r}")
+            raise TypeError(f"callbacks is a list of functions of the history, got {given!r:.60}")
         self.eager = EagerSteps(task)
         self.steps: EagerSteps | CompiledSteps = self.eager
         self.history = History(metric_name="accuracy" if task.metric is None else _name(task.metric))
@@ -359,7 +359,9 @@ class _Run:
         if isinstance(steps, CompiledSteps):
             with self._trial() as drawn:
                 self._try(partial(steps.renew, self.data), drawn)
-        return f"{_name(stop)} said so" if reason is True else reason or ""
+        if isinstance(reason, str) or not reason:
+            return reason or ""
+        return f"{name if (name := getattr(stop, '__name__', '')).isidentifier() else 'stop'} said so"
 
     def _leave(self) -> None:
         """Leave the model as it is to be."""

@@ -630,7 +630,8 @@ class _Side:
                 result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
         if not isinstance(result, Value):
             return result
-        (result,) = self._guarded((result,))
+        with modes.in_side(self):
+            (result,) = self._guarded((outside(result),))
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
 

@@ -165,8 +165,7 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
         def _eval_is_extended_real(self) -> Any:
             return True if all(x.is_extended_real for x in self.args) else None
 
-        _imp_ = staticmethod(operation)  # as lambdify calls it
-
+    _print_as(Own, lambda own: formula(*own.args))
     name = identifier(operation.name)
     Own.__name__ = f"{name}_" if hasattr(sympy, name) else name  # of SymPy's functions its printers know others
     return Own
@@ -184,10 +183,11 @@ def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
             wanted = [float(1.0 * slope) for slope in operation.derivatives(y, at)]
         except OUT_OF_DOMAIN:
             continue
-        for slope, derivative in zip(wanted, found, strict=True):
+        for x, slope, derivative in zip(at, wanted, found, strict=True):
             if math.isfinite(slope):
                 compared = True
-                if not abs(derivative - slope) <= 1e-9 * abs(slope) + 1e-12 * (1.0 + abs(y)):  # beside 1 - y, too
+                rounding = 1e-12 * abs(y / x) if x else 0.0  # as 1 - y has
+                if not abs(derivative - slope) <= 1e-9 * abs(slope) + rounding:
                     return False
     return compared
 
@@ -249,7 +249,25 @@ def _choice_class() -> Any:
         def _eval_is_extended_real(self) -> Any:
             return True if all(side.is_extended_real for side in self.args[1:]) else None
 
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return _choice, self.args
+
+    def piecewise(choice: Any) -> Any:
+        condition, a, b = choice.args
+        return sympy.Piecewise((a, condition), (b, True), evaluate=False)
+
+    def where(choice: Any, printer: Any, *_: Any) -> str:  # SymPy's select refuses conditions that are plain bools
+        return f"{printer._module_format('numpy.where')}({', '.join(map(printer._print, choice.args))})"
+
+    _print_as(Choice, piecewise)
+    Choice._numpycode = where
     return Choice
+
+
+def _print_as(function: Any, written: Callable[[Any], Any]) -> None:
+    """Have SymPy's printers of code, and so `lambdify`, print a function of ours as another expression."""
+    for language in ("pythoncode", "numpycode", "mpmathcode", "lambdacode", "ccode"):
+        setattr(function, f"_{language}", lambda self, printer, *_: f"({printer._print(written(self))})")
 
 
 def _named(name: str) -> Callable[..., Any]:
@@ -278,17 +296,25 @@ def _frozen() -> Any:
         def _eval_derivative(self, by: Any) -> Any:
             return sympy.Integer(0)
 
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return _freeze, self.args
+
+    _print_as(Frozen, lambda frozen: frozen.args[0])
     return Frozen
 
 
+def _freeze(x: Any) -> Any:
+    return _frozen()(x)
+
+
 def _floor(x: Any) -> Any:
-    return _frozen()(_sympy().floor(x))
+    return _freeze(_sympy().floor(x))
 
 
 def _clip(a: Any, b: Any, c: Any) -> Any:
     sympy = _sympy()
     inside = sympy.And(b <= a, a <= c)
-    return sympy.Piecewise((a, inside), (c, c < sympy.Max(a, b)), (b, b < c), (_frozen()(b), True))
+    return sympy.Piecewise((a, inside), (c, c < sympy.Max(a, b)), (b, b < c), (_freeze(b), True))
 
 
 def _mills(n: Any, x: Any) -> Any:

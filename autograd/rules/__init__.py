@@ -24,6 +24,7 @@ from autograd.rules.expression import SUM as SUM
 from autograd.rules.expression import Dialect as Dialect
 from autograd.rules.expression import Expression as Expression
 from autograd.rules.expression import OwnPartial as OwnPartial
+from autograd.rules.expression import RowsChoice as RowsChoice
 from autograd.rules.expression import active_operands as active_operands
 from autograd.rules.expression import derivatives as derivatives
 from autograd.rules.expression import formulas as formulas

@@ -62,7 +62,7 @@ def lines_of(term: Any, name: Callable[[int], str]) -> tuple[list[tuple[str, Any
         if part.operation is None:
             found[id(part)] = part
             continue
-        rebuilt = Expression(part.operation, [found.get(id(operand), operand) for operand in part.operands])
+        rebuilt = type(part)(part.operation, [found.get(id(operand), operand) for operand in part.operands])
         if uses[id(part)] > 1 and part.operation not in COMPARISONS:
             lines.append((name(len(lines)), rebuilt))
             rebuilt = symbol(lines[-1][0])
@@ -154,7 +154,7 @@ def guarded(term: Any) -> Any:
             a = substitute(a, lambda x, c=condition: rules.where(c, x, detached(x)))  # type: ignore[misc]
             b = substitute(b, lambda x, c=condition: rules.where(c, detached(x), x))  # type: ignore[misc]
             operands = [condition, a, b]
-        found[id(part)] = part if part.operation is None else Expression(part.operation, operands)
+        found[id(part)] = part if part.operation is None else type(part)(part.operation, operands)
     return found.get(id(term), term)
 
 

@@ -50,6 +50,10 @@ class Expression(Arithmetic):
     def _choose(where: Where, condition: Any, a: Any, b: Any) -> Any:
         return Expression._operate(where, (condition, where.side(a), where.side(b)))
 
+    def _general_side(self, a: Any, b: Any) -> Callable[[], Expression]:
+        """Return what makes the expression of a choice that a row of the table makes."""
+        return lambda: RowsChoice(rules.where, [self, *map(rules.where.side, (a, b))])
+
     def __repr__(self) -> str:
         return PYTHON.source(self, str)
 
@@ -57,6 +61,12 @@ class Expression(Arithmetic):
         raise TypeError("whether symbols are equal is asked of numbers, one after the other")
 
     __hash__ = object.__hash__
+
+
+class RowsChoice(Expression):
+    """A choice that a row of the table makes: where a side is a number, it may be for a pole of the formula."""
+
+    __slots__ = ()
 
 
 def symbol(key: Any) -> Expression:
@@ -105,7 +115,7 @@ def substitute(term: Any, replace: Callable[[Expression], Any]) -> Any:
             return part
         if id(part) not in done:
             operation = part.operation
-            done[id(part)] = replace(part) if operation is None else Expression(operation, map(visit, part.operands))
+            done[id(part)] = replace(part) if operation is None else type(part)(operation, map(visit, part.operands))
         return done[id(part)]
 
     return visit(term)

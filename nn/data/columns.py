@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import compress, takewhile
@@ -130,8 +130,9 @@ def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[s
     """Return the names of the columns that are asked for; what is no name, or no list of names, is a TypeError."""
     asked = {"target": [target], "features": [] if features is None else features, "drop": drop}
     for option, given in asked.items():
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise TypeError(f"{option} is a list of names of columns, got {given!r:.60}; write [{given!r:.60}] for one")
+        if isinstance(given, (str, Iterator)) or not isinstance(given, Iterable):
+            remedy = "list(...) around it" if isinstance(given, Iterator) else f"[{given!r:.60}] for one"
+            raise TypeError(f"{option} is a list of names of columns, got {given!r:.60}; write {remedy}")
         if wrong := [name for name in given if not isinstance(name, (str, int))]:
             raise TypeError(f"{option} names columns by texts, got {wrong[0]!r:.60}; write 'price' for one called so")
     return [name for names in asked.values() for name in names]

@@ -25,7 +25,8 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one with a decimal point, and back
 SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ '\u2019\u00a0\u2009\u202f])\d{3}(\1\d{3})*([.,]\d*)?")
 # What typesetters and keyboards of East Asia write in numbers. Not NFKC, by which 10³ would be 103.
-TO_ASCII = str.maketrans({"\u2212": "-", **{chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}})
+WIDE = {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}
+TO_ASCII = str.maketrans({"\u2212": "-", "\u2013": "-", **WIDE})
 MARKS = re.compile("[%‰()$€£¥₩₹₽₺]")  # with which a number is a text: whether 5 % is 5 or 0.05 is not for us to say
 UP_TO_999 = re.compile(r"[+-]?\d{1,3}")
 NO_COMMAS: Mapping[str, str] = MappingProxyType({})

@@ -17,6 +17,8 @@ def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
         found = f"a {type(parameters).__name__}"
         raise TypeError(f"{asker} takes a list of parameters, got {found}; write model.parameters()")
     numbers = list(elements(parameters, asker, "a list of parameters"))
+    if wrong := [row for row in numbers if getattr(row, "shape", ())]:
+        raise TypeError(f"{asker} takes a list of parameters, got rows of shape {wrong[0].shape}; write W.ravel()")
     if not numbers:
         raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
     return numbers

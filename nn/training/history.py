@@ -148,7 +148,7 @@ class Stop:
             raise ValueError("Stop takes a loss or metric to reach, a patience in epochs, or seconds; got none of them")
         for name, reached in (("loss", self.loss), ("metric", self.metric)):
             if reached is not None and math.isnan(real(reached, f"{name}, which is to be reached,")):
-                raise ValueError(f"{name}, which is to be reached, is a number, got {reached!r}")
+                raise ValueError(f"{name}, which is to be reached, is a number, got {reached!r:.60}")
         if self.patience is not None:
             whole(self.patience, "patience", 1, "epochs")
         not_negative(self.least, "least, by how much a loss has to shrink,")
@@ -184,9 +184,9 @@ class Stop:
 def metric_for(metric: Metric | str | None, loss: Any) -> Metric | None:
     """Return a metric as it was given; for "auto" the one that the loss carries."""
     if not is_function(loss):
-        raise TypeError(f"loss is a function of outputs and targets, such as nn.mse, got {loss!r}")
+        raise TypeError(f"loss is a function of outputs and targets, such as nn.mse, got {loss!r:.60}")
     if metric == "auto":
         return metric_of(loss)
     if metric is not None and not is_function(metric):
-        raise TypeError(f"metric is a function of outputs and targets, None or 'auto', got {metric!r}")
+        raise TypeError(f"metric is a function of outputs and targets, None or 'auto', got {metric!r:.60}")
     return metric

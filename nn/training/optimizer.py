@@ -69,7 +69,10 @@ class Optimizer:
         self.parameters = parameter_list(parameters, type(self).__name__)
         self.lr = lr
         self.steps = 0
-        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.remembers}
+        names: Any = self.remembers
+        if isinstance(names, str):
+            raise TypeError(f"remembers is a tuple of names, got {names!r}; write ({names!r},) for one")
+        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in names}
         for name, option in options.items():
             setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
 
@@ -124,7 +127,9 @@ class Optimizer:
         update = self.rule(self.rate, self.steps + 1)
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
         data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
-        new, *state = map(list, zip(*map(update, data, gradients, *state), strict=True))
+        found = list(map(update, data, gradients, *state))
+        self._check_result(found[0])
+        new, *state = map(list, zip(*found, strict=True))
         self._remember(state)
         for parameter, number in zip(self.parameters, new, strict=True):
             parameter.data = number
@@ -146,9 +151,43 @@ class Optimizer:
                     f"got the shape {vector.shape}"
                 )
         with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
-            new, *state = self.rule(self.rate, self.steps + 1)(*vectors)
+            found = self.rule(self.rate, self.steps + 1)(*vectors)
+        self._check_result(found)
+        new, *state = found
         self._remember(state)
         return new  # type: ignore[no-any-return]
+
+    def _check_result(self, found: Any) -> None:
+        """Raise TypeError if it is not what a rule returns: the new parameter, and all that it remembers."""
+        wanted = 1 + len(self.state)
+        if not isinstance(found, (tuple, list)) or len(found) != wanted:
+            got = f"{len(found)} of them" if isinstance(found, (tuple, list)) else f"a {type(found).__name__}"
+            names = "".join(f" {name}," for name in self.state)
+            raise TypeError(
+                f"the rule of {type(self).__name__} returns a tuple of {wanted}, (p,{names}): the new parameter and "
+                f"what it remembers; got {got}"
+            )
+
+    def check_arrays(self) -> None:
+        """Raise TypeError where `updated` would not do what `step` does: it is overridden, or its rule needs floats."""
+        import numpy as np
+
+        name = type(self).__name__
+        if "step" in vars(self) or (type(self).step is not Optimizer.step and type(self).updated is Optimizer.updated):
+            raise TypeError(
+                f"{name} overrides step, which is not called where training runs on arrays; write what it does in its "
+                "rule, or in a callback"
+            )
+        data = np.array([parameter.data for parameter in self.parameters])
+        vectors = [data, np.linspace(-1.0, 1.0, len(data)), *map(np.array, self.state.values())]
+        with np.errstate(all="ignore"):
+            try:
+                self._check_result(self.rule(0.1 if callable(self._lr) else self._lr, self.steps + 1)(*vectors))
+            except (TypeError, ValueError) as error:
+                raise TypeError(
+                    f"the rule of {name} takes no arrays, as training on arrays gives it: {error}; write v ** 0.5 in "
+                    "place of math.sqrt(v), autograd.maximum in place of max, where(condition, a, b) in place of if"
+                ) from error
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""

@@ -44,7 +44,9 @@ def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Dat
         return X, y, (inputs, targets)
     share = float(validation) if isinstance(validation, Real) else math.nan
     if not 0.0 < share < 1.0:
-        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {validation!r}")
+        pair = "; write (data.X, data.y)" if hasattr(validation, "X") and hasattr(validation, "y") else ""
+        got = f"a tuple of {len(validation)}" if isinstance(validation, tuple) else f"{validation!r:.60}"
+        raise ValueError(f"validation is a share between 0 and 1, or a pair like (X, y), got {got}{pair}")
     chosen = set(rng.sample(range(len(X)), round(share * len(X))))
     if not 0 < len(chosen) < len(X):
         raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")

@@ -303,6 +303,8 @@ class CompiledSteps(Steps):
             compiled = autograd.compile(example, batched=("x", "y"), wrt=wrt, has_aux=has_aux, backend=backend)
             import numpy as np  # after compile, whose error tells how to install it
 
+            task.optimizer.check_arrays()
+
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None

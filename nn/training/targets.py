@@ -38,7 +38,7 @@ def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGE
         if isinstance(output, list) != isinstance(target, list):
             column, several = "write y[:, 0], or df['y'], for one column", "write a list with a target for each output"
             raise TypeError(
-                f"{asker} takes a target of the same shape as the output, got {target!r} for {output!r}; "
+                f"{asker} takes a target of the same shape as the output, got {target!r:.60} for {output!r:.60}; "
                 f"{how_to_list(target) or (column if isinstance(target, list) else several)}"
             )
         if isinstance(output, list):
@@ -52,7 +52,7 @@ def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGE
             yield output, target
         else:
             remedy = (kind if isinstance(target, (int, float)) else REAL_TARGETS).remedy
-            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r}; {remedy}")
+            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r:.60}; {remedy}")
 
 
 def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:

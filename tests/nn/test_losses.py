@@ -120,6 +120,9 @@ def test_penalties_by_hand():
     assert set(l2(parameters).parents) == set(parameters)  # one node
     assert all(p.op.name == "abs" for p in l1(parameters).parents)
     assert (l1([3.0, -4]), l2(np.array([3.0, -4.0]))) == (7.0, 25.0)
+    for penalty in (l1, l2):
+        with pytest.raises(TypeError, match=r"a list of parameters, got rows of shape \(2,\); write W.ravel\(\)"):
+            penalty(np.array([[1.0, 2.0], [3.0, 4.0]]))
     assert (type(l1([1])), type(l2([1]))) == (float, float)
 
 

@@ -333,6 +333,32 @@ def test_optimizer_shows_its_options_and_one_of_ones_own_may_have_them_checked()
     assert error_of(Own, [Value(1.0)], 0.1, 2.0, "x").startswith("ValueError: momentum is the share that is kept")
 
 
+WRONG_RULES = {  # what a rule returns, and what is said of it
+    "no tuple": (lambda p, g, v: p - g, "got a float"),
+    "no state": (lambda p, g, v: (p - g,), "got 1 of them"),
+    "too much": (lambda p, g, v: (p, v, v), "got 3 of them"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_RULES)
+def test_rule_that_returns_something_else_says_what_it_returns(name):
+    update, said = WRONG_RULES[name]
+    kind = type("Own", (Optimizer,), {"remembers": ("velocity",), "rule": lambda self, lr, t: update})
+    for step in (lambda own: own.step(), lambda own: own.updated([1.0], [2.0]), lambda own: own.check_arrays()):
+        own = kind([Value(1.0)], 0.1)
+        found = error_of(step, own)
+        assert "the rule of Own returns a tuple of 2, (p, velocity,)" in found, found
+        assert said.replace("float", "ndarray") in found.replace("float", "ndarray")
+        assert (own.steps, own.parameters[0].data) == (0, 1.0)
+
+
+def test_names_that_an_optimizer_remembers_are_a_tuple():
+    kind = type("Own", (Optimizer,), {"remembers": "velocity"})
+    assert "remembers is a tuple of names, got 'velocity'; write ('velocity',) for one" in error_of(
+        kind, [Value(1.0)], 0.1
+    )
+
+
 # Options, of every optimiser in the package
 
 TAKEN = [(kind, name) for kind in ALL for name in signature(kind).parameters if name in OPTIONS]

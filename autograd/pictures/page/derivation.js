@@ -86,6 +86,7 @@ class Derivation extends Words {
     const size = Math.abs(graph.given[id]);
     const usual = size === 0 || (size >= 0.1 && size < 1e6);
     const h = Number(`1e${usual ? -3 : Math.floor(Math.log10(size)) - 3}`);
+    if (!(h > 0 && h < Infinity)) return "";
     const moved = graph.rootWith(id, graph.given[id] + h);
     const now = graph.values[graph.root];
     if (moved === undefined) return "";

@@ -25,6 +25,7 @@ from autograd.rules import (
     Expression,
     NAry,
     Operation,
+    RowsChoice,
     formulas,
     symbol,
 )
@@ -61,7 +62,7 @@ class Formulas(Dialect):
         if not isinstance(term, Expression) or term.operation is None:
             return super()._print(term, name)
         operation, operands = term.operation, term.operands
-        if operation is rules.where and (side := _unguarded(*operands)) is not None:
+        if isinstance(term, RowsChoice) and (side := _unguarded(*operands)) is not None:
             return self._print(side, name)
         if operation is rules.where:
             condition, a, b = [self._print(operand, name) for operand in operands]
@@ -118,8 +119,8 @@ def unguarded(term: Any) -> Any:
     """Return an expression with the sides of its choices that a textbook gives, also where those have a pole."""
     if not isinstance(term, Expression) or term.operation is None:
         return term
-    side = _unguarded(*term.operands) if term.operation is rules.where else None
-    return Expression(term.operation, map(unguarded, term.operands)) if side is None else unguarded(side)
+    side = _unguarded(*term.operands) if isinstance(term, RowsChoice) else None
+    return type(term)(term.operation, map(unguarded, term.operands)) if side is None else unguarded(side)
 
 
 def _unguarded(condition: Any, a: Any, b: Any) -> Any:

@@ -57,7 +57,8 @@ class Inputs extends Picture {
     const { name } = this.graph.nodes[id];
     const label = name || short(this.graph.original[id]);
     const original = this.graph.original[id];
-    const span = Number.isFinite(original) ? Math.max(2, 2 * Math.abs(original)) : 10;
+    const size = Math.abs(original);
+    const span = !Number.isFinite(original) ? 10 : size > 0 && size < 0.1 ? 10 * size : Math.max(2, 2 * size);
     const middle = Number.isFinite(original) ? original : 0;
     let before; // the number when the field was entered
     const slide = make("input", {

@@ -41,7 +41,7 @@ class Questions extends Story {
     const isWhole = (given) => of === "grad" && Math.abs(given - whole) <= 0.01 * Math.abs(whole);
     const check = () => {
       const given = numberOf(field.value);
-      const close = Math.abs(given - right) <= 0.01 * Math.abs(right) + 1e-9;
+      const close = Math.abs(given - right) <= (right === 0 ? 1e-9 : 0.01 * Math.abs(right));
       if (close || Object.is(given, right)) solve();
       else tell.textContent = isWhole(given) ? WHOLE : "Not that. Try again, or have it shown.";
     };

@@ -1,5 +1,6 @@
 """Choices in compiled programs: sides guard domains, what is not chosen hands nothing on, and none is kept to."""
 
+import functools
 import itertools
 import math
 import random
@@ -335,6 +336,30 @@ def test_what_is_computed_in_a_side_and_kept_is_as_eager_outside_of_it(keep, use
             for x in points:
                 assert program.value_and_grad(x) == pytest.approx(ad.value_and_grad(g)(x), rel=1e-11)
     assert_as_eager(f, points, rel=1e-11)
+
+
+class Rooted:
+    def __init__(self, x):
+        self.x = x
+
+    @functools.cached_property
+    def root(self):
+        return sqrt(self.x - 1.0)
+
+
+RETURNED = {  # sides that return what another side has computed and keeps, where that is defined
+    "after an operation": lambda x, r: where(x > 1.0, lambda: 2.0 * r.root, 0.0) + where(x > 1.0, lambda: r.root, 0.0),
+    "first": lambda x, r: where(x > 1.0, lambda: r.root, 0.0) + where(x > 1.0, lambda: r.root, lambda: x),
+    "in a side of a side": lambda x, r: where(x > 1.0, lambda: where(x < 3.0, lambda: r.root, x), x)
+        + where(x > 1.0, lambda: r.root, 0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_side_may_return_what_another_one_has_kept(name):
+    f = lambda x: RETURNED[name](x, Rooted(x))
+    for points in ([0.5, 2.0, 4.0], [4.0, 2.0, 0.5]):
+        assert_as_eager(f, points)
 
 
 def program_of_shared_choices(rng):

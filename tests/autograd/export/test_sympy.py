@@ -66,6 +66,30 @@ def test_own_operation_with_other_partials_has_its_numbers_where_sympy_computes(
     assert found.diff(to_sympy(x)) == 2
 
 
+CODED = {  # expressions with functions that SymPy has not
+    "a remainder": lambda x: x % 0.4 + 1.0,
+    "a floor": lambda x: 2.0 * autograd.floor(3.0 * x),
+    "a bound": lambda x: autograd.clip(x, 0.7, 1.0) * x,
+    "a choice in a choice": lambda x: autograd.relu(autograd.relu(x) - 0.1) * 3.0,
+    "a network": lambda x: nn.MLP(1, [3, 3, 1], "relu", seed=1)([x]) * 2.0,
+    "an own operation": lambda x: operation("step", lambda x: autograd.floor(3.0 * x), lambda y, x: 3.0)(x) * x + 1.0,
+}
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
+    x = Value(0.6, "x")
+    root = CODED[name](x)
+    found = to_sympy(root)
+    leaves = [leaf for leaf in topological_order(root) if leaf.op is None and leaf is not x]
+    found = found.subs({to_sympy(leaf): leaf.data for leaf in leaves})
+    assert "Not supported" not in sympy.ccode(found)
+    for modules in ("math", "mpmath", "numpy", "scipy"):
+        assert float(sympy.lambdify(to_sympy(x), found, modules)(0.6)) == pytest.approx(root.data, rel=1e-12)
+    if name != "an own operation":  # whose functions are lambdas
+        assert pickle.loads(pickle.dumps(found)) == found
+
+
 def by_sympy(root, leaves, digits=30):
     """The value and SymPy's derivatives, at the leaves' data, in so many digits."""
     expression = to_sympy(root)

@@ -333,6 +333,7 @@ IN_COLUMNS = [  # cells of a column, a cell of each other one, and what the firs
     ),
     *((["\u22121.45", "\uff0d\uff12", cell], "1", [-1.45, -2.0, 3.5]) for cell in ("3.5", "\uff13\uff0e\uff15")),
     (["\u22121,45", "\uff12\uff0c\uff15"], "1", [-1.45, 2.5]),
+    (["\u20131.5", "2.5"], "1", [-1.5, 2.5]),
     (["\uff11\uff12\uff0c\uff13\uff14\uff15.5", "7"], "1", [12345.5, 7.0]),
 ]
 NO_NUMBERS = ["10\xb3", "12 34", "1 2345", "0 123", "1 234'567", "1 234.567,5", "1 234.567.890", "1,234 567", "- 1"]
@@ -860,6 +861,10 @@ WRONG_OPTIONS = [
 for option, wrong in itertools.product(("features", "drop"), ("weight", "wh", "", 3)):
     wanted = f"^TypeError: {option} is a list of names of columns, got {wrong!r}; write \\[{wrong!r}\\] for one"
     WRONG_OPTIONS.append(({option: wrong}, wanted))
+WRONG_OPTIONS += [
+    ({option: iter(["weight"])}, f"^TypeError: {option} is a list of .*write list\\(...\\) around it")
+    for option in ("features", "drop")
+]
 for option, wrong in itertools.product(("features", "drop"), (["weight"], None, 2.5)):
     wanted = f"^TypeError: {option} names columns by texts, got {re.escape(repr(wrong))}; write 'price' for"
     WRONG_OPTIONS.append(({option: [wrong]}, wanted))

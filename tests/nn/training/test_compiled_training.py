@@ -311,6 +311,48 @@ def test_own_optimizer_that_works_in_place():
     assert history.best_epoch < 25
 
 
+class Projected(SGD):
+    def step(self):
+        super().step()
+        for p in self.parameters:
+            p.data = max(p.data, 0.0)
+
+
+class Rooted(Optimizer):
+    remembers = ("squares",)
+
+    def rule(self, lr, t):
+        return lambda p, g, s: (p - lr * g / (math.sqrt(s + g * g) + 1e-8), s + g * g)
+
+
+class Branching(Optimizer):
+    def rule(self, lr, t):
+        return lambda p, g: (p - (lr * g if abs(g) < 1.0 else lr * g / abs(g)),)
+
+
+NOT_ON_ARRAYS = {
+    Projected: "Projected overrides step, which is not called where training runs on arrays; write .* in its rule",
+    Rooted: "the rule of Rooted takes no arrays, .*: only .*; write v \\*\\* 0.5 in place of math.sqrt",
+    Branching: "the rule of Branching takes no arrays, .*truth value.*where\\(condition, a, b\\) in place of if",
+}
+
+
+@pytest.mark.parametrize("kind", NOT_ON_ARRAYS)
+def test_own_optimizer_that_takes_no_arrays_trains_as_by_hand_and_says_why(kind):
+    made = lambda: MLP(2, [3, 1], seed=1)
+    model, by_hand = made(), made()
+    with pytest.warns(RuntimeWarning, match=NOT_ON_ARRAYS[kind]):
+        fit(model, X, REAL, loss=mse, optimizer=kind(model.parameters(), lr=0.05), epochs=5, progress=False)
+    optimizer = kind(by_hand.parameters(), lr=0.05)
+    for _ in range(5):
+        by_hand.zero_grad()
+        mse([by_hand(x) for x in X], REAL).backward()
+        optimizer.step()
+    assert model.state_dict() == pytest.approx(by_hand.state_dict(), rel=1e-12)
+    with pytest.raises(TypeError, match=NOT_ON_ARRAYS[kind]):
+        fit(model, X, REAL, loss=mse, optimizer=kind(model.parameters(), lr=0.05), epochs=1, compiled=True)
+
+
 # Metrics of one's own
 
 

@@ -49,6 +49,8 @@ STOPS = [  # options, losses, and the reason
     ({**CLOSE, "validation": HELD_OUT}, [4.0, 1.0, 0.25], "the validation closeness reached 0.75"),
     ({"stop": Stop(patience=4), "lr": 1.0}, [4.0] * 5, "no progress of the loss for 4 epochs"),  # from 3 to -1 and back
     ({"stop": enough}, [4.0, 1.0], "enough said so"),
+    ({"stop": lambda h: np.mean(h.loss) < 3.0}, [4.0, 1.0], "stop said so"),
+    ({"stop": functools.partial(enough)}, [4.0, 1.0], "stop said so"),
     ({"stop": lambda h: f"{len(h.loss)} are enough" * enough(h)}, [4.0, 1.0], "2 are enough"),
     ({"stop": lambda h: None, "epochs": 3}, [4.0, 1.0, 0.25], None),
 ]

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin, sqrt, text
+from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin, sqrt, text, where
 from autograd.engine.chain import topological_order
 from autograd.pictures.folding import Box, boxes
 from autograd.pictures.page._layout import Port, item_size, width
@@ -277,6 +277,13 @@ FORMULAS = [  # of the value and of the derivatives
     (rules.leaky_relu.member(0.1), 1, ["leaky_relu(a, 0.1)", "1 if a > 0 else 0.1"]),
     (rules.asin, 1, ["asin(a)", "1 / sqrt(1 − a²)"]), (rules.dot, 4, ["a × c + b × d", "c", "d", "a", "b"]),
     (rules.mean, 2, ["mean(a, b)", "0.5", "0.5"]),
+    *[  # a choice of one's own is a choice, whatever it compares
+        (operation("cut", lambda x: 1.0 * x, partial), 1, ["cut(a)", written])
+        for partial, written in [
+            (lambda y, x: where(abs(x) < 1.0, lambda: 2.0 * x, 0.0), "2 × a if abs(a) < 1 else 0"),
+            (lambda y, x: where(x * x < 1.0, 2.0 * x, 7.0), "2 × a if a × a < 1 else 7"),
+        ]
+    ],
 ]  # fmt: skip
 
 
