@@ -186,7 +186,7 @@ def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
         for x, slope, derivative in zip(at, wanted, found, strict=True):
             if math.isfinite(slope):
                 compared = True
-                rounding = 1e-12 * abs(y / x) if x else 0.0  # as 1 - y has
+                rounding = 1e-150 + (1e-12 * abs(y / x) if x else 0.0)  # as 1 - y has, and what underflows
                 if not abs(derivative - slope) <= 1e-9 * abs(slope) + rounding:
                     return False
     return compared

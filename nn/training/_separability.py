@@ -144,9 +144,9 @@ def _check_values(
         return math.isfinite(wanted)
 
     base = np.array([numbers for numbers, _ in flat])
-    everyone = np.resize(np.arange(len(targets)), max(2, len(targets)))
+    everyone = np.resize(np.arange(len(targets)), max(3, len(targets)))
     for drawn in _draws(np.resize(base, (len(everyone), base.shape[1])), rows.rows, np):
-        if all(compared(drawn[:count], everyone[:count]) for count in (len(everyone), 2)):
+        if all(compared(drawn[:count], everyone[:count]) for count in (len(everyone), 3, 2)):
             return [*map(structure.unflatten, drawn[few.numbers].tolist())]
     return []
 

@@ -8,6 +8,7 @@ the same steps and remember in the same place, so they may take turns.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -153,9 +154,10 @@ class Optimizer:
         with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
             found = self.rule(self.rate, self.steps + 1)(*vectors)
         self._check_result(found)
-        new, *state = found
+        shape = vectors[0].shape
+        new, *state = [part if np.shape(part) == shape else np.full(shape, part) for part in found]
         self._remember(state)
-        return new  # type: ignore[no-any-return]
+        return new
 
     def _check_result(self, found: Any) -> None:
         """Raise TypeError if it is not what a rule returns: the new parameter, and all that it remembers."""
@@ -169,25 +171,53 @@ class Optimizer:
             )
 
     def check_arrays(self) -> None:
-        """Raise TypeError where `updated` would not do what `step` does: it is overridden, or its rule needs floats."""
-        import numpy as np
+        """Raise TypeError where `updated` would not do what `step` does, of a few parameters.
 
-        name = type(self).__name__
-        if "step" in vars(self) or (type(self).step is not Optimizer.step and type(self).updated is Optimizer.updated):
+        Both are asked on copies, with other numbers than the parameters have, for a rule that looks at these.
+        """
+        kind = type(self)
+        known = ("step", "zero_grad") if kind.updated is Optimizer.updated else ("zero_grad",)
+        if own := [name for name in known if name in vars(self) or getattr(kind, name) is not getattr(Optimizer, name)]:
             raise TypeError(
-                f"{name} overrides step, which is not called where training runs on arrays; write what it does in its "
-                "rule, or in a callback"
+                f"{kind.__name__} overrides {own[0]}, which is not called where training runs on arrays; write what it "
+                "does in its rule"
             )
-        data = np.array([parameter.data for parameter in self.parameters])
-        vectors = [data, np.linspace(-1.0, 1.0, len(data)), *map(np.array, self.state.values())]
-        with np.errstate(all="ignore"):
+        if kind.updated is Optimizer.updated and kind.rule.__module__ == "nn.optim":
+            return
+        try:
+            by_floats, by_arrays = self._sample(1.0), self._sample(-2.0)
+        except Exception:  # what cannot be copied cannot be asked
+            return
+        theta = [parameter.data for parameter in by_floats.parameters]
+        for t in range(2):
+            gradient = [(-1.0) ** (t + i) * (0.3 + 0.7 * i) for i in range(len(theta))]
+            for parameter, slope in zip(by_floats.parameters, gradient, strict=True):
+                parameter.zero_grad()
+                (parameter * slope).backward()
+            by_floats.step()
             try:
-                self._check_result(self.rule(0.1 if callable(self._lr) else self._lr, self.steps + 1)(*vectors))
-            except (TypeError, ValueError) as error:
+                theta = by_arrays.updated(theta, gradient).tolist()
+            except (TypeError, ValueError, AttributeError) as error:
                 raise TypeError(
-                    f"the rule of {name} takes no arrays, as training on arrays gives it: {error}; write v ** 0.5 in "
-                    "place of math.sqrt(v), autograd.maximum in place of max, where(condition, a, b) in place of if"
+                    f"the rule of {kind.__name__} takes no arrays, as training on arrays gives it: {error}; write v ** "
+                    "0.5 in place of math.sqrt(v), autograd.maximum in place of max, where(condition, a, b) for an if"
                 ) from error
+            numbers = [parameter.data for parameter in by_floats.parameters]
+            if not all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-300) for a, b in zip(numbers, theta, strict=True)):
+                raise TypeError(
+                    f"a step of {kind.__name__} by arrays is not that of each parameter by itself: write a rule of p, "
+                    "g and what it remembers alone, which draws no numbers and does not look at the parameters"
+                )
+
+    def _sample(self, factor: float) -> Optimizer:
+        """Return a copy for some of the parameters only, times a factor, that shares nothing with this one."""
+        sample = copy.copy(self)
+        sample.lr = 0.1  # a schedule is asked for the steps that are taken
+        few = slice(0, 4)
+        sample.parameters = [Value(factor * parameter.data) for parameter in self.parameters[few]]
+        sample.state = {name: list(numbers[few]) for name, numbers in self.state.items()}
+        copied: Optimizer = copy.deepcopy(sample)
+        return copied
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""

@@ -308,6 +308,7 @@ class CompiledSteps(Steps):
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
+        self.gradient: Any = None  # of the last step
         self.keeps = False  # whether the model or the loss keeps something of its calls
         self.probe: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
         super().__init__(task)
@@ -389,8 +390,11 @@ class CompiledSteps(Steps):
         self.theta = numbers
 
     def write(self) -> None:
-        """Bring the Values up to date."""
+        """Bring the Values up to date, and their gradients, which are those of the last step."""
         self.program.write(self.theta)
+        if self.gradient is not None:
+            for parameter, slope in zip(self.optimizer.parameters, self.gradient.tolist(), strict=True):
+                parameter.grad = slope
 
     def read(self) -> None:
         """Take over what the Values have become."""
@@ -422,7 +426,7 @@ class CompiledSteps(Steps):
     def _updated(self, gradient: Any) -> None:
         if self.max_norm is not None:
             gradient, _ = clipped(gradient, self.max_norm)
-        self.theta = self.optimizer.updated(self.theta, gradient)
+        self.theta, self.gradient = self.optimizer.updated(self.theta, gradient), gradient
 
     def _evaluated(self, data: Examples) -> tuple[float, Any]:
         found = self.program.each_at(self.theta, *data.arrays)

@@ -325,6 +325,26 @@ class Rooted(Optimizer):
         return lambda p, g, s: (p - lr * g / (math.sqrt(s + g * g) + 1e-8), s + g * g)
 
 
+class Accumulating(SGD):
+    def zero_grad(self):
+        if self.steps % 2 == 0:
+            super().zero_grad()
+
+
+class Normalised(Optimizer):
+    def rule(self, lr, t):
+        norm = math.sqrt(sum(p.grad**2 for p in self.parameters)) + 1e-8
+        return lambda p, g: (p - lr * g / norm,)
+
+
+class Counting(Optimizer):  # which takes arrays, and keeps something of its own
+    power = 1.0
+
+    def rule(self, lr, t):
+        self.power *= 0.9
+        return lambda p, g: (p - lr * g * (1.0 - self.power),)
+
+
 class Branching(Optimizer):
     def rule(self, lr, t):
         return lambda p, g: (p - (lr * g if abs(g) < 1.0 else lr * g / abs(g)),)
@@ -332,8 +352,10 @@ class Branching(Optimizer):
 
 NOT_ON_ARRAYS = {
     Projected: "Projected overrides step, which is not called where training runs on arrays; write .* in its rule",
+    Accumulating: "Accumulating overrides zero_grad, which is not called",
+    Normalised: "a step of Normalised by arrays is not that of each parameter by itself",
     Rooted: "the rule of Rooted takes no arrays, .*: only .*; write v \\*\\* 0.5 in place of math.sqrt",
-    Branching: "the rule of Branching takes no arrays, .*truth value.*where\\(condition, a, b\\) in place of if",
+    Branching: "the rule of Branching takes no arrays, .*truth value.*where\\(condition, a, b\\) for an if",
 }
 
 
@@ -345,12 +367,31 @@ def test_own_optimizer_that_takes_no_arrays_trains_as_by_hand_and_says_why(kind)
         fit(model, X, REAL, loss=mse, optimizer=kind(model.parameters(), lr=0.05), epochs=5, progress=False)
     optimizer = kind(by_hand.parameters(), lr=0.05)
     for _ in range(5):
-        by_hand.zero_grad()
+        optimizer.zero_grad()
         mse([by_hand(x) for x in X], REAL).backward()
         optimizer.step()
     assert model.state_dict() == pytest.approx(by_hand.state_dict(), rel=1e-12)
     with pytest.raises(TypeError, match=NOT_ON_ARRAYS[kind]):
         fit(model, X, REAL, loss=mse, optimizer=kind(model.parameters(), lr=0.05), epochs=1, compiled=True)
+
+
+def test_own_optimizer_is_asked_for_the_steps_that_it_takes_alone():
+    for kind, rates in itertools.product((Counting, SGD), (lambda: 0.05, lambda: [0.1, 0.05, 0.02].__getitem__)):
+        made = lambda m: kind(m.parameters(), lr=rates())  # noqa: B023
+        (found, history, _), (wanted, _, _) = [train(way, REAL, epochs=3, optimizer=made) for way in (True, False)]
+        assert found == pytest.approx(wanted, abs=CLOSE)
+        assert history.compiled
+
+
+@BOTH_WAYS
+def test_callback_sees_the_gradients_of_the_last_step(compiled):
+    model, seen = MLP(2, [3, 1], seed=1), []
+    callbacks = [lambda history: seen.append([p.grad for p in model.parameters()])]
+    options = {"loss": mse, "callbacks": callbacks, "compiled": compiled, "epochs": 1, "progress": False}
+    before = autograd.gradients(mse([model(x) for x in X], REAL), model.parameters())
+    fit(model, X, REAL, optimizer=SGD(model.parameters(), lr=0.05), **options)
+    assert seen == [pytest.approx(before, rel=1e-9)]
+    assert [p.grad for p in model.parameters()] == seen[0]
 
 
 # Metrics of one's own
