@@ -466,9 +466,9 @@ def test_what_is_equal_and_not_the_same_has_programs_of_its_own(make, group):
 def test_static_arguments_that_are_equal_and_not_the_same_have_programs_of_their_own(wrap, group):
     traced = []
     program = compile(lambda x, s: traced.append(s) or x * len(traced), static="s")
-    statics = [wrap(thing) for thing in group]
-    assert [program(1.0, s) for s in statics * 2] == [n + 1.0 for n in range(len(group))] * 2
-    assert [*map(repr, traced)] == [*map(repr, statics)]
+    given = [wrap(thing) for thing in group]
+    assert [program(1.0, s) for s in given * 2] == [n + 1.0 for n in range(len(group))] * 2
+    assert [*map(repr, traced)] == [*map(repr, given)]
 
 
 def test_static_argument_that_is_not_hashable_says_what_to_do():
