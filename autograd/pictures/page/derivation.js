@@ -105,7 +105,7 @@ class Derivation extends Words {
       const how = jumped(step) ? "jumps" : this.rate((there - now) / h);
       return [this.named(graph.root), ` goes from ${from} to ${to}: it `, how, "."];
     };
-    const parts = [make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${h}, and `, told(h)];
+    const parts = [make("b", {}, "Try it: "), "raise ", this.named(id), ` by ${short(h)}, and `, told(h)];
     const lowered = kinks.length + jumps.length ? at(-h) : undefined;
     const jump = jumped(h) || jumped(-h);
     const bend = moved - now + (lowered - now);

@@ -156,8 +156,8 @@ def test_table_that_cannot_be_learned_from_is_one_clear_line(tmp_path):
 MISTAKES = [
     (["t.csv"], "--target COLUMN is missing: what is to be learned from t.csv, which does not exist"),
     (["t.xlsx", "--target", "x"], r"invalid choice: 't\.xlsx' \(choose from moons, .*, or a FILE\.csv\)"),
-    (["moons", "--target", "x"], "are for a CSV file, and moons has its own classes"),
-    (["xor", "--classes"], "are for a CSV file, and xor has its own classes"),
+    (["moons", "--target", "x"], "--target is for a CSV file, and moons has its own classes"),
+    (["xor", "--classes"], "--classes is for a CSV file, and xor has its own classes"),
     (["iris", "--drop", "x", "--missing", "drop"], "--drop, --missing are for a CSV file, and iris"),
     (["t.csv", "--target", "x", "--classes", "--numbers"], "not allowed with argument --classes"),
     (["t.csv", "--target", "x", "--missing", "guess"], "invalid choice: 'guess'"),
