@@ -588,3 +588,10 @@ def test_intervals_hold_random_expressions_and_their_gradients(expression, radiu
             exactly, gradient = evaluate(root, point, gradient=True)
             assert holds(value, exactly)
             assert all(holds(slopes[x], gradient[x]) for x in leaves)
+
+
+@pytest.mark.parametrize("kind", [float, Fraction, mpmath.mpf, sympy.Integer], ids=lambda kind: kind.__name__)
+def test_side_that_is_not_chosen_is_not_called_with_numbers_of_any_kind(kind):
+    own = operation("own", lambda x: where(x > 0.0, lambda: x + 1.0, lambda: 1 / 0), lambda y, x: 1.0)
+    x = Value(2.0)
+    assert evaluate(own(x), {x: kind(3)}) == 4
