@@ -27,7 +27,8 @@ class _Parser(argparse.ArgumentParser):
             self.error(f"--playground writes a page to train on, and trains nothing here, so it has no use for {given}")
         if getattr(options, "dataset", None) in JOBS:
             if given := self._given(options, OF_TABLES):
-                self.error(f"{given} {'are' if ',' in given else 'is'} for a CSV file, and {options.dataset} has its own classes")
+                verb = "are" if "," in given else "is"
+                self.error(f"{given} {verb} for a CSV file, and {options.dataset} has its own classes")
         elif getattr(options, "dataset", None) is not None and options.target is None:
             columns = _columns_of(options.dataset, options.encoding)
             self.error(f"--target COLUMN is missing: what is to be learned from {options.dataset}{columns}")
