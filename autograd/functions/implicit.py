@@ -431,7 +431,7 @@ class _Reads:
             if node not in self.numbers:
                 outer = node if self.around is None else self.around.substituted(node, False)
                 self.numbers[node] = outer.number
-            if node not in self.stand_ins or (differentiable and self.stand_ins[node].op is None):
+            if node not in self.stand_ins or (differentiable and self.stand_ins[node].op is detached):
                 self.stand_ins[node] = self._stand_in(node, differentiable)
         elif node not in self.stand_ins or (differentiable and not self.captured[node]):
             raise RuntimeError(
@@ -443,10 +443,8 @@ class _Reads:
 
     def _stand_in(self, node: Any, differentiable: bool) -> Value:
         """Return a node like one that f reads, and made from it, so that what f keeps of it has its derivatives."""
-        if not differentiable:
-            return Value(self.numbers[node], node.label)
-        outer = node if self.around is None else self.around.substituted(node, True)
-        found = unrecorded(positive, (outer,), self.numbers[node], clock.now)
+        outer = node if self.around is None else self.around.substituted(node, differentiable)
+        found = unrecorded(positive if differentiable else detached, (outer,), self.numbers[node], clock.now)
         found.label = node.label
         return found
 

@@ -284,7 +284,8 @@ class OwnForward:
             if defined.all():
                 raise
             result = np.full(wanted, math.nan)
-            result[defined] = self(*[np.broadcast_to(array, wanted)[defined] for array in arrays])
+            if defined.any():
+                result[defined] = self(*[np.broadcast_to(array, wanted)[defined] for array in arrays])
         result = np.asarray(result if result.dtype.kind in "fiub" else self.real(result), dtype=float)
         if result.shape != wanted:
             raise ValueError(
