@@ -16,7 +16,7 @@ from typing import Any
 from autograd.callers import FOLDERS, is_of_keys, users_frame
 from autograd.checks import Located
 from autograd.compiler.steps import may_raise
-from autograd.engine import Constant, Value, clock, modes, move_guards, outside, topological_order
+from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
 from autograd.functions import Structure, flatten_result
 
 
@@ -126,10 +126,6 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
     try:
         with modes.enable_grad(), modes.inspect_with(None), modes.trace_with(tracer):
             result = f(*placed)
-            if tracer.refused:  # and f caught the error
-                raise TraceError(tracer.refused)
-            outputs, structure = flatten_result(result, "compile")
-            outputs = [outside(x) if isinstance(x, Value) else x for x in outputs]
     except Exception as error:
         if tracer.raised and not isinstance(error, TraceError):  # as NumPy has its own error for an index
             raise TraceError(tracer.raised) from error
@@ -138,10 +134,11 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
         raise
     finally:
         modes.traces.remove(tracer)
-        if not modes.traces:
-            modes.home.clear()
         for leaf in own:
             leaf.__class__ = Argument
+    if tracer.refused:  # and f caught the error
+        raise TraceError(tracer.refused)
+    outputs, structure = flatten_result(result, "compile")
     roots = [*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions()]
     order = topological_order(*roots)
     if move_guards(order, outputs):

@@ -23,6 +23,5 @@ from autograd.engine.node import Origin as Origin
 from autograd.engine.value import Constant as Constant
 from autograd.engine.value import Number as Number
 from autograd.engine.value import Value as Value
-from autograd.engine.value import outside as outside
 from autograd.engine.value import shown_in_notebooks_by as shown_in_notebooks_by
 from autograd.engine.value import unrecorded as unrecorded

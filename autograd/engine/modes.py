@@ -27,10 +27,6 @@ substitutions = 0  # of which these change what is read
 traces: list[OpenTrace] = []
 
 
-# The innermost sides of choices in which nodes of these traces were made.
-home: dict[Node, Any] = {}
-
-
 class _Block:
     """A block in which a mode has a value, in the block `outer`, which of the outermost is itself."""
 
@@ -54,7 +50,6 @@ _side = _mode("side")
 _unrolling = _mode("unrolling", usual=False)
 _substitution = _mode("substitution")
 _apart = _mode("apart", usual=False)
-_accumulating = _mode("accumulating", usual=False)
 
 
 class Tracer:
@@ -350,17 +345,6 @@ def substituted(node: AnyNode, *, differentiable: bool = True) -> AnyNode:
     """Return the node that stands for this one where it is read, which is itself where there is no substitution."""
     found: Substitution | None = _substitution.get().value
     return node if found is None else cast("AnyNode", found.substituted(node, differentiable and not paused()))
-
-
-def accumulate_derivatives() -> AbstractContextManager[None]:
-    """Accumulate derivatives in this block, of nodes made in whatever sides of choices."""
-    return _block(_accumulating, True, counts=0) if home else nullcontext()
-
-
-def accumulating() -> bool:
-    """Whether derivatives are accumulated, which go through the sides of choices."""
-    found: bool = _accumulating.get().value
-    return found
 
 
 def compared(node: Node, other: object) -> None:

@@ -52,8 +52,6 @@ def _node(op: Operation, data: float, first: Any, second: Value | None = None) -
         if modes.paused():
             traced = modes.traced(*operands_in(first, second))
             return _without_gradient(op, data, first, second) if traced else Value(data)
-        if modes.home and _is_left(op, operands_in(first, second)):
-            return _applied(op, operands_in(first, second))
         if (side := modes.side()) is not None:
             operands, unchosen = side.applied(op, operands_in(first, second))
             first, second = slots_of(op, operands)
@@ -79,8 +77,6 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
     if modes.substitutions:
         differentiable = op is not rules.detached
         operands = [modes.substituted(x, differentiable=differentiable) for x in operands]
-    if modes.home and _is_left(op, operands):
-        operands = list(map(outside, operands))
     try:
         data = op.evaluate([node.number for node in operands])
     except rules.OUT_OF_DOMAIN as error:
@@ -89,43 +85,6 @@ def _applied(op: Operation, operands: Sequence[Value]) -> Value:
             raise
         data = math.nan
     return _node(op, data, *slots_of(op, tuple(operands)))
-
-
-def _is_left(op: Operation, operands: Sequence[Value]) -> bool:
-    """Whether an operand was made in a side of a choice that has been left since."""
-    made_in = [modes.home[x] for x in operands if x in modes.home]
-    if not made_in or op is rules.unguard or modes.accumulating():
-        return False
-    around = list(_nested(modes.side()))
-    return not all(side in around for side in made_in)
-
-
-def outside(node: Value) -> Value:
-    """Return what stands for a node outside of the side of a choice that it was made in: the same, without its guards.
-
-    What a function computes once and keeps, as by `cached_property`, it may compute in a side first.
-    """
-    if node not in modes.home:
-        return node
-    here = modes.side()
-    around, home = list(_nested(here)), modes.home[node]
-    left = [side for side in _nested(home) if side not in around]
-    if not left:
-        return node
-    tests = {side.test for side in left}
-    found: dict[tuple[Node, Any], Value] = home.outside
-    stack = [node]
-    while stack:
-        x: Any = stack[-1]
-        is_guard = x.op is rules.guard and x.parents[0] in tests
-        is_left = is_guard or any(side in left for side in _nested(modes.home.get(x)))
-        operands = x.parents[is_guard:] if is_left else ()
-        waiting = [operand for operand in operands if (operand, here) not in found]
-        stack += waiting
-        if not waiting:
-            made = [found[operand, here] for operand in operands]
-            found[stack.pop(), here] = made[0] if is_guard else x.op.apply(made) if is_left else x
-    return found[node, here]
 
 
 def _without_gradient(op: Operation, data: float, first: Any, second: Value | None) -> Value:
@@ -598,13 +557,6 @@ class Value(Node, PeerNames, Methods["Value"]):
         return _copying.reduce_node(self._copied())
 
 
-def _nested(side: Any) -> Iterator[Any]:
-    """Yield a side of a choice and those around it."""
-    while side is not None:
-        yield side
-        side = side.around
-
-
 class _Side:
     """One side of a choice while a function is traced; nodes made outside of it stand behind guards."""
 
@@ -614,7 +566,6 @@ class _Side:
         self.taken = bool(test.number) and (self.around is None or self.around.taken)
         self.inside: dict[Node, float] = {}  # what is made in this side, and its number where the side is not chosen
         self.guards: dict[Node, Value] = {}
-        self.outside: dict[tuple[Node, Any], Value] = {}  # what stands for a node of this side in another one, or none
 
     def run(self, side: Any) -> Any:
         """Return what a side computes; nothing of a side that is not chosen leaves it, as nothing goes in."""
@@ -626,12 +577,11 @@ class _Side:
             except rules.OUT_OF_DOMAIN as error:  # of plain numbers, such as log(-1.0), or for what is not there yet
                 if self.taken or isinstance(error, RecursionError):  # of a function that calls itself in a side
                     raise
-                *_, outermost = _nested(self)
+                *_, outermost = self._nested()
                 result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
         if not isinstance(result, Value):
             return result
-        with modes.in_side(self):
-            (result,) = self._guarded((outside(result),))
+        (result,) = self._guarded((result,))
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
 
@@ -659,7 +609,7 @@ class _Side:
         return tuple([x if x in self.inside or isinstance(x, Constant) else self._guard(x) for x in operands])
 
     def _guard(self, x: Value) -> Value:
-        for side in reversed([*_nested(self)]):  # from the outermost on, each of which guards what the next one takes
+        for side in reversed([*self._nested()]):  # from the outermost on, each of which guards what the next one takes
             if x not in side.inside and x not in side.guards:
                 side.guards[x] = side._behind_guards(x)
         return self.guards[x]
@@ -672,7 +622,7 @@ class _Side:
     def _behind_guards(self, x: Value) -> Value:
         """Return a node that is nan where this side is not chosen, or one around it."""
         passed: list[_Side] = []
-        for side in _nested(self):
+        for side in self._nested():
             if passed and math.isnan(side.inside[x]):
                 break
             with modes.in_side(side.around):
@@ -684,9 +634,15 @@ class _Side:
 
     def made(self, node: Node, unchosen: float) -> None:
         """Take note of a node that was made in this side, and of its number where the side is not chosen."""
-        modes.home[node] = self
-        for side in _nested(self):
+        for side in self._nested():
             side.inside[node] = unchosen
+
+    def _nested(self) -> Iterator[_Side]:
+        """Yield this side and those around it."""
+        side: Any = self
+        while side is not None:
+            yield side
+            side = side.around
 
 
 class _ErrorOfSide(Operation):

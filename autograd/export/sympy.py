@@ -179,17 +179,25 @@ def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
     for k in range(-1, len(points)):
         at = [points[(k + 37 * i) % len(points)] if k >= 0 else 0.0 for i in range(len(operation.partials))]
         try:
-            y, found = value_and_grad(lambda xs: operation.forward(*xs))(at)
-            wanted = [float(1.0 * slope) for slope in operation.derivatives(y, at)]
+            (y, found, wanted), (_, moved, other) = [
+                _slopes(operation, [x * scale for x in at]) for scale in (1.0, 1.0 + 1e-14)
+            ]
         except OUT_OF_DOMAIN:
             continue
-        for x, slope, derivative in zip(at, wanted, found, strict=True):
+        for i, (x, slope, derivative) in enumerate(zip(at, wanted, found, strict=True)):
             if math.isfinite(slope):
                 compared = True
                 rounding = 1e-150 + (1e-12 * abs(y / x) if x else 0.0)  # as 1 - y has, and what underflows
+                rounding += 10.0 * (abs(slope - other[i]) + abs(derivative - moved[i]))  # as differences have
                 if not abs(derivative - slope) <= 1e-9 * abs(slope) + rounding:
                     return False
     return compared
+
+
+def _slopes(operation: Operation, at: Sequence[float]) -> tuple[float, Sequence[float], Sequence[float]]:
+    """Return the value of an operation, the derivatives of its formula, and its partial derivatives."""
+    y, found = value_and_grad(lambda xs: operation.forward(*xs))(at)
+    return y, found, [float(1.0 * slope) for slope in operation.derivatives(y, at)]
 
 
 def _numbers_in(terms: Iterable[Any]) -> Iterator[float]:

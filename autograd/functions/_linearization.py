@@ -21,7 +21,6 @@ from autograd.engine import (
     edges,
     modes,
     move_guards,
-    outside,
     topological_order,
     transposed,
 )
@@ -38,8 +37,6 @@ class Linearization:
     def __init__(
         self, outputs: Sequence[Any], inputs: Sequence[Value], *, since: int = 0, valued: bool | None = None
     ) -> None:
-        if modes.home:
-            outputs = [outside(y) if isinstance(y, Value) else y for y in outputs]
         self.outputs = outputs
         self.inputs = inputs
         self.since = since
@@ -63,7 +60,7 @@ class Linearization:
     @cached_property
     def edges(self) -> list[Edge]:
         """The edges between what depends on the inputs, from the results on, with the partial derivatives."""
-        with modes.accumulate_derivatives(), modes.record_comparisons(self.recorded):  # those of kinks
+        with modes.record_comparisons(self.recorded):  # those of kinks
             return list(edges(reversed(self.active), self.wanted, differentiable=self.recorded))
 
     @cached_property
@@ -138,10 +135,6 @@ class Linearization:
         return Accumulators(self.wanted, transposed(self.edges))
 
     def _accumulated(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
-        with modes.accumulate_derivatives():
-            return self._sums(flow, seeds, ends)
-
-    def _sums(self, flow: Accumulators, seeds: Iterable[tuple[Any, Number]], ends: Sequence[Any]) -> list[Any]:
         seeds = [seed for seed in seeds if isinstance(seed[0], Value) and seed[0] in self.wanted]
         valued = self.valued or any(isinstance(number, Value) for _, number in seeds)
         given: list[Any] = []

@@ -48,13 +48,12 @@ def taylor(f: Function, x: Any, order: int) -> list[Any]:
             f"taylor takes a function of one number, got {call.arguments}; for several numbers give a path of one, "
             "such as taylor(lambda t: f([a + t, b - t]), 0.0, order)"
         )
-    with modes.accumulate_derivatives():
-        expansion = _Expansion(call)
-        found = [expansion.results(0)]
-        for step in range(1, order + 1):
-            expansion.extend([1.0 if step == 1 else 0.0])
-            found.append(expansion.results(step))
-        expansion.close()
+    expansion = _Expansion(call)
+    found = [expansion.results(0)]
+    for step in range(1, order + 1):
+        expansion.extend([1.0 if step == 1 else 0.0])
+        found.append(expansion.results(step))
+    expansion.close()
     return _nested("taylor", call, found, expansion.made)
 
 
@@ -84,14 +83,13 @@ def taylor_ode(f: Function, x: Any, order: int) -> list[Any]:
             f"taylor_ode takes a function that returns the derivative of each number of x, {call.arguments}; "
             f"{name_of(f)} returned {call.result}"
         )
-    with modes.accumulate_derivatives():
-        expansion = _Expansion(call)
-        found: list[list[Any]] = [[series.coefficients[0] for series in expansion.inputs]]
-        for step in range(1, order + 1):
-            found.append([y / step for y in expansion.results(step - 1)])
-            if step < order:
-                expansion.extend(found[-1])
-        expansion.close()
+    expansion = _Expansion(call)
+    found: list[list[Any]] = [[series.coefficients[0] for series in expansion.inputs]]
+    for step in range(1, order + 1):
+        found.append([y / step for y in expansion.results(step - 1)])
+        if step < order:
+            expansion.extend(found[-1])
+    expansion.close()
     call.result = call.arguments
     return _nested("taylor_ode", call, found, expansion.made)
 

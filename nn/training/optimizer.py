@@ -186,8 +186,11 @@ class Optimizer:
             return
         try:
             by_floats, by_arrays = self._sample(1.0), self._sample(-2.0)
-        except Exception:  # what cannot be copied cannot be asked
-            return
+        except Exception as error:
+            raise TypeError(
+                f"a {kind.__name__} with a rule of its own cannot be copied, to compare its steps by floats and by arrays: "
+                f"{error}"
+            ) from error
         theta = [parameter.data for parameter in by_floats.parameters]
         for t in range(2):
             gradient = [(-1.0) ** (t + i) * (0.3 + 0.7 * i) for i in range(len(theta))]
@@ -210,10 +213,10 @@ class Optimizer:
                 )
 
     def _sample(self, factor: float) -> Optimizer:
-        """Return a copy for some of the parameters only, times a factor, that shares nothing with this one."""
+        """Return a copy for the first parameters, times a factor, that shares nothing with this one."""
         sample = copy.copy(self)
-        sample.lr = 0.1  # a schedule is asked for the steps that are taken
-        few = slice(0, 4)
+        sample.lr = 0.1 if callable(self._lr) else self._lr  # a schedule is asked for the steps that are taken
+        few = slice(0, 2_000)
         sample.parameters = [Value(factor * parameter.data) for parameter in self.parameters[few]]
         sample.state = {name: list(numbers[few]) for name, numbers in self.state.items()}
         copied: Optimizer = copy.deepcopy(sample)

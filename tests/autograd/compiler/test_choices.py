@@ -1,6 +1,5 @@
 """Choices in compiled programs: sides guard domains, what is not chosen hands nothing on, and none is kept to."""
 
-import functools
 import itertools
 import math
 import random
@@ -15,7 +14,6 @@ from autograd.export import to_sympy
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import assert_as_eager, eager, outcome, pickled
 from tests.hypothesis_profiles import max_examples
-from tests.kept import KEPT
 from tests.random_functions import choices
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -308,58 +306,6 @@ def test_transform_of_a_transform_of_a_choice_is_as_eager(outer, inner):
             value, gradient = ad.value_and_grad(f)(v)
             assert program.value_and_grad(v) == (pytest.approx(value, rel=1e-12), pytest.approx(gradient, rel=1e-12))
             assert slopes(v) == pytest.approx(gradient, rel=1e-12)
-
-
-KEPT_IN_SIDES = {  # functions that use what is kept, which they compute where they use it first
-    "in both sides": lambda x, p: where(x > 1.0, lambda: 2.0 * p(), lambda: 3.0 * p()),
-    "after a side": lambda x, p: where(x > 1.0, lambda: 2.0 * p(), 0.5) + p(),
-    "alone after a side": lambda x, p: [where(x > 1.0, lambda: p(), x), p()][1],
-    "in a condition": lambda x, p: where(x > 1.0, lambda: p(), 1.0) * where(p() > 0.4, lambda: p(), x),
-    "in sides of sides": lambda x, p: where(
-        x > 1.0, lambda: where(x > 2.0, lambda: p() * x, lambda: p()), lambda: where(x > 0.7, lambda: x, lambda: p())
-    ) * p(),
-    "in a loop": lambda x, p: sum(where(x > k, lambda k=k: k * p(), lambda: log(p())) for k in (0.6, 1.1, 2.0)),
-    "in a derivative": lambda x, p: where(x > 1.0, lambda: p(), 1.0) * grad(lambda z: z * z * p())(x),
-    "in a derivative in a side": lambda x, p: where(x > 1.0, lambda: grad(lambda z: z**3 * p())(x), 1.0) * p(),
-    "in a solution": lambda x, p: where(x > 1.0, lambda: ad.root(lambda z: z * p() - x, 1.0), lambda: p()) + p(),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("use", KEPT_IN_SIDES)
-@pytest.mark.parametrize("keep", KEPT)
-def test_what_is_computed_in_a_side_and_kept_is_as_eager_outside_of_it(keep, use):
-    f, points = (lambda x: KEPT_IN_SIDES[use](x, KEPT[keep](x))), [0.65, 0.9, 1.4, 1.8, 2.5]
-    for first in points[:3]:
-        for g in (f, grad(f)):
-            program = compile(g)
-            program(first)
-            for x in points:
-                assert program.value_and_grad(x) == pytest.approx(ad.value_and_grad(g)(x), rel=1e-11)
-    assert_as_eager(f, points, rel=1e-11)
-
-
-class Rooted:
-    def __init__(self, x):
-        self.x = x
-
-    @functools.cached_property
-    def root(self):
-        return sqrt(self.x - 1.0)
-
-
-RETURNED = {  # sides that return what another side has computed and keeps, where that is defined
-    "after an operation": lambda x, r: where(x > 1.0, lambda: 2.0 * r.root, 0.0) + where(x > 1.0, lambda: r.root, 0.0),
-    "first": lambda x, r: where(x > 1.0, lambda: r.root, 0.0) + where(x > 1.0, lambda: r.root, lambda: x),
-    "in a side of a side": lambda x, r: where(x > 1.0, lambda: where(x < 3.0, lambda: r.root, x), x)
-        + where(x > 1.0, lambda: r.root, 0.0),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", RETURNED)
-def test_side_may_return_what_another_one_has_kept(name):
-    f = lambda x: RETURNED[name](x, Rooted(x))
-    for points in ([0.5, 2.0, 4.0], [4.0, 2.0, 0.5]):
-        assert_as_eager(f, points)
 
 
 def program_of_shared_choices(rng):
