@@ -188,8 +188,8 @@ class Optimizer:
             by_floats, by_arrays = self._sample(1.0), self._sample(-2.0)
         except Exception as error:
             raise TypeError(
-                f"a {kind.__name__} with a rule of its own cannot be copied, to compare its steps by floats and by arrays: "
-                f"{error}"
+                f"{kind.__name__} has a rule of its own and cannot be copied, so its steps by floats and by arrays "
+                f"cannot be compared: {error}"
             ) from error
         theta = [parameter.data for parameter in by_floats.parameters]
         for t in range(2):
