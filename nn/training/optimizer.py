@@ -193,7 +193,7 @@ class Optimizer:
             ) from error
         theta = [parameter.data for parameter in by_floats.parameters]
         for t in range(2):
-            gradient = [(-1.0) ** (t + i) * (0.3 + 0.7 * i) for i in range(len(theta))]
+            gradient = [(-1.0) ** (t + i) * (1 + i % 7) / 7.0 for i in range(len(theta))]
             for parameter, slope in zip(by_floats.parameters, gradient, strict=True):
                 parameter.zero_grad()
                 (parameter * slope).backward()
