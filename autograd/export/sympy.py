@@ -179,9 +179,8 @@ def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
     for k in range(-1, len(points)):
         at = [points[(k + 37 * i) % len(points)] if k >= 0 else 0.0 for i in range(len(operation.partials))]
         try:
-            (y, found, wanted), (_, moved, other) = [
-                _slopes(operation, [x * scale for x in at]) for scale in (1.0, 1.0 + 1e-14)
-            ]
+            y, found, wanted = _slopes(operation, at)
+            _, moved, other = _slopes(operation, [x * (1.0 + 1e-14) for x in at])
         except OUT_OF_DOMAIN:
             continue
         for i, (x, slope, derivative) in enumerate(zip(at, wanted, found, strict=True)):

@@ -171,9 +171,10 @@ class Optimizer:
             )
 
     def check_arrays(self) -> None:
-        """Raise TypeError where `updated` would not do what `step` does, of a few parameters.
+        """Raise TypeError where `updated` would not do what `step` does in the next two steps.
 
-        Both are asked on copies, with other numbers than the parameters have, for a rule that looks at these.
+        Both are asked on copies, whose parameters have different numbers, so a rule that looks at these is noticed.
+        Rules of nn.optim are known to be formulas of arrays.
         """
         kind = type(self)
         known = ("step", "zero_grad") if kind.updated is Optimizer.updated else ("zero_grad",)

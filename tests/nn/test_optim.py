@@ -334,7 +334,7 @@ def test_optimizer_shows_its_options_and_one_of_ones_own_may_have_them_checked()
 
 
 WRONG_RULES = {  # what a rule returns, and what is said of it
-    "no tuple": (lambda p, g, v: p - g, "got a float"),
+    "no tuple": (lambda p, g, v: p - g, "got a (float|ndarray)$"),
     "no state": (lambda p, g, v: (p - g,), "got 1 of them"),
     "too much": (lambda p, g, v: (p, v, v), "got 3 of them"),
 }
@@ -348,7 +348,7 @@ def test_rule_that_returns_something_else_says_what_it_returns(name):
         own = kind([Value(1.0)], 0.1)
         found = error_of(step, own)
         assert "the rule of Own returns a tuple of 2, (p, velocity,)" in found, found
-        assert said.replace("float", "ndarray") in found.replace("float", "ndarray")
+        assert re.search(said, found), found
         assert (own.steps, own.parameters[0].data) == (0, 1.0)
 
 

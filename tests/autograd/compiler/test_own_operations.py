@@ -134,8 +134,8 @@ SIDES = {
 @pytest.mark.parametrize("name", RAISES_AT_NAN)
 @pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
 def test_own_operation_that_raises_at_nan_may_stand_in_a_side_that_is_not_chosen(name, side):
-    *functions, vectorized = RAISES_AT_NAN[name] if len(RAISES_AT_NAN[name]) > 2 else (*RAISES_AT_NAN[name], False)
-    f = side(operation("q", *functions, vectorized=vectorized))
+    forward, partial, *vectorized = RAISES_AT_NAN[name]
+    f = side(operation("q", forward, partial, vectorized=bool(vectorized)))
     for xs in ([-1.25, 1.25, 0.0], [1.25, -1.25, 0.0]):
         assert_as_eager(f, xs)
         if name != "a partial":  # which could not be differentiated again

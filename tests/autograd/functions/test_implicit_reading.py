@@ -1,8 +1,10 @@
 """What equations read beside their arguments: Values and Constants, however, wherever and in whatever thread."""
 
 import copy
+import functools
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +13,6 @@ import autograd as ad
 from autograd import Constant, Value, argmin, compile, grad, hessian, no_grad, root, where
 from autograd.compiler import TraceError
 from autograd.compiler.backends import BACKENDS
-from tests.kept import KEPT
 from tests.threads import in_threads
 
 
@@ -327,6 +328,37 @@ def test_inner_solution_without_operands_is_found_at_the_numbers_of_the_outer_on
         assert f.value_and_grad_at([number])[0] ** 3 == pytest.approx(number, rel=1e-14)
 
 
+class Kept:
+    """What is computed of a temperature once and kept."""
+
+    def __init__(self, T):
+        self.T = T
+
+    @functools.cached_property
+    def pressure(self):
+        return ad.exp(-1.0 / self.T)
+
+    @functools.cached_property
+    def chosen(self):
+        return where(self.T > 1.5, lambda: ad.exp(-1.0 / self.T), lambda: 0.5 * self.T)
+
+
+def cached(T):
+    pressure = functools.cache(lambda: ad.exp(-1.0 / T))
+    return lambda: pressure()
+
+
+def in_dict(T):
+    kept = {}
+    return lambda: kept["pressure"] if kept else kept.setdefault("pressure", ad.exp(-1.0 / T))
+
+
+KEPT = {
+    "cached_property": lambda T: partial(getattr, Kept(T), "pressure"),
+    "cached choice": lambda T: partial(getattr, Kept(T), "chosen"),
+    "cache": cached,
+    "dict": in_dict,
+}
 USES = {  # of what is kept, by the temperature
     "root": lambda T, p: root(lambda z: z * p() - 2.0, 1.0),
     "argmin": lambda T, p: argmin(lambda z: (z * p() - 2.0) ** 2, 1.0),
