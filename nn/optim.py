@@ -32,6 +32,7 @@ class SGD(Optimizer):
     """
 
     remembers = ("velocity",)
+    vectorized = True
     momentum: float
     nesterov: bool
     weight_decay: float
@@ -82,6 +83,7 @@ class Adagrad(Optimizer):
     """
 
     remembers = ("squares",)
+    vectorized = True
     eps: float
     weight_decay: float
 
@@ -122,6 +124,7 @@ class RMSprop(Optimizer):
     """
 
     remembers = ("squares", "velocity")
+    vectorized = True
     alpha: float
     eps: float
     momentum: float
@@ -174,6 +177,7 @@ class Adam(Optimizer):
     """
 
     remembers = ("mean", "squares")
+    vectorized = True
     betas: tuple[float, float]
     eps: float
     weight_decay: float

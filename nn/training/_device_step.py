@@ -37,7 +37,7 @@ class Kernels:
         return self.jax.vmap(lambda *part: jnp.stack(self._sums(theta, *part)))(X, Y, weights).sum(0)
 
     def step(self, theta: Any, state: Sequence[Any], X: Any, Y: Any, weights: Any, lr: Any, t: Any) -> Any:
-        """Return parameters, state and gradient after step t, and a report.
+        """Return parameters and state after step t, its gradient as it is and clipped, and a report.
 
         The report has the loss, the right answers, the norm of the gradient, and whether gradient, parameters and each
         state are finite.
@@ -56,22 +56,27 @@ class Kernels:
         used = gradient if self.max_norm is None else shrinking(norm, self.max_norm, jnp.minimum) * gradient
         new, *others = [jnp.broadcast_to(part, theta.shape) for part in self._updated(theta, used, state, lr, t)]
         finite = [jnp.isfinite(part).all() for part in (gradient, new, *others)]
-        return new, others, gradient, jnp.stack([sums[0], sums[1], norm, *finite])
+        return new, others, gradient, used, jnp.stack([sums[0], sums[1], norm, *finite])
 
     def epoch(self, theta: Any, state: Sequence[Any], *steps: Any) -> Any:
-        """Return parameters and state after an epoch, its steps' gradients where they are asked for, and their reports.
+        """Return parameters, state and gradient after an epoch, its steps' gradients, if asked for, and their reports.
 
         The other arguments are those of a step, with an axis of the steps in front.
         """
 
         def one(carried: Any, arguments: Any) -> Any:
-            theta, state, gradient, report = self.step(*carried, *arguments)
-            return (theta, state), (gradient if self.with_gradients else (), report)
+            theta, state, _ = carried
+            theta, state, gradient, used, report = self.step(theta, state, *arguments)
+            return (theta, state, used), (gradient if self.with_gradients else (), report)
 
-        (theta, others), (gradients, reports) = self.jax.lax.scan(one, (theta, list(state)), steps)
-        return theta, others, gradients, reports
+        start = theta, list(state), theta
+        (theta, others, last), (gradients, reports) = self.jax.lax.scan(one, start, steps)
+        return theta, others, last, gradients, reports
 
     def _updated(self, theta: Any, gradient: Any, state: Sequence[Any], lr: Any, t: Any) -> Any:
+        kept = vars(self.optimizer)
+        before = dict(kept)
+        kept |= {"steps": t - 1, "_lr": lr}  # a rule may look at these, which are not those of the trace
         try:
             return self.optimizer.rule(lr, t)(theta, gradient, *state)
         except TypeError as error:
@@ -80,3 +85,6 @@ class Kernels:
                 f"the rule of {name} cannot be traced by JAX: {str(error).splitlines()[0]}; write it with operators, "
                 'without a branch on numbers, or train with backend="numpy"'
             ) from error
+        finally:
+            kept.clear()
+            kept.update(before)

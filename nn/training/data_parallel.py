@@ -115,6 +115,13 @@ class ParallelSteps(CompiledSteps):
         jax = self.jax = load_jax(ASKER)
         self.lockstep = current_lockstep()
         self.processes = 1 if self.lockstep else jax.process_count()
+        if not task.optimizer.takes_arrays:
+            name = type(task.optimizer).__name__
+            raise TypeError(
+                f"backend='jax' takes steps on arrays, and {name} does not say that its rule takes them; write "
+                f"vectorized = True in class {name}, if its rule is one of operators and functions of JAX, of nothing "
+                "but lr, t, p, g and what it remembers"
+            )
         if self.processes > 1 and task.metric is not None and not form_on_arrays(task.metric):
             raise ValueError("several processes tell each other the accuracy only; write metric=None")
         import numpy as np
@@ -193,8 +200,8 @@ class ParallelSteps(CompiledSteps):
         return self.theta
 
     def write(self) -> None:
-        """Bring the Values and the optimiser's state up to date."""
-        self.program.write(self.numpy.asarray(self.theta))
+        """Bring the Values, their gradients and the optimiser's state up to date."""
+        super().write()
         self.optimizer.state = {name: self.numpy.array(state) for name, state in self.optimizer.state.items()}
 
     def read(self) -> None:
@@ -271,13 +278,14 @@ class ParallelSteps(CompiledSteps):
         if len(batches) < 2 or not (self.metric is None or form_on_arrays(self.metric)):
             return None
         arguments = self.arguments_of_epoch(data, batches)
-        theta, state, gradients, reports = self.jax.block_until_ready(self.kernels[2](*arguments))
+        theta, state, gradient, gradients, reports = self.jax.block_until_ready(self.kernels[2](*arguments))
         reports = self.numpy.asarray(reports)
         if not (self.numpy.isfinite(reports).all() and reports[:, 3:].all()):
             return None
-        for gradient in gradients:
-            self.norms.add(gradient)  # type: ignore[union-attr]
+        for each in gradients:
+            self.norms.add(each)  # type: ignore[union-attr]
         before = self.theta, self.optimizer.state, self.optimizer.steps
+        self.gradient = gradient
         try:
             self.theta = theta
             for _ in batches:
@@ -289,13 +297,15 @@ class ParallelSteps(CompiledSteps):
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         arguments = self.arguments(batch)
-        theta, state, gradient, report = self.jax.block_until_ready(self.kernels[0](*arguments))
+        theta, state, gradient, used, report = self.jax.block_until_ready(self.kernels[0](*arguments))
         loss, self.right, norm, *finite = self.numpy.asarray(report).tolist()
-        self.outcome = theta, state, norm
+        self.outcome = theta, state, used, norm
         arrays = (gradient, theta, *state)
         self.looked_at = {id(array): bool(flag) for array, flag in zip(arrays, finite, strict=True)}
         outputs = self._outputs(batch)
-        if not self.numpy.isfinite(loss) and self.processes == 1:
+        if self.numpy.isfinite(loss):
+            self.gradient = gradient
+        elif self.processes == 1:
             super()._differentiated(batch)  # which raises what the eager engine would
         return loss, outputs, gradient
 
@@ -317,10 +327,10 @@ class ParallelSteps(CompiledSteps):
         return self.right if form_on_arrays(self.metric) else super()._judged(outputs, batch)
 
     def _updated(self, gradient: Any) -> None:
-        theta, state, norm = self.outcome
+        theta, state, used, norm = self.outcome
         if self.max_norm is not None and not self.numpy.isfinite(norm):
             clipped(gradient, self.max_norm)  # which says what is wrong
-        self.theta = theta
+        self.theta, self.gradient = theta, used
         self.optimizer._remember(state)
 
     def _all_finite(self, numbers: Any) -> bool:

@@ -2,18 +2,18 @@
 
 The formula, `rule`, leads from a parameter, its gradient and what is remembered of earlier steps to the new ones of
 each. Read with floats it is `step()`, which follows `backward()` and changes the parameters; read with arrays it is
-`updated(theta, gradient)`, which compiled training calls, and which costs no Python work for each parameter. Both count
-the same steps and remember in the same place, so they may take turns.
+`updated(theta, gradient)`, which compiled training calls where the rule is vectorized, and which costs no Python work
+for each parameter. Both count the same steps and remember in the same place, so they may take turns.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from autograd import Value
+from autograd.engine import UNREACHED
 from autograd.rules import real
 from nn.training.checks import above_zero, not_negative, parameter_list, share, two_shares
 
@@ -41,9 +41,10 @@ class Optimizer:
 
     - `lr`: the learning rate, a number or a schedule, a function of the number of steps taken so far such as those of
       `nn.schedules`. It may be assigned between steps; `rate` is the number that the next step takes.
-    - `parameters`, in the order of which `updated` takes its vectors; `steps`, the number of steps taken.
+    - `parameters`: those it was made for. `steps`: the number of steps taken.
     - `state`: what is remembered from step to step, by name, a number for each parameter. A step replaces it and
       changes no part of it, so whoever keeps `state` and `steps` from before a step can take the step back.
+    - `vectorized`: whether the rule also takes arrays, of all parameters at once.
 
     An optimiser of your own is a class with the names of its `state` in `remembers`, and a `rule`:
 
@@ -62,12 +63,19 @@ class Optimizer:
     ...     optimizer.step()
     >>> optimizer.steps, round(x.data, 12)
     (2, 1.62)
+
+    `fit` calls its `step()` after each gradient, also where that is compiled. A rule of operators and functions of
+    `autograd`, of nothing but lr, t, p, g and what it remembers, takes arrays as well: `vectorized = True` in the class
+    says so, and compiled training then works on arrays alone, as it does with those of `nn`. That is several times as
+    fast for thousands of parameters, and `backend="jax"` needs it. It is said of the methods of the class and of those
+    it has from others; a subclass with methods of its own says it again.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
+    vectorized: ClassVar[bool] = False
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
-        self.parameters = parameter_list(parameters, type(self).__name__)
+        self._parameters = parameter_list(parameters, type(self).__name__)
         self.lr = lr
         self.steps = 0
         names: Any = self.remembers
@@ -76,6 +84,18 @@ class Optimizer:
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in names}
         for name, option in options.items():
             setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of which `updated` takes its vectors."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, others: Any) -> None:
+        raise AttributeError(
+            "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
+            f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
+        )
 
     @property
     def lr(self) -> Rate:
@@ -144,15 +164,23 @@ class Optimizer:
         """
         import numpy as np
 
-        vectors = [np.asarray(vector, dtype=float) for vector in (theta, gradient, *self.state.values())]
+        vectors = [np.asarray(vector, dtype=float).view() for vector in (theta, gradient, *self.state.values())]
+        for vector in vectors:
+            vector.flags.writeable = False  # a step may be taken back
         for name, vector in zip(("theta", "gradient"), vectors, strict=False):
             if vector.shape != (len(self.parameters),):
                 raise ValueError(
                     f"{name} is a vector with a number for each of {len(self.parameters)} parameters, "
                     f"got the shape {vector.shape}"
                 )
-        with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
-            found = self.rule(self.rate, self.steps + 1)(*vectors)
+        try:
+            with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
+                found = self.rule(self.rate, self.steps + 1)(*vectors)
+        except ValueError as error:
+            if "read-only" in str(error):
+                name = type(self).__name__
+                raise ValueError(f"the rule of {name} changes what it is given; write p = p + v for p += v") from error
+            raise
         self._check_result(found)
         shape = vectors[0].shape
         new, *state = [part if np.shape(part) == shape else np.full(shape, part) for part in found]
@@ -170,58 +198,28 @@ class Optimizer:
                 f"what it remembers; got {got}"
             )
 
-    def check_arrays(self) -> None:
-        """Raise TypeError where `updated` would not do what `step` does in the next two steps.
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether `updated` does what `step` does: where the class that has its methods says that it is vectorized.
 
-        Both are asked on copies, whose parameters have different numbers, so a rule that looks at these is noticed.
-        Rules of nn.optim are known to be formulas of arrays.
+        >>> from nn import SGD
+        >>> class Projected(SGD):
+        ...     def step(self):
+        ...         super().step()
+        ...         for p in self.parameters:
+        ...             p.data = max(p.data, 0.0)
+        >>> SGD([Value(1.0)]).takes_arrays, Projected([Value(1.0)]).takes_arrays
+        (True, False)
         """
-        kind = type(self)
-        known = ("step", "zero_grad") if kind.updated is Optimizer.updated else ("zero_grad",)
-        if own := [name for name in known if name in vars(self) or getattr(kind, name) is not getattr(Optimizer, name)]:
-            raise TypeError(
-                f"{kind.__name__} overrides {own[0]}, which is not called where training runs on arrays; write what it "
-                "does in its rule"
-            )
-        if kind.updated is Optimizer.updated and kind.rule.__module__ == "nn.optim":
-            return
-        try:
-            by_floats, by_arrays = self._sample(1.0), self._sample(-2.0)
-        except Exception as error:
-            raise TypeError(
-                f"{kind.__name__} has a rule of its own and cannot be copied, so its steps by floats and by arrays "
-                f"cannot be compared: {error}"
-            ) from error
-        theta = [parameter.data for parameter in by_floats.parameters]
-        for t in range(2):
-            gradient = [(-1.0) ** (t + i) * (1 + i % 7) / 7.0 for i in range(len(theta))]
-            for parameter, slope in zip(by_floats.parameters, gradient, strict=True):
-                parameter.zero_grad()
-                (parameter * slope).backward()
-            by_floats.step()
-            try:
-                theta = by_arrays.updated(theta, gradient).tolist()
-            except (TypeError, ValueError, AttributeError) as error:
-                raise TypeError(
-                    f"the rule of {kind.__name__} takes no arrays, as training on arrays gives it: {error}; write v ** "
-                    "0.5 in place of math.sqrt(v), autograd.maximum in place of max, where(condition, a, b) for an if"
-                ) from error
-            numbers = [parameter.data for parameter in by_floats.parameters]
-            if not all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-300) for a, b in zip(numbers, theta, strict=True)):
-                raise TypeError(
-                    f"a step of {kind.__name__} by arrays is not that of each parameter by itself: write a rule of p, "
-                    "g and what it remembers alone, which draws no numbers and does not look at the parameters"
-                )
-
-    def _sample(self, factor: float) -> Optimizer:
-        """Return a copy for the first parameters, times a factor, that shares nothing with this one."""
-        sample = copy.copy(self)
-        sample.lr = 0.1 if callable(self._lr) else self._lr  # a schedule is asked for the steps that are taken
-        few = slice(0, 2_000)
-        sample.parameters = [Value(factor * parameter.data) for parameter in self.parameters[few]]
-        sample.state = {name: list(numbers[few]) for name, numbers in self.state.items()}
-        copied: Optimizer = copy.deepcopy(sample)
-        return copied
+        if any(hasattr(getattr(type(self), name, None), "__get__") for name in vars(self)):  # step = ..., of one alone
+            return False
+        for kind in type(self).__mro__:
+            members = vars(kind)
+            if "vectorized" in members:
+                return bool(members["vectorized"])
+            if any(hasattr(member, "__get__") for name, member in members.items() if not name.startswith("__")):
+                return False
+        return False
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""
@@ -231,7 +229,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients, before the next ones add to them."""
         for parameter in self.parameters:
-            parameter.zero_grad()
+            parameter.adjoint = UNREACHED  # a leaf has no nodes behind it, which Value.zero_grad looks for
 
     def __repr__(self) -> str:
         shown = "".join(f", {name}={option!r}" for name, option in self.options.items())
@@ -239,4 +237,4 @@ class Optimizer:
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 
 
-_COMMON = ("parameters", "_lr", "steps", "state")
+_COMMON = ("_parameters", "_lr", "steps", "state")

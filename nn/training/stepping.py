@@ -269,9 +269,7 @@ class EagerSteps(Steps):
         return total.data, outputs, [parameter.grad for parameter in self.optimizer.parameters]
 
     def _updated(self, gradient: Any) -> None:
-        if self.max_norm is not None:
-            clip_grad_norm(self.optimizer.parameters, self.max_norm)
-        self.optimizer.step()
+        clip_and_step(self.optimizer, self.max_norm)
 
     def _evaluated(self, data: Examples) -> tuple[float, Any]:
         return evaluated(self.model, data.x, data.y, self.loss)
@@ -303,15 +301,14 @@ class CompiledSteps(Steps):
             compiled = autograd.compile(example, batched=("x", "y"), wrt=wrt, has_aux=has_aux, backend=backend)
             import numpy as np  # after compile, whose error tells how to install it
 
-            task.optimizer.check_arrays()
-
         self.program = compiled
         self.numpy: Any = np
         self.theta: Any = None
-        self.gradient: Any = None  # of the last step
+        self.gradient: Any = None  # of the last step, until the Values have it
         self.keeps = False  # whether the model or the loss keeps something of its calls
         self.probe: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
         super().__init__(task)
+        self.on_arrays = self.optimizer.takes_arrays
         self.read()
         self.begin()
 
@@ -391,10 +388,16 @@ class CompiledSteps(Steps):
 
     def write(self) -> None:
         """Bring the Values up to date, and their gradients, which are those of the last step."""
-        self.program.write(self.theta)
+        self.program.write(self.numpy.asarray(self.theta))
         if self.gradient is not None:
-            for parameter, slope in zip(self.optimizer.parameters, self.gradient.tolist(), strict=True):
-                parameter.grad = slope
+            self._write_gradient(self.numpy.asarray(self.gradient))
+            self.gradient = None
+
+    def _write_gradient(self, gradient: Any) -> None:
+        """Add a gradient to those of the Values, from which it is cleared as in a loop by hand."""
+        self.optimizer.zero_grad()
+        for parameter, slope in zip(self.optimizer.parameters, gradient.tolist(), strict=True):
+            parameter.grad = (parameter.grad or 0.0) + slope
 
     def read(self) -> None:
         """Take over what the Values have become."""
@@ -421,12 +424,23 @@ class CompiledSteps(Steps):
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)
         loss, outputs = (found, None) if self.metric is None else found
+        if not math.isfinite(loss):
+            return loss, outputs, gradient
+        if self.on_arrays:
+            self.gradient = gradient
+        else:
+            self._write_gradient(gradient)
+            gradient = self.numpy.array([parameter.grad for parameter in self.optimizer.parameters])
         return loss, outputs, gradient
 
     def _updated(self, gradient: Any) -> None:
+        if not self.on_arrays:
+            clip_and_step(self.optimizer, self.max_norm)
+            self.read()
+            return
         if self.max_norm is not None:
-            gradient, _ = clipped(gradient, self.max_norm)
-        self.theta, self.gradient = self.optimizer.updated(self.theta, gradient), gradient
+            self.gradient, _ = clipped(gradient, self.max_norm)
+        self.theta = self.optimizer.updated(self.theta, self.gradient)
 
     def _evaluated(self, data: Examples) -> tuple[float, Any]:
         found = self.program.each_at(self.theta, *data.arrays)
@@ -453,6 +467,13 @@ def _is_arithmetic(error: Exception) -> bool:
     """
     frames = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return isinstance(error, OverflowError) or (error.__suppress_context__ and not OPERATIONS.isdisjoint(frames))
+
+
+def clip_and_step(optimizer: Optimizer, max_norm: float | None) -> None:
+    """Let an optimiser change its parameters by their gradients, which are clipped first where that is wanted."""
+    if max_norm is not None:
+        clip_grad_norm(optimizer.parameters, max_norm)
+    optimizer.step()
 
 
 def differentiable(total: Any) -> Value:

@@ -29,12 +29,12 @@ TARGETS = {"hinge": 2 * BITS - 1, "binary_cross_entropy": BITS, "cross_entropy":
 
 
 def trained(backend, loss=nn.mse, y=REAL, optimizer=None, outputs=1, rows=53, **options):
-    """The history of a small network, its parameters, and its optimiser."""
+    """The history of a small network, its parameters with their gradients, and its optimiser."""
     model = MLP(3, [5, outputs], "tanh", seed=1)
     made = SGD(model.parameters(), lr=0.1) if optimizer is None else optimizer(model.parameters())
     options = {"epochs": 3, "batch_size": 20, "seed": 2, "progress": False} | options
     history = fit(model, X[:rows], y[:rows], loss=loss, optimizer=made, backend=backend, **options)
-    return history, [p.data for p in model.parameters()], made
+    return history, [number for p in model.parameters() for number in (p.data, p.grad)], made
 
 
 def numbers(history):
@@ -176,6 +176,8 @@ def test_bad_examples_are_the_same_errors():
 
 def test_rule_that_branches_and_loss_of_all_examples_together_are_errors_that_say_what_to_write():
     class Branching(Optimizer):
+        vectorized = True
+
         def rule(self, lr, t):
             rate = 0.5 * lr if t > 1 else lr
             return lambda p, g: (p - rate * g,)
@@ -184,6 +186,42 @@ def test_rule_that_branches_and_loss_of_all_examples_together_are_errors_that_sa
         trained("jax", optimizer=lambda p: Branching(p, lr=0.1))
     with pytest.raises(ValueError, match="is the mean over its examples"):
         trained("jax", loss=lambda o, t: nn.mse(o, t) * len(o))
+
+
+class OfItsSteps(Optimizer):
+    """A rule that looks at what the optimiser keeps."""
+
+    vectorized = True
+
+    def rule(self, lr, t):
+        rate = self.lr if callable(self.lr) else 0.5 * (self.lr + lr)
+        return lambda p, g: (p - (lr if callable(rate) else rate) / (1.0 + self.steps) * g,)
+
+
+@pytest.mark.parametrize("lr", [0.1, lambda t: 0.1 / (1 + t)], ids=["constant", "schedule"])
+def test_rule_may_look_at_its_steps_and_rate_and_callbacks_at_the_gradient(lr):
+    seen = []
+
+    def callback(history):
+        made.lr = lr if callable(lr) else 0.9 * made.lr
+        seen[-1] += [p.grad for p in made.parameters]
+
+    def optimizer(parameters):
+        nonlocal made
+        made = OfItsSteps(parameters, lr=lr)
+        seen.append([])
+        return made
+
+    made = None
+    assert_same(optimizer=optimizer, callbacks=[callback], max_norm=0.2)
+    assert seen[1] == pytest.approx(seen[0], rel=1e-9)
+    assert any(seen[0])
+
+
+def test_optimizer_that_is_not_said_to_be_vectorized_is_an_error():
+    kind = type("Own", (SGD,), {"step": SGD.step})
+    with pytest.raises(TypeError, match="backend='jax' takes steps on arrays, and Own does not say.*vectorized = True"):
+        trained("jax", optimizer=lambda p: kind(p, lr=0.1))
 
 
 class Biased(nn.Module):
