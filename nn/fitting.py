@@ -73,8 +73,8 @@ def fit(
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
     - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
-      parameters, `optimizer.lr`, or what the model and the loss read beside them. `gradient_norms`: record those of
-      each layer, before clipping.
+      parameters, `optimizer.lr`, what the model and the loss read beside them, or, in one process, the examples.
+      `gradient_norms`: record those of each layer, before clipping.
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
@@ -228,6 +228,7 @@ class _Run:
         self.stop = stop
         self.restore_best = restore_best
         self.best: Any = None
+        self.digests: list[Any] = []  # of the examples, as callbacks found them
         self.epoch = 1
         self.begin = time.monotonic()
 
@@ -350,6 +351,7 @@ class _Run:
         if stop is None and not self.callbacks:
             return ""
         self._write()
+        self.digests = self.digests or self._digests()
         try:
             for callback in self.callbacks:
                 callback(self.history)
@@ -358,10 +360,25 @@ class _Run:
             steps.read()
         if isinstance(steps, CompiledSteps):
             with self._trial() as drawn:
-                self._try(partial(steps.renew, self.data), drawn)
+                self._try(partial(self._renew, steps), drawn)
         if isinstance(reason, str) or not reason:
             return reason or ""
         return f"{name if (name := getattr(stop, '__name__', '')).isidentifier() else 'stop'} said so"
+
+    def _digests(self) -> list[Any]:
+        """Return what tells whether examples are changed, where arrays are made of them that would not be."""
+        if not isinstance(self.steps, CompiledSteps) or self.steps.processes > 1:
+            return []
+        return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
+
+    def _renew(self, steps: CompiledSteps) -> None:
+        """Take over what callbacks have changed beside the parameters."""
+        before, self.digests = self.digests, self._digests()
+        changed = [found is None or found != seen for found, seen in zip(self.digests, before, strict=True)]
+        if any(changed):
+            self.data = steps.data(self.data)
+            self.held_out = None if self.held_out is None else steps.data(self.held_out)
+        steps.renew(self.data, any(changed))
 
     def _leave(self) -> None:
         """Leave the model as it is to be."""

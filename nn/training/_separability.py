@@ -9,6 +9,7 @@ all examples say whether these terms are those of each by itself, whatever place
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ def check_separable(
     """Raise ValueError where a loss is not the mean over its examples; return outputs and targets to ask it again at.
 
     `outputs`: those of `few`, which are some of the examples. Outputs of a class of one's own, in which the loss finds
-    its way, cannot be drawn, nor those that are not nested alike: they are left to the comparison with the model.
+    its way, cannot be drawn, nor those that are not nested alike: those of these few are drawn from.
     """
     try:
         flat, read = [*map(_flattened, outputs)], None
@@ -61,8 +62,31 @@ def check_separable(
         flat, read = [*map(_flattened, few.x)], model
     if read is None and all(structure == flat[0][1] for _, structure in flat):
         outputs = _check_values(model, loss, flat, few, examples) or outputs
+    else:
+        _check_repeated(model, loss, outputs, examples)
     _check_graph(lambda *given: loss([*(given if read is None else map(read, given))], few.y), flat)
     return outputs, few.y
+
+
+def _check_repeated(model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], examples: Examples) -> None:
+    """Raise ValueError where a loss of draws from these outputs, beside all targets, is not the mean of those of each."""
+    count = max(3, len(examples.targets))
+    drawn = random.Random(0).choices(outputs, k=count)  # in turn, those a period apart would be the same
+    pairs = [(output, examples.targets[i % len(examples.targets)]) for i, output in enumerate(drawn)]
+
+    def at_once(some: Sequence[tuple[Any, Any]]) -> float:
+        return plain_number(loss([output for output, _ in some], [target for _, target in some]), "a loss")
+
+    with no_grad(), state_restored(model, loss):
+        try:
+            each = [at_once([pair]) for pair in pairs]
+            wanted = {some: at_once(pairs[:some]) for some in (count, 3, 2)}
+        except Exception:  # a target may belong to its own output alone
+            return
+        for some, at_all in wanted.items():
+            found = math.fsum(each[:some]) / some
+            if abs(found - at_all) > CLOSE * math.fsum(map(abs, each[:some])) / some:  # not where one is nan
+                raise refusal(some, at_all, at_once(pairs[:some]), found)
 
 
 def _flattened(thing: Any) -> tuple[list[float], Structure]:

@@ -150,6 +150,7 @@ class ParallelSteps(CompiledSteps):
         programs = [self.program.specialize(*some).lowering for some in (self.one, one)]
         if not programs[0].is_same(programs[1]):
             raise ValueError("the model computes something else of the held-out examples, which are nested otherwise")
+        self.placed.clear()
         counts = shares(len(found.inputs), "jax")
         return SharedExamples(found.inputs, found.targets, found.arrays, None, counts, counts.total, max(counts.counts))
 

@@ -285,6 +285,8 @@ class CompiledSteps(Steps):
     program does not compute what the eager engine does, as where the loss is not the mean over its examples.
     """
 
+    processes = 1  # that train together
+
     def __init__(self, task: TrainingTask, backend: str = "auto") -> None:
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
@@ -403,11 +405,12 @@ class CompiledSteps(Steps):
         """Take over what the Values have become."""
         self.theta = self.program.read()
 
-    def renew(self, data: Examples) -> None:
+    def renew(self, data: Examples, are_others: bool = False) -> None:
         """Take over what the model and the loss have become, beside the parameters, as after a callback.
 
-        Raises what the constructor and `check` raise where that cannot be compiled. A loss may have become another one
-        for several examples alone, of which the program of one says nothing.
+        `are_others`: whether the examples have changed, too. Raises what the constructor and `check` raise where that
+        cannot be compiled. A loss may have become another one for several examples alone, of which the program of one
+        says nothing.
         """
         try:
             changed = self.program.renew(*[part.take([0]) for part in data.arrays])
@@ -420,6 +423,9 @@ class CompiledSteps(Steps):
             return
         if changed:
             self.check(data)
+        elif are_others:
+            with state_restored(self.model, self.task.loss):
+                self._compare(data.batch(data.telling(CHECKED)))
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)

@@ -220,7 +220,7 @@ def test_rule_may_look_at_its_steps_and_rate_and_callbacks_at_the_gradient(lr):
 
 def test_optimizer_that_is_not_said_to_be_vectorized_is_an_error():
     kind = type("Own", (SGD,), {"step": SGD.step})
-    with pytest.raises(TypeError, match="backend='jax' takes steps on arrays, and Own does not say.*vectorized = True"):
+    with pytest.raises(TypeError, match=r"steps on arrays, and Own does not say.*vectorized = True"):
         trained("jax", optimizer=lambda p: kind(p, lr=0.1))
 
 

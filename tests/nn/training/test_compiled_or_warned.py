@@ -248,17 +248,21 @@ def test_threshold_on_the_whole_batch_is_noticed_wherever_it_lies(name, outputs)
     assert_same(NO_MEAN, plain_heads(nested, 1), POINTS, y, loss=loss, metric=None, epochs=3)
 
 
+@pytest.mark.parametrize("nested", [lambda z: z, Distribution], ids=["numbers", "outputs of a class of one's own"])
 @pytest.mark.parametrize("first", [1, 40, 150, 299])
-def test_what_depends_on_the_place_in_the_batch_is_noticed_however_late_it_comes(first):
-    """Weights by the place, and terms of neighbours."""
+def test_what_depends_on_the_place_in_the_batch_is_noticed_however_late_it_comes(first, nested):
+    """Weights by the place, terms of neighbours, and a count."""
     weights = [1.0 + (i >= first) for i in range(len(MANY))]
     y = [a * b for a, b in MANY]
     for loss in (
         lambda o, t: sum(w * (z - y) ** 2 for w, z, y in zip(weights, o, t)) / len(o),
         lambda o, t: mse(o, t) + sum([o[i] * o[i - 1] for i in range(first, len(o))]),
         lambda o, t: mse(o, t) + sum([o[i] - o[i - 1] for i in range(first, len(o))]),
+        lambda o, t: mse(o, t) * len(o) / min(len(o), first),
     ):
-        assert_same(NO_MEAN, plain_heads(lambda z: z[0]), MANY, y, loss=loss, epochs=2)
+        of_numbers = lambda o, t: loss([getattr(z, "middle", z) for z in o], t)  # noqa: B023
+        make = plain_heads(lambda z: nested(z[0]))
+        assert_same(NO_MEAN, make, MANY, y, loss=of_numbers, epochs=2, metric=None)
 
 
 def squares_of_known(output, target):

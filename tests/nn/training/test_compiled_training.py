@@ -1022,6 +1022,74 @@ def test_number_that_a_callback_changes_is_read_anew(name, backend, monkeypatch)
     assert losses(compiled=True, backend=backend, **ANNEALED[name]) == pytest.approx(wanted, rel=CLOSE)
 
 
+def drawn_anew(x, y):
+    for i in range(len(x)):
+        x[i][:] = [CHANCE.uniform(-1.5, 1.5) for _ in x[i]]
+        y[i] = math.sin(x[i][0])
+
+
+def one_corrected(x, y):
+    y[2] += 0.5
+
+
+def one_more(x, y):
+    x.append([0.5, 0.25])
+    y.append(1.0)
+
+
+def scaled(x, y):
+    x *= 0.9
+    y -= 0.1
+
+
+def gone_wrong(x, y):
+    y[3] = math.nan
+
+
+def nested_otherwise(x, y):
+    x[:] = [tuple(row) for row in x]
+
+
+def lists(part):
+    return [*map(list, part)] if isinstance(part[0], list) else [*part]
+
+
+class Lazily:
+    """Examples that cannot be pickled."""
+
+    def __init__(self, part):
+        self.part, self.lock = part, threading.Lock()
+
+    def __len__(self):
+        return len(self.part)
+
+    def __getitem__(self, i):
+        return self.part[i]
+
+    def __setitem__(self, i, number):
+        self.part[i] = number
+
+
+CHANGES = [(change, lists) for change in (drawn_anew, one_corrected, one_more, gone_wrong, nested_otherwise)]
+CHANGES += [(change, np.array) for change in (drawn_anew, one_corrected, scaled)]
+CHANGES += [(change, lambda part: Lazily(lists(part))) for change in (drawn_anew, one_corrected)]
+
+
+@pytest.mark.parametrize("held_out", [False, True], ids=["examples", "held-out examples"])
+@pytest.mark.parametrize(("change", "kind"), CHANGES, ids=lambda part: part.__name__)
+def test_examples_that_a_callback_changes_count(change, kind, held_out):
+    def recorded(**options):
+        CHANCE.seed(7)
+        (x, y), other = (kind(X), kind(REAL)), (X, REAL)
+        callback = lambda history: change(x, y) if len(history.loss) == 2 else None
+        (x_, y_), validation = (other, (x, y)) if held_out else ((x, y), None)
+        found = train(*options.values(), y_, x_, epochs=4, callbacks=[callback], validation=validation)
+        return [*found[0], *found[1].loss, *found[1].validation_loss, found[1].stopped]
+
+    numbers, wanted = recorded(compiled=True), recorded(compiled=False)
+    assert numbers == [pytest.approx(w, rel=CLOSE, nan_ok=True) if isinstance(w, float) else w for w in wanted]
+
+
 OF_SEVERAL = {  # terms that one example by itself does not have
     "products of neighbours": lambda o: sum(a * b for a, b in itertools.pairwise(o)),
     "differences of neighbours": lambda o: sum(a - b for a, b in itertools.pairwise(o)),
