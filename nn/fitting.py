@@ -277,6 +277,8 @@ class _Run:
                 return  # a function of one's own is called once in a step, and never else
             parts = [part for part in (examples, held_out) if part is not None]
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
+            for part in parts:
+                self.steps.look_at_classes(part)
             self.steps.hears_metric = False
             if compiled is False or not all(can_compile):
                 if self.backend != "auto" and compiled is not False:

@@ -69,7 +69,7 @@ def check_separable(
 
 
 def _check_repeated(model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], examples: Examples) -> None:
-    """Raise ValueError where a loss of draws from these outputs, beside all targets, is not the mean of those of each."""
+    """Raise ValueError where a loss of draws from these outputs, and all targets, is not the mean of those of each."""
     count = max(3, len(examples.targets))
     drawn = random.Random(0).choices(outputs, k=count)  # in turn, those a period apart would be the same
     pairs = [(output, examples.targets[i % len(examples.targets)]) for i, output in enumerate(drawn)]

@@ -17,8 +17,9 @@ def accuracy(outputs: Data, targets: Data) -> float:
     """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
 
     A target is the index of a class, or a probability for each class; of two classes also -1 or 1, and of a single
-    score the probability of class 1. An output that is nan is never right. A NumPy array of outputs, with a row for
-    each example, is judged at once. For several labels of an example there is `binary_accuracy`.
+    score the probability of class 1; others are a ValueError. An output that is nan is never right. A NumPy array of
+    outputs, with a row for each example, is judged at once. For several labels of an example there is
+    `binary_accuracy`.
 
     >>> accuracy([2.5, -0.5, 0.1, 3.0], [1, -1, -1, 1])
     0.75
@@ -49,6 +50,9 @@ def binary_accuracy(outputs: Data, targets: Data) -> float:
     if (found := [*map(len, scores)]) != (given := [*map(len, wanted)]):
         raise ValueError(f"binary_accuracy takes a target for each score, got {given} targets for {found} scores")
     pairs = [pair for example in zip(scores, wanted, strict=True) for pair in zip(*example, strict=True)]
+    for _, y in pairs:
+        if not _is_class(y, 1):
+            raise _no_class("binary_accuracy", y, 1)
     return sum(z == z and (z > 0.0) == (y > 0.5) for z, y in pairs) / len(pairs)
 
 
@@ -120,12 +124,29 @@ def _wanted(asker: str, target: Any) -> list[float]:
 
 def _is_right(output: Any, target: Any) -> bool:
     scores, wanted = _scores(output), _wanted("accuracy", target)
+    if len(wanted) > 1:
+        return predicted_class(scores) == predicted_class(wanted) and not any(score != score for score in scores)
+    (y,) = wanted
+    if not _is_class(y, len(scores)):
+        raise _no_class("accuracy", y, len(scores))
     if any(score != score for score in scores):
         return False
-    if len(wanted) > 1:
-        return predicted_class(scores) == predicted_class(wanted)
-    (y,) = wanted
     return predicted_class(scores) == (y > 0.5 if len(scores) == 1 else max(y, 0.0) if len(scores) == 2 else y)
+
+
+def _is_class(y: Any, count: int) -> Any:
+    """Whether a target, or which of an array of them, is a class for so many scores, or the probability of class 1."""
+    one_of = (y >= 0.0) & ((y <= 1.0) if count == 1 else (y < count) & (y % 1.0 == 0.0))
+    return one_of | ((y == -1.0) & (count < 3))
+
+
+def _no_class(asker: str, y: float, count: int) -> ValueError:
+    if count > 1:
+        return ValueError(f"{asker} takes for {count} scores a class from 0 to {count - 1}, got {y:g}")
+    return ValueError(
+        f"{asker} takes for a single score a class of 0 or 1, or of -1 or 1, or the probability of class 1, got {y:g}; "
+        "for more classes give the scores of each, as a model returns them, not the predicted class"
+    )
 
 
 def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets: Data) -> float:
@@ -136,6 +157,12 @@ def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets
         wanted = np.asarray(targets, dtype=float).reshape(len(targets), -1)
     except (TypeError, ValueError):
         raise ValueError(f"{asker} takes classes as numbers, got {targets!r}; number them from 0") from None
+    count = scores.shape[1] if asker == "accuracy" else 1
+    if wanted.shape[1] == 1 or count == 1:
+        with np.errstate(invalid="ignore"):
+            odd = wanted[~_is_class(wanted, count)]
+        if odd.size:
+            raise _no_class(asker, odd[0], count)
     return float(np.mean(right(scores, wanted, np)))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, minimum
+from autograd import Value, fsum, mean, minimum
 from nn import MLP, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, mse, playground, plots
 from nn.training.judging import LOSSES, calls_noted, metric_among
 from nn.training.metrics import binary_accuracy, predicted_class, right_signs
@@ -27,7 +27,6 @@ SHARES = [
     ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
     ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
     ([[0.1, 0.7], [0.5, 0.2], [0.5, 0.2]], [1, -1, 1], 2 / 3),  # two classes may be signs
-    ([[0.5, 0.2, 0.1]], [-1], 0.0),  # three may not
     ([[0.1, math.nan], [math.nan, 0.2], [0.0, 1.0]], [1, 0, 1], 1 / 3),
     ([math.nan, math.nan], [1, 0], 0.0),
 ]
@@ -56,10 +55,33 @@ def test_accuracy_of_arrays_is_that_of_lists(data):
     k = data.draw(st.integers(1, 4))
     score = st.one_of(st.sampled_from([0.0, 1.0, math.nan, math.inf, -math.inf]), st.floats(-1.0, 1.0))
     outputs = data.draw(st.lists(st.lists(score, min_size=k, max_size=k), min_size=1, max_size=8))
-    targets = [data.draw(st.integers(-1, max(k - 1, 1))) for _ in outputs]
+    targets = [data.draw(st.integers(-1 if k < 3 else 0, max(k - 1, 1))) for _ in outputs]
     assert accuracy(np.array(outputs), targets) == accuracy(outputs, targets)
     if k == 1:
         assert accuracy(np.array(outputs)[:, 0], targets) == accuracy([z for (z,) in outputs], targets)
+
+
+ROWS = [[0.1], [0.2], [0.3], [0.4]]
+NO_CLASSES = {1: [2, 3.0, -0.5, 1.5, -2, math.nan, math.inf], 2: [2, 0.5, -2, math.nan], 3: [3, -1, 1.5, math.nan]}
+
+
+@pytest.mark.parametrize(("count", "target"), [(count, y) for count, wrong in NO_CLASSES.items() for y in wrong])
+def test_target_that_is_no_class_of_the_scores_is_an_error_in_lists_arrays_and_training(count, target):
+    outputs, y = [[0.1 * i] * count for i in range(4)], [0, 1, 0, target]
+    said = f"a class from 0 to {count - 1}, got {target:g}" if count > 1 else f"a class of 0 or 1, .*, got {target:g}"
+    for judge in (accuracy, binary_accuracy) if count == 1 else (accuracy,):
+        for form in (outputs, np.array(outputs)):
+            with pytest.raises(ValueError, match=f"^{judge.__name__} takes for .*{said}"):
+                judge(form, y)
+            with pytest.raises(ValueError, match=said):
+                judge(form, np.array(y))
+        model = MLP(1, [count], seed=1)
+        before, loss = model.state_dict(), lambda o, t: mean([fsum(z if count > 1 else [z]) for z in o])
+        for options in ({"compiled": True}, {"compiled": False}, {"batch_size": 1}, {"validation": (ROWS, y)}):
+            data = (ROWS, [0, 1, 0, 1]) if "validation" in options else (ROWS, y)
+            with pytest.raises(ValueError, match=said):
+                fit(model, *data, loss=loss, metric=judge, seed=1, **options)
+            assert model.state_dict() == before
 
 
 def test_accuracy_of_a_model_is_a_plain_number():
@@ -83,7 +105,7 @@ TAKE_DATA = {  # all that takes data, of inputs or outputs with two numbers and 
     "evaluate": lambda X, y: evaluate(MLP(2, [2], seed=1), X, y, loss=cross_entropy),
     "playground": lambda X, y: playground(MLP(2, [2], seed=1), X, y, loss=cross_entropy, seed=1, features="ab").html,
     "accuracy": accuracy,
-    "binary_accuracy": lambda X, y: binary_accuracy(X, X),
+    "binary_accuracy": lambda X, y: [binary_accuracy(X, [[1, 0]] * 3), binary_accuracy(y, y)],
     "cross_entropy": cross_entropy,
     **{loss.__name__: lambda X, y, loss=loss: loss(X, X) for loss in (mse, nn.mae, nn.huber)},
     **{loss.__name__: lambda X, y, loss=loss: loss(y, y) for loss in (hinge, binary_cross_entropy)},
