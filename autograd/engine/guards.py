@@ -32,10 +32,18 @@ STEEP = {  # beside those of which the edges tell it
 
 @lru_cache(maxsize=1024)
 def _is_steep(operation: Operation) -> bool:
-    """Whether an operation has an infinite slope, or none, where its operands are finite and its value is defined."""
+    """Whether an operation has an infinite slope, or none, where its operands are finite and its value is defined.
+
+    A constant power that is not whole has one of some order at 0: where its own is finite, that of its slope is not.
+    """
+    family, exponent = operation.family or (None, 0.0)
     edges = operation.edges.items()
-    return operation in STEEP or not all(
-        math.isfinite(slope) for operands, slopes in edges if all(map(math.isfinite, operands)) for slope in slopes
+    return (
+        operation in STEEP
+        or (family is rules.power_of and exponent % 1.0 != 0.0)
+        or not all(
+            math.isfinite(slope) for operands, slopes in edges if all(map(math.isfinite, operands)) for slope in slopes
+        )
     )
 
 

@@ -569,21 +569,22 @@ class _Side:
 
     def run(self, side: Any) -> Any:
         """Return what a side computes; nothing of a side that is not chosen leaves it, as nothing goes in."""
-        if not callable(side):
-            return self._guard(side) if isinstance(side, Value) and not isinstance(side, Constant) else side
-        with modes.in_side(self):
-            try:
-                result = side()
-            except rules.OUT_OF_DOMAIN as error:  # of plain numbers, such as log(-1.0), or for what is not there yet
-                if self.taken or isinstance(error, RecursionError):  # of a function that calls itself in a side
-                    raise
-                *_, outermost = self._nested()
-                result = _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
-        if not isinstance(result, Value):
+        result = self._called(side) if callable(side) else side
+        if not isinstance(result, Value) or isinstance(result, Constant):
             return result
         (result,) = self._guarded((result,))
         with modes.in_side(self.around):
             return rules.unguard(self.test, result)
+
+    def _called(self, side: Any) -> Any:
+        with modes.in_side(self):
+            try:
+                return side()
+            except rules.OUT_OF_DOMAIN as error:  # of plain numbers, such as log(-1.0), or for what is not there yet
+                if self.taken or isinstance(error, RecursionError):  # of a function that calls itself in a side
+                    raise
+                *_, outermost = self._nested()
+                return _ErrorOfSide(error)(outermost.test)  # nan behind the guard of each side that is not chosen
 
     def applied(self, op: Operation, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], float]:
         """Return the operands of an operation in this side, guarded, and its result where the side is not chosen.

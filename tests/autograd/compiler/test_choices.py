@@ -138,6 +138,7 @@ STEEP = [  # operations with an infinite slope where they are defined, or with n
     for xs, slopes in {**row.edges, **MORE_EDGES.get(row, {})}.items()
     if not all(map(math.isfinite, slopes)) and math.inf not in xs and not any(map(math.isnan, xs))
 ]
+STEEP += [(ad.rules.power_of.member(power), (0.0,)) for power in (0.5, 1.5, 2.5)]  # the last two in higher orders
 scaled = lambda y, c: where(c, lambda: 0.9 * y, lambda: y)
 OUTSIDE = {  # what a function of a number computed before has as a side, and a condition that does not hold at the edge
     "alone": lambda y, c: where(c, lambda: y, 0.0),
@@ -220,6 +221,52 @@ def test_nothing_between_an_infinite_slope_and_a_side_keeps_it_from_handing_back
 
     found = check_beside_an_infinite_slope(f, row, edge)
     assert math.isfinite(sum(found)) or gate not in ("a function", "a number")
+
+
+CHOSEN = {  # the chosen side of a choice, of which the other one hands back nothing
+    "functions": lambda c, a, b: where(c > 0.0, lambda: a, lambda: b),
+    "a number or a function": lambda c, a, b: where(c > 0.0, a, lambda: b),
+    "a function or a number": lambda c, a, b: where(c <= 0.0, lambda: b, a),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize(
+    ("row", "edge"), [(row, xs) for row, xs in STEEP if len(xs) == 1 and -math.inf not in xs],
+    ids=lambda part: getattr(part, "name", None),
+)  # fmt: skip
+def test_infinite_slope_after_a_choice_does_not_arrive_at_the_side_that_is_not_chosen(row, edge, name):
+    def f(xs):
+        x, c = xs
+        return x * row(CHOSEN[name](c, edge[0] + (0.5 if row is ad.acosh or edge[0] <= 0.0 else -0.5) * x, edge[0]))
+
+    check_beside_an_infinite_slope(f, row, (0.7,))
+
+
+SOLVING = {  # transforms and solvers, in a side, of what was computed outside of it
+    "root": lambda z: ad.root(lambda y: y + y**3 - z, 0.1),
+    "argmin": lambda z: ad.argmin(lambda y: (y - z) ** 2 + y**4, 0.1),
+    "grad": lambda z: grad(lambda q: q**3 * z)(z),
+    "jvp": lambda z: ad.jvp(lambda q: q**3 * z, (z,), (z,))[1],
+    "taylor": lambda z: ad.taylor(lambda q: q**3 * z, z, 2)[2],
+    "compiled": lambda z: compile(lambda q: q**3 * z)(z),
+}
+
+
+@pytest.mark.sample(12)
+@pytest.mark.parametrize("second", SOLVING)
+@pytest.mark.parametrize("first", SOLVING)
+@pytest.mark.parametrize(
+    ("row", "edge"), [(row, xs) for row, xs in STEEP if len(xs) == 1], ids=lambda part: getattr(part, "name", None)
+)
+def test_side_may_solve_and_differentiate_what_an_infinite_slope_is_before(row, edge, first, second):
+    def f(x):
+        z = row(x)
+        return where(x < 1e3, lambda: SOLVING[first](z) * SOLVING[second](x * z), 0.0)
+
+    x = 1.2 if row is ad.acosh else 0.6
+    assert compile(grad(f))(x) == pytest.approx(grad(f)(x), rel=1e-12)
+    assert compile(hessian(f))(x) == pytest.approx(hessian(f)(x), rel=1e-10)
 
 
 LINKS = {  # of a chain of choices, one after the other, and how many: fewer where a side takes nothing from before it
