@@ -115,6 +115,17 @@ def _unary(op: Operation, x: Value) -> Value:
     return node
 
 
+def _joined(sign: str, found: Value, *conditions: Any) -> Value:
+    """Return what joining two conditions made; raise TypeError where one of them is neither 0 nor 1."""
+    if found is not NotImplemented:
+        for operand in conditions:
+            number = operand.number if isinstance(operand, Value) else float(operand)
+            if number not in (0.0, 1.0) and number == number:
+                remedy = "a power is **" if sign == "^" else f"write (x > 0) {sign} (x < 1), in parentheses"
+                raise TypeError(f"{sign} joins conditions, which are 0 or 1, got {number!r}; {remedy}")
+    return found
+
+
 def _arithmetic(op: Binary) -> tuple[Method, Method]:
     """Return the method that applies an operation to self and another operand, and the one for the other order."""
     forward = op.forward
@@ -358,15 +369,21 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     # Conditions, which are numbers where a function is traced. Of plain bools Python's own ~ is -1 or -2, both true.
 
-    __or__, __ror__ = _arithmetic(rules.either)
+    _either, _either_of = _arithmetic(rules.either)
+
+    def __or__(self, other: Number) -> Value:
+        return _joined("|", self._either(other), self, other)
+
+    def __ror__(self, other: Number) -> Value:
+        return _joined("|", self._either_of(other), self, other)
 
     def __and__(self, other: Number) -> Value:
-        product = self.__mul__(other)
-        return product if product is NotImplemented else product | 0.0
+        product = _joined("&", self.__mul__(other), self, other)
+        return product if product is NotImplemented else product._either(0.0)
 
     def __xor__(self, other: Number) -> Value:
-        difference = self.__sub__(other)
-        return difference if difference is NotImplemented else difference | 0.0
+        difference = _joined("^", self.__sub__(other), self, other)
+        return difference if difference is NotImplemented else difference._either(0.0)
 
     __rand__, __rxor__ = __and__, __xor__
 

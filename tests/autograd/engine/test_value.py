@@ -19,13 +19,28 @@ import numpy as np
 import pytest
 
 import autograd as ad
-from autograd import Constant, Value, detect_anomaly, exp, fsum, no_grad, operation, rules, scope, sin, tanh
+from autograd import (
+    Constant,
+    Value,
+    compile,
+    detect_anomaly,
+    exp,
+    fsum,
+    grad,
+    no_grad,
+    operation,
+    rules,
+    scope,
+    sin,
+    tanh,
+)
 from autograd.engine import chain, clock, modes, value
 from autograd.engine.chain import topological_order
 from autograd.engine.node import UNREACHED, Node
 from autograd.export import derivation
 from autograd.rules import Binary, Unary
 from tests.collector import leaves_no_cycle
+from tests.errors import error_of
 from tests.readme import ROOT
 from tests.threads import in_threads
 
@@ -149,14 +164,30 @@ def test_number_on_either_side_acts_like_a_value(operate):
 
 @pytest.mark.parametrize("operate", [*OPERATORS, divmod], **names_of([*OPERATORS, divmod]))
 def test_operator_takes_a_plain_number_on_either_side_and_nothing_else(operate):
-    for y in (operate(Value(7.5), 2), operate(7.5, Value(2.0))) if operate is not divmod else ():
-        wanted = operate(Value(7.5), Value(2.0))
-        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [7.5, 2.0][: len(y.parents)])
-        assert wanted.op.forward(7.5, 2.0) == wanted.data
+    a, b = (1.0, 0) if operate in JOINING.values() else (7.5, 2)
+    for y in (operate(Value(a), b), operate(a, Value(b))) if operate is not divmod else ():
+        wanted = operate(Value(a), Value(b))
+        assert (y.data, [parent.data for parent in y.parents]) == (wanted.data, [a, b][: len(y.parents)])
+        assert wanted.op.forward(a, b) == wanted.data
     for stranger in ("2", None, [1.0], object()):
-        for operands in [(Value(2.0), stranger), (stranger, Value(2.0))]:
+        for operands in [(Value(1.0), stranger), (stranger, Value(1.0))]:
             with pytest.raises(TypeError, match=r"Value|not all arguments converted"):  # the latter of "2" % x
                 operate(*operands)
+
+
+JOINING = {"&": operator.and_, "|": operator.or_, "^": operator.xor}
+
+
+@pytest.mark.parametrize("sign", JOINING)
+def test_conditions_are_joined_and_other_numbers_are_an_error_that_says_what_to_write(sign):
+    joined, said = JOINING[sign], "a power is" if sign == "^" else f"(x > 0) {sign} (x < 1), in parentheses"
+    for a, b in itertools.product((0, 1, 1.0, True), repeat=2):
+        for f in (lambda x: joined(x, b), lambda x: joined(b, x), lambda x: joined(x, Value(b))):  # noqa: B023
+            assert f(Value(a)).data == joined(bool(a), bool(b)) == compile(f)(float(a))
+    for f in (lambda x: joined(x, 2), lambda x: joined(2.0, x), lambda x: joined(x, x), lambda x: joined(0, x)):
+        for found in (error_of(grad(f), 3.0), error_of(compile(f), 3.0), error_of(f, Value(3.0))):
+            assert found.startswith(f"TypeError: {sign} joins conditions, which are 0 or 1, got ")
+            assert said in found
 
 
 EDGES = (ROOT / "docs" / "edges.md").read_text(encoding="utf-8")
