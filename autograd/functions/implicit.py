@@ -36,10 +36,11 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
     """Return the solution x of f(x, *params) = 0 near x0, differentiable by the parameters to any order.
 
     f takes x in the structure of x0, and returns as many numbers as x has. The solution is found by Newton's method,
-    damped, with the Jacobian of f. Or `solver(g, x0)` finds it, such as SciPy's `root` or `fsolve`: g(x) = f(x,
-    *params) takes and returns floats; the x that it returns, or SciPy's result of one, is refined by Newton steps.
-    Derivatives by the parameters, and by Values that f uses beside them, are those of the implicit function theorem:
-    one linear solve, not the solver's steps. The start has no influence on them.
+    damped, with the Jacobian of f; where that is almost singular at x0, the first step is long. Or `solver(g, x0)`
+    finds it, such as SciPy's `root` or `fsolve`: g(x) = f(x, *params) takes and returns floats; the x that it returns,
+    or SciPy's result of one, is refined by Newton steps. Derivatives by the parameters, and by Values that f uses
+    beside them, are those of the implicit function theorem: one linear solve, not the solver's steps. The start has no
+    influence on them.
 
     Raises ConvergenceError if the solver does not converge in `max_steps`, or the Jacobian is singular or what rounding
     left of 0, as at a multiple root; also where x0 is a solution as it is. Where a number that it depends on is nan, so
@@ -58,11 +59,12 @@ def root(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_s
 
 
 def argmin(f: Function, x0: Any, *params: Any, solver: Solver | None = None, max_steps: int = 100) -> Any:
-    """Return the point x near x0 at which f(x, *params) is smallest, differentiable by the parameters to any order.
+    """Return the point x downhill from x0 at which f(x, *params) is smallest, differentiable by the parameters.
 
-    f takes x in the structure of x0 and returns one number. The point is found by Newton's method with the Hessian of
-    f, which is shifted where it is not positive definite. Or `solver(g, x0)` finds it, such as SciPy's `minimize`,
-    where g(x) = f(x, *params) takes and returns floats. Derivatives are those of the root of f's gradient; see `root`.
+    f takes x in the structure of x0 and returns one number. The point, a local minimum, is found by Newton's method
+    with the Hessian of f, which is shifted where it is not positive definite. Or `solver(g, x0)` finds it, such as
+    SciPy's `minimize`, where g(x) = f(x, *params) takes and returns floats. Derivatives are those of the root of f's
+    gradient; see `root`.
 
     Raises ConvergenceError if the solver does not converge in `max_steps`, or ends where there is no minimum, or at one
     that is no single point: the Hessian is singular there.

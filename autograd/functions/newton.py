@@ -24,6 +24,9 @@ Path = Sequence["tuple[Sequence[float], list[list[float]]]"]  # the start and th
 _EPS = 2.0**-52
 UNDEFINED = (ValueError, ArithmeticError)  # what functions raise outside of their domains
 FAR = 1e-4  # relative, from where on a multiple root is not what rounding makes of it
+# A step decreases f by this share of what the slope says at least. A Newton step to the minimum of a parabola has 0.5;
+# where f bends away from its slope, a smaller share would let a step go on beyond the next minimum.
+DECREASE = 0.25
 STEPS = [2.0**-k for k in range(31)]
 
 
@@ -134,7 +137,8 @@ def minimum_near(
     `at` returns gradient and Hessian.
 
     Where the Hessian is not positive definite a multiple of the identity is added (J. Nocedal and S. J. Wright,
-    "Numerical Optimization", 2nd edition, 2006, section 3.4).
+    "Numerical Optimization", 2nd edition, 2006, section 3.4), so large that no eigenvalue ends nearer to 0 than the
+    smallest one was.
     """
     x = list(start)
     value = f(x)
@@ -156,7 +160,7 @@ def minimum_near(
                 found = f(moved)
             except UNDEFINED:
                 continue
-            if found <= value + 1e-4 * t * slope and found < value:
+            if found <= value + DECREASE * t * slope and found < value:
                 path = [*path[:1], *path[1:][-4:], (x, hessian)]
                 x, value = moved, found
                 break
@@ -289,14 +293,19 @@ def _singular(asker: str, x: Sequence[Any]) -> ConvergenceError:
 
 
 def _descent(gradient: list[float], hessian: list[list[float]]) -> tuple[list[float], bool]:
-    """Return the Newton step, with the Hessian shifted until it is positive definite, and whether it was so."""
+    """Return the Newton step, with the Hessian shifted until it is positive definite, and whether it was so.
+
+    Shifted by half as much it is definite, too: one that is only just definite would make the step huge.
+    """
     shift, size = 0.0, len(gradient)
     largest = max((abs(a) for row in hessian for a in row), default=0.0) or 1.0
-    while True:
-        shifted = [[a + shift * (i == j) for j, a in enumerate(row)] for i, row in enumerate(hessian)]
-        if _is_definite(shifted) or shift > 1e3 * size * largest:
-            return _column("argmin", shifted, gradient, gradient), shift == 0.0
-        shift = max(1e-3 * largest, 4.0 * shift)
+
+    def shifted(by: float) -> list[list[float]]:
+        return [[a + by * (i == j) for j, a in enumerate(row)] for i, row in enumerate(hessian)]
+
+    while not (_is_definite(shifted(0.5 * shift)) or shift > 1e3 * size * largest):
+        shift = max(1e-3 * largest, 2.0 * shift)
+    return _column("argmin", shifted(shift), gradient, gradient), shift == 0.0
 
 
 def _is_definite(matrix: list[list[float]]) -> bool:

@@ -293,8 +293,15 @@ def test_many_unknowns_are_solved_with_numpy():
 
 
 def test_minimum_that_is_not_convex_at_the_start_is_found():
-    assert argmin(lambda x: cos(x), 0.1) == pytest.approx(math.pi, rel=1e-13)
     himmelblau = lambda x: (x[0] ** 2 + x[1] - 11.0) ** 2 + (x[0] + x[1] ** 2 - 7.0) ** 2
+    for start in (0.1, 0.3, 0.5, 1.0, 1.4, 1.5, 1.57, 2.0, 4.0, 6.0):  # downhill, from near an inflection too
+        assert argmin(cos, start) == pytest.approx(math.pi, rel=1e-13)
+        top = math.acos(-0.1)  # to the left of it f falls to the left
+        found = argmin(lambda x: ad.sin(x) + x / 10.0, start)
+        assert found == pytest.approx(-top if start < top else 2.0 * math.pi - top, rel=1e-13)
+    data = [(0.1 * t, math.sin(0.13 * t + 0.4)) for t in range(30)]
+    phase = lambda p: ad.fsum([(ad.sin(1.3 * t + p) - y) ** 2 for t, y in data])
+    assert [argmin(phase, start) for start in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)] == pytest.approx([0.4] * 6)
     assert argmin(himmelblau, [2.0, 1.0]) == pytest.approx([3.0, 2.0], rel=1e-13)  # D. Himmelblau, 1972
     saddle = lambda x: x[0] ** 2 + 4.0 * x[0] * x[1] + x[1] ** 2 + x[0] ** 4 + x[1] ** 4  # convex along each axis
     assert argmin(saddle, [0.1, 0.1]) == pytest.approx([-math.sqrt(0.5), math.sqrt(0.5)], rel=1e-13)
