@@ -279,6 +279,7 @@ class _Run:
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
             for part in parts:
                 self.steps.look_at_classes(part)
+            self.steps.warn_of_probabilities(examples)
             self.steps.hears_metric = False
             if compiled is False or not all(can_compile):
                 if self.backend != "auto" and compiled is not False:

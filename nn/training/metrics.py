@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value
-from autograd.rules import real
+from autograd.rules import real, sigmoid
 from nn.training.checks import plain
 from nn.training.splits import Data, as_sequence
 
@@ -198,6 +199,21 @@ def right_signs(scores: Any, wanted: Any, numpy: Any) -> Any:
         )
     right = ((scores > 0.0) == (wanted > 0.5)) & ~numpy.isnan(scores)
     return right.astype(float).mean(axis=1)  # of booleans JAX has a mean in single precision
+
+
+def probabilities_by(output: Any) -> str:
+    """Return the name of the function, sigmoid or softmax, that made probabilities of a model's output, if one did.
+
+    >>> from autograd import sigmoid, softmax
+    >>> probabilities_by(sigmoid(Value(2.0))), probabilities_by([*softmax([Value(2.0), 1.0])]), probabilities_by(0.5)
+    ('sigmoid', 'softmax', '')
+    """
+    numbers = plain(output)
+    parts = numbers if isinstance(numbers, list) else [numbers]
+    if parts and all(isinstance(part, Value) and part.op is sigmoid for part in parts):
+        return "sigmoid"
+    scores = _scores(output) if len(parts) > 1 and all(isinstance(part, Value) for part in parts) else []
+    return "softmax" if scores and min(scores) >= 0.0 and math.isclose(math.fsum(scores), 1.0, rel_tol=1e-12) else ""
 
 
 def form_on_arrays(metric: Any) -> Callable[[Any, Any, Any], Any] | None:

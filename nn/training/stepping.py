@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import autograd
 from autograd import Value, detect_anomaly, gradients, no_grad
+from autograd.callers import warn
 from autograd.engine import modes
 from nn.modules import Module
 from nn.training._separability import check_separable, is_same, refusal
@@ -24,7 +25,7 @@ from nn.training.examples import Examples, evaluated, judged, one_by_one, output
 from nn.training.history import Score
 from nn.training.interrupts import interrupts_wait
 from nn.training.judging import calls_noted, metric_among
-from nn.training.metrics import Metric, form_on_arrays
+from nn.training.metrics import Metric, form_on_arrays, probabilities_by
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
 from nn.training.side_effects import state_restored
@@ -201,6 +202,17 @@ class Steps:
         """Raise what a metric of nn raises where a target is no class, which JAX does not look at."""
         if form_on_arrays(self.metric):
             judged(self.metric, [output_of(self.model, examples.inputs[0])] * len(examples.targets), examples.targets)
+
+    def warn_of_probabilities(self, examples: Examples) -> None:
+        """Warn where outputs that are probabilities are given to a loss, or a metric, of scores."""
+        if form_on_arrays(self.metric) and (function := probabilities_by(self.model(examples.inputs[0]))):
+            loss, metric = self.task.loss, getattr(self.metric, "__name__", "")
+            asker = f"{getattr(loss, '__name__', 'the loss')} and {metric}" if self.task.loss_is_known else metric
+            warn(
+                f"the model's outputs are probabilities by {function}, but scores of any size (logits) are wanted by "
+                f"{asker}, where a single one above 0 means class 1; leave {function} out of the model, and apply it "
+                "to its outputs where you want probabilities"
+            )
 
     # Who is to blame
 

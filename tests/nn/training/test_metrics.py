@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, fsum, mean, minimum
+from autograd import Value, fsum, mean, minimum, softmax
 from nn import MLP, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, mse, playground, plots
 from nn.training.judging import LOSSES, calls_noted, metric_among
 from nn.training.metrics import binary_accuracy, predicted_class, right_signs
@@ -82,6 +83,34 @@ def test_target_that_is_no_class_of_the_scores_is_an_error_in_lists_arrays_and_t
             with pytest.raises(ValueError, match=said):
                 fit(model, *data, loss=loss, metric=judge, seed=1, **options)
             assert model.state_dict() == before
+
+
+class Softmax(MLP):
+    def forward(self, x):
+        return softmax(super().forward(x))
+
+
+OF_PROBABILITIES = [
+    *((loss, MLP(1, [2, 1], output="sigmoid", seed=1), "sigmoid") for loss in (hinge, binary_cross_entropy, mse)),
+    (cross_entropy, MLP(1, [3], "tanh", output="sigmoid", seed=1), "sigmoid"),
+    *((loss, Softmax(1, [3], seed=1), "softmax") for loss in (cross_entropy, partial(cross_entropy))),
+]
+
+
+@pytest.mark.parametrize("compiled", ["auto", False])
+@pytest.mark.parametrize(("loss", "model", "function"), OF_PROBABILITIES)
+def test_outputs_that_are_probabilities_are_warned_of_where_scores_are_judged(loss, model, function, compiled):
+    metric = {"metric": accuracy} if loss is mse else {}
+    with pytest.warns(RuntimeWarning, match=f"outputs are probabilities by {function}, but .*leave {function} out"):
+        fit(model, ROWS, [1, 1, 1, 1], loss=loss, epochs=1, compiled=compiled, **metric)
+
+
+def test_scores_and_probabilities_that_are_not_judged_are_not_warned_of():
+    for loss, output, options in (
+        (mse, "sigmoid", {}), (hinge, "tanh", {}), (binary_cross_entropy, None, {}), (mse, None, {"metric": accuracy}),
+    ):  # fmt: skip
+        fit(MLP(1, [1], output=output, seed=1), ROWS, [1, 1, 1, 1], loss=loss, epochs=1, **options)
+    fit(MLP(1, [3], seed=1), ROWS, [0, 1, 1, 1], loss=cross_entropy, epochs=1)
 
 
 def test_accuracy_of_a_model_is_a_plain_number():
