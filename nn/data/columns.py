@@ -14,10 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import compress, takewhile
+from numbers import Integral
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import SWAPPED, Table, advice, listed_names, number_in, numbers_in, shown, ungrouped
+from nn.data.csv_reader import DASHES, SWAPPED, Table, advice, listed_names, number_in, numbers_in, shown, ungrouped
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -133,8 +134,9 @@ def wanted_columns(target: str, features: Sequence[str] | None, drop: Sequence[s
         if isinstance(given, (str, Iterator)) or not isinstance(given, Iterable):
             remedy = "list(...) around it" if isinstance(given, Iterator) else f"[{given!r:.60}] for one"
             raise TypeError(f"{option} is a list of names of columns, got {given!r:.60}; write {remedy}")
-        if wrong := [name for name in given if not isinstance(name, (str, int))]:
-            raise TypeError(f"{option} names columns by texts, got {wrong[0]!r:.60}; write 'price' for one called so")
+        if wrong := [name for name in given if not isinstance(name, (str, Integral))]:
+            verb = "is the name of a column" if option == "target" else "names columns by texts"
+            raise TypeError(f"{option} {verb}, got {wrong[0]!r:.60}; write 'price' for one called so")
     return [name for names in asked.values() for name in names]
 
 
@@ -161,7 +163,7 @@ def _goal(table: Table, target: str, classes: bool | Sequence[str] | None) -> tu
     cells, texts = table.columns[target], table.texts.get(target, table.columns[target])
     names = {name.strip() for name in classes} if isinstance(classes, Collection) else set()
     if "+" in cells and classes is not False:
-        names.add("-")
+        names |= DASHES
     cells = [cell or (text if text in names else "") for cell, text in zip(cells, texts, strict=True)]
     gone = {text: None for cell, text in zip(cells, texts, strict=True) if not cell}
     written = f" (written {listed_names(filter(None, gone))})" if any(gone) else ""

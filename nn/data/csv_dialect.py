@@ -44,7 +44,8 @@ def contents(path: TextFile, encoding: str | None = None) -> bytes:
         found, remedy = type(path).__name__, "df.to_csv('name.csv', index=False) writes one"
         raise TypeError(f"read_csv takes the name of a file, got a {found}; {remedy}") from None
     if re.match(r"\w{2,}:/", place.as_posix()) and not place.exists():
-        raise TableError(f"{path} is an address; download the table, and pass the name of its file")
+        address = str(path) if isinstance(path, str) else place.as_posix().replace(":/", "://", 1)
+        raise TableError(f"{address} is an address; download the table, and pass the name of its file")
     if place.is_dir():  # Windows would say that permission is denied
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with place.open("rb") as file:

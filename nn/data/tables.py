@@ -18,7 +18,7 @@ def read_csv(
     target: str,
     *,
     features: Sequence[str] | None = None,
-    drop: Sequence[str] = (),
+    drop: Sequence[str] | None = None,
     classes: bool | Sequence[str] | None = None,
     missing: str = "fill",
     encoding: str | None = None,
@@ -49,6 +49,7 @@ def read_csv(
     Dataset(X=[[4.5, 0.0, 1.0, 0.0], [30.0, 0.0, 0.0, 1.0], [17.25, 1.0, 1.0, 0.0]], y=[0, 1, 1],
             features=['weight', 'weight is missing', 'home=flat', 'home=house'], classes=['cat', 'dog'])
     """
+    drop = () if drop is None else drop
     table = read_table(path, wanted_columns(target, features, drop), encoding)
     found = examples(table, target, features=features, drop=drop, classes=classes, missing=missing)
     return Encoder.fit(found.data, found.target).dataset(found.data)
