@@ -7,9 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import partial
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from autograd import Value
 from autograd.callers import warn
@@ -228,7 +227,8 @@ class _Run:
         self.stop = stop
         self.restore_best = restore_best
         self.best: Any = None
-        self.digests: list[Any] = []  # of the examples, as callbacks found them
+        self.calls_back = bool(self.callbacks) or not (stop is None or isinstance(stop, Stop))
+        self.digests: list[Any] = []  # of the examples, where something may change them
         self.epoch = 1
         self.begin = time.monotonic()
 
@@ -277,8 +277,6 @@ class _Run:
                 return  # a function of one's own is called once in a step, and never else
             parts = [part for part in (examples, held_out) if part is not None]
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
-            for part in parts:
-                self.steps.look_at_classes(part)
             self.steps.warn_of_probabilities(examples)
             self.steps.hears_metric = False
             if compiled is False or not all(can_compile):
@@ -296,6 +294,7 @@ class _Run:
                 self.held_out = None if held_out is None else steps.data(held_out)
                 steps.check(self.data)
                 self.steps, self.history.compiled = steps, True
+                self.digests = self._digests()
 
             self._try(compile_steps, drawn)
 
@@ -312,6 +311,7 @@ class _Run:
             if not self.may_fall_back:
                 raise
             self.eager.metric, self.eager.settled = self.steps.metric, self.steps.settled
+            self.eager.norms = self.steps.norms
             self.steps, self.history.compiled = self.eager, False
             if isinstance(error, ImportError) and sys.platform == "emscripten":
                 return  # in a browser, where NumPy may not be had
@@ -329,6 +329,8 @@ class _Run:
             scores = []
             for count, rows in enumerate(batches, 1):
                 scores.append(steps.train(self.data, rows))
+                if self.epoch == count == 1:
+                    steps = self._after_first_step(steps)
                 self.shown.step(count, len(batches))
                 if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
                     raise _StoppedError(reason)
@@ -346,42 +348,64 @@ class _Run:
         if reason := self._hooks():
             raise _StoppedError(reason)
 
+    def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
+        """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""
+        if isinstance(steps, CompiledSteps) and not steps.on_arrays:
+
+            def compare() -> None:
+                if steps.renew(self.data):
+                    raise ValueError(
+                        f"a step of {type(steps.optimizer).__name__} changes what the model or the loss computes, "
+                        "beside the parameters, which a program would not read again before the next epoch"
+                    )
+
+            with self._trial() as drawn:
+                self._try(compare, drawn)
+        return self.steps
+
     def _hooks(self) -> str:
         """Call the callbacks, with a model that is up to date; return why to stop, if it is time."""
         stop, steps = self.stop, self.steps
-        if isinstance(stop, Stop) and not self.callbacks:
-            return stop(self.history)
-        if stop is None and not self.callbacks:
-            return ""
-        self._write()
-        self.digests = self.digests or self._digests()
+        if self.calls_back:
+            self._write()
         try:
             for callback in self.callbacks:
                 callback(self.history)
             reason = "" if stop is None else stop(self.history)
         finally:
-            steps.read()
-        if isinstance(steps, CompiledSteps):
-            with self._trial() as drawn:
-                self._try(partial(self._renew, steps), drawn)
+            if self.calls_back:
+                steps.read()
+        self._renew()
         if isinstance(reason, str) or not reason:
             return reason or ""
         return f"{name if (name := getattr(stop, '__name__', '')).isidentifier() else 'stop'} said so"
 
+    def _may_change(self, steps: EagerSteps | CompiledSteps) -> TypeGuard[CompiledSteps]:
+        """Whether code of the user's is called between epochs or steps, that a program knows nothing of."""
+        return isinstance(steps, CompiledSteps) and (self.calls_back or not steps.on_arrays)
+
     def _digests(self) -> list[Any]:
         """Return what tells whether examples are changed, where arrays are made of them that would not be."""
-        if not isinstance(self.steps, CompiledSteps) or self.steps.processes > 1:
+        if not self._may_change(self.steps) or self.steps.processes > 1:
             return []
         return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
 
-    def _renew(self, steps: CompiledSteps) -> None:
-        """Take over what callbacks have changed beside the parameters."""
-        before, self.digests = self.digests, self._digests()
-        changed = [found is None or found != seen for found, seen in zip(self.digests, before, strict=True)]
-        if any(changed):
-            self.data = steps.data(self.data)
-            self.held_out = None if self.held_out is None else steps.data(self.held_out)
-        steps.renew(self.data, any(changed))
+    def _renew(self) -> None:
+        """Take over what callbacks, or an optimiser of one's own, have changed beside the parameters."""
+        steps = self.steps
+        if not self._may_change(steps):
+            return
+
+        def renew() -> None:
+            before, self.digests = self.digests, self._digests()
+            changed = [found is None or found != seen for found, seen in zip(self.digests, before, strict=True)]
+            if any(changed):
+                self.data = steps.data(self.data)
+                self.held_out = None if self.held_out is None else steps.data(self.held_out)
+            steps.renew(self.data, any(changed))
+
+        with self._trial() as drawn:
+            self._try(renew, drawn)
 
     def _leave(self) -> None:
         """Leave the model as it is to be."""

@@ -18,7 +18,7 @@ from numbers import Integral
 from typing import Any
 
 from nn.data.csv_dialect import SEPARATORS, TableError
-from nn.data.csv_reader import DASHES, SWAPPED, Table, advice, listed_names, number_in, numbers_in, shown, ungrouped
+from nn.data.csv_reader import MINUSES, SWAPPED, Table, advice, listed_names, number_in, numbers_in, shown, ungrouped
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
@@ -163,7 +163,7 @@ def _goal(table: Table, target: str, classes: bool | Sequence[str] | None) -> tu
     cells, texts = table.columns[target], table.texts.get(target, table.columns[target])
     names = {name.strip() for name in classes} if isinstance(classes, Collection) else set()
     if "+" in cells and classes is not False:
-        names |= DASHES
+        names |= MINUSES
     cells = [cell or (text if text in names else "") for cell, text in zip(cells, texts, strict=True)]
     gone = {text: None for cell, text in zip(cells, texts, strict=True) if not cell}
     written = f" (written {listed_names(filter(None, gone))})" if any(gone) else ""

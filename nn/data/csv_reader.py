@@ -20,8 +20,8 @@ from nn.data.csv_dialect import TableError as TableError
 from nn.data.csv_dialect import TextFile, contents, decoded, layout
 
 # How tables write "not known". None of these is a number; one that names a class is told in `columns`.
-DASHES = {"-", "\u2212", "\u2013", "\u2014"}
-MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "..", "--", *DASHES}
+MINUSES = {"-", "\u2212", "\u2013", "\u2014"}
+MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", ".", "..", "--", *MINUSES}
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 SWAPPED = str.maketrans(",.", ".,")  # a number with a decimal comma becomes one with a decimal point, and back
 SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ '\u2019\u00a0\u2007\u2009\u202f])\d{3}(\1\d{3})*([.,]\d*)?")

@@ -20,7 +20,7 @@ from autograd.export import to_jax
 from autograd.export.jax_package import double_precision, load_jax
 from nn.training._device_step import Kernels
 from nn.training.clipping import clipped
-from nn.training.examples import Examples
+from nn.training.examples import Examples, judged, output_of
 from nn.training.history import Score
 from nn.training.lockstep import current_lockstep
 from nn.training.metrics import form_on_arrays
@@ -150,6 +150,8 @@ class ParallelSteps(CompiledSteps):
         programs = [self.program.specialize(*some).lowering for some in (self.one, one)]
         if not programs[0].is_same(programs[1]):
             raise ValueError("the model computes something else of the held-out examples, which are nested otherwise")
+        if form_on_arrays(self.metric):  # which raises on arrays of NumPy what it would not on those of JAX
+            judged(self.metric, [output_of(self.model, found.inputs[0])] * len(found.inputs), found.targets)
         self.placed.clear()
         counts = shares(len(found.inputs), "jax")
         return SharedExamples(found.inputs, found.targets, found.arrays, None, counts, counts.total, max(counts.counts))

@@ -213,13 +213,9 @@ class Optimizer:
         """
         if any(hasattr(getattr(type(self), name, None), "__get__") for name in vars(self)):  # step = ..., of one alone
             return False
-        for kind in type(self).__mro__:
-            members = vars(kind)
-            if "vectorized" in members:
-                return bool(members["vectorized"])
-            if any(hasattr(member, "__get__") for name, member in members.items() if not name.startswith("__")):
-                return False
-        return False
+        kinds = type(self).__mro__
+        saying = next(kind for kind in kinds if "vectorized" in vars(kind))
+        return bool(vars(saying)["vectorized"]) and all(kind in saying.__mro__ for kind in kinds if _has_methods(kind))
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""
@@ -238,3 +234,8 @@ class Optimizer:
 
 
 _COMMON = ("_parameters", "_lr", "steps", "state")
+
+
+def _has_methods(kind: type) -> bool:
+    """Whether a class defines methods or properties of its own, beside those of Python such as `__init__`."""
+    return any(hasattr(member, "__get__") for name, member in vars(kind).items() if not name.startswith("__"))

@@ -198,11 +198,6 @@ class Steps:
         with no_grad():
             self.loss([output] * len(examples.targets), examples.targets)
 
-    def look_at_classes(self, examples: Examples) -> None:
-        """Raise what a metric of nn raises where a target is no class, which JAX does not look at."""
-        if form_on_arrays(self.metric):
-            judged(self.metric, [output_of(self.model, examples.inputs[0])] * len(examples.targets), examples.targets)
-
     def warn_of_probabilities(self, examples: Examples) -> None:
         """Warn where outputs that are probabilities are given to a loss, or a metric, of scores."""
         if form_on_arrays(self.metric) and (function := probabilities_by(self.model(examples.inputs[0]))):
@@ -422,8 +417,8 @@ class CompiledSteps(Steps):
         """Take over what the Values have become."""
         self.theta = self.program.read()
 
-    def renew(self, data: Examples, are_others: bool = False) -> None:
-        """Take over what the model and the loss have become, beside the parameters, as after a callback.
+    def renew(self, data: Examples, are_others: bool = False) -> bool:
+        """Take over what the model and the loss have become, beside the parameters; return whether they have changed.
 
         `are_others`: whether the examples have changed, too. Raises what the constructor and `check` raise where that
         cannot be compiled. A loss may have become another one for several examples alone, of which the program of one
@@ -437,12 +432,13 @@ class CompiledSteps(Steps):
                 evaluated(self.model, few.x, few.y, self.loss)
         except NO_FINITE_RESULT:  # which ends training soon
             self.program.clear()
-            return
+            return True
         if changed:
             self.check(data)
         elif are_others:
             with state_restored(self.model, self.task.loss):
                 self._compare(data.batch(data.telling(CHECKED)))
+        return changed
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         found, gradient = self.program.value_and_grad_at(self.theta, *batch.arrays)

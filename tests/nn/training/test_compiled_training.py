@@ -443,6 +443,57 @@ def test_own_optimizer_is_compiled_and_steps_as_by_hand(kind, max_norm):
     assert left[0] == [pytest.approx(pair, rel=1e-9) for pair in left[1]]
 
 
+class Tempered(Formula):
+    """A model with a number that a step may change."""
+
+    temperature = 1.0
+
+    def forward(self, x):
+        return self.w * x[0] * self.temperature
+
+
+def cooling_each(optimizer):
+    optimizer.model.temperature *= 0.9
+
+
+def cooling_after_an_epoch(optimizer):
+    optimizer.model.temperature = 0.5 if optimizer.steps >= 3 else 1.0
+
+
+def cooling_late(optimizer):
+    optimizer.model.temperature = 1.0 / (1 + optimizer.steps // 6)
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.1])
+@pytest.mark.parametrize(
+    ("change", "compiled"), [(cooling_each, False), (cooling_after_an_epoch, True), (cooling_late, True)]
+)
+def test_number_that_a_step_changes_beside_the_parameters_is_read_anew(change, compiled, max_norm):
+    class Cooling(SGD):
+        def step(self):
+            super().step()
+            change(self)
+
+    def trained(**options):
+        model = Tempered(None)
+        optimizer = Cooling([model.w], lr=0.1)
+        optimizer.model = model
+        options |= {"epochs": 4, "batch_size": 3, "seed": 1, "gradient_norms": True, "max_norm": max_norm}
+        history = fit(model, X, REAL, loss=mse, optimizer=optimizer, **options)
+        return [model.w.data, model.w.grad, *numbers(history)], history.compiled
+
+    wanted, _ = trained(compiled=False)
+    if compiled:
+        found, is_compiled = trained()
+    else:
+        with pytest.warns(RuntimeWarning, match="a step of Cooling changes what the model or the loss computes"):
+            found, is_compiled = trained()
+        with pytest.raises(ValueError, match="a step of Cooling changes what the model or the loss computes"):
+            trained(compiled=True)
+    assert is_compiled is compiled
+    assert list(map(np.ravel, found)) == [pytest.approx(np.ravel(part), rel=CLOSE) for part in wanted]
+
+
 def test_what_a_class_says_of_its_rule_holds_for_its_methods(monkeypatch):
     own = lambda **members: type("Own", (Vectorized,), members)
     assert SGD([Value(1.0)]).takes_arrays
@@ -452,6 +503,10 @@ def test_what_a_class_says_of_its_rule_holds_for_its_methods(monkeypatch):
         assert not own(**{name: member})([Value(1.0)], lr=0.1).takes_arrays
         assert own(**{name: member, "vectorized": True})([Value(1.0)], lr=0.1).takes_arrays
         assert not own(**{name: member, "vectorized": False})([Value(1.0)], lr=0.1).takes_arrays
+    clamp = type("Clamp", (Optimizer,), {"step": lambda self: None})
+    for bases, holds in (((SGD, clamp), False), ((clamp, SGD), False), ((SGD, type("Empty", (), {})), True)):
+        assert type("Mixed", bases, {})([Value(1.0)], lr=0.1).takes_arrays is holds
+        assert type("Mixed", bases, {"vectorized": True})([Value(1.0)], lr=0.1).takes_arrays
     of_one = SGD([Value(1.0)])
     of_one.step = lambda: None
     assert not of_one.takes_arrays

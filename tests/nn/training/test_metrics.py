@@ -90,16 +90,17 @@ class Softmax(MLP):
         return softmax(super().forward(x))
 
 
-OF_PROBABILITIES = [
-    *((loss, MLP(1, [2, 1], output="sigmoid", seed=1), "sigmoid") for loss in (hinge, binary_cross_entropy, mse)),
-    (cross_entropy, MLP(1, [3], "tanh", output="sigmoid", seed=1), "sigmoid"),
-    *((loss, Softmax(1, [3], seed=1), "softmax") for loss in (cross_entropy, partial(cross_entropy))),
+OF_PROBABILITIES = [  # a loss, a kind of model, its outputs, and what makes probabilities of them
+    *((loss, MLP, 1, "sigmoid") for loss in (hinge, binary_cross_entropy, mse)),
+    (cross_entropy, MLP, 3, "sigmoid"),
+    *((loss, Softmax, 3, "softmax") for loss in (cross_entropy, partial(cross_entropy))),
 ]
 
 
 @pytest.mark.parametrize("compiled", ["auto", False])
-@pytest.mark.parametrize(("loss", "model", "function"), OF_PROBABILITIES)
-def test_outputs_that_are_probabilities_are_warned_of_where_scores_are_judged(loss, model, function, compiled):
+@pytest.mark.parametrize(("loss", "kind", "outputs", "function"), OF_PROBABILITIES)
+def test_outputs_that_are_probabilities_are_warned_of_where_scores_are_judged(loss, kind, outputs, function, compiled):
+    model = kind(1, [outputs], output="sigmoid" if kind is MLP else None, seed=1)
     metric = {"metric": accuracy} if loss is mse else {}
     with pytest.warns(RuntimeWarning, match=f"outputs are probabilities by {function}, but .*leave {function} out"):
         fit(model, ROWS, [1, 1, 1, 1], loss=loss, epochs=1, compiled=compiled, **metric)
@@ -111,6 +112,22 @@ def test_scores_and_probabilities_that_are_not_judged_are_not_warned_of():
     ):  # fmt: skip
         fit(MLP(1, [1], output=output, seed=1), ROWS, [1, 1, 1, 1], loss=loss, epochs=1, **options)
     fit(MLP(1, [3], seed=1), ROWS, [0, 1, 1, 1], loss=cross_entropy, epochs=1)
+
+
+class Pointer(Module):
+    """A score for each candidate, of which an example has any number."""
+
+    def __init__(self):
+        self.score = MLP(1, [1], seed=1)
+
+    def forward(self, x):
+        return [self.score([candidate]) for candidate in x]
+
+
+@pytest.mark.parametrize("compiled", ["auto", False])
+def test_examples_may_have_different_numbers_of_classes(compiled):
+    x, y = [[0.1, 0.5], [0.2, -0.3, 0.4, 0.6], [0.3]], [1, 3, 0]
+    assert fit(Pointer(), x, y, loss=cross_entropy, epochs=2, compiled=compiled).accuracy
 
 
 def test_accuracy_of_a_model_is_a_plain_number():
