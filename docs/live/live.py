@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import io
 import json
 import linecache
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import autograd
 import nn
+from autograd.engine import topological_order
 
 SPACE = {"__name__": "__main__"}  # shared by all examples of the page
 # Examples of the reference use what stands on their page without importing it.
@@ -104,19 +106,46 @@ def shown(thing):
     return {"html": picture} if picture else {"text": repr(thing) + "\n"}
 
 
+@contextlib.contextmanager
+def last_backward():
+    """Keep in a list the root of the last Value.backward() that ran in this block, and what its graph then held.
+
+    A training loop changes numbers and gradients afterwards, so each node is kept with those of that moment.
+    """
+    kept, backward = [], autograd.Value.backward
+
+    @functools.wraps(backward)
+    def keeping(self, *seed, **keywords):
+        backward(self, *seed, **keywords)
+        kept[:] = [(node, node.number, node.adjoint, node.stamp) for node in topological_order(self)]
+
+    autograd.Value.backward = keeping
+    try:
+        yield kept
+    finally:
+        autograd.Value.backward = backward
+
+
+def as_it_was(kept):
+    """Return the root of a graph whose nodes are given back the numbers and gradients that were kept."""
+    for node, number, adjoint, stamp in kept:
+        node.number, node.adjoint, node.stamp = number, adjoint, stamp
+    return kept[-1][0]
+
+
 def view(root):
-    """Return the graph of a program's last result: as text, as a picture where that can be read, and as a page."""
-    if autograd.text(root).count("\n") < 60:
-        yield {"text": autograd.text(root) + "\n"}
+    """Return a graph: as text, as a picture where that can be read, and as a page; or a sentence why there is none."""
+    if (text := autograd.text(root)).count("\n") < 60:
+        yield {"text": text + "\n"}
     for picture in (autograd.draw, autograd.explore):
         try:
             yield shown(picture(root))
-        except ValueError as error:
+        except (ValueError, ArithmeticError, RuntimeError) as error:
             yield {"text": f"{error}\n"}
 
 
-def statements(tree, parts, look):
-    """Run statement after statement, as Python's prompt does, and return the last graph that was made."""
+def statements(tree, parts):
+    """Run statement after statement, as Python's prompt does, and return the last graph that stood by itself."""
     root = None
     for statement in tree.body:
         out = io.StringIO()
@@ -134,8 +163,8 @@ def statements(tree, parts, look):
                 parts.append({"text": out.getvalue()})
         if value is not None:
             parts.append(shown(value))
-        if look:
-            root = differentiated(statement, value) or root
+        if isinstance(value, autograd.Value) and value.parents:
+            root = value
     return root
 
 
@@ -152,17 +181,8 @@ def import_as_far_as_can_be(statement):
             SPACE[name] = Missing(ModuleNotFoundError(f"there is no {error.name} in this page", name=error.name))
 
 
-def differentiated(statement, value):
-    """Return the Value that a statement made, or whose gradients it computed."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
-            with contextlib.suppress(Exception):
-                return eval(compile(ast.Expression(node.func.value), "<example>", "eval"), SPACE)
-    return value if isinstance(value, autograd.Value) and value.parents else None
-
-
 def run(code, look=False):
-    """Run an example, and return what it shows as JSON; with `look`, the graph that it differentiates too."""
+    """Run an example, and return what it shows as JSON; with `look`, the graph of its last backward() too."""
     linecache.cache["<example>"] = (len(code), None, code.splitlines(keepends=True), "<example>")
     parts, failed = [], False
     try:
@@ -173,19 +193,24 @@ def run(code, look=False):
             tree = ast.fix_missing_locations((own := OwnClass()).visit(tree))
             if own.replaced:
                 parts.append({"text": "class Value of this program is replaced by autograd's.\n"})
-        root = statements(tree, parts, look)
         if look:
-            parts += view(root) if root is not None else [{"text": "No backward() was called, so no graph is shown.\n"}]
+            with last_backward() as kept:
+                root = statements(tree, parts)
+            root = as_it_was(kept) if kept else root
+            nothing = {"text": "No backward() of a Value ran, so no graph is shown.\n"}
+            parts += [nothing] if root is None else view(root)
+        else:
+            statements(tree, parts)
     except BaseException as error:
         failed = True
-        error = error.with_traceback(error.__traceback__ and examples_own(error.__traceback__))
+        error = error.with_traceback(examples_own(error.__traceback__))
         parts.append({"text": "".join(traceback.format_exception(error))})
     return json.dumps({"parts": parts, "failed": failed})
 
 
 def examples_own(trace):
-    """Return the part of a traceback that begins in the example."""
-    while trace.tb_next and trace.tb_frame.f_code.co_filename != "<example>":
+    """Return the part of a traceback that begins in the example; None where it is never there, as at wrong syntax."""
+    while trace and trace.tb_frame.f_code.co_filename != "<example>":
         trace = trace.tb_next
     return trace
 
