@@ -299,17 +299,17 @@ normal_ratio: Unary
 
 # fmt: off
 
-lgamma   = Unary("lgamma",   _checked(_lgamma, _pole),   lambda y, x: digamma(x), definition="re(loggamma(x))", domain=NOT_A_POLE)
-digamma  = Unary("digamma",  _checked(_digamma, _pole, infinite=True),  lambda y, x: trigamma(x), domain=NOT_A_POLE)
-trigamma = Unary("trigamma", _checked(lambda x: _polygamma(1, x), _pole, infinite=True), lambda y, x: polygamma_of.member(2.0)(x), definition="psi(1, x)", domain=NOT_A_POLE)
+lgamma   = Unary("lgamma",   _checked(_lgamma, _pole),   lambda y, x: digamma(x), definition="re(loggamma(x))", domain=NOT_A_POLE, title="the logarithm of the absolute value of the gamma function")
+digamma  = Unary("digamma",  _checked(_digamma, _pole, infinite=True),  lambda y, x: trigamma(x), domain=NOT_A_POLE, title="the digamma function, the derivative of lgamma")
+trigamma = Unary("trigamma", _checked(lambda x: _polygamma(1, x), _pole, infinite=True), lambda y, x: polygamma_of.member(2.0)(x), definition="psi(1, x)", domain=NOT_A_POLE, title="the trigamma function, the second derivative of lgamma")
 polygamma_of = Family("polygamma", _polygamma_of, constant="n", samples=(2.0, 3.0), definition="the n-th derivative of digamma(x)")
 
-erfinv   = Unary("erfinv",   _checked(_erfinv),   lambda y, x: HALF_SQRT_PI * exp(y * y), domain="-1 < x < 1")
-ndtr     = Unary("ndtr",     lambda x: 0.5 * erfc(-x / SQRT_2), lambda y, x: _density(x), definition="erfc(-x / sqrt(2)) / 2")
-log_ndtr = Unary("log_ndtr", _checked(_log_ndtr), lambda y, x: normal_ratio(x), definition="log(erfc(-x / sqrt(2)) / 2)")
+erfinv   = Unary("erfinv",   _checked(_erfinv),   lambda y, x: HALF_SQRT_PI * exp(y * y), domain="-1 < x < 1", title="the inverse of the error function")
+ndtr     = Unary("ndtr",     lambda x: 0.5 * erfc(-x / SQRT_2), lambda y, x: _density(x), definition="erfc(-x / sqrt(2)) / 2", title="the cumulative distribution function of the standard normal")
+log_ndtr = Unary("log_ndtr", _checked(_log_ndtr), lambda y, x: normal_ratio(x), definition="log(erfc(-x / sqrt(2)) / 2)", title="the logarithm of the cumulative distribution function of the standard normal")
 normal_ratio = Unary("pdf / cdf", _normal_ratio, _normal_ratio_slope, template="normal_ratio({})", definition="sqrt(2 / pi) * exp(-(x ** 2) / 2) / erfc(-x / sqrt(2))")
 mills_of = Family("mills",   _mills_of, constant="n", samples=(1.0, 2.0), definition="a ratio of parabolic cylinder functions")
 
-sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)})
+sinc     = Unary("sinc",     lambda x: _spherical_bessel(0, x), lambda y, x: -PI * spherical_bessel_of.member(1.0)(x), definition="sin(pi * x) / (pi * x) if x else 1", edges={(0.0,): (0.0,)}, title="the normalised sinc function")
 spherical_bessel_of = Family("spherical_bessel", _spherical_bessel_of, constant="n", samples=(1.0, 2.0), definition="the spherical Bessel function of pi * x")
 # fmt: on

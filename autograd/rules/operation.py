@@ -148,6 +148,11 @@ class _RowSignature:
         return Signature(row.signature_parameters())
 
 
+def _told(name: str, title: str, definition: str) -> str:
+    """Return what an operation is, by its term and its formula, where that is more than a call of itself."""
+    return ": ".join(part for part in (title, "" if title and f"{name}(" in definition else definition) if part)
+
+
 class Operation:
     """A function of a fixed number of real operands, together with its partial derivatives.
 
@@ -158,6 +163,7 @@ class Operation:
     - `definition` and `domain`: what the function is and where it is defined, as a textbook writes it, in the
       `arguments`: x, or a, b, c, or x1, x2, ... where no others are given, by which messages call the operands too.
     - `edges`: the derivatives chosen where it has none of its own, by operands.
+    - `title`: the term of the field for it, by which it is found in the help; "" where it has none.
 
     >>> from autograd import tanh
     >>> tanh(0.0), tanh.partials[0](0.0, 0.0)
@@ -177,8 +183,10 @@ class Operation:
         domain: str = "",
         edges: Edges | None = None,
         arguments: Sequence[str] = (),
+        title: str = "",
     ) -> None:
         self.name = name
+        self.title = title
         self.forward = forward
         self.partials = partials
         number = len(partials)
@@ -191,7 +199,7 @@ class Operation:
         self.edges = edges or {}
         self.family: tuple[Family, float] | None = None
         self.vectorized = False
-        self.__doc__ = f"Return {self.definition}, for {domain or 'real operands'}."
+        self.__doc__ = f"Return {_told(name, title, self.definition)}, for {domain or 'real operands'}."
 
     def signature_parameters(self) -> list[Parameter]:
         """Return the parameters of the function, as `inspect` has them."""
@@ -404,10 +412,11 @@ class NAry(Operation):
         sequences: int = 1,
         definition: str,
         domain: str = "",
+        title: str = "",
     ) -> None:
         self.sequences = sequences
         named = ("xs",) if sequences == 1 else ("a", "b")
-        super().__init__(name, forward, gradient, definition=definition, domain=domain, arguments=named)
+        super().__init__(name, forward, gradient, definition=definition, domain=domain, arguments=named, title=title)
         self.arity = None
 
     @overload  # type: ignore[override]  # sequences of operands
@@ -483,14 +492,16 @@ class Family:
         default: float | None = None,
         samples: Sequence[float],
         definition: str,
+        title: str = "",
     ) -> None:
         self.name = name
+        self.title = title
         self.make = make
         self.constant = constant
         self.default = default
         self.samples = samples
         self.member = functools.lru_cache(maxsize=4096)(self._member)
-        self.__doc__ = f"Return {definition}; the constant is called `{constant}`" + (
+        self.__doc__ = f"Return {_told(name, title, definition)}; the constant is called `{constant}`" + (
             "." if default is None else f", {default} if not given."
         )
 

@@ -1,5 +1,6 @@
 """The package as a whole: what importing it loads and does, what it offers, and which file may import which."""
 
+import inspect
 import json
 import os
 import shutil
@@ -86,6 +87,14 @@ def test_public_names_have_docstrings_of_their_own():
         assert getattr(autograd, name).__doc__.startswith("Return "), name
     assert autograd.Value.tanh.__doc__ == autograd.tanh.__doc__
     assert autograd.Value.leaky_relu.__doc__ == autograd.leaky_relu.__doc__
+
+
+@pytest.mark.parametrize("name", rules.FUNCTIONS)
+def test_documentation_of_an_operation_begins_with_the_term_of_the_field(name):
+    row = rules.FUNCTIONS[name]
+    assert len(row.title.split()) > 1
+    assert f"{name}(" not in row.title
+    assert inspect.getdoc(row).startswith(f"Return {row.title}")
 
 
 def test_star_import_gives_the_public_names():
