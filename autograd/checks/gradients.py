@@ -46,8 +46,9 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     """Return True if the derivatives of f at these arguments agree with finite differences; raise otherwise.
 
     All derivatives up to `order` by every number in the arguments are compared, to a relative 1e-6. Raises
-    GradientError where one differs, or where the finite differences do not settle, as at a kink; ValueError where f is
-    not defined on both sides of a number.
+    GradientError where one differs, or where the finite differences do not settle, as at a jump; ValueError where f is
+    not defined on both sides of a number. At a kink they are the mean of the slopes on its two sides: relu at 0, of
+    which 0 is chosen, is an error, but abs, maximum and minimum have this mean as their derivative there.
 
     >>> gradcheck(lambda x, y: x * y ** 3, 2.0, 0.5, order=3)
     True
