@@ -217,10 +217,16 @@ def check_unchanged(nodes: Sequence[Node]) -> None:
         for parent in node.parents:
             if parent.op is None and parent.stamp.tick > node.stamp.tick:  # guards may be older than their operands
                 name = f"the leaf {parent.label}" if parent.label else "a leaf"
-                raise RuntimeError(
-                    f"the data of {name} was changed to {parent.number!r} after this graph was built from it, "
-                    "so gradients would mix the old number with the new one; build the expression again, "
-                    "or call backward() before changing the leaf; where what was computed from the old number is meant "
-                    "as a constant, such as the state that a recurrent cell carries over, detach() it; "
-                    "make a cached_property that keeps it a property"
-                )
+                raise _changed(name, parent.number)
+
+
+def _changed(name: str, number: float) -> RuntimeError:
+    error = RuntimeError(
+        f"the data of {name} was changed to {number!r} after this graph was built from it, so gradients would mix the "
+        "old number with the new one; build the expression again, or call backward() before changing the leaf"
+    )
+    error.add_note(
+        "Where what was computed from the old number is meant as a constant, such as the state that a recurrent cell "
+        "carries over, detach() it; make a cached_property that keeps it a property."
+    )
+    return error

@@ -427,8 +427,8 @@ class Value(Node, PeerNames, Methods["Value"]):
         if modes.blocks:
             modes.use(self, how)
         raise TypeError(
-            f"{self!r} does not turn into an integer by itself; use .data where you mean the number; "
-            "a list is multiplied element by element: [w * x for x in xs]"
+            f"{self!r} does not turn into an integer by itself; a list is multiplied element by element: "
+            "[w * x for x in xs]; use int(x.data) where you mean an index or a count"
         )
 
     def as_integer_ratio(self) -> tuple[int, int]:

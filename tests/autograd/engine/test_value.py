@@ -327,7 +327,7 @@ def test_conversion_to_a_plain_number_would_cut_the_graph():
         with pytest.raises(TypeError, match=r"Value\(data=2\.5, .* is not rounded, .* no derivative; use \.data"):
             round(Value(2.5), *digits)
     for cut in (int, range, math.trunc, lambda x: np.trunc(np.array([x]))):
-        with pytest.raises(TypeError, match=r"Value\(data=2\.0, .*an integer by itself; use \.data"):
+        with pytest.raises(TypeError, match=r"Value\(data=2\.0, .*an integer by itself; .*; use int\(x\.data\)"):
             cut(Value(2.0))
     for cut in (statistics.mean, statistics.variance, statistics.pstdev):
         with pytest.raises(
@@ -742,7 +742,7 @@ def test_change_of_a_leaf_before_backward_names_it_by_its_label(label, name):
     x.data += 2
     message = rf"the data of {name} was changed to 5\.0 after this graph was built from it, so gradients "
     message += r"would mix the old number with the new one; build the expression again, or call backward\(\) before"
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(RuntimeError, match=message + r" changing the leaf(\n|$)"):
         y.backward()
     assert (x.grad, y.grad) == (0.0, 0.0)
 
