@@ -88,7 +88,15 @@ def register(
         raise ValueError(f"{cls.__name__} is known already as what holds numbers, or is one; register another class")
 
     def checked(thing: Any) -> tuple[Sequence[Any], Hashable]:
-        parts, rest = flatten(thing)
+        found = flatten(thing)
+        try:
+            parts, rest = found
+            iter(parts)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"flatten, as registered for {cls.__name__}, returns a pair, the parts and a rest, got {found!r:.60}; "
+                "write (x.a, x.b), None where there is no rest"
+            ) from None
         try:
             hash(rest)
         except TypeError as error:
@@ -98,7 +106,14 @@ def register(
             ) from None
         return parts, rest
 
-    _registered[cls] = Container(checked, unflatten)
+    def explained(rest: Hashable, parts: Sequence[Any]) -> Any:
+        try:
+            return unflatten(rest, parts)
+        except Exception as error:
+            error.add_note(f"unflatten, as registered for {cls.__name__}, is called with the rest and then the parts.")
+            raise
+
+    _registered[cls] = Container(checked, explained)
 
 
 def container_of(cls: Any) -> Container | None:

@@ -13,6 +13,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.functions.structure import Structure, arranged, flatten, map_values, pack, size
 from tests.autograd.functions.nested import CONTAINERS, Box, Marked, Point, array_of, every_argument, same
 from tests.collector import leaves_no_cycle
+from tests.errors import error_of
 
 
 @every_argument
@@ -247,6 +248,24 @@ def test_what_is_registered_is_checked():
         register(list, lambda x: (x, None), lambda rest, parts: list(parts))
     with pytest.raises(TypeError, match=r"register\(cls, flatten, unflatten\) takes a class and two functions"):
         register(Box("m"), len, len)
+
+
+@pytest.mark.parametrize("use", [grad, jacobian, compile])
+def test_functions_of_a_registered_class_that_return_something_else_are_named(use):
+    class Plain:
+        def __init__(self, x, y):
+            self.x, self.y = x, y
+
+    pair = "TypeError: flatten, as registered for Plain, returns a pair, the parts and a rest, got "
+    exchanged = "unflatten, as registered for Plain, is called with the rest and then the parts"
+    for message, functions in {
+        pair: [lambda p: [p.x, p.y], lambda p: (p.x, p.y), lambda p: [[p.x, p.y]], lambda p: None],
+        exchanged: [lambda p: ((p.x, p.y), None)],
+    }.items():
+        for wrong in functions:
+            kind = type("Plain", (Plain,), {})
+            register(kind, wrong, lambda parts, rest: Plain(*parts))
+            assert message in error_of(use(lambda p: p.x * p.y), kind(2.0, 3.0))
 
 
 def test_named_tuple_is_flattened_as_it_was_registered():
