@@ -14,16 +14,21 @@ class TargetKind(NamedTuple):
     """Checks of the targets of a loss, where they are plain numbers."""
 
     wanted: str
-    remedy: str
     allows: Callable[[Any], bool]
+    remedies: dict[float, str]  # by the target
+
+    def remedy(self, target: Any) -> str:
+        """Return what to do about a target that is not allowed."""
+        return self.remedies.get(target, MORE_CLASSES) if isinstance(target, (int, float)) else "convert them first"
 
 
-REAL_TARGETS = TargetKind("that are numbers", "convert them first", lambda y: isinstance(y, (int, float)))
-SIGN_TARGETS = TargetKind("of -1 or 1", "write 2 * y - 1 for classes y of 0 and 1", lambda y: y in (-1, 1))
+MORE_CLASSES = "more than two classes are for cross_entropy, and a model with an output for each"
+REAL_TARGETS = TargetKind("that are numbers", lambda y: isinstance(y, (int, float)), {})
+SIGN_TARGETS = TargetKind("of -1 or 1", lambda y: y in (-1, 1), {0: "write 2 * y - 1 for classes y of 0 and 1"})
 PROBABILITY_TARGETS = TargetKind(
     "from 0 to 1",
-    "write (y + 1) / 2 for classes y of -1 and 1",
     lambda y: isinstance(y, (int, float)) and 0.0 <= y <= 1.0,
+    {-1: "write (y + 1) / 2 for classes y of -1 and 1"},
 )
 
 
@@ -51,8 +56,7 @@ def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGE
         elif isinstance(target, Value) or kind.allows(target):
             yield output, target
         else:
-            remedy = (kind if isinstance(target, (int, float)) else REAL_TARGETS).remedy
-            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r:.60}; {remedy}")
+            raise ValueError(f"{asker} takes targets {kind.wanted}, got {target!r:.60}; {kind.remedy(target)}")
 
 
 def examples_with_targets(outputs: Any, targets: Any, asker: str) -> Iterator[tuple[Any, Any]]:
