@@ -20,7 +20,10 @@ def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
     if wrong := [row for row in numbers if getattr(row, "shape", ())]:
         raise TypeError(f"{asker} takes a list of parameters, got rows of shape {wrong[0].shape}; write W.ravel()")
     if not numbers:
-        raise ValueError(f"{asker} takes at least one parameter, got none; a generator gives its parameters only once")
+        raise ValueError(
+            f"{asker} takes at least one parameter, got none; the parameters of a model are the Values in it, as of "
+            "self.w = Value(1.0); a generator gives its parameters only once"
+        )
     return numbers
 
 

@@ -498,5 +498,8 @@ def clip_and_step(optimizer: Optimizer, max_norm: float | None) -> None:
 def differentiable(total: Any) -> Value:
     """Return a loss, which is a Value."""
     if not isinstance(total, Value):
-        raise TypeError(f"a loss is computed from the outputs of a model, and is a Value as they are, got {total!r}")
+        raise TypeError(
+            f"a loss is computed from the outputs of a model, and is a Value as they are, got {total!r}; where the "
+            "model returns a plain number, compute with its Values: self.w, not self.w.data"
+        )
     return total

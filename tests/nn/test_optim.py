@@ -290,7 +290,10 @@ def test_lr_that_is_not_above_zero_and_finite_is_an_error(kind):
 
 SHARE = "is the share that is kept, from 0 to below 1"
 NO_PARAMETERS = [  # given a Value w
-    (lambda w: [], "^ValueError: Adam takes at least one parameter, got none; a generator gives .* only once"),
+    (
+        lambda w: [],
+        r"^ValueError: Adam takes at least one .*, got none; .*self\.w = Value\(1\.0\); a generator .* once",
+    ),
     (lambda w: iter([]), "^ValueError: Adam takes at least one parameter, got none"),
     (lambda w: w, r"^TypeError: Adam takes a list of .*, got a Value: Value\(data=2.0, .*; write \[a\] for one"),
     (lambda w: MLP(1, [1]), r"^TypeError: Adam takes a list of parameters, got a MLP; write model\.parameters\(\)"),

@@ -763,7 +763,10 @@ WRONG = [
     ({"X": [*X[:6], ["1.0", "2.0"]]}, "^TypeError: .*got a str: '1.0'"),
     ({"X": [*X[:6], [None, 1.0]]}, "^TypeError: .*got a NoneType: None"),
     ({"validation": ([[1.0]], [1.0])}, "^ValueError: MLP takes 2 inputs, got 1$"),
-    ({"loss": lambda outputs, targets: 1.5}, "^TypeError: a loss is computed from .* got 1.5"),
+    (
+        {"loss": lambda outputs, targets: 1.5},
+        "^TypeError: a loss is computed .* got 1.5; .* self.w, not self.w.data",
+    ),
 ]
 
 
