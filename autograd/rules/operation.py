@@ -219,8 +219,9 @@ class Operation:
 
     def wrong_number(self, *operands: Any) -> TypeError:
         """Return the error of a call with so many operands, of which those that are missing are `NOT_GIVEN`."""
-        found = sum(operand is not NOT_GIVEN for operand in operands)
-        return TypeError(f"{self.name} takes {len(self.partials)} operands, got {found}{REMEDIES.get(self.name, '')}")
+        found, wanted = sum(operand is not NOT_GIVEN for operand in operands), len(self.partials)
+        wanted_operands = f"{wanted} operand{'' if wanted == 1 else 's'}"
+        return TypeError(f"{self.name} takes {wanted_operands}, got {found}{REMEDIES.get(self.name, '')}")
 
     def apply(self, operands: Sequence[Any]) -> Any:
         """Apply the operation to floats, to arrays, or as the first operand that defines `_operate` says."""
@@ -428,7 +429,8 @@ class NAry(Operation):
     def __call__(self, *sequences: Iterable[Any]) -> Any:
         """Apply the operation to the operands in the sequences."""
         if len(sequences) != self.sequences:
-            raise TypeError(f"{self.name} takes {self.sequences} sequence(s) of numbers, got {len(sequences)}")
+            wanted = "a sequence" if self.sequences == 1 else f"{self.sequences} sequences"
+            raise TypeError(f"{self.name} takes {wanted} of numbers, got {len(sequences)}")
         # The usual ones without a call, which would take a tenth of the time of a short sum.
         operands, *others = [x if isinstance(x, (list, tuple)) else elements(x, self.name) for x in sequences]
         for other in others:

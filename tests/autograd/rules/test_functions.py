@@ -111,8 +111,8 @@ TYPE_ERRORS = {
     "hypot takes a real number, got a str: 'b'": lambda: hypot(Value(1.0), "b"),
     "hypot takes a real number, got a Stranger": lambda: hypot(Value(1.0), Stranger()),
     "fsum takes a real number, got a Stranger": lambda: fsum([Value(1.0), Stranger()]),
-    r"dot takes 2 sequence\(s\) of numbers, got 1": lambda: dot([1.0]),
-    r"fsum takes 1 sequence\(s\) of numbers, got 2": lambda: fsum(1.0, 2.0),
+    r"dot takes 2 sequences of numbers, got 1": lambda: dot([1.0]),
+    r"fsum takes a sequence of numbers, got 2": lambda: fsum(1.0, 2.0),
     r"fsum takes a sequence of numbers, got a float: 1\.0; write \[a\] for one": lambda: fsum(1.0),
     "fsum takes a sequence of numbers, got a Value: ": lambda: fsum(Value(1.0)),
     "mean takes a real number, got a str: '1'": lambda: mean(["1"]),
@@ -132,13 +132,13 @@ TYPE_ERRORS = {
     rf"{BY_X} arguments, y, x, got one that takes \(y\): ": own(abs, lambda y: 2.0),
     f"{BY_B} arguments, y, a, b, got ": own(max, lambda *_: 1.0, lambda y, b: 1.0),
     "the forward function of f is called with 1 arguments, x, got ": own(math.atan2, lambda y, x: 1.0),
-    r"log takes 1 operands, got 2; write log10\(x\), log2\(x\), or log\(x\) / log\(base\)$": lambda: ad.log(
+    r"log takes 1 operand, got 2; write log10\(x\), log2\(x\), or log\(x\) / log\(base\)$": lambda: ad.log(
         Value(2.0), 10
     ),
     r"maximum takes 2 operands, got 1; write functools.reduce\(maximum, xs\)": lambda: ad.maximum([1.0, Value(2.0)]),
     "where takes 3 operands, got 2$": lambda: where(Value(2.0) > 1.0, np.array([1.0, 2.0])),
-    "f takes 1 operands, got 0$": lambda: operation("f", abs, lambda y, x: 1.0)(),
-    "f takes 1 operands, got 2$": lambda: operation("f", abs, lambda y, x: 1.0)(Value(1.0), 2.0),
+    "f takes 1 operand, got 0$": lambda: operation("f", abs, lambda y, x: 1.0)(),
+    "f takes 1 operand, got 2$": lambda: operation("f", abs, lambda y, x: 1.0)(Value(1.0), 2.0),
 }
 
 
