@@ -15,7 +15,7 @@ from autograd.checks._differences import ROUNDING, Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, dependents, modes, topological_order
 from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, telling_signature
-from autograd.functions.calls import check_function, check_outputs
+from autograd.functions.calls import check_function, check_outputs, name_of
 from autograd.rules import Operation
 
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
@@ -62,19 +62,18 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     check_function("gradcheck", f)
     if isinstance(order, bool) or not hasattr(order, "__index__") or order < 1:
         raise ValueError(f"order of gradcheck is how many derivatives to compare, 1 or more, got {order!r}")
-    numbers, structure = flatten(args, "gradcheck", "the arguments")
+    numbers, structure = flatten(args, "gradcheck", "args")
     point = [x.data if isinstance(x, Value) else x for x in numbers]
 
     def flat(xs: list[Any]) -> list[Any]:
         with modes.enable_grad():  # f may differentiate with `gradients`, which needs its graph
             result = f(*structure.unflatten(xs))
         check_outputs("gradcheck", f, result)
-        return flatten_result(result, "gradcheck")[0]
+        return flatten_result(result, "gradcheck", name_of(f))[0]
 
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):
-            name = getattr(f, "__name__", getattr(f, "name", "the function"))
-            raise _error(name, _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
+            raise _error(name_of(f), _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
     return True
 
 

@@ -58,7 +58,7 @@ def eager_value_and_grad(f: Function, call: BoundCall, name: str, *, batched: bo
         found = value(f, moved, name, batched=batched, has_aux=has_aux, differentiated=True)
         if not has_aux:
             return found
-        check_pair(flatten_result(found, "compile")[1], name)
+        check_pair(flatten_result(found, "compile", name)[1], name)
         beside[:] = found[1:]
         return found[0]
 
@@ -108,7 +108,7 @@ def _columns(f: Function, call: BoundCall, name: str) -> tuple[list[Any], Struct
     for i in range(examples):
         pairs = zip(call.arguments, form.roles, strict=True)
         found = form.call(f, [given[i] if role == BATCHED else given for given, role in pairs])
-        numbers, structure = flatten_result(found, "compile")
+        numbers, structure = flatten_result(found, "compile", name)
         rows.append(numbers)
         structures[structure] = i
     if len(structures) > 1:

@@ -179,7 +179,7 @@ def specialize(
     batched = [call.form.roles[i] == BATCHED for i in dynamic]
     structures = [structure_of(call.key[i]) for i in dynamic]
     names = [call.form.names[i] for i in dynamic]
-    traced = _traced(f, call, structures, names)
+    traced = _traced(f, call, structures, names, name)
     if any(map(modes.differentiated, traced.before)):
         return None
     modes.read_elsewhere(traced.before)
@@ -223,7 +223,9 @@ def specialize(
     )
 
 
-def _traced(f: Callable[..., Any], call: BoundCall, structures: Sequence[Structure], names: list[str]) -> Trace:
+def _traced(
+    f: Callable[..., Any], call: BoundCall, structures: Sequence[Structure], names: list[str], name: str
+) -> Trace:
     """Return the graph of a function at the numbers of a call, of a batch at those of its first example."""
     dynamic = call.form.dynamic
     numbers = [
@@ -238,6 +240,7 @@ def _traced(f: Callable[..., Any], call: BoundCall, structures: Sequence[Structu
             arguments[position] = argument
         return call.form.call(f, arguments)
 
+    on_nodes.__name__ = name
     return trace(on_nodes, list(zip(flat, structures, strict=True)), names)
 
 

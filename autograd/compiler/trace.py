@@ -18,6 +18,7 @@ from autograd.checks import Located
 from autograd.compiler.steps import may_raise
 from autograd.engine import Constant, Value, clock, modes, move_guards, topological_order
 from autograd.functions import Structure, flatten_result
+from autograd.functions.calls import name_of
 
 
 class TraceError(TypeError):
@@ -59,7 +60,7 @@ ADVICE = {  # by what was done with a number
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
-        "in place of np.maximum, np.minimum and np.clip autograd's maximum and minimum, which take arrays; "
+        "autograd's maximum and minimum, which take arrays, in place of max, min, np.maximum, np.minimum and np.clip; "
         f"(0 < x) & (x < 1) in place of 0 < x < 1; {STATIC}; a loop until something holds cannot be compiled"
     ),
 }
@@ -138,7 +139,7 @@ def trace(f: Callable[..., Any], arguments: Sequence[tuple[Sequence[float], Stru
             leaf.__class__ = Argument
     if tracer.refused:  # and f caught the error
         raise TraceError(tracer.refused)
-    outputs, structure = flatten_result(result, "compile")
+    outputs, structure = flatten_result(result, "compile", name_of(f))
     roots = [*[x for x in outputs if isinstance(x, Value)], *tracer.partial_functions()]
     order = topological_order(*roots)
     if move_guards(order, outputs):

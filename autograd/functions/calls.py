@@ -57,7 +57,7 @@ class Call(Linearization):
         self._aux = None
         if has_aux:
             result, self._aux = _pair(asker, f, result)
-        outputs, self.result = flatten_result(result, asker, f"what {name_of(f)} returned")
+        outputs, self.result = flatten_result(result, asker, name_of(f))
         check_outputs(asker, f, result)
         super().__init__(outputs, inputs, since=since)
 

@@ -190,7 +190,7 @@ class _Problem:
             reads.give(given[len(self.places) :])
             with modes.substitute_with(reads):
                 result = self.equations(self.structure.unflatten(xs), *self.params(self.placed(given)))
-        outputs, structure = flatten_result(result, self.asker, f"what {name_of(self.equations)} returned")
+        outputs, structure = flatten_result(result, self.asker, name_of(self.equations))
         check_outputs(self.asker, self.equations, result)
         if len(outputs) != self.size:
             raise TypeError(
@@ -289,7 +289,8 @@ class _Problem:
                 reads.begin()
                 reads.give([Value(number) for number in operands[len(self.places) :]])
                 with modes.substitute_with(reads):
-                    numbers, structure = flatten_result(f(arranged(x, self.structure), *params), self.asker)
+                    found = f(arranged(x, self.structure), *params)
+                    numbers, structure = flatten_result(found, self.asker, name_of(f))
                     return structure.unflatten([y.data if isinstance(y, Value) else y for y in numbers])
 
             return g

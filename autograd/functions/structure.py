@@ -185,10 +185,11 @@ def flatten(argument: Any, asker: str = "flatten", name: str = "the argument") -
         raise misfit.error(asker, name) from None
 
 
-def flatten_result(result: Any, asker: str, name: str = "what the function returned") -> tuple[list[Any], Structure]:
-    """Return what `flatten` does, of what a function returned; None, of one without a return, is an error."""
+def flatten_result(result: Any, asker: str, name: str) -> tuple[list[Any], Structure]:
+    """Return what `flatten` does, of what the function of this name returned; None is an error."""
+    name = f"what {name} returned"
     if result is None:
-        raise _MisfitError(TypeError, (), "of type NoneType: None").error(asker, name)
+        raise _MisfitError(TypeError, (), "None, as of a function without a return").error(asker, name)
     return flatten(result, asker, name)
 
 

@@ -519,7 +519,7 @@ BLAMELESS = [  # the message, the function, its arguments, and the one that is n
     (f"the derivative of <lambda> by x is .*{CUT}", lambda x: x * x.detach(), [2.0], "x"),
     (f"the derivative of <lambda> by x is .*{CUT}", lambda x: x * Value(x.data), [2.0], "x"),
     (CUT, lambda x: x * ad.where(x.detach() > 1.0, 2.0, 3.0) + x.data, [2.0], "x"),
-    (f"the derivative of the function by x is .*{CUT}", WITHOUT_A_NAME, [2.0], "x"),
+    (f"the derivative of .* by x is .*{CUT}", WITHOUT_A_NAME, [2.0], "x"),
     (CUT, lambda first, second: first + second.detach(), [1.0, 2.0], "second"),
     (CUT, lambda *xs: xs[0] + xs[1].detach(), [1.0, 2.0], "argument 1"),
     (CUT, lambda *xs: xs[0].detach() + xs[1], [1.0, 2.0], "argument 0"),
@@ -576,7 +576,7 @@ ERRORS = [
     (log, -1.0, ValueError, r"log is defined for x > 0, got x = -1\.0"),
     (lambda x: 1.0 / x, 0.0, ZeroDivisionError, r"defined for b != 0, got a = 1\.0, b = 0\.0"),
     (exp, 1e3, OverflowError, r"exp\(x\) is too large for a float, got x = 1000\.0"),
-    (sin, "1", TypeError, r"gradcheck takes real numbers.*the arguments\[0\] is of type str: '1'"),
+    (sin, "1", TypeError, r"gradcheck takes real numbers.*args\[0\] is of type str: '1'"),
     (sin, None, TypeError, "sin takes a real number, got a NoneType"),
     (lambda x: math.sin(x), 1.0, TypeError, "use the functions of autograd"),
 ]

@@ -261,7 +261,7 @@ TYPE_ERRORS = [  # a call, and what its error says
     (lambda: compile(lambda x, y: x)(1.0, 1j), "argument 1 of <lambda> is of type complex"),
     (lambda: compile(lambda x, y: x)(1.0, "mean"), "of type str: 'mean'"),
     (lambda: compile(lambda x, y: x)(1.0, [1.0, "a"]), r"\[1\]"),
-    *[(lambda r=r: compile(lambda x: r)(1.0), "what the function returned") for r in (None, "a", [1.0, "a"])],
+    *[(lambda r=r: compile(lambda x: r)(1.0), "what <lambda> returned") for r in (None, "a", [1.0, "a"])],
     *[
         (lambda r=r: compile(lambda x: r, has_aux=True)(1.0), A_PAIR)
         for r in (1.0, (1.0,), (1.0, 2.0, 3.0), ([1.0], 2.0), [1.0, 2.0])
