@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from autograd import Constant, Value, dot, rules, scope
 from autograd.engine import in_scope
 from autograd.functions.calls import calls_forward
-from autograd.rules import Family, Unary, elements, real
+from autograd.rules import Family, Unary, elements, real, with_article
 from autograd.rules.operation import NOT_GIVEN
 from nn.data.random_state import Seed, generator
 from nn.training.checks import plain, whole
@@ -97,8 +97,8 @@ class Module(ParameterHolder):
         """
         if not isinstance(state, Mapping):
             raise TypeError(
-                f"load_state_dict takes a dict of numbers by name, as state_dict() returns it, got a "
-                f"{type(state).__name__}: {state!r:.60}"
+                f"load_state_dict takes a dict of numbers by name, as state_dict() returns it, got "
+                f"{with_article(state)}: {state!r:.60}"
             )
         parameters = self._parameters_by_name()
         problems = {

@@ -21,6 +21,7 @@ from autograd.compiler.instructions import Array
 from autograd.functions import Structure, arranged, flatten, signature_of, telling_signature, vectors_after
 from autograd.functions.containers import identity
 from autograd.functions.pickling import MadeOfFunction
+from autograd.rules import with_article
 
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
@@ -237,7 +238,7 @@ class Signature:
         except TypeError:
             raise TypeError(
                 f"{name} is static, so {self.function} has a program for each of its values, and it must be hashable; "
-                f"got a {type(argument).__name__}: give a tuple or a frozen dataclass"
+                f"got {with_article(argument)}: give a tuple or a frozen dataclass"
             ) from None
         return identity(argument)
 

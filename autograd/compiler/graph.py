@@ -24,7 +24,7 @@ from autograd.compiler.trace import TraceError
 from autograd.engine import Constant, Value, check_unchanged, clock, modes, topological_order
 from autograd.functions import gradients
 from autograd.functions.evaluation import choice_made
-from autograd.rules import elements, real
+from autograd.rules import elements, real, with_article
 
 NAMED = 16  # leaves that a listing calls by their labels
 
@@ -213,7 +213,7 @@ def _check_choices(order: Sequence[Value], wrt: Sequence[Value]) -> None:
 def leaves_of(wrt: Any) -> list[Value]:
     """Return the leaves to differentiate by, each once."""
     if hasattr(wrt, "parameters"):
-        raise TypeError(f"wrt takes a list of leaves, got a {type(wrt).__name__}; write wrt=model.parameters()")
+        raise TypeError(f"wrt takes a list of leaves, got {with_article(wrt)}; write wrt=model.parameters()")
     leaves = elements(wrt, "wrt", "a list of leaves")
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Self
 
-from autograd.rules import Operation
+from autograd.rules import Operation, with_article
 
 # The gradient of a node that no backward() has reached: equal to 0.0, and told from a computed 0.0 by identity.
 UNREACHED = float("0")
@@ -66,7 +66,7 @@ class Node:
     def label(self, label: str) -> None:
         given: Any = label
         if not isinstance(given, str):
-            found = f"a {type(given).__name__}: {given!r:.60}"
+            found = f"{with_article(given)}: {given!r:.60}"
             raise TypeError(f"the label of a Value is a string, got {found}; write label=str(...)")
         self._label = str.__str__(given)  # of a subclass, such as NumPy's, whose repr is another one, the text
 

@@ -12,7 +12,18 @@ from autograd.export.latex import TEX, LaTeX, aligned, applied, term_of, tex_nam
 from autograd.functions import gradients
 from autograd.pictures.page.formulas import unguarded
 from autograd.pictures.text import sorted_graph
-from autograd.rules import INACTIVE, Expression, NAry, Operation, derivatives, is_own, product, substitute, symbol
+from autograd.rules import (
+    INACTIVE,
+    Expression,
+    NAry,
+    Operation,
+    derivatives,
+    is_own,
+    product,
+    substitute,
+    symbol,
+    with_article,
+)
 
 ROUNDED = replace(TEX, digits=6)
 ADJOINT = "adjoint"
@@ -38,7 +49,7 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
     """
     order = sorted_graph(root, "derivation")
     if not isinstance(leaf, Value):
-        raise TypeError(f"derivation takes the Value to differentiate by, got a {type(leaf).__name__}: {leaf!r}")
+        raise TypeError(f"derivation takes the Value to differentiate by, got {with_article(leaf)}: {leaf!r}")
     if leaf not in set(order):
         raise ValueError(f"derivation takes a Value that the root depends on; {leaf!r} is not in its graph")
     names = tex_names(order, [node for node in order if node.op is not None or node in (root, leaf)])

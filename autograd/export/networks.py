@@ -15,7 +15,7 @@ from autograd.engine import Value
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import helper_functions
-from autograd.rules import UNREADABLE, Expression, real, symbol
+from autograd.rules import UNREADABLE, Expression, real, symbol, with_article
 
 MODULES: dict[Any, Callable[..., Any]] = {  # of torch.nn, with the constant of a family
     rules.relu: lambda nn: nn.ReLU(),
@@ -50,10 +50,10 @@ def dense_layers(model: Any, asker: str) -> list[DenseLayer]:
     odd = [layer for layer in layers if layer is not model and not _computes(layer, "Layer")]
     odd += [neuron for layer in neurons for neuron in layer if not _computes(neuron, "Neuron")]
     if odd:
-        wrong = "with a forward of its own" if odd[0] is model else f"with a {type(odd[0]).__name__} in it"
+        wrong = "with a forward of its own" if odd[0] is model else f"with {with_article(odd[0])} in it"
         raise TypeError(
             f"{asker} takes an MLP, a Layer or a Neuron of nn, whose layers are linear maps and activations; "
-            f"got a {type(model).__name__} {wrong}; compile that, and export the program"
+            f"got {with_article(model)} {wrong}; compile that, and export the program"
         )
     found = []
     for layer in neurons:
@@ -134,8 +134,8 @@ def load_torch_state(model: Any, state: Mapping[str, Any]) -> None:
         state = state.state_dict()  # type: ignore[attr-defined]
     if not isinstance(state, Mapping):
         raise TypeError(
-            "load_torch_state takes a state_dict, or a module that has one, got a "
-            f'{type(state).__name__}: {state!r:.60}; write torch.load("model.pt") for that of a file'
+            "load_torch_state takes a state_dict, or a module that has one, got "
+            f'{with_article(state)}: {state!r:.60}; write torch.load("model.pt") for that of a file'
         )
     modules: dict[str, dict[str, Any]] = {}
     problems: list[str] = []

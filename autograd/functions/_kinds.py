@@ -19,7 +19,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.functions import _intervals
-from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Unary, Where, is_own, real
+from autograd.rules import Arithmetic, ExactConstant, NAry, Operation, Unary, Where, is_own, real, with_article
 
 
 class Kind:
@@ -451,7 +451,7 @@ def kind_of(number: Any) -> Kind | None:
     except TypeError:
         raise TypeError(
             "evaluate takes Fractions, intervals (mpmath.iv), complex numbers, mpmath's, expressions of SymPy, NumPy "
-            f"arrays, Values and plain numbers, got a {type(number).__name__}: {number!r}"
+            f"arrays, Values and plain numbers, got {with_article(number)}: {number!r}"
         ) from None
     return None
 

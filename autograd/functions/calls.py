@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from autograd.engine import Constant, Value, clock, modes, topological_order
 from autograd.functions._linearization import Linearization, as_value, is_valued, passed_on
 from autograd.functions.structure import Structure, flatten, flatten_result, map_values
-from autograd.rules import positive
+from autograd.rules import positive, with_article
 from autograd.rules.expression import COMPARISONS
 
 Function: TypeAlias = Callable[..., Any]
@@ -114,7 +114,7 @@ def check_argnums(asker: str, f: Function, argnums: Any) -> None:
 
 def _pair(asker: str, f: Function, result: Any) -> tuple[Any, Any]:
     if type(result) is not tuple or len(result) != 2:
-        found = f"a tuple of {len(result)}" if type(result) is tuple else f"a {type(result).__name__}"
+        found = f"a tuple of {len(result)}" if type(result) is tuple else with_article(result)
         raise TypeError(
             f"{asker}(f, has_aux=True) takes a function that returns a pair: what is differentiated, and whatever else;"
             f" {name_of(f)} returned {found}"

@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 
 from autograd.engine import Accumulators, Constant, Edge, Value, accumulate, dependents, modes, topological_order
 from autograd.functions._kinds import Kind, kind_of, unwrapped, wrapped
-from autograd.rules import INACTIVE, MADE, Operation, is_own, real
+from autograd.rules import INACTIVE, MADE, Operation, is_own, real, with_article
 
 
 @overload
@@ -139,7 +139,7 @@ def _check(root: Any, numbers: Any) -> None:
         raise TypeError(f"evaluate(root, {{leaf: number}}) takes a Value and a dict by Values, got {found}")
     for leaf in numbers:
         if not isinstance(leaf, Value) or leaf.op is not None:
-            found = f"a {type(leaf).__name__}: {leaf!r}; write the Value itself, {{x: number}}"
+            found = f"{with_article(leaf)}: {leaf!r}; write the Value itself, {{x: number}}"
             if isinstance(leaf, Value) and leaf.op:
                 found = f"{leaf!r}, computed by {leaf.op.name}; detach() it to make it a leaf"
             raise TypeError(f"evaluate takes numbers for leaves, got one for {found}")

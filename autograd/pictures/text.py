@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd import rules
 from autograd.engine import UNREACHED, Constant, Value, topological_order
-from autograd.rules import Operation
+from autograd.rules import Operation, with_article
 
 
 def text(root: Value) -> str:
@@ -66,7 +66,7 @@ def _call(operation: Operation, parents: Sequence[Value], names: Mapping[Value, 
 def sorted_graph(root: Any, asker: str) -> list[Value]:
     """Return the nodes of the graph to be shown, each after its parents; errors name the function that asked."""
     if not isinstance(root, Value):
-        raise TypeError(f"{asker} takes a Value, the root of the graph to show, got a {type(root).__name__}: {root!r}")
+        raise TypeError(f"{asker} takes a Value, the root of the graph to show, got {with_article(root)}: {root!r}")
     return topological_order(root)
 
 

@@ -47,6 +47,7 @@ from autograd.rules.operation import how_to_list as how_to_list
 from autograd.rules.operation import identifier as identifier
 from autograd.rules.operation import is_misread as is_misread
 from autograd.rules.operation import real as real
+from autograd.rules.operation import with_article as with_article
 from autograd.rules.table import *
 
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore

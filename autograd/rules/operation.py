@@ -31,6 +31,16 @@ class Operable(Protocol[T]):
     def _operate(self, operation: Any, operands: Sequence[Any]) -> T: ...
 
 
+def with_article(thing: Any) -> str:
+    """Return what a thing is, for messages.
+
+    >>> with_article("2"), with_article(2)
+    ('a str', 'an int')
+    """
+    name = type(thing).__name__
+    return f"{'an' if name[0] in ('AEFHILMNORSX' if name.isupper() else 'AEIOaeio') else 'a'} {name}"
+
+
 def real(number: Any, asker: str) -> float:
     """Return a real number (int, float, bool or NumPy scalar) as a float; the TypeError otherwise names the asker.
 
@@ -73,7 +83,7 @@ def real(number: Any, asker: str) -> float:
         remedy = "Python's own abs, which `from autograd import *` hides, is builtins.abs"
     found = repr(number)
     found = found if len(found) <= 60 else found[:57] + "..."
-    raise TypeError(f"{asker} takes a real number, got a {type(number).__name__}: {found}; {remedy}")
+    raise TypeError(f"{asker} takes a real number, got {with_article(number)}: {found}; {remedy}")
 
 
 def is_misread(thing: Any) -> bool:
@@ -104,7 +114,7 @@ def elements(sequence: Any, asker: str, wanted: str = "a sequence of numbers") -
         else:
             return list(found)
     shown = " ".join(repr(sequence).split())
-    raise TypeError(f"{asker} takes {wanted}, got a {type(sequence).__name__}: {shown:.60}; {remedy}")
+    raise TypeError(f"{asker} takes {wanted}, got {with_article(sequence)}: {shown:.60}; {remedy}")
 
 
 def how_to_list(thing: Any) -> str:
@@ -581,7 +591,7 @@ def operation(
     """
     if not isinstance(name, str):
         raise TypeError(
-            f"operation(name, forward, *partials) takes a name, which is a str, got a {type(name).__name__}: {name!r}"
+            f"operation(name, forward, *partials) takes a name, which is a str, got {with_article(name)}: {name!r}"
         )
     if not partials or not all(map(callable, (forward, *partials))):
         raise TypeError(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from autograd.files import read_up_to
+from autograd.rules import with_article
 
 TextFile: TypeAlias = "str | os.PathLike[str]"
 
@@ -41,8 +42,8 @@ def contents(path: TextFile, encoding: str | None = None) -> bytes:
     try:
         place = Path(path)
     except TypeError:
-        found, remedy = type(path).__name__, "df.to_csv('name.csv', index=False) writes one"
-        raise TypeError(f"read_csv takes the name of a file, got a {found}; {remedy}") from None
+        found, remedy = with_article(path), "df.to_csv('name.csv', index=False) writes one"
+        raise TypeError(f"read_csv takes the name of a file, got {found}; {remedy}") from None
     if re.match(r"\w{2,}:/", place.as_posix()) and not place.exists():
         address = str(path) if isinstance(path, str) else place.as_posix().replace(":/", "://", 1)
         raise TableError(f"{address} is an address; download the table, and pass the name of its file")

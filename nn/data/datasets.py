@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
 
-from autograd.rules import elements, real
+from autograd.rules import elements, real, with_article
 from nn.data._mersenne import RandomState
 from nn.data.random_state import Seed, generator
 from nn.training.splits import as_sequence
@@ -176,7 +176,7 @@ def split(data: Dataset, held_out: float = 0.2, seed: Seed = None) -> tuple[Data
 
 def _check_dataset(data: Any, asker: str) -> None:
     if not isinstance(data, Dataset):
-        found = f"a {type(data).__name__}"
+        found = with_article(data)
         raise TypeError(f"{asker} takes a Dataset, got {found}; write datasets.Dataset(X, y, features, classes)")
 
 

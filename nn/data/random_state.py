@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import Any, TypeAlias
 
+from autograd.rules import with_article
 from nn.training.parameters import held
 
 Seed: TypeAlias = int | random.Random | None
@@ -34,7 +35,7 @@ def seed_number(seed: Any, bits: int | None = None) -> int:
     try:
         number = operator.index(seed)
     except TypeError:
-        found = f"a {type(seed).__name__}: {seed!r:.60}"
+        found = f"{with_article(seed)}: {seed!r:.60}"
         raise TypeError(f"a seed is a whole number or a random.Random, got {found}") from None
     if number < 0 or (bits and number >> bits):
         raise ValueError(f"a seed is a whole number, 0 {f'to 2**{bits} - 1' if bits else 'or more'}, got {number}")

@@ -20,6 +20,7 @@ from typing import Any
 from autograd import Value
 from autograd.pictures.page.page import HtmlPage, computation, put_together, read_file, shared_scripts, shared_style
 from autograd.pictures.style import CLASSES
+from autograd.rules import with_article
 from nn import losses, optim, schedules
 from nn.data.random_state import generator
 from nn.fitting import check_trains, optimizer_for
@@ -108,7 +109,7 @@ def page_of(
 ) -> Playground:
     """Return the page for `playground`, which says what the arguments are."""
     if not isinstance(model, Module):
-        raise TypeError(f"playground takes a Module, its examples X and their targets y, got a {type(model).__name__}")
+        raise TypeError(f"playground takes a Module, its examples X and their targets y, got {with_article(model)}")
     names = features or getattr(X, "columns", None)
     X, y = as_sequence(X, "playground"), as_sequence(y, "playground")
     if len(X) != len(y) or not len(X):

@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from autograd.pictures.style import CLASSES
+from autograd.rules import with_article
 from nn.modules import Module
 from nn.training.checks import plain
 from nn.training.examples import outputs_of, plain_number
@@ -167,7 +168,7 @@ def history(history: History, *, title: str = "") -> Figure:
     ['training', 'validation']
     """
     if not isinstance(history, History):
-        raise TypeError(f"history draws the History that fit returns, got a {type(history).__name__}: {history!r:.60}")
+        raise TypeError(f"history draws the History that fit returns, got {with_article(history)}: {history!r:.60}")
     measures = history.measures
     names = list(dict.fromkeys(name.removeprefix("validation_") for name in measures))
     if not names:

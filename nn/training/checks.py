@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 from autograd import Constant, Value
-from autograd.rules import elements, how_to_list, real
+from autograd.rules import elements, how_to_list, real, with_article
 
 
 def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
     """Return parameters as a list that is not empty."""
     if hasattr(parameters, "parameters") or callable(parameters):
-        found = f"a {type(parameters).__name__}"
+        found = with_article(parameters)
         raise TypeError(f"{asker} takes a list of parameters, got {found}; write model.parameters()")
     numbers = list(elements(parameters, asker, "a list of parameters"))
     if wrong := [row for row in numbers if getattr(row, "shape", ())]:
@@ -33,7 +33,7 @@ def parameter_list(parameters: Iterable[Value], asker: str) -> list[Value]:
     first: dict[Value, int] = {}
     for i, leaf in enumerate(leaves):
         if not isinstance(leaf, Value):
-            raise TypeError(f"{asker} takes Values as parameters, got a {type(leaf).__name__} at {i}: {leaf!r}")
+            raise TypeError(f"{asker} takes Values as parameters, got {with_article(leaf)} at {i}: {leaf!r}")
         if leaf.op is not None or isinstance(leaf, Constant):
             kind = "a Constant" if leaf.op is None else f"computed by {leaf.op.name}"
             raise ValueError(
@@ -101,7 +101,7 @@ def whole(number: Any, name: str, least: int, of: str = "steps") -> int:
         found = None
     if found is None or isinstance(number, bool):
         hint = f"; write {int(number)}" if isinstance(number, float) and number.is_integer() else ""
-        raise TypeError(f"{wanted} a {type(number).__name__}: {number!r:.60}{hint}")
+        raise TypeError(f"{wanted} {with_article(number)}: {number!r:.60}{hint}")
     if found < least:
         raise ValueError(f"{wanted} {found}")
     return found

@@ -13,6 +13,7 @@ from typing import Any
 from autograd import Constant, Value
 from autograd.compiler.trace import Argument
 from autograd.functions import MadeOfFunction
+from autograd.rules import with_article
 
 WITHOUT_PARTS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
@@ -88,7 +89,7 @@ def _entries(thing: Any, path: str) -> list[tuple[Any, Any]] | None:
     if isinstance(thing, Mapping):
         return list(thing.items())
     if isinstance(thing, Set) and any(is_parameter(x) for part in thing for _, x in held(part, Value)):
-        found = f"{path or 'the model'} is a {type(thing).__name__}"
+        found = f"{path or 'the model'} is {with_article(thing)}"
         raise TypeError(f"parameters are kept in an order, and {found}; write a list")
     return None
 
@@ -128,7 +129,7 @@ def _foreign(thing: Any, path: str, root: Any) -> list[tuple[Any, Any]]:
     for _, parameter in parts:
         if not isinstance(parameter, Value):
             raise TypeError(
-                f"the parameters of a Module are Values, but {path or 'the model'}, a {type(thing).__name__}, has a "
+                f"the parameters of a Module are Values, but {path or 'the model'}, {with_article(thing)}, has a "
                 f"{type(parameter).__name__}: {parameter!r:.40}; keep what is not to be trained outside of it"
             )
     return parts

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Protocol
 
-from autograd.rules import how_to_list
+from autograd.rules import how_to_list, with_article
 
 
 class Data(Protocol):
@@ -26,7 +26,7 @@ def as_sequence(data: Any, asker: str = "fit") -> Data:
     remedy = how_to_list(data)
     is_sequence = hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "shape", None) != ()
     if remedy or not is_sequence:
-        found = f"a {type(data).__name__}; {remedy or 'write list(...)'}"
+        found = f"{with_article(data)}; {remedy or 'write list(...)'}"
         raise TypeError(f"{asker} takes examples and targets in sequences, got {found}")
     return data  # type: ignore[no-any-return]
 

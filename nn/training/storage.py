@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, overload
 
 from autograd import rules
 from autograd.files import path_of, read_up_to, write_atomically
-from autograd.rules import Family, Unary
+from autograd.rules import Family, Unary, with_article
 from nn.modules import MLP, Module
 
 FORMAT = "scalar-autograd model"
@@ -89,7 +89,7 @@ def odd_keys(thing: Any) -> list[Any]:
 def document_of(model: Module, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what `save` writes of a model, as a JSON object."""
     if not isinstance(model, Module):
-        raise TypeError(f"save takes a Module and a path, got a {type(model).__name__}: {model!r:.60}")
+        raise TypeError(f"save takes a Module and a path, got {with_article(model)}: {model!r:.60}")
     if not (extra is None or isinstance(extra, Mapping)):
         raise TypeError(f"extra is a dict of what to keep beside a model, got {extra!r:.60}; write {{'name': ...}}")
     try:
@@ -124,7 +124,7 @@ def load(model: Module | ModelFile, path: ModelFile | None = None, /) -> Module:
             raise TypeError("load takes a path, or a model and a path, got a model only")
         return read(model).model()
     if not isinstance(model, Module):
-        raise TypeError(f"load takes a model and a path, in this order, got a {type(model).__name__}: {model!r:.60}")
+        raise TypeError(f"load takes a model and a path, in this order, got {with_article(model)}: {model!r:.60}")
     read(path).fill(model)
     return model
 

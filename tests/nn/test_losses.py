@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, gradcheck, value_and_grad
+from autograd.rules import with_article
 from nn import MLP, Neuron, accuracy, binary_cross_entropy, cross_entropy, hinge, huber, l1, l2, mae, mse
 from nn.training.judging import LOSSES
 from tests.errors import error_of
@@ -334,7 +335,7 @@ def test_wrong_number_of_targets_is_an_error_that_says_both():
 def test_outputs_that_are_no_numbers_are_an_error_that_shows_them():
     for loss in set(LOSSES) - {cross_entropy}:
         for output in ("a", None, 1j, {"y": 1.0}):
-            message = f"TypeError: {loss.__name__} takes a real number, got a {type(output).__name__}"
+            message = f"TypeError: {loss.__name__} takes a real number, got {with_article(output)}"
             refuses(message, loss, [1.0, output], [1, 1])
             refuses(message, loss, [[output, 1.0]], [[1, 1]])
     for output in ("a", None):
@@ -396,7 +397,7 @@ def test_options_and_parameters_that_are_none_are_an_error():
 @pytest.mark.parametrize("penalty", [l1, l2])
 @pytest.mark.parametrize("wrong", ["a", None, [1.0], 1j], ids=repr)
 def test_parameter_that_is_no_number_is_named(penalty, wrong):
-    refuses(f"TypeError: .* takes a real number, got a {type(wrong).__name__}: ", penalty, [1.0, wrong])
+    refuses(f"TypeError: .* takes a real number, got {with_article(wrong)}: ", penalty, [1.0, wrong])
 
 
 EDGES = [math.inf, -math.inf, math.nan, 1e308, -1e308, 2.0, 0.0]

@@ -296,7 +296,7 @@ NO_PARAMETERS = [  # given a Value w
     ),
     (lambda w: iter([]), "^ValueError: Adam takes at least one parameter, got none"),
     (lambda w: w, r"^TypeError: Adam takes a list of .*, got a Value: Value\(data=2.0, .*; write \[a\] for one"),
-    (lambda w: MLP(1, [1]), r"^TypeError: Adam takes a list of parameters, got a MLP; write model\.parameters\(\)"),
+    (lambda w: MLP(1, [1]), r"^TypeError: Adam takes a list of parameters, got an MLP; write model\.parameters\(\)"),
     (lambda w: MLP(1, [1]).parameters, r"^TypeError: Adam takes a list .*, got a method; write model\.parameters"),
     (lambda w: None, "^TypeError: Adam takes a list of parameters, got a NoneType"),
     (lambda w: [w, 1.0], r"^TypeError: Adam takes Values as parameters, got a float at 1: 1\.0"),

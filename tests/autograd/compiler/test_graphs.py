@@ -145,8 +145,8 @@ def test_wrt_of_something_else_is_an_error(leaves):
     for wrong, message in (
         *[([x], "leaves, .*got") for x in ("a", 2.0, None, [a], {})],
         (a, r"a list of leaves, got a Value: .*; write \[a\] for one"),
-        (3, "a list of leaves, got a int: 3; "),
-        (MLP(1, [1]), r"a list of leaves, got a MLP; write wrt=model\.parameters\(\)"),
+        (3, "a list of leaves, got an int: 3; "),
+        (MLP(1, [1]), r"a list of leaves, got an MLP; write wrt=model\.parameters\(\)"),
     ):
         with pytest.raises(TypeError, match=f"wrt takes {message}"):
             compile(a * 2.0, wrt=wrong)

@@ -10,6 +10,7 @@ import pytest
 
 import autograd as ad
 from autograd import Value, compile, cos, dot, fsum, grad, operation, rules, sin, value_and_grad, where
+from autograd.rules import with_article
 from autograd.rules.operation import Family, Unary
 from tests.autograd.compiler.beside_eager import assert_as_eager, is_close, outcome
 from tests.errors import error_of
@@ -162,7 +163,7 @@ def test_result_that_is_no_number_is_one_error_wherever_it_is_computed(place, ve
             found.append(error_of(value_and_grad(h), 1.0))
             found.append(error_of(lambda: compile(h).value_and_grad(1.0)))  # noqa: B023
             found.append(error_of(lambda: compile(h, batched="x").value_and_grad(np.array([1.0, 2.0]))))  # noqa: B023
-        wanted = f"TypeError: {who} takes a real number, got a {type(bad).__name__}: "
+        wanted = f"TypeError: {who} takes a real number, got {with_article(bad)}: "
         assert [error[: len(wanted)] for error in found] == [wanted] * len(found)
 
 

@@ -281,7 +281,7 @@ def test_label_that_is_no_string_is_refused_where_it_is_given_and_where_it_is_as
     for node in (Value(1.0, "x"), Constant(1.0, "x"), Named(1.0, "x"), Value(2.0) * 3.0, tanh(Value(2.0))):
         before = node.label
         for label in (3, None, ["a"], node, b"x"):
-            found = re.escape(f"a {type(label).__name__}: {label!r:.60}")
+            found = re.escape(f"{rules.with_article(label)}: {label!r:.60}")
             with pytest.raises(TypeError, match=rf"^the label of a Value is a string, got {found}; write label=str"):
                 node.label = label
             if type(label) is not list:  # which micrograd's Value takes second: the children

@@ -10,6 +10,7 @@ import nn
 from autograd import Value
 from autograd.export import load_torch_state, to_torch
 from autograd.export.networks import dense_layers
+from autograd.rules import with_article
 
 NO_NUMBERS = [None, "0.5", 10**400, 10**5000, 1j, [], [1.0], {}, object(), Decimal("0.5"), Value(1.0), np.array(1.0)]
 PLACES = ["0.weight[0][0]", "0.weight[1][1]", "0.bias[1]", "2.weight[0][1]", "2.bias[0]"]
@@ -38,7 +39,7 @@ def test_entry_that_is_no_number_is_named_and_changes_nothing(place, odd):
 @pytest.mark.parametrize("wrong", ["model.pt", None, 3, [1.0]], ids=repr)
 def test_what_is_no_state_is_named(wrong):
     found = re.escape(
-        f"takes a state_dict, or a module that has one, got a {type(wrong).__name__}: {wrong!r}; write torch"
+        f"takes a state_dict, or a module that has one, got {with_article(wrong)}: {wrong!r}; write torch"
     )
     with pytest.raises(TypeError, match=found):
         load_torch_state(nn.MLP(2, [1], seed=1), wrong)
@@ -96,7 +97,7 @@ def test_layer_that_computes_something_else_is_refused(made):
     model, part = nn.MLP(2, [2, 1], seed=1), made()
     model.layers.append(part)
     for ask in (to_torch, lambda model: load_torch_state(model, {}), lambda model: dense_layers(model, "to_onnx")):
-        with pytest.raises(TypeError, match=f"got a MLP with a {type(part).__name__} in it; compile that"):
+        with pytest.raises(TypeError, match=f"got an MLP with {with_article(part)} in it; compile that"):
             ask(model)
 
 
@@ -105,7 +106,7 @@ def test_neuron_that_computes_something_else_is_refused():
     for model in (nn.MLP(2, [2, 1], seed=1), nn.Layer(2, 2)):
         layer = model.layers[0] if isinstance(model, nn.MLP) else model
         layer.neurons[1] = Halved(2)
-        with pytest.raises(TypeError, match=f"got a {type(model).__name__} with a Halved in it"):
+        with pytest.raises(TypeError, match=f"got {with_article(model)} with a Halved in it"):
             to_torch(model)
     with pytest.raises(TypeError, match="got a Halved with a forward of its own"):
         to_torch(Halved(2))

@@ -553,7 +553,7 @@ def test_numbers_are_of_one_kind_and_for_leaves():
     for root, numbers, message in [
         (x * y, {x: third, y: mpmath.mpf(1)}, "takes numbers of one kind, beside plain ones, got Fraction, mpf"),
         (x * y, {x: third, y: np.ones(2)}, "got Fraction, ndarray"),
-        *((square, {x: kind()}, f"got a {kind.__name__}") for kind in (AttributeErrors, Nothings)),
+        *((square, {x: kind()}, f"got an? {kind.__name__}") for kind in (AttributeErrors, Nothings)),
         (square * y, {square: third}, r"takes numbers for leaves, got one for Value.*, computed by \*; detach"),
         (square, {"x": third}, r"got one for a str: 'x'; write the Value itself"),
         (2.0, {}, "takes a Value and a dict by Values, got float and dict"),

@@ -128,7 +128,7 @@ TYPE_ERRORS = {
     r"operation\('f', forward, \*partials\) takes a forward .* got 0 partials": own(abs),
     r"operation\('f', .* got 1 partials; write each as a function": own(abs, 1.0),
     r"operation\('f', ": own(None, abs),
-    ".*takes a name, which is a str, got a int: 3$": lambda: operation(3, abs, lambda y, x: 1.0),
+    ".*takes a name, which is a str, got an int: 3$": lambda: operation(3, abs, lambda y, x: 1.0),
     rf"{BY_X} arguments, y, x, got one that takes \(y\): ": own(abs, lambda y: 2.0),
     f"{BY_B} arguments, y, a, b, got ": own(max, lambda *_: 1.0, lambda y, b: 1.0),
     "the forward function of f is called with 1 arguments, x, got ": own(math.atan2, lambda y, x: 1.0),

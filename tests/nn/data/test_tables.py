@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograd.rules import with_article
 from nn import MLP, datasets, load, read_csv, save
 from nn.data import csv_reader
 from nn.data.columns import DATE, LARGEST_CELL, MOST_CATEGORIES, examples
@@ -782,7 +783,7 @@ def test_column_that_cannot_be_a_feature_a_folder_a_missing_and_an_endless_file_
     assert re.search("^TableError: .*every row lacks a value, so that --missing drop leaves none", message)
     assert re.search(f"^IsADirectoryError: .*{tmp_path.name}", trouble(tmp_path))
     for thing in ({"y": [1]}, None, ["a.csv"]):
-        wanted = f"TypeError: read_csv takes the name of a file, got a {type(thing).__name__}; df.to_csv"
+        wanted = f"TypeError: read_csv takes the name of a file, got {with_article(thing)}; df.to_csv"
         assert error_of(read_csv, thing, "y").startswith(wanted)
     assert re.search("^FileNotFoundError: .*nowhere", trouble(tmp_path / "nowhere.csv"))
     if os.name != "nt":

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import nn.plots
 from autograd import Value
+from autograd.rules import with_article
 from nn.plots import Chart
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -97,11 +98,11 @@ def test_lengths_that_differ_and_a_logarithmic_axis_that_is_not_there_are_errors
 def test_what_is_no_number_is_named(kind):
     for wrong in ("a", "1", None, [1.0], 1j, Value(1.0)):
         for numbers in (([wrong], [1.0]), ([1.0], [wrong])):
-            found = re.escape(f"{kind} takes a real number, got a {type(wrong).__name__}: {wrong!r}; ")
+            found = re.escape(f"{kind} takes a real number, got {with_article(wrong)}: {wrong!r}; ")
             with pytest.raises(TypeError, match=found):
                 getattr(Chart(), kind)(*numbers)
     for wrong in (1.0, "12", None, {1.0: 2.0}):
-        with pytest.raises(TypeError, match=f"{kind} takes a sequence of numbers, got a {type(wrong).__name__}: "):
+        with pytest.raises(TypeError, match=f"{kind} takes a sequence of numbers, got {with_article(wrong)}: "):
             getattr(Chart(), kind)([1.0], wrong)
 
 
