@@ -65,7 +65,7 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
         key = part.key
         if key == BEFORE:
             return part
-        return float(slopes[key[1]] if isinstance(key, tuple) else key.number)
+        return _InPlace(slopes[key[1]] if isinstance(key, tuple) else key.number)
 
     def row(left: str, terms: Sequence[Any], value: float, *, taken: bool = False) -> list[str]:
         parts = _parts(terms)
@@ -98,6 +98,10 @@ def derivation(root: Value, leaf: Value) -> LaTeX:
                     if math.isfinite(local) and not math.isfinite(_computed(substitute(unguarded(partial), number))):
                         taken.add(parent)
     return aligned(rows)
+
+
+class _InPlace(float):
+    """A number in place of a symbol, which stands where that does: no constant, which a comparison has on the right."""
 
 
 def _parts(terms: Sequence[Any]) -> list[Any]:

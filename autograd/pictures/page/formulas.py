@@ -67,7 +67,7 @@ class Formulas(Dialect):
         if operation is rules.where:
             condition, a, b = [self._print(operand, name) for operand in operands]
             return self.choice(self.enclosed(*a, CHOICE + 1), self.enclosed(*condition, CHOICE + 1), b[0])
-        if operation in (rules.less, rules.less_equal) and isinstance(operands[0], float):  # the number on the right
+        if operation in (rules.less, rules.less_equal) and type(operands[0]) is float:  # a constant stands on the right
             right, left = [self.enclosed(*self._print(operand, name), SUM) for operand in operands]
             return f"{left} {self.greater[operation]} {right}", COMPARISON
         if operation is rules.mul:

@@ -194,7 +194,10 @@ def test_derivation_of_every_row_ends_with_its_derivative(name, row):
         root.backward()
         for leaf in leaves:
             left, right = lines(derivation(root, leaf))[-1]
-            *_, number = re.split(f" = |{re.escape(TAKEN)}", right)
+            *formulas, number = re.split(f" = |{re.escape(TAKEN)}", right)
+            assert (
+                len({tuple(re.findall(r"[<>]|\\[lg]eq", formula)) for formula in formulas}) <= 1
+            )  # laid beside each other
             assert left.endswith(f"\\partial {tex_name(leaf.label)}}}")
             assert Reader(number, {}).whole() == close(leaf.grad, rel=1e-5)
 
