@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import math
 import random
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -31,6 +32,9 @@ class Dataset(NamedTuple):
     y: list[Any]
     features: list[str]
     classes: list[str]
+
+    def __repr__(self) -> str:
+        return f"Dataset({', '.join(f'{name}={reprlib.repr(part)}' for name, part in self._asdict().items())})"
 
 
 def xor(n: int = 4, noise: float = 0.0, seed: Seed = None) -> Dataset:

@@ -31,6 +31,19 @@ def columns(data):
     return list(zip(*data.X, strict=True))
 
 
+@pytest.mark.parametrize(
+    "make", [*GENERATED, iris, datasets.digits, lambda: Dataset([[0.5] * 99] * 99, [1.5] * 99, [], [])]
+)
+def test_data_set_of_any_size_is_shown_shortened(make):
+    assert repr(make()).startswith("Dataset(X=[[")
+    assert len(repr(make())) < 1000
+
+
+def test_small_data_set_is_shown_as_it_is_made():
+    small = Dataset([[0.5, 1.0]], [0], ["a", "b"], ["c"])
+    assert eval(repr(small)) == small
+
+
 THEIRS = [(moons, make_moons), (datasets.circles, partial(make_circles, factor=0.5))]
 
 
