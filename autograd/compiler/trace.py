@@ -59,9 +59,9 @@ ADVICE = {  # by what was done with a number
     ),
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
-        f"{CHOICE}; in place of np.where write it for each element, as in np.array([where(v > 0, v, 0.0) for v in x]), "
-        "autograd's maximum and minimum, which take arrays, in place of max, min, np.maximum, np.minimum and np.clip; "
-        f"(0 < x) & (x < 1) in place of 0 < x < 1; {STATIC}; a loop until something holds cannot be compiled"
+        f"{CHOICE}\nwrite it for each element in place of np.where: np.array([where(v > 0, v, 0.0) for v in x])\n"
+        "write autograd's maximum and minimum, which take arrays, for max, min, np.maximum, np.minimum and np.clip\n"
+        f"write (0 < x) & (x < 1) for 0 < x < 1\n{STATIC}\na loop until something holds cannot be compiled"
     ),
 }
 
