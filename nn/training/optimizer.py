@@ -67,8 +67,10 @@ class Optimizer:
     `fit` calls its `step()` after each gradient, also where that is compiled. A rule of operators and functions of
     `autograd`, of nothing but lr, t, p, g and what it remembers, takes arrays as well: `vectorized = True` in the class
     says so, and compiled training then works on arrays alone, as it does with those of `nn`. That is several times as
-    fast for thousands of parameters, and `backend="jax"` needs it. It is said of the methods of the class and of those
-    it has from others; a subclass with methods of its own says it again.
+    fast for thousands of parameters, and what `backend="jax"` needs, there of operators and functions of `jax.numpy`.
+    It is said of the methods of the class and of those it has from others; a subclass with methods of its own says it
+    again. What a step changes beside parameters, the model or the loss reads anew in the next epoch; where the first
+    step changes it, training is not compiled.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
