@@ -48,7 +48,8 @@ def root_near(
             return _simple(asker, at, x, jacobian, path), jacobian
         if not left:
             break
-        scale = [max(abs(a), abs(d)) or 1.0 for a, d in zip(x, step, strict=True)]
+        least = 64.0 * _EPS * max(map(abs, [*x, *step]), default=0.0)
+        scale = [max(abs(a), abs(d), least) or 1.0 for a, d in zip(x, step, strict=True)]
         near = is_rounding(step, x)
         for t in STEPS[: 1 if near else None]:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
@@ -58,16 +59,21 @@ def root_near(
                 continue
             if not all(map(math.isfinite, found[0])):
                 continue
-            if _size(_column(asker, jacobian, found[0], x), scale) < (1.0 - 0.25 * t) * _size(step, scale):
+            shrunk = _size(_column(asker, jacobian, found[0], x), scale) / _size(step, scale)
+            if shrunk < 1.0 - 0.25 * t:
                 path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
+                if shrunk > 0.1 and all(
+                    abs(d) <= least for d in step
+                ):  # sums round what is small beside other unknowns
+                    return _simple(asker, at, x, jacobian, path), jacobian
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
             if near:
                 return _simple(asker, at, x, jacobian, path), jacobian
             break
     raise ConvergenceError(
-        f"{asker} did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where the residuals are "
+        f"{asker} did not converge in {_steps(max_steps - left)}; it came to x = {briefly(x)}, where the residuals are "
         f"{briefly(residuals)}; start nearer to the solution, or give solver="
     )
 
@@ -150,7 +156,7 @@ def minimum_near(
         step, definite = _descent(gradient, hessian)
         slope = sum(d * g for d, g in zip(step, gradient, strict=True))
         small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))
-        if not any(gradient) or (definite and small):
+        if not any(gradient) or (definite and (small or is_rounding(step, x))):
             return x, path
         if not left:
             break
@@ -160,6 +166,8 @@ def minimum_near(
                 found = f(moved)
             except UNDEFINED:
                 continue
+            if definite and found < value + t * slope * (1.0 + 1e-9) - 1e-12 * abs(value):
+                continue  # less than its tangent is: f is not convex up to there, as beyond a pole
             if found <= value + DECREASE * t * slope and found < value:
                 path = [*path[:1], *path[1:][-4:], (x, hessian)]
                 x, value = moved, found
@@ -167,7 +175,7 @@ def minimum_near(
         else:  # rounding
             return x, path
     raise ConvergenceError(
-        f"argmin did not converge in {max_steps} Newton steps; it came to x = {briefly(x)}, where f is {value!r} and "
+        f"argmin did not converge in {_steps(max_steps - left)}; it came to x = {briefly(x)}, where f is {value!r} and "
         f"its gradient {briefly(at(x)[0])}; does f have a minimum? start nearer to it, or give solver="
     )
 
@@ -253,6 +261,10 @@ def _substituted_back(rows: list[list[Any]]) -> list[list[Any]]:
                     total = total - rows[k][i] * rows[i][j]
             rows[k][j] = total / rows[k][k]
     return [row[size:] for row in rows]
+
+
+def _steps(count: int) -> str:
+    return f"{count} Newton step{'' if count == 1 else 's'}"
 
 
 def briefly(numbers: Sequence[Any]) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from autograd import Value
+from autograd.compiler.function import assigned
 from autograd.export.typed_arrays import row_functions
 from autograd.rules import Dialect, Expression, symbol, walk
 from nn.training.optimizer import Optimizer
@@ -47,8 +50,11 @@ def update_source(optimizer: Optimizer) -> str:
     >>> print(update_source(SGD([Value(1.0)])).splitlines()[0])
     (o, lr, t, theta, gradient, state) => {
 
-    Raises TypeError for a rule that wants floats, as one with functions of `math` does.
+    Raises TypeError for a rule that wants floats, as one with functions of `math` does, or that looks at parameters,
+    and for an optimiser whose `step` is not its rule's alone.
     """
+    if optimizer.has_own_step or type(optimizer).updated is not Optimizer.updated:
+        _refuse(optimizer, TypeError("its class overrides step, zero_grad or updated, which a page does not call"))
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
     functions = row_functions()
 
@@ -69,9 +75,28 @@ def update_source(optimizer: Optimizer) -> str:
         yes, no = (read({**decided, key: answer}) for answer in (True, False))
         return [f"if ({key}) {{", *_further(yes), "} else {", *_further(no), "}"]
 
-    body = read({})
+    with _numbers_of(optimizer.parameters, 0.5):
+        body = read({})
+    with _numbers_of(optimizer.parameters, -0.25):
+        again = read({})
+    if again != body:
+        _refuse(optimizer, TypeError("it looks at the parameters, draws numbers or counts"))
     lines = [*functions.definitions.values(), *body]
     return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
+
+
+@contextmanager
+def _numbers_of(parameters: Sequence[Value], number: float) -> Iterator[None]:
+    """Give parameters a number and a gradient in a block."""
+    before = [parameter.adjoint for parameter in parameters]
+    try:
+        with assigned(parameters, [number] * len(parameters)):
+            for parameter in parameters:
+                parameter.adjoint = number
+            yield
+    finally:
+        for parameter, gradient in zip(parameters, before, strict=True):
+            parameter.adjoint = gradient
 
 
 def options_of(optimizer: Optimizer) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Examples:
         """
         found = hashlib.blake2b()
         try:
-            pickle.Pickler(SimpleNamespace(write=found.update)).dump((self.inputs, self.targets))
+            pickle.Pickler(SimpleNamespace(write=found.update)).dump([*map(_as_given, (self.inputs, self.targets))])
         except Exception:  # of a class of one's own, for one
             return None
         return found.digest()
@@ -94,6 +94,11 @@ class Examples:
         chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
         chosen = list(dict.fromkeys(chosen))
         return chosen if len(chosen) > 1 else chosen * 2
+
+
+def _as_given(part: Data) -> Any:
+    """Return what holds the numbers of examples: itself, or its rows, which a class of one's own may have elsewhere."""
+    return part if isinstance(part, (list, tuple)) or hasattr(part, "dtype") else [part[i] for i in range(len(part))]
 
 
 def _length(x: Any) -> int:

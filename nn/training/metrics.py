@@ -142,12 +142,13 @@ def _is_class(y: Any, count: int) -> Any:
 
 
 def _no_class(asker: str, y: float, count: int) -> ValueError:
-    if count > 1:
-        return ValueError(f"{asker} takes for {count} scores a class from 0 to {count - 1}, got {y:g}")
-    return ValueError(
-        f"{asker} takes for a single score a class of 0 or 1, or of -1 or 1, or the probability of class 1, got {y:g}; "
-        "for more classes give the scores of each, as a model returns them, not the predicted class"
-    )
+    wanted, remedy = f"for {count} scores a class from 0 to {count - 1}", ""
+    if count == 1:
+        wanted = "for a score a class of 0 or 1, or of -1 or 1, or the probability of class 1"
+        remedy = "for more classes give the scores of each, as a model returns them, not the predicted class"
+    if y != y:
+        remedy = "leave examples without a target out"
+    return ValueError(f"{asker} takes {wanted}, got {y:g}{'; ' * bool(remedy)}{remedy}")
 
 
 def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets: Data) -> float:

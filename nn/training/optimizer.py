@@ -69,8 +69,8 @@ class Optimizer:
     says so, and compiled training then works on arrays alone, as it does with those of `nn`. That is several times as
     fast for thousands of parameters, and what `backend="jax"` needs, there of operators and functions of `jax.numpy`.
     It is said of the methods of the class and of those it has from others; a subclass with methods of its own says it
-    again. What a step changes beside parameters, the model or the loss reads anew in the next epoch; where the first
-    step changes it, training is not compiled.
+    again, and a `step` or `zero_grad` of its own is called in any case. What such a step changes beside parameters is
+    read anew by the model and the loss in the next epoch; where the first step changes it, training is not compiled.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
@@ -93,11 +93,13 @@ class Optimizer:
         return self._parameters
 
     @parameters.setter
-    def parameters(self, others: Any) -> None:
-        raise AttributeError(
-            "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
-            f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
-        )
+    def parameters(self, others: Iterable[Value]) -> None:
+        found = parameter_list(others, type(self).__name__)
+        if set(found) != set(vars(self).setdefault("_parameters", found)):
+            raise AttributeError(
+                "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
+                f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
+            )
 
     @property
     def lr(self) -> Rate:
@@ -175,14 +177,17 @@ class Optimizer:
                     f"{name} is a vector with a number for each of {len(self.parameters)} parameters, "
                     f"got the shape {vector.shape}"
                 )
+        rate = self.rate
         try:
             with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
-                found = self.rule(self.rate, self.steps + 1)(*vectors)
-        except ValueError as error:
+                found = self.rule(rate, self.steps + 1)(*vectors)
+        except (TypeError, ValueError, AttributeError) as error:
+            remedy = "write v ** 0.5 for math.sqrt(v), autograd.maximum for max, where(condition, a, b) for an if"
             if "read-only" in str(error):
-                name = type(self).__name__
-                raise ValueError(f"the rule of {name} changes what it is given; write p = p + v for p += v") from error
-            raise
+                remedy = "write p = p + v for p += v, which changes what the rule is given"
+            raise TypeError(
+                f"the rule of {type(self).__name__} takes no arrays, as vectorized in its class says: {error}; {remedy}"
+            ) from error
         self._check_result(found)
         shape = vectors[0].shape
         new, *state = [part if np.shape(part) == shape else np.full(shape, part) for part in found]
@@ -216,8 +221,16 @@ class Optimizer:
         if any(hasattr(getattr(type(self), name, None), "__get__") for name in vars(self)):  # step = ..., of one alone
             return False
         kinds = type(self).__mro__
+        if self.has_own_step and type(self).updated is Optimizer.updated:
+            return False
         saying = next(kind for kind in kinds if "vectorized" in vars(kind))
         return bool(vars(saying)["vectorized"]) and all(kind in saying.__mro__ for kind in kinds if _has_methods(kind))
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether `step` or `zero_grad` is not that of this class, and may do more than its rule says."""
+        own = vars(self).keys() | {name for kind in type(self).__mro__ if kind is not Optimizer for name in vars(kind)}
+        return not own.isdisjoint(("step", "zero_grad"))
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""

@@ -355,6 +355,21 @@ def test_rule_that_returns_something_else_says_what_it_returns(name):
         assert (own.steps, own.parameters[0].data) == (0, 1.0)
 
 
+def test_parameters_of_an_optimizer_stay_the_same():
+    x, y = Value(1.0), Value(2.0)
+
+    class Own(SGD):
+        def __init__(self, parameters):
+            super().__init__(parameters)
+            self.parameters = list(parameters)
+
+    optimizer = Own([x, y])
+    for others in ([x], [x, y, Value(3.0)], [x, Value(2.0)]):
+        with pytest.raises(AttributeError, match=r"stay the same, .* for others write Own\(parameters, lr=\.\.\.\)"):
+            optimizer.parameters = others
+    assert optimizer.parameters == [x, y]
+
+
 def test_names_that_an_optimizer_remembers_are_a_tuple():
     kind = type("Own", (Optimizer,), {"remembers": "velocity"})
     assert "remembers is a tuple of names, got 'velocity'; write ('velocity',) for one" in error_of(

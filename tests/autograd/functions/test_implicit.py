@@ -309,6 +309,38 @@ def test_minimum_that_is_not_convex_at_the_start_is_found():
     assert argmin(wells, [0.1, 3.0, 1.0]) == pytest.approx([0.0, 1.0, 2.0], abs=1e-12)
 
 
+@pytest.mark.parametrize("start", [1.5, 3.0, 5.0, 10.5, 11.8])
+def test_minimum_is_not_looked_for_beyond_a_pole(start):
+    assert argmin(lambda x: x + 1.0 / x, start) == pytest.approx(1.0, rel=1e-8)
+    assert argmin(lambda x: x * x + 1.0 / x, start) == pytest.approx(0.5 ** (1 / 3), rel=1e-8)
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "xs", [[0, 1, 2, 3], [0.1 * i for i in range(10)], [0, 0.5, 1.5, 2.5], [-2, -1, 0, 1, 2], [1, 2, 3]]
+)
+def test_unknown_that_is_0_beside_others_is_found(xs, start):
+    """Lines through the origin: what is left of the intercept is lost beside the slope in all sums but one."""
+    for slope in (2.0, 3.0, 0.7, -1.1):
+        residuals = lambda v: [v[0] * x + v[1] - slope * x for x in xs]  # noqa: B023
+        normal = lambda v: [ad.fsum([r * x for r, x in zip(residuals(v), xs)]), ad.fsum(residuals(v))]  # noqa: B023
+        squares = lambda v: sum(r**2 for r in residuals(v))  # noqa: B023
+        for found in (argmin(squares, [start, start]), root(normal, [start, -start])):
+            assert found == pytest.approx([slope, 0.0], rel=1e-12, abs=1e-13)
+
+
+def test_minimum_at_0_beside_others_is_found_from_everywhere():
+    def goldstein_price(v):  # A. Goldstein and J. Price, 1971
+        a, b = v
+        one = 19.0 - 14.0 * a + 3.0 * a**2 - 14.0 * b + 6.0 * a * b + 3.0 * b**2
+        other = 18.0 - 32.0 * a + 12.0 * a**2 + 48.0 * b - 36.0 * a * b + 27.0 * b**2
+        return (1.0 + (a + b + 1.0) ** 2 * one) * (30.0 + (2.0 * a - 3.0 * b) ** 2 * other)
+
+    for start in ([0.5, -0.5], [0.1, -0.9], [0.0, -0.8], [-0.3, -1.2]):
+        for solver in (None, scipy.optimize.minimize):
+            assert argmin(goldstein_price, start, solver=solver) == pytest.approx([0.0, -1.0], abs=1e-12)
+
+
 # What fails
 
 SINGULAR = "root found the Jacobian to be singular"
@@ -435,7 +467,7 @@ def solved_by(solver):
 def test_last_step_may_find_the_solution():
     assert root(lambda x: 2.0 * x - 3.0, 30.0, max_steps=1) == 1.5
     assert argmin(lambda x: (x - 3.0) ** 2, 30.0, max_steps=np.int64(1)) == 3.0
-    with pytest.raises(ConvergenceError, match=r"in 1 Newton steps; it came to x = 2\.5, where the residuals are 2"):
+    with pytest.raises(ConvergenceError, match=r"in 1 Newton step; it came to x = 2\.5, where the residuals are 2"):
         root(lambda x: x * x - 4.0, 4.0, max_steps=1)
 
 

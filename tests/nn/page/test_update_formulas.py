@@ -1,6 +1,7 @@
 """The update formulas of optimisers in JavaScript: what they say, and which cannot be read."""
 
 import math
+import random
 import re
 
 import pytest
@@ -48,15 +49,34 @@ def test_what_a_rule_uses_twice_has_a_name_and_what_it_uses_once_has_none():
     assert [source.count(part) for part in ("g * p", "lr / t")] == [1, 1]
 
 
+def looking(attribute):
+    """Return an optimiser whose rule looks at parameters by a list of its own."""
+
+    class Looking(Optimizer):
+        def rule(self, lr, t):
+            largest = max(abs(getattr(p, attribute)) for p in self.parameters)
+            return lambda p, g: (p - lr * g / (1.0 + largest),)
+
+    return Looking
+
+
 UNREADABLE = {
     own("Clocked", lambda lr, t: lambda p, g: (p - lr * g / math.sqrt(t),)): "not a plain float",
     own("Branching", lambda lr, t: lambda p, g: (p - lr * g if g > 0 else p,)): "no one truth value",
     own("Forgetful", lambda lr, t: lambda p, g, v: (p - lr * g,), ("velocity",)): "it gives 1 numbers",
+    own("Noisy", lambda lr, t: lambda p, g: (p - lr * g + random.random(),)): "draws numbers",
+    **dict.fromkeys((looking("grad"), looking("data")), "looks at the parameters"),
+    **{type("Own", (SGD,), {name: print}): "overrides step" for name in ("step", "zero_grad", "updated")},
 }
 
 
 def test_rule_that_cannot_be_read_is_named():
     for kind, why in UNREADABLE.items():
+        x = Value(1.0)
+        y = x * x
+        y.backward()
         message = f"the rule of {kind.__name__} cannot be read as JavaScript.*{why}.*ask `if`"
         with pytest.raises(TypeError, match=message):
-            update_source(kind([Value(1.0)], lr=0.1))
+            update_source(kind([x], lr=0.1))
+        y.backward()  # the parameter is as it was, and so is its graph
+        assert (x.data, x.grad) == (1.0, 4.0)

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -498,15 +499,19 @@ def test_what_a_class_says_of_its_rule_holds_for_its_methods(monkeypatch):
     own = lambda **members: type("Own", (Vectorized,), members)
     assert SGD([Value(1.0)]).takes_arrays
     assert own(__init__=lambda self, p: Optimizer.__init__(self, p, 0.1))([Value(1.0)]).takes_arrays
+    updated = lambda self, *args: None
     for name in ("step", "zero_grad", "updated", "rule", "rate_after", "rate", "momentum"):
         member = property(lambda self: 0.5) if name in ("rate", "momentum") else lambda self, *args: None
+        called = name in ("step", "zero_grad")  # in any case, unless updated is another one, too
         assert not own(**{name: member})([Value(1.0)], lr=0.1).takes_arrays
-        assert own(**{name: member, "vectorized": True})([Value(1.0)], lr=0.1).takes_arrays
+        assert own(**{name: member, "vectorized": True})([Value(1.0)], lr=0.1).takes_arrays is not called
+        assert own(**{name: member, "vectorized": True, "updated": updated})([Value(1.0)], lr=0.1).takes_arrays
         assert not own(**{name: member, "vectorized": False})([Value(1.0)], lr=0.1).takes_arrays
     clamp = type("Clamp", (Optimizer,), {"step": lambda self: None})
     for bases, holds in (((SGD, clamp), False), ((clamp, SGD), False), ((SGD, type("Empty", (), {})), True)):
         assert type("Mixed", bases, {})([Value(1.0)], lr=0.1).takes_arrays is holds
-        assert type("Mixed", bases, {"vectorized": True})([Value(1.0)], lr=0.1).takes_arrays
+        mixed = type("Mixed", bases, {"vectorized": True, "step": Optimizer.step, "updated": updated})
+        assert mixed([Value(1.0)], lr=0.1).takes_arrays
     of_one = SGD([Value(1.0)])
     of_one.step = lambda: None
     assert not of_one.takes_arrays
@@ -516,11 +521,34 @@ def test_what_a_class_says_of_its_rule_holds_for_its_methods(monkeypatch):
         fit(model, X, REAL, loss=mse, optimizer=kind(model.parameters(), lr=0.1), epochs=1, progress=False)
 
 
+@pytest.mark.parametrize("kind", [Rooted, Branching])
+def test_vectorized_rule_that_takes_no_arrays_says_so(kind):
+    model = MLP(2, [1], seed=1)
+    optimizer = type("Own", (kind,), {"vectorized": True})(model.parameters(), lr=0.1)
+    with pytest.raises(TypeError, match=r"the rule of Own takes no arrays, .*v \*\* 0.5 for math.sqrt\(v\)"):
+        fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_loss_that_reads_the_steps_of_the_optimizer_is_not_compiled(batch_size):
+    def trained(compiled, factor):
+        model = model_of(1)
+        optimizer = SGD(model.parameters(), lr=lambda t: 0.1 / (1 + t))
+        loss = lambda outputs, targets: mse(outputs, targets) * factor(optimizer)
+        options = {"batch_size": batch_size, "seed": 1, "optimizer": optimizer, "epochs": 3, "compiled": compiled}
+        return fit(model, X, REAL, loss=loss, **options).loss
+
+    for factor in (lambda o: 1.0 + min(1.0, o.steps / 10), lambda o: 1.0 + o.rate):
+        with pytest.warns(RuntimeWarning, match="reads the optimizer's steps or rate"):
+            found = trained("auto", factor)
+        assert found == pytest.approx(trained(False, factor), rel=CLOSE)
+
+
 def test_vectorized_rule_that_works_in_place_says_so_and_changes_nothing():
     kind = type("Own", (InPlace,), {"vectorized": True})
     model = MLP(2, [1], seed=1)
     optimizer, before = kind(model.parameters(), lr=0.1), model.state_dict()
-    with pytest.raises(ValueError, match=r"the rule of Own changes what it is given; write p = p \+ v for p \+= v"):
+    with pytest.raises(TypeError, match=r"the rule of Own takes no arrays, .* read-only; write p = p \+ v for p \+= v"):
         fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=1, progress=False)
     assert (model.state_dict(), optimizer.steps) == (before, 0)
 
@@ -1128,9 +1156,30 @@ class Lazily:
         self.part[i] = number
 
 
+class ByName:
+    """Examples that its class refers to by name."""
+
+    parts: ClassVar = []
+
+    def __init__(self, part):
+        self.number = len(self.parts)
+        self.parts.append(lists(part))
+
+    def __len__(self):
+        return len(self.parts[self.number])
+
+    def __getitem__(self, i):
+        return self.parts[self.number][i]
+
+    def __setitem__(self, i, number):
+        self.parts[self.number][i] = number
+
+
 CHANGES = [(change, lists) for change in (drawn_anew, one_corrected, one_more, gone_wrong, nested_otherwise)]
 CHANGES += [(change, np.array) for change in (drawn_anew, one_corrected, scaled)]
-CHANGES += [(change, lambda part: Lazily(lists(part))) for change in (drawn_anew, one_corrected)]
+CHANGES += [
+    (change, kind) for change in (drawn_anew, one_corrected) for kind in (lambda part: Lazily(lists(part)), ByName)
+]
 
 
 @pytest.mark.parametrize("held_out", [False, True], ids=["examples", "held-out examples"])
