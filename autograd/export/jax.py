@@ -31,6 +31,7 @@ class JaxWriter(TensorWriter):
 
     library: ClassVar[str] = "jnp"
     permuted: ClassVar[str] = "jnp.permute_dims"
+    detached: ClassVar[str] = "jax.lax.stop_gradient({})"
 
     def _taken(self, name: str, count: int) -> str:
         return f"array({name}, {count})"

@@ -64,6 +64,9 @@ class OnnxWriter(TensorWriter):
     def _moved(self, first: str) -> list[str]:
         return []
 
+    def _handing(self, source: str, part: Any) -> str:
+        return source  # of values only
+
 
 def model_of(program: Program, dtype: str) -> bytes:
     """Return a program as an ONNX model, checked."""

@@ -19,6 +19,7 @@ from autograd.compiler.views import regular
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
 from autograd.export._words_of_torch import TORCH, helper_functions
+from autograd.rules import pull, symbol
 
 
 def function_of(program: Program) -> Callable[..., Any]:
@@ -47,6 +48,7 @@ class TensorWriter:
 
     library: ClassVar[str] = "torch"
     permuted: ClassVar[str] = "torch.permute"
+    detached: ClassVar[str] = "{}.detach()"
     dialect: ClassVar[Any] = TORCH
 
     def __init__(self, lowering: Lowering, constant_results: Mapping[int, float]) -> None:
@@ -57,6 +59,7 @@ class TensorWriter:
         self.indices: dict[str, list[int]] = {}
         self.arrays: list[tuple[str, int, int]] = []  # a name, the first slot, how many
         self.holders = tuple(np.full(size, -1, dtype=np.intp) for size in self.code.slots)  # of each slot, its array
+        self.arriving = adjoints_arriving(self.code)
 
     def source(self) -> str:
         """Return the text of the function."""
@@ -114,7 +117,8 @@ class TensorWriter:
 
     def _written(self, instruction: Instruction) -> str:
         """Return the results of an instruction in the order of their slots, as an array of one axis."""
-        sources = list(map(self._read, instruction.operands))
+        parts = adjoint_masks(instruction, self.arriving)
+        sources = [self._handing(self._read(o), part) for o, part in zip(instruction.operands, parts, strict=True)]
         slots = np.asarray(instruction.destination.slots)
         if instruction.kind == "map":
             text = self.dialect.source(instruction.expression, sources.__getitem__)
@@ -132,6 +136,13 @@ class TensorWriter:
         text = text if text.isidentifier() else f"({text})"
         text = f"{text}.reshape({len(flat)})"
         return text if (order == np.arange(len(flat))).all() else f"{text}[{self._index(order)}]"
+
+    def _handing(self, source: str, part: Any) -> str:
+        """Return the source of an operand, detached where no adjoint arrives: 0 times an infinity is nan."""
+        if part is None or part.all():
+            return source
+        detached = self.detached.format(source)
+        return f"{self.library}.where({self._index(part)}, {source}, {detached})" if part.any() else detached
 
     def _index(self, slots: Slots) -> str:
         name = f"i{len(self.indices)}"
@@ -197,6 +208,34 @@ class TensorWriter:
         self.numbers = {f"{name}_": numbers for name, numbers in self.numbers.items()}
         self.indices = {f"{name}_": slots for name, slots in self.indices.items()}
         return lines
+
+
+def adjoints_arriving(code: Code) -> tuple[Slots, ...]:
+    """Return of each slot whether an adjoint arrives there: none where only conditions read it."""
+    arriving = tuple(np.zeros(size, dtype=bool) for size in code.slots)
+    for slot, batched in code.roots:
+        if isinstance(slot, int):
+            arriving[batched][slot] = True
+    for instruction in reversed(code.instructions):
+        for operand, part in zip(instruction.operands, adjoint_masks(instruction, arriving), strict=True):
+            if part is not None:
+                arriving[operand.batched][operand.slots[part]] = True
+    return arriving
+
+
+def adjoint_masks(instruction: Instruction, arriving: Sequence[Slots]) -> list[Any]:
+    """Return of each operand of an instruction which numbers get an adjoint; None where it is constant, or inactive."""
+    here: Any = arriving[instruction.destination.batched][instruction.destination.slots]
+    parts: list[Any] = [here] * len(instruction.operands)
+    active: Any = pull(instruction.expression, symbol("y"), symbol("g"))
+    if instruction.kind == "product":
+        parts[:2], active = [here.any(2)[..., None], here.any(1)[..., None]], range(len(parts))
+    elif instruction.kind == "reduce":
+        parts = [here[:, None]]
+    return [
+        np.broadcast_to(part, operand.shape) if operand.constants is None and position in active else None
+        for position, (operand, part) in enumerate(zip(instruction.operands, parts, strict=True))
+    ]
 
 
 def moving_axes(strides: Sequence[int], shape: Sequence[int]) -> list[tuple[int, int, int]]:

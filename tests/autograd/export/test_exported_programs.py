@@ -68,6 +68,12 @@ def detached(p, steps):
     return x
 
 
+def cut_off(p):
+    """What only conditions read has infinite slopes at a distance of 0 or infinity."""
+    pairs = zip(p[: len(p) // 2], p[len(p) // 2 :], strict=True)
+    return fsum(where(sqrt(r) < 0.5, sqrt(x), 2.0 * x) * where(r * x < 0.5, x * x, 3.0) for r, x in pairs)
+
+
 def tables(x):
     rows = fsum(tanh(dot([x[i] for i in row], x[:2])) for row in ((3, 0), (1, 5), (4, 2)))
     rows = rows + fsum(sin(a * c) for a, c in zip(x, (0.5, 2.0, -1.0)))
@@ -132,6 +138,11 @@ CASES = {  # how a program is made, and arguments
     "a short recurrence": (lambda **o: graph(recurrence(5), 0.8, 0.2, **o), [[]]),
     "a long recurrence": (lambda **o: graph(recurrence(300), 0.8, 0.2, **o), [[]]),
     "an adjoint that does not arrive": (lambda **o: compile(lambda p: detached(p, 3), **o), [[[1.0, 0.25]]]),
+    **{
+        f"nothing for what only conditions read of {n}": (lambda **o: compile(cut_off, **o),
+            [[[0.0, math.inf, *[0.3] * n, 0.5, *[0.1 * k for k in range(1, n + 2)]]]])
+        for n in (1, 40)
+    },
     "one in a loop": (lambda **o: compile(lambda p: detached(p, 1_300), **o), [[[1.0, 0.25]]]),
     "other Values have the numbers of now": (of_other_values, [[0.5]]),
     "parameters that are shared and penalised": (of_shared_parameters, [[0.3, 0.5], [-2.0, 1.0]]),
