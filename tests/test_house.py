@@ -175,7 +175,7 @@ def test_private_attributes_are_read_in_their_own_room():
     known = {"_fields", "_make", "_asdict", "_replace", "_getframe"}  # Python's own
     known |= {"_operate", "_choose"}  # the protocol of operands
     known |= {"_set_fwd_grad_enabled", "_C", "_functorch"}  # PyTorch's, which have no public ones
-    known |= {"_print", "_module_format", "_numpycode"}  # SymPy's protocol of printers
+    known |= {"_print", "_module_format"}  # SymPy's protocol of printers
     for path, node in nodes(ast.Attribute):
         if node.attr.startswith("_") and not node.attr.startswith("__"):
             own = node.attr in known or node.attr in own_names(room(path))

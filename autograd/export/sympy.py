@@ -234,7 +234,8 @@ def _choice(condition: Any, a: Any, b: Any) -> Any:
     sympy = _sympy()
     if condition.has(sympy.Piecewise, _choice_class()):
         return _choice_class()(condition, a, b)
-    return sympy.Piecewise((a, condition), (b, True))
+    others = b.args if isinstance(b, sympy.Piecewise) else [(b, True)]
+    return sympy.Piecewise((a, condition), *others)
 
 
 @cache
@@ -256,25 +257,36 @@ def _choice_class() -> Any:
         def _eval_is_extended_real(self) -> Any:
             return True if all(side.is_extended_real for side in self.args[1:]) else None
 
+        def _eval_is_commutative(self) -> bool:  # the condition, which is no number, does not say
+            return all(side.is_commutative for side in self.args[1:])
+
         def __reduce_ex__(self, protocol: Any) -> Any:
             return _choice, self.args
 
-    def piecewise(choice: Any) -> Any:
-        condition, a, b = choice.args
-        return sympy.Piecewise((a, condition), (b, True), evaluate=False)
+    def printed(choice: Any, printer: Any, *_: Any) -> str:
+        condition, a, b = [f"({printer._print(part)})" for part in choice.args]
+        if (
+            printer.printmethod == "_numpycode"
+        ):  # whose select, as for a Piecewise, refuses conditions that are plain bools
+            return f"{printer._module_format('numpy.where')}({condition}, {a}, {b})"
+        is_python = printer.printmethod in PYTHON_PRINTERS
+        return f"({a} if {condition} else {b})" if is_python else f"({condition} ? {a} : {b})"
 
-    def where(choice: Any, printer: Any, *_: Any) -> str:  # SymPy's select refuses conditions that are plain bools
-        return f"{printer._module_format('numpy.where')}({', '.join(map(printer._print, choice.args))})"
-
-    _print_as(Choice, piecewise)
-    Choice._numpycode = where
+    _print_by(Choice, printed)
     return Choice
+
+
+PYTHON_PRINTERS = ("_pythoncode", "_mpmathcode", "_lambdacode")
 
 
 def _print_as(function: Any, written: Callable[[Any], Any]) -> None:
     """Have SymPy's printers of code, and so `lambdify`, print a function of ours as another expression."""
-    for language in ("pythoncode", "numpycode", "mpmathcode", "lambdacode", "ccode"):
-        setattr(function, f"_{language}", lambda self, printer, *_: f"({printer._print(written(self))})")
+    _print_by(function, lambda self, printer, *_: f"({printer._print(written(self))})")
+
+
+def _print_by(function: Any, printed: Callable[..., str]) -> None:
+    for method in (*PYTHON_PRINTERS, "_numpycode", "_ccode", "_cxxcode", "_javascript"):
+        setattr(function, method, printed)
 
 
 def _named(name: str) -> Callable[..., Any]:
@@ -320,8 +332,13 @@ def _floor(x: Any) -> Any:
 
 def _clip(a: Any, b: Any, c: Any) -> Any:
     sympy = _sympy()
-    inside = sympy.And(b <= a, a <= c)
-    return sympy.Piecewise((a, inside), (c, c < sympy.Max(a, b)), (b, b < c), (_freeze(b), True))
+    bound = _choice(c < sympy.Max(a, b), c, _choice(b < c, b, _freeze(b)))
+    return _choice(sympy.And(b <= a, a <= c), a, bound)
+
+
+def _cbrt(x: Any) -> Any:
+    sign = _freeze(_sympy().sign(x))  # whose derivative by SymPy is a DiracDelta, which is no function of numbers
+    return sign * (sign * x) ** _sympy().Rational(1, 3)
 
 
 def _mills(n: Any, x: Any) -> Any:
@@ -363,7 +380,7 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.log1p: lambda x: _sympy().log(1 + x),
     rules.log2: lambda x: _sympy().log(x, 2),
     rules.log10: lambda x: _sympy().log(x, 10),
-    rules.cbrt: lambda x: _sympy().sign(x) * _sympy().Abs(x) ** _sympy().Rational(1, 3),
+    rules.cbrt: _cbrt,
     rules.hypot: _hypot,
     rules.sigmoid: lambda x: 1 / (1 + _sympy().exp(-x)),
     rules.softplus: lambda x: _sympy().log(1 + _sympy().exp(x)),

@@ -71,7 +71,12 @@ CODED = {  # expressions with functions that SymPy has not
     "a floor": lambda x: 2.0 * autograd.floor(3.0 * x),
     "a bound": lambda x: autograd.clip(x, 0.7, 1.0) * x,
     "a choice in a choice": lambda x: autograd.relu(autograd.relu(x) - 0.1) * 3.0,
+    "a choice in a choice in a choice": lambda x: relu(relu(relu(x) - 0.1) * x + 0.2),
+    "a bound of bounds": lambda x: autograd.clip(autograd.clip(autograd.clip(x, 0.0, 1.0), 0.1, 0.9), 0.2, 0.8) * x,
+    "a bound of choices": lambda x: autograd.clip(fsum([relu(x - 0.1 * k) for k in range(4)]), 0.0, 3.0),
+    "a cube root": lambda x: cbrt(x - 1.0) * cbrt(x),
     "a network": lambda x: nn.MLP(1, [3, 3, 1], "relu", seed=1)([x]) * 2.0,
+    "a deep network": lambda x: nn.MLP(1, [2, 2, 2, 1], "relu", seed=1)([x]) * 2.0,
     "an own operation": lambda x: operation("step", lambda x: autograd.floor(3.0 * x), lambda y, x: 3.0)(x) * x + 1.0,
 }
 
@@ -80,12 +85,18 @@ CODED = {  # expressions with functions that SymPy has not
 def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
     x = Value(0.6, "x")
     root = CODED[name](x)
-    found = to_sympy(root)
-    leaves = [leaf for leaf in topological_order(root) if leaf.op is None and leaf is not x]
-    found = found.subs({to_sympy(leaf): leaf.data for leaf in leaves})
-    assert "Not supported" not in sympy.ccode(found)
+    root.backward()
+    whole = to_sympy(root)
+    leaves = [node for node in topological_order(root) if node.op is None and type(node) is Value and node is not x]
+    found = whole.subs({to_sympy(leaf): leaf.data for leaf in leaves})
+    code = sympy.ccode(found)
+    assert not any(word in code for word in ("Not supported", "false", "true"))
+    symbols = [to_sympy(leaf) for leaf in (x, *leaves)]
     for modules in ("math", "mpmath", "numpy", "scipy"):
-        assert float(sympy.lambdify(to_sympy(x), found, modules)(0.6)) == pytest.approx(root.data, rel=1e-12)
+        for term, known in ((whole, root.data), (whole.diff(to_sympy(x)), x.grad)):
+            f = sympy.lambdify(symbols, term, modules)
+            assert float(f(0.6, *[leaf.data for leaf in leaves])) == pytest.approx(known, rel=1e-12)
+    assert found.subs(to_sympy(x), sympy.Symbol("t")).subs("t", 0.6) == pytest.approx(root.data, rel=1e-12)
     if name != "an own operation":  # whose functions are lambdas
         assert pickle.loads(pickle.dumps(found)) == found
 
@@ -147,12 +158,8 @@ def test_second_derivatives_of_special_functions_have_numbers(row):
         assert float(found) == close(higher(row, 2, [x])[0], rel=1e-9)
 
 
-# SymPy has no number for the derivative of a real cube root of a sum, which it writes by signs: rows test it alone.
-SMOOTH = [row for row in every_operation() if row is not cbrt]
-
-
 @max_examples(25)
-@given(random_graphs(SMOOTH))
+@given(random_graphs([*every_operation()]))
 def test_random_expressions_have_the_derivatives_of_sympy(found):
     root, leaves = found
     assert by_sympy(root, leaves) == agreeing(root, leaves)
@@ -183,6 +190,11 @@ def test_choices_within_conditions_are_not_multiplied_out():
     numbers = {to_sympy(other): sympy.Float(other.data, 30) for other in topological_order(root) if other.label}
     found = [expression, expression.diff(to_sympy(leaf))]
     assert [float(part.xreplace(numbers)) for part in found] == close([root.data, leaf.grad])
+
+
+def test_code_of_a_network_grows_with_its_expression():
+    sizes = [len(sympy.ccode(to_sympy(nn.MLP(1, [n, n, 1], "relu", seed=1)([Value(0.6, "x")])))) for n in (2, 4, 8)]
+    assert sizes[2] < 5 * sizes[1] < 25 * sizes[0]
 
 
 def test_numbers_are_exact_where_they_are_whole():
