@@ -32,7 +32,8 @@ def to_sympy(root: Value) -> Any:
     other, and is the same wherever this leaf is, while anything holds it. `to_sympy(leaf)` is the symbol of a leaf;
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
     are whole, else floats. An own operation is its formula; where its partials are not the derivatives of this, as in a
-    straight-through estimator, it is a function of its name that has them, and `sympy.expand_func` gives the formula.
+    straight-through estimator, or have conditions and bounds that it has not, it is a function of its name that has
+    them, and `sympy.expand_func` gives the formula.
     Raises RuntimeError if the graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it
     was made.
 
@@ -143,7 +144,7 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     def formula(*operands: Any) -> Any:
         return _computed(term, dict(enumerate(operands)))
 
-    if _are_derivatives(operation, _numbers_in([term, *slopes])):
+    if _have_equal_kinks(term, slopes) and _are_derivatives(operation, _numbers_in([term, *slopes])):
         return formula
 
     def slope(number: int, y: Any, operands: Sequence[Any]) -> Any:
@@ -171,16 +172,61 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     return Own
 
 
+KINKED = {  # rows, and families, that bend or jump
+    *(rules.abs, rules.maximum, rules.minimum, rules.clip, rules.relu, rules.leaky_relu, rules.elu),
+    *(rules.floor, rules.ceil, rules.sign, rules.mod, rules.floordiv, rules.largest),
+    *(rules.less, rules.less_equal, rules.either),
+}
+
+
+def _have_equal_kinks(term: Any, slopes: Sequence[Any]) -> bool:
+    """Whether slopes have the conditions, bends and jumps of a formula: others may count where no point is tried."""
+    known: dict[Any, int] = {}  # numbers of the parts, which are the same of equal ones
+    done: dict[Expression, int] = {}
+    kinks: set[int] = set()
+
+    def visit(part: Any) -> int:
+        if not isinstance(part, Expression):
+            return known.setdefault(repr(float(part)), len(known))
+        if part not in done:
+            operation, operands = part.operation, part.operands
+            if operation is None:
+                done[part] = known.setdefault(part.key, len(known))
+            elif is_own(operation):
+                done[part] = visit(formula_of(operation, operands, "as symbols"))
+            else:
+                key: tuple[Any, ...] = (operation, *map(visit, operands))
+                done[part] = known.setdefault(key, len(known))
+                if operation in KINKED or (operation.family and operation.family[0] in KINKED):
+                    kinks.add(done[part])
+                elif operation in (rules.where, rules.where.decided):
+                    kinks.add(key[1])
+        return done[part]
+
+    known["y"] = visit(term)
+    of_formula = {*kinks}
+    kinks.clear()
+    for slope in slopes:
+        visit(slope)
+    return kinks == of_formula
+
+
 def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
     """Whether partial derivatives are those of the function, at points of all sizes, and near the numbers in both."""
-    near = [a * b for a in {*numbers} - {0.0} for b in (1.0, 0.999, 1.001, -1.0, -0.999, -1.001)]
+    near = [sign * a * b for a in {*numbers} - {0.0} for b in (1.0, 1.0 - 1e-7, 1.0 + 1e-7) for sign in (1.0, -1.0)]
     points = [*near, *[sign * 10.0 ** (k / 8.0) for k in range(-24, 49) for sign in (1.07, -1.13)]]
+    operands = range(len(operation.partials))
+    places = [[0.0 for _ in operands]]
+    places += [[points[(k + 37 * i) % len(points)] for i in operands] for k in range(len(points))]
+    places += [[x * (1.0 + 1e-6 * i) for i in operands] for x in points if len(operands) > 1]
     compared = False
-    for k in range(-1, len(points)):
-        at = [points[(k + 37 * i) % len(points)] if k >= 0 else 0.0 for i in range(len(operation.partials))]
+    for at in places:
         try:
             y, found, wanted = _slopes(operation, at)
-            _, moved, other = _slopes(operation, [x * (1.0 + 1e-14) for x in at])
+            try:
+                _, moved, other = _slopes(operation, [x * (1.0 + 1e-14) for x in at])
+            except OUT_OF_DOMAIN:
+                _, moved, other = _slopes(operation, [x * (1.0 - 1e-14) for x in at])
         except OUT_OF_DOMAIN:
             continue
         for i, (x, slope, derivative) in enumerate(zip(at, wanted, found, strict=True)):

@@ -41,6 +41,11 @@ ALIKE = {
     "cube": operation("cube", lambda x: 0.1 * x * x * x, lambda y, x: 0.3 * x * x),
     "logistic": operation("logistic", lambda x: 1.0 / (1.0 + autograd.exp(-x)), lambda y, x: y * (1.0 - y)),
     "power": operation("power", lambda a, b: a**b, lambda y, a, b: b * a ** (b - 1.0), lambda y, a, b: y * log(a)),
+    "cell": operation(
+        "cell", lambda x: where(x > 0.0, x, lambda: autograd.exp(x) - 1.0),
+        lambda y, x: where(x > 0.0, 1.0, lambda: autograd.exp(x)),
+    ),
+    "size times": operation("size", lambda x: x * abs(x), lambda y, x: 2.0 * abs(x)),
     "double angle": operation(
         "double", lambda x: autograd.sin(x) * autograd.cos(x), lambda y, x: autograd.cos(2.0 * x)
     ),
@@ -56,6 +61,38 @@ def test_own_operation_whose_partials_are_the_derivatives_is_its_formula(name):
     assert float(sympy.lambdify(sorted(found.free_symbols, key=str), found)(*[x.data for x in operands])) == (
         pytest.approx(ALIKE[name](*[x.data for x in operands]), rel=1e-12)
     )
+
+
+most, least = autograd.maximum, autograd.minimum
+BOUNDED = {  # own operations with slopes that are others' near a place: functions, and points there
+    "acos": (lambda x: autograd.acos(x), [lambda y, x: -1.0 / autograd.sqrt(most(1.0 - x * x, 1e-6))], [1.0 - 1e-9]),
+    "acos, smoothly": (
+        lambda x: autograd.acos(x), [lambda y, x: -1.0 / autograd.sqrt(1.0 - x * x + 1e-12)], [1.0 - 1e-8]),
+    "atanh": (lambda x: autograd.atanh(x), [lambda y, x: 1.0 / most(1.0 - x * x, 1e-6)], [1.0 - 1e-7]),
+    "log": (lambda x: log(x), [lambda y, x: least(1.0 / x, 1e8)], [1e-9]),
+    "sqrt": (lambda x: autograd.sqrt(x), [lambda y, x: least(0.5 / y, 1e3)], [1e-8]),
+    "entropy": (lambda x: x * log(x), [lambda y, x: most(log(x) + 1.0, -16.0)], [1e-8]),
+    "of a difference": (
+        lambda a, b: 1.0 / (a - b), [lambda y, a, b: -1.0 / most((a - b) ** 2, 1e-6), lambda y, a, b: 1.0],
+        [3.0, 3.00001]),
+    "of a difference, smoothly": (
+        lambda a, b: 1.0 / (a - b), [
+            lambda y, a, b: -1.0 / ((a - b) ** 2 + 1e-12), lambda y, a, b: 1.0 / ((a - b) ** 2 + 1e-12),
+        ], [3.0, 3.000001]),
+    "a kink": (lambda x: abs(x - 3.0), [lambda y, x: where(x >= 3.0, 1.0, -1.0)], [3.0]),
+    "a kink passed over": (lambda x: relu(x * x - 2.0), [lambda y, x: 2.0 * x], [1.0]),
+    "a window": (lambda x: where((x > 30.0) & (x < 30.1), 2.0 * x, x), [lambda y, x: 1.0], [30.05]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_own_operation_whose_partials_are_others_near_a_place_has_them(name):
+    forward, partials, at = BOUNDED[name]
+    leaves = [Value(x, label) for x, label in zip(at, "ab")]
+    root = operation("bounded", forward, *partials)(*leaves)
+    numbers = {to_sympy(leaf): leaf.data for leaf in leaves}
+    found = [float(to_sympy(root).diff(to_sympy(leaf)).subs(numbers)) for leaf in leaves]
+    assert found == pytest.approx(gradients(root, leaves), rel=1e-6)
 
 
 def test_own_operation_with_other_partials_has_its_numbers_where_sympy_computes():
