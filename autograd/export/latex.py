@@ -41,7 +41,8 @@ GREEK = {
     *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"),
 }
 ESCAPED = {character: f"\\{character}" for character in "{}$&#_%"}
-ESCAPED |= {"\\": r"\backslash ", "^": r"\hat{ }", "~": r"\sim "}
+# These three leave the text, for commands of math mode: MathJax has none for them in text.
+ESCAPED |= {"\\": r"}\backslash\text{", "^": r"}\hat{\ }\text{", "~": r"}{\sim}\text{"}
 
 
 class LaTeX(str):
