@@ -100,7 +100,7 @@ class Derivation extends Words {
       if (share < 1e-12) return [this.named(graph.root), ` stays at ${short(now)}, as far as its digits can tell.`];
       const digits = Math.min(15, Math.max(4, 2 + Math.ceil(-Math.log10(share))));
       const written = (x) =>
-        Number.isFinite(share) ? Number(x.toPrecision(digits)).toString().replace("-", "−") : short(x);
+        Number.isFinite(share) ? Number(x.toPrecision(digits)).toString().replaceAll("-", "−") : short(x);
       const [from, to] = [now, there].map(written);
       const how = jumped(step) ? "jumps" : this.rate((there - now) / h);
       return [this.named(graph.root), ` goes from ${from} to ${to}: it `, how, "."];

@@ -13,8 +13,11 @@ function short(x) {
 const scientific = (digits, exponent) =>
   `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 
-/** What a reader has written as a number, with a decimal comma too; NaN where it is none. */
-const numberOf = (text) => (text.trim() ? Number(text.replace("−", "-").replace(",", ".")) : NaN);
+/** What a reader has written as a number, with a decimal comma too, or as ∞ or inf; NaN where it is none. */
+function numberOf(text) {
+  const plain = text.trim().replaceAll("−", "-").replace(",", ".");
+  return plain ? Number(plain.replace(/^([-+]?)(∞|inf)$/, "$1Infinity")) : NaN;
+}
 
 /** A number as one says it: 12,000, or 3.4 million. */
 function spoken(x) {

@@ -174,7 +174,7 @@ class Picture extends Questions {
       if (!from.moved && Math.abs(distance) < 4) return;
       if (!from.moved) element.setPointerCapture(event.pointerId);
       from.moved = true;
-      const unit = this.unit(from.value);
+      const unit = this.unit(from.value || this.graph.original[id]);
       this.assign(id, Number((from.value + Math.round(distance / 3) * unit).toPrecision(12)));
     });
     for (const end of ["pointerup", "pointercancel"]) {
@@ -186,9 +186,9 @@ class Picture extends Questions {
     }
   }
 
-  /** A fiftieth of a number's size, rounded to 1, 2 or 5: by so much a drag changes it. */
+  /** A fiftieth of a number's size, rounded to 1, 2 or 5: by so much a drag, or a key, changes it. */
   unit(value) {
-    const size = Math.max(Math.abs(value), 0.5) / 50;
+    const size = (Math.abs(value) || 0.5) / 50;
     const power = 10 ** Math.floor(Math.log10(size));
     const lead = size / power;
     return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);

@@ -37,13 +37,14 @@ class Questions extends Story {
       this.answered.add(this.position);
       this.render();
     };
-    const whole = of === "grad" && graph.gradients[id];
-    const isWhole = (given) => of === "grad" && Math.abs(given - whole) <= 0.01 * Math.abs(whole);
     const check = () => {
       const given = numberOf(field.value);
-      const close = Math.abs(given - right) <= (right === 0 ? 1e-9 : 0.01 * Math.abs(right));
-      if (close || Object.is(given, right)) solve();
-      else tell.textContent = isWhole(given) ? WHOLE : "Not that. Try again, or have it shown.";
+      const is = (number) =>
+        Object.is(given, number) ||
+        (Number.isFinite(number) && Math.abs(given - number) <= (0.01 * Math.abs(number) || 1e-9));
+      if (is(right)) solve();
+      else
+        tell.textContent = of === "grad" && is(graph.gradients[id]) ? WHOLE : "Not that. Try again, or have it shown.";
     };
     const subject =
       of === "data"

@@ -420,6 +420,26 @@ def test_leaf_is_changed_by_a_number_in_its_field_its_slider_or_keys_and_so_is_w
         assert (float(field.input_value()), given()) == (kept, kept)
 
 
+@pytest.mark.parametrize(
+    ("number", "step"),
+    {4e-21: 1e-22, -3e-9: 5e-11, 0.05: 1e-3, 0.3: 5e-3, 1e20: 2e18, 1e-310: 2e-312, 0.0: 0.01}.items(),
+)
+def test_keys_and_drags_change_a_number_by_a_part_of_its_size(opened, number, step):
+    page = opened(Value(number, "x") * 2.0)
+    given = lambda: page.evaluate("view.graph.given[0]")
+    slide = page.get_by_label("Slide x", exact=True)
+    for key, times in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowDown", -1), ("ArrowUp", 0)):
+        slide.press(key)
+        assert given() == pytest.approx(number + times * step, rel=1e-11)
+    page.evaluate("view.assign(0, 0)")
+    box = page.locator(".node.leaf").first.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 26, box["y"] + 10, steps=3)
+    page.mouse.up()
+    assert given() == pytest.approx(2.0 * step, rel=1e-11)
+
+
 def test_constants_and_inputs_change_like_weights_and_look_it(opened):
     page = opened(Value(2.0, "x") * Constant(3.0, "scale"))
     page.locator(".node.constant").click()

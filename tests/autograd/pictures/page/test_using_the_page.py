@@ -311,6 +311,18 @@ def test_number_is_asked_for_before_it_is_shown(opened, example):
     assert page.locator("#ask").is_checked()
 
 
+def test_infinite_number_is_predicted_by_its_name_only(opened):
+    for text in ("∞", "inf"):
+        page = opened(Value(1e200, "a") * Value(-1e200, "b"))
+        page.locator("#ask").click()
+        page.keyboard.press("ArrowRight")
+        for answer in ("1e300", "-5", text, f"-{text}"):
+            assert "Predict first" in story(page)
+            page.get_by_label("Your answer").fill(answer)
+            page.keyboard.press("Enter")
+        assert "= −∞" in story(page)
+
+
 def test_play_waits_at_a_question(opened, example):
     page = opened(example)
     page.clock.install()
