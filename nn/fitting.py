@@ -382,12 +382,12 @@ class _Run:
 
     def _may_change(self, steps: EagerSteps | CompiledSteps) -> TypeGuard[CompiledSteps]:
         """Whether code of the user's is called between epochs or steps, that a program knows nothing of."""
-        return isinstance(steps, CompiledSteps) and (self.calls_back or steps.optimizer.has_own_step)
+        return isinstance(steps, CompiledSteps) and (self.calls_back or not steps.on_arrays)
 
     def _digests(self) -> list[Any]:
         """Return what tells whether examples are changed, where arrays are made of them that would not be."""
         steps = self.steps
-        if not self._may_change(steps) or steps.processes > 1 or not (self.callbacks or steps.optimizer.has_own_step):
+        if not self._may_change(steps) or steps.processes > 1 or not (self.callbacks or not steps.on_arrays):
             return []
         return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
 

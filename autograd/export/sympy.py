@@ -144,7 +144,7 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     def formula(*operands: Any) -> Any:
         return _computed(term, dict(enumerate(operands)))
 
-    if _have_equal_kinks(term, slopes) and _are_derivatives(operation, _numbers_in([term, *slopes])):
+    if _have_no_other_kinks(term, slopes) and _are_derivatives(operation, _numbers_in([term, *slopes])):
         return formula
 
     def slope(number: int, y: Any, operands: Sequence[Any]) -> Any:
@@ -179,8 +179,8 @@ KINKED = {  # rows, and families, that bend or jump
 }
 
 
-def _have_equal_kinks(term: Any, slopes: Sequence[Any]) -> bool:
-    """Whether slopes have the conditions, bends and jumps of a formula: others may count where no point is tried."""
+def _have_no_other_kinks(term: Any, slopes: Sequence[Any]) -> bool:
+    """Whether slopes have only conditions, bends and jumps of a formula: others may count where no point is tried."""
     known: dict[Any, int] = {}  # numbers of the parts, which are the same of equal ones
     done: dict[Expression, int] = {}
     kinks: set[int] = set()
@@ -208,7 +208,7 @@ def _have_equal_kinks(term: Any, slopes: Sequence[Any]) -> bool:
     kinks.clear()
     for slope in slopes:
         visit(slope)
-    return kinks == of_formula
+    return kinks <= of_formula
 
 
 def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
@@ -322,6 +322,8 @@ def _choice_class() -> Any:
     return Choice
 
 
+CALL = 70  # the precedence of a call to SymPy's printers
+OTHER_PRINTERS = ("_latex", "_octave", "_julia", "_rust_code", "_glsl", "_rcode", "_fcode", "_mcode", "_maple")
 PYTHON_PRINTERS = ("_pythoncode", "_mpmathcode", "_lambdacode")
 
 
@@ -365,6 +367,9 @@ def _frozen() -> Any:
             return _freeze, self.args
 
     _print_as(Frozen, lambda frozen: frozen.args[0])
+    for method in OTHER_PRINTERS:
+        setattr(Frozen, method, lambda self, printer, *_: printer.parenthesize(self.args[0], CALL, strict=True))
+    setattr(Frozen, "_pretty", lambda self, printer: printer._print(self.args[0]))  # noqa: B010 an attribute of ours alone
     return Frozen
 
 

@@ -50,7 +50,9 @@ def root_near(
             break
         least = 64.0 * _EPS * max(map(abs, [*x, *step]), default=0.0)
         scale = [max(abs(a), abs(d), least) or 1.0 for a, d in zip(x, step, strict=True)]
-        near = is_rounding(step, x)
+        near = _are_rounding(residuals, jacobian, x) or all(
+            abs(d) <= 1e-8 * abs(a) for a, d in zip(x, step, strict=True)
+        )
         for t in STEPS[: 1 if near else None]:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
             try:
@@ -63,13 +65,11 @@ def root_near(
             if shrunk < 1.0 - 0.25 * t:
                 path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
-                if shrunk > 0.1 and all(
-                    abs(d) <= least for d in step
-                ):  # sums round what is small beside other unknowns
+                if shrunk > 0.1 and _are_rounding(residuals, jacobian, x):
                     return _simple(asker, at, x, jacobian, path), jacobian
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
-            if near:
+            if near or is_rounding(step, x):
                 return _simple(asker, at, x, jacobian, path), jacobian
             break
     raise ConvergenceError(
@@ -82,6 +82,12 @@ def is_rounding(step: Sequence[float], x: Sequence[float], times: float = 1.0) -
     """Whether a Newton step is as small as rounding makes one near a solution, or so many times that."""
     largest = max(map(abs, x), default=0.0)
     return all(abs(d) <= times * max(1e-8 * abs(a), 64.0 * _EPS * largest) for a, d in zip(x, step, strict=True))
+
+
+def _are_rounding(residuals: Sequence[float], jacobian: list[list[float]], x: Sequence[float]) -> bool:
+    """Whether residuals are as small as rounding makes them, of sums in which an unknown may be small beside others."""
+    sums = [sum(abs(d * a) for d, a in zip(row, x, strict=True)) for row in jacobian]
+    return all(abs(r) <= 16.0 * _EPS * size for r, size in zip(residuals, sums, strict=True))
 
 
 def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], path: Path) -> list[float]:
@@ -156,7 +162,7 @@ def minimum_near(
         step, definite = _descent(gradient, hessian)
         slope = sum(d * g for d, g in zip(step, gradient, strict=True))
         small = all(abs(d) <= 1e-6 * abs(a) for a, d in zip(x, step, strict=True))
-        if not any(gradient) or (definite and (small or is_rounding(step, x))):
+        if not any(gradient) or (definite and (small or _are_rounding(gradient, hessian, x))):
             return x, path
         if not left:
             break

@@ -34,11 +34,13 @@ class Operable(Protocol[T]):
 def with_article(thing: Any) -> str:
     """Return what a thing is, for messages.
 
-    >>> with_article("2"), with_article(2)
-    ('a str', 'an int')
+    >>> import numpy
+    >>> with_article("2"), with_article(2), with_article(numpy.zeros(2))
+    ('a str', 'an int', 'an ndarray')
     """
     name = type(thing).__name__
-    return f"{'an' if name[0] in ('AEFHILMNORSX' if name.isupper() else 'AEIOaeio') else 'a'} {name}"
+    by_letters = name[:2].isupper() or name.startswith(("nd", "mp"))  # as "an MLP" is spoken, and "an RMSprop"
+    return f"{'an' if name[:1] in tuple('AEFHILMNORSXnm' if by_letters else 'AEIOaeio') else 'a'} {name}"
 
 
 def real(number: Any, asker: str) -> float:

@@ -8,6 +8,7 @@ question becomes one of the page's own. So an option can be changed there, and a
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,14 @@ from autograd.rules import Dialect, Expression, symbol, walk
 from nn.training.optimizer import Optimizer
 
 UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
+ALL_SIZES = (
+    0.5,
+    -0.25,
+    1e-150,
+    -1e150,
+    1e150,
+    math.nan,
+)  # of parameters, gradients and state, which a rule may compare
 ELEMENTS = ("p", "g", "s")  # what the names begin with that stand for one parameter's numbers
 
 
@@ -58,8 +67,14 @@ def update_source(optimizer: Optimizer) -> str:
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
     functions = row_functions()
 
+    twin = copy.copy(optimizer)
+
+    def read_at(steps: int, number: float) -> list[str]:
+        twin.steps, twin.state = steps, {name: [number] * len(kept) for name, kept in optimizer.state.items()}
+        with _numbers_of(optimizer.parameters, number):
+            return read({})
+
     def read(decided: Mapping[str, bool]) -> list[str]:
-        twin = copy.copy(optimizer)
         for name, option in options_of(optimizer).items():
             setattr(twin, name, _as_symbols(option, f"o.{name}", decided))
         try:
@@ -75,12 +90,9 @@ def update_source(optimizer: Optimizer) -> str:
         yes, no = (read({**decided, key: answer}) for answer in (True, False))
         return [f"if ({key}) {{", *_further(yes), "} else {", *_further(no), "}"]
 
-    with _numbers_of(optimizer.parameters, 0.5):
-        body = read({})
-    with _numbers_of(optimizer.parameters, -0.25):
-        again = read({})
-    if again != body:
-        _refuse(optimizer, TypeError("it looks at the parameters, draws numbers or counts"))
+    body, *others = [read_at(10**count, number) for count, number in enumerate(ALL_SIZES)]
+    if any(other != body for other in others):
+        _refuse(optimizer, TypeError("it looks at the parameters or what is kept of them, draws numbers or counts"))
     lines = [*functions.definitions.values(), *body]
     return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
 

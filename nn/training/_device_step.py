@@ -76,7 +76,7 @@ class Kernels:
     def _updated(self, theta: Any, gradient: Any, state: Sequence[Any], lr: Any, t: Any) -> Any:
         kept = vars(self.optimizer)
         before = dict(kept)
-        kept |= {"steps": t - 1, "_lr": lr}  # a rule may look at these, which are not those of the trace
+        kept |= {"_steps": t - 1, "_lr": lr}  # a rule may look at these, which are not those of the trace
         try:
             return self.optimizer.rule(lr, t)(theta, gradient, *state)
         except TypeError as error:

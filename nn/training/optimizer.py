@@ -9,7 +9,8 @@ for each parameter. Both count the same steps and remember in the same place, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from autograd import Value
@@ -69,17 +70,19 @@ class Optimizer:
     says so, and compiled training then works on arrays alone, as it does with those of `nn`. That is several times as
     fast for thousands of parameters, and what `backend="jax"` needs, there of operators and functions of `jax.numpy`.
     It is said of the methods of the class and of those it has from others; a subclass with methods of its own says it
-    again, and a `step` or `zero_grad` of its own is called in any case. What such a step changes beside parameters is
-    read anew by the model and the loss in the next epoch; where the first step changes it, training is not compiled.
+    again, and a `step` or `zero_grad` of its own is called in any case. What a step that is no rule of arrays changes
+    beside parameters is read anew by the model and the loss in the next epoch; where the first step changes it,
+    training is not compiled.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
     vectorized: ClassVar[bool] = False
+    _reads: list[str] | None = None  # where they are noted
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
         self._parameters = parameter_list(parameters, type(self).__name__)
         self.lr = lr
-        self.steps = 0
+        self._steps = 0
         names: Any = self.remembers
         if isinstance(names, str):
             raise TypeError(f"remembers is a tuple of names, got {names!r}; write ({names!r},) for one")
@@ -100,6 +103,26 @@ class Optimizer:
                 "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
                 f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
             )
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken."""
+        if self._reads is not None:
+            self._reads.append("steps")
+        return self._steps
+
+    @steps.setter
+    def steps(self, count: int) -> None:
+        self._steps = count
+
+    @contextmanager
+    def reads_noted(self) -> Iterator[list[str]]:
+        """Note in this block that the number of steps, or the rate that follows from it, is read."""
+        before, self._reads = self._reads, []
+        try:
+            yield self._reads
+        finally:
+            self._reads = before
 
     @property
     def lr(self) -> Rate:
@@ -248,7 +271,7 @@ class Optimizer:
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 
 
-_COMMON = ("_parameters", "_lr", "steps", "state")
+_COMMON = ("_parameters", "_lr", "_steps", "_reads", "state")
 
 
 def _has_methods(kind: type) -> bool:

@@ -303,9 +303,14 @@ class CompiledSteps(Steps):
         model, loss, has_aux = task.model, task.loss, task.metric is not None
 
         def example(x: Any, y: Any) -> Any:
-            with state_restored(model, loss) as changed:
+            with state_restored(model, loss) as changed, task.optimizer.reads_noted() as reads:
                 output = model(x)
                 value = differentiable(loss([output], [y]))
+            if reads:
+                raise TypeError(
+                    "the model or the loss reads the optimizer's steps or rate, which a program would not read again; "
+                    "change a number of your own by a callback, once an epoch"
+                )
             if changed:
                 self.keeps = True
             return (value, output) if has_aux else value
@@ -333,30 +338,12 @@ class CompiledSteps(Steps):
         """
         few = examples.batch(examples.telling(CHECKED))
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
-            one = [part.take([0]) for part in few.arrays]
-            self.program.specialize(*one)  # traced with parameters as they are
-            self._check_steps(one)
+            self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
             outputs = self._compare(few)
             if not self.task.loss_is_known:
                 given = check_separable(self.model, self.task.loss, outputs, few, examples)
                 theta = self.program.read().tolist()
                 self.probe = given, theta, self._loss_of(given, theta)
-
-    def _check_steps(self, one: Sequence[Any]) -> None:
-        """Raise ValueError where the model or the loss reads the number of steps, which each step changes."""
-        optimizer = self.optimizer
-        steps = optimizer.steps
-        try:
-            optimizer.steps += 1_000
-            is_another = self.program.renew(*one)
-        finally:
-            optimizer.steps = steps
-        # Not where it is another one each time: that is said where random numbers are looked for.
-        if is_another and self.program.renew(*one) and not any(self.program.renew(*one) for _ in range(8)):
-            raise ValueError(
-                "the model or the loss reads the optimizer's steps or rate, which a program would not read again; "
-                "change a number of your own by a callback, once an epoch"
-            )
 
     def _loss_of(self, given: tuple[Sequence[Any], list[Any]], theta: list[float]) -> float:
         """Return the loss of outputs and targets where the parameters have these numbers."""

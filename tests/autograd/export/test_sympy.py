@@ -34,6 +34,7 @@ OTHERS = {
 exponential = operation("exponential", lambda x: autograd.exp(x), lambda y, x: exponential(x))
 sine = operation("sine", lambda x: autograd.sin(x), lambda y, x: cosine(x))
 cosine = operation("cosine", lambda x: autograd.cos(x), lambda y, x: -sine(x))
+most, least = autograd.maximum, autograd.minimum
 ALIKE = {
     "by itself": exponential, "by another": sine, "of another": operation(
         "bell", lambda x: exponential(-x * x), lambda y, x: -2.0 * x * exponential(-x * x)
@@ -44,6 +45,9 @@ ALIKE = {
     "cell": operation(
         "cell", lambda x: where(x > 0.0, x, lambda: autograd.exp(x) - 1.0),
         lambda y, x: where(x > 0.0, 1.0, lambda: autograd.exp(x)),
+    ),
+    "softplus": operation(
+        "soft", lambda x: most(x, 0.0) + autograd.log1p(autograd.exp(-abs(x))), lambda y, x: autograd.sigmoid(x)
     ),
     "size times": operation("size", lambda x: x * abs(x), lambda y, x: 2.0 * abs(x)),
     "double angle": operation(
@@ -63,7 +67,6 @@ def test_own_operation_whose_partials_are_the_derivatives_is_its_formula(name):
     )
 
 
-most, least = autograd.maximum, autograd.minimum
 BOUNDED = {  # own operations with slopes that are others' near a place: functions, and points there
     "acos": (lambda x: autograd.acos(x), [lambda y, x: -1.0 / autograd.sqrt(most(1.0 - x * x, 1e-6))], [1.0 - 1e-9]),
     "acos, smoothly": (
@@ -118,6 +121,19 @@ CODED = {  # expressions with functions that SymPy has not
 }
 
 
+WRITTEN = ["ccode", "octave_code", "julia_code", "mathematica_code", "maple_code", "rcode", "latex", "pretty"]
+
+
+@pytest.mark.parametrize("printer", WRITTEN)
+def test_functions_that_sympy_has_not_are_written_as_it_writes_what_they_are_made_of(printer):
+    write, x = getattr(sympy, printer), Value(0.6, "x")
+    for f in (cbrt, autograd.floor, lambda x: x % 0.4 + 1.0):
+        written = write(to_sympy(f(x)))
+        assert "Frozen" not in written, written
+        assert "Not supported" not in written, written
+    assert write(to_sympy(autograd.floor(x))).strip("()") == write(sympy.floor(to_sympy(x))).strip("()")
+
+
 @pytest.mark.parametrize("name", CODED)
 def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
     x = Value(0.6, "x")
@@ -128,6 +144,7 @@ def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
     found = whole.subs({to_sympy(leaf): leaf.data for leaf in leaves})
     code = sympy.ccode(found)
     assert not any(word in code for word in ("Not supported", "false", "true"))
+    assert ("?" in code) == (not name.startswith(("a remainder", "a floor", "a cube", "an own")))
     symbols = [to_sympy(leaf) for leaf in (x, *leaves)]
     for modules in ("math", "mpmath", "numpy", "scipy"):
         for term, known in ((whole, root.data), (whole.diff(to_sympy(x)), x.grad)):

@@ -329,6 +329,25 @@ def test_unknown_that_is_0_beside_others_is_found(xs, start):
             assert found == pytest.approx([slope, 0.0], rel=1e-12, abs=1e-13)
 
 
+SMALL = {  # functions of an unknown of 1e-12 that are 0 at 1e-12, beside an equation of one of 1e5
+    "linear": lambda u: u - 1.0, "square": lambda u: u * u - 1.0, "exponential": lambda u: ad.exp(u) - math.e,
+    "sine": lambda u: ad.sin(u) - math.sin(1.0), "logarithm": lambda u: u + log(u) - 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", [0.7, 0.8038, 1.4])
+@pytest.mark.parametrize("name", SMALL)
+def test_unknown_that_is_small_beside_others_is_found_with_its_derivative(name, start):
+    def solution(scale):
+        system = lambda v: [v[0] / 1e5 - 1.0, SMALL[name](v[1] / 1e-12 / scale)]
+        return root(system, [1e5, start * 1e-12])[1]
+
+    assert solution(1.0) == pytest.approx(1e-12, rel=1e-9)
+    assert grad(solution)(1.0) == pytest.approx(1e-12, rel=1e-9)
+    least = argmin(lambda v: (v[0] / 1e5 - 1.0) ** 2 + log(v[1] / 1e-12) ** 2, [1.2e5, start * 1e-12])
+    assert least == pytest.approx([1e5, 1e-12], rel=1e-9)
+
+
 def test_minimum_at_0_beside_others_is_found_from_everywhere():
     def goldstein_price(v):  # A. Goldstein and J. Price, 1971
         a, b = v

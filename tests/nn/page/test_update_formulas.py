@@ -49,23 +49,31 @@ def test_what_a_rule_uses_twice_has_a_name_and_what_it_uses_once_has_none():
     assert [source.count(part) for part in ("g * p", "lr / t")] == [1, 1]
 
 
-def looking(attribute):
-    """Return an optimiser whose rule looks at parameters by a list of its own."""
+def looking(find):
+    """Return an optimiser whose rule is clipped by what it finds in parameters or in its state."""
 
     class Looking(Optimizer):
+        remembers = ("velocity",)
+
         def rule(self, lr, t):
-            largest = max(abs(getattr(p, attribute)) for p in self.parameters)
-            return lambda p, g: (p - lr * g / (1.0 + largest),)
+            found = find(self)
+            factor = 1.0 if found < 5.0 else 5.0 / found
+            return lambda p, g, v: (p - lr * g * factor, v)
 
     return Looking
 
 
+LOOKING = [
+    *(looking(lambda o, name=name: max(abs(getattr(p, name)) for p in o.parameters)) for name in ("data", "grad")),
+    *(looking(lambda o: math.hypot(*[p.grad for p in o.parameters])), looking(lambda o: o.state["velocity"][0])),
+    *(looking(lambda o: o.steps), looking(lambda o: 5.0 + random.random())),
+]
 UNREADABLE = {
     own("Clocked", lambda lr, t: lambda p, g: (p - lr * g / math.sqrt(t),)): "not a plain float",
     own("Branching", lambda lr, t: lambda p, g: (p - lr * g if g > 0 else p,)): "no one truth value",
     own("Forgetful", lambda lr, t: lambda p, g, v: (p - lr * g,), ("velocity",)): "it gives 1 numbers",
     own("Noisy", lambda lr, t: lambda p, g: (p - lr * g + random.random(),)): "draws numbers",
-    **dict.fromkeys((looking("grad"), looking("data")), "looks at the parameters"),
+    **dict.fromkeys(LOOKING, "looks at the parameters or what is kept of them, draws numbers or counts"),
     **{type("Own", (SGD,), {name: print}): "overrides step" for name in ("step", "zero_grad", "updated")},
 }
 

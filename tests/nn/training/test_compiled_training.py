@@ -465,15 +465,27 @@ def cooling_late(optimizer):
     optimizer.model.temperature = 1.0 / (1 + optimizer.steps // 6)
 
 
+class ByStep(SGD):
+    def step(self):
+        super().step()
+        self.change()
+
+
+class ByRule(Optimizer):
+    def rule(self, lr, t):
+        self.steps += 1
+        self.change()
+        self.steps -= 1
+        return lambda p, g: (p - lr * g,)
+
+
 @pytest.mark.parametrize("max_norm", [None, 0.1])
+@pytest.mark.parametrize("kind", [ByStep, ByRule])
 @pytest.mark.parametrize(
     ("change", "compiled"), [(cooling_each, False), (cooling_after_an_epoch, True), (cooling_late, True)]
 )
-def test_number_that_a_step_changes_beside_the_parameters_is_read_anew(change, compiled, max_norm):
-    class Cooling(SGD):
-        def step(self):
-            super().step()
-            change(self)
+def test_number_that_a_step_changes_beside_the_parameters_is_read_anew(change, compiled, kind, max_norm):
+    Cooling = type("Cooling", (kind,), {"change": change})
 
     def trained(**options):
         model = Tempered(None)
@@ -538,7 +550,8 @@ def test_loss_that_reads_the_steps_of_the_optimizer_is_not_compiled(batch_size):
         options = {"batch_size": batch_size, "seed": 1, "optimizer": optimizer, "epochs": 3, "compiled": compiled}
         return fit(model, X, REAL, loss=loss, **options).loss
 
-    for factor in (lambda o: 1.0 + min(1.0, o.steps / 10), lambda o: 1.0 + o.rate):
+    factors = [lambda o: 1.0 + min(1.0, o.steps / 10), lambda o: 1.0 + o.steps % 10, lambda o: 1.0 + o.rate]
+    for factor in [*factors, lambda o: 1.0 if o.steps < 5_000 else 0.1]:
         with pytest.warns(RuntimeWarning, match="reads the optimizer's steps or rate"):
             found = trained("auto", factor)
         assert found == pytest.approx(trained(False, factor), rel=CLOSE)
