@@ -34,9 +34,8 @@ class Operable(Protocol[T]):
 def with_article(thing: Any) -> str:
     """Return what a thing is, for messages.
 
-    >>> import numpy
-    >>> with_article("2"), with_article(2), with_article(numpy.zeros(2))
-    ('a str', 'an int', 'an ndarray')
+    >>> with_article("2"), with_article(2), with_article(type("RMSprop", (), {})())
+    ('a str', 'an int', 'an RMSprop')
     """
     name = type(thing).__name__
     by_letters = name[:2].isupper() or name.startswith(("nd", "mp"))  # as "an MLP" is spoken, and "an RMSprop"

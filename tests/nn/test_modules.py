@@ -486,7 +486,7 @@ def test_wrong_inputs_are_an_error_that_shows_them(kind, widths):
     for x in (1.0, None, Value(1.0)):
         wanted = rf"^TypeError: {kind.__name__} takes a sequence of 1 numbers, got a \w+: (1\.0|None|Value\(data=1\.0)"
         assert re.search(wanted, error_of(kind(1, *widths), x))
-    wrong = ([1.0, None], "a NoneType: None"), ([1j, 1.0], "a complex"), (np.eye(2), "a ndarray")
+    wrong = ([1.0, None], "a NoneType: None"), ([1j, 1.0], "a complex"), (np.eye(2), "an ndarray")
     for x, found in wrong:
         assert re.search(f"^TypeError: .*takes a real number, got {found}", error_of(kind(2, *widths), x))
 

@@ -193,7 +193,7 @@ def test_seed_is_a_whole_number_from_0_or_a_generator_of_python_and_nothing_else
     assert make(seed=np.int64(3)) == make(seed=3) != make(seed=4)
     assert make(seed=random.Random(3)) == make(seed=random.Random(3)) != make(seed=random.Random(4))
     for seed in ([3], np.array([3, 4]), "a", b"a", 3.0, math.nan, 1 + 2j, np.random.default_rng(1)):
-        assert error_of(make, seed=seed).startswith("TypeError: a seed is a whole number or a random.Random, got a ")
+        assert error_of(make, seed=seed).startswith("TypeError: a seed is a whole number or a random.Random, got a")
     for seed in (-1, np.int8(-1)):
         wanted = "ValueError: a seed is a whole number, 0 (or more|to .*), got -1"
         assert re.fullmatch(wanted, error_of(make, seed=seed))
@@ -226,7 +226,7 @@ def test_what_is_no_data_set_is_an_error_that_says_what_to_write():
     X = np.zeros((4, 2))
     for call in (split, standardized, partial(standardized, xor(), like=X)):
         name = getattr(call, "func", call).__name__
-        wanted = f"TypeError: {name} takes a Dataset, got a ndarray; write datasets.Dataset(X, y, features, classes)"
+        wanted = f"TypeError: {name} takes a Dataset, got an ndarray; write datasets.Dataset(X, y, features, classes)"
         assert error_of(call, *(() if isinstance(call, partial) else (X,))) == wanted
     assert error_of(split, xor(), [0.2]).startswith("TypeError: held_out takes a real number, got a list")
 
