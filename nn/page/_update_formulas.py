@@ -21,14 +21,8 @@ from autograd.rules import Dialect, Expression, symbol, walk
 from nn.training.optimizer import Optimizer
 
 UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
-ALL_SIZES = (
-    0.5,
-    -0.25,
-    1e-150,
-    -1e150,
-    1e150,
-    math.nan,
-)  # of parameters, gradients and state, which a rule may compare
+# Numbers for parameters, gradients and state: a rule that compares them with a bound is another one at some of these.
+ALL_SIZES = (0.5, -0.25, 1e-150, -1e150, 1e150, math.nan)
 ELEMENTS = ("p", "g", "s")  # what the names begin with that stand for one parameter's numbers
 
 
