@@ -387,7 +387,7 @@ class _Run:
     def _digests(self) -> list[Any]:
         """Return what tells whether examples are changed, where arrays are made of them that would not be."""
         steps = self.steps
-        if not self._may_change(steps) or steps.processes > 1 or not (self.callbacks or not steps.on_arrays):
+        if not isinstance(steps, CompiledSteps) or steps.processes > 1 or (steps.on_arrays and not self.callbacks):
             return []
         return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
 

@@ -367,9 +367,16 @@ def _frozen() -> Any:
             return _freeze, self.args
 
     _print_as(Frozen, lambda frozen: frozen.args[0])
-    for method in OTHER_PRINTERS:
-        setattr(Frozen, method, lambda self, printer, *_: printer.parenthesize(self.args[0], CALL, strict=True))
-    setattr(Frozen, "_pretty", lambda self, printer: printer._print(self.args[0]))  # noqa: B010 an attribute of ours alone
+
+    def in_text(self: Any, printer: Any, *_: Any) -> str:
+        return str(printer.parenthesize(self.args[0], CALL, strict=True))
+
+    def in_picture(self: Any, printer: Any) -> Any:
+        return printer._print(self.args[0])
+
+    printed: dict[str, Callable[..., Any]] = {**dict.fromkeys(OTHER_PRINTERS, in_text), "_pretty": in_picture}
+    for method, write in printed.items():
+        setattr(Frozen, method, write)
     return Frozen
 
 

@@ -59,9 +59,7 @@ def update_source(optimizer: Optimizer) -> str:
     if optimizer.has_own_step or type(optimizer).updated is not Optimizer.updated:
         _refuse(optimizer, TypeError("its class overrides step, zero_grad or updated, which a page does not call"))
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
-    functions = row_functions()
-
-    twin = copy.copy(optimizer)
+    functions, twin = row_functions(), copy.copy(optimizer)
 
     def read_at(steps: int, number: float) -> list[str]:
         twin.steps, twin.state = steps, {name: [number] * len(kept) for name, kept in optimizer.state.items()}

@@ -77,7 +77,7 @@ class Optimizer:
 
     remembers: ClassVar[tuple[str, ...]] = ()
     vectorized: ClassVar[bool] = False
-    _reads: list[str] | None = None  # where they are noted
+    _reads: list[str] | None = None  # in a block of `reads_noted`, what was read
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
         self._parameters = parameter_list(parameters, type(self).__name__)
@@ -243,9 +243,9 @@ class Optimizer:
         """
         if any(hasattr(getattr(type(self), name, None), "__get__") for name in vars(self)):  # step = ..., of one alone
             return False
-        kinds = type(self).__mro__
         if self.has_own_step and type(self).updated is Optimizer.updated:
             return False
+        kinds = type(self).__mro__
         saying = next(kind for kind in kinds if "vectorized" in vars(kind))
         return bool(vars(saying)["vectorized"]) and all(kind in saying.__mro__ for kind in kinds if _has_methods(kind))
 

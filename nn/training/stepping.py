@@ -437,7 +437,7 @@ class CompiledSteps(Steps):
                 evaluated(self.model, few.x, few.y, self.loss)
         except NO_FINITE_RESULT:  # which ends training soon
             self.program.clear()
-            return True
+            return False
         if changed:
             self.check(data)
         elif are_others:

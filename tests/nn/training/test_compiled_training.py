@@ -541,6 +541,19 @@ def test_vectorized_rule_that_takes_no_arrays_says_so(kind):
         fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=1, progress=False)
 
 
+@pytest.mark.parametrize("kind", [Projected, Late])
+def test_own_step_that_leaves_a_domain_ends_training_as_by_hand(kind):
+    def trained(compiled):
+        model = Formula(lambda w, x: log(w + x[0]), 3.0)
+        optimizer = type("Own", (kind,), {})([model.w], lr=40.0)
+        history = fit(model, X, REAL, loss=mse, optimizer=optimizer, epochs=4, compiled=compiled)
+        return re.sub(r"got x = .*?;", "", history.stopped), model.w.data
+
+    stopped, w = trained(False)
+    assert "the loss is not defined in epoch 2; first of all, log is defined for x > 0" in stopped
+    assert trained(True) == (stopped, pytest.approx(w, rel=CLOSE))
+
+
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_loss_that_reads_the_steps_of_the_optimizer_is_not_compiled(batch_size):
     def trained(compiled, factor):
