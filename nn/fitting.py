@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeGuard
 from autograd import Value
 from autograd.callers import warn
 from autograd.compiler import needs_numpy
-from autograd.engine import collector_paused, modes, topological_order
+from autograd.engine import UNREACHED, collector_paused, modes, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import Seed, chance_restored, generator, generators_of
 from nn.modules import Module
@@ -29,6 +29,7 @@ from nn.training.metrics import Metric, form_on_arrays
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.progress import bar
+from nn.training.side_effects import state_restored
 from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
 from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
@@ -67,8 +68,9 @@ def fit(
     - `batch_size`: examples in a step, all of them if not given; batches are drawn anew each epoch, by `seed`.
     - `validation`: held-out examples, as a pair like `(X, y)`, or the share of the examples to hold out, by `seed`.
     - `metric`: a function beside the loss, of outputs as plain numbers, in lists where a model has several, and of
-      targets as they were given. If not given it is `loss.metric`, which is accuracy for the losses of classifiers in
-      `nn`, or that of the loss that `loss` calls with these outputs and targets.
+      targets as they were given. It may look at the model, and changes nothing. If not given it is `loss.metric`, which
+      is accuracy for the losses of classifiers in `nn`, or that of the loss that `loss` calls with these outputs and
+      targets.
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
     - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
@@ -111,7 +113,8 @@ def fit(
     _check_model(model, "fit")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    check_trains(optimizer, model, penalised, X, y)
+    if compiled is not False or is_known(loss):  # else the first step tells: such a loss is called by steps alone
+        check_trains(optimizer, model, penalised, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))
@@ -171,25 +174,25 @@ def optimizer_for(optimizer: Any, model: Module) -> Optimizer:
 
 
 def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
-    """Raise ValueError where a model has parameters and the loss depends on none of the optimiser's."""
-    parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
-    if not parameters or not set(optimizer.parameters).isdisjoint(parameters):
-        return
+    """Raise ValueError where the loss of no example depends on a parameter of the optimiser."""
+    trained = set(optimizer.parameters)
 
-    def total() -> Any:
+    def depends(x: Any, target: Any) -> bool:
         with modes.unroll():
-            return loss([model(X[0])], [y[0]])
+            total = loss([model(x)], [target])
+        return not isinstance(total, Value) or not trained.isdisjoint(topological_order(total))
 
     try:
-        with chance_restored(generators_of(model), total):
-            found = total()
+        with chance_restored(generators_of(model), lambda: depends(X[0], y[0])), state_restored(model, loss):
+            if any(map(depends, X, y)):
+                return
     except Exception:  # which the training says, if it is one there
         return
-    if not (isinstance(found, Value) and set(optimizer.parameters).intersection(topological_order(found))):
-        raise ValueError(
-            "the loss depends on none of the optimizer's parameters, so nothing would be trained; "
-            f"write {type(optimizer).__name__}(model.parameters(), lr=...) with the model that fit gets"
-        )
+    remedy = "compute it of the Values that the model returns, without .data, .detach() and no_grad"
+    parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
+    if parameters and trained.isdisjoint(parameters):
+        remedy = f"write {type(optimizer).__name__}(model.parameters(), lr=...) with the model that fit gets"
+    raise ValueError(f"the loss depends on none of the optimizer's parameters, so nothing would be trained; {remedy}")
 
 
 class _StoppedError(Exception):
@@ -227,7 +230,7 @@ class _Run:
         self.stop = stop
         self.restore_best = restore_best
         self.best: Any = None
-        self.calls_back = bool(self.callbacks) or not (stop is None or isinstance(stop, Stop))
+        self.calls_back = bool(self.callbacks) or not (stop is None or type(stop) is Stop)
         self.digests: list[Any] = []  # of the examples, where something may change them
         self.epoch = 1
         self.begin = time.monotonic()
@@ -334,7 +337,12 @@ class _Run:
                 self.shown.step(count, len(batches))
                 if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
                     raise _StoppedError(reason)
-        score = None if self.held_out is None else steps.evaluate(self.held_out)
+        score = None
+        if self.held_out is not None:
+            if isinstance(steps, CompiledSteps) and not steps.on_arrays:
+                self._renew()
+                steps = self.steps
+            score = steps.evaluate(self.held_out)
         steps.settled, steps.hears_metric = True, False
         if steps.metric is None:
             scores = [score._replace(metric=None) for score in scores]
@@ -350,7 +358,10 @@ class _Run:
 
     def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
         """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""
-        if isinstance(steps, CompiledSteps) and not steps.on_arrays:
+        if not isinstance(steps, CompiledSteps):
+            if all(p.adjoint is UNREACHED for p in steps.optimizer.parameters):
+                check_trains(steps.optimizer, steps.model, steps.task.loss, self.data.inputs, self.data.targets)
+        elif not steps.on_arrays:
 
             def compare() -> None:
                 if steps.renew(self.data):
@@ -375,7 +386,8 @@ class _Run:
         finally:
             if self.calls_back:
                 steps.read()
-        self._renew()
+        if self.calls_back or self.held_out is None:
+            self._renew()
         if isinstance(reason, str) or not reason:
             return reason or ""
         return f"{name if (name := getattr(stop, '__name__', '')).isidentifier() else 'stop'} said so"
@@ -387,7 +399,7 @@ class _Run:
     def _digests(self) -> list[Any]:
         """Return what tells whether examples are changed, where arrays are made of them that would not be."""
         steps = self.steps
-        if not isinstance(steps, CompiledSteps) or steps.processes > 1 or (steps.on_arrays and not self.callbacks):
+        if not self._may_change(steps) or steps.processes > 1:
             return []
         return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
 
@@ -403,6 +415,9 @@ class _Run:
             if any(changed):
                 self.data = steps.data(self.data)
                 self.held_out = None if self.held_out is None else steps.data(self.held_out)
+                for part in (self.data, self.held_out):
+                    if part is not None:
+                        steps.look_at_targets(part)
             steps.renew(self.data, any(changed))
 
         with self._trial() as drawn:

@@ -35,6 +35,7 @@ from nn.training.judging import is_known
 from nn.training.norms import layers
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
+from nn.training.side_effects import state_restored
 from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
@@ -118,7 +119,8 @@ def page_of(
         batch_size = whole(batch_size, "batch_size", 1, "examples")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    check_trains(optimizer, model, penalised, X, y)
+    with state_restored(model, loss, wholly=True):
+        check_trains(optimizer, model, penalised, X, y)
     seed = random.getrandbits(64) if seed is None else seed
     rng = generator(seed)
     total = len(X)

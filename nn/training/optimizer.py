@@ -41,7 +41,8 @@ class Optimizer:
     """Base class of optimisers: the parameters, the learning rate, and the state of each parameter.
 
     - `lr`: the learning rate, a number or a schedule, a function of the number of steps taken so far such as those of
-      `nn.schedules`. It may be assigned between steps; `rate` is the number that the next step takes.
+      `nn.schedules`, and of nothing else: compiled training does not bring the model up to date for it. It may be
+      assigned between steps; `rate` is the number that the next step takes.
     - `parameters`: those it was made for. `steps`: the number of steps taken.
     - `state`: what is remembered from step to step, by name, a number for each parameter. A step replaces it and
       changes no part of it, so whoever keeps `state` and `steps` from before a step can take the step back.
@@ -70,9 +71,10 @@ class Optimizer:
     says so, and compiled training then works on arrays alone, as it does with those of `nn`. That is several times as
     fast for thousands of parameters, and what `backend="jax"` needs, there of operators and functions of `jax.numpy`.
     It is said of the methods of the class and of those it has from others; a subclass with methods of its own says it
-    again, and a `step` or `zero_grad` of its own is called in any case. What a step that is no rule of arrays changes
-    beside parameters is read anew by the model and the loss in the next epoch; where the first step changes it,
-    training is not compiled.
+    again, and a `step` or `zero_grad` of its own is called in any case. A step that is no rule of arrays finds the
+    gradients of all Values that the model and the loss read; elsewhere compiled training has those of the parameters
+    alone. What it changes beside parameters is read anew by the model and the loss in the next epoch, Values at once;
+    where the first step changes what is no Value, training is not compiled.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()

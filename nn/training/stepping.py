@@ -315,17 +315,19 @@ class CompiledSteps(Steps):
                 self.keeps = True
             return (value, output) if has_aux else value
 
-        with interrupts_wait():
-            wrt = task.optimizer.parameters
-            compiled = autograd.compile(example, batched=("x", "y"), wrt=wrt, has_aux=has_aux, backend=backend)
-            import numpy as np  # after compile, whose error tells how to install it
+        def compiled(wrt: Sequence[Value]) -> Any:
+            with interrupts_wait():
+                return autograd.compile(example, batched=("x", "y"), wrt=wrt, has_aux=has_aux, backend=backend)
 
-        self.program = compiled
+        self.compiled = compiled
+        self.program = compiled(task.optimizer.parameters)
+        import numpy as np  # after compile, whose error tells how to install it
+
         self.numpy: Any = np
         self.theta: Any = None
         self.gradient: Any = None  # of the last step, until the Values have it
         self.keeps = False  # whether the model or the loss keeps something of its calls
-        self.probe: Any = None  # outputs and targets, and parameters, and what a loss of one's own was for them
+        self.probe: Any = None  # outputs and targets, Values and their numbers, and a loss of one's own for all these
         super().__init__(task)
         self.on_arrays = self.optimizer.takes_arrays
         self.read()
@@ -338,27 +340,32 @@ class CompiledSteps(Steps):
         """
         few = examples.batch(examples.telling(CHECKED))
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
-            self.program.specialize(*[part.take([0]) for part in few.arrays])  # traced with parameters as they are
+            one = [part.take([0]) for part in few.arrays]
+            lowering = self.program.specialize(*one).lowering  # traced with parameters as they are
+            read = lowering.variables[lowering.arguments :]
+            if not self.on_arrays and len(read) > lowering.wrt:  # a step may look at the gradients of all that is read
+                self.program = self.compiled(read)
+                self.read()
             outputs = self._compare(few)
             if not self.task.loss_is_known:
                 given = check_separable(self.model, self.task.loss, outputs, few, examples)
-                theta = self.program.read().tolist()
-                self.probe = given, theta, self._loss_of(given, theta)
+                numbers = [value.number for value in read]
+                self.probe = given, read, numbers, self._loss_of(given, read, numbers)
 
-    def _loss_of(self, given: tuple[Sequence[Any], list[Any]], theta: list[float]) -> float:
-        """Return the loss of outputs and targets where the parameters have these numbers."""
+    def _loss_of(self, given: tuple[Any, Any], read: Sequence[Value], numbers: Sequence[float]) -> float:
+        """Return the loss of outputs and targets where the Values that are read have these numbers."""
         from autograd.compiler.function import assigned
 
-        with assigned(self.program.wrt, theta), no_grad():
+        with assigned(read, numbers), no_grad():
             return plain_number(self.task.loss(*given))
 
     def _loss_has_changed(self) -> bool:
         """Whether a loss of one's own is not what it was for a few outputs, or not defined any more."""
         if self.probe is None:
             return False
-        given, theta, loss = self.probe
+        *given, loss = self.probe
         try:
-            return not is_same(self._loss_of(given, theta), loss)
+            return not is_same(self._loss_of(*given), loss)
         except Exception:  # of the user's code
             return True
 
@@ -399,11 +406,15 @@ class CompiledSteps(Steps):
 
     def snapshot(self) -> Any:
         """Return the parameters' numbers."""
-        return self.theta.copy()
+        return self.theta.copy() if self.on_arrays else super().snapshot()
 
     def restore(self, numbers: Any) -> None:
         """Set the parameters to numbers of before."""
-        self.theta = numbers
+        if self.on_arrays:
+            self.theta = numbers
+        else:
+            super().restore(numbers)
+            self.read()
 
     def write(self) -> None:
         """Bring the Values up to date, and their gradients, which are those of the last step."""
@@ -415,8 +426,8 @@ class CompiledSteps(Steps):
     def _write_gradient(self, gradient: Any) -> None:
         """Add a gradient to those of the Values, from which it is cleared as in a loop by hand."""
         self.optimizer.zero_grad()
-        for parameter, slope in zip(self.optimizer.parameters, gradient.tolist(), strict=True):
-            parameter.grad = (parameter.grad or 0.0) + slope
+        for value, slope in zip(self.program.wrt, gradient.tolist(), strict=True):
+            value.grad = (value.grad or 0.0) + slope
 
     def read(self) -> None:
         """Take over what the Values have become."""
@@ -463,8 +474,9 @@ class CompiledSteps(Steps):
             self.read()
             return
         if self.max_norm is not None:
-            self.gradient, _ = clipped(gradient, self.max_norm)
-        self.theta = self.optimizer.updated(self.theta, self.gradient)
+            gradient, _ = clipped(gradient, self.max_norm)
+        self.gradient = gradient
+        self.theta = self.optimizer.updated(self.theta, gradient)
 
     def _evaluated(self, data: Examples) -> tuple[float, Any]:
         found = self.program.each_at(self.theta, *data.arrays)
@@ -477,6 +489,7 @@ class CompiledSteps(Steps):
         if form_on_arrays(self.metric):
             rows = self.numpy.moveaxis(outputs, -1, 0) if isinstance(outputs, (list, tuple)) else outputs
             return self.metric(rows, batch.arrays[1].rows)
+        self.write()  # which a metric of one's own may look at
         return judged(self.metric, one_by_one(outputs), batch.y)
 
     def _all_finite(self, numbers: Any) -> bool:

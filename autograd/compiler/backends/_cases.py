@@ -67,12 +67,6 @@ def numbered() -> dict[Any, int]:
     return {row: number for number, row in enumerate(filter(_has_words, rows), PYTHON_ROW + 1)}
 
 
-@cache
-def rows_by_number() -> dict[int, Any]:
-    """Return the rows and families that have words, by their numbers."""
-    return {number: row for row, number in numbered().items()}
-
-
 def _has_words(row: Any) -> bool:
     if isinstance(row, NAry):
         return row in REDUCTIONS

@@ -10,9 +10,11 @@ import ctypes
 import math
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd import rules
 from autograd.callers import warn
@@ -24,7 +26,6 @@ from autograd.compiler.backends._cases import (
     SQUARE,
     encoded,
     numbered,
-    rows_by_number,
 )
 from autograd.compiler.backends._machine import Callback, machine, machine_source
 from autograd.compiler.backends._words import SLOW
@@ -109,14 +110,6 @@ class Tape:
             else:
                 hands = active_operands(operation, len(terms))
                 reached.update(term for term, hand in zip(terms, hands, strict=True) if hand and isinstance(term, int))
-
-    def operands(self, number: int) -> list[int]:
-        """Return the slots of the operands of an instruction."""
-        word, a, b, c = self.code[number].tolist()
-        row = rows_by_number().get(word >> 3)
-        if row is None or getattr(row, "arity", 1) is None:
-            return [int(slot) for slot in self.listed[a : a + b]]
-        return [a, b, c][: 2 if not isinstance(row, Operation) else row.arity]
 
 
 class NativeMemory(ListMemory):
@@ -270,18 +263,24 @@ class NativeProgram(StepProgram):
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:
         """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
-        tape = self.tape
-        finite = np.isfinite(values[:, tape.base : tape.base + len(tape.code)])
-        lanes = np.flatnonzero(~finite.all(axis=1).ravel()[:size]).tolist()
+        numbers, slots, starts = self._excuses
+        excused = np.logical_or.reduceat(np.isnan(values)[:, slots], starts, axis=1)
+        odd = ~(np.isfinite(values[:, self.tape.base + numbers]) | excused).all(axis=1)
+        return np.flatnonzero(odd.ravel()[:size]).tolist()
 
-        def is_odd(strip: int, lane: int) -> bool:
-            return any(
-                (operation := self.steps[number][0]) is not rules.guard
-                and not np.isnan(values[strip, excusing(operation, tape.operands(number)), lane]).any()
-                for number in np.flatnonzero(~finite[strip, :, lane]).tolist()
-            )
-
-        return [lane for lane in lanes if is_odd(*divmod(lane, self.width))]
+    @cached_property
+    def _excuses(self) -> Sequence[NDArray[np.int64]]:
+        """The steps that may be odd, and the slots of which a nan excuses them: one after the other, and from where."""
+        numbers: list[int] = []
+        slots: list[int] = []
+        starts: list[int] = []
+        for number, (operation, terms) in enumerate(self.steps):
+            if operation is not rules.guard:
+                numbers.append(number)
+                starts.append(len(slots))
+                excuses = [term for term in excusing(operation, terms) if type(term) is int]
+                slots += excuses or [self.tape.slots - 1]  # a constant
+        return [np.array(listed, dtype=int) for listed in (numbers, slots, starts)]
 
     def backward(self, memory: NativeMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""

@@ -22,7 +22,7 @@ from autograd.compiler.listing import count
 from autograd.compiler.lowering import Lowering
 from autograd.compiler.steps import GraphStep, dependent_places
 from autograd.compiler.views import Layout
-from autograd.rules import Dialect, NAry, Operation, infix, is_own
+from autograd.rules import COMPARISONS, Dialect, NAry, Operation, infix, is_own
 
 BOOLS = (rules.less, rules.less_equal)  # whose results are bools
 CONDITIONAL = (rules.where, rules.guard, rules.unguard)  # on their first operand
@@ -70,7 +70,9 @@ def array_words(bound: Bound) -> Dialect:
 
     own: dict[Operation, Callable[..., Any]] = {}
     bound.names |= _words.ARRAY_FUNCTIONS
-    return replace(_words.NUMPY, call=call)
+    words = dict(_words.NUMPY.words)
+    words |= {row: f"multiply(1.0, {words[row]})" for row in COMPARISONS}  # no bools, of which a sum is an "or"
+    return replace(_words.NUMPY, words=words, call=call)
 
 
 class ListMemory:

@@ -135,6 +135,26 @@ def test_results_made_of_conditions_are_floats_in_every_call(row):
             assert found == [found[0]] * 3
 
 
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_conditions_are_numbers_in_a_batch_of_a_long_recurrence(row):
+    """As steps on arrays, where comparisons are no arrays of bools, of which a sum is an "or"."""
+
+    def long(x):
+        for _ in range(120):
+            x = sin(x) + 1.0
+        return x
+
+    x = [0.5, 2.0, 6.0]
+    for f in made_of_conditions(row):
+        compiled = compile(lambda x, f=f: [long(x), f(x), f(x) + f(x)], batched="x", backend="numpy")
+        with contextlib.suppress(ValueError, ArithmeticError):
+            wanted = [float(getattr(y, "data", y)) for y in map(f, map(Value, x))]
+            _, found, twice = compiled.each(x)
+            assert compiled.program.form == "steps"
+            assert found.tolist() == pytest.approx(wanted, rel=1e-14, abs=1e-15, nan_ok=True)
+            assert twice.tolist() == pytest.approx([2.0 * y for y in wanted], rel=1e-14, abs=1e-15, nan_ok=True)
+
+
 @pytest.mark.usefixtures("backend_or_pieces")
 def test_conditions_joined_by_operations_are_floats_in_every_call():
     conditions = compile(lambda x: [where(x > 0.0, x < 5.0, x > 7.0), -(x > 0.0), (x > 0.0) + (x < 5.0), x])

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd import Value, compile, dot, exp, fsum, gradients, log, mean, operation, relu, rules, sin
+from autograd import Value, compile, dot, exp, fsum, grad, gradients, log, mean, operation, relu, rules, sin, where
+from autograd.compiler import steps
 from autograd.rules import NAry, symbol
 from autograd.rules.expression import FAMILIES, ROWS
 from autograd.testing import every_operation
@@ -50,6 +51,33 @@ def check(f, points):
         assert all(map(is_close, [alone, found[0], *found[1]], [wanted[0], *wanted])), (xs, found, wanted)
         if wanted[0] == 0.0:
             assert math.copysign(1.0, alone) == math.copysign(1.0, wanted[0]), (xs, found, wanted)
+
+
+@pytest.mark.parametrize("x", [-1.0, np.linspace(-1.0, 1.0, 200)], ids=["a number", "a batch"])
+def test_side_that_is_not_chosen_is_not_looked_at_step_by_step(x, monkeypatch):
+    """Its results are all nan, each excused by an operand, which is known once for all runs."""
+
+    def f(x):
+        def side():
+            y = log(x)
+            for k in range(300):
+                y = y + 0.01 * sin(y / (k + 1.0))
+            return y
+
+        return where(x > 0.0, side, 2.0 * x)
+
+    asked = []
+
+    def noted(operation, operands):
+        asked.append(operation)
+        return steps.excusing(operation, operands)
+
+    monkeypatch.setattr(machine_module, "excusing", noted)
+    compiled = compile(f, backend="native", batched="x" if np.ndim(x) else ())
+    runs = [compiled.value_and_grad(x) for _ in range(3)]
+    assert 0 < len(asked) <= 4 * 300 + 10
+    gradients_of_one = [grad(f)(number) for number in np.ravel(x).tolist()]
+    assert np.ravel(runs[-1][1]).tolist() == pytest.approx([y / np.size(x) for y in gradients_of_one], rel=1e-12)
 
 
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, tanh
+from autograd import Value, no_grad, tanh
 from nn import MLP, SGD, Module, Stop, cross_entropy, evaluate, hinge, mse
 from nn import fit as fit_somehow
 from nn.training.examples import Examples
@@ -292,6 +292,43 @@ def test_optimizer_of_other_parameters_is_an_error_unless_the_loss_depends_on_th
     fit(small(), *XOR, loss=lambda outputs, y: scale * hinge(outputs, y), optimizer=SGD([scale]), **options)
     fit(small(), *XOR, loss=hinge, penalty=lambda p: p[0] * p[0], optimizer=SGD([scale]), **options)
     assert scale.data < 1.0
+
+
+CUTS = {
+    "detach": lambda total: total.detach(),
+    "data": lambda total: Value(total.data),
+    "no_grad": no_grad()(lambda total: total * 1.0),
+}
+
+
+@pytest.mark.parametrize("compiled", ["auto", True, False])
+@pytest.mark.parametrize("cut", CUTS)
+def test_loss_that_is_cut_from_the_parameters_is_an_error(cut, compiled):
+    model, own = small(), lambda outputs, y: CUTS[cut](hinge(outputs, y))
+    ends = [{"loss": own}, {"loss": own, "batch_size": 1, "validation": XOR}]
+    if compiled is not True:
+        ends.append(
+            {"model": lambda x: CUTS[cut](model(x)), "loss": hinge, "optimizer": SGD(model.parameters(), momentum=0.5)}
+        )
+    before = model.state_dict()
+    for options in ends:
+        error = error_of(fit, options.pop("model", model), *XOR, compiled=compiled, **options)
+        wanted = "ValueError: the loss depends on none of the optimizer's parameters, so nothing would be trained; "
+        assert error.startswith(wanted + "compute it of the Values that the model returns"), error
+        assert model.state_dict() == before
+
+
+def test_loss_that_is_a_constant_for_some_examples_trains_on_the_others():
+    def margin(outputs, y):
+        distance = outputs[0] * y[0]
+        return Value(0.0) if distance.data > 0.1 else 1.0 - distance
+
+    for seed in range(3):  # of which the first example is another one
+        model, x = small(), [1.0, 1.0]
+        start = model(x).data
+        sign = math.copysign(1.0, start)
+        fit(model, [x] * 10, [sign] * 9 + [-sign], loss=margin, batch_size=1, epochs=1, seed=seed)
+        assert model(x).data != start
 
 
 def show(stream, monkeypatch, **options):

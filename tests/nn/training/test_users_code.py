@@ -1,0 +1,202 @@
+"""Code of the user's in compiled training finds and changes what it would without: metrics, stops, steps, callbacks."""
+
+import contextlib
+import math
+import random
+
+import pytest
+
+from autograd import Value, exp
+from nn import MLP, SGD, Adam, Module, Stop, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, mae, mse
+from nn.training.optimizer import Optimizer
+from tests.errors import error_of
+
+CHANCE = random.Random(3)
+X = [[CHANCE.uniform(-1, 1), CHANCE.uniform(-1, 1)] for _ in range(24)]
+Y = [math.sin(2 * a) for a, _ in X]
+HELD_OUT = X[5:12], [a * b for a, b in X[5:12]]
+
+
+class Warmed(Module):
+    """A network with a temperature, a shift of its inputs and a weight of the loss, none of which are trained."""
+
+    def __init__(self):
+        self.inner, self.temperature = MLP(2, [4, 1], "tanh", seed=1), 1.0
+        self.shift, self.weight = Value(0.1), Value(0.0)
+
+    def forward(self, x):
+        return self.inner([a + self.shift for a in x]) * self.temperature
+
+    def parameters(self):
+        return self.inner.parameters()
+
+
+def weights(model):
+    return [p.data for p in model.parameters()]
+
+
+def ending(model, history):
+    beside = [model.shift.data, model.weight.data, model.temperature]
+    return [*weights(model), *beside, *history.loss, *history.validation_loss, *(history.metric or ())]
+
+
+def metrics(measure):
+    """Train with a metric that does not look at its arguments."""
+
+    def case(model, **options):
+        optimizer = Adam(model.parameters(), lr=0.05)
+        return fit(model, X, Y, metric=lambda o, t: measure(model), optimizer=optimizer, max_norm=0.1, **options)
+
+    return case
+
+
+def steps(change, each=1, by_zero_grad=lambda self, model: None):
+    """Train with an optimiser of one's own that changes something in some steps."""
+
+    def case(model, **options):
+        class Own(SGD):
+            def step(self):
+                super().step()
+                if self.steps % each == 0:
+                    change(self, model)
+
+            def zero_grad(self):
+                super().zero_grad()
+                by_zero_grad(self, model)
+
+        options["loss"] = lambda o, t: mse(o, t) * exp(-model.weight) + model.weight * mae(o, t)
+        return fit(model, X, Y, optimizer=Own(model.parameters(), lr=0.1), restore_best=True, **options)
+
+    return case
+
+
+def assign(name, number):
+    """Return what assigns a number, made of what there is and of the gradient, to a Value beside the parameters."""
+
+    def change(optimizer, model):
+        value = getattr(model, name)
+        value.data = number(value)
+
+    return change
+
+
+def two_groups(model, **options):
+    body, head = model.parameters()[:12], model.parameters()[12:]
+
+    class Groups(Optimizer):
+        def __init__(self):
+            super().__init__(body, 0.1)
+            self.groups = [SGD(body, lr=0.1), Adam(head, lr=0.05)]
+
+        def step(self):
+            for group in self.groups:
+                group.step()
+            self.steps += 1
+
+        def zero_grad(self):
+            for group in self.groups:
+                group.zero_grad()
+
+    history = fit(model, X, Y, optimizer=Groups(), **options)
+    assert weights(model)[12:] != weights(Warmed())[12:]
+    return history
+
+
+def shrink(model):
+    for p in model.parameters():
+        p.data *= 0.5
+
+
+class Halving(Stop):
+    """A subclass of Stop that changes the model, or the examples, and looks at it."""
+
+    def __call__(self, history):
+        if len(history.loss) == 3:
+            self.change()
+        self.seen += weights(self.model)
+        return super().__call__(history)
+
+
+def stops(kind, change):
+    def case(model, **options):
+        x = [list(row) for row in X]
+        stop = kind(model, lambda: change(model, x))
+        return fit(model, x, Y, stop=stop, **options)
+
+    return case
+
+
+def subclass(model, change):
+    stop = Halving(patience=50)
+    vars(stop).update(model=model, change=change, seen=[])
+    return stop
+
+
+def function(model, change):
+    return lambda history: change() or ""
+
+
+def move(model, x):
+    for row in x:
+        row[0] += 0.1
+
+
+CASES = {
+    "metric of the parameters": metrics(lambda model: math.fsum(p.data**2 for p in model.parameters())),
+    "metric of a gradient": metrics(lambda model: model.parameters()[0].grad or 0.0),
+    "metric on other examples": metrics(lambda model: evaluate(model, *HELD_OUT, loss=mae).loss),
+    "stop of a class, of parameters": stops(subclass, lambda model, x: shrink(model)),
+    "stop of a class, of examples": stops(subclass, move),
+    "stop that is a function, of parameters": stops(function, lambda model, x: shrink(model)),
+    "stop that is a function, of examples": stops(function, move),
+    "two groups": two_groups,
+    "multiplier of a constraint": steps(assign("weight", lambda w: w.data + 0.1 * w.grad)),
+    "multiplier, its gradient cleared": steps(
+        assign("weight", lambda w: w.data + 0.1 * w.grad), by_zero_grad=lambda self, model: model.weight.zero_grad()
+    ),
+    "adversarial shift of inputs": steps(assign("shift", lambda d: 0.1 * math.copysign(1.0, d.grad or 0.0))),
+    "weight from the first step on": steps(assign("weight", lambda w: w.data + 0.1)),
+    "weight once an epoch": steps(assign("weight", lambda w: w.data + 0.1), each=3),
+    "temperature once an epoch": steps(lambda self, model: setattr(model, "temperature", 0.9 * model.temperature), 3),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_training_is_the_same_compiled(name):
+    found = []
+    for compiled in (True, False):
+        model = Warmed()
+        options = {"loss": mse, "epochs": 6, "batch_size": 8, "seed": 5, "validation": HELD_OUT, "compiled": compiled}
+        found.append(ending(model, CASES[name](model, **options)))
+    assert found[0] == pytest.approx(found[1], rel=1e-9, abs=1e-9)
+    assert found[0][:17] != weights(Warmed())
+
+
+CLASSES = [i % 3 for i in range(24)]
+TARGETS = {  # a loss, targets, how many outputs, one of the targets' number, and what it becomes
+    "classes": (cross_entropy, CLASSES, 3, 20, 3),
+    "fractions": (cross_entropy, CLASSES, 3, 20, 1.5),
+    "a factor": (lambda o, t: 2 * cross_entropy(o, t), CLASSES, 3, 20, -1),
+    "probabilities": (cross_entropy, [[0.5, 0.5]] * 24, 2, 22, [0.9, 0.9]),
+    "shares": (binary_cross_entropy, [i / 30 for i in range(24)], 1, 20, 1.5),
+    "signs": (hinge, [1, -1] * 12, 1, 23, 0.5),
+}
+
+
+@pytest.mark.parametrize("compiled", ["auto", True, False])
+@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize("name", TARGETS)
+def test_targets_that_a_callback_makes_wrong_are_refused(name, held_out, compiled):
+    loss, y, outputs, row, wrong = TARGETS[name]
+    train, other = list(y), list(y)
+
+    def spoil(history):
+        if len(history.loss) == 2:
+            (other if held_out else train)[row] = wrong
+
+    model = MLP(2, [3, outputs], seed=3)
+    options = {"loss": loss, "metric": None, "validation": (X, other), "callbacks": [spoil], "epochs": 4}
+    with pytest.warns(RuntimeWarning, match="takes") if compiled == "auto" else contextlib.nullcontext():
+        error = error_of(fit, model, X, train, compiled=compiled, **options)
+    assert error.startswith("ValueError: ")
+    assert f"got {wrong}" in error
