@@ -65,7 +65,9 @@ def root_near(
             if shrunk < 1.0 - 0.25 * t:
                 path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
-                if shrunk > 0.1 and _are_rounding(residuals, jacobian, x):
+                # A step to where the slopes are the same leaves rounding only; where they bend it leaves more.
+                is_straight = shrunk > 0.1 and _is_about_the_identity(solved(asker, path[-1][1], jacobian, x), scale)
+                if is_straight and _are_rounding(residuals, jacobian, x):
                     return _simple(asker, at, x, jacobian, path), jacobian
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root

@@ -57,13 +57,14 @@ def _reductions() -> dict[Operation, Reduction]:
 
 REDUCTIONS = _reductions()
 PYTHON_ROW = 0  # the number of what is called back
+ONE = rules.power_of.member(0.0)  # as a case of `power`, it would hand back 0 times what arrives
 
 
 @cache
 def numbered() -> dict[Any, int]:
     """Return the numbers of the rows and families that have words; what has none is called back."""
     rows = [row for row in rules.TABLE.values() if row is not rules.power_of]
-    rows += [rules.detached, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen, rules.largest]
+    rows += [rules.detached, rules.guard, rules.unguard, rules.where.decided, rules.where.chosen, rules.largest, ONE]
     return {row: number for number, row in enumerate(filter(_has_words, rows), PYTHON_ROW + 1)}
 
 
@@ -95,6 +96,8 @@ def encoded(operation: Operation, rows: dict[Any, int]) -> tuple[int, int]:
     if operation.family is not None:
         family, number = operation.family
         if family is rules.power_of:
+            if number == 0.0:
+                return rows[ONE], PLAIN
             return (rows[rules.mul], SQUARE) if number == 2.0 else (rows[rules.power], MEMBER)
         if family in rows:
             return rows[family], MEMBER

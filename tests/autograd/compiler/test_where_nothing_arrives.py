@@ -8,7 +8,8 @@ import pytest
 import autograd as ad
 from autograd import Value, compile, sin, sqrt, value_and_grad
 from autograd.functions.structure import flatten
-from autograd.rules import COMPARISONS
+from autograd.rules import COMPARISONS, NOTHING, symbol
+from autograd.rules.expression import derivatives
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import assert_as_eager
 
@@ -122,3 +123,21 @@ def test_infinite_slope_gets_nothing_where_others_of_its_group_get_something(row
     point = [0.0, *[0.01] * 7]
     assert value_and_grad(f)(point)[1][0] == 1.0
     assert_as_eager(f, [point, point[::-1]])
+
+
+def is_flat(row):
+    """Whether a row is constant but for its jumps: it hands 0 back, whatever arrives."""
+    slopes = derivatives(row, symbol("y"), list(map(symbol, range(row.arity or 2))))
+    return row not in COMPARISONS and any(slope is NOTHING for slope in slopes)
+
+
+@pytest.mark.usefixtures("backend_or_pieces")
+@pytest.mark.parametrize("outer", [sqrt, ad.cbrt, lambda y: ad.asin(y + 1.0), lambda y: ad.fsum([sqrt(y), y])])
+@pytest.mark.parametrize("row", [*filter(is_flat, every_operation())], ids=lambda row: row.name)
+def test_constant_with_jumps_hands_nothing_back_to_an_infinite_slope(row, outer):
+    at = row.evaluate([2.5] * row.arity)
+    assert_as_eager(lambda xs: outer(row.apply(xs[: row.arity]) - at) + xs[0], [[2.5, 2.5]])
+
+
+def test_rows_that_are_constant_but_for_jumps_are_those_that_say_so():
+    assert {row.name for row in every_operation() if is_flat(row)} >= {"sign", "floor", "ceil", "//", "**0"}

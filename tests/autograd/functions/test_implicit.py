@@ -348,6 +348,23 @@ def test_unknown_that_is_small_beside_others_is_found_with_its_derivative(name, 
     assert least == pytest.approx([1e5, 1e-12], rel=1e-9)
 
 
+SLOW = {  # equations of y of which a Newton step far from the root leaves a third, with the start and the root
+    "exp": (lambda y: exp(y) - 1e-9, 0.0, math.log(1e-9)),
+    "log": (lambda y: log(y) - 2.0, 5.0, math.exp(2.0)),
+    "inverse": (lambda y: 1.0 / y - 1e-4, 1.0, 1e4),
+    "power": (lambda y: y**7 - 1e-9, 1.0, 1e-9 ** (1 / 7)),
+}
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e6, 1e8, 1.7e9, 1e12, 1e14])
+@pytest.mark.parametrize("name", SLOW)
+def test_residuals_that_still_shrink_are_not_rounding_beside_a_large_unknown(name, offset):
+    f, start, wanted = SLOW[name]
+    for sign in (1.0, -1.0):
+        x, y = root(lambda v, c, sign=sign: [v[0] - c, (v[0] - c) + sign * f(v[1])], [offset, start], offset)
+        assert (x, y) == pytest.approx((offset, wanted), rel=1e-9)
+
+
 def test_minimum_at_0_beside_others_is_found_from_everywhere():
     def goldstein_price(v):  # A. Goldstein and J. Price, 1971
         a, b = v
