@@ -69,8 +69,8 @@ def read_table(
     and the wanted names are numbers, columns are called by their numbers: "1", "2" and so on. Commas, semicolons, tabs,
     | or spaces separate the cells, and a row of fewer cells lacks the last ones. Below, a line is a comment that begins
     with # and has one cell of several, or with # and a space and is not as wide as the others; it is left out, with a
-    note. So are rows without any value, or with `blank_rows` only those at the end whose cells are empty, not written
-    as missing (NA). The text is UTF-8, or else taken for Latin-1 (as Windows writes it), with a note.
+    note. So are rows whose cells are all empty, or with `blank_rows` only those at the end. The text is UTF-8, or else
+    taken for Latin-1 (as Windows writes it), with a note.
 
     Raises TableError where this is not the text of a table, and OSError where the file cannot be read.
 
@@ -130,7 +130,7 @@ def _read(
         raise TableError(f"{path}: {reason}") from None
     texts = [[str(cell).strip() if isinstance(cell, str) else "" for cell in frame[i]] for i in range(len(names))]
     columns = [["" if text.casefold() in MISSING else text for text in column] for column in texts]
-    blank = [not any(row) for row in zip(*(texts if blank_rows else columns), strict=True)]
+    blank = [not any(row) for row in zip(*texts, strict=True)]  # words for missing may be classes
     if blank_rows:
         end = len(blank) - [*blank[::-1], False].index(False)
         blank[:end] = [False] * end
@@ -160,7 +160,7 @@ def _table(
         columns, texts = ([list(compress(cells, kept)) for cells in part] for part in (columns, texts))
         notes = [
             *notes,
-            f"{sum(blank)} rows without any value left out" if sum(blank) > 1 else "one blank row left out",
+            f"{sum(blank)} blank rows left out" if sum(blank) > 1 else "one blank row left out",
         ]
     named: dict[str, list[str]] = {}
     written: dict[str, list[str]] = {}

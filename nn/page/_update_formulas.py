@@ -56,7 +56,7 @@ def update_source(optimizer: Optimizer) -> str:
     Raises TypeError for a rule that wants floats, as one with functions of `math` does, or that looks at parameters,
     and for an optimiser whose `step` is not its rule's alone.
     """
-    if optimizer.has_own_step or type(optimizer).updated is not Optimizer.updated:
+    if not optimizer.steps_by_rule:
         _refuse(optimizer, TypeError("its class overrides step, zero_grad or updated, which a page does not call"))
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
     functions, twin = row_functions(), copy.copy(optimizer)

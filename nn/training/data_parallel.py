@@ -115,8 +115,13 @@ class ParallelSteps(CompiledSteps):
         jax = self.jax = load_jax(ASKER)
         self.lockstep = current_lockstep()
         self.processes = 1 if self.lockstep else jax.process_count()
+        name = type(task.optimizer).__name__
+        if not task.optimizer.steps_by_rule:
+            raise TypeError(
+                f"backend='jax' takes steps by the rule of an optimizer alone, and {name} overrides step, zero_grad or "
+                "updated; write what it does as a rule, or train with backend='numpy'"
+            )
         if not task.optimizer.takes_arrays:
-            name = type(task.optimizer).__name__
             raise TypeError(
                 f"backend='jax' takes steps on arrays, and {name} does not say that its rule takes them; write "
                 f"vectorized = True in class {name}, if its rule is one of operators and functions of JAX, of nothing "
@@ -151,7 +156,7 @@ class ParallelSteps(CompiledSteps):
         if not programs[0].is_same(programs[1]):
             raise ValueError("the model computes something else of the held-out examples, which are nested otherwise")
         if form_on_arrays(self.metric):  # which raises on arrays of NumPy what it would not on those of JAX
-            judged(self.metric, [output_of(self.model, found.inputs[0])] * len(found.inputs), found.targets)
+            judged(self.metric, [output_of(self.model, found.inputs[0])] * len(found.inputs), found.y)
         self.placed.clear()
         counts = shares(len(found.inputs), "jax")
         return SharedExamples(found.inputs, found.targets, found.arrays, None, counts, counts.total, max(counts.counts))

@@ -245,17 +245,20 @@ class Optimizer:
         """
         if any(hasattr(getattr(type(self), name, None), "__get__") for name in vars(self)):  # step = ..., of one alone
             return False
-        if self.has_own_step and type(self).updated is Optimizer.updated:
+        if self._overrides("step", "zero_grad") and not self._overrides("updated"):
             return False
         kinds = type(self).__mro__
         saying = next(kind for kind in kinds if "vectorized" in vars(kind))
         return bool(vars(saying)["vectorized"]) and all(kind in saying.__mro__ for kind in kinds if _has_methods(kind))
 
     @property
-    def has_own_step(self) -> bool:
-        """Whether `step` or `zero_grad` is not that of this class, and may do more than its rule says."""
+    def steps_by_rule(self) -> bool:
+        """Whether a step is what the rule says, and no more: its methods are those of this class."""
+        return not self._overrides("step", "zero_grad", "updated")
+
+    def _overrides(self, *names: str) -> bool:
         own = vars(self).keys() | {name for kind in type(self).__mro__ if kind is not Optimizer for name in vars(kind)}
-        return not own.isdisjoint(("step", "zero_grad"))
+        return not own.isdisjoint(names)
 
     def _remember(self, state: Sequence[Any]) -> None:
         """Take over what a step has made of the state, in the order of `remembers`, and count the step."""

@@ -19,6 +19,26 @@ class Data(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
+class Rows(Sequence[Any]):
+    """A view of some rows of a sequence, which sees what is changed in it later.
+
+    >>> x = [1.0, 2.0, 3.0]
+    >>> rows, x[2] = Rows(x, [0, 2]), 4.0
+    >>> list(rows), list(rows[1:])
+    ([1.0, 4.0], [4.0])
+    """
+
+    def __init__(self, data: Data, numbers: Sequence[int]) -> None:
+        self.data, self.numbers = data, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        numbers = self.numbers[index]
+        return Rows(self.data, numbers) if isinstance(index, slice) else self.data[numbers]
+
+
 def as_sequence(data: Any, asker: str = "fit") -> Data:
     """Return a sequence as it is, and a table or column of pandas or polars, with its examples in rows, as an array."""
     if hasattr(data, "to_numpy"):
@@ -50,8 +70,8 @@ def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Dat
     chosen = set(rng.sample(range(len(X)), round(share * len(X))))
     if not 0 < len(chosen) < len(X):
         raise ValueError(f"validation={validation!r} of {len(X)} examples leaves none to train on, or none to hold out")
-    parts = [([part[i] for i in range(len(X)) if (i in chosen) is out]) for out in (False, True) for part in (X, y)]
-    return parts[0], parts[1], (parts[2], parts[3])
+    kept, out = [[i for i in range(len(X)) if (i in chosen) is held] for held in (False, True)]
+    return Rows(X, kept), Rows(y, kept), (Rows(X, out), Rows(y, out))
 
 
 def batches_of_epochs(

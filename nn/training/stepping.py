@@ -190,13 +190,14 @@ class Steps:
 
     def trial_of(self, examples: Examples) -> Callable[[], Any]:
         """Return a short run of the model and the loss, of the first example."""
-        return lambda: evaluated(self.model, examples.inputs[:1], examples.targets[:1], self.task.loss)
+        first = examples.batch([0])
+        return lambda: evaluated(self.model, first.x, first.y, self.task.loss)
 
     def look_at_targets(self, examples: Examples) -> None:
         """Raise what the loss raises where a target is wrong; a program does not look at targets."""
         output = output_of(self.model, examples.inputs[0])
         with no_grad():
-            self.loss([output] * len(examples.targets), examples.targets)
+            self.loss([output] * len(examples.targets), examples.y)
 
     def warn_of_probabilities(self, examples: Examples) -> None:
         """Warn where outputs that are probabilities are given to a loss, or a metric, of scores."""

@@ -175,6 +175,21 @@ def test_classes_are_told_apart_by_all_digits_of_their_numbers(table):
     assert data.classes == [odd[0], "0x10", "1e999", "inf"]
 
 
+@pytest.mark.parametrize(("classes", "named"), [("+-", None), (["none", "some"], True), (["NA", "some"], True)])
+@pytest.mark.parametrize("missing", ["", "-", "NA", "?"])
+@pytest.mark.parametrize("features", [1, 3])
+def test_rows_without_features_stay_where_their_class_is_called_like_what_is_missing(
+    classes, named, missing, features, table
+):
+    cells = [["2", missing, "5", missing, missing, "3"][i % 6] for i in range(24)]
+    targets = [classes[i // 2 % 2] for i in range(24)]
+    names = ",".join(f"x{k}" for k in range(features))
+    rows = [",".join([cell] * features + [y]) for cell, y in zip(cells, targets, strict=True)]
+    data = read_csv(table("\n".join([f"{names},y", *rows])), "y", **({"classes": classes} if named else {}))
+    assert [data.classes[y] for y in data.y] == targets
+    assert [x[-1] for x in data.X] == [float(cell == missing) for cell in cells]
+
+
 def test_features_may_be_chosen_in_any_order_or_some_left_out(read, table):
     contents = "name,a,b,y\nx,1,2,0.5\n?,3,4,1.5\n"
     assert read(contents, features=["b", "a"])[::2] == ([[2.0, 1.0], [4.0, 3.0]], ["b", "a"])
@@ -731,7 +746,8 @@ REFUSED = [
     ("sep=;\n", "table.csv is empty"),
     ("a,y\n", "names its columns and holds no examples below them"),
     ("#a,y\n", "holds no examples below them"),
-    ("a,y\n,\n?,NA\n", "holds no examples below them"),
+    ("a,y\n,\n,\n", "holds no examples below them"),
+    ("a,y\n,\n?,NA\n", r"1 of 1 rows lack the target 'y' \(written 'NA'\)"),
     ("y\n1\n2\n", "has no column but 'y' to learn from, and so no features"),
     ("a,b\n1,2\n", r"has no column 'y'; it has 'a', 'b'$"),
     ("a,Y \n1,2\n", r"has no column 'y'; it has 'a', 'Y'; did you mean 'Y'\?"),
@@ -818,7 +834,7 @@ def test_numbers_by_spaces_before_a_tab_are_cells_of_their_own_and_texts_with_sp
 
 
 def test_blank_rows_are_left_out_and_counted(table):
-    for count, notes in ((0, []), (1, ["one blank row left out"]), (2, ["2 rows without any value left out"])):
+    for count, notes in ((0, []), (1, ["one blank row left out"]), (2, ["2 blank rows left out"])):
         assert read_table(table("a,y\n1,2\n" + ",\n" * count + "3,4\n"), ["a", "y"]).notes == notes
 
 

@@ -219,9 +219,16 @@ def test_rule_may_look_at_its_steps_and_rate_and_callbacks_at_the_gradient(lr):
 
 
 def test_optimizer_that_is_not_said_to_be_vectorized_is_an_error():
-    kind = type("Own", (SGD,), {"step": SGD.step})
+    kind = type("Own", (SGD,), {"rule": SGD.rule})
     with pytest.raises(TypeError, match=r"steps on arrays, and Own does not say.*vectorized = True"):
         trained("jax", optimizer=lambda p: kind(p, lr=0.1))
+
+
+@pytest.mark.parametrize("name", ["step", "zero_grad", "updated"])
+def test_optimizer_that_does_more_than_its_rule_says_is_an_error(name):
+    methods = {name: getattr(SGD, name), "updated": SGD.updated, "vectorized": True}
+    with pytest.raises(TypeError, match="by the rule of an optimizer alone, and Own overrides step, zero_grad or upd"):
+        trained("jax", optimizer=lambda p: type("Own", (SGD,), methods)(p, lr=0.1))
 
 
 class Biased(nn.Module):

@@ -67,6 +67,10 @@ def test_training_stops_where_it_is_asked_to_and_says_why(compiled, options, los
         assert history.metric == [-1.0, 0.0, 0.5, 0.75][: len(losses)]
 
 
+def test_patience_of_one_epoch_is_said_in_the_singular():
+    assert halve(False, stop=Stop(patience=1), lr=1.0)[1].stopped == "no progress of the loss for 1 epoch in epoch 2"
+
+
 @BOTH_WAYS
 def test_function_of_the_history_sees_the_model_and_a_classifier_stops_by_its_accuracy(compiled):
     model = Slope()

@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 
+import numpy as np
 import pytest
 
 from autograd import Value, exp
@@ -200,3 +201,24 @@ def test_targets_that_a_callback_makes_wrong_are_refused(name, held_out, compile
         error = error_of(fit, model, X, train, compiled=compiled, **options)
     assert error.startswith("ValueError: ")
     assert f"got {wrong}" in error
+
+
+CHANGES = {  # of examples, by a callback
+    "targets": lambda x, y: [y.__setitem__(i, 100.0) for i in range(len(y))],
+    "inputs": lambda x, y: [x.__setitem__(i, [3.0, 4.0]) for i in range(len(x))],
+    "numbers of inputs": lambda x, y: [x[i].__setitem__(0, 5.0) for i in range(len(x))],
+}
+
+
+@pytest.mark.parametrize("form", [lambda part: [list(row) if isinstance(row, list) else row for row in part], np.array])
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_examples_that_a_callback_changes_count_where_a_share_is_held_out(name, form, compiled):
+    x, y = form(X), form(Y)
+    callback = lambda history: CHANGES[name](x, y) if len(history.loss) == 1 else None
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    options = {"optimizer": SGD(model.parameters(), lr=1e-12), "callbacks": [callback], "compiled": compiled}
+    history = fit(model, x, y, loss=mse, validation=0.25, epochs=2, seed=1, **options)
+    found = 0.75 * history.loss[1] + 0.25 * history.validation_loss[1]
+    assert found == pytest.approx(evaluate(model, x, y, loss=mse).loss, rel=1e-9)
+    assert history.loss[1] != pytest.approx(history.loss[0], rel=1e-3)
