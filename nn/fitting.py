@@ -104,6 +104,7 @@ def fit(
         raise ValueError("restore_best compares losses on held-out examples; give them as validation")
     if compiled not in (True, False, "auto"):
         raise ValueError(f"compiled is True, False or 'auto', got {compiled!r:.60}")
+    compiled = compiled if isinstance(compiled, str) else bool(compiled)
     if current_lockstep() is not None:  # one of many runs, as in nn.sweep(..., backend="jax")
         backend, progress = "jax" if backend == "auto" and compiled is not False else backend, False
     _check_backend(backend, compiled)
@@ -111,6 +112,8 @@ def fit(
         above_zero(max_norm, "max_norm")
     judge = metric_for(metric, loss)
     _check_model(model, "fit")
+    if gradient_norms and not isinstance(model, Module):
+        raise TypeError(f"gradient_norms are those of the layers of a Module, got {model!r:.60}; make it a Module")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
     if compiled is not False or is_known(loss):  # else the first step tells: such a loss is called by steps alone

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import autograd
-from autograd import no_grad, rules
+from autograd import Value, no_grad, rules
 from autograd.compiler.trace import trace
 from autograd.engine import topological_order
 from autograd.functions import Structure, flatten
@@ -61,11 +61,13 @@ def check_separable(
     except TypeError:
         flat, read = [*map(_flattened, few.x)], model
     if read is None and all(structure == flat[0][1] for _, structure in flat):
-        outputs = _check_values(model, loss, flat, few, examples) or outputs
+        drawn = _check_values(model, loss, flat, few, examples)
     else:
+        drawn = []
+    if not drawn:
         _check_repeated(model, loss, outputs, examples)
     _check_graph(lambda *given: loss([*(given if read is None else map(read, given))], few.y), flat)
-    return outputs, few.y
+    return drawn or outputs, few.y
 
 
 def _check_repeated(model: Any, loss: Callable[[Any, Any], Any], outputs: Sequence[Any], examples: Examples) -> None:
@@ -127,8 +129,8 @@ def _check_values(
 ) -> list[Any]:
     """Raise ValueError where a loss of random outputs, nested like these, is not the mean of those of each example.
 
-    Return those that were drawn for the few. Where random outputs are outside of the loss's domain, it is asked closer
-    to the given ones. A loss that takes none of them, as one that looks at more than outputs, is not asked.
+    Return those that were drawn for the few; none where the loss is not defined for any. Where random outputs are
+    outside of its domain, it is asked closer to the given ones.
     """
     import numpy as np
 
@@ -138,9 +140,13 @@ def _check_values(
         with state_restored(model, loss):
             return loss([structure.unflatten(output.tolist())], [target])
 
+    def nested(drawn: Any) -> list[Any]:
+        """Return outputs as a model has them: Values, of which a loss may call methods."""
+        return [structure.unflatten([*map(Value, numbers)]) for numbers in drawn.tolist()]
+
     def at_once(drawn: Any, some: Any) -> float:
         with no_grad():
-            return plain_number(loss([*map(structure.unflatten, drawn.tolist())], [targets[i] for i in some]), "a loss")
+            return plain_number(loss(nested(drawn), [targets[i] for i in some]), "a loss")
 
     program = autograd.compile(single, batched=("output", "target"), backend="numpy")
 
@@ -171,7 +177,7 @@ def _check_values(
     everyone = np.resize(np.arange(len(targets)), max(3, len(targets)))
     for drawn in _draws(np.resize(base, (len(everyone), base.shape[1])), rows.rows, np):
         if all(compared(drawn[:count], everyone[:count]) for count in (len(everyone), 3, 2)):
-            return [*map(structure.unflatten, drawn[few.numbers].tolist())]
+            return nested(drawn[few.numbers])
     return []
 
 

@@ -24,6 +24,7 @@ from nn.training.examples import Examples, judged, output_of
 from nn.training.history import Score
 from nn.training.lockstep import current_lockstep
 from nn.training.metrics import form_on_arrays
+from nn.training.optimizer import Optimizer
 from nn.training.stepping import CompiledSteps, TrainingTask
 
 ASKER = 'backend="jax"'
@@ -108,6 +109,22 @@ class SharedExamples(Examples):
         return replace(self, arrays=mine.arrays, rows=mine.rows, size=len(rows), most=self.shares.most(rows))
 
 
+def _check_steps(optimizer: Optimizer) -> None:
+    """Raise TypeError for an optimiser whose steps are not those of a rule of arrays alone."""
+    name = type(optimizer).__name__
+    if not optimizer.steps_by_rule:
+        raise TypeError(
+            f"backend='jax' takes steps by the rule of an optimizer alone, and {name} overrides step, zero_grad or "
+            "updated; write what it does as a rule, or train with backend='numpy'"
+        )
+    if not optimizer.takes_arrays:
+        raise TypeError(
+            f"backend='jax' takes steps on arrays, and {name} does not say that its rule takes them; write "
+            f"vectorized = True in class {name}, if its rule is one of operators and functions of JAX, of nothing "
+            "but lr, t, p, g and what it remembers"
+        )
+
+
 class ParallelSteps(CompiledSteps):
     """Steps on all devices that JAX sees, of all processes."""
 
@@ -115,18 +132,7 @@ class ParallelSteps(CompiledSteps):
         jax = self.jax = load_jax(ASKER)
         self.lockstep = current_lockstep()
         self.processes = 1 if self.lockstep else jax.process_count()
-        name = type(task.optimizer).__name__
-        if not task.optimizer.steps_by_rule:
-            raise TypeError(
-                f"backend='jax' takes steps by the rule of an optimizer alone, and {name} overrides step, zero_grad or "
-                "updated; write what it does as a rule, or train with backend='numpy'"
-            )
-        if not task.optimizer.takes_arrays:
-            raise TypeError(
-                f"backend='jax' takes steps on arrays, and {name} does not say that its rule takes them; write "
-                f"vectorized = True in class {name}, if its rule is one of operators and functions of JAX, of nothing "
-                "but lr, t, p, g and what it remembers"
-            )
+        _check_steps(task.optimizer)
         if self.processes > 1 and task.metric is not None and not form_on_arrays(task.metric):
             raise ValueError("several processes tell each other the accuracy only; write metric=None")
         import numpy as np
@@ -214,6 +220,7 @@ class ParallelSteps(CompiledSteps):
 
     def read(self) -> None:
         """Take over what the Values have become; of several processes, those of the first."""
+        _check_steps(self.optimizer)  # which a callback may have changed
         theta = self.program.read()
         if self.processes > 1:
             from jax.experimental import multihost_utils
@@ -269,7 +276,7 @@ class ParallelSteps(CompiledSteps):
         mine = list(map(data.shares.mine, batches))
         arrays = self._placed(self._filled(data.arrays, mine, list(map(len, batches)), room), self.spread_steps)
         counts = range(done, done + len(batches))
-        rates = self.numpy.array(list(map(self.optimizer.rate_after, counts)))
+        rates = self.numpy.array(self.optimizer.next_rates(len(batches)))
         return self.theta, self._state(), *arrays, rates, self.numpy.array(counts) + 1
 
     def _most(self, counts: Sequence[int]) -> int:

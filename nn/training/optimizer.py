@@ -9,7 +9,7 @@ for each parameter. Both count the same steps and remember in the same place, so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -82,29 +82,46 @@ class Optimizer:
     _reads: list[str] | None = None  # in a block of `reads_noted`, what was read
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
-        self._parameters = parameter_list(parameters, type(self).__name__)
+        self._parameters = tuple(parameter_list(parameters, type(self).__name__))
         self.lr = lr
         self._steps = 0
         names: Any = self.remembers
         if isinstance(names, str):
             raise TypeError(f"remembers is a tuple of names, got {names!r}; write ({names!r},) for one")
-        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in names}
+        self.state = {name: [0.0] * len(self.parameters) for name in names}
         for name, option in options.items():
             setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
 
     @property
-    def parameters(self) -> list[Value]:
+    def parameters(self) -> tuple[Value, ...]:
         """The parameters, in the order of which `updated` takes its vectors."""
         return self._parameters
 
     @parameters.setter
     def parameters(self, others: Iterable[Value]) -> None:
-        found = parameter_list(others, type(self).__name__)
+        found = tuple(parameter_list(others, type(self).__name__))
         if set(found) != set(vars(self).setdefault("_parameters", found)):
             raise AttributeError(
                 "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
                 f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
             )
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is remembered, by the names in `remembers`: a number for each parameter, in a list or an array."""
+        return self._state
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        names, count = self.remembers, len(self.parameters)
+        if set(state) == set(names) and all(len(part) == count for part in state.values()):
+            self._state = {name: state[name] for name in names}
+        elif self.steps_by_rule:
+            wanted = "".join(f" {name!r}," for name in names).rstrip(",") or " nothing"
+            found = ", ".join(f"{len(part)} of {name!r}" for name, part in state.items()) or "nothing"
+            raise ValueError(f"the state of {type(self).__name__} is{wanted}: of each {count} numbers, got {found}")
+        else:
+            self._state = dict(state)
 
     @property
     def steps(self) -> int:
@@ -148,6 +165,21 @@ class Optimizer:
         0.5
         """
         return self.rate_after(self.steps)
+
+    def next_rates(self, count: int) -> list[float]:
+        """Return the learning rates of so many steps to come.
+
+        >>> from nn import SGD
+        >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).next_rates(2)
+        [0.5, 0.25]
+        """
+        begin, rates = self._steps, []
+        try:
+            for self._steps in range(begin, begin + count):
+                rates.append(self.rate)
+        finally:
+            self._steps = begin
+        return rates
 
     def rate_after(self, steps: int) -> float:
         """Return the learning rate of the step that comes after so many."""
@@ -202,11 +234,15 @@ class Optimizer:
                     f"{name} is a vector with a number for each of {len(self.parameters)} parameters, "
                     f"got the shape {vector.shape}"
                 )
-        rate = self.rate
+        update = self.rule(self.rate, self.steps + 1)
         try:
             with np.errstate(all="ignore"):  # what overflows becomes infinite, as it does in floats
-                found = self.rule(rate, self.steps + 1)(*vectors)
+                found = update(*vectors)
         except (TypeError, ValueError, AttributeError) as error:
+            try:
+                _ = [*map(update, *[vector.tolist() for vector in vectors])]
+            except Exception as own:  # the rule's, of numbers too
+                raise own from None
             remedy = "write v ** 0.5 for math.sqrt(v), autograd.maximum for max, where(condition, a, b) for an if"
             if "read-only" in str(error):
                 remedy = "write p = p + v for p += v, which changes what the rule is given"
@@ -276,7 +312,7 @@ class Optimizer:
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 
 
-_COMMON = ("_parameters", "_lr", "_steps", "_reads", "state")
+_COMMON = ("_parameters", "_lr", "_steps", "_reads", "_state")
 
 
 def _has_methods(kind: type) -> bool:

@@ -142,7 +142,7 @@ class Steps:
             for name, state in optimizer.state.items():
                 if not self._all_finite(state):
                     raise DivergedError(f"the optimiser's {name} became infinite")
-        except OverflowError as error:
+        except (OverflowError, ZeroDivisionError) as error:
             self._take_back(*before)
             raise DivergedError("a parameter became infinite", str(error)) from error
         except BaseException:  # Ctrl-C, for one
@@ -441,6 +441,7 @@ class CompiledSteps(Steps):
         cannot be compiled. A loss may have become another one for several examples alone, of which the program of one
         says nothing.
         """
+        self.on_arrays = self.optimizer.takes_arrays
         try:
             changed = self.program.renew(*[part.take([0]) for part in data.arrays])
             changed = changed or self._loss_has_changed()

@@ -81,7 +81,7 @@ def test_parameters_may_come_from_a_generator_or_a_list_that_changes():
         optimizer.step()
         optimizer.step()
         assert (x.data, y.data) == (0.0, 1.0)
-        assert optimizer.parameters == [x, y]
+        assert optimizer.parameters == (x, y)
         x.data, y.data, given[:] = 1.0, 2.0, [x, y]
 
 
@@ -355,6 +355,57 @@ def test_rule_that_returns_something_else_says_what_it_returns(name):
         assert (own.steps, own.parameters[0].data) == (0, 1.0)
 
 
+@pytest.mark.parametrize("name", ["momentum", "adam", "own"])
+def test_state_is_taken_by_name_and_has_a_number_for_each_parameter(name):
+    def update(p, g, fast, slow):
+        fast, slow = 0.5 * fast + g, 0.9 * slow + g
+        return p - 0.1 * fast - 0.01 * slow, fast, slow
+
+    own = {"remembers": ("fast", "slow"), "rule": lambda self, lr, t: update, "vectorized": True}
+    made = {
+        "momentum": lambda p: SGD(p, lr=0.1, momentum=0.5),
+        "adam": lambda p: nn.Adam(p, lr=0.1),
+        "own": lambda p: type("Own", (Optimizer,), own)(p, 0.1),
+    }[name]
+    x = [Value(1.0), Value(2.0), Value(3.0)]
+    optimizer = made(x)
+    for p in x:
+        p.grad = 2.0 * p.data
+    optimizer.step()
+    kept = dict(optimizer.state)
+    optimizer.state = dict(reversed(kept.items()))
+    assert list(optimizer.state) == list(kept) == list(optimizer.remembers)
+    parts = [{}, {**kept, "more": [0.0] * 3}, *[{**kept, key: kept[key][:size]} for key in kept for size in (0, 1, 2)]]
+    for wrong in (*parts, *[{**kept, key: [*kept[key], 0.0]} for key in kept]):
+        error = error_of(setattr, optimizer, "state", wrong)
+        assert error.startswith(f"ValueError: the state of {type(optimizer).__name__} is '{next(iter(kept))}'")
+        assert "of each 3 numbers, got" in error
+        assert optimizer.state == kept
+
+
+def test_parameters_of_an_optimizer_cannot_be_changed_in_place():
+    optimizer = SGD([Value(1.0), Value(2.0)])
+    assert type(optimizer.parameters) is tuple
+    with pytest.raises(TypeError):
+        optimizer.parameters[:] = []
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), TypeError("mine"), AttributeError("mine")])
+def test_what_a_rule_raises_of_floats_too_is_raised_of_arrays(error):
+    def update(p, g):
+        raise error
+
+    def rule(self, lr, t):
+        if t > 1:
+            raise error
+        return update
+
+    optimizer = type("Own", (Optimizer,), {"rule": rule, "vectorized": True})([Value(1.0)], 0.1)
+    for steps in (0, 1):
+        optimizer.steps = steps
+        assert error_of(optimizer.updated, [1.0], [2.0]) == error_of(optimizer.step) == f"{type(error).__name__}: mine"
+
+
 def test_parameters_of_an_optimizer_stay_the_same():
     x, y = Value(1.0), Value(2.0)
 
@@ -367,7 +418,7 @@ def test_parameters_of_an_optimizer_stay_the_same():
     for others in ([x], [x, y, Value(3.0)], [x, Value(2.0)]):
         with pytest.raises(AttributeError, match=r"stay the same, .* for others write Own\(parameters, lr=\.\.\.\)"):
             optimizer.parameters = others
-    assert optimizer.parameters == [x, y]
+    assert optimizer.parameters == (x, y)
 
 
 def test_names_that_an_optimizer_remembers_are_a_tuple():

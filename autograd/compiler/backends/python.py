@@ -226,7 +226,7 @@ class ArrayLists(_Lists):
 
     def forward(self, memory: ListMemory) -> list[Any]:
         """Compute the roots: for each a float, or an array with one number for each example."""
-        variables = [*memory.plain.tolist(), *[column.copy() for column in memory.columns()]]
+        variables = [*memory.plain, *[column.copy() for column in memory.columns()]]
         try:
             with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
                 found, memory.results = self.run(variables)
@@ -243,17 +243,16 @@ class ArrayLists(_Lists):
 
     def backward(self, memory: ListMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""
-        plain = memory.plain.tolist()
         # One of each example: what is handed on to a plain variable as it is, is summed over the examples, too.
         whole = [
             np.full(memory.examples, s) if batched else s for s, (_, batched) in zip(seeds, self.roots, strict=True)
         ]
         with np.errstate(all="ignore"):
-            found = self.backpropagate([*plain, *memory.columns()], memory.results, whole)
-        for n, adjoint in enumerate(found[: len(plain)]):
+            found = self.backpropagate([*memory.plain, *memory.columns()], memory.results, whole)
+        for n, adjoint in enumerate(found[: len(memory.plain)]):
             is_array = isinstance(adjoint, np.ndarray) and adjoint.ndim
             memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
-        for column, adjoint in zip(memory.columns(adjoint=True), found[len(plain) :], strict=True):
+        for column, adjoint in zip(memory.columns(adjoint=True), found[len(memory.plain) :], strict=True):
             column[...] = adjoint
 
 

@@ -22,7 +22,7 @@ from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 from autograd.testing import every_operation
 from nn import MLP
-from tests.autograd.compiler.beside_eager import plain
+from tests.autograd.compiler.beside_eager import eager, function_of, outcome, plain
 from tests.threads import in_threads
 
 on_every_backend = pytest.mark.usefixtures("backend")
@@ -135,15 +135,29 @@ def test_results_made_of_conditions_are_floats_in_every_call(row):
             assert found == [found[0]] * 3
 
 
+def long(x):
+    """A recurrence of which a batch is run as steps on arrays."""
+    for _ in range(120):
+        x = sin(x) + 1.0
+    return x
+
+
+@pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
+def test_arguments_without_a_batch_have_the_eager_derivatives_beside_a_long_recurrence(row):
+    f = function_of(row)
+    compiled = compile(lambda p, x: f(p) + 0.0 * long(x), batched="x", backend="numpy")
+    corners = [0.0, 1.0, -1.0, 0.5, math.inf]
+    for p in [*row.edges, *itertools.product(corners, repeat=row.arity or 2 * row.sequences)]:
+        wanted = outcome(eager, f, p)
+        if isinstance(wanted, list):
+            value, slopes = compiled.value_and_grad([*p], [0.5, 2.0])
+            assert compiled.program.form == "steps"
+            assert [value, *slopes] == pytest.approx(wanted, rel=1e-12, nan_ok=True), p
+
+
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_conditions_are_numbers_in_a_batch_of_a_long_recurrence(row):
-    """As steps on arrays, where comparisons are no arrays of bools, of which a sum is an "or"."""
-
-    def long(x):
-        for _ in range(120):
-            x = sin(x) + 1.0
-        return x
-
+    """Comparisons are no arrays of bools, of which a sum is an "or"."""
     x = [0.5, 2.0, 6.0]
     for f in made_of_conditions(row):
         compiled = compile(lambda x, f=f: [long(x), f(x), f(x) + f(x)], batched="x", backend="numpy")

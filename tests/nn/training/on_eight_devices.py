@@ -224,6 +224,11 @@ def test_optimizer_that_is_not_said_to_be_vectorized_is_an_error():
         trained("jax", optimizer=lambda p: kind(p, lr=0.1))
 
 
+def test_rate_that_a_class_computes_is_taken():
+    rate = property(lambda self: 0.1 * (1.0 + math.cos(self.steps)) / 2.0)
+    assert_same(optimizer=lambda p: type("Own", (SGD,), {"rate": rate, "vectorized": True})(p))
+
+
 @pytest.mark.parametrize("name", ["step", "zero_grad", "updated"])
 def test_optimizer_that_does_more_than_its_rule_says_is_an_error(name):
     methods = {name: getattr(SGD, name), "updated": SGD.updated, "vectorized": True}

@@ -265,6 +265,52 @@ def test_what_depends_on_the_place_in_the_batch_is_noticed_however_late_it_comes
         assert_same(NO_MEAN, make, MANY, y, loss=of_numbers, epochs=2, metric=None)
 
 
+SORTED = sorted(POINTS)  # by their class, so that the first of them are alike
+WEIGHTS_BY_PLACE = [1.0] * 20 + [4.0] * 20
+BY_METHODS = {  # of outputs, which are Values
+    "relu": lambda w, z, k: w * (1.0 - k * z).relu(),
+    "exp": lambda w, z, k: w * (-k * z).exp(),
+    "tanh": lambda w, z, k: w * (k - z).tanh() ** 2,
+    "detach": lambda w, z, k: w * (1.0 - k * z) ** 2 * (1.0 + z.detach() ** 2),
+}
+
+
+@pytest.mark.parametrize("name", BY_METHODS)
+def test_places_are_noticed_where_a_loss_calls_methods_of_its_outputs(name):
+    terms = lambda o, t: [BY_METHODS[name](*each) for each in zip(WEIGHTS_BY_PLACE, o, t)]
+    plain = lambda o, t: [BY_METHODS[name](1.0, *each) for each in zip(o, t)]
+    signs = [-1.0] * 20 + [1.0] * 20
+    for loss in (
+        lambda o, t: sum(terms(o, t)) * (1.0 / len(o)),
+        lambda o, t: sum(plain(o, t)) / min(len(o), 20),
+        lambda o, t: mean(plain(o[:20], t)),
+        lambda o, t: mean(plain(o, t)) * (2.0 if len(o) > 30 else 1.0),
+    ):
+        assert_same(NO_MEAN, lambda: MLP(2, [3, 1], "tanh", seed=2), SORTED, signs, loss=loss, epochs=2, metric=None)
+    of_each = lambda o, t: mean(plain(o, t))
+    assert_same(True, lambda: MLP(2, [3, 1], "tanh", seed=2), SORTED, signs, loss=of_each, epochs=2, metric=None)
+
+
+def test_places_are_noticed_where_random_outputs_are_outside_of_the_domain():
+    """Probabilities that are almost 1: of random ones near them some are beyond."""
+    entropy = lambda w, p, k: -w * (k * log(p) + (1 - k) * log(1.0 - p))
+    saturated = lambda: Weights(lambda w, x: sigmoid(w[0] + 11.0 + x[0] / 9.0))
+    targets = [0] * 20 + [1] * 20
+    for loss in (
+        lambda o, t: mean([entropy(*each) for each in zip(WEIGHTS_BY_PLACE, o, t)]),
+        lambda o, t: mean([entropy(1.0, *each) for each in zip(o, t)]) * (2.0 if len(o) > 30 else 1.0),
+    ):
+        assert_same(NO_MEAN, saturated, SORTED, targets, loss=loss, epochs=2, metric=None)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, np.uint8])
+def test_loss_is_compiled_whatever_type_targets_have(dtype):
+    y = np.array(BITS, dtype=dtype)
+    for term in (lambda z, k: (z - k) ** 2, lambda z, k: abs(z - k), lambda z, k: (z - k / 2) ** 2 * k):
+        loss = lambda o, t, term=term: mean([term(*pair) for pair in zip(o, t)])
+        assert_same(True, lambda: MLP(2, [3, 1], seed=1), POINTS, y, loss=loss, epochs=3, metric=None)
+
+
 def squares_of_known(output, target):
     return [where(y > -9e9, lambda z=z, y=y: (z - y) ** 2, 0.0) for z, y in zip(output, target)]
 

@@ -222,3 +222,60 @@ def test_examples_that_a_callback_changes_count_where_a_share_is_held_out(name, 
     found = 0.75 * history.loss[1] + 0.25 * history.validation_loss[1]
     assert found == pytest.approx(evaluate(model, x, y, loss=mse).loss, rel=1e-9)
     assert history.loss[1] != pytest.approx(history.loss[0], rel=1e-3)
+
+
+def replaced_step(optimizer):
+    step = optimizer.step
+
+    def clipped():
+        for p in optimizer.parameters:
+            p.grad = max(-0.01, min(0.01, p.grad))
+        step()
+
+    optimizer.step = clipped
+
+
+def replaced_class(optimizer):
+    class Halved(SGD):
+        def step(self):
+            super().step()
+            for p in self.parameters:
+                p.data *= 0.5
+
+    optimizer.__class__ = Halved
+
+
+@pytest.mark.parametrize("replace", [replaced_step, replaced_class])
+def test_step_that_a_callback_replaces_is_taken(replace):
+    found = []
+    for compiled in (True, False):
+        model = MLP(2, [3, 1], "tanh", seed=1)
+        optimizer = SGD(model.parameters(), lr=0.1)
+        callback = lambda history, optimizer=optimizer: replace(optimizer) if len(history.loss) == 2 else None
+        options = {"optimizer": optimizer, "callbacks": [callback], "compiled": compiled, "seed": 1}
+        history = fit(model, X, Y, loss=mse, batch_size=8, epochs=5, **options)
+        found.append([*weights(model), *history.loss])
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_rule_that_divides_by_zero_ends_training_with_its_history(compiled):
+    rule = lambda self, lr, t: lambda p, g: (p - lr * g / (3 - t),)
+    kind = type("Own", (Optimizer,), {"rule": rule, "vectorized": True})
+    model = MLP(2, [1], seed=1)
+    history = fit(model, X, Y, loss=mse, epochs=5, optimizer=kind(model.parameters(), 0.01), compiled=compiled)
+    assert history.stopped.startswith("a parameter became infinite in epoch 3")
+    assert len(history.loss) == 2
+
+
+@pytest.mark.parametrize(("given", "compiled"), [(0, False), (np.False_, False), (1, True), (np.True_, True)])
+def test_compiled_may_be_any_truth_value(given, compiled):
+    assert fit(MLP(2, [1], seed=1), X, Y, loss=mse, epochs=1, compiled=given).compiled is compiled
+
+
+@pytest.mark.parametrize("compiled", ["auto", False])
+def test_gradient_norms_of_what_has_no_layers_are_an_error(compiled):
+    w = Value(1.0)
+    options = {"optimizer": SGD([w]), "gradient_norms": True, "compiled": compiled}
+    error = error_of(fit, lambda x: w * x[0], X, Y, loss=mse, **options)
+    assert error.startswith("TypeError: gradient_norms are those of the layers of a Module, got <function")
