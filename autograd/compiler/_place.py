@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd import rules
 from autograd.compiler._fold import Folder, Group
 from autograd.compiler.instructions import Code, Instruction, Operand, Slots, constant
 from autograd.compiler.steps import Term, excusing, may_raise
@@ -59,7 +60,9 @@ class _Placer:
             results = instruction.destination
             if results.batched:
                 code.blocks.append((int(results.slots.flat[0]), len(np.unique(results.slots))))
-            if instruction.kind != "product" and instruction.operation and may_raise(instruction.operation):
+            if instruction.kind == "product" or instruction.operation in (None, rules.add):
+                code.sums.append(instruction)
+            elif may_raise(instruction.operation):
                 code.risky.append((results, excusing(instruction.operation, instruction.operands)))
         return code
 

@@ -171,6 +171,7 @@ class Code:
     - `blocks`: of the batched buffer, the slots that lie together for each example: the first one, and how many.
     - `roots`: for each root its slot, or its value where it is a constant; and whether it is batched.
     - `risky`: results that may not be finite, with the operands of which a nan excuses that; looked at after each run.
+    - `sums`: instructions that add, as `+` does, which never raises an error, or as `fsum` does.
     """
 
     instructions: list[Any]
@@ -181,6 +182,7 @@ class Code:
     nodes: int
     blocks: list[tuple[int, int]] = field(default_factory=list)
     risky: list[tuple[Operand, Sequence[Operand]]] = field(default_factory=list)
+    sums: list[Instruction] = field(default_factory=list)
 
     def allocate(self, shape: tuple[int, ...], batched: bool) -> Operand:
         """Return new slots of a shape."""

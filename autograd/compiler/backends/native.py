@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd import rules
 from autograd.callers import warn
 from autograd.compiler.backends._cases import (
     LISTED,
@@ -34,7 +33,7 @@ from autograd.compiler.instructions import Array
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import step_listing
 from autograd.compiler.lowering import Lowering
-from autograd.compiler.steps import GraphStep, excusing
+from autograd.compiler.steps import GraphStep, excusing, may_raise
 from autograd.rules import OUT_OF_DOMAIN, Operation, active_operands, is_own
 
 WIDTH = 64  # examples in a strip
@@ -275,7 +274,7 @@ class NativeProgram(StepProgram):
         slots: list[int] = []
         starts: list[int] = []
         for number, (operation, terms) in enumerate(self.steps):
-            if operation is not rules.guard:
+            if may_raise(operation):
                 numbers.append(number)
                 starts.append(len(slots))
                 excuses = [term for term in excusing(operation, terms) if type(term) is int]

@@ -6,6 +6,7 @@ compiled when it first runs.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -16,7 +17,7 @@ import numpy as np
 from autograd.callers import GENERATED
 from autograd.compiler.adjoint import Adjoint
 from autograd.compiler.backends._arrays import NumpyWriter
-from autograd.compiler.instructions import Array, Operand
+from autograd.compiler.instructions import Array, Instruction, Operand
 from autograd.compiler.listing import NamedSlots as Named
 from autograd.compiler.listing import floating_point_operations, listing
 from autograd.compiler.lowering import Lowering
@@ -92,10 +93,10 @@ class NumpyProgram:
             totals = [plain, *[np.add.reduce(results, None) for results in arrays]]
         for results, total in zip([plain, *arrays], totals, strict=True):
             if not (math.isfinite(total) or np.isfinite(results).all()):
-                return self._not_finite(memory, roots)
+                return self._not_finite(memory)
         return []
 
-    def _not_finite(self, memory: ArrayMemory, roots: Sequence[Any]) -> list[int]:
+    def _not_finite(self, memory: ArrayMemory) -> list[int]:
         odd = np.zeros(memory.examples, dtype=bool)
 
         def look(finite: Any, batched: bool) -> None:
@@ -104,8 +105,8 @@ class NumpyProgram:
             else:
                 odd[:1] |= not finite.all()
 
-        for number, (_, batched) in zip(roots, self.roots, strict=True):
-            look(np.isfinite(number), batched)
+        for instruction in self.code.sums:
+            look(_cannot_raise(instruction, memory), instruction.destination.batched)
         for results, operands in self.code.risky:
             finite = np.isfinite(memory.gather(results))
             for operand in operands:  # nan of nan is no error, nor what a guard lets in
@@ -154,6 +155,23 @@ class NumpyProgram:
         run: Callable[[], Any] = names.pop("run")
         memory.runs[name] = run
         return run
+
+
+def _cannot_raise(instruction: Instruction, memory: ArrayMemory) -> Any:
+    """Whether sums are finite, or nan of nan or infinite of an infinity, where no way to add raises an error."""
+    sums = memory.gather(instruction.destination)
+    terms = list(map(memory.gather, instruction.operands))
+
+    def any_of(is_odd: Callable[[Array], Any]) -> Any:
+        found: list[Any] = list(map(is_odd, terms))
+        if instruction.kind == "product":
+            found[0] = found[0].any(axis=-1)[..., :, None]
+            found[1] = found[1].any(axis=-1)[..., None, :]
+        elif instruction.operation is None:  # all of a row arrive at one slot
+            found = [odd.any(axis=-1, keepdims=True) for odd in found]
+        return functools.reduce(np.logical_or, found)
+
+    return np.isfinite(sums) | any_of(np.isnan) | (np.isinf(sums) & any_of(np.isinf))
 
 
 class ArrayMemory:

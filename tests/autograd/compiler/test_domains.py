@@ -7,6 +7,7 @@ import pytest
 
 import autograd as ad
 from autograd import Value, compile, grad, log, operation, rules, sin, sqrt, tanh, where
+from autograd.compiler.lowering import Lowering
 from autograd.rules import NAry, Unary
 from autograd.testing import every_operation
 from tests.autograd.compiler.beside_eager import outcome, pickled
@@ -210,3 +211,56 @@ def test_what_a_side_itself_makes_of_missing_data_has_no_gradient_where_it_is_no
     batch = compile(loss, batched=("x", "y"))
     assert batch.value_and_grad(0.5, xs, ys)[1] == pytest.approx(sum(slopes) / len(xs))
     assert compile(grad(loss), batched=("x", "y")).each(0.5, xs, ys) == pytest.approx(slopes)
+
+
+def series(x):
+    return sum(sin(k * x) * ad.exp(-x * x) for k in range(30))
+
+
+def prior(x):
+    inside = lambda: 2.0 * log(x) + 3.0 * log(1.0 - x) - sum(log(1.0 + k * x) for k in range(30))
+    return where((x > 0.0) & (x < 1.0), inside, -math.inf)
+
+
+WITHOUT_ERRORS = {  # results that are not finite, of what is not, or of a constant
+    "bounds of a prior": prior,
+    "missing data": lambda x: where(x > 0.3, lambda: series(x), math.nan),
+    "infinite": lambda x: where(x > 0.3, lambda: series(x), math.inf),
+    "of missing data": lambda x: series(where(x > 0.3, x, math.nan)),
+    "sums of missing data": lambda x: ad.fsum([where(x > 0.3, x, math.nan), x, 2.0 * x]),
+    "sums of infinities": lambda x: x + where(x > 0.3, x, math.inf) + 2.0 * x + 1.0,
+    "means and dots": lambda x: (
+        ad.mean([where(x > 0.3, x, math.nan), x]) + ad.dot([x, x], [where(x > 0.3, x, math.nan), 2.0])
+    ),
+    "a mask": lambda x: ad.logsumexp(
+        [ad.dot([x, x], [1.0, 2.0]) / 2.0 + (-math.inf if k > 1 else 0.0) for k in range(4)]
+    ),
+    "another result": lambda x: [series(x), where(x > 0.3, 1.0, -math.inf)],
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_ERRORS)
+def test_examples_that_are_not_finite_without_an_error_are_not_computed_eagerly(name, monkeypatch):
+    f, points = WITHOUT_ERRORS[name], [-0.5 + 0.1 * i for i in range(21)]
+    program = compile(lambda x: f(x), batched="x")
+    wanted = [
+        [getattr(y, "data", y) for y in (found if isinstance(found, list) else [found])]
+        for found in map(f, map(Value, points))
+    ]
+    program.each(points)
+    monkeypatch.setattr(Lowering, "replay", lambda self, variables: pytest.fail("computed eagerly"))
+    found = program.each(points)
+    columns = found if isinstance(found, list) else [found]
+    assert [[float(y) for y in row] for row in zip(*columns, strict=True)] == [near(row) for row in wanted]
+
+
+OVERFLOWING = [[1e308] * 3, [math.inf, -math.inf, 1.0]]
+ADDING = [ad.fsum, ad.mean, lambda xs: ad.dot(xs, [xs[0] / xs[0]] * 3), lambda xs: 2.0 * ad.fsum(xs) + xs[0], sum]
+
+
+@pytest.mark.parametrize("numbers", OVERFLOWING)
+@pytest.mark.parametrize("f", ADDING)
+def test_sums_that_overflow_or_cancel_infinities_have_the_eager_error_beside_others(f, numbers):
+    wanted = outcome(lambda xs: f([*map(Value, xs)]).data, numbers)
+    found = outcome(compile(lambda xs: f([*xs]), batched="xs").each, [[1.0, 2.0, 3.0], numbers])
+    assert (found if isinstance(found, tuple) else found.tolist()[1]) == near(wanted)
