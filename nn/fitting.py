@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
+from itertools import chain
 from numbers import Real
 from typing import Any, TypeAlias, TypeGuard
 
 from autograd import Value
 from autograd.callers import warn
 from autograd.compiler import needs_numpy
-from autograd.engine import UNREACHED, collector_paused, modes, topological_order
+from autograd.engine import collector_paused, modes, topological_order
 from autograd.export.jax_package import load_jax
 from nn.data.random_state import Seed, chance_restored, generator, generators_of
 from nn.modules import Module
@@ -34,6 +35,7 @@ from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
 from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
+TOGETHER = 64  # examples of which a loss is asked whether it depends on the parameters
 
 
 def fit(
@@ -74,8 +76,8 @@ def fit(
     - `stop`: a `Stop`, or a function of the history that returns why to stop, if it is time.
     - `restore_best`: leave the model as it was after the epoch with the smallest validation loss.
     - `callbacks`: functions of the history, called after each epoch; they may look at the model, and change
-      parameters, `optimizer.lr`, what the model and the loss read beside them, or, in one process, the examples.
-      `gradient_norms`: record those of each layer, before clipping.
+      parameters, `optimizer.lr`, what the model and the loss read beside them, or, in one process, the examples, where
+      these are lists or arrays. `gradient_norms`: record those of each layer, before clipping.
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
@@ -116,8 +118,10 @@ def fit(
         raise TypeError(f"gradient_norms are those of the layers of a Module, got {model!r:.60}; make it a Module")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    if compiled is not False or is_known(loss):  # else the first step tells: such a loss is called by steps alone
-        check_trains(optimizer, model, penalised, X, y)
+    # A callback may let it depend on them later; a loss of one's own is called by uncompiled steps alone, which tell.
+    if not callbacks and (compiled is not False or is_known(loss)):
+        with scopes_closed(), modes.enable_grad():
+            check_trains(optimizer, model, penalised, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))
@@ -132,7 +136,13 @@ def fit(
     hears = metric == "auto" and judge is None
     task = TrainingTask(model, penalised, judge, optimizer, max_norm, gradient_norms, hears, is_known(loss))
     run = _Run(task, stop, callbacks, restore_best, batch_size, compiled, backend)
-    with collector_paused(), scopes_closed(), precision_of(backend), bar(epochs, progress) as run.shown:
+    with (
+        collector_paused(),
+        scopes_closed(),
+        modes.enable_grad(),  # also in a no_grad block
+        precision_of(backend),
+        bar(epochs, progress) as run.shown,
+    ):
         run.train(X, y, held_out, batches, compiled if epochs else False)
     return run.history
 
@@ -178,16 +188,19 @@ def optimizer_for(optimizer: Any, model: Module) -> Optimizer:
 
 def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
     """Raise ValueError where the loss of no example depends on a parameter of the optimiser."""
+    if not optimizer.steps_by_rule:  # which may need no gradients
+        return
     trained = set(optimizer.parameters)
 
-    def depends(x: Any, target: Any) -> bool:
+    def depends(*numbers: int) -> bool:
         with modes.unroll():
-            total = loss([model(x)], [target])
+            total = loss([model(X[i]) for i in numbers], [y[i] for i in numbers])
         return not isinstance(total, Value) or not trained.isdisjoint(topological_order(total))
 
     try:
-        with chance_restored(generators_of(model), lambda: depends(X[0], y[0])), state_restored(model, loss):
-            if any(map(depends, X, y)):
+        with chance_restored(generators_of(model), lambda: depends(0)), state_restored(model, loss):
+            every = range(len(X))
+            if depends(0) or depends(*every[:TOGETHER]) or any(map(depends, every)):  # a loss of pairs is 0 of one
                 return
     except Exception:  # which the training says, if it is one there
         return
@@ -362,7 +375,7 @@ class _Run:
     def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
         """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""
         if not isinstance(steps, CompiledSteps):
-            if all(p.adjoint is UNREACHED for p in steps.optimizer.parameters):
+            if not (steps.reached or self.callbacks):
                 check_trains(steps.optimizer, steps.model, steps.task.loss, self.data.inputs, self.data.targets)
         elif not steps.on_arrays:
 
@@ -404,7 +417,7 @@ class _Run:
         steps = self.steps
         if not self._may_change(steps) or steps.processes > 1:
             return []
-        return [b"" if part is None else part.digest() for part in (self.data, self.held_out)]
+        return [part.digests() for part in (self.data, self.held_out) if part is not None]
 
     def _renew(self) -> None:
         """Take over what callbacks, or an optimiser of one's own, have changed beside the parameters."""
@@ -414,13 +427,14 @@ class _Run:
 
         def renew() -> None:
             before, self.digests = self.digests, self._digests()
-            changed = [found is None or found != seen for found, seen in zip(self.digests, before, strict=True)]
+            pairs = zip(chain(*self.digests), chain(*before), strict=True)
+            changed = [found is None or found != seen for found, seen in pairs]  # inputs, targets, and those held out
             if any(changed):
                 self.data = steps.data(self.data)
                 self.held_out = None if self.held_out is None else steps.data(self.held_out)
-                for part in (self.data, self.held_out):
-                    if part is not None:
-                        steps.look_at_targets(part)
+                for part, is_other in zip((self.data, self.held_out), changed[1::2]):
+                    if part is not None and is_other:
+                        steps.look_at(part, self.batch_size)
             steps.renew(self.data, any(changed))
 
         with self._trial() as drawn:

@@ -59,7 +59,7 @@ def mean_over_examples(value: Any) -> float:
     """Return a float as it is, and the mean of an array with a number for each example."""
     if isinstance(value, float):
         return float(value)
-    with np.errstate(over="ignore"):  # of a sum whose mean fits a float
+    with np.errstate(over="ignore", invalid="ignore"):  # of a sum whose mean fits a float; of inf - inf
         found = float(np.add.reduce(value) / len(value))
     return found if math.isfinite(found) else float(np.add.reduce(value / len(value)))
 

@@ -50,9 +50,8 @@ def root_near(
             break
         least = 64.0 * _EPS * max(map(abs, [*x, *step]), default=0.0)
         scale = [max(abs(a), abs(d), least) or 1.0 for a, d in zip(x, step, strict=True)]
-        near = _are_rounding(residuals, jacobian, x) or all(
-            abs(d) <= 1e-8 * abs(a) for a, d in zip(x, step, strict=True)
-        )
+        near = all(abs(d) <= 1e-8 * abs(a) for a, d in zip(x, step, strict=True))
+        rounding = _are_rounding(residuals, jacobian, x)
         for t in STEPS[: 1 if near else None]:
             moved = [a + t * d for a, d in zip(x, step, strict=True)]
             try:
@@ -65,13 +64,14 @@ def root_near(
             if shrunk < 1.0 - 0.25 * t:
                 path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
-                # A step to where the slopes are the same leaves rounding only; where they bend it leaves more.
-                is_straight = shrunk > 0.1 and _is_about_the_identity(solved(asker, path[-1][1], jacobian, x), scale)
-                if is_straight and _are_rounding(residuals, jacobian, x):
-                    return _simple(asker, at, x, jacobian, path), jacobian
+                if shrunk > 0.1 and _are_rounding(residuals, jacobian, x):
+                    # Where slopes bend, a step leaves half of their change; more than that is what rounding leaves.
+                    change = solved(asker, path[-1][1], jacobian, x)
+                    if _is_about_the_identity(change, scale, 0.25 * shrunk):
+                        return _simple(asker, at, x, jacobian, path), jacobian
                 break
         else:  # no step makes the residuals smaller: rounding, or a valley without a root
-            if near or is_rounding(step, x):
+            if rounding or is_rounding(step, x):
                 return _simple(asker, at, x, jacobian, path), jacobian
             break
     raise ConvergenceError(
@@ -104,7 +104,7 @@ def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], pat
         return x
     scale = [max(abs(a), *[abs(a - z[i]) for z, _ in path], 0.0) or 1.0 for i, a in enumerate(x)]
     far = [other for z, other in path if _distance(x, z, scale) > FAR]
-    if far and _is_about_the_identity(solved(asker, jacobian, far[-1], x), scale):
+    if far and _is_about_the_identity(solved(asker, jacobian, far[-1], x), scale, 0.25):
         return x
     # A direction in which every residual changes; the longer, the less the Jacobian makes of it.
     changes = [
@@ -137,9 +137,9 @@ def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], pat
     raise _singular(asker, x)
 
 
-def _is_about_the_identity(matrix: list[list[float]], scale: Sequence[float]) -> bool:
+def _is_about_the_identity(matrix: list[list[float]], scale: Sequence[float], tolerance: float) -> bool:
     return all(
-        abs(a - (i == j)) * scale[j] <= 0.25 * scale[i] for i, row in enumerate(matrix) for j, a in enumerate(row)
+        abs(a - (i == j)) * scale[j] <= tolerance * scale[i] for i, row in enumerate(matrix) for j, a in enumerate(row)
     )
 
 

@@ -39,20 +39,15 @@ class Examples:
             return self
         return Examples(self.inputs, self.targets, tuple([part.take(rows) for part in self.arrays]), rows)
 
-    def digest(self) -> bytes | None:
-        """Return what tells whether inputs or targets are changed in place; None where they cannot be pickled.
+    def digests(self) -> list[bytes | None]:
+        """Return what tells whether inputs, and targets, are changed in place; None where they cannot be pickled.
 
         >>> examples = Examples([[1.0], [2.0]], [0, 1])
-        >>> before, examples.inputs[0][0] = examples.digest(), 1.5
-        >>> examples.digest() == before
-        False
+        >>> before, examples.inputs[0][0] = examples.digests(), 1.5
+        >>> [found == seen for found, seen in zip(examples.digests(), before)]
+        [False, True]
         """
-        found = hashlib.blake2b()
-        try:
-            pickle.Pickler(SimpleNamespace(write=found.update)).dump([*map(_as_given, (self.inputs, self.targets))])
-        except Exception:  # of a class of one's own, for one
-            return None
-        return found.digest()
+        return [_digest(_as_given(part)) for part in (self.inputs, self.targets)]
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -94,6 +89,15 @@ class Examples:
         chosen = [*sorted(firsts.values())[:count], *sorted(lengths.values())[:count], *spread[:count]]
         chosen = list(dict.fromkeys(chosen))
         return chosen if len(chosen) > 1 else chosen * 2
+
+
+def _digest(thing: Any) -> bytes | None:
+    found = hashlib.blake2b()
+    try:
+        pickle.Pickler(SimpleNamespace(write=found.update)).dump(thing)
+    except Exception:  # of a class of one's own, for one
+        return None
+    return found.digest()
 
 
 def _as_given(part: Data) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import is_not
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from autograd import Value
@@ -82,7 +83,8 @@ class Optimizer:
     _reads: list[str] | None = None  # in a block of `reads_noted`, what was read
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, **options: Any) -> None:
-        self._parameters = tuple(parameter_list(parameters, type(self).__name__))
+        self._parameters = parameter_list(parameters, type(self).__name__)
+        self._held = tuple(self._parameters)
         self.lr = lr
         self._steps = 0
         names: Any = self.remembers
@@ -93,18 +95,28 @@ class Optimizer:
             setattr(self, name, OPTIONS[name](option, name) if name in OPTIONS else option)
 
     @property
-    def parameters(self) -> tuple[Value, ...]:
+    def parameters(self) -> list[Value]:
         """The parameters, in the order of which `updated` takes its vectors."""
         return self._parameters
 
     @parameters.setter
     def parameters(self, others: Iterable[Value]) -> None:
-        found = tuple(parameter_list(others, type(self).__name__))
-        if set(found) != set(vars(self).setdefault("_parameters", found)):
-            raise AttributeError(
-                "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
-                f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
-            )
+        found = parameter_list(others, type(self).__name__)
+        if set(found) != set(vars(self).setdefault("_held", tuple(found))):
+            raise self._others()
+        vars(self).setdefault("_parameters", found)
+
+    def _others(self) -> AttributeError:
+        return AttributeError(
+            "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
+            f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
+        )
+
+    def _check_parameters(self) -> None:
+        """Raise AttributeError where the list of parameters was changed in place."""
+        now, held = self._parameters, self._held
+        if len(now) != len(held) or any(map(is_not, now, held)):
+            raise self._others()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -113,15 +125,16 @@ class Optimizer:
 
     @state.setter
     def state(self, state: Mapping[str, Any]) -> None:
-        names, count = self.remembers, len(self.parameters)
-        if set(state) == set(names) and all(len(part) == count for part in state.values()):
-            self._state = {name: state[name] for name in names}
+        names, count = self.remembers, len(self._held)
+        parts = dict(state)
+        counts = {name: len(part) if hasattr(part, "__len__") else 1 for name, part in parts.items()}
+        if counts == dict.fromkeys(names, count):
+            parts = {name: parts[name] for name in names}
         elif self.steps_by_rule:
-            wanted = "".join(f" {name!r}," for name in names).rstrip(",") or " nothing"
-            found = ", ".join(f"{len(part)} of {name!r}" for name, part in state.items()) or "nothing"
-            raise ValueError(f"the state of {type(self).__name__} is{wanted}: of each {count} numbers, got {found}")
-        else:
-            self._state = dict(state)
+            wanted = ", ".join(map(repr, names)) or "nothing"
+            found = ", ".join(f"{size} of {name!r}" for name, size in counts.items()) or "nothing"
+            raise ValueError(f"the state of {type(self).__name__} is {wanted}: {count} numbers of each, got {found}")
+        self._state = parts
 
     @property
     def steps(self) -> int:
@@ -206,6 +219,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Change each parameter by its gradient: all of them, or, if an error occurs on the way, none."""
+        self._check_parameters()
         update = self.rule(self.rate, self.steps + 1)
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]
         data, gradients = [p.data for p in self.parameters], [p.grad or 0.0 for p in self.parameters]
@@ -225,6 +239,7 @@ class Optimizer:
         """
         import numpy as np
 
+        self._check_parameters()
         vectors = [np.asarray(vector, dtype=float).view() for vector in (theta, gradient, *self.state.values())]
         for vector in vectors:
             vector.flags.writeable = False  # a step may be taken back
@@ -241,8 +256,9 @@ class Optimizer:
         except (TypeError, ValueError, AttributeError) as error:
             try:
                 _ = [*map(update, *[vector.tolist() for vector in vectors])]
-            except Exception as own:  # the rule's, of numbers too
-                raise own from None
+            except Exception as own:
+                if (type(own), str(own)) == (type(error), str(error)):  # the rule's, of numbers too
+                    raise
             remedy = "write v ** 0.5 for math.sqrt(v), autograd.maximum for max, where(condition, a, b) for an if"
             if "read-only" in str(error):
                 remedy = "write p = p + v for p += v, which changes what the rule is given"
@@ -312,7 +328,7 @@ class Optimizer:
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)}, lr={self.lr!r}{shown})"
 
 
-_COMMON = ("_parameters", "_lr", "_steps", "_reads", "_state")
+_COMMON = ("_parameters", "_held", "_lr", "_steps", "_reads", "_state")
 
 
 def _has_methods(kind: type) -> bool:

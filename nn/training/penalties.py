@@ -28,7 +28,7 @@ def with_penalty(loss: Callable[..., Any], penalty: Any, parameters: Sequence[Va
             f"penalty is a function of the parameters, or of nothing, called in each step, got {penalty!r:.60}; "
             "write penalty=lambda p: 1e-4 * l2(p)"
         )
-    term = penalty if _takes_nothing(penalty) else partial(penalty, list(parameters))
+    term = penalty if _takes_nothing(penalty) else partial(penalty, parameters)
 
     def penalised(outputs: Any, targets: Any) -> Any:
         found = term()

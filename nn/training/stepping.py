@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import autograd
 from autograd import Value, detect_anomaly, gradients, no_grad
 from autograd.callers import warn
-from autograd.engine import modes
+from autograd.engine import UNREACHED, modes
 from nn.modules import Module
 from nn.training._separability import check_separable, is_same, refusal
 from nn.training.checks import plain
@@ -28,7 +28,7 @@ from nn.training.judging import calls_noted, metric_among
 from nn.training.metrics import Metric, form_on_arrays, probabilities_by
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
-from nn.training.side_effects import state_restored
+from nn.training.side_effects import sees_values, state_restored
 from nn.training.splits import Data
 
 MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
@@ -142,7 +142,7 @@ class Steps:
             for name, state in optimizer.state.items():
                 if not self._all_finite(state):
                     raise DivergedError(f"the optimiser's {name} became infinite")
-        except (OverflowError, ZeroDivisionError) as error:
+        except OverflowError as error:
             self._take_back(*before)
             raise DivergedError("a parameter became infinite", str(error)) from error
         except BaseException:  # Ctrl-C, for one
@@ -269,7 +269,9 @@ class Steps:
 
 
 class EagerSteps(Steps):
-    """Steps on Values."""
+    """Steps on Values. `reached`: whether the last loss depended on a parameter."""
+
+    reached = True
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         with modes.unroll():  # parameters are behind compiled functions, too
@@ -279,6 +281,7 @@ class EagerSteps(Steps):
             return total.data, outputs, []
         self.optimizer.zero_grad()
         total.backward()
+        self.reached = any(parameter.adjoint is not UNREACHED for parameter in self.optimizer.parameters)
         return total.data, outputs, [parameter.grad for parameter in self.optimizer.parameters]
 
     def _updated(self, gradient: Any) -> None:
@@ -331,6 +334,7 @@ class CompiledSteps(Steps):
         self.probe: Any = None  # outputs and targets, Values and their numbers, and a loss of one's own for all these
         super().__init__(task)
         self.on_arrays = self.optimizer.takes_arrays
+        self.metric_looks = sees_values(self.metric)
         self.read()
         self.begin()
 
@@ -376,6 +380,7 @@ class CompiledSteps(Steps):
 
         theta = self.program.read()
         draw = self.numpy.random.default_rng(0).uniform(-1.0, 1.0, theta.shape)
+        draw[len(self.optimizer.parameters) :] = 0.0  # others may be behind a Value that was computed before
         for width in MOVED:
             moved = theta + width * (1.0 + abs(theta)) * draw
             with assigned(self.program.wrt, moved.tolist()):
@@ -419,7 +424,8 @@ class CompiledSteps(Steps):
 
     def write(self) -> None:
         """Bring the Values up to date, and their gradients, which are those of the last step."""
-        self.program.write(self.numpy.asarray(self.theta))
+        if self.on_arrays:
+            self.program.write(self.numpy.asarray(self.theta))
         if self.gradient is not None:
             self._write_gradient(self.numpy.asarray(self.gradient))
             self.gradient = None
@@ -491,7 +497,8 @@ class CompiledSteps(Steps):
         if form_on_arrays(self.metric):
             rows = self.numpy.moveaxis(outputs, -1, 0) if isinstance(outputs, (list, tuple)) else outputs
             return self.metric(rows, batch.arrays[1].rows)
-        self.write()  # which a metric of one's own may look at
+        if self.on_arrays and self.metric_looks:
+            self.write()
         return judged(self.metric, one_by_one(outputs), batch.y)
 
     def _all_finite(self, numbers: Any) -> bool:

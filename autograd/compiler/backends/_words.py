@@ -27,6 +27,23 @@ from autograd.rules import (
 
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
 
+
+def flag() -> None:
+    """Report an operand outside of a domain, as NumPy does: by a flag, which is an error where `errstate` says so."""
+    np.log(np.zeros(()))
+
+
+def unless_zero(divide: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a division that reports each divisor of 0; NumPy reports none of infinities and nan."""
+
+    def divided(a: Any, b: Any) -> Any:
+        if not np.all(b):
+            flag()
+        return divide(a, b)
+
+    return divided
+
+
 # Functions that NumPy lacks, each as accurate in its tails as the table's own.
 
 
@@ -45,7 +62,11 @@ def _power(a: Any, b: Any) -> Any:
     y = np.power(a, b)
     if np.ndim(b) == 0 and b == 0.5:
         return np.abs(y)
-    return np.where((a == -math.inf) & (b % 1.0 > 0.0), math.nan, y) if np.any(np.equal(a, -math.inf)) else y
+    wrong = np.equal(a, -math.inf) & (np.mod(b, 1.0) > 0.0)
+    if not np.any(wrong):
+        return y
+    flag()
+    return np.where(wrong, math.nan, y)
 
 
 def _unit(a: Any, b: Any) -> Any:
@@ -106,7 +127,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "einsum": np.einsum,
     "tensordot": np.tensordot,
     "listed_fsum": lambda xs: functools.reduce(np.add, xs),
-    "listed_mean": lambda xs: functools.reduce(np.add, xs) / len(xs),
+    "listed_mean": lambda xs: functools.reduce(np.add, [x / len(xs) for x in xs]),
     "listed_dot": _dot,
     "listed_max": lambda xs: functools.reduce(np.maximum, xs),
     "listed_logsumexp": _stacked(row_logsumexp),
@@ -206,7 +227,7 @@ def array_function(operation: Operation) -> Callable[..., Any]:
     """Return the function of arrays of an operation for which NumPy has no word: as its row is made of others.
 
     Parts that are not chosen may be anything, so nothing is reported but what the result itself tells: an infinity or
-    a nan where the operands are finite, as NumPy's functions report it.
+    a nan where no operand is nan.
     """
     functions = Functions(NUMPY)
     name = functions.call(operation, ()).partition("(")[0]
@@ -218,9 +239,8 @@ def array_function(operation: Operation) -> Callable[..., Any]:
         with np.errstate(all="ignore"):
             y = function(*operands)
             odd = ~np.isfinite(y)
-            wrong = odd.any() and (odd & np.isfinite(sum(operands))).any()
-        if wrong:
-            np.log(np.zeros(()))
+        if odd.any() and (odd & ~functools.reduce(np.logical_or, map(np.isnan, operands))).any():
+            flag()
         return y
 
     return apply

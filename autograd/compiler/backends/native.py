@@ -262,24 +262,33 @@ class NativeProgram(StepProgram):
 
     def _odd_ones(self, values: Array, size: int) -> list[int]:
         """Return the examples with a result that is not finite though no operand is nan: there may be an error."""
-        numbers, slots, starts = self._excuses
+        numbers, slots, starts, alone = self._excuses
+        finite = np.isfinite(values[:, self.tape.base : self.tape.base + len(self.steps)])
         excused = np.logical_or.reduceat(np.isnan(values)[:, slots], starts, axis=1)
-        odd = ~(np.isfinite(values[:, self.tape.base + numbers]) | excused).all(axis=1)
+        odd = ~(finite[:, numbers] | excused).all(axis=1) | ~finite[:, alone].all(axis=1)
         return np.flatnonzero(odd.ravel()[:size]).tolist()
 
     @cached_property
     def _excuses(self) -> Sequence[NDArray[np.int64]]:
-        """The steps that may be odd, and the slots of which a nan excuses them: one after the other, and from where."""
+        """The steps that may be odd, and the slots of which a nan excuses them: one after the other, and from where.
+
+        Then those that no operand excuses, since it is a constant.
+        """
         numbers: list[int] = []
         slots: list[int] = []
         starts: list[int] = []
+        alone: list[int] = []
         for number, (operation, terms) in enumerate(self.steps):
-            if may_raise(operation):
+            excuses = excusing(operation, terms)
+            if not may_raise(operation) or any(type(term) is float and math.isnan(term) for term in excuses):
+                continue
+            if found := [term for term in excuses if type(term) is int]:
                 numbers.append(number)
                 starts.append(len(slots))
-                excuses = [term for term in excusing(operation, terms) if type(term) is int]
-                slots += excuses or [self.tape.slots - 1]  # a constant
-        return [np.array(listed, dtype=int) for listed in (numbers, slots, starts)]
+                slots += found
+            else:
+                alone.append(number)
+        return [np.array(listed, dtype=int) for listed in (numbers, slots, starts, alone)]
 
     def backward(self, memory: NativeMemory, seeds: Sequence[float], by: str = "captured") -> None:
         """Compute the adjoints of the variables, for the sum of the roots times their seeds."""

@@ -6,7 +6,6 @@ compiled when it first runs.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -106,7 +105,8 @@ class NumpyProgram:
                 odd[:1] |= not finite.all()
 
         for instruction in self.code.sums:
-            look(_cannot_raise(instruction, memory), instruction.destination.batched)
+            with np.errstate(invalid="ignore", over="ignore"):
+                look(_cannot_raise(instruction, memory), instruction.destination.batched)
         for results, operands in self.code.risky:
             finite = np.isfinite(memory.gather(results))
             for operand in operands:  # nan of nan is no error, nor what a guard lets in
@@ -158,20 +158,26 @@ class NumpyProgram:
 
 
 def _cannot_raise(instruction: Instruction, memory: ArrayMemory) -> Any:
-    """Whether sums are finite, or nan of nan or infinite of an infinity, where no way to add raises an error."""
-    sums = memory.gather(instruction.destination)
-    terms = list(map(memory.gather, instruction.operands))
+    """Whether sums are finite, or nan of nan, or infinite of infinities of one sign beside others that do not overflow.
 
-    def any_of(is_odd: Callable[[Array], Any]) -> Any:
-        found: list[Any] = list(map(is_odd, terms))
-        if instruction.kind == "product":
-            found[0] = found[0].any(axis=-1)[..., :, None]
-            found[1] = found[1].any(axis=-1)[..., None, :]
-        elif instruction.operation is None:  # all of a row arrive at one slot
-            found = [odd.any(axis=-1, keepdims=True) for odd in found]
-        return functools.reduce(np.logical_or, found)
-
-    return np.isfinite(sums) | any_of(np.isnan) | (np.isinf(sums) & any_of(np.isinf))
+    Then no way to add raises an error.
+    """
+    sums, *terms = map(memory.gather, [instruction.destination, *instruction.operands])
+    size: Any = 0.0  # of the finite terms
+    nan: Any = False
+    if instruction.kind == "product":
+        left, right, *terms = terms
+        nan = np.isnan(left).any(axis=-1, keepdims=True) | np.isnan(right).any(axis=-1)[..., None, :]  # type: ignore[index]
+        size = abs(left) @ abs(right).swapaxes(-1, -2)
+    elif instruction.operation is None:  # all of a row arrive at one slot
+        sums, terms = sums[..., 0], [*np.moveaxis(terms[0], -1, 0)]
+    up: Any = False
+    down: Any = False
+    for term in terms:
+        nan = nan | np.isnan(term)
+        up, down = up | (term == math.inf), down | (term == -math.inf)
+        size = size + np.where(np.isinf(term), 0.0, abs(term))
+    return np.isfinite(sums) | nan | (np.isinf(sums) & (up ^ down) & np.isfinite(size))
 
 
 class ArrayMemory:

@@ -26,6 +26,7 @@ from autograd.rules import COMPARISONS, Dialect, NAry, Operation, infix, is_own
 
 BOOLS = (rules.less, rules.less_equal)  # whose results are bools
 CONDITIONAL = (rules.where, rules.guard, rules.unguard)  # on their first operand
+DIVISIONS = {rules.divide: np.divide, rules.mod: np.mod, rules.floordiv: np.floor_divide}
 PROMOTED = (rules.add, rules.sub, rules.mul, rules.divide, rules.power, rules.mod, rules.floordiv)
 VARIABLES = {row: variable for variable, row in rules.TABLE.items() if isinstance(row, Operation)}
 
@@ -72,7 +73,11 @@ def array_words(bound: Bound) -> Dialect:
     bound.names |= _words.ARRAY_FUNCTIONS
     words = dict(_words.NUMPY.words)
     words |= {row: f"multiply(1.0, {words[row]})" for row in COMPARISONS}  # no bools, of which a sum is an "or"
-    return replace(_words.NUMPY, words=words, call=call)
+    for row, divide in DIVISIONS.items():
+        bound.names[f"{divide.__name__}d"] = _words.unless_zero(divide)
+        words[row] = f"{divide.__name__}d({{}}, {{}})"
+    operators = {row: template for row, template in _words.NUMPY.operators.items() if row not in DIVISIONS}
+    return replace(_words.NUMPY, operators=operators, words=words, call=call)
 
 
 class ListMemory:
@@ -212,7 +217,10 @@ class FloatLists(_Lists):
             rows = rows[:1]
         adjoints = [self.backpropagate([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
         whole = np.array(adjoints).reshape(len(adjoints), -1)
-        memory.plain_adjoints[:] = whole[:, : len(plain)].sum(axis=0) if len(adjoints) > 1 else whole[0, : len(plain)]
+        with np.errstate(all="ignore"):
+            memory.plain_adjoints[:] = (
+                whole[:, : len(plain)].sum(axis=0) if len(adjoints) > 1 else whole[0, : len(plain)]
+            )
         for n, column in enumerate(memory.columns(adjoint=True)):
             column[...] = whole[:, len(plain) + n]
 
@@ -249,9 +257,9 @@ class ArrayLists(_Lists):
         ]
         with np.errstate(all="ignore"):
             found = self.backpropagate([*memory.plain, *memory.columns()], memory.results, whole)
-        for n, adjoint in enumerate(found[: len(memory.plain)]):
-            is_array = isinstance(adjoint, np.ndarray) and adjoint.ndim
-            memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
+            for n, adjoint in enumerate(found[: len(memory.plain)]):
+                is_array = isinstance(adjoint, np.ndarray) and adjoint.ndim
+                memory.plain_adjoints[n] = np.add.reduce(adjoint) if is_array else adjoint
         for column, adjoint in zip(memory.columns(adjoint=True), found[len(memory.plain) :], strict=True):
             column[...] = adjoint
 

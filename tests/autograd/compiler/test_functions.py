@@ -142,19 +142,30 @@ def long(x):
     return x
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
-def test_arguments_without_a_batch_have_the_eager_derivatives_beside_a_long_recurrence(row):
-    f = function_of(row)
-    compiled = compile(lambda p, x: f(p) + 0.0 * long(x), batched="x", backend="numpy")
-    corners = [0.0, 1.0, -1.0, 0.5, math.inf]
-    for p in [*row.edges, *itertools.product(corners, repeat=row.arity or 2 * row.sequences)]:
+def test_operands_beside_a_long_recurrence_have_the_eager_derivatives_and_errors(row):
+    """Also those that have no batch, of which NumPy flags other errors than Python raises."""
+    f, size = function_of(row), row.arity or 2 * row.sequences
+    plain_ones, batched_ones = (
+        compile(lambda p, x: f(p) + 0.0 * long(x), batched="x", backend="numpy"),
+        compile(lambda p, x: f(p) + 0.0 * long(x), batched=("p", "x"), backend="numpy"),
+    )
+    corners = [0.0, 1.0, -1.0, 0.5, math.inf, -math.inf]
+    for p in [[2.5] * size, [0.5] * size, *row.edges, *itertools.product(corners, repeat=size)]:
         wanted = outcome(eager, f, p)
-        if isinstance(wanted, list):
-            value, slopes = compiled.value_and_grad([*p], [0.5, 2.0])
-            assert compiled.program.form == "steps"
-            assert [value, *slopes] == pytest.approx(wanted, rel=1e-12, nan_ok=True), p
+        for compiled, given in ((plain_ones, [*p]), (batched_ones, [[*p]] * 2)):
+            found = outcome(compiled.value_and_grad, given, [0.5, 2.0])
+            if isinstance(wanted, list):
+                assert compiled.program.form == "steps"
+                value, slopes = found
+                of_all = np.ravel(slopes)[: len(p)] * (1.0 if compiled is plain_ones else 2.0)
+                assert [value, *of_all] == pytest.approx(wanted, rel=1e-12, nan_ok=True), p
+            else:
+                assert found == wanted, p
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("row", every_operation(), ids=lambda row: row.name)
 def test_conditions_are_numbers_in_a_batch_of_a_long_recurrence(row):
     """Comparisons are no arrays of bools, of which a sum is an "or"."""

@@ -11,7 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd import Value, compile, dot, exp, fsum, grad, gradients, log, mean, operation, relu, rules, sin, where
+from autograd import (
+    Value,
+    compile,
+    dot,
+    exp,
+    fsum,
+    grad,
+    gradients,
+    log,
+    mean,
+    operation,
+    relu,
+    rules,
+    sin,
+    tanh,
+    where,
+)
 from autograd.compiler import steps
 from autograd.rules import NAry, symbol
 from autograd.rules.expression import FAMILIES, ROWS
@@ -275,11 +291,20 @@ def test_llvmlite_that_is_too_old_is_an_error(monkeypatch):
 # What is written
 
 
+@pytest.mark.parametrize("b", [0.0, -1.0])
+def test_constant_that_is_nan_excuses_no_other_operation(b):
+    xlogy = rules.xlogy  # of which a nan in the second operand alone is no error
+    f = lambda x: tanh(xlogy(x, b)) * where(x > -5.0, 1.0, NAN)
+    check(lambda xs: f(xs[0]), [[0.0], [1.0], [2.0], [-6.0]])
+    of_batch = compile(f, backend="native", batched="x")
+    assert outcome(of_batch.each, [0.0, 1.0]) == outcome(f, 1.0)
+    missing = compile(lambda x: fsum([x, NAN]) * where(x > 0.0, 1.0, 2.0), backend="native", batched="x")
+    assert np.isnan(missing.each([1.0, -1.0])).all()
+
+
 def test_every_row_has_words_and_python_computes_none():
-    rows = (
-        ROWS | (FAMILIES & COMPOSED.keys()) | {rules.power_of.member(0.0)}
-    )  # members of other families are called back
-    assert numbered().keys() == rows
+    # Members of other families are called back.
+    assert numbered().keys() == ROWS | (FAMILIES & COMPOSED.keys()) | {rules.power_of.member(0.0)}
     words = {None, rules.power_of, *COMPOSED}
     rows = [row for row in every_operation() if (row.family or [None])[0] in words]
     assert [row.name for row in rows if encoded(row, numbered())[0] == PYTHON_ROW] == []

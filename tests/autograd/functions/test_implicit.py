@@ -348,21 +348,27 @@ def test_unknown_that_is_small_beside_others_is_found_with_its_derivative(name, 
     assert least == pytest.approx([1e5, 1e-12], rel=1e-9)
 
 
-SLOW = {  # equations of y of which a Newton step far from the root leaves a third, with the start and the root
-    "exp": (lambda y: exp(y) - 1e-9, 0.0, math.log(1e-9)),
-    "log": (lambda y: log(y) - 2.0, 5.0, math.exp(2.0)),
-    "inverse": (lambda y: 1.0 / y - 1e-4, 1.0, 1e4),
-    "power": (lambda y: y**7 - 1e-9, 1.0, 1e-9 ** (1 / 7)),
+BENT = {  # functions of y that are 0 at the second one's number, of which Newton steps leave a part for long
+    "exp": (lambda y, t: exp(y) - t, math.log, (1e-12, 3e-11, 1e-9, 0.2, 7.3, 239.0)),
+    "log": (lambda y, t: log(y) - t, math.exp, (-0.9, 0.3, 1.1, 2.0)),
+    "inverse": (lambda y, t: 1.0 / y - t, lambda t: 1.0 / t, (0.07, 0.4, 0.8, 1.6)),
+    "tanh": (lambda y, t: ad.tanh(y) - t, math.atanh, (0.1, 0.5, 0.76)),
+    "power": (lambda y, t: y**7 - t, lambda t: t ** (1 / 7), (1e-9, 0.3, 5.0)),
 }
 
 
-@pytest.mark.parametrize("offset", [1e5, 1e6, 1e8, 1.7e9, 1e12, 1e14])
-@pytest.mark.parametrize("name", SLOW)
-def test_residuals_that_still_shrink_are_not_rounding_beside_a_large_unknown(name, offset):
-    f, start, wanted = SLOW[name]
-    for sign in (1.0, -1.0):
-        x, y = root(lambda v, c, sign=sign: [v[0] - c, (v[0] - c) + sign * f(v[1])], [offset, start], offset)
-        assert (x, y) == pytest.approx((offset, wanted), rel=1e-9)
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("scale", [1.0, 1e-12])
+@pytest.mark.parametrize("offset", [1.0, 1e3, 1e5, 1.7e9, 1e14])
+@pytest.mark.parametrize("name", BENT)
+def test_residuals_that_still_shrink_are_not_rounding_beside_a_large_unknown(name, offset, scale):
+    f, inverse, targets = BENT[name]
+    for t in targets if scale == 1.0 else targets[1:]:
+        bent = lambda v: (v[0] - offset) + scale * f(v[1], t)  # noqa: B023
+        for start in (0.5, 1.0):
+            for system in (lambda v: [v[0] - offset, bent(v)], lambda v: [bent(v), v[0] - offset]):  # noqa: B023
+                x, y = root(system, [offset, start])
+                assert (x, y) == pytest.approx((offset, inverse(t)), rel=1e-9), (t, start)
 
 
 def test_minimum_at_0_beside_others_is_found_from_everywhere():

@@ -175,6 +175,7 @@ def test_classes_are_told_apart_by_all_digits_of_their_numbers(table):
     assert data.classes == [odd[0], "0x10", "1e999", "inf"]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("classes", "named"), [("+-", None), (["none", "some"], True), (["NA", "some"], True)])
 @pytest.mark.parametrize("missing", ["", "-", "NA", "?"])
 @pytest.mark.parametrize("features", [1, 3])

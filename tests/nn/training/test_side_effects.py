@@ -1,6 +1,7 @@
 """What a model keeps of its calls becomes no parameter, and is after training what eager calls leave."""
 
 import itertools
+import math
 import queue
 import signal
 import threading
@@ -15,11 +16,11 @@ import pytest
 
 import nn
 from autograd import Value, compile, detect_anomaly
-from nn import Module, fit, l2, mse
+from nn import MLP, SGD, Module, fit, l2, mse
 from nn.data.random_state import generators_of
 from nn.training import side_effects
 from nn.training.examples import MANY_INPUTS, outputs_of
-from nn.training.side_effects import state_restored
+from nn.training.side_effects import sees_values, state_restored
 
 X, Y = [[i / 5, 1 - i / 7] for i in range(12)], [i / 3 for i in range(12)]
 
@@ -286,3 +287,59 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         call()
     assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
+
+
+WEIGHTS = {"w": [Value(1.0)]}
+NETWORK = MLP(2, [1])
+
+
+class Metric:
+    def __init__(self, part):
+        self.part = part
+
+    def __call__(self, outputs, targets):
+        return 0.0
+
+    def measured(self, outputs, targets):
+        return 0.0
+
+
+def by_name(outputs, targets):
+    return float(bool(WEIGHTS))
+
+
+def by_default(outputs, targets, model=NETWORK):
+    return 0.0
+
+
+SEEING = {
+    "closure": (lambda model: lambda o, t: model)(NETWORK),
+    "optimiser": (lambda optimizer: lambda o, t: optimizer.rate)(SGD(NETWORK.parameters())),
+    "global variable": by_name,
+    "another function": lambda o, t: by_name(o, t),
+    "function within": lambda o, t: [(lambda: WEIGHTS)() for _ in o],
+    "default": by_default,
+    "partial": partial(lambda model, o, t: 0.0, NETWORK),
+    "instance": Metric(WEIGHTS),
+    "method": Metric([{1: NETWORK}]).measured,
+}
+NOT_SEEING = {
+    "none": None,
+    "of nn": nn.accuracy,
+    "partial": partial(nn.mae),
+    "of outputs": lambda o, t: max(abs(a - b) for a, b in zip(o, t)),
+    "by NumPy": lambda o, t: float(np.mean(np.abs(np.array(o) - np.array(t)))),
+    "by a loss": lambda o, t: math.sqrt(mse(o, t)),
+    "instance": Metric(np.zeros(3)),
+    "method": Metric([1.0, {"a": "b"}]).measured,
+}
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_function_that_can_look_at_values_is_known(name):
+    assert sees_values(SEEING[name])
+
+
+@pytest.mark.parametrize("name", NOT_SEEING)
+def test_function_that_cannot_look_at_values_is_known(name):
+    assert not sees_values(NOT_SEEING[name])
