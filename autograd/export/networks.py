@@ -6,15 +6,14 @@ writes down, without this package.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autograd import rules
 from autograd.engine import Value
-from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
-from autograd.export._words_of_torch import helper_functions
 from autograd.rules import UNREADABLE, Expression, real, symbol, with_article
 
 MODULES: dict[Any, Callable[..., Any]] = {  # of torch.nn, with the constant of a family
@@ -86,33 +85,33 @@ def sequential_of(model: Any) -> Any:
 
 
 def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
-    """Return an activation as a module: PyTorch's own, or one that computes what the function does of a symbol."""
-    names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
-    functions = FunctionsOfTorch(torch, names)
+    """Return an activation as a module: PyTorch's own, or one that computes its compiled program for each number."""
+    from autograd.compiler.function import CompiledFunction
+    from autograd.export.torch import function_of
+
     try:
-        term = activation(symbol("x0"))
-        source = functions.inside.source(term, str)
+        term = activation(symbol("x"))
+        operand = term.operands[0] if isinstance(term, Expression) else None
+        if isinstance(operand, Expression) and operand.operation is None:
+            row, *constant = term.operation.family or [term.operation]
+            if row in MODULES:
+                return MODULES[row](torch.nn, *constant)
+        unknown = math.nan  # in the domain of every function
+        function = torch.func.vmap(function_of(CompiledFunction(activation).specialize(unknown)))
     except UNREADABLE as error:
         raise NotImplementedError(
             f"the activation {activation!r} cannot be read for PyTorch, since it takes numbers: {error}; write it with "
             "the functions of autograd"
         ) from error
-    operand = term.operands[0] if isinstance(term, Expression) else None
-    if isinstance(operand, Expression) and operand.operation is None:
-        row, *constant = term.operation.family or [term.operation]
-        if row in MODULES:
-            return MODULES[row](torch.nn, *constant)
-    function = eval(f"lambda x0: {source}", names)
-    shown = functions.dialect.source(term, lambda _: "x")
 
     class Elementwise(torch.nn.Module):  # type: ignore[misc]
         """A function of one number for each number of a tensor."""
 
         def forward(self, x: Any) -> Any:
-            return function(x)
+            return function(x.reshape(-1)).reshape(x.shape)
 
         def extra_repr(self) -> str:
-            return shown
+            return repr(term)
 
     return Elementwise()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, exp, fsum, rules, sin, softplus, tanh
+from autograd import Value, compile, exp, fsum, grad, rules, sin, softplus, tanh, where
 from autograd.export import load_torch_state, to_torch
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._words_of_torch import helper_functions
@@ -209,6 +209,19 @@ def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(
             assert module.bias.grad.tolist() == close([neuron.b.grad for neuron in layer.neurons])
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_side_of_an_activation_that_is_not_chosen_hands_nothing_back(name):
+    f = nn.Neuron(1, name).activation
+    inside = 1.5 if getattr(f, "domain", "") in ("x > 0", "x >= 1") else 0.25
+    model = nn.Neuron(1, lambda z: where(abs(z - inside) < 0.125, lambda: f(z), lambda: 0.5 * z))
+    model.w[0].data, model.b.data = 1.0, 0.0
+    net = to_torch(model).to(DEVICE)
+    for x in (inside, 0.0, 2.0, -2.0, 1000.0, -1000.0):
+        given = tensor([x]).requires_grad_()
+        net(given).sum().backward()
+        assert given.grad.tolist() == close([grad(model)([x])[0].data]), x
+
+
 @each_row
 def test_activation_may_have_numbers_as_operands(name, row):
     operands = points(row)[0]
@@ -243,8 +256,8 @@ def test_whole_network_is_made_of_modules_of_pytorch():
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert to_torch(nn.Neuron(2, "tanh"))[1].__class__ is torch.nn.Tanh
     assert len(to_torch(nn.Layer(2, 3, None))) == 1
-    own = nn.MLP(2, [3, 1], activation=lambda x: x * tanh(softplus(x)))
-    assert "(1): Elementwise(x * tanh(softplus(x)))" in repr(to_torch(own))
+    own = nn.MLP(2, [3, 1], activation=lambda x: x * tanh(softplus(x)) + x**2)
+    assert "(1): Elementwise(x * tanh(softplus(x)) + x ** 2.0)" in repr(to_torch(own))
 
 
 @pytest.mark.parametrize("shape", [[2, 16, 16, 1], [64, 32, 10]])
