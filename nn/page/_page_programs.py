@@ -6,6 +6,7 @@ what `fit` refuses is refused here, with its words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,6 +43,13 @@ class PagePrograms:
         examples: Examples,
         held_out: Examples | None,
     ) -> None:
+        names = {parameter: name for name, parameter in model.named_parameters()}
+        for parameter in optimizer.parameters:
+            if not math.isfinite(parameter.data):
+                raise ValueError(
+                    f"playground takes finite numbers, and the parameter {names.get(parameter, parameter.label)} is "
+                    f"{parameter.data}; begin again with a new model, or with a saved one"
+                )
         judge = metric_for("auto", loss)
         task = TrainingTask(model, loss, judge, optimizer, hears_metric=judge is None, loss_is_known=is_known(loss))
         eager = EagerSteps(task)

@@ -18,6 +18,7 @@ from types import FunctionType
 from typing import Any
 
 from autograd import Value
+from autograd.pictures.page._model import json_number
 from autograd.pictures.page.page import HtmlPage, computation, put_together, read_file, shared_scripts, shared_style
 from autograd.pictures.style import CLASSES
 from autograd.rules import with_article
@@ -241,12 +242,19 @@ def _optimizers(optimizer: Optimizer) -> list[dict[str, Any]]:
         {
             "name": type(one).__name__,
             "lr": one.rate,
-            "options": options_of(one),
+            "options": {name: _json_option(option) for name, option in options_of(one).items()},
             "remembers": list(one.remembers),
             "ours": type(one) in OPTIMIZERS,
         }
         for one in _choices(optimizer)
     ]
+
+
+def _json_option(option: Any) -> Any:
+    """Return an option for JSON; what is infinite, as a bound that is none, is a text there."""
+    if isinstance(option, tuple):
+        return [*map(_json_option, option)]
+    return option if isinstance(option, bool) else json_number(option)
 
 
 def _start(optimizer: Optimizer) -> dict[str, Any]:
@@ -259,7 +267,11 @@ def _start(optimizer: Optimizer) -> dict[str, Any]:
             rates.append(twin.rate)
         while len(rates) > 1 and rates[-1] == rates[-2]:
             rates.pop()
-    return {"steps": optimizer.steps, "state": [list(map(float, s)) for s in optimizer.state.values()], "rates": rates}
+    return {
+        "steps": optimizer.steps,
+        "state": [[json_number(float(x)) for x in s] for s in optimizer.state.values()],
+        "rates": rates,
+    }
 
 
 def _unwrapped(loss: Any) -> Any:

@@ -19,7 +19,8 @@ const numberList = (name, numbers) => `${name} = [\n${listed([...numbers].map(py
 /** An option as Python writes it. */
 function literal(option) {
   if (Array.isArray(option)) return `(${option.map(literal).join(", ")}${option.length === 1 ? "," : ""})`;
-  return typeof option === "boolean" ? (option ? "True" : "False") : python(option);
+  if (typeof option === "boolean") return option ? "True" : "False";
+  return Number.isFinite(option) ? python(option) : `float("${python(option)}")`;
 }
 
 function examplesInPython(name, examples, targets) {

@@ -74,16 +74,19 @@ class Settings {
     const options = wanted.options[wanted.optimizer];
     const field = (name, value, set) => {
       const isChoice = typeof value === "boolean";
-      const kind = isChoice ? { type: "checkbox", checked: value } : { type: "text", inputmode: "decimal", value };
+      const shown = (number) => (Number.isFinite(number) ? number : short(number));
+      const kind = isChoice
+        ? { type: "checkbox", checked: value }
+        : { type: "text", inputmode: "decimal", value: shown(value) };
       const input = make("input", kind);
-      const most = ["eps", "weight_decay"].includes(name.split(" ")[0]) ? Number.MAX_VALUE : 0.999999;
+      const most = ["eps", "weight_decay"].includes(name.split(" ")[0]) ? Number.MAX_VALUE : Math.max(value, 0.999999);
       let kept = value;
       input.addEventListener("change", () => {
         const given = isChoice ? input.checked : numberOf(input.value);
         if (isChoice || (given >= 0 && given <= most)) {
           kept = given;
           set(given);
-        } else input.value = kept;
+        } else input.value = shown(kept);
         this.render();
       });
       return make("label", {}, `${name.replace("_", " ")} `, input);

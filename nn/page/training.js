@@ -34,6 +34,12 @@ class Examples {
   }
 }
 
+/** An option as it is in Python; in JSON what is not finite is a text. */
+function optionOf(written) {
+  if (Array.isArray(written)) return written.map(optionOf);
+  return typeof written === "string" ? Number(written) : written;
+}
+
 class Training {
   constructor(model, programs, updates) {
     this.model = model;
@@ -49,7 +55,12 @@ class Training {
     this.wanted = {
       optimizer: given.name,
       lr: model.start.rates ? null : given.lr, // none: the schedule that came with the page
-      options: Object.fromEntries(model.optimizers.map((one) => [one.name, structuredClone(one.options)])),
+      options: Object.fromEntries(
+        model.optimizers.map(({ name, options }) => [
+          name,
+          Object.fromEntries(Object.entries(options).map(([key, written]) => [key, optionOf(written)])),
+        ]),
+      ),
       batch: model.batch,
       penalty: model.penalised ? "own" : "none",
       strength: model.penalised ? 1 : 0.001,

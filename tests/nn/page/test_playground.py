@@ -213,6 +213,17 @@ def test_what_it_cannot_show_is_an_error():
             playground(given.pop("model"), given.pop("X"), given.pop("y"), **given)
 
 
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_model_that_has_diverged_is_refused_and_an_optimiser_that_has_is_not(odd):
+    model = MLP(2, [3, 1], "tanh", seed=1)
+    optimizer = Adam(model.parameters())
+    optimizer.state["squares"][1] = odd
+    assert small(model, optimizer=optimizer).html
+    model.parameters()[4].data = odd
+    with pytest.raises(ValueError, match=rf"the parameter layers\.0\.neurons\.1\.w\.1 is {odd}; begin again"):
+        small(model)
+
+
 def test_what_fit_refuses_is_refused_with_its_words():
     X, compared = points(), 0
     for changed, *_ in bad():

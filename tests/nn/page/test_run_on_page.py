@@ -1,6 +1,7 @@
 """The run on the page is fit's: the same parameters after a hundred steps, and the same again in exported Python."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -38,7 +39,17 @@ class Lion(Optimizer):
         return lambda p, g, m: (p - lr * sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g)
 
 
-KINDS = [*OPTIMIZERS, Heavy, Lion]
+class Damped(Optimizer):
+    """An optimiser of one's own whose bounds may be infinite, which are none."""
+
+    def __init__(self, parameters, lr=0.1, bounds=(math.inf, 2.0), largest=math.inf):
+        super().__init__(parameters, lr, bounds=bounds, largest=largest)
+
+    def rule(self, lr, t):
+        return lambda p, g: (p - lr * g / (1.0 + g * g / self.bounds[0] + g * g / self.largest),)
+
+
+KINDS = [*OPTIMIZERS, Heavy, Lion, Damped]
 OPTIMIZER_CASES = [(kind, options) for kind in KINDS for options in OPTIONS.get(kind.__name__, [{}])]
 
 
@@ -94,6 +105,22 @@ def test_schedule_is_followed(opened):
     page = opened(page)
     assert page.locator("#lr option:checked").inner_text() == "its schedule"
     same(model, on_page(page))
+
+
+def test_infinite_option_is_changed_and_written_in_python(opened):
+    model, X, y = case(mse)
+    page = opened(playground(model, X, y, loss=mse, optimizer=Damped(model.parameters())))
+    page.locator("#more summary").click()
+    field = page.get_by_label("largest")
+    assert field.input_value() == page.get_by_label("bounds 1").input_value() == "∞"
+    for given, kept in (("3", "3"), ("-1", "3"), ("∞", "∞")):
+        field.fill(given)
+        field.blur()
+        assert field.input_value() == kept
+    on_page(page, 1)
+    page.locator("#export").click()
+    written = 'Damped(model.parameters(), lr=0.1, bounds=(float("inf"), 2.0), largest=float("inf"))'
+    assert written in page.locator("#source").input_value()
 
 
 def test_optimiser_goes_on_from_where_it_was(opened):
