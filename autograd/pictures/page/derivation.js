@@ -95,7 +95,7 @@ class Derivation extends Words {
     const jumped = (step) => jumps.length > 0 && Math.abs(at(step / 1e6) - now) > 0.5 * Math.abs(at(step) - now);
     const told = (step) => {
       const there = at(step);
-      const share = Math.abs(there - now) / Math.max(Math.abs(now), Math.abs(there), 1e-300);
+      const share = Math.abs(there - now) / Math.max(Math.abs(now), Math.abs(there), Number.MIN_VALUE);
       if (share === 0) return [this.named(graph.root), ` stays at ${short(now)}: it does not change.`];
       if (share < 1e-12) return [this.named(graph.root), ` stays at ${short(now)}, as far as its digits can tell.`];
       const digits = Math.min(15, Math.max(4, 2 + Math.ceil(-Math.log10(share))));

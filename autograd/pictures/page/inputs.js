@@ -61,6 +61,7 @@ class Inputs extends Picture {
     const span = !Number.isFinite(original) ? 10 : size > 0 && size < 0.1 ? 10 * size : Math.max(2, 2 * size);
     const middle = Number.isFinite(original) ? original : 0;
     let before; // the number when the field was entered
+    let [start, reached] = [original, original]; // where the keys began, and where they have come to
     const slide = make("input", {
       type: "range",
       min: middle - span,
@@ -70,9 +71,12 @@ class Inputs extends Picture {
       oninput: (event) => this.assign(id, Number(Number(event.target.value).toPrecision(3))),
       onkeydown: (event) => {
         const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-        if (!way) return;
+        const value = this.graph.given[id];
+        if (!way || !Number.isFinite(value)) return;
         event.preventDefault();
-        this.assign(id, Number((this.graph.given[id] + way * this.unit(original)).toPrecision(12)));
+        if (value !== reached) start = value || original;
+        reached = Number((value + way * this.unit(start)).toPrecision(12));
+        this.assign(id, reached);
       },
     });
     const text = make("input", {
@@ -115,7 +119,7 @@ class Inputs extends Picture {
         const typed = numberOf(text.value);
         if (typed !== value && document.activeElement !== text) text.value = inField(value);
         else if (typed !== value && Number.isFinite(typed)) text.value = value;
-        if (Number.isFinite(value) && Number(slide.value) !== value) slide.value = value;
+        if (Number(slide.value) !== value) slide.value = value; // the middle where it is not finite
       }
     }
     $("reset").disabled = this.graph.given.every((value, id) => Object.is(value, this.graph.original[id]));

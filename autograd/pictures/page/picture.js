@@ -188,7 +188,7 @@ class Picture extends Questions {
 
   /** A fiftieth of a number's size, rounded to 1, 2 or 5: by so much a drag, or a key, changes it. */
   unit(value) {
-    const size = (Math.abs(value) || 0.5) / 50;
+    const size = ((Number.isFinite(value) && Math.abs(value)) || 0.5) / 50;
     const power = 10 ** Math.floor(Math.log10(size));
     const lead = size / power;
     return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);

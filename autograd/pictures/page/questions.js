@@ -39,8 +39,10 @@ class Questions extends Story {
     };
     const check = () => {
       const given = numberOf(field.value);
+      const undefinedGiven = /^\s*(nan|undefined)\s*$/i.test(field.value);
       const is = (number) =>
-        Object.is(given, number) ||
+        given === number ||
+        (Number.isNaN(number) && undefinedGiven) ||
         (Number.isFinite(number) && Math.abs(given - number) <= (0.01 * Math.abs(number) || 1e-9));
       if (is(right)) solve();
       else

@@ -440,6 +440,30 @@ def test_keys_and_drags_change_a_number_by_a_part_of_its_size(opened, number, st
     assert given() == pytest.approx(2.0 * step, rel=1e-11)
 
 
+@pytest.mark.parametrize(
+    ("number", "typed", "step"),
+    [(0.0, 1e-9, 2e-11), (2.0, 1e6, 2e4), (math.inf, 3.0, 0.05), (-math.inf, 1e-310, 2e-312), (math.inf, 0.0, 0.01)],
+)
+def test_keys_change_a_number_that_was_typed_by_a_part_of_its_size(opened, number, typed, step):
+    page = opened(Value(number, "x") * 2.0)
+    fill(page, "x", typed)
+    slide = page.get_by_label("Slide x", exact=True)
+    for key, times in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0), ("ArrowDown", -1)):
+        slide.press(key)
+        assert page.evaluate("view.graph.given[0]") == pytest.approx(typed + times * step, rel=1e-11, abs=1e-11 * step)
+
+
+def test_keys_begin_with_the_slider_where_a_number_is_infinite(opened):
+    page = opened(Value(math.inf, "x") * 2.0)
+    page.get_by_label("Slide x", exact=True).press("ArrowRight")
+    assert 0.0 < page.evaluate("view.graph.given[0]") < 10.0
+
+
+def test_change_of_the_smallest_numbers_is_told(opened):
+    told = details(opened(named(z=Value(1e-310, "x") * Value(3.0, "w"))), 0)
+    assert "raise x by 1e−313, and z goes from 3e-310 to 3.003e-310".replace("e-", "e−") in told
+
+
 def test_constants_and_inputs_change_like_weights_and_look_it(opened):
     page = opened(Value(2.0, "x") * Constant(3.0, "scale"))
     page.locator(".node.constant").click()

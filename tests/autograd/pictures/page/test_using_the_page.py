@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+import autograd as ad
 from autograd import Constant, Value, explore, operation, scope, tanh
 from tests.autograd.pictures.page.looking import (
     EVERYTHING_OPEN,
@@ -321,6 +322,18 @@ def test_infinite_number_is_predicted_by_its_name_only(opened):
             page.get_by_label("Your answer").fill(answer)
             page.keyboard.press("Enter")
         assert "= −∞" in story(page)
+
+
+def test_undefined_number_is_predicted_by_its_name_only(opened):
+    for text in ("nan", "NaN", " undefined"):
+        page = opened(ad.floor(ad.sqrt(Value(0.0, "x"))))  # of which the gradient is nan
+        page.locator("#ask").click()
+        page.evaluate("view.go(view.plan.steps.findLastIndex((step) => step.kind === 'backward'))")
+        for answer in ("", "hello", "0", "inf", "nano", text):
+            assert "Predict first" in story(page)
+            page.get_by_label("Your answer").fill(answer)
+            page.keyboard.press("Enter")
+        assert "= undefined" in story(page)
 
 
 def test_play_waits_at_a_question(opened, example):
