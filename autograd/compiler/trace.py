@@ -26,7 +26,10 @@ class TraceError(TypeError):
 
 
 CHOICE = "write where(x > 0, a, b) for a choice, with functions as sides that guard a domain: lambda: log(x)"
-LOOKUP = "write sum(where(abs(x - k) <= 0.0, row, 0.0) for k, row in enumerate(table))"
+LOOKUP = (  # of a table of numbers, or of rows, which may be lists
+    "write dot(chosen, table) in place of table[x], or [dot(chosen, column) for column in zip(*table)] where it has "
+    "rows, with chosen = [where(abs(x - k) <= 0.0, 1.0, 0.0) for k in range(len(table))]"
+)
 STATIC = "name an argument that is part of the program in compile(f, static=(...))"
 CAUGHT = "write where(x > 0, lambda: log(x), -1.0) in place of try, with functions as sides that guard a domain"
 THREADS = (
@@ -40,7 +43,7 @@ ADVICE = {  # by what was done with a number
         f"array that is to hold it; make text of what the function returns; {STATIC}"
     ),
     "an integer of": f"write floor(x) in place of int(x); {STATIC}",
-    "an index or a count by": f"{LOOKUP} in place of table[x]; {STATIC}",
+    "an index or a count by": f"{LOOKUP}; {STATIC}",
     "a ratio of": "write autograd.mean(xs) in place of statistics.mean(xs), x in place of Fraction(x)",
     "a rounded number of": "write floor(x + 0.5) in place of round(x), or round what the function returns",
     "the text of": "return the number, and make text of what the function returns",
@@ -54,7 +57,7 @@ ADVICE = {  # by what was done with a number
     "a copy of": "write x itself, or x.detach() for a number without gradient",
     "an evaluation of": "call the function with the other numbers in place of evaluate",
     "a look-up by": (
-        f"{LOOKUP} in place of table[x], where(abs(x - 3.0) <= 0.0, a, b) in place of x in {{3.0}}; {STATIC}; "
+        f"{LOOKUP}; write where(abs(x - 3.0) <= 0.0, a, b) in place of x in {{3.0}}; {STATIC}; "
         "leave it out of what a function with @cache takes"
     ),
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
