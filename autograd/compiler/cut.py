@@ -28,8 +28,7 @@ from autograd.engine import collector_paused
 
 NARROW = 48  # operands for each array instruction, below which plain Python is faster
 NARROW_BATCH = 8  # the same where there are examples, and a step is one of arrays
-DEEP = 100  # operations, one after the other, up to which they are worth an instruction each for a batch
-VERY_DEEP = 5_000  # the same without a batch
+DEEP = 100  # operations, one after the other, up to which they are worth an instruction each
 SHORT = 500  # operations, up to which a kernel is compiled as soon as the virtual machine is loaded
 LARGE = 20_000  # nodes, above which plain Python takes longer to write than the virtual machine to load
 NOT_THERE = (ImportError, OSError, RuntimeError)  # what llvmlite raises that is missing, too old, or has no target here
@@ -98,7 +97,7 @@ def _first_runner(lowering: Lowering, backend: str, *, native: bool) -> Runner:
         return _made("python", "steps", lowering)
     # An array instruction for each step of a long recurrence would be a source of as many lines. As steps it is a loop;
     # with a batch each of its steps is one on arrays, which are wide enough by themselves.
-    steps = depth is not None and depth > (DEEP if batched else VERY_DEEP)
+    steps = depth is not None and depth > DEEP
     if backend == "auto":
         # A wide graph may have little alike, many kinds of operations at each depth; that is known when it is folded.
         narrow = not batched and not steps and lowering.folder.width <= NARROW

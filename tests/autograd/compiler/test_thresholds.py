@@ -64,7 +64,7 @@ LIMITS = {  # the largest size, and what holds up to it
         lambda n, _: runner(lambda x: [chain(v, 101) for v in x], np.ones((1, n)), batched="x") == "ArrayLists"),
     "operations one after the other that are an instruction each, of a batch": (100,
         lambda n, _: runner(lambda x: chain(x, n), ONE, batched="x") == "NumpyProgram"),
-    "the same, without one": (5_000,
+    "the same, without one": (100,
         lambda n, _: runner(lambda x: chain(x, n), 0.5, backend="numpy") == "NumpyProgram"),
     "nodes that Python runs at first": (20_000, lambda n, _: runner(lambda x: chain(x, n - 1), 0.5) == "FloatLists"),
     "operations that become a kernel at once": (500, lambda n, _: program(lambda x: chain(x, n), 0.5).left < 90e6),
