@@ -18,8 +18,15 @@ from types import FunctionType
 from typing import Any
 
 from autograd import Value
-from autograd.pictures.page._model import json_number
-from autograd.pictures.page.page import HtmlPage, computation, put_together, read_file, shared_scripts, shared_style
+from autograd.pictures.page.page import (
+    HtmlPage,
+    computation,
+    json_number,
+    put_together,
+    read_file,
+    shared_scripts,
+    shared_style,
+)
 from autograd.pictures.style import CLASSES
 from autograd.rules import with_article
 from nn import losses, optim, schedules

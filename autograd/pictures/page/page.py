@@ -22,6 +22,7 @@ from autograd.files import path_with_ending, write_atomically
 from autograd.pictures.drawing import draw
 from autograd.pictures.page._model import computation as computation
 from autograd.pictures.page._model import graph
+from autograd.pictures.page._model import json_number as json_number
 from autograd.pictures.style import colour_sheet
 
 HERE = Path(__file__).parent
