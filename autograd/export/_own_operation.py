@@ -10,7 +10,19 @@ from typing import Any, ClassVar
 
 from autograd import rules
 from autograd.functions.implicit import SolutionComponent
-from autograd.rules import ATOM, SUM, UNREADABLE, Dialect, Expression, NAry, Operation, formulas, is_own, symbol
+from autograd.rules import (
+    ATOM,
+    SUM,
+    UNREADABLE,
+    Dialect,
+    Expression,
+    NAry,
+    Operation,
+    formula,
+    formulas,
+    is_own,
+    symbol,
+)
 
 # What takes a row of numbers, by the name that C and JavaScript call it.
 OF_ROWS = {rules.largest: "largest", rules.logsumexp: "logsumexp"}
@@ -76,7 +88,7 @@ class TensorDialect(Dialect):
 def formula_of(operation: Operation, operands: Sequence[Any], read: str) -> Any:
     """Return what the function of an operation computes of symbols; NotImplementedError if it refuses them."""
     try:
-        term = operation.forward(*operands)
+        term = formula(operation, operands)
         if getattr(term, "operation", None) is operation:
             raise NotImplementedError("it is not made of others")
         return term if isinstance(term, Expression) else float(term)

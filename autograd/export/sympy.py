@@ -125,7 +125,7 @@ def _computed(term: Any, terms: dict[Any, Any]) -> Any:
     """Return an expression of the table's rows as one of SymPy; `terms` has what its symbols are, by their keys."""
     if not isinstance(term, Expression):
         return _number(term)
-    key = term.key if term.operation is None else term
+    key = term.key if term.operation is None else (id(term),)
     if key not in terms:
         terms[key] = symbolic(cast("Operation", term.operation), [_computed(part, terms) for part in term.operands])
     return terms[key]
@@ -182,26 +182,27 @@ KINKED = {  # rows, and families, that bend or jump
 def _have_no_other_kinks(term: Any, slopes: Sequence[Any]) -> bool:
     """Whether slopes have only conditions, bends and jumps of a formula: others may count where no point is tried."""
     known: dict[Any, int] = {}  # numbers of the parts, which are the same of equal ones
-    done: dict[Expression, int] = {}
+    done: dict[int, tuple[int, Expression]] = {}  # by the ids of parts, which are kept for that
     kinks: set[int] = set()
 
     def visit(part: Any) -> int:
         if not isinstance(part, Expression):
             return known.setdefault(repr(float(part)), len(known))
-        if part not in done:
+        if id(part) not in done:
             operation, operands = part.operation, part.operands
             if operation is None:
-                done[part] = known.setdefault(part.key, len(known))
+                number = known.setdefault(part.key, len(known))
             elif is_own(operation):
-                done[part] = visit(formula_of(operation, operands, "as symbols"))
+                number = visit(formula_of(operation, operands, "as symbols"))
             else:
                 key: tuple[Any, ...] = (operation, *map(visit, operands))
-                done[part] = known.setdefault(key, len(known))
+                number = known.setdefault(key, len(known))
                 if operation in KINKED or (operation.family and operation.family[0] in KINKED):
-                    kinks.add(done[part])
+                    kinks.add(number)
                 elif operation in (rules.where, rules.where.decided):
                     kinks.add(key[1])
-        return done[part]
+            done[id(part)] = number, part
+        return done[id(part)][0]
 
     known["y"] = visit(term)
     of_formula = {*kinks}

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from autograd.rules._rows import *
 from autograd.rules._rows import FUNCTIONS
 from autograd.rules.arithmetic import Arithmetic as Arithmetic
-from autograd.rules.composition import UNREADABLE as UNREADABLE
 from autograd.rules.composition import Functions as Functions
 from autograd.rules.composition import composition as composition
 from autograd.rules.composition import definition as definition
@@ -21,13 +20,13 @@ from autograd.rules.expression import PRODUCT as PRODUCT
 from autograd.rules.expression import PYTHON as PYTHON
 from autograd.rules.expression import SIGN as SIGN
 from autograd.rules.expression import SUM as SUM
+from autograd.rules.expression import UNREADABLE as UNREADABLE
 from autograd.rules.expression import Dialect as Dialect
 from autograd.rules.expression import Expression as Expression
 from autograd.rules.expression import OwnPartial as OwnPartial
 from autograd.rules.expression import RowsChoice as RowsChoice
 from autograd.rules.expression import active_operands as active_operands
 from autograd.rules.expression import derivatives as derivatives
-from autograd.rules.expression import formulas as formulas
 from autograd.rules.expression import infix as infix
 from autograd.rules.expression import is_own as is_own
 from autograd.rules.expression import product as product
@@ -48,6 +47,9 @@ from autograd.rules.operation import identifier as identifier
 from autograd.rules.operation import is_misread as is_misread
 from autograd.rules.operation import real as real
 from autograd.rules.operation import with_article as with_article
+from autograd.rules.reading import check_agrees as check_agrees
+from autograd.rules.reading import formula as formula
+from autograd.rules.reading import formulas as formulas
 from autograd.rules.table import *
 
 if not TYPE_CHECKING:  # a type checker takes every name without an underscore

@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from autograd.rules import _rows as rules
-from autograd.rules.expression import COMPARISONS, Dialect, Expression, formulas, substitute, symbol
+from autograd.rules.expression import COMPARISONS, UNREADABLE, Dialect, Expression, parts_of, substitute, symbol
 from autograd.rules.operation import NAry, Operation, identifier
-
-UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
+from autograd.rules.reading import formula, formulas
 
 
 def composition(operation: Operation, operands: Sequence[Any]) -> Any:
@@ -28,7 +27,7 @@ def composition(operation: Operation, operands: Sequence[Any]) -> Any:
     2.0 ** x
     """
     try:
-        found = operation.forward(operands) if isinstance(operation, NAry) else operation.forward(*operands)
+        found = operation.forward(operands) if isinstance(operation, NAry) else formula(operation, operands)
     except UNREADABLE as error:
         why = f", since its function takes floats: {error}"
     else:
@@ -50,7 +49,7 @@ def lines_of(term: Any, name: Callable[[int], str]) -> tuple[list[tuple[str, Any
     >>> lines_of(square / (1.0 + square), "t{}".format)
     ([('t0', x * x)], t0 / (1.0 + t0))
     """
-    order = _sorted(term)
+    order = parts_of(term)
     uses: Counter[int] = Counter()
     for part in reversed(order):
         times = uses[id(part)] if part.operation in COMPARISONS else 1
@@ -68,24 +67,6 @@ def lines_of(term: Any, name: Callable[[int], str]) -> tuple[list[tuple[str, Any
             rebuilt = symbol(lines[-1][0])
         found[id(part)] = rebuilt
     return lines, found.get(id(term), term)
-
-
-def _sorted(term: Any) -> list[Expression]:
-    """Return the parts of an expression, each once, after its operands."""
-    order: list[Expression] = []
-    seen: set[int] = set()
-    stack = [(term, False)]
-    while stack:
-        part, ready = stack.pop()
-        if not isinstance(part, Expression):
-            continue
-        if ready:
-            order.append(part)
-        elif id(part) not in seen:
-            seen.add(id(part))
-            stack.append((part, True))
-            stack += [(operand, False) for operand in reversed(part.operands) if part.operation is not None]
-    return order
 
 
 Define: TypeAlias = "Callable[[str, Sequence[str], Sequence[tuple[str, str]], str], str]"
@@ -147,7 +128,7 @@ def guarded(term: Any) -> Any:
         return Expression(rules.detached, [x])
 
     found: dict[int, Any] = {}
-    for part in _sorted(term):
+    for part in parts_of(term):
         operands = [found.get(id(operand), operand) for operand in part.operands]
         if part.operation is rules.where:
             condition, a, b = operands

@@ -17,6 +17,7 @@ from autograd.rules.arithmetic import Arithmetic
 from autograd.rules.operation import Family, Operation, Where
 
 COMPARISONS = (rules.less, rules.less_equal, rules.either)
+UNREADABLE = (TypeError, NotImplementedError, AttributeError, ValueError, ArithmeticError, LookupError)
 
 
 class Expression(Arithmetic):
@@ -60,7 +61,8 @@ class Expression(Arithmetic):
     def __eq__(self, other: object) -> bool:
         raise TypeError("whether symbols are equal is asked of numbers, one after the other")
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # which a look-up in a set or a dict asks, and then no number is found
+        raise TypeError("a symbol is looked up among numbers")
 
 
 class RowsChoice(Expression):
@@ -104,6 +106,24 @@ def walk(term: Any) -> Iterator[Expression]:
             for operand in term.operands:
                 yield from walk(operand)
         yield term
+
+
+def parts_of(term: Any) -> list[Expression]:
+    """Return the parts of an expression, each once, after its operands."""
+    order: list[Expression] = []
+    seen: set[int] = set()
+    stack = [(term, False)]
+    while stack:
+        part, ready = stack.pop()
+        if not isinstance(part, Expression):
+            continue
+        if ready:
+            order.append(part)
+        elif id(part) not in seen:
+            seen.add(id(part))
+            stack.append((part, True))
+            stack += [(operand, False) for operand in reversed(part.operands) if part.operation is not None]
+    return order
 
 
 def substitute(term: Any, replace: Callable[[Expression], Any]) -> Any:
@@ -271,15 +291,6 @@ def active_operands(operation: Operation, number: int) -> tuple[bool, ...]:
     found = derivatives(operation, symbol("y"), list(map(symbol, range(2 if listed else number))))
     active = tuple(slope is not rules.INACTIVE for slope in found)
     return active[:1] * number if listed else active
-
-
-def formulas(operation: Operation, operands: Sequence[Expression]) -> list[Any]:
-    """Return the partial derivatives of an operation as expressions of "y" and the operands, a user's own ones too.
-
-    Raises what a user's function raises that wants floats.
-    """
-    found = [1.0 * d if isinstance(d, rules.Mask) else d for d in operation.derivatives(symbol("y"), operands)]
-    return [d if isinstance(d, Expression) else float(d) for d in found]
 
 
 def _own_derivative(operation: Operation, position: int, y: Any, operands: Sequence[Any]) -> Any:

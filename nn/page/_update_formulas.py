@@ -10,14 +10,14 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from autograd import Value
 from autograd.compiler.function import assigned
 from autograd.export.typed_arrays import row_functions
-from autograd.rules import Dialect, Expression, symbol, walk
+from autograd.rules import Dialect, Expression, check_agrees, symbol, walk
 from nn.training.optimizer import Optimizer
 
 UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
@@ -53,13 +53,13 @@ def update_source(optimizer: Optimizer) -> str:
     >>> print(update_source(SGD([Value(1.0)])).splitlines()[0])
     (o, lr, t, theta, gradient, state) => {
 
-    Raises TypeError for a rule that wants floats, as one with functions of `math` does, or that looks at parameters,
-    and for an optimiser whose `step` is not its rule's alone.
+    Raises TypeError for a rule that wants floats, as one with functions of `math` does, that looks at parameters, or that
+    asks what it is given, by isinstance or a look-up in a set, and for an optimiser whose `step` does more than its rule.
     """
     if not optimizer.steps_by_rule:
         _refuse(optimizer, TypeError("its class overrides step, zero_grad or updated, which a page does not call"))
     state = [f"s{number}" for number in range(len(optimizer.remembers))]
-    functions, twin = row_functions(), copy.copy(optimizer)
+    functions, twin, options = row_functions(), copy.copy(optimizer), options_of(optimizer)
 
     def read_at(steps: int, number: float) -> list[str]:
         twin.steps, twin.state = steps, {name: [number] * len(kept) for name, kept in optimizer.state.items()}
@@ -67,14 +67,8 @@ def update_source(optimizer: Optimizer) -> str:
             return read({})
 
     def read(decided: Mapping[str, bool]) -> list[str]:
-        for name, option in options_of(optimizer).items():
-            setattr(twin, name, _as_symbols(option, f"o.{name}", decided))
         try:
-            update = twin.rule(symbol("lr"), symbol("t"))  # type: ignore[arg-type]
-            found = update(symbol("p"), symbol("g"), *map(symbol, state))
-            if len(found) != 1 + len(state):
-                raise ValueError(f"it gives {len(found)} numbers, for the parameter and {len(state)} that it remembers")
-            return _loop(found, state, functions.dialect)
+            return _loop(formulas(decided), state, functions.dialect)
         except _UndecidedError as asked:
             (key,) = asked.args
         except UNREADABLE_RULE as error:
@@ -82,9 +76,35 @@ def update_source(optimizer: Optimizer) -> str:
         yes, no = (read({**decided, key: answer}) for answer in (True, False))
         return [f"if ({key}) {{", *_further(yes), "} else {", *_further(no), "}"]
 
+    def formulas(decided: Mapping[str, bool]) -> Sequence[Any]:
+        return computed(lambda key: _Option(key, decided), *map(symbol, ("lr", "t", "p", "g", *state)))
+
+    def computed(number_of: Callable[[str], Any], lr: Any, t: Any, *numbers: Any) -> Sequence[Any]:
+        vars(twin).update({name: _with(option, f"o.{name}", number_of) for name, option in options.items()}, _lr=lr)
+        found = twin.rule(lr, t)(*numbers)
+        if len(found) != 1 + len(state):
+            raise ValueError(f"it gives {len(found)} numbers, for the parameter and {len(state)} that it remembers")
+        return found
+
+    def check(known: Mapping[str, Any]) -> None:
+        """Refuse a rule that asks what it is given, as by isinstance, and is another one of numbers."""
+        terms = formulas({key: bool(number) for key, number in known.items()})
+        for k in range(1, 5):
+            numbers = {"lr": 0.1 * k, "t": k, "p": 1.5 - k, "g": 2.5 - k, **{s: k + n / 4 for n, s in enumerate(state)}}
+            try:
+                found = computed(known.__getitem__, *numbers.values())
+            except UNREADABLE_RULE:
+                continue
+            try:
+                check_agrees(terms, found, {**known, **numbers})
+            except TypeError as error:
+                _refuse(optimizer, error)
+
     body, *others = [read_at(10**count, number) for count, number in enumerate(ALL_SIZES)]
     if any(other != body for other in others):
         _refuse(optimizer, TypeError("it looks at the parameters or what is kept of them, draws numbers or counts"))
+    for known in _varied(_of_keys(options)):
+        check(known)
     lines = [*functions.definitions.values(), *body]
     return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
 
@@ -120,10 +140,32 @@ def _is_option(option: Any) -> bool:
     return isinstance(option, (bool, int, float))
 
 
-def _as_symbols(option: Any, key: str, decided: Mapping[str, bool]) -> Any:
+def _of_keys(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers in options by their keys on the page."""
+    return {key: number for name, option in options.items() for key, number in _numbers_in(option, f"o.{name}")}
+
+
+def _numbers_in(option: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(option, tuple):
+        yield key, option
+        return
+    for position, part in enumerate(option):
+        yield from _numbers_in(part, f"{key}[{position}]")
+
+
+def _with(option: Any, key: str, number_of: Callable[[str], Any]) -> Any:
+    """Return an option with others in place of its numbers, by their keys."""
     if isinstance(option, tuple):
-        return tuple([_as_symbols(part, f"{key}[{position}]", decided) for position, part in enumerate(option)])
-    return _Option(key, decided)
+        return tuple([_with(part, f"{key}[{position}]", number_of) for position, part in enumerate(option)])
+    return number_of(key)
+
+
+def _varied(numbers: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the numbers of options as they are, and with one of them as it may be set on the page."""
+    yield numbers
+    for key, number in numbers.items():
+        for other in (not number,) if isinstance(number, bool) else (0.0, 0.5 * number):
+            yield {**numbers, key: other}
 
 
 def _refuse(optimizer: Optimizer, error: Exception) -> NoReturn:

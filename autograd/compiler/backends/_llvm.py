@@ -256,7 +256,6 @@ def c_library() -> Any:
     return ctypes.CDLL(name)
 
 
-@cache
 def member_with_symbol(family: Family, constant: Any) -> Any:
     """Return what writes the partial derivative of a family's members, of (y, x, constant), all of them symbols.
 

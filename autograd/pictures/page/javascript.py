@@ -20,6 +20,7 @@ from autograd.rules import (
     Functions,
     NAry,
     Operation,
+    formula,
     formulas,
     infix,
     is_own,
@@ -73,7 +74,7 @@ class JavaScript(Dialect):
     def rewritten(self, term: Any) -> Any:
         """Return an expression whose last operation the language has."""
         while isinstance(term, Expression) and term.operation is not None and is_own(term.operation):
-            term = term.operation.forward(*term.operands)
+            term = formula(term.operation, term.operands)
         return super().rewritten(term)
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:

@@ -1,6 +1,8 @@
 """Programs of every kind through every export, against the engine; and what every export refuses."""
 
+import functools
 import math
+import random
 import sys
 from contextlib import nullcontext
 from importlib import metadata
@@ -78,6 +80,13 @@ def tables(x):
     rows = fsum(tanh(dot([x[i] for i in row], x[:2])) for row in ((3, 0), (1, 5), (4, 2)))
     rows = rows + fsum(sin(a * c) for a, c in zip(x, (0.5, 2.0, -1.0)))
     return rows + fsum(exp(dot(x[:2], c)) for c in ([0.1, 0.2], [0.5, 0.3]))
+
+
+def inverse_or_zero(x):
+    try:
+        return 1.0 / x
+    except ZeroDivisionError:
+        return 0.0
 
 
 cube = operation("cube", lambda x: x * x * x, lambda y, x: 3.0 * x * x)
@@ -227,6 +236,32 @@ def test_own_operations_bring_their_derivatives_of_any_order_and_mode(library, n
 
 LANGUAGES = {to_c: "as C", to_javascript: "as JavaScript", to_torch: "for PyTorch", to_jax: "for JAX"}
 LANGUAGES |= {to_onnx: "for ONNX", to_sympy: "as symbols"}
+OTHER_OF_SYMBOLS = {  # functions that ask what they are given, and would give symbols another formula
+    "in a set": lambda x: 5.0 if x in {0.0, 1.0} else x * x,
+    "in a dict": lambda x: {1.0: 7.0}.get(x, 2.0) * x,
+    "in a cache": functools.cache(lambda x: x * x),
+    "by its class": lambda x: x * x if isinstance(x, (int, float)) else x**3,
+    "by its exact class": lambda x: where(x < 2.0, x, exp(x) if type(x) is float else x),
+    "by its methods": lambda x: 2.0 * x if hasattr(x, "is_integer") else x,
+    "by its text": lambda x: x + len(f"{x:}"[:1]) - (f"{x:}"[:1] == "-"),
+    "by a pole": inverse_or_zero,
+    "by chance": lambda x: x + random.random(),
+}
+
+
+@pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
+@pytest.mark.parametrize("name", OTHER_OF_SYMBOLS)
+def test_own_operation_that_is_another_of_symbols_is_refused(name, export):
+    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
+        pytest.importorskip(package)
+    f, slope = OTHER_OF_SYMBOLS[name], lambda y, x: 1.0
+    for own in (operation("own", f, slope), operation("own", lambda x: x, lambda y, x: f(x))):
+        root = compile(lambda p, own=own: own(p[0]) * 2.0)
+        root([0.5])
+        if export is to_onnx and own.forward is not f:  # which has no derivatives
+            continue
+        with pytest.raises(NotImplementedError, match=rf"own cannot be read {LANGUAGES[export]}, since its"):
+            export(own(Value(0.5, "x")) * 2.0 if export is to_sympy else root)
 
 
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)

@@ -68,7 +68,40 @@ LOOKING = [
     *(looking(lambda o: math.hypot(*[p.grad for p in o.parameters])), looking(lambda o: o.state["velocity"][0])),
     *(looking(lambda o: o.steps), looking(lambda o: 5.0 + random.random())),
 ]
+
+
+def of_options(rule, **options):
+    """Return an optimiser of one's own with options, whose rule is p - rule(self, lr, t, g)."""
+    name = "Asking"
+    kind = type(name, (Optimizer,), {"rule": lambda self, lr, t: lambda p, g: (p - rule(self, lr, t, g),)})
+    return type(
+        name, (kind,), {"__init__": lambda self, parameters, lr: kind.__init__(self, parameters, lr, **options)}
+    )
+
+
+FLAGS, POWERS = ({"flag": False}, {"flag": True}), ({"power": 2.5}, {"power": 3})
+ASKING = {
+    "looked up among numbers": [
+        of_options(lambda o, lr, t, g: lr * g * (0.1 if t in {2, 3} else 1.0)),
+        of_options(lambda o, lr, t, g: lr * g * {1: 1.0, 2: 0.5}.get(t, 0.1)),
+        of_options(lambda o, lr, t, g: g * {0.1: 0.2}.get(lr, 0.1)),
+        *[of_options(lambda o, lr, t, g: g * {True: 1.0, 2.5: 2.0}.get(o.flag, 3.0), **flag) for flag in FLAGS],
+    ],
+    "the formula that it builds of symbols": [
+        *[of_options(lambda o, lr, t, g: lr * g if o.flag is True else 2.0 * lr * g, **flag) for flag in FLAGS],
+        *[
+            of_options(lambda o, lr, t, g: g * (o.power if isinstance(o.power, (int, float)) else 1.0), **p)
+            for p in POWERS
+        ],
+        *[of_options(lambda o, lr, t, g: g * (2.0 if type(o.power) in (int, float) else lr), **p) for p in POWERS],
+        of_options(lambda o, lr, t, g: g * (lr if isinstance(t, int) else 2.0)),
+        of_options(lambda o, lr, t, g: lr * (g if type(g) is float else 2.0 * g)),
+        of_options(lambda o, lr, t, g: g * (o.betas[1] if type(o.betas[1]) is float else 2.0), betas=(0.5, 0.25)),
+    ],
+    "not a plain float": [of_options(lambda o, lr, t, g: o.rate * g)],
+}
 UNREADABLE = {
+    **{kind: why for why, kinds in ASKING.items() for kind in kinds},
     own("Clocked", lambda lr, t: lambda p, g: (p - lr * g / math.sqrt(t),)): "not a plain float",
     own("Branching", lambda lr, t: lambda p, g: (p - lr * g if g > 0 else p,)): "no one truth value",
     own("Forgetful", lambda lr, t: lambda p, g, v: (p - lr * g,), ("velocity",)): "it gives 1 numbers",
@@ -76,6 +109,11 @@ UNREADABLE = {
     **dict.fromkeys(LOOKING, "looks at the parameters or what is kept of them, draws numbers or counts"),
     **{type("Own", (SGD,), {name: print}): "overrides step" for name in ("step", "zero_grad", "updated")},
 }
+
+
+def test_learning_rate_that_a_rule_reads_from_the_optimiser_is_that_of_the_page():
+    source = update_source(of_options(lambda o, lr, t, g: o.lr * g)([Value(1.0)], lr=0.1))
+    assert source == update_source(of_options(lambda o, lr, t, g: lr * g)([Value(1.0)], lr=0.5))
 
 
 def test_rule_that_cannot_be_read_is_named():
