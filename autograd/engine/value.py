@@ -670,7 +670,9 @@ class _ErrorOfSide(Operation):
         self.error = copy.copy(error)  # without the frames in which it was raised
         super().__init__("error", self._raise, lambda y, x: 0.0)
 
-    def _raise(self, x: float) -> float:
+    def _raise(self, x: Any) -> Any:
+        if isinstance(x, rules.Expression):  # in an export, which has nan where a function is not defined
+            return x * math.nan
         if math.isnan(x):  # as it comes into a side that is not chosen
             return x
         raise copy.copy(self.error)

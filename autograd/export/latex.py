@@ -6,7 +6,6 @@ part that would be too large for a line has a name too.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -219,8 +218,7 @@ class TeX(Formulas):
             family, constant = operation.family
             named = family.name.replace("_", r"\_")
             word = r"\psi" if family is rules.polygamma_of else rf"\operatorname{{{{{named}}}}}"
-            index = f"{constant:g}" if math.isfinite(constant) else tex_number(constant, self.digits)
-            index = index.replace("{", "{{").replace("}", "}}")
+            index = tex_number(constant, self.digits).replace("{", "{{").replace("}", "}}")
             template, level, least = _function(rf"{word}_{{{{{index}}}}}"), ATOM, [0]
         elif template is None:
             named = operation.name.replace("_", r"\_")

@@ -53,8 +53,8 @@ def update_source(optimizer: Optimizer) -> str:
     >>> print(update_source(SGD([Value(1.0)])).splitlines()[0])
     (o, lr, t, theta, gradient, state) => {
 
-    Raises TypeError for a rule that wants floats, as one with functions of `math` does, that looks at parameters, or that
-    asks what it is given, by isinstance or a look-up in a set, and for an optimiser whose `step` does more than its rule.
+    Raises TypeError for a rule that wants floats, as one with functions of `math` does, that looks at parameters, or
+    asks what it is given, by isinstance or a look-up in a set; and for an optimiser whose `step` is not its rule's.
     """
     if not optimizer.steps_by_rule:
         _refuse(optimizer, TypeError("its class overrides step, zero_grad or updated, which a page does not call"))

@@ -93,10 +93,10 @@ class Formulas(Dialect):
         if exponent == 1.0:
             return source, binds
         source = self.enclosed(source, binds, ATOM)
-        if exponent.is_integer():
-            return source + f"{exponent:g}".translate(SUPERSCRIPTS), POWER
+        if exponent.is_integer() and abs(exponent) < 2.0**53:
+            return source + f"{exponent:.0f}".translate(SUPERSCRIPTS), POWER
         written = formula_number(exponent)
-        return f"{source}^{f'({written})' if exponent < 0.0 else written}", POWER
+        return f"{source}^{f'({written})' if {MINUS, '+'} & {*written} else written}", POWER
 
     def printed(self, operation: Operation, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
         """Print an operation on operands, each with how tightly it binds; sums of products are written out."""

@@ -139,7 +139,18 @@ def of_other_values(**options):
     return f
 
 
+RAISING = {  # sides that raise an error wherever they are chosen
+    "a domain": lambda x: log(0.0), "a pole": lambda x: 1.0 / 0.0, "in a sum": lambda x: sqrt(-1.0) + x,
+    "in a choice": lambda x: where(x > 2.0, lambda: ad.acosh(0.0), lambda: log(-1.0) * x),
+    "in another of its sides": lambda x: where(x > 2.0, lambda: log(-1.0), x),
+    "a check": lambda x: [][0] * x,
+}  # fmt: skip
 CASES = {  # how a program is made, and arguments
+    **{
+        f"a side that raises, {name}": (
+            lambda side=side, **o: compile(lambda p: where(p[0] > 1.0, lambda: side(p[0]), p[0] * p[0]), **o), [[[0.5]]]
+        ) for name, side in RAISING.items()
+    },
     "choices keep out what is not chosen": (lambda **o: compile(choice, **o),
         [[[2.0, 3.0]], [[0.0, 3.0]], [[-2.0, 3.0]]]),
     "what lies irregularly is listed": (lambda **o: compile(irregular_graph()[0], **o), [[]]),

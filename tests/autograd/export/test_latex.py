@@ -131,7 +131,7 @@ class Reader:
             return self.cases()
         word = self.text().replace("\\_", "") if token == "\\operatorname" else token
         if word in FUNCTIONS:
-            constants = [float(self.text())] if self.found("_") else []
+            constants = [self.group()] if self.found("_") else []
             exponent = float(self.text()) if self.found("^") else 1.0
             result = FUNCTIONS[word](*self.arguments(), *constants) ** exponent
             assert self.tokens[0] != "^" or not word.startswith("\\ln\\"), "a power of what is within the logarithm"
@@ -261,6 +261,13 @@ x, y = Value(0.3, "x"), Value(0.7, "y")
 )  # fmt: skip
 def test_parentheses_stand_where_they_are_needed_and_no_number_looks_like_python(root, formula):
     assert to_latex(root) == formula
+
+
+@pytest.mark.parametrize("constant", [0.123456789, 1e-7, 1.0000001, 123456789.0, 1e20])
+@pytest.mark.parametrize("family", [rules.leaky_relu, rules.elu], ids=lambda family: family.name)
+def test_constant_of_a_family_is_exact_as_other_numbers_are(family, constant):
+    root, leaves = graph(family.member(constant), [-0.5])
+    assert computed(to_latex(root), named(leaves)) == root.data
 
 
 @each_row

@@ -274,6 +274,11 @@ FORMULAS = [  # of the value and of the derivatives
     (rules.tanh, 1, ["tanh(a)", "1 − y²"]), (rules.sigmoid, 1, ["sigmoid(a)", "y × (1 − y)"]),
     (rules.relu, 1, ["relu(a)", "1 if a > 0 else 0"]), (rules.power_of.member(2.0), 1, ["a²", "2 × a"]),
     (rules.power_of.member(-1.0), 1, ["a⁻¹", "−1 × y / a"]), (rules.power_of.member(12.0), 1, ["a¹²", "12 × a¹¹"]),
+    (rules.power_of.member(1e6), 1, ["a¹⁰⁰⁰⁰⁰⁰", "1e+06 × a⁹⁹⁹⁹⁹⁹"]), (rules.power_of.member(1234567.0), 1, [
+        "a¹²³⁴⁵⁶⁷", "1.23457e+06 × a¹²³⁴⁵⁶⁶"]),
+    (rules.power_of.member(1e20), 1, ["a^(1e+20)", "1e+20 × a^(1e+20)"]),
+    (rules.power_of.member(-1e6), 1, ["a⁻¹⁰⁰⁰⁰⁰⁰", "−1e+06 × y / a"]),
+    (rules.power_of.member(1234567.5), 1, ["a^(1.23457e+06)", "1.23457e+06 × a^(1.23457e+06)"]),
     (rules.leaky_relu.member(0.1), 1, ["leaky_relu(a, 0.1)", "1 if a > 0 else 0.1"]),
     (rules.asin, 1, ["asin(a)", "1 / sqrt(1 − a²)"]), (rules.dot, 4, ["a × c + b × d", "c", "d", "a", "b"]),
     (rules.mean, 2, ["mean(a, b)", "0.5", "0.5"]),
