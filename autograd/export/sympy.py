@@ -33,7 +33,8 @@ def to_sympy(root: Value) -> Any:
     ValueError where several of one label were asked for theirs before they met. Constants are numbers: exact where they
     are whole, else floats. An own operation is its formula; where its partials are not the derivatives of this, as in a
     straight-through estimator, or have conditions and bounds that it has not, it is a function of its name that has
-    them, and `sympy.expand_func` gives the formula.
+    them, and `sympy.expand_func` gives the formula. It gives SymPy's own `floor`, too, whose derivative is not 0:
+    `sympy.solve` and `sympy.integrate` believe derivatives, and without it are wrong, and silent, about both.
     Raises RuntimeError if the graph was made by a choice by a plain bool, such as that of x > 0, which would stay as it
     was made.
 
@@ -116,7 +117,7 @@ def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
         family, constant = operation.family
         return MEMBERS[family](_number(constant), *operands)
     if is_own(operation):
-        return _own_function(operation)(*operands)
+        return _own_function(_first(operation))(*operands)
     term = composition(operation, list(map(symbol, range(len(operands)))))
     return _computed(term, dict(enumerate(operands)))
 
@@ -129,6 +130,15 @@ def _computed(term: Any, terms: dict[Any, Any]) -> Any:
     if key not in terms:
         terms[key] = symbolic(cast("Operation", term.operation), [_computed(part, terms) for part in term.operands])
     return terms[key]
+
+
+_firsts: WeakValueDictionary[Any, Operation] = WeakValueDictionary()
+
+
+def _first(operation: Operation) -> Operation:
+    """Return the first operation of these functions: one that comes out of a pickle is another with the same."""
+    partials = [getattr(partial, "unchecked", partial) for partial in operation.partials]
+    return _firsts.setdefault((operation.name, *map(id, (operation.forward, *partials))), operation)
 
 
 @lru_cache(maxsize=1024)
@@ -161,10 +171,19 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
             return slope(argindex - 1, self, self.args)
 
         def _eval_expand_func(self, **hints: Any) -> Any:
-            return formula(*self.args)
+            return sympy.expand_func(formula(*self.args))
 
         def _eval_is_extended_real(self) -> Any:
             return True if all(x.is_extended_real for x in self.args) else None
+
+        def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
+            return formula(*self.args).as_leading_term(x, *others, **named)
+
+        def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
+            return formula(*self.args)._eval_nseries(x, *others, **named)
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return symbolic, (operation, self.args)
 
     _print_as(Own, lambda own: formula(*own.args))
     name = identifier(operation.name)
@@ -363,6 +382,15 @@ def _frozen() -> Any:
 
         def _eval_derivative(self, by: Any) -> Any:
             return sympy.Integer(0)
+
+        def _eval_expand_func(self, **hints: Any) -> Any:
+            return self.args[0]
+
+        def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
+            return self.args[0].as_leading_term(x, *others, **named)
+
+        def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
+            return self.args[0]._eval_nseries(x, *others, **named)
 
         def __reduce_ex__(self, protocol: Any) -> Any:
             return _freeze, self.args

@@ -106,6 +106,53 @@ def test_own_operation_with_other_partials_has_its_numbers_where_sympy_computes(
     assert found.diff(to_sympy(x)) == 2
 
 
+def step_of_thirds(x):
+    return autograd.floor(3.0 * x)
+
+
+def slope_of_thirds(y, x):
+    return 3.0
+
+
+JUMPING = {  # functions whose derivatives are not the slopes that they have, or that are 0
+    "floor": autograd.floor, "ceil": autograd.ceil, "remainder": lambda x: x % 2.0, "quotient": lambda x: x // 0.5,
+    "product": lambda x: x * autograd.floor(x), "difference": lambda x: 2.0 * x - autograd.floor(x) - 0.25,
+    "straight through": operation("rounded", lambda x: autograd.floor(x + 0.5), lambda y, x: 1.0),
+    "reversed": operation("reversal", lambda x: 1.0 * x, lambda y, x: -1.0),
+    "halved": operation("half", lambda x: x * x, lambda y, x: x),
+    "product with one's own": lambda x: operation("half", lambda x: x * x, lambda y, x: x)(x) * x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JUMPING)
+def test_limits_and_series_are_of_the_function_whatever_its_slopes_are(name):
+    x = Value(0.7, "x")
+    symbol, found = to_sympy(x), to_sympy(JUMPING[name](x))
+    for at, (side, sign) in itertools.product((-1, 0, 0.5, 2), [("-", -1.0), ("+", 1.0)]):
+        limit = float(sympy.limit(found, symbol, sympy.Rational(at), side))
+        assert limit == pytest.approx(JUMPING[name](Value(at + sign * 1e-9)).data, abs=1e-7)
+    series = found.series(symbol, sympy.Rational(9, 4), 4).removeO()
+    assert float(series.subs(symbol, 2.26)) == pytest.approx(JUMPING[name](Value(2.26)).data, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", JUMPING)
+def test_expanded_functions_are_solved_and_integrated_or_sympy_says_that_it_cannot(name):
+    x = Value(0.7, "x")
+    symbol, found = to_sympy(x), sympy.expand_func(to_sympy(JUMPING[name](x)))
+    for level in (1.0, 1.75):
+        try:
+            solutions = sympy.solve(found - sympy.Rational(level), symbol)
+        except NotImplementedError:
+            continue
+        assert solutions
+        for solution in solutions:
+            assert JUMPING[name](Value(float(solution))).data == pytest.approx(level, rel=1e-12)
+    integral = sympy.integrate(found, (symbol, 0, 2))
+    if not integral.has(sympy.Integral):
+        middles = [JUMPING[name](Value((k + 0.5) / 1000.0)).data for k in range(2000)]
+        assert float(integral) == pytest.approx(math.fsum(middles) / 1000.0, rel=1e-5)
+
+
 CODED = {  # expressions with functions that SymPy has not
     "a remainder": lambda x: x % 0.4 + 1.0,
     "a floor": lambda x: 2.0 * autograd.floor(3.0 * x),
@@ -117,7 +164,7 @@ CODED = {  # expressions with functions that SymPy has not
     "a cube root": lambda x: cbrt(x - 1.0) * cbrt(x),
     "a network": lambda x: nn.MLP(1, [3, 3, 1], "relu", seed=1)([x]) * 2.0,
     "a deep network": lambda x: nn.MLP(1, [2, 2, 2, 1], "relu", seed=1)([x]) * 2.0,
-    "an own operation": lambda x: operation("step", lambda x: autograd.floor(3.0 * x), lambda y, x: 3.0)(x) * x + 1.0,
+    "an own operation": lambda x: operation("step", step_of_thirds, slope_of_thirds)(x) * x + 1.0,
 }
 
 
@@ -151,8 +198,9 @@ def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
             f = sympy.lambdify(symbols, term, modules)
             assert float(f(0.6, *[leaf.data for leaf in leaves])) == pytest.approx(known, rel=1e-12)
     assert found.subs(to_sympy(x), sympy.Symbol("t")).subs("t", 0.6) == pytest.approx(root.data, rel=1e-12)
-    if name != "an own operation":  # whose functions are lambdas
-        assert pickle.loads(pickle.dumps(found)) == found
+    again = pickle.loads(pickle.dumps(found))
+    assert again == found
+    assert again.diff(to_sympy(x)) == found.diff(to_sympy(x))
 
 
 def by_sympy(root, leaves, digits=30):
