@@ -4,8 +4,10 @@
 function short(x) {
   if (Number.isNaN(x)) return "undefined";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  const [digits, exponent] = x.toExponential(3).split("e").map(Number);
-  const text = exponent < -4 || exponent >= 4 ? scientific(digits, exponent) : String(Number(x.toPrecision(4)));
+  // Of two numbers as near, the one with an even last digit, as in Python; JavaScript takes the larger one.
+  const even = Number(x.toExponential(100).replace(/^(-?\d\.\d\d[02468])50+e/, "$1e"));
+  const [digits, exponent] = even.toExponential(3).split("e").map(Number);
+  const text = exponent < -4 || exponent >= 4 ? scientific(digits, exponent) : String(Number(even.toPrecision(4)));
   return text.replaceAll("-", "−");
 }
 

@@ -95,6 +95,15 @@ def test_model_has_the_nodes_in_sorted_order_with_their_parents_and_the_same_gra
     assert explore(pickle.loads(pickle.dumps(example))).html == explore(example).html
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js: node")
+def test_page_rounds_numbers_as_python_does():
+    halves = [sign * (n + 0.5) * 2.0**k for k in range(-30, 40, 3) for n in (1000, 1001, 2049) for sign in (1.0, -1.0)]
+    known = [*(k / 64 for k in range(400)), *halves, 12345.0, 0.15625, 9999.5, 99995.0, 1.0005, 1e-5 / 3.0, 0.1 + 0.2]
+    program = (HERE / "numbers.js").read_text(encoding="utf-8") + f"console.log({known}.map(short).join())"
+    done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().replace("\N{MINUS SIGN}", "-").split(",") == [f"{x:.4g}" for x in known]
+
+
 def test_names_are_those_of_text_and_constants_are_their_numbers_as_json_has_them():
     x = Value(2.0, "x")
     nodes = model_of(sin(x) * 3.0 + x)["nodes"]
