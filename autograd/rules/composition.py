@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from autograd.rules import _rows as rules
-from autograd.rules.expression import COMPARISONS, UNREADABLE, Dialect, Expression, parts_of, substitute, symbol
+from autograd.rules.expression import COMPARISONS, UNREADABLE, Dialect, Expression, sorted_parts, substitute, symbol
 from autograd.rules.operation import NAry, Operation, identifier
 from autograd.rules.reading import formula, formulas
 
@@ -49,7 +49,7 @@ def lines_of(term: Any, name: Callable[[int], str]) -> tuple[list[tuple[str, Any
     >>> lines_of(square / (1.0 + square), "t{}".format)
     ([('t0', x * x)], t0 / (1.0 + t0))
     """
-    order = parts_of(term)
+    order = sorted_parts(term)
     uses: Counter[int] = Counter()
     for part in reversed(order):
         times = uses[id(part)] if part.operation in COMPARISONS else 1
@@ -128,7 +128,7 @@ def guarded(term: Any) -> Any:
         return Expression(rules.detached, [x])
 
     found: dict[int, Any] = {}
-    for part in parts_of(term):
+    for part in sorted_parts(term):
         operands = [found.get(id(operand), operand) for operand in part.operands]
         if part.operation is rules.where:
             condition, a, b = operands

@@ -108,7 +108,7 @@ def walk(term: Any) -> Iterator[Expression]:
         yield term
 
 
-def parts_of(term: Any) -> list[Expression]:
+def sorted_parts(term: Any) -> list[Expression]:
     """Return the parts of an expression, each once, after its operands."""
     order: list[Expression] = []
     seen: set[int] = set()

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from autograd.rules import _rows as rules
-from autograd.rules.expression import UNREADABLE, Expression, is_own, parts_of, symbol
+from autograd.rules.expression import UNREADABLE, Expression, is_own, sorted_parts, symbol
 from autograd.rules.operation import OUT_OF_DOMAIN, Operation
 
-NUMBERS = (0.0, 1.0, -0.5, 2.0, 3.0, -1.0, 0.25, 7.25, -3.75)  # at which formulas are compared with functions
+COMPARED_AT = (0.0, 1.0, -0.5, 2.0, 3.0, -1.0, 0.25, 7.25, -3.75)  # at which formulas are compared with functions
 
 
 def formula(operation: Operation, operands: Sequence[Any]) -> Any:
@@ -61,8 +61,8 @@ def _check(operation: Operation, compute: Callable[[Any, Sequence[Any]], Sequenc
         terms = compute(symbol("y"), list(map(symbol, names)))
     except UNREADABLE:  # of symbols; of the operands that it gets it may be read
         return
-    for first in range(len(NUMBERS)):
-        operands = [NUMBERS[(first + 4 * place) % len(NUMBERS)] for place in range(len(names))]
+    for first in range(len(COMPARED_AT)):
+        operands = [COMPARED_AT[(first + 4 * place) % len(COMPARED_AT)] for place in range(len(names))]
         try:
             with warnings.catch_warnings(action="ignore"):  # of NumPy's functions outside of their domains
                 y = operation.evaluate(operands)
@@ -94,7 +94,7 @@ def check_agrees(terms: Sequence[Any], found: Sequence[Any], numbers: Mapping[An
 def _value_at(term: Any, numbers: Mapping[Any, float]) -> tuple[float, float]:
     """Return the number of an expression, nan where it has none, and the size of the largest one on the way to it."""
     known: dict[int, float] = {}
-    for part in parts_of(term):
+    for part in sorted_parts(term):
         if part.operation is None:
             known[id(part)] = float(numbers[part.key])
             continue
