@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,12 +20,15 @@ from autograd.compiler.instructions import Array
 from autograd.functions import Structure, arranged, flatten, signature_of, telling_signature, vectors_after
 from autograd.functions.containers import identity
 from autograd.functions.pickling import MadeOfFunction
+from autograd.functions.structure import ONE_NUMBER, all_floats, plain_numbers, sequence_of
 from autograd.rules import with_article
 
 Part: TypeAlias = Hashable  # None for a number, n for a list of n, the shape of an array; else a Structure
 
 PLAIN, BATCHED, STATIC = "plain", "batched", "static"
 NUMBERS = (float, int, np.generic)
+FLOATS = frozenset({float, np.float64})
+SCALARS = (float, int, bool, np.float64)
 FORMS = 256  # of calls of one function, which are kept
 AS_EXAMPLES = {  # how rows become examples, by a method of what holds them; the first is the one that keeps most
     "to_numpy": ".to_numpy() behind it",  # a list of a table holds the names of its columns
@@ -88,7 +90,7 @@ class ExampleRows:
 
 def example_rows(given: Any, name: str) -> ExampleRows:
     """Return examples flattened: plain numbers, in an array or in a list of examples nested alike."""
-    rows, part = _examples(given, name)
+    rows, part = _examples(given, name, None)
     if rows is None:
         raise TypeError(f"{name} holds Values; to use a Value as a number there is .data")
     return ExampleRows(rows.astype(float), part)
@@ -183,8 +185,11 @@ class Signature:
                 )
         return Form(None if order == list(places) else order, tuple(named), names, roles, dynamic)
 
-    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> BoundCall:
-        """Return a call with its arguments bound, as Python binds them, and taken apart."""
+    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any], latest: Sequence[Part] = ()) -> BoundCall:
+        """Return a call with its arguments bound, as Python binds them, and taken apart.
+
+        `latest` is the key of another call: an argument of the same structure is taken apart faster.
+        """
         form = self.form(len(args), keywords)
         given: Sequence[Any] = (*args, *keywords.values()) if keywords else args
         arguments = given if form.order is None else [given[place] for place in form.order]
@@ -204,7 +209,8 @@ class Signature:
             elif array and argument.ndim and argument.size:
                 numbers, part = argument, argument.shape[1:] or None
             else:
-                numbers, part = self._taken_apart(argument, role, position, form)
+                like = latest[position] if position < len(latest) else None
+                numbers, part = self._taken_apart(argument, role, position, form, like)
             if numbers is None:
                 has_values = True
             elif role is BATCHED:
@@ -216,16 +222,25 @@ class Signature:
         key = (*parts, form.keywords) if form.keywords else tuple(parts)
         return BoundCall(form, arguments, key, taken, lengths[0] if lengths else 1, has_values)
 
-    def _taken_apart(self, argument: Any, role: str, position: int, form: Form) -> tuple[Any, Part]:
+    def _taken_apart(self, argument: Any, role: str, position: int, form: Form, like: Part) -> tuple[Any, Part]:
         """Return the numbers of an argument and its part; None for the numbers where there are Values among them."""
         if type(argument) is ExampleRows:
             return argument.rows, argument.part
+        if role is PLAIN:
+            kind = type(argument)
+            if kind is list and argument and all_floats(argument):
+                return argument, len(argument)
+            if hasattr(kind, "_operate"):
+                return None, None
+            if kind in SCALARS:
+                with suppress(OverflowError):  # of an integer, which `flatten` names
+                    return [float(argument)], None
+            if isinstance(like, Structure) and (known := numbers_like(argument, like)) is not None:
+                return known, like
         plain = position < len(form.roles) - len(form.keywords)
         name = f"argument {position if plain else form.names[position]} of {self.function}"
         if role is BATCHED:
-            return _examples(argument, name)
-        if type(argument) is list and set(map(type, argument)) == {float}:
-            return argument, len(argument)
+            return _examples(argument, name, like)
         numbers, structure = _flat(argument, name)
         if _has_values(numbers):
             return None, part_of(structure)
@@ -276,12 +291,21 @@ def _flat(argument: Any, name: str) -> tuple[list[Any], Structure]:
         raise
 
 
-def _has_values(numbers: Iterable[Any]) -> bool:
+def _has_values(numbers: list[Any]) -> bool:
     """Whether there are numbers that say themselves how operations apply to them, as Values do."""
-    return any(type(number) is not float for number in numbers)
+    return not all_floats(numbers)
 
 
-def _examples(given: Any, name: str) -> tuple[Any, Part]:
+def numbers_like(argument: Any, structure: Structure) -> list[float] | None:
+    """Return the plain numbers of an argument of this structure; None if it is nested otherwise, or holds others."""
+    try:
+        things = structure.flatten(argument)
+    except TypeError:  # of a container that cannot be taken apart, which `flatten` names
+        return None
+    return None if things is None else plain_numbers(things)
+
+
+def _examples(given: Any, name: str, like: Part) -> tuple[Any, Part]:
     """Return a row of numbers for each example, in an array or in a list of examples nested alike; and their part."""
     if not (isinstance(given, (list, tuple)) or (type(given) is np.ndarray and given.ndim)):
         found = f"{name} is batched, so it is an array or a list of examples, got {type(given).__name__}"
@@ -292,8 +316,10 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
         raise ValueError(f"{name} holds no examples, and a batch has one or more")
     if type(given) is np.ndarray and given.dtype.kind in "biuf":
         return given.reshape(len(given), -1), given.shape[1:] or None
-    _, first = _flat(given[0], f"{name}[0]")
-    if (rows := _regular(given, first)) is not None:
+    first = like if isinstance(like, Structure) and numbers_like(given[0], like) is not None else None
+    if first is None:
+        _, first = _flat(given[0], f"{name}[0]")
+    if (rows := _plain_rows(given, first)) is not None:
         return rows, part_of(first)
     flat = [_flat(arranged(example, first), f"{name}[{i}]") for i, example in enumerate(given)]
     structures = {structure: i for i, (_, structure) in reversed(list(enumerate(flat)))}
@@ -306,20 +332,36 @@ def _examples(given: Any, name: str) -> tuple[Any, Part]:
     return np.array([numbers for numbers, _ in flat], dtype=float).reshape(len(flat), -1), part_of(*structures)
 
 
-def _regular(given: Any, first: Structure) -> Array | None:
-    """Return the rows of examples that are all numbers, flat lists or arrays, as the first is; None for others."""
-    kinds = {*map(type, given)}
-    if first.container not in (None, list, tuple, np.ndarray):
-        return None
-    if first.container is not None:
-        sizes: set[Any] = {*map(np.shape, given)} if first.is_array else {*map(len, given)}
-        if kinds != {first.container} or len(sizes) > 1:
+def _plain_rows(given: Any, first: Structure) -> Array | None:
+    """Return the rows of examples that are nested as the first is, all of plain numbers; None for others."""
+    if first.is_array:
+        if {*map(type, given)} != {np.ndarray} or len({*map(np.shape, given)}) > 1:
             return None
-        kinds = {float} if first.is_array else {type(number) for example in given for number in example}
-    if not all(issubclass(kind, NUMBERS) for kind in kinds):
-        return None
-    array = np.array(given)
+        array = np.array(given)
+    else:
+        numbers = given if first.container is None else _in_order(given, first)
+        if numbers is None:
+            return None
+        kinds = {float} if len(numbers) and type(numbers[0]) is float and all_floats(numbers) else {*map(type, numbers)}
+        if kinds <= FLOATS:
+            return np.fromiter(numbers, float, len(numbers)).reshape(len(given), -1)
+        if not all(issubclass(kind, NUMBERS) for kind in kinds):
+            return None
+        array = np.array(numbers)
     return array.reshape(len(given), -1) if array.dtype.kind in "biuf" else None
+
+
+def _in_order(given: Any, first: Structure) -> list[Any] | None:
+    """Return what examples that are nested as the first is have in place of its numbers; None for others."""
+    batch = _batch_of(first, len(given))
+    found = batch.flatten([*given])
+    if found is None and first.has_mapping:
+        found = batch.flatten([arranged(example, first) for example in given])
+    return found
+
+
+def _batch_of(structure: Structure, examples: int) -> Structure:
+    return Structure(list, (), (structure,) * examples)
 
 
 def part_of(structure: Structure) -> Part:
@@ -332,7 +374,7 @@ def part_of(structure: Structure) -> Part:
         return None
     if structure.is_array:
         return structure.keys
-    return len(structure.parts) if structure == list_of(len(structure.parts)) else structure
+    return len(structure.parts) if structure.container is list and structure.is_flat else structure
 
 
 def structure_of(part: Part) -> Structure:
@@ -341,13 +383,7 @@ def structure_of(part: Part) -> Structure:
         return part
     if isinstance(part, tuple):
         return Structure(np.ndarray, part)
-    return Structure() if part is None else list_of(part)
-
-
-@lru_cache(maxsize=64)
-def list_of(size: Any) -> Structure:
-    """Return the structure of a list of so many numbers."""
-    return Structure(list, tuple(range(size)), (Structure(),) * size)
+    return ONE_NUMBER if part is None else sequence_of(list, part)
 
 
 def nested(numbers: Array, structure: Structure) -> Any:
@@ -359,7 +395,9 @@ def nested_batch(rows: Array, structure: Structure, given: Any) -> Any:
     """Return a row for each example of an argument in the structure it was given in."""
     if isinstance(given, np.ndarray):
         return rows.reshape(given.shape)
-    return in_batch([nested(row, structure) for row in rows], given)
+    if structure.is_array:
+        return in_batch([nested(row, structure) for row in rows], given)
+    return in_batch(_batch_of(structure, len(rows)).unflatten(rows.ravel().tolist()), given)
 
 
 def in_batch(found: list[Any], given: Any) -> Any:

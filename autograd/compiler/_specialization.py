@@ -53,7 +53,8 @@ class Specialization:
     differentiated: int
     constants: dict[Value, Any]  # those that are part of the program, with the stamps of their data
     condition: bool  # whether what is differentiated is a truth value
-    scalar: bool  # whether floats and lists of floats are all that it needs
+    scalar: bool  # whether floats, alone and in containers, are all that it needs
+    key: tuple[Part, ...]  # of the calls that it is for
     buffers: Buffers | None = None
     checked: int | None = None  # the clock when the constants were looked at last
 
@@ -207,7 +208,7 @@ def specialize(
     program.constant_results = results.fixed
     condition = is_condition(traced.result[0] if has_aux else traced.result, traced=True)
     scalar = not (leaves or has_aux or any(batched) or condition)
-    scalar &= len(dynamic) == len(call.key) and all(part is None or isinstance(part, int) for part in call.key)
+    scalar &= len(dynamic) == len(call.key) and not any(isinstance(part, tuple) for part in call.key)
     return Specialization(
         program,
         results,
@@ -220,6 +221,7 @@ def specialize(
         traced.constants,
         condition,
         scalar,
+        call.key,
     )
 
 

@@ -12,13 +12,13 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any, Generic, NoReturn
+from typing import Any, Generic, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd.compiler import _eager
-from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch
+from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch, numbers_like
 from autograd.compiler._arguments import ExampleRows as ExampleRows
 from autograd.compiler._arguments import example_rows as example_rows
 from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
@@ -31,9 +31,12 @@ from autograd.compiler.graph import WithParameters, leaves_of
 from autograd.compiler.instructions import Array
 from autograd.compiler.program import Program
 from autograd.engine import Value, modes
-from autograd.functions import R, flatten, gradients
+from autograd.functions import R, Structure, flatten, gradients
 from autograd.functions.calls import check_outputs
 from autograd.functions.pickling import MadeOfFunction
+from autograd.functions.structure import sequence_of
+
+Quick: TypeAlias = tuple[Specialization, Runner, list[float], int | Structure | None]
 
 SEED = (1.0,)
 DATA = {float, int, bool, list, tuple, dict, np.ndarray}  # what is no instance of a class with methods
@@ -86,11 +89,13 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         Where f `has_aux`, that is a pair, of which the second part has its numbers for each example. Called with
         Values, it returns Values.
         """
-        if not keywords and (quick := self._quick(args)) is not None:
+        if quick := None if keywords else self._quick(args):
             found, runner, numbers, _ = quick
             return found.results.nested(runner.values(numbers))  # type: ignore[no-any-return]
-        self, args = self._bound(args)
-        return self._replay(args, keywords, self._value, self._eager_value)  # type: ignore[no-any-return]
+        if self._takes_self:
+            self, args = self._bound(args)
+        like = quick is None
+        return self._replay(args, keywords, self._value, self._eager_value, like=like)  # type: ignore[no-any-return]
 
     def each(self, /, *args: Any, **keywords: Any) -> Any:
         """Return what a batched f returns for each example: its structure, with an array in place of each number.
@@ -104,13 +109,16 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
 
     def value_and_grad(self, /, *args: Any, **keywords: Any) -> tuple[Any, Any]:
         """Return the value of f, which is one number, and its gradient by the first argument, in its structure."""
-        if not keywords and (quick := self._quick(args)) is not None and quick[0].structure.is_number:
-            _, runner, numbers, size = quick
+        if (quick := None if keywords else self._quick(args)) and quick[0].structure.is_number:
+            _, runner, numbers, part = quick
             (value,), gradient = runner.values_and_adjoints(numbers, SEED)
-            return value, gradient[0] if size is None else gradient[:size]
-        self, args = self._bound(args)
+            if part is None:
+                return value, gradient[0]
+            return value, gradient[:part] if isinstance(part, int) else part.unflatten(gradient)
+        if self._takes_self:
+            self, args = self._bound(args)
         pair: tuple[Any, Any] = self._replay(
-            args, keywords, self._with_gradient, self._eager_value_and_grad, by="arguments"
+            args, keywords, self._with_gradient, self._eager_value_and_grad, by="arguments", like=quick is None
         )
         return pair
 
@@ -182,31 +190,44 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
 
     # From arguments to a program that has them
 
-    def _quick(self, args: Any) -> tuple[Specialization, Runner, list[float], int | None] | None:
-        """Return the program for floats and lists of floats, and the numbers, where these are all that it needs."""
+    def _quick(self, args: Any) -> Quick | tuple[()] | None:
+        """Return the program for floats and containers of floats, the numbers, and the part of the first argument.
+
+        None where a program needs more than these; () where an argument is not of the structure of the latest call.
+        """
         if modes.blocks or self._signature.roles:
             return None
         numbers: list[float] = []
-        key: list[int | None] = []
+        key: list[int | Structure | None] = []
         for argument in args:
-            if type(argument) is float:
+            kind = type(argument)
+            if kind is float:
                 numbers.append(argument)
                 key.append(None)
-            elif type(argument) is list and argument and [*map(type, argument)].count(float) == len(argument):
+            elif (kind is list or kind is tuple) and argument and [*map(type, argument)].count(float) == len(argument):
                 numbers += argument
-                key.append(len(argument))
+                key.append(len(argument) if kind is list else sequence_of(tuple, len(argument)))
             else:
-                return None
-        found = self._programs.find(tuple(key)) if key else None
-        if found is None or not found.scalar:
+                latest = self._programs.latest
+                if latest is None or not latest.scalar or not latest.program.runner.takes_lists:
+                    return None
+                part = latest.key[len(key)] if len(key) < len(latest.key) else None
+                if not isinstance(part, Structure):
+                    return None
+                if (found := numbers_like(argument, part)) is None:
+                    return ()
+                numbers += found
+                key.append(part)
+        kept = self._programs.find(tuple(key)) if numbers else None
+        if kept is None or not kept.scalar:
             return None
-        program = found.program
+        program = kept.program
         if not program.runner.takes_lists:
             return None
         program.left -= program.single
         if program.left <= 0.0:
             program.proceed()
-        return found, program.runner, numbers, key[0]
+        return kept, program.runner, numbers, key[0]
 
     def _replay(
         self,
@@ -217,9 +238,14 @@ class CompiledFunction(MadeOfFunction, WithParameters, Generic[R]):
         *,
         by: str | None = None,
         theta: ArrayLike | None = None,
+        like: bool = True,
     ) -> Any:
-        """Run the program for these arguments and finish; where f has to run on Values, do what is to be done there."""
-        call = self._signature.bind(args, keywords)
+        """Run the program for these arguments and finish; where f has to run on Values, do what is to be done there.
+
+        `like` says whether arguments may be of the structure of the latest call.
+        """
+        latest = self._programs.latest if like else None
+        call = self._signature.bind(args, keywords, latest.key if latest is not None else ())
         if by == "arguments" and not call.form.dynamic:
             raise TypeError(
                 f"{self.__name__} was called without an argument to differentiate by; by the Values that it uses there "

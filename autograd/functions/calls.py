@@ -43,7 +43,7 @@ class Call(Linearization):
             if 0 in positions and signature and next(iter(signature.parameters), "") in ("self", "cls"):
                 error.add_note("Of a method, self is argument 0: argnums=1 is the one behind it.")
             raise
-        arguments = Structure(tuple, tuple(range(len(taken))), tuple([structure for _, structure in taken]))
+        arguments = Structure(tuple, (), tuple([structure for _, structure in taken]))
         self.arguments = arguments if isinstance(argnums, (list, tuple)) else arguments.parts[0]
         since = clock.advance()
         placed = list(args)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, lru_cache
+from itertools import chain, islice, repeat
 from operator import is_
 from typing import Any, TypeAlias, cast
 
 from autograd.functions.containers import Beside, Container, container_of, identity
 from autograd.rules import real
 
+LEAST_ROWS = 6  # of a matrix, from which on it is faster to take all of them at once
 Shape: TypeAlias = "tuple[int, ...] | None"  # of an array; None: a number by itself
 
 
@@ -28,7 +30,7 @@ class Structure:
 
     - `container`: list, tuple, dict, OrderedDict, `numpy.ndarray`, or another class that `container_of` knows; None for
       a number by itself.
-    - `keys`: the names of the parts in their container; the shape, for an array.
+    - `keys`: the keys of a dict; the shape of an array. The parts of other containers are numbered.
     - `parts`: the structures of the parts; none for a number or an array.
     - `rest`: what another container is made of beside its parts.
     """
@@ -48,16 +50,15 @@ class Structure:
     def __eq__(self, other: object) -> bool:
         if type(other) is not Structure:
             return NotImplemented
-        rest, keys = self.rest, self.keys
         return (
-            (self.container, keys, self.parts, rest) == (other.container, other.keys, other.parts, other.rest)
-            and (all(map(is_, keys, other.keys)) or identity(keys) == identity(other.keys))  # as 1 and True are not
-            and (rest is None or type(rest) is Beside or identity(rest) == identity(other.rest))
+            (self.container, self.keys, self.parts) == (other.container, other.keys, other.parts)
+            and _same_keys(self.keys, other.keys)
+            and _same_rest(self.rest, other.rest)
         )
 
     def fits(self, other: Structure) -> bool:
         """Whether they are nested alike, whatever a dataclass has beside its fields, and of what type an index is."""
-        if (self.container, self.keys) != (other.container, other.keys):
+        if (self.container, self.keys, len(self.parts)) != (other.container, other.keys, len(other.parts)):
             return False
         rests = [identity(each.rest.fits) if isinstance(each.rest, Beside) else each.rest for each in (self, other)]
         return bool(rests[0] == rests[1]) and all(map(Structure.fits, self.parts, other.parts))
@@ -79,7 +80,16 @@ class Structure:
         """Whether all parts are numbers by themselves."""
         return all(part.container is None for part in self.parts)
 
-    @property
+    @cached_property
+    def row(self) -> Structure | None:
+        """The structure of each part, where all are lists, or tuples, of equally many numbers: rows of a matrix."""
+        if len(self.parts) < LEAST_ROWS:
+            return None
+        first = self.parts[0]
+        alike = first.container in (list, tuple) and first.is_flat and all(map(is_, self.parts, repeat(first)))
+        return first if alike and first.parts else None
+
+    @cached_property
     def has_mapping(self) -> bool:
         """Whether it is a dict or another mapping, or has one in it."""
         known = self.known
@@ -122,12 +132,67 @@ class Structure:
         return self._filled(iter(numbers))
 
     def _filled(self, remaining: Iterator[Any]) -> Any:
-        if self.parts:
-            listed = self.is_flat
-            return self.around(
-                [*islice(remaining, len(self.parts))] if listed else [part._filled(remaining) for part in self.parts]
-            )
-        return self.build(lambda shape: pack([*islice(remaining, size(shape))], shape))
+        if self.container is None:
+            return next(remaining)
+        count = len(self.parts)
+        if not count and self.is_array:
+            return pack([*islice(remaining, size(self.keys))], self.keys)
+        if self.is_flat:
+            parts = [*islice(remaining, count)]
+        elif (row := self.row) is not None:
+            parts = [*map(row.container, islice(zip(*[remaining] * len(row.parts), strict=False), count))]
+        else:
+            parts = [part._filled(remaining) for part in self.parts]
+        return parts if self.container is list else self.around(parts)
+
+    def flatten(self, thing: Any) -> list[Any] | None:
+        """Return what a thing of this structure has in place of the numbers; None if it is nested in another way.
+
+        Dicts are in this order. Whether all of them are plain numbers is to be looked at afterwards, at once; where a
+        Value is met by itself, it is None too.
+
+        >>> _, structure = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> structure.flatten({"w": [4.0, "text"], "b": 6.0}), structure.flatten({"w": [4.0], "b": 6.0})
+        ([4.0, 'text', 6.0], None)
+        """
+        numbers: list[Any] = []
+        return numbers if self._read(thing, numbers) else None
+
+    def _read(self, thing: Any, numbers: list[Any]) -> bool:
+        """Append what a thing has in place of the numbers; say whether it is nested like this."""
+        kind = self.container
+        if kind is None:
+            numbers.append(thing)
+            return type(thing) is float or not hasattr(type(thing), "_operate")
+        if type(thing) is not kind:
+            return False
+        if kind is list or kind is tuple:
+            inside = thing
+        elif kind is dict or kind is OrderedDict:
+            if not _same_keys(thing, self.keys):
+                return False
+            inside = thing.values()
+        elif self.is_array:
+            if thing.shape != self.keys or thing.dtype.kind not in "biufO":
+                return False
+            numbers.extend((thing if thing.dtype.kind == "O" else thing.astype(float)).ravel().tolist())
+            return True
+        else:
+            inside, rest = cast("Container", container_of(kind)).flatten(thing)
+            if not _same_rest(rest, self.rest):
+                return False
+            inside = [*inside]
+        if len(inside) != len(self.parts):
+            return False
+        if self.is_flat:
+            numbers.extend(inside)
+            return True
+        if (row := self.row) is None:
+            return all(map(Structure._read, self.parts, inside, repeat(numbers)))
+        if {*map(type, inside)} != {row.container} or {*map(len, inside)} != {len(row.parts)}:
+            return False
+        numbers.extend(chain.from_iterable(inside))
+        return True
 
     def names(self, name: str) -> Iterator[str]:
         """Yield the name of each number, as an expression in the name of the whole.
@@ -147,7 +212,7 @@ class Structure:
         """Return what is written behind the name of the container for each of its parts."""
         if (known := self.known) is not None and known.names is not None:
             return known.names(self.rest)
-        return [f"[{key!r}]" for key in self.keys]
+        return [f"[{key!r}]" for key in self.keys or range(len(self.parts))]
 
     def __str__(self) -> str:
         """Return what an argument of this structure looks like, for messages: {'w': [number x 20], 'b': number}."""
@@ -217,40 +282,104 @@ def map_values(thing: Any, change: Callable[[Any], Any]) -> Any:
 
 def _visit(thing: Any, path: tuple[Any, ...], numbers: list[Any]) -> Structure:
     """Append the numbers in a thing to the list, and return its structure."""
-    kind = type(thing)
-    if kind in (dict, OrderedDict):
-        return Structure(
-            kind, tuple(thing), tuple([_visit(part, (*path, key), numbers) for key, part in thing.items()])
-        )
-    if kind in (list, tuple):
-        parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(thing)])
-        return Structure(kind, tuple(range(len(parts))), parts)
-    numpy = sys.modules.get("numpy")
-    if kind is float or hasattr(type(thing), "_operate"):
+    kind: Any = type(thing)
+    if kind is list or kind is tuple:
+        if (flat := _numbers(thing)) is not None:
+            numbers.extend(flat)
+            return sequence_of(kind, len(thing))
+        return Structure(kind, (), _visited(enumerate(thing), path, numbers))
+    if kind is dict or kind is OrderedDict:
+        return Structure(kind, tuple(thing), _visited(thing.items(), path, numbers))
+    if kind is float or hasattr(kind, "_operate"):
         numbers.append(thing)
-        return _NUMBER
+        return ONE_NUMBER
+    numpy = sys.modules.get("numpy")
     if numpy is not None and kind is numpy.ndarray:
         if thing.dtype.kind in "biuf":
             numbers.extend(thing.ravel().astype(float).tolist())
+        elif (flat := _numbers(elements := thing.ravel().tolist())) is not None:
+            numbers.extend(flat)
         else:
-            elements = zip(_indices(thing.shape), thing.ravel().tolist(), strict=True)
-            numbers.extend([_number(element, (*path, *index)) for index, element in elements])
+            places = zip(_indices(thing.shape), elements, strict=True)
+            numbers.extend([_number(element, (*path, *index)) for index, element in places])
         return Structure(kind, thing.shape)
     if (known := container_of(kind)) is not None:
         inside, rest = known.flatten(thing)
         try:
-            parts = tuple([_visit(part, (*path, position), numbers) for position, part in enumerate(inside)])
+            return Structure(kind, (), _visited(enumerate(inside), path, numbers), rest)
         except _MisfitError as misfit:
             if known.names is not None:
                 misfit.places[len(path)] = known.names(rest)[misfit.path[len(path)]]
             misfit.remedy = misfit.remedy or (FIELD_REMEDY if is_dataclass(thing) else "")
             raise
-        return Structure(kind, tuple(range(len(parts))), parts, rest)
     numbers.append(_number(thing, path))
-    return _NUMBER
+    return ONE_NUMBER
 
 
-_NUMBER = Structure()
+def _visited(parts: Iterable[tuple[Any, Any]], path: tuple[Any, ...], numbers: list[Any]) -> tuple[Structure, ...]:
+    """Append the numbers in the parts of a container, beside their keys, and return the structures of the parts."""
+    structures = []
+    for key, part in parts:
+        if type(part) is float or hasattr(type(part), "_operate"):  # sooner than by a call
+            numbers.append(part)
+            structures.append(ONE_NUMBER)
+        else:
+            structures.append(_visit(part, (*path, key), numbers))
+    return tuple(structures)
+
+
+def plain_numbers(things: list[Any]) -> list[float] | None:
+    """Return things as floats where all are of Python's real numbers, and fit; None where something is not."""
+    if all_floats(things):
+        return things
+    kinds = {*map(type, things)}
+    if kinds <= PYTHON_NUMBERS or all(map(_is_plain, kinds)):
+        with suppress(OverflowError):  # of an integer, which is to be told by its place
+            return [*map(float, things)]
+    return None
+
+
+def all_floats(things: Collection[Any]) -> bool:
+    """Say whether all things are of the type float itself."""
+    kinds = [*map(type, things)]  # quicker than a set of them
+    return not kinds or (kinds[0] is float and kinds.count(float) == len(kinds))
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether things of this class are floats or integers, as those of float64 are, and nothing else."""
+    return kind in PYTHON_NUMBERS or (
+        issubclass(kind, (float, int)) and not hasattr(kind, "_operate") and container_of(kind) is None
+    )
+
+
+def _numbers(things: list[Any] | tuple[Any, ...]) -> Iterable[Any] | None:
+    """Return things as numbers where all are floats or Values, or all are plain numbers; None for others."""
+    kinds = {*map(type, things)}
+    if kinds <= PYTHON_NUMBERS:
+        return things if int not in kinds and bool not in kinds else plain_numbers([*things])
+    for kind in kinds:
+        if kind is not float and not hasattr(kind, "_operate"):
+            return None
+    return things
+
+
+PYTHON_NUMBERS = frozenset({float, int, bool})
+ONE_NUMBER = Structure()
+
+
+@lru_cache(maxsize=64)
+def sequence_of(kind: Any, count: Any) -> Structure:
+    """Return the structure of a list or a tuple of so many numbers."""
+    return Structure(kind, (), (ONE_NUMBER,) * count)
+
+
+def _same_keys(keys: Collection[Any], others: tuple[Any, ...]) -> bool:
+    """Say whether keys are the same, as 1 and True are not."""
+    return len(keys) == len(others) and (all(map(is_, keys, others)) or identity(tuple(keys)) == identity(others))
+
+
+def _same_rest(rest: Any, other: Any) -> bool:
+    return rest is other or (rest == other and (type(rest) is Beside or identity(rest) == identity(other)))
 
 
 FIELD_REMEDY = """
@@ -301,6 +430,8 @@ def arranged(argument: Any, structure: Structure) -> Any:
     >>> arranged({"b": 3.0, "w": 4.0}, structure)
     {'w': 4.0, 'b': 3.0}
     """
+    if not structure.has_mapping:
+        return argument
     kind = type(argument)
     if (known := structure.known) is not None and kind is structure.container:
         if structure.is_flat and not known.keyed:

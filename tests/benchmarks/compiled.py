@@ -11,6 +11,7 @@ import numpy as np
 
 import autograd
 from autograd import Value, compile, value_and_grad
+from autograd.functions import flatten
 from nn import MLP
 from tests.benchmarks import networks
 from tests.benchmarks.anchors import in_casadi
@@ -152,6 +153,37 @@ def small_function(make: Callable[[], Program]) -> Problem:
     return Problem({COMPILED: compiled, "`value_and_grad`": lambda: Entry(transformed, transformed())}, {})
 
 
+def nested(x: float) -> dict[str, Any]:
+    """The same 24 numbers, nested in each way."""
+    rows = [[x + i + j / 4 for j in range(4)] for i in range(6)]
+    flat = [number for row in rows for number in row]
+    return {
+        "24 numbers in a list": flat, "24 numbers in a tuple": tuple(flat), "24 numbers in lists in a list": rows,
+        "24 numbers in lists in a tuple": (flat[:10], flat[10:20], rows[5]),
+        "24 numbers in a dict of lists and matrices": {"u": flat[:10], "v": flat[10:20], "w": [flat[20:22], flat[22:]]},
+        "24 numbers in dicts in a list": [{"w": row[:3], "b": row[3]} for row in rows],
+    }  # fmt: skip
+
+
+def nested_function(name: str, examples: int = 1) -> Problem:
+    """A function of nested numbers, of one argument or of a batch in a list."""
+    given = [nested(0.1 + k / examples)[name] for k in range(examples)]
+    f = lambda p: sum((a * b for a, b in pairwise(flatten(p)[0])), 0.0)
+    over = lambda ps: sum((f(p) for p in ps), 0.0) / examples
+    function = compile(f, batched="p" if examples > 1 else ())
+    argument = given if examples > 1 else given[0]
+    tasks = {
+        COMPILED: lambda: function.value_and_grad(argument),
+        "`value_and_grad`": lambda: value_and_grad(over if examples > 1 else f)(argument),
+    }
+
+    def begun(task: Callable[[], tuple[float, Any]]) -> Entry:
+        value, gradient = settled(function, task)() if task is tasks[COMPILED] else task()
+        return Entry(task, (value, flatten(gradient)[0]))
+
+    return Problem({who: partial(begun, task) for who, task in tasks.items()}, {"examples": examples})
+
+
 BENCHMARKS = [
     Benchmark("moons-compiled", "Value and gradient of the loss of micrograd's demo, written in scalars", "ms",
         {"moons": moons}),
@@ -160,5 +192,7 @@ BENCHMARKS = [
     Benchmark("small-graphs", "Value and gradient of small graphs and of recurrences", "µs",
         {name: partial(small_graph, make) for name, make in SMALL.items()}),
     Benchmark("small-functions", "Value and gradient of small functions and of recurrences", "µs",
-        {name: partial(small_function, make) for name, make in SMALL.items()}),
+        {name: partial(small_function, make) for name, make in SMALL.items()}
+        | {name: partial(nested_function, name) for name in nested(0.0)}
+        | {f"200 examples of {name}": partial(nested_function, name, 200) for name in nested(0.0)}),
 ]  # fmt: skip
