@@ -104,9 +104,17 @@ def _leaf_class() -> Any:
             return self
 
         def __reduce_ex__(self, protocol: Any) -> Any:
-            return sympy.Dummy(self.name, dummy_index=self.dummy_index, real=True).__reduce_ex__(protocol)
+            return _dummy, (self.name, self.dummy_index)
 
     return Leaf
+
+
+def _dummy(name: str, index: int) -> Any:
+    """Return the symbol of a leaf that is there, or else a Dummy, as in another process."""
+    for found in list(_dummies.values()):
+        if (found.name, found.dummy_index) == (name, index):
+            return found
+    return _sympy().Dummy(name, dummy_index=index, real=True)
 
 
 def symbolic(operation: Operation, operands: Sequence[Any]) -> Any:
@@ -314,7 +322,10 @@ def _choice_class() -> Any:
 
         @classmethod
         def eval(cls, condition: Any, a: Any, b: Any) -> Any:
-            return a if condition == sympy.true else b if condition == sympy.false else None
+            if condition == sympy.true or condition == sympy.false:
+                return a if condition == sympy.true else b
+            # Where SymPy has split the cases, it is one of them, which it can solve and integrate.
+            return None if condition.has(sympy.Piecewise, Choice) else _choice(condition, a, b)
 
         def _eval_derivative(self, by: Any) -> Any:
             condition, a, b = self.args

@@ -14,7 +14,22 @@ from hypothesis import given
 
 import autograd
 import nn
-from autograd import Constant, Value, cbrt, fsum, gradients, log, log_ndtr, operation, relu, rules, tanh, where
+from autograd import (
+    Constant,
+    Value,
+    cbrt,
+    clip,
+    fsum,
+    gradients,
+    leaky_relu,
+    log,
+    log_ndtr,
+    operation,
+    relu,
+    rules,
+    tanh,
+    where,
+)
 from autograd.engine import topological_order
 from autograd.export import to_sympy
 from autograd.testing import every_operation
@@ -455,3 +470,32 @@ def test_symbols_survive_copies_and_sympy():
     assert len(again.free_symbols) == 3
     assert str(again) == str(expression)
     assert len({str(symbol) for symbol in symbols}) == 3
+
+
+TWO_LAYERS = {  # with kinks in kinks: the integral from -1 to 3, and where it is 5/4
+    "relu": (lambda x: relu(relu(x) - 1.0), 2.0, 2.25),
+    "shifted": (lambda x: relu(2.0 * relu(x + 1.0) - 3.0) + 1.0, 10.25, 0.625),
+    "leaky relu": (lambda x: leaky_relu(leaky_relu(x, 0.5) - 1.0, 0.5), 1.125, 2.25),
+    "clip": (lambda x: clip(relu(x), 0.5, 1.5), 4.0, 1.25),
+}
+
+
+@pytest.mark.parametrize("name", TWO_LAYERS)
+def test_nested_kinks_are_solved_and_integrated(name):
+    f, integral, solution = TWO_LAYERS[name]
+    x = Value(0.7, "x")
+    found, symbol = to_sympy(f(x)), to_sympy(x)
+    assert sympy.integrate(found, (symbol, -1, 3)) == pytest.approx(integral)
+    assert sympy.solve(found - sympy.Rational(5, 4), symbol) == [pytest.approx(solution)]
+
+
+def test_symbols_of_leaves_without_a_label_of_their_own_survive_a_pickle():
+    a, b, c = Value(2.0), Value(3.0, "w"), Value(4.0, "w")
+    found = to_sympy(a * b + c * 2.0)
+    again = pickle.loads(pickle.dumps(found))
+    assert again == found
+    for leaf in (a, b, c):
+        assert again.diff(to_sympy(leaf)) == found.diff(to_sympy(leaf)) != 0
+    assert again.subs(to_sympy(a), 7) - found.subs(to_sympy(a), 7) == 0
+    gone = pickle.dumps(to_sympy(Value(2.0) * 3.0))
+    assert len(pickle.loads(gone).free_symbols) == 1  # of a leaf that is not there any more
