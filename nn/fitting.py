@@ -35,7 +35,7 @@ from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
 from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
-TOGETHER = 64  # examples of which a loss is asked whether it depends on the parameters
+ASKED_TOGETHER = 64  # examples of which a loss is asked whether it depends on the parameters
 
 
 def fit(
@@ -200,7 +200,9 @@ def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data)
     try:
         with chance_restored(generators_of(model), lambda: depends(0)), state_restored(model, loss):
             every = range(len(X))
-            if depends(0) or depends(*every[:TOGETHER]) or any(map(depends, every)):  # a loss of pairs is 0 of one
+            if (
+                depends(0) or depends(*every[:ASKED_TOGETHER]) or any(map(depends, every))
+            ):  # a loss of pairs is 0 of one
                 return
     except Exception:  # which the training says, if it is one there
         return

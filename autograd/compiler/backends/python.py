@@ -217,10 +217,9 @@ class FloatLists(_Lists):
             rows = rows[:1]
         adjoints = [self.backpropagate([*plain, *row], results, seeds) for row, results in zip(rows, memory.results)]
         whole = np.array(adjoints).reshape(len(adjoints), -1)
+        of_plain = whole[:, : len(plain)]
         with np.errstate(all="ignore"):
-            memory.plain_adjoints[:] = (
-                whole[:, : len(plain)].sum(axis=0) if len(adjoints) > 1 else whole[0, : len(plain)]
-            )
+            memory.plain_adjoints[:] = of_plain.sum(axis=0) if len(adjoints) > 1 else of_plain[0]
         for n, column in enumerate(memory.columns(adjoint=True)):
             column[...] = whole[:, len(plain) + n]
 

@@ -290,7 +290,6 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
 
 
 WEIGHTS = {"w": [Value(1.0)]}
-NETWORK = MLP(2, [1])
 
 
 class Metric:
@@ -308,20 +307,23 @@ def by_name(outputs, targets):
     return float(bool(WEIGHTS))
 
 
-def by_default(outputs, targets, model=NETWORK):
-    return 0.0
+def by_default(model):
+    def metric(outputs, targets, model=model):
+        return 0.0
+
+    return metric
 
 
-SEEING = {
-    "closure": (lambda model: lambda o, t: model)(NETWORK),
-    "optimiser": (lambda optimizer: lambda o, t: optimizer.rate)(SGD(NETWORK.parameters())),
-    "global variable": by_name,
-    "another function": lambda o, t: by_name(o, t),
-    "function within": lambda o, t: [(lambda: WEIGHTS)() for _ in o],
+SEEING = {  # metrics that may look at a model
+    "closure": lambda model: lambda o, t: model,
+    "optimiser": lambda model: (lambda optimizer: lambda o, t: optimizer.rate)(SGD(model.parameters())),
+    "global variable": lambda model: by_name,
+    "another function": lambda model: lambda o, t: by_name(o, t),
+    "function within": lambda model: lambda o, t: [(lambda: WEIGHTS)() for _ in o],
     "default": by_default,
-    "partial": partial(lambda model, o, t: 0.0, NETWORK),
-    "instance": Metric(WEIGHTS),
-    "method": Metric([{1: NETWORK}]).measured,
+    "partial": lambda model: partial(lambda model, o, t: 0.0, model),
+    "instance": lambda model: Metric(WEIGHTS),
+    "method": lambda model: Metric([{1: model}]).measured,
 }
 NOT_SEEING = {
     "none": None,
@@ -337,7 +339,7 @@ NOT_SEEING = {
 
 @pytest.mark.parametrize("name", SEEING)
 def test_function_that_can_look_at_values_is_known(name):
-    assert sees_values(SEEING[name])
+    assert sees_values(SEEING[name](MLP(2, [1])))
 
 
 @pytest.mark.parametrize("name", NOT_SEEING)
