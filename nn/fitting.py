@@ -200,9 +200,8 @@ def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data)
     try:
         with chance_restored(generators_of(model), lambda: depends(0)), state_restored(model, loss):
             every = range(len(X))
-            if (
-                depends(0) or depends(*every[:ASKED_TOGETHER]) or any(map(depends, every))
-            ):  # a loss of pairs is 0 of one
+            # A loss of pairs is 0 of one example, and one with a margin is 0 of some.
+            if depends(0) or depends(*every[:ASKED_TOGETHER]) or any(map(depends, every)):
                 return
     except Exception:  # which the training says, if it is one there
         return

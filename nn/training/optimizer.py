@@ -103,10 +103,10 @@ class Optimizer:
     def parameters(self, others: Iterable[Value]) -> None:
         found = parameter_list(others, type(self).__name__)
         if set(found) != set(vars(self).setdefault("_held", tuple(found))):
-            raise self._others()
+            raise self._parameters_error()
         vars(self).setdefault("_parameters", found)
 
-    def _others(self) -> AttributeError:
+    def _parameters_error(self) -> AttributeError:
         return AttributeError(
             "the parameters of an optimizer stay the same, since its state has a number for each; for others write "
             f"{type(self).__name__}(parameters, lr=...), and in training call fit again with it"
@@ -116,7 +116,7 @@ class Optimizer:
         """Raise AttributeError where the list of parameters was changed in place."""
         now, held = self._parameters, self._held
         if len(now) != len(held) or any(map(is_not, now, held)):
-            raise self._others()
+            raise self._parameters_error()
 
     @property
     def state(self) -> dict[str, Any]:

@@ -190,8 +190,7 @@ class Steps:
 
     def trial_of(self, examples: Examples) -> Callable[[], Any]:
         """Return a short run of the model and the loss, of the first example."""
-        first = examples.batch([0])
-        return lambda: evaluated(self.model, first.x, first.y, self.task.loss)
+        return lambda: evaluated(self.model, [examples.inputs[0]], [examples.targets[0]], self.task.loss)
 
     def look_at_targets(self, examples: Examples) -> None:
         """Raise what the loss raises where a target is wrong; a program does not look at targets."""
