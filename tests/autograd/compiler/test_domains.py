@@ -222,6 +222,8 @@ def prior(x):
     return where((x > 0.0) & (x < 1.0), inside, -math.inf)
 
 
+WEIGHTS = [[0.1 * (i + j) for j in range(6)] for i in range(4)]
+some_missing = lambda x: [where(x > 0.1 * k, x, math.nan) for k in range(6)]
 WITHOUT_ERRORS = {  # results that are not finite, of what is not, or of a constant
     "bounds of a prior": prior,
     "missing data": lambda x: where(x > 0.3, lambda: series(x), math.nan),
@@ -235,6 +237,7 @@ WITHOUT_ERRORS = {  # results that are not finite, of what is not, or of a const
     "a mask": lambda x: ad.logsumexp(
         [ad.dot([x, x], [1.0, 2.0]) / 2.0 + (-math.inf if k > 1 else 0.0) for k in range(4)]
     ),
+    "a layer": lambda x: sum(tanh(ad.dot(some_missing(x), w)) for w in WEIGHTS),
     "another result": lambda x: [series(x), where(x > 0.3, 1.0, -math.inf)],
 }
 
