@@ -238,6 +238,7 @@ WITHOUT_ERRORS = {  # results that are not finite, of what is not, or of a const
         [ad.dot([x, x], [1.0, 2.0]) / 2.0 + (-math.inf if k > 1 else 0.0) for k in range(4)]
     ),
     "a layer": lambda x: sum(tanh(ad.dot(some_missing(x), w)) for w in WEIGHTS),
+    "a dot of both": lambda x: ad.dot([tanh(sin(ad.exp(x * k))) for k in range(6)], some_missing(x)),
     "another result": lambda x: [series(x), where(x > 0.3, 1.0, -math.inf)],
 }
 
