@@ -257,6 +257,8 @@ def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:
                 _, moved, other = _slopes(operation, [x * (1.0 - 1e-14) for x in at])
         except OUT_OF_DOMAIN:
             continue
+        except TypeError:  # a power of a negative number that is complex
+            return False
         for i, (x, slope, derivative) in enumerate(zip(at, wanted, found, strict=True)):
             if math.isfinite(slope):
                 compared = True

@@ -69,11 +69,16 @@ def _check(operation: Operation, compute: Callable[[Any, Sequence[Any]], Sequenc
                 found = compute(y, operands)
         except UNREADABLE:
             continue
-        check_agrees(terms, found, {**dict(zip(names, operands, strict=True)), "y": y})
+        numbers = {**dict(zip(names, operands, strict=True)), "y": y}
+        check_agrees(terms, found, numbers, ieee=operation.vectorized)
 
 
-def check_agrees(terms: Sequence[Any], found: Sequence[Any], numbers: Mapping[Any, float]) -> None:
+def check_agrees(
+    terms: Sequence[Any], found: Sequence[Any], numbers: Mapping[Any, float], *, ieee: bool = False
+) -> None:
     """Raise TypeError where expressions are others than what was computed of the numbers that their symbols have.
+
+    `ieee`: not where an expression has no number, since what was computed goes on through infinities, as NumPy does.
 
     >>> check_agrees([symbol("x") * 2.0], [6.0], {"x": 3.0})
     >>> check_agrees([symbol("x") * 2.0], [9.0], {"x": 3.0})
@@ -85,9 +90,11 @@ def check_agrees(terms: Sequence[Any], found: Sequence[Any], numbers: Mapping[An
         read, largest = _value_at(term, numbers)
         if not math.isfinite(number) or abs(read - number) <= 1e-9 * largest:  # NumPy's log(0.0) is infinite
             continue
+        if ieee and not math.isfinite(read):
+            continue
         at = ", ".join(f"{key} = {numbers[key]!r}" for key in numbers)
         raise TypeError(
-            f"at {at} it gives {number!r}, and the formula that it builds of symbols, {term!r}, gives {read!r}"
+            f"at {at} it gives {float(number)!r}, and the formula that it builds of symbols, {term!r}, gives {read!r}"
         )
 
 

@@ -276,6 +276,26 @@ def test_own_operation_that_is_another_of_symbols_is_refused(name, export):
             export(own(Value(0.5, "x")) * 2.0 if export is to_sympy else root, **options)
 
 
+THROUGH_INFINITY = {  # vectorized functions, whose formulas raise errors where NumPy goes on
+    "steep sigmoid": lambda x: 1.0 / (1.0 + np.exp(-400.0 * x)),
+    "bump": lambda x: np.exp(-1.0 / np.square(x)),
+    "angle": lambda x: np.arctan(1.0 / np.sin(x)),
+    "log and back": lambda x: np.exp(np.log(np.abs(x))),
+}
+
+
+@pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
+@pytest.mark.parametrize("name", THROUGH_INFINITY)
+def test_own_operation_that_goes_through_infinities_is_exported(name, export):
+    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
+        pytest.importorskip(package)
+    own = operation("own", THROUGH_INFINITY[name], lambda y, x: 1.0 + 0.0 * x, vectorized=True)
+    root = compile(lambda p: own(p[0]) * 2.0)
+    root([0.5])
+    options = {"dtype": "float32"} if export is to_jax else {}
+    assert export(own(Value(0.5, "x")) * 2.0 if export is to_sympy else root, **options)
+
+
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 def test_what_no_export_takes_is_an_error(export, monkeypatch):
     package, options = export.__name__.removeprefix("to_"), {"dtype": "float32"} if export is to_jax else {}

@@ -499,3 +499,18 @@ def test_symbols_of_leaves_without_a_label_of_their_own_survive_a_pickle():
     assert again.subs(to_sympy(a), 7) - found.subs(to_sympy(a), 7) == 0
     gone = pickle.dumps(to_sympy(Value(2.0) * 3.0))
     assert len(pickle.loads(gone).free_symbols) == 1  # of a leaf that is not there any more
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: abs(x) ** 0.5, lambda y, x: 0.5 * x**-0.5),
+        (lambda x: x * x, lambda y, x: 2.0 * (x * x * x) ** 0.5 / x**0.5),
+    ],
+)
+def test_own_partial_that_is_complex_elsewhere_is_kept(f, slope):
+    x = Value(0.7, "x")
+    found, symbol = to_sympy(operation("own", f, slope)(x)), to_sympy(x)
+    assert found.func.__name__ == "own"
+    assert found.subs(symbol, 0.7).evalf() == pytest.approx(f(0.7))
+    assert found.diff(symbol).subs(symbol, 0.7).evalf() == pytest.approx(slope(f(0.7), 0.7))
