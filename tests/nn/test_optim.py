@@ -383,6 +383,15 @@ def test_state_is_taken_by_name_and_has_a_number_for_each_parameter(name):
         assert optimizer.state == kept
 
 
+def test_rule_of_arrays_may_return_one_number_for_all():
+    rule = lambda self, lr, t: lambda p, g, last: (p - lr * g, lr)
+    optimizer = type("Own", (Optimizer,), {"remembers": ("last",), "rule": rule, "vectorized": True})(
+        [Value(1.0), Value(2.0)], 0.5
+    )
+    assert optimizer.updated([1.0, 2.0], [2.0, 2.0]).tolist() == [0.0, 1.0]
+    assert optimizer.state["last"].tolist() == [0.5, 0.5]
+
+
 CHANGES = {
     "another": lambda p: p.__setitem__(0, Value(1.0)),
     "fewer": lambda p: p.pop(),
