@@ -1,5 +1,6 @@
 """Ctrl-C where a test wants it: KeyboardInterrupt as a function begins, or at a line."""
 
+import signal
 import sys
 from collections import Counter
 
@@ -28,5 +29,6 @@ class Interrupts:
             site = f"{event} {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
             self.reached[site] += 1
             if site == self.site and self.reached[site] == self.count:
-                raise KeyboardInterrupt
+                handler = signal.getsignal(signal.SIGINT)  # where interrupts wait, not Python's own
+                (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
         return self.trace if self.lines else None

@@ -164,7 +164,7 @@ class Stop:
         if self.metric is not None and metrics and metrics[-1] >= self.metric:
             return f"the {held_out}{history.metric_name} reached {self.metric:g}"
         if self.patience is not None and self._idle(history.watched) >= self.patience:
-            return f"no progress of the {held_out}loss for {self.patience} epoch{'s' * (self.patience > 1)}"
+            return f"no progress of the {held_out}loss for {self.patience} epoch{'' if self.patience == 1 else 's'}"
         return ""
 
     def time_is_up(self, begin: float) -> str:

@@ -243,6 +243,7 @@ WITHOUT_ERRORS = {  # results that are not finite, of what is not, or of a const
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", WITHOUT_ERRORS)
 def test_examples_that_are_not_finite_without_an_error_are_not_computed_eagerly(name, monkeypatch):
     f, points = WITHOUT_ERRORS[name], [-0.5 + 0.1 * i for i in range(21)]
@@ -262,6 +263,7 @@ OVERFLOWING = [[1e308] * 3, [math.inf, -math.inf, 1.0]]
 ADDING = [ad.fsum, ad.mean, lambda xs: ad.dot(xs, [xs[0] / xs[0]] * 3), lambda xs: 2.0 * ad.fsum(xs) + xs[0], sum]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("numbers", OVERFLOWING)
 @pytest.mark.parametrize("f", ADDING)
 def test_sums_that_overflow_or_cancel_infinities_have_the_eager_error_beside_others(f, numbers):

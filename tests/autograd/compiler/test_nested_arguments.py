@@ -88,6 +88,7 @@ def test_keys_in_another_order_or_of_another_type_are_keys_of_their_own(kind):
     assert [of_first(kind([("long key", 3.0)])), of_first(equal), of_first(equal)] == [3.0, 4.0, 4.0]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("make", NESTINGS.values(), ids=NESTINGS)
 def test_structure_met_before_is_not_made_again(make, backend, monkeypatch):

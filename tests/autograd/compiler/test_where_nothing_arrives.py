@@ -131,6 +131,7 @@ def is_flat(row):
     return row not in COMPARISONS and any(slope is NOTHING for slope in slopes)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.usefixtures("backend_or_pieces")
 @pytest.mark.parametrize("outer", [sqrt, ad.cbrt, lambda y: ad.asin(y + 1.0), lambda y: ad.fsum([sqrt(y), y])])
 @pytest.mark.parametrize("row", [*filter(is_flat, every_operation())], ids=lambda row: row.name)

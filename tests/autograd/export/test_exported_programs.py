@@ -260,6 +260,7 @@ OTHER_OF_SYMBOLS = {  # functions that ask what they are given, and would give s
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 @pytest.mark.parametrize("name", OTHER_OF_SYMBOLS)
 def test_own_operation_that_is_another_of_symbols_is_refused(name, export):
@@ -284,6 +285,7 @@ THROUGH_INFINITY = {  # vectorized functions, whose formulas raise errors where 
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 @pytest.mark.parametrize("name", THROUGH_INFINITY)
 def test_own_operation_that_goes_through_infinities_is_exported(name, export):
