@@ -248,6 +248,7 @@ def test_threshold_on_the_whole_batch_is_noticed_wherever_it_lies(name, outputs)
     assert_same(NO_MEAN, plain_heads(nested, 1), POINTS, y, loss=loss, metric=None, epochs=3)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("nested", [lambda z: z, Distribution], ids=["numbers", "outputs of a class of one's own"])
 @pytest.mark.parametrize("first", [1, 40, 150, 299])
 def test_what_depends_on_the_place_in_the_batch_is_noticed_however_late_it_comes(first, nested):
@@ -275,6 +276,7 @@ BY_METHODS = {  # of outputs, which are Values
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", BY_METHODS)
 def test_places_are_noticed_where_a_loss_calls_methods_of_its_outputs(name):
     terms = lambda o, t: [BY_METHODS[name](*each) for each in zip(WEIGHTS_BY_PLACE, o, t)]
@@ -320,6 +322,7 @@ def mean_of_known(outputs, targets):
     return sum(sum(squares_of_known(*pair)) for pair in zip(outputs, targets)) / count
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("rare", [[True, True, False], [True, False, True], [True, True, True], [False, True, True]])
 def test_targets_with_gaps_are_asked_too(rare):
     """Where all have gaps, and where some have none."""
