@@ -7,7 +7,6 @@ random numbers, so the page's run is `fit`'s.
 
 from __future__ import annotations
 
-import copy
 import inspect
 import random
 from collections.abc import Callable, Sequence
@@ -268,10 +267,7 @@ def _start(optimizer: Optimizer) -> dict[str, Any]:
     """Return the steps and the state that the optimiser has, and of a schedule its rates, from the first step on."""
     rates = None
     if callable(optimizer.lr):
-        twin = copy.copy(optimizer)
-        rates = []
-        for twin.steps in range(optimizer.steps + _SCHEDULED):
-            rates.append(twin.rate)
+        rates = optimizer.rates_after(range(optimizer.steps + _SCHEDULED))
         while len(rates) > 1 and rates[-1] == rates[-2]:
             rates.pop()
     return {

@@ -276,7 +276,7 @@ class ParallelSteps(CompiledSteps):
         mine = list(map(data.shares.mine, batches))
         arrays = self._placed(self._filled(data.arrays, mine, list(map(len, batches)), room), self.spread_steps)
         counts = range(done, done + len(batches))
-        rates = self.numpy.array(self.optimizer.next_rates(len(batches)))
+        rates = self.numpy.array(self.optimizer.rates_after(counts))
         return self.theta, self._state(), *arrays, rates, self.numpy.array(counts) + 1
 
     def _most(self, counts: Sequence[int]) -> int:

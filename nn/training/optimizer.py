@@ -179,19 +179,19 @@ class Optimizer:
         """
         return self.rate_after(self.steps)
 
-    def next_rates(self, count: int) -> list[float]:
-        """Return the learning rates of so many steps to come.
+    def rates_after(self, counts: Iterable[int]) -> list[float]:
+        """Return the learning rates of the steps that come after these numbers of steps.
 
         >>> from nn import SGD
-        >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).next_rates(2)
+        >>> SGD([Value(1.0)], lr=lambda t: 0.5 / (1 + t)).rates_after(range(2))
         [0.5, 0.25]
         """
-        begin, rates = self._steps, []
+        before, rates = self._steps, []
         try:
-            for self._steps in range(begin, begin + count):
+            for self._steps in counts:
                 rates.append(self.rate)
         finally:
-            self._steps = begin
+            self._steps = before
         return rates
 
     def rate_after(self, steps: int) -> float:

@@ -28,8 +28,8 @@ from autograd.rules import (
 SLOW = 1_000  # numbers in an array, from which on it matters that Python takes them one by one
 
 
-def flag() -> None:
-    """Report an operand outside of a domain, as NumPy does: by a flag, which is an error where `errstate` says so."""
+def raise_flag() -> None:
+    """Raise the floating-point flag of an operand outside of a domain, which is an error where `errstate` says so."""
     np.log(np.zeros(()))
 
 
@@ -38,7 +38,7 @@ def unless_zero(divide: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
     def divided(a: Any, b: Any) -> Any:
         if not np.all(b):
-            flag()
+            raise_flag()
         return divide(a, b)
 
     return divided
@@ -65,7 +65,7 @@ def _power(a: Any, b: Any) -> Any:
     wrong = np.equal(a, -math.inf) & (np.mod(b, 1.0) > 0.0)
     if not np.any(wrong):
         return y
-    flag()
+    raise_flag()
     return np.where(wrong, math.nan, y)
 
 
@@ -240,7 +240,7 @@ def array_function(operation: Operation) -> Callable[..., Any]:
             y = function(*operands)
             odd = ~np.isfinite(y)
         if odd.any() and (odd & ~functools.reduce(np.logical_or, map(np.isnan, operands))).any():
-            flag()
+            raise_flag()
         return y
 
     return apply

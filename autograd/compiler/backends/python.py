@@ -74,8 +74,9 @@ def array_words(bound: Bound) -> Dialect:
     words = dict(_words.NUMPY.words)
     words |= {row: f"multiply(1.0, {words[row]})" for row in COMPARISONS}  # no bools, of which a sum is an "or"
     for row, divide in DIVISIONS.items():
-        bound.names[f"{divide.__name__}d"] = _words.unless_zero(divide)
-        words[row] = f"{divide.__name__}d({{}}, {{}})"
+        name = f"checked_{divide.__name__}"
+        bound.names[name] = _words.unless_zero(divide)
+        words[row] = f"{name}({{}}, {{}})"
     operators = {row: template for row, template in _words.NUMPY.operators.items() if row not in DIVISIONS}
     return replace(_words.NUMPY, operators=operators, words=words, call=call)
 

@@ -247,6 +247,15 @@ def test_own_operations_bring_their_derivatives_of_any_order_and_mode(library, n
 
 LANGUAGES = {to_c: "as C", to_javascript: "as JavaScript", to_torch: "for PyTorch", to_jax: "for JAX"}
 LANGUAGES |= {to_onnx: "for ONNX", to_sympy: "as symbols"}
+
+
+def options_of(export):
+    """Return what an export is called with, beside the program, where its package is installed; else skip the test."""
+    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
+        pytest.importorskip(package)
+    return {"dtype": "float32"} if export is to_jax else {}
+
+
 OTHER_OF_SYMBOLS = {  # functions that ask what they are given, and would give symbols another formula
     "in a set": lambda x: 5.0 if x in {0.0, 1.0} else x * x,
     "in a dict": lambda x: {1.0: 7.0}.get(x, 2.0) * x,
@@ -264,10 +273,8 @@ OTHER_OF_SYMBOLS = {  # functions that ask what they are given, and would give s
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 @pytest.mark.parametrize("name", OTHER_OF_SYMBOLS)
 def test_own_operation_that_is_another_of_symbols_is_refused(name, export):
-    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
-        pytest.importorskip(package)
+    options = options_of(export)
     f, slope = OTHER_OF_SYMBOLS[name], lambda y, x: 1.0
-    options = {"dtype": "float32"} if export is to_jax else {}
     for own in (operation("own", f, slope), operation("own", lambda x: x, lambda y, x: f(x))):
         root = compile(lambda p, own=own: own(p[0]) * 2.0)
         root([0.5])
@@ -289,21 +296,17 @@ THROUGH_INFINITY = {  # vectorized functions, whose formulas raise errors where 
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 @pytest.mark.parametrize("name", THROUGH_INFINITY)
 def test_own_operation_that_goes_through_infinities_is_exported(name, export):
-    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
-        pytest.importorskip(package)
+    options = options_of(export)
     own = operation("own", THROUGH_INFINITY[name], lambda y, x: 1.0 + 0.0 * x, vectorized=True)
     root = compile(lambda p: own(p[0]) * 2.0)
     root([0.5])
-    options = {"dtype": "float32"} if export is to_jax else {}
     assert export(own(Value(0.5, "x")) * 2.0 if export is to_sympy else root, **options)
 
 
 @pytest.mark.parametrize("export", LANGUAGES, ids=lambda export: export.__name__)
 def test_what_no_export_takes_is_an_error(export, monkeypatch):
-    package, options = export.__name__.removeprefix("to_"), {"dtype": "float32"} if export is to_jax else {}
+    options = options_of(export)
     root, program = opaque(Value(3.5)) * 2.0, compile(sin(Value(1.0)))
-    if package in EXTRAS:
-        pytest.importorskip(package)
     for backend in ("python", "numpy"):
         with pytest.raises(NotImplementedError, match=f"magic cannot be read {LANGUAGES[export]}") as refused:
             export(root if export is to_sympy else compile(root, backend=backend), **options)
@@ -325,7 +328,7 @@ def test_what_no_export_takes_is_an_error(export, monkeypatch):
             export(compile(lambda x: x))
         first, again = export(program, **options), export(program, **options)
         assert getattr(first, "source", first) == getattr(again, "source", again)
-    if package in EXTRAS:
+    if (package := export.__name__.removeprefix("to_")) in EXTRAS:
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ImportError, match=rf"python -m pip install 'scalar-autograd\[{package}\]'"):
             export(Value(1.0) if export is to_sympy else program)
