@@ -359,7 +359,7 @@ def test_importing_the_exports_loads_none_of_the_optional_packages():
 
 
 def test_leaves_whose_symbols_were_asked_for_are_forgotten_one_by_one(monkeypatch):
-    module = importlib.import_module("autograd.export.sympy")
+    module = importlib.import_module("autograd.export._expressions_of_sympy")
     monkeypatch.setattr(module, "REMEMBERED", 2)
     monkeypatch.setattr(module, "_asked", {})
     leaves = [Value(1.0, label) for label in "abc"]

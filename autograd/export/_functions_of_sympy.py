@@ -1,0 +1,91 @@
+"""Functions that SymPy does not have: a choice by any condition, and a number whose derivative counts as 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+CALL = 70  # the precedence of a call to SymPy's printers
+OTHER_PRINTERS = ("_latex", "_octave", "_julia", "_rust_code", "_glsl", "_rcode", "_fcode", "_mcode", "_maple")
+PYTHON_PRINTERS = ("_pythoncode", "_mpmathcode", "_lambdacode")
+
+
+def choice(condition: Any, a: Any, b: Any) -> Any:
+    """Return a Piecewise; but of a choice within the condition SymPy would multiply out all ways through both."""
+    if condition.has(sympy.Piecewise, Choice):
+        return Choice(condition, a, b)
+    others = b.args if isinstance(b, sympy.Piecewise) else [(b, True)]
+    return sympy.Piecewise((a, condition), *others)
+
+
+class Choice(sympy.Function):
+    """A choice: the second argument where the first one, a condition, holds, and else the third."""
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, condition: Any, a: Any, b: Any) -> Any:
+        """Return the side that is known; where SymPy has split the cases, a Piecewise, which it can solve."""
+        if condition == sympy.true or condition == sympy.false:
+            return a if condition == sympy.true else b
+        return None if condition.has(sympy.Piecewise, Choice) else choice(condition, a, b)
+
+    def _eval_derivative(self, by: Any) -> Any:
+        condition, a, b = self.args
+        return Choice(condition, a.diff(by), b.diff(by))
+
+    def _eval_is_extended_real(self) -> Any:
+        return True if all(side.is_extended_real for side in self.args[1:]) else None
+
+    def _eval_is_commutative(self) -> bool:  # the condition, which is no number, does not say
+        return all(side.is_commutative for side in self.args[1:])
+
+
+class Frozen(sympy.Function):
+    """The number itself, but its derivative counts as 0, as that of floor does."""
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        """Return a plain number as it is."""
+        return x if x.is_number else None
+
+    def _eval_derivative(self, by: Any) -> Any:
+        return sympy.Integer(0)
+
+    def _eval_expand_func(self, **hints: Any) -> Any:
+        return self.args[0]
+
+    def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
+        return self.args[0].as_leading_term(x, *others, **named)
+
+    def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
+        return self.args[0]._eval_nseries(x, *others, **named)
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(self.args[0])
+
+
+def print_as(function: Any, written: Callable[[Any], Any]) -> None:
+    """Have SymPy's printers of code, and so `lambdify`, print a function of ours as another expression."""
+    _print_by(function, lambda self, printer, *_: f"({printer._print(written(self))})")
+
+
+def _print_by(function: Any, printed: Callable[..., str]) -> None:
+    for method in (*PYTHON_PRINTERS, "_numpycode", "_ccode", "_cxxcode", "_javascript"):
+        setattr(function, method, printed)
+
+
+def _printed_choice(chosen: Any, printer: Any, *_: Any) -> str:
+    condition, a, b = [f"({printer._print(part)})" for part in chosen.args]
+    if printer.printmethod == "_numpycode":  # whose select, as for a Piecewise, refuses conditions that are plain bools
+        return f"{printer._module_format('numpy.where')}({condition}, {a}, {b})"
+    is_python = printer.printmethod in PYTHON_PRINTERS
+    return f"({a} if {condition} else {b})" if is_python else f"({condition} ? {a} : {b})"
+
+
+_print_by(Choice, _printed_choice)
+print_as(Frozen, lambda frozen: frozen.args[0])
+for _method in OTHER_PRINTERS:
+    setattr(Frozen, _method, lambda self, printer, *_: str(printer.parenthesize(self.args[0], CALL, strict=True)))
