@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._arguments import BATCHED, BoundCall, in_batch, structure_of
+from autograd.compiler._arguments import BATCHED, BoundCall
+from autograd.compiler._flattening import in_batch, structure_of
 from autograd.compiler._results import check_number, check_pair, of_each
 from autograd.compiler.trace import Argument
 from autograd.engine import Value, clock

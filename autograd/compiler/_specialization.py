@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd import rules
-from autograd.compiler._arguments import BATCHED, BoundCall, Part, structure_of
+from autograd.compiler._arguments import BATCHED, BoundCall
+from autograd.compiler._flattening import Part, structure_of
 from autograd.compiler._results import Results, check_pair
 from autograd.compiler.cut import compiled
 from autograd.compiler.instructions import Array

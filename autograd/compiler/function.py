@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd.compiler import _eager
-from autograd.compiler._arguments import BoundCall, Signature, nested, nested_batch, numbers_like
-from autograd.compiler._arguments import ExampleRows as ExampleRows
-from autograd.compiler._arguments import example_rows as example_rows
+from autograd.compiler._arguments import BoundCall, Signature
 from autograd.compiler._binding import CompiledClassMethod as CompiledClassMethod
 from autograd.compiler._binding import MethodPrograms
 from autograd.compiler._eager import assigned as assigned
+from autograd.compiler._flattening import ExampleRows as ExampleRows
+from autograd.compiler._flattening import example_rows as example_rows
+from autograd.compiler._flattening import nested, nested_batch, numbers_like
 from autograd.compiler._results import check_number, mean_over_examples, of_each
 from autograd.compiler._specialization import Programs, Specialization, specialize
 from autograd.compiler.backends import Runner

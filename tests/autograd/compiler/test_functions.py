@@ -17,7 +17,7 @@ import pytest
 
 import autograd as ad
 from autograd import Constant, TraceError, Value, compile, dot, fsum, grad, hessian, operation, sin, tanh, where
-from autograd.compiler import _arguments, blocks
+from autograd.compiler import _flattening, blocks
 from autograd.compiler.backends import BACKENDS
 from autograd.functions import flatten
 from autograd.testing import every_operation
@@ -718,7 +718,7 @@ def test_call_with_floats_and_lists_of_floats_binds_nothing_and_takes_no_lock(ba
 
 def test_structure_of_arrays_and_of_lists_of_floats_is_not_looked_for(monkeypatch):
     flattened = []
-    monkeypatch.setattr(_arguments, "flatten", lambda *given: flattened.append(given[0]) or flatten(*given))
+    monkeypatch.setattr(_flattening, "flatten", lambda *given: flattened.append(given[0]) or flatten(*given))
     plain, batched = compile(lambda x, y: fsum(x) * fsum(y)), compile(lambda x: x[0] * x[1], batched="x")
     assert [plain([1.0, 2.0], np.ones(3)), batched(np.array([[1.0, 2.0], [3.0, 4.0]]))] == [9.0, 7.0]
     assert flattened == []
