@@ -48,7 +48,7 @@ from autograd.pictures.drawing import draw as draw
 from autograd.pictures.page import explore as explore
 from autograd.pictures.text import text as text
 from autograd.rules import *
-from autograd.rules.operation import operation as operation
+from autograd.rules.custom_operation import operation as operation
 
 check_installation(Path(__file__).parent)
 check_interpreter_lock()

@@ -34,6 +34,11 @@ from autograd.rules.expression import pull as pull
 from autograd.rules.expression import substitute as substitute
 from autograd.rules.expression import symbol as symbol
 from autograd.rules.expression import walk as walk
+from autograd.rules.operands import elements as elements
+from autograd.rules.operands import how_to_list as how_to_list
+from autograd.rules.operands import is_misread as is_misread
+from autograd.rules.operands import real as real
+from autograd.rules.operands import with_article as with_article
 from autograd.rules.operation import OUT_OF_DOMAIN as OUT_OF_DOMAIN
 from autograd.rules.operation import Binary as Binary
 from autograd.rules.operation import Family as Family
@@ -41,12 +46,7 @@ from autograd.rules.operation import NAry as NAry
 from autograd.rules.operation import Operation as Operation
 from autograd.rules.operation import Unary as Unary
 from autograd.rules.operation import Where as Where
-from autograd.rules.operation import elements as elements
-from autograd.rules.operation import how_to_list as how_to_list
 from autograd.rules.operation import identifier as identifier
-from autograd.rules.operation import is_misread as is_misread
-from autograd.rules.operation import real as real
-from autograd.rules.operation import with_article as with_article
 from autograd.rules.reading import check_agrees as check_agrees
 from autograd.rules.reading import formula as formula
 from autograd.rules.reading import formulas as formulas

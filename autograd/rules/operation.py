@@ -11,10 +11,12 @@ from __future__ import annotations
 import functools
 import keyword
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, overload
+
+from autograd.rules.operands import elements, is_misread, real
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,110 +31,6 @@ class Operable(Protocol[T]):
     """A number that says itself how an operation applies to it: the result is a T, of a Value and its kinds a Value."""
 
     def _operate(self, operation: Any, operands: Sequence[Any]) -> T: ...
-
-
-def with_article(thing: Any) -> str:
-    """Return what a thing is, for messages.
-
-    >>> with_article("2"), with_article(2), with_article(type("RMSprop", (), {})())
-    ('a str', 'an int', 'an RMSprop')
-    """
-    name = type(thing).__name__
-    by_letters = name[:2].isupper() or name.startswith(("nd", "mp"))  # as "an MLP" is spoken, and "an RMSprop"
-    return f"{'an' if name[:1] in tuple('AEFHILMNORSXnm' if by_letters else 'AEIOaeio') else 'a'} {name}"
-
-
-def real(number: Any, asker: str) -> float:
-    """Return a real number (int, float, bool or NumPy scalar) as a float; the TypeError otherwise names the asker.
-
-    >>> real(2, "tanh")
-    2.0
-    >>> real("2", "tanh")
-    Traceback (most recent call last):
-    TypeError: tanh takes a real number, got a str: '2'; convert it first, for example with float(...)
-    """
-    if isinstance(number, (float, int)):
-        try:
-            return float(number)
-        except OverflowError:
-            raise OverflowError(f"{asker} takes a float, up to 1.8e308 in size, got an int that is larger") from None
-    numpy = sys.modules.get("numpy")  # where NumPy is not loaded there are no NumPy scalars
-    scalars = () if numpy is None else (numpy.floating, numpy.integer, numpy.bool_)
-    if isinstance(number, scalars) and not is_misread(number):
-        return float(number)
-    remedy = "convert it first, for example with float(...)"
-    shape = getattr(number, "shape", None) if hasattr(type(number), "shape") else None
-    if numpy is not None and isinstance(number, numpy.ma.MaskedArray):
-        remedy = "a masked array lacks numbers: fill it, as .filled(0.0) does, or take .compressed() of it"
-    elif is_misread(number):
-        remedy = (
-            "divide a duration by its unit, such as numpy.timedelta64(1, 's'), and a date is a duration since another"
-        )
-    elif hasattr(type(number), "_operate"):
-        remedy = "use it as it is, or its .data where you mean the plain number"
-    elif isinstance(number, complex) or (numpy is not None and isinstance(number, numpy.complexfloating)):
-        remedy = "keep the real and the imaginary part in a number each"
-    elif number is None:
-        remedy = "a function that returns nothing returns None"
-    elif shape == ():
-        remedy = "write .item() for the one number in it"
-    elif isinstance(number, (list, tuple)) or hasattr(type(number), "__array__"):
-        remedy = "make one call for each element"
-    elif shape is not None and hasattr(type(number), "toarray"):
-        remedy = "make an array of a sparse one, as .toarray() does"
-    elif asker == "abs" and hasattr(type(number), "__abs__"):
-        remedy = "Python's own abs, which `from autograd import *` hides, is builtins.abs"
-    found = repr(number)
-    found = found if len(found) <= 60 else found[:57] + "..."
-    raise TypeError(f"{asker} takes a real number, got {with_article(number)}: {found}; {remedy}")
-
-
-def is_misread(thing: Any) -> bool:
-    """Whether NumPy would take it for a number: a date or a duration, what is masked, or an array of these."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(thing, numpy.ma.MaskedArray):
-        return True
-    return hasattr(type(thing), "dtype") and getattr(thing.dtype, "kind", "") in ("m", "M")
-
-
-def elements(sequence: Any, asker: str, wanted: str = "a sequence of numbers") -> Sequence[Any]:
-    """Return the elements of an iterable as a list, a list or tuple as it is; else raise TypeError in the asker's name.
-
-    >>> elements(range(3), "mean")
-    [0, 1, 2]
-    >>> elements({"a": 2}, "mean")
-    Traceback (most recent call last):
-    TypeError: mean takes a sequence of numbers, got a dict: {'a': 2}; write list(d.values()) for those of a mapping d
-    """
-    if isinstance(sequence, (list, tuple)):
-        return sequence
-    remedy = "" if hasattr(sequence, "__next__") else how_to_list(sequence)  # an iterator is none of those
-    if not remedy:
-        try:
-            found = iter(sequence)
-        except TypeError:
-            remedy = "write [a] for one, [a, b] for two"
-        else:
-            return list(found)
-    shown = " ".join(repr(sequence).split())
-    raise TypeError(f"{asker} takes {wanted}, got {with_article(sequence)}: {shown:.60}; {remedy}")
-
-
-def how_to_list(thing: Any) -> str:
-    """Return how to list what iterates over something else than its elements in their order; "" for any other thing.
-
-    Python iterates over the keys of a mapping, the names of a data frame's columns, the codes of bytes, and over a set
-    in an order that is chance.
-    """
-    if isinstance(thing, Mapping):
-        return "write list(d.values()) for those of a mapping d"
-    if isinstance(thing, (set, frozenset)):
-        return "a set has no order: write a list or a tuple"
-    if isinstance(thing, (str, bytes, bytearray)):
-        return "write a list of numbers"
-    if hasattr(type(thing), "columns") and hasattr(type(thing), "shape"):
-        return "of a data frame df write df.iloc[0] for one row, or df.to_numpy()"
-    return ""
 
 
 NOT_GIVEN: Any = Parameter.empty  # in place of an operand that was not given; signatures show no default for it
@@ -306,7 +204,7 @@ class Operation:
         if variable := _variable(self):
             return _row, (variable,)
         partials = [getattr(partial, "unchecked", partial) for partial in self.partials]
-        return functools.partial(_own, vectorized=self.vectorized), (self.name, self.forward, *partials)
+        return functools.partial(own_operation, vectorized=self.vectorized), (self.name, self.forward, *partials)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
         return self
@@ -553,85 +451,6 @@ class Family:
         return _row, (_variable(self),)
 
 
-@overload
-def operation(
-    name: str, forward: Callable[[Any], float], partial: Callable[[Any, Any], Any], /, *, vectorized: bool = ...
-) -> Operation: ...
-@overload
-def operation(
-    name: str,
-    forward: Callable[[Any, Any], float],
-    by_a: Callable[[Any, Any, Any], Any],
-    by_b: Callable[[Any, Any, Any], Any],
-    /,
-    *,
-    vectorized: bool = ...,
-) -> Operation: ...
-@overload
-def operation(
-    name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool = ...
-) -> Operation: ...
-def operation(
-    name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool = False
-) -> Operation:
-    """Return a new operation from its forward function and one partial derivative for each operand.
-
-    `forward(*operands)` is called with floats. Each of `partials` is called with `(y, *operands)`, `y` being the
-    result; written with the functions of `autograd` it is itself differentiable. A compiled program calls both with
-    one number after the other, which is slow; with `vectorized` it calls `forward` with NumPy arrays that cannot be
-    written to, and reads the partials as formulas, so these must not ask for a truth value or catch an error. An array
-    of no dimensions, as `np.where` makes of numbers, is then the number in it.
-
-    >>> from autograd import Value
-    >>> cube = operation("cube", lambda x: x * x * x, lambda y, x: 3 * x * x)
-    >>> x = Value(2.0)
-    >>> y = cube(x)
-    >>> y.backward()
-    >>> y.data, x.grad
-    (8.0, 12.0)
-    """
-    if not isinstance(name, str):
-        raise TypeError(
-            f"operation(name, forward, *partials) takes a name, which is a str, got {with_article(name)}: {name!r}"
-        )
-    if not partials or not all(map(callable, (forward, *partials))):
-        raise TypeError(
-            f"operation({name!r}, forward, *partials) takes a forward function and one partial derivative for each "
-            f"of its operands, got {len(partials)} partials; write each as a function, such as lambda y, x: 3 * x * x"
-        )
-    called = map(_OfArrays, (forward, *partials)) if vectorized else (forward, *partials)
-    made = _own(name, *called, vectorized=vectorized)
-    _check_call(f"the forward function of {name}", forward, made.arguments)
-    for partial, operand in zip(partials, made.arguments, strict=True):
-        _check_call(f"the partial derivative of {name} by {operand}", partial, ("y", *made.arguments))
-    return made
-
-
-class _OfArrays:
-    """A user's function of arrays, which returns the number in an array of no dimensions."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __call__(self, *operands: Any) -> Any:
-        y = self.function(*operands)
-        numpy = sys.modules.get("numpy")
-        return y[()] if numpy is not None and type(y) is numpy.ndarray and y.ndim == 0 else y
-
-
-def _check_call(subject: str, function: Callable[..., Any], arguments: Sequence[str]) -> None:
-    """Raise TypeError where a function cannot be called with so many arguments."""
-    try:
-        called = signature(function, follow_wrapped=False)
-    except (ValueError, TypeError):  # some functions written in C do not tell
-        return
-    try:
-        called.bind(*arguments)
-    except TypeError as error:
-        listed = f"{len(arguments)} arguments, {', '.join(arguments)}"
-        raise TypeError(f"{subject} is called with {listed}, got one that takes {called}: {error}") from None
-
-
 def identifier(name: str) -> str:
     """Return the name as it can stand in Python: other characters become underscores."""
     letters = "".join(letter if f"a{letter}".isidentifier() else "_" for letter in name)
@@ -650,7 +469,10 @@ def _row(variable: str) -> Any:
     return getattr(sys.modules["autograd.rules"], variable)
 
 
-def _own(name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool) -> Operation:
+def own_operation(
+    name: str, forward: Callable[..., float], *partials: Callable[..., Any], vectorized: bool
+) -> Operation:
+    """Return an operation of a user's own, whose partial derivatives are checked where they are called."""
     made = Operation(name, forward, *partials)
     made.vectorized = vectorized
     made.partials = tuple(map(made.checked, range(len(partials))))
