@@ -20,6 +20,7 @@ from nn.data.random_state import Seed, chance_restored, generator, generators_of
 from nn.modules import Module
 from nn.optim import SGD
 from nn.training.checks import above_zero, is_function, whole
+from nn.training.compiled_stepping import CompiledSteps
 from nn.training.data_parallel import ASKER, ParallelSteps, common_seed, precision_of, shares
 from nn.training.examples import Examples, evaluated, judged
 from nn.training.history import History, Score, Stop, metric_for
@@ -32,7 +33,7 @@ from nn.training.penalties import with_penalty
 from nn.training.progress import bar
 from nn.training.side_effects import state_restored
 from nn.training.splits import Data, as_sequence, batches_of_epochs, hold_out
-from nn.training.stepping import CompiledSteps, DivergedError, EagerSteps, TrainingTask
+from nn.training.stepping import DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
 ASKED_TOGETHER = 64  # examples of which a loss is asked whether it depends on the parameters

@@ -20,6 +20,7 @@ from autograd.export.typed_arrays import javascript_of
 from nn.data.random_state import chance_restored, generators_of
 from nn.losses import l1, l2
 from nn.modules import Module
+from nn.training.compiled_stepping import CompiledSteps
 from nn.training.examples import Examples
 from nn.training.history import metric_for
 from nn.training.judging import is_known
@@ -27,7 +28,7 @@ from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.side_effects import state_restored
-from nn.training.stepping import CompiledSteps, EagerSteps, TrainingTask
+from nn.training.stepping import EagerSteps, TrainingTask
 
 MOST_NUMBERS = 2_000_000  # of data, on a page of a few dozen megabytes
 

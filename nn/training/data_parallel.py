@@ -20,12 +20,13 @@ from autograd.export import to_jax
 from autograd.export.jax_package import double_precision, load_jax
 from nn.training._device_step import Kernels
 from nn.training.clipping import clipped
+from nn.training.compiled_stepping import CompiledSteps
 from nn.training.examples import Examples, judged, output_of
 from nn.training.history import Score
 from nn.training.lockstep import current_lockstep
 from nn.training.metrics import form_on_arrays
 from nn.training.optimizer import Optimizer
-from nn.training.stepping import CompiledSteps, TrainingTask
+from nn.training.stepping import TrainingTask
 
 ASKER = 'backend="jax"'
 

@@ -16,9 +16,10 @@ import numpy as np
 import autograd
 import nn
 from autograd.export import to_jax
+from nn.training.compiled_stepping import CompiledSteps
 from nn.training.data_parallel import ParallelSteps, precision_of
 from nn.training.examples import Examples
-from nn.training.stepping import CompiledSteps, TrainingTask
+from nn.training.stepping import TrainingTask
 from tests.benchmarks import networks
 from tests.benchmarks.anchors import in_jax, jax_in_double
 from tests.benchmarks.benchmark import Benchmark, Entry, Problem

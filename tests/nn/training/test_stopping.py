@@ -18,9 +18,10 @@ import pytest
 
 from autograd import Value, dot, exp, fsum, log, mean, operation
 from nn import MLP, SGD, Adam, History, Layer, Module, Stop, accuracy, cross_entropy, evaluate, fit, hinge, mse
+from nn.training.compiled_stepping import CompiledSteps
 from nn.training.history import Score
 from nn.training.progress import INTERVAL, LAYOUT, Bar, NoBar, bar
-from nn.training.stepping import CompiledSteps, EagerSteps
+from nn.training.stepping import EagerSteps
 from tests.errors import error_of
 from tests.nn.training import small
 from tests.nn.training.small import BOTH_WAYS, LINE, TEN, XOR, FailureError, Slope, halve, idle, slope_after
