@@ -25,7 +25,7 @@ from autograd.compiler._flattening import (
     part_of,
 )
 from autograd.functions import Structure, signature_of, telling_signature, vectors_after
-from autograd.functions.containers import identity
+from autograd.functions.identity import identity
 from autograd.functions.pickling import MadeOfFunction
 from autograd.functions.structure import all_floats
 from autograd.rules import with_article

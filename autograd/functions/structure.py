@@ -17,7 +17,9 @@ from itertools import chain, islice, repeat
 from operator import is_
 from typing import Any, TypeAlias, cast
 
-from autograd.functions.containers import Beside, Container, container_of, identity
+from autograd.functions._constructions import Beside, Container
+from autograd.functions.containers import container_of
+from autograd.functions.identity import identity
 from autograd.rules import real
 
 LEAST_ROWS = 6  # of a matrix, from which on it is faster to take all of them at once
