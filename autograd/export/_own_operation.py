@@ -9,7 +9,7 @@ from operator import add
 from typing import Any, ClassVar
 
 from autograd import rules
-from autograd.functions.implicit import SolutionComponent
+from autograd.functions.solution import SolutionComponent
 from autograd.rules import (
     ATOM,
     SUM,

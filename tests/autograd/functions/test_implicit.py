@@ -28,7 +28,7 @@ from autograd import (
 )
 from autograd.compiler.backends import BACKENDS
 from autograd.engine import topological_order
-from autograd.functions import _linearization, flatten, implicit, newton
+from autograd.functions import _linearization, flatten, newton, solution
 from tests.collector import leaves_no_cycle
 
 
@@ -271,7 +271,7 @@ def test_newton_step_to_where_the_residual_is_infinite_is_halved():
 
 
 def test_solution_is_the_same_after_more_others_than_are_kept(monkeypatch):
-    monkeypatch.setattr(implicit, "MOST_SOLUTIONS", 8)
+    monkeypatch.setattr(solution, "MOST_SOLUTIONS", 8)
     a = Value(2.0)
     x = root(lambda x, a: x * x - a, 1.0, a)
     program = compile(x * x * x, wrt=[a])
