@@ -18,15 +18,17 @@ from autograd.compiler.program import Program
 from autograd.compiler.views import regular
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.export._packages import optional_package
-from autograd.export._words_of_torch import TORCH, helper_functions
+from autograd.export._words_of_torch import TORCH
 from autograd.rules import pull, symbol
 
 
 def function_of(program: Program) -> Callable[..., Any]:
     """Return a program as a function of tensors; its attribute `source` is its text."""
     torch = optional_package("torch", "to_torch")
+    from autograd.export._functions_of_torch import TORCH_FUNCTIONS  # which imports it
+
     writer = TensorWriter(replace(program.lowering), program.constant_results)
-    names: dict[str, Any] = {"torch": torch, **helper_functions(torch)}
+    names: dict[str, Any] = {"torch": torch, **TORCH_FUNCTIONS}
     writer.dialect = FunctionsOfTorch(torch, names).dialect  # type: ignore[misc]
     source = writer.source()
     names |= {name: torch.tensor(numbers, dtype=torch.float64) for name, numbers in writer.numbers.items()}

@@ -14,7 +14,6 @@ import nn
 from autograd import Value, compile, exp, fsum, grad, rules, sin, softplus, tanh, where
 from autograd.export import load_torch_state, to_torch
 from autograd.export._composed_in_torch import FunctionsOfTorch
-from autograd.export._words_of_torch import helper_functions
 from autograd.functions import flatten
 from tests.autograd.export.rows import (
     cases,
@@ -116,7 +115,9 @@ def test_function_that_is_made_of_others_is_differentiated_through_a_batch(modes
 
 
 def test_operands_of_a_batch_may_have_several_shapes():
-    names = {"torch": torch, **helper_functions(torch)}
+    from autograd.export._functions_of_torch import TORCH_FUNCTIONS  # which imports PyTorch
+
+    names = {"torch": torch, **TORCH_FUNCTIONS}
     call = FunctionsOfTorch(torch, names).dialect.call(rules.xlogy, ["a", "b"])
     f = names[call.partition("(")[0]]
     a, b = tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), tensor([7.0, 8.0])
