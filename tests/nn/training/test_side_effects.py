@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict, deque
 from decimal import Decimal
 from functools import partial
+from types import ModuleType
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 
 import nn
-from autograd import Value, compile, detect_anomaly
+from autograd import Value, compile, detect_anomaly, grad
 from nn import MLP, SGD, Module, fit, l2, mse
 from nn.data.random_state import generators_of
 from nn.training import side_effects
@@ -290,6 +291,8 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
 
 
 WEIGHTS = {"w": [Value(1.0)]}
+SETTINGS = ModuleType("settings")
+SETTINGS.weights = WEIGHTS
 
 
 class Metric:
@@ -307,6 +310,10 @@ def by_name(outputs, targets):
     return float(bool(WEIGHTS))
 
 
+def by_module(outputs, targets):
+    return float(bool(SETTINGS.weights))
+
+
 def by_default(model):
     def metric(outputs, targets, model=model):
         return 0.0
@@ -318,7 +325,10 @@ SEEING = {  # metrics that may look at a model
     "closure": lambda model: lambda o, t: model,
     "optimiser": lambda model: (lambda optimizer: lambda o, t: optimizer.rate)(SGD(model.parameters())),
     "global variable": lambda model: by_name,
+    "variable of a module": lambda model: by_module,
     "another function": lambda model: lambda o, t: by_name(o, t),
+    "compiled function": lambda model: (lambda call: lambda o, t: call([1.0, 2.0]))(compile(lambda x: model(x))),
+    "derivative": lambda model: (lambda slope: lambda o, t: slope([1.0, 2.0]))(grad(lambda x: model(x))),
     "function within": lambda model: lambda o, t: [(lambda: WEIGHTS)() for _ in o],
     "default": by_default,
     "partial": lambda model: partial(lambda model, o, t: 0.0, model),
