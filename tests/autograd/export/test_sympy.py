@@ -64,6 +64,7 @@ ALIKE = {
     "softplus": operation(
         "soft", lambda x: most(x, 0.0) + autograd.log1p(autograd.exp(-abs(x))), lambda y, x: autograd.sigmoid(x)
     ),
+    "with a bound that is none": operation("unbounded", lambda x: most(x, -math.inf), lambda y, x: 1.0),
     "size times": operation("size", lambda x: x * abs(x), lambda y, x: 2.0 * abs(x)),
     "double angle": operation(
         "double", lambda x: autograd.sin(x) * autograd.cos(x), lambda y, x: autograd.cos(2.0 * x)

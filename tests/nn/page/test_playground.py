@@ -17,6 +17,8 @@ from nn.app.presets import JOBS
 from nn.page import learning_page
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
+from nn.page.learning_page import OPTIMIZERS
+from nn.schedules import Cosine
 from tests.errors import error_of
 from tests.nn.page.networks import Shared, case, points, sides, signed
 
@@ -77,6 +79,19 @@ def test_drawing_that_stands_in_for_the_page_has_the_loss_of_the_model_as_it_is(
     assert one in [pytest.approx(mse([model(x)], [target]).data, rel=1e-12) for x, target in zip(X, y, strict=True)]
 
 
+def test_page_knows_layers_from_one_on_and_which_optimizers_and_schedules_are_of_nn():
+    class Slow(SGD):
+        """An optimiser of one's own."""
+
+    for lr in (Cosine(0.1, steps=9), lambda step: 0.5, 0.1):
+        model = MLP(2, [3, 1], "tanh", seed=1)
+        found = model_of(small(model, optimizer=Slow(model.parameters(), lr=lr)))
+        assert found["python"]["schedule"] == (repr(lr) if isinstance(lr, Cosine) else None)
+        ours = {one["name"]: one["ours"] for one in found["optimizers"]}
+        assert ours == {"Slow": False} | {kind.__name__: True for kind in OPTIMIZERS}
+        assert [layer["name"] for layer in found["layers"]] == ["layer 1", "layer 2"]
+
+
 def test_batches_of_all_examples_are_none():
     sizes = {None: None, 1: 1, 39: 39, 40: None, 41: None}  # of 40 examples
     assert {size: model_of(small(batch_size=size))["batch"] for size in sizes} == sizes
@@ -96,6 +111,9 @@ def test_title_says_what_learns_from_what_and_the_same_arguments_give_the_same_p
     assert repr(small()) == "<page of MLP 2 → 3 → 1, learning from 40 examples>"
     assert model_of(small(validation=0.25))["title"] == "MLP 2 → 3 → 1, learning from 30 examples"
     assert repr(small(title="moons")) == "<page of moons>"
+    assert (
+        repr(playground(MLP(2, [1]), [[1.0, 2.0]], [0.0], loss=mse)) == "<page of MLP 2 → 1, learning from 1 example>"
+    )
     own = playground(Own(lambda w, x: w * x), points(), [0.0] * 40, loss=mse)
     assert repr(own) == "<page of Own, learning from 40 examples>"
 
