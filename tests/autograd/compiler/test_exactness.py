@@ -379,6 +379,12 @@ def test_large_numbers_do_not_overflow_on_the_way_and_small_terms_stay(f):
         assert_as_eager(compiled.value_and_grad(x), f, x)
 
 
+@pytest.mark.parametrize("f", [logsumexp, lambda xs: logsumexp([*xs, 1.0]), lambda xs: ad.logaddexp(*xs)])
+def test_infinite_numbers_in_a_batch_count_as_eagerly(f):
+    X = [list(xs) for xs in itertools.product((math.inf, -math.inf, 0.5), repeat=2)]
+    assert compile(f, batched="xs").each(X).tolist() == [f(x) for x in X]
+
+
 @pytest.mark.parametrize("f", [fsum, logsumexp, sum, lambda xs: softmax(xs)[0], lambda xs: logsumexp([*xs, 1.0])])
 def test_alike_functions_of_plain_and_of_batched_numbers_stay_apart(f):
     w, X = points(5, 1)[0].tolist(), points(5, 3)
