@@ -30,7 +30,7 @@ from autograd.pictures.style import CLASSES
 from autograd.rules import with_article
 from nn import losses, optim, schedules
 from nn.data.random_state import generator
-from nn.fitting import check_trains, optimizer_for
+from nn.fitting import optimizer_for
 from nn.modules import MLP, Module
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
@@ -39,6 +39,7 @@ from nn.page._update_formulas import options_of, update_source
 from nn.training.checks import whole
 from nn.training.examples import Examples
 from nn.training.judging import is_known
+from nn.training.loop import check_trains
 from nn.training.norms import layers
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty

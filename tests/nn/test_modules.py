@@ -24,6 +24,7 @@ import autograd as ad
 import nn
 from autograd import Constant, Value, leaky_relu, relu, tanh
 from nn import MLP, Layer, Module, Neuron
+from nn.data.random_state import chance_restored, generators_of
 from nn.modules import initial_weights
 from nn.training.norms import layers
 from tests.collector import leaves_no_cycle
@@ -296,7 +297,7 @@ def test_references_back_are_no_recursion_and_modules_may_be_nested_deeper_than_
         assert len(model.parameters()) == count
         twin.load_state_dict({name: data + 1.0 for name, data in model.state_dict().items()})
         model.zero_grad()
-        with nn.fitting.chance_restored(nn.fitting.generators_of(model), list) as drawn:
+        with chance_restored(generators_of(model), list) as drawn:
             assert not drawn()
     model = Holder(w=Value(1.0))
     for _ in range(5000):
