@@ -13,12 +13,13 @@ from typing import Any
 
 import autograd
 from autograd import Value, no_grad
+from nn.training._purity import is_pure
 from nn.training._separability import check_separable, is_same, refusal
 from nn.training.clipping import clipped
 from nn.training.examples import Examples, evaluated, judged, one_by_one, plain_number
 from nn.training.interrupts import interrupts_wait
 from nn.training.metrics import form_on_arrays
-from nn.training.side_effects import sees_values, state_restored
+from nn.training.side_effects import state_restored
 from nn.training.stepping import CHECKED, NO_FINITE_RESULT, Steps, TrainingTask, clip_and_step, differentiable
 
 MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
@@ -64,7 +65,7 @@ class CompiledSteps(Steps):
         self.probe: Any = None  # outputs and targets, Values and their numbers, and a loss of one's own for all these
         super().__init__(task)
         self.on_arrays = self.optimizer.takes_arrays
-        self.metric_looks = sees_values(self.metric)
+        self.metric_is_pure = self.metric is None or is_pure(self.metric)
         self.read()
         self.begin()
 
@@ -227,7 +228,7 @@ class CompiledSteps(Steps):
         if form_on_arrays(self.metric):
             rows = self.numpy.moveaxis(outputs, -1, 0) if isinstance(outputs, (list, tuple)) else outputs
             return self.metric(rows, batch.arrays[1].rows)
-        if self.on_arrays and self.metric_looks:
+        if self.on_arrays and not self.metric_is_pure:
             self.write()
         return judged(self.metric, one_by_one(outputs), batch.y)
 

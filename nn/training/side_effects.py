@@ -6,24 +6,21 @@ that in later calls would have a graph that grows. What is no such Value stays: 
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from autograd import Constant, Value
 from autograd.compiler.trace import Argument
 from autograd.engine import clock
-from nn.modules import Module
 from nn.training.interrupts import interrupts_wait
 from nn.training.parameters import WITHOUT_PARTS, is_object_array, slot_names
 
 UNOPENED = WITHOUT_PARTS | {Value, Constant}
-KNOWN = {*sys.stdlib_module_names, "autograd", "nn", "numpy"}  # packages whose functions look at no Values of a user's
 
 
 @contextmanager
@@ -162,47 +159,6 @@ def _places(things: Iterable[Any], opened: dict[int, Any], known: Mapping[int, A
             contents = _contents(place)
             yield place, contents
             waiting += [part for part in _things(contents) if type(part) not in UNOPENED]
-
-
-def sees_values(function: Any) -> bool:
-    """Whether a function can look at Values: in its closure, its instance, or global variables that it names.
-
-    >>> def returning(x):
-    ...     return lambda: x
-    >>> sees_values(returning(Value(1.0))), sees_values(returning(2.0))
-    (True, False)
-    """
-    opened: dict[int, Any] = {}
-    slots: dict[type, list[str]] = {}
-    waiting = [function]
-    while waiting:
-        thing = waiting.pop()
-        if isinstance(thing, (Value, Module)):
-            return True
-        if id(thing) in opened:
-            continue
-        opened[id(thing)] = thing
-        found = [part for place in _opened(thing, slots) for part in _things(_contents(place))]
-        if isinstance(thing, FunctionType) and _package(thing.__module__) not in KNOWN:
-            found += [thing.__defaults__, thing.__kwdefaults__, *_named(thing.__code__, thing.__globals__)]
-        waiting += [part for part in found if type(part) not in WITHOUT_PARTS]
-    return False
-
-
-def _package(name: str | None) -> str:
-    return f"{name}".partition(".")[0]
-
-
-def _named(code: CodeType, variables: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the variables that code names, and those of modules among them."""
-    for name in code.co_names:
-        thing = variables.get(name)
-        yield thing
-        if isinstance(thing, ModuleType) and _package(thing.__name__) not in KNOWN:
-            yield from _named(code, vars(thing))
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            yield from _named(part, variables)
 
 
 def _opened(thing: Any, slots: dict[type, list[str]]) -> Iterator[Any]:

@@ -1,14 +1,12 @@
 """What a model keeps of its calls becomes no parameter, and is after training what eager calls leave."""
 
 import itertools
-import math
 import queue
 import signal
 import threading
 from collections import OrderedDict, deque
 from decimal import Decimal
 from functools import partial
-from types import ModuleType
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -16,12 +14,12 @@ import pandas as pd
 import pytest
 
 import nn
-from autograd import Value, compile, detect_anomaly, grad
-from nn import MLP, SGD, Module, fit, l2, mse
+from autograd import Value, compile, detect_anomaly
+from nn import Module, fit, l2, mse
 from nn.data.random_state import generators_of
 from nn.training import side_effects
 from nn.training.examples import MANY_INPUTS, outputs_of
-from nn.training.side_effects import sees_values, state_restored
+from nn.training.side_effects import state_restored
 
 X, Y = [[i / 5, 1 - i / 7] for i in range(12)], [i / 3 for i in range(12)]
 
@@ -288,70 +286,3 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         call()
     assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
-
-
-WEIGHTS = {"w": [Value(1.0)]}
-SETTINGS = ModuleType("settings")
-SETTINGS.weights = WEIGHTS
-
-
-class Metric:
-    def __init__(self, part):
-        self.part = part
-
-    def __call__(self, outputs, targets):
-        return 0.0
-
-    def measured(self, outputs, targets):
-        return 0.0
-
-
-def by_name(outputs, targets):
-    return float(bool(WEIGHTS))
-
-
-def by_module(outputs, targets):
-    return float(bool(SETTINGS.weights))
-
-
-def by_default(model):
-    def metric(outputs, targets, model=model):
-        return 0.0
-
-    return metric
-
-
-SEEING = {  # metrics that may look at a model
-    "closure": lambda model: lambda o, t: model,
-    "optimiser": lambda model: (lambda optimizer: lambda o, t: optimizer.rate)(SGD(model.parameters())),
-    "global variable": lambda model: by_name,
-    "variable of a module": lambda model: by_module,
-    "another function": lambda model: lambda o, t: by_name(o, t),
-    "compiled function": lambda model: (lambda call: lambda o, t: call([1.0, 2.0]))(compile(lambda x: model(x))),
-    "derivative": lambda model: (lambda slope: lambda o, t: slope([1.0, 2.0]))(grad(lambda x: model(x))),
-    "function within": lambda model: lambda o, t: [(lambda: WEIGHTS)() for _ in o],
-    "default": by_default,
-    "partial": lambda model: partial(lambda model, o, t: 0.0, model),
-    "instance": lambda model: Metric(WEIGHTS),
-    "method": lambda model: Metric([{1: model}]).measured,
-}
-NOT_SEEING = {
-    "none": None,
-    "of nn": nn.accuracy,
-    "partial": partial(nn.mae),
-    "of outputs": lambda o, t: max(abs(a - b) for a, b in zip(o, t)),
-    "by NumPy": lambda o, t: float(np.mean(np.abs(np.array(o) - np.array(t)))),
-    "by a loss": lambda o, t: math.sqrt(mse(o, t)),
-    "instance": Metric(np.zeros(3)),
-    "method": Metric([1.0, {"a": "b"}]).measured,
-}
-
-
-@pytest.mark.parametrize("name", SEEING)
-def test_function_that_can_look_at_values_is_known(name):
-    assert sees_values(SEEING[name](MLP(2, [1])))
-
-
-@pytest.mark.parametrize("name", NOT_SEEING)
-def test_function_that_cannot_look_at_values_is_known(name):
-    assert not sees_values(NOT_SEEING[name])

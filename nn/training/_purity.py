@@ -1,0 +1,98 @@
+"""Purity of functions: whether what a function returns can depend on nothing but its arguments.
+
+A metric that is pure sees no parameters, so these need not be written into their Values before each of its calls.
+What cannot be told for sure counts as not pure.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+from functools import partial
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from autograd import rules
+
+# Packages whose functions read nothing that a user has made but their arguments.
+PACKAGES = {
+    *("autograd", "cmath", "collections", "fractions", "functools", "itertools", "math", "nn", "numpy", "operator"),
+    *("scipy", "sklearn", "statistics"),
+}
+LOOKING = ("__import__", "breakpoint", "eval", "exec", "globals", "locals", "vars")  # of Python's own, by name
+PLAIN = (bool, int, float, complex, str, bytes)
+CONTAINERS = (list, tuple, set, frozenset, dict)
+_UNKNOWN = object()
+
+
+def is_pure(function: Any) -> bool:
+    """Whether a function surely depends on its arguments alone.
+
+    Its code, and that of the functions that it calls, may name plain numbers and texts, containers of them, and the
+    functions of Python, NumPy and the like; objects and classes of the user's, and what is yet to be filled, are none
+    of these.
+
+    >>> from autograd import Value
+    >>> def above(limit):
+    ...     return lambda outputs, targets: max(outputs) > limit
+    >>> is_pure(above(2.0)), is_pure(above(Value(2.0)))
+    (True, False)
+    """
+    waiting = [function]
+    seen: dict[int, Any] = {}
+    while waiting:
+        thing = waiting.pop()
+        kind = type(thing)
+        if id(thing) in seen or kind in PLAIN or _is_known(thing):
+            continue
+        seen[id(thing)] = thing
+        if kind is FunctionType and _package(thing.__globals__.get("__name__")) in PACKAGES:
+            waiting += [held for cell in thing.__closure__ or () if (held := _content(cell)) is not None]
+        elif kind is FunctionType and not thing.__dict__:
+            waiting += map(_content, thing.__closure__ or ())
+            waiting += [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+            waiting += _globals(thing.__code__, thing.__globals__)
+        elif kind is partial:
+            waiting += [thing.func, *thing.args, *thing.keywords.values()]
+        elif kind in CONTAINERS and thing:
+            waiting += [*thing, *thing.values()] if kind is dict else thing
+        else:
+            return False
+    return True
+
+
+def _package(name: str | None) -> str:
+    return f"{name}".partition(".")[0]
+
+
+def _is_known(thing: Any) -> bool:
+    """Whether a thing is a module or a class of the packages, a function in C, a row, or an array of numbers."""
+    if isinstance(thing, ModuleType):
+        return _package(thing.__name__) in PACKAGES
+    if isinstance(thing, (type, BuiltinFunctionType)):
+        home = _package(thing.__module__)
+        return home in PACKAGES or (home == "builtins" and thing.__name__ not in LOOKING)
+    if _package(type(thing).__module__) == "numpy":
+        return callable(thing) or (hasattr(thing, "dtype") and not thing.dtype.hasobject)
+    return any(thing is row for row in rules.FUNCTIONS.values())
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # a variable that has no value yet
+        return _UNKNOWN
+
+
+def _globals(code: CodeType, variables: dict[str, Any]) -> list[Any]:
+    """Return the global variables that code names; what it imports is unknown."""
+    found = []
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            found.append(variables.get(instruction.argval, vars(builtins).get(instruction.argval, _UNKNOWN)))
+        elif instruction.opname == "IMPORT_NAME":
+            found.append(_UNKNOWN)
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            found += _globals(part, variables)
+    return found
