@@ -43,8 +43,8 @@ class CompiledSteps(Steps):
                 value = differentiable(loss([output], [y]))
             if reads:
                 raise TypeError(
-                    "the model or the loss reads the optimizer's steps or rate, which a program would not read again; "
-                    "change a number of your own by a callback, once an epoch"
+                    "the model or the loss reads the optimizer's steps, rate or state, which a program would not read "
+                    "again; change a number of your own by a callback, once an epoch"
                 )
             if changed:
                 self.keeps = True

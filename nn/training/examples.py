@@ -18,7 +18,7 @@ from nn.data.random_state import chance_restored, generators_of
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 from nn.training.side_effects import state_restored
-from nn.training.splits import Data
+from nn.training.splits import Data, Rows
 
 MANY_INPUTS = 500  # inputs for which it pays to compile a model
 COMPARED = 10  # of these, by which the compiled model is compared with the eager one
@@ -48,6 +48,11 @@ class Examples:
         [False, True]
         """
         return [_digest(_as_given(part)) for part in (self.inputs, self.targets)]
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether examples come from a class of one's own, which may return others when it is asked again."""
+        return not all(map(_is_kept, (self.inputs, self.targets)))
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -102,7 +107,13 @@ def _digest(thing: Any) -> bytes | None:
 
 def _as_given(part: Data) -> Any:
     """Return what holds the numbers of examples: itself, or its rows, which a class of one's own may have elsewhere."""
-    return part if isinstance(part, (list, tuple)) or hasattr(part, "dtype") else [part[i] for i in range(len(part))]
+    return part if _is_kept(part) and not isinstance(part, Rows) else [part[i] for i in range(len(part))]
+
+
+def _is_kept(part: Data) -> bool:
+    """Whether a plain list or tuple, or an array, holds the examples, or has them among its rows."""
+    held = part.data if isinstance(part, Rows) else part
+    return type(held) in (list, tuple) or hasattr(held, "dtype")
 
 
 def _length(x: Any) -> int:
@@ -202,4 +213,6 @@ def one_by_one(columns: Any) -> list[Any]:
         return [dict(zip(columns, row, strict=True)) for row in zip(*parts, strict=True)]
     if isinstance(columns, (list, tuple)):
         return [list(row) for row in zip(*map(one_by_one, columns), strict=True)]
+    if not hasattr(columns, "tolist"):  # an object of a class of one's own
+        plain_outputs(columns)
     return columns.tolist()  # type: ignore[no-any-return]

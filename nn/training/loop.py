@@ -42,9 +42,10 @@ def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data)
 
     try:
         with chance_restored(generators_of(model), lambda: depends(0)), state_restored(model, loss):
+            # A loss of pairs, or of classes beside each other, is 0 of one example, and of neighbours that are alike.
             every = range(len(X))
-            # A loss of pairs is 0 of one example, and one with a margin is 0 of some.
-            if depends(0) or depends(*every[:ASKED_TOGETHER]) or any(map(depends, every)):
+            step = max(1, len(X) // ASKED_TOGETHER)
+            if depends(0) or any(depends(*every[first::step]) for first in range(step)) or any(map(depends, every)):
                 return
     except Exception:  # which the training says, if it is one there
         return
@@ -91,6 +92,7 @@ class TrainingRun:
         self.restore_best = restore_best
         self.best: Any = None
         self.calls_back = bool(self.callbacks) or not (stop is None or type(stop) is Stop)
+        self.may_differ = False  # whether examples come from a class of one's own
         self.digests: list[Any] = []  # of the examples, where something may change them
         self.epoch = 1
         self.begin = time.monotonic()
@@ -133,6 +135,7 @@ class TrainingRun:
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
         """Look at the examples before anything changes, and compile, where that is wanted and possible."""
         self.data, self.held_out = examples, held_out
+        self.may_differ = any(part.may_differ for part in (examples, held_out) if part is not None)
         self.steps.begin()
         self.generators = generators_of(self.steps.model)
         with self._trial() as drawn:
@@ -246,15 +249,16 @@ class TrainingRun:
         finally:
             if self.calls_back:
                 steps.read()
-        if self.calls_back or self.held_out is None:
+        if self.calls_back or self.held_out is None or self.may_differ:
             self._renew()
         if isinstance(reason, str) or not reason:
             return reason or ""
         return f"{name if (name := getattr(stop, '__name__', '')).isidentifier() else 'stop'} said so"
 
     def _may_change(self, steps: EagerSteps | CompiledSteps) -> TypeGuard[CompiledSteps]:
-        """Whether code of the user's is called between epochs or steps, that a program knows nothing of."""
-        return isinstance(steps, CompiledSteps) and (self.calls_back or not steps.on_arrays)
+        """Whether code of the user's is called, between steps or for examples, that a program knows nothing of."""
+        by_others = self.calls_back or self.may_differ
+        return isinstance(steps, CompiledSteps) and (by_others or not steps.on_arrays)
 
     def _digests(self) -> list[Any]:
         """Return what tells whether examples are changed, where arrays are made of them that would not be."""
@@ -274,6 +278,10 @@ class TrainingRun:
             pairs = zip(chain(*self.digests), chain(*before), strict=True)
             changed = [found is None or found != seen for found, seen in pairs]  # inputs, targets, and those held out
             if any(changed):
+                if self._digests() != self.digests:
+                    raise ValueError(
+                        "the examples are others each time they are read, and a program would read them once an epoch"
+                    )
                 self.data = steps.data(self.data)
                 self.held_out = None if self.held_out is None else steps.data(self.held_out)
                 for part, is_other in zip((self.data, self.held_out), changed[1::2]):

@@ -217,6 +217,12 @@ def probabilities_by(output: Any) -> str:
     return "softmax" if scores and min(scores) >= 0.0 and math.isclose(math.fsum(scores), 1.0, rel_tol=1e-12) else ""
 
 
+def is_single(output: Any) -> bool:
+    """Whether an output is one number, by itself or in a list."""
+    numbers = plain(output)
+    return not isinstance(numbers, list) or len(numbers) == 1
+
+
 def form_on_arrays(metric: Any) -> Callable[[Any, Any, Any], Any] | None:
     """Return how a metric of nn judges rows of scores, as a function of arrays; None for a metric of one's own."""
     return right_answers if metric is accuracy else right_signs if metric is binary_accuracy else None

@@ -121,6 +121,8 @@ class Optimizer:
     @property
     def state(self) -> dict[str, Any]:
         """What is remembered, by the names in `remembers`: a number for each parameter, in a list or an array."""
+        if self._reads is not None:
+            self._reads.append("state")
         return self._state
 
     @state.setter
@@ -149,7 +151,7 @@ class Optimizer:
 
     @contextmanager
     def reads_noted(self) -> Iterator[list[str]]:
-        """Note in this block that the number of steps, or the rate that follows from it, is read."""
+        """Note in this block that the state, or the number of steps, or the rate that follows from it, is read."""
         before, self._reads = self._reads, []
         try:
             yield self._reads

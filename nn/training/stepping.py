@@ -20,8 +20,8 @@ from nn.training.checks import plain
 from nn.training.clipping import clip_grad_norm
 from nn.training.examples import Examples, evaluated, judged, output_of
 from nn.training.history import Score
-from nn.training.judging import calls_noted, metric_among
-from nn.training.metrics import Metric, form_on_arrays, probabilities_by
+from nn.training.judging import calls_noted, metric_among, metric_of
+from nn.training.metrics import Metric, accuracy, binary_accuracy, form_on_arrays, is_single, probabilities_by
 from nn.training.norms import LayerNorms
 from nn.training.optimizer import Optimizer
 from nn.training.splits import Data
@@ -194,12 +194,19 @@ class Steps:
 
     def warn_of_probabilities(self, examples: Examples) -> None:
         """Warn where outputs that are probabilities are given to a loss, or a metric, of scores."""
-        if form_on_arrays(self.metric) and (function := probabilities_by(self.model(examples.inputs[0]))):
-            loss, metric = self.task.loss, getattr(self.metric, "__name__", "")
-            asker = f"{getattr(loss, '__name__', 'the loss')} and {metric}" if self.task.loss_is_known else metric
+        loss = self.task.loss
+        askers = [loss] if self.task.loss_is_known and metric_of(loss) else []
+        if not (askers or form_on_arrays(self.metric)):
+            return
+        output = self.model(examples.inputs[0])
+        # The largest of several probabilities is that of the largest score, but a single one is never below 0.
+        if self.metric is binary_accuracy or (self.metric is accuracy and is_single(output)):
+            askers.append(self.metric)
+        if askers and (function := probabilities_by(output)):
+            names = " and ".join(getattr(asker, "__name__", "the loss") for asker in askers)
             warn(
                 f"the model's outputs are probabilities by {function}, but scores of any size (logits) are wanted by "
-                f"{asker}, where a single one above 0 means class 1; leave {function} out of the model, and apply it "
+                f"{names}, where a single one above 0 means class 1; leave {function} out of the model, and apply it "
                 "to its outputs where you want probabilities"
             )
 

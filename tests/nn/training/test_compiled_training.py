@@ -555,17 +555,18 @@ def test_own_step_that_leaves_a_domain_ends_training_as_by_hand(kind):
 
 
 @pytest.mark.parametrize("batch_size", [None, 3])
-def test_loss_that_reads_the_steps_of_the_optimizer_is_not_compiled(batch_size):
+def test_loss_that_reads_the_steps_or_the_state_of_the_optimizer_is_not_compiled(batch_size):
     def trained(compiled, factor):
         model = model_of(1)
-        optimizer = SGD(model.parameters(), lr=lambda t: 0.1 / (1 + t))
+        optimizer = SGD(model.parameters(), lr=lambda t: 0.1 / (1 + t), momentum=0.9)
         loss = lambda outputs, targets: mse(outputs, targets) * factor(optimizer)
         options = {"batch_size": batch_size, "seed": 1, "optimizer": optimizer, "epochs": 3, "compiled": compiled}
         return fit(model, X, REAL, loss=loss, **options).loss
 
     factors = [lambda o: 1.0 + min(1.0, o.steps / 10), lambda o: 1.0 + o.steps % 10, lambda o: 1.0 + o.rate]
-    for factor in [*factors, lambda o: 1.0 if o.steps < 5_000 else 0.1]:
-        with pytest.warns(RuntimeWarning, match="reads the optimizer's steps or rate"):
+    factors += [lambda o: 1.0 + abs(float(o.state["velocity"][0])), lambda o: 1.0 if o.steps < 5_000 else 0.1]
+    for factor in factors:
+        with pytest.warns(RuntimeWarning, match="reads the optimizer's steps, rate or state"):
             found = trained("auto", factor)
         assert found == pytest.approx(trained(False, factor), rel=CLOSE)
 
@@ -1199,6 +1200,46 @@ class ByName:
 
     def __setitem__(self, i, number):
         self.parts[self.number][i] = number
+
+
+class Augmented:
+    """Examples that are others now and then, as those of a data set that augments them."""
+
+    def __init__(self, part, seed):
+        self.part, self.chance = lists(part), random.Random(seed)
+
+    def __len__(self):
+        return len(self.part)
+
+    def __getitem__(self, i):
+        found = self.part[i]
+        if self.chance.random() < 0.1:
+            return [-x for x in found] if isinstance(found, list) else -found
+        return found
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Branching])
+@pytest.mark.parametrize("changing", ["X", "y", "held-out X"])
+def test_examples_that_are_others_when_they_are_read_again_are_noticed(changing, optimizer):
+    for seed in range(6):
+        inputs = [[math.sin(i), math.cos(3 * i)] for i in range(20)]
+        targets = [a - 0.5 * b for a, b in inputs]
+        parts = {"X": inputs, "y": targets, "held-out X": inputs}
+        parts[changing] = Augmented(parts[changing], seed)
+        model = model_of(1)
+        with warns("training is not compiled, and slower"):
+            found = fit(
+                model,
+                parts["X"],
+                parts["y"],
+                loss=mse,
+                optimizer=optimizer(model.parameters(), lr=0.01),
+                validation=(parts["held-out X"], targets),
+                epochs=9,
+                batch_size=10,
+            )
+        assert not found.compiled
+        assert len(found.loss) == 9
 
 
 CHANGES = [(change, lists) for change in (drawn_anew, one_corrected, one_more, gone_wrong, nested_otherwise)]

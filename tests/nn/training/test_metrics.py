@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, fsum, mean, minimum, softmax
+from autograd import Value, fsum, log, mean, minimum, softmax
 from nn import MLP, Module, accuracy, binary_cross_entropy, cross_entropy, evaluate, fit, hinge, mse, playground, plots
 from nn.training.judging import LOSSES, calls_noted, metric_among
 from nn.training.metrics import binary_accuracy, predicted_class, right_signs
@@ -111,6 +111,13 @@ def test_scores_and_probabilities_that_are_not_judged_are_not_warned_of():
         (mse, "sigmoid", {}), (hinge, "tanh", {}), (binary_cross_entropy, None, {}), (mse, None, {"metric": accuracy}),
     ):  # fmt: skip
         fit(MLP(1, [1], output=output, seed=1), ROWS, [1, 1, 1, 1], loss=loss, epochs=1, **options)
+    surprisal = lambda o, t: mean([-log(p[k]) for p, k in zip(o, t)])
+    brier = lambda o, t: mean([fsum([(x - (i == k)) ** 2 for i, x in enumerate(p)]) for p, k in zip(o, t)])
+    for loss, kind, output in ((surprisal, Softmax, None), (brier, Softmax, None), (brier, MLP, "sigmoid")):
+        model = kind(1, [3], output=output, seed=1)
+        fit(model, ROWS, [0, 1, 1, 2], loss=loss, epochs=1, metric=accuracy, compiled=False)
+    one_hot = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] * 2
+    fit(Softmax(1, [3], seed=1), ROWS, one_hot, loss=mse, epochs=1, metric=accuracy)
     fit(MLP(1, [3], seed=1), ROWS, [0, 1, 1, 1], loss=cross_entropy, epochs=1)
 
 

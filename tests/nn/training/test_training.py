@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, no_grad, tanh
+from autograd import Value, fsum, mean, no_grad, softplus, tanh
 from nn import MLP, SGD, Module, Stop, cross_entropy, evaluate, hinge, mse
 from nn import fit as fit_somehow
 from nn.training.examples import Examples
@@ -316,6 +316,32 @@ def test_loss_that_is_cut_from_the_parameters_is_an_error(cut, compiled):
         wanted = "ValueError: the loss depends on none of the optimizer's parameters, so nothing would be trained; "
         assert error.startswith(wanted + "compute it of the Values that the model returns"), error
         assert model.state_dict() == before
+
+
+def ranking(outputs, y):
+    """Pairs of examples of two classes, of which a batch may have none."""
+    pairs = [(a, b) for a, one in zip(outputs, y) for b, other in zip(outputs, y) if one > other]
+    return fsum([softplus(b - a) for a, b in pairs]) / len(pairs) if pairs else Value(0.0)
+
+
+def between(outputs, y):
+    """The difference of the means of two classes."""
+    means = [mean(outs) for label in (0, 1) if (outs := [out for out, one in zip(outputs, y) if one == label])]
+    return (means[1] - means[0] - 1.0) ** 2 if len(means) == 2 else 0.0 * Value(1.0)
+
+
+def censored(outputs, y):
+    """Terms of the examples of one class alone."""
+    return fsum([out * out for out, one in zip(outputs, y) if one]) if any(y) else Value(0.0)
+
+
+@pytest.mark.parametrize("loss", [ranking, between, censored])
+@pytest.mark.parametrize("labels", [[0] * 80 + [1] * 80, [0] * 199 + [1], [0, 1] * 80])
+def test_loss_of_examples_beside_each_other_is_trained_in_whatever_order_they_come(loss, labels):
+    X = [[math.sin(i), math.cos(3 * i)] for i in range(len(labels))]
+    for seed in range(2):
+        for batch_size in (3, 40):
+            fit(MLP(2, [1], seed=1), X, labels, loss=loss, epochs=1, seed=seed, metric=None, batch_size=batch_size)
 
 
 def test_loss_that_is_a_constant_for_some_examples_trains_on_the_others():
