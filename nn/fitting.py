@@ -53,8 +53,8 @@ def fit(
 ) -> History:
     """Train a model in place and return the history.
 
-    - `X` and `y`: one input and one target for each example; `loss(outputs, targets)` is a function of `nn.losses`, or
-      any of outputs and targets.
+    - `X` and `y`: one input and one target for each example, in lists, arrays, tables or any sequences. `loss(outputs,
+      targets)`: a function of `nn.losses`, or any of outputs and targets.
     - `penalty`: a term beside the loss, such as `lambda p: 1e-4 * l2(p)`, a function of the optimizer's parameters, or
       `lambda: 1e-4 * l2(weights)`, one of nothing. It is a part of the losses in the history, held-out ones too.
     - `optimizer`: `SGD` with its own learning rate if not given. `max_norm`: clip gradients to this norm.
@@ -73,7 +73,7 @@ def fit(
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
       What they keep of their calls, in attributes or lists, is of a few examples; of the last one for callbacks, and
-      in the end.
+      in the end. Examples of a class of one's own that are others when they are read again are not compiled.
     - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
       results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
       the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.

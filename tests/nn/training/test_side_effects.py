@@ -286,3 +286,13 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         call()
     assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
+
+
+@pytest.mark.parametrize("kind", [list, set, deque])
+def test_what_a_container_loses_beside_a_value_that_it_gets_is_there_again(kind):
+    seen = kind([1.0, 2.0])
+    with state_restored(seen) as changed:
+        seen.remove(1.0)
+        getattr(seen, "append", getattr(seen, "add", None))(Value(3.0))
+    assert seen == kind([1.0, 2.0])
+    assert changed == [seen]
