@@ -174,15 +174,27 @@ def page_of(
         },
         "file": _file(model),
     }
+    source = _source(found, network, programs, optimizer, penalty)
+    return Playground(shown, source, model, parameters, programs.root)
+
+
+def _source(
+    found: dict[str, Any],
+    network: NetworkCards,
+    programs: PagePrograms,
+    optimizer: Optimizer,
+    penalty: Callable[..., Any] | None,
+) -> str:
+    """Return the page of a model that is given for JSON, with the programs by which it is trained."""
     rules = "[]"
     if len(network.order) <= MOST_NODES:
         nodes, rules = computation(network.order, network.names)
         found["graph"] = {"title": "loss", **nodes}
     sources = programs.sources([card.node for card in network.cards], penalty)
     updates = {type(one).__name__: update_source(one) for one in _choices(optimizer)}
-    source = put_together(
+    return put_together(
         _HERE / "playground.html",
-        title=shown,
+        title=found["title"],
         style=shared_style() + read_file(_HERE / "cards.css") + read_file(_HERE / "playground.css"),
         model=found,
         script=page_script(),
@@ -193,7 +205,6 @@ def page_of(
             ]
         ),
     )
-    return Playground(shown, source, model, parameters, programs.root)
 
 
 def page_script() -> str:
