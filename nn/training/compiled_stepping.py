@@ -14,13 +14,13 @@ from typing import Any
 import autograd
 from autograd import Value, no_grad
 from nn.training._purity import is_pure
-from nn.training._separability import check_separable, is_same, refusal
+from nn.training._separability import NO_MEAN, check_separable, is_same, refusal
 from nn.training.clipping import clipped
-from nn.training.examples import Examples, evaluated, judged, one_by_one, plain_number
+from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of, plain_number
 from nn.training.interrupts import interrupts_wait
 from nn.training.metrics import form_on_arrays
 from nn.training.side_effects import state_restored
-from nn.training.stepping import CHECKED, NO_FINITE_RESULT, Steps, TrainingTask, clip_and_step, differentiable
+from nn.training.stepping import CHECKED, NO_FINITE_RESULT, REFUSED, Steps, TrainingTask, clip_and_step, differentiable
 
 MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
 
@@ -76,6 +76,8 @@ class CompiledSteps(Steps):
         """
         few = examples.batch(examples.telling(CHECKED))
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
+            if not self.task.loss_is_known:
+                self._check_single(few)
             one = [part.take([0]) for part in few.arrays]
             lowering = self.program.specialize(*one).lowering  # traced with parameters as they are
             read = lowering.variables[lowering.arguments :]
@@ -87,6 +89,20 @@ class CompiledSteps(Steps):
                 given = check_separable(self.model, self.task.loss, outputs, few, examples)
                 numbers = [value.number for value in read]
                 self.probe = given, read, numbers, self._loss_of(given, read, numbers)
+
+    def _check_single(self, examples: Examples) -> None:
+        """Raise ValueError where a loss that is defined for several examples is not for one by itself."""
+        (x, *_), (y, *_) = examples.x, examples.y
+        try:
+            with no_grad():
+                total = self.loss([output_of(self.model, x)], [y])
+        except OverflowError:
+            raise
+        except REFUSED as error:
+            reason = f"{type(error).__name__}: {error}" if isinstance(error, (LookupError, AttributeError)) else error
+            raise ValueError(f"the loss of one example by itself is not defined: {reason}; {NO_MEAN}") from error
+        if not isinstance(total, Value):
+            raise ValueError(f"the loss of one example by itself is the plain number {total!r:.60}; {NO_MEAN}")
 
     def _loss_of(self, given: tuple[Any, Any], read: Sequence[Value], numbers: Sequence[float]) -> float:
         """Return the loss of outputs and targets where the Values that are read have these numbers."""

@@ -14,6 +14,7 @@ from autograd import Value
 from autograd.callers import warn
 from autograd.engine import modes, topological_order
 from nn.data.random_state import chance_restored, generators_of
+from nn.training._separability import NO_MEAN
 from nn.training.checks import is_function
 from nn.training.compiled_stepping import CompiledSteps
 from nn.training.data_parallel import ParallelSteps
@@ -145,12 +146,7 @@ class TrainingRun:
             can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
             self.steps.warn_of_probabilities(examples)
             self.steps.hears_metric = False
-            if compiled is False or not all(can_compile):
-                if self.backend != "auto" and compiled is not False:
-                    raise ValueError(
-                        f"backend={self.backend!r} needs a loss that is the mean over its examples, and this one "
-                        "refuses a few of them; train with compiled=False"
-                    )
+            if compiled is False or None in can_compile:
                 return
 
             def compile_steps() -> None:
@@ -159,6 +155,8 @@ class TrainingRun:
                 self.data = steps.data(examples)
                 self.held_out = None if held_out is None else steps.data(held_out)
                 steps.check(self.data)
+                if not all(can_compile):
+                    raise ValueError(f"the loss is not defined for a few of the examples, or equal outputs; {NO_MEAN}")
                 self.steps, self.history.compiled = steps, True
                 self.digests = self._digests()
 

@@ -157,12 +157,13 @@ class Steps:
             return Score(math.inf, None if self.metric is None else math.nan)
         return Score(loss, self._judged(outputs, data))
 
-    def look_at(self, examples: Examples, size: int | None) -> bool:
+    def look_at(self, examples: Examples, size: int | None) -> bool | None:
         """Raise the error of an example that the model or the loss refuses, be it the last one.
 
         A few examples stand for all, and all targets are looked at with one output. Where that fails, all outputs are
         computed, in batches of `size`. If they are right nevertheless, since the loss is one of all of them together,
-        return False: it cannot be compiled. What is too large for a float ends training in its time.
+        return False: it cannot be compiled. What has no finite result ends training in its time: None, where a few
+        examples have none.
         """
         few = examples.batch(examples.telling(CHECKED))
         try:
@@ -171,7 +172,7 @@ class Steps:
         except OverflowError:
             return True
         except REFUSED:
-            count = len(examples.inputs)
+            count, ends = len(examples.inputs), False
             for start in range(0, count, size or count):
                 batch = examples.batch(range(start, min(count, start + (size or count))))
                 try:
@@ -179,7 +180,8 @@ class Steps:
                 except NO_FINITE_RESULT as error:
                     if self._blamed(batch, error) is error:
                         raise
-            return False
+                    ends = True
+            return None if ends else False
         return True
 
     def trial_of(self, examples: Examples) -> Callable[[], Any]:

@@ -1,5 +1,6 @@
 """Compiled training is eager training, or a warning says why it is eager: over kinds of examples, models and losses."""
 
+import itertools
 import math
 import random
 import warnings
@@ -203,6 +204,44 @@ def zeroed():
 def test_loss_that_is_no_mean_is_noticed_where_all_outputs_are_the_same(name, make):
     reason = "is defined for b != 0" if name == "masked" else NO_MEAN
     assert_same(reason, make, POINTS, BITS, loss=NO_MEANS[name])
+
+
+def deviations(outputs):
+    middle = mean(outputs)
+    return [o - middle for o in outputs]
+
+
+def correlation(outputs, targets):
+    a, b = deviations(outputs), deviations(targets)
+    return -sum(x * y for x, y in zip(a, b)) / sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def errors(outputs, targets):
+    return sorted([(o - y) ** 2 for o, y in zip(outputs, targets)])
+
+
+OF_SEVERAL = {  # losses of several examples that one by itself has not, or that equal outputs have not
+    "correlation": correlation,
+    "logarithm of the variance": lambda o, t: log(sum(d * d for d in deviations(o))) + mse(o, t),
+    "scaled by the deviation": lambda o, t: mse(
+        [d / sqrt(sum(e * e for e in deviations(o))) for d in deviations(o)], t
+    ),
+    "repulsion": lambda o, t: mse(o, t) + 1e-9 * sum(1.0 / abs(a - b) for a, b in itertools.pairwise(o)),
+    "variance with n - 1": lambda o, t: sum(d * d for d in deviations(o)) / (len(o) - 1.0) + mse(o, t),
+    "share of the variance": lambda o, t: mse(o, t) / sum(d * d for d in deviations(t)),
+    "second largest": lambda o, t: errors(o, t)[1],
+    "all but the largest": lambda o, t: sum(errors(o, t)[:-1]),
+    "neighbours": lambda o, t: mse(o, t) + sum((a - b) ** 2 for a, b in itertools.pairwise(o)) / (len(o) - 1),
+    "pairs": lambda o, t: mse(o, t) + mean([(a - b) ** 2 for i, a in enumerate(o) for b in o[:i]]),
+}
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL)
+def test_loss_of_several_examples_is_not_compiled_and_the_reason_is_said(name):
+    make, y = lambda: MLP(2, [3, 1], "tanh", seed=1), [a + b * b for a, b in POINTS]
+    assert_same(NO_MEAN, make, POINTS, y, loss=OF_SEVERAL[name], epochs=2, metric=None)
+    with pytest.raises(ValueError, match=NO_MEAN):
+        fit(make(), POINTS, y, loss=OF_SEVERAL[name], epochs=2, compiled=True)
 
 
 @pytest.mark.parametrize("loss", [of_rare_weights, of_large_residuals])
