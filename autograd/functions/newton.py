@@ -61,7 +61,9 @@ def root_near(
             if not all(map(math.isfinite, found[0])):
                 continue
             shrunk = _size(_column(asker, jacobian, found[0], x), scale) / _size(step, scale)
-            if shrunk < 1.0 - 0.25 * t:
+            # An unknown that is small beside others is not seen in the size of a step: the residuals tell of it.
+            small = not rounding and is_rounding(step, x) and _are_halved(residuals, found[0], jacobian, x)
+            if shrunk < 1.0 - 0.25 * t or small:
                 path = [*path[:1], *path[1:][-4:], (x, jacobian)]
                 x, (residuals, jacobian) = moved, found
                 if shrunk > 0.1 and _are_rounding(residuals, jacobian, x):
@@ -88,8 +90,16 @@ def is_rounding(step: Sequence[float], x: Sequence[float], times: float = 1.0) -
 
 def _are_rounding(residuals: Sequence[float], jacobian: list[list[float]], x: Sequence[float]) -> bool:
     """Whether residuals are as small as rounding makes them, of sums in which an unknown may be small beside others."""
+    return _are_halved([0.0] * len(x), residuals, jacobian, x)
+
+
+def _are_halved(
+    residuals: Sequence[float], after: Sequence[float], jacobian: list[list[float]], x: Sequence[float]
+) -> bool:
+    """Whether each residual is half of what it was at most, or as small as rounding makes it."""
     sums = [sum(abs(d * a) for d, a in zip(row, x, strict=True)) for row in jacobian]
-    return all(abs(r) <= 16.0 * _EPS * size for r, size in zip(residuals, sums, strict=True))
+    sizes = [max(0.5 * abs(r), 16.0 * _EPS * size) for r, size in zip(residuals, sums, strict=True)]
+    return all(abs(r) <= size for r, size in zip(after, sizes, strict=True))
 
 
 def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], path: Path) -> list[float]:
@@ -124,7 +134,8 @@ def _simple(asker: str, at: At, x: list[float], jacobian: list[list[float]], pat
             return None
         return found if all(map(math.isfinite, found)) else None
 
-    for exponents in (range(-8, -56, -2), range(-6, 64, 2), range(-56, -1100 if 0.0 in x else -56, -2)):
+    tiny = any(abs(a) < 1e-14 * s for a, s in zip(x, scale, strict=True))  # beside where the steps came from
+    for exponents in (range(-8, -56, -2), range(-6, 64, 2), range(-56, -1100 if tiny else -56, -2)):
         for side in (1.0, -1.0):  # one of them is enough, at a kink
             agreed, before = 0, None
             for exponent in exponents:

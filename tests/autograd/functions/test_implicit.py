@@ -375,6 +375,20 @@ def test_residuals_that_still_shrink_are_not_rounding_beside_a_large_unknown(nam
                 assert (x, y) == pytest.approx((offset, inverse(t)), rel=1e-9), (t, start)
 
 
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("unit", [1e-15, 1e-20, 1e-25, 1e-30])
+@pytest.mark.parametrize("large", [lambda u: u * u - 2.0, lambda u: ad.sin(u) - 0.5, lambda u: 3.0 * u - 1.0])
+@pytest.mark.parametrize("name", BENT)
+def test_unknown_that_is_many_powers_of_ten_smaller_is_solved_to_the_end(name, large, unit):
+    f, inverse, targets = BENT[name]
+    for t in targets:
+        for start in (0.5, 1.0):
+            for order in (1, -1):
+                system = lambda v: [large(v[0]), f(v[1] / unit, t)][::order]  # noqa: B023
+                y = root(system, [0.8, start * unit])[1]
+                assert y / unit == pytest.approx(inverse(t), rel=1e-9), (t, start)
+
+
 def test_minimum_at_0_beside_others_is_found_from_everywhere():
     def goldstein_price(v):  # A. Goldstein and J. Price, 1971
         a, b = v
@@ -466,6 +480,9 @@ SIMPLE = {  # functions that are steep, flat, bent or noisy, and systems; starts
     **{f"steep, {k}": (lambda x, k=k: ad.tanh(k * (x - 1.0)), 1.0 + 0.1 / k, 1.0) for k in (1e3, 1e9, 1e12)},
     "far waves": (lambda x: ad.sin(x), 3e8, 95492966 * math.pi),
     **{f"waves, {k}": (lambda x, k=k: ad.sin(k * x), 0.0, 0.0) for k in (1e-150, 1.0, 1e20, 1e150)},
+    **{f"tiny, {k}": (lambda x, k=k: log(x) + k, 1.0, math.exp(-k)) for k in (36.0, 38.0, 50.0, 100.0)},
+    "tiny, root": (lambda x: x**0.5 - 1e-9, 1.0, 1e-18),
+    "tiny, log1p": (lambda x: ad.log1p(1e18 * x) - 1.0, 1.0, (math.e - 1.0) / 1e18),
     "nearly a cube": (lambda x: x**3 + 1e-12 * x, 1.0, 0.0),
     "marching": (lambda x: x**10 - 1.0, 1000.0, 1.0),
     "exponential": (lambda x: exp(x) - 1.0, 20.0, 0.0),
@@ -485,9 +502,9 @@ SIMPLE = {  # functions that are steep, flat, bent or noisy, and systems; starts
 
 @pytest.mark.parametrize(("f", "start", "x"), SIMPLE.values(), ids=SIMPLE)
 def test_simple_root_is_found_also_from_itself(f, start, x):
-    found = root(f, start)
-    assert found == pytest.approx(x, rel=1e-8, abs=1e-15)
-    assert root(f, found) == pytest.approx(found, rel=1e-9, abs=1e-15)
+    found, least = root(f, start), 0.0 if np.all(x) else 1e-15
+    assert found == pytest.approx(x, rel=1e-8, abs=least)
+    assert root(f, found) == pytest.approx(found, rel=1e-9, abs=least)
 
 
 MISTAKES = [
