@@ -379,6 +379,15 @@ def test_large_numbers_do_not_overflow_on_the_way_and_small_terms_stay(f):
         assert_as_eager(compiled.value_and_grad(x), f, x)
 
 
+@pytest.mark.parametrize("f", [lambda a, b: a // b, lambda a, b: a % b])
+def test_quotients_and_remainders_are_those_of_python_to_the_last_digit(f):
+    rng = random.Random(1)
+    pairs = [(rng.choice((1, -1)) * 10 ** rng.uniform(0, 18), rng.uniform(-9.0, 9.0)) for _ in range(400)]
+    a, b = zip(*pairs, strict=True)
+    compiled = compile(f, batched=("a", "b"))
+    assert compiled.each(a, b).tolist() == [f(*pair) for pair in pairs]
+
+
 @pytest.mark.parametrize("f", [logsumexp, lambda xs: logsumexp([*xs, 1.0]), lambda xs: ad.logaddexp(*xs)])
 def test_infinite_numbers_in_a_batch_count_as_eagerly(f):
     X = [list(xs) for xs in itertools.product((math.inf, -math.inf, 0.5), repeat=2)]

@@ -345,6 +345,12 @@ def test_places_are_noticed_where_random_outputs_are_outside_of_the_domain():
         assert_same(NO_MEAN, saturated, SORTED, targets, loss=loss, epochs=2, metric=None)
 
 
+def test_places_are_noticed_where_some_losses_are_infinite():
+    barrier = lambda w, z, k: w * (z - k) ** 2 + where(z < 1.5, 0.0, math.inf)
+    loss = lambda o, t: mean([barrier(*each) for each in zip(WEIGHTS_BY_PLACE, o, t)])
+    assert_same(NO_MEAN, zeroed, SORTED, BITS, loss=loss, epochs=2, metric=None)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, np.uint8])
 def test_loss_is_compiled_whatever_type_targets_have(dtype):
     y = np.array(BITS, dtype=dtype)
