@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
-from autograd.engine import in_scope
+from autograd.callers import warn
+from autograd.engine import in_scope, topological_order
 from autograd.functions.calls import calls_forward
 from autograd.rules import Family, Unary, elements, real, with_article
 from autograd.rules.operation import NOT_GIVEN
@@ -68,9 +69,18 @@ class Module(ParameterHolder):
         ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
         """
         paths: dict[Value, str] = {}
-        for path, leaf in held(self, Value):
-            if is_parameter(leaf):
-                paths.setdefault(leaf, path)
+        computed: list[tuple[str, Value]] = []
+        for path, value in held(self, Value):
+            if is_parameter(value):
+                paths.setdefault(value, path)
+            elif value.op is not None and value.scope is None:  # and not in a call of a module, or a loss
+                computed.append((path, value))
+        for path, value in computed:
+            if any(is_parameter(leaf) and leaf not in paths for leaf in topological_order(value)):
+                warn(
+                    f"{path} of {type(self).__name__} is computed from another Value, so it is no parameter: it is "
+                    "neither trained nor saved; make a Value of the number, as Value(0.1 * x) for 0.1 * Value(x)"
+                )
         yield from ((path, leaf) for leaf, path in paths.items())
 
     def parameters(self) -> list[Value]:

@@ -21,6 +21,7 @@ from autograd.rules import Operation
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
 
 TOLERANCE = 1e-6  # relative
+REPEATED_CALLS = 20  # after which a function counts as one that always gives the same numbers
 
 
 class GradientError(ArithmeticError):
@@ -73,7 +74,9 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
 
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):
-            raise _error(name_of(f), _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
+            error = _error(name_of(f), _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
+            error.args = (_nondeterministic(flat, point) or error.args[0],)
+            raise error
     return True
 
 
@@ -191,6 +194,19 @@ def _error(
         point = ", ".join(f"{name} = {x!r}" for name, x in zip(operand, operands, strict=True))
         message += f": the rule of {rule.name} is wrong, whose {contradiction.sentence(f' at {point}', operand)}"
     return GradientError(message, found.argument(names), found.analytic, found.numeric.value, rule)
+
+
+def _nondeterministic(flat: Flat, point: list[float]) -> str:
+    """Return what is to be said where a function gives other numbers when it is called again at the same point."""
+    first = _evaluate(flat, point)
+    for _ in range(REPEATED_CALLS):
+        for one, other in zip(first, _evaluate(flat, point), strict=True):
+            if one != other and not one != one != other:
+                return (
+                    f"the function gives other numbers each time it is called, {one!r} and then {other!r}, so it has "
+                    "no derivative to compare; give its random numbers a seed in each call, or leave them out"
+                )
+    return ""
 
 
 def _argument_names(f: Function, arguments: Structure) -> list[str]:

@@ -73,7 +73,7 @@ class CompiledGraph(WithParameters):
 
     def __init__(self, roots: list[Value], wrt: Iterable[Value] | None, *, single: bool, backend: str = "auto") -> None:
         order = topological_order(*roots)
-        check_unchanged(order)
+        check_unchanged(order, "compile it before changing the leaf: a program reads the leaves anew")
         if wrt is None:
             self.wrt = [node for node in order if node.op is None and not isinstance(node, Constant)]
         else:

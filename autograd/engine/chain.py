@@ -209,21 +209,24 @@ def transposed(edges: Iterable[Edge]) -> list[Edge]:
     ]
 
 
-def check_unchanged(nodes: Sequence[Node]) -> None:
-    """Raise RuntimeError if a leaf's data was assigned after one of the nodes was computed from it."""
+def check_unchanged(nodes: Sequence[Node], remedy: str = "call backward() before changing the leaf") -> None:
+    """Raise RuntimeError if a leaf's data was assigned after one of the nodes was computed from it.
+
+    `remedy`: what can be done, beside building the expression again.
+    """
     if all(stamp.tick == clock.now.tick for stamp in {node.stamp for node in nodes if node.op is not None}):
         return  # no leaf, of this graph or another, was assigned meanwhile
     for node in nodes:
         for parent in node.parents:
             if parent.op is None and parent.stamp.tick > node.stamp.tick:  # guards may be older than their operands
                 name = f"the leaf {parent.label}" if parent.label else "a leaf"
-                raise _changed(name, parent.number)
+                raise _changed(name, parent.number, remedy)
 
 
-def _changed(name: str, number: float) -> RuntimeError:
+def _changed(name: str, number: float, remedy: str) -> RuntimeError:
     error = RuntimeError(
         f"the data of {name} was changed to {number!r} after this graph was built from it, so gradients would mix the "
-        "old number with the new one; build the expression again, or call backward() before changing the leaf"
+        f"old number with the new one; build the expression again, or {remedy}"
     )
     error.add_note(
         "Where what was computed from the old number is meant as a constant, such as the state that a recurrent cell "

@@ -278,8 +278,10 @@ class Value(Node, PeerNames, Methods["Value"]):
             )
         if modes.blocks:
             modes.assign(self)
-        self.number = number if type(number) is float else real(number, "Value.data")
-        self.stamp = clock.reassigned(self.stamp)
+        number, before = number if type(number) is float else real(number, "Value.data"), self.number
+        self.number = number
+        if number != before or (number == 0.0 and math.copysign(1.0, number) != math.copysign(1.0, before)):
+            self.stamp = clock.reassigned(self.stamp)
 
     def _get_grad(self) -> Any:
         if modes.blocks:
@@ -436,8 +438,9 @@ class Value(Node, PeerNames, Methods["Value"]):
         if modes.blocks:
             modes.use(self, "a ratio of")
         raise TypeError(
-            f"{self!r} does not turn into a ratio of integers by itself, since that would cut the graph; use "
-            "autograd.mean in place of statistics.mean, or .data where you mean the number"
+            f"{self!r} does not turn into a ratio of integers by itself, which the statistics module asks for, since "
+            "that would cut the graph; write autograd.mean(xs), a variance as mean([(x - m) ** 2 for x in xs]) and so "
+            "on, or .data where you mean the number"
         )
 
     def __round__(self, digits: int | None = None) -> Value:
@@ -513,7 +516,7 @@ class Value(Node, PeerNames, Methods["Value"]):
             modes.use(self, "the local derivatives of")
         if self.op is None:
             return ()
-        check_unchanged([self])
+        check_unchanged([self], "ask before changing the leaf")
         operands = [parent.number for parent in self.parents]
         return tuple(float(derivative) for derivative in self.op.derivatives(self.number, operands))
 

@@ -41,7 +41,7 @@ from autograd.pictures.style import (
     ordinal,
     place_of_operand,
 )
-from autograd.pictures.text import names_of, sorted_graph
+from autograd.pictures.text import LOOK_BEFORE, names_of, sorted_graph
 from autograd.rules import active_operands, real
 
 MAX_NODES, MAX_ARROWS = 60, 120  # what can be read on a slide, and a step for each of them
@@ -157,7 +157,7 @@ def _backward(order: Sequence[Value], names: dict[Value, str]) -> list[_Step]:
     root, taking = order[-1], [node for node in order if not isinstance(node, Constant)]
     if isinstance(root, Constant):
         return []
-    check_unchanged(taking)
+    check_unchanged(taking, LOOK_BEFORE)
     flow = {node: Accumulator(node) for node in taking}
     flow[root].adjoint = 1.0
     known: dict[Value, float] = {root: 1.0}

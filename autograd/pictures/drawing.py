@@ -33,7 +33,7 @@ from autograd.pictures.style import (
     operation_mark,
     place_of_operand,
 )
-from autograd.pictures.text import outdated, sorted_graph
+from autograd.pictures.text import LOOK_BEFORE, outdated, sorted_graph
 from autograd.rules import Operation
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def draw(
     """
     order = sorted_graph(root, "draw")
     if derivatives:
-        check_unchanged(order)
+        check_unchanged(order, LOOK_BEFORE)
     drawing: Drawing = blank(direction, "draw")
     drawing.root = root
     if fold and depth is not None:

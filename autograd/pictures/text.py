@@ -14,12 +14,16 @@ from autograd import rules
 from autograd.engine import UNREACHED, Constant, Value, topological_order
 from autograd.rules import Operation, with_article
 
+LOOK_BEFORE = "look at it before that; draw(y) and text(y) show it as it was computed"
+
 
 def text(root: Value) -> str:
     """Return the graph of a Value as lines of Python, each node after its parents, with its data and gradient.
 
     Run again they make the same graph, but for a constant without a label that several operations share, since each of
-    them has its own then, and for the `max` in a softmax, since Python's own is the operand itself. A choice by a plain
+    them has its own then, and for the `max` in a softmax, since Python's own is the operand itself. Of derivatives and
+    of solutions they are formulas to be read: some of their operations have no public name, others are written as
+    several, which may be too large for a float, or differ in the last digit. A choice by a plain
     bool is made as it was, and `...` is a side that was not called: `where(True, lambda y=v1: y, ...)`. Data that was
     computed before a leaf was changed, as by an optimiser's step, is marked as such.
 

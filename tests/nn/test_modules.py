@@ -138,7 +138,7 @@ HELD = {
     "partial of a module": (lambda: functools.partial(Line()), ["part.func.slope", "part.func.intercept"]),
     "partial": (lambda: functools.partial(sum, [Value(1.0)], start=Value(2.0)), ["part.0.0", "part.start"]),
     "numbers": (lambda: [np.ones(3), np.float64(1.0), {1, 2}, "text", 1, None, Value, Foreign, range(10**9)], []),
-    "constants, and what is computed": (lambda: [Constant(4.0), Value(1.0) * 2.0, tanh], []),
+    "constants, and what is computed of them": (lambda: [Constant(4.0), Constant(1.0) * 2.0, tanh], []),
 }
 
 
@@ -761,3 +761,47 @@ def test_what_is_no_state_is_an_error_that_says_what_is():
     for state in ([1], None, 1.0, MLP(1, [1])):
         wanted = "TypeError: load_state_dict takes a dict of numbers by name, as state_dict() returns it, got a"
         assert error_of(MLP(1, [1]).load_state_dict, state).startswith(wanted)
+
+
+class Holding(Module):
+    """A model that holds what it is made with, and a parameter."""
+
+    def __init__(self, make):
+        self.b = Value(0.5)
+        self.w = make(self)
+
+    def forward(self, x):
+        self.last = self.b * x
+        return self.last
+
+
+COMPUTED = {  # attributes that would be neither trained nor saved
+    "product": (lambda model: Value(2.0) * 0.1, "w"),
+    "list": (lambda model: [Value(1.0), -Value(2.0)], "w.1"),
+    "dict": (lambda model: {"a": Value(1.0) / math.sqrt(2.0)}, "w.a"),
+    "layer": (lambda model: rescaled(Neuron(1, seed=1)), "w.w.0"),
+}
+DERIVED = {  # computed of parameters, or of numbers alone
+    "of a parameter": lambda model: 2.0 * model.b, "of constants": lambda model: Constant(2.0) * 3.0,
+    "by a call": lambda model: Neuron(1, seed=1)([Value(1.0)]), "number": lambda model: 2.0,
+}  # fmt: skip
+
+
+def rescaled(neuron):
+    neuron.w = [0.5 * w for w in neuron.w]
+    return neuron
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_computed_value_that_is_no_parameter_is_warned_of(name):
+    make, path = COMPUTED[name]
+    said = f"^{path} of Holding is computed from another Value, so it is no parameter: it is neither trained nor saved"
+    with pytest.warns(RuntimeWarning, match=said):
+        Holding(make).parameters()
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_value_that_is_computed_of_parameters_or_in_a_call_is_not_warned_of(name):
+    model = Holding(DERIVED[name])
+    model(2.0)
+    assert model.b in model.parameters()

@@ -21,7 +21,7 @@ from autograd.engine import Constant, Value, check_unchanged
 from autograd.pictures.folding import Box, about, boxes
 from autograd.pictures.page import formulas, javascript
 from autograd.pictures.page._layout import Item, Layouts, Port, badge, insides, item_size, pill
-from autograd.pictures.text import names_of, sorted_graph
+from autograd.pictures.text import LOOK_BEFORE, names_of, sorted_graph
 from autograd.rules import (
     MADE,
     UNREADABLE,
@@ -51,7 +51,7 @@ def graph(root: Value) -> tuple[dict[str, Any], str]:
             f"this graph has {len(order):,} nodes, and more than {MAX_NODES:,} are not put on a page; explore a part: "
             "explore(node) of a node nearer to the leaves; text(root) lists all of it"
         )
-    check_unchanged(order)
+    check_unchanged(order, LOOK_BEFORE)
     names = {node: _name(node, name) for node, name in names_of(order).items()}
     formula = _formula(root, order, names)
     if not formula and not root.label:

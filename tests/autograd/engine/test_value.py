@@ -331,7 +331,8 @@ def test_conversion_to_a_plain_number_would_cut_the_graph():
             cut(Value(2.0))
     for cut in (statistics.mean, statistics.variance, statistics.pstdev):
         with pytest.raises(
-            TypeError, match=r"Value\(data=2\.0, .*a ratio .* cut the graph; .*autograd\.mean .* \.data"
+            TypeError,
+            match=r"Value\(data=2\.0, .*a ratio .* cut the graph; .*autograd\.mean\(xs\), a variance .* \.data",
         ):
             cut([Value(2.0), Value(3.0)])
     with pytest.raises(TypeError, match=r"of integers; write a \*\* b % modulo"):
@@ -745,6 +746,40 @@ def test_change_of_a_leaf_before_backward_names_it_by_its_label(label, name):
     with pytest.raises(RuntimeError, match=message + r" changing the leaf(\n|$)"):
         y.backward()
     assert (x.grad, y.grad) == (0.0, 0.0)
+
+
+ASKED_TOO_LATE = {  # what reads a graph, and what can be done where a leaf of it has been changed
+    "backward": (lambda y: y.backward(), "call backward\\(\\) before changing the leaf"),
+    "gradients": (lambda y: ad.gradients(y, [y.parents[0]]), "call backward\\(\\) before changing the leaf"),
+    "local derivatives": (lambda y: y.local_derivatives(), "ask before changing the leaf"),
+    "explore": (ad.explore, "look at it before that; draw\\(y\\) and text\\(y\\) show it as it was computed"),
+    "animate": (lambda y: ad.animate(y, "y.gif"), "look at it before that"),
+    "draw": (lambda y: ad.draw(y, derivatives=True), "look at it before that"),
+    "compile": (ad.compile, "compile it before changing the leaf: a program reads the leaves anew"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED_TOO_LATE)
+def test_reader_of_a_graph_whose_leaf_was_changed_says_what_to_do(name):
+    read, remedy = ASKED_TOO_LATE[name]
+    x = Value(3.0, "x")
+    y = x * x
+    x.data = 5.0
+    with pytest.raises(RuntimeError, match=f"build the expression again, or {remedy}"):
+        read(y)
+
+
+@pytest.mark.parametrize("number", [3.0, 0.0, -0.0, math.inf, 5e-324])
+def test_leaf_that_is_assigned_the_number_that_it_has_is_not_changed(number):
+    x = Value(number, "x")
+    y = 2.0 * x
+    x.data = x.data
+    x.data += 0.0 if number else number  # which makes 0.0 of -0.0 otherwise
+    y.backward()
+    assert x.grad == 2.0
+    x.data = -number
+    with pytest.raises(RuntimeError, match="the data of the leaf x was changed"):
+        y.backward()
 
 
 def changed_back(x, other):

@@ -120,6 +120,8 @@ def test_own_operation_with_other_partials_has_its_numbers_where_sympy_computes(
     found = to_sympy(rounded(x) * 2.0)
     assert sympy.lambdify(to_sympy(x), found)(1.7) == 4.0
     assert found.diff(to_sympy(x)) == 2
+    assert found.is_extended_real
+    assert found.subs(to_sympy(x), sympy.Symbol("z")).is_extended_real is None
 
 
 def step_of_thirds(x):
