@@ -22,7 +22,7 @@ def listed(parameters: Iterable[Any], asker: str) -> list[Any]:
     if not numbers:
         raise ValueError(
             f"{asker} takes at least one parameter, got none; the parameters of a model are the Values in it, as of "
-            "self.w = Value(1.0), but for computed ones; a generator gives its parameters only once"
+            "self.w = Value(1.0); a generator gives its parameters only once, and a computed Value is none"
         )
     return numbers
 

@@ -47,7 +47,7 @@ def test_what_is_no_state_is_named(wrong):
 
 def test_weight_that_is_computed_is_named_and_changes_nothing():
     model = nn.MLP(2, [2, 1], seed=1)
-    model.layers[1].neurons[0].w[1] = Value(2.0) * 3.0
+    model.layers[1].neurons[0].w[1] = model.layers[1].neurons[0].w[0] * 3.0
     before = model.state_dict()
     with pytest.raises(ValueError, match=r"2.weight\[0\]\[1\] is for a weight that is computed, by \*;"):
         load_torch_state(model, state())
