@@ -306,3 +306,14 @@ def test_model_that_is_more_than_its_layers_is_refused():
         to_torch(mixed)
     with pytest.raises(NotImplementedError, match="cannot be read for PyTorch, since it takes numbers"):
         to_torch(nn.Neuron(2, lambda z: math.floor(float(z)) * z))
+
+
+@pytest.mark.parametrize("exponent", [1.0, 3.0, -1.0, 0.5, 2.0])
+def test_powers_keep_the_sign_of_a_zero(exponent):
+    power = compile(lambda x: x**exponent)
+    power(2.0)
+    for zero in (0.0, -0.0):
+        found = to_torch(power)(tensor(zero)).item()
+        wanted = math.copysign(1.0, zero) if exponent in (1.0, 3.0, -1.0) else 1.0
+        assert math.copysign(1.0, found) == wanted
+        assert abs(found) == (math.inf if exponent < 0.0 else 0.0)
