@@ -61,6 +61,8 @@ def interrupted(run, model, site="", count=0):
     return counter.reached
 
 
+# What is raised in a generator while it is closed, as by `any`, Python ignores.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <generator:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.thorough
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_interrupt_at_any_function_or_line_leaves_no_scope_open(run, whole):
