@@ -218,6 +218,7 @@ MADE = {"fit", "iris", "digits"} | {
 }
 
 
+@pytest.mark.thorough
 def test_no_test_file_builds_networks_when_it_is_imported():
     """A fault in what it builds would hide all of its tests behind an error of collection."""
     for path in ROOT.glob("tests/**/test_*.py"):

@@ -430,6 +430,7 @@ def in_another_process(compiled, arguments):
     return compiled(*arguments)
 
 
+@pytest.mark.thorough
 def test_pickles_run_in_a_process_that_begins_anew():
     w = Value(2.0)
     works = [make() for make in FUNCTIONS.values()]

@@ -78,6 +78,7 @@ def written(writer, program, number):
     return writer(program.program, f"f{number}").text("f.c")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("writer", WRITERS)
 def test_every_row_computes_what_the_engine_does(writer, tmp_path):
     sources = [written(writer, program_of(row), number) for number, (_, row) in enumerate(ROWS)]
@@ -126,6 +127,7 @@ def test_recurrences_are_loops(steps, tmp_path):
     assert called(library(tmp_path, source), source, [0.8, 0.2]) == close([value, *gradient])
 
 
+@pytest.mark.thorough
 def test_loop_of_every_row_is_as_eager(monkeypatch, tmp_path):
     monkeypatch.setattr(blocks, "PIECE", 2)
     known, sources = [], []

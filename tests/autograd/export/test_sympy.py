@@ -298,6 +298,7 @@ def test_digits_network_has_the_loss_and_a_derivative_of_sympy():
     assert [float(part.xreplace({to_sympy(leaf): number})) for part in found] == close([root.data, leaf.grad])
 
 
+@pytest.mark.thorough
 def test_choices_within_conditions_are_not_multiplied_out():
     model = settled(nn.MLP(2, [16, 16, 2], activation="relu", output="elu"))
     for number, leaf in enumerate(model.parameters()):

@@ -355,6 +355,7 @@ def test_copy_of_a_function_has_its_variables_and_attributes():
         assert pickle.loads(pickle.dumps(snapshot(named)))
 
 
+@pytest.mark.thorough
 def test_copy_of_a_long_chain_of_functions_needs_no_recursion():
     f = lambda x: x
     for _ in range(100_000):

@@ -202,6 +202,7 @@ def test_path_is_returned_and_alone_in_its_folder(tmp_path, root, kind):
     assert path.read_bytes().startswith(b"GIF89a" if kind.lower() == "gif" else b"<svg")
 
 
+@pytest.mark.thorough
 def test_frames_of_a_gif_are_the_pictures_of_the_steps_and_the_last_stays(tmp_path):
     pictures, durations = drawings(example()), []
     with Image.open(animate(example(), tmp_path / "a.gif", duration=0.5)) as gif:

@@ -210,6 +210,7 @@ def test_long_arrows_are_laid_out_in_seconds(name, derivatives):
     assert spent_by_children() - start < (20 if derivatives else 10)
 
 
+@pytest.mark.thorough
 def test_layout_that_takes_too_long_is_an_error_that_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr("autograd.pictures.rendering.LAYOUT_SECONDS", 0.5)
     message = r"^laying this graph out takes more than 0\.5 seconds; draw a part: draw\(root, depth=4\)"

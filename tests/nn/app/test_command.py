@@ -69,6 +69,7 @@ def test_wave_of_one_feature_is_learned_in_its_own_units_and_drawn_as_a_line(wav
     assert files(folder / "wave") == ["wave-history.png", "wave-line.png"]
 
 
+@pytest.mark.thorough
 def test_regression_of_several_features_or_of_no_plain_number_draws_the_answers(folder, tmp_path):
     output(folder / "plane.CSV", "--target", "price", *QUICK, "--out", tmp_path)
     cells = {"missing": lambda i: i if i % 3 else "", "colour": lambda i: ["red", "blue", "green"][i % 3]}
@@ -210,6 +211,7 @@ def test_columns_are_chosen_and_rows_dropped_on_request(tmp_path):
     assert "examples to train on, 3 inputs each" in dropped
 
 
+@pytest.mark.thorough
 def test_tables_of_any_name_are_read_and_their_pictures_named_after_them(tmp_path):
     text = "a\ty\n" + "".join(f"{i}\t{i / 7}\n" for i in range(20))
     for name in ("t.tsv", "t.data", "t.csv.gz", "table"):
@@ -240,6 +242,7 @@ def test_the_five_most_frequent_of_the_other_classes_are_told_one_by_one(rare):
     assert told.endswith(f"; of the others, right are {', '.join(others)}{more}")
 
 
+@pytest.mark.thorough
 def test_training_of_a_wide_table_ends_early(tmp_path):
     rng = random.Random(3)
     rows = [[*(round(rng.gauss(0.0, 1.0), 3) for _ in range(300)), rng.choice("ab")] for _ in range(150)]
@@ -285,6 +288,7 @@ def test_saved_network_says_how_to_ask_it_and_answers_in_classes_and_in_the_unit
     assert list(map(float, answers)) == pytest.approx([120.0, 80.0], abs=4.0)
 
 
+@pytest.mark.thorough
 def test_saved_digits_name_their_64_columns_and_are_read_again(tmp_path):
     out = output("digits", *PLAIN, "--save", tmp_path / "d.json", "--out", tmp_path)
     assert "a table with the 64 columns 'pixel_0_0' to 'pixel_7_7':\n" in out

@@ -293,6 +293,7 @@ def test_bar_of_80_columns_keeps_the_numbers_of_held_out_examples_and_quiet_show
     assert re.search(r"loss [\d.]+ \([\d.]+\), accuracy [\d.]+ \([\d.]+\)", last)
 
 
+@pytest.mark.thorough
 @on_posix
 def test_interrupt_during_training_ends_cleanly_with_what_was_learned(tmp_path):
     with Terminal("moons", "--epochs", "100000", "--out", str(tmp_path)) as terminal:

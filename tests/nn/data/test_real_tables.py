@@ -64,6 +64,7 @@ def shuffled(path, to, seed):
     return to
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("name", "target"), [(name, target) for name, target, *_ in TABLES])
 def test_real_table_is_learned_and_predicted_the_same_however_it_is_written(name, target, tmp_path):
     table, model = FOLDER / name, tmp_path / "model.json"

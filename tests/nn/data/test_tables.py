@@ -1025,6 +1025,7 @@ def test_encoder_is_fitted_on_the_part_that_is_given_and_on_nothing_else():
         encoder.inputs([[1.0]])
 
 
+@pytest.mark.thorough
 def test_no_two_inputs_are_named_alike(table):
     for names in itertools.product(["a", "a=b", "a=b.1", "a is missing"], repeat=3):
         for cells in itertools.product(["b,1,", ",b,1", "1,2,b"], repeat=2):

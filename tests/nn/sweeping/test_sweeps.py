@@ -126,6 +126,7 @@ def test_function_is_sent_to_each_process_once_and_threads_share_it(tmp_path):
     assert (executor.sent, executor.tasks, (tmp_path / "shared").exists()) == (0, 9, False)
 
 
+@pytest.mark.thorough
 def test_dead_worker_fails_what_it_takes_down_and_the_rest_goes_on_in_another_sweep(tmp_path):
     journal = tmp_path / "sweep.jsonl"
     with warns("members failed"), spawned(1) as executor:
