@@ -53,6 +53,7 @@ def example_rows(given: Any, name: str) -> ExampleRows:
 
 
 def flattened(argument: Any, name: str) -> tuple[list[Any], Structure]:
+    """Return the numbers of an argument, and its structure; the TypeError where it has others names what is static."""
     try:
         return flatten(argument, "a compiled function", name)
     except TypeError as error:

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import sympy
 
 from autograd.engine import Constant, Value
-from autograd.export._functions_of_sympy import print_as
+from autograd.export._functions_of_sympy import Written
 from autograd.export._own_derivatives import are_derivatives_of_formula
 from autograd.export._own_operation import formula_of, partials_of
 from autograd.export._words_of_sympy import MEMBERS, SYMPY_WORDS, number_of
@@ -137,7 +137,7 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
     def slope(number: int, y: Any, operands: Sequence[Any]) -> Any:
         return _computed(slopes[number], {**dict(enumerate(operands)), "y": y})
 
-    class Own(sympy.Function):
+    class Own(Written):
         nargs = len(slopes)
 
         @classmethod
@@ -147,22 +147,15 @@ def _own_function(operation: Operation) -> Callable[..., Any]:
         def fdiff(self, argindex: int = 1) -> Any:
             return slope(argindex - 1, self, self.args)
 
-        def _eval_expand_func(self, **hints: Any) -> Any:
-            return sympy.expand_func(formula(*self.args))
+        def written(self) -> Any:
+            return formula(*self.args)
 
         def _eval_is_extended_real(self) -> Any:
             return True if all(x.is_extended_real for x in self.args) else None
 
-        def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
-            return formula(*self.args).as_leading_term(x, *others, **named)
-
-        def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
-            return formula(*self.args)._eval_nseries(x, *others, **named)
-
         def __reduce_ex__(self, protocol: Any) -> Any:
             return symbolic, (operation, self.args)
 
-    print_as(Own, lambda own: formula(*own.args))
     name = identifier(operation.name)
     Own.__name__ = f"{name}_" if hasattr(sympy, name) else name  # of SymPy's functions its printers know others
     return Own

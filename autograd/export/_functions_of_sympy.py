@@ -43,7 +43,24 @@ class Choice(sympy.Function):
         return all(side.is_commutative for side in self.args[1:])
 
 
-class Frozen(sympy.Function):
+class Written(sympy.Function):
+    """Base class of a function that has derivatives of its own, and else is what `written` returns, an expression."""
+
+    def written(self) -> Any:
+        """Return the expression."""
+        raise NotImplementedError
+
+    def _eval_expand_func(self, **hints: Any) -> Any:
+        return sympy.expand_func(self.written())
+
+    def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
+        return self.written().as_leading_term(x, *others, **named)
+
+    def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
+        return self.written()._eval_nseries(x, *others, **named)
+
+
+class Frozen(Written):
     """The number itself, but its derivative counts as 0, as that of floor does."""
 
     @classmethod
@@ -51,28 +68,19 @@ class Frozen(sympy.Function):
         """Return a plain number as it is."""
         return x if x.is_number else None
 
-    def _eval_derivative(self, by: Any) -> Any:
-        return sympy.Integer(0)
-
-    def _eval_expand_func(self, **hints: Any) -> Any:
+    def written(self) -> Any:
+        """Return the number."""
         return self.args[0]
 
-    def _eval_as_leading_term(self, x: Any, *others: Any, **named: Any) -> Any:
-        return self.args[0].as_leading_term(x, *others, **named)
-
-    def _eval_nseries(self, x: Any, *others: Any, **named: Any) -> Any:
-        return self.args[0]._eval_nseries(x, *others, **named)
+    def _eval_derivative(self, by: Any) -> Any:
+        return sympy.Integer(0)
 
     def _pretty(self, printer: Any) -> Any:
         return printer._print(self.args[0])
 
 
-def print_as(function: Any, written: Callable[[Any], Any]) -> None:
-    """Have SymPy's printers of code, and so `lambdify`, print a function of ours as another expression."""
-    _print_by(function, lambda self, printer, *_: f"({printer._print(written(self))})")
-
-
 def _print_by(function: Any, printed: Callable[..., str]) -> None:
+    """Have SymPy's printers of code, and so `lambdify`, print a function of ours."""
     for method in (*PYTHON_PRINTERS, "_numpycode", "_ccode", "_cxxcode", "_javascript"):
         setattr(function, method, printed)
 
@@ -86,6 +94,6 @@ def _printed_choice(chosen: Any, printer: Any, *_: Any) -> str:
 
 
 _print_by(Choice, _printed_choice)
-print_as(Frozen, lambda frozen: frozen.args[0])
+_print_by(Written, lambda self, printer, *_: f"({printer._print(self.written())})")
 for _method in OTHER_PRINTERS:
     setattr(Frozen, _method, lambda self, printer, *_: str(printer.parenthesize(self.args[0], CALL, strict=True)))

@@ -13,6 +13,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from autograd import rules
+from nn.training.parameters import WITHOUT_PARTS
 
 # Packages whose functions read nothing that a user has made but their arguments.
 PACKAGES = {
@@ -20,7 +21,7 @@ PACKAGES = {
     *("scipy", "sklearn", "statistics"),
 }
 LOOKING = ("__import__", "breakpoint", "eval", "exec", "globals", "locals", "vars")  # of Python's own, by name
-PLAIN = (bool, int, float, complex, str, bytes)
+PLAIN = WITHOUT_PARTS - {type(None)}  # in its place something may come later
 CONTAINERS = (list, tuple, set, frozenset, dict)
 _UNKNOWN = object()
 
